@@ -1,0 +1,1 @@
+"""Scaleway's HTTP API over a cloud that lives in memory."""

@@ -1,0 +1,37 @@
+"""What the cloud needs from the machine behind a server that is powered on."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from simulator.scenario import Scenario
+
+
+class Host(Protocol):
+    """One boot of one machine.
+
+    The cloud calls `start()` when the server's state becomes `running`; `start()` waits `scenario.ssh_up` itself and
+    may be cancelled by a power-off, which then calls `stop()`. `stop()` and `destroy()` are safe in any state.
+    """
+
+    address: str
+    """Its own loopback address, the server's public one."""
+
+    async def start(self) -> None:
+        """Return once the SSH server listens on (address, ssh_port), or at once when the scenario says never."""
+
+    async def stop(self) -> None:
+        """Power off: SSH server, installs and workers end; the disk stays for a later power-on."""
+
+    async def destroy(self) -> None:
+        """End what runs and remove the disk."""
+
+
+class MakeHost(Protocol):
+    """Called at every power-on: a dynamic address and the scenario may differ from the boot before.
+
+    The same `server_id` means the same disk, so what the last boot left there is found again.
+    """
+
+    def __call__(
+        self, *, server_id: str, address: str, tags: Sequence[str], cloud_init: bytes, scenario: Scenario
+    ) -> Host: ...

@@ -1,0 +1,151 @@
+"""What a simulated cloud does and when: delays in seconds, and the failures that a test may ask for."""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Call(StrEnum):
+    """The API's operations by name. `server_action` covers the four actions that follow it, `any` covers everything."""
+
+    ANY = "any"
+    CREATE_SERVER = "create_server"
+    GET_SERVER = "get_server"
+    LIST_SERVERS = "list_servers"
+    UPDATE_SERVER = "update_server"
+    DELETE_SERVER = "delete_server"
+    SERVER_ACTION = "server_action"
+    POWERON = "poweron"
+    POWEROFF = "poweroff"
+    REBOOT = "reboot"
+    TERMINATE = "terminate"
+    LIST_USER_DATA = "list_user_data"
+    GET_USER_DATA = "get_user_data"
+    SET_USER_DATA = "set_user_data"
+    DELETE_USER_DATA = "delete_user_data"
+    CREATE_SECURITY_GROUP = "create_security_group"
+    GET_SECURITY_GROUP = "get_security_group"
+    LIST_SECURITY_GROUPS = "list_security_groups"
+    UPDATE_SECURITY_GROUP = "update_security_group"
+    DELETE_SECURITY_GROUP = "delete_security_group"
+    LIST_SECURITY_GROUP_RULES = "list_security_group_rules"
+    CREATE_SECURITY_GROUP_RULE = "create_security_group_rule"
+    GET_SECURITY_GROUP_RULE = "get_security_group_rule"
+    SET_SECURITY_GROUP_RULES = "set_security_group_rules"
+    DELETE_SECURITY_GROUP_RULE = "delete_security_group_rule"
+    CREATE_IP = "create_ip"
+    GET_IP = "get_ip"
+    LIST_IPS = "list_ips"
+    UPDATE_IP = "update_ip"
+    DELETE_IP = "delete_ip"
+    GET_LOCAL_VOLUME = "get_local_volume"
+    LIST_LOCAL_VOLUMES = "list_local_volumes"
+    DELETE_LOCAL_VOLUME = "delete_local_volume"
+    GET_VOLUME = "get_volume"
+    LIST_VOLUMES = "list_volumes"
+    UPDATE_VOLUME = "update_volume"
+    DELETE_VOLUME = "delete_volume"
+    LIST_SERVER_TYPES = "list_server_types"
+    LIST_AVAILABILITY = "list_availability"
+    LIST_LOCAL_IMAGES = "list_local_images"
+
+
+class Error(StrEnum):
+    """How a call fails. The first group answers with Scaleway's error, the second never answers."""
+
+    OUT_OF_STOCK = "out_of_stock"
+    QUOTAS_EXCEEDED = "quotas_exceeded"
+    TRANSIENT_STATE = "transient_state"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    PERMISSIONS_DENIED = "permissions_denied"
+    DENIED_AUTHENTICATION = "denied_authentication"
+    INVALID_ARGUMENTS = "invalid_arguments"
+    NOT_FOUND = "not_found"
+    INTERNAL = "internal"
+    BAD_GATEWAY = "bad_gateway"
+    UNAVAILABLE = "unavailable"
+    INTERNAL_AFTER = "internal_after"
+
+    TIMEOUT_BEFORE = "timeout_before"
+    TIMEOUT_AFTER = "timeout_after"
+    RESET_BEFORE = "reset_before"
+    RESET_AFTER = "reset_after"
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Failure(Frozen):
+    """A call that fails: the first `times` of those that match (None: all), each with this probability."""
+
+    call: Call
+    error: Error
+    times: Annotated[int, Field(ge=1)] | None = 1
+    probability: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+class Scenario(Frozen):
+    """Delays (seconds) and failures of the servers that run under it."""
+
+    create: Seconds = 0.05
+    """The create call takes this long to answer."""
+    boot_volume: Seconds = 0.2
+    """The boot volume exists this long after the create call's answer."""
+    tag_visible: Seconds = 0.3
+    """Lists by tag find a server or a security group this long after the create call's answer."""
+    poweron: Seconds = 0.3
+    """From the accepted action to the state `running`, which starts the host."""
+    address: Seconds = 0.2
+    """From the accepted power-on to the public address; longer than `poweron` means running without one."""
+    ssh_up: Seconds = 0.2
+    """From `running` to the SSH server listening. The host waits this long in `start()`."""
+    poweroff: Seconds = 0.2
+    """From the accepted action to the state `stopped`."""
+    delete: Seconds = 0.05
+    """The delete call takes this long to answer."""
+    volume_update: Seconds = 0.05
+    """A block volume stays in `resizing` this long after it was told to grow."""
+    image_pull: Seconds = 0.2
+    """The host's `docker pull` of an image that it does not have."""
+    worker_start: Seconds = 0.1
+    """From `docker run` to the worker's first log line."""
+    model_load: Seconds = 0.4
+    """From the worker's first log line to its port answering."""
+
+    hang: Seconds = 1.0
+    """How long `timeout_before` and `timeout_after` keep a caller waiting before the connection is dropped."""
+    retry_after: Seconds = 1.0
+    """The Retry-After of a `too_many_requests`, rounded up to whole seconds."""
+    seed: int = 0
+    """Decides the failures that have a probability."""
+    failures: tuple[Failure, ...] = ()
+
+    never_ssh: bool = False
+    """The host never listens."""
+    install_fails_at: str | None = None
+    """The install fails in this phase (the name that the script prints as `::phase::NAME`)."""
+    install_fails_times: Annotated[int, Field(ge=1)] | None = None
+    """How many runs of the install fail so on one host; None: every one."""
+    never_loads: bool = False
+    """The worker hangs while it loads its model; its port stays closed."""
+    dies_after_ready: Seconds | None = None
+    """The worker ends this long after its port answered, and does not come back."""
+
+    @property
+    def launch_seconds(self) -> float:
+        """The least time from a create call to a loaded model: what is left above it is the client's own."""
+        booted = max(self.poweron + self.ssh_up, self.address)
+        return (
+            self.create + self.boot_volume + self.volume_update + booted
+            + self.image_pull + self.worker_start + self.model_load
+        )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _a_count_needs_a_phase(self) -> Self:
+        if self.install_fails_times is not None and self.install_fails_at is None:
+            raise ValueError("install_fails_times without install_fails_at would fail nothing")
+        return self
