@@ -1,0 +1,61 @@
+"""Where we say no: each intent becomes a fact, or IntentRefused with a reason a person can act on."""
+
+from datetime import datetime
+
+from shared.lifecycle.errors import InstanceConflict, IntentRefused
+from shared.lifecycle.events import (
+    DrainRequested,
+    InstanceArchived,
+    InstanceRequested,
+    ReinstallRequested,
+    TerminationRequested,
+)
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import FAILURES, GONE, Status
+from shared.lifecycle.transitions import moves
+
+
+def request(existing: Instance | None, requested: InstanceRequested) -> InstanceRequested | None:
+    """None when exactly this was requested before. Raises InstanceConflict when something else was."""
+    if existing is None:
+        return requested
+    if existing.specification != requested.specification:
+        raise InstanceConflict(existing.id)
+    return None
+
+
+def drain(instance: Instance, at: datetime) -> DrainRequested:
+    if not moves(instance.status, DrainRequested):
+        raise IntentRefused(
+            "drain", f"the instance is {instance.status}; only a ready or unavailable one can be drained."
+        )
+    return DrainRequested(instance_id=instance.id, occurred_at=at)
+
+
+def terminate(instance: Instance, at: datetime) -> TerminationRequested:
+    if instance.status is Status.TERMINATING:
+        raise IntentRefused("terminate", "the instance is being terminated already.")
+    if instance.status in GONE:
+        raise IntentRefused("terminate", f"the instance is {instance.status}; nothing of it is left.")
+    return TerminationRequested(instance_id=instance.id, occurred_at=at)
+
+
+def reinstall(instance: Instance, at: datetime) -> ReinstallRequested:
+    """Needs a server that is recorded and unreleased; after startup_failed, one that was kept."""
+    if not moves(instance.status, ReinstallRequested):
+        raise IntentRefused("reinstall", f"the instance is {instance.status}.")
+    if instance.resources.server_id is None or instance.resources.released:
+        raise IntentRefused("reinstall", "the instance has no server any more; create another instance.")
+    if instance.status is Status.STARTUP_FAILED and not instance.kept:
+        raise IntentRefused("reinstall", "its server is being released; create another with keep_for_inspection.")
+    return ReinstallRequested(instance_id=instance.id, occurred_at=at, attempt=instance.attempt + 1)
+
+
+def archive(instance: Instance, at: datetime) -> InstanceArchived:
+    if instance.status is Status.ARCHIVED:
+        raise IntentRefused("archive", "the instance is archived already.")
+    if instance.status not in FAILURES | {Status.TERMINATED}:
+        raise IntentRefused("archive", f"the instance is {instance.status}; terminate it first.")
+    if not instance.resources.released:
+        raise IntentRefused("archive", "something of it may still exist at the provider; terminate it first.")
+    return InstanceArchived(instance_id=instance.id, occurred_at=at)

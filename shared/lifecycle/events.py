@@ -1,0 +1,343 @@
+"""Every fact that an instance's life is made of. Past tense, immutable, complete in itself.
+
+`identity` names the fields that tell one fact from another of the same type and instance: two services that
+see the same thing make the same fact, and the journal keeps it once.
+"""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias, get_args
+from uuid import UUID, uuid5
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt
+
+_NAMESPACE: Final = UUID("6c8d6f0e-5a0e-5f0e-9a55-0d2f8f6f7a31")
+
+
+class Action(StrEnum):
+    """What the provisioner does to the world."""
+
+    CREATE = "create"
+    RESIZE_VOLUME = "resize_volume"
+    POWER_ON = "power_on"
+    AWAIT_ADDRESS = "await_address"
+    OPEN_PORTS = "open_ports"
+    INSTALL = "install"
+    RELEASE = "release"
+
+
+Task: TypeAlias = Literal["generate", "embed"]
+
+
+class Specification(BaseModel):
+    """What was asked for. Never changes after the request.
+
+    `zones` and `instance_types` are in order of preference; an empty `zones` means the provider's default.
+    `volume_gb` is the size of the boot volume in 10⁹ bytes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    model: str
+    task: Task = "generate"
+    organization_id: UUID | None = None
+    provider: str = "scaleway"
+    zones: tuple[str, ...] = ()
+    instance_types: tuple[str, ...] = Field(min_length=1)
+    volume_gb: PositiveInt = 200
+    image: str | None = None
+    keep_for_inspection: bool = False
+
+
+class Fact(BaseModel):
+    """One thing that happened to one instance, at `occurred_at` by the clock of whoever saw it."""
+
+    model_config = ConfigDict(frozen=True)
+    identity: ClassVar[tuple[str, ...]] = ()
+
+    instance_id: UUID
+    occurred_at: AwareDatetime
+
+    @classmethod
+    def type(cls) -> str:
+        return cls.__name__
+
+
+class AttemptFact(Fact):
+    """A fact of one try at making the instance ready; of another attempt than the current one, it changes nothing."""
+
+    attempt: PositiveInt
+
+
+class InstanceRequested(Fact):
+    specification: Specification
+
+
+class InstanceCreated(Fact):
+    """The server exists at the provider, powered off. The first one recorded claims the instance."""
+
+    identity = ("server_id",)
+    server_id: str
+    zone: str
+    instance_type: str
+    skipped: bool = False
+
+
+class VolumeFound(Fact):
+    """A volume that belongs to a server of this instance, and will have to be deleted with it."""
+
+    identity = ("volume_id",)
+    volume_id: str
+    server_id: str
+
+
+class VolumeResized(Fact):
+    identity = ("server_id",)
+    server_id: str
+    volume_id: str | None = None
+    size_gb: int | None = None
+    skipped: bool = False
+
+
+class InstanceStarted(Fact):
+    """The server was powered on."""
+
+    identity = ("server_id",)
+    server_id: str
+    skipped: bool = False
+
+
+class IpAssigned(Fact):
+    identity = ("server_id",)
+    server_id: str
+    ip_address: str
+    address_id: str | None = None
+    skipped: bool = False
+
+
+class PortsOpened(Fact):
+    identity = ("server_id",)
+    server_id: str
+    security_group_id: str | None = None
+    ports: tuple[int, ...] = ()
+    skipped: bool = False
+
+
+class SshReachable(AttemptFact):
+    """The SSH port accepts connections."""
+
+
+class SshInstallStarted(AttemptFact):
+    pass
+
+
+class SshInstallPhaseReached(AttemptFact):
+    """The script printed `::phase::NAME`, the `index`-th (from 1) of the `total` it declares."""
+
+    identity = ("install_try", "phase")
+    install_try: PositiveInt
+    phase: str
+    index: PositiveInt
+    total: PositiveInt
+
+
+class HostKeyRotated(Fact):
+    """The machine now answers with host key number `counter`, and no longer with an earlier one."""
+
+    identity = ("server_id", "counter")
+    server_id: str
+    counter: PositiveInt
+
+
+class SshInstallFailed(AttemptFact):
+    """One try of the install ended badly. `output` holds its last lines, with every secret taken out."""
+
+    identity = ("install_try",)
+    install_try: PositiveInt
+    exit_status: int | None
+    phase: str | None
+    output: tuple[str, ...] = ()
+    reason: str
+
+
+class SshInstallCompleted(AttemptFact):
+    skipped: bool = False
+
+
+class WorkerReachable(AttemptFact):
+    """vLLM answers HTTP."""
+
+
+class ModelLoadProgressed(AttemptFact):
+    """vLLM said how far it is; `fraction` of the whole load, 0 to 1."""
+
+    identity = ("stage", "fraction")
+    stage: str
+    fraction: Annotated[float, Field(ge=0, le=1)]
+
+
+class ModelLoaded(AttemptFact):
+    """The model's id is in the worker's `/v1/models`."""
+
+
+class WarmupCompleted(AttemptFact):
+    """The worker gave one token, or one embedding."""
+
+
+class HealthPassed(AttemptFact):
+    """First full pass of all probes."""
+
+
+class InstanceReady(AttemptFact):
+    """Enough full passes in a row."""
+
+
+class HealthLost(AttemptFact):
+    """Several failures in a row; `outage` counts them within the attempt, from 1."""
+
+    identity = ("outage",)
+    outage: PositiveInt
+    reason: str
+
+
+class HealthRestored(AttemptFact):
+    identity = ("outage",)
+    outage: PositiveInt
+
+
+class ActionDelayed(Fact):
+    """The `number`-th try of an action did not succeed; the next one comes at `next_try_at`."""
+
+    identity = ("action", "attempt", "number")
+    action: Action
+    attempt: PositiveInt
+    number: PositiveInt
+    code: str
+    reason: str
+    next_try_at: AwareDatetime
+
+
+class ProvisioningFailed(Fact):
+    action: Action
+    code: str
+    message: str
+
+
+class StartupFailed(AttemptFact):
+    code: str
+    message: str
+
+
+class InstanceFailed(Fact):
+    code: str
+    message: str
+
+
+class ServerLost(Fact):
+    """The provider no longer knows the server: two gets by id, a minute apart, said so."""
+
+    identity = ("server_id",)
+    server_id: str
+
+
+class ServerStopped(Fact):
+    """Somebody powered the server off at the provider."""
+
+    identity = ("server_id", "occurred_at")
+    server_id: str
+
+
+class AddressChanged(Fact):
+    identity = ("server_id", "occurred_at")
+    server_id: str
+    ip_address: str
+
+
+class ReinstallRequested(Fact):
+    """Opens attempt number `attempt`."""
+
+    identity = ("attempt",)
+    attempt: PositiveInt
+
+
+class DrainRequested(Fact):
+    pass
+
+
+class Drained(Fact):
+    """Nothing ran for longer than a router may hold a stale route, or the limit passed (`forced`)."""
+
+    forced: bool = False
+
+
+class TerminationRequested(Fact):
+    pass
+
+
+class InstanceTerminated(Fact):
+    """Nothing of it is left at the provider; `server_id` is the one that was seen gone, if there ever was one."""
+
+    server_id: str | None
+
+
+class ResourcesReleased(Fact):
+    """As InstanceTerminated, for an instance whose status is not `terminating`."""
+
+    identity = ("occurred_at",)
+    server_id: str | None
+
+
+class InstanceArchived(Fact):
+    pass
+
+
+Event: TypeAlias = (
+    InstanceRequested
+    | InstanceCreated
+    | VolumeFound
+    | VolumeResized
+    | InstanceStarted
+    | IpAssigned
+    | PortsOpened
+    | SshReachable
+    | SshInstallStarted
+    | SshInstallPhaseReached
+    | HostKeyRotated
+    | SshInstallFailed
+    | SshInstallCompleted
+    | WorkerReachable
+    | ModelLoadProgressed
+    | ModelLoaded
+    | WarmupCompleted
+    | HealthPassed
+    | InstanceReady
+    | HealthLost
+    | HealthRestored
+    | ActionDelayed
+    | ProvisioningFailed
+    | StartupFailed
+    | InstanceFailed
+    | ServerLost
+    | ServerStopped
+    | AddressChanged
+    | ReinstallRequested
+    | DrainRequested
+    | Drained
+    | TerminationRequested
+    | InstanceTerminated
+    | ResourcesReleased
+    | InstanceArchived
+)
+
+EVENTS: Final[dict[str, type[Event]]] = {event.__name__: event for event in get_args(Event)}
+"""Every event type by its name, in the order of a life."""
+
+INTENTS: Final = (ReinstallRequested, DrainRequested, TerminationRequested, InstanceArchived)
+"""What only `decide` makes; each call is its own event, so its id is the caller's."""
+
+
+def event_id(event: Event) -> UUID:
+    """The same for everyone who saw the same fact: UUIDv5 of instance, type, attempt (when bound to one), identity."""
+    fields = ("attempt", *event.identity) if isinstance(event, AttemptFact) else event.identity
+    parts = [str(event.instance_id), event.type(), *(str(getattr(event, field)) for field in fields)]
+    return uuid5(_NAMESPACE, "/".join(parts))

@@ -1,0 +1,203 @@
+"""From facts to the instance. The only place where an instance changes."""
+
+from collections.abc import Iterable
+from typing import Any, assert_never
+
+from shared.lifecycle import events as e
+from shared.lifecycle.instance import Failure, Install, Instance, Volume
+from shared.lifecycle.progress import KEPT_BY_A_REINSTALL, PROGRESS, REINSTALL, percent
+from shared.lifecycle.status import ENDING, FAILURES, Status
+from shared.lifecycle.transitions import moves, status_after
+
+
+def begin(requested: e.InstanceRequested) -> Instance:
+    """The instance as its first fact makes it."""
+    at = requested.occurred_at
+    return Instance(
+        id=requested.instance_id,
+        specification=requested.specification,
+        status=Status.PROVISIONING,
+        progress_percent=PROGRESS[e.InstanceRequested],
+        step=e.InstanceRequested.__name__,
+        milestones=frozenset({e.InstanceRequested.__name__}),
+        created_at=at,
+        attempt_started_at=at,
+        status_since=at,
+        updated_at=at,
+    )
+
+
+def evolve(instance: Instance, event: e.Event) -> Instance:
+    """Apply one fact. Never raises: a fact that the table does not expect here is late, not wrong."""
+    noted = _with(instance, version=instance.version + 1, updated_at=max(instance.updated_at, event.occurred_at))
+    if isinstance(event, e.AttemptFact) and event.attempt != instance.attempt:
+        return noted
+    if isinstance(event, e.ReinstallRequested):
+        return _next_attempt(noted, event)
+    return _moved(_advanced(_informed(noted, event), event), event)
+
+
+def fold(events: Iterable[e.Event]) -> Instance | None:
+    """The instance after these facts; those before its request say nothing of any instance."""
+    instance: Instance | None = None
+    for event in events:
+        if instance is not None:
+            instance = evolve(instance, event)
+        elif isinstance(event, e.InstanceRequested):
+            instance = begin(event)
+    return instance
+
+
+def _with(instance: Instance, **changes: Any) -> Instance:
+    return instance.model_copy(update=changes)
+
+
+def _informed(instance: Instance, event: e.Event) -> Instance:
+    """What is learned from a fact whatever the status: ids, addresses, counters."""
+    match event:
+        case e.InstanceCreated():
+            return _claimed(instance, event)
+        case e.VolumeFound(volume_id=volume_id, server_id=server_id):
+            return _owning(instance, Volume(id=volume_id, server_id=server_id))
+        case e.VolumeResized(volume_id=str(volume_id), server_id=server_id):
+            return _owning(instance, Volume(id=volume_id, server_id=server_id))
+        case e.IpAssigned(server_id=server_id) if server_id == instance.resources.server_id:
+            held = _holding(instance, address_id=event.address_id)
+            return _with(held, ip_address=event.ip_address)
+        case e.PortsOpened():
+            return _holding(instance, security_group_id=event.security_group_id)
+        case e.AddressChanged(server_id=server_id) if server_id == instance.resources.server_id:
+            return _with(instance, ip_address=event.ip_address)
+        case e.HostKeyRotated(counter=counter):
+            resources = instance.resources
+            return _with(
+                instance, resources=resources.model_copy(update={"host_key": max(counter, resources.host_key)})
+            )
+        case e.SshInstallPhaseReached(phase=phase, index=index):
+            if event.install_try == instance.install.failures + 1 and index > instance.install.phase_index:
+                return _with(
+                    instance, install=instance.install.model_copy(update={"phase": phase, "phase_index": index})
+                )
+            return instance
+        case e.SshInstallFailed(install_try=install_try):
+            return _with(instance, install=Install(failures=max(install_try, instance.install.failures)))
+        case e.ActionDelayed(action=action, number=number, attempt=attempt):
+            if attempt != instance.attempt:
+                return instance
+            highest = max(number, instance.failed_tries.get(action, 0))
+            return _with(instance, failed_tries={**instance.failed_tries, action: highest})
+        case e.InstanceTerminated() | e.ResourcesReleased():
+            return _with(instance, resources=instance.resources.model_copy(update={"released": True}))
+        case (
+            e.InstanceRequested()
+            | e.VolumeResized()
+            | e.InstanceStarted()
+            | e.IpAssigned()
+            | e.AddressChanged()
+            | e.SshReachable()
+            | e.SshInstallStarted()
+            | e.SshInstallCompleted()
+            | e.WorkerReachable()
+            | e.ModelLoadProgressed()
+            | e.ModelLoaded()
+            | e.WarmupCompleted()
+            | e.HealthPassed()
+            | e.InstanceReady()
+            | e.HealthLost()
+            | e.HealthRestored()
+            | e.ProvisioningFailed()
+            | e.StartupFailed()
+            | e.InstanceFailed()
+            | e.ServerLost()
+            | e.ServerStopped()
+            | e.ReinstallRequested()
+            | e.DrainRequested()
+            | e.Drained()
+            | e.TerminationRequested()
+            | e.InstanceArchived()
+        ):
+            return instance
+        case _:
+            assert_never(event)
+
+
+def _claimed(instance: Instance, created: e.InstanceCreated) -> Instance:
+    """The first server claims the instance; any other is a duplicate, to be deleted."""
+    resources = instance.resources
+    if resources.server_id is None:
+        held = _holding(instance, server_id=created.server_id)
+        return _with(held, zone=created.zone, instance_type=created.instance_type)
+    if created.server_id in (resources.server_id, *resources.duplicate_server_ids):
+        return instance
+    return _holding(instance, duplicate_server_ids=(*resources.duplicate_server_ids, created.server_id))
+
+
+def _owning(instance: Instance, volume: Volume) -> Instance:
+    known = instance.resources.volumes
+    if any(volume.id == other.id for other in known):
+        return instance
+    return _holding(instance, volumes=(*known, volume))
+
+
+def _holding(instance: Instance, **resources: Any) -> Instance:
+    """Something that was not known to exist does: whatever was released before, there is more to release."""
+    before = instance.resources
+    after = before.model_copy(update={name: value for name, value in resources.items() if value is not None})
+    return instance if after == before else _with(instance, resources=after.model_copy(update={"released": False}))
+
+
+def _advanced(instance: Instance, event: e.Event) -> Instance:
+    """A milestone is remembered whatever the status; progress and step follow it unless the instance is ending."""
+    reached = percent(event)
+    if reached is None:
+        return instance
+    remembered = _with(instance, milestones=instance.milestones | {event.type()})
+    if instance.status in ENDING or reached < instance.progress_percent:
+        return remembered
+    return _with(remembered, progress_percent=reached, step=event.type())
+
+
+def _moved(instance: Instance, event: e.Event) -> Instance:
+    status = status_after(instance.status, type(event))
+    if status is instance.status:
+        return instance
+    changes: dict[str, Any] = {"status": status, "status_since": event.occurred_at}
+    if status is Status.READY and instance.ready_at is None:
+        changes["ready_at"] = event.occurred_at
+    if status is Status.UNAVAILABLE:
+        changes["outages"] = instance.outages + 1
+    if status in FAILURES or status is Status.TERMINATING:
+        changes["ended_at"] = instance.ended_at or event.occurred_at
+    if status in FAILURES:
+        changes["error"] = _failure(event)
+    return _with(instance, **changes)
+
+
+def _failure(event: e.Event) -> Failure:
+    match event:
+        case e.ProvisioningFailed() | e.StartupFailed() | e.InstanceFailed():
+            return Failure(code=event.code, message=event.message)
+        case _:
+            return Failure(code="server_lost", message="The server no longer exists at the provider.")
+
+
+def _next_attempt(instance: Instance, requested: e.ReinstallRequested) -> Instance:
+    """A further try on the same machine: what the machine went through stays, what vLLM went through does not."""
+    if requested.attempt != instance.attempt + 1 or not moves(instance.status, e.ReinstallRequested):
+        return instance
+    return _with(
+        instance,
+        status=status_after(instance.status, e.ReinstallRequested),
+        status_since=requested.occurred_at,
+        progress_percent=REINSTALL,
+        step=e.ReinstallRequested.__name__,
+        attempt=requested.attempt,
+        attempt_started_at=requested.occurred_at,
+        milestones=instance.milestones & KEPT_BY_A_REINSTALL,
+        install=Install(),
+        failed_tries={},
+        outages=0,
+        error=None,
+        ready_at=None,
+        ended_at=None,
+    )

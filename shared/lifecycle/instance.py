@@ -1,0 +1,86 @@
+"""The instance as its events made it: the snapshot that every event carries."""
+
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt, field_serializer
+
+from shared.lifecycle.events import Action, Specification
+from shared.lifecycle.status import Status
+
+
+class Failure(BaseModel):
+    """`code` is stable, for programs; `message` says what to do, for people."""
+
+    model_config = ConfigDict(frozen=True)
+    code: str
+    message: str
+
+
+class Volume(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    id: str
+    server_id: str
+
+
+class Resources(BaseModel):
+    """Ids of everything that was ever seen of it at the provider, the server that claimed it first."""
+
+    model_config = ConfigDict(frozen=True)
+    server_id: str | None = None
+    duplicate_server_ids: tuple[str, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    address_id: str | None = None
+    security_group_id: str | None = None
+    host_key: int = 0
+    released: bool = False
+
+
+class Install(BaseModel):
+    """Where the install of the current attempt is: `failures` tries have ended badly, `phase` is the last one begun."""
+
+    model_config = ConfigDict(frozen=True)
+    failures: int = 0
+    phase: str | None = None
+    phase_index: int = 0
+
+
+class Instance(BaseModel):
+    """`version` counts its events from 1; times are those of the facts that moved it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    specification: Specification
+    zone: str | None = None
+    instance_type: str | None = None
+    ip_address: str | None = None
+    status: Status
+    progress_percent: int
+    step: str
+    attempt: PositiveInt = 1
+    milestones: frozenset[str]
+    resources: Resources = Resources()
+    install: Install = Install()
+    failed_tries: dict[Action, int] = {}
+    outages: int = 0
+    error: Failure | None = None
+    created_at: AwareDatetime
+    attempt_started_at: AwareDatetime
+    status_since: AwareDatetime
+    ready_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+    version: PositiveInt = 1
+
+    @field_serializer("milestones")
+    def _in_order(self, milestones: frozenset[str]) -> list[str]:
+        return sorted(milestones)
+
+    @property
+    def kept(self) -> bool:
+        """Failed while starting up, and left standing because its owner wants to look at it."""
+        return self.status is Status.STARTUP_FAILED and self.specification.keep_for_inspection
+
+    def reached(self, *milestones: type[BaseModel]) -> bool:
+        """Any of these, in the current attempt."""
+        return any(milestone.__name__ in self.milestones for milestone in milestones)

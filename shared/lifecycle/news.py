@@ -1,0 +1,68 @@
+"""Whether a fact still says something new of the instance as it is now. The journal asks on every reload."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from shared.lifecycle import events as e
+from shared.lifecycle.events import Action
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.progress import percent
+from shared.lifecycle.status import ENDING, FAILURES, GONE, LIVE, Status
+from shared.lifecycle.transitions import moves
+
+DONE: Final[Mapping[Action, type[e.Event]]] = {
+    Action.CREATE: e.InstanceCreated,
+    Action.RESIZE_VOLUME: e.VolumeResized,
+    Action.POWER_ON: e.InstanceStarted,
+    Action.AWAIT_ADDRESS: e.IpAssigned,
+    Action.OPEN_PORTS: e.PortsOpened,
+    Action.INSTALL: e.SshInstallCompleted,
+}
+"""The milestone that ends each action; a release ends with InstanceTerminated or ResourcesReleased."""
+
+
+def is_news(instance: Instance, event: e.Event) -> bool:
+    """False for what the instance already knows, and for an inference that no longer holds."""
+    if isinstance(event, e.AttemptFact) and event.attempt != instance.attempt:
+        return False
+    resources = instance.resources
+    match event:
+        case e.InstanceCreated(server_id=server_id):
+            return server_id not in (resources.server_id, *resources.duplicate_server_ids)
+        case e.VolumeFound(volume_id=volume_id):
+            return all(volume_id != volume.id for volume in resources.volumes)
+        case e.SshInstallPhaseReached(install_try=install_try, index=index):
+            running = install_try == instance.install.failures + 1 and index > instance.install.phase_index
+            return running and not instance.reached(e.SshInstallCompleted, e.InstanceReady)
+        case e.SshInstallFailed(install_try=install_try):
+            return instance.status is Status.INSTALLING and install_try > instance.install.failures
+        case e.HostKeyRotated(counter=counter):
+            return counter > resources.host_key
+        case e.ModelLoadProgressed():
+            return instance.status not in ENDING and (percent(event) or 0) > instance.progress_percent
+        case e.ActionDelayed(action=action, attempt=attempt, number=number):
+            return attempt == instance.attempt and number > instance.failed_tries.get(action, 0)
+        case e.ProvisioningFailed(action=action):
+            done = DONE.get(action)
+            return moves(instance.status, e.ProvisioningFailed) and not (done and instance.reached(done))
+        case (
+            e.StartupFailed()
+            | e.InstanceFailed()
+            | e.HealthLost()
+            | e.HealthRestored()
+            | e.InstanceReady()
+            | e.Drained()
+        ):
+            return moves(instance.status, type(event))
+        case e.ServerLost(server_id=server_id) | e.ServerStopped(server_id=server_id):
+            return moves(instance.status, type(event)) and server_id == resources.server_id
+        case e.AddressChanged(server_id=server_id, ip_address=ip_address):
+            same_server = server_id == resources.server_id
+            return instance.status in LIVE and same_server and ip_address != instance.ip_address
+        case e.InstanceTerminated(server_id=server_id):
+            return moves(instance.status, e.InstanceTerminated) and resources.server_id in (None, server_id)
+        case e.ResourcesReleased(server_id=server_id):
+            ended = instance.status in FAILURES | GONE and not resources.released
+            return ended and resources.server_id in (None, server_id)
+        case _:
+            return not instance.reached(type(event))

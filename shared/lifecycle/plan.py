@@ -1,0 +1,64 @@
+"""The provisioner's to-do: from the event that woke it to the one action that this event may still ask for."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from shared.lifecycle import events as e
+from shared.lifecycle.events import Action
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.news import DONE
+from shared.lifecycle.status import FAILURES, GONE, Status
+
+LAUNCHING: Final[Mapping[type[e.Event], Action]] = {
+    e.InstanceRequested: Action.CREATE,
+    e.InstanceCreated: Action.RESIZE_VOLUME,
+    e.VolumeResized: Action.POWER_ON,
+    e.InstanceStarted: Action.AWAIT_ADDRESS,
+    e.IpAssigned: Action.OPEN_PORTS,
+}
+INSTALLING: Final[Mapping[type[e.Event], Action]] = {
+    e.SshReachable: Action.INSTALL,
+    e.ReinstallRequested: Action.INSTALL,
+}
+RELEASING: Final = (
+    e.TerminationRequested,
+    e.Drained,
+    e.ProvisioningFailed,
+    e.StartupFailed,
+    e.InstanceFailed,
+    e.ServerLost,
+    e.VolumeFound,
+    e.PortsOpened,
+)
+"""What ends an instance, and what may reveal a resource of one that has ended."""
+
+_STEPS: Final[Mapping[type[e.Event], Action]] = {**LAUNCHING, **INSTALLING}
+
+
+def plan(instance: Instance, trigger: e.Event) -> Action | None:
+    """The action due because of `trigger`, judged by the instance as it is now; None when done or overtaken."""
+    if instance.status is Status.TERMINATING:
+        return Action.RELEASE
+    if instance.status in FAILURES | GONE:
+        return Action.RELEASE if _may_hold_something(instance, trigger) else None
+    action = _STEPS.get(type(trigger))
+    if action is None or instance.reached(DONE[action]):
+        return None
+    if action is Action.INSTALL:
+        return action if _may_install(instance, trigger) else None
+    return action
+
+
+def _may_hold_something(instance: Instance, trigger: e.Event) -> bool:
+    """An ended instance is released once; a request whose creation was overtaken may have left a server unseen."""
+    if instance.kept or instance.resources.released:
+        return False
+    if instance.status in FAILURES:
+        return True
+    return instance.resources.server_id is not None or isinstance(trigger, e.InstanceRequested)
+
+
+def _may_install(instance: Instance, trigger: e.Event) -> bool:
+    of_this_attempt = isinstance(trigger, e.SshReachable | e.ReinstallRequested) and trigger.attempt == instance.attempt
+    open_to_it = instance.status in {Status.BOOTING, Status.INSTALLING}
+    return of_this_attempt and open_to_it and not instance.reached(e.InstanceReady)
