@@ -9,7 +9,7 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Call(StrEnum):
-    """The API's operations by name. `server_action` covers the four actions that follow it, `any` covers everything."""
+    """The API's operations by name. `server_action` covers the three actions that follow it, `any` everything."""
 
     ANY = "any"
     CREATE_SERVER = "create_server"
@@ -20,7 +20,6 @@ class Call(StrEnum):
     SERVER_ACTION = "server_action"
     POWERON = "poweron"
     POWEROFF = "poweroff"
-    REBOOT = "reboot"
     TERMINATE = "terminate"
     LIST_USER_DATA = "list_user_data"
     GET_USER_DATA = "get_user_data"
@@ -84,6 +83,10 @@ class Failure(Frozen):
 
     call: Call
     error: Error
+    zone: str | None = None
+    """Only in this zone; None: anywhere."""
+    instance_type: str | None = None
+    """Only for servers of this commercial type; None: any."""
     times: Annotated[int, Field(ge=1)] | None = 1
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0
 
@@ -96,7 +99,7 @@ class Scenario(Frozen):
     boot_volume: Seconds = 0.2
     """The boot volume exists this long after the create call's answer."""
     tag_visible: Seconds = 0.3
-    """Lists by tag find a server or a security group this long after the create call's answer."""
+    """Lists of servers know the tags this long after the create or update call's answer."""
     poweron: Seconds = 0.3
     """From the accepted action to the state `running`, which starts the host."""
     address: Seconds = 0.2
@@ -107,6 +110,8 @@ class Scenario(Frozen):
     """From the accepted action to the state `stopped`."""
     delete: Seconds = 0.05
     """The delete call takes this long to answer."""
+    detach: Seconds = 0.1
+    """A block volume is still in use this long after its server went."""
     volume_update: Seconds = 0.05
     """A block volume stays in `resizing` this long after it was told to grow."""
     image_pull: Seconds = 0.2

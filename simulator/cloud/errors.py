@@ -1,0 +1,128 @@
+"""Scaleway's error bodies, as scaleway-sdk-go's `scw/errors.go` reads them and as the Python SDK hands them on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any
+
+
+@dataclass(eq=False)
+class ApiError(Exception):
+    """An answer with a status of 400 or more. A `body` that is text is sent as HTML, as a proxy in between would."""
+
+    status: int
+    body: Mapping[str, Any] | str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def not_found(resource: str, resource_id: str) -> ApiError:
+    return ApiError(
+        404,
+        {"type": "not_found", "resource": resource, "resource_id": resource_id, "message": "resource is not found"},
+    )
+
+
+def invalid_argument(name: str, reason: str, help_message: str) -> ApiError:
+    """`reason` is one of unknown, required, format, constraint."""
+    return ApiError(
+        400,
+        {
+            "type": "invalid_arguments",
+            "message": "invalid argument(s)",
+            "details": [{"argument_name": name, "reason": reason, "help_message": help_message}],
+        },
+    )
+
+
+def wrong_state(message: str) -> ApiError:
+    """The instance API's older shape, still used for actions on a server in the wrong steady state."""
+    return ApiError(400, {"type": "invalid_request_error", "message": message})
+
+
+def still_in_use(help_message: str, *, status: int = 400) -> ApiError:
+    """400 from the instance API, 412 from the block API."""
+    return ApiError(
+        status,
+        {
+            "type": "precondition_failed",
+            "precondition": "resource_still_in_use",
+            "help_message": help_message,
+            "message": "precondition is not respected",
+        },
+    )
+
+
+def transient_state(resource: str, resource_id: str, state: str) -> ApiError:
+    return ApiError(
+        409,
+        {
+            "type": "transient_state",
+            "resource": resource,
+            "resource_id": resource_id,
+            "current_state": state,
+            "message": "resource is in a transient state",
+        },
+    )
+
+
+def quotas_exceeded(resource: str, *, quota: int, current: int) -> ApiError:
+    return ApiError(
+        403,
+        {
+            "type": "quotas_exceeded",
+            "message": "quota(s) exceeded for this resource",
+            "details": [{"resource": resource, "quota": quota, "current": current}],
+        },
+    )
+
+
+def out_of_stock(resource: str) -> ApiError:
+    """412, as seen for L4 and L40S in fr-par-2."""
+    return ApiError(412, {"type": "out_of_stock", "resource": resource, "message": "resource is out of stock"})
+
+
+def permissions_denied(resource: str, action: str) -> ApiError:
+    return ApiError(
+        403,
+        {
+            "type": "permissions_denied",
+            "message": "insufficient permissions",
+            "details": [{"resource": resource, "action": action}],
+        },
+    )
+
+
+def denied_authentication() -> ApiError:
+    return ApiError(
+        401,
+        {
+            "type": "denied_authentication",
+            "method": "api_key",
+            "reason": "not_found",
+            "message": "authentication is denied",
+        },
+    )
+
+
+def too_many_requests(retry_after: float) -> ApiError:
+    return ApiError(
+        429,
+        {"type": "too_many_requests", "message": "too many requests, please retry later"},
+        {"Retry-After": str(ceil(retry_after))},
+    )
+
+
+def internal() -> ApiError:
+    return ApiError(500, {"type": "internal_error", "message": "internal error"})
+
+
+def unavailable() -> ApiError:
+    return ApiError(503, {"type": "unavailable", "message": "service unavailable"})
+
+
+def bad_gateway() -> ApiError:
+    return ApiError(502, "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>")
+
+
+def no_free_address() -> ApiError:
+    return ApiError(503, {"type": "invalid_request_error", "message": "No free IP address"})

@@ -1,0 +1,208 @@
+"""Power: what happens to a server and its host between an accepted action and its end."""
+
+import asyncio
+from collections.abc import Coroutine
+
+from simulator.cloud.account import Account
+from simulator.cloud.addresses import Addresses
+from simulator.cloud.catalog import BOOT_VOLUME_BYTES
+from simulator.cloud.errors import no_free_address
+from simulator.cloud.failures import Rehearsals
+from simulator.cloud.ports import MakeHost
+from simulator.cloud.resources import Ip, Server, ServerState, Volume, now
+from simulator.scenario import Scenario
+
+
+class Machines:
+    """Owns every task that works behind the API's answers, and every host."""
+
+    def __init__(self, account: Account, addresses: Addresses, rehearsals: Rehearsals, make_host: MakeHost) -> None:
+        self._account = account
+        self._addresses = addresses
+        self._rehearsals = rehearsals
+        self._make_host = make_host
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._faults: list[BaseException] = []
+
+    def created(self, server: Server) -> None:
+        """The rest of a creation: the boot volume comes later, and lists learn the tags later."""
+        scenario = self._scenario(server)
+        self._own(self._make_boot_volume(server, scenario.boot_volume))
+        self.tagged(server)
+
+    def tagged(self, server: Server) -> None:
+        self._own(self._list_tags(server, self._scenario(server).tag_visible))
+
+    def power_on(self, server: Server) -> None:
+        """Begin to start a stopped server. Raises ApiError when no address is left."""
+        address = self._public_address(server) or self._addresses.take()
+        if address is None:
+            raise no_free_address()
+        server.state, server.state_detail = ServerState.STARTING, "allocating node"
+        server.note("poweron")
+        scenario = self._scenario(server)
+        server.host = self._make_host(
+            server_id=server.id,
+            address=address,
+            tags=server.tags,
+            cloud_init=server.user_data.get("cloud-init", b""),
+            scenario=scenario,
+        )
+        server.transition = self._own(self._boot(server, address, scenario))
+
+    def power_off(self, server: Server) -> None:
+        """Begin to stop a running server."""
+        self._begin_to_stop(server, "poweroff")
+        server.transition = self._own(self._stop(server, server.transition, self._scenario(server).poweroff))
+
+    def terminate(self, server: Server) -> None:
+        """Begin to stop a running server that is deleted once it is stopped."""
+        self._begin_to_stop(server, "terminate")
+        server.transition = self._own(self._terminate(server, server.transition, self._scenario(server).poweroff))
+
+    def delete(self, server: Server) -> None:
+        """Forget a server now. Local volumes go with it; a block volume stays, in use for a little longer."""
+        server.deleted_at = now()
+        server.note("deleted")
+        for volume in server.volumes:
+            if volume.block:
+                self._own(self._detach(volume, self._scenario(server).detach))
+            else:
+                volume.deleted_at = now()
+        self._own(self._destroy_host(server, server.transition))
+
+    def resize(self, volume: Volume, size: int) -> None:
+        volume.size, volume.resizing = size, True
+        server = self._account.all_servers.get(volume.server_id or "")
+        self._own(self._resize(volume, self._rehearsals.of(server.tags if server else ()).scenario.volume_update))
+
+    async def stop_at_once(self, server: Server) -> None:
+        """Return once it is stopped, whatever it was doing: the provider's own doing, not an action of the API."""
+        self._begin_to_stop(server, "stopped by the provider")
+        server.transition = self._own(self._stop(server, server.transition, 0.0))
+        await asyncio.wait([server.transition])
+
+    async def close(self) -> None:
+        """End all work and destroy every host. Raises what any of it has raised meanwhile, as one group."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        hosts = [server.host for server in self._account.all_servers.values() if server.host is not None]
+        endings = await asyncio.gather(*(host.destroy() for host in hosts), return_exceptions=True)
+        faults = [*self._faults, *(ending for ending in endings if ending is not None)]
+        if faults:
+            raise BaseExceptionGroup("the simulated machines failed", faults)
+
+    async def _make_boot_volume(self, server: Server, delay: float) -> None:
+        await asyncio.sleep(delay)
+        if server.deleted_at is not None:
+            return
+        volume = Volume(
+            name=f"{server.image.name}_{server.type.name}",
+            zone=server.zone,
+            size=BOOT_VOLUME_BYTES,
+            block=server.image.block,
+            server_id=server.id,
+        )
+        self._account.add_volume(volume)
+        server.volumes.append(volume)
+        server.note("boot volume made")
+
+    async def _list_tags(self, server: Server, delay: float) -> None:
+        tags = server.tags
+        await asyncio.sleep(delay)
+        server.listed_tags = tags
+
+    async def _boot(self, server: Server, address: str, scenario: Scenario) -> None:
+        async with asyncio.TaskGroup() as steps:
+            steps.create_task(self._show_address(server, address, scenario.address))
+            await asyncio.sleep(scenario.poweron)
+            server.state, server.state_detail = ServerState.RUNNING, "booting kernel"
+            server.note("running")
+            if server.host is not None:
+                await server.host.start()
+            server.state_detail = "booted"
+
+    async def _show_address(self, server: Server, address: str, delay: float) -> None:
+        await asyncio.sleep(delay)
+        if server.dynamic_ip_required and not server.ips:
+            ip = Ip(address=address, zone=server.zone, dynamic=True, server_id=server.id)
+            self._account.add_ip(ip)
+            server.ips.append(ip)
+        server.note(f"address {address}")
+
+    def _begin_to_stop(self, server: Server, why: str) -> None:
+        server.state, server.state_detail = ServerState.STOPPING, "stopping"
+        server.note(why)
+
+    async def _stop(self, server: Server, boot: asyncio.Task[None] | None, delay: float) -> None:
+        await _cancelled(boot)
+        host = server.host
+        if host is not None:
+            await asyncio.gather(host.stop(), asyncio.sleep(delay))
+            self._release(server, host.address)
+        server.state, server.state_detail = ServerState.STOPPED, ""
+        server.note("stopped")
+
+    async def _terminate(self, server: Server, boot: asyncio.Task[None] | None, delay: float) -> None:
+        await self._stop(server, boot, delay)
+        server.transition = None
+        if server.deleted_at is None:
+            self.delete(server)
+
+    async def _destroy_host(self, server: Server, transition: asyncio.Task[None] | None) -> None:
+        was_on = server.state is not ServerState.STOPPED
+        await _cancelled(transition)
+        host, server.host = server.host, None
+        if host is not None:
+            await host.destroy()
+            if was_on:
+                self._release(server, host.address)
+        for ip in server.ips:
+            ip.server_id = None
+        server.ips = []
+        server.state = ServerState.STOPPED
+
+    async def _detach(self, volume: Volume, delay: float) -> None:
+        await asyncio.sleep(delay)
+        volume.server_id = None
+        volume.detached_at = volume.updated_at = now()
+
+    async def _resize(self, volume: Volume, delay: float) -> None:
+        await asyncio.sleep(delay)
+        volume.resizing, volume.updated_at = False, now()
+
+    def _public_address(self, server: Server) -> str | None:
+        return server.ips[0].address if server.ips else None
+
+    def _release(self, server: Server, address: str) -> None:
+        """A dynamic address goes with the power; a flexible one stays with its server."""
+        flexible = [ip for ip in server.ips if not ip.dynamic]
+        for ip in server.ips:
+            if ip.dynamic:
+                ip.deleted_at, ip.server_id = now(), None
+        server.ips = flexible
+        if all(ip.address != address for ip in flexible):
+            self._addresses.give_back(address)
+
+    def _scenario(self, server: Server) -> Scenario:
+        return self._rehearsals.of(server.tags).scenario
+
+    def _own(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self._faults.append(fault)
+
+
+async def _cancelled(task: asyncio.Task[None] | None) -> None:
+    """Return once the task has ended; its own failure, if any, is kept by its owner."""
+    if task is not None:
+        task.cancel()
+        await asyncio.wait([task])

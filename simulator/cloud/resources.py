@@ -1,0 +1,140 @@
+"""What an account can hold. Plain state: who changes it, and when, is written elsewhere."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import uuid4
+
+from simulator.cloud.catalog import BootImage, ServerType
+from simulator.cloud.ports import Host
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    return str(uuid4())
+
+
+class ServerState(StrEnum):
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+class VolumeStatus(StrEnum):
+    AVAILABLE = "available"
+    IN_USE = "in_use"
+    RESIZING = "resizing"
+
+
+@dataclass(frozen=True)
+class Moment:
+    at: datetime
+    what: str
+
+
+@dataclass
+class Volume:
+    """A block volume (`block`), or a local one that lives and dies with its server."""
+
+    name: str
+    zone: str
+    size: int
+    block: bool
+    server_id: str | None
+    tags: tuple[str, ...] = ()
+    id: str = field(default_factory=new_id)
+    reference_id: str = field(default_factory=new_id)
+    resizing: bool = False
+    created_at: datetime = field(default_factory=now)
+    updated_at: datetime = field(default_factory=now)
+    detached_at: datetime | None = None
+    deleted_at: datetime | None = None
+
+    @property
+    def status(self) -> VolumeStatus:
+        if self.resizing:
+            return VolumeStatus.RESIZING
+        return VolumeStatus.AVAILABLE if self.server_id is None else VolumeStatus.IN_USE
+
+
+@dataclass
+class Ip:
+    """A public address: dynamic (it goes with the power) or flexible (it stays until deleted)."""
+
+    address: str
+    zone: str
+    dynamic: bool
+    server_id: str | None = None
+    tags: tuple[str, ...] = ()
+    id: str = field(default_factory=new_id)
+    ipam_id: str = field(default_factory=new_id)
+    deleted_at: datetime | None = None
+
+
+@dataclass
+class Rule:
+    protocol: str
+    direction: str
+    action: str
+    ip_range: str
+    dest_port_from: int | None
+    dest_port_to: int | None
+    position: int
+    editable: bool = True
+    id: str = field(default_factory=new_id)
+
+
+@dataclass
+class SecurityGroup:
+    name: str
+    zone: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    stateful: bool = True
+    inbound_default_policy: str = "accept"
+    outbound_default_policy: str = "accept"
+    enable_default_security: bool = True
+    project_default: bool = False
+    rules: list[Rule] = field(default_factory=list)
+    id: str = field(default_factory=new_id)
+    created_at: datetime = field(default_factory=now)
+    modified_at: datetime = field(default_factory=now)
+    deleted_at: datetime | None = None
+
+
+@dataclass
+class Server:
+    """`listed_tags` is what lists know: it follows `tags` after the scenario's delay."""
+
+    name: str
+    zone: str
+    type: ServerType
+    image: BootImage
+    security_group: SecurityGroup
+    dynamic_ip_required: bool
+    protected: bool
+    tags: tuple[str, ...] = ()
+    listed_tags: tuple[str, ...] = ()
+    id: str = field(default_factory=new_id)
+    state: ServerState = ServerState.STOPPED
+    state_detail: str = ""
+    mac_address: str = ""
+    user_data: dict[str, bytes] = field(default_factory=dict)
+    volumes: list[Volume] = field(default_factory=list)
+    ips: list[Ip] = field(default_factory=list)
+    history: list[Moment] = field(default_factory=list)
+    created_at: datetime = field(default_factory=now)
+    modified_at: datetime = field(default_factory=now)
+    deleted_at: datetime | None = None
+    host: Host | None = None
+    transition: asyncio.Task[None] | None = None
+
+    def note(self, what: str) -> None:
+        """Keep what happened to it, for the control API's account of everything."""
+        self.modified_at = now()
+        self.history.append(Moment(self.modified_at, what))
