@@ -1,0 +1,30 @@
+"""NATS and PostgreSQL for a machine that has neither, started and ended with the stack.
+
+Each server keeps what it needs in its own folder below the data folder: `nats/` and `postgres/`, and there
+`data` (what the server stores), `server.log` (and `server.log.1` of the run before), `lock`, `port` and its passwords.
+"""
+
+from coldstart.embedded.errors import (
+    AlreadyRunningError,
+    EmbeddedServerError,
+    PortTakenError,
+    ServerEndedError,
+    StartFailedError,
+    UnsupportedSystemError,
+)
+from coldstart.embedded.nats import EmbeddedNats
+from coldstart.embedded.postgres import EmbeddedPostgres
+from coldstart.embedded.servers import RunningServers, servers
+
+__all__ = [
+    "AlreadyRunningError",
+    "EmbeddedNats",
+    "EmbeddedPostgres",
+    "EmbeddedServerError",
+    "PortTakenError",
+    "RunningServers",
+    "ServerEndedError",
+    "StartFailedError",
+    "UnsupportedSystemError",
+    "servers",
+]

@@ -1,0 +1,49 @@
+"""What can go wrong with an embedded server.
+
+EmbeddedServerError
+├── AlreadyRunningError      another process uses this data folder
+├── PortTakenError           the port that was asked for is not free
+├── StartFailedError         the server ended, or was not ready in time
+├── ServerEndedError         a running server ended by itself
+└── UnsupportedSystemError   this system cannot run it
+"""
+
+from pathlib import Path
+
+
+class EmbeddedServerError(Exception):
+    """Says in one message what happened and what a person can do about it."""
+
+
+class AlreadyRunningError(EmbeddedServerError):
+    def __init__(self, folder: Path, pid: int | None) -> None:
+        """Refuse a second owner of `folder`; `pid` is the process that has it, if it has said so yet."""
+        owner = "another process" if pid is None else f"process {pid}"
+        super().__init__(f"{folder} is in use by {owner}: stop it, or choose another COLDSTART_DATA_DIR")
+        self.folder = folder
+        self.pid = pid
+
+
+class PortTakenError(EmbeddedServerError):
+    def __init__(self, port: int) -> None:
+        super().__init__(f"port {port} of 127.0.0.1 is taken")
+        self.port = port
+
+
+class StartFailedError(EmbeddedServerError):
+    def __init__(self, what: str, log: Path, log_tail: str) -> None:
+        """Tell what failed, with the last lines of the server's own log."""
+        super().__init__(f"{what}; the end of {log}:\n{log_tail or '(empty)'}")
+        self.log_tail = log_tail
+
+
+class ServerEndedError(EmbeddedServerError):
+    def __init__(self, name: str, status: int, log: Path, log_tail: str) -> None:
+        """Tell how a server ended that nobody had stopped; a negative `status` is a signal's number."""
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        super().__init__(f"the embedded {name} {how}; the end of {log}:\n{log_tail or '(empty)'}")
+        self.status = status
+
+
+class UnsupportedSystemError(EmbeddedServerError):
+    pass

@@ -1,0 +1,80 @@
+"""Becomes a server program that ends when the thread that started it does.
+
+Run by its path, as a process of its own, so that nothing of this happens between fork and exec of a program that
+has threads. Standard library only; its one argument is a `Launch` as JSON.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from types import FrameType
+from typing import Final, TypedDict
+
+_PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
+_FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+
+
+class Launch(TypedDict):
+    """What to become: `command` in `folder`, as `account` (uid, gid) if one is given.
+
+    `parent` is the process that asks for it. `lifeline` is the reading end of a pipe that the parent holds open, for
+    systems that cannot signal a parent's death, or None on Linux. `inherited` file descriptors are the server's to use.
+    """
+
+    command: list[str]
+    folder: str
+    account: tuple[int, int] | None
+    stop_signal: int
+    parent: int
+    lifeline: int | None
+    inherited: list[int]
+
+
+def main(launch: Launch) -> None:
+    """Become the server, or watch over it where the kernel does not offer to."""
+    os.chdir(launch["folder"])  # before the account changes: it need not be able to walk there
+    os.umask(0o077)
+    if launch["account"] is not None:
+        uid, gid = launch["account"]
+        os.setgroups([])
+        os.setgid(gid)
+        os.setuid(uid)
+    if launch["lifeline"] is None:
+        _die_with_parent(launch["stop_signal"], launch["parent"])
+        os.execv(launch["command"][0], launch["command"])  # noqa: S606 (the caller's own server program)
+    sys.exit(_watch(launch["command"], launch["stop_signal"], launch["lifeline"], launch["inherited"]))
+
+
+def _die_with_parent(stop_signal: int, parent: int) -> None:
+    """Ask Linux for `stop_signal` on the parent's death (prctl(2)); kept across exec, cleared by a change of uid."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, stop_signal, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:
+        sys.exit("the parent ended before its server began")
+
+
+def _watch(command: list[str], stop_signal: int, lifeline: int, inherited: list[int]) -> int:
+    """Run the server as a child; stop it when the lifeline closes. Returns its exit status, as a shell would."""
+    server = subprocess.Popen(command, pass_fds=inherited)  # noqa: S603 (the caller's own server program)
+
+    def forward(number: int, _: FrameType | None) -> None:
+        server.send_signal(number)
+
+    def stop_when_it_closes() -> None:
+        os.read(lifeline, 1)
+        server.send_signal(stop_signal)
+
+    for number in _FORWARDED:
+        signal.signal(number, forward)
+    threading.Thread(target=stop_when_it_closes, daemon=True).start()
+    status = server.wait()
+    return 128 - status if status < 0 else status
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

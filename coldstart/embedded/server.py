@@ -1,0 +1,141 @@
+"""What the embedded servers have in common: one owner, a port, a start that is known to have worked, an end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from abc import ABC, abstractmethod
+from asyncio.subprocess import Process
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Final, NoReturn, Self
+
+from coldstart.embedded.errors import ServerEndedError, StartFailedError
+from coldstart.embedded.folder import ServerFolder
+from coldstart.embedded.ports import candidates
+from coldstart.embedded.process import Command, end_leftovers, running
+
+_START_SECONDS: Final = 60.0  # a recovery after a crash has to fit in
+_PROBE_SECONDS: Final = 5.0
+_PAUSE_SECONDS: Final = 0.01
+_PORT_TAKEN: Final = "address already in use"  # how both servers say it, up to case
+
+
+class EmbeddedServer(ABC):
+    """An async context manager: inside it, the server runs and `url` reaches it.
+
+    Enter it in the event loop's thread: the server ends with that thread.
+    """
+
+    name: ClassVar[str]
+    program: ClassVar[str]
+    stop_signal: ClassVar[signal.Signals]
+    not_yet: ClassVar[tuple[type[Exception], ...]]
+    """What `probe` raises while the server is starting, besides OSError."""
+
+    def __init__(self, data_dir: Path, *, port: int = 0) -> None:
+        """Keep the server in `data_dir`; `port` 0 is the port of the last time, or else any that is free."""
+        self.folder = ServerFolder(data_dir, self.name)
+        self._wanted_port = port
+        self._cleanup = AsyncExitStack()
+        self._process: Process
+        self._port: int
+
+    @property
+    def url(self) -> str:
+        """Where the running server is, password included."""
+        return self.url_on(self._port)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def __aenter__(self) -> Self:
+        """Start the server; raises EmbeddedServerError."""
+        async with AsyncExitStack() as cleanup:
+            cleanup.enter_context(self.folder.locked())
+            await end_leftovers(self.program, self.folder.data, self.stop_signal)
+            await self.prepare()
+            self._process, self._port = await self._started(cleanup)
+            self.folder.port = self._port
+            await self.welcome()
+            self._cleanup = cleanup.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._cleanup.__aexit__(kind, error, trace)
+
+    async def ended(self) -> NoReturn:
+        """Wait until the server ends by itself and raise ServerEndedError. Cancel this before leaving the context."""
+        status = await self._process.wait()
+        raise ServerEndedError(self.name, status, self.folder.log, self.folder.log_tail())
+
+    @abstractmethod
+    def url_on(self, port: int) -> str: ...
+
+    @abstractmethod
+    async def prepare(self) -> None:
+        """Make the data folder, and in it what the server needs to start."""
+
+    @abstractmethod
+    def command(self, port: int) -> Command: ...
+
+    @abstractmethod
+    async def probe(self, port: int) -> None:
+        """Connect as a client and raise OSError or one of `not_yet` unless the server does its work."""
+
+    async def welcome(self) -> None:  # noqa: B027 (nothing to do is the usual case)
+        """Make what clients expect in a server that has just become ready."""
+
+    async def _started(self, cleanup: AsyncExitStack) -> tuple[Process, int]:
+        """Start on the first port that nobody else takes in the meantime."""
+        taken: StartFailedError | None = None
+        for port in candidates(self._wanted_port, self.folder.port):
+            async with AsyncExitStack() as attempt:
+                process = await self.run(self.command(port), attempt)
+                try:
+                    await self._ready(process, port)
+                except StartFailedError as error:
+                    if _PORT_TAKEN not in error.log_tail.lower():
+                        raise
+                    taken = error
+                else:
+                    cleanup.push_async_exit(attempt.pop_all())
+                    return process, port
+        assert taken is not None  # noqa: S101 (there is always a candidate, and each either returns or is taken)
+        raise taken
+
+    async def run(self, command: Command, cleanup: AsyncExitStack) -> Process:
+        """Start the command with a new log, to be stopped by `cleanup`."""
+        log = self.folder.new_log()
+        try:
+            return await cleanup.enter_async_context(running(command, log))
+        finally:
+            os.close(log)
+
+    async def _ready(self, process: Process, port: int) -> None:
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                while not await self._answers(port):
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(_PAUSE_SECONDS):
+                            status = await process.wait()
+                            raise self._failed(f"the embedded {self.name} ended with status {status} while starting")
+        except TimeoutError:
+            raise self._failed(f"the embedded {self.name} was not ready after {_START_SECONDS:.0f} s") from None
+
+    async def _answers(self, port: int) -> bool:
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                await self.probe(port)
+        except OSError:  # refused, or timed out
+            return False
+        except self.not_yet:
+            return False
+        return True
+
+    def _failed(self, what: str) -> StartFailedError:
+        return StartFailedError(what, self.folder.log, self.folder.log_tail())
