@@ -1,0 +1,122 @@
+"""The port to a cloud that rents GPU machines. What it takes to add one is in docs/providers.md's checklist.
+
+Every call has a time-out of its own, under a third of the lease (a holder that lost its lease must not still be
+calling). Expected outcomes are returned; these are raised:
+
+ProviderError
+├── TryAgain     nothing is wrong with the request: later it may work (`retry_after` seconds, when the cloud says so)
+└── Rejected     it will never work like this; `code` is stable, `message` says what a person can do
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from shared.bus.instance_types import InstanceType
+
+
+class ProviderError(Exception):
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class TryAgain(ProviderError):
+    def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(code, message)
+        self.retry_after = retry_after
+
+
+class Rejected(ProviderError):
+    pass
+
+
+class Power(StrEnum):
+    OFF = "off"
+    STARTING = "starting"
+    ON = "on"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True)
+class Server:
+    """`instance_id` is read from its tags; `volume_ids` grows a while after creation (see Provider.create_server)."""
+
+    id: str
+    zone: str
+    instance_type: str
+    instance_id: UUID | None
+    power: Power
+    volume_ids: tuple[str, ...] = ()
+    ip_address: str | None = None
+    address_id: str | None = None
+    security_group_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """`cloud_init` is a #cloud-config document in bytes."""
+
+    instance_id: UUID
+    name: str
+    zone: str
+    instance_type: str
+    cloud_init: bytes
+
+
+@dataclass(frozen=True)
+class OutOfStock:
+    zone: str
+    instance_type: str
+
+
+class Provider(Protocol):
+    """All calls raise ProviderError; those that change the world are safe when repeated, save `create_server`."""
+
+    @property
+    def zones(self) -> Sequence[str]:
+        """Every zone this installation may use, the default one first."""
+
+    async def instance_types(self) -> tuple[InstanceType, ...]: ...
+
+    async def create_server(self, order: Order) -> Server | OutOfStock:
+        """A server, powered off, that bears the installation's and the instance's tags.
+
+        Its boot volume may appear later, and its tags may be found by `find_servers` later.
+        """
+
+    async def find_servers(self, instance_id: UUID) -> Sequence[Server]:
+        """Those that bear the instance's tag, in all zones; a new one may be missing for the tag's visibility time."""
+
+    async def get_server(self, zone: str, server_id: str) -> Server | None:
+        """None when the provider says that it does not exist."""
+
+    async def grow_volume(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> None:
+        """Tag the volume as the instance's and make it at least that large, in 10⁹ bytes."""
+
+    async def power_on(self, zone: str, server_id: str) -> None:
+        """Ask for it; returns before the server runs. A server that runs already is left alone."""
+
+    async def power_off(self, zone: str, server_id: str) -> None:
+        """Ask for it; returns before the server stands. One that is off, or gone, is left alone."""
+
+    async def open_ports(self, server: Server, instance_id: UUID, ports: Sequence[int]) -> str:
+        """Let these TCP ports, and nothing else, in through a security group of the instance's own; returns its id."""
+
+    async def delete_server(self, zone: str, server_id: str) -> None:
+        """Only a server that is off; its volumes stay. One that is gone is left alone."""
+
+    async def find_volumes(self, instance_id: UUID) -> Sequence[tuple[str, str]]:
+        """(zone, volume id) of those that bear the instance's tag."""
+
+    async def delete_volume(self, zone: str, volume_id: str) -> bool:
+        """True when it is gone; False when it is still attached and has to be tried again."""
+
+    async def release_network(self, instance_id: UUID) -> None:
+        """Delete the addresses and security groups that bear the instance's tag. TryAgain while one is in use."""
+
+    async def tagged_servers(self) -> Sequence[Server]:
+        """Every server of this installation, whoever's."""

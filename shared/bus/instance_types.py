@@ -1,0 +1,43 @@
+"""What each provider offers: written by the provisioner, read by the api, kept in one key-value bucket."""
+
+from typing import Final
+
+from nats.js import JetStreamContext
+from nats.js.api import KeyValueConfig, StorageType
+from nats.js.errors import BucketNotFoundError, KeyNotFoundError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+BUCKET: Final = "instance_types"
+
+
+class InstanceType(BaseModel):
+    """A kind of server: `gpus` of the model `gpu`, to be had in `zones`."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    zones: tuple[str, ...]
+    gpus: int = 0
+    gpu: str | None = None
+
+
+_TYPES: Final = TypeAdapter(tuple[InstanceType, ...])
+
+
+class InstanceTypes:
+    def __init__(self, jetstream: JetStreamContext, *, replicas: int) -> None:
+        self._jetstream = jetstream
+        self._replicas = replicas
+
+    async def publish(self, provider: str, types: tuple[InstanceType, ...]) -> None:
+        config = KeyValueConfig(bucket=BUCKET, storage=StorageType.FILE, replicas=self._replicas)
+        bucket = await self._jetstream.create_key_value(config)
+        await bucket.put(provider, _TYPES.dump_json(types))
+
+    async def of(self, provider: str) -> tuple[InstanceType, ...] | None:
+        """None as long as no provisioner has told what this provider offers."""
+        try:
+            bucket = await self._jetstream.key_value(BUCKET)
+            entry = await bucket.get(provider)
+        except (BucketNotFoundError, KeyNotFoundError):
+            return None
+        return _TYPES.validate_json(entry.value or b"[]")

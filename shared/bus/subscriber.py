@@ -1,0 +1,87 @@
+"""From a durable consumer to a function: decode, hold, call, acknowledge."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+from faststream import AckPolicy
+from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from nats.aio.msg import Msg
+
+from shared.bus.dead_letters import DeadLetters
+from shared.bus.envelope import Recorded, Undecodable, decode
+from shared.bus.lease import Lease, LeaseLost, Leases
+from shared.bus.topology import LIFECYCLE, Trigger
+
+FETCH_TIMEOUT_S: Final = 30.0
+LONGEST_PAUSE_S: Final = 60.0
+
+log = structlog.get_logger()
+
+Handle = Callable[[Recorded, Lease], Awaitable[None]]
+"""Does what the event asks for; safe when called twice, at once, by two."""
+NotUnderstood = Callable[[UUID, str], Awaitable[None]]
+"""Records that an instance's trigger could not be understood, before it goes to the dead letters."""
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """Acknowledges a message when `handle` returned and has it redelivered later when it raised.
+
+    A message whose lease was lost is left alone; one that cannot be decoded goes to the dead letters.
+    """
+
+    trigger: Trigger
+    leases: Leases
+    dead_letters: DeadLetters
+    handle: Handle
+    not_understood: NotUnderstood
+
+    def attach(self, broker: NatsBroker, *, max_held: int) -> None:
+        """Let `broker` feed this from the durable consumer that the topology declared."""
+
+        @broker.subscriber(
+            self.trigger.subjects[0],
+            durable=self.trigger.durable,
+            stream=JStream(LIFECYCLE, declare=False),
+            pull_sub=PullSub(batch_size=1, timeout=FETCH_TIMEOUT_S),
+            ack_policy=AckPolicy.MANUAL,
+            max_workers=max_held,
+            title=self.trigger.durable,
+        )
+        async def delivered(_: bytes) -> None:
+            message: NatsMessage = broker.context.get_local("message")
+            raw = message.raw_message
+            if isinstance(raw, Msg):
+                await self.deliver(raw)
+
+    async def deliver(self, message: Msg) -> None:
+        metadata = message.metadata
+        try:
+            recorded = decode(message.data, metadata.sequence.stream, metadata.timestamp)
+        except Undecodable as error:
+            await self._bury(message, str(error))
+            return
+        try:
+            async with self.leases.held(message, redelivered=metadata.num_delivered > 1) as lease:
+                await self.handle(recorded, lease)
+                if not lease.lost:
+                    await message.ack()
+        except LeaseLost:
+            log.info("lease lost", consumer=self.trigger.durable, subject=message.subject)
+        except Exception:  # the loop's bound: whatever went wrong, the message is asked for again, not dropped
+            pause = min(LONGEST_PAUSE_S, 2.0 ** min(metadata.num_delivered, 6))
+            log.exception("handling failed", consumer=self.trigger.durable, subject=message.subject, again_in_s=pause)
+            await message.nak(delay=pause)
+
+    async def _bury(self, message: Msg, reason: str) -> None:
+        try:
+            instance_id = UUID(message.subject.split(".")[1])
+        except (ValueError, IndexError):
+            pass
+        else:
+            await self.not_understood(instance_id, reason)
+        await self.dead_letters.put(message, self.trigger.durable, reason)
+        await message.ack()

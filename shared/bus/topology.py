@@ -1,0 +1,110 @@
+"""Every stream and durable consumer, declared here and nowhere else, applied at start-up like migrations."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID, uuid4
+
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StorageType, StreamConfig
+from nats.js.errors import BadRequestError, NotFoundError
+
+from shared.lifecycle.events import Event, IpAssigned, ReinstallRequested
+from shared.lifecycle.plan import INSTALLING, LAUNCHING, RELEASING
+
+LIFECYCLE: Final = "LIFECYCLE"
+DEAD_LETTERS: Final = "DEAD_LETTERS"
+INSTALLATION: Final = "coldstart.installation"
+"""The key in the stream's metadata that holds this installation's UUID."""
+DUPLICATE_WINDOW_S: Final = 120.0
+MAX_HELD: Final = 100_000
+"""Above any number of instances: JetStream's default of 1,000 would never deliver the 1,001st held message."""
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A durable consumer whose messages are held as leases while what they ask for is done."""
+
+    durable: str
+    events: tuple[type[Event], ...]
+
+    @property
+    def subjects(self) -> list[str]:
+        return [f"lifecycle.*.{event.__name__}" for event in self.events]
+
+
+LAUNCH: Final = Trigger("provisioner-launching", tuple(LAUNCHING))
+INSTALL: Final = Trigger("provisioner-installing", tuple(INSTALLING))
+RELEASE: Final = Trigger("provisioner-releasing", RELEASING)
+WATCH: Final = Trigger("health-watching", (IpAssigned, ReinstallRequested))
+TRIGGERS: Final = (LAUNCH, INSTALL, RELEASE, WATCH)
+
+
+def event_subject(instance_id: UUID, event: str) -> str:
+    return f"lifecycle.{instance_id}.{event}"
+
+
+def instance_subject(instance_id: UUID) -> str:
+    """Covers every event of one instance: what the journal expects its sequence under."""
+    return f"lifecycle.{instance_id}.>"
+
+
+def _streams(replicas: int, installation: UUID) -> Iterable[StreamConfig]:
+    yield StreamConfig(
+        name=LIFECYCLE,
+        description="Every event of every instance, with the instance after it",
+        subjects=["lifecycle.*.*"],
+        storage=StorageType.FILE,
+        num_replicas=replicas,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        allow_direct=True,
+        metadata={INSTALLATION: str(installation)},
+    )
+    yield StreamConfig(
+        name=DEAD_LETTERS,
+        description="Messages that could not be understood or handled, with the reason and where they came from",
+        subjects=["dead_letters.>"],
+        storage=StorageType.FILE,
+        num_replicas=replicas,
+        allow_direct=True,
+    )
+
+
+async def installation_id(jetstream: JetStreamContext) -> UUID | None:
+    """The UUID of the installation that this stream belongs to; None before the first start."""
+    try:
+        info = await jetstream.stream_info(LIFECYCLE)
+    except NotFoundError:
+        return None
+    return UUID((info.config.metadata or {})[INSTALLATION])
+
+
+async def apply_topology(jetstream: JetStreamContext, *, replicas: int, ack_wait_s: float) -> UUID:
+    """Create or update all streams and consumers; safe to run by many services at once.
+
+    Returns the installation's UUID, made by whoever comes first and never changed.
+    """
+    installation = await installation_id(jetstream) or uuid4()
+    for config in _streams(replicas, installation):
+        try:
+            await jetstream.add_stream(config)
+        except BadRequestError:  # it exists with another configuration, or was made a moment ago by another service
+            if config.name == LIFECYCLE:
+                installation = await installation_id(jetstream) or installation
+                config.metadata = {INSTALLATION: str(installation)}
+            await jetstream.update_stream(config)
+    for trigger in TRIGGERS:
+        await jetstream.add_consumer(
+            LIFECYCLE,
+            ConsumerConfig(
+                durable_name=trigger.durable,
+                deliver_policy=DeliverPolicy.ALL,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=ack_wait_s,
+                max_deliver=-1,
+                max_ack_pending=MAX_HELD,
+                filter_subjects=trigger.subjects,
+                num_replicas=replicas,
+            ),
+        )
+    return installation

@@ -1,0 +1,54 @@
+"""Every secret of an installation, derived from one master secret (HKDF-SHA256, RFC 5869). None is ever stored."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+
+@dataclass(frozen=True)
+class SshKey:
+    """An Ed25519 key in OpenSSH's own formats; `private` is a PEM block, `public` one line without a comment."""
+
+    private: str
+    public: str
+
+
+class Secrets:
+    """The same for every service that was given the same master secret."""
+
+    def __init__(self, master: str) -> None:
+        self._master = master.encode()
+
+    def ssh_client_key(self) -> SshKey:
+        """What the installation signs in to its machines with."""
+        return self._ssh_key("ssh-client")
+
+    def host_key(self, instance_id: UUID, counter: int) -> SshKey:
+        """What the instance's machine proves itself with: number 0 from cloud-init, number 1 after the install."""
+        return self._ssh_key(f"ssh-host/{instance_id}/{counter}")
+
+    def worker_api_key(self, instance_id: UUID, attempt: int) -> str:
+        """What the worker of that attempt asks for; that of another attempt answers 401."""
+        return "cs-" + self._derive(f"worker-api-key/{instance_id}/{attempt}").hex()
+
+    def redact(self, text: str, instance_id: UUID, attempt: int) -> str:
+        """`text` without any secret derived for this instance up to that attempt."""
+        keys = [self.worker_api_key(instance_id, number) for number in range(1, attempt + 1)]
+        hosts = (line for counter in (0, 1) for line in self.host_key(instance_id, counter).private.splitlines()[1:-1])
+        for secret in (*keys, *hosts):
+            text = text.replace(secret, "[redacted]")
+        return text
+
+    def _derive(self, purpose: str) -> bytes:
+        return HKDF(algorithm=SHA256(), length=32, salt=b"coldstart", info=purpose.encode()).derive(self._master)
+
+    def _ssh_key(self, purpose: str) -> SshKey:
+        key = Ed25519PrivateKey.from_private_bytes(self._derive(purpose))
+        return SshKey(
+            private=key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode(),
+            public=key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode(),
+        )
