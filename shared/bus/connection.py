@@ -15,7 +15,7 @@ class ConnectOptions(TypedDict):
     servers: list[str]
     name: str
     max_reconnect_attempts: int
-    reconnect_time_wait: float
+    reconnect_time_wait: Any  # annotated int by FastStream, taken as seconds of any kind by nats-py
     error_cb: Any
     disconnected_cb: Any
     reconnected_cb: Any

@@ -72,7 +72,7 @@ class Subscriber:
         except LeaseLost:
             log.info("lease lost", consumer=self.trigger.durable, subject=message.subject)
         except Exception:  # the loop's bound: whatever went wrong, the message is asked for again, not dropped
-            pause = min(LONGEST_PAUSE_S, 2.0 ** min(metadata.num_delivered, 6))
+            pause = min(LONGEST_PAUSE_S, 2.0 ** min(metadata.num_delivered - 2, 6))
             log.exception("handling failed", consumer=self.trigger.durable, subject=message.subject, again_in_s=pause)
             await message.nak(delay=pause)
 

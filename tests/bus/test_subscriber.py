@@ -1,0 +1,156 @@
+"""From a real durable consumer through FastStream to a handler: acknowledged, asked again, moved, or buried."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from faststream.nats import NatsBroker
+
+from shared.bus.connection import connect_options
+from shared.bus.dead_letters import DeadLetters
+from shared.bus.envelope import Recorded
+from shared.bus.lease import Lease, Leases
+from shared.bus.subscriber import Handle, Subscriber
+from shared.bus.topology import DEAD_LETTERS, LAUNCH, LIFECYCLE, apply_topology
+from shared.journal import Journal
+from shared.lifecycle.events import InstanceRequested, Specification
+
+ACK_WAIT = 1.0
+
+
+@dataclass
+class Service:
+    broker: NatsBroker
+    journal: Journal
+    leases: Leases
+    not_understood: list[UUID] = field(default_factory=list)
+
+    async def request(self) -> UUID:
+        instance_id = uuid4()
+        specification = Specification(name="qwen", model="a/b", instance_types=("L4-1-24G",))
+        requested = InstanceRequested(
+            instance_id=instance_id, occurred_at=datetime.now(UTC), specification=specification
+        )
+        await self.journal.request(requested, intent_id=uuid4())
+        return instance_id
+
+    async def pending(self) -> int:
+        connection = await self.broker.connect()
+        info = await connection.jetstream().consumer_info(LIFECYCLE, LAUNCH.durable)
+        return (info.num_pending or 0) + (info.num_ack_pending or 0)
+
+
+@asynccontextmanager
+async def serving(url: str, handle: Handle) -> AsyncGenerator[Service]:
+    broker = NatsBroker(**connect_options(url, "test"))
+    connection = await broker.connect()
+    jetstream = connection.jetstream()
+    await apply_topology(jetstream, replicas=1, ack_wait_s=ACK_WAIT)
+    leases = Leases(connection.flush, ACK_WAIT)
+    service = Service(broker, Journal(connection, actor="test", source="/test"), leases)
+
+    async def not_understood(instance_id: UUID, _: str) -> None:
+        service.not_understood.append(instance_id)
+
+    Subscriber(LAUNCH, leases, DeadLetters(jetstream), handle, not_understood).attach(broker, max_held=100)
+    keeping = asyncio.create_task(leases.keep_alive())
+    await broker.start()
+    yield service
+    await leases.close(grace_s=5)
+    await broker.stop()
+    keeping.cancel()
+
+
+async def until_settled(service: Service) -> None:
+    async with asyncio.timeout(10):
+        while await service.pending():  # noqa: ASYNC110  the server tells nobody that a consumer is empty
+            await asyncio.sleep(0.01)
+
+
+async def test_a_handled_message_is_acknowledged(nats_url: str) -> None:
+    seen = asyncio.Queue[Recorded]()
+
+    async def handle(recorded: Recorded, _: Lease) -> None:
+        await seen.put(recorded)
+
+    async with serving(nats_url, handle) as service:
+        instance_id = await service.request()
+        assert (await seen.get()).instance.id == instance_id
+        await until_settled(service)
+
+
+async def test_a_message_held_for_longer_than_the_ack_wait_is_not_redelivered(nats_url: str) -> None:
+    seen: list[bool] = []
+    done = asyncio.Event()
+
+    async def handle(_: Recorded, lease: Lease) -> None:
+        seen.append(lease.redelivered)
+        await lease.sleep(ACK_WAIT * 2.5)
+        done.set()
+
+    async with serving(nats_url, handle) as service:
+        await service.request()
+        await done.wait()
+        await until_settled(service)
+        assert seen == [False]
+
+
+async def test_a_handler_that_raises_is_asked_again_and_told_so(nats_url: str) -> None:
+    seen: list[bool] = []
+    done = asyncio.Event()
+
+    async def handle(_: Recorded, lease: Lease) -> None:
+        seen.append(lease.redelivered)
+        if len(seen) == 1:
+            raise RuntimeError("once")
+        done.set()
+
+    async with serving(nats_url, handle) as service:
+        await service.request()
+        await done.wait()
+        assert seen == [False, True]
+
+
+async def test_a_stopping_replica_hands_its_messages_over_at_once(nats_url: str) -> None:
+    held, taken = asyncio.Event(), asyncio.Event()
+
+    async def holds(_: Recorded, lease: Lease) -> None:
+        held.set()
+        await lease.sleep(3600)
+
+    async def takes(_: Recorded, lease: Lease) -> None:
+        assert lease.redelivered
+        taken.set()
+
+    async with serving(nats_url, holds) as first:
+        await first.request()
+        await held.wait()
+        async with serving(nats_url, takes):
+            began = asyncio.get_running_loop().time()
+            await first.leases.close(grace_s=5)
+            await taken.wait()
+            assert asyncio.get_running_loop().time() - began < ACK_WAIT / 2
+
+
+async def test_a_message_nobody_understands_is_buried_with_its_reason_and_stops_no_other(nats_url: str) -> None:
+    seen = asyncio.Queue[Recorded]()
+
+    async def handle(recorded: Recorded, _: Lease) -> None:
+        await seen.put(recorded)
+
+    async with serving(nats_url, handle) as service:
+        connection = await service.broker.connect()
+        bad = uuid4()
+        await connection.jetstream().publish(f"lifecycle.{bad}.InstanceRequested", b"{}")
+        instance_id = await service.request()
+        assert (await seen.get()).instance.id == instance_id
+        await until_settled(service)
+        letter = await connection.jetstream().get_last_msg(DEAD_LETTERS, "dead_letters.>")
+        assert letter.data == b"{}"
+        assert letter.headers is not None
+        assert letter.headers["Coldstart-Subject"] == f"lifecycle.{bad}.InstanceRequested"
+        assert "dataschema" in letter.headers["Coldstart-Reason"]
+        assert service.not_understood == [bad]

@@ -1,0 +1,248 @@
+"""The journal against a real JetStream: nothing is lost, nothing is recorded twice, whoever races."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from nats.aio.client import Client
+
+from shared.bus.connection import connect
+from shared.bus.lease import LeaseLost
+from shared.bus.topology import INSTALL, LAUNCH, LIFECYCLE, MAX_HELD, TRIGGERS, apply_topology, installation_id
+from shared.journal import Journal
+from shared.lifecycle import events as e
+from shared.lifecycle.decide import terminate
+from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRefused
+from shared.lifecycle.fold import fold
+from shared.lifecycle.status import Status
+from tests.nats_proxy import NatsProxy, Operation, nats_proxy
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SPECIFICATION = e.Specification(name="qwen", model="Qwen/Qwen2.5-0.5B-Instruct", instance_types=("L4-1-24G",))
+
+
+def requested(instance_id: UUID, **changes: object) -> e.InstanceRequested:
+    return e.InstanceRequested(
+        instance_id=instance_id, occurred_at=NOW, specification=SPECIFICATION.model_copy(update=changes)
+    )
+
+
+def created(instance_id: UUID, server_id: str = "server-1") -> e.InstanceCreated:
+    return e.InstanceCreated(
+        instance_id=instance_id, occurred_at=NOW, server_id=server_id, zone="fr-par-2", instance_type="L4-1-24G"
+    )
+
+
+@asynccontextmanager
+async def journal_at(url: str) -> AsyncGenerator[tuple[Journal, Client]]:
+    connection = await connect(url, "test")
+    await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=5)
+    yield Journal(connection, actor="test", source="/coldstart/test"), connection
+    await connection.close()
+
+
+@pytest.fixture
+async def journal(nats_url: str) -> AsyncGenerator[Journal]:
+    async with journal_at(nats_url) as (journal, _):
+        yield journal
+
+
+async def begun(journal: Journal) -> UUID:
+    instance_id = uuid4()
+    await journal.request(requested(instance_id), intent_id=uuid4())
+    return instance_id
+
+
+async def types(journal: Journal, instance_id: UUID) -> list[str]:
+    return [recorded.event.type() async for recorded in journal.history(instance_id)]
+
+
+async def test_an_instance_nobody_requested_is_unknown(journal: Journal) -> None:
+    with pytest.raises(InstanceUnknown):
+        await journal.load(uuid4())
+    with pytest.raises(InstanceUnknown):
+        await journal.record(created(uuid4()))
+
+
+async def test_the_snapshot_in_the_last_event_is_the_fold_of_the_history(journal: Journal) -> None:
+    instance_id = await begun(journal)
+    await journal.record(created(instance_id))
+    await journal.record(e.InstanceStarted(instance_id=instance_id, occurred_at=NOW, server_id="server-1"))
+    history = [recorded async for recorded in journal.history(instance_id)]
+    assert await journal.load(instance_id) == history[-1].instance == fold(recorded.event for recorded in history)
+    assert [recorded.instance.version for recorded in history] == [1, 2, 3]
+
+
+async def test_two_writers_race_and_both_facts_land(nats_url: str) -> None:
+    async with journal_at(nats_url) as (one, _), journal_at(nats_url) as (two, _):
+        instance_id = await begun(one)
+        facts = [
+            e.VolumeFound(instance_id=instance_id, occurred_at=NOW, server_id="server-1", volume_id=f"volume-{number}")
+            for number in range(20)
+        ]
+        await asyncio.gather(*(journal.record(fact) for journal, fact in zip([one, two] * 10, facts, strict=True)))
+        instance = await one.load(instance_id)
+        assert {volume.id for volume in instance.resources.volumes} == {fact.volume_id for fact in facts}
+        assert instance.version == 21
+
+
+async def test_the_same_fact_seen_by_ten_lands_once(journal: Journal) -> None:
+    instance_id = await begun(journal)
+    await asyncio.gather(*(journal.record(created(instance_id)) for _ in range(10)))
+    assert await types(journal, instance_id) == ["InstanceRequested", "InstanceCreated"]
+
+
+async def test_a_fact_that_is_no_longer_news_is_dropped(journal: Journal) -> None:
+    instance_id = await begun(journal)
+    await journal.record(created(instance_id))
+    again = await journal.record(created(instance_id))
+    assert again.version == 2
+
+
+class LosesAnswers:
+    """Lets the append through and loses what the server answers to it, as often as told."""
+
+    def __init__(self, proxy: NatsProxy, times: int) -> None:
+        self.left = times
+        self.expecting: set[str] = set()
+        self.lost = asyncio.Event()
+        proxy.to_server = self.note
+        proxy.to_client = self.lose
+
+    async def note(self, operation: Operation) -> bool:
+        if operation.subject.startswith("lifecycle.") and self.left:
+            self.expecting.add(operation.raw.split()[2].decode())
+        return True
+
+    async def lose(self, operation: Operation) -> bool:
+        if operation.subject in self.expecting and self.left:
+            self.left -= 1
+            self.lost.set()
+            return False
+        return True
+
+
+async def test_the_answer_to_a_publish_is_lost_and_the_fact_lands_once(nats_url: str) -> None:
+    async with nats_proxy(nats_url) as proxy, journal_at(proxy.url) as (journal, _):
+        instance_id = await begun(journal)
+        lossy = LosesAnswers(proxy, times=1)
+        instance = await journal.record(created(instance_id))
+        assert lossy.left == 0
+        assert instance.resources.server_id == "server-1"
+        assert await types(journal, instance_id) == ["InstanceRequested", "InstanceCreated"]
+
+
+async def test_an_intent_whose_answer_was_lost_counts_as_accepted_even_when_others_wrote_after_it(
+    nats_url: str,
+) -> None:
+    async with nats_proxy(nats_url) as proxy, journal_at(proxy.url) as (journal, _), journal_at(nats_url) as (other, _):
+        instance_id = await begun(journal)
+        lossy = LosesAnswers(proxy, times=1)
+        intent = asyncio.create_task(journal.intend(instance_id, terminate, intent_id=uuid4(), at=NOW))
+        await lossy.lost.wait()
+        await other.record(e.InstanceTerminated(instance_id=instance_id, occurred_at=NOW, server_id=None))
+        assert (await intent).status is Status.TERMINATING
+        assert await types(other, instance_id) == ["InstanceRequested", "TerminationRequested", "InstanceTerminated"]
+
+
+async def test_a_terminate_racing_a_terminate_is_refused_and_not_recorded_twice(nats_url: str) -> None:
+    async with journal_at(nats_url) as (one, _), journal_at(nats_url) as (two, _):
+        instance_id = await begun(one)
+        outcomes = await asyncio.gather(
+            *(journal.intend(instance_id, terminate, intent_id=uuid4(), at=NOW) for journal in (one, two) * 5),
+            return_exceptions=True,
+        )
+        assert sum(isinstance(outcome, IntentRefused) for outcome in outcomes) == 9
+        assert await types(one, instance_id) == ["InstanceRequested", "TerminationRequested"]
+
+
+async def test_the_same_request_again_gives_the_same_instance_and_another_one_a_conflict(journal: Journal) -> None:
+    instance_id = uuid4()
+    answers = await asyncio.gather(
+        *(journal.request(requested(instance_id), intent_id=uuid4()) for _ in range(5)),
+    )
+    assert sorted(began for _, began in answers) == [False] * 4 + [True]
+    with pytest.raises(InstanceConflict):
+        await journal.request(requested(instance_id, model="other/model"), intent_id=uuid4())
+    assert await types(journal, instance_id) == ["InstanceRequested"]
+
+
+async def test_two_different_requests_racing_for_one_id_give_one_instance_and_one_conflict(nats_url: str) -> None:
+    async with journal_at(nats_url) as (one, _), journal_at(nats_url) as (two, _):
+        instance_id = uuid4()
+        outcomes = await asyncio.gather(
+            one.request(requested(instance_id, model="a/a"), intent_id=uuid4()),
+            two.request(requested(instance_id, model="b/b"), intent_id=uuid4()),
+            return_exceptions=True,
+        )
+        assert sum(isinstance(outcome, InstanceConflict) for outcome in outcomes) == 1
+
+
+async def test_a_lost_lease_stops_an_inference_before_it_is_published(journal: Journal) -> None:
+    instance_id = await begun(journal)
+
+    def lost() -> None:
+        raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        await journal.record(created(instance_id), check=lost)
+    assert await types(journal, instance_id) == ["InstanceRequested"]
+
+
+async def test_an_event_that_no_longer_decodes_does_not_hide_the_instance(nats_url: str) -> None:
+    async with journal_at(nats_url) as (journal, connection):
+        instance_id = await begun(journal)
+        await connection.jetstream().publish(f"lifecycle.{instance_id}.Nonsense", b"{not json")
+        assert (await journal.load(instance_id)).status is Status.PROVISIONING
+        await journal.record(created(instance_id))
+        assert await types(journal, instance_id) == ["InstanceRequested", "InstanceCreated"]
+
+
+async def test_every_event_is_a_cloudevent_that_says_who_recorded_it_and_why(nats_url: str) -> None:
+    async with journal_at(nats_url) as (journal, connection):
+        instance_id = uuid4()
+        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        await journal.request(requested(instance_id), intent_id=uuid4(), traceparent=trace)
+        cause = [recorded async for recorded in journal.history(instance_id)][-1]
+        await journal.record(created(instance_id), cause=cause)
+        message = await connection.jetstream().get_last_msg(LIFECYCLE, f"lifecycle.{instance_id}.InstanceCreated")
+        body = json.loads(message.data or b"")
+        assert body["specversion"] == "1.0"
+        assert body["type"] == "InstanceCreated"
+        assert body["subject"] == str(instance_id)
+        assert body["actor"] == "test"
+        assert body["causationid"] == str(cause.id)
+        assert body["traceparent"] == trace
+        assert body["data"]["event"]["server_id"] == "server-1"
+        assert body["data"]["instance"]["version"] == 2
+
+
+async def test_the_topology_is_applied_by_many_at_once_and_keeps_one_installation(nats_url: str) -> None:
+    connections = [await connect(nats_url, f"service-{number}") for number in range(5)]
+    found = await asyncio.gather(
+        *(apply_topology(connection.jetstream(), replicas=1, ack_wait_s=30) for connection in connections)
+    )
+    kept = await installation_id(connections[0].jetstream())
+    assert len({await installation_id(connection.jetstream()) for connection in connections}) == 1
+    assert set(found) == {kept}
+    for trigger in TRIGGERS:
+        info = await connections[0].jetstream().consumer_info(LIFECYCLE, trigger.durable)
+        assert info.config.max_ack_pending == MAX_HELD
+        assert info.config.max_deliver == -1
+    for connection in connections:
+        await connection.close()
+
+
+async def test_a_changed_ack_wait_reaches_consumers_that_exist(nats_url: str) -> None:
+    async with journal_at(nats_url) as (_, connection):
+        await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=7)
+        info = await connection.jetstream().consumer_info(LIFECYCLE, LAUNCH.durable)
+        assert info.config.ack_wait == 7
+
+
+def test_an_install_never_waits_behind_launches() -> None:
+    assert not set(INSTALL.subjects) & set(LAUNCH.subjects)

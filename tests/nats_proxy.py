@@ -1,0 +1,91 @@
+"""A wire between a NATS client and its server that a test can tap, cut, or let lose single operations."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the NATS client protocol: PUB, HPUB, MSG, HMSG with their subject, or any other line."""
+
+    verb: str
+    subject: str
+    raw: bytes
+
+
+Tap = Callable[[Operation], Awaitable[bool]]
+"""Sees an operation before it is passed on; False loses it."""
+
+
+async def _pass(_: Operation) -> bool:
+    return True
+
+
+async def _operation(reader: asyncio.StreamReader) -> Operation:
+    line = await reader.readuntil(b"\r\n")
+    words = line.split()
+    verb = words[0].upper().decode() if words else ""
+    if verb in {"PUB", "HPUB", "MSG", "HMSG"}:
+        payload = await reader.readexactly(int(words[-1]) + 2)
+        return Operation(verb, words[1].decode(), line + payload)
+    return Operation(verb, "", line)
+
+
+class NatsProxy:
+    """`url` is what the client connects to. `to_server` and `to_client` may be replaced at any time."""
+
+    def __init__(self, server_url: str) -> None:
+        self._target = urlsplit(server_url)
+        self.url = ""
+        self.to_server: Tap = _pass
+        self.to_client: Tap = _pass
+        self._wires: set[asyncio.StreamWriter] = set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream_reader, upstream_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
+        self._wires |= {writer, upstream_writer}
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pump(reader, upstream_writer, lambda seen: self.to_server(seen)))  # noqa: PLW0108  replaced at any time
+                group.create_task(self._pump(upstream_reader, writer, lambda seen: self.to_client(seen)))  # noqa: PLW0108
+        except* (asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            self._wires -= {writer, upstream_writer}
+            writer.close()
+            upstream_writer.close()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tap: Tap) -> None:
+        while True:
+            operation = await _operation(reader)
+            if await tap(operation):
+                writer.write(operation.raw)
+                await writer.drain()
+
+    def cut(self) -> None:
+        """Break every connection; clients may connect again."""
+        for writer in self._wires:
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def nats_proxy(server_url: str) -> AsyncGenerator[NatsProxy]:
+    proxy = NatsProxy(server_url)
+    server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
+    target = urlsplit(server_url)
+    credentials = target.netloc.rpartition("@")[0]
+    port = server.sockets[0].getsockname()[1]
+    proxy.url = urlunsplit(
+        target._replace(netloc=f"{credentials}@127.0.0.1:{port}" if credentials else f"127.0.0.1:{port}")
+    )
+    try:
+        yield proxy
+    finally:
+        server.close()
+        proxy.cut()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await server.wait_closed()
