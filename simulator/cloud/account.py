@@ -89,7 +89,7 @@ class Account:
 def default_rules() -> list[Rule]:
     """Scaleway blocks outgoing mail by rules that nobody may edit (`enable_default_security`)."""
     return [
-        Rule("TCP", "outbound", "drop", "0.0.0.0/0", port, None, position, editable=False)
+        Rule("tcp", "outbound", "drop", "0.0.0.0/0", port, None, position, editable=False)
         for position, port in enumerate(MAIL_PORTS, start=1)
     ]
 

@@ -1,6 +1,6 @@
 """Scaleway's error bodies, as scaleway-sdk-go's `scw/errors.go` reads them and as the Python SDK hands them on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
@@ -24,14 +24,11 @@ def not_found(resource: str, resource_id: str) -> ApiError:
 
 def invalid_argument(name: str, reason: str, help_message: str) -> ApiError:
     """`reason` is one of unknown, required, format, constraint."""
-    return ApiError(
-        400,
-        {
-            "type": "invalid_arguments",
-            "message": "invalid argument(s)",
-            "details": [{"argument_name": name, "reason": reason, "help_message": help_message}],
-        },
-    )
+    return invalid_arguments([{"argument_name": name, "reason": reason, "help_message": help_message}])
+
+
+def invalid_arguments(details: Sequence[Mapping[str, str]]) -> ApiError:
+    return ApiError(400, {"type": "invalid_arguments", "message": "invalid argument(s)", "details": details})
 
 
 def wrong_state(message: str) -> ApiError:

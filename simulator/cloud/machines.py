@@ -1,6 +1,7 @@
 """Power: what happens to a server and its host between an accepted action and its end."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 
 from simulator.cloud.account import Account
@@ -11,6 +12,8 @@ from simulator.cloud.failures import Rehearsals
 from simulator.cloud.ports import MakeHost
 from simulator.cloud.resources import Ip, Server, ServerState, Volume, now
 from simulator.scenario import Scenario
+
+log = logging.getLogger(__name__)
 
 
 class Machines:
@@ -154,9 +157,10 @@ class Machines:
     async def _destroy_host(self, server: Server, transition: asyncio.Task[None] | None) -> None:
         was_on = server.state is not ServerState.STOPPED
         await _cancelled(transition)
-        host, server.host = server.host, None
+        host = server.host
         if host is not None:
             await host.destroy()
+            server.host = None
             if was_on:
                 self._release(server, host.address)
         for ip in server.ips:
@@ -198,6 +202,7 @@ class Machines:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("a simulated machine failed", exc_info=fault)
             self._faults.append(fault)
 
 

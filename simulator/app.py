@@ -1,0 +1,73 @@
+"""The simulator as one object: `async with Simulator(settings) as simulator: simulator.url`."""
+
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from simulator.cloud.account import Account
+from simulator.cloud.addresses import Addresses
+from simulator.cloud.api import routes
+from simulator.cloud.failures import Rehearsals
+from simulator.cloud.gate import Cloud
+from simulator.cloud.machines import Machines
+from simulator.cloud.ports import MakeHost
+from simulator.control import Control
+from simulator.hub import Hub
+from simulator.settings import SimulatorSettings
+
+SHUTDOWN_SECONDS = 1.0
+
+
+class Simulator:
+    """A cloud, its hosts and a hub on one loopback port, from entering to leaving.
+
+    Leaving ends every host and raises, as one group, whatever failed behind the API's answers meanwhile.
+    """
+
+    def __init__(self, settings: SimulatorSettings | None = None, *, hosts: MakeHost | None = None) -> None:
+        self.settings = settings or SimulatorSettings()
+        if hosts is None:
+            from simulator.host import make_host  # noqa: PLC0415
+
+            hosts = make_host(self.settings)
+        self._hosts = hosts
+        self._stack = AsyncExitStack()
+        self.url = ""
+        """SCW_API_URL, without a trailing slash."""
+
+    @property
+    def hub_url(self) -> str:
+        """HF_ENDPOINT."""
+        return f"{self.url}/hub"
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            addresses = stack.enter_context(Addresses((self.settings.ssh_port, self.settings.worker_port)))
+            account, rehearsals = Account(self.settings), Rehearsals(self.settings.scenario)
+            machines = Machines(account, addresses, rehearsals, self._hosts)
+            stack.push_async_callback(machines.close)
+            cloud = Cloud(self.settings, account, rehearsals, machines)
+            app = web.Application()
+            app.add_routes(
+                [
+                    *routes(cloud, addresses),
+                    *Control(cloud).routes(),
+                    *Hub(self.settings.hub_token).routes(),
+                ]
+            )
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+            stack.push_async_callback(runner.cleanup)
+            await runner.setup()
+            await web.TCPSite(runner, self.settings.host, self.settings.port).start()
+            port = runner.addresses[0][1]
+            host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+            self.url = f"http://{host}:{port}"
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()

@@ -1,0 +1,184 @@
+"""What every call of the API passes: the pause, the key, the zone, and the failures that a scenario asks for."""
+
+import asyncio
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from simulator.cloud import errors
+from simulator.cloud.account import Account
+from simulator.cloud.errors import ApiError
+from simulator.cloud.failures import ACTIONS, Rehearsals
+from simulator.cloud.machines import Machines
+from simulator.cloud.requests import tags_in
+from simulator.cloud.resources import Server
+from simulator.scenario import Call, Error, Scenario
+from simulator.settings import SimulatorSettings
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+UNANSWERED = frozenset({Error.TIMEOUT_BEFORE, Error.TIMEOUT_AFTER, Error.RESET_BEFORE, Error.RESET_AFTER})
+AFTERWARDS = frozenset({Error.TIMEOUT_AFTER, Error.RESET_AFTER, Error.INTERNAL_AFTER})
+HANGING = frozenset({Error.TIMEOUT_BEFORE, Error.TIMEOUT_AFTER})
+
+
+@dataclass
+class Cloud:
+    """One account's cloud and its switches."""
+
+    settings: SimulatorSettings
+    account: Account
+    rehearsals: Rehearsals
+    machines: Machines
+    paused: bool = False
+
+    def scenario_of(self, server: Server) -> Scenario:
+        return self.rehearsals.of(server.tags).scenario
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    method: str
+    path: str
+    call: Call
+    handler: Handler
+    public: bool = False
+    """Price lists and images are answered without a key."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a call is about, as far as a scenario may ask."""
+
+    call: Call
+    resource: str
+    resource_id: str = ""
+    tags: tuple[str, ...] = ()
+    zone: str | None = None
+    instance_type: str | None = None
+
+
+def guarded(cloud: Cloud, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The endpoint's handler behind the gate."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            _admit(cloud, endpoint, request)
+            return await _answer(cloud, endpoint, request)
+        except ApiError as refusal:
+            return response_of(refusal)
+
+    return handle
+
+
+def response_of(refusal: ApiError) -> web.Response:
+    if isinstance(refusal.body, str):
+        return web.Response(status=refusal.status, text=refusal.body, content_type="text/html", headers=refusal.headers)
+    return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
+
+
+def _admit(cloud: Cloud, endpoint: Endpoint, request: web.Request) -> None:
+    if cloud.paused:
+        raise errors.unavailable()
+    token = request.headers.get("X-Auth-Token", "")
+    if not endpoint.public and not hmac.compare_digest(
+        token.encode(), cloud.settings.secret_key.get_secret_value().encode()
+    ):
+        raise errors.denied_authentication()
+    zone = request.match_info.get("zone")
+    if zone is not None and zone not in cloud.account.zones:
+        raise errors.invalid_argument("zone", "constraint", f"one of {', '.join(cloud.account.zones)}")
+
+
+async def _answer(cloud: Cloud, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
+    subject = await _subject(cloud, endpoint.call, request)
+    rehearsal = cloud.rehearsals.of(subject.tags)
+    error = rehearsal.fails(subject.call, zone=subject.zone, instance_type=subject.instance_type)
+    if error is None:
+        return await endpoint.handler(request)
+    if error in AFTERWARDS:
+        await endpoint.handler(request)
+    if error in UNANSWERED:
+        return await _never_answer(request, rehearsal.scenario.hang if error in HANGING else 0.0)
+    raise _injected(error, subject, rehearsal.scenario)
+
+
+async def _never_answer(request: web.Request, after: float) -> web.StreamResponse:
+    """Drop the connection; whatever is returned is written to nobody."""
+    await asyncio.sleep(after)
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=503)
+
+
+async def _subject(cloud: Cloud, call: Call, request: web.Request) -> Subject:
+    zone = request.match_info.get("zone")
+    resource = f"instance_{call.value.partition('_')[2]}"
+    server = _server_named(cloud.account, request)
+    body = await _json_object(request)
+    if call is Call.SERVER_ACTION and body.get("action") in ACTIONS:
+        call = Call(str(body["action"]))
+    if server is not None:
+        return Subject(call, "instance_server", server.id, server.tags, zone, server.type.name)
+    given = body.get("tags")
+    tags = given if isinstance(given, list) else tags_in(request)
+    return Subject(
+        call,
+        resource,
+        tags=tuple(str(tag) for tag in tags),
+        zone=zone or request.query.get("zone"),
+        instance_type=str(body["commercial_type"]) if "commercial_type" in body else None,
+    )
+
+
+def _server_named(account: Account, request: web.Request) -> Server | None:
+    """The server in the path, or the one whose volume is in the path, even if it is gone by now."""
+    if (server_id := request.match_info.get("server_id")) is not None:
+        return account.all_servers.get(server_id)
+    if (volume_id := request.match_info.get("volume_id")) is not None:
+        for server in account.all_servers.values():
+            if any(volume.id == volume_id for volume in server.volumes):
+                return server
+    return None
+
+
+async def _json_object(request: web.Request) -> dict[str, object]:
+    """User data is any bytes: what is no JSON object says nothing about the subject."""
+    if "json" not in request.headers.get("Content-Type", "json"):
+        return {}
+    try:
+        body = json.loads(await request.read() or b"{}")
+    except ValueError as malformed:
+        raise errors.invalid_argument("body", "format", "not JSON") from malformed
+    return body if isinstance(body, dict) else {}
+
+
+def _injected(error: Error, subject: Subject, scenario: Scenario) -> ApiError:
+    match error:
+        case Error.OUT_OF_STOCK:
+            return errors.out_of_stock(subject.instance_type or subject.resource)
+        case Error.QUOTAS_EXCEEDED:
+            return errors.quotas_exceeded(subject.instance_type or subject.resource, quota=1, current=1)
+        case Error.TRANSIENT_STATE:
+            return errors.transient_state(subject.resource, subject.resource_id, "transient")
+        case Error.TOO_MANY_REQUESTS:
+            return errors.too_many_requests(scenario.retry_after)
+        case Error.PERMISSIONS_DENIED:
+            return errors.permissions_denied(subject.resource, "write")
+        case Error.DENIED_AUTHENTICATION:
+            return errors.denied_authentication()
+        case Error.INVALID_ARGUMENTS:
+            return errors.invalid_argument("commercial_type", "unknown", "refused by the scenario")
+        case Error.NOT_FOUND:
+            return errors.not_found(subject.resource, subject.resource_id)
+        case Error.BAD_GATEWAY:
+            return errors.bad_gateway()
+        case Error.UNAVAILABLE:
+            return errors.unavailable()
+        case Error.INTERNAL | Error.INTERNAL_AFTER:
+            return errors.internal()
+        case Error.TIMEOUT_BEFORE | Error.TIMEOUT_AFTER | Error.RESET_BEFORE | Error.RESET_AFTER:
+            raise AssertionError("these are never answered")

@@ -1,0 +1,170 @@
+"""The simulator's own API under `/_simulator`: what a test or a demo asks of the cloud behind the cloud's back.
+
+No key is needed: it is loopback only, and the account behind it is worth nothing.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from simulator.cloud.gate import Cloud
+from simulator.cloud.resources import Ip, SecurityGroup, Server, Volume
+from simulator.scenario import Scenario
+
+Json = dict[str, Any]
+
+
+class Control:
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._account = cloud.account
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/_simulator/account", self.account),
+            web.get("/_simulator/scenario", self.scenario),
+            web.put("/_simulator/scenario", self.set_default),
+            web.put("/_simulator/scenarios/{tag:.+}", self.set_for_tag),
+            web.post("/_simulator/servers/{server_id}/kill", self.kill),
+            web.post("/_simulator/servers/{server_id}/stop", self.stop),
+            web.post("/_simulator/pause", self.pause),
+            web.post("/_simulator/resume", self.resume),
+        ]
+
+    async def account(self, _request: web.Request) -> web.Response:
+        """Everything there ever was, and under `remaining` the ids of what the account still holds and would pay."""
+        account = self._account
+        remaining = {
+            "servers": [server.id for server in account.servers()],
+            "block_volumes": [volume.id for volume in account.volumes(block=True)],
+            "local_volumes": [volume.id for volume in account.volumes(block=False)],
+            "ips": [ip.id for ip in account.flexible_ips()],
+            "security_groups": [group.id for group in account.security_groups() if not group.project_default],
+        }
+        return web.json_response(
+            {
+                "remaining": remaining,
+                "servers": [_server(server) for server in account.all_servers.values()],
+                "volumes": [_volume(volume) for volume in account.all_volumes.values()],
+                "ips": [_ip(ip) for ip in account.all_ips.values()],
+                "security_groups": [_group(group) for group in account.all_security_groups.values()],
+            }
+        )
+
+    async def scenario(self, _request: web.Request) -> web.Response:
+        return _shown(self._cloud.rehearsals.default.scenario)
+
+    async def set_default(self, request: web.Request) -> web.Response:
+        scenario = await _read(request)
+        self._cloud.rehearsals.set_default(scenario)
+        return _shown(scenario)
+
+    async def set_for_tag(self, request: web.Request) -> web.Response:
+        scenario = await _read(request)
+        self._cloud.rehearsals.set_for(request.match_info["tag"], scenario)
+        return _shown(scenario)
+
+    async def kill(self, request: web.Request) -> web.Response:
+        """The server vanishes in any state, as if someone had deleted it by hand."""
+        server = self._living(request)
+        server.note("killed")
+        self._cloud.machines.delete(server)
+        return web.json_response(_server(server))
+
+    async def stop(self, request: web.Request) -> web.Response:
+        """The provider stops the server; answers once it is stopped."""
+        server = self._living(request)
+        await self._cloud.machines.stop_at_once(server)
+        return web.json_response(_server(server))
+
+    async def pause(self, _request: web.Request) -> web.Response:
+        self._cloud.paused = True
+        return web.json_response({"paused": True})
+
+    async def resume(self, _request: web.Request) -> web.Response:
+        self._cloud.paused = False
+        return web.json_response({"paused": False})
+
+    def _living(self, request: web.Request) -> Server:
+        server = self._account.all_servers.get(request.match_info["server_id"])
+        if server is None or server.deleted_at is not None:
+            raise web.HTTPNotFound(text="no such server")
+        return server
+
+
+async def _read(request: web.Request) -> Scenario:
+    try:
+        return Scenario.model_validate_json(await request.read() or b"{}")
+    except ValidationError as wrong:
+        raise web.HTTPUnprocessableEntity(
+            text=wrong.json(include_url=False), content_type="application/json"
+        ) from wrong
+
+
+def _shown(scenario: Scenario) -> web.Response:
+    return web.json_response({"scenario": scenario.model_dump(mode="json"), "launch_seconds": scenario.launch_seconds})
+
+
+def _server(server: Server) -> Json:
+    return {
+        "id": server.id,
+        "name": server.name,
+        "zone": server.zone,
+        "commercial_type": server.type.name,
+        "tags": list(server.tags),
+        "state": server.state.value,
+        "address": server.ips[0].address if server.ips else None,
+        "volumes": [volume.id for volume in server.volumes],
+        "security_group": server.security_group.id,
+        "power_ons": sum(1 for moment in server.history if moment.what == "poweron"),
+        "history": [{"at": moment.at.isoformat(), "what": moment.what} for moment in server.history],
+        "deleted_at": _date(server.deleted_at),
+    }
+
+
+def _volume(volume: Volume) -> Json:
+    return {
+        "id": volume.id,
+        "name": volume.name,
+        "zone": volume.zone,
+        "kind": "block" if volume.block else "local",
+        "size": volume.size,
+        "tags": list(volume.tags),
+        "status": volume.status.value,
+        "server_id": volume.server_id,
+        "deleted_at": _date(volume.deleted_at),
+    }
+
+
+def _ip(ip: Ip) -> Json:
+    return {
+        "id": ip.id,
+        "address": ip.address,
+        "zone": ip.zone,
+        "dynamic": ip.dynamic,
+        "tags": list(ip.tags),
+        "server_id": ip.server_id,
+        "deleted_at": _date(ip.deleted_at),
+    }
+
+
+def _group(group: SecurityGroup) -> Json:
+    return {
+        "id": group.id,
+        "name": group.name,
+        "zone": group.zone,
+        "tags": list(group.tags),
+        "default": group.project_default,
+        "rules": [
+            {"protocol": rule.protocol, "direction": rule.direction, "action": rule.action, "port": rule.dest_port_from}
+            for rule in group.rules
+            if rule.editable
+        ],
+        "deleted_at": _date(group.deleted_at),
+    }
+
+
+def _date(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,0 +1,5 @@
+"""A small Hugging Face hub: what `model_info` and `auth_check` ask, for a handful of models."""
+
+from simulator.hub.api import Hub
+
+__all__ = ["Hub"]

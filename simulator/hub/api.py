@@ -1,0 +1,72 @@
+"""The hub's HTTP API with its error headers, as `huggingface_hub.utils._http` reads them."""
+
+import json
+
+from aiohttp import web
+from pydantic import SecretStr
+
+from simulator.hub.models import LEGACY, MODELS, Model
+
+PREFIX = "/hub"
+
+
+class Hub:
+    """Anonymous callers see public and gated models; the one token sees the private ones too."""
+
+    def __init__(self, token: SecretStr) -> None:
+        self._token = token
+
+    def routes(self) -> list[web.RouteDef]:
+        routes = []
+        for name in ("{namespace}/{name}", "{name}"):
+            model = f"{PREFIX}/api/models/{name}"
+            routes += [
+                web.get(model, self.model_info),
+                web.get(model + "/revision/{revision}", self.model_info),
+                web.get(model + "/auth-check", self.auth_check),
+            ]
+        # aiohttp takes the first that matches: the longer paths have to come before "namespace/name".
+        return sorted(routes, key=lambda route: (-route.path.count("/"), route.path.count("{")))
+
+    async def model_info(self, request: web.Request) -> web.Response:
+        """Public for gated models too, as on the real hub: only their files are held back."""
+        model = self._visible(request)
+        revision = request.match_info.get("revision", "main")
+        if revision not in ("main", model.sha):
+            raise _refusal(web.HTTPNotFound, f"Invalid rev id: {revision}", code="RevisionNotFound")
+        properties = model.properties()
+        wanted = request.query.getall("expand", [])
+        if unknown := [name for name in wanted if name not in properties]:
+            raise _refusal(web.HTTPBadRequest, f"the simulated hub does not expand {', '.join(unknown)}")
+        shown = {name: properties[name] for name in wanted} if wanted else properties
+        return web.json_response({"_id": model.sha[:24], "id": model.id, **shown})
+
+    async def auth_check(self, request: web.Request) -> web.Response:
+        model = self._visible(request)
+        if model.gated and not self._knows(request):
+            message = f"Access to model {model.id} is restricted. You must have access to it and be authenticated."
+            raise _refusal(web.HTTPUnauthorized, message, code="GatedRepo")
+        return web.json_response({})
+
+    def _visible(self, request: web.Request) -> Model:
+        """Missing and private look the same: 401 to an anonymous caller, 404 to a known one."""
+        name = "/".join(filter(None, (request.match_info.get("namespace"), request.match_info["name"])))
+        known = self._knows(request)
+        model = MODELS.get(LEGACY.get(name, name))
+        if model is None or (model.private and not known):
+            kind = web.HTTPNotFound if known else web.HTTPUnauthorized
+            raise _refusal(kind, "Repository not found", code="RepoNotFound")
+        return model
+
+    def _knows(self, request: web.Request) -> bool:
+        given = request.headers.get("Authorization")
+        if given is None:
+            return False
+        if given != f"Bearer {self._token.get_secret_value()}":
+            raise _refusal(web.HTTPUnauthorized, "Invalid credentials in Authorization header")
+        return True
+
+
+def _refusal(kind: type[web.HTTPException], message: str, *, code: str | None = None) -> web.HTTPException:
+    headers = {"X-Error-Message": message} | ({"X-Error-Code": code} if code else {})
+    return kind(text=json.dumps({"error": message}), content_type="application/json", headers=headers)

@@ -1,0 +1,105 @@
+"""The models that the hub knows: public, gated, private, and an embedding one. Figures as the real hub's cards say."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+
+@dataclass(frozen=True)
+class Model:
+    """`parameters` by data type, as the safetensors headers sum up."""
+
+    id: str
+    sha: str
+    pipeline_tag: str
+    architecture: str
+    model_type: str
+    parameters: dict[str, int]
+    library: str = "transformers"
+    license: str = "apache-2.0"
+    gated: Literal["auto", "manual", False] = False
+    private: bool = False
+
+    def properties(self) -> dict[str, Any]:
+        """Everything `expand` may ask for, by the hub's own names."""
+        return {
+            "author": self.id.partition("/")[0],
+            "sha": self.sha,
+            "createdAt": "2024-09-16T11:52:46.000Z",
+            "lastModified": "2024-09-25T12:32:56.000Z",
+            "private": self.private,
+            "gated": self.gated,
+            "disabled": False,
+            "downloads": 1_000_000,
+            "likes": 400,
+            "library_name": self.library,
+            "tags": [self.library, "safetensors", self.model_type, self.pipeline_tag, f"license:{self.license}"],
+            "pipeline_tag": self.pipeline_tag,
+            "config": {"architectures": [self.architecture], "model_type": self.model_type},
+            "cardData": {"license": self.license, "pipeline_tag": self.pipeline_tag, "library_name": self.library},
+            "safetensors": {"parameters": self.parameters, "total": sum(self.parameters.values())},
+            "usedStorage": 2 * sum(self.parameters.values()),
+            "siblings": [{"rfilename": name} for name in ("config.json", "model.safetensors", "tokenizer.json")],
+        }
+
+
+MODELS: Final = {
+    model.id: model
+    for model in (
+        Model(
+            "Qwen/Qwen2.5-0.5B-Instruct",
+            "7ae557604adf67be50417f59c2c2f167def9a775",
+            "text-generation",
+            "Qwen2ForCausalLM",
+            "qwen2",
+            {"BF16": 494_032_768},
+        ),
+        Model(
+            "Qwen/Qwen2.5-7B-Instruct",
+            "a09a35458c702b33eeacc393d103063234e8bc28",
+            "text-generation",
+            "Qwen2ForCausalLM",
+            "qwen2",
+            {"BF16": 7_615_616_512},
+        ),
+        Model(
+            "meta-llama/Llama-3.1-8B-Instruct",
+            "0e9e39f249a16976918f6564b8830bc894c89659",
+            "text-generation",
+            "LlamaForCausalLM",
+            "llama",
+            {"BF16": 8_030_261_248},
+            license="llama3.1",
+            gated="manual",
+        ),
+        Model(
+            "BAAI/bge-small-en-v1.5",
+            "5c38ec7c405ec4b44b94cc5a9bb96e735b38267a",
+            "feature-extraction",
+            "BertModel",
+            "bert",
+            {"I64": 512, "F32": 33_360_000},
+            library="sentence-transformers",
+            license="mit",
+        ),
+        Model(
+            "openai-community/gpt2",
+            "607a30d783dfa663caf39e06633721c8d4cfcd7e",
+            "text-generation",
+            "GPT2LMHeadModel",
+            "gpt2",
+            {"F32": 137_022_720},
+            license="mit",
+        ),
+        Model(
+            "acme-labs/support-7b",
+            "3f1a9c2be0d94f0f8a8f8f3c6f2f5b7a9d0e1c42",
+            "text-generation",
+            "Qwen2ForCausalLM",
+            "qwen2",
+            {"BF16": 7_615_616_512},
+            private=True,
+        ),
+    )
+}
+
+LEGACY: Final = {"gpt2": "openai-community/gpt2"}

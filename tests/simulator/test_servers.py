@@ -1,0 +1,267 @@
+"""A server's life as the official SDK sees it."""
+
+import asyncio
+
+import pytest
+from scaleway.block.v1 import Volume
+from scaleway.instance.v1 import SecurityGroupTemplate, Server
+from scaleway_core.api import ScalewayException
+
+from simulator.scenario import Scenario
+from tests.simulator.clients import IMAGE, Control, Sdk, ask, eventually
+from tests.simulator.conftest import QUICK
+from tests.simulator.fake_hosts import Hosts
+
+GIGABYTE = 10**9
+
+
+async def block_volume_of(sdk: Sdk, server: Server) -> Volume:
+    return await ask(sdk.block.get_volume, volume_id=server.volumes["0"].id)
+
+
+async def listed(sdk: Sdk, *tags: str) -> list[str]:
+    return [server.id for server in await ask(sdk.instance.list_servers_all, tags=list(tags))]
+
+
+async def test_a_server_is_created_stopped_and_without_a_volume(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", Scenario(create=0, boot_volume=60))
+    server = await sdk.create("coldstart", "instance=1")
+    assert server.state == "stopped"
+    assert server.volumes == {}
+    assert server.public_ips == []
+    assert server.tags == ["coldstart", "instance=1"]
+
+
+async def test_the_boot_volume_comes_late_and_untagged(sdk: Sdk) -> None:
+    server = await sdk.with_volume("coldstart")
+    volume = await block_volume_of(sdk, server)
+    assert server.volumes["0"].volume_type == "sbs_volume"
+    assert (volume.size, volume.tags, volume.status) == (20 * GIGABYTE, [], "in_use")
+    assert volume.references[0].product_resource_id == server.id
+
+
+async def test_lists_learn_tags_later_than_a_get(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"tag_visible": 0.2}))
+    server = await sdk.create("coldstart")
+    assert (await sdk.get(server.id)).tags == ["coldstart"]
+    assert await listed(sdk, "coldstart") == []
+    assert await listed(sdk) == [server.id]
+    await eventually(lambda: listed(sdk, "coldstart"), lambda found: found == [server.id])
+
+
+async def test_a_list_finds_only_servers_with_every_tag(sdk: Sdk) -> None:
+    first = await sdk.create("coldstart", "instance=1")
+    await sdk.create("coldstart", "instance=2")
+    await eventually(lambda: listed(sdk, "coldstart"), lambda found: len(found) == 2)
+    assert await listed(sdk, "coldstart", "instance=1") == [first.id]
+
+
+async def test_a_volume_grows_while_its_server_is_stopped(sdk: Sdk) -> None:
+    server = await sdk.with_volume()
+    volume_id = server.volumes["0"].id
+    await ask(sdk.block.update_volume, volume_id=volume_id, size=200 * GIGABYTE, tags=["coldstart"])
+    volume = await eventually(lambda: block_volume_of(sdk, server), lambda v: v.status == "in_use")
+    assert (volume.size, volume.tags) == (200 * GIGABYTE, ["coldstart"])
+    with pytest.raises(ScalewayException) as smaller:
+        await ask(sdk.block.update_volume, volume_id=volume_id, size=100 * GIGABYTE)
+    assert smaller.value.status_code == 400
+    assert smaller.value.response.json()["details"][0]["argument_name"] == "size"
+
+
+async def test_a_server_does_not_start_while_its_volume_resizes(sdk: Sdk, control: Control) -> None:
+    server = await sdk.with_volume()
+    await control("PUT", "scenario", QUICK.model_copy(update={"volume_update": 60}))
+    await ask(sdk.block.update_volume, volume_id=server.volumes["0"].id, size=200 * GIGABYTE)
+    with pytest.raises(ScalewayException) as resizing:
+        await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+    assert resizing.value.status_code == 409
+    assert resizing.value.response.json()["type"] == "transient_state"
+
+
+async def test_a_server_does_not_start_before_it_has_a_volume(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", Scenario(create=0, boot_volume=60))
+    server = await sdk.create()
+    with pytest.raises(ScalewayException) as early:
+        await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+    assert early.value.status_code == 409
+
+
+async def test_power_on_is_asynchronous_and_the_address_comes_some_time_into_it(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"poweron": 0.3, "address": 0.1}))
+    server = await sdk.with_volume()
+    answer = await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+    assert answer.task is not None
+    assert answer.task.status == "pending"
+    starting = await sdk.get(server.id)
+    assert (starting.state, starting.public_ip) == ("starting", None)
+    addressed = await eventually(lambda: sdk.get(server.id), lambda s: s.public_ip is not None)
+    assert addressed.state == "starting"
+    running = await eventually(lambda: sdk.get(server.id), lambda s: s.state == "running")
+    assert running.public_ip == running.public_ips[0]
+    assert running.public_ips[0].dynamic
+
+
+async def test_an_address_may_come_after_running(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"address": 0.3}))
+    server = await sdk.with_volume()
+    await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+    running = await eventually(lambda: sdk.get(server.id), lambda s: s.state == "running")
+    assert running.public_ips == []
+    await eventually(lambda: sdk.get(server.id), lambda s: bool(s.public_ips))
+
+
+async def test_the_host_gets_its_cloud_init_and_listens_on_the_public_address(sdk: Sdk, hosts: Hosts) -> None:
+    server = await sdk.with_volume("coldstart")
+    await ask(sdk.instance.set_server_user_data, server_id=server.id, key="cloud-init", content=b"#cloud-config\n")
+    assert (await ask(sdk.instance.list_server_user_data, server_id=server.id)).user_data == ["cloud-init"]
+    stored = await ask(sdk.instance.get_server_user_data, server_id=server.id, key="cloud-init")
+    assert stored.content == b"#cloud-config\n"
+    await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+    booted = await eventually(lambda: sdk.get(server.id), lambda s: s.state_detail == "booted")
+    (host,) = hosts.made
+    assert (host.server_id, host.cloud_init, list(host.tags)) == (server.id, b"#cloud-config\n", ["coldstart"])
+    assert booted.public_ips[0].address == host.address
+    _, writer = await asyncio.open_connection(host.address, host.port)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_power_off_ends_the_host_and_the_next_power_on_has_another_address(sdk: Sdk, hosts: Hosts) -> None:
+    first = await sdk.booted()
+    stopped = await sdk.stopped(first.id)
+    assert stopped.public_ips == []
+    await ask(sdk.instance.server_action, server_id=first.id, action="poweron")
+    second = await eventually(lambda: sdk.get(first.id), lambda s: bool(s.public_ips))
+    assert second.public_ips[0].address != first.public_ips[0].address
+    assert [host.server_id for host in hosts.made] == [first.id, first.id]
+    assert hosts.made[0].told == ["start", "stop"]
+
+
+async def test_a_power_off_interrupts_a_host_that_is_still_booting(sdk: Sdk, control: Control, hosts: Hosts) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"ssh_up": 60}))
+    server = await sdk.booted()
+    await sdk.stopped(server.id)
+    assert hosts.made[0].told == ["start", "stop"]
+
+
+async def test_only_a_stopped_server_is_deleted_and_its_block_volume_stays(sdk: Sdk, control: Control) -> None:
+    server = await sdk.booted()
+    with pytest.raises(ScalewayException) as running:
+        await ask(sdk.instance.delete_server, server_id=server.id)
+    assert running.value.status_code == 400
+    assert running.value.response.json()["precondition"] == "resource_still_in_use"
+    await sdk.stopped(server.id)
+    await ask(sdk.instance.delete_server, server_id=server.id)
+    with pytest.raises(ScalewayException) as gone:
+        await sdk.get(server.id)
+    assert gone.value.status_code == 404
+    assert gone.value.response.json()["resource"] == "instance_server"
+    volume = await eventually(lambda: block_volume_of(sdk, server), lambda v: v.status == "available")
+    assert volume.references == []
+    await ask(sdk.block.delete_volume, volume_id=volume.id)
+    assert not any((await control("GET", "account"))["remaining"].values())
+
+
+async def test_a_block_volume_in_use_is_not_deleted(sdk: Sdk) -> None:
+    server = await sdk.with_volume()
+    with pytest.raises(ScalewayException) as in_use:
+        await ask(sdk.block.delete_volume, volume_id=server.volumes["0"].id)
+    assert in_use.value.status_code == 412
+
+
+async def test_a_deleted_server_holds_its_volume_for_a_little_longer(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"detach": 60}))
+    server = await sdk.with_volume()
+    await ask(sdk.instance.delete_server, server_id=server.id)
+    assert (await block_volume_of(sdk, server)).status == "in_use"
+
+
+async def test_terminate_deletes_a_running_server_and_detaches_its_block_volume(sdk: Sdk, control: Control) -> None:
+    server = await sdk.booted()
+    await ask(sdk.instance.server_action, server_id=server.id, action="terminate")
+    account = await eventually(lambda: control("GET", "account"), lambda seen: not seen["remaining"]["servers"])
+    assert account["remaining"]["block_volumes"] == [server.volumes["0"].id]
+
+
+async def test_a_local_volume_goes_with_its_server(sdk: Sdk, control: Control) -> None:
+    server = await sdk.with_volume(commercial_type="DEV1-L", image="ubuntu_noble")
+    volume_id = server.volumes["0"].id
+    assert server.volumes["0"].volume_type == "l_ssd"
+    volume = (await ask(sdk.instance.get_volume, volume_id=volume_id)).volume
+    assert volume is not None
+    assert volume.server is not None
+    assert volume.server.id == server.id
+    assert [listed.id for listed in await ask(sdk.instance.list_volumes_all)] == [volume_id]
+    await ask(sdk.instance.delete_server, server_id=server.id)
+    assert not any((await control("GET", "account"))["remaining"].values())
+
+
+async def test_an_action_is_refused_while_another_runs_and_in_the_wrong_state(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"poweron": 0.2}))
+    server = await sdk.with_volume()
+    with pytest.raises(ScalewayException) as stopped:
+        await ask(sdk.instance.server_action, server_id=server.id, action="poweroff")
+    assert stopped.value.status_code == 400
+    await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+    with pytest.raises(ScalewayException) as starting:
+        await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+    assert starting.value.status_code == 409
+    assert starting.value.response.json()["current_state"] == "starting"
+    await eventually(lambda: sdk.get(server.id), lambda s: s.state == "running")
+    with pytest.raises(ScalewayException) as running:
+        await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+    assert running.value.status_code == 400
+
+
+async def test_an_update_changes_tags_and_security_group(sdk: Sdk) -> None:
+    server = await sdk.create("coldstart")
+    group = (
+        await ask(sdk.instance.create_security_group, stateful=True, description="", name="workers")
+    ).security_group
+    assert group is not None
+    wanted = SecurityGroupTemplate(id=group.id, name=group.name)
+    await ask(sdk.instance._update_server, server_id=server.id, tags=["coldstart", "kept"], security_group=wanted)
+    seen = await sdk.get(server.id)
+    assert seen.tags == ["coldstart", "kept"]
+    assert seen.security_group is not None
+    assert seen.security_group.id == group.id
+
+
+@pytest.mark.parametrize(
+    ("change", "argument"),
+    [
+        ({"commercial_type": "L4-3-24G"}, "commercial_type"),
+        ({"image": "00000000-0000-4000-8000-000000000000"}, "image"),
+        ({"commercial_type": "DEV1-L", "image": IMAGE}, "image"),
+        ({"placement_group": "a"}, "placement_group"),
+    ],
+)
+async def test_a_create_that_cannot_be_is_refused_with_the_argument(
+    sdk: Sdk, change: dict[str, str], argument: str
+) -> None:
+    with pytest.raises(ScalewayException) as refused:
+        await sdk.create(**change)
+    assert refused.value.status_code == 400
+    assert refused.value.response.json()["details"][0]["argument_name"] == argument
+
+
+async def test_a_filter_that_is_not_simulated_is_refused_rather_than_ignored(sdk: Sdk) -> None:
+    with pytest.raises(ScalewayException) as refused:
+        await ask(sdk.instance.list_servers, private_ip="10.0.0.1")
+    assert refused.value.response.json()["details"][0]["argument_name"] == "private_ip"
+
+
+async def test_a_hundred_servers_at_once_get_a_hundred_addresses(sdk: Sdk, control: Control, hosts: Hosts) -> None:
+    gate = asyncio.Semaphore(16)
+
+    async def boot() -> Server:
+        async with gate:
+            return await sdk.booted("many")
+
+    servers = await asyncio.gather(*(boot() for _ in range(100)))
+    assert len({server.public_ips[0].address for server in servers}) == 100
+    assert len(await ask(sdk.instance.list_servers_all, tags=["many"])) == 100
+    page = await ask(sdk.instance.list_servers, page=3, per_page=40)
+    assert (len(page.servers), int(page.total_count)) == (20, 100)
+    assert len(hosts.made) == 100
+    assert len((await control("GET", "account"))["remaining"]["servers"]) == 100
