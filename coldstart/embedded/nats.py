@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-import nats
+from nats.aio.client import Client
 from nats.errors import AuthorizationError, NoServersError
 from nats.js.errors import APIError
 
@@ -57,14 +57,15 @@ class EmbeddedNats(EmbeddedServer):
         return Command(_program(), ["--config", str(file)], self.folder.data, self.stop_signal)
 
     async def probe(self, port: int) -> None:
-        client = await nats.connect(
-            self.url_on(port),
-            allow_reconnect=False,
-            max_reconnect_attempts=1,
-            reconnect_time_wait=0,
-            error_cb=_refused_while_starting,
-        )
+        client = Client()
         try:
+            await client.connect(
+                self.url_on(port),
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                error_cb=_refused_while_starting,
+            )
             await client.jetstream().account_info()
         finally:
             await client.close()

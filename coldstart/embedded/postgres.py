@@ -83,6 +83,9 @@ class EmbeddedPostgres(EmbeddedServer):
         self._account = unprivileged_account()
         self._programs = _programs(self._account)
         if self.folder.data.exists():
+            # Nobody is in the folder any more, whatever the file says: its process may have been reused since, or be
+            # a zombie that nobody reaps (a container without an init), and PostgreSQL would take either for its own.
+            (self.folder.data / "postmaster.pid").unlink(missing_ok=True)
             return
         draft = self.folder.path / "data.new"
         if draft.exists():
