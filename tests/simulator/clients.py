@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 import aiohttp
 from scaleway import Client
 from scaleway.block.v1 import BlockV1API
-from scaleway.instance.v1 import Server
+from scaleway.instance.v1 import Server, ServerAction, Task
 from scaleway.instance.v1.custom_api import InstanceUtilsV1API
 from scaleway.marketplace.v2 import MarketplaceV2API
 
@@ -27,9 +27,12 @@ class Sdk:
 
     def __init__(self, simulator: Simulator, *, secret_key: str | None = None, project_id: str | None = None) -> None:
         settings = simulator.settings
+        self.simulator = simulator
+        self.url = simulator.url
+        self.secret_key = secret_key or settings.secret_key.get_secret_value()
         client = Client(
             access_key=settings.access_key,
-            secret_key=secret_key or settings.secret_key.get_secret_value(),
+            secret_key=self.secret_key,
             api_url=simulator.url,
             default_project_id=project_id or str(settings.project_id),
             default_organization_id=str(settings.organization_id),
@@ -47,6 +50,11 @@ class Sdk:
         assert server is not None
         return server
 
+    async def act(self, server_id: str, action: str) -> Task:
+        task = (await ask(self.instance.server_action, server_id=server_id, action=ServerAction(action))).task
+        assert task is not None
+        return task
+
     async def get(self, server_id: str) -> Server:
         server = (await ask(self.instance.get_server, server_id=server_id)).server
         assert server is not None
@@ -55,7 +63,7 @@ class Sdk:
     async def booted(self, *tags: str, **changes: Any) -> Server:
         """A server that is running and has what its create asked for."""
         server = await self.with_volume(*tags, **changes)
-        await ask(self.instance.server_action, server_id=server.id, action="poweron")
+        await self.act(server.id, "poweron")
         return await eventually(lambda: self.get(server.id), lambda s: s.state == "running" and bool(s.public_ips))
 
     async def with_volume(self, *tags: str, **changes: Any) -> Server:
@@ -63,7 +71,7 @@ class Sdk:
         return await eventually(lambda: self.get(server.id), lambda s: bool(s.volumes))
 
     async def stopped(self, server_id: str) -> Server:
-        await ask(self.instance.server_action, server_id=server_id, action="poweroff")
+        await self.act(server_id, "poweroff")
         return await eventually(lambda: self.get(server_id), lambda s: s.state == "stopped")
 
 

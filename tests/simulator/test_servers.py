@@ -73,7 +73,7 @@ async def test_a_server_does_not_start_while_its_volume_resizes(sdk: Sdk, contro
     await control("PUT", "scenario", QUICK.model_copy(update={"volume_update": 60}))
     await ask(sdk.block.update_volume, volume_id=server.volumes["0"].id, size=200 * GIGABYTE)
     with pytest.raises(ScalewayException) as resizing:
-        await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+        await sdk.act(server.id, "poweron")
     assert resizing.value.status_code == 409
     assert resizing.value.response.json()["type"] == "transient_state"
 
@@ -82,16 +82,14 @@ async def test_a_server_does_not_start_before_it_has_a_volume(sdk: Sdk, control:
     await control("PUT", "scenario", Scenario(create=0, boot_volume=60))
     server = await sdk.create()
     with pytest.raises(ScalewayException) as early:
-        await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+        await sdk.act(server.id, "poweron")
     assert early.value.status_code == 409
 
 
 async def test_power_on_is_asynchronous_and_the_address_comes_some_time_into_it(sdk: Sdk, control: Control) -> None:
     await control("PUT", "scenario", QUICK.model_copy(update={"poweron": 0.3, "address": 0.1}))
     server = await sdk.with_volume()
-    answer = await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
-    assert answer.task is not None
-    assert answer.task.status == "pending"
+    assert (await sdk.act(server.id, "poweron")).status == "pending"
     starting = await sdk.get(server.id)
     assert (starting.state, starting.public_ip) == ("starting", None)
     addressed = await eventually(lambda: sdk.get(server.id), lambda s: s.public_ip is not None)
@@ -104,7 +102,7 @@ async def test_power_on_is_asynchronous_and_the_address_comes_some_time_into_it(
 async def test_an_address_may_come_after_running(sdk: Sdk, control: Control) -> None:
     await control("PUT", "scenario", QUICK.model_copy(update={"address": 0.3}))
     server = await sdk.with_volume()
-    await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+    await sdk.act(server.id, "poweron")
     running = await eventually(lambda: sdk.get(server.id), lambda s: s.state == "running")
     assert running.public_ips == []
     await eventually(lambda: sdk.get(server.id), lambda s: bool(s.public_ips))
@@ -116,7 +114,7 @@ async def test_the_host_gets_its_cloud_init_and_listens_on_the_public_address(sd
     assert (await ask(sdk.instance.list_server_user_data, server_id=server.id)).user_data == ["cloud-init"]
     stored = await ask(sdk.instance.get_server_user_data, server_id=server.id, key="cloud-init")
     assert stored.content == b"#cloud-config\n"
-    await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+    await sdk.act(server.id, "poweron")
     booted = await eventually(lambda: sdk.get(server.id), lambda s: s.state_detail == "booted")
     (host,) = hosts.made
     assert (host.server_id, host.cloud_init, list(host.tags)) == (server.id, b"#cloud-config\n", ["coldstart"])
@@ -130,7 +128,7 @@ async def test_a_power_off_ends_the_host_and_the_next_power_on_has_another_addre
     first = await sdk.booted()
     stopped = await sdk.stopped(first.id)
     assert stopped.public_ips == []
-    await ask(sdk.instance.server_action, server_id=first.id, action="poweron")
+    await sdk.act(first.id, "poweron")
     second = await eventually(lambda: sdk.get(first.id), lambda s: bool(s.public_ips))
     assert second.public_ips[0].address != first.public_ips[0].address
     assert [host.server_id for host in hosts.made] == [first.id, first.id]
@@ -178,7 +176,7 @@ async def test_a_deleted_server_holds_its_volume_for_a_little_longer(sdk: Sdk, c
 
 async def test_terminate_deletes_a_running_server_and_detaches_its_block_volume(sdk: Sdk, control: Control) -> None:
     server = await sdk.booted()
-    await ask(sdk.instance.server_action, server_id=server.id, action="terminate")
+    await sdk.act(server.id, "terminate")
     account = await eventually(lambda: control("GET", "account"), lambda seen: not seen["remaining"]["servers"])
     assert account["remaining"]["block_volumes"] == [server.volumes["0"].id]
 
@@ -200,16 +198,16 @@ async def test_an_action_is_refused_while_another_runs_and_in_the_wrong_state(sd
     await control("PUT", "scenario", QUICK.model_copy(update={"poweron": 0.2}))
     server = await sdk.with_volume()
     with pytest.raises(ScalewayException) as stopped:
-        await ask(sdk.instance.server_action, server_id=server.id, action="poweroff")
+        await sdk.act(server.id, "poweroff")
     assert stopped.value.status_code == 400
-    await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+    await sdk.act(server.id, "poweron")
     with pytest.raises(ScalewayException) as starting:
-        await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+        await sdk.act(server.id, "poweron")
     assert starting.value.status_code == 409
     assert starting.value.response.json()["current_state"] == "starting"
     await eventually(lambda: sdk.get(server.id), lambda s: s.state == "running")
     with pytest.raises(ScalewayException) as running:
-        await ask(sdk.instance.server_action, server_id=server.id, action="poweron")
+        await sdk.act(server.id, "poweron")
     assert running.value.status_code == 400
 
 

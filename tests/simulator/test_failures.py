@@ -1,0 +1,209 @@
+"""Failures that a scenario asks for, as the official SDK meets them."""
+
+import asyncio
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from scaleway_core.api import ScalewayException
+
+from simulator.cloud.failures import Rehearsal
+from simulator.scenario import Call, Error, Failure, Scenario
+from simulator.settings import SimulatorSettings
+from tests.simulator.clients import Control, Sdk, ask, eventually
+from tests.simulator.conftest import QUICK
+
+
+def failing(*failures: Failure, **changes: float) -> Scenario:
+    return QUICK.model_copy(update={"failures": failures, **changes})
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind"),
+    [
+        (Error.OUT_OF_STOCK, 412, "out_of_stock"),
+        (Error.QUOTAS_EXCEEDED, 403, "quotas_exceeded"),
+        (Error.TRANSIENT_STATE, 409, "transient_state"),
+        (Error.TOO_MANY_REQUESTS, 429, "too_many_requests"),
+        (Error.PERMISSIONS_DENIED, 403, "permissions_denied"),
+        (Error.DENIED_AUTHENTICATION, 401, "denied_authentication"),
+        (Error.INVALID_ARGUMENTS, 400, "invalid_arguments"),
+        (Error.NOT_FOUND, 404, "not_found"),
+        (Error.INTERNAL, 500, "internal_error"),
+        (Error.UNAVAILABLE, 503, "unavailable"),
+    ],
+)
+async def test_a_refusal_changes_nothing_and_has_the_vendors_shape(
+    sdk: Sdk, control: Control, error: Error, status: int, kind: str
+) -> None:
+    await control("PUT", "scenario", failing(Failure(call=Call.CREATE_SERVER, error=error)))
+    with pytest.raises(ScalewayException) as refused:
+        await sdk.create()
+    assert refused.value.status_code == status
+    assert refused.value.response.json()["type"] == kind
+    assert (await control("GET", "account"))["servers"] == []
+
+
+async def test_too_many_requests_says_when_to_come_back(sdk: Sdk, control: Control) -> None:
+    failure = Failure(call=Call.LIST_SERVERS, error=Error.TOO_MANY_REQUESTS)
+    await control("PUT", "scenario", failing(failure, retry_after=2.5))
+    with pytest.raises(ScalewayException) as refused:
+        await ask(sdk.instance.list_servers)
+    assert refused.value.response.headers["Retry-After"] == "3"
+
+
+async def test_a_proxys_error_is_no_json(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", failing(Failure(call=Call.LIST_SERVERS, error=Error.BAD_GATEWAY)))
+    with pytest.raises(requests.exceptions.JSONDecodeError):
+        await ask(sdk.instance.list_servers)
+
+
+@pytest.mark.parametrize(
+    ("error", "servers"),
+    [
+        (Error.TIMEOUT_BEFORE, 0),
+        (Error.RESET_BEFORE, 0),
+        (Error.TIMEOUT_AFTER, 1),
+        (Error.RESET_AFTER, 1),
+    ],
+)
+async def test_an_answer_that_never_comes_may_have_had_its_effect(
+    sdk: Sdk, control: Control, error: Error, servers: int
+) -> None:
+    await control("PUT", "scenario", failing(Failure(call=Call.CREATE_SERVER, error=error)))
+    with pytest.raises(requests.exceptions.ConnectionError):
+        await sdk.create()
+    assert len((await control("GET", "account"))["servers"]) == servers
+
+
+async def test_an_internal_error_may_have_had_its_effect(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", failing(Failure(call=Call.CREATE_SERVER, error=Error.INTERNAL_AFTER)))
+    with pytest.raises(ScalewayException):
+        await sdk.create()
+    assert len((await control("GET", "account"))["servers"]) == 1
+
+
+async def test_a_create_takes_effect_even_when_its_caller_has_left(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"create": 0.3}))
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        await asyncio.to_thread(
+            requests.post,
+            f"{sdk.url}/instance/v1/zones/fr-par-2/servers",
+            json={"commercial_type": "L4-1-24G", "name": "late", "image": "ubuntu_noble"},
+            headers={"X-Auth-Token": sdk.secret_key},
+            timeout=0.1,
+        )
+    await eventually(lambda: control("GET", "account"), lambda seen: len(seen["servers"]) == 1)
+
+
+async def test_a_failure_ends_after_its_times(sdk: Sdk, control: Control) -> None:
+    failure = Failure(call=Call.SERVER_ACTION, error=Error.TRANSIENT_STATE, times=2)
+    await control("PUT", "scenario", failing(failure))
+    server = await sdk.with_volume()
+    for _ in range(2):
+        with pytest.raises(ScalewayException):
+            await sdk.act(server.id, "poweron")
+    await sdk.act(server.id, "poweron")
+
+
+async def test_an_action_fails_by_its_own_name(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", failing(Failure(call=Call.POWEROFF, error=Error.INTERNAL, times=None)))
+    server = await sdk.booted()
+    with pytest.raises(ScalewayException) as refused:
+        await sdk.act(server.id, "poweroff")
+    assert refused.value.status_code == 500
+
+
+async def test_stock_may_be_out_in_one_zone_only_and_the_availability_says_so(sdk: Sdk, control: Control) -> None:
+    failure = Failure(
+        call=Call.CREATE_SERVER, error=Error.OUT_OF_STOCK, times=None, zone="fr-par-2", instance_type="L4-1-24G"
+    )
+    await control("PUT", "scenario", failing(failure))
+    with pytest.raises(ScalewayException) as refused:
+        await sdk.create()
+    assert refused.value.response.json()["resource"] == "L4-1-24G"
+    await sdk.create(commercial_type="L40S-1-48G")
+    await sdk.create(zone="fr-par-1")
+    here = (await ask(sdk.instance.get_server_types_availability)).servers
+    there = (await ask(sdk.instance.get_server_types_availability, zone="fr-par-1")).servers
+    assert here["L4-1-24G"].availability == "shortage"
+    assert here["L40S-1-48G"].availability == "available"
+    assert there["L4-1-24G"].availability == "available"
+
+
+async def test_a_tags_scenario_touches_only_servers_that_bear_it(sdk: Sdk, control: Control) -> None:
+    always = Failure(call=Call.ANY, error=Error.UNAVAILABLE, times=None)
+    other = await sdk.with_volume("instance=2")
+    mine = await sdk.with_volume("instance=1")
+    await control("PUT", "scenarios/instance=1", failing(always))
+    for call in (
+        ask(sdk.instance.get_server, server_id=mine.id),
+        ask(sdk.block.get_volume, volume_id=mine.volumes["0"].id),
+        ask(sdk.instance.list_servers, tags=["instance=1"]),
+        sdk.create("instance=1"),
+    ):
+        with pytest.raises(ScalewayException) as refused:
+            await call
+        assert refused.value.status_code == 503
+    await sdk.get(other.id)
+    await sdk.create("instance=2")
+    await ask(sdk.instance.list_servers)
+
+
+async def test_a_wrong_key_is_denied_and_price_lists_need_none(sdk: Sdk) -> None:
+    stranger = Sdk(sdk.simulator, secret_key="00000000-0000-4000-8000-000000000000")
+    with pytest.raises(ScalewayException) as denied:
+        await ask(stranger.instance.list_servers)
+    assert denied.value.status_code == 401
+    assert denied.value.response.json()["type"] == "denied_authentication"
+    assert (await ask(stranger.instance.list_servers_types)).servers
+
+
+async def test_another_project_is_not_permitted_and_shows_nothing(sdk: Sdk) -> None:
+    await sdk.create()
+    stranger = Sdk(sdk.simulator, project_id="00000000-0000-4000-8000-000000000000")
+    with pytest.raises(ScalewayException) as denied:
+        await stranger.create()
+    assert denied.value.status_code == 403
+    assert await ask(stranger.instance.list_servers_all) == []
+
+
+async def test_an_unknown_zone_is_an_invalid_argument(sdk: Sdk) -> None:
+    with pytest.raises(ScalewayException) as refused:
+        await ask(sdk.instance.list_servers, zone="de-ber-1")
+    assert refused.value.response.json()["details"][0]["argument_name"] == "zone"
+
+
+class TestQuota:
+    @pytest.fixture
+    def settings(self, scenario: Scenario) -> SimulatorSettings:
+        return SimulatorSettings(server_quota=1, scenario=scenario)
+
+    async def test_the_quota_counts_living_servers(self, sdk: Sdk) -> None:
+        server = await sdk.create()
+        with pytest.raises(ScalewayException) as refused:
+            await sdk.create()
+        assert refused.value.status_code == 403
+        assert refused.value.response.json()["details"][0]["quota"] == 1
+        await ask(sdk.instance.delete_server, server_id=server.id)
+        await sdk.create()
+
+
+@given(seed=st.integers(), probability=st.floats(0, 1))
+def test_the_same_seed_fails_the_same_calls(seed: int, probability: float) -> None:
+    failure = Failure(call=Call.GET_SERVER, error=Error.INTERNAL, times=None, probability=probability)
+    scenario = Scenario(seed=seed, failures=(failure,))
+    first, second = Rehearsal(scenario), Rehearsal(scenario)
+    for _ in range(20):
+        outcome = first.fails(Call.GET_SERVER, zone=None, instance_type=None)
+        assert outcome is second.fails(Call.GET_SERVER, zone=None, instance_type=None)
+        assert outcome in (None, Error.INTERNAL)
+
+
+@given(times=st.integers(1, 5), calls=st.lists(st.sampled_from([Call.POWERON, Call.GET_SERVER]), max_size=20))
+def test_a_certain_failure_fires_exactly_its_times(times: int, calls: list[Call]) -> None:
+    rehearsal = Rehearsal(Scenario(failures=(Failure(call=Call.POWERON, error=Error.INTERNAL, times=times),)))
+    fired = [rehearsal.fails(call, zone=None, instance_type=None) for call in calls]
+    assert len([error for error in fired if error]) == min(times, calls.count(Call.POWERON))
+    assert all(error is None for call, error in zip(calls, fired, strict=True) if call is Call.GET_SERVER)

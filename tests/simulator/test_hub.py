@@ -1,0 +1,76 @@
+"""The hub as huggingface_hub's own client sees it."""
+
+from typing import Any
+
+import pytest
+from huggingface_hub import HfApi
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.hf_api import ModelInfo
+
+from simulator.app import Simulator
+from tests.simulator.clients import DEADLINE, ask
+
+EXPAND = ["gated", "private", "sha", "safetensors", "config", "pipeline_tag"]
+
+
+async def info(simulator: Simulator, model: str, *, token: str | bool = False, **more: Any) -> ModelInfo:
+    api = HfApi(endpoint=simulator.hub_url, token=token)
+    return await ask(api.model_info, model, **{"expand": EXPAND, "timeout": DEADLINE, **more})
+
+
+def token_of(simulator: Simulator) -> str:
+    return simulator.settings.hub_token.get_secret_value()
+
+
+async def test_a_public_model_says_its_task_and_size(simulator: Simulator) -> None:
+    model = await info(simulator, "Qwen/Qwen2.5-0.5B-Instruct")
+    assert (model.id, model.private, model.gated) == ("Qwen/Qwen2.5-0.5B-Instruct", False, False)
+    assert model.pipeline_tag == "text-generation"
+    assert model.safetensors is not None
+    assert model.safetensors.total == 494_032_768
+    assert model.config == {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2"}
+    assert model.downloads is None
+
+
+async def test_without_expand_everything_is_told(simulator: Simulator) -> None:
+    model = await info(simulator, "Qwen/Qwen2.5-7B-Instruct", expand=None)
+    assert model.tags is not None
+    assert "license:apache-2.0" in model.tags
+    assert model.siblings
+
+
+async def test_an_embedding_model_says_so(simulator: Simulator) -> None:
+    assert (await info(simulator, "BAAI/bge-small-en-v1.5")).pipeline_tag == "feature-extraction"
+
+
+async def test_a_gated_models_card_is_public_but_its_files_are_not(simulator: Simulator) -> None:
+    gated = "meta-llama/Llama-3.1-8B-Instruct"
+    assert (await info(simulator, gated)).gated == "manual"
+    with pytest.raises(GatedRepoError):
+        await ask(HfApi(endpoint=simulator.hub_url, token=False).auth_check, gated)
+    await ask(HfApi(endpoint=simulator.hub_url, token=token_of(simulator)).auth_check, gated)
+
+
+@pytest.mark.parametrize("model", ["acme-labs/support-7b", "nobody/nothing", "nothing"])
+async def test_private_and_missing_look_the_same_to_a_stranger(simulator: Simulator, model: str) -> None:
+    with pytest.raises(RepositoryNotFoundError) as refused:
+        await info(simulator, model)
+    assert refused.value.response.status_code == 401
+
+
+async def test_the_right_token_sees_the_private_model_and_a_missing_one_is_404(simulator: Simulator) -> None:
+    assert (await info(simulator, "acme-labs/support-7b", token=token_of(simulator))).private
+    with pytest.raises(RepositoryNotFoundError) as missing:
+        await info(simulator, "nobody/nothing", token=token_of(simulator))
+    assert missing.value.response.status_code == 404
+
+
+async def test_a_legacy_name_leads_to_its_model(simulator: Simulator) -> None:
+    assert (await info(simulator, "gpt2")).id == "openai-community/gpt2"
+
+
+async def test_a_revision_is_the_branch_or_the_commit(simulator: Simulator) -> None:
+    sha = (await info(simulator, "Qwen/Qwen2.5-0.5B-Instruct")).sha
+    assert (await info(simulator, "Qwen/Qwen2.5-0.5B-Instruct", revision=sha)).sha == sha
+    with pytest.raises(RevisionNotFoundError):
+        await info(simulator, "Qwen/Qwen2.5-0.5B-Instruct", revision="v2")
