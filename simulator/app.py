@@ -14,6 +14,7 @@ from simulator.cloud.gate import Cloud
 from simulator.cloud.machines import Machines
 from simulator.cloud.ports import MakeHost
 from simulator.control import Control
+from simulator.host import make_host
 from simulator.hub import Hub
 from simulator.settings import SimulatorSettings
 
@@ -28,11 +29,7 @@ class Simulator:
 
     def __init__(self, settings: SimulatorSettings | None = None, *, hosts: MakeHost | None = None) -> None:
         self.settings = settings or SimulatorSettings()
-        if hosts is None:
-            from simulator.host import make_host  # noqa: PLC0415
-
-            hosts = make_host(self.settings)
-        self._hosts = hosts
+        self._hosts = hosts or make_host(self.settings)
         self._stack = AsyncExitStack()
         self.url = ""
         """SCW_API_URL, without a trailing slash."""

@@ -121,6 +121,9 @@ class Scenario(Frozen):
     model_load: Seconds = 0.4
     """From the worker's first log line to its port answering."""
 
+    boot_volume_despite_deletion: bool = False
+    """A boot volume still to be made when its server is deleted is made all the same, held by no server."""
+
     hang: Seconds = 1.0
     """How long `timeout_before` and `timeout_after` keep a caller waiting before the connection is dropped."""
     retry_after: Seconds = 1.0

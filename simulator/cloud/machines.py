@@ -30,7 +30,7 @@ class Machines:
     def created(self, server: Server) -> None:
         """The rest of a creation: the boot volume comes later, and lists learn the tags later."""
         scenario = self._scenario(server)
-        self._own(self._make_boot_volume(server, scenario.boot_volume))
+        self._own(self._make_boot_volume(server, scenario))
         self.tagged(server)
 
     def tagged(self, server: Server) -> None:
@@ -41,8 +41,6 @@ class Machines:
         address = self._public_address(server) or self._addresses.take()
         if address is None:
             raise no_free_address()
-        server.state, server.state_detail = ServerState.STARTING, "allocating node"
-        server.note("poweron")
         scenario = self._scenario(server)
         server.host = self._make_host(
             server_id=server.id,
@@ -51,6 +49,8 @@ class Machines:
             cloud_init=server.user_data.get("cloud-init", b""),
             scenario=scenario,
         )
+        server.state, server.state_detail = ServerState.STARTING, "allocating node"
+        server.note("poweron")
         server.transition = self._own(self._boot(server, address, scenario))
 
     def power_off(self, server: Server) -> None:
@@ -97,16 +97,17 @@ class Machines:
         if faults:
             raise BaseExceptionGroup("the simulated machines failed", faults)
 
-    async def _make_boot_volume(self, server: Server, delay: float) -> None:
-        await asyncio.sleep(delay)
-        if server.deleted_at is not None:
+    async def _make_boot_volume(self, server: Server, scenario: Scenario) -> None:
+        await asyncio.sleep(scenario.boot_volume)
+        gone = server.deleted_at is not None
+        if gone and not (scenario.boot_volume_despite_deletion and server.image.block):
             return
         volume = Volume(
             name=f"{server.image.name}_{server.type.name}",
             zone=server.zone,
             size=BOOT_VOLUME_BYTES,
             block=server.image.block,
-            server_id=server.id,
+            server_id=None if gone else server.id,
         )
         self._account.add_volume(volume)
         server.volumes.append(volume)

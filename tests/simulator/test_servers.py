@@ -174,6 +174,19 @@ async def test_a_deleted_server_holds_its_volume_for_a_little_longer(sdk: Sdk, c
     assert (await block_volume_of(sdk, server)).status == "in_use"
 
 
+@pytest.mark.parametrize("despite_deletion", [False, True])
+async def test_a_server_deleted_before_its_boot_volume_may_leave_one_behind(
+    sdk: Sdk, control: Control, *, despite_deletion: bool
+) -> None:
+    changes = {"boot_volume": 0.2, "boot_volume_despite_deletion": despite_deletion}
+    await control("PUT", "scenarios/early", QUICK.model_copy(update=changes))
+    await ask(sdk.instance.delete_server, server_id=(await sdk.create("early")).id)
+    later = await sdk.create("early")
+    await eventually(lambda: sdk.get(later.id), lambda s: bool(s.volumes))
+    remaining = (await control("GET", "account"))["remaining"]
+    assert len(remaining["block_volumes"]) == 1 + despite_deletion
+
+
 async def test_terminate_deletes_a_running_server_and_detaches_its_block_volume(sdk: Sdk, control: Control) -> None:
     server = await sdk.booted()
     await sdk.act(server.id, "terminate")
