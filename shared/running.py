@@ -1,7 +1,13 @@
-"""From an `async with` to a process: runs until SIGTERM or SIGINT, then leaves the block in good order."""
+"""From an `async with` to a process: runs until SIGTERM or SIGINT, then leaves the block in good order.
+
+Whoever started it is told when it serves and when it stops, by the protocol of sd_notify(3): a datagram to the
+socket in NOTIFY_SOCKET, so `Type=notify` works under systemd as it does under `coldstart up`.
+"""
 
 import asyncio
+import os
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -23,5 +29,17 @@ async def _until_told(running: Callable[[], AbstractAsyncContextManager[object]]
         loop.add_signal_handler(number, told.set)
     async with running():
         log.info("running")
+        _notify("READY=1")
         await told.wait()
         log.info("stopping")
+        _notify("STOPPING=1")
+
+
+def _notify(state: str) -> None:
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address is None:
+        return
+    if address.startswith("@"):  # Linux's abstract namespace
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
+        datagrams.sendto(state.encode(), address)

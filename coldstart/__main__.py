@@ -1,0 +1,5 @@
+"""`python -m coldstart`."""
+
+from coldstart.cli import app
+
+app()

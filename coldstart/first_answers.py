@@ -1,0 +1,73 @@
+"""When a worker could first answer, and when the router first let it: measured from outside, as a client would."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+
+_PAUSE_S: Final = 0.01
+_PATIENCE_S: Final = 60.0
+
+
+class FirstAnswers:
+    """Asks worker and router again and again from the moment the install is done, each on a thread of its own."""
+
+    def __init__(self, api_url: str, key: str, model: str, worker_port: int = 8000) -> None:
+        self._api_url = api_url
+        self._key = key
+        self._model = model
+        self._worker_port = worker_port
+        self._first: dict[str, float] = {}
+        self._threads: list[threading.Thread] = []
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def told(self, events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Passes the instance's events on, and begins to ask once they say where the worker will be."""
+        for event in events:
+            if event["type"] == "SshInstallCompleted" and not self._threads:
+                self._begin(event["data"]["instance"]["ip_address"])
+            yield event
+
+    def routed_after(self) -> float:
+        """Seconds from the worker's first answer to the router's."""
+        for thread in self._threads:
+            thread.join(_PATIENCE_S)
+        return self._first["router"] - self._first["worker"]
+
+    def _begin(self, address: str) -> None:
+        body = {"model": self._model, "max_tokens": 1, "prompt": "hello"}
+        questions: dict[str, dict[str, Any]] = {
+            "worker": {"method": "GET", "url": f"http://{address}:{self._worker_port}/health"},
+            "router": {
+                "method": "POST",
+                "url": f"{self._api_url}/v1/completions",
+                "json": body,
+                "headers": {"Authorization": f"Bearer {self._key}"},
+            },
+        }
+        for name, question in questions.items():
+            thread = threading.Thread(target=self._ask, args=(name, question), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _ask(self, name: str, question: dict[str, Any]) -> None:
+        with httpx.Client() as client:
+            while not self._over.wait(_PAUSE_S):
+                try:
+                    answered = client.request(**question).is_success
+                except httpx.TransportError:
+                    continue  # refused until the engine is up
+                if answered:
+                    self._first[name] = time.monotonic()
+                    return

@@ -1,0 +1,173 @@
+"""The stack's own Python processes: told when they serve, started again when they die, ended with their parent."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+from asyncio.subprocess import Process
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from coldstart.embedded import launcher
+
+START_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 15.0
+FIRST_PAUSE_S: Final = 0.2
+LONGEST_PAUSE_S: Final = 10.0
+_ON_LINUX: Final = sys.platform == "linux"
+
+log = structlog.get_logger()
+
+
+class ServiceFailed(Exception):
+    """A service ended, or said nothing, before it ever served."""
+
+    def __init__(self, name: str, log_file: Path) -> None:
+        tail = "\n".join(log_file.read_text(errors="replace").splitlines()[-10:]) if log_file.exists() else ""
+        super().__init__(f"{name} did not start; the end of {log_file}:\n{tail}")
+
+
+class Readiness:
+    """The other end of a service's NOTIFY_SOCKET (sd_notify)."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.bind(str(path))
+        self.path = path
+
+    async def ready(self) -> None:
+        while b"READY=1" not in await asyncio.get_running_loop().sock_recv(self._socket, 4096):
+            pass
+
+    def close(self) -> None:
+        self._socket.close()
+        self.path.unlink(missing_ok=True)
+
+
+class Service:
+    """One module run as a process, for as long as `supervised` is entered. `pid` changes when it is started again."""
+
+    def __init__(self, module: str, environment: Mapping[str, str], log_file: Path) -> None:
+        self.name = module.rpartition(".")[2]
+        self.module = module
+        self.environment = environment
+        self.log_file = log_file
+        self.starts = 0
+        self._process: Process | None = None
+        self._serving = asyncio.Event()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    async def serving(self) -> None:
+        """Until it serves; at once when it does."""
+        await self._serving.wait()
+
+    @asynccontextmanager
+    async def supervised(self) -> AsyncGenerator["Service"]:
+        """Raises ServiceFailed when its first start fails; later ends are followed by a start."""
+        with tempfile.TemporaryDirectory(prefix="coldstart-") as folder:
+            readiness = Readiness(Path(folder) / "notify")
+            keeping = asyncio.create_task(self._keep(readiness))
+            serving = asyncio.create_task(self._serving.wait())
+            try:
+                await asyncio.wait({keeping, serving}, return_when=asyncio.FIRST_COMPLETED, timeout=START_SECONDS)
+                if not self._serving.is_set():
+                    raise ServiceFailed(self.name, self.log_file)
+                yield self
+            finally:
+                for task in (keeping, serving):
+                    task.cancel()
+                    with suppress(asyncio.CancelledError, ServiceFailed):
+                        await task
+                await self._stop()
+                readiness.close()
+
+    async def _keep(self, readiness: Readiness) -> None:
+        pause = FIRST_PAUSE_S
+        while True:
+            notify = {"NOTIFY_SOCKET": str(readiness.path)}
+            process = self._process = await launched(self.module, {**self.environment, **notify}, self.log_file)
+            self.starts += 1
+            served = await self._serve(process, readiness)
+            log.warning("service ended", service=self.name, status=process.returncode, again_in_s=pause)
+            if not served and self.starts == 1:
+                raise ServiceFailed(self.name, self.log_file)
+            await asyncio.sleep(pause)
+            pause = FIRST_PAUSE_S if served else min(LONGEST_PAUSE_S, pause * 2)
+
+    async def _serve(self, process: Process, readiness: Readiness) -> bool:
+        """Until the process ends; whether it had served."""
+        ending = asyncio.create_task(process.wait())
+        becoming_ready = asyncio.create_task(readiness.ready())
+        try:
+            await asyncio.wait({ending, becoming_ready}, return_when=asyncio.FIRST_COMPLETED)
+            if ending.done():
+                return False
+            self._serving.set()
+            await ending
+            return True
+        finally:
+            self._serving.clear()
+            for task in (ending, becoming_ready):
+                task.cancel()
+
+    async def _stop(self) -> None:
+        if self._process is not None:
+            await stopped(self._process)
+
+
+async def launched(
+    module: str, environment: Mapping[str, str], log_file: Path, *, stdout: int | None = None
+) -> Process:
+    """Run a module in a session of its own: Ctrl-C is for the stack, which stops its processes in order.
+
+    Its output is added to `log_file`, save standard output where `stdout` says otherwise.
+    """
+    reading, _writing = (None, None) if _ON_LINUX else os.pipe()  # the writing end closes when this process ends
+    launch = launcher.Launch(
+        command=[sys.executable, "-m", module],
+        folder=str(Path.cwd()),
+        account=None,
+        stop_signal=signal.SIGTERM,
+        parent=os.getpid(),
+        lifeline=reading,
+        inherited=[],
+    )
+    output = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", launcher.__file__, json.dumps(launch)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output if stdout is None else stdout,
+            stderr=output,
+            env={**os.environ, **environment},
+            pass_fds=[] if reading is None else [reading],
+            start_new_session=True,
+        )
+    finally:
+        os.close(output)
+        if reading is not None:
+            os.close(reading)
+
+
+async def stopped(process: Process) -> None:
+    """Ask it to end, wait, and end it."""
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        log.warning("process did not stop in time", pid=process.pid)
+        process.kill()
+        await process.wait()

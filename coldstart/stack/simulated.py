@@ -1,0 +1,67 @@
+"""The simulated cloud of a stack that has no real one: a process, and what the services must know of it."""
+
+import asyncio
+import json
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from coldstart.stack.processes import START_SECONDS, ServiceFailed, launched, stopped
+from simulator.settings import SimulatorSettings
+
+_SSH_PORT: Final = 2222
+_WORKER_PORT: Final = 8000
+
+
+@dataclass(frozen=True)
+class SimulatedCloud:
+    """`environment` points the services at it, as it would at Scaleway and Hugging Face."""
+
+    url: str
+    environment: Mapping[str, str]
+
+
+@asynccontextmanager
+async def simulated_cloud(data_dir: Path, log_file: Path, scenario: str | None) -> AsyncGenerator[SimulatedCloud]:
+    """Raises ServiceFailed. Its machines and volumes live as long as its process."""
+    account = SimulatorSettings()
+    options = {
+        "SIMULATOR_DATA_DIR": str(data_dir / "simulator"),
+        "SIMULATOR_SSH_PORT": str(_SSH_PORT),
+        "SIMULATOR_WORKER_PORT": str(_WORKER_PORT),
+        **({"SIMULATOR_SCENARIO": scenario} if scenario else {}),
+    }
+    process = await launched("simulator", options, log_file, stdout=PIPE)
+    try:
+        url = await _announced(process, log_file)
+        yield SimulatedCloud(
+            url,
+            {
+                "SCW_API_URL": url,
+                "SCW_ACCESS_KEY": account.access_key,
+                "SCW_SECRET_KEY": account.secret_key.get_secret_value(),
+                "SCW_DEFAULT_PROJECT_ID": str(account.project_id),
+                "SCW_DEFAULT_ZONE": account.zones[0],
+                "HF_ENDPOINT": f"{url}/hub",
+                "HF_TOKEN": account.hub_token.get_secret_value(),
+                "COLDSTART_SSH_PORT": str(_SSH_PORT),
+                "COLDSTART_WORKER_PORT": str(_WORKER_PORT),
+            },
+        )
+    finally:
+        await stopped(process)
+
+
+async def _announced(process: asyncio.subprocess.Process, log_file: Path) -> str:
+    """Its first line of output says where it listens."""
+    if process.stdout is None:
+        raise ServiceFailed("simulator", log_file)
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            line = await process.stdout.readline()
+        return str(json.loads(line)["url"])
+    except (TimeoutError, ValueError) as error:
+        raise ServiceFailed("simulator", log_file) from error

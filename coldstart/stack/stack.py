@@ -1,0 +1,103 @@
+"""The one-machine stack: what `coldstart up` and `coldstart demo` run, in the order in which parts need each other."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import SecretStr
+
+from coldstart.embedded.servers import servers
+from coldstart.settings import CloudSettings, StackSettings
+from coldstart.stack.files import Reach, forget_reach, made_once, tell_reach
+from coldstart.stack.processes import Service, ServiceFailed
+from coldstart.stack.simulated import simulated_cloud
+
+SERVICES: Final = ("services.progress", "services.health", "services.provisioner", "services.api")
+
+
+class PortTaken(Exception):
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"port {port} on {host} is taken by another program; set COLDSTART_API_PORT to another one.")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """`new_key`: the admin key was made at this start, so nobody has seen it yet."""
+
+    reach: Reach
+    services: tuple[Service, ...]
+    new_key: bool
+
+
+@asynccontextmanager
+async def stack(settings: StackSettings, scenario: str | None = None) -> AsyncGenerator[Stack]:
+    """Start everything and stop it in reverse. `scenario` (JSON) is the simulated cloud's, when there is one.
+
+    Raises PortTaken, ServiceFailed, EmbeddedServerError.
+    """
+    data_dir = settings.data_dir.absolute()
+    port = _free_port(settings.api_host, settings.api_port)
+    async with AsyncExitStack() as cleanup:
+        running = await cleanup.enter_async_context(
+            servers(data_dir, _revealed(settings.nats_url), _revealed(settings.database_url))
+        )
+        logs = data_dir / "logs"
+        logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        simulated = None
+        if CloudSettings().secret_key is None:
+            simulated = await cleanup.enter_async_context(simulated_cloud(data_dir, logs / "simulator.log", scenario))
+        admin_key, new_key = _revealed(settings.admin_key) or "", False
+        if not admin_key:
+            admin_key, new_key = made_once(data_dir, "admin-key", "cs-admin-")
+        master_secret = _revealed(settings.master_secret) or made_once(data_dir, "master-secret")[0]
+        environment = {
+            "COLDSTART_NATS_URL": running.nats_url,
+            "COLDSTART_DATABASE_URL": running.database_url,
+            "COLDSTART_MASTER_SECRET": master_secret,
+            "COLDSTART_ADMIN_KEY": admin_key,
+            "COLDSTART_API_HOST": settings.api_host,
+            "COLDSTART_API_PORT": str(port),
+            **(simulated.environment if simulated else {}),
+        }
+        services = tuple(Service(module, environment, logs / f"{module.rpartition('.')[2]}.log") for module in SERVICES)
+        await _all_serving(cleanup, services)
+        reach = Reach(
+            f"http://{settings.api_host}:{port}",
+            admin_key,
+            running.nats_url,
+            running.database_url,
+            simulated.url if simulated else None,
+            os.getpid(),
+        )
+        tell_reach(data_dir, reach)
+        cleanup.callback(forget_reach, data_dir)
+        yield Stack(reach, services, new_key)
+
+
+async def _all_serving(cleanup: AsyncExitStack, services: tuple[Service, ...]) -> None:
+    """Start them side by side; they wait for each other through the stream and the database."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for service in services:
+                group.create_task(cleanup.enter_async_context(service.supervised()))
+    except* ServiceFailed as failures:
+        raise failures.exceptions[0] from None
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def _free_port(host: str, port: int) -> int:
+    """`port`, or one that the kernel picks for 0. Raises PortTaken."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            raise PortTaken(host, port) from None
+        return int(probe.getsockname()[1])

@@ -1,0 +1,104 @@
+"""An instance's way to ready, drawn from its events: one live bar on a terminal, plain lines elsewhere."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from shared.lifecycle.progress import LABELS
+from shared.lifecycle.status import FAILURES, GONE, Status
+
+SETTLED: Final = FAILURES | GONE | {Status.READY}
+COLOURS: Final = {Status.READY: "green", Status.UNAVAILABLE: "yellow", **dict.fromkeys(FAILURES, "red")}
+
+
+@dataclass
+class Journey:
+    """What the events so far tell: the instance as it is, and how long each step took, in seconds."""
+
+    until: frozenset[Status]
+    instance: dict[str, Any] = field(default_factory=dict)
+    steps: list[tuple[str, float]] = field(default_factory=list)
+    began: datetime | None = None
+
+    def follow(self, event: dict[str, Any]) -> str | None:
+        """Take one CloudEvent in. Returns the line that says what it brought, None for what was known."""
+        instance = event["data"]["instance"]
+        if instance["version"] <= self.instance.get("version", 0):
+            return None
+        at = datetime.fromisoformat(event["time"])
+        before = self.instance
+        if before and self.began and instance["step"] != before["step"]:
+            self.steps.append((before["step"], (at - self.began).total_seconds()))
+        if not before or instance["step"] != before["step"]:
+            self.began = at
+        self.instance = instance
+        return f"{instance['progress_percent']:>3} %  {instance['status']:<12} {event['type']}{_detail(event)}"
+
+    @property
+    def settled(self) -> bool:
+        return bool(self.instance) and Status(self.instance["status"]) in self.until
+
+
+def _detail(event: dict[str, Any]) -> str:
+    fact = event["data"]["event"]
+    for name in ("phase", "stage", "reason", "message", "ip_address"):
+        if fact.get(name):
+            return f" ({fact[name]})"
+    return ""
+
+
+def watch(
+    console: Console, events: Iterable[dict[str, Any]], *, title: str, until: Iterable[Status] = SETTLED
+) -> Journey:
+    """Draw until the instance has a status of `until`: by default ready, failed or gone."""
+    journey = Journey(frozenset(until))
+    if not console.is_terminal:
+        for line in _lines(journey, events):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        return journey
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    task = bar.add_task(title, total=100)
+    with Live(_Drawing(bar, journey), console=console, refresh_per_second=8) as live:
+        for _ in _lines(journey, events):
+            bar.update(task, completed=journey.instance["progress_percent"])
+        live.refresh()
+    return journey
+
+
+def _lines(journey: Journey, events: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for event in events:
+        line = journey.follow(event)
+        if line is not None:
+            yield line
+        if journey.settled:
+            return
+
+
+@dataclass
+class _Drawing:
+    bar: Progress
+    journey: Journey
+
+    def __rich__(self) -> RenderableType:
+        steps = Table.grid(padding=(0, 2))
+        for step, seconds in self.journey.steps:
+            steps.add_row(Text("✓", "green"), label(step), f"{seconds:.1f} s")
+        if self.journey.instance and self.journey.began:
+            status = self.journey.instance["status"]
+            now = (datetime.now(self.journey.began.tzinfo) - self.journey.began).total_seconds()
+            mark = Text("●", COLOURS.get(Status(status), "cyan"))
+            running = "" if self.journey.settled else f"{max(now, 0):.1f} s"
+            steps.add_row(mark, f"{label(self.journey.instance['step'])} [{status}]".replace("[", r"\["), running)
+        return Group(self.bar, steps)
+
+
+def label(step: str) -> str:
+    """What an instance that has reached this step is doing, in words."""
+    return LABELS.get(step, step)
