@@ -1,0 +1,1 @@
+"""What is done on a machine over SSH: the scripts, and how they are handed over."""

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# Turns a GPU machine into a vLLM worker. Safe to run again: every phase finds what is already done.
+#
+# Its job arrives as assignments on standard input (script.py writes them), so that no secret is ever on a command
+# line. COLDSTART_ROOT is a prefix for every path, empty on a real machine.
+set -euo pipefail
+shopt -s inherit_errexit
+umask 077
+
+PHASES=(preflight host_key data_disk docker_install nvidia_toolkit image_pull worker_start)
+
+# shellcheck source=/dev/null
+source /dev/stdin
+exec </dev/null
+
+root=${COLDSTART_ROOT:-}
+data=$root/mnt/data
+disk_label=coldstart-data
+container=coldstart-worker
+
+fail() {
+  echo "$1" >&2
+  exit 1
+}
+
+apt() {
+  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@"
+}
+
+preflight() {
+  command -v apt-get >/dev/null || fail "this system has no apt-get: choose an Ubuntu image"
+  nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader ||
+    fail "the NVIDIA driver does not answer: choose an image made for GPUs"
+}
+
+# Host key 0 came with cloud-init, where anything on the machine can read it. Written and reloaded every time, since an
+# earlier run may have ended between the two.
+host_key() {
+  [[ -n $HOST_KEY_PRIVATE ]] || return 0
+  local key=$root/etc/ssh/ssh_host_ed25519_key
+  printf '%s\n' "$HOST_KEY_PRIVATE" >"$key.new"
+  printf '%s\n' "$HOST_KEY_PUBLIC" >"$key.pub"
+  mv "$key.new" "$key"
+  systemctl reload ssh
+}
+
+# Prints the first disk that bears nothing at all: no partition, no file system, no signature of any kind.
+blank_disk() {
+  local disks name type children signature
+  disks=$(lsblk --noheadings --nodeps --paths --output NAME,TYPE)
+  while read -r name type; do
+    [[ $type == disk ]] || continue
+    children=$(lsblk --noheadings --output NAME "$name")
+    [[ $children != *$'\n'* ]] || continue
+    signature=0
+    blkid --probe "$name" >/dev/null || signature=$?
+    # blkid's status 2 alone says that it found nothing; any other is an error or a doubt.
+    if ((signature == 2)); then
+      echo "$name"
+      return
+    fi
+  done <<<"$disks"
+}
+
+data_disk() {
+  mkdir -p "$data"
+  local disk
+  if ! mountpoint --quiet "$data"; then
+    disk=$(blkid --label "$disk_label" || true)
+    if [[ -z $disk ]]; then
+      disk=$(blank_disk)
+      [[ -z $disk ]] || mkfs.ext4 -q -L "$disk_label" "$disk"
+    fi
+    if [[ -z $disk ]]; then
+      echo "no data disk: models are kept on the boot disk"
+    else
+      mount "$disk" "$data"
+    fi
+  fi
+  if mountpoint --quiet "$data" && ! grep -qs "^LABEL=$disk_label " "$root/etc/fstab"; then
+    echo "LABEL=$disk_label $data ext4 defaults,nofail,x-systemd.before=docker.service 0 2" >>"$root/etc/fstab"
+  fi
+  mkdir -p "$data/huggingface"
+  df -h "$data"
+}
+
+docker_install() {
+  if ! command -v docker >/dev/null; then
+    dpkg --configure -a
+    apt update
+    apt install -y docker.io
+  fi
+  systemctl enable --now docker
+  docker info --format '{{.ServerVersion}}'
+}
+
+nvidia_toolkit() {
+  local site=https://nvidia.github.io/libnvidia-container
+  local key=$root/usr/share/keyrings/nvidia-container-toolkit.asc
+  if ! command -v nvidia-ctk >/dev/null; then
+    mkdir -p "$root/usr/share/keyrings" "$root/etc/apt/sources.list.d"
+    curl --fail --silent --show-error --location --retry 3 --max-time 60 --output "$key" "$site/gpgkey"
+    # apt reads both as the user _apt.
+    (
+      umask 022
+      echo "deb [signed-by=$key] $site/stable/deb/$(dpkg --print-architecture) /" \
+        >"$root/etc/apt/sources.list.d/nvidia-container-toolkit.list"
+    )
+    chmod 644 "$key"
+    apt update
+    apt install -y nvidia-container-toolkit
+  fi
+  nvidia-ctk runtime configure --runtime=docker
+  [[ $(docker info --format '{{json .Runtimes}}') == *'"nvidia"'* ]] || systemctl restart docker
+}
+
+image_pull() {
+  docker image inspect "$IMAGE" >/dev/null 2>&1 || docker pull "$IMAGE"
+}
+
+worker_start() {
+  local options=() model=(--model "$MODEL" --served-model-name "$MODEL" --port "$WORKER_PORT")
+  [[ -z $HF_TOKEN ]] || options+=(--env HF_TOKEN)
+  [[ $TASK != embed ]] || model+=(--runner pooling)
+  # A worker of an earlier attempt answers with another key and holds the GPU's memory.
+  if docker container inspect "$container" >/dev/null 2>&1; then
+    docker rm --force "$container"
+  fi
+  # The variables are named on the command line and valued in docker's own environment alone.
+  VLLM_API_KEY=$API_KEY HF_TOKEN=$HF_TOKEN docker run --detach --name "$container" --restart unless-stopped \
+    --gpus all --ipc=host --publish "$WORKER_PORT:$WORKER_PORT" --volume "$data/huggingface:/root/.cache/huggingface" \
+    --log-opt max-size=50m --log-opt max-file=2 --label "coldstart.attempt=$ATTEMPT" \
+    --env VLLM_API_KEY "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
+}
+
+for phase in "${PHASES[@]}"; do
+  echo "::phase::$phase"
+  "$phase"
+done

@@ -1,0 +1,113 @@
+"""The install as bytes to feed to a machine's `bash -s`, and the meaning of what it prints and returns."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+import asyncssh
+
+_HERE: Final = Path(__file__).parent
+_INSTALL: Final = (_HERE / "install.sh").read_text()
+_RUN: Final = (_HERE / "run.sh").read_text()
+_MARK: Final = "::phase::"
+
+COMMAND: Final = "bash -s"
+"""What to execute over SSH; `stdin_of(job)` is its standard input, to be closed after that."""
+
+SUPERSEDED: Final = 90
+"""Exit status: this machine knows a newer attempt, or a later try of the same. Nothing was done."""
+INTERRUPTED: Final = 91
+"""Exit status: the install vanished without a status (killed, or the machine rebooted). The same try may run again."""
+STILL_RUNNING: Final = 92
+"""Exit status: an older attempt could not be ended, so nothing was begun."""
+
+
+def _declared_phases(script: str) -> tuple[str, ...]:
+    declaration = re.search(r"^PHASES=\((.+)\)$", script, re.MULTILINE)
+    if declaration is None:
+        raise ValueError("install.sh declares no PHASES")
+    return tuple(declaration[1].split())
+
+
+PHASES: Final = _declared_phases(_INSTALL)
+"""Every phase, in the order in which the script reaches them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstallJob:
+    """What one try of one attempt is to install. A later try of the same attempt repairs what the one before left."""
+
+    attempt: int
+    attempt_try: int
+    image: str
+    model: str
+    task: Literal["generate", "embed"]
+    worker_port: int
+    api_key: str = field(repr=False)
+    hf_token: str | None = field(default=None, repr=False)
+    vllm_args: tuple[str, ...] = ()
+    host_key_private: str | None = field(default=None, repr=False)
+    """An Ed25519 key in OpenSSH's format that the machine proves itself with from now on; None: it keeps its own."""
+
+    def __post_init__(self) -> None:
+        if self.attempt < 1 or self.attempt_try < 1:
+            raise ValueError("attempts and tries count from 1")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The install has begun this phase, so the ones before it are done."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """Any other line."""
+
+    text: str
+
+
+def stdin_of(job: InstallJob) -> bytes:
+    """The whole of what `bash -s` reads. It alone carries the secrets: no command line or environment of ours does.
+
+    Raises asyncssh.KeyImportError when the host key is none.
+    """
+    host_key = job.host_key_private or ""
+    variables = {
+        "ATTEMPT": str(job.attempt),
+        "IMAGE": job.image,
+        "MODEL": job.model,
+        "TASK": job.task,
+        "WORKER_PORT": str(job.worker_port),
+        "API_KEY": job.api_key,
+        "HF_TOKEN": job.hf_token or "",
+        "HOST_KEY_PRIVATE": host_key.rstrip("\n"),
+        "HOST_KEY_PUBLIC": _public_half(host_key) if host_key else "",
+    }
+    arguments = " ".join(shlex.quote(argument) for argument in job.vllm_args)
+    outer = {
+        "COLDSTART_ATTEMPT": str(job.attempt),
+        "COLDSTART_TRY": str(job.attempt_try),
+        "COLDSTART_JOB": f"{_assignments(variables)}VLLM_ARGS=({arguments})\n",
+        "COLDSTART_INSTALL": _INSTALL,
+    }
+    return f"{_assignments(outer)}{_RUN}".encode()
+
+
+def parse_line(line: str) -> Phase | Output:
+    """What one line of the install's output says. A phase that the script does not declare is only output."""
+    text = line.rstrip("\r\n")
+    name = text.removeprefix(_MARK)
+    return Phase(name) if text.startswith(_MARK) and name in PHASES else Output(text)
+
+
+def _assignments(variables: Mapping[str, str]) -> str:
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def _public_half(private_key: str) -> str:
+    return asyncssh.import_private_key(private_key).export_public_key().decode().strip()

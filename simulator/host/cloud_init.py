@@ -1,0 +1,35 @@
+"""What a machine takes from its user-data at its first boot (cloud-init's `ssh` module)."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+_HEADER: Final = b"#cloud-config"
+
+
+@dataclass(frozen=True)
+class CloudInit:
+    host_key_private: str | None = None
+    """Ed25519, OpenSSH's format; None: the machine makes its own."""
+    host_key_public: str | None = None
+    authorized_keys: tuple[str, ...] = ()
+
+
+def parse(user_data: bytes) -> CloudInit:
+    """Like cloud-init, which ignores user-data without its header. Raises ValueError for a key it does not model."""
+    if not user_data.startswith(_HEADER):
+        return CloudInit()
+    config: dict[str, Any] = yaml.safe_load(user_data) or {}
+    unknown = config.keys() - {"ssh_keys", "ssh_authorized_keys", "ssh_deletekeys", "ssh_pwauth", "disable_root"}
+    if unknown:
+        raise ValueError(f"the simulated cloud-init does not model {sorted(unknown)}")
+    keys = config.get("ssh_keys", {})
+    unknown = keys.keys() - {"ed25519_private", "ed25519_public"}
+    if unknown:
+        raise ValueError(f"the simulated cloud-init does not model the ssh_keys {sorted(unknown)}")
+    return CloudInit(
+        host_key_private=keys.get("ed25519_private"),
+        host_key_public=keys.get("ed25519_public"),
+        authorized_keys=tuple(config.get("ssh_authorized_keys", ())),
+    )

@@ -1,0 +1,111 @@
+"""The containers of one machine: a worker's process each, begun again when it ends, as Docker does."""
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import simulator
+from simulator.host.disk import Container, Disk
+from simulator.scenario import Scenario
+
+_FIRST_BACKOFF: Final = 0.1
+_LAST_BACKOFF: Final = 60.0
+_IMPORTABLE_FROM: Final = Path(simulator.__file__).parents[1]
+
+
+class Containers:
+    """Owns the tasks that keep containers running. What they are is on the disk."""
+
+    def __init__(self, disk: Disk, address: str, scenario: Scenario, environment: Mapping[str, str]) -> None:
+        self._disk = disk
+        self._address = address
+        self._scenario = scenario
+        self._environment = environment
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def boot(self) -> None:
+        """Begin what ran when the power went."""
+        for container in self._disk.contents.containers.values():
+            if container.restarts:
+                self._start(container)
+
+    def run(self, container: Container) -> None:
+        self._disk.contents.containers[container.name] = container
+        self._start(container)
+
+    async def remove(self, name: str) -> None:
+        """Kill it and forget it."""
+        container = self._disk.contents.containers.pop(name)
+        self._disk.save()
+        await self._end(name)
+        self._disk.log_of(container).unlink(missing_ok=True)
+
+    async def power_off(self) -> None:
+        for name in list(self._running):
+            await self._end(name)
+
+    def _start(self, container: Container) -> None:
+        container.running = True
+        self._disk.save()
+        self._running[container.name] = asyncio.create_task(self._keep(container), name=f"container-{container.id}")
+
+    async def _end(self, name: str) -> None:
+        task = self._running.pop(name)
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+    async def _keep(self, container: Container) -> None:
+        """Docker waits 100 ms before it begins a container again, and twice as long each time up to a minute."""
+        backoff = _FIRST_BACKOFF
+        broken = False
+        while True:
+            container.exit_code = await self._run_once(container, broken=broken)
+            broken = self._scenario.dies_after_ready is not None
+            container.running = container.restarts
+            container.restart_count += container.restarts
+            self._disk.save()
+            if not container.restarts:
+                return
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, _LAST_BACKOFF)
+
+    async def _run_once(self, container: Container, *, broken: bool) -> int:
+        plan = {
+            "address": self._address,
+            # A port that is published to another one than the worker's leads nowhere.
+            "ports": {container.container_port: container.host_port},
+            "first_line_at": time.time() + self._scenario.worker_start,
+            "load_seconds": self._scenario.model_load,
+            "never_loads": self._scenario.never_loads,
+            "dies_after_ready": self._scenario.dies_after_ready,
+            "broken": broken,
+        }
+        log = os.open(self._disk.log_of(container), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "simulator.host.worker", *container.arguments,
+                # An open pipe that nobody writes to: the worker ends with the process that holds its other end.
+                stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, cwd=_IMPORTABLE_FROM,
+                env={**container.environment, **self._environment, "SIMULATED_PLAN": json.dumps(plan)},
+            )  # fmt: skip
+        finally:
+            os.close(log)
+        try:
+            return await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+def new_id() -> str:
+    """Docker's ids are 64 hexadecimal digits."""
+    return secrets.token_hex(32)

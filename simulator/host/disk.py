@@ -1,0 +1,146 @@
+"""A machine's disk: what a power-off leaves and the next boot finds."""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+import asyncssh
+from pydantic import BaseModel, Field
+
+from simulator.host.cloud_init import CloudInit
+
+_STAND_IN: Final = Path(__file__).parent / "standins" / "client.bash"
+_STAND_INS: Final = (
+    "apt-get", "blkid", "curl", "dpkg", "lsblk", "mkfs.ext4", "mount", "mountpoint", "nvidia-smi", "systemctl",
+)  # fmt: skip
+_TOOLS: Final = (
+    "awk", "base64", "basename", "bash", "cat", "chmod", "cmp", "cp", "cut", "date", "df", "dirname", "du", "echo",
+    "env", "false", "find", "flock", "grep", "head", "hostname", "id", "kill", "ln", "ls", "mkdir", "mktemp", "mv",
+    "nproc", "od", "printf", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "setsid", "sh", "sha256sum", "sleep",
+    "sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "tr", "true", "uname", "uniq", "uptime", "wc",
+    "xargs",
+)  # fmt: skip
+_SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+
+class BlockDevice(BaseModel):
+    name: str
+    size: str
+    type: str = "disk"
+    parent: str | None = None
+    filesystem: str | None = None
+    label: str | None = None
+    mounted_at: str | None = None
+
+
+class Container(BaseModel):
+    """What `docker run` was told, as Docker keeps it."""
+
+    id: str
+    name: str
+    image: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+    host_port: int
+    container_port: int
+    restarts: bool
+    labels: dict[str, str] = {}
+    created_at: float
+    running: bool = False
+    restart_count: int = 0
+    exit_code: int = 0
+
+
+class Contents(BaseModel):
+    """Everything that the stand-ins remember."""
+
+    packages: set[str] = set()
+    sources: set[str] = set()
+    """The package sources that the last `apt-get update` read."""
+    configured_runtimes: set[str] = set()
+    """What nvidia-ctk wrote; Docker reads it when it starts."""
+    docker_runtimes: set[str] = set()
+    images: set[str] = set()
+    containers: dict[str, Container] = {}
+    devices: list[BlockDevice] = Field(
+        default_factory=lambda: [
+            BlockDevice(name="/dev/vda", size="200G"),
+            BlockDevice(name="/dev/vda1", size="199G", type="part", parent="/dev/vda", filesystem="ext4",
+                        label="cloudimg-rootfs", mounted_at="/"),
+        ]
+    )  # fmt: skip
+    failed_installs: int = 0
+
+
+class Disk:
+    """One folder: `root/` is the machine's file system, `bin/` its whole PATH, `contents.json` the rest."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.root = folder / "root"
+        self.bin = folder / "bin"
+        self._contents = folder / "contents.json"
+        self.contents = Contents()
+
+    @property
+    def host_key(self) -> Path:
+        return self.root / "etc/ssh/ssh_host_ed25519_key"
+
+    @property
+    def temporary(self) -> Path:
+        return self.root / "var/tmp"
+
+    @property
+    def authorized_keys(self) -> Path:
+        return self.root / "root/.ssh/authorized_keys"
+
+    def attach(self, cloud_init: CloudInit) -> None:
+        """Read what the last boot left, or lay out a fresh machine as cloud-init does at a first boot."""
+        if self._contents.exists():
+            self.contents = Contents.model_validate_json(self._contents.read_bytes())
+            return
+        for path in ("etc/ssh", "mnt", "root/.ssh", "usr", "var/lib", "var/log", "var/tmp"):
+            (self.root / path).mkdir(parents=True, exist_ok=True)
+        self.bin.mkdir(parents=True, exist_ok=True)
+        for tool in _TOOLS:
+            found = shutil.which(tool, path=_SYSTEM_PATH)
+            if found is not None:
+                _link(self.bin / tool, Path(found))
+        for name in _STAND_INS:
+            self.install_command(name)
+        self._write_keys(cloud_init)
+        self.save()
+
+    def install_command(self, name: str) -> None:
+        """Put this stand-in on the machine's PATH."""
+        _link(self.bin / name, _STAND_IN)
+
+    def save(self) -> None:
+        temporary = self._contents.with_suffix(".new")
+        temporary.touch(mode=0o600)
+        temporary.write_text(self.contents.model_dump_json())
+        temporary.replace(self._contents)
+
+    def log_of(self, container: Container) -> Path:
+        return self.folder / f"container-{container.id}.log"
+
+    def remove(self) -> None:
+        """Raises OSError when something still writes there."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+    def _write_keys(self, cloud_init: CloudInit) -> None:
+        private = cloud_init.host_key_private
+        if private is None:
+            private = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
+        self.host_key.touch(mode=0o600)
+        self.host_key.write_text(private)
+        if cloud_init.host_key_public is not None:
+            self.host_key.with_suffix(".pub").write_text(cloud_init.host_key_public)
+        self.authorized_keys.touch(mode=0o600)
+        self.authorized_keys.write_text("".join(f"{key.strip()}\n" for key in cloud_init.authorized_keys))
+
+
+def _link(link: Path, target: Path) -> None:
+    if not link.is_symlink():
+        link.symlink_to(target)

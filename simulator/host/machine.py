@@ -1,0 +1,94 @@
+"""One boot of one simulated machine."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+
+from simulator.cloud.ports import MakeHost
+from simulator.host import cloud_init as user_data
+from simulator.host import processes
+from simulator.host.containers import Containers
+from simulator.host.disk import Disk
+from simulator.host.faults import PHASES
+from simulator.host.sshd import SshServer
+from simulator.host.standins.server import StandIns
+from simulator.scenario import Scenario
+from simulator.settings import SimulatorSettings
+
+
+class SimulatedMachine:
+    """A Host: an SSH server on (address, ssh_port), a disk folder, and whatever commands and workers it started."""
+
+    def __init__(self, *, disk: Disk, address: str, ssh_port: int, cloud_init: bytes, scenario: Scenario) -> None:
+        if scenario.install_fails_at is not None and scenario.install_fails_at not in PHASES:
+            raise ValueError(f"no install fails at {scenario.install_fails_at!r}; phases: {', '.join(sorted(PHASES))}")
+        self.address = address
+        self.disk = disk
+        self.scenario = scenario
+        self.boot_id = secrets.token_hex(16)
+        """Marks this boot's processes, and is what its stand-ins sign in with."""
+        self._ssh_port = ssh_port
+        self._cloud_init = cloud_init
+        self.containers = Containers(disk, address, scenario, {processes.MARKER: self.boot_id})
+        self._stand_ins = StandIns(self)
+        self._environment: dict[str, str] = {}
+        self._sshd = SshServer(disk, self._environment)
+
+    async def start(self) -> None:
+        """Boot, and listen after `scenario.ssh_up` seconds unless that never happens."""
+        if self.scenario.never_ssh:
+            return
+        await asyncio.sleep(self.scenario.ssh_up)
+        self.disk.attach(user_data.parse(self._cloud_init))
+        stand_ins_port = await self._stand_ins.start(self.address)
+        root = str(self.disk.root)
+        self._environment.update(
+            PATH=str(self.disk.bin), HOME=f"{root}/root", TMPDIR=str(self.disk.temporary), USER="root", LOGNAME="root",
+            SHELL="/bin/bash", LANG="C.UTF-8", COLDSTART_ROOT=root, SIMULATED_ADDRESS=self.address,
+            SIMULATED_PORT=str(stand_ins_port), **{processes.MARKER: self.boot_id},
+        )  # fmt: skip
+        self.containers.boot()
+        await self._sshd.start(self.address, self._ssh_port)
+
+    async def stop(self) -> None:
+        """Everything that runs ends at once, as when the power goes. The disk stays."""
+        await self._sshd.stop()
+        await self._stand_ins.stop()
+        await self.containers.power_off()
+        await asyncio.to_thread(processes.end_all, self.boot_id)
+
+    async def destroy(self) -> None:
+        await self.stop()
+        await asyncio.to_thread(self.disk.remove)
+
+    def reload_ssh(self) -> None:
+        """Raises asyncssh.KeyImportError when the key that lies there now is none."""
+        self._sshd.reload()
+
+    def fails_at(self, phase: str) -> bool:
+        """Whether the install is to fail in this phase now."""
+        times = self.scenario.install_fails_times
+        return self.scenario.install_fails_at == phase and (times is None or self.disk.contents.failed_installs < times)
+
+    def fault(self, phase: str) -> bool:
+        """The same; a yes counts as one failed run."""
+        failing = self.fails_at(phase)
+        if failing:
+            self.disk.contents.failed_installs += 1
+            self.disk.save()
+        return failing
+
+
+def machines(settings: SimulatorSettings) -> MakeHost:
+    """Machines on the settings' SSH port, their disks under its data folder by server id."""
+
+    def make(
+        *, server_id: str, address: str, tags: Sequence[str], cloud_init: bytes, scenario: Scenario
+    ) -> SimulatedMachine:
+        del tags  # the cloud has already chosen the scenario by them
+        return SimulatedMachine(
+            disk=Disk((settings.data_dir / "hosts" / server_id).absolute()), address=address,
+            ssh_port=settings.ssh_port, cloud_init=cloud_init, scenario=scenario,
+        )  # fmt: skip
+
+    return make

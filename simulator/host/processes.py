@@ -1,0 +1,38 @@
+"""Every process of one machine, found by a variable that all of them inherit, detached or not."""
+
+from typing import Final
+
+import psutil
+
+MARKER: Final = "SIMULATED_MACHINE"
+_LEAVING_SECONDS: Final = 5.0
+
+
+def end_all(machine: str) -> None:
+    """Kill until none is left. Raises psutil.TimeoutExpired when one cannot be killed."""
+    while found := _marked(machine):
+        for process in found:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        _, alive = psutil.wait_procs(found, timeout=_LEAVING_SECONDS)
+        if alive:
+            raise psutil.TimeoutExpired(_LEAVING_SECONDS, alive[0].pid)
+
+
+def running(machine: str) -> list[int]:
+    """The pids of what runs on it."""
+    return [process.pid for process in _marked(machine)]
+
+
+def _marked(machine: str) -> list[psutil.Process]:
+    marked = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARKER) == machine and process.status() != psutil.STATUS_ZOMBIE:
+                marked.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            # Gone meanwhile, or of another user: not one of ours either way.
+            continue
+    return marked

@@ -1,0 +1,56 @@
+"""One run of one stand-in, and what it may ask of the machine that it runs on."""
+
+import argparse
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NoReturn, Protocol, TypeAlias
+
+from simulator.host.containers import Containers
+from simulator.host.disk import Disk
+from simulator.scenario import Scenario
+
+REFUSED: Final = 64
+"""Exit status of a stand-in that was asked for what it does not model (EX_USAGE)."""
+
+
+class Refused(Exception):
+    """The stand-in does not model this."""
+
+
+class Machine(Protocol):
+    boot_id: str
+    disk: Disk
+    scenario: Scenario
+    containers: Containers
+
+    def fails_at(self, phase: str) -> bool:
+        """Whether the install is to fail in this phase now."""
+
+    def fault(self, phase: str) -> bool:
+        """The same; a yes counts as one failed run."""
+
+    def reload_ssh(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Call:
+    name: str
+    arguments: Sequence[str]
+    variables: Mapping[str, str]
+    """The environment variables that an argument names."""
+    out: Callable[[str], None]
+    """Prints a line, or several."""
+    err: Callable[[str], None]
+
+
+StandIn: TypeAlias = Callable[[Machine, Call], Awaitable[int]]
+
+
+class Flags(argparse.ArgumentParser):
+    """Knows the flags that a stand-in models and refuses every other, abbreviations too."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(prog=name, add_help=False, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        raise Refused(message)

@@ -1,0 +1,104 @@
+"""docker: each container's process is a simulated worker."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from simulator.host.containers import new_id
+from simulator.host.disk import Container
+from simulator.host.standins.call import Call, Flags, Machine, Refused
+from simulator.host.standins.docker_images import image_inspect, pull, tagged
+from simulator.host.standins.docker_reports import info, inspect, logs, ps
+
+_RUN_FAILED: Final = 125
+
+
+async def docker(machine: Machine, call: Call) -> int:
+    match list(call.arguments):
+        case ["info", "--format", template]:
+            return info(machine, call, template)
+        case ["image", "inspect", image]:
+            return image_inspect(machine, call, image)
+        case ["pull", image] if not image.startswith("-"):
+            return await pull(machine, call, image)
+        case ["run", *rest]:
+            return await _run(machine, call, rest)
+        case ["rm", "--force" | "-f", name] if not name.startswith("-"):
+            return await _rm(machine, call, name)
+        case ["container", "inspect", *rest] | ["inspect", *rest]:
+            return inspect(machine, call, rest)
+        case ["ps", *rest]:
+            return ps(machine, call, rest)
+        case ["logs", *rest]:
+            return await logs(machine, call, rest)
+        case other:
+            raise Refused(" ".join(other))
+
+
+async def _run(machine: Machine, call: Call, rest: list[str]) -> int:
+    flags = Flags("docker run")
+    flags.add_argument("--detach", action="store_true", required=True)
+    flags.add_argument("--name", required=True)
+    flags.add_argument("--restart", choices=("no", "unless-stopped"), default="no")
+    flags.add_argument("--gpus", choices=("all",), required=True)
+    flags.add_argument("--ipc", choices=("host",), required=True)
+    flags.add_argument("--publish", required=True)
+    flags.add_argument("--volume", required=True)
+    flags.add_argument("--log-opt", action="append", choices=("max-size=50m", "max-file=2"))
+    flags.add_argument("--label", action="append", default=[])
+    flags.add_argument("--env", action="append", default=[])
+    flags.add_argument("image")
+    flags.add_argument("arguments", nargs="...")
+    given = flags.parse_args(rest)
+    host_port, _, container_port = given.publish.partition(":")
+    folder, _, inside = given.volume.partition(":")
+    if not (host_port.isdecimal() and container_port.isdecimal()):
+        raise Refused(f"--publish {given.publish}")
+    if inside != "/root/.cache/huggingface" or not Path(folder).is_relative_to(machine.disk.root):
+        raise Refused(f"--volume {given.volume}")
+    problem = await _why_not(machine, call, given.name, given.image)
+    if problem is not None:
+        call.err(f"docker: {problem}\n\nRun 'docker run --help' for more information")
+        return _RUN_FAILED
+    container = Container(
+        id=new_id(), name=given.name, image=tagged(given.image), arguments=tuple(given.arguments),
+        environment=_environment(given.env, call.variables), host_port=int(host_port),
+        container_port=int(container_port), restarts=given.restart == "unless-stopped",
+        labels=dict(label.split("=", 1) for label in given.label), created_at=time.time(),
+    )  # fmt: skip
+    machine.containers.run(container)
+    call.out(container.id)
+    return 0
+
+
+async def _why_not(machine: Machine, call: Call, name: str, image: str) -> str | None:
+    contents = machine.disk.contents
+    if tagged(image) not in contents.images:
+        call.err(f"Unable to find image '{image}' locally")
+        if await pull(machine, call, image) != 0:
+            return "no such image"
+    if name in contents.containers:
+        return (
+            f'Error response from daemon: Conflict. The container name "/{name}" is already in use by container '
+            f'"{contents.containers[name].id}". You have to remove (or rename) that container to be able to reuse '
+            "that name."
+        )
+    if "nvidia" not in contents.docker_runtimes or machine.fault("worker_start"):
+        return 'Error response from daemon: could not select device driver "" with capabilities: [[gpu]].'
+    return None
+
+
+def _environment(named: list[str], variables: Mapping[str, str]) -> dict[str, str]:
+    """`--env NAME=VALUE` as it is; `--env NAME` takes docker's own value, and is left out when it has none."""
+    given = dict(name.split("=", 1) for name in named if "=" in name)
+    return given | {name: variables[name] for name in named if name in variables}
+
+
+async def _rm(machine: Machine, call: Call, name: str) -> int:
+    if name not in machine.disk.contents.containers:
+        call.err(f"Error response from daemon: No such container: {name}")
+        return 1
+    await machine.containers.remove(name)
+    call.out(name)
+    return 0

@@ -1,0 +1,89 @@
+"""apt-get, dpkg and curl: two packages that matter, and the key of the repository that one of them comes from."""
+
+from pathlib import Path
+from typing import Final
+
+from simulator.host.standins.call import Call, Flags, Machine, Refused
+
+_TOOLKIT_SITE: Final = "https://nvidia.github.io/libnvidia-container"
+_TOOLKIT: Final = "nvidia-container-toolkit"
+_COMMANDS: Final = {"docker.io": "docker", _TOOLKIT: "nvidia-ctk"}
+_APT_FAILED: Final = 100
+_PUBLIC_KEY: Final = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n(simulated)\n-----END PGP PUBLIC KEY BLOCK-----\n"
+
+
+async def apt_get(machine: Machine, call: Call) -> int:
+    flags = Flags("apt-get")
+    flags.add_argument("-o", action="append", choices=("DPkg::Lock::Timeout=600", "Acquire::Retries=3"))
+    flags.add_argument("-y", action="store_true")
+    flags.add_argument("command", choices=("update", "install"))
+    flags.add_argument("packages", nargs="*")
+    given = flags.parse_intermixed_args(call.arguments)
+    if given.command == "update":
+        return _update(machine, call)
+    if not given.y:
+        raise Refused("an install that asks for confirmation")
+    return _install(machine, call, given.packages)
+
+
+def _update(machine: Machine, call: Call) -> int:
+    listed = machine.disk.root / "etc/apt/sources.list.d"
+    sources = {path.stem: path.read_text() for path in sorted(listed.glob("*.list"))}
+    for name, text in sources.items():
+        key = machine.disk.root / "usr/share/keyrings" / f"{name}.asc"
+        if f"[signed-by={key}] {_TOOLKIT_SITE}/" not in text or not key.exists():
+            raise Refused(f"the package source {text.strip()!r}, or its key is missing")
+    call.out("Hit:1 http://archive.ubuntu.com/ubuntu noble InRelease")
+    for number, name in enumerate(sources, start=2):
+        call.out(f"Get:{number} {_TOOLKIT_SITE}/stable/deb/amd64  InRelease [1477 B]")
+        machine.disk.contents.sources.add(name)
+    call.out("Reading package lists...")
+    machine.disk.save()
+    return 0
+
+
+def _install(machine: Machine, call: Call, packages: list[str]) -> int:
+    contents = machine.disk.contents
+    for package in packages:
+        if package not in _COMMANDS or (package == _TOOLKIT and package not in contents.sources):
+            call.err(f"E: Unable to locate package {package}")
+            return _APT_FAILED
+    for package in packages:
+        if package in contents.packages:
+            call.out(f"{package} is already the newest version.")
+            continue
+        call.out(f"Setting up {package} ...")
+        machine.disk.install_command(_COMMANDS[package])
+        contents.packages.add(package)
+    machine.disk.save()
+    return 0
+
+
+async def dpkg(machine: Machine, call: Call) -> int:
+    del machine
+    match list(call.arguments):
+        case ["--print-architecture"]:
+            call.out("amd64")
+        case ["--configure", "-a"]:
+            pass
+        case other:
+            raise Refused(" ".join(other))
+    return 0
+
+
+async def curl(machine: Machine, call: Call) -> int:
+    flags = Flags("curl")
+    for quiet in ("--fail", "--silent", "--show-error", "--location"):
+        flags.add_argument(quiet, action="store_true")
+    flags.add_argument("--retry", type=int)
+    flags.add_argument("--max-time", type=int)
+    flags.add_argument("--output", type=Path, required=True)
+    flags.add_argument("url", choices=(f"{_TOOLKIT_SITE}/gpgkey",))
+    _download(flags.parse_args(call.arguments).output, machine.disk.root)
+    return 0
+
+
+def _download(output: Path, root: Path) -> None:
+    if not output.is_relative_to(root):
+        raise Refused(f"writing to {output}")
+    output.write_text(_PUBLIC_KEY)

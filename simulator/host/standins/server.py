@@ -1,0 +1,101 @@
+"""Answers the stand-ins of one machine, each over its own connection, which ends when its process does."""
+
+import asyncio
+import hmac
+from contextlib import suppress
+from typing import Final
+
+from simulator.host.standins import disks, docker, gpu, packages, system
+from simulator.host.standins.call import REFUSED, Call, Machine, Refused, StandIn
+
+STAND_INS: Final[dict[str, StandIn]] = {
+    "apt-get": packages.apt_get,
+    "blkid": disks.blkid,
+    "curl": packages.curl,
+    "docker": docker.docker,
+    "dpkg": packages.dpkg,
+    "lsblk": disks.lsblk,
+    "mkfs.ext4": disks.mkfs_ext4,
+    "mount": disks.mount,
+    "mountpoint": disks.mountpoint,
+    "nvidia-ctk": gpu.nvidia_ctk,
+    "nvidia-smi": gpu.nvidia_smi,
+    "systemctl": system.systemctl,
+}
+_NO_SUCH_COMMAND: Final = 127
+
+
+class StandIns:
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._server: asyncio.Server | None = None
+        self._connections: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
+
+    async def start(self, address: str) -> int:
+        """Returns the port that it listens on."""
+        self._server = await asyncio.start_server(self._connected, address, 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        if self._server is None:
+            return
+        self._server.close()
+        for writer in self._connections:
+            writer.transport.abort()
+        if self._connections:
+            await asyncio.wait(self._connections.values())
+        await self._server.wait_closed()
+        self._server = None
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - asyncio runs this as a task
+        self._connections[writer] = task
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                await self._answer(reader, writer)
+        finally:
+            del self._connections[writer]
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def word() -> str:
+            return (await reader.readuntil(b"\0"))[:-1].decode()
+
+        async def words() -> list[str]:
+            return [await word() for _ in range(int(await word()))]
+
+        def say(kind: str, text: str) -> None:
+            writer.write("".join(f"{kind}{line}\n" for line in text.splitlines() or [""]).encode())
+
+        if not hmac.compare_digest((await word()).encode(), self._machine.boot_id.encode()):
+            return
+        call = Call(
+            name=await word(), arguments=await words(),
+            variables=dict(assignment.split("=", 1) for assignment in await words()),
+            out=lambda text: say("1", text), err=lambda text: say("2", text),
+        )  # fmt: skip
+        running = asyncio.ensure_future(self._run(call))
+        # Nothing more is sent, so that whatever ends this read means that the process is gone.
+        gone = asyncio.ensure_future(reader.read(1))
+        try:
+            await asyncio.wait({running, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                say("x", str(running.result()))
+                await writer.drain()
+        finally:
+            running.cancel()
+            gone.cancel()
+            await asyncio.gather(running, gone, return_exceptions=True)
+
+    async def _run(self, call: Call) -> int:
+        stand_in = STAND_INS.get(call.name)
+        if stand_in is None:
+            call.err(f"{call.name}: command not found")
+            return _NO_SUCH_COMMAND
+        try:
+            return await stand_in(self._machine, call)
+        except Refused as refused:
+            call.err(f"{call.name}: the simulated machine does not model this: {refused}")
+            return REFUSED

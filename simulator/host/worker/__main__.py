@@ -1,0 +1,73 @@
+"""Start as the container of a simulated vLLM: vLLM's arguments, and SIMULATED_PLAN with when to do what."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from typing import Any, Final
+
+import uvicorn
+
+from . import log
+from .app import Worker
+from .arguments import Arguments, parse
+
+_KILLED: Final = 137
+_STUCK_AT: Final = 0.35
+"""The share of the load after which a worker that never loads says nothing more."""
+
+
+def main() -> int:
+    arguments = parse(sys.argv[1:], os.environ)
+    return asyncio.run(_live(arguments, json.loads(os.environ["SIMULATED_PLAN"])))
+
+
+async def _live(arguments: Arguments, plan: dict[str, Any]) -> int:
+    """Load, serve until told to stop, and return the exit status."""
+    # Standard input is a pipe whose other end the simulator holds: it closes when the simulator dies.
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), lambda: os._exit(_KILLED))
+    await _until(plan["first_line_at"])
+    log.started(arguments)
+    if arguments.gated:
+        log.plain(f"OSError: You are trying to access a gated repo.\nMake sure to have access to it at "
+                  f"https://huggingface.co/{arguments.model}.")  # fmt: skip
+        return 1
+    if plan["broken"]:
+        log.engine("[core.py:866] EngineCore failed to start.")
+        log.plain("RuntimeError: CUDA error: device not ready; GPU has fallen off the bus")
+        return 1
+    for done in log.loading(arguments):
+        await _until(plan["first_line_at"] + done * plan["load_seconds"])
+        if plan["never_loads"] and done > _STUCK_AT:
+            await asyncio.Event().wait()
+    return await _serve(arguments, plan)
+
+
+async def _serve(arguments: Arguments, plan: dict[str, Any]) -> int:
+    # A container's port that was not published is reachable from inside the container only: here, by nobody.
+    port = plan["ports"].get(str(arguments.port))
+    if port is None:
+        await asyncio.Event().wait()
+    server = uvicorn.Server(uvicorn.Config(
+        Worker(arguments), host=plan["address"], port=port, lifespan="off", log_config=None, access_log=False,
+        http="httptools", ws="none", timeout_graceful_shutdown=1,
+    ))  # fmt: skip
+    log.listening(arguments.port)
+    serving = asyncio.create_task(server.serve())
+    if plan["dies_after_ready"] is None:
+        await serving
+        return 0
+    await asyncio.wait([serving], timeout=plan["dies_after_ready"])
+    log.engine("[core.py:874] EngineCore encountered a fatal error.")
+    log.plain("vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.")
+    # A crash closes no connection politely.
+    os._exit(1)
+
+
+async def _until(moment: float) -> None:
+    await asyncio.sleep(max(0.0, moment - time.time()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

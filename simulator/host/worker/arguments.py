@@ -1,0 +1,68 @@
+"""vLLM's command line, as far as an installation may use it; anything else is refused as vLLM refuses it."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+_PLAIN: Final = (
+    "--chat-template", "--config-format", "--dtype", "--kv-cache-dtype", "--limit-mm-per-prompt", "--load-format",
+    "--quantization", "--reasoning-parser", "--revision", "--tokenizer", "--tokenizer-mode", "--tokenizer-revision",
+    "--tool-call-parser",
+)  # fmt: skip
+_NUMBERS: Final = (
+    "--cpu-offload-gb", "--data-parallel-size", "--gpu-memory-utilization", "--max-logprobs",
+    "--max-num-batched-tokens", "--max-num-seqs", "--pipeline-parallel-size", "--seed", "--swap-space",
+    "--tensor-parallel-size",
+)  # fmt: skip
+_SWITCHES: Final = (
+    "--disable-log-requests", "--disable-log-stats", "--enable-auto-tool-choice", "--enable-chunked-prefill",
+    "--enable-expert-parallel", "--enable-prefix-caching", "--enforce-eager", "--trust-remote-code",
+)  # fmt: skip
+_EMBEDDING_FAMILIES: Final = ("bge-", "e5-", "gte-", "embed")
+_GATED: Final = ("meta-llama/",)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    model: str
+    served_names: tuple[str, ...]
+    port: int
+    pooling: bool
+    """Embeddings and nothing else."""
+    api_keys: tuple[str, ...]
+    max_model_len: int
+    gated: bool
+    """The weights are behind a licence and no token was given."""
+    non_default: dict[str, Any]
+    """What vLLM prints when it starts, secrets and all."""
+
+
+def parse(words: Sequence[str], environment: Mapping[str, str]) -> Arguments:
+    """Raises SystemExit with status 2, after a message in vLLM's words, for what vLLM does not know."""
+    parser = argparse.ArgumentParser(prog="vllm serve", add_help=False, allow_abbrev=False)
+    parser.add_argument("--model", default="Qwen/Qwen3-0.6B")
+    parser.add_argument("--served-model-name", nargs="+")
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--api-key", nargs="+")
+    parser.add_argument("--runner", choices=("auto", "generate", "pooling", "draft"), default="auto")
+    parser.add_argument("--max-model-len", type=int)
+    for option in _PLAIN:
+        parser.add_argument(option)
+    for option in _NUMBERS:
+        parser.add_argument(option, type=float)
+    for option in _SWITCHES:
+        parser.add_argument(option, action="store_true")
+    given = parser.parse_args(words)
+    detected = any(family in given.model.lower() for family in _EMBEDDING_FAMILIES)
+    return Arguments(
+        model=given.model,
+        served_names=tuple(given.served_model_name or [given.model]),
+        port=given.port,
+        pooling=given.runner == "pooling" or (given.runner == "auto" and detected),
+        api_keys=tuple(given.api_key or filter(None, [environment.get("VLLM_API_KEY")])),
+        max_model_len=given.max_model_len or (512 if detected else 32_768),
+        gated=given.model.startswith(_GATED) and not environment.get("HF_TOKEN"),
+        non_default={name: value for name, value in vars(given).items() if value != parser.get_default(name)},
+    )

@@ -1,0 +1,73 @@
+"""vLLM's own log lines, in the order and the words of v0.13.0."""
+
+import time
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Final
+
+from .arguments import Arguments
+
+_SHARDS: Final = 9
+_GRAPHS: Final = 67
+
+
+def api_server(line: str) -> None:
+    """A line of the process that serves HTTP."""
+    print(f"(APIServer pid=1) {_stamp()} {line}", flush=True)  # noqa: T201 - standard output is the log
+
+
+def engine(line: str) -> None:
+    """A line of the process that holds the model."""
+    print(f"(EngineCore_DP0 pid=148) {_stamp()} {line}", flush=True)  # noqa: T201
+
+
+def plain(line: str) -> None:
+    """A line that did not come through vLLM's logger."""
+    print(line, flush=True)  # noqa: T201
+
+
+def started(arguments: Arguments) -> None:
+    plain(f"WARNING {time.strftime('%m-%d %H:%M:%S')} [argparse_utils.py:195] With `vllm serve`, you should provide "
+          "the model as a positional argument or in a config file instead of via the `--model` option. The `--model` "
+          "option will be removed in a future version.")  # fmt: skip
+    api_server("[api_server.py:1351] vLLM API server version 0.13.0")
+    api_server(f"[utils.py:253] non-default args: {arguments.non_default}")
+
+
+def loading(arguments: Arguments) -> Iterator[float]:
+    """Print the load as it goes; yields the share of it that is done by then, from 0 to 1."""
+    engine(f"[core.py:93] Initializing a V1 LLM engine (v0.13.0) with config: model='{arguments.model}', "
+           f"max_seq_len={arguments.max_model_len}, tensor_parallel_size=1")  # fmt: skip
+    engine(f"[gpu_model_runner.py:3562] Starting to load model {arguments.model}...")
+    yield 0.05
+    for shard in range(_SHARDS + 1):
+        percent = 100 * shard // _SHARDS
+        plain(f"(EngineCore_DP0 pid=148) Loading safetensors checkpoint shards: {percent:3d}% Completed | "
+              f"{shard}/{_SHARDS} [00:00<00:00, 12.00it/s]")  # fmt: skip
+        yield 0.05 + 0.6 * shard / _SHARDS
+    engine("[default_loader.py:308] Loading weights took 24.84 seconds")
+    engine("[backends.py:643] Using cache directory: /root/.cache/vllm/torch_compile_cache/ for vLLM's torch.compile")
+    yield 0.75
+    engine("[backends.py:703] Dynamo bytecode transform time: 6.21 s")
+    engine("[monitor.py:34] torch.compile takes 18.53 s in total")
+    for graph in (0, _GRAPHS // 2, _GRAPHS):
+        plain(f"(EngineCore_DP0 pid=148) Capturing CUDA graphs (mixed prefill-decode, PIECEWISE): "
+              f"{100 * graph // _GRAPHS}%|      | {graph}/{_GRAPHS} [00:00<00:00, 24.00it/s]")  # fmt: skip
+        yield 0.75 + 0.2 * graph / _GRAPHS
+    engine("[core.py:259] init engine (profile, create kv cache, warmup model) took 32.10 seconds")
+    yield 1.0
+
+
+def listening(port: int) -> None:
+    api_server(f"[api_server.py:1099] Starting vLLM API server 0 on http://0.0.0.0:{port}")
+    plain("(APIServer pid=1) INFO:     Started server process [1]")
+    plain("(APIServer pid=1) INFO:     Waiting for application startup.")
+    plain("(APIServer pid=1) INFO:     Application startup complete.")
+
+
+def access(client: str, request: str, status: int) -> None:
+    plain(f'(APIServer pid=1) INFO:     {client} - "{request} HTTP/1.1" {status} {HTTPStatus(status).phrase}')
+
+
+def _stamp() -> str:
+    return f"INFO {time.strftime('%m-%d %H:%M:%S')}"
