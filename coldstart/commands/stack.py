@@ -66,7 +66,7 @@ def rebuild() -> None:
             reach = find_reach(ClientSettings().data_dir)
         environment["COLDSTART_DATABASE_URL"] = reach.database_url
         environment["COLDSTART_NATS_URL"] = reach.nats_url
-    done = subprocess.run([sys.executable, "-m", "services.progress", "rebuild"], env=environment, check=False)  # noqa: S603  our own module
+    done = subprocess.run([sys.executable, "-m", "services.progress", "rebuild"], env=environment, check=False)
     raise typer.Exit(done.returncode)
 
 

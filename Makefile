@@ -1,0 +1,54 @@
+# Needs Python 3.11 or later, make, and the package registry; everything else is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo up test test-fast lint bench docs lock clean
+
+demo: .venv/.ready        ## launch, chat, terminate, in a simulated cloud
+	@$(BIN)/coldstart demo
+
+up: .venv/.ready          ## the whole stack, left running until Ctrl-C
+	@$(BIN)/coldstart up
+
+test: .venv/.ready-dev    ## every test
+	@$(PYTEST) -n 2 --dist loadgroup
+
+test-fast: .venv/.ready-dev  ## pure and unit tests only
+	@$(PYTEST) tests/lifecycle tests/bus tests/architecture tests/project
+
+lint: .venv/.ready-dev    ## style, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: .venv/.ready-dev   ## every benchmark, one after the other
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+
+docs: .venv/.ready-dev    ## the pages that are drawn from the code
+	@$(BIN)/python -m shared.lifecycle.page > docs/lifecycle.md
+
+lock: .venv/.build        ## pin again what pyproject.toml asks for
+	@printf 'hatchling\nuv\n' | $(BIN)/uv pip compile - -o requirements-build.lock $(LOCKED)
+	@$(BIN)/uv pip compile pyproject.toml -o requirements.lock $(LOCKED)
+	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock $(LOCKED)
+
+LOCKED := --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+
+clean:                    ## everything that was installed or recorded here
+	rm -rf .venv .coldstart
+
+.venv/.build: requirements-build.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
+	@touch $@
+
+.venv/.ready: requirements.lock .venv/.build
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.ready-dev: requirements-dev.lock .venv/.ready
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,41 @@
+"""What the import contracts cannot say: the lifecycle imports the standard library and pydantic, nothing else."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LIFECYCLE = sorted((ROOT / "shared" / "lifecycle").glob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("path", LIFECYCLE, ids=lambda path: path.name)
+def test_the_lifecycle_imports_the_standard_library_and_pydantic_only(path: Path) -> None:
+    for module in imported(path):
+        root = module.partition(".")[0]
+        assert module.startswith("shared.lifecycle") or root == "pydantic" or root in sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", LIFECYCLE, ids=lambda path: path.name)
+def test_the_lifecycle_has_no_clock_no_randomness_and_no_await(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Await | ast.AsyncFunctionDef)]
+    assert not set(imported(path)) & {"asyncio", "logging", "os", "random", "secrets", "socket", "time"}
+    called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not called & {"now", "utcnow", "today", "uuid4", "uuid1"}
+
+
+def test_no_folder_is_named_for_the_kind_of_thing_it_holds() -> None:
+    nondescript = {"utils", "util", "common", "helpers", "helper", "core", "base", "manager", "misc"}
+    code = [path for top in ("shared", "services", "simulator", "coldstart") for path in (ROOT / top).rglob("*")]
+    assert not [path for path in code if path.stem in nondescript]
