@@ -1,0 +1,14 @@
+from services.health.app import running
+from services.health.settings import HealthSettings
+from shared.logs import configure_logs
+from shared.running import run
+
+
+def main() -> None:
+    settings = HealthSettings()
+    configure_logs("health", settings.log_level, settings.log_format)
+    run(lambda: running(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The health service: the one place that builds its adapters and wires them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from faststream.nats import NatsBroker
+
+from services.health.aiohttp_prober import AiohttpProber
+from services.health.passing import Passing
+from services.health.settings import HealthSettings
+from services.health.watcher import Watcher
+from shared.bus.connection import ConnectOptions, connect_options
+from shared.bus.dead_letters import DeadLetters
+from shared.bus.lease import Leases
+from shared.bus.subscriber import Subscriber
+from shared.bus.topology import WATCH, apply_topology
+from shared.journal import Journal
+from shared.secrets import Secrets
+
+
+@asynccontextmanager
+async def running(settings: HealthSettings) -> AsyncGenerator[Leases]:
+    """Watch whatever must be watched while the block runs; gives every watch back at once when it ends.
+
+    Yields the leases, one for each watch held.
+    """
+    passing = Passing()
+    broker = NatsBroker(**_options(settings.nats_url.get_secret_value(), passing.reconnected), log_level=logging.DEBUG)
+    connection = await broker.connect()
+    jetstream = connection.jetstream()
+    installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
+    leases = Leases(connection.flush, settings.lease_seconds)
+    async with AiohttpProber.open(settings) as prober, asyncio.TaskGroup() as group:
+        watcher = Watcher(
+            journal=Journal(connection, actor="health", source=f"/coldstart/{installation}"),
+            prober=prober,
+            secrets=Secrets(settings.master_secret.get_secret_value()),
+            passing=passing,
+            settings=settings,
+        )
+        subscriber = Subscriber(WATCH, leases, DeadLetters(jetstream), watcher.watch, watcher.not_understood)
+        subscriber.attach(broker, max_held=settings.max_watches)
+        keeping = group.create_task(leases.keep_alive())
+        try:
+            await connection.subscribe("lifecycle.*.*", cb=passing.heard)
+            await broker.start()
+            yield leases
+        finally:
+            for asking in broker.subscribers:
+                asking.running = False  # or what is given back might come straight back
+            await leases.close(settings.stop_grace_seconds)
+            await broker.stop()
+            keeping.cancel()
+
+
+def _options(url: str, reconnected: Callable[[], Awaitable[None]]) -> ConnectOptions:
+    options = connect_options(url, "health")
+    say_so = options["reconnected_cb"]
+
+    async def on_reconnect() -> None:
+        await say_so()
+        await reconnected()
+
+    return {**options, "reconnected_cb": on_reconnect}

@@ -1,0 +1,67 @@
+"""One look at an instance: which probes it takes, and which milestones their answers show. Pure."""
+
+from typing import Final, TypeAlias, assert_never
+
+from services.health.probes import OldWorker, Outcome, Passed, Probe
+from shared.lifecycle import events as e
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import STARTING_UP, Status
+
+Chain: TypeAlias = tuple[Probe, ...]
+Milestone: TypeAlias = type[e.SshReachable | e.WorkerReachable | e.ModelLoaded | e.WarmupCompleted | e.HealthPassed]
+
+_WHOLE_WORKER: Final = (Probe.HEALTH, Probe.MODELS, Probe.WARMUP)
+_SERVING_WORKER: Final = (Probe.HEALTH, Probe.MODELS)
+"""No warm-up: behind a full queue one token would come late, and the busiest worker would be taken for a dead one."""
+
+
+def chains(instance: Instance) -> tuple[Chain, ...]:
+    """The probes of one look. Chains run side by side; within a chain, each probe needs the one before to pass."""
+    if instance.ip_address is None:
+        return ()
+    match instance.status:
+        case Status.BOOTING if not instance.reached(e.SshReachable):
+            return ((Probe.SSH,), _WHOLE_WORKER)
+        case Status.BOOTING | Status.INSTALLING | Status.STARTING | Status.UNAVAILABLE:
+            return (_WHOLE_WORKER,)
+        case Status.READY:
+            return (_SERVING_WORKER,)
+        case Status.DRAINING:
+            return ((Probe.RUNNING,),)
+        case (
+            Status.PROVISIONING
+            | Status.TERMINATING
+            | Status.TERMINATED
+            | Status.ARCHIVED
+            | Status.PROVISIONING_FAILED
+            | Status.STARTUP_FAILED
+            | Status.FAILED
+        ):
+            return ()
+        case _:
+            assert_never(instance.status)
+
+
+def milestones(instance: Instance, probe: Probe, outcome: Outcome) -> tuple[Milestone, ...]:
+    """What this answer shows to be reached; `instance` is the one that was known when the question was asked."""
+    if instance.status not in STARTING_UP:
+        return ()
+    match probe, outcome:
+        case Probe.SSH, Passed():
+            shown: tuple[Milestone, ...] = (e.SshReachable,)
+        case Probe.MODELS, Passed():
+            shown = (e.WorkerReachable, e.ModelLoaded)
+        case Probe.MODELS, OldWorker():
+            shown = ()
+        case Probe.MODELS, _:
+            shown = (e.WorkerReachable,)
+        case Probe.WARMUP, Passed():
+            shown = (e.WarmupCompleted, e.HealthPassed)
+        case _:
+            shown = ()
+    return shown if probe is Probe.SSH or new_worker_may_run(instance) else ()
+
+
+def new_worker_may_run(instance: Instance) -> bool:
+    """In attempts after the first, whatever answers before the install is over may be the worker before."""
+    return instance.attempt == 1 or instance.reached(e.SshInstallCompleted)

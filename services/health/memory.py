@@ -1,0 +1,57 @@
+"""What a watch keeps from one look to the next. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.health.look import Chain, chains, new_worker_may_run
+from services.health.probes import Outcome, Passed, Probe, Refused, Running, in_words
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import STARTING_UP, Status
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a watch keeps between its looks; the counts are those of `status` and die with it."""
+
+    status: Status
+    passes: int = 0
+    failures: int = 0
+    idle_since: datetime | None = None
+    last_seen: str = "nothing, it was never asked"
+
+
+def remembered(memory: Memory, instance: Instance, outcomes: Mapping[Probe, Outcome], at: datetime) -> Memory:
+    """The memory after one look at `instance`; `outcomes` are the answers to all that was asked."""
+    memory = counted(memory, instance.status)
+    if not outcomes:
+        return memory
+    full = all(isinstance(outcomes.get(probe), Passed) for probe in _worker_chain(instance))
+    passed = full and (new_worker_may_run(instance) or instance.status not in STARTING_UP)
+    return replace(
+        memory,
+        passes=memory.passes + 1 if passed else 0,
+        failures=0 if passed else memory.failures + 1,
+        idle_since=(memory.idle_since or at) if _idle(outcomes.get(Probe.RUNNING)) else None,
+        last_seen="; ".join(in_words(*_last(chain, outcomes)) for chain in chains(instance) if chain[0] in outcomes),
+    )
+
+
+def counted(memory: Memory, status: Status) -> Memory:
+    """The memory as far as it says something of `status`: starting up is one thing, the other statuses are apart."""
+    if memory.status is status or {memory.status, status} <= STARTING_UP:
+        return replace(memory, status=status)
+    return Memory(status, last_seen=memory.last_seen)
+
+
+def _worker_chain(instance: Instance) -> Chain:
+    return next((chain for chain in chains(instance) if Probe.SSH not in chain), ())
+
+
+def _last(chain: Chain, outcomes: Mapping[Probe, Outcome]) -> tuple[Probe, Outcome]:
+    probe = [probe for probe in chain if probe in outcomes][-1]
+    return probe, outcomes[probe]
+
+
+def _idle(outcome: Outcome | None) -> bool:
+    return isinstance(outcome, Refused) or outcome == Running(0)

@@ -1,0 +1,43 @@
+"""How long health waits: for the next look, and until its patience with a status ends. Pure."""
+
+from datetime import datetime, timedelta
+
+from services.health.memory import Memory, counted
+from services.health.settings import HealthSettings
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import Status
+
+
+def due(instance: Instance, began_at: datetime, settings: HealthSettings) -> datetime | None:
+    """When patience with this status ends; None where there is no limit."""
+    match instance.status:
+        case Status.BOOTING | Status.INSTALLING | Status.STARTING:
+            return began_at + timedelta(seconds=settings.startup_seconds)
+        case Status.UNAVAILABLE:
+            return instance.status_since + timedelta(seconds=settings.unavailable_seconds)
+        case Status.DRAINING:
+            return instance.status_since + timedelta(seconds=settings.drain_seconds)
+        case _:
+            return None
+
+
+def pause(instance: Instance, memory: Memory, began_at: datetime, at: datetime, settings: HealthSettings) -> float:
+    """Seconds until the next look; 0 only between passes that confirm each other."""
+    seconds = _rhythm(instance, counted(memory, instance.status), settings)
+    deadline = due(instance, began_at, settings)
+    left = (deadline - at).total_seconds() if deadline else seconds
+    return min(seconds, left) if left > 0 else seconds
+
+
+def _rhythm(instance: Instance, memory: Memory, settings: HealthSettings) -> float:
+    if instance.ip_address is None:
+        return settings.reload_seconds
+    match instance.status:
+        case Status.BOOTING | Status.INSTALLING | Status.STARTING:
+            return 0.0 if 0 < memory.passes < settings.ready_passes else settings.startup_look_seconds
+        case Status.UNAVAILABLE if memory.passes:
+            return settings.startup_look_seconds
+        case Status.DRAINING:
+            return settings.draining_look_seconds
+        case _:
+            return settings.ready_look_seconds

@@ -1,0 +1,37 @@
+"""How health looks, how often, and how long it has patience. Every time is in seconds."""
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from shared.settings import WithSecrets
+
+
+class HealthSettings(WithSecrets):
+    """`startup_seconds` counts from the address (or the reinstall) to ready, the other limits from the status.
+
+    `router_staleness_seconds` is how long a router may still send requests along a route that is gone.
+    """
+
+    ssh_port: int = Field(default=22, ge=1, le=65_535)
+    worker_port: int = Field(default=8000, ge=1, le=65_535)
+
+    startup_look_seconds: PositiveFloat = 0.15
+    ready_look_seconds: PositiveFloat = 5.0
+    draining_look_seconds: PositiveFloat = 1.0
+    reload_seconds: PositiveFloat = 10.0
+
+    ready_passes: PositiveInt = 2
+    lost_after_failures: PositiveInt = 3
+    restored_after_passes: PositiveInt = 2
+
+    startup_seconds: PositiveFloat = 2700.0
+    unavailable_seconds: PositiveFloat = 900.0
+    drain_seconds: PositiveFloat = 600.0
+    router_staleness_seconds: NonNegativeFloat = 15.0
+
+    connect_seconds: PositiveFloat = 0.5
+    answer_seconds: PositiveFloat = 5.0
+    warmup_seconds: PositiveFloat = 15.0
+    probes_at_once: PositiveInt = 512
+
+    max_watches: PositiveInt = 10_000
+    stop_grace_seconds: NonNegativeFloat = 5.0

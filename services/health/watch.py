@@ -1,0 +1,76 @@
+"""Whether an attempt must be watched, and what follows from several looks or from too much time. Pure."""
+
+from datetime import datetime
+from typing import Final
+
+from services.health.memory import Memory, counted
+from services.health.patience import due
+from services.health.settings import HealthSettings
+from shared.lifecycle import events as e
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import WATCHED, Status
+
+STARTUP_TIMEOUT: Final = "startup_timeout"
+UNAVAILABLE_TOO_LONG: Final = "unavailable_too_long"
+TRIGGER_NOT_UNDERSTOOD: Final = "trigger_not_understood"
+
+
+def must_be_watched(instance: Instance, attempt: int) -> bool:
+    return instance.status in WATCHED and instance.attempt == attempt
+
+
+def verdict(
+    instance: Instance, memory: Memory, began_at: datetime, at: datetime, settings: HealthSettings
+) -> e.Event | None:
+    """What follows from several looks, or from too much time; `began_at` is when the attempt's watch was called for."""
+    memory = counted(memory, instance.status)
+    deadline = due(instance, began_at, settings)
+    over = deadline is not None and at >= deadline
+    match instance.status:
+        case Status.BOOTING | Status.INSTALLING | Status.STARTING:
+            if memory.passes >= settings.ready_passes:
+                return e.InstanceReady(instance_id=instance.id, occurred_at=at, attempt=instance.attempt)
+            if over and not memory.passes:
+                return _startup_failed(instance, memory, at, settings)
+        case Status.READY:
+            if memory.failures >= settings.lost_after_failures:
+                return e.HealthLost(
+                    instance_id=instance.id,
+                    occurred_at=at,
+                    attempt=instance.attempt,
+                    outage=instance.outages + 1,
+                    reason=memory.last_seen,
+                )
+        case Status.UNAVAILABLE:
+            if memory.passes >= settings.restored_after_passes:
+                return e.HealthRestored(
+                    instance_id=instance.id, occurred_at=at, attempt=instance.attempt, outage=instance.outages
+                )
+            if over and not memory.passes:
+                return _unavailable_too_long(instance, memory, at, settings)
+        case Status.DRAINING:
+            idle_s = (at - memory.idle_since).total_seconds() if memory.idle_since else 0.0
+            if memory.idle_since and idle_s >= settings.router_staleness_seconds:
+                return e.Drained(instance_id=instance.id, occurred_at=at)
+            if over:
+                return e.Drained(instance_id=instance.id, occurred_at=at, forced=True)
+        case _:
+            return None
+    return None
+
+
+def _startup_failed(instance: Instance, memory: Memory, at: datetime, settings: HealthSettings) -> e.StartupFailed:
+    message = (
+        f"Not ready after {settings.startup_seconds:g} s; the last step was {instance.step}. "
+        f"Last seen: {memory.last_seen}."
+    )
+    return e.StartupFailed(
+        instance_id=instance.id, occurred_at=at, attempt=instance.attempt, code=STARTUP_TIMEOUT, message=message
+    )
+
+
+def _unavailable_too_long(
+    instance: Instance, memory: Memory, at: datetime, settings: HealthSettings
+) -> e.InstanceFailed:
+    message = f"Unavailable for more than {settings.unavailable_seconds:g} s. Last seen: {memory.last_seen}."
+    return e.InstanceFailed(instance_id=instance.id, occurred_at=at, code=UNAVAILABLE_TOO_LONG, message=message)

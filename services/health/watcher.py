@@ -1,0 +1,176 @@
+"""Holds a watch for as long as its attempt must be watched: looks, records what that shows, waits, looks again."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter
+
+from services.health.look import Chain, chains, milestones
+from services.health.memory import Memory, remembered
+from services.health.passing import Passing
+from services.health.patience import pause
+from services.health.probes import Outcome, Passed, Probe, Prober, Target
+from services.health.settings import HealthSettings
+from services.health.watch import TRIGGER_NOT_UNDERSTOOD, must_be_watched, verdict
+from shared.bus.envelope import Recorded
+from shared.bus.lease import Lease, LeaseLost
+from shared.journal import Journal, JournalUnavailable
+from shared.lifecycle.errors import InstanceUnknown
+from shared.lifecycle.events import Event, InstanceFailed, ReinstallRequested
+from shared.lifecycle.instance import Instance
+from shared.secrets import Secrets
+
+log = structlog.get_logger()
+_probes: Final = Counter(
+    "coldstart_health_probes_total", "Probes by the status of the instance they look at", ["status", "probe"]
+)
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """What all watches of a process share."""
+
+    journal: Journal
+    prober: Prober
+    secrets: Secrets
+    passing: Passing
+    settings: HealthSettings
+    now: Clock = utc_now
+
+    async def watch(self, recorded: Recorded, lease: Lease) -> None:
+        """Watch the attempt that `recorded` calls for; returns once nobody needs to any more. Raises LeaseLost."""
+        event = recorded.event
+        attempt = event.attempt if isinstance(event, ReinstallRequested) else recorded.instance.attempt
+        api_key = self.secrets.worker_api_key(recorded.instance.id, attempt)
+        watch = _Watch(self, recorded, lease, attempt, api_key, recorded.instance, Memory(recorded.instance.status))
+        with self.passing.telling(recorded.instance.id, watch.told):
+            await watch.keep()
+
+    async def not_understood(self, instance_id: UUID, reason: str) -> None:
+        """An instance that cannot be watched would never become ready, or never be missed: say so and end it."""
+        message = f"A message that calls for its health to be watched cannot be read: {reason}"
+        failed = InstanceFailed(
+            instance_id=instance_id, occurred_at=self.now(), code=TRIGGER_NOT_UNDERSTOOD, message=message
+        )
+        try:
+            await self.journal.record(failed)
+        except InstanceUnknown:
+            log.warning("a watch was called for an instance that does not exist", instance_id=str(instance_id))
+
+
+@dataclass
+class _Watch:
+    """One held message. `instance` is the newest version known; `wanted` one that was heard of and not yet seen."""
+
+    service: Watcher
+    trigger: Recorded
+    lease: Lease
+    attempt: int
+    api_key: str = field(repr=False)
+    instance: Instance
+    memory: Memory
+    wanted: int = 0
+    reload_at: float = 0.0
+    pausing: asyncio.Timeout | None = field(default=None, repr=False)
+
+    async def keep(self) -> None:
+        await self._reload()
+        while must_be_watched(self.instance, self.attempt):
+            await self._look()
+            await self._judge()
+            await self._pause()
+            if self._due_in() <= 0:
+                await self._reload()
+
+    def told(self, version: int | None) -> None:
+        """The instance is about to be newer than this watch knows it, or may be."""
+        if version is None:
+            self.reload_at = 0.0
+        elif version > self.instance.version:
+            self.wanted = max(self.wanted, version)
+        else:
+            return
+        if self.pausing is not None and not self.pausing.expired():
+            self.pausing.reschedule(asyncio.get_running_loop().time())
+
+    async def _look(self) -> None:
+        self.lease.check()
+        instance, outcomes, lost = self.instance, dict[Probe, Outcome](), False
+        try:
+            async with asyncio.TaskGroup() as group:
+                for chain in chains(instance):
+                    group.create_task(self._follow(chain, instance, outcomes))
+        except* LeaseLost:
+            lost = True
+        if lost:
+            raise LeaseLost
+        self.memory = remembered(self.memory, instance, outcomes, self.service.now())
+
+    async def _follow(self, chain: Chain, instance: Instance, outcomes: dict[Probe, Outcome]) -> None:
+        """Ask in order until an answer is not what it should be, and record at once what each answer shows."""
+        target = Target(
+            instance.ip_address or "", instance.specification.model, instance.specification.task, self.api_key
+        )
+        for probe in chain:
+            _probes.labels(instance.status, probe).inc()
+            outcome = await self.service.prober.probe(probe, target)
+            outcomes[probe] = outcome
+            for milestone in milestones(instance, probe, outcome):
+                if not self.instance.reached(milestone):
+                    await self._record(
+                        milestone(instance_id=instance.id, occurred_at=self.service.now(), attempt=self.attempt)
+                    )
+            if not isinstance(outcome, Passed):
+                return
+
+    async def _judge(self) -> None:
+        event = verdict(self.instance, self.memory, self.trigger.recorded_at, self.service.now(), self.service.settings)
+        if event is not None and must_be_watched(self.instance, self.attempt):
+            await self._record(event)
+
+    async def _record(self, event: Event) -> None:
+        self._know(await self.service.journal.record(event, cause=self.trigger, check=self.lease.check))
+
+    async def _pause(self) -> None:
+        """Wait for the next look, or less when something passes. Raises LeaseLost."""
+        seconds = pause(self.instance, self.memory, self.trigger.recorded_at, self.service.now(), self.service.settings)
+        try:
+            async with asyncio.timeout(None) as self.pausing:
+                await self.lease.sleep(max(0.0, min(seconds, self._due_in())))
+        except TimeoutError:
+            self.lease.check()
+        finally:
+            self.pausing = None
+
+    async def _reload(self) -> None:
+        """Without an answer the watch goes on with what it knows, for as long as its lease allows."""
+        settings, heard_of = self.service.settings, self.wanted
+        try:
+            self._know(await self.service.journal.load(self.instance.id))
+        except JournalUnavailable as error:
+            log.warning("instance not reloaded", instance_id=str(self.instance.id), reason=str(error))
+        behind = heard_of > self.instance.version
+        self.wanted = 0 if self.wanted == heard_of else self.wanted
+        again_in = settings.startup_look_seconds if behind else settings.reload_seconds
+        self.reload_at = asyncio.get_running_loop().time() + again_in
+
+    def _know(self, instance: Instance) -> None:
+        """A stream's follower may answer with an older version than one seen before."""
+        if instance.version > self.instance.version:
+            self.instance = instance
+
+    def _due_in(self) -> float:
+        if self.wanted > self.instance.version:
+            return 0.0
+        return self.reload_at - asyncio.get_running_loop().time()
