@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class StackSettings(BaseSettings):
     """Of the one-machine stack. With `nats_url` and `database_url` set, no server is started."""
 
-    model_config = SettingsConfigDict(env_prefix="COLDSTART_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="COLDSTART_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     data_dir: Path = Path(".coldstart")
     nats_url: SecretStr | None = None
@@ -23,7 +23,7 @@ class StackSettings(BaseSettings):
 class ClientSettings(BaseSettings):
     """Of the commands that talk to an api. Unset: the stack that runs in `data_dir`, and its admin key."""
 
-    model_config = SettingsConfigDict(env_prefix="COLDSTART_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="COLDSTART_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     data_dir: Path = Path(".coldstart")
     api_url: str | None = None
@@ -33,6 +33,6 @@ class ClientSettings(BaseSettings):
 class CloudSettings(BaseSettings):
     """Whether a real cloud is configured: Scaleway's own variable."""
 
-    model_config = SettingsConfigDict(env_prefix="SCW_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="SCW_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     secret_key: SecretStr | None = None

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class ServiceSettings(BaseSettings):
     """`lease_seconds`: how long a dead replica's work waits before another one takes it up."""
 
-    model_config = SettingsConfigDict(env_prefix="COLDSTART_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="COLDSTART_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     nats_url: SecretStr = SecretStr("nats://127.0.0.1:4222")
     stream_replicas: Literal[1, 3] = 1

@@ -1,0 +1,81 @@
+"""docker-compose.yml and the Dockerfile against the code: every command exists, every variable is read by somebody."""
+
+import re
+import tomllib
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic_settings import BaseSettings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+OWN = {name: service for name, service in COMPOSE["services"].items() if name not in {"postgres", "nats"}}
+SETTINGS_MODULES = (
+    "services.api.settings",
+    "services.health.settings",
+    "services.progress.settings",
+    "services.provisioner.settings",
+    "services.provisioner.providers.scaleway",
+    "simulator.settings",
+    "coldstart.settings",
+)
+
+
+def read_by_the_code() -> set[str]:
+    """Every environment variable that a settings class reads."""
+    names: set[str] = set()
+    for module in SETTINGS_MODULES:
+        for settings in vars(import_module(module)).values():
+            if isinstance(settings, type) and issubclass(settings, BaseSettings) and settings is not BaseSettings:
+                prefix = settings.model_config.get("env_prefix") or ""
+                for name, field in settings.model_fields.items():
+                    alias = field.validation_alias
+                    names.add(alias if isinstance(alias, str) else f"{prefix}{name}".upper())
+    return names
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_command_of_the_compose_file_is_a_module_that_can_be_run(name: str) -> None:
+    python, flag, module = OWN[name]["command"]
+    assert (python, flag) == ("python", "-m")
+    assert find_spec(f"{module}.__main__")
+
+
+def test_every_variable_of_the_compose_file_is_read_by_some_settings_class() -> None:
+    given = set(chain.from_iterable(service["environment"] for service in OWN.values()))
+    assert given <= read_by_the_code()
+
+
+def test_every_service_of_the_code_is_in_the_compose_file() -> None:
+    services = {path.parent.name for path in (ROOT / "services").glob("*/__main__.py")}
+    assert services <= set(OWN)
+    assert OWN["simulator"]["profiles"] == ["simulated"]
+
+
+def test_only_the_api_is_reachable_from_outside_and_only_on_loopback() -> None:
+    published = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
+    assert list(published) == ["api"]
+    assert all(port.startswith("127.0.0.1:") for port in published["api"])
+
+
+def test_the_nats_server_is_recent_enough_for_what_the_journal_asks_of_it() -> None:
+    version = COMPOSE["services"]["nats"]["image"].partition(":")[2]
+    assert tuple(map(int, version.split("."))) >= (2, 12)
+
+
+def test_the_image_holds_every_package_of_the_project() -> None:
+    packages = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    copied = re.findall(r"^COPY (\w+) (\w+)$", DOCKERFILE, re.MULTILINE)
+    assert {source for source, _ in copied} == set(packages)
+    assert all((ROOT / package).is_dir() for package in packages)
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    assert re.search(r"^USER (?!root)\w+$", DOCKERFILE, re.MULTILINE)
