@@ -11,11 +11,10 @@ import signal
 import subprocess
 import sys
 import threading
-from types import FrameType
 from typing import Final, TypedDict
 
 _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
-_FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+_WAITED_FOR: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGCHLD)
 
 
 class Launch(TypedDict):
@@ -59,21 +58,32 @@ def _die_with_parent(stop_signal: int, parent: int) -> None:
 
 
 def _watch(command: list[str], stop_signal: int, lifeline: int, inherited: list[int]) -> int:
-    """Run the server as a child; stop it when the lifeline closes. Returns its exit status, as a shell would."""
-    server = subprocess.Popen(command, pass_fds=inherited)  # noqa: S603 (the caller's own server program)
+    """Run the server as a child; stop it when the lifeline closes. Returns its exit status, as a shell would.
 
-    def forward(number: int, _: FrameType | None) -> None:
-        server.send_signal(number)
+    Signals are waited for, not handled: a handler may run too late, when the wait for the child has just begun.
+    """
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # one that is ignored may not be waited for
+    signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
+    server = subprocess.Popen(  # noqa: S603 (the caller's own server program)
+        command,
+        pass_fds=inherited,
+        preexec_fn=_unblock,  # noqa: PLW1509 (there is no other thread yet)
+    )
 
     def stop_when_it_closes() -> None:
         os.read(lifeline, 1)
-        server.send_signal(stop_signal)
+        os.kill(os.getpid(), stop_signal)
 
-    for number in _FORWARDED:
-        signal.signal(number, forward)
     threading.Thread(target=stop_when_it_closes, daemon=True).start()
-    status = server.wait()
+    while (status := server.poll()) is None:
+        number = signal.sigwait(_WAITED_FOR)
+        if number != signal.SIGCHLD:
+            server.send_signal(number)
     return 128 - status if status < 0 else status
+
+
+def _unblock() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAITED_FOR)
 
 
 if __name__ == "__main__":

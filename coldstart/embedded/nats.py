@@ -51,7 +51,7 @@ class EmbeddedNats(EmbeddedServer):
             port=port,
             user=_USER,
             password=self.folder.password("password"),
-            store=json.dumps(str(self.folder.data)),
+            store=json.dumps(str(self.folder.data), ensure_ascii=False),  # nats-server knows no \u escapes
         )
         file = self.folder.write("server.conf", configuration)
         return Command(_program(), ["--config", str(file)], self.folder.data, self.stop_signal)

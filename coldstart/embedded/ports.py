@@ -17,11 +17,11 @@ def candidates(wanted: int, previous: int | None) -> Iterator[int]:
     first, so that URLs stay what they were, then some that the kernel chooses.
     """
     if wanted:
-        if not _is_free(wanted):
+        if not is_free(wanted):
             raise PortTakenError(wanted)
         yield wanted
         return
-    if previous is not None and _is_free(previous):
+    if previous is not None and is_free(previous):
         yield previous
     for _ in range(_TRIES):
         with socket.socket() as probe:
@@ -30,7 +30,7 @@ def candidates(wanted: int, previous: int | None) -> Iterator[int]:
         yield port
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT do not count
         try:

@@ -128,9 +128,9 @@ class EmbeddedPostgres(EmbeddedServer):
         connection = await self._connection(port)
         await connection.close()
 
-    async def welcome(self) -> None:
+    async def welcome(self, port: int) -> None:
         """Make the role and the database of the URL, unless an earlier start has."""
-        connection = await self._connection(self._port)
+        connection = await self._connection(port)
         try:
             if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", _NAME):
                 await connection.execute(

@@ -40,12 +40,8 @@ class EmbeddedServer(ABC):
         self._wanted_port = port
         self._cleanup = AsyncExitStack()
         self._process: Process
-        self._port: int
-
-    @property
-    def url(self) -> str:
+        self.url: str
         """Where the running server is, password included."""
-        return self.url_on(self._port)
 
     @property
     def pid(self) -> int:
@@ -57,9 +53,10 @@ class EmbeddedServer(ABC):
             cleanup.enter_context(self.folder.locked())
             await end_leftovers(self.program, self.folder.data, self.stop_signal)
             await self.prepare()
-            self._process, self._port = await self._started(cleanup)
-            self.folder.port = self._port
-            await self.welcome()
+            self._process, port = await self._started(cleanup)
+            self.folder.port = port
+            self.url = self.url_on(port)
+            await self.welcome(port)
             self._cleanup = cleanup.pop_all()
         return self
 
@@ -87,7 +84,7 @@ class EmbeddedServer(ABC):
     async def probe(self, port: int) -> None:
         """Connect as a client and raise OSError or one of `not_yet` unless the server does its work."""
 
-    async def welcome(self) -> None:  # noqa: B027 (nothing to do is the usual case)
+    async def welcome(self, port: int) -> None:  # noqa: B027 (nothing to do is the usual case)
         """Make what clients expect in a server that has just become ready."""
 
     async def _started(self, cleanup: AsyncExitStack) -> tuple[Process, int]:

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -67,7 +68,8 @@ async def test_a_server_that_was_killed_leaves_no_backend_behind(tmp_path: Path)
         children = psutil.Process(postgres.pid).children()
         assert children
         for child in children:
-            child.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):  # not all of them are there to stay
+                child.suspend()
         os.kill(postgres.pid, signal.SIGKILL)
     await gone(children)
 
@@ -85,12 +87,13 @@ async def test_a_pid_file_whose_pid_has_been_reused_does_not_stop_a_start(tmp_pa
                 assert is_alive(psutil.Process(reused.pid))
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("lifeline", [False, True], ids=["signalled by the kernel", "watched through a pipe"])
-async def test_a_program_is_ended_with_its_starter(tmp_path: Path, lifeline: bool) -> None:
+async def test_a_program_is_ended_with_its_starter(tmp_path: Path, lifeline: bool, loop: str) -> None:
     if not lifeline and sys.platform != "linux":
         pytest.skip("only Linux signals a parent's death")
     starter = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _STARTER, str(tmp_path), str(lifeline)),
+        *(sys.executable, "-c", _STARTER, str(tmp_path), str(lifeline), loop),
         stdout=asyncio.subprocess.PIPE,
         cwd=PROJECT,
     )
@@ -104,7 +107,7 @@ async def test_a_program_is_ended_with_its_starter(tmp_path: Path, lifeline: boo
 
 
 _STARTER = """
-import asyncio, signal, sys
+import importlib, signal, sys
 from pathlib import Path
 from coldstart.embedded.process import Command, running
 
@@ -113,7 +116,7 @@ async def start():
     async with running(command, 1, lifeline=sys.argv[2] == "True") as process:
         await process.wait()
 
-asyncio.run(start())
+importlib.import_module(sys.argv[3]).run(start())
 """
 
 

@@ -21,9 +21,10 @@ from tests.embedded.owners import KEPT, keep_something, owner, what_was_kept
 
 
 async def test_data_and_urls_survive_a_restart(tmp_path: Path) -> None:
-    async with servers(tmp_path, None, None) as first:
+    data_dir = tmp_path / "some 'dätä' \"here\" $1"
+    async with servers(data_dir, None, None) as first:
         await keep_something(first.nats_url, first.database_url)
-    async with servers(tmp_path, None, None) as second:
+    async with servers(data_dir, None, None) as second:
         assert (second.nats_url, second.database_url) == (first.nats_url, first.database_url)
         assert await what_was_kept(second.nats_url, second.database_url) == KEPT
 
