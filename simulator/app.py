@@ -10,7 +10,7 @@ from simulator.cloud.account import Account
 from simulator.cloud.addresses import Addresses
 from simulator.cloud.api import routes
 from simulator.cloud.failures import Rehearsals
-from simulator.cloud.gate import Cloud
+from simulator.cloud.gate import Cloud, OnCall
 from simulator.cloud.machines import Machines
 from simulator.cloud.ports import MakeHost
 from simulator.control import Control
@@ -31,6 +31,8 @@ class Simulator:
         self.settings = settings or SimulatorSettings()
         self._hosts = hosts or make_host(self.settings)
         self._stack = AsyncExitStack()
+        self.on_call: OnCall | None = None
+        """Set before entering: holds every call up before and after it did its work."""
         self.url = ""
         """SCW_API_URL, without a trailing slash."""
 
@@ -45,7 +47,7 @@ class Simulator:
             account, rehearsals = Account(self.settings), Rehearsals(self.settings.scenario)
             machines = Machines(account, addresses, rehearsals, self._hosts)
             stack.push_async_callback(machines.close)
-            cloud = Cloud(self.settings, account, rehearsals, machines)
+            cloud = Cloud(self.settings, account, rehearsals, machines, on_call=self.on_call)
             app = web.Application()
             app.add_routes(
                 [

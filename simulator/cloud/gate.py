@@ -5,6 +5,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from aiohttp import web
 
@@ -25,6 +26,29 @@ AFTERWARDS = frozenset({Error.TIMEOUT_AFTER, Error.RESET_AFTER, Error.INTERNAL_A
 HANGING = frozenset({Error.TIMEOUT_BEFORE, Error.TIMEOUT_AFTER})
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What a call is about, as far as a scenario may ask."""
+
+    call: Call
+    resource: str
+    resource_id: str = ""
+    tags: tuple[str, ...] = ()
+    zone: str | None = None
+    instance_type: str | None = None
+
+
+class Moment(StrEnum):
+    """Of a call: it has arrived and done nothing, or it has done everything and is not answered."""
+
+    ARRIVED = "arrived"
+    DONE = "done"
+
+
+OnCall = Callable[[Subject, Moment], Awaitable[None]]
+"""Holds a call up at that moment for as long as it takes."""
+
+
 @dataclass
 class Cloud:
     """One account's cloud and its switches."""
@@ -34,6 +58,7 @@ class Cloud:
     rehearsals: Rehearsals
     machines: Machines
     paused: bool = False
+    on_call: OnCall | None = None
 
     def scenario_of(self, server: Server) -> Scenario:
         return self.rehearsals.of(server.tags).scenario
@@ -47,18 +72,6 @@ class Endpoint:
     handler: Handler
     public: bool = False
     """Price lists and images are answered without a key."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What a call is about, as far as a scenario may ask."""
-
-    call: Call
-    resource: str
-    resource_id: str = ""
-    tags: tuple[str, ...] = ()
-    zone: str | None = None
-    instance_type: str | None = None
 
 
 def guarded(cloud: Cloud, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -95,6 +108,16 @@ def _admit(cloud: Cloud, endpoint: Endpoint, request: web.Request) -> None:
 
 async def _answer(cloud: Cloud, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
     subject = await _subject(cloud, endpoint.call, request)
+    if cloud.on_call is not None:
+        await cloud.on_call(subject, Moment.ARRIVED)
+        try:
+            return await _rehearsed(cloud, endpoint, request, subject)
+        finally:
+            await cloud.on_call(subject, Moment.DONE)
+    return await _rehearsed(cloud, endpoint, request, subject)
+
+
+async def _rehearsed(cloud: Cloud, endpoint: Endpoint, request: web.Request, subject: Subject) -> web.StreamResponse:
     rehearsal = cloud.rehearsals.of(subject.tags)
     error = rehearsal.fails(subject.call, zone=subject.zone, instance_type=subject.instance_type)
     if error is None:
