@@ -6,15 +6,20 @@ calling). Expected outcomes are returned; these are raised:
 ProviderError
 ├── TryAgain     nothing is wrong with the request: later it may work (`retry_after` seconds, when the cloud says so)
 └── Rejected     it will never work like this; `code` is stable, `message` says what a person can do
+
+A server or volume that is unexpectedly not there is TryAgain with code SERVER_MISSING: one answer proves nothing, and
+reconciliation decides.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from shared.bus.instance_types import InstanceType
+
+SERVER_MISSING: Final = "server_missing"
 
 
 class ProviderError(Exception):
@@ -43,7 +48,7 @@ class Power(StrEnum):
 
 @dataclass(frozen=True)
 class Server:
-    """`instance_id` is read from its tags; `volume_ids` grows a while after creation (see Provider.create_server)."""
+    """`instance_id` is read from its tags; `volume_ids`, the boot volume first, grows a while after creation."""
 
     id: str
     zone: str
@@ -75,6 +80,10 @@ class OutOfStock:
 
 class Provider(Protocol):
     """All calls raise ProviderError; those that change the world are safe when repeated, save `create_server`."""
+
+    @property
+    def name(self) -> str:
+        """What a request calls it."""
 
     @property
     def zones(self) -> Sequence[str]:

@@ -1,0 +1,94 @@
+"""Create the server, powered off; or adopt the one that an earlier, unfinished creation left."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from services.provisioner.actions.volumes import note_volumes
+from services.provisioner.cloud_init import cloud_init
+from services.provisioner.provider import Order, OutOfStock, Rejected, Server, TryAgain
+from services.provisioner.retry import persist
+from services.provisioner.undertaking import Undertaking, now
+from shared.lifecycle.events import InstanceCreated
+from shared.lifecycle.instance import Instance
+
+OUT_OF_STOCK: Final = "out_of_stock"
+UNKNOWN_PROVIDER: Final = "unknown_provider"
+UNKNOWN_ZONE: Final = "unknown_zone"
+
+
+async def create(u: Undertaking) -> None:
+    choices = _choices(await u.guard(), u.provider.zones)
+    await persist(u, _Creation(u, choices).once, tries=u.settings.launch_tries * max(len(choices), 1))
+
+
+def _choices(instance: Instance, zones: Sequence[str]) -> list[tuple[str, str]]:
+    """Every zone and type that was asked for, the most wanted first."""
+    wanted = instance.specification
+    return [(zone, kind) for zone in wanted.zones or zones for kind in wanted.instance_types]
+
+
+class _Creation:
+    def __init__(self, u: Undertaking, choices: list[tuple[str, str]]) -> None:
+        self._u = u
+        self._choices = choices
+        self._unsure_until = time.monotonic() + u.settings.settle_seconds if u.lease.redelivered else 0.0
+
+    async def once(self) -> None:
+        """One round: what is there already, else the first choice that is in stock."""
+        self._check_wanted(await self._u.guard())
+        servers = await self._existing() or await self._ordered()
+        for server in servers:
+            await self._u.record(
+                InstanceCreated(
+                    instance_id=self._u.instance_id,
+                    occurred_at=now(),
+                    server_id=server.id,
+                    zone=server.zone,
+                    instance_type=server.instance_type,
+                )
+            )
+            await note_volumes(self._u, server)
+
+    def _check_wanted(self, instance: Instance) -> None:
+        wanted, provider = instance.specification, self._u.provider
+        if wanted.provider != provider.name:
+            raise Rejected(UNKNOWN_PROVIDER, f"{wanted.provider!r} is none of ours: choose {provider.name!r}")
+        if strange := [zone for zone in wanted.zones if zone not in provider.zones]:
+            raise Rejected(UNKNOWN_ZONE, f"{', '.join(strange)} not used here: choose of {', '.join(provider.zones)}")
+
+    async def _existing(self) -> list[Server]:
+        """Those of an earlier creation, the one to adopt first. While unsure, an empty list does not count yet."""
+        while True:
+            counts = time.monotonic() >= self._unsure_until
+            found = await self._u.provider.find_servers(self._u.instance_id)
+            if found or counts:
+                return sorted(found, key=lambda server: server.id)
+            await self._u.lease.sleep(self._u.settings.poll_seconds)
+            await self._u.guard()
+
+    async def _ordered(self) -> list[Server]:
+        reason = ""
+        for number, (zone, instance_type) in enumerate(self._choices, start=1):
+            server = await self._order(zone, instance_type)
+            if server is not None:
+                return [server]
+            reason = f"{instance_type} is out of stock in {zone}"
+            if number < len(self._choices):
+                await self._u.delay(OUT_OF_STOCK, reason, 0.0)
+        raise TryAgain(OUT_OF_STOCK, reason)
+
+    async def _order(self, zone: str, instance_type: str) -> Server | None:
+        instance = await self._u.guard()
+        secrets = self._u.means.secrets
+        order = Order(
+            instance_id=instance.id,
+            name=instance.specification.name,
+            zone=zone,
+            instance_type=instance_type,
+            cloud_init=cloud_init(secrets.host_key(instance.id, 0), secrets.ssh_client_key().public),
+        )
+        self._unsure_until = time.monotonic() + self._u.settings.settle_seconds
+        outcome = await self._u.provider.create_server(order)
+        self._unsure_until = 0.0
+        return None if isinstance(outcome, OutOfStock) else outcome

@@ -1,0 +1,56 @@
+"""Which host key a machine may prove itself with: number 0 comes with cloud-init, number 1 with the install."""
+
+import time
+from typing import Final
+
+import structlog
+
+from services.provisioner.actions.servers import the_server
+from services.provisioner.machine import Session, Unreachable
+from services.provisioner.undertaking import Undertaking, now
+from shared.lifecycle.events import HostKeyRotated
+from shared.lifecycle.instance import Instance
+from shared.secrets import Secrets
+
+ROTATED: Final = 1
+
+log = structlog.get_logger()
+
+
+def accepted_host_keys(secrets: Secrets, instance: Instance) -> list[str]:
+    """Until the rotation is on record both, after it only the new one. Never any other."""
+    on_record = instance.resources.host_key
+    numbers = (0, ROTATED) if on_record < ROTATED else (on_record,)
+    return [secrets.host_key(instance.id, number).public for number in numbers]
+
+
+async def note_host_key(u: Undertaking, session: Session) -> bool:
+    """Record the rotation once the machine has proved itself with the new key. Whether it has."""
+    rotated = session.host_key == u.means.secrets.host_key(u.instance_id, ROTATED).public
+    instance = await u.guard()
+    if rotated and instance.resources.host_key < ROTATED:
+        _, server_id = the_server(instance)
+        await u.record(
+            HostKeyRotated(instance_id=u.instance_id, occurred_at=now(), server_id=server_id, counter=ROTATED)
+        )
+    return rotated
+
+
+async def see_new_host_key(u: Undertaking, patience_s: float) -> None:
+    """Connect anew to see it in force; not seen within that time, both keys go on being accepted.
+
+    Raises WrongHostKey.
+    """
+    until = time.monotonic() + patience_s
+    while (instance := await u.guard()).resources.host_key < ROTATED and instance.ip_address is not None:
+        try:
+            async with u.means.shell.open(
+                instance.ip_address, accepted_host_keys(u.means.secrets, instance)
+            ) as session:
+                if await note_host_key(u, session):
+                    return
+        except Unreachable as error:
+            log.info("host key not seen", instance_id=str(u.instance_id), reason=str(error))
+        if time.monotonic() >= until:
+            return
+        await u.lease.sleep(u.settings.poll_seconds)

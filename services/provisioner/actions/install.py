@@ -1,0 +1,197 @@
+"""Install the worker over SSH. The machine runs each try once, whoever asks; we attach to it and tell what it says."""
+
+from collections import deque
+from contextlib import aclosing
+from typing import Final
+
+from services.provisioner.actions.host_key import accepted_host_keys, note_host_key, see_new_host_key
+from services.provisioner.actions.listening import while_wanted
+from services.provisioner.install.script import (
+    COMMAND,
+    INTERRUPTED,
+    PHASES,
+    STILL_RUNNING,
+    SUPERSEDED,
+    InstallJob,
+    Output,
+    Phase,
+    parse_line,
+    stdin_of,
+)
+from services.provisioner.machine import Exited, Session, Unreachable, WrongHostKey
+from services.provisioner.provider import Rejected, TryAgain
+from services.provisioner.retry import backoff_s, fail, translated
+from services.provisioner.undertaking import Undertaking, now
+from shared.lifecycle.events import (
+    SshInstallCompleted,
+    SshInstallFailed,
+    SshInstallPhaseReached,
+    SshInstallStarted,
+)
+from shared.lifecycle.instance import Instance
+
+INSTALL_FAILED: Final = "install_failed"
+INSTALL_TIMED_OUT: Final = "install_timed_out"
+HOST_KEY_MISMATCH: Final = "host_key_mismatch"
+UNREACHABLE: Final = "machine_unreachable"
+KEPT_LINES: Final = 20
+NO_RESULT: Final = {
+    SUPERSEDED: ("install_superseded", "the machine knows a later install than this one"),
+    INTERRUPTED: ("install_interrupted", "the install vanished without a result"),
+    STILL_RUNNING: ("install_still_running", "an earlier install could not be ended"),
+}
+"""Exit statuses that say nothing about this try: it is neither done nor failed."""
+_AFTER_HOST_KEY: Final = PHASES[PHASES.index("host_key") + 1]
+
+
+async def install(u: Undertaking) -> None:
+    """Try after try. What only keeps us from the machine is waited out until the deadline, and is no failed try."""
+    installing = _Install(u)
+    while not installing.over:
+        try:
+            await translated(u, installing.once)
+        except Rejected as error:
+            await fail(u, error.code, error.message)
+            return
+        except TryAgain as error:
+            await installing.wait(error)
+
+
+class _Install:
+    def __init__(self, u: Undertaking) -> None:
+        self.over = False
+        self._u = u
+        self._phase: str | None = None
+        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+
+    async def once(self) -> None:
+        """One connection to the machine, until the try ends that runs there. Raises ProviderError."""
+        instance = await self._u.guard()
+        if instance.install.failures >= self._u.settings.install_tries:
+            await self._give_up(instance, "see the timeline")
+            return
+        if instance.ip_address is None:
+            raise TryAgain(UNREACHABLE, "the machine has no address")
+        try:
+            async with self._u.means.shell.open(
+                instance.ip_address, accepted_host_keys(self._u.means.secrets, instance)
+            ) as session:
+                await self._on(session)
+        except Unreachable as error:
+            raise TryAgain(UNREACHABLE, str(error)) from error
+        except WrongHostKey as error:
+            raise Rejected(HOST_KEY_MISMATCH, str(error)) from error
+
+    async def wait(self, error: TryAgain) -> None:
+        settings = self._u.settings
+        number = (await self._u.guard()).failed_tries.get(self._u.action, 0) + 1
+        pause = backoff_s(number, settings.backoff_seconds, settings.longest_backoff_seconds)
+        if self._u.age_s() + pause > settings.install_deadline_seconds:
+            await fail(self._u, INSTALL_TIMED_OUT, f"gave up after {self._u.age_s():.0f} s: {error.message}")
+            self.over = True
+            return
+        await self._u.delay(error.code, error.message, pause)
+        await self._u.lease.sleep(pause)
+
+    async def _on(self, session: Session) -> None:
+        instance = await self._u.guard()
+        await self._u.conclude(SshInstallStarted(instance_id=instance.id, occurred_at=now(), attempt=instance.attempt))
+        job = self._job(await self._u.guard())
+        await note_host_key(self._u, session)
+        status = await self._listened(session, job)
+        if status == 0:
+            await see_new_host_key(self._u, self._u.settings.key_rotation_seconds)
+            await self._u.conclude(
+                SshInstallCompleted(instance_id=self._u.instance_id, occurred_at=now(), attempt=job.attempt)
+            )
+            self.over = True
+        elif status in NO_RESULT:
+            raise TryAgain(*NO_RESULT[status])
+        else:
+            await self._failed(job, status)
+
+    async def _listened(self, session: Session, job: InstallJob) -> int:
+        """Tell each phase as it is printed; returns the exit status."""
+        self._phase = None
+        self._lines.clear()
+        async with (
+            aclosing(session.run(COMMAND, stdin_of(job))) as machine,
+            aclosing(while_wanted(self._u, machine, self._check_time)) as saying,
+        ):
+            async for said in saying:
+                if isinstance(said, Exited):
+                    return said.status
+                match parse_line(said):
+                    case Phase(name):
+                        await self._reached(job, name)
+                    case Output(text):
+                        self._lines.append(self._redacted(text, job.attempt))
+        raise Unreachable("the machine stopped talking before the install had ended")
+
+    async def _reached(self, job: InstallJob, phase: str) -> None:
+        self._phase = phase
+        await self._u.conclude(
+            SshInstallPhaseReached(
+                instance_id=self._u.instance_id,
+                occurred_at=now(),
+                attempt=job.attempt,
+                install_try=job.attempt_try,
+                phase=phase,
+                index=PHASES.index(phase) + 1,
+                total=len(PHASES),
+            )
+        )
+        if phase == _AFTER_HOST_KEY:
+            await see_new_host_key(self._u, 0.0)
+
+    async def _failed(self, job: InstallJob, status: int) -> None:
+        last = self._lines[-1] if self._lines else "it said nothing"
+        why = f"exit status {status} in phase {self._phase or 'none'}: {last}"
+        instance = await self._u.conclude(
+            SshInstallFailed(
+                instance_id=self._u.instance_id,
+                occurred_at=now(),
+                attempt=job.attempt,
+                install_try=job.attempt_try,
+                exit_status=status,
+                phase=self._phase,
+                output=tuple(self._lines),
+                reason=why,
+            )
+        )
+        settings = self._u.settings
+        if instance.install.failures >= settings.install_tries:
+            await self._give_up(instance, why)
+            return
+        await self._u.lease.sleep(
+            backoff_s(job.attempt_try, settings.backoff_seconds, settings.longest_backoff_seconds)
+        )
+
+    async def _give_up(self, instance: Instance, why: str) -> None:
+        await fail(self._u, INSTALL_FAILED, f"{instance.install.failures} tries ended badly; the last one: {why}")
+        self.over = True
+
+    def _check_time(self) -> None:
+        age_s = self._u.age_s()
+        if age_s > self._u.settings.install_deadline_seconds:
+            raise Rejected(INSTALL_TIMED_OUT, f"still in phase {self._phase or 'none'} after {age_s:.0f} s")
+
+    def _job(self, instance: Instance) -> InstallJob:
+        settings, secrets = self._u.settings, self._u.means.secrets
+        return InstallJob(
+            attempt=instance.attempt,
+            attempt_try=instance.install.failures + 1,
+            image=instance.specification.image or settings.vllm_image,
+            model=instance.specification.model,
+            task=instance.specification.task,
+            worker_port=settings.worker_port,
+            api_key=secrets.worker_api_key(instance.id, instance.attempt),
+            hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
+            host_key_private=secrets.host_key(instance.id, 1).private,
+        )
+
+    def _redacted(self, text: str, attempt: int) -> str:
+        """No secret that the machine was given enters an event, whatever it prints."""
+        redacted = self._u.means.secrets.redact(text, self._u.instance_id, attempt)
+        token = self._u.settings.hf_token
+        return redacted.replace(token.get_secret_value(), "[redacted]") if token else redacted

@@ -1,0 +1,27 @@
+"""SSH and the worker, and nothing else."""
+
+from services.provisioner.actions.servers import present, the_server
+from services.provisioner.retry import persist
+from services.provisioner.undertaking import Undertaking, now
+from shared.lifecycle.events import PortsOpened
+
+
+async def open_ports(u: Undertaking) -> None:
+    ports = (u.settings.ssh_port, u.settings.worker_port)
+
+    async def once() -> None:
+        zone, server_id = the_server(await u.guard())
+        server = present(await u.provider.get_server(zone, server_id))
+        await u.guard()
+        security_group_id = await u.provider.open_ports(server, u.instance_id, ports)
+        await u.record(
+            PortsOpened(
+                instance_id=u.instance_id,
+                occurred_at=now(),
+                server_id=server_id,
+                security_group_id=security_group_id,
+                ports=ports,
+            )
+        )
+
+    await persist(u, once, tries=u.settings.launch_tries)

@@ -1,0 +1,112 @@
+"""Nothing of an ended instance stays at the provider. This never gives up, and is never a failure."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+from services.provisioner.provider import ProviderError, Server, TryAgain
+from services.provisioner.removal import Removal
+from services.provisioner.retry import backoff_s, translated
+from services.provisioner.undertaking import Undertaking, now
+from shared.lifecycle.events import InstanceTerminated, ResourcesReleased
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import GONE, Status
+
+
+async def release(u: Undertaking) -> None:
+    release = _Release(u)
+    while not release.over:
+        try:
+            await translated(u, release.once)
+        except ProviderError as error:
+            number = (await u.guard()).failed_tries.get(u.action, 0) + 1
+            longest = u.settings.longest_release_backoff_seconds
+            asked = error.retry_after if isinstance(error, TryAgain) else None
+            pause = backoff_s(number, u.settings.backoff_seconds, longest, asked)
+            await u.delay(error.code, error.message, pause)
+            await u.lease.sleep(pause)
+
+
+class _Release:
+    def __init__(self, u: Undertaking) -> None:
+        self.over = False
+        self._u = u
+        self._removal = Removal(u.provider, u.settings, u.instance_id, u.guard, u.record, u.lease.sleep)
+
+    async def once(self) -> None:
+        """One pass over everything that is known or found; over when it began by knowing all, and saw nothing."""
+        before = await self._u.guard()
+        found = await self._u.provider.find_servers(self._u.instance_id)
+        volumes = await self._u.provider.find_volumes(self._u.instance_id)
+        saw_any = await self._servers(before, found)
+        await self._volumes(await self._u.guard(), volumes)
+        await self._u.guard()
+        await self._u.provider.release_network(self._u.instance_id)
+        if saw_any:
+            return
+        learned = (await self._u.guard()).resources != before.resources
+        unsure = before.resources.server_id is None and not self._settled(before)
+        if volumes or learned or unsure:
+            await self._u.lease.sleep(self._u.settings.poll_seconds)
+            return
+        self.over = await self._said(before)
+
+    async def _servers(self, instance: Instance, found: Sequence[Server]) -> bool:
+        """Remove those that were found by tag or are on record. Whether there was any."""
+        places = [(server.zone, server.id) for server in found]
+        listed = {server.id for server in found}
+        recorded = (instance.resources.server_id, *instance.resources.duplicate_server_ids)
+        for server_id in recorded:
+            if server_id is not None and server_id not in listed:
+                places += [(zone, server_id) for zone in self._zones_of(instance, server_id)]
+        removed: list[bool] = []
+
+        async def remove(zone: str, server_id: str) -> None:
+            removed.append(await self._removal.server(zone, server_id))
+
+        await _each(remove, places)
+        return any(removed)
+
+    async def _volumes(self, instance: Instance, found: Sequence[tuple[str, str]]) -> None:
+        listed = {volume_id for _, volume_id in found}
+        places = list(found)
+        for volume in instance.resources.volumes:
+            if volume.id not in listed:
+                places += [(zone, volume.id) for zone in self._zones_of(instance, volume.server_id)]
+        await _each(self._removal.volume, places)
+
+    def _zones_of(self, instance: Instance, server_id: str) -> Sequence[str]:
+        """Only the server that claimed the instance has its zone on record: a duplicate may be anywhere."""
+        claimed = server_id == instance.resources.server_id and instance.zone is not None
+        return [instance.zone] if claimed and instance.zone else self._u.provider.zones
+
+    def _settled(self, instance: Instance) -> bool:
+        """Whether a creation that the ending overtook would be visible by now."""
+        ended_at = max(instance.ended_at or self._u.trigger.recorded_at, self._u.trigger.recorded_at)
+        return now() >= ended_at + timedelta(seconds=self._u.settings.settle_seconds)
+
+    async def _said(self, before: Instance) -> bool:
+        """Judged again as it is recorded: whatever was learned of meanwhile asks for another pass."""
+        known = before.resources
+        terminating = before.status is Status.TERMINATING
+        fact = InstanceTerminated if terminating else ResourcesReleased
+        after = await self._u.conclude(
+            fact(
+                instance_id=self._u.instance_id,
+                occurred_at=now(),
+                server_id=known.server_id,
+                revision=known.revision,
+            )
+        )
+        return after.resources.released and (not terminating or after.status in GONE)
+
+
+async def _each(remove: Callable[[str, str], Awaitable[None]], places: Sequence[tuple[str, str]]) -> None:
+    """One that cannot go yet does not keep the others. Raises the first ProviderError after all were tried."""
+    first: ProviderError | None = None
+    for zone, resource_id in places:
+        try:
+            await remove(zone, resource_id)
+        except ProviderError as error:
+            first = first or error
+    if first is not None:
+        raise first

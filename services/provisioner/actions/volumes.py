@@ -1,0 +1,45 @@
+"""The boot volume: found when the provider has made it, and grown while its server is off."""
+
+from services.provisioner.actions.servers import present, the_server
+from services.provisioner.provider import Server
+from services.provisioner.retry import in_time, persist
+from services.provisioner.undertaking import Undertaking, now
+from shared.lifecycle.events import VolumeFound, VolumeResized
+
+
+async def resize_volume(u: Undertaking) -> None:
+    async def once() -> None:
+        server = await _with_a_volume(u)
+        instance = await u.guard()
+        size_gb = instance.specification.volume_gb
+        await u.provider.grow_volume(server.zone, server.volume_ids[0], size_gb, u.instance_id)
+        await u.record(
+            VolumeResized(
+                instance_id=u.instance_id,
+                occurred_at=now(),
+                server_id=server.id,
+                volume_id=server.volume_ids[0],
+                size_gb=size_gb,
+            )
+        )
+
+    await persist(u, once, tries=u.settings.launch_tries)
+
+
+async def note_volumes(u: Undertaking, server: Server) -> None:
+    """Ids are recorded as soon as they are seen: once its server is gone, nothing at the provider says whose it was."""
+    for volume_id in server.volume_ids:
+        await u.record(
+            VolumeFound(instance_id=u.instance_id, occurred_at=now(), volume_id=volume_id, server_id=server.id)
+        )
+
+
+async def _with_a_volume(u: Undertaking) -> Server:
+    while True:
+        zone, server_id = the_server(await u.guard())
+        server = present(await u.provider.get_server(zone, server_id))
+        if server.volume_ids:
+            await note_volumes(u, server)
+            return server
+        in_time(u, "the boot volume")
+        await u.lease.sleep(u.settings.poll_seconds)

@@ -1,0 +1,83 @@
+"""The provisioner, wired: the one place that builds its adapters."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+
+from services.provisioner.known import KnownInstances
+from services.provisioner.offers import Offers
+from services.provisioner.perform import NotUnderstood, Perform
+from services.provisioner.provider import Provider
+from services.provisioner.reconcile import Reconcile
+from services.provisioner.settings import ProvisionerSettings
+from services.provisioner.ssh import SshShell
+from services.provisioner.undertaking import Means
+from shared.bus.connection import connect_options
+from shared.bus.dead_letters import DeadLetters
+from shared.bus.instance_types import InstanceTypes
+from shared.bus.lease import Leases
+from shared.bus.subscriber import Subscriber
+from shared.bus.topology import INSTALL, LAUNCH, RELEASE, apply_topology
+from shared.journal import Journal
+from shared.secrets import Secrets
+
+MakeProvider = Callable[[UUID], Provider]
+"""From the installation's id, which every resource bears as a tag."""
+
+
+@asynccontextmanager
+async def serving(settings: ProvisionerSettings, make_provider: MakeProvider) -> AsyncGenerator[Leases]:
+    """Act while the block runs; gives every trigger back at once when it ends. Yields the leases, one for each."""
+    broker = NatsBroker(**connect_options(settings.nats_url.get_secret_value(), "provisioner"), log_level=logging.DEBUG)
+    connection = await broker.connect()
+    jetstream = connection.jetstream()
+    installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
+    means = _means(settings, connection, installation, make_provider(installation))
+    leases = Leases(connection.flush, settings.lease_seconds)
+    perform, not_understood = Perform(means), NotUnderstood(means.journal)
+    for trigger, max_held in (
+        (LAUNCH, settings.max_launching),
+        (INSTALL, settings.max_installing),
+        (RELEASE, settings.max_releasing),
+    ):
+        subscriber = Subscriber(trigger, leases, DeadLetters(jetstream), perform, not_understood)
+        subscriber.attach(broker, max_held=max_held)
+    known = KnownInstances(jetstream)
+    instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
+    async with asyncio.TaskGroup() as group:
+        owned = [
+            group.create_task(leases.keep_alive()),
+            group.create_task(Reconcile(means.journal, means.provider, known, settings).for_ever()),
+            group.create_task(Offers(means.provider, instance_types, settings).for_ever()),
+        ]
+        try:
+            await broker.start()
+            yield leases
+        finally:
+            for asking in broker.subscribers:
+                asking.running = False  # or what is given back might come straight back
+            await leases.close(settings.stop_grace_seconds)
+            await broker.stop()
+            for task in owned:
+                task.cancel()
+
+
+def _means(settings: ProvisionerSettings, connection: Client, installation: UUID, provider: Provider) -> Means:
+    secrets = Secrets(settings.master_secret.get_secret_value())
+    return Means(
+        journal=Journal(connection, actor="provisioner", source=f"/coldstart/{installation}"),
+        provider=provider,
+        shell=SshShell(
+            client_key=secrets.ssh_client_key(),
+            port=settings.ssh_port,
+            connect_timeout_s=settings.connect_timeout_seconds,
+            keepalive_s=settings.keepalive_seconds,
+        ),
+        secrets=secrets,
+        settings=settings,
+    )

@@ -1,0 +1,75 @@
+"""From a trigger to the one action that it may still ask for."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from services.provisioner.actions.await_address import await_address
+from services.provisioner.actions.create import create
+from services.provisioner.actions.install import install
+from services.provisioner.actions.open_ports import open_ports
+from services.provisioner.actions.power_on import power_on
+from services.provisioner.actions.release import release
+from services.provisioner.actions.volumes import resize_volume
+from services.provisioner.undertaking import Means, Overtaken, Undertaking, now
+from shared.bus.envelope import Recorded
+from shared.bus.lease import Lease
+from shared.journal import Journal
+from shared.lifecycle.errors import InstanceUnknown
+from shared.lifecycle.events import Action, InstanceFailed
+from shared.lifecycle.plan import plan
+
+TRIGGER_NOT_UNDERSTOOD: Final = "trigger_not_understood"
+ACTIONS: Final[Mapping[Action, Callable[[Undertaking], Awaitable[None]]]] = {
+    Action.CREATE: create,
+    Action.RESIZE_VOLUME: resize_volume,
+    Action.POWER_ON: power_on,
+    Action.AWAIT_ADDRESS: await_address,
+    Action.OPEN_PORTS: open_ports,
+    Action.INSTALL: install,
+    Action.RELEASE: release,
+}
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Perform:
+    means: Means
+
+    async def __call__(self, recorded: Recorded, lease: Lease) -> None:
+        """Do what this trigger asks for, by the instance as it is now; when overtaken, see what it asks for then.
+
+        Raises LeaseLost, JournalUnavailable.
+        """
+        instance_id = recorded.event.instance_id
+        while (action := plan(await self.means.journal.load(instance_id), recorded.event)) is not None:
+            log.info("acting", action=action, instance_id=str(instance_id), trigger=recorded.event.type())
+            try:
+                await ACTIONS[action](Undertaking(action, recorded, lease, self.means))
+            except Overtaken:
+                log.info("overtaken", action=action, instance_id=str(instance_id))
+                continue
+            return
+
+
+@dataclass(frozen=True)
+class NotUnderstood:
+    """A trigger that nobody can read must not leave its instance waiting for ever."""
+
+    journal: Journal
+
+    async def __call__(self, instance_id: UUID, reason: str) -> None:
+        failure = InstanceFailed(
+            instance_id=instance_id,
+            occurred_at=now(),
+            code=TRIGGER_NOT_UNDERSTOOD,
+            message=f"An event of this instance could not be read: {reason}",
+        )
+        try:
+            await self.journal.record(failure)
+        except InstanceUnknown:
+            log.warning("unreadable trigger of an unknown instance", instance_id=str(instance_id), reason=reason)

@@ -1,0 +1,77 @@
+"""Taking a server away without leaving anything behind it: first its volumes' ids are on record, then it goes."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from services.provisioner.provider import Power, Provider, Server, TryAgain
+from services.provisioner.settings import ProvisionerSettings
+from services.provisioner.undertaking import now
+from shared.lifecycle.events import Event, VolumeFound
+from shared.lifecycle.instance import Instance
+
+STILL_ON: Final = "server_still_on"
+STILL_ATTACHED: Final = "volume_still_attached"
+
+
+@dataclass(frozen=True)
+class Removal:
+    """`guard` is asked right before each call that changes the world, `record` keeps what is already true."""
+
+    provider: Provider
+    settings: ProvisionerSettings
+    instance_id: UUID
+    guard: Callable[[], Awaitable[Instance]]
+    record: Callable[[Event], Awaitable[Instance]]
+    sleep: Callable[[float], Awaitable[None]]
+
+    async def server(self, zone: str, server_id: str) -> bool:
+        """Whether it was still there; now it is not. Its volumes stay, on record. Raises ProviderError."""
+        server = await self._look(zone, server_id)
+        if server is None:
+            return False
+        await self._power_off(server)
+        await self._wait_for_its_volumes(server)
+        await self.guard()
+        await self.provider.delete_server(zone, server_id)
+        return True
+
+    async def volume(self, zone: str, volume_id: str) -> None:
+        """Raises TryAgain when something still uses it, ProviderError."""
+        patience = time.monotonic() + self.settings.detach_seconds
+        while True:
+            await self.guard()
+            if await self.provider.delete_volume(zone, volume_id):
+                return
+            if time.monotonic() > patience:
+                raise TryAgain(STILL_ATTACHED, f"volume {volume_id} is still attached")
+            await self.sleep(self.settings.poll_seconds)
+
+    async def _look(self, zone: str, server_id: str) -> Server | None:
+        server = await self.provider.get_server(zone, server_id)
+        for volume_id in server.volume_ids if server else ():
+            await self.record(
+                VolumeFound(instance_id=self.instance_id, occurred_at=now(), volume_id=volume_id, server_id=server_id)
+            )
+        return server
+
+    async def _power_off(self, server: Server) -> None:
+        if server.power is Power.OFF:
+            return
+        await self.guard()
+        await self.provider.power_off(server.zone, server.id)
+        patience = time.monotonic() + self.settings.power_off_seconds
+        while (found := await self._look(server.zone, server.id)) is not None and found.power is not Power.OFF:
+            if time.monotonic() > patience:
+                raise TryAgain(STILL_ON, f"server {server.id} is still {found.power}")
+            await self.sleep(self.settings.poll_seconds)
+
+    async def _wait_for_its_volumes(self, server: Server) -> None:
+        """The provider makes a boot volume late: deleting its server before that would leave a volume unknown."""
+        patience = time.monotonic() + self.settings.volume_patience_seconds
+        while all(volume.server_id != server.id for volume in (await self.guard()).resources.volumes):
+            if await self._look(server.zone, server.id) is None or time.monotonic() > patience:
+                return
+            await self.sleep(self.settings.poll_seconds)

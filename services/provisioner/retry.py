@@ -1,0 +1,90 @@
+"""How long an action goes on trying. Each failed try is an event, so the budget survives a crash."""
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from services.provisioner.provider import ProviderError, Rejected, TryAgain
+from services.provisioner.undertaking import Overtaken, Undertaking, now
+from shared.bus.lease import LeaseLost
+from shared.journal import JournalUnavailable
+from shared.lifecycle.errors import LifecycleError
+from shared.lifecycle.events import Action, ProvisioningFailed, StartupFailed
+
+TIMED_OUT: Final = "timed_out"
+UNEXPECTED: Final = "unexpected"
+_LARGEST_DOUBLING: Final = 20
+_DOING: Final = {
+    Action.CREATE: "creating the server",
+    Action.RESIZE_VOLUME: "growing the volume",
+    Action.POWER_ON: "powering on",
+    Action.AWAIT_ADDRESS: "waiting for an address",
+    Action.OPEN_PORTS: "opening the ports",
+    Action.INSTALL: "installing",
+    Action.RELEASE: "releasing",
+}
+
+log = structlog.get_logger()
+
+Once = Callable[[], Awaitable[None]]
+
+
+def backoff_s(number: int, first: float, longest: float, retry_after: float | None = None) -> float:
+    """Before try `number` + 1: doubled each time, up to half of it random, never sooner than the other side asks."""
+    pause = min(longest, first * 2.0 ** min(number - 1, _LARGEST_DOUBLING))
+    return max(pause * random.uniform(0.5, 1.0), retry_after or 0.0)  # noqa: S311  only spreads load
+
+
+async def translated(u: Undertaking, once: Once) -> None:
+    """Run it; whatever surprise it meets becomes a TryAgain, so that the instance's history says what went wrong."""
+    try:
+        await once()
+    except (ProviderError, Overtaken, LeaseLost, JournalUnavailable, LifecycleError):
+        raise
+    except Exception as error:
+        log.exception("action surprised", action=u.action, instance_id=str(u.instance_id))
+        raise TryAgain(UNEXPECTED, f"{type(error).__name__}: {error}") from error
+
+
+async def persist(u: Undertaking, once: Once, *, tries: int) -> None:
+    """Until it works, or its tries or its deadline are spent, or the provider says never: then the instance fails."""
+    settings = u.settings
+    while True:
+        try:
+            await translated(u, once)
+        except Rejected as error:
+            await fail(u, error.code, error.message)
+        except TryAgain as error:
+            number = (await u.guard()).failed_tries.get(u.action, 0) + 1
+            pause = backoff_s(number, settings.backoff_seconds, settings.longest_backoff_seconds, error.retry_after)
+            if number >= tries:
+                await fail(u, error.code, f"gave up after {number} tries; the last one: {error.message}")
+            elif u.age_s() + pause > settings.launch_deadline_seconds:
+                await fail(u, error.code, f"gave up after {u.age_s():.0f} s; the last try: {error.message}")
+            else:
+                await u.delay(error.code, error.message, pause)
+                await u.lease.sleep(pause)
+                continue
+        return
+
+
+def in_time(u: Undertaking, awaited: str) -> None:
+    """Raises Rejected once the action's deadline is past; `awaited` says what it was waiting for."""
+    if u.age_s() > u.settings.launch_deadline_seconds:
+        raise Rejected(TIMED_OUT, f"waited {u.age_s():.0f} s for {awaited}")
+
+
+async def fail(u: Undertaking, code: str, message: str) -> None:
+    """End the instance, saying in which action and why; dropped when that no longer holds. Raises LeaseLost."""
+    said = f"{_DOING[u.action].capitalize()} failed: {message}"
+    if u.action is Action.INSTALL:
+        attempt = (await u.guard()).attempt
+        await u.conclude(
+            StartupFailed(instance_id=u.instance_id, occurred_at=now(), attempt=attempt, code=code, message=said)
+        )
+    else:
+        await u.conclude(
+            ProvisioningFailed(instance_id=u.instance_id, occurred_at=now(), action=u.action, code=code, message=said)
+        )

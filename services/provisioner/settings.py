@@ -1,0 +1,71 @@
+"""What the provisioner reads from its environment. Seconds everywhere; the defaults are for a real cloud."""
+
+from typing import Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, model_validator
+
+from shared.settings import WithSecrets
+
+
+class ProvisionerSettings(WithSecrets):
+    """The waits and budgets of every action."""
+
+    vllm_image: str = "vllm/vllm-openai:v0.13.0"
+    hf_token: SecretStr | None = None
+    ssh_port: int = Field(default=22, ge=1, le=65535)
+    worker_port: int = Field(default=8000, ge=1, le=65535)
+
+    call_timeout_seconds: PositiveFloat = 8.0
+    """Of one call to the provider; under a third of the lease, so that no call outlives the fence."""
+    tag_visibility_seconds: PositiveFloat = 20.0
+    """How long a new server may be missing from the provider's lists."""
+    settle_seconds: PositiveFloat = 40.0
+    """An empty list counts this long after a creation that may have happened; longer than the two above together."""
+    poll_seconds: PositiveFloat = 1.0
+    """Between two looks at a server that is about to change."""
+
+    launch_tries: PositiveInt = 6
+    """Of each action of a launch; when it creates a server, for each zone and type it may choose."""
+    launch_deadline_seconds: PositiveFloat = 900.0
+    """Of each action of a launch, from the moment its trigger was recorded."""
+    backoff_seconds: PositiveFloat = 2.0
+    """Before the second try; doubled before each further one."""
+    longest_backoff_seconds: PositiveFloat = 60.0
+
+    install_tries: PositiveInt = 3
+    install_deadline_seconds: PositiveFloat = 3600.0
+    install_look_seconds: PositiveFloat = 5.0
+    """While the install says nothing, how often to see whether it is still wanted."""
+    connect_timeout_seconds: PositiveFloat = 10.0
+    keepalive_seconds: PositiveFloat = 5.0
+    """A machine that leaves three of these unanswered is taken for gone, and connected to again."""
+    key_rotation_seconds: PositiveFloat = 5.0
+    """How long a finished install's machine may take until it answers with its new host key."""
+
+    power_off_seconds: PositiveFloat = 120.0
+    """How long a server may take to stop before that is a failed try."""
+    volume_patience_seconds: PositiveFloat = 60.0
+    """How long a server without a volume is kept from deletion: its boot volume is made late."""
+    detach_seconds: PositiveFloat = 60.0
+    """How long a volume may stay attached to a deleted server before that is a failed try."""
+    longest_release_backoff_seconds: PositiveFloat = 300.0
+
+    reconcile_seconds: PositiveFloat = 60.0
+    lost_after_seconds: PositiveFloat = 60.0
+    """Between the two answers that make a server lost."""
+    instance_types_seconds: PositiveFloat = 3600.0
+    """How often the provider is asked anew what it offers."""
+
+    max_launching: PositiveInt = 500
+    max_installing: PositiveInt = 500
+    max_releasing: PositiveInt = 500
+    stop_grace_seconds: PositiveFloat = 10.0
+    """How long a call that was already made may take to come back when the service stops."""
+
+    @model_validator(mode="after")
+    def _in_proportion(self) -> Self:
+        if self.call_timeout_seconds >= self.lease_seconds / 3:
+            raise ValueError("call_timeout_seconds must be under a third of lease_seconds")
+        if self.settle_seconds <= self.call_timeout_seconds + self.tag_visibility_seconds:
+            raise ValueError("settle_seconds must exceed call_timeout_seconds and tag_visibility_seconds together")
+        return self

@@ -1,0 +1,94 @@
+"""One action as one holder of its trigger carries it out: what it may ask, what it may say, when it must stop."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from services.provisioner.machine import Shell
+from services.provisioner.provider import Provider
+from services.provisioner.settings import ProvisionerSettings
+from shared.bus.envelope import Recorded
+from shared.bus.lease import Lease
+from shared.journal import Journal
+from shared.lifecycle.events import Action, ActionDelayed, Event
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.plan import plan
+from shared.secrets import Secrets
+
+
+class Overtaken(Exception):
+    """The instance is no longer in need of this action."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What every action works with."""
+
+    journal: Journal
+    provider: Provider
+    shell: Shell
+    secrets: Secrets
+    settings: ProvisionerSettings
+
+
+@dataclass(frozen=True)
+class Undertaking:
+    action: Action
+    trigger: Recorded
+    lease: Lease
+    means: Means
+
+    @property
+    def instance_id(self) -> UUID:
+        return self.trigger.event.instance_id
+
+    @property
+    def settings(self) -> ProvisionerSettings:
+        return self.means.settings
+
+    @property
+    def provider(self) -> Provider:
+        return self.means.provider
+
+    async def guard(self) -> Instance:
+        """The instance as it is now; to be asked right before each call that changes the world.
+
+        Raises Overtaken when the trigger no longer asks for this action, LeaseLost.
+        """
+        instance = await self.means.journal.load(self.instance_id)
+        if plan(instance, self.trigger.event) is not self.action:
+            raise Overtaken
+        self.lease.check()
+        return instance
+
+    async def record(self, fact: Event) -> Instance:
+        """For what is already true: recorded even by a holder that lost its lease."""
+        return await self.means.journal.record(fact, cause=self.trigger)
+
+    async def conclude(self, inference: Event) -> Instance:
+        """For what only a holder may say. Raises LeaseLost."""
+        return await self.means.journal.record(inference, cause=self.trigger, check=self.lease.check)
+
+    async def delay(self, code: str, reason: str, seconds: float) -> None:
+        """Say that a try did not succeed, and when the next one comes; does not wait for it. Raises LeaseLost."""
+        instance = await self.means.journal.load(self.instance_id)
+        await self.conclude(
+            ActionDelayed(
+                instance_id=instance.id,
+                occurred_at=now(),
+                action=self.action,
+                attempt=instance.attempt,
+                number=instance.failed_tries.get(self.action, 0) + 1,
+                code=code,
+                reason=reason,
+                next_try_at=now() + timedelta(seconds=seconds),
+            )
+        )
+
+    def age_s(self) -> float:
+        """Since the trigger was recorded, by the stream's clock then and ours now."""
+        return (now() - self.trigger.recorded_at).total_seconds()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
