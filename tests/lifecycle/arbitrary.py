@@ -1,0 +1,172 @@
+"""Hypothesis strategies: any fact, and any history, however often it repeats itself and in whatever order."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from shared.lifecycle import events as e
+from shared.lifecycle.decide import archive, drain, reinstall, terminate
+from shared.lifecycle.errors import IntentRefused
+from shared.lifecycle.events import Action, Event
+from shared.lifecycle.fold import evolve
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.news import is_news
+from tests.lifecycle import facts as f
+from tests.lifecycle import histories as h
+from tests.lifecycle.facts import Facts
+
+law: Final = settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+"""How hard each property is tried: together they take a few seconds."""
+
+_SERVERS: Final = (f.SERVER, "a-second-server", "a-third-server")
+_WORDS: Final = ("one", "two", "three")
+_counts: Final = st.integers(1, 3)
+
+_FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
+    "instance_id": st.just(f.INSTANCE_ID),
+    "occurred_at": st.integers(-60, 3600).map(lambda seconds: f.AT + timedelta(seconds=seconds)),
+    "specification": st.booleans().map(lambda keep: f.a_specification(keep_for_inspection=keep)),
+    "attempt": st.sampled_from((1, 1, 2, 3)),
+    "server_id": st.sampled_from((*_SERVERS, f.SERVER)),
+    "volume_id": st.sampled_from(_WORDS),
+    "address_id": st.none() | st.sampled_from(_WORDS),
+    "security_group_id": st.none() | st.sampled_from(_WORDS),
+    "zone": st.sampled_from(_WORDS),
+    "instance_type": st.sampled_from(_WORDS),
+    "size_gb": st.none() | _counts,
+    "ip_address": st.sampled_from(("51.15.0.10", "51.15.0.11")),
+    "ports": st.just((22, 8000)),
+    "skipped": st.booleans(),
+    "forced": st.booleans(),
+    "revision": st.none() | st.integers(0, 4),
+    "install_try": _counts,
+    "exit_status": st.none() | st.integers(0, 255),
+    "output": st.just(("E: unable to fetch",)),
+    "stage": st.sampled_from(_WORDS),
+    "fraction": st.floats(0, 1),
+    "outage": _counts,
+    "counter": _counts,
+    "action": st.sampled_from(Action),
+    "number": _counts,
+    "next_try_at": st.just(f.AT + timedelta(seconds=90)),
+    "code": st.sampled_from(_WORDS),
+    "message": st.sampled_from(_WORDS),
+    "reason": st.sampled_from(_WORDS),
+    "phase": st.none() | st.sampled_from(f.PHASES),
+}
+"""By field name, for every event: a new field without a strategy fails here, and is not forgotten."""
+
+_MAY_BE_NONE: Final = {
+    (e.InstanceTerminated, "server_id"),
+    (e.ResourcesReleased, "server_id"),
+    (e.VolumeResized, "volume_id"),
+}
+
+
+def _strategy(kind: type[Event]) -> st.SearchStrategy[Event]:
+    fields = {
+        name: st.none() | _FIELDS[name] if (kind, name) in _MAY_BE_NONE else _FIELDS[name] for name in kind.model_fields
+    }
+    return st.fixed_dictionaries(fields).map(kind.model_validate)
+
+
+def _a_phase(attempt: int, install_try: int, index: int) -> e.SshInstallPhaseReached:
+    """A script declares its phases: the name and the index of one go together."""
+    phase = f.PHASES[index - 1]
+    return f.ssh_install_phase_reached(attempt=attempt, install_try=install_try, index=index, phase=phase)
+
+
+_phases: Final = st.builds(_a_phase, _counts, _counts, st.integers(1, len(f.PHASES)))
+_BY_KIND: Final[Mapping[type[Event], st.SearchStrategy[Event]]] = {
+    kind: _phases if kind is e.SshInstallPhaseReached else _strategy(kind) for kind in e.EVENTS.values()
+}
+
+_LIVES: Final[Sequence[Facts]] = (
+    *h.IN_STATUS.values(),
+    f.timed(
+        *h.a_reinstalled_instance(),
+        *h.an_install(attempt=2),
+        f.ssh_install_completed(attempt=2),
+        *h.a_warm_up(attempt=2),
+        f.instance_ready(attempt=2),
+        f.health_lost(attempt=2),
+        f.health_restored(attempt=2),
+        f.drain_requested(),
+        f.drained(),
+        f.instance_terminated(),
+        f.instance_archived(),
+    ),
+    f.timed(*h.a_failed_start(keep=True), f.reinstall_requested(), *h.an_install(attempt=2), f.termination_requested()),
+    f.timed(*h.a_failed_start(), f.resources_released(), f.volume_found(volume_id="late"), f.resources_released()),
+    f.timed(*h.a_starting_instance(), f.server_stopped(), f.instance_ready(), f.server_stopped(), f.health_restored()),
+)
+
+
+def events(kinds: Sequence[type[Event]] = tuple(e.EVENTS.values())) -> st.SearchStrategy[Event]:
+    """Any fact of these types: of any attempt, any server, any time."""
+    return st.sampled_from(kinds).flatmap(_BY_KIND.__getitem__)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> Facts:
+    """A request, then a life or a part of one: truncated, disturbed by any facts, repeated, and in any order."""
+    requested, *life = draw(st.sampled_from(_LIVES))
+    happened = life[: draw(st.integers(0, len(life)))]
+    for event in draw(st.lists(events(), max_size=6)):
+        happened.insert(draw(st.integers(0, len(happened))), event)
+    for event in draw(st.lists(st.sampled_from(happened), max_size=4)) if happened else ():
+        happened.insert(draw(st.integers(0, len(happened))), event)
+    if draw(st.integers(0, 3)) == 0:
+        happened = draw(st.permutations(happened))
+    return (requested, *happened)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One fact of a history, with the instance before and after it."""
+
+    before: Instance
+    event: Event
+    after: Instance
+
+
+def steps(history: Facts) -> Iterator[Step]:
+    """Every step of a history after its request, whatever the journal would have made of it."""
+    instance = f.given(history[0])
+    for event in history[1:]:
+        after = evolve(instance, event)
+        yield Step(instance, event, after)
+        instance = after
+
+
+_DECIDES: Final[Mapping[type[Event], Callable[[Instance, datetime], Event]]] = {
+    e.ReinstallRequested: reinstall,
+    e.DrainRequested: drain,
+    e.TerminationRequested: terminate,
+    e.InstanceArchived: archive,
+}
+
+
+def recorded(history: Facts) -> Iterator[Step]:
+    """What a journal keeps of these: facts that are news, and intents that are decided for."""
+    instance = f.given(history[0])
+    for seen in history[1:]:
+        event = _judged(instance, seen)
+        if event is not None:
+            after = evolve(instance, event)
+            yield Step(instance, event, after)
+            instance = after
+
+
+def _judged(instance: Instance, seen: Event) -> Event | None:
+    decide = _DECIDES.get(type(seen))
+    if decide is None:
+        return seen if is_news(instance, seen) else None
+    try:
+        return decide(instance, seen.occurred_at)
+    except IntentRefused:
+        return None

@@ -1,0 +1,246 @@
+"""One example of every event, and the histories that tests begin with. A test overrides only what it is about."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from shared.lifecycle import events as e
+from shared.lifecycle.events import Action, Event, Specification
+from shared.lifecycle.fold import fold
+from shared.lifecycle.instance import Instance
+
+INSTANCE_ID: Final = UUID("0b54d3a6-27a5-4b2c-8a53-6f0c1a7f9d10")
+AT: Final = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+SERVER: Final = "5ab0e7f4-server"
+NAMED_BY_ITS_MOMENT: Final = {e.ServerStopped, e.AddressChanged, e.ResourcesReleased}
+"""What may happen to one server again and again: `occurred_at` is part of its identity."""
+PHASES: Final = ("packages", "drivers", "docker", "image", "worker")
+
+_FactT = TypeVar("_FactT", bound=e.Fact)
+Facts = tuple[Event, ...]
+
+
+def given(*facts: Event) -> Instance:
+    """The instance after these facts, of which the first is its request."""
+    instance = fold(facts)
+    assert instance is not None, "a history begins with instance_requested()"
+    return instance
+
+
+def a_specification(**overrides: Any) -> Specification:
+    example = {"name": "qwen", "model": "Qwen/Qwen2.5-0.5B-Instruct", "instance_types": ("L4-1-24G",)}
+    return Specification.model_validate(example | overrides)
+
+
+def _example(kind: type[_FactT], overrides: dict[str, Any], **fields: Any) -> _FactT:
+    return kind.model_validate({"instance_id": INSTANCE_ID, "occurred_at": AT} | fields | overrides)
+
+
+def _of_the_server(kind: type[_FactT], overrides: dict[str, Any], **fields: Any) -> _FactT:
+    return _example(kind, overrides, server_id=SERVER, **fields)
+
+
+def _of_the_first_attempt(kind: type[_FactT], overrides: dict[str, Any], **fields: Any) -> _FactT:
+    return _example(kind, overrides, attempt=1, **fields)
+
+
+def instance_requested(**overrides: Any) -> e.InstanceRequested:
+    return _example(e.InstanceRequested, overrides, specification=a_specification())
+
+
+def instance_created(**overrides: Any) -> e.InstanceCreated:
+    return _of_the_server(e.InstanceCreated, overrides, zone="fr-par-2", instance_type="L4-1-24G")
+
+
+def volume_found(**overrides: Any) -> e.VolumeFound:
+    return _of_the_server(e.VolumeFound, overrides, volume_id="7c11-volume")
+
+
+def volume_resized(**overrides: Any) -> e.VolumeResized:
+    return _of_the_server(e.VolumeResized, overrides, volume_id="7c11-volume", size_gb=200)
+
+
+def instance_started(**overrides: Any) -> e.InstanceStarted:
+    return _of_the_server(e.InstanceStarted, overrides)
+
+
+def ip_assigned(**overrides: Any) -> e.IpAssigned:
+    return _of_the_server(e.IpAssigned, overrides, ip_address="51.15.0.10", address_id="3f0a-address")
+
+
+def ports_opened(**overrides: Any) -> e.PortsOpened:
+    return _of_the_server(e.PortsOpened, overrides, security_group_id="9d2e-group", ports=(22, 8000))
+
+
+def ssh_reachable(**overrides: Any) -> e.SshReachable:
+    return _of_the_first_attempt(e.SshReachable, overrides)
+
+
+def ssh_install_started(**overrides: Any) -> e.SshInstallStarted:
+    return _of_the_first_attempt(e.SshInstallStarted, overrides)
+
+
+def ssh_install_phase_reached(**overrides: Any) -> e.SshInstallPhaseReached:
+    example = {"install_try": 1, "phase": PHASES[0], "index": 1, "total": len(PHASES)}
+    return _of_the_first_attempt(e.SshInstallPhaseReached, overrides, **example)
+
+
+def host_key_rotated(**overrides: Any) -> e.HostKeyRotated:
+    return _of_the_server(e.HostKeyRotated, overrides, counter=1)
+
+
+def ssh_install_failed(**overrides: Any) -> e.SshInstallFailed:
+    example = {"install_try": 1, "exit_status": 100, "phase": "docker", "reason": "apt-get could not reach its mirror"}
+    return _of_the_first_attempt(e.SshInstallFailed, overrides, **example)
+
+
+def ssh_install_completed(**overrides: Any) -> e.SshInstallCompleted:
+    return _of_the_first_attempt(e.SshInstallCompleted, overrides)
+
+
+def worker_reachable(**overrides: Any) -> e.WorkerReachable:
+    return _of_the_first_attempt(e.WorkerReachable, overrides)
+
+
+def model_load_progressed(**overrides: Any) -> e.ModelLoadProgressed:
+    return _of_the_first_attempt(e.ModelLoadProgressed, overrides, stage="checkpoint_shards", fraction=0.5)
+
+
+def model_loaded(**overrides: Any) -> e.ModelLoaded:
+    return _of_the_first_attempt(e.ModelLoaded, overrides)
+
+
+def warmup_completed(**overrides: Any) -> e.WarmupCompleted:
+    return _of_the_first_attempt(e.WarmupCompleted, overrides)
+
+
+def health_passed(**overrides: Any) -> e.HealthPassed:
+    return _of_the_first_attempt(e.HealthPassed, overrides)
+
+
+def instance_ready(**overrides: Any) -> e.InstanceReady:
+    return _of_the_first_attempt(e.InstanceReady, overrides)
+
+
+def health_lost(**overrides: Any) -> e.HealthLost:
+    return _of_the_first_attempt(e.HealthLost, overrides, outage=1, reason="the worker's port is closed")
+
+
+def health_restored(**overrides: Any) -> e.HealthRestored:
+    return _of_the_first_attempt(e.HealthRestored, overrides, outage=1)
+
+
+def action_delayed(**overrides: Any) -> e.ActionDelayed:
+    example = {
+        "action": Action.CREATE,
+        "attempt": 1,
+        "number": 1,
+        "code": "out_of_stock",
+        "reason": "no L4 in fr-par-2",
+    }
+    return _example(e.ActionDelayed, overrides, next_try_at=AT + timedelta(seconds=30), **example)
+
+
+def provisioning_failed(**overrides: Any) -> e.ProvisioningFailed:
+    return _example(
+        e.ProvisioningFailed, overrides, action=Action.CREATE, code="out_of_stock", message="No zone has an L4."
+    )
+
+
+def startup_failed(**overrides: Any) -> e.StartupFailed:
+    return _of_the_first_attempt(
+        e.StartupFailed, overrides, code="startup_deadline", message="The model was not loaded in time."
+    )
+
+
+def instance_failed(**overrides: Any) -> e.InstanceFailed:
+    return _example(e.InstanceFailed, overrides, code="unavailable_too_long", message="It did not come back.")
+
+
+def server_lost(**overrides: Any) -> e.ServerLost:
+    return _of_the_server(e.ServerLost, overrides)
+
+
+def server_stopped(**overrides: Any) -> e.ServerStopped:
+    return _of_the_server(e.ServerStopped, overrides)
+
+
+def address_changed(**overrides: Any) -> e.AddressChanged:
+    return _of_the_server(e.AddressChanged, overrides, ip_address="51.15.0.11")
+
+
+def reinstall_requested(**overrides: Any) -> e.ReinstallRequested:
+    return _example(e.ReinstallRequested, overrides, attempt=2)
+
+
+def drain_requested(**overrides: Any) -> e.DrainRequested:
+    return _example(e.DrainRequested, overrides)
+
+
+def drained(**overrides: Any) -> e.Drained:
+    return _example(e.Drained, overrides)
+
+
+def termination_requested(**overrides: Any) -> e.TerminationRequested:
+    return _example(e.TerminationRequested, overrides)
+
+
+def instance_terminated(**overrides: Any) -> e.InstanceTerminated:
+    return _of_the_server(e.InstanceTerminated, overrides)
+
+
+def resources_released(**overrides: Any) -> e.ResourcesReleased:
+    return _of_the_server(e.ResourcesReleased, overrides)
+
+
+def instance_archived(**overrides: Any) -> e.InstanceArchived:
+    return _example(e.InstanceArchived, overrides)
+
+
+def examples() -> Facts:
+    """One of every event, in the order of a life."""
+    made: list[Event] = [
+        instance_requested(),
+        instance_created(),
+        volume_found(),
+        volume_resized(),
+        instance_started(),
+        ip_assigned(),
+        ports_opened(),
+        ssh_reachable(),
+        ssh_install_started(),
+        ssh_install_phase_reached(),
+        host_key_rotated(),
+        ssh_install_failed(),
+        ssh_install_completed(),
+        worker_reachable(),
+        model_load_progressed(),
+        model_loaded(),
+        warmup_completed(),
+        health_passed(),
+        instance_ready(),
+        health_lost(),
+        health_restored(),
+        action_delayed(),
+        provisioning_failed(),
+        startup_failed(),
+        instance_failed(),
+        server_lost(),
+        server_stopped(),
+        address_changed(),
+        reinstall_requested(),
+        drain_requested(),
+        drained(),
+        termination_requested(),
+        instance_terminated(),
+        resources_released(),
+        instance_archived(),
+    ]
+    return tuple(made)
+
+
+def timed(*facts: Event, start: datetime = AT, seconds: float = 10) -> Facts:
+    """The same facts, one every so many seconds."""
+    moments = (start + timedelta(seconds=seconds * number) for number in count())
+    return tuple(fact.model_copy(update={"occurred_at": at}) for fact, at in zip(facts, moments, strict=False))
