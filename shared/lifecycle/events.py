@@ -275,9 +275,13 @@ class TerminationRequested(Fact):
 
 
 class InstanceTerminated(Fact):
-    """Nothing of it is left at the provider; `server_id` is the one that was seen gone, if there ever was one."""
+    """Nothing of it is left at the provider; `server_id` is the one that was seen gone, if there ever was one.
+
+    `revision` is that of the resources which were looked for: one that is learned of meanwhile is not gone yet.
+    """
 
     server_id: str | None
+    revision: int | None = None
 
 
 class ResourcesReleased(Fact):
@@ -285,6 +289,7 @@ class ResourcesReleased(Fact):
 
     identity = ("occurred_at",)
     server_id: str | None
+    revision: int | None = None
 
 
 class InstanceArchived(Fact):

@@ -6,7 +6,7 @@ from typing import Any, assert_never
 from shared.lifecycle import events as e
 from shared.lifecycle.instance import Failure, Install, Instance, Volume
 from shared.lifecycle.progress import KEPT_BY_A_REINSTALL, PROGRESS, REINSTALL, percent
-from shared.lifecycle.status import ENDING, FAILURES, Status
+from shared.lifecycle.status import ENDING, FAILURES, LIVE, Status
 from shared.lifecycle.transitions import moves, status_after
 
 
@@ -80,13 +80,16 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
                 )
             return instance
         case e.SshInstallFailed(install_try=install_try):
-            return _with(instance, install=Install(failures=max(install_try, instance.install.failures)))
+            late = install_try <= instance.install.failures
+            return instance if late else _with(instance, install=Install(failures=install_try))
         case e.ActionDelayed(action=action, number=number, attempt=attempt):
             if attempt != instance.attempt:
                 return instance
             highest = max(number, instance.failed_tries.get(action, 0))
             return _with(instance, failed_tries={**instance.failed_tries, action: highest})
         case e.InstanceTerminated() | e.ResourcesReleased():
+            if instance.status in LIVE or not instance.resources.gone_with(event.server_id, event.revision):
+                return instance
             return _with(instance, resources=instance.resources.model_copy(update={"released": True}))
         case (
             e.InstanceRequested()
@@ -143,7 +146,10 @@ def _holding(instance: Instance, **resources: Any) -> Instance:
     """Something that was not known to exist does: whatever was released before, there is more to release."""
     before = instance.resources
     after = before.model_copy(update={name: value for name, value in resources.items() if value is not None})
-    return instance if after == before else _with(instance, resources=after.model_copy(update={"released": False}))
+    if after == before:
+        return instance
+    learned = {"revision": before.revision + 1, "released": False}
+    return _with(instance, resources=after.model_copy(update=learned))
 
 
 def _advanced(instance: Instance, event: e.Event) -> Instance:

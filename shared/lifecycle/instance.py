@@ -23,7 +23,10 @@ class Volume(BaseModel):
 
 
 class Resources(BaseModel):
-    """Ids of everything that was ever seen of it at the provider, the server that claimed it first."""
+    """Ids of everything that was ever seen of it at the provider, the server that claimed it first.
+
+    `revision` counts what was learned, so that a release can say how much of it it knew.
+    """
 
     model_config = ConfigDict(frozen=True)
     server_id: str | None = None
@@ -32,7 +35,12 @@ class Resources(BaseModel):
     address_id: str | None = None
     security_group_id: str | None = None
     host_key: int = 0
+    revision: int = 0
     released: bool = False
+
+    def gone_with(self, server_id: str | None, revision: int | None) -> bool:
+        """Whether a release that saw this server gone, and knew this revision, saw all that is recorded gone."""
+        return self.server_id in (None, server_id) and revision in (None, self.revision)
 
 
 class Install(BaseModel):

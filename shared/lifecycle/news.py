@@ -35,7 +35,8 @@ def is_news(instance: Instance, event: e.Event) -> bool:
             running = install_try == instance.install.failures + 1 and index > instance.install.phase_index
             return running and not instance.reached(e.SshInstallCompleted, e.InstanceReady)
         case e.SshInstallFailed(install_try=install_try):
-            return instance.status is Status.INSTALLING and install_try > instance.install.failures
+            open_to_it = instance.status in {Status.BOOTING, Status.INSTALLING}
+            return open_to_it and install_try > instance.install.failures
         case e.HostKeyRotated(counter=counter):
             return counter > resources.host_key
         case e.ModelLoadProgressed():
@@ -45,24 +46,21 @@ def is_news(instance: Instance, event: e.Event) -> bool:
         case e.ProvisioningFailed(action=action):
             done = DONE.get(action)
             return moves(instance.status, e.ProvisioningFailed) and not (done and instance.reached(done))
-        case (
-            e.StartupFailed()
-            | e.InstanceFailed()
-            | e.HealthLost()
-            | e.HealthRestored()
-            | e.InstanceReady()
-            | e.Drained()
-        ):
+        case e.HealthLost(outage=outage):
+            return moves(instance.status, e.HealthLost) and outage == instance.outages + 1
+        case e.HealthRestored(outage=outage):
+            return moves(instance.status, e.HealthRestored) and outage == instance.outages
+        case e.StartupFailed() | e.InstanceFailed() | e.InstanceReady() | e.Drained():
             return moves(instance.status, type(event))
         case e.ServerLost(server_id=server_id) | e.ServerStopped(server_id=server_id):
             return moves(instance.status, type(event)) and server_id == resources.server_id
         case e.AddressChanged(server_id=server_id, ip_address=ip_address):
-            same_server = server_id == resources.server_id
-            return instance.status in LIVE and same_server and ip_address != instance.ip_address
-        case e.InstanceTerminated(server_id=server_id):
-            return moves(instance.status, e.InstanceTerminated) and resources.server_id in (None, server_id)
-        case e.ResourcesReleased(server_id=server_id):
+            had_another = instance.ip_address not in (None, ip_address)
+            return instance.status in LIVE and server_id == resources.server_id and had_another
+        case e.InstanceTerminated(server_id=server_id, revision=revision):
+            return moves(instance.status, e.InstanceTerminated) and resources.gone_with(server_id, revision)
+        case e.ResourcesReleased(server_id=server_id, revision=revision):
             ended = instance.status in FAILURES | GONE and not resources.released
-            return ended and resources.server_id in (None, server_id)
+            return ended and resources.gone_with(server_id, revision)
         case _:
             return not instance.reached(type(event))

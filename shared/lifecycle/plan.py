@@ -40,22 +40,13 @@ def plan(instance: Instance, trigger: e.Event) -> Action | None:
     if instance.status is Status.TERMINATING:
         return Action.RELEASE
     if instance.status in FAILURES | GONE:
-        return Action.RELEASE if _may_hold_something(instance, trigger) else None
+        return None if instance.kept or instance.resources.released else Action.RELEASE
     action = _STEPS.get(type(trigger))
     if action is None or instance.reached(DONE[action]):
         return None
     if action is Action.INSTALL:
         return action if _may_install(instance, trigger) else None
     return action
-
-
-def _may_hold_something(instance: Instance, trigger: e.Event) -> bool:
-    """An ended instance is released once; a request whose creation was overtaken may have left a server unseen."""
-    if instance.kept or instance.resources.released:
-        return False
-    if instance.status in FAILURES:
-        return True
-    return instance.resources.server_id is not None or isinstance(trigger, e.InstanceRequested)
 
 
 def _may_install(instance: Instance, trigger: e.Event) -> bool:

@@ -1,0 +1,203 @@
+"""Given an instance as it is now, whether a fact still says something new of it."""
+
+import pytest
+
+from shared.lifecycle import events as e
+from shared.lifecycle import status as s
+from shared.lifecycle.events import Action, Event
+from shared.lifecycle.news import is_news
+from shared.lifecycle.status import Status
+from shared.lifecycle.transitions import moves
+from tests.lifecycle import facts as f
+from tests.lifecycle import histories as h
+from tests.lifecycle.facts import Facts, given
+
+INSTALLED_ANEW: Facts = (*h.a_reinstalled_instance(), *h.an_install(attempt=2))
+
+
+DECIDED = (e.ReinstallRequested, e.TerminationRequested)
+
+
+@pytest.mark.parametrize(
+    "history", [h.a_ready_instance(), h.a_failed_start(), h.a_terminated_instance(), INSTALLED_ANEW]
+)
+def test_each_fact_of_a_life_is_news_once(history: Facts) -> None:
+    for length in range(1, len(history)):
+        before, event = given(*history[:length]), history[length]
+        if not isinstance(event, DECIDED):
+            assert is_news(before, event)
+            assert not is_news(given(*history), event)
+
+
+@pytest.mark.parametrize("event", f.examples(), ids=lambda event: event.type())
+def test_a_fact_of_another_attempt_is_no_news(event: Event) -> None:
+    if hasattr(event, "attempt") and event.type() != "ReinstallRequested":
+        other = event.model_copy(update={"attempt": 7})
+        assert not any(is_news(given(*history), other) for history in h.IN_STATUS.values())
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize(
+    "inference",
+    [f.startup_failed(), f.instance_failed(), f.instance_ready(), f.drained(), f.server_lost(), f.server_stopped()],
+    ids=lambda event: event.type(),
+)
+def test_an_inference_is_news_only_while_it_would_move_the_instance(inference: Event, status: Status) -> None:
+    instance = given(*h.IN_STATUS[status])
+    assert is_news(instance, inference) is moves(status, type(inference))
+
+
+@pytest.mark.parametrize("event", [f.server_lost(server_id="another"), f.server_stopped(server_id="another")])
+def test_the_loss_of_a_duplicate_is_no_news(event: Event) -> None:
+    assert not is_news(given(*h.a_ready_instance()), event)
+
+
+# Outages
+
+
+def test_an_outage_is_told_once_even_when_the_next_one_could_begin() -> None:
+    ready = given(*h.a_ready_instance(), f.health_lost(outage=1), f.health_restored(outage=1))
+    assert not is_news(ready, f.health_lost(outage=1))
+    assert is_news(ready, f.health_lost(outage=2))
+
+
+def test_the_end_of_an_earlier_outage_does_not_end_this_one() -> None:
+    history = (*h.a_ready_instance(), f.health_lost(outage=1), f.health_restored(outage=1), f.health_lost(outage=2))
+    assert not is_news(given(*history), f.health_restored(outage=1))
+    assert is_news(given(*history), f.health_restored(outage=2))
+
+
+def test_a_stopped_server_is_an_outage_that_health_ends() -> None:
+    stopped = given(*h.a_ready_instance(), f.server_stopped())
+    assert not is_news(stopped, f.health_lost(outage=1))
+    assert is_news(stopped, f.health_restored(outage=1))
+
+
+# Actions that fail
+
+
+@pytest.mark.parametrize("action", [Action.CREATE, Action.RESIZE_VOLUME])
+def test_the_failure_of_an_action_that_is_done_is_no_news(action: Action) -> None:
+    assert not is_news(given(*h.a_created_server()), f.provisioning_failed(action=action))
+
+
+@pytest.mark.parametrize("action", [Action.POWER_ON, Action.AWAIT_ADDRESS, Action.OPEN_PORTS])
+def test_the_failure_of_an_action_that_is_due_is_news(action: Action) -> None:
+    assert is_news(given(*h.a_created_server()), f.provisioning_failed(action=action))
+
+
+def test_provisioning_does_not_fail_once_the_install_has_begun() -> None:
+    assert not is_news(given(*h.an_installing_instance()), f.provisioning_failed(action=Action.OPEN_PORTS))
+
+
+def test_a_failed_try_counts_once() -> None:
+    instance = given(*h.an_installing_instance(), f.ssh_install_failed(install_try=1))
+    assert not is_news(instance, f.ssh_install_failed(install_try=1))
+    assert is_news(instance, f.ssh_install_failed(install_try=2))
+
+
+def test_a_try_that_failed_after_the_machine_was_stopped_still_counts() -> None:
+    instance = given(*h.an_installing_instance(), f.server_stopped())
+    assert is_news(instance, f.ssh_install_failed())
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.BOOTING, Status.INSTALLING}))
+def test_an_install_that_no_longer_matters_does_not_fail(status: Status) -> None:
+    assert not is_news(given(*h.IN_STATUS[status]), f.ssh_install_failed())
+
+
+def test_a_phase_is_news_when_it_goes_forward_in_the_running_try() -> None:
+    third = f.ssh_install_phase_reached(phase="docker", index=3)
+    instance = given(*h.a_launch(), f.ssh_install_started(), third)
+    assert not is_news(instance, f.ssh_install_phase_reached(phase="drivers", index=2))
+    assert not is_news(instance, f.ssh_install_phase_reached(phase="image", index=4, install_try=2))
+    assert is_news(instance, f.ssh_install_phase_reached(phase="image", index=4))
+
+
+@pytest.mark.parametrize("ended_by", [f.ssh_install_completed(), f.instance_ready()])
+def test_a_phase_is_no_news_once_the_install_is_over(ended_by: Event) -> None:
+    instance = given(*h.a_launch(), f.ssh_install_started(), ended_by)
+    assert not is_news(instance, f.ssh_install_phase_reached(phase="worker", index=5))
+
+
+def test_a_delay_is_news_once_for_each_try_of_each_action() -> None:
+    instance = given(*h.a_created_server(), f.action_delayed(action=Action.CREATE, number=2))
+    assert not is_news(instance, f.action_delayed(action=Action.CREATE, number=2))
+    assert is_news(instance, f.action_delayed(action=Action.CREATE, number=3))
+    assert is_news(instance, f.action_delayed(action=Action.POWER_ON, number=1))
+
+
+# Resources, addresses, keys
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_second_server_and_another_volume_are_news_whatever_the_status(status: Status) -> None:
+    instance = given(*h.IN_STATUS[status])
+    assert is_news(instance, f.instance_created(server_id="another"))
+    assert is_news(instance, f.volume_found(volume_id="another"))
+
+
+def test_a_known_server_volume_or_key_is_no_news() -> None:
+    instance = given(*h.a_ready_instance(), f.instance_created(server_id="another"))
+    known: list[Event] = [
+        f.instance_created(),
+        f.instance_created(server_id="another"),
+        f.volume_found(),
+        f.host_key_rotated(),
+    ]
+    assert not any(is_news(instance, event) for event in known)
+
+
+def test_an_address_is_news_when_it_changed() -> None:
+    instance = given(*h.a_ready_instance())
+    assert is_news(instance, f.address_changed())
+    assert not is_news(instance, f.address_changed(ip_address=instance.ip_address))
+    assert not is_news(instance, f.address_changed(server_id="another"))
+
+
+def test_the_first_address_did_not_change() -> None:
+    assert not is_news(given(*h.a_created_server(), f.instance_started()), f.address_changed())
+
+
+def test_an_ended_instance_has_no_address_to_change() -> None:
+    assert not is_news(given(*h.a_terminated_instance()), f.address_changed())
+
+
+def test_loading_is_news_while_it_raises_the_progress() -> None:
+    instance = given(*h.a_starting_instance(), f.model_load_progressed(fraction=0.5))
+    assert not is_news(instance, f.model_load_progressed(fraction=0.4))
+    assert is_news(instance, f.model_load_progressed(fraction=0.8))
+    assert not is_news(given(*h.a_terminating_instance()), f.model_load_progressed(fraction=1.0))
+
+
+# Release
+
+
+@pytest.mark.parametrize(("server_id", "news"), [(f.SERVER, True), (None, False), ("another", False)])
+def test_a_release_is_news_when_it_saw_the_recorded_server_gone(server_id: str | None, *, news: bool) -> None:
+    assert is_news(given(*h.a_terminating_instance()), f.instance_terminated(server_id=server_id)) is news
+    assert is_news(given(*h.a_failed_start()), f.resources_released(server_id=server_id)) is news
+
+
+def test_a_release_is_no_news_when_something_was_found_while_it_ran() -> None:
+    """Two holders release at once: the one that saw less must not speak for what the other has still to delete."""
+    pass_began = given(*h.a_terminating_instance())
+    now = given(*h.a_terminating_instance(), f.volume_found(volume_id="late"))
+    assert not is_news(now, f.instance_terminated(revision=pass_began.resources.revision))
+    assert is_news(now, f.instance_terminated(revision=now.resources.revision))
+
+
+@pytest.mark.parametrize("server_id", [None, f.SERVER])
+def test_without_a_server_any_release_is_news(server_id: str | None) -> None:
+    assert is_news(given(*h.a_failed_launch()), f.resources_released(server_id=server_id))
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_release_is_news_for_an_ended_instance_that_is_not_released(status: Status) -> None:
+    assert is_news(given(*h.IN_STATUS[status]), f.resources_released()) is (status in s.FAILURES)
+    assert is_news(given(*h.IN_STATUS[status]), f.instance_terminated()) is (status is Status.TERMINATING)
+
+
+def test_a_resource_found_after_the_release_can_be_released_again() -> None:
+    instance = given(*h.a_terminated_instance(), f.volume_found(volume_id="late"))
+    assert is_news(instance, f.resources_released())
