@@ -1,0 +1,1 @@
+"""How services reach PostgreSQL: connections, statements kept in files, migrations."""

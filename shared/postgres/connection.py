@@ -1,0 +1,69 @@
+"""Connections that speak JSON, name themselves, and give up on a server that no longer answers."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Final, TypeAlias
+
+import asyncpg
+
+CONNECT_TIMEOUT_S: Final = 10.0
+COMMAND_TIMEOUT_S: Final = 30.0
+CLOSE_TIMEOUT_S: Final = 5.0
+_KEEP_ALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+"""So that the server lets go of the locks of a host that vanished without a word."""
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+
+async def _speak_json(connection: Connection) -> None:
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+
+
+@asynccontextmanager
+async def connect_pool(
+    url: str, *, name: str, min_size: int = 1, max_size: int = 10, command_timeout_s: float = COMMAND_TIMEOUT_S
+) -> AsyncGenerator[Pool]:
+    """A pool whose connections take and give `jsonb` as decoded JSON; `name` is shown in pg_stat_activity."""
+    pool = await asyncpg.create_pool(
+        url,
+        min_size=min_size,
+        max_size=max_size,
+        init=_speak_json,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=command_timeout_s,
+        server_settings={"application_name": name},
+    )
+    try:
+        yield pool
+    finally:
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+@asynccontextmanager
+async def connecting(
+    url: str,
+    *,
+    name: str,
+    command_timeout_s: float | None = COMMAND_TIMEOUT_S,
+    server_settings: dict[str, str] | None = None,
+) -> AsyncGenerator[Connection]:
+    """One connection of its own, for what belongs to a session: advisory locks, LISTEN, a search path."""
+    connection = await asyncpg.connect(
+        url,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=command_timeout_s,
+        server_settings={"application_name": name, **_KEEP_ALIVE, **(server_settings or {})},
+    )
+    try:
+        await _speak_json(connection)
+        yield connection
+    finally:
+        with suppress(asyncpg.PostgresError, OSError):  # broken, or hanging: asyncpg has then cut it off
+            await connection.close(timeout=CLOSE_TIMEOUT_S)
