@@ -1,0 +1,51 @@
+"""The progress service, wired: the one writer of the read model."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from nats.aio.client import Client
+
+from services.progress.projection import Checkpoint
+from services.progress.projector import Projector
+from services.progress.rebuild import rebuild
+from services.progress.settings import ProgressSettings
+from shared.bus.connection import connect
+from shared.bus.topology import apply_topology
+from shared.postgres.connection import connect_pool
+from shared.postgres.migrate import migrate
+
+
+@asynccontextmanager
+async def running(settings: ProgressSettings) -> AsyncGenerator[Projector]:
+    """Project, or stand by, until the block ends."""
+    connection = await connect(settings.nats_url.get_secret_value(), "progress")
+    try:
+        await _prepare(settings, connection)
+        projector = Projector(connection, settings)
+        async with asyncio.TaskGroup() as group:
+            projecting = group.create_task(projector.run())
+            try:
+                yield projector
+            finally:
+                projecting.cancel()
+    finally:
+        await connection.close()
+
+
+async def rebuild_once(settings: ProgressSettings) -> Checkpoint:
+    """Compute the read model anew, whether or not a progress service is running."""
+    connection = await connect(settings.nats_url.get_secret_value(), "progress rebuild")
+    try:
+        await _prepare(settings, connection)
+        return await rebuild(
+            connection, settings.database_url.get_secret_value(), heartbeat_s=settings.stream_heartbeat_seconds
+        )
+    finally:
+        await connection.close()
+
+
+async def _prepare(settings: ProgressSettings, connection: Client) -> None:
+    await apply_topology(connection.jetstream(), replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
+    async with connect_pool(settings.database_url.get_secret_value(), name="coldstart migrate", max_size=1) as pool:
+        await migrate(pool)

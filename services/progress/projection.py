@@ -1,0 +1,111 @@
+"""Messages into tables: all that a batch changes is committed together, with how far it got."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+from nats.aio.msg import Msg
+
+from services.progress.rows import latest_instances, timeline_row
+from services.progress.statements import sql
+from shared.bus.envelope import Recorded, Undecodable, decode
+from shared.lifecycle.status import ENDING
+from shared.postgres.connection import Connection
+
+PROJECTION: Final = "instances"
+CHANNEL: Final = "projected"
+"""Where PostgreSQL notifies, with the stream sequence as payload, once everything up to there can be read."""
+_REFUSALS: Final = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+"""What PostgreSQL says of a value that it will never take, however often it is asked."""
+
+PutAside = Callable[[Msg, str], Awaitable[None]]
+"""Keeps a message that cannot be projected, with the reason; it is passed once this returned."""
+
+
+class AnotherInstallation(Exception):
+    """The tables follow another stream by now."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How far the tables follow whose stream."""
+
+    installation: UUID
+    sequence: int
+
+
+async def checkpoint(database: Connection) -> Checkpoint | None:
+    """Of the tables in use; None before the first event."""
+    row = await database.fetchrow(sql("checkpoint_in_use"), PROJECTION)
+    return Checkpoint(row["installation"], row["sequence"]) if row else None
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Projects the stream of one installation into the tables that `database` finds on its search path.
+
+    `announce`: notify CHANNEL of every commit.
+    """
+
+    database: Connection
+    installation: UUID
+    put_aside: PutAside
+    announce: bool = True
+
+    async def take(self, messages: Sequence[Msg]) -> int:
+        """Commit what these messages say; returns the sequence of the last one. Safe to repeat, in any order.
+
+        Raises AnotherInstallation, and whatever the database raises while it is not there.
+        """
+        readable = [(message, await self._read(message)) for message in messages]
+        await self._store(readable)
+        return messages[-1].metadata.sequence.stream
+
+    async def _read(self, message: Msg) -> Recorded | None:
+        try:
+            return decode(message.data, message.metadata.sequence.stream, message.metadata.timestamp)
+        except Undecodable as error:
+            await self.put_aside(message, str(error))
+            return None
+
+    async def _store(self, readable: Sequence[tuple[Msg, Recorded | None]]) -> None:
+        """Halve what the database refuses until the one bad message is alone, and put that aside."""
+        sequence = readable[-1][0].metadata.sequence.stream
+        try:
+            await self.commit([recorded for _, recorded in readable if recorded], sequence)
+        except _REFUSALS as error:
+            if len(readable) > 1:
+                middle = len(readable) // 2
+                await self._store(readable[:middle])
+                await self._store(readable[middle:])
+            else:
+                await self.put_aside(readable[0][0], f"{type(error).__name__}: {error}")
+                await self.commit([], sequence)
+
+    async def commit(self, events: Sequence[Recorded], sequence: int) -> None:
+        """One transaction: these events' rows, and that everything up to `sequence` is projected."""
+        async with self.database.transaction():
+            await self.database.execute(sql("await_rebuild"))
+            moved = await self.database.fetchval(sql("move_checkpoint"), PROJECTION, self.installation, sequence)
+            if moved is None:
+                raise AnotherInstallation
+            if events:
+                await self._write(events)
+            if self.announce:
+                await self.database.execute(sql("notify"), CHANNEL, str(moved))
+
+    async def _write(self, events: Sequence[Recorded]) -> None:
+        touched = latest_instances(events)
+        await self.database.execute(sql("upsert_instances"), *_columns(touched))
+        await self.database.execute(sql("insert_timeline"), *_columns([timeline_row(recorded) for recorded in events]))
+        await self.database.execute(sql("update_step_durations"), [row.id for row in touched], sorted(ENDING))
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,102 @@
+"""Leads or stands by; follows the stream from the checkpoint; after any outage begins again from there."""
+
+import asyncio
+from dataclasses import dataclass, field
+from random import uniform
+from typing import Final, NoReturn
+
+import asyncpg
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from services.progress.leadership import leading
+from services.progress.projection import AnotherInstallation, Checkpoint, Projection, checkpoint
+from services.progress.rebuild import RebuildRunning, rebuild
+from services.progress.settings import ProgressSettings
+from services.progress.stream import ReadingInterrupted, reading, stream_state
+from shared.bus.dead_letters import DeadLetters
+from shared.postgres.connection import Connection
+
+CONSUMER: Final = "progress"
+"""Under which messages that cannot be projected lie in the dead letters."""
+_SHORTEST_PAUSE_S: Final = 0.05
+_OUTAGES: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    NatsError,
+    OSError,
+    ReadingInterrupted,
+    AnotherInstallation,
+    RebuildRunning,
+)
+
+log = structlog.get_logger()
+
+
+class LeadershipLost(OSError):
+    """The database session that made this projector the leading one is gone."""
+
+
+@dataclass
+class Projector:
+    """`failures` counts the outages since something was last projected."""
+
+    connection: Client
+    settings: ProgressSettings
+    failures: int = field(default=0, init=False)
+
+    async def run(self) -> NoReturn:
+        """Project for ever; no outage of PostgreSQL or NATS ends it, loses an event or passes one over."""
+        while True:
+            try:
+                await self._lead()
+            except _OUTAGES as error:
+                self.failures += 1
+                pause = uniform(0.5, 1) * min(  # noqa: S311  spreads replicas out, keeps no secret
+                    self.settings.longest_pause_seconds, _SHORTEST_PAUSE_S * 2.0 ** min(self.failures, 16)
+                )
+                log.warning("projection interrupted", reason=repr(error), again_in_s=round(pause, 2))
+                await asyncio.sleep(pause)
+
+    async def _lead(self) -> NoReturn:
+        url = self.settings.database_url.get_secret_value()
+        async with leading(url, standby_s=self.settings.standby_seconds) as database:
+            reached = await self._starting_point(database)
+            log.info("projecting", installation=str(reached.installation), after=reached.sequence)
+            await self._follow(database, reached)
+
+    async def _starting_point(self, database: Connection) -> Checkpoint:
+        """Where to go on: the checkpoint, unless it belongs to another stream than the one that is there."""
+        stream = await stream_state(self.connection.jetstream())
+        reached = await checkpoint(database)
+        if reached is None:
+            return Checkpoint(stream.installation, 0)
+        if reached.installation == stream.installation and reached.sequence <= stream.last_sequence:
+            return reached
+        log.error(
+            "the read model follows another stream than the one that is there: rebuilding it",
+            checkpoint=f"{reached.installation}:{reached.sequence}",
+            stream=f"{stream.installation}:{stream.last_sequence}",
+        )
+        return await rebuild(
+            self.connection,
+            self.settings.database_url.get_secret_value(),
+            put_aside=self._put_aside,
+            heartbeat_s=self.settings.stream_heartbeat_seconds,
+        )
+
+    async def _put_aside(self, message: Msg, reason: str) -> None:
+        await DeadLetters(self.connection.jetstream()).put(message, CONSUMER, reason)
+
+    async def _follow(self, database: Connection, reached: Checkpoint) -> NoReturn:
+        projection = Projection(database, reached.installation, self._put_aside)
+        heartbeat = self.settings.stream_heartbeat_seconds
+        async with reading(self.connection, after=reached.sequence, heartbeat_s=heartbeat) as events:
+            while True:
+                if messages := await events.batch():
+                    await projection.take(messages)
+                    self.failures = 0
+                elif database.is_closed():
+                    raise LeadershipLost

@@ -1,0 +1,18 @@
+"""What the progress service reads from its environment."""
+
+from pydantic import Field
+
+from shared.settings import WithDatabase
+
+
+class ProgressSettings(WithDatabase):
+    """Times in seconds.
+
+    `standby_seconds`: how often a standby looks whether it is needed; `stream_heartbeat_seconds`: how often an idle
+    stream says that it is there (two missed ones mean an interruption); `longest_pause_seconds`: between two tries
+    while a server is away.
+    """
+
+    standby_seconds: float = Field(default=0.5, gt=0)
+    stream_heartbeat_seconds: float = Field(default=1.0, ge=0.1)
+    longest_pause_seconds: float = Field(default=5.0, gt=0)

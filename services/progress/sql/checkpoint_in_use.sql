@@ -1,0 +1,1 @@
+SELECT installation, sequence FROM public.checkpoints WHERE projection = $1;

@@ -1,0 +1,9 @@
+-- One script, because only all of it together makes sense.
+DROP TABLE public.instances, public.timeline, public.step_durations;
+ALTER TABLE rebuilding.instances SET SCHEMA public;
+ALTER TABLE rebuilding.timeline SET SCHEMA public;
+ALTER TABLE rebuilding.step_durations SET SCHEMA public;
+INSERT INTO public.checkpoints (projection, installation, sequence)
+SELECT projection, installation, sequence FROM rebuilding.checkpoints
+ON CONFLICT (projection) DO UPDATE
+SET installation = excluded.installation, sequence = excluded.sequence, updated_at = now();

@@ -1,0 +1,1 @@
+SELECT pg_advisory_lock(hashtextextended('coldstart projection tables', 0));

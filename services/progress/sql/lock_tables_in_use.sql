@@ -1,0 +1,1 @@
+LOCK TABLE public.instances, public.timeline, public.step_durations IN ACCESS EXCLUSIVE MODE;
