@@ -52,6 +52,7 @@ class SimulatedMachine:
 
     async def stop(self) -> None:
         """Everything that runs ends at once, as when the power goes. The disk stays."""
+        await asyncio.to_thread(processes.freeze, self.boot_id)
         await self._sshd.stop()
         await self._stand_ins.stop()
         await self.containers.power_off()

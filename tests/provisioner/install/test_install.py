@@ -1,0 +1,313 @@
+"""The real scripts, in a real bash, over SSH, on a machine whose hardware alone is simulated."""
+
+import asyncio
+import dataclasses
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import asyncssh
+import psutil
+import pytest
+
+from services.provisioner.install import script
+from services.provisioner.install.script import INTERRUPTED, PHASES, SUPERSEDED, InstallJob, Phase, parse_line, stdin_of
+from simulator.host import processes
+from simulator.host.disk import BlockDevice
+from simulator.host.faults import PHASES as PHASES_THAT_CAN_FAIL
+from simulator.scenario import Scenario
+from tests.simulator.host.machines import QUICK, WORKER_PORT, Machine, booted, eventually, new_key, private_text
+
+SLOW_PULL = QUICK.model_copy(update={"image_pull": 60.0})
+JOB = InstallJob(
+    attempt=1, attempt_try=1, image="vllm/vllm-openai:v0.13.0", model="Qwen/Qwen2.5-0.5B-Instruct", task="generate",
+    worker_port=WORKER_PORT, api_key="key-of-attempt-1", hf_token="hf_reader",
+)  # fmt: skip
+SECOND_ATTEMPT = dataclasses.replace(JOB, attempt=2, api_key="key-of-attempt-2")
+SECOND_TRY = dataclasses.replace(JOB, attempt_try=2)
+
+
+class Running:
+    """An install as the client sees it."""
+
+    def __init__(self, process: "asyncssh.SSHClientProcess[str]") -> None:
+        self._process = process
+        self.lines: list[str] = []
+
+    @property
+    def phases(self) -> list[str]:
+        return [said.name for said in map(parse_line, self.lines) if isinstance(said, Phase)]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    async def reaches(self, phase: str) -> None:
+        async with asyncio.timeout(20):
+            while phase not in self.phases:
+                line = await self._process.stdout.readline()
+                assert line, self.text
+                self.lines.append(line.rstrip("\n"))
+
+    async def ends(self) -> int:
+        async with asyncio.timeout(20):
+            self.lines += (await self._process.stdout.read()).splitlines()
+            await self._process.wait_closed()
+        assert self._process.returncode is not None
+        return self._process.returncode
+
+
+@asynccontextmanager
+async def installing(
+    machine: Machine, job: InstallJob, host_key: asyncssh.SSHKey | None = None
+) -> AsyncIterator[Running]:
+    async with machine.connected(host_key=host_key) as connection:
+        process = await connection.create_process(script.COMMAND, stderr=asyncssh.STDOUT)
+        process.stdin.write(stdin_of(job).decode())
+        process.stdin.write_eof()
+        yield Running(process)
+        connection.abort()
+
+
+async def install(machine: Machine, job: InstallJob) -> tuple[int, Running]:
+    async with installing(machine, job) as running:
+        return await running.ends(), running
+
+
+async def status_of(machine: Machine, path: str, key: str) -> int | None:
+    """What the worker answers with, or None while its port is closed."""
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as http:
+        try:
+            async with http.get(machine.url(path)) as response:
+                return response.status
+        except aiohttp.ClientConnectionError:
+            return None
+
+
+async def container_of(machine: Machine) -> str:
+    return machine.host.disk.contents.containers["coldstart-worker"].id
+
+
+async def test_a_fresh_machine_becomes_a_worker_that_answers(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        status, running = await install(machine, JOB)
+        assert (status, tuple(running.phases)) == (0, PHASES), running.text
+        assert await eventually(lambda: status_of(machine, "/v1/models", JOB.api_key)) == 200
+
+
+async def test_an_embedding_model_is_served_for_embeddings(tmp_path: Path) -> None:
+    job = dataclasses.replace(JOB, model="some/encoder", task="embed", vllm_args=("--max-model-len", "512"))
+    async with booted(tmp_path) as machine:
+        assert (await install(machine, job))[0] == 0
+        await eventually(lambda: status_of(machine, "/health", ""))
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {job.api_key}"}) as http:
+            body = {"model": job.model, "input": "hello"}
+            async with http.post(machine.url("/v1/embeddings"), json=body) as response:
+                assert response.status == 200
+
+
+async def test_a_finished_install_is_reported_and_not_repeated(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        first = await install(machine, JOB)
+        container = await container_of(machine)
+        for job in (JOB, SECOND_TRY):
+            again = await install(machine, job)
+            assert (again[0], again[1].lines) == (0, first[1].lines)
+        assert await container_of(machine) == container
+
+
+async def test_a_failed_try_is_reported_and_not_repeated(tmp_path: Path) -> None:
+    scenario = QUICK.model_copy(update={"install_fails_at": "docker_install", "install_fails_times": 1})
+    async with booted(tmp_path, scenario) as machine:
+        first = await install(machine, JOB)
+        again = await install(machine, JOB)
+        assert first[0] == again[0] == 1
+        assert again[1].lines == first[1].lines
+        assert again[1].phases[-1] == "docker_install"
+
+
+async def test_a_dropped_connection_does_not_end_the_install_and_the_next_attaches(tmp_path: Path) -> None:
+    async with booted(tmp_path, QUICK.model_copy(update={"image_pull": 1.0})) as machine:
+        async with installing(machine, JOB) as dropped:
+            await dropped.reaches("image_pull")
+        status, running = await install(machine, JOB)
+        assert status == 0
+        assert tuple(running.phases) == PHASES
+        assert running.text.count("Pulling from") == 1
+
+
+async def test_an_older_attempt_is_ended_and_the_newer_one_runs(tmp_path: Path) -> None:
+    async with booted(tmp_path, SLOW_PULL) as machine, installing(machine, JOB) as older:
+        await older.reaches("image_pull")
+        machine.host.scenario = QUICK
+        status, newer = await install(machine, SECOND_ATTEMPT)
+        assert status == 0, newer.text
+        assert await older.ends() == SUPERSEDED
+        assert await eventually(lambda: status_of(machine, "/v1/models", SECOND_ATTEMPT.api_key)) == 200
+
+
+async def test_an_older_attempt_leaves_a_newer_one_alone(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        assert (await install(machine, SECOND_ATTEMPT))[0] == 0
+        container = await container_of(machine)
+        status, running = await install(machine, JOB)
+        assert (status, running.phases) == (SUPERSEDED, [])
+        assert await container_of(machine) == container
+
+
+async def test_an_earlier_try_leaves_a_later_one_alone(tmp_path: Path) -> None:
+    scenario = QUICK.model_copy(update={"install_fails_at": "preflight"})
+    async with booted(tmp_path, scenario) as machine:
+        assert (await install(machine, SECOND_TRY))[0] == 1
+        assert (await install(machine, JOB))[0] == SUPERSEDED
+
+
+async def test_a_newer_attempt_replaces_the_worker_of_an_older_one(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        await install(machine, JOB)
+        await install(machine, SECOND_ATTEMPT)
+        assert await eventually(lambda: status_of(machine, "/v1/models", JOB.api_key)) == 401
+        assert await status_of(machine, "/v1/models", SECOND_ATTEMPT.api_key) == 200
+
+
+@pytest.mark.parametrize("phase", PHASES)
+async def test_the_next_try_repairs_what_a_failure_left(tmp_path: Path, phase: str) -> None:
+    scenario = QUICK.model_copy(update={"install_fails_at": phase, "install_fails_times": 1})
+    job = dataclasses.replace(JOB, host_key_private=None)
+    if phase == "host_key":
+        machine_key = new_key()
+        job = dataclasses.replace(JOB, host_key_private=private_text(machine_key))
+    async with booted(tmp_path, scenario) as machine:
+        status, running = await install(machine, job)
+        assert status != 0
+        assert running.phases[-1] == phase, running.text
+        status, running = await install(machine, dataclasses.replace(job, attempt_try=2))
+        assert status == 0, running.text
+
+
+def test_every_phase_can_be_made_to_fail() -> None:
+    assert set(PHASES) == PHASES_THAT_CAN_FAIL
+
+
+async def test_an_image_that_was_never_published_fails_in_dockers_words(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        status, running = await install(machine, dataclasses.replace(JOB, image="vllm/vllm-openai:v0.6.2.post1"))
+        assert status == 1
+        assert running.lines[-1] == (
+            "Error response from daemon: manifest for vllm/vllm-openai:v0.6.2.post1 not found: "
+            "manifest unknown: manifest unknown"
+        )
+
+
+async def test_the_host_key_from_cloud_init_is_replaced(tmp_path: Path) -> None:
+    key = new_key()
+    async with booted(tmp_path) as machine:
+        assert (await install(machine, dataclasses.replace(JOB, host_key_private=private_text(key))))[0] == 0
+        with pytest.raises(asyncssh.HostKeyNotVerifiable):
+            await machine.run("true")
+        async with machine.connected(host_key=key) as connection:
+            assert (await connection.run("true")).exit_status == 0
+        await machine.host.stop()
+        await machine.next_boot().start()
+        async with machine.connected(host_key=key) as connection:
+            assert (await connection.run("true")).exit_status == 0
+
+
+async def test_two_callers_of_one_try_share_one_install(tmp_path: Path) -> None:
+    async with booted(tmp_path, QUICK.model_copy(update={"image_pull": 0.3})) as machine:
+        results = await asyncio.gather(*(install(machine, JOB) for _ in range(4)))
+        assert [status for status, _ in results] == [0, 0, 0, 0]
+        assert len({running.text for _, running in results}) == 1
+        assert tuple(results[0][1].phases) == PHASES
+
+
+async def test_of_three_attempts_at_once_the_newest_wins_and_none_overlap(tmp_path: Path) -> None:
+    jobs = [dataclasses.replace(JOB, attempt=attempt, api_key=f"key-{attempt}") for attempt in (1, 2, 3)]
+    async with booted(tmp_path, QUICK.model_copy(update={"image_pull": 0.5})) as machine:
+        results = await asyncio.gather(*(install(machine, job) for job in jobs))
+        assert results[2][0] == 0, results[2][1].text
+        assert all(status == SUPERSEDED for status, _ in results[:2])
+        assert await eventually(lambda: status_of(machine, "/v1/models", "key-3")) == 200
+
+
+async def test_a_power_off_ends_everything_and_the_same_try_runs_again_after_it(tmp_path: Path) -> None:
+    async with booted(tmp_path, SLOW_PULL) as machine:
+        async with installing(machine, JOB) as running:
+            await running.reaches("image_pull")
+            boot_id = machine.host.boot_id
+            assert processes.running(boot_id)
+            await machine.host.stop()
+        assert processes.running(boot_id) == []
+        machine.scenario = QUICK
+        await machine.next_boot().start()
+        status, running = await install(machine, JOB)
+        assert (status, tuple(running.phases)) == (0, PHASES)
+
+
+async def test_an_install_that_vanished_is_said_to_be_interrupted(tmp_path: Path) -> None:
+    async with booted(tmp_path, SLOW_PULL) as machine, installing(machine, JOB) as running:
+        await running.reaches("image_pull")
+        _, _, _, leader = (machine.host.disk.root / "var/lib/coldstart/marker").read_text().split()
+        await machine.run(f"kill -KILL -- -{leader}")
+        assert await running.ends() == INTERRUPTED
+
+
+async def test_a_script_that_was_cut_off_does_nothing(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine, machine.connected() as connection:
+        await connection.run(script.COMMAND, input=stdin_of(JOB).decode()[:-20])
+        assert not (machine.host.disk.root / "var/lib/coldstart").exists()
+
+
+async def test_no_secret_is_on_a_command_line_in_an_environment_or_in_the_output(tmp_path: Path) -> None:
+    async with booted(tmp_path, SLOW_PULL) as machine, installing(machine, JOB) as running:
+        await running.reaches("image_pull")
+        found = [psutil.Process(pid) for pid in processes.running(machine.host.boot_id)]
+        visible = running.text + "".join(f"{process.cmdline()}{process.environ()}" for process in found)
+        assert found
+        assert JOB.api_key not in visible
+        assert "hf_reader" not in visible
+        readable = [
+            path for path in machine.host.disk.root.rglob("*") if path.is_file() and path.stat().st_mode & 0o077
+        ]
+        assert all(JOB.api_key not in path.read_text() for path in readable)
+
+
+async def test_a_blank_disk_is_formatted_and_mounted_for_the_models(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        disk = BlockDevice(name="/dev/nvme0n1", size="2.9T")
+        machine.host.disk.contents.devices.append(disk)
+        assert (await install(machine, JOB))[0] == 0
+        assert (disk.filesystem, disk.label) == ("ext4", "coldstart-data")
+        assert disk.mounted_at == str(machine.host.disk.root / "mnt/data")
+        assert (await install(machine, SECOND_ATTEMPT))[0] == 0
+        assert (machine.host.disk.root / "etc/fstab").read_text().count("LABEL=coldstart-data") == 1
+
+
+@pytest.mark.parametrize("bears", [{"filesystem": "xfs"}, {"partition": True}])
+async def test_a_disk_that_bears_anything_is_not_touched(tmp_path: Path, bears: dict[str, str | bool]) -> None:
+    async with booted(tmp_path) as machine:
+        disk = BlockDevice(name="/dev/vdb", size="100G", filesystem="xfs" if "filesystem" in bears else None)
+        machine.host.disk.contents.devices.append(disk)
+        if "partition" in bears:
+            machine.host.disk.contents.devices.append(
+                BlockDevice(name="/dev/vdb1", size="99G", type="part", parent="/dev/vdb")
+            )
+        before = disk.model_copy()
+        assert (await install(machine, JOB))[0] == 0
+        assert disk == before
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+@pytest.mark.parametrize("name", ["install.sh", "run.sh"])
+def test_the_scripts_pass_shellcheck(name: str) -> None:
+    path = Path(script.__file__).with_name(name)
+    checked = subprocess.run(["shellcheck", path], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_scenarios_name_phases_that_exist(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no install fails at 'docker'"):
+        Machine(tmp_path, Scenario(install_fails_at="docker"))
