@@ -97,6 +97,9 @@ class Provider(Protocol):
         Its boot volume may appear later, and its tags may be found by `find_servers` later.
         """
 
+    async def set_cloud_init(self, zone: str, server_id: str, cloud_init: bytes) -> None:
+        """What a server that is off is told when it boots; for one whose `create_server` may have ended too early."""
+
     async def find_servers(self, instance_id: UUID) -> Sequence[Server]:
         """Those that bear the instance's tag, in all zones; a new one may be missing for the tag's visibility time."""
 

@@ -37,7 +37,7 @@ class _Creation:
     async def once(self) -> None:
         """One round: what is there already, else the first choice that is in stock."""
         self._check_wanted(await self._u.guard())
-        servers = await self._existing() or await self._ordered()
+        servers = await self._adopted() or await self._ordered()
         for server in servers:
             await self._u.record(
                 InstanceCreated(
@@ -56,6 +56,18 @@ class _Creation:
             raise Rejected(UNKNOWN_PROVIDER, f"{wanted.provider!r} is none of ours: choose {provider.name!r}")
         if strange := [zone for zone in wanted.zones if zone not in provider.zones]:
             raise Rejected(UNKNOWN_ZONE, f"{', '.join(strange)} not used here: choose of {', '.join(provider.zones)}")
+
+    async def _adopted(self) -> list[Server]:
+        """Those of an earlier creation, told again what they boot with: it may have ended before that."""
+        servers = await self._existing()
+        for server in servers:
+            instance = await self._u.guard()
+            await self._u.provider.set_cloud_init(server.zone, server.id, self._cloud_init(instance))
+        return servers
+
+    def _cloud_init(self, instance: Instance) -> bytes:
+        secrets = self._u.means.secrets
+        return cloud_init(secrets.host_key(instance.id, 0), secrets.ssh_client_key().public)
 
     async def _existing(self) -> list[Server]:
         """Those of an earlier creation, the one to adopt first. While unsure, an empty list does not count yet."""
@@ -80,13 +92,12 @@ class _Creation:
 
     async def _order(self, zone: str, instance_type: str) -> Server | None:
         instance = await self._u.guard()
-        secrets = self._u.means.secrets
         order = Order(
             instance_id=instance.id,
             name=instance.specification.name,
             zone=zone,
             instance_type=instance_type,
-            cloud_init=cloud_init(secrets.host_key(instance.id, 0), secrets.ssh_client_key().public),
+            cloud_init=self._cloud_init(instance),
         )
         self._unsure_until = time.monotonic() + self._u.settings.settle_seconds
         outcome = await self._u.provider.create_server(order)
