@@ -56,7 +56,9 @@ class Containers:
         self._running[container.name] = asyncio.create_task(self._keep(container), name=f"container-{container.id}")
 
     async def _end(self, name: str) -> None:
-        task = self._running.pop(name)
+        task = self._running.pop(name, None)
+        if task is None:
+            return
         task.cancel()
         await asyncio.wait([task])
         if not task.cancelled():

@@ -57,6 +57,10 @@ class SshServer:
         finally:
             for end in (stdin, stdout, stderr):
                 os.close(end)
+        if process.is_closing():
+            for end in (to_stdin, from_stdout, from_stderr):
+                os.close(end)
+            return
         await process.redirect(stdin=to_stdin, stdout=from_stdout, stderr=from_stderr, send_eof=False)
         status = await running.wait()
         if not process.is_closing():

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import asyncssh
+import psutil
 import pytest
 
 from simulator.host import make_host, processes
@@ -54,6 +55,24 @@ async def test_a_client_that_leaves_ends_nothing(tmp_path: Path) -> None:
             await process.stdout.readline()
             connection.abort()
         assert processes.running(machine.host.boot_id)
+
+
+async def test_clients_that_leave_at_any_moment_leave_nothing_open(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        before = psutil.Process().num_fds()
+        for moment in range(30):
+            async with machine.connected() as connection:
+                process = await connection.create_process("cat; echo said; echo said >&2")
+                process.stdin.write("something")
+                for _ in range(moment):
+                    await asyncio.sleep(0)
+                connection.abort()
+
+        async def all_closed() -> bool | None:
+            return psutil.Process().num_fds() <= before or None
+
+        await eventually(all_closed)
+        assert (await machine.run("echo still here")).stdout == "still here\n"
 
 
 async def test_a_power_off_ends_what_was_detached_and_keeps_the_disk(tmp_path: Path) -> None:
