@@ -20,8 +20,16 @@ Tap = Callable[[Operation], Awaitable[bool]]
 """Sees an operation before it is passed on; False loses it."""
 
 
+Passed = Callable[[Operation], Awaitable[None]]
+"""Told of an operation right after it was passed on."""
+
+
 async def _pass(_: Operation) -> bool:
     return True
+
+
+async def _ignore(_: Operation) -> None:
+    pass
 
 
 async def _operation(reader: asyncio.StreamReader) -> Operation:
@@ -35,13 +43,14 @@ async def _operation(reader: asyncio.StreamReader) -> Operation:
 
 
 class NatsProxy:
-    """`url` is what the client connects to. `to_server` and `to_client` may be replaced at any time."""
+    """`url` is what the client connects to. The taps may be replaced at any time."""
 
     def __init__(self, server_url: str) -> None:
         self._target = urlsplit(server_url)
         self.url = ""
         self.to_server: Tap = _pass
         self.to_client: Tap = _pass
+        self.passed_to_server: Passed = _ignore
         self._wires: set[asyncio.StreamWriter] = set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -49,8 +58,8 @@ class NatsProxy:
         self._wires |= {writer, upstream_writer}
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, upstream_writer, lambda seen: self.to_server(seen)))  # noqa: PLW0108  replaced at any time
-                group.create_task(self._pump(upstream_reader, writer, lambda seen: self.to_client(seen)))  # noqa: PLW0108
+                group.create_task(self._upwards(reader, upstream_writer))
+                group.create_task(self._downwards(upstream_reader, writer))
         except* (asyncio.IncompleteReadError, OSError):
             pass
         finally:
@@ -58,10 +67,18 @@ class NatsProxy:
             writer.close()
             upstream_writer.close()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tap: Tap) -> None:
+    async def _upwards(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             operation = await _operation(reader)
-            if await tap(operation):
+            if await self.to_server(operation):
+                writer.write(operation.raw)
+                await writer.drain()
+                await self.passed_to_server(operation)
+
+    async def _downwards(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            operation = await _operation(reader)
+            if await self.to_client(operation):
                 writer.write(operation.raw)
                 await writer.drain()
 

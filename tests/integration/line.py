@@ -1,0 +1,231 @@
+"""The whole line in one process: real NATS, PostgreSQL, SSH and HTTP, the simulated cloud through the official SDK."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from nats.aio.msg import Msg
+from services.provisioner.providers.scaleway import ScalewaySettings
+
+from services.api import app as api
+from services.api.settings import ApiSettings
+from services.health import app as health
+from services.health.settings import HealthSettings
+from services.progress import app as progress
+from services.progress.settings import ProgressSettings
+from services.provisioner import app as provisioner
+from services.provisioner.settings import ProvisionerSettings
+from shared.bus.connection import connect
+from simulator.app import Simulator
+from simulator.cloud.gate import OnCall
+from simulator.scenario import Scenario
+from simulator.settings import SimulatorSettings
+
+MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
+INSTANCE_TYPE = "L4-1-24G"
+ADMIN_KEY = "cs-admin-integration-tests"
+MASTER_SECRET = "integration-tests-master-secret-0123456789"
+PATIENCE_S = 60.0
+
+Event = dict[str, Any]
+Changes = dict[str, dict[str, Any]]
+
+
+@dataclass
+class Heard:
+    """Every event as a plain subscriber of `lifecycle.>` gets it, in order."""
+
+    events: list[Event] = field(default_factory=list)
+    _more: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def hear(self, body: bytes) -> None:
+        async with self._more:
+            self.events.append(json.loads(body))
+            self._more.notify_all()
+
+    def of(self, instance_id: str) -> list[Event]:
+        return [event for event in self.events if event["subject"] == instance_id]
+
+    def types(self, instance_id: str) -> list[str]:
+        return [event["type"] for event in self.of(instance_id)]
+
+    async def until(self, instance_id: str, *types: str, count: int = 1) -> Event:
+        """The `count`-th event of any of these types; fails after a minute with what was heard instead."""
+        try:
+            async with asyncio.timeout(PATIENCE_S), self._more:
+                while True:
+                    found = [event for event in self.of(instance_id) if event["type"] in types]
+                    if len(found) >= count:
+                        return found[count - 1]
+                    await self._more.wait()
+        except TimeoutError:
+            raise AssertionError(f"no {types} among {self.types(instance_id)}") from None
+
+
+@dataclass(frozen=True)
+class AllSettings:
+    progress: ProgressSettings
+    health: HealthSettings
+    provisioner: ProvisionerSettings
+    api: ApiSettings
+    scaleway: ScalewaySettings
+
+
+@dataclass
+class Line:
+    simulator: Simulator
+    api_url: str
+    http: httpx.AsyncClient
+    heard: Heard
+    settings: AllSettings
+    key: str = ADMIN_KEY
+
+    async def create(self, **body: Any) -> str:
+        """Request an instance; returns its id."""
+        answer = await self.http.post("/instances", json={"model": MODEL, "instance_types": [INSTANCE_TYPE], **body})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    async def create_until_accepted(self) -> str:
+        """As a careful client does while the api keeps dying: the same key, until it answers."""
+        key = {"Idempotency-Key": "a-careful-client"}
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    body = {"model": MODEL, "instance_types": [INSTANCE_TYPE]}
+                    answer = await self.http.post("/instances", json=body, headers=key)
+                    assert answer.status_code == 202, answer.text
+                    return str(answer.json()["id"])
+                except httpx.TransportError:
+                    await asyncio.sleep(0.1)
+
+    async def ready(self, **body: Any) -> str:
+        instance_id = await self.create(**body)
+        await self.heard.until(instance_id, "InstanceReady", "StartupFailed", "ProvisioningFailed", "InstanceFailed")
+        assert (await self.show(instance_id))["status"] == "ready"
+        return instance_id
+
+    async def show(self, instance_id: str) -> dict[str, Any]:
+        answer = await self.http.get(f"/instances/{instance_id}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def timeline(self, instance_id: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        query: dict[str, Any] = {"limit": 200}
+        while True:
+            page = (await self.http.get(f"/instances/{instance_id}/timeline", params=query)).json()
+            rows += page["items"]
+            if not page["next_cursor"]:
+                return rows
+            query["cursor"] = page["next_cursor"]
+
+    async def terminate(self, instance_id: str) -> None:
+        answer = await self.http.delete(f"/instances/{instance_id}")
+        assert answer.status_code == 202, answer.text
+
+    async def account(self) -> dict[str, Any]:
+        async with httpx.AsyncClient() as client:
+            return dict((await client.get(f"{self.simulator.url}/_simulator/account")).json())
+
+    async def remaining(self) -> dict[str, list[str]]:
+        """What the account still holds and pays for."""
+        return {kind: ids for kind, ids in (await self.account())["remaining"].items() if ids}
+
+    async def rehearse(self, scenario: Scenario) -> None:
+        async with httpx.AsyncClient() as client:
+            answer = await client.put(f"{self.simulator.url}/_simulator/scenario", content=scenario.model_dump_json())
+            assert answer.status_code == 200, answer.text
+
+
+def scaleway_settings(simulator: Simulator) -> ScalewaySettings:
+    settings = simulator.settings
+    return ScalewaySettings(
+        access_key=settings.access_key,
+        secret_key=settings.secret_key,
+        default_project_id=settings.project_id,
+        default_zone=settings.zones[0],
+        api_url=simulator.url,
+    )
+
+
+def settings_of(simulator: Simulator, nats_url: str, database_url: str, changes: Changes) -> AllSettings:
+    """Of every service: as in production, but in fractions of a second."""
+    bus = {"nats_url": nats_url, "lease_seconds": 6.0}
+    secret = {"master_secret": MASTER_SECRET}
+    database = {"database_url": database_url}
+    hosts = {"ssh_port": simulator.settings.ssh_port, "worker_port": simulator.settings.worker_port}
+    swift = {
+        "call_timeout_seconds": 1.5,
+        "tag_visibility_seconds": 0.4,
+        "settle_seconds": 2.0,
+        "poll_seconds": 0.05,
+        "backoff_seconds": 0.1,
+        "longest_backoff_seconds": 0.5,
+        "longest_release_backoff_seconds": 0.5,
+        "volume_patience_seconds": 1.0,
+        "stop_grace_seconds": 2.0,
+    }
+    looks = {"ready_look_seconds": 0.2, "draining_look_seconds": 0.1, "router_staleness_seconds": 0.3}
+    keys = {"admin_key": ADMIN_KEY, "api_port": 0, "HF_ENDPOINT": simulator.hub_url}
+    ports = {"worker_port": simulator.settings.worker_port}
+    return AllSettings(
+        progress=ProgressSettings.model_validate({**bus, **database, **changes.get("progress", {})}),
+        health=HealthSettings.model_validate({**bus, **secret, **hosts, **looks, **changes.get("health", {})}),
+        provisioner=ProvisionerSettings.model_validate(
+            {**bus, **secret, **hosts, **swift, **changes.get("provisioner", {})}
+        ),
+        api=ApiSettings.model_validate({**bus, **secret, **database, **keys, **ports, **changes.get("api", {})}),
+        scaleway=scaleway_settings(simulator),
+    )
+
+
+@asynccontextmanager
+async def line(
+    folder: Path,
+    nats_url: str,
+    database_url: str,
+    *,
+    scenario: Scenario | None = None,
+    on_call: OnCall | None = None,
+    changes: Changes | None = None,
+    without: str | None = None,
+) -> AsyncGenerator[Line]:
+    """Everything running in this process; `changes` are settings by service, `without` is a service to leave out."""
+    async with AsyncExitStack() as cleanup:
+        simulator = Simulator(SimulatorSettings(data_dir=folder / "simulator", scenario=scenario or Scenario()))
+        simulator.on_call = on_call
+        await cleanup.enter_async_context(simulator)
+        settings = settings_of(simulator, nats_url, database_url, changes or {})
+        heard = await cleanup.enter_async_context(hearing(nats_url))
+        if without != "progress":
+            await cleanup.enter_async_context(progress.running(settings.progress))
+        if without != "health":
+            await cleanup.enter_async_context(health.running(settings.health))
+        if without != "provisioner":
+            await cleanup.enter_async_context(provisioner.running(settings.provisioner, settings.scaleway))
+        url = f"http://127.0.0.1:{settings.api.api_port}"
+        if without != "api":
+            url = (await cleanup.enter_async_context(api.running(settings.api))).url
+        http = await cleanup.enter_async_context(
+            httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=30)
+        )
+        yield Line(simulator, url, http, heard, settings)
+
+
+@asynccontextmanager
+async def hearing(nats_url: str) -> AsyncGenerator[Heard]:
+    heard = Heard()
+    connection = await connect(nats_url, "a plain subscriber")
+
+    async def hear(message: Msg) -> None:
+        await heard.hear(message.data)
+
+    await connection.subscribe("lifecycle.>", cb=hear)
+    yield heard
+    await connection.close()

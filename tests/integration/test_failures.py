@@ -1,0 +1,128 @@
+"""Launches that fail: the reason is told, progress stays where it stopped, and nothing is left that costs."""
+
+from pathlib import Path
+
+from simulator.scenario import Scenario
+from tests.integration.line import Changes, line
+
+IMPATIENT: Changes = {"health": {"startup_seconds": 6.0}}
+FEW_TRIES: Changes = {"provisioner": {"install_tries": 2}}
+
+
+async def test_a_model_that_never_loads_ends_in_startup_failed_with_the_last_thing_seen(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    scenario = Scenario(never_loads=True)
+    async with line(tmp_path, nats_url, database_url, scenario=scenario, changes=IMPATIENT) as running:
+        instance_id = await running.create()
+        failed = await running.heard.until(instance_id, "StartupFailed")
+        assert failed["data"]["event"]["code"] == "startup_timeout"
+        assert "refused" in failed["data"]["event"]["message"]
+        await running.heard.until(instance_id, "ResourcesReleased")
+        instance = await running.show(instance_id)
+        assert instance["status"] == "startup_failed"
+        assert instance["progress_percent"] == 60
+        assert instance["error"]["code"] == "startup_timeout"
+        assert not await running.remaining()
+
+
+async def test_an_install_that_fails_names_its_phase_and_its_last_lines_and_is_tried_again_until_the_tries_are_spent(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    scenario = Scenario(install_fails_at="docker_install")
+    async with line(tmp_path, nats_url, database_url, scenario=scenario, changes=FEW_TRIES) as running:
+        instance_id = await running.create()
+        first = await running.heard.until(instance_id, "SshInstallFailed")
+        assert first["data"]["event"]["phase"] == "docker_install"
+        assert first["data"]["event"]["output"]
+        assert first["data"]["event"]["exit_status"]
+        assert first["data"]["instance"]["status"] == "installing"
+        second = await running.heard.until(instance_id, "SshInstallFailed", count=2)
+        assert second["data"]["event"]["install_try"] == 2
+        failed = await running.heard.until(instance_id, "StartupFailed")
+        assert "docker_install" in failed["data"]["event"]["message"]
+        await running.heard.until(instance_id, "ResourcesReleased")
+        instance = await running.show(instance_id)
+        assert instance["status"] == "startup_failed"
+        assert 55 <= instance["progress_percent"] < 60
+        assert not await running.remaining()
+
+
+async def test_an_install_that_fails_once_is_tried_again_within_its_message_and_becomes_ready(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    scenario = Scenario(install_fails_at="docker_install", install_fails_times=1)
+    async with line(tmp_path, nats_url, database_url, scenario=scenario) as running:
+        instance_id = await running.ready()
+        assert running.heard.types(instance_id).count("SshInstallFailed") == 1
+        assert running.heard.types(instance_id).count("SshInstallStarted") == 1
+
+
+async def test_an_image_that_was_never_published_fails_the_install_with_dockers_words(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    async with line(tmp_path, nats_url, database_url, changes=FEW_TRIES) as running:
+        instance_id = await running.create(image="vllm/vllm-openai:v0.6.2.post1")
+        failed = await running.heard.until(instance_id, "SshInstallFailed")
+        assert failed["data"]["event"]["phase"] == "image_pull"
+        assert "not found" in "\n".join(failed["data"]["event"]["output"])
+
+
+async def test_a_failed_instance_that_is_kept_for_inspection_stays_until_it_is_terminated(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    scenario = Scenario(never_loads=True)
+    async with line(tmp_path, nats_url, database_url, scenario=scenario, changes=IMPATIENT) as running:
+        instance_id = await running.create(keep_for_inspection=True)
+        await running.heard.until(instance_id, "StartupFailed")
+        assert len((await running.remaining())["servers"]) == 1
+        await running.terminate(instance_id)
+        await running.heard.until(instance_id, "InstanceTerminated")
+        assert "ResourcesReleased" not in running.heard.types(instance_id)
+        assert not await running.remaining()
+
+
+async def test_a_worker_that_dies_is_told_as_unavailable_and_gets_no_more_requests(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    scenario = Scenario(dies_after_ready=1.0)
+    changes: Changes = {"health": {"unavailable_seconds": 1.0}}
+    async with line(tmp_path, nats_url, database_url, scenario=scenario, changes=changes) as running:
+        instance_id = await running.ready()
+        lost = await running.heard.until(instance_id, "HealthLost")
+        assert lost["data"]["instance"]["status"] == "unavailable"
+        assert lost["data"]["instance"]["progress_percent"] == 100
+        failed = await running.heard.until(instance_id, "InstanceFailed")
+        assert failed["data"]["event"]["code"] == "unavailable_too_long"
+        await running.heard.until(instance_id, "ResourcesReleased")
+        assert not await running.remaining()
+
+
+async def test_a_reinstall_of_a_ready_instance_is_not_made_ready_by_the_old_worker(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    async with line(tmp_path, nats_url, database_url, scenario=Scenario(image_pull=0.5, model_load=1.0)) as running:
+        instance_id = await running.ready()
+        answer = await running.http.post(f"/instances/{instance_id}/reinstall")
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["attempt"] == 2
+        await running.heard.until(instance_id, "InstanceReady", count=2)
+        second = [event["type"] for event in running.heard.of(instance_id) if event["data"]["instance"]["attempt"] == 2]
+        assert second[0] == "ReinstallRequested"
+        seen = ("WorkerReachable", "ModelLoaded", "WarmupCompleted", "HealthPassed", "InstanceReady")
+        assert all(second.index("SshInstallCompleted") < second.index(name) for name in seen)
+        chat = {"model": "Qwen/Qwen2.5-0.5B-Instruct", "prompt": "hello", "max_tokens": 4}
+        assert (await running.http.post("/v1/completions", json=chat)).status_code == 200
+        account = await running.account()
+        assert len(account["remaining"]["servers"]) == 1
+
+
+async def test_a_drained_instance_ends_with_nothing_left(tmp_path: Path, nats_url: str, database_url: str) -> None:
+    async with line(tmp_path, nats_url, database_url) as running:
+        instance_id = await running.ready()
+        assert (await running.http.post(f"/instances/{instance_id}/drain")).status_code == 202
+        await running.heard.until(instance_id, "Drained")
+        await running.heard.until(instance_id, "InstanceTerminated")
+        assert not await running.remaining()
+        assert (await running.http.post(f"/instances/{instance_id}/archive")).status_code == 202
+        assert (await running.show(instance_id))["status"] == "archived"

@@ -1,0 +1,115 @@
+"""One service as a process of its own, on a tapped wire to NATS, so that it can be killed at an exact moment."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from nats.aio.msg import Msg
+from pydantic import AliasChoices, SecretStr
+from pydantic_settings import BaseSettings
+
+from coldstart.stack.processes import Service
+from shared.bus.connection import connect
+from tests.nats_proxy import Operation, nats_proxy
+
+Moment = Literal["before", "after"]
+
+
+def environment_of(settings: BaseSettings) -> dict[str, str]:
+    """The environment from which this settings object would be read."""
+    prefix = settings.model_config.get("env_prefix") or ""
+    environment = {}
+    for name, info in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        alias = info.validation_alias
+        if isinstance(alias, AliasChoices):
+            alias = str(alias.choices[0])
+        if value is not None:
+            text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            environment[alias if isinstance(alias, str) else f"{prefix}{name}".upper()] = text
+    return environment
+
+
+@dataclass
+class Victim:
+    """Dies once at every event of the stream: before it acknowledges the event, or right after.
+
+    What it does not hold as a lease it acknowledges to nobody: there it dies as soon as the event is recorded.
+    """
+
+    service: Service
+    moment: Moment
+    acknowledges: frozenset[str]
+    killed_at: list[str] = field(default_factory=list)
+    _events: dict[int, str] = field(default_factory=dict)
+    _more: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def recorded(self, sequence: int, event: str) -> None:
+        """Told of each event as soon as it is in the stream."""
+        async with self._more:
+            self._events[sequence] = event
+            self._more.notify_all()
+        if self.moment == "before" or event not in self.acknowledges:
+            await self._kill(event)
+
+    async def to_server(self, operation: Operation) -> bool:
+        """An acknowledgement that comes before the kill is lost with it."""
+        event = await self._acknowledged(operation)
+        if event is None or self.moment == "after" or event in self.killed_at:
+            return True
+        await self._kill(event)
+        return False
+
+    async def passed_to_server(self, operation: Operation) -> None:
+        event = await self._acknowledged(operation)
+        if event is not None and self.moment == "after":
+            await self._kill(event)
+
+    async def _acknowledged(self, operation: Operation) -> str | None:
+        """The event that this acknowledges; None for any other operation."""
+        if not operation.subject.startswith("$JS.ACK.LIFECYCLE.") or b"+ACK" not in operation.raw:
+            return None
+        sequence = int(operation.subject.split(".")[5])
+        async with self._more:
+            await self._more.wait_for(lambda: sequence in self._events)
+        return self._events[sequence]
+
+    async def _kill(self, event: str) -> None:
+        if event not in self.killed_at:
+            self.killed_at.append(event)
+            await self.service.serving()
+            if self.service.pid is not None:
+                os.kill(self.service.pid, signal.SIGKILL)
+
+
+@asynccontextmanager
+async def victim(
+    module: str,
+    settings: list[BaseSettings],
+    *,
+    moment: Moment,
+    acknowledges: frozenset[str],
+    nats_url: str,
+    folder: Path,
+) -> AsyncGenerator[Victim]:
+    """The service `module` on its tapped wire, killed as `moment` says and started again each time."""
+    async with nats_proxy(nats_url) as proxy:
+        environment = {name: value for part in settings for name, value in environment_of(part).items()}
+        environment["COLDSTART_NATS_URL"] = proxy.url
+        dying = Victim(Service(module, environment, folder / "victim.log"), moment, acknowledges)
+        connection = await connect(nats_url, "the victim's shadow")
+
+        async def recorded(message: Msg) -> None:
+            await dying.recorded(message.metadata.sequence.stream, message.subject.rpartition(".")[2])
+
+        async with dying.service.supervised():
+            await connection.jetstream().subscribe("lifecycle.>", cb=recorded, ordered_consumer=True)
+            proxy.to_server = dying.to_server
+            proxy.passed_to_server = dying.passed_to_server
+            yield dying
+            await connection.close()
