@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from random import uniform
 from typing import Final, NoReturn
 
-import asyncpg
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -17,16 +16,14 @@ from services.progress.rebuild import RebuildRunning, rebuild
 from services.progress.settings import ProgressSettings
 from services.progress.stream import ReadingInterrupted, reading, stream_state
 from shared.bus.dead_letters import DeadLetters
-from shared.postgres.connection import Connection
+from shared.postgres.connection import DATABASE_ERRORS, Connection
 
 CONSUMER: Final = "progress"
 """Under which messages that cannot be projected lie in the dead letters."""
 _SHORTEST_PAUSE_S: Final = 0.05
 _OUTAGES: Final = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
+    *DATABASE_ERRORS,
     NatsError,
-    OSError,
     ReadingInterrupted,
     AnotherInstallation,
     RebuildRunning,

@@ -12,7 +12,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from services.progress.projection import CHANNEL, Checkpoint, Projection, PutAside, checkpoint
+from services.progress.projection import CHANNEL, Checkpoint, Projection, PutAside
 from services.progress.statements import sql
 from services.progress.stream import BATCH, exists_between, reading, stream_state
 from shared.postgres.connection import Connection, connecting
@@ -60,10 +60,7 @@ async def rebuild(
             await shadow.catch_up(last)
         await database.execute(sql("hold_tables"))
         async with asyncio.timeout(_HOLDING_S):
-            in_use = await checkpoint(database)
-            if in_use is not None and in_use.installation == stream.installation:
-                last = max(last, in_use.sequence)
-            await shadow.catch_up(last)
+            await shadow.catch_up((await stream_state(jetstream)).last_sequence)
             await _exchange(database, schema, shadow.position)
     log.info("rebuilt", installation=str(stream.installation), at=shadow.position)
     return Checkpoint(stream.installation, shadow.position)

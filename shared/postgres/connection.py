@@ -18,6 +18,11 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
+DATABASE_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What an operation raises when the server goes away in the middle of it: InternalClientError too, when its farewell
+reaches an idle connection that is about to be used."""
+
+
 async def _speak_json(connection: Connection) -> None:
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
 
@@ -65,5 +70,5 @@ async def connecting(
         await _speak_json(connection)
         yield connection
     finally:
-        with suppress(asyncpg.PostgresError, OSError):  # broken, or hanging: asyncpg has then cut it off
+        with suppress(*DATABASE_ERRORS):  # broken, or hanging: asyncpg has then cut it off
             await connection.close(timeout=CLOSE_TIMEOUT_S)

@@ -49,6 +49,11 @@ class Watcher:
     def notified(self, *_: object) -> None:
         self._notified.set()
 
+    async def news(self) -> None:
+        """The next notification, or one that came since the last one that was waited for."""
+        await self._notified.wait()
+        self._notified.clear()
+
     async def reached(self, sequence: int, *, within_s: float = 20) -> None:
         async with asyncio.timeout(within_s):
             while True:

@@ -1,0 +1,81 @@
+"""The progress service, really running, and a journal that gives it something to do."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+from nats.aio.client import Client
+from pydantic import SecretStr
+
+from services.progress.settings import ProgressSettings
+from shared.bus.connection import connect
+from shared.bus.topology import LIFECYCLE, apply_topology
+from shared.journal import Journal
+from shared.lifecycle.events import Event, InstanceRequested
+from tests.lifecycle.facts import Facts
+
+
+def settings_for(nats_url: str, database_url: str) -> ProgressSettings:
+    return ProgressSettings(
+        nats_url=SecretStr(nats_url),
+        database_url=SecretStr(database_url),
+        standby_seconds=0.05,
+        stream_heartbeat_seconds=0.2,
+        longest_pause_seconds=0.2,
+    )
+
+
+class Author:
+    """Records histories; each under an instance id of its own."""
+
+    def __init__(self, connection: Client) -> None:
+        self.connection = connection
+        self._journal = Journal(connection, actor="test", source="/coldstart/test")
+
+    async def write(self, history: Facts) -> int:
+        """Record it as the journal does; returns the stream's last sequence."""
+        instance_id = uuid4()
+        for fact in history:
+            await self._record(fact.model_copy(update={"instance_id": instance_id}))
+        return await self.last_sequence()
+
+    async def write_many(self, *histories: Facts) -> int:
+        await asyncio.gather(*(self.write(history) for history in histories))
+        return await self.last_sequence()
+
+    async def _record(self, fact: Event) -> None:
+        if isinstance(fact, InstanceRequested):
+            await self._journal.request(fact, intent_id=uuid4())
+        else:
+            await self._journal.record(fact)
+
+    async def publish(self, subject: str, body: bytes) -> int:
+        """Anything at all, as whoever may publish could."""
+        return (await self.connection.jetstream().publish(subject, body)).seq
+
+    async def last_sequence(self) -> int:
+        return (await self.connection.jetstream().stream_info(LIFECYCLE)).state.last_seq
+
+    async def delete_consumers(self) -> int:
+        """Take the projectors' ephemeral consumers away; returns how many there were."""
+        jetstream = self.connection.jetstream()
+        consumers = [info for info in await jetstream.consumers_info(LIFECYCLE) if not info.config.durable_name]
+        for info in consumers:
+            await jetstream.delete_consumer(LIFECYCLE, info.name)
+        return len(consumers)
+
+
+@asynccontextmanager
+async def writing(nats_url: str) -> AsyncGenerator[Author]:
+    connection = await connect(nats_url, "author")
+    await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=5)
+    try:
+        yield Author(connection)
+    finally:
+        await connection.close()
+
+
+def malformed(instance_id: UUID) -> tuple[str, bytes]:
+    """Subject and body of a message that is no event."""
+    return f"lifecycle.{instance_id}.InstanceReady", b"{}"
