@@ -1,9 +1,10 @@
 -- Why: what people ask about instances (where is it, since when, what happened, how long does a step take) is
 -- answered from tables, computed by the progress service alone from the events of the journal.
 --
--- Indexes have no names of their own here: a rebuild makes these tables anew (LIKE … INCLUDING ALL), and PostgreSQL
--- then chooses the same names again.
+-- A rebuild makes these tables anew (LIKE … INCLUDING ALL). So indexes have no names of their own here, for which
+-- PostgreSQL then chooses the same ones again, and only columns have comments in the database.
 
+-- Each instance after its latest event; snapshot is the whole of it, the rest is for finding it.
 CREATE TABLE instances (
     id uuid PRIMARY KEY,
     version integer NOT NULL CHECK (version >= 1),
@@ -31,7 +32,6 @@ CREATE TABLE instances (
     snapshot jsonb NOT NULL
 );
 
-COMMENT ON TABLE instances IS 'Each instance after its latest event; snapshot is the whole of it, the rest is for finding it';
 COMMENT ON COLUMN instances.version IS 'Counts the instance''s events from 1';
 COMMENT ON COLUMN instances.sequence IS 'Of the latest event, in the stream LIFECYCLE';
 
@@ -41,6 +41,7 @@ CREATE INDEX ON instances (status, created_at, id);
 CREATE INDEX ON instances (model, created_at, id);
 CREATE INDEX ON instances (organization_id, created_at, id);
 
+-- Every event; status, progress_percent, step and attempt are those of the instance after it.
 CREATE TABLE timeline (
     instance_id uuid NOT NULL,
     version integer NOT NULL CHECK (version >= 1),
@@ -63,11 +64,11 @@ CREATE TABLE timeline (
     PRIMARY KEY (instance_id, version)
 );
 
-COMMENT ON TABLE timeline IS 'Every event; status, progress_percent, step and attempt are those of the instance after it';
 COMMENT ON COLUMN timeline.occurred_at IS 'By the clock of whoever saw it';
 COMMENT ON COLUMN timeline.recorded_at IS 'By the clock of the stream';
 COMMENT ON COLUMN timeline.data IS 'The fields of the event, without instance_id and occurred_at';
 
+-- How long each attempt was at each step, by the clock of the stream.
 CREATE TABLE step_durations (
     instance_id uuid NOT NULL,
     attempt integer NOT NULL CHECK (attempt >= 1),
@@ -77,14 +78,12 @@ CREATE TABLE step_durations (
     PRIMARY KEY (instance_id, attempt, step)
 );
 
-COMMENT ON TABLE step_durations IS 'How long each attempt was at each step, by the clock of the stream';
 COMMENT ON COLUMN step_durations.ended_at IS 'When the next step, the next attempt or the instance''s ending began';
 
+-- Up to where in whose stream a projection has got, written with what it projected.
 CREATE TABLE checkpoints (
     projection text PRIMARY KEY,
     installation uuid NOT NULL,
     sequence bigint NOT NULL CHECK (sequence >= 0),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
-
-COMMENT ON TABLE checkpoints IS 'Up to where in whose stream a projection has got, written with what it projected';

@@ -7,6 +7,13 @@ import pytest
 
 from shared.postgres.connection import Connection, connect_pool, connecting
 from shared.postgres.migrate import migrate
+from tests.progress.read_model import watching
+from tests.progress.service import Stage, settings_for, writing
+
+
+async def migrated(url: str) -> None:
+    async with connect_pool(url, name="test") as pool:
+        await migrate(pool)
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +26,7 @@ def tables_url(postgres_url: str) -> str:
         await connection.execute(f'CREATE DATABASE "{name}"')
         await connection.close()
         url = f"{postgres_url.rpartition('/')[0]}/{name}"
-        async with connect_pool(url, name="test") as pool:
-            await migrate(pool)
+        await migrated(url)
         return url
 
     return asyncio.run(made())
@@ -32,3 +38,11 @@ async def database(tables_url: str) -> AsyncGenerator[Connection]:
     async with connecting(tables_url, name="test") as database:
         await database.execute("TRUNCATE instances, timeline, step_durations, checkpoints")
         yield database
+
+
+@pytest.fixture
+async def stage(nats_url: str, database_url: str) -> AsyncGenerator[Stage]:
+    await migrated(database_url)
+    settings = settings_for(nats_url, database_url)
+    async with writing(nats_url) as author, watching(database_url) as (watcher, database):
+        yield Stage(author, settings, watcher, database)

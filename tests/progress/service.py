@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from nats.aio.client import Client
@@ -13,7 +14,9 @@ from shared.bus.connection import connect
 from shared.bus.topology import LIFECYCLE, apply_topology
 from shared.journal import Journal
 from shared.lifecycle.events import Event, InstanceRequested
+from shared.postgres.connection import Connection
 from tests.lifecycle.facts import Facts
+from tests.progress.read_model import Watcher
 
 
 def settings_for(nats_url: str, database_url: str) -> ProgressSettings:
@@ -74,6 +77,26 @@ async def writing(nats_url: str) -> AsyncGenerator[Author]:
         yield Author(connection)
     finally:
         await connection.close()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stream, its author, and the read model with nobody yet to keep it."""
+
+    author: Author
+    settings: ProgressSettings
+    watcher: Watcher
+    database: Connection
+
+    async def all_is_there(self) -> None:
+        """Every event of the stream is in the timeline once, and each instance is as its last one left it."""
+        info = await self.author.connection.jetstream().stream_info(LIFECYCLE, subjects_filter=">")
+        assert await self.database.fetchval("SELECT count(*) FROM timeline") == info.state.messages
+        sequences = await self.database.fetch("SELECT sequence FROM timeline ORDER BY sequence")
+        assert [row["sequence"] for row in sequences] == list(range(1, info.state.last_seq + 1))
+        journal = Journal(self.author.connection, actor="test", source="/coldstart/test")
+        for row in await self.database.fetch("SELECT id, snapshot FROM instances"):
+            assert row["snapshot"] == (await journal.load(row["id"])).model_dump(mode="json")
 
 
 def malformed(instance_id: UUID) -> tuple[str, bytes]:

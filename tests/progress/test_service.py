@@ -2,57 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
-
-import pytest
 
 from coldstart.embedded.nats import EmbeddedNats
 from coldstart.embedded.postgres import EmbeddedPostgres
 from services.progress.app import running
 from services.progress.projector import Projector
-from services.progress.settings import ProgressSettings
 from shared.bus.topology import DEAD_LETTERS, LIFECYCLE, apply_topology
-from shared.journal import Journal
 from shared.lifecycle import events as e
-from shared.postgres.connection import Connection
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.nats_proxy import nats_proxy
-from tests.progress.read_model import Watcher, watching
-from tests.progress.service import Author, malformed, settings_for, writing
+from tests.progress.read_model import watching
+from tests.progress.service import Stage, malformed, settings_for, writing
 
 LEADER = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stream, its author, and the read model with nobody yet to keep it."""
-
-    author: Author
-    settings: ProgressSettings
-    watcher: Watcher
-    database: Connection
-
-    async def all_is_there(self) -> None:
-        """Every event of the stream is in the timeline once, and each instance is as its last one left it."""
-        info = await self.author.connection.jetstream().stream_info(LIFECYCLE, subjects_filter=">")
-        assert await self.database.fetchval("SELECT count(*) FROM timeline") == info.state.messages
-        sequences = await self.database.fetch("SELECT sequence FROM timeline ORDER BY sequence")
-        assert [row["sequence"] for row in sequences] == list(range(1, info.state.last_seq + 1))
-        journal = Journal(self.author.connection, actor="test", source="/coldstart/test")
-        for row in await self.database.fetch("SELECT id, snapshot FROM instances"):
-            assert row["snapshot"] == (await journal.load(row["id"])).model_dump(mode="json")
-
-
-@pytest.fixture
-async def stage(nats_url: str, database_url: str) -> AsyncGenerator[Stage]:
-    settings = settings_for(nats_url, database_url)
-    async with writing(nats_url) as author, watching(database_url) as (watcher, database):
-        yield Stage(author, settings, watcher, database)
 
 
 async def test_what_was_recorded_before_and_while_it_runs_can_be_read(stage: Stage) -> None:
