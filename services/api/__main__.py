@@ -1,0 +1,16 @@
+"""`python -m services.api`."""
+
+from services.api.app import running
+from services.api.settings import ApiSettings
+from shared.logs import configure_logs
+from shared.running import run
+
+
+def main() -> None:
+    settings = ApiSettings()
+    configure_logs("api", settings.log_level, settings.log_format)
+    run(lambda: running(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The api service, wired: the control API, its event streams, and the router in front of the workers."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from services.api.application import application
+from services.api.cataloguing import Cataloguing
+from services.api.database import Database
+from services.api.feed import Feed
+from services.api.hub import Hub
+from services.api.inference import Inference
+from services.api.intake import Intake
+from services.api.intents import Intents
+from services.api.mirror import Mirror
+from services.api.projection import Projection
+from services.api.routing import RoutingTable
+from services.api.server import serving
+from services.api.settings import ApiSettings
+from services.api.sse import EventSource
+from services.api.worker_client import WorkerClient, worker_session
+from shared.bus.connection import connect
+from shared.bus.instance_types import InstanceTypes
+from shared.bus.topology import apply_topology
+from shared.journal import Journal
+from shared.postgres.connection import connect_pool
+from shared.postgres.migrate import migrate
+from shared.secrets import Secrets
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Api:
+    """`url` is where it is bound; `first_admin_key` the key that this start has made, if it made one."""
+
+    url: str
+    first_admin_key: str | None
+
+
+@asynccontextmanager
+async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
+    """Serve until the block ends; then let event streams go at once and requests finish."""
+    async with AsyncExitStack() as stack:
+        connection = await connect(settings.nats_url.get_secret_value(), "api")
+        stack.push_async_callback(connection.close)
+        jetstream = connection.jetstream()
+        installation = await apply_topology(
+            jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds
+        )
+        pool = await stack.enter_async_context(connect_pool(settings.database_url.get_secret_value(), name="api"))
+        await migrate(pool)
+        database = Database(pool)
+        first_admin_key = None if settings.admin_key else await _first_admin_key(database)
+
+        projection = Projection(database, settings.projection_wait_seconds)
+        mirror = Mirror(
+            settings.database_url,
+            pool,
+            admin_key=settings.admin_key,
+            refresh_s=settings.refresh_seconds,
+            on_projected=projection.moved,
+        )
+        await mirror.load()
+
+        routes = RoutingTable(Secrets(settings.master_secret.get_secret_value()), settings.worker_port)
+        feed = Feed(
+            connection,
+            apply=routes.apply,
+            forget=lambda: routes.replace(()),
+            heartbeat_s=settings.stream_heartbeat_seconds,
+        )
+        position, standing = await database.routing_start(installation)
+        routes.replace(standing)
+        feed.begin(installation, position)
+
+        journal = Journal(connection, actor="api", source=f"/coldstart/{installation}")
+        hub = Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds)
+        cataloguing = Cataloguing(mirror, database, hub)
+        intake = Intake(cataloguing, InstanceTypes(jetstream, replicas=settings.stream_replicas))
+        intents = Intents(journal, projection, intake, settings.journal_timeout_seconds)
+        session = await stack.enter_async_context(
+            worker_session(connect_s=settings.worker_connect_seconds, silence_s=settings.worker_silence_seconds)
+        )
+        app = application(
+            inference=Inference(
+                mirror,
+                feed,
+                routes,
+                WorkerClient(session, routes),
+                staleness_s=settings.router_staleness_seconds,
+                max_body_bytes=settings.max_inference_body_bytes,
+            ),
+            mirror=mirror,
+            dependencies={
+                "cataloguing": cataloguing,
+                "database": database,
+                "event_source": EventSource(
+                    feed,
+                    ping_s=settings.ping_seconds,
+                    stall_s=settings.stall_seconds,
+                    max_backlog=settings.max_backlog,
+                ),
+                "feed": feed,
+                "intents": intents,
+                "jetstream": jetstream,
+                "mirror": mirror,
+                "settings": settings,
+            },
+            max_body_bytes=settings.max_body_bytes,
+        )
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(mirror.run()), group.create_task(feed.run())]
+            try:
+                async with serving(
+                    app,
+                    settings.api_host,
+                    settings.api_port,
+                    grace_s=settings.shutdown_seconds,
+                    on_leaving=feed.close,
+                ) as url:
+                    log.info("serving", url=url)
+                    yield Api(url, first_admin_key)
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+
+async def _first_admin_key(database: Database) -> str | None:
+    made = await database.first_admin_key()
+    if made is None:
+        return None
+    sys.stdout.write(f"The administrator's API key, shown only this once: {made.key}\n")
+    sys.stdout.flush()
+    return made.key

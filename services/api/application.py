@@ -1,0 +1,59 @@
+"""The whole HTTP surface: which routes there are, who may use them, how errors look."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from litestar import Litestar, Request, asgi
+from litestar.di import Provide
+from litestar.plugins.pydantic import PydanticPlugin
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from services.api import access, events, instances, probes
+from services.api.authentication import OPEN, Authorize
+from services.api.documentation import complete, openapi_config
+from services.api.inference import ENDPOINTS, Inference
+from services.api.metrics import Measured
+from services.api.mirror import Mirror
+from services.api.problems import Problem, to_problem
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+def application(
+    *, inference: Inference, mirror: Mirror, dependencies: Mapping[str, Any], max_body_bytes: int
+) -> ASGIApp:
+    """`dependencies` are what the routes ask for, by name."""
+
+    @asgi("/v1", is_mount=True, copy_scope=False, opt=OPEN)
+    async def v1(scope: Scope, receive: Receive, send: Send) -> None:
+        await inference(scope, receive, send)
+
+    app = Litestar(
+        route_handlers=[*instances.ROUTES, *events.ROUTES, *access.ROUTES, *probes.ROUTES, v1],
+        guards=[Authorize(mirror)],
+        dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in dependencies.items()},
+        exception_handlers={Exception: to_problem},
+        before_request=_only_json,
+        request_max_body_size=max_body_bytes,
+        openapi_config=openapi_config(),
+        plugins=[PydanticPlugin(validate_strict=True)],
+        logging_config=None,
+    )
+    complete(app.openapi_schema)
+    return Measured(app, frozenset({"/v1/models", *("/v1" + path for path in ENDPOINTS)}))
+
+
+def _giving(value: Any) -> Callable[[], Any]:
+    def give() -> Any:
+        return value
+
+    return give
+
+
+def _only_json(request: Request[Any, Any, Any]) -> None:
+    """Litestar would read any body as JSON, whatever its sender says that it is."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    if request.method in _WITH_BODY and has_body and kind != "application/json":
+        detail = f"The body's type is {kind or 'not given'}; send JSON, as 'Content-Type: application/json'."
+        raise Problem(415, "unsupported_media_type", "The body's type is not supported", detail)

@@ -1,0 +1,81 @@
+"""A model enters the catalogue when it is first asked for: looked up on the hub, never on the inference path."""
+
+from typing import Final, assert_never
+
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # exported lazily
+
+from services.api import hub
+from services.api.catalogue import Model
+from services.api.database import Database
+from services.api.mirror import Mirror
+from services.api.problems import FieldError, Problem, unavailable
+from services.api.resolution import resolve
+
+_AT: Final = "/model"
+
+
+class Cataloguing:
+    def __init__(self, mirror: Mirror, database: Database, models: hub.Hub) -> None:
+        self._mirror = mirror
+        self._database = database
+        self._hub = models
+
+    async def model(self, name: str) -> tuple[Model, bool]:
+        """The model of that id (or catalogue UUID), and whether it is new in the catalogue. Raises Problem."""
+        known = resolve(name, self._mirror.catalogue)
+        if isinstance(known, Model):
+            return known, False
+        if not _is_hub_id(name):
+            detail = f"{name!r} is no id of the Hugging Face hub; write it as there, such as Qwen/Qwen2.5-7B-Instruct."
+            raise _refused("model_id_malformed", "This is no model id", detail)
+        found = _admitted(name, await self._hub.look_up(name))
+        if respelled := self._mirror.catalogue.named(found.model):  # the hub's own spelling may be another
+            return respelled, False
+        added = await self._database.add_model(found)
+        await self._mirror.load()
+        return added, True
+
+
+def _admitted(name: str, lookup: hub.Lookup) -> hub.Found:
+    match lookup:
+        case hub.Found():
+            return lookup
+        case hub.NotOnHub():
+            detail = (
+                f"The Hugging Face hub has no public model {name}; check the spelling. A private one looks the same."
+            )
+            raise _refused("model_not_found", "There is no such model", detail)
+        case hub.Private():
+            detail = f"{name} is private; everyone with a key could use it here, so only public models are served."
+            raise _refused("model_private", "The model is private", detail)
+        case hub.Gated(with_token=False):
+            detail = f"{name} is gated: accept its licence on the hub, then start the services with your HF_TOKEN."
+            raise _refused("model_gated", "The model is gated", detail)
+        case hub.Gated():
+            detail = f"{name} is gated, and the owner of HF_TOKEN has no access: accept its licence on the hub."
+            raise _refused("model_gated", "The model is gated", detail)
+        case hub.Unsupported(pipeline=pipeline):
+            detail = f"{name} is for {pipeline}; text generation and embeddings are what is served here."
+            raise _refused("task_not_supported", "The model's task is not supported", detail)
+        case hub.TokenRefused():
+            detail = "The hub refuses our HF_TOKEN; the api service needs a valid one, or none."
+            raise Problem(502, "hub_token_refused", "The hub refuses our token", detail)
+        case hub.Unreachable(reason=reason):
+            detail = f"The Hugging Face hub could not be asked about {name} ({reason}). Try again in a moment."
+            raise unavailable("hub_unavailable", "The Hugging Face hub does not answer", detail)
+        case _:
+            assert_never(lookup)
+
+
+def _is_hub_id(name: str) -> bool:
+    """A namespace and a name: of the few models without a namespace, the hub knows a spelling with one."""
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return "/" in name
+
+
+def _refused(code: str, title: str, detail: str) -> Problem:
+    return Problem(422, code, title, detail, errors=(FieldError(pointer=_AT, detail=detail),))

@@ -1,0 +1,127 @@
+"""The api's own tables, the read model that it serves from, and when PostgreSQL is taken to be down."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from services.api.catalogue import Model
+from services.api.hub import Found
+from services.api.keys import ApiKey, Role, hashed, new_key, shown
+from services.api.views import NewApiKey, TimelineRow
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import Status
+from shared.postgres.connection import Connection, Pool
+from shared.postgres.statements import statement
+
+DOWN: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    OSError,
+)
+"""What asyncpg raises when there is no server, or it hangs, or its connection was cut (TimeoutError is an OSError)."""
+PROJECTION: Final = "instances"
+_FIRST_KEY: Final = "made at the first start"
+
+Position = tuple[datetime, UUID]
+"""Where a page ended, newest first."""
+
+
+class LastAdminKey(Exception):
+    """Nobody could administer this installation any more."""
+
+
+def sql(name: str) -> str:
+    return statement("services.api", name)
+
+
+class Database:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def instances(
+        self, *, after: Position | None, limit: int, status: Status | None, model: str | None
+    ) -> list[Instance]:
+        """Newest first; archived ones only when their status is asked for."""
+        rows = await self._pool.fetch(sql("page_of_instances"), *(after or (None, None)), limit, status, model)
+        return [Instance.model_validate(row["snapshot"]) for row in rows]
+
+    async def timeline(self, instance_id: UUID, *, after: int, limit: int) -> list[TimelineRow]:
+        """Oldest first, behind version `after`."""
+        rows = await self._pool.fetch(sql("page_of_timeline"), instance_id, after, limit)
+        return [TimelineRow.model_validate(dict(row)) for row in rows]
+
+    async def projected_version(self, instance_id: UUID) -> int:
+        """0 when the projector has not seen it."""
+        return await self._pool.fetchval(sql("projected_version"), instance_id) or 0
+
+    async def routing_start(self, installation: UUID) -> tuple[int, list[Instance]]:
+        """A position of the stream and the instances as they were there; (0, []) when nothing was projected of it."""
+        async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+            checkpoint = await connection.fetchrow(sql("checkpoint"), PROJECTION)
+            if checkpoint is None or checkpoint["installation"] != installation:
+                return 0, []
+            rows = await connection.fetch(sql("standing_instances"))
+        return checkpoint["sequence"], [Instance.model_validate(row["snapshot"]) for row in rows]
+
+    async def models(self, *, after: Position | None, limit: int) -> list[Model]:
+        rows = await self._pool.fetch(sql("page_of_models"), *(after or (None, None)), limit)
+        return [Model.model_validate(dict(row)) for row in rows]
+
+    async def add_model(self, found: Found) -> Model:
+        """The model as it stands in the catalogue now, whoever put it there."""
+        row = await self._pool.fetchrow(sql("add_model"), uuid4(), found.model, found.task, found.gated)
+        return Model.model_validate(_only(row))
+
+    async def api_keys(self, *, after: Position | None, limit: int) -> list[ApiKey]:
+        rows = await self._pool.fetch(sql("page_of_api_keys"), *(after or (None, None)), limit)
+        return [ApiKey.model_validate(dict(row)) for row in rows]
+
+    async def add_api_key(self, name: str, role: Role) -> NewApiKey:
+        async with self._pool.acquire() as connection:
+            return await _add_api_key(connection, name, role)
+
+    async def first_admin_key(self) -> NewApiKey | None:
+        """Make an administrator's key when there is none; None when there is."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(sql("lock_api_keys"))
+            if await connection.fetchval(sql("other_admin_exists"), None):
+                return None
+            return await _add_api_key(connection, _FIRST_KEY, Role.ADMIN)
+
+    async def remove_api_key(self, key_id: UUID, *, keep_an_admin: bool) -> bool:
+        """False when there is no such key. Raises LastAdminKey."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(sql("lock_api_keys"))
+            role = await connection.fetchval(sql("remove_api_key"), key_id)
+            last = role == Role.ADMIN and not await connection.fetchval(sql("other_admin_exists"), key_id)
+            if last and keep_an_admin:
+                raise LastAdminKey
+        return role is not None
+
+
+async def all_models(connection: Connection) -> list[Model]:
+    return [Model.model_validate(dict(row)) for row in await connection.fetch(sql("all_models"))]
+
+
+async def all_api_keys(connection: Connection) -> Sequence[tuple[bytes, ApiKey]]:
+    """With the hash of each."""
+    rows = await connection.fetch(sql("all_api_keys"))
+    return [(row["key_hash"], ApiKey.model_validate(dict(row))) for row in rows]
+
+
+async def _add_api_key(connection: Any, name: str, role: Role) -> NewApiKey:
+    key = new_key()
+    row = await connection.fetchrow(sql("add_api_key"), uuid4(), name, role, shown(key), hashed(key))
+    return NewApiKey.model_validate({**_only(row), "key": key})
+
+
+def _only(row: asyncpg.Record | None) -> dict[str, Any]:
+    assert row is not None  # noqa: S101  an INSERT … RETURNING gives its row
+    return dict(row)

@@ -1,0 +1,60 @@
+"""`/events` and `/instances/{id}/events`: what happens, as it happens (server-sent events)."""
+
+from typing import Annotated, Final, Literal
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, HeaderParameter, QueryParameter
+
+from services.api.instances import identified
+from services.api.intents import Intents
+from services.api.sse import EventSource, EventStream
+
+LastEventId = Annotated[
+    str | None,
+    HeaderParameter(name="Last-Event-ID", description="Resume behind this event, without a gap or a repetition."),
+]
+From = Annotated[
+    Literal["start"] | None,
+    QueryParameter(name="from", description="`start`: begin with the first event instead of with the next one."),
+]
+_DESCRIPTION: Final = (
+    "Each event is a CloudEvent (JSON) that holds the fact and the instance after it. `reset` means that the given "
+    "Last-Event-ID is of another installation, or of the future: load anew what you show. Lines that begin with a "
+    "colon are signs of life."
+)
+
+
+@get("/events", summary="Follow all events", description=_DESCRIPTION, media_type="text/event-stream")
+async def all_events(
+    event_source: NamedDependency[EventSource],
+    last_event_id: LastEventId = None,
+    begin: From = None,
+) -> EventStream:
+    messages = event_source.messages(
+        last_event_id=last_event_id or None, instance_id=None, from_start=begin is not None
+    )
+    return EventStream(messages, event_source.stall_s)
+
+
+@get(
+    "/instances/{instance_id:str}/events",
+    summary="Follow the events of an instance",
+    description=_DESCRIPTION,
+    media_type="text/event-stream",
+)
+async def events_of_instance(
+    instance_id: FromPath[str],
+    event_source: NamedDependency[EventSource],
+    intents: NamedDependency[Intents],
+    last_event_id: LastEventId = None,
+    begin: From = None,
+) -> EventStream:
+    instance = await intents.load(identified(instance_id))
+    messages = event_source.messages(
+        last_event_id=last_event_id or None, instance_id=instance.id, from_start=begin is not None
+    )
+    return EventStream(messages, event_source.stall_s)
+
+
+ROUTES: Final = (all_events, events_of_instance)

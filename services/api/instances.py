@@ -1,0 +1,128 @@
+"""`/instances`: ask for them, look at them, end them."""
+
+import re
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from litestar import Request, Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+
+from services.api.database import Database
+from services.api.intake import InstanceBody
+from services.api.intents import Intents
+from services.api.keys import ApiKey
+from services.api.pages import Cursor, Limit, Page, page, position, version
+from services.api.problems import FieldError, Problem, invalid
+from services.api.views import InstanceView, TimelineRow
+from shared.journal import Decision
+from shared.lifecycle import decide
+from shared.lifecycle.status import Status
+
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="The same key and body again give the same instance; another body is refused.",
+    ),
+]
+
+
+@post(
+    "/instances",
+    status_code=202,
+    summary="Ask for an instance",
+    description="It is created, installed and watched in the background; follow it at /instances/{id}/events.",
+)
+async def create(
+    request: Request[Any, ApiKey, Any],
+    data: JSONBody[InstanceBody],
+    intents: NamedDependency[Intents],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[InstanceView]:
+    instance, began = await intents.request(data, request.auth.id, idempotency_key, _traceparent(request))
+    headers = {"Location": f"/instances/{instance.id}"}
+    if not began:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(InstanceView.of(instance), status_code=202, headers=headers)
+
+
+@get("/instances", summary="List instances, newest first", description="Archived ones only with ?status=archived.")
+async def list_(
+    database: NamedDependency[Database],
+    status: Annotated[Status | None, QueryParameter(description="Only those in this status.")] = None,
+    model: Annotated[str | None, QueryParameter(max_length=200, description="Only those of this model.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[InstanceView]:
+    if model is not None and "\0" in model:
+        raise invalid(FieldError(pointer="model", detail="no model's id has a null character."))
+    found = await database.instances(after=position(cursor), limit=limit + 1, status=status, model=model)
+    return page([InstanceView.of(instance) for instance in found], limit, lambda last: (last.created_at, last.id))
+
+
+@get("/instances/{instance_id:str}", summary="Show an instance as the journal knows it now")
+async def show(instance_id: FromPath[str], intents: NamedDependency[Intents]) -> InstanceView:
+    return InstanceView.of(await intents.load(identified(instance_id)))
+
+
+@get("/instances/{instance_id:str}/timeline", summary="List what happened to an instance, oldest first")
+async def timeline(
+    instance_id: FromPath[str],
+    intents: NamedDependency[Intents],
+    database: NamedDependency[Database],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[TimelineRow]:
+    instance = await intents.shown(await intents.load(identified(instance_id)))
+    rows = await database.timeline(instance.id, after=version(cursor), limit=limit + 1)
+    return page(rows, limit, lambda last: (last.version,))
+
+
+@delete("/instances/{instance_id:str}", status_code=202, summary="Terminate an instance and release all it holds")
+async def terminate(
+    request: Request[Any, ApiKey, Any], instance_id: FromPath[str], intents: NamedDependency[Intents]
+) -> InstanceView:
+    return InstanceView.of(await intents.terminate(identified(instance_id), _traceparent(request)))
+
+
+def _intent(verb: str, decision: Decision, summary: str) -> HTTPRouteHandler:
+    @post(f"/instances/{{instance_id:str}}/{verb}", status_code=202, summary=summary, operation_id=verb)
+    async def intend(
+        request: Request[Any, ApiKey, Any], instance_id: FromPath[str], intents: NamedDependency[Intents]
+    ) -> InstanceView:
+        return InstanceView.of(await intents.intend(identified(instance_id), decision, _traceparent(request)))
+
+    return intend
+
+
+ROUTES: Final = (
+    create,
+    list_,
+    show,
+    timeline,
+    terminate,
+    _intent("drain", decide.drain, "Let running requests end, then terminate"),
+    _intent("reinstall", decide.reinstall, "Install the worker anew on the same server"),
+    _intent("archive", decide.archive, "Put an ended instance away"),
+)
+
+
+def identified(instance_id: str) -> UUID:
+    """Raises Problem for what is no UUID: no instance can be found by it."""
+    try:
+        return UUID(instance_id)
+    except ValueError:
+        detail = f"{instance_id!r} is no id of an instance: those are UUIDs. GET /instances lists them."
+        raise Problem(404, "instance_not_found", "There is no such instance", detail) from None
+
+
+def _traceparent(request: Request[Any, Any, Any]) -> str | None:
+    """The sender's W3C trace context, if it has one."""
+    given = request.headers.get("traceparent", "")
+    return given if _TRACEPARENT.fullmatch(given) else None

@@ -1,0 +1,62 @@
+"""What /metrics tells, in Prometheus's own format, and the counting of requests."""
+
+import time
+from contextlib import suppress
+from typing import Final
+
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from nats.js import JetStreamContext
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+
+from services.api.feed import Feed
+from services.api.tail import TRANSPORT
+from shared.bus.topology import DEAD_LETTERS
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+_requests: Final = Counter("coldstart_http_requests_total", "Requests answered", ["method", "route", "status"])
+_seconds: Final = Histogram("coldstart_http_response_start_seconds", "Until a response began", ["route"])
+_in_flight: Final = Gauge("coldstart_http_requests_in_flight", "Requests being answered, event streams included")
+_age: Final = Gauge("coldstart_routing_table_age_seconds", "Since the routing table was known to be up to date")
+_clients: Final = Gauge("coldstart_sse_clients", "Clients that follow events")
+_dead: Final = Gauge("coldstart_dead_letters_stored", "Messages that nobody could handle and that wait for a person")
+
+_INFERENCE: Final = "/v1"
+_UNKNOWN: Final = "unknown"
+
+
+async def rendered(feed: Feed, jetstream: JetStreamContext) -> bytes:
+    """The dead letters are as they were at the last time that the stream answered."""
+    _age.set(feed.age)
+    _clients.set(feed.clients)
+    with suppress(*TRANSPORT):  # the age tells of that already
+        _dead.set((await jetstream.stream_info(DEAD_LETTERS)).state.messages)
+    return generate_latest()
+
+
+class Measured:
+    """The outermost application: counts what passes."""
+
+    def __init__(self, app: ASGIApp, inference_paths: frozenset[str]) -> None:
+        self._app = app
+        self._inference_paths = inference_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, method, began = scope["path"], scope.get("method", ""), time.perf_counter()
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = self._route(scope, path)
+                _seconds.labels(route).observe(time.perf_counter() - began)
+                _requests.labels(str(method), route, str(message["status"])).inc()
+            await send(message)
+
+        with _in_flight.track_inprogress():
+            await self._app(scope, receive, sending)
+
+    def _route(self, scope: Scope, path: str) -> str:
+        """The route's template: paths with ids in them would make a series each."""
+        if path.startswith(_INFERENCE):
+            path = path.rstrip("/")
+            return path if path in self._inference_paths else _INFERENCE
+        return str(scope.get("path_template") or _UNKNOWN)

@@ -1,0 +1,107 @@
+"""Keys and models in memory, as fresh as LISTEN/NOTIFY makes them: no request waits for the database to be let in."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from pydantic import SecretStr
+
+from services.api.catalogue import Catalogue
+from services.api.database import DOWN, all_api_keys, all_models
+from services.api.keys import ApiKey, Keys, Role, configured_key_id, hashed, shown
+from shared.postgres.connection import Connection, Pool, connecting
+
+CHANGED: Final = "access_changed"
+PROJECTED: Final = "projected"
+_ANSWER_TIMEOUT_S: Final = 5.0
+_PAUSE_S: Final = 0.25
+
+log = structlog.get_logger()
+
+
+class Mirror:
+    """`catalogue` and `keys` are swapped whole. `admin_key` is valid whatever the database says.
+
+    With the database down they stay as they were: nobody can revoke a key then, and inference goes on.
+    """
+
+    def __init__(
+        self,
+        database_url: SecretStr,
+        pool: Pool,
+        *,
+        admin_key: SecretStr | None,
+        refresh_s: float,
+        on_projected: Callable[[], None],
+    ) -> None:
+        self._database_url = database_url
+        self._pool = pool
+        self._configured = _configured(admin_key)
+        self._refresh_s = refresh_s
+        self._on_projected = on_projected
+        self._changed = asyncio.Event()
+        self._loading = asyncio.Lock()
+        self.catalogue = Catalogue.of(())
+        self.keys = Keys.of(self._configured)
+
+    @property
+    def has_configured_admin(self) -> bool:
+        return bool(self._configured)
+
+    async def load(self) -> None:
+        """Read both tables now: at the start, and after a change of our own."""
+        async with self._pool.acquire() as connection:
+            await self._load(connection)
+
+    async def run(self) -> None:
+        """Follow the changes for ever; the owner cancels it. What was missed while away is read on coming back."""
+        while True:
+            try:
+                async with connecting(
+                    self._database_url.get_secret_value(), name="api-mirror", command_timeout_s=_ANSWER_TIMEOUT_S
+                ) as connection:
+                    await self._follow(connection)
+            except DOWN as error:
+                log.warning("keys and models not refreshed", reason=repr(error))
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _follow(self, connection: Connection) -> None:
+        connection.add_termination_listener(self._notice)
+        await connection.add_listener(CHANGED, self._notice)
+        await connection.add_listener(PROJECTED, self._projected)
+        self._on_projected()
+        while True:
+            self._changed.clear()
+            await self._load(connection)
+            try:
+                async with asyncio.timeout(self._refresh_s):  # a connection cut without a word is found out
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _load(self, connection: Any) -> None:
+        async with self._loading:  # so that what was read last also stays
+            self.catalogue = Catalogue.of(await all_models(connection))
+            self.keys = Keys.of([*await all_api_keys(connection), *self._configured])
+
+    def _notice(self, *_: Any) -> None:
+        self._changed.set()
+
+    def _projected(self, *_: Any) -> None:
+        self._on_projected()
+
+
+def _configured(admin_key: SecretStr | None) -> list[tuple[bytes, ApiKey]]:
+    if admin_key is None:
+        return []
+    key = admin_key.get_secret_value()
+    owner = ApiKey(
+        id=configured_key_id(key),
+        name="COLDSTART_ADMIN_KEY",
+        role=Role.ADMIN,
+        prefix=shown(key),
+        created_at=datetime.now(UTC),
+    )
+    return [(hashed(key), owner)]

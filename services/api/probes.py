@@ -1,0 +1,40 @@
+"""`/healthz`, `/readyz`, `/metrics`: for whoever runs this."""
+
+from typing import Any, Final
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from nats.js import JetStreamContext
+
+from services.api import metrics
+from services.api.authentication import OPEN
+from services.api.feed import Feed
+from services.api.problems import unavailable
+from services.api.settings import ApiSettings
+
+
+@get("/healthz", opt=OPEN, summary="Is this process alive?")
+async def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@get(
+    "/readyz",
+    opt=OPEN,
+    summary="May requests be sent here?",
+    description="503 while the routing table is older than its staleness limit. The database is not asked: inference "
+    "goes on without it.",
+)
+async def readyz(feed: NamedDependency[Feed], settings: NamedDependency[ApiSettings]) -> dict[str, Any]:
+    if feed.age > settings.router_staleness_seconds:
+        detail = f"Nothing was heard from the event stream for more than {settings.router_staleness_seconds:g} s."
+        raise unavailable("routes_stale", "The routing table is stale", detail)
+    return {"status": "ready", "routing_table_age_seconds": round(feed.age, 3)}
+
+
+@get("/metrics", opt=OPEN, summary="Metrics in Prometheus's format", media_type=metrics.CONTENT_TYPE)
+async def metrics_(feed: NamedDependency[Feed], jetstream: NamedDependency[JetStreamContext]) -> Response[bytes]:
+    return Response(await metrics.rendered(feed, jetstream), media_type=metrics.CONTENT_TYPE)
+
+
+ROUTES: Final = (healthz, readyz, metrics_)

@@ -1,0 +1,44 @@
+"""What the api reads from its environment."""
+
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import WithDatabase, WithSecrets
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class ApiSettings(WithDatabase, WithSecrets):
+    """`api_port` 0 takes any free port. All times are in seconds.
+
+    `admin_key`: the administrator's key; unset, one is made at the first start and printed once.
+    `router_staleness_seconds`: for how long the router goes on without hearing from the stream; health counts on it.
+    """
+
+    model_config = SettingsConfigDict(populate_by_name=True)
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8080, ge=0, le=65535)
+    admin_key: SecretStr | None = Field(default=None, min_length=16)
+    worker_port: int = Field(default=8000, ge=1, le=65535)
+
+    hf_endpoint: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
+    hf_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("COLDSTART_HF_TOKEN", "HF_TOKEN"))
+    hub_timeout_seconds: Seconds = 10.0
+
+    router_staleness_seconds: Seconds = 15.0
+    stream_heartbeat_seconds: Seconds = 1.0
+    projection_wait_seconds: Seconds = 0.5
+    journal_timeout_seconds: Seconds = 5.0
+    refresh_seconds: Seconds = 10.0
+    ping_seconds: Seconds = 15.0
+    stall_seconds: Seconds = 30.0
+    worker_connect_seconds: Seconds = 3.0
+    worker_silence_seconds: Seconds = 300.0
+    shutdown_seconds: Seconds = 10.0
+
+    max_body_bytes: int = Field(default=1_000_000, gt=0)
+    max_inference_body_bytes: int = Field(default=32_000_000, gt=0)
+    max_backlog: int = Field(default=1_000, gt=0, description="events an SSE client may be behind before it is dropped")

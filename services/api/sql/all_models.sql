@@ -1,0 +1,1 @@
+SELECT id, model, task, gated, created_at FROM models

@@ -1,0 +1,1 @@
+SELECT installation, sequence FROM checkpoints WHERE projection = $1

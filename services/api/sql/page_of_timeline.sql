@@ -1,0 +1,5 @@
+SELECT version, sequence, type, status, progress_percent, attempt, occurred_at, recorded_at, actor, data
+FROM timeline
+WHERE instance_id = $1 AND version > $2
+ORDER BY version
+LIMIT $3

@@ -1,0 +1,1 @@
+SELECT version FROM instances WHERE id = $1

@@ -1,0 +1,1 @@
+SELECT snapshot FROM instances WHERE status NOT IN ('terminated', 'archived')

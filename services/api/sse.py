@@ -1,0 +1,129 @@
+"""Server-sent events of the lifecycle: resumable from any position without a gap or a repetition.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+from uuid import UUID
+
+import structlog
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send
+
+from services.api.connection import while_connected
+from services.api.feed import Feed, Published
+from services.api.tail import TailBroken
+
+_CONNECTED: Final = b": connected\n"
+_PING: Final = b": ping\n"
+"""Without an empty line: some clients dispatch an event at every one, even behind nothing but a comment."""
+_EVENT_ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
+
+log = structlog.get_logger()
+
+
+class EventSource:
+    """`ping_s`: how often a silent line shows signs of life; `stall_s`: how long a client may refuse to read."""
+
+    def __init__(self, feed: Feed, *, ping_s: float, stall_s: float, max_backlog: int) -> None:
+        self._feed = feed
+        self._ping_s = ping_s
+        self._max_backlog = max_backlog
+        self.stall_s = stall_s
+
+    async def messages(
+        self, *, last_event_id: str | None, instance_id: UUID | None, from_start: bool
+    ) -> AsyncGenerator[bytes]:
+        """Messages for the wire, until the feed lets the client go. Raises TailBroken: the client resumes later.
+
+        A position of another epoch, or of the future, gets a `reset` and begins as if none had been given.
+        """
+        with self._feed.subscription(instance_id, self._max_backlog) as subscription:
+            joined = self._feed.position
+            after = 0 if from_start else joined
+            if last_event_id is not None:
+                resumed = await self._position(last_event_id)
+                if resumed is None:
+                    yield _reset(self._feed.epoch, after, last_event_id)
+                else:
+                    after = resumed
+            yield _CONNECTED
+            if after < joined:
+                async with aclosing(self._feed.replay(after, instance_id)) as history:
+                    async for published in history:
+                        after = published.recorded.sequence
+                        yield self._message(published)
+            while True:
+                try:
+                    async with asyncio.timeout(self._ping_s):
+                        live = await subscription.next()
+                except TimeoutError:
+                    yield _PING
+                    continue
+                if live is None:
+                    return
+                if live.recorded.sequence > after:
+                    yield self._message(live)
+
+    async def _position(self, event_id: str) -> int | None:
+        """None for one that this stream never gave out."""
+        match = _EVENT_ID.fullmatch(event_id)
+        if match is None or match[1] != self._feed.epoch:
+            return None
+        position = int(match[2])
+        if position <= self._feed.position or position <= await self._feed.end():
+            return position
+        return None
+
+    def _message(self, published: Published) -> bytes:
+        recorded = published.recorded
+        head = f"id: {self._feed.epoch}-{recorded.sequence}\nevent: {recorded.event.type()}\n"
+        lines = (b"data: " + line for line in published.data.splitlines())
+        return head.encode() + b"\n".join(lines) + b"\n\n"
+
+
+def _reset(epoch: str, position: int, given: str) -> bytes:
+    detail = "No event has the given Last-Event-ID here; load what you show anew, these events begin at `position`."
+    data = json.dumps({"last_event_id": given, "position": f"{epoch}-{position}", "detail": detail})
+    return f"id: {epoch}-{position}\nevent: reset\ndata: {data}\n\n".encode()
+
+
+class EventStream(ASGIResponse):
+    """Sends the messages of an EventSource until either side has had enough."""
+
+    def __init__(self, messages: AsyncGenerator[bytes], stall_s: float) -> None:
+        super().__init__()
+        self._messages = messages
+        self._stall_s = stall_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        await while_connected(receive, self._send_all(send))
+
+    async def _send_all(self, send: Send) -> None:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [
+                    (b"content-type", b"text/event-stream; charset=utf-8"),
+                    (b"cache-control", b"no-store"),
+                    (b"x-accel-buffering", b"no"),
+                ],
+            }
+        )
+        try:
+            async with aclosing(self._messages) as messages:
+                async for message in messages:
+                    async with asyncio.timeout(self._stall_s):
+                        await send({"type": "http.response.body", "body": message, "more_body": True})
+        except TailBroken as broken:
+            log.warning("event stream ended early", reason=str(broken))
+        except TimeoutError:
+            log.info("event stream dropped: its client does not read")
+            return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

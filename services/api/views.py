@@ -1,0 +1,80 @@
+"""What the control API shows. Field names are a contract: users and tests rely on them."""
+
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from services.api.keys import ApiKey
+from shared.lifecycle.instance import Failure, Instance
+from shared.lifecycle.status import Status
+
+
+class InstanceView(BaseModel):
+    """`step` is the last milestone reached; `error` says why it failed and what to do, once it has."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    organization_id: UUID | None
+    name: str
+    provider: str
+    zone: str | None
+    instance_type: str | None
+    model: str
+    status: Status
+    progress_percent: int
+    step: str
+    attempt: int
+    ip_address: str | None
+    error: Failure | None
+    created_at: AwareDatetime
+    ready_at: AwareDatetime | None
+    updated_at: AwareDatetime
+    version: int
+
+    @classmethod
+    def of(cls, instance: Instance) -> Self:
+        specification = instance.specification
+        return cls(
+            id=instance.id,
+            organization_id=specification.organization_id,
+            name=specification.name,
+            provider=specification.provider,
+            zone=instance.zone,
+            instance_type=instance.instance_type,
+            model=specification.model,
+            status=instance.status,
+            progress_percent=instance.progress_percent,
+            step=instance.step,
+            attempt=instance.attempt,
+            ip_address=instance.ip_address,
+            error=instance.error,
+            created_at=instance.created_at,
+            ready_at=instance.ready_at,
+            updated_at=instance.updated_at,
+            version=instance.version,
+        )
+
+
+class TimelineRow(BaseModel):
+    """One event: `occurred_at` by the clock of whoever saw it, `recorded_at` by the stream's; `data` is the fact."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    sequence: int
+    type: str
+    status: Status
+    progress_percent: int
+    attempt: int
+    occurred_at: AwareDatetime
+    recorded_at: AwareDatetime
+    actor: str
+    data: dict[str, Any]
+
+
+class NewApiKey(ApiKey):
+    """The only answer that ever holds the key itself."""
+
+    key: str

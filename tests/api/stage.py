@@ -1,0 +1,168 @@
+"""The api, really running, with everything around it that it talks to."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from nats.aio.client import Client
+from pydantic import SecretStr
+
+from services.api.app import Api, running
+from services.api.settings import ApiSettings
+from services.progress import app as progress
+from services.progress.settings import ProgressSettings
+from shared.bus.instance_types import InstanceType, InstanceTypes
+from shared.bus.topology import LIFECYCLE
+from shared.journal import Journal
+from shared.lifecycle.events import Event, InstanceRequested
+from shared.lifecycle.instance import Instance
+from tests.api.fakes import FakeHub, FakeWorker, a_worker, free_port
+from tests.lifecycle import facts
+
+ADMIN_KEY = "the-admin-key-of-the-tests"
+MASTER_SECRET = "a master secret of at least thirty-two characters"
+MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
+EMBEDDING_MODEL = "BAAI/bge-small-en-v1.5"
+OFFERED = (
+    InstanceType(name="L4-1-24G", zones=("fr-par-1", "fr-par-2"), gpus=1, gpu="L4"),
+    InstanceType(name="H100-1-80G", zones=("fr-par-2",), gpus=1, gpu="H100"),
+)
+BODY: dict[str, Any] = {"model": MODEL, "instance_types": ["L4-1-24G"]}
+PATIENCE_S = 10.0
+
+
+@dataclass
+class Stage:
+    """One stream and one database; any number of apis, workers and projectors."""
+
+    nats_url: str
+    database_url: str
+    connection: Client
+    hub: FakeHub
+    stack: AsyncExitStack
+    worker_port: int
+
+    def settings(self, **overrides: Any) -> ApiSettings:
+        fields: dict[str, Any] = {
+            "nats_url": SecretStr(self.nats_url),
+            "database_url": SecretStr(self.database_url),
+            "master_secret": SecretStr(MASTER_SECRET),
+            "admin_key": SecretStr(ADMIN_KEY),
+            "api_port": 0,
+            "worker_port": self.worker_port,
+            "hf_endpoint": self.hub.url,
+            "hf_token": None,
+            "hub_timeout_seconds": 1.0,
+            "router_staleness_seconds": 2.0,
+            "stream_heartbeat_seconds": 0.2,
+            "projection_wait_seconds": 0.1,
+            "worker_connect_seconds": 1.0,
+            "worker_silence_seconds": 1.0,
+            "shutdown_seconds": 1.0,
+        }
+        return ApiSettings(**(fields | overrides))
+
+    async def api(self, **overrides: Any) -> "RunningApi":
+        api = await self.stack.enter_async_context(running(self.settings(**overrides)))
+        return await self.stack.enter_async_context(_reached(api, ADMIN_KEY))
+
+    async def offer(self, *types: InstanceType) -> None:
+        """What a provisioner does when it starts."""
+        await InstanceTypes(self.connection.jetstream(), replicas=1).publish("scaleway", types or OFFERED)
+
+    async def projector(self) -> None:
+        settings = ProgressSettings(
+            nats_url=SecretStr(self.nats_url), database_url=SecretStr(self.database_url), stream_heartbeat_seconds=0.2
+        )
+        await self.stack.enter_async_context(progress.running(settings))
+
+    async def worker(self) -> FakeWorker:
+        return await self.stack.enter_async_context(a_worker(self.worker_port))
+
+    @property
+    def journal(self) -> Journal:
+        """Where the other services record what they see."""
+        return Journal(self.connection, actor="test", source="/coldstart/test")
+
+    async def happened(self, *history: Event, instance_id: UUID | None = None) -> Instance:
+        """Record all this of one instance, by default of a new one."""
+        instance_id = instance_id or uuid4()
+        journal = self.journal
+        for fact in history:
+            its = fact.model_copy(update={"instance_id": instance_id})
+            if isinstance(its, InstanceRequested):
+                await journal.request(its, intent_id=uuid4())
+            else:
+                await journal.record(its)
+        return await journal.load(instance_id)
+
+    async def ready(self, address: str, **specification: Any) -> Instance:
+        """An instance whose worker is ready at this address."""
+        return await self.happened(
+            facts.instance_requested(specification=facts.a_specification(**specification)),
+            facts.instance_created(),
+            facts.ip_assigned(ip_address=address),
+            facts.ssh_install_completed(),
+            facts.instance_ready(),
+        )
+
+    async def last_sequence(self) -> int:
+        return (await self.connection.jetstream().stream_info(LIFECYCLE)).state.last_seq
+
+
+@dataclass
+class RunningApi:
+    """`client` has the administrator's key; `as_` makes another."""
+
+    url: str
+    client: httpx.AsyncClient
+    first_admin_key: str | None
+
+    @asynccontextmanager
+    async def as_(self, key: str) -> AsyncGenerator[httpx.AsyncClient]:
+        async with httpx.AsyncClient(
+            base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S
+        ) as client:
+            yield client
+
+    async def user_key(self) -> str:
+        made = await self.client.post("/api-keys", json={"name": "somebody", "role": "user"})
+        assert made.status_code == 201, made.text
+        return str(made.json()["key"])
+
+    async def chat(self, model: str = MODEL, **more: Any) -> httpx.Response:
+        body = {"model": model, "messages": [{"role": "user", "content": "hello"}], **more}
+        return await self.client.post("/v1/chat/completions", json=body)
+
+    async def routes(self, model: str = MODEL) -> None:
+        """Wait until a worker answers for the model."""
+        await until(lambda: _answers(self, model))
+
+
+async def _answers(api: RunningApi, model: str) -> bool:
+    return (await api.chat(model)).status_code == 200
+
+
+@asynccontextmanager
+async def _reached(api: Api, key: str) -> AsyncGenerator[RunningApi]:
+    async with httpx.AsyncClient(
+        base_url=api.url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S
+    ) as client:
+        yield RunningApi(api.url, client, api.first_admin_key)
+
+
+async def until(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
+    """Ask again and again; fails when it does not become true in time."""
+    async with asyncio.timeout(within_s):
+        while not await condition():  # noqa: ASYNC110  what is seen over HTTP has no event to wait for
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def a_stage(nats_url: str, database_url: str, connection: Client, hub: FakeHub) -> AsyncGenerator[Stage]:
+    async with AsyncExitStack() as stack:
+        yield Stage(nats_url, database_url, connection, hub, stack, free_port())
