@@ -1,6 +1,7 @@
 """Nothing of an ended instance stays at the provider. This never gives up, and is never a failure."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 from services.provisioner.provider import ProviderError, Server, TryAgain
@@ -37,8 +38,10 @@ class _Release:
         before = await self._u.guard()
         found = await self._u.provider.find_servers(self._u.instance_id)
         volumes = await self._u.provider.find_volumes(self._u.instance_id)
-        saw_any = await self._servers(before, found)
-        await self._volumes(await self._u.guard(), volumes)
+        trouble = _Trouble()
+        saw_any = await self._servers(before, found, trouble)
+        await self._volumes(await self._u.guard(), volumes, trouble)
+        trouble.raise_first()
         await self._u.guard()
         await self._u.provider.release_network(self._u.instance_id)
         if saw_any:
@@ -50,7 +53,7 @@ class _Release:
             return
         self.over = await self._said(before)
 
-    async def _servers(self, instance: Instance, found: Sequence[Server]) -> bool:
+    async def _servers(self, instance: Instance, found: Sequence[Server], trouble: "_Trouble") -> bool:
         """Remove those that were found by tag or are on record. Whether there was any."""
         places = [(server.zone, server.id) for server in found]
         listed = {server.id for server in found}
@@ -58,21 +61,24 @@ class _Release:
         for server_id in recorded:
             if server_id is not None and server_id not in listed:
                 places += [(zone, server_id) for zone in self._zones_of(instance, server_id)]
-        removed: list[bool] = []
+        saw_any = False
+        for zone, server_id in places:
+            with trouble.noted(server_id):
+                saw_any |= await self._removal.server(zone, server_id)
+        return saw_any
 
-        async def remove(zone: str, server_id: str) -> None:
-            removed.append(await self._removal.server(zone, server_id))
-
-        await _each(remove, places)
-        return any(removed)
-
-    async def _volumes(self, instance: Instance, found: Sequence[tuple[str, str]]) -> None:
+    async def _volumes(self, instance: Instance, found: Sequence[tuple[str, str]], trouble: "_Trouble") -> None:
+        """Delete those that were found by tag or are on record, but for those of a server that is still there."""
+        server_of = {volume.id: volume.server_id for volume in instance.resources.volumes}
         listed = {volume_id for _, volume_id in found}
         places = list(found)
-        for volume in instance.resources.volumes:
-            if volume.id not in listed:
-                places += [(zone, volume.id) for zone in self._zones_of(instance, volume.server_id)]
-        await _each(self._removal.volume, places)
+        for volume_id, server_id in server_of.items():
+            if volume_id not in listed:
+                places += [(zone, volume_id) for zone in self._zones_of(instance, server_id)]
+        for zone, volume_id in places:
+            if server_of.get(volume_id) not in trouble.with_:
+                with trouble.noted(volume_id):
+                    await self._removal.volume(zone, volume_id)
 
     def _zones_of(self, instance: Instance, server_id: str) -> Sequence[str]:
         """Only the server that claimed the instance has its zone on record: a duplicate may be anywhere."""
@@ -100,13 +106,19 @@ class _Release:
         return after.resources.released and (not terminating or after.status in GONE)
 
 
-async def _each(remove: Callable[[str, str], Awaitable[None]], places: Sequence[tuple[str, str]]) -> None:
-    """One that cannot go yet does not keep the others. Raises the first ProviderError after all were tried."""
-    first: ProviderError | None = None
-    for zone, resource_id in places:
+class _Trouble:
+    """What could not go yet does not keep the rest from going."""
+
+    def __init__(self) -> None:
+        self.with_: dict[str, ProviderError] = {}
+
+    @contextmanager
+    def noted(self, resource_id: str) -> Iterator[None]:
         try:
-            await remove(zone, resource_id)
+            yield
         except ProviderError as error:
-            first = first or error
-    if first is not None:
-        raise first
+            self.with_[resource_id] = error
+
+    def raise_first(self) -> None:
+        for error in self.with_.values():
+            raise error

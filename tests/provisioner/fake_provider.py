@@ -1,0 +1,220 @@
+"""A cloud in memory with a real one's habits: late volumes and tags, power that takes time, calls that fail."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Literal
+from uuid import UUID
+
+from services.provisioner.provider import SERVER_MISSING, Order, OutOfStock, Power, Server, TryAgain
+from shared.bus.instance_types import InstanceType
+
+Hook = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Delays:
+    """Seconds."""
+
+    tags: float = 0.0
+    volume: float = 0.0
+    power_on: float = 0.0
+    address: float = 0.0
+    power_off: float = 0.0
+    detach: float = 0.0
+
+
+@dataclass
+class Machine:
+    """A server, and when it came to be as it is. `asked` is every power command that was accepted."""
+
+    server: Server
+    order: Order
+    made_at: float
+    volume_id: str
+    cloud_init: bytes
+    changed_at: float = 0.0
+    asked: list[str] = field(default_factory=list)
+    deleted_at: float | None = None
+
+
+@dataclass
+class FakeProvider:
+    """`calls` is every call in order; `failing` what the next ones of that name raise, before or after their effect."""
+
+    zones: Sequence[str] = ("zone-1", "zone-2")
+    name: str = "scaleway"
+    delays: Delays = field(default_factory=Delays)
+    out_of_stock: set[tuple[str, str]] = field(default_factory=set)
+    calls: list[str] = field(default_factory=list)
+    machines: dict[str, Machine] = field(default_factory=dict)
+    volumes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    networks: dict[UUID, str] = field(default_factory=dict)
+    opened: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    grown: dict[str, int] = field(default_factory=dict)
+    tagged_volumes: dict[str, UUID] = field(default_factory=dict)
+    failing: dict[str, list[tuple[Literal["before", "after"], BaseException]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    before: dict[str, Hook] = field(default_factory=dict)
+    after: dict[str, Hook] = field(default_factory=dict)
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def fail(self, call: str, *errors: BaseException, when: Literal["before", "after"] = "before") -> None:
+        self.failing[call] += [(when, error) for error in errors]
+
+    @property
+    def alive(self) -> list[str]:
+        return [server_id for server_id, machine in self.machines.items() if machine.deleted_at is None]
+
+    @property
+    def empty(self) -> bool:
+        return not self.alive and not self.volumes and not self.networks
+
+    def lose(self, server_id: str) -> None:
+        """Somebody else deleted it."""
+        self.machines[server_id].deleted_at = time.monotonic()
+
+    @asynccontextmanager
+    async def _call(self, name: str) -> AsyncGenerator[None]:
+        self.calls.append(name)
+        if hook := self.before.pop(name, None):
+            await hook()
+        await asyncio.sleep(0)
+        when, error = self.failing[name].pop(0) if self.failing[name] else ("none", Exception())
+        if when == "before":
+            raise error
+        yield
+        if hook := self.after.pop(name, None):
+            await hook()
+        if when == "after":
+            raise error
+
+    async def instance_types(self) -> tuple[InstanceType, ...]:
+        async with self._call("instance_types"):
+            return (InstanceType(name="L4-1-24G", zones=tuple(self.zones), gpus=1, gpu="L4"),)
+
+    async def create_server(self, order: Order) -> Server | OutOfStock:
+        async with self._call("create_server"):
+            if (order.zone, order.instance_type) in self.out_of_stock:
+                return OutOfStock(order.zone, order.instance_type)
+            number = next(self._numbers)
+            server = Server(
+                id=f"server-{number}",
+                zone=order.zone,
+                instance_type=order.instance_type,
+                instance_id=order.instance_id,
+                power=Power.OFF,
+            )
+            self.machines[server.id] = Machine(server, order, time.monotonic(), f"volume-{number}", order.cloud_init)
+            return server
+
+    async def set_cloud_init(self, zone: str, server_id: str, cloud_init: bytes) -> None:
+        async with self._call("set_cloud_init"):
+            machine = self._there(zone, server_id)
+            if machine is None:
+                raise TryAgain(SERVER_MISSING, f"no server {server_id} in {zone}")
+            machine.cloud_init = cloud_init
+
+    async def find_servers(self, instance_id: UUID) -> Sequence[Server]:
+        async with self._call("find_servers"):
+            return [server for server in self._listed() if server.instance_id == instance_id]
+
+    async def tagged_servers(self) -> Sequence[Server]:
+        async with self._call("tagged_servers"):
+            return self._listed()
+
+    async def get_server(self, zone: str, server_id: str) -> Server | None:
+        async with self._call("get_server"):
+            machine = self._there(zone, server_id)
+            return self._seen(machine) if machine else None
+
+    async def grow_volume(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> None:
+        async with self._call("grow_volume"):
+            if volume_id not in self.volumes:
+                raise TryAgain(SERVER_MISSING, f"no volume {volume_id} in {zone}")
+            self.grown[volume_id] = size_gb
+            self.tagged_volumes[volume_id] = instance_id
+
+    async def power_on(self, zone: str, server_id: str) -> None:
+        async with self._call("power_on"):
+            machine = self._there(zone, server_id)
+            if machine is None:
+                raise TryAgain(SERVER_MISSING, f"no server {server_id} in {zone}")
+            if self._power(machine) is Power.OFF:
+                self._ask(machine, "on")
+
+    async def power_off(self, zone: str, server_id: str) -> None:
+        async with self._call("power_off"):
+            machine = self._there(zone, server_id)
+            if machine is not None and self._power(machine) in {Power.ON, Power.STARTING}:
+                self._ask(machine, "off")
+
+    async def open_ports(self, server: Server, instance_id: UUID, ports: Sequence[int]) -> str:
+        async with self._call("open_ports"):
+            self.opened[server.id] = tuple(ports)
+            return self.networks.setdefault(instance_id, f"group-{instance_id}")
+
+    async def delete_server(self, zone: str, server_id: str) -> None:
+        async with self._call("delete_server"):
+            machine = self._there(zone, server_id)
+            if machine is not None:
+                if self._power(machine) is not Power.OFF:
+                    raise TryAgain("conflict", "the server is not off")
+                self._seen(machine)
+                machine.deleted_at = time.monotonic()
+
+    async def find_volumes(self, instance_id: UUID) -> Sequence[tuple[str, str]]:
+        async with self._call("find_volumes"):
+            tagged = [volume_id for volume_id, owner in self.tagged_volumes.items() if owner == instance_id]
+            return [(self.volumes[volume_id][0], volume_id) for volume_id in tagged if volume_id in self.volumes]
+
+    async def delete_volume(self, zone: str, volume_id: str) -> bool:
+        async with self._call("delete_volume"):
+            place, server_id = self.volumes.get(volume_id, ("", ""))
+            if place != zone:
+                return True
+            gone_at = self.machines[server_id].deleted_at
+            if gone_at is None or time.monotonic() < gone_at + self.delays.detach:
+                return False
+            del self.volumes[volume_id]
+            return True
+
+    async def release_network(self, instance_id: UUID) -> None:
+        async with self._call("release_network"):
+            self.networks.pop(instance_id, None)
+
+    def _there(self, zone: str, server_id: str) -> Machine | None:
+        machine = self.machines.get(server_id)
+        return machine if machine and machine.deleted_at is None and machine.server.zone == zone else None
+
+    def _listed(self) -> list[Server]:
+        visible = time.monotonic() - self.delays.tags
+        machines = [machine for machine in self.machines.values() if machine.deleted_at is None]
+        return [self._seen(machine) for machine in machines if machine.made_at <= visible]
+
+    def _ask(self, machine: Machine, power: str) -> None:
+        machine.asked.append(power)
+        machine.changed_at = time.monotonic()
+
+    def _power(self, machine: Machine) -> Power:
+        for_s = time.monotonic() - machine.changed_at
+        match machine.asked[-1:]:
+            case ["on"]:
+                return Power.ON if for_s >= self.delays.power_on else Power.STARTING
+            case ["off"]:
+                return Power.OFF if for_s >= self.delays.power_off else Power.STOPPING
+        return Power.OFF
+
+    def _seen(self, machine: Machine) -> Server:
+        """As an answer shows it now; the boot volume comes to be when its time has come."""
+        if time.monotonic() >= machine.made_at + self.delays.volume:
+            self.volumes.setdefault(machine.volume_id, (machine.server.zone, machine.server.id))
+            machine.server = replace(machine.server, volume_ids=(machine.volume_id,))
+        power = self._power(machine)
+        has_address = power is Power.ON and time.monotonic() - machine.changed_at >= self.delays.address
+        return replace(machine.server, power=power, ip_address="127.0.0.1" if has_address else None)

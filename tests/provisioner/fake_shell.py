@@ -1,0 +1,101 @@
+"""A machine in memory that runs an install as the real script has it run: once per try, for all who attach."""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from services.provisioner.install.script import PHASES, SUPERSEDED
+from services.provisioner.machine import Exited, Unreachable, WrongHostKey
+
+ALL_PHASES = tuple(f"::phase::{name}\n" for name in PHASES)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run prints, and how it exits: once `until` is set, when there is one."""
+
+    lines: tuple[str, ...] = ALL_PHASES
+    status: int = 0
+    until: asyncio.Event | None = None
+
+
+@dataclass
+class Run:
+    attempt: int
+    attempt_try: int
+    outcome: Outcome
+    ended: bool = False
+
+
+@dataclass
+class FakeShell:
+    """`host_key` is what the machine answers with; its first run that reaches the phase host_key changes it.
+
+    `refuse` connections fail; `drop_after` are the lines after which the next connections break.
+    """
+
+    host_key: str
+    new_host_key: str
+    outcomes: deque[Outcome] = field(default_factory=deque)
+    refuse: int = 0
+    drop_after: deque[int] = field(default_factory=deque)
+    runs: list[Run] = field(default_factory=list)
+    connections: list[Sequence[str]] = field(default_factory=list)
+    received: list[bytes] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+
+    @asynccontextmanager
+    async def open(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator["FakeSession"]:
+        self.connections.append(tuple(host_keys))
+        await asyncio.sleep(0)
+        if self.refuse > 0:
+            self.refuse -= 1
+            raise Unreachable(f"{address} refuses")
+        if self.host_key not in host_keys:
+            raise WrongHostKey(f"{address} has another host key")
+        yield FakeSession(self, self.host_key)
+
+    def run_of(self, stdin: bytes) -> Run | None:
+        """The one to attach to, begun if need be; None when a later one is known."""
+        attempt, attempt_try = (
+            int(re.findall(rf"^{name}=(\d+)$", stdin.decode(), re.MULTILINE)[0])
+            for name in ("COLDSTART_ATTEMPT", "COLDSTART_TRY")
+        )
+        last = self.runs[-1] if self.runs else None
+        if last is not None:
+            if (last.attempt, last.attempt_try) > (attempt, attempt_try):
+                return None
+            same_try = last.attempt_try == attempt_try or last.outcome.status == 0 or not last.ended
+            if last.attempt == attempt and same_try:
+                return last
+        self.runs.append(Run(attempt, attempt_try, self.outcomes.popleft() if self.outcomes else Outcome()))
+        return self.runs[-1]
+
+
+@dataclass
+class FakeSession:
+    shell: FakeShell
+    host_key: str
+
+    async def run(self, command: str, stdin: bytes) -> AsyncGenerator[str | Exited]:
+        assert command == "bash -s"
+        self.shell.received.append(stdin)
+        run = self.shell.run_of(stdin)
+        if run is None:
+            yield Exited(SUPERSEDED)
+            return
+        drop_after = self.shell.drop_after.popleft() if self.shell.drop_after else None
+        for number, line in enumerate(run.outcome.lines):
+            if number == drop_after:
+                raise Unreachable("the connection broke")
+            if line == "::phase::host_key\n":
+                self.shell.host_key = self.shell.new_host_key
+            yield line
+        if run.outcome.until is not None:
+            await run.outcome.until.wait()
+        run.ended = True
+        yield Exited(run.outcome.status)

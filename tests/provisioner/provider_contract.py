@@ -1,0 +1,161 @@
+"""What every provider must do, the fake one included: a suite to inherit from, with a `provider` fixture."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.provisioner.provider import Order, OutOfStock, Power, Provider, Server, TryAgain
+
+PATIENCE_S = 20.0
+_T = TypeVar("_T")
+
+
+async def eventually(look: Callable[[], Awaitable[_T]], good: Callable[[_T], bool]) -> _T:
+    """The first look that is good. Raises TimeoutError."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not good(seen := await look()):  # noqa: ASYNC110  a cloud tells nobody when it is done
+            await asyncio.sleep(0.05)
+        return seen
+
+
+class ProviderContract:
+    """A subclass gives the fixtures `provider` and `instance_type`, and may give `sold_out_type`."""
+
+    @pytest.fixture
+    def sold_out_type(self) -> str:
+        pytest.skip("nothing is sold out here")
+
+    @pytest.fixture
+    def cloud_init(self) -> bytes:
+        return b"#cloud-config\n{}\n"
+
+    @pytest.fixture
+    def instance_id(self) -> UUID:
+        return uuid4()
+
+    @pytest.fixture
+    async def server(self, provider: Provider, instance_type: str, instance_id: UUID, cloud_init: bytes) -> Server:
+        order = Order(instance_id, "contract", provider.zones[0], instance_type, cloud_init)
+        made = await provider.create_server(order)
+        assert isinstance(made, Server)
+        return made
+
+    @pytest.fixture
+    async def with_volume(self, provider: Provider, server: Server) -> Server:
+        seen = await eventually(lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.volume_ids))
+        assert seen is not None
+        return seen
+
+    async def test_it_offers_instance_types_in_its_zones(self, provider: Provider, instance_type: str) -> None:
+        offered = {kind.name: kind for kind in await provider.instance_types()}
+        assert provider.zones[0] in offered[instance_type].zones
+
+    async def test_a_new_server_is_off_and_says_whose_it_is(
+        self, server: Server, provider: Provider, instance_type: str, instance_id: UUID
+    ) -> None:
+        assert server.power is Power.OFF
+        assert (server.instance_id, server.zone, server.instance_type) == (
+            instance_id,
+            provider.zones[0],
+            instance_type,
+        )
+
+    async def test_a_new_server_is_found_by_its_tag_in_the_end(
+        self, provider: Provider, server: Server, instance_id: UUID
+    ) -> None:
+        (found,) = await eventually(lambda: provider.find_servers(instance_id), bool)
+        assert (found.id, found.zone, found.instance_id) == (server.id, server.zone, instance_id)
+        assert server.id in {each.id for each in await provider.tagged_servers()}
+
+    async def test_a_server_of_another_instance_is_not_found(self, provider: Provider, server: Server) -> None:
+        assert server.id
+        assert await provider.find_servers(uuid4()) == []
+
+    async def test_an_unknown_server_is_none(self, provider: Provider) -> None:
+        assert await provider.get_server(provider.zones[0], str(uuid4())) is None
+
+    async def test_what_is_sold_out_is_an_outcome(
+        self, provider: Provider, sold_out_type: str, instance_id: UUID, cloud_init: bytes
+    ) -> None:
+        order = Order(instance_id, "contract", provider.zones[0], sold_out_type, cloud_init)
+        assert await provider.create_server(order) == OutOfStock(provider.zones[0], sold_out_type)
+
+    async def test_a_grown_volume_is_found_by_its_tag(
+        self, provider: Provider, with_volume: Server, instance_id: UUID
+    ) -> None:
+        for _ in range(2):
+            await provider.grow_volume(with_volume.zone, with_volume.volume_ids[0], 200, instance_id)
+        found = await eventually(lambda: provider.find_volumes(instance_id), bool)
+        assert list(found) == [(with_volume.zone, with_volume.volume_ids[0])]
+
+    async def test_power_comes_and_goes_and_may_be_asked_for_twice(
+        self, provider: Provider, with_volume: Server
+    ) -> None:
+        zone, server_id = with_volume.zone, with_volume.id
+        for _ in range(2):
+            await provider.power_on(zone, server_id)
+        running = await eventually(
+            lambda: provider.get_server(zone, server_id), lambda s: bool(s and s.power is Power.ON and s.ip_address)
+        )
+        assert running
+        await provider.power_on(zone, server_id)
+        for _ in range(2):
+            await provider.power_off(zone, server_id)
+        stopped = await eventually(
+            lambda: provider.get_server(zone, server_id), lambda s: bool(s and s.power is Power.OFF)
+        )
+        assert stopped
+
+    async def test_ports_are_opened_twice_through_one_group(
+        self, provider: Provider, with_volume: Server, instance_id: UUID
+    ) -> None:
+        first = await provider.open_ports(with_volume, instance_id, (22, 8000))
+        assert await provider.open_ports(with_volume, instance_id, (22, 8000)) == first
+
+    async def test_a_server_that_runs_is_not_deleted(self, provider: Provider, with_volume: Server) -> None:
+        await provider.power_on(with_volume.zone, with_volume.id)
+        await eventually(
+            lambda: provider.get_server(with_volume.zone, with_volume.id),
+            lambda s: bool(s and s.power is Power.ON),
+        )
+        with pytest.raises(TryAgain):
+            await provider.delete_server(with_volume.zone, with_volume.id)
+
+    async def test_a_volume_outlives_its_server_until_it_is_deleted(
+        self, provider: Provider, with_volume: Server, instance_id: UUID
+    ) -> None:
+        zone, (volume_id, *_) = with_volume.zone, with_volume.volume_ids
+        await provider.grow_volume(zone, volume_id, 200, instance_id)
+        assert await provider.delete_volume(zone, volume_id) is False
+        for _ in range(2):
+            await provider.delete_server(zone, with_volume.id)
+        await provider.power_off(zone, with_volume.id)
+        assert await provider.get_server(zone, with_volume.id) is None
+        assert await eventually(lambda: provider.delete_volume(zone, volume_id), bool)
+        assert await provider.delete_volume(zone, volume_id) is True
+        assert await eventually(lambda: provider.find_volumes(instance_id), lambda found: not found) == []
+
+    async def test_a_network_is_released_twice(
+        self, provider: Provider, with_volume: Server, instance_id: UUID
+    ) -> None:
+        await provider.open_ports(with_volume, instance_id, (22, 8000))
+        await provider.delete_server(with_volume.zone, with_volume.id)
+
+        async def released() -> bool:
+            try:
+                await provider.release_network(instance_id)
+            except TryAgain:
+                return False
+            return True
+
+        assert await eventually(released, bool)
+        assert await released()
+
+    async def test_what_is_not_there_is_asked_for_again(self, provider: Provider, instance_id: UUID) -> None:
+        with pytest.raises(TryAgain):
+            await provider.power_on(provider.zones[0], str(uuid4()))
+        with pytest.raises(TryAgain):
+            await provider.grow_volume(provider.zones[0], str(uuid4()), 200, instance_id)

@@ -1,0 +1,216 @@
+"""Creating a server: exactly one claims the instance, whatever fails, repeats or overlaps."""
+
+import asyncio
+import json
+
+import asyncssh
+import pytest
+
+from services.provisioner.provider import Power, Rejected, TryAgain
+from shared.bus.lease import LeaseLost
+from shared.lifecycle import events as e
+from shared.lifecycle.status import Status
+from tests.provisioner.fake_provider import Delays
+from tests.provisioner.stage import Stage, a_lease
+
+
+class Crashed(BaseException):
+    """The process ends here, without a chance to say anything."""
+
+
+async def test_a_requested_instance_gets_a_server_that_is_off(stage: Stage) -> None:
+    await stage.requested(zones=("zone-2",), volume_gb=300)
+    await stage.deliver(e.InstanceRequested)
+    (created,) = await stage.events(e.InstanceCreated)
+    assert (created.zone, created.instance_type) == ("zone-2", "L4-1-24G")
+    assert stage.provider.alive == [created.server_id]
+    assert (await stage.provider.get_server("zone-2", created.server_id)).power is Power.OFF  # type: ignore[union-attr]
+
+
+async def test_the_default_zone_is_the_providers_first(stage: Stage) -> None:
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    assert (await stage.instance()).zone == "zone-1"
+
+
+async def test_the_machine_is_told_its_host_key_and_our_client_key(stage: Stage) -> None:
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    (machine,) = stage.provider.machines.values()
+    head, _, body = machine.order.cloud_init.partition(b"\n")
+    document = json.loads(body)
+    assert head == b"#cloud-config"
+    told = asyncssh.import_private_key(document["ssh_keys"]["ed25519_private"])
+    assert told.export_public_key().decode().split()[:2] == stage.shell.host_key.split()
+    assert document["ssh_keys"]["ed25519_public"] == stage.shell.host_key
+    assert document["ssh_authorized_keys"] == [stage.secrets.ssh_client_key().public]
+
+
+async def test_a_trigger_delivered_twice_creates_once(stage: Stage) -> None:
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    await stage.deliver(e.InstanceRequested, redelivered=True)
+    assert len(stage.provider.machines) == 1
+    assert (await stage.told()).count("InstanceCreated") == 1
+
+
+async def test_the_next_choice_is_taken_when_one_is_out_of_stock(stage: Stage) -> None:
+    stage.provider.out_of_stock = {("zone-1", "L4-1-24G"), ("zone-1", "H100-1-80G")}
+    await stage.requested(zones=("zone-1", "zone-2"), instance_types=("L4-1-24G", "H100-1-80G"))
+    await stage.deliver(e.InstanceRequested)
+    delayed = await stage.events(e.ActionDelayed)
+    assert [(event.code, event.number) for event in delayed] == [("out_of_stock", 1), ("out_of_stock", 2)]
+    instance = await stage.instance()
+    assert (instance.zone, instance.instance_type) == ("zone-2", "L4-1-24G")
+
+
+async def test_out_of_stock_everywhere_fails_with_a_reason_after_its_tries(stage: Stage) -> None:
+    stage.provider.out_of_stock = {("zone-1", "L4-1-24G"), ("zone-2", "L4-1-24G")}
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    instance = await stage.instance()
+    assert instance.status is Status.PROVISIONING_FAILED
+    assert instance.error is not None
+    assert instance.error.code == "out_of_stock"
+    assert "Creating the server failed" in instance.error.message
+    assert stage.provider.calls.count("create_server") == 2 * stage.settings.launch_tries
+
+
+async def test_the_budget_survives_a_crash(stage: Stage) -> None:
+    stage.provider.fail("create_server", TryAgain("internal", "oops"), TryAgain("internal", "oops"), Crashed())
+    stage.with_settings(launch_tries=2)
+    await stage.requested(zones=("zone-1",))
+    stage.provider.fail("find_servers", TryAgain("internal", "oops"), Crashed())
+    with pytest.raises(Crashed):
+        await stage.deliver(e.InstanceRequested)
+    assert (await stage.instance()).failed_tries == {e.Action.CREATE: 1}
+    await stage.deliver(e.InstanceRequested, redelivered=True)
+    assert (await stage.instance()).status is Status.PROVISIONING_FAILED
+
+
+async def test_what_the_provider_refuses_fails_at_once(stage: Stage) -> None:
+    stage.provider.fail("create_server", Rejected("quotas_exceeded", "ask for a higher quota"))
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    error = (await stage.instance()).error
+    assert error is not None
+    assert (error.code, "ask for a higher quota" in error.message) == ("quotas_exceeded", True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"), [({"provider": "nimbus"}, "unknown_provider"), ({"zones": ("moon-1",)}, "unknown_zone")]
+)
+async def test_what_nobody_here_can_create_fails_with_a_reason(
+    stage: Stage, wanted: dict[str, object], code: str
+) -> None:
+    await stage.requested(**wanted)
+    await stage.deliver(e.InstanceRequested)
+    error = (await stage.instance()).error
+    assert error is not None
+    assert error.code == code
+    assert "create_server" not in stage.provider.calls
+
+
+async def test_a_surprise_is_told_and_tried_again(stage: Stage) -> None:
+    stage.provider.fail("find_servers", ZeroDivisionError("who would have thought"))
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    (delayed,) = await stage.events(e.ActionDelayed)
+    assert (delayed.code, "who would have thought" in delayed.reason) == ("unexpected", True)
+    assert (await stage.instance()).resources.server_id is not None
+
+
+async def test_an_answer_that_got_lost_does_not_make_a_second_server(stage: Stage) -> None:
+    stage.provider.delays = Delays(tags=0.15)
+    stage.provider.fail("create_server", TryAgain("timeout", "no answer"), when="after")
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    assert len(stage.provider.machines) == 1
+    assert (await stage.instance()).resources.server_id == "server-1"
+
+
+async def test_a_crash_between_the_call_and_its_record_does_not_make_a_second_server(stage: Stage) -> None:
+    stage.provider.delays = Delays(tags=0.15)
+    stage.provider.fail("create_server", Crashed(), when="after")
+    await stage.requested()
+    with pytest.raises(Crashed):
+        await stage.deliver(e.InstanceRequested)
+    await stage.deliver(e.InstanceRequested, redelivered=True)
+    assert stage.provider.alive == ["server-1"]
+    assert (await stage.instance()).resources.server_id == "server-1"
+
+
+async def test_a_redelivery_trusts_an_empty_list_only_after_the_settling_time(stage: Stage) -> None:
+    await stage.requested()
+    began = asyncio.get_running_loop().time()
+    await stage.deliver(e.InstanceRequested, redelivered=True)
+    assert asyncio.get_running_loop().time() - began >= stage.settings.settle_seconds
+    assert stage.provider.calls.index("create_server") > 2
+
+
+async def test_of_two_servers_found_one_claims_and_the_other_is_known_as_a_duplicate(stage: Stage) -> None:
+    await stage.requested()
+    await asyncio.gather(stage.deliver(e.InstanceRequested), stage.deliver(e.InstanceRequested))
+    instance = await stage.instance()
+    known = {instance.resources.server_id, *instance.resources.duplicate_server_ids}
+    assert known == set(stage.provider.alive)
+
+
+async def test_a_termination_before_the_call_stops_it(stage: Stage) -> None:
+    await stage.requested()
+    stage.provider.after["find_servers"] = stage.terminated
+    await stage.deliver(e.InstanceRequested)
+    assert "create_server" not in stage.provider.calls
+    assert (await stage.instance()).status is Status.TERMINATED
+
+
+async def test_a_creation_that_a_termination_overtook_is_recorded_and_released(stage: Stage) -> None:
+    await stage.requested()
+    stage.provider.after["create_server"] = stage.terminated
+    await stage.deliver(e.InstanceRequested)
+    assert (await stage.instance()).resources.server_id == "server-1"
+    await stage.deliver(e.InstanceCreated)
+    assert stage.provider.empty
+    assert (await stage.instance()).status is Status.TERMINATED
+
+
+async def test_a_server_made_after_the_instance_was_terminated_is_released_too(stage: Stage) -> None:
+    await stage.requested()
+
+    async def ended() -> None:
+        await stage.terminated()
+        await stage.deliver(e.TerminationRequested)
+        assert (await stage.instance()).status is Status.TERMINATED
+
+    stage.provider.before["create_server"] = ended
+    await stage.deliver(e.InstanceRequested)
+    assert stage.provider.alive == ["server-1"]
+    await stage.deliver(e.InstanceCreated)
+    assert stage.provider.empty
+    assert (await stage.instance()).resources.released
+
+
+async def test_a_lost_lease_makes_no_further_call_but_what_is_true_is_recorded(stage: Stage) -> None:
+    await stage.requested()
+    lease = a_lease()
+
+    async def lost() -> None:
+        await lease.surrender()
+
+    stage.provider.after["create_server"] = lost
+    await stage.deliver(e.InstanceRequested, lease=lease)
+    assert (await stage.instance()).resources.server_id == "server-1"
+
+
+async def test_a_lease_lost_before_the_call_stops_it(stage: Stage) -> None:
+    await stage.requested()
+    lease = a_lease()
+
+    async def lost() -> None:
+        await lease.surrender()
+
+    stage.provider.after["find_servers"] = lost
+    with pytest.raises(LeaseLost):
+        await stage.deliver(e.InstanceRequested, lease=lease)
+    assert "create_server" not in stage.provider.calls
+    assert await stage.told() == ["InstanceRequested"]

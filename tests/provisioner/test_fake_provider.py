@@ -1,0 +1,21 @@
+"""The fake keeps the contract that the real one keeps."""
+
+import pytest
+
+from tests.provisioner.fake_provider import Delays, FakeProvider
+from tests.provisioner.provider_contract import ProviderContract
+
+
+class TestFakeProvider(ProviderContract):
+    @pytest.fixture
+    def instance_type(self) -> str:
+        return "L4-1-24G"
+
+    @pytest.fixture
+    def sold_out_type(self) -> str:
+        return "H100-1-80G"
+
+    @pytest.fixture
+    def provider(self) -> FakeProvider:
+        late = Delays(tags=0.1, volume=0.1, power_on=0.1, address=0.1, power_off=0.1, detach=0.1)
+        return FakeProvider(delays=late, out_of_stock={("zone-1", "H100-1-80G")})

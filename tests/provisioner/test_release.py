@@ -1,0 +1,207 @@
+"""Releasing: nothing is left, whatever was there, whatever fails, and it never gives up."""
+
+import asyncio
+
+import pytest
+
+from services.provisioner.provider import Order, Rejected, Server, TryAgain
+from shared.bus.lease import LeaseLost
+from shared.lifecycle import events as e
+from shared.lifecycle.status import Status
+from tests.provisioner.fake_provider import Delays
+from tests.provisioner.stage import Stage, a_lease
+
+
+class Crashed(BaseException):
+    pass
+
+
+async def _another_server(stage: Stage, zone: str = "zone-2") -> Server:
+    made = await stage.provider.create_server(Order(stage.instance_id, "another", zone, "L4-1-24G", b""))
+    assert isinstance(made, Server)
+    return made
+
+
+@pytest.mark.parametrize(
+    "reached",
+    [e.InstanceRequested, e.InstanceCreated, e.VolumeResized, e.InstanceStarted, e.IpAssigned, e.SshReachable],
+)
+async def test_nothing_is_left_wherever_the_launch_was(stage: Stage, reached: type[e.Event]) -> None:
+    stage.provider.delays = Delays(tags=0.05, volume=0.05, power_on=0.05, power_off=0.05, detach=0.05)
+    await stage.launched(until=reached)
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+    instance = await stage.instance()
+    assert (instance.status, instance.resources.released) == (Status.TERMINATED, True)
+
+
+async def test_a_failed_instance_is_released_and_keeps_its_status(stage: Stage) -> None:
+    await stage.launched()
+    await stage.happened(e.StartupFailed, attempt=1, code="startup_timeout", message="never loaded")
+    await stage.deliver(e.StartupFailed)
+    assert stage.provider.empty
+    instance = await stage.instance()
+    assert (instance.status, instance.resources.released) == (Status.STARTUP_FAILED, True)
+    assert (await stage.told())[-1] == "ResourcesReleased"
+
+
+async def test_an_instance_kept_for_inspection_stays_until_it_is_terminated(stage: Stage) -> None:
+    await stage.launched(keep_for_inspection=True)
+    await stage.happened(e.StartupFailed, attempt=1, code="startup_timeout", message="never loaded")
+    await stage.deliver(e.StartupFailed)
+    assert stage.provider.alive == ["server-1"]
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+
+
+async def test_a_boot_volume_that_comes_late_is_not_left_behind(stage: Stage) -> None:
+    stage.provider.delays = Delays(volume=0.1)
+    await stage.launched(until=e.InstanceCreated)
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert len(await stage.events(e.VolumeFound)) == 1
+    assert stage.provider.empty
+
+
+async def test_every_volume_is_on_record_before_its_server_goes(stage: Stage) -> None:
+    await stage.launched(until=e.InstanceCreated)
+    recorded: list[str] = []
+
+    async def look() -> None:
+        recorded.extend(volume.id for volume in (await stage.instance()).resources.volumes)
+
+    stage.provider.before["delete_server"] = look
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert recorded == ["volume-1"]
+
+
+async def test_servers_found_by_tag_and_recorded_duplicates_go_too(stage: Stage) -> None:
+    await stage.launched()
+    unrecorded = await _another_server(stage)
+    duplicate = await _another_server(stage)
+    await stage.happened(e.InstanceCreated, server_id=duplicate.id, zone=duplicate.zone, instance_type="L4-1-24G")
+    assert {"server-1", unrecorded.id, duplicate.id} == set(stage.provider.alive)
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+
+
+async def test_a_duplicate_is_found_by_its_id_in_whatever_zone_when_its_tag_is_not_listed(stage: Stage) -> None:
+    await stage.launched()
+    duplicate = await _another_server(stage)
+    await stage.happened(e.InstanceCreated, server_id=duplicate.id, zone=duplicate.zone, instance_type="L4-1-24G")
+    stage.provider.delays = Delays(tags=60)
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+
+
+async def test_it_backs_off_and_goes_on_for_as_long_as_it_takes(stage: Stage) -> None:
+    await stage.launched()
+    stage.provider.fail("delete_server", *[TryAgain("conflict", "not yet")] * 5, Rejected("forbidden", "no more"))
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested, age_s=1e6)
+    delayed = await stage.events(e.ActionDelayed)
+    assert [event.number for event in delayed] == [1, 2, 3, 4, 5, 6]
+    assert {event.action for event in delayed} == {e.Action.RELEASE}
+    assert stage.provider.empty
+    assert (await stage.instance()).status is Status.TERMINATED
+
+
+async def test_one_server_that_will_not_go_does_not_keep_the_other(stage: Stage) -> None:
+    await stage.launched()
+    other = await _another_server(stage)
+    stage.provider.fail("delete_server", TryAgain("conflict", "not yet"))
+    seen: list[list[str]] = []
+
+    async def look() -> None:
+        seen.append(stage.provider.alive)
+
+    stage.provider.after["delete_volume"] = look
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert seen[0] in (["server-1"], [other.id])
+    assert stage.provider.empty
+
+
+async def test_an_unknown_servers_creation_is_waited_out_before_an_empty_list_is_trusted(stage: Stage) -> None:
+    stage.provider.delays = Delays(tags=0.15)
+    await stage.requested()
+    await _another_server(stage)
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+    assert (await stage.instance()).status is Status.TERMINATED
+
+
+async def test_a_server_that_is_claimed_while_the_end_is_recorded_asks_for_another_pass(stage: Stage) -> None:
+    await stage.requested()
+    await stage.terminated()
+    late: list[Server] = []
+
+    async def claimed() -> None:
+        server = await _another_server(stage)
+        late.append(server)
+        await stage.happened(e.InstanceCreated, server_id=server.id, zone=server.zone, instance_type="L4-1-24G")
+
+    await asyncio.sleep(stage.settings.settle_seconds)
+    stage.provider.after["release_network"] = claimed
+    await stage.deliver(e.TerminationRequested)
+    assert late
+    assert stage.provider.empty
+    assert (await stage.instance()).status is Status.TERMINATED
+
+
+async def test_a_crash_in_the_middle_is_taken_up_by_the_next(stage: Stage) -> None:
+    await stage.launched()
+    await stage.terminated()
+    for call in ("power_off", "delete_server", "delete_volume", "release_network"):
+        stage.provider.fail(call, Crashed(), when="after")
+        with pytest.raises(Crashed):
+            await stage.deliver(e.TerminationRequested, redelivered=True)
+    await stage.deliver(e.TerminationRequested, redelivered=True)
+    assert stage.provider.empty
+    assert (await stage.told()).count("InstanceTerminated") == 1
+
+
+async def test_two_at_once_release_once(stage: Stage) -> None:
+    stage.provider.delays = Delays(power_off=0.05, detach=0.05)
+    await stage.launched()
+    await stage.terminated()
+    await asyncio.gather(stage.deliver(e.TerminationRequested), stage.deliver(e.TerminationRequested))
+    assert stage.provider.empty
+    assert (await stage.told()).count("InstanceTerminated") == 1
+
+
+async def test_a_lost_lease_stops_before_anything_is_deleted(stage: Stage) -> None:
+    await stage.launched()
+    await stage.terminated()
+    lease = a_lease()
+    stage.provider.after["find_volumes"] = lease.surrender
+    with pytest.raises(LeaseLost):
+        await stage.deliver(e.TerminationRequested, lease=lease)
+    assert stage.provider.alive == ["server-1"]
+
+
+async def test_a_volume_found_on_an_ended_instance_is_released(stage: Stage) -> None:
+    await stage.launched()
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    stage.provider.volumes["volume-late"] = ("zone-1", "server-1")
+    await stage.happened(e.VolumeFound, volume_id="volume-late", server_id="server-1")
+    await stage.deliver(e.VolumeFound)
+    assert stage.provider.empty
+    instance = await stage.instance()
+    assert (instance.status, instance.resources.released) == (Status.TERMINATED, True)
+
+
+async def test_a_release_delivered_after_the_end_does_nothing(stage: Stage) -> None:
+    await stage.launched()
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    calls = len(stage.provider.calls)
+    await stage.deliver(e.TerminationRequested, redelivered=True)
+    assert len(stage.provider.calls) == calls
