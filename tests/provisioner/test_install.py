@@ -1,0 +1,310 @@
+"""Installing over SSH: each try once, phases as they are printed, secrets to nobody but the machine itself."""
+
+import asyncio
+
+import pytest
+
+from services.provisioner.install.script import INTERRUPTED, PHASES, STILL_RUNNING
+from shared.bus.lease import LeaseLost
+from shared.lifecycle import decide
+from shared.lifecycle import events as e
+from shared.lifecycle.status import Status
+from tests.provisioner.fake_shell import ALL_PHASES, Outcome
+from tests.provisioner.stage import Stage, a_lease
+
+
+class Crashed(BaseException):
+    pass
+
+
+def failing(*lines: str, status: int = 1) -> Outcome:
+    return Outcome(("::phase::preflight\n", "::phase::docker_install\n", *lines), status)
+
+
+async def test_an_install_tells_each_phase_and_completes(stage: Stage) -> None:
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    phases = await stage.events(e.SshInstallPhaseReached)
+    assert [(event.phase, event.index, event.total) for event in phases] == [
+        (name, number, len(PHASES)) for number, name in enumerate(PHASES, start=1)
+    ]
+    told = await stage.told()
+    assert told.index("SshInstallStarted") < told.index("SshInstallPhaseReached") < told.index("SshInstallCompleted")
+    instance = await stage.instance()
+    assert (instance.status, instance.progress_percent) == (Status.STARTING, 60)
+
+
+async def test_the_machine_gets_what_it_needs_and_its_secrets_on_standard_input_only(stage: Stage) -> None:
+    stage.with_settings(hf_token="hf_secret", worker_port=8123)
+    await stage.launched(image="vllm/vllm-openai:v0.12.0")
+    await stage.deliver(e.SshReachable)
+    (script,) = stage.shell.received
+    for told in (
+        stage.secrets.worker_api_key(stage.instance_id, 1).encode(),
+        b"hf_secret",
+        b"8123",
+        b"vllm/vllm-openai:v0.12.0",
+        b"Qwen/Qwen2.5-0.5B-Instruct",
+    ):
+        assert told in script
+
+
+async def test_an_install_delivered_twice_runs_once(stage: Stage) -> None:
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    await stage.deliver(e.SshReachable, redelivered=True)
+    assert len(stage.shell.runs) == 1
+    assert (await stage.told()).count("SshInstallCompleted") == 1
+
+
+async def test_two_holders_at_once_attach_to_one_run(stage: Stage) -> None:
+    done = asyncio.Event()
+    stage.shell.outcomes.append(Outcome(until=done))
+    await stage.launched()
+
+    async def both_listen() -> bool:
+        return len(stage.shell.received) == 2
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stage.deliver(e.SshReachable))
+        group.create_task(stage.deliver(e.SshReachable))
+        await stage.until(both_listen)
+        done.set()
+    assert len(stage.shell.runs) == 1
+    told = await stage.told()
+    assert told.count("SshInstallCompleted") == 1
+    assert told.count("SshInstallPhaseReached") == len(PHASES)
+
+
+async def test_a_crash_before_the_result_is_told_reports_it_and_does_not_run_again(stage: Stage) -> None:
+    await stage.launched()
+    held = asyncio.Event()
+    stage.shell.outcomes.append(Outcome(until=held))
+    first = asyncio.create_task(stage.deliver(e.SshReachable))
+
+    async def listens() -> bool:
+        return bool(stage.shell.received) and "worker_start" in str(await stage.events(e.SshInstallPhaseReached))
+
+    await stage.until(listens)
+    first.cancel()
+    await asyncio.wait([first])
+    stage.shell.runs[0].ended = True
+    held.set()
+    await stage.deliver(e.SshReachable, redelivered=True)
+    assert len(stage.shell.runs) == 1
+    told = await stage.told()
+    assert told.count("SshInstallCompleted") == 1
+    assert told.count("SshInstallPhaseReached") == len(PHASES)
+
+
+async def test_a_failed_try_is_told_with_its_last_lines_and_the_next_one_may_succeed(stage: Stage) -> None:
+    lines = [f"line {number}\n" for number in range(40)]
+    stage.shell.outcomes += [failing(*lines, status=7), Outcome()]
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    (failed,) = await stage.events(e.SshInstallFailed)
+    assert (failed.install_try, failed.exit_status, failed.phase) == (1, 7, "docker_install")
+    assert failed.output == tuple(f"line {number}" for number in range(20, 40))
+    assert "line 39" in failed.reason
+    assert [(run.attempt, run.attempt_try) for run in stage.shell.runs] == [(1, 1), (1, 2)]
+    assert (await stage.instance()).status is Status.STARTING
+
+
+async def test_when_every_try_failed_the_instance_has_failed_and_says_where(stage: Stage) -> None:
+    stage.shell.outcomes += [failing("E: no such package\n")] * 3
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert [event.install_try for event in await stage.events(e.SshInstallFailed)] == [1, 2, 3]
+    instance = await stage.instance()
+    assert instance.status is Status.STARTUP_FAILED
+    assert instance.error is not None
+    assert instance.error.code == "install_failed"
+    assert "docker_install" in instance.error.message
+    assert "E: no such package" in instance.error.message
+
+
+async def test_the_tries_survive_a_crash(stage: Stage) -> None:
+    await stage.launched()
+    await stage.happened(e.SshInstallStarted, attempt=1)
+    for number in (1, 2, 3):
+        await stage.happened(
+            e.SshInstallFailed, attempt=1, install_try=number, exit_status=1, phase=None, reason="it broke"
+        )
+    await stage.deliver(e.SshReachable, redelivered=True)
+    assert stage.shell.runs == []
+    error = (await stage.instance()).error
+    assert error is not None
+    assert error.code == "install_failed"
+
+
+async def test_no_secret_that_the_machine_prints_enters_an_event(stage: Stage) -> None:
+    stage.with_settings(hf_token="hf_secret", install_tries=1)
+    key = stage.secrets.worker_api_key(stage.instance_id, 1)
+    stage.shell.outcomes.append(failing(f"non-default args: {{'api_key': '{key}'}}\n", "HF_TOKEN=hf_secret\n"))
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    everything = str(await stage.events())
+    assert "[redacted]" in everything
+    assert key not in everything
+    assert "hf_secret" not in everything
+
+
+async def test_a_connection_that_breaks_is_no_failed_try(stage: Stage) -> None:
+    stage.shell.drop_after += [1, 3]
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert len(stage.shell.runs) == 1
+    delayed = await stage.events(e.ActionDelayed)
+    assert [(event.action, event.code) for event in delayed] == [(e.Action.INSTALL, "machine_unreachable")] * 2
+    assert not await stage.events(e.SshInstallFailed)
+    assert (await stage.told()).count("SshInstallPhaseReached") == len(PHASES)
+    assert (await stage.instance()).status is Status.STARTING
+
+
+async def test_a_machine_that_refuses_connections_is_asked_again(stage: Stage) -> None:
+    stage.shell.refuse = 5
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert len(await stage.events(e.ActionDelayed)) == 5
+    assert (await stage.instance()).status is Status.STARTING
+
+
+@pytest.mark.parametrize("status", [INTERRUPTED, STILL_RUNNING])
+async def test_an_exit_without_a_result_is_no_failed_try(stage: Stage, status: int) -> None:
+    stage.shell.outcomes.append(Outcome(ALL_PHASES[:2], status))
+    await stage.launched()
+
+    async def forgotten() -> None:
+        stage.shell.runs.clear()
+
+    first = asyncio.create_task(stage.deliver(e.SshReachable))
+
+    async def delayed() -> bool:
+        return bool(await stage.events(e.ActionDelayed))
+
+    await stage.until(delayed)
+    await forgotten()
+    await first
+    assert not await stage.events(e.SshInstallFailed)
+    assert (await stage.instance()).status is Status.STARTING
+
+
+async def test_past_the_deadline_the_instance_fails_with_a_reason(stage: Stage) -> None:
+    stage.shell.refuse = 1
+    await stage.launched()
+    await stage.deliver(e.SshReachable, age_s=stage.settings.install_deadline_seconds)
+    error = (await stage.instance()).error
+    assert error is not None
+    assert (error.code, "refuses" in error.message) == ("install_timed_out", True)
+
+
+async def test_an_install_that_never_ends_fails_at_the_deadline_with_its_phase(stage: Stage) -> None:
+    stage.shell.outcomes.append(Outcome(ALL_PHASES[:6], until=asyncio.Event()))
+    await stage.launched()
+    await stage.deliver(e.SshReachable, age_s=stage.settings.install_deadline_seconds)
+    error = (await stage.instance()).error
+    assert error is not None
+    assert (error.code, "image_pull" in error.message) == ("install_timed_out", True)
+
+
+async def test_a_wrong_host_key_stops_before_anything_is_sent(stage: Stage) -> None:
+    stage.shell.host_key = stage.secrets.host_key(stage.instance_id, 7).public
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert stage.shell.received == []
+    assert "SshInstallStarted" not in await stage.told()
+    error = (await stage.instance()).error
+    assert error is not None
+    assert error.code == "host_key_mismatch"
+
+
+async def test_the_new_host_key_is_recorded_once_it_is_in_force_and_then_the_only_one(stage: Stage) -> None:
+    await stage.launched()
+    old, new = stage.shell.host_key, stage.shell.new_host_key
+    await stage.deliver(e.SshReachable)
+    assert stage.shell.connections[0] == (old, new)
+    (rotated,) = await stage.events(e.HostKeyRotated)
+    assert (rotated.counter, rotated.server_id) == (1, "server-1")
+    told = await stage.told()
+    assert told.index("HostKeyRotated") < told.index("SshInstallCompleted")
+    await stage.intended(decide.reinstall)
+    stage.shell.host_key = old
+    await stage.deliver(e.ReinstallRequested)
+    assert stage.shell.connections[-1] == (new,)
+    error = (await stage.instance()).error
+    assert error is not None
+    assert error.code == "host_key_mismatch"
+
+
+async def test_a_rotation_that_nobody_recorded_is_seen_on_the_next_connection(stage: Stage) -> None:
+    await stage.launched()
+    stage.shell.host_key = stage.shell.new_host_key
+    await stage.deliver(e.SshReachable)
+    assert len(await stage.events(e.HostKeyRotated)) == 1
+
+
+async def test_a_key_that_is_never_rotated_is_not_recorded_as_if_it_were(stage: Stage) -> None:
+    await stage.launched()
+    stage.shell.new_host_key = stage.shell.host_key
+    await stage.deliver(e.SshReachable)
+    assert not await stage.events(e.HostKeyRotated)
+    assert (await stage.instance()).status is Status.STARTING
+
+
+async def test_a_termination_during_the_install_stops_it_and_releases(stage: Stage) -> None:
+    stage.shell.outcomes.append(Outcome(ALL_PHASES[:3], until=asyncio.Event()))
+    await stage.launched()
+    installing = asyncio.create_task(stage.deliver(e.SshReachable))
+
+    async def listens() -> bool:
+        return len(await stage.events(e.SshInstallPhaseReached)) == 3
+
+    await stage.until(listens)
+    await stage.terminated()
+    await installing
+    assert stage.provider.empty
+    assert (await stage.instance()).status is Status.TERMINATED
+
+
+async def test_a_reinstall_leaves_the_install_of_the_attempt_before(stage: Stage) -> None:
+    stage.shell.outcomes.append(Outcome(ALL_PHASES[:3], until=asyncio.Event()))
+    await stage.launched()
+    installing = asyncio.create_task(stage.deliver(e.SshReachable))
+
+    async def listens() -> bool:
+        return len(await stage.events(e.SshInstallPhaseReached)) == 3
+
+    await stage.until(listens)
+    await stage.intended(decide.reinstall)
+    await installing
+    stage.shell.runs[0].ended = True
+    await stage.deliver(e.ReinstallRequested)
+    assert [run.attempt for run in stage.shell.runs] == [1, 2]
+    assert stage.secrets.worker_api_key(stage.instance_id, 2).encode() in stage.shell.received[-1]
+    instance = await stage.instance()
+    assert (instance.status, instance.attempt) == (Status.STARTING, 2)
+
+
+async def test_a_lease_given_back_stops_the_listening_at_once(stage: Stage) -> None:
+    stage.with_settings(install_look_seconds=60.0)
+    stage.shell.outcomes.append(Outcome(ALL_PHASES[:3], until=asyncio.Event()))
+    await stage.launched()
+    lease = a_lease()
+    installing = asyncio.create_task(stage.deliver(e.SshReachable, lease=lease))
+
+    async def listens() -> bool:
+        return len(await stage.events(e.SshInstallPhaseReached)) == 3
+
+    await stage.until(listens)
+    await lease.surrender()
+    with pytest.raises(LeaseLost):
+        await installing
+
+
+async def test_a_lost_lease_sends_nothing(stage: Stage) -> None:
+    await stage.launched()
+    lease = a_lease()
+    await lease.surrender()
+    with pytest.raises(LeaseLost):
+        await stage.deliver(e.SshReachable, lease=lease)
+    assert stage.shell.received == []
