@@ -1,0 +1,179 @@
+"""Every answer that is not the one asked for, and what it means to us: one table, from the most to the least specific.
+
+Shapes and types of the bodies: scaleway-sdk-go's `scw/errors.go`; the older `invalid_request_error` and
+`unknown_resource` of the instance API, as users have met them (scaleway-cli issue 530).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import requests
+
+from services.provisioner.provider import SERVER_MISSING, ProviderError, Rejected, TryAgain
+
+LONGEST_RETRY_AFTER_S: Final = 300.0
+LONGEST_DETAIL: Final = 400
+ANY: Final = range(300, 600)
+
+
+class NotThere(TryAgain):
+    """A get says None, a delete is done; anywhere else one answer proves nothing."""
+
+
+class SoldOut(TryAgain):
+    """Creating says OutOfStock; a power-on may meet it too, and has to wait."""
+
+
+class Busy(TryAgain):
+    """It is changing, or was not in the state that was thought: look before deciding."""
+
+
+class InUse(TryAgain):
+    """Something else has to go first."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer of 300 or more. `kind` is its body's `type`; None: the body is not the API's."""
+
+    status: int
+    kind: str | None = None
+    detail: str = ""
+    subjects: frozenset[str] = frozenset()
+    """Names of the arguments and resources that it complains of."""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """Matches when all that is given does; `says` tells a person what it means and what to do."""
+
+    outcome: type[ProviderError]
+    code: str
+    says: str
+    kind: str | None = None
+    status: range | int = ANY
+    subject: str | None = None
+    word: str | None = None
+    foreign: bool = False
+    """Only for a body that is not the API's own JSON: a proxy's page, or another server altogether."""
+
+    def matches(self, answer: Answer) -> bool:
+        statuses = range(self.status, self.status + 1) if isinstance(self.status, int) else self.status
+        return (
+            answer.status in statuses
+            and self.kind in (None, answer.kind)
+            and (self.subject is None or self.subject in answer.subjects)
+            and (self.word is None or self.word in answer.detail.lower())
+            and not (self.foreign and answer.kind is not None)
+        )
+
+
+QUOTA_SAYS: Final = (
+    "a quota of the organisation is used up: raise it in the console (Organization, Quotas) or end others"
+)
+DENIED_SAYS: Final = "the API key may not do this: give its IAM policy InstancesFullAccess and BlockStorageFullAccess"
+KEY_SAYS: Final = "the API key is not accepted: check SCW_ACCESS_KEY and SCW_SECRET_KEY, and whether it has expired"
+INVALID_SAYS: Final = "the cloud refuses the request itself"
+IN_USE_SAYS: Final = "something still uses it"
+STATE_SAYS: Final = "it is not in the state for this"
+BUSY_SAYS: Final = "it is changing state"
+
+TABLE: Final = (
+    Row(SoldOut, "out_of_stock", "no such machine is free", kind="out_of_stock"),
+    Row(Rejected, "quota_exceeded", QUOTA_SAYS, kind="quotas_exceeded"),
+    Row(Rejected, "quota_exceeded", QUOTA_SAYS, kind="invalid_request_error", status=403, word="quota"),
+    Row(Rejected, "permission_denied", DENIED_SAYS, kind="permissions_denied"),
+    Row(Rejected, "invalid_credentials", KEY_SAYS, kind="denied_authentication"),
+    Row(
+        Rejected, "unknown_instance_type", "no such instance type is sold here: choose one of GET /instance-types",
+        kind="invalid_arguments", subject="commercial_type",
+    ),
+    Row(
+        Rejected, "image_not_found", "no such image boots this type here: check SCW_IMAGE",
+        kind="invalid_arguments", subject="image",
+    ),
+    Row(Rejected, "image_not_found", "no such image: check SCW_IMAGE", kind="not_found", subject="instance_image"),
+    Row(
+        Rejected, "unknown_zone", "no such zone: check SCW_DEFAULT_ZONE and SCW_ZONES",
+        kind="invalid_arguments", subject="zone",
+    ),
+    Row(Rejected, "invalid_request", INVALID_SAYS, kind="invalid_arguments"),
+    Row(NotThere, SERVER_MISSING, "the cloud does not know it", kind="not_found", status=404),
+    Row(NotThere, SERVER_MISSING, "the cloud does not know it", kind="unknown_resource", status=404),
+    Row(InUse, "resource_in_use", IN_USE_SAYS, kind="precondition_failed"),
+    Row(Busy, "transient_state", BUSY_SAYS, kind="transient_state"),
+    Row(Busy, "wrong_state", STATE_SAYS, kind="invalid_request_error", status=400, word="should be"),
+    Row(Rejected, "resource_locked", "it is locked: ask Scaleway's support why", kind="locked"),
+    Row(TryAgain, "rate_limited", "too many requests", status=429),
+    Row(TryAgain, "cloud_error", "the cloud failed", status=500),
+    Row(TryAgain, "cloud_unavailable", "the cloud is unavailable", status=range(501, 600)),
+    Row(TryAgain, "timed_out", "the cloud waited in vain", status=408),
+    Row(TryAgain, "bad_answer", "not an answer of the API: check SCW_API_URL, and any proxy", foreign=True),
+    Row(TryAgain, "bad_answer", "not an answer of the API: check SCW_API_URL, and any proxy", status=404),
+    Row(Rejected, "invalid_credentials", KEY_SAYS, status=401),
+    Row(Rejected, "permission_denied", DENIED_SAYS, status=403),
+    Row(Busy, "transient_state", BUSY_SAYS, status=409),
+    Row(InUse, "resource_in_use", IN_USE_SAYS, status=412),
+    Row(Rejected, "invalid_request", INVALID_SAYS, status=range(400, 500)),
+    Row(TryAgain, "bad_answer", "a redirection where none belongs: check SCW_API_URL"),
+)  # fmt: skip
+
+LOST: Final[tuple[tuple[type[requests.RequestException], str, str], ...]] = (
+    (requests.Timeout, "timed_out", "no answer in time"),
+    (requests.exceptions.JSONDecodeError, "bad_answer", "an answer that is no JSON: check SCW_API_URL, and any proxy"),
+    (requests.RequestException, "cloud_unreachable", "the connection failed: check the network, and SCW_API_URL"),
+)
+
+
+def refusal(response: requests.Response) -> ProviderError:
+    """What an answer of 300 or more means."""
+    answer = _read(response)
+    row = next(row for row in TABLE if row.matches(answer))
+    message = f"{row.says} ({answer.detail})" if answer.detail else row.says
+    if issubclass(row.outcome, TryAgain):
+        return row.outcome(row.code, message, answer.retry_after)
+    return row.outcome(row.code, message)
+
+
+def lost(error: requests.RequestException) -> TryAgain:
+    """What it means that no answer came, or none that can be read."""
+    code, says = next((code, says) for kind, code, says in LOST if isinstance(error, kind))
+    return TryAgain(code, f"{says} ({type(error).__name__})")
+
+
+def _read(response: requests.Response) -> Answer:
+    retry_after = _seconds(response.headers.get("Retry-After", ""))
+    try:
+        body = response.json()
+    except requests.exceptions.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict) or "message" not in body:
+        return Answer(response.status_code, detail=f"status {response.status_code}", retry_after=retry_after)
+    details = [each for each in _list(body.get("details")) if isinstance(each, dict)]
+    subjects = [body.get("resource"), *(each.get(key) for each in details for key in ("argument_name", "resource"))]
+    return Answer(
+        status=response.status_code,
+        kind=str(body.get("type") or "untyped"),
+        detail=_told(body, details),
+        subjects=frozenset(str(subject) for subject in subjects if subject),
+        retry_after=retry_after,
+    )
+
+
+def _told(body: Mapping[str, Any], details: list[dict[str, Any]]) -> str:
+    """What the cloud itself says, in one line."""
+    said = [body.get("message"), body.get("help_message"), body.get("current_state")]
+    said += [", ".join(f"{key} {value}" for key, value in each.items()) for each in details]
+    said += [f"{key}: {value}" for key, value in (body.get("fields") or {}).items()]
+    return "; ".join(str(part) for part in said if part)[:LONGEST_DETAIL]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _seconds(header: str) -> float | None:
+    """Of a Retry-After that counts seconds; one with a date is left to our own back-off."""
+    return min(float(header), LONGEST_RETRY_AFTER_S) if header.isascii() and header.isdigit() else None

@@ -1,0 +1,120 @@
+"""Each instance has a security group of its own. Two that are made at once both bear its tag, and both go with it."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from scaleway.instance.v1 import (
+    Ip,
+    SecurityGroup,
+    SecurityGroupPolicy,
+    SecurityGroupRuleAction,
+    SecurityGroupRuleDirection,
+    SecurityGroupRuleProtocol,
+    SecurityGroupTemplate,
+    SetSecurityGroupRulesRequestRule,
+)
+
+from services.provisioner.provider import Server, TryAgain
+from services.provisioner.providers.scaleway.errors import NotThere
+from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
+from services.provisioner.providers.scaleway.tags import Tags
+
+ANYWHERE: Final = "0.0.0.0/0"
+
+
+class Network:
+    def __init__(self, sdk: Sdk, tags: Tags) -> None:
+        self._api = sdk.instance
+        self._tags = tags
+
+    def open_ports(self, server: Server, instance_id: UUID, ports: Sequence[int]) -> str:
+        """The group that the server is in afterwards; the rules are complete before it is."""
+        group = self._chosen(server, self._groups(server.zone, instance_id)) or self._made(server, instance_id)
+        self._api.set_security_group_rules(
+            zone=server.zone,
+            security_group_id=group.id,
+            rules=[_opened(port, position) for position, port in enumerate(ports, start=1)],
+        )
+        if server.security_group_id != group.id:
+            self._api._update_server(  # noqa: SLF001  the SDK has no public way to update a server
+                zone=server.zone,
+                server_id=server.id,
+                security_group=SecurityGroupTemplate(id=group.id, name=group.name),
+            )
+        return group.id
+
+    def release(self, zone: str, instance_id: UUID) -> list[str]:
+        """The ids of what was there. Tries all; raises the first TryAgain, as while a server is still in the group."""
+        delete_group, delete_address = self._api.delete_security_group, self._api.delete_ip
+        deletions = {
+            **{
+                group.id: partial(delete_group, zone=zone, security_group_id=group.id)
+                for group in self._groups(zone, instance_id)
+            },
+            **{
+                address.id: partial(delete_address, zone=zone, ip=address.id)
+                for address in self._addresses(zone, instance_id)
+            },
+        }
+        refused: list[TryAgain] = []
+        for delete in deletions.values():
+            try:
+                delete()
+            except NotThere:
+                continue
+            except TryAgain as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
+        return list(deletions)
+
+    def _chosen(self, server: Server, groups: Sequence[SecurityGroup]) -> SecurityGroup | None:
+        """The one that it is in already, else always the same one."""
+        return min(groups, key=lambda group: (group.id != server.security_group_id, group.id), default=None)
+
+    def _made(self, server: Server, instance_id: UUID) -> SecurityGroup:
+        group = self._api.create_security_group(
+            zone=server.zone,
+            name=f"coldstart-{instance_id}",
+            description="Opened by Coldstart for one instance.",
+            tags=self._tags.of(instance_id),
+            stateful=True,
+            inbound_default_policy=SecurityGroupPolicy.DROP,
+            outbound_default_policy=SecurityGroupPolicy.ACCEPT,
+            enable_default_security=True,
+        ).security_group
+        if group is None:
+            raise TryAgain("bad_answer", "a security group that was made and is not shown")
+        return group
+
+    def _groups(self, zone: str, instance_id: UUID) -> list[SecurityGroup]:
+        def page(number: int) -> tuple[list[SecurityGroup], int]:
+            answer = self._api.list_security_groups(
+                zone=zone, tags=[self._tags.instance(instance_id)], page=number, per_page=PAGE_SIZE
+            )
+            return answer.security_groups, answer.total_count
+
+        return [group for group in pages(page) if self._tags.borne(group.tags, instance_id)]
+
+    def _addresses(self, zone: str, instance_id: UUID) -> list[Ip]:
+        def page(number: int) -> tuple[list[Ip], int]:
+            answer = self._api.list_ips(
+                zone=zone, tags=[self._tags.instance(instance_id)], page=number, per_page=PAGE_SIZE
+            )
+            return answer.ips, answer.total_count
+
+        return [address for address in pages(page) if self._tags.borne(address.tags, instance_id)]
+
+
+def _opened(port: int, position: int) -> SetSecurityGroupRulesRequestRule:
+    return SetSecurityGroupRulesRequestRule(
+        action=SecurityGroupRuleAction.ACCEPT,
+        protocol=SecurityGroupRuleProtocol.TCP,
+        direction=SecurityGroupRuleDirection.INBOUND,
+        ip_range=ANYWHERE,
+        position=position,
+        dest_port_from=port,
+        editable=True,
+    )

@@ -1,0 +1,91 @@
+"""The port to Scaleway: each call is a piece of blocking work that runs within one deadline."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from services.provisioner.provider import Order, OutOfStock, Server
+from services.provisioner.providers.scaleway.calls import THREADS, Calls
+from services.provisioner.providers.scaleway.network import Network
+from services.provisioner.providers.scaleway.products import Products
+from services.provisioner.providers.scaleway.sdk import Sdk
+from services.provisioner.providers.scaleway.servers import Servers
+from services.provisioner.providers.scaleway.settings import ScalewaySettings
+from services.provisioner.providers.scaleway.tags import Tags
+from services.provisioner.providers.scaleway.volumes import Volumes
+from shared.bus.instance_types import InstanceType
+
+
+class ScalewayProvider:
+    """Holds threads and connections from its making to the end of its `async with`."""
+
+    name = "scaleway"
+
+    def __init__(
+        self, settings: ScalewaySettings, installation: UUID, call_timeout_s: float, threads: int = THREADS
+    ) -> None:
+        self.zones: Sequence[str] = settings.zones_in_order
+        self._calls = Calls(call_timeout_s, threads)
+        self._sdk, tags = Sdk(settings), Tags(installation)
+        self._products = Products(self._sdk, settings.image)
+        self._servers = Servers(self._sdk, tags, self._products)
+        self._volumes = Volumes(self._sdk, tags)
+        self._network = Network(self._sdk, tags)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._calls.close()
+        self._sdk.close()
+
+    async def instance_types(self) -> tuple[InstanceType, ...]:
+        """With GPUs; of each type's zones those that have some in stock first."""
+        offers = await self._calls.in_each(self.zones, self._products.gpu_types)
+        types: dict[str, InstanceType] = {}
+        for _, zone, kind in sorted(offers, key=lambda offer: offer[0]):
+            known = types.get(kind.name)
+            types[kind.name] = known.model_copy(update={"zones": (*known.zones, zone)}) if known else kind
+        return tuple(types[name] for name in sorted(types))
+
+    async def create_server(self, order: Order) -> Server | OutOfStock:
+        return await self._calls(self._servers.create, order)
+
+    async def set_cloud_init(self, zone: str, server_id: str, cloud_init: bytes) -> None:
+        await self._calls(self._servers.set_cloud_init, zone, server_id, cloud_init)
+
+    async def find_servers(self, instance_id: UUID) -> Sequence[Server]:
+        return await self._calls.in_each(self.zones, self._servers.find, instance_id)
+
+    async def get_server(self, zone: str, server_id: str) -> Server | None:
+        return await self._calls(self._servers.get, zone, server_id)
+
+    async def grow_volume(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> None:
+        await self._calls(self._volumes.grow, zone, volume_id, size_gb, instance_id)
+
+    async def power_on(self, zone: str, server_id: str) -> None:
+        await self._calls(self._servers.power_on, zone, server_id)
+
+    async def power_off(self, zone: str, server_id: str) -> None:
+        await self._calls(self._servers.power_off, zone, server_id)
+
+    async def open_ports(self, server: Server, instance_id: UUID, ports: Sequence[int]) -> str:
+        return await self._calls(self._network.open_ports, server, instance_id, ports)
+
+    async def delete_server(self, zone: str, server_id: str) -> None:
+        await self._calls(self._servers.delete, zone, server_id)
+
+    async def find_volumes(self, instance_id: UUID) -> Sequence[tuple[str, str]]:
+        return await self._calls.in_each(self.zones, self._volumes.find, instance_id)
+
+    async def delete_volume(self, zone: str, volume_id: str) -> bool:
+        return await self._calls(self._volumes.delete, zone, volume_id)
+
+    async def release_network(self, instance_id: UUID) -> None:
+        await self._calls.in_each(self.zones, self._network.release, instance_id)
+
+    async def tagged_servers(self) -> Sequence[Server]:
+        return await self._calls.in_each(self.zones, self._servers.find)

@@ -1,0 +1,114 @@
+"""The official SDK, with what it lacks: a time-out on every request, connections kept open, and pages that end."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from scaleway import Client
+from scaleway.block.v1 import BlockV1API
+from scaleway.instance.v1.custom_api import InstanceUtilsV1API
+from scaleway.marketplace.v2 import MarketplaceV2API
+from scaleway_core.api import API, Body
+
+from services.provisioner.provider import TryAgain
+from services.provisioner.providers.scaleway.calls import THREADS, time_left_s
+from services.provisioner.providers.scaleway.errors import refusal
+from services.provisioner.providers.scaleway.settings import ScalewaySettings
+
+PAGE_SIZE: Final = 100
+"""The largest that the API takes."""
+MOST_PAGES: Final = 100
+
+T = TypeVar("T")
+
+
+class _Timed(API):
+    """Replaces the SDK's two methods that talk HTTP: it knows no time-out, and expects JSON of every error."""
+
+    def __init__(self, client: Client, session: requests.Session) -> None:
+        super().__init__(client)
+        self._session = session
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+    ) -> requests.Response:
+        """Not logged as the SDK does it, since user data has keys in it. Redirections would carry our key elsewhere."""
+        response = self._session.request(
+            method=method,
+            url=f"{self.client.api_url}{path}",
+            params={name: value for name, value in (params or {}).items() if value is not None},
+            headers={
+                "accept": "application/json",
+                "user-agent": self.client.user_agent,
+                "x-auth-token": self.client.secret_key or "",
+                **({} if body is None else {"content-type": "application/json; charset=utf-8"}),
+                **{name.lower(): value for name, value in (headers or {}).items()},
+            },
+            data=body if body is None or isinstance(body, bytes) else json.dumps(body),
+            timeout=time_left_s(),
+            allow_redirects=False,
+        )
+        total = response.headers.get("x-total-count")
+        if total is not None and response.ok:
+            content = {**response.json(), "total_count": int(total)}
+            response._content = json.dumps(content).encode()  # noqa: SLF001  as the SDK does: its types read it there
+        return response
+
+    def _throw_on_error(self, res: requests.Response) -> None:
+        if res.status_code >= requests.codes.multiple_choices:
+            raise refusal(res)
+
+
+class InstanceApi(_Timed, InstanceUtilsV1API):
+    pass
+
+
+class BlockApi(_Timed, BlockV1API):
+    pass
+
+
+class MarketplaceApi(_Timed, MarketplaceV2API):
+    pass
+
+
+class Sdk:
+    """All three APIs over one pool of connections. To be called within `Calls` only."""
+
+    def __init__(self, settings: ScalewaySettings) -> None:
+        client = Client(
+            access_key=settings.access_key,
+            secret_key=settings.secret_key.get_secret_value(),
+            api_url=settings.api_url,
+            default_project_id=str(settings.default_project_id),
+            default_zone=settings.default_zone,
+        )
+        self._session = requests.Session()
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=THREADS))
+        self.instance = InstanceApi(client, self._session)
+        self.block = BlockApi(client, self._session)
+        self.marketplace = MarketplaceApi(client, self._session)
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def pages(fetch: Callable[[int], tuple[list[T], int]]) -> list[T]:
+    """Everything that `fetch(page)` gives, until the total that it tells is reached or a page is empty.
+
+    The SDK's own `list_…_all` recurses for ever over a server that ignores `page`. Raises TryAgain.
+    """
+    items: list[T] = []
+    for page in range(1, MOST_PAGES + 1):
+        found, total = fetch(page)
+        items += found
+        if not found or len(items) >= total:
+            return items
+    raise TryAgain("bad_answer", f"a list of more than {MOST_PAGES} pages")

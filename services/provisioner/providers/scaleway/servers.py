@@ -1,0 +1,118 @@
+"""Servers: made without a volume of ours and powered off, found by their tags, powered, deleted."""
+
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+import structlog
+from scaleway.instance.v1 import Server as ScalewayServer
+from scaleway.instance.v1 import ServerAction
+
+from services.provisioner.provider import Order, OutOfStock, Power, Server, TryAgain
+from services.provisioner.providers.scaleway.errors import Busy, NotThere, SoldOut
+from services.provisioner.providers.scaleway.products import Products
+from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
+from services.provisioner.providers.scaleway.tags import Tags, instance_in
+
+CLOUD_INIT: Final = "cloud-init"
+SCRATCH: Final = "scratch"
+POWER: Final[Mapping[str, Power]] = {
+    "stopped": Power.OFF,
+    "starting": Power.STARTING,
+    "running": Power.ON,
+    "stopping": Power.STOPPING,
+    "stopped in place": Power.ON,  # it keeps its machine, and costs as if it ran
+    "stopped_in_place": Power.ON,  # the same as the Python SDK spells it
+    "locked": Power.ON,  # by Scaleway, whatever it was doing
+}
+
+log = structlog.get_logger()
+
+
+class Servers:
+    def __init__(self, sdk: Sdk, tags: Tags, products: Products) -> None:
+        self._api = sdk.instance
+        self._tags = tags
+        self._products = products
+
+    def create(self, order: Order) -> Server | OutOfStock:
+        """Two requests, the second for the user data: where it fails, the server exists, and has to be adopted."""
+        image = self._products.image_id(order.zone, order.instance_type)
+        try:
+            made = self._api.create_server(
+                zone=order.zone,
+                commercial_type=order.instance_type,
+                name=order.name,
+                image=image,
+                dynamic_ip_required=True,
+                tags=self._tags.of(order.instance_id),
+            ).server
+        except SoldOut:
+            return OutOfStock(order.zone, order.instance_type)
+        server = _shown(made)
+        log.info("server created", server_id=server.id, zone=server.zone, instance_id=str(order.instance_id))
+        self.set_cloud_init(order.zone, server.id, order.cloud_init)
+        return server
+
+    def set_cloud_init(self, zone: str, server_id: str, content: bytes) -> None:
+        self._api.set_server_user_data(server_id=server_id, key=CLOUD_INIT, content=content, zone=zone)
+
+    def find(self, zone: str, instance_id: UUID | None = None) -> list[Server]:
+        """All of this installation, or only that instance's."""
+        tag = self._tags.installation if instance_id is None else self._tags.instance(instance_id)
+
+        def page(number: int) -> tuple[list[ScalewayServer], int]:
+            answer = self._api.list_servers(zone=zone, tags=[tag], page=number, per_page=PAGE_SIZE)
+            return answer.servers, answer.total_count
+
+        return [_shown(server) for server in pages(page) if self._tags.borne(server.tags, instance_id)]
+
+    def get(self, zone: str, server_id: str) -> Server | None:
+        try:
+            return _shown(self._api.get_server(zone=zone, server_id=server_id).server)
+        except NotThere:
+            return None
+
+    def power_on(self, zone: str, server_id: str) -> None:
+        try:
+            self._api.server_action(zone=zone, server_id=server_id, action=ServerAction.POWERON)
+        except Busy:
+            server = self.get(zone, server_id)
+            if server is None or server.power not in {Power.ON, Power.STARTING}:
+                raise
+
+    def power_off(self, zone: str, server_id: str) -> None:
+        try:
+            self._api.server_action(zone=zone, server_id=server_id, action=ServerAction.POWEROFF)
+        except NotThere:
+            return
+        except Busy:
+            server = self.get(zone, server_id)
+            if server is not None and server.power not in {Power.OFF, Power.STOPPING}:
+                raise
+
+    def delete(self, zone: str, server_id: str) -> None:
+        try:
+            self._api.delete_server(zone=zone, server_id=server_id)
+        except NotThere:
+            return
+
+
+def _shown(server: ScalewayServer | None) -> Server:
+    if server is None or (power := POWER.get(str(server.state))) is None:
+        raise TryAgain("bad_answer", f"a server that cannot be understood: {server and server.state}")
+    kept = [volume for volume in server.volumes.items() if str(volume[1].volume_type) != SCRATCH]
+    kept.sort(key=lambda slot: (not slot[1].boot, int(slot[0])))
+    address = next((ip for ip in server.public_ips if ip.family == "inet"), None)
+    group = server.security_group
+    return Server(
+        id=server.id,
+        zone=server.zone,
+        instance_type=server.commercial_type,
+        instance_id=instance_in(server.tags),
+        power=power,
+        volume_ids=tuple(volume.id for _, volume in kept),
+        ip_address=None if address is None else address.address,
+        address_id=None if address is None else address.id,
+        security_group_id=None if group is None else group.id,
+    )

@@ -1,0 +1,51 @@
+"""What the adapter reads from its environment: Scaleway's own variables, and two of ours beside them."""
+
+from typing import Final
+from uuid import UUID
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+GPU_ZONES: Final = ("fr-par-2", "pl-waw-2")
+"""Where Scaleway rents L4, L40S and H100; its documentation's page "Product availability" (June 2025)."""
+GPU_IMAGE: Final = "ubuntu_noble_gpu_os_13_nvidia"
+"""The marketplace's label of "Ubuntu Noble GPU OS 13": Ubuntu 24.04 with NVIDIA's driver and Docker."""
+ZONE: Final = r"^[a-z]{2}-[a-z]{3}-[1-9]$"
+
+
+class ScalewaySettings(BaseSettings):
+    """`access_key` to `api_url` are the variables of every Scaleway tool; `zones` and `image` are ours."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SCW_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    access_key: str = Field(pattern=r"^SCW[A-Z0-9]{17}$")
+    secret_key: SecretStr
+    default_project_id: UUID
+    default_zone: str = Field(default=GPU_ZONES[0], pattern=ZONE)
+    api_url: str = Field(default="https://api.scaleway.com", pattern=r"^https?://[^/]+")
+
+    zones: tuple[str, ...] = GPU_ZONES
+    """A JSON list. One that is taken away hides what is still rented there: empty it first."""
+    image: str = GPU_IMAGE
+    """What servers boot: a label of the marketplace, or the id of an image (which exists in one zone only)."""
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_a_uuid(cls, key: SecretStr) -> SecretStr:
+        try:
+            UUID(key.get_secret_value())
+        except ValueError:
+            raise ValueError("a secret key is a UUID") from None
+        return key
+
+    @field_validator("api_url")
+    @classmethod
+    def _without_trailing_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+    @property
+    def zones_in_order(self) -> tuple[str, ...]:
+        """The default one first, each once."""
+        return tuple(dict.fromkeys((self.default_zone, *self.zones)))

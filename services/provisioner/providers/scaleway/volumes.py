@@ -1,0 +1,68 @@
+"""Volumes. Block ones outlive their server, detached; local ones are the instance API's, and cannot grow."""
+
+from typing import Final
+from uuid import UUID
+
+from scaleway.block.v1 import Volume
+
+from services.provisioner.provider import Rejected
+from services.provisioner.providers.scaleway.errors import Busy, InUse, NotThere
+from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
+from services.provisioner.providers.scaleway.tags import Tags
+
+GIGABYTE: Final = 10**9
+
+
+class Volumes:
+    def __init__(self, sdk: Sdk, tags: Tags) -> None:
+        self._block = sdk.block
+        self._instance = sdk.instance
+        self._tags = tags
+
+    def grow(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> None:
+        try:
+            volume = self._block.get_volume(zone=zone, volume_id=volume_id)
+        except NotThere:
+            self._check_local(zone, volume_id, size_gb)
+            return
+        size = max(volume.size, size_gb * GIGABYTE)
+        if size > volume.size or not self._tags.borne(volume.tags, instance_id):
+            self._block.update_volume(
+                zone=zone,
+                volume_id=volume_id,
+                size=size if size > volume.size else None,
+                tags=list(dict.fromkeys((*volume.tags, *self._tags.of(instance_id)))),
+            )
+
+    def find(self, zone: str, instance_id: UUID) -> list[tuple[str, str]]:
+        def page(number: int) -> tuple[list[Volume], int]:
+            answer = self._block.list_volumes(
+                include_deleted=False,
+                zone=zone,
+                tags=[self._tags.instance(instance_id)],
+                page=number,
+                page_size=PAGE_SIZE,
+            )
+            return answer.volumes, answer.total_count
+
+        return [(volume.zone, volume.id) for volume in pages(page) if self._tags.borne(volume.tags, instance_id)]
+
+    def delete(self, zone: str, volume_id: str) -> bool:
+        """Whether it is gone. Its id does not say which of the two APIs knows it."""
+        try:
+            try:
+                self._block.delete_volume(zone=zone, volume_id=volume_id)
+            except NotThere:
+                self._instance.delete_volume(zone=zone, volume_id=volume_id)
+        except NotThere:
+            return True
+        except (InUse, Busy):
+            return False
+        return True
+
+    def _check_local(self, zone: str, volume_id: str, size_gb: int) -> None:
+        volume = self._instance.get_volume(zone=zone, volume_id=volume_id).volume
+        if volume is None or volume.size < size_gb * GIGABYTE:
+            raise Rejected(
+                "volume_cannot_grow", "this type boots from a local volume: choose one that boots from block storage"
+            )

@@ -1,0 +1,26 @@
+"""The adapter keeps the contract that the fake keeps, over a cloud that is late with everything."""
+
+import pytest
+
+from simulator.scenario import Call, Error, Failure, Scenario
+from tests.provisioner.provider_contract import ProviderContract
+
+SOLD_OUT = "H100-1-80G"
+
+
+class TestScalewayProvider(ProviderContract):
+    @pytest.fixture
+    def scenario(self) -> Scenario:
+        sold_out = Failure(call=Call.CREATE_SERVER, error=Error.OUT_OF_STOCK, times=None, instance_type=SOLD_OUT)
+        return Scenario(
+            boot_volume=0.1, tag_visible=0.1, poweron=0.1, address=0.2, ssh_up=0, poweroff=0.1, detach=0.1,
+            volume_update=0.1, failures=(sold_out,),
+        )  # fmt: skip
+
+    @pytest.fixture
+    def instance_type(self) -> str:
+        return "L4-1-24G"
+
+    @pytest.fixture
+    def sold_out_type(self) -> str:
+        return SOLD_OUT
