@@ -12,13 +12,18 @@ from services.progress.app import running
 from services.progress.projector import Projector
 from shared.bus.topology import DEAD_LETTERS, LIFECYCLE, apply_topology
 from shared.lifecycle import events as e
+from shared.postgres.connection import Connection
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.nats_proxy import nats_proxy
 from tests.progress.read_model import watching
 from tests.progress.service import Stage, malformed, settings_for, writing
 
-LEADER = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
+LEADER = """
+    SELECT DISTINCT pid FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND pid <> $1
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 async def test_what_was_recorded_before_and_while_it_runs_can_be_read(stage: Stage) -> None:
@@ -42,10 +47,11 @@ async def test_a_restarted_service_goes_on_where_it_stopped(stage: Stage) -> Non
 async def test_one_of_three_projects_and_another_takes_over_when_its_session_ends(stage: Stage) -> None:
     async with running(stage.settings), running(stage.settings), running(stage.settings):
         await stage.watcher.reached(await stage.author.write(h.a_launch()))
+        leader = 0
         for _ in range(5):
-            (leader,) = await stage.database.fetch(LEADER)
+            leader = await leader_after(stage.database, leader)
             writing_on = asyncio.create_task(stage.author.write_many(*[h.a_ready_instance()] * 3))
-            await stage.database.execute("SELECT pg_terminate_backend($1)", leader["pid"])
+            await stage.database.execute("SELECT pg_terminate_backend($1)", leader)
             await stage.watcher.reached(await writing_on)
     await stage.all_is_there()
 
@@ -181,6 +187,15 @@ async def test_an_outage_of_the_database_loses_nothing(tmp_path: Path, nats_url:
             await watcher.reached(written)
             await Stage(author, settings_for(nats_url, url), watcher, database).all_is_there()
             await service.aclose()
+
+
+async def leader_after(database: Connection, previous: int) -> int:
+    """The backend of the projector that leads, once another than the previous one does."""
+    async with asyncio.timeout(20):
+        while (leader := await database.fetchval(LEADER, previous)) is None:
+            await asyncio.sleep(0.01)
+    assert isinstance(leader, int)
+    return leader
 
 
 async def failed_at_least_once(projector: Projector) -> None:
