@@ -103,6 +103,9 @@ class Leases:
             raise LeaseLost
         if not await self._extend([lease]):
             raise LeaseLost
+        if self._closing:  # since it was asked above
+            await lease.surrender()
+            raise LeaseLost
         self._leases.add(lease)
         self._idle.clear()
         try:

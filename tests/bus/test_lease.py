@@ -115,6 +115,19 @@ async def test_what_arrives_while_closing_is_given_back() -> None:
     assert message.given_back
 
 
+async def test_what_is_being_taken_when_closing_begins_is_given_back() -> None:
+    message, leases = Message(), Leases(Server().flush, ACK_WAIT)
+
+    async def closing_meanwhile() -> None:
+        await leases.close(grace_s=1)
+
+    leases._flush = closing_meanwhile
+    with pytest.raises(LeaseLost):
+        async with leases.held(message, redelivered=False):
+            pytest.fail("the block began")
+    assert message.given_back
+
+
 async def test_sleeping_within_a_lease_ends_when_the_time_is_over() -> None:
     async with Leases(Server().flush, ACK_WAIT).held(Message(), redelivered=False) as lease:
         await lease.sleep(0.01)
