@@ -220,6 +220,14 @@ def test_times_say_when_the_instance_was_ready_and_when_it_ended() -> None:
     assert instance.status_since == instance.ended_at == later
 
 
+def test_a_reinstall_has_its_own_times() -> None:
+    later = f.AT + timedelta(hours=1)
+    instance = given(*h.a_ready_instance(), f.reinstall_requested(occurred_at=later))
+    assert instance.attempt_started_at == instance.status_since == later
+    assert instance.ready_at is None
+    assert instance.created_at == f.AT
+
+
 def test_an_outage_does_not_change_when_the_instance_was_ready() -> None:
     ready = h.a_ready_instance()
     later = ready[-1].occurred_at + timedelta(hours=1)

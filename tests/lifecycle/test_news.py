@@ -166,6 +166,7 @@ def test_an_ended_instance_has_no_address_to_change() -> None:
 def test_loading_is_news_while_it_raises_the_progress() -> None:
     instance = given(*h.a_starting_instance(), f.model_load_progressed(fraction=0.5))
     assert not is_news(instance, f.model_load_progressed(fraction=0.4))
+    assert not is_news(instance, f.model_load_progressed(fraction=0.51))
     assert is_news(instance, f.model_load_progressed(fraction=0.8))
     assert not is_news(given(*h.a_terminating_instance()), f.model_load_progressed(fraction=1.0))
 

@@ -85,6 +85,11 @@ def test_a_reinstall_begins_at_fifty_with_a_machine_that_is_there() -> None:
     assert not instance.reached(e.SshReachable, e.SshInstallCompleted, e.ModelLoaded, e.InstanceReady)
 
 
+def test_the_step_is_the_last_of_those_that_are_worth_the_same() -> None:
+    instance = given(*h.a_reinstalled_instance(), f.ssh_reachable(attempt=2))
+    assert (instance.progress_percent, instance.step) == (50, "SshReachable")
+
+
 @pytest.mark.parametrize("status", sorted(s.FAILURES))
 def test_a_failed_instance_shows_where_it_stopped(status: Status) -> None:
     *history, failure = h.IN_STATUS[status]
