@@ -60,13 +60,10 @@ class Author:
     async def last_sequence(self) -> int:
         return (await self.connection.jetstream().stream_info(LIFECYCLE)).state.last_seq
 
-    async def delete_consumers(self) -> int:
-        """Take the projectors' ephemeral consumers away; returns how many there were."""
-        jetstream = self.connection.jetstream()
-        consumers = [info for info in await jetstream.consumers_info(LIFECYCLE) if not info.config.durable_name]
-        for info in consumers:
-            await jetstream.delete_consumer(LIFECYCLE, info.name)
-        return len(consumers)
+    async def projectors(self) -> list[str]:
+        """The names of the consumers that projectors read from: the only ones that are not durable."""
+        consumers = await self.connection.jetstream().consumers_info(LIFECYCLE)
+        return [info.name for info in consumers if not info.config.durable_name]
 
 
 @asynccontextmanager
