@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import UUID
 
 from faststream.nats import NatsBroker
@@ -13,6 +13,7 @@ from services.provisioner.known import KnownInstances
 from services.provisioner.offers import Offers
 from services.provisioner.perform import NotUnderstood, Perform
 from services.provisioner.provider import Provider
+from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
 from services.provisioner.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.ssh import SshShell
@@ -21,35 +22,45 @@ from shared.bus.connection import connect_options
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.instance_types import InstanceTypes
 from shared.bus.lease import Leases
-from shared.bus.subscriber import Subscriber
+from shared.bus.subscriber import Subscriber, stop_asking
 from shared.bus.topology import INSTALL, LAUNCH, RELEASE, apply_topology
 from shared.journal import Journal
 from shared.secrets import Secrets
 
-MakeProvider = Callable[[UUID], Provider]
+MakeProvider = Callable[[UUID], AbstractAsyncContextManager[Provider]]
 """From the installation's id, which every resource bears as a tag."""
+
+
+def running(settings: ProvisionerSettings, scaleway: ScalewaySettings) -> AbstractAsyncContextManager[Leases]:
+    """Act on Scaleway while the block runs."""
+    timeout_s = settings.call_timeout_seconds
+    return serving(settings, lambda installation: ScalewayProvider(scaleway, installation, timeout_s))
 
 
 @asynccontextmanager
 async def serving(settings: ProvisionerSettings, make_provider: MakeProvider) -> AsyncGenerator[Leases]:
     """Act while the block runs; gives every trigger back at once when it ends. Yields the leases, one for each."""
-    broker = NatsBroker(**connect_options(settings.nats_url.get_secret_value(), "provisioner"), log_level=logging.DEBUG)
+    broker = NatsBroker(
+        **connect_options(settings.nats_url.get_secret_value(), "provisioner"),
+        log_level=logging.DEBUG,
+        graceful_timeout=settings.stop_grace_seconds,
+    )
     connection = await broker.connect()
     jetstream = connection.jetstream()
     installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
-    means = _means(settings, connection, installation, make_provider(installation))
     leases = Leases(connection.flush, settings.lease_seconds)
-    perform, not_understood = Perform(means), NotUnderstood(means.journal)
-    for trigger, max_held in (
-        (LAUNCH, settings.max_launching),
-        (INSTALL, settings.max_installing),
-        (RELEASE, settings.max_releasing),
-    ):
-        subscriber = Subscriber(trigger, leases, DeadLetters(jetstream), perform, not_understood)
-        subscriber.attach(broker, max_held=max_held)
-    known = KnownInstances(jetstream)
-    instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
-    async with asyncio.TaskGroup() as group:
+    async with make_provider(installation) as provider, asyncio.TaskGroup() as group:
+        means = _means(settings, connection, installation, provider)
+        perform, not_understood = Perform(means), NotUnderstood(means.journal)
+        for trigger, max_held in (
+            (LAUNCH, settings.max_launching),
+            (INSTALL, settings.max_installing),
+            (RELEASE, settings.max_releasing),
+        ):
+            subscriber = Subscriber(trigger, leases, DeadLetters(jetstream), perform, not_understood)
+            subscriber.attach(broker, max_held=max_held)
+        known = KnownInstances(jetstream)
+        instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
         owned = [
             group.create_task(leases.keep_alive()),
             group.create_task(Reconcile(means.journal, means.provider, known, settings).for_ever()),
@@ -59,8 +70,7 @@ async def serving(settings: ProvisionerSettings, make_provider: MakeProvider) ->
             await broker.start()
             yield leases
         finally:
-            for asking in broker.subscribers:
-                asking.running = False  # or what is given back might come straight back
+            await stop_asking(broker)
             await leases.close(settings.stop_grace_seconds)
             await broker.stop()
             for task in owned:

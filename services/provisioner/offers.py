@@ -3,9 +3,8 @@
 import asyncio
 
 import structlog
-from nats.errors import Error as NatsError
 
-from services.provisioner.provider import Provider, ProviderError
+from services.provisioner.provider import Provider
 from services.provisioner.retry import backoff_s
 from services.provisioner.settings import ProvisionerSettings
 from shared.bus.instance_types import InstanceTypes
@@ -20,14 +19,14 @@ class Offers:
         self._settings = settings
 
     async def for_ever(self) -> None:
-        """The owner cancels it. What cannot be told now is told soon after."""
+        """The owner cancels it."""
         failures = 0
         while True:
             try:
                 await self._instance_types.publish(self._provider.name, await self._provider.instance_types())
-            except (ProviderError, NatsError, TimeoutError, OSError) as error:
+            except Exception:  # the loop's bound: what cannot be told now is told soon after
                 failures += 1
-                log.warning("instance types not told", reason=repr(error))
+                log.exception("instance types not told")
                 first, longest = self._settings.backoff_seconds, self._settings.longest_backoff_seconds
                 await asyncio.sleep(backoff_s(failures, first, longest))
             else:

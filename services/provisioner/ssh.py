@@ -36,7 +36,8 @@ class SshSession:
             process.stdin.write(stdin.decode())
             process.stdin.write_eof()
             async for line in process.stdout:
-                yield line
+                if line:  # a wait that the end cuts short gives an empty one
+                    yield line
             await process.wait_closed()
         except _FAILURES as error:
             raise Unreachable(f"the SSH connection broke: {_words(error)}") from error

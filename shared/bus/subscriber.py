@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from faststream.nats.subscriber.usecases import LogicSubscriber
 from nats.aio.msg import Msg
 
 from shared.bus.dead_letters import DeadLetters
@@ -24,6 +25,18 @@ Handle = Callable[[Recorded, Lease], Awaitable[None]]
 """Does what the event asks for; safe when called twice, at once, by two."""
 NotUnderstood = Callable[[UUID, str], Awaitable[None]]
 """Records that an instance's trigger could not be understood, before it goes to the dead letters."""
+
+
+async def stop_asking(broker: NatsBroker) -> None:
+    """Let no further message come to this process; to be done before its leases are given back.
+
+    A pull request that still waits at the server would bring what was given back straight back to the one that stops.
+    """
+    for asking in broker.subscribers:
+        asking.running = False
+        if isinstance(asking, LogicSubscriber) and asking.subscription is not None:
+            await asking.subscription.unsubscribe()
+            asking.subscription = None
 
 
 @dataclass(frozen=True)

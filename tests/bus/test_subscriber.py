@@ -13,7 +13,7 @@ from shared.bus.connection import connect_options
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.envelope import Recorded
 from shared.bus.lease import Lease, Leases
-from shared.bus.subscriber import Handle, Subscriber
+from shared.bus.subscriber import Handle, Subscriber, stop_asking
 from shared.bus.topology import DEAD_LETTERS, LAUNCH, LIFECYCLE, apply_topology
 from shared.journal import Journal
 from shared.lifecycle.events import InstanceRequested, Specification
@@ -44,12 +44,12 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(url: str, handle: Handle) -> AsyncGenerator[Service]:
+async def serving(url: str, handle: Handle, ack_wait_s: float = ACK_WAIT) -> AsyncGenerator[Service]:
     broker = NatsBroker(**connect_options(url, "test"))
     connection = await broker.connect()
     jetstream = connection.jetstream()
-    await apply_topology(jetstream, replicas=1, ack_wait_s=ACK_WAIT)
-    leases = Leases(connection.flush, ACK_WAIT)
+    await apply_topology(jetstream, replicas=1, ack_wait_s=ack_wait_s)
+    leases = Leases(connection.flush, ack_wait_s)
     service = Service(broker, Journal(connection, actor="test", source="/test"), leases)
 
     async def not_understood(instance_id: UUID, _: str) -> None:
@@ -133,6 +133,24 @@ async def test_a_stopping_replica_hands_its_messages_over_at_once(nats_url: str)
             await first.leases.close(grace_s=5)
             await taken.wait()
             assert asyncio.get_running_loop().time() - began < ACK_WAIT / 2
+
+
+async def test_what_a_replica_gave_back_when_it_stopped_waits_for_the_next_one_to_come(nats_url: str) -> None:
+    held, taken = asyncio.Event(), asyncio.Event()
+
+    async def holds(_: Recorded, lease: Lease) -> None:
+        held.set()
+        await lease.sleep(3600)
+
+    async def takes(_: Recorded, lease: Lease) -> None:
+        taken.set()
+
+    async with serving(nats_url, holds, ack_wait_s=60) as first:
+        await first.request()
+        await held.wait()
+        await stop_asking(first.broker)
+    async with serving(nats_url, takes, ack_wait_s=60), asyncio.timeout(5):
+        await taken.wait()
 
 
 async def test_a_message_nobody_understands_is_buried_with_its_reason_and_stops_no_other(nats_url: str) -> None:

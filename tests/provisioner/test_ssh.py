@@ -1,0 +1,160 @@
+"""The SSH shell against a real server: who proves itself is heard, who does not hears nothing."""
+
+import asyncio
+import socket
+import time
+from uuid import UUID
+
+import pytest
+
+from services.provisioner.machine import Exited, Unreachable, WrongHostKey
+from services.provisioner.ssh import SshShell
+from shared.secrets import Secrets, SshKey
+from tests.provisioner.ssh_server import Process, ssh_server
+
+SECRETS = Secrets("0123456789abcdef" * 4)
+INSTANCE = UUID("0b54d3a6-27a5-4b2c-8a53-6f0c1a7f9d10")
+OURS, NEXT, STRANGE = (SECRETS.host_key(INSTANCE, number) for number in (0, 1, 2))
+CLIENT = SECRETS.ssh_client_key()
+
+
+def shell_to(port: int, client_key: SshKey = CLIENT, keepalive_s: float = 5.0, timeout_s: float = 5.0) -> SshShell:
+    return SshShell(client_key=client_key, port=port, connect_timeout_s=timeout_s, keepalive_s=keepalive_s)
+
+
+async def said_by(shell: SshShell, *host_keys: SshKey) -> list[str | Exited]:
+    async with shell.open("127.0.0.1", [key.public for key in host_keys]) as session:
+        return [said async for said in session.run("bash -s", b"echo \xc3\xa9\n")]
+
+
+async def answers(process: Process, _: str) -> None:
+    process.stdout.write("one\n")
+    process.stderr.write("two\n")
+    process.stdout.write("three")
+    process.exit(3)
+
+
+async def test_lines_of_both_outputs_come_in_order_then_the_exit_status() -> None:
+    async with ssh_server(OURS, CLIENT, answers) as server:
+        assert await said_by(shell_to(server.port), OURS, NEXT) == ["one\n", "two\n", "three", Exited(3)]
+        assert server.received == ["echo é\n"]
+        assert server.users == ["root"]
+
+
+async def test_lines_come_as_they_are_printed() -> None:
+    heard = asyncio.Event()
+
+    async def waits(process: Process, _: str) -> None:
+        process.stdout.write("first\n")
+        await heard.wait()
+        process.exit(0)
+
+    async with (
+        ssh_server(OURS, CLIENT, waits) as server,
+        asyncio.timeout(5),
+        shell_to(server.port).open("127.0.0.1", [OURS.public]) as session,
+    ):
+        coming = session.run("bash -s", b"")
+        assert await anext(coming) == "first\n"
+        heard.set()
+        assert await anext(coming) == Exited(0)
+        await coming.aclose()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+async def test_the_session_knows_which_of_the_accepted_keys_the_machine_has(number: int) -> None:
+    async with (
+        ssh_server((OURS, NEXT)[number], CLIENT, answers) as server,
+        shell_to(server.port).open("127.0.0.1", [OURS.public, NEXT.public]) as session,
+    ):
+        assert session.host_key == (OURS, NEXT)[number].public
+
+
+async def test_a_wrong_host_key_is_told_nothing_not_even_who_we_are() -> None:
+    async with ssh_server(STRANGE, CLIENT, answers) as server:
+        with pytest.raises(WrongHostKey, match="another host key"):
+            await said_by(shell_to(server.port), OURS, NEXT)
+        assert server.received == []
+        assert server.users == []
+
+
+async def test_no_accepted_key_means_no_machine_is_trusted() -> None:
+    async with ssh_server(OURS, CLIENT, answers) as server:
+        with pytest.raises((WrongHostKey, Unreachable)):
+            await said_by(shell_to(server.port))
+        assert server.received == []
+
+
+async def test_a_machine_that_does_not_let_us_in_is_unreachable() -> None:
+    async with ssh_server(OURS, STRANGE, answers) as server:
+        with pytest.raises(Unreachable, match="Permission denied"):
+            await said_by(shell_to(server.port), OURS)
+
+
+async def test_a_closed_port_is_unreachable() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(Unreachable):
+            await said_by(shell_to(unused.getsockname()[1]), OURS)
+
+
+async def test_a_machine_that_accepts_and_says_nothing_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        with pytest.raises(Unreachable):
+            await said_by(shell_to(silent.getsockname()[1], timeout_s=0.2), OURS)
+        assert time.monotonic() - began < 3
+
+
+async def test_a_connection_that_breaks_in_the_middle_is_unreachable() -> None:
+    async def breaks(process: Process, _: str) -> None:
+        process.stdout.write("one\n")
+        await process.stdout.drain()
+        server.cut()
+
+    async with ssh_server(OURS, CLIENT, breaks) as server:
+        with pytest.raises(Unreachable, match="broke"):
+            await said_by(shell_to(server.port), OURS)
+
+
+async def test_a_command_that_a_signal_ended_gives_no_exit_status() -> None:
+    async def killed(process: Process, _: str) -> None:
+        process.exit_with_signal("KILL")
+
+    async with ssh_server(OURS, CLIENT, killed) as server:
+        with pytest.raises(Unreachable, match="before the command had ended"):
+            await said_by(shell_to(server.port), OURS)
+
+
+async def test_a_machine_that_goes_silent_is_noticed() -> None:
+    """Its network is gone: nobody answers, nobody says so."""
+    async with (
+        ssh_server(OURS, CLIENT, hangs) as server,
+        asyncio.timeout(5),
+        shell_to(server.port, keepalive_s=0.1).open("127.0.0.1", [OURS.public]) as session,
+    ):
+        coming = session.run("bash -s", b"")
+        assert await anext(coming) == "one\n"
+        server.deafen()
+        with pytest.raises(Unreachable):
+            await anext(coming)
+
+
+async def hangs(process: Process, _: str) -> None:
+    process.stdout.write("one\n")
+    await asyncio.Event().wait()
+
+
+async def test_leaving_while_the_machine_hangs_takes_no_time() -> None:
+    async with (
+        ssh_server(OURS, CLIENT, hangs) as server,
+        asyncio.timeout(3),
+        shell_to(server.port).open("127.0.0.1", [OURS.public]) as session,
+    ):
+        coming = session.run("bash -s", b"")
+        assert await anext(coming) == "one\n"
+        waiting = asyncio.ensure_future(anext(coming))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await coming.aclose()
