@@ -143,6 +143,7 @@ async def test_what_a_replica_gave_back_when_it_stopped_waits_for_the_next_one_t
         await lease.sleep(3600)
 
     async def takes(_: Recorded, lease: Lease) -> None:
+        assert lease.redelivered
         taken.set()
 
     async with serving(nats_url, holds, ack_wait_s=60) as first:
