@@ -159,3 +159,5 @@ class ProviderContract:
             await provider.power_on(provider.zones[0], str(uuid4()))
         with pytest.raises(TryAgain):
             await provider.grow_volume(provider.zones[0], str(uuid4()), 200, instance_id)
+        with pytest.raises(TryAgain):
+            await provider.set_cloud_init(provider.zones[0], str(uuid4()), b"#cloud-config\n{}\n")

@@ -140,6 +140,24 @@ async def test_a_crash_between_the_call_and_its_record_does_not_make_a_second_se
     assert (await stage.instance()).resources.server_id == "server-1"
 
 
+async def test_an_adopted_server_is_told_what_it_boots_with_before_it_claims(stage: Stage) -> None:
+    stage.provider.fail("create_server", TryAgain("timeout", "no answer"), when="after")
+    await stage.requested()
+    told = asyncio.Event()
+
+    async def untold() -> None:
+        machine = stage.provider.machines["server-1"]
+        assert (await stage.instance()).resources.server_id is None
+        machine.cloud_init = b""
+        told.set()
+
+    stage.provider.before["set_cloud_init"] = untold
+    await stage.deliver(e.InstanceRequested)
+    assert told.is_set()
+    assert stage.provider.machines["server-1"].cloud_init.startswith(b"#cloud-config")
+    assert (await stage.instance()).resources.server_id == "server-1"
+
+
 async def test_a_redelivery_trusts_an_empty_list_only_after_the_settling_time(stage: Stage) -> None:
     await stage.requested()
     began = asyncio.get_running_loop().time()

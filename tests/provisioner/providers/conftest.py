@@ -28,9 +28,13 @@ def scenario() -> Scenario:
 
 
 @pytest.fixture
-async def simulator(tmp_path: Path, scenario: Scenario) -> AsyncIterator[Simulator]:
-    settings = SimulatorSettings(data_dir=tmp_path, scenario=scenario)
-    async with Simulator(settings, hosts=Hosts(settings.ssh_port)) as running:
+def hosts() -> Hosts:
+    return Hosts(SimulatorSettings().ssh_port)
+
+
+@pytest.fixture
+async def simulator(tmp_path: Path, scenario: Scenario, hosts: Hosts) -> AsyncIterator[Simulator]:
+    async with Simulator(SimulatorSettings(data_dir=tmp_path, scenario=scenario), hosts=hosts) as running:
         yield running
 
 

@@ -166,7 +166,8 @@ def _told(body: Mapping[str, Any], details: list[dict[str, Any]]) -> str:
     """What the cloud itself says, in one line."""
     said = [body.get("message"), body.get("help_message"), body.get("current_state")]
     said += [", ".join(f"{key} {value}" for key, value in each.items()) for each in details]
-    said += [f"{key}: {value}" for key, value in (body.get("fields") or {}).items()]
+    if isinstance(fields := body.get("fields"), dict):
+        said += [f"{key}: {value}" for key, value in fields.items()]
     return "; ".join(str(part) for part in said if part)[:LONGEST_DETAIL]
 
 

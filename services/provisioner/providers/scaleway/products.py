@@ -6,7 +6,6 @@ from uuid import UUID
 from scaleway.instance.v1 import ServerType
 from scaleway.marketplace.v2 import LocalImage, LocalImageType
 
-from services.provisioner.provider import Rejected
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from shared.bus.instance_types import InstanceType
 
@@ -19,8 +18,11 @@ class Products:
         self._marketplace = sdk.marketplace
         self._image = image
 
-    def image_id(self, zone: str, instance_type: str) -> str:
-        """Of the zone's image with this label that this type boots, from block storage if it can."""
+    def image(self, zone: str, instance_type: str) -> str:
+        """The id of the zone's image with our label that this type boots, from block storage if it can.
+
+        Without one it is the label itself: then the cloud says whether the type or the image is unknown to it.
+        """
         if _is_id(self._image):
             return self._image
 
@@ -30,10 +32,9 @@ class Products:
             )
             return answer.local_images, answer.total_count
 
-        images = pages(page)
-        booting = [image for image in images if instance_type in image.compatible_commercial_types]
+        booting = [image for image in pages(page) if instance_type in image.compatible_commercial_types]
         if not booting:
-            raise Rejected("image_not_found", f"{self._image} does not boot {instance_type} in {zone}: check SCW_IMAGE")
+            return self._image
         return min(booting, key=lambda image: image.type_ != LocalImageType.INSTANCE_SBS).id
 
     def gpu_types(self, zone: str) -> list[tuple[bool, str, InstanceType]]:

@@ -37,7 +37,7 @@ class Servers:
 
     def create(self, order: Order) -> Server | OutOfStock:
         """Two requests, the second for the user data: where it fails, the server exists, and has to be adopted."""
-        image = self._products.image_id(order.zone, order.instance_type)
+        image = self._products.image(order.zone, order.instance_type)
         try:
             made = self._api.create_server(
                 zone=order.zone,

@@ -1,0 +1,199 @@
+"""What the adapter makes, finds and takes away, as the simulated account shows it."""
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.provisioner.provider import Order, OutOfStock, Power, Rejected, Server, TryAgain
+from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings, servers
+from simulator.scenario import Call, Error, Failure
+from tests.provisioner.provider_contract import eventually
+from tests.provisioner.providers.conftest import CALL_TIMEOUT_S, QUICK
+from tests.simulator.clients import Control
+from tests.simulator.fake_hosts import Hosts
+
+CLOUD_INIT = b"#cloud-config\n{}\n"
+
+
+async def made(provider: ScalewayProvider, instance_id: UUID, instance_type: str = "L4-1-24G") -> Server:
+    server = await provider.create_server(Order(instance_id, "made", provider.zones[0], instance_type, CLOUD_INIT))
+    assert not isinstance(server, OutOfStock)
+    return server
+
+
+async def with_volume(provider: ScalewayProvider, server: Server) -> Server:
+    seen = await eventually(lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.volume_ids))
+    assert seen is not None
+    return seen
+
+
+async def account(control: Control) -> Any:
+    return await control("GET", "account")
+
+
+async def test_a_server_bears_three_tags_and_boots_what_it_was_told(
+    provider: ScalewayProvider, control: Control, hosts: Hosts, installation: UUID
+) -> None:
+    server = await with_volume(provider, await made(provider, instance_id := uuid4()))
+    await provider.power_on(server.zone, server.id)
+    (shown,) = (await account(control))["servers"]
+    assert shown["tags"] == [
+        "coldstart", f"coldstart:installation:{installation}", f"coldstart:instance:{instance_id}",
+    ]  # fmt: skip
+    assert hosts.made[0].cloud_init == CLOUD_INIT
+
+
+async def test_a_server_whose_creation_failed_half_way_is_found_and_completed(
+    provider: ScalewayProvider, control: Control, hosts: Hosts
+) -> None:
+    instance_id = uuid4()
+    failure = Failure(call=Call.SET_USER_DATA, error=Error.UNAVAILABLE)
+    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (failure,)}))
+    with pytest.raises(TryAgain):
+        await made(provider, instance_id)
+    (server,) = await eventually(lambda: provider.find_servers(instance_id), bool)
+    await provider.set_cloud_init(server.zone, server.id, CLOUD_INIT)
+    server = await with_volume(provider, server)
+    await provider.power_on(server.zone, server.id)
+    assert hosts.made[0].cloud_init == CLOUD_INIT
+
+
+async def test_another_installation_sees_nothing_of_ours(
+    provider: ScalewayProvider, scaleway_settings: ScalewaySettings
+) -> None:
+    await made(provider, instance_id := uuid4())
+    await eventually(lambda: provider.find_servers(instance_id), bool)
+    async with ScalewayProvider(scaleway_settings, uuid4(), CALL_TIMEOUT_S) as neighbour:
+        assert await neighbour.find_servers(instance_id) == []
+        assert await neighbour.tagged_servers() == []
+
+
+async def test_tags_and_boot_volume_may_come_late(provider: ScalewayProvider, control: Control) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"tag_visible": 0.8, "boot_volume": 0.8}))
+    server = await made(provider, instance_id := uuid4())
+    assert server.volume_ids == ()
+    assert await provider.find_servers(instance_id) == []
+    with pytest.raises(TryAgain) as early:
+        await provider.power_on(server.zone, server.id)
+    assert early.value.code == "transient_state"
+    (found,) = await eventually(lambda: provider.find_servers(instance_id), bool)
+    assert found.id == server.id
+    assert len((await with_volume(provider, server)).volume_ids) == 1
+
+
+async def test_a_volume_is_grown_and_tagged_and_never_shrunk(provider: ScalewayProvider, control: Control) -> None:
+    server = await with_volume(provider, await made(provider, instance_id := uuid4()))
+    (volume_id,) = server.volume_ids
+    for size_gb in (200, 100):
+        await provider.grow_volume(server.zone, volume_id, size_gb, instance_id)
+        (volume,) = (await account(control))["volumes"]
+        assert volume["size"] == 200 * 10**9
+    assert f"coldstart:instance:{instance_id}" in volume["tags"]
+
+
+async def test_a_local_volume_cannot_grow_and_is_deleted_by_its_own_api(
+    scaleway_settings: ScalewaySettings,
+) -> None:
+    plain = scaleway_settings.model_copy(update={"image": "ubuntu_noble"})
+    async with ScalewayProvider(plain, uuid4(), CALL_TIMEOUT_S) as local:
+        server = await with_volume(local, await made(local, instance_id := uuid4(), "DEV1-L"))
+        (volume_id,) = server.volume_ids
+        await local.grow_volume(server.zone, volume_id, 10, instance_id)
+        with pytest.raises(Rejected) as refused:
+            await local.grow_volume(server.zone, volume_id, 200, instance_id)
+        assert refused.value.code == "volume_cannot_grow"
+        assert await local.delete_volume(server.zone, volume_id) is False
+        await local.delete_server(server.zone, server.id)
+        assert await local.delete_volume(server.zone, volume_id) is True
+
+
+async def test_power_is_left_alone_where_it_is_as_wanted(provider: ScalewayProvider, control: Control) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"poweron": 0.8, "poweroff": 0.8}))
+    server = await with_volume(provider, await made(provider, uuid4()))
+    await asyncio.gather(*(provider.power_on(server.zone, server.id) for _ in range(3)))
+    with pytest.raises(TryAgain) as starting:
+        await provider.power_off(server.zone, server.id)
+    assert starting.value.code == "transient_state"
+    await eventually(lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.power is Power.ON))
+    await asyncio.gather(*(provider.power_off(server.zone, server.id) for _ in range(3)))
+    (shown,) = (await account(control))["servers"]
+    assert shown["power_ons"] == 1
+
+
+async def test_only_the_given_ports_are_open(provider: ScalewayProvider, control: Control) -> None:
+    server = await with_volume(provider, await made(provider, instance_id := uuid4()))
+    for ports in ((22, 8000), (2222,)):
+        group_id = await provider.open_ports(server, instance_id, ports)
+        (group,) = [each for each in (await account(control))["security_groups"] if not each["default"]]
+        assert group["id"] == group_id
+        assert [rule["port"] for rule in group["rules"]] == list(ports)
+        assert {(rule["protocol"], rule["direction"], rule["action"]) for rule in group["rules"]} == {
+            ("tcp", "inbound", "accept")
+        }
+    (shown,) = (await account(control))["servers"]
+    assert shown["security_group"] == group_id
+
+
+async def test_ports_that_two_open_at_once_leave_nothing_behind(provider: ScalewayProvider, control: Control) -> None:
+    server = await with_volume(provider, await made(provider, instance_id := uuid4()))
+    groups = await asyncio.gather(*(provider.open_ports(server, instance_id, (22, 8000)) for _ in range(4)))
+    (shown,) = (await account(control))["servers"]
+    assert shown["security_group"] in groups
+    with pytest.raises(TryAgain) as in_use:
+        await provider.release_network(instance_id)
+    assert in_use.value.code == "resource_in_use"
+    await provider.delete_server(server.zone, server.id)
+    await provider.release_network(instance_id)
+    assert (await account(control))["remaining"]["security_groups"] == []
+
+
+async def test_a_whole_life_leaves_nothing_at_the_provider(provider: ScalewayProvider, control: Control) -> None:
+    server = await with_volume(provider, await made(provider, instance_id := uuid4()))
+    await provider.grow_volume(server.zone, server.volume_ids[0], 200, instance_id)
+
+    async def powered() -> bool:
+        try:
+            await provider.power_on(server.zone, server.id)
+        except TryAgain:
+            return False
+        return True
+
+    await eventually(powered, bool)
+    running = await eventually(
+        lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.power is Power.ON and s.ip_address)
+    )
+    assert running is not None
+    await provider.open_ports(running, instance_id, (22, 8000))
+    await provider.power_off(server.zone, server.id)
+    await eventually(lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.power is Power.OFF))
+    await provider.delete_server(server.zone, server.id)
+    assert list(await provider.find_volumes(instance_id)) == [(server.zone, server.volume_ids[0])]
+    assert await eventually(lambda: provider.delete_volume(server.zone, server.volume_ids[0]), bool)
+    await provider.release_network(instance_id)
+    remaining = (await account(control))["remaining"]
+    assert {name: held for name, held in remaining.items() if held} == {}
+
+
+async def test_a_list_of_many_pages_is_read_to_its_end(
+    provider: ScalewayProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "PAGE_SIZE", 2)
+    made_ids = {(await made(provider, uuid4())).id for _ in range(5)}
+    found = await eventually(provider.tagged_servers, lambda seen: len(seen) == 5)
+    assert {server.id for server in found} == made_ids
+
+
+async def test_types_with_gpus_are_offered_where_there_are_some_first(
+    provider: ScalewayProvider, control: Control
+) -> None:
+    sold_out = Failure(
+        call=Call.CREATE_SERVER, error=Error.OUT_OF_STOCK, times=None, zone=provider.zones[0], instance_type="L4-1-24G"
+    )
+    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (sold_out,)}))
+    offered = {kind.name: kind for kind in await provider.instance_types()}
+    assert offered["L4-1-24G"].zones == (*provider.zones[1:], provider.zones[0])
+    assert offered["L40S-2-48G"].zones == tuple(provider.zones)
+    assert (offered["L40S-2-48G"].gpus, offered["L40S-2-48G"].gpu) == (2, "L40S")
+    assert "DEV1-L" not in offered

@@ -1,0 +1,114 @@
+"""Servers that are no Scaleway: pages of proxies, redirections, lists without an end; and the settings."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+from aiohttp import web
+from pydantic import ValidationError
+from scaleway_core.bridge.zone import ALL_ZONES
+
+from services.provisioner.provider import TryAgain
+from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
+from services.provisioner.providers.scaleway.sdk import MOST_PAGES, pages
+from services.provisioner.providers.scaleway.settings import GPU_ZONES
+
+SECRET = "51a0c0de-0000-4000-8000-00000000c01d"
+GIVEN = {"SCW_ACCESS_KEY": "SCWSIMULATED00000000", "SCW_SECRET_KEY": SECRET, "SCW_DEFAULT_PROJECT_ID": str(uuid4())}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def in_front_of(handler: Handler) -> AsyncIterator[ScalewayProvider]:
+    """An adapter that takes this for Scaleway."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    settings = ScalewaySettings.model_validate(
+        {name.removeprefix("SCW_").lower(): value for name, value in GIVEN.items()}
+        | {"api_url": f"http://127.0.0.1:{runner.addresses[0][1]}"}
+    )
+    try:
+        async with ScalewayProvider(settings, uuid4(), 3.0) as provider:
+            yield provider
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("status", [200, 403, 404])
+async def test_a_proxys_page_proves_nothing(status: int) -> None:
+    async def page(_request: web.Request) -> web.Response:
+        return web.Response(status=status, text="<html>hello</html>", content_type="text/html")
+
+    async with in_front_of(page) as provider:
+        with pytest.raises(TryAgain) as misled:
+            await provider.get_server("fr-par-2", str(uuid4()))
+    assert misled.value.code == "bad_answer"
+
+
+async def test_a_redirection_is_not_followed_with_our_key() -> None:
+    asked: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        raise web.HTTPFound("/stolen")
+
+    async with in_front_of(elsewhere) as provider:
+        with pytest.raises(TryAgain):
+            await provider.get_server("fr-par-2", "some-id")
+    assert asked == ["/instance/v1/zones/fr-par-2/servers/some-id"]
+
+
+async def test_nobody_there_is_tried_again() -> None:
+    settings = ScalewaySettings.model_validate(
+        {name.removeprefix("SCW_").lower(): value for name, value in GIVEN.items()} | {"api_url": "http://127.0.0.1:1"}
+    )
+    async with ScalewayProvider(settings, uuid4(), 3.0) as provider:
+        with pytest.raises(TryAgain) as refused:
+            await provider.find_servers(uuid4())
+    assert refused.value.code == "cloud_unreachable"
+
+
+async def test_a_server_that_ignores_the_page_does_not_hold_us_for_ever() -> None:
+    async def always_the_same(_request: web.Request) -> web.Response:
+        return web.json_response({"servers": []}, headers={"X-Total-Count": "7"})
+
+    async with in_front_of(always_the_same) as provider:
+        assert await provider.tagged_servers() == []
+    with pytest.raises(TryAgain):
+        pages(lambda _page: (["the same"], 10 * MOST_PAGES))
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in GIVEN.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_the_settings_are_scaleways_own(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("SCW_DEFAULT_ZONE", "pl-waw-2")
+    environment.setenv("SCW_API_URL", "https://api.scaleway.com/")
+    settings = ScalewaySettings()
+    assert settings.zones_in_order == ("pl-waw-2", "fr-par-2")
+    assert settings.api_url == "https://api.scaleway.com"
+    assert set(GPU_ZONES) <= set(ALL_ZONES)
+
+
+def test_an_empty_variable_is_an_absent_one(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("SCW_API_URL", "")
+    environment.setenv("SCW_DEFAULT_ZONE", "")
+    assert ScalewaySettings().api_url == "https://api.scaleway.com"
+    environment.setenv("SCW_ACCESS_KEY", "")
+    with pytest.raises(ValidationError, match="access_key"):
+        ScalewaySettings()
+
+
+def test_a_malformed_secret_is_not_repeated(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("SCW_SECRET_KEY", "not-a-uuid-but-secret")
+    with pytest.raises(ValidationError) as wrong:
+        ScalewaySettings()
+    assert "not-a-uuid-but-secret" not in str(wrong.value)
