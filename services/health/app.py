@@ -3,25 +3,28 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from faststream.nats import NatsBroker
 
 from services.health.aiohttp_prober import AiohttpProber
 from services.health.passing import Passing
+from services.health.probes import Prober
 from services.health.settings import HealthSettings
 from services.health.watcher import Watcher
 from shared.bus.connection import ConnectOptions, connect_options
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.lease import Leases
-from shared.bus.subscriber import Subscriber
+from shared.bus.subscriber import Subscriber, stop_asking
 from shared.bus.topology import WATCH, apply_topology
 from shared.journal import Journal
 from shared.secrets import Secrets
 
+OpenProber = Callable[[HealthSettings], AbstractAsyncContextManager[Prober]]
+
 
 @asynccontextmanager
-async def running(settings: HealthSettings) -> AsyncGenerator[Leases]:
+async def running(settings: HealthSettings, open_prober: OpenProber = AiohttpProber.open) -> AsyncGenerator[Leases]:
     """Watch whatever must be watched while the block runs; gives every watch back at once when it ends.
 
     Yields the leases, one for each watch held.
@@ -32,7 +35,7 @@ async def running(settings: HealthSettings) -> AsyncGenerator[Leases]:
     jetstream = connection.jetstream()
     installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
     leases = Leases(connection.flush, settings.lease_seconds)
-    async with AiohttpProber.open(settings) as prober, asyncio.TaskGroup() as group:
+    async with open_prober(settings) as prober, asyncio.TaskGroup() as group:
         watcher = Watcher(
             journal=Journal(connection, actor="health", source=f"/coldstart/{installation}"),
             prober=prober,
@@ -48,8 +51,7 @@ async def running(settings: HealthSettings) -> AsyncGenerator[Leases]:
             await broker.start()
             yield leases
         finally:
-            for asking in broker.subscribers:
-                asking.running = False  # or what is given back might come straight back
+            await stop_asking(broker)
             await leases.close(settings.stop_grace_seconds)
             await broker.stop()
             keeping.cancel()

@@ -71,7 +71,7 @@ class Watcher:
 
 @dataclass
 class _Watch:
-    """One held message. `instance` is the newest version known; `wanted` one that was heard of and not yet seen."""
+    """One held message. `instance` is the newest version known, `wanted` the newest one heard of."""
 
     service: Watcher
     trigger: Recorded
@@ -82,6 +82,7 @@ class _Watch:
     memory: Memory
     wanted: int = 0
     reload_at: float = 0.0
+    again_in: float = 0.0
     pausing: asyncio.Timeout | None = field(default=None, repr=False)
 
     async def keep(self) -> None:
@@ -90,19 +91,17 @@ class _Watch:
             await self._look()
             await self._judge()
             await self._pause()
-            if self._due_in() <= 0:
+            if self.reload_at <= _now():
                 await self._reload()
 
     def told(self, version: int | None) -> None:
         """The instance is about to be newer than this watch knows it, or may be."""
-        if version is None:
-            self.reload_at = 0.0
-        elif version > self.instance.version:
-            self.wanted = max(self.wanted, version)
-        else:
+        if version is not None and version <= self.instance.version:
             return
+        self.wanted = max(self.wanted, version or 0)
+        self.reload_at, self.again_in = 0.0, self.service.settings.startup_look_seconds
         if self.pausing is not None and not self.pausing.expired():
-            self.pausing.reschedule(asyncio.get_running_loop().time())
+            self.pausing.reschedule(_now())
 
     async def _look(self) -> None:
         self.lease.check()
@@ -147,30 +146,31 @@ class _Watch:
         seconds = pause(self.instance, self.memory, self.trigger.recorded_at, self.service.now(), self.service.settings)
         try:
             async with asyncio.timeout(None) as self.pausing:
-                await self.lease.sleep(max(0.0, min(seconds, self._due_in())))
+                await self.lease.sleep(max(0.0, min(seconds, self.reload_at - _now())))
         except TimeoutError:
             self.lease.check()
         finally:
             self.pausing = None
 
     async def _reload(self) -> None:
-        """Without an answer the watch goes on with what it knows, for as long as its lease allows."""
-        settings, heard_of = self.service.settings, self.wanted
+        """What was heard of may not be stored yet, so it is asked for again, less and less often.
+
+        Without an answer the watch goes on with what it knows, for as long as its lease allows.
+        """
+        self.reload_at = _now() + self.service.settings.reload_seconds
         try:
             self._know(await self.service.journal.load(self.instance.id))
         except JournalUnavailable as error:
             log.warning("instance not reloaded", instance_id=str(self.instance.id), reason=str(error))
-        behind = heard_of > self.instance.version
-        self.wanted = 0 if self.wanted == heard_of else self.wanted
-        again_in = settings.startup_look_seconds if behind else settings.reload_seconds
-        self.reload_at = asyncio.get_running_loop().time() + again_in
+        if self.wanted > self.instance.version:
+            self.reload_at = min(self.reload_at, _now() + self.again_in)
+            self.again_in *= 2
 
     def _know(self, instance: Instance) -> None:
         """A stream's follower may answer with an older version than one seen before."""
         if instance.version > self.instance.version:
             self.instance = instance
 
-    def _due_in(self) -> float:
-        if self.wanted > self.instance.version:
-            return 0.0
-        return self.reload_at - asyncio.get_running_loop().time()
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

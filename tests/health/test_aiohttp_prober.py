@@ -1,0 +1,179 @@
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+import pytest
+from aiohttp import web
+
+from services.health.aiohttp_prober import AiohttpProber
+from services.health.probes import Failed, OldWorker, Outcome, Passed, Probe, Refused, Running, Target
+from tests.health.examples import a_pace
+from tests.health.fake_worker import MODEL, FakeWorker, Handler, a_closed_port, a_machine
+
+WORKER_PROBES = (Probe.HEALTH, Probe.MODELS, Probe.WARMUP)
+
+
+@dataclass
+class Machine:
+    worker: FakeWorker
+    prober: AiohttpProber
+    target: Target
+
+    async def probe(self, probe: Probe) -> Outcome:
+        async with asyncio.timeout(5):
+            return await self.prober.probe(probe, self.target)
+
+
+@pytest.fixture
+async def machine() -> AsyncGenerator[Machine]:
+    async with a_machine() as (ssh_port, worker):
+        pace = a_pace(
+            ssh_port=ssh_port, worker_port=worker.port, connect_seconds=0.5, answer_seconds=0.2, warmup_seconds=0.3
+        )
+        async with AiohttpProber.open(pace) as prober:
+            yield Machine(worker, prober, Target("127.0.0.1", MODEL, "generate", worker.api_key))
+
+
+def answering(make: Callable[[], web.StreamResponse]) -> Handler:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return make()
+
+    return handler
+
+
+async def hanging(_: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(3600)
+    raise AssertionError("unreachable")
+
+
+async def test_a_worker_with_its_model_passes_every_probe(machine: Machine) -> None:
+    await machine.worker.open()
+    assert [await machine.probe(probe) for probe in (Probe.SSH, *WORKER_PROBES)] == [Passed()] * 4
+    (body,) = machine.worker.bodies
+    assert (body["model"], body["max_tokens"]) == (MODEL, 1)
+
+
+async def test_an_embedding_model_is_warmed_up_by_an_embedding(machine: Machine) -> None:
+    await machine.worker.open()
+    machine.target = replace(machine.target, task="embed")
+    assert await machine.probe(Probe.WARMUP) == Passed()
+    assert machine.worker.bodies == [{"model": MODEL, "input": "Hello"}]
+
+
+@pytest.mark.parametrize("probe", [*WORKER_PROBES, Probe.RUNNING])
+async def test_a_closed_port_is_refused(machine: Machine, probe: Probe) -> None:
+    assert await machine.probe(probe) == Refused()
+
+
+async def test_a_closed_ssh_port_is_refused(machine: Machine) -> None:
+    async with AiohttpProber.open(a_pace(ssh_port=a_closed_port())) as prober:
+        assert await prober.probe(Probe.SSH, machine.target) == Refused()
+
+
+@contextmanager
+def a_port_that_drops_packets() -> Iterator[int]:
+    """A listener that never accepts, its queue full: further connects get no answer at all."""
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+async def test_a_machine_that_drops_packets_is_given_up_after_the_time_for_connecting(machine: Machine) -> None:
+    with a_port_that_drops_packets() as port:
+        async with AiohttpProber.open(a_pace(ssh_port=port, worker_port=port, connect_seconds=0.05)) as prober:
+            for probe in Probe:
+                assert await prober.probe(probe, machine.target) == Failed("no answer within 0.05 s")
+
+
+@pytest.mark.parametrize("probe", [Probe.MODELS, Probe.WARMUP])
+async def test_the_worker_of_another_attempt_is_known_by_its_401(machine: Machine, probe: Probe) -> None:
+    await machine.worker.open()
+    machine.worker.api_key = "the key of another attempt"
+    assert await machine.probe(probe) == OldWorker()
+
+
+@pytest.mark.parametrize(
+    ("probe", "path", "seconds"),
+    [
+        (Probe.HEALTH, "/health", 0.2),
+        (Probe.MODELS, "/v1/models", 0.2),
+        (Probe.WARMUP, "/v1/completions", 0.3),
+        (Probe.RUNNING, "/metrics", 0.2),
+    ],
+)
+async def test_a_worker_that_hangs_is_given_up_after_the_probes_own_time(
+    machine: Machine, probe: Probe, path: str, seconds: float
+) -> None:
+    await machine.worker.open()
+    machine.worker.instead[path] = hanging
+    assert await machine.probe(probe) == Failed(f"no answer within {seconds:g} s")
+
+
+async def test_a_worker_with_another_model_fails_and_says_which_is_missing(machine: Machine) -> None:
+    await machine.worker.open()
+    machine.worker.models = ["gpt2", "Qwen/Qwen2.5-0.5B"]
+    assert await machine.probe(Probe.MODELS) == Failed(f"{MODEL} is not among the 2 models listed")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"null", b'{"data": 1}', b'{"data": [{}], "choices": []}', b"\xff\xfe"]
+)
+@pytest.mark.parametrize(("probe", "path"), [(Probe.MODELS, "/v1/models"), (Probe.WARMUP, "/v1/completions")])
+async def test_garbage_is_a_failure_and_not_an_error(machine: Machine, probe: Probe, path: str, body: bytes) -> None:
+    await machine.worker.open()
+    machine.worker.instead[path] = answering(lambda: web.Response(body=body))
+    assert await machine.probe(probe) == Failed("an answer that is not what the OpenAI API says")
+
+
+@pytest.mark.parametrize("status", [204, 301, 404, 429, 500, 503])
+async def test_any_other_status_is_a_failure_that_names_it(machine: Machine, status: int) -> None:
+    await machine.worker.open()
+    machine.worker.instead["/health"] = answering(lambda: web.Response(status=status, headers={"Location": "/metrics"}))
+    assert await machine.probe(Probe.HEALTH) == Failed(f"HTTP {status}")
+
+
+async def test_something_that_speaks_no_http_is_a_failure(machine: Machine) -> None:
+    async def babble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ESMTP\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(babble, "127.0.0.1", machine.worker.port):
+        assert isinstance(await machine.probe(Probe.HEALTH), Failed)
+
+
+async def test_an_answer_without_an_end_is_cut_off(machine: Machine) -> None:
+    async def flood(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"x" * 1_000_000)
+
+    await machine.worker.open()
+    machine.worker.instead["/v1/models"] = flood
+    assert isinstance(await machine.probe(Probe.MODELS), Failed)
+
+
+async def test_requests_that_run_and_requests_that_wait_both_count_as_running(machine: Machine) -> None:
+    await machine.worker.open()
+    assert await machine.probe(Probe.RUNNING) == Running(0)
+    machine.worker.running, machine.worker.waiting = 3, 2
+    assert await machine.probe(Probe.RUNNING) == Running(5)
+
+
+@pytest.mark.parametrize("text", ["", "vllm:num_requests_running many\n", "up 1\n", "vllm:num_requests_running{ 1\n"])
+async def test_metrics_without_a_count_are_a_failure_and_not_an_idle_worker(machine: Machine, text: str) -> None:
+    await machine.worker.open()
+    machine.worker.instead["/metrics"] = answering(lambda: web.Response(text=text))
+    assert isinstance(await machine.probe(Probe.RUNNING), Failed)
+
+
+async def test_a_target_does_not_show_its_key(machine: Machine) -> None:
+    assert machine.target.api_key not in repr(machine.target)

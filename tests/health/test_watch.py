@@ -1,0 +1,279 @@
+"""The decision core: given an instance, when this is seen, then these are the facts."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given as law
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from services.health.look import chains, milestones
+from services.health.memory import Memory, remembered
+from services.health.patience import due, pause
+from services.health.probes import Failed, OldWorker, Outcome, Passed, Probe, Refused, Running
+from services.health.settings import HealthSettings
+from services.health.watch import must_be_watched, verdict
+from shared.lifecycle import events as e
+from shared.lifecycle.fold import evolve
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.news import is_news
+from shared.lifecycle.status import STARTING_UP, WATCHED, Status
+from tests.health.examples import a_pace
+from tests.lifecycle import facts as f
+from tests.lifecycle import histories as h
+from tests.lifecycle.facts import given
+
+PACE = a_pace(
+    startup_seconds=600, unavailable_seconds=300, drain_seconds=120, router_staleness_seconds=10, ready_look_seconds=5
+)
+GOOD: dict[Probe, Outcome] = {probe: Passed() for probe in (Probe.HEALTH, Probe.MODELS, Probe.WARMUP)}
+BAD: dict[Probe, Outcome] = {Probe.HEALTH: Refused()}
+LATER = f.AT + timedelta(hours=1)
+
+
+def in_status(status: Status) -> Instance:
+    return given(*h.IN_STATUS[status])
+
+
+def after(instance: Instance, *looks: dict[Probe, Outcome], at: datetime = LATER) -> Memory:
+    memory = Memory(instance.status)
+    for outcomes in looks:
+        memory = remembered(memory, instance, outcomes, at)
+    return memory
+
+
+def judged(instance: Instance, *looks: dict[Probe, Outcome], at: datetime = LATER) -> e.Event | None:
+    """The verdict after these looks, all at the same moment, of a watch that was called for at that moment."""
+    return verdict(instance, after(instance, *looks, at=at), at, at, PACE)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_watched_status_is_probed_and_no_other(status: Status) -> None:
+    assert bool(chains(in_status(status))) is (status in WATCHED)
+
+
+@pytest.mark.parametrize("status", sorted(STARTING_UP))
+def test_the_worker_is_asked_in_every_status_before_ready(status: Status) -> None:
+    assert (Probe.HEALTH, Probe.MODELS, Probe.WARMUP) in chains(in_status(status))
+
+
+def test_ssh_is_asked_while_booting_until_it_was_reached_once() -> None:
+    booting = given(*f.timed(*h.a_created_server(), f.instance_started(), f.ip_assigned()))
+    assert (Probe.SSH,) in chains(booting)
+    assert (Probe.SSH,) not in chains(evolve(booting, f.ssh_reachable()))
+
+
+def test_without_an_address_nothing_is_probed_but_the_watch_is_kept() -> None:
+    booting = given(*h.a_created_server(), f.instance_started())
+    assert chains(booting) == ()
+    assert must_be_watched(booting, attempt=1)
+
+
+def test_a_ready_worker_gets_no_warm_up_that_a_full_queue_could_delay() -> None:
+    assert chains(in_status(Status.READY)) == ((Probe.HEALTH, Probe.MODELS),)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_watch_ends_with_its_attempt_and_with_the_statuses_that_need_it(status: Status) -> None:
+    instance = in_status(status)
+    assert must_be_watched(instance, instance.attempt) is (status in WATCHED)
+    assert not must_be_watched(instance, instance.attempt + 1)
+
+
+@pytest.mark.parametrize("status", sorted(STARTING_UP))
+def test_each_answer_shows_its_milestones_whatever_the_status_before_ready(status: Status) -> None:
+    instance = in_status(status)
+    assert milestones(instance, Probe.SSH, Passed()) == (e.SshReachable,)
+    assert milestones(instance, Probe.HEALTH, Passed()) == ()
+    assert milestones(instance, Probe.MODELS, Failed("no answer")) == (e.WorkerReachable,)
+    assert milestones(instance, Probe.MODELS, Passed()) == (e.WorkerReachable, e.ModelLoaded)
+    assert milestones(instance, Probe.WARMUP, Passed()) == (e.WarmupCompleted, e.HealthPassed)
+
+
+@law(
+    st.sampled_from(sorted(STARTING_UP)),
+    st.sampled_from(Probe),
+    st.sampled_from((Refused(), OldWorker(), Failed("x"), Running(0))),
+)
+def test_an_answer_that_is_not_as_it_should_be_never_shows_a_loaded_or_warm_model(
+    status: Status, probe: Probe, outcome: Outcome
+) -> None:
+    assert set(milestones(in_status(status), probe, outcome)) <= {e.WorkerReachable}
+
+
+def test_an_old_worker_does_not_count_as_seen() -> None:
+    assert milestones(in_status(Status.STARTING), Probe.MODELS, OldWorker()) == ()
+
+
+@pytest.mark.parametrize("probe", [Probe.HEALTH, Probe.MODELS, Probe.WARMUP])
+def test_in_a_later_attempt_no_worker_is_seen_before_its_install_is_completed(probe: Probe) -> None:
+    installing = given(*h.a_reinstalled_instance(), f.ssh_install_started(attempt=2))
+    assert milestones(installing, probe, Passed()) == ()
+    assert judged(installing, GOOD, GOOD, GOOD) is None
+    installed = evolve(installing, f.ssh_install_completed(attempt=2))
+    assert milestones(installed, Probe.MODELS, Passed()) == (e.WorkerReachable, e.ModelLoaded)
+    assert isinstance(judged(installed, GOOD, GOOD), e.InstanceReady)
+
+
+@pytest.mark.parametrize("status", sorted(STARTING_UP))
+def test_enough_full_passes_in_a_row_make_it_ready_from_every_status_before(status: Status) -> None:
+    instance = in_status(status)
+    assert judged(instance, GOOD) is None
+    assert judged(instance, GOOD, BAD, GOOD) is None
+    assert judged(instance, BAD, GOOD, GOOD) == f.instance_ready(occurred_at=LATER)
+
+
+def test_passes_that_began_while_installing_still_count_once_it_is_starting() -> None:
+    memory = after(in_status(Status.INSTALLING), GOOD)
+    starting = in_status(Status.STARTING)
+    memory = remembered(memory, starting, GOOD, LATER)
+    assert isinstance(verdict(starting, memory, LATER, LATER, PACE), e.InstanceReady)
+
+
+def test_passes_of_a_ready_instance_do_not_restore_one_that_became_unavailable_meanwhile() -> None:
+    memory = after(in_status(Status.READY), GOOD, GOOD, GOOD)
+    assert verdict(in_status(Status.UNAVAILABLE), memory, LATER, f.AT, PACE) is None
+
+
+def test_several_failures_in_a_row_lose_it_and_say_what_was_seen() -> None:
+    ready = in_status(Status.READY)
+    assert judged(ready, BAD, BAD) is None
+    assert judged(ready, BAD, BAD, GOOD, BAD) is None
+    lost = judged(ready, BAD, BAD, BAD)
+    assert lost == f.health_lost(occurred_at=LATER, reason="GET /health: connection refused")
+
+
+def test_the_next_outage_has_the_next_number() -> None:
+    once_restored = given(*h.a_ready_instance(), f.health_lost(), f.health_restored())
+    lost = judged(once_restored, BAD, BAD, BAD)
+    assert isinstance(lost, e.HealthLost)
+    assert lost.outage == 2
+
+
+def test_passes_in_a_row_restore_it() -> None:
+    unavailable = given(*h.a_ready_instance(), f.health_lost(occurred_at=LATER))
+    assert judged(unavailable, GOOD) is None
+    assert judged(unavailable, GOOD, GOOD) == f.health_restored(occurred_at=LATER)
+
+
+def test_one_that_stays_unavailable_fails_for_good() -> None:
+    unavailable = given(*h.a_ready_instance(), f.health_lost(occurred_at=LATER))
+    limit = LATER + timedelta(seconds=PACE.unavailable_seconds)
+    assert judged(unavailable, BAD, at=limit - timedelta(seconds=1)) is None
+    failed = judged(unavailable, BAD, at=limit)
+    assert isinstance(failed, e.InstanceFailed)
+    assert failed.code == "unavailable_too_long"
+    assert "connection refused" in failed.message
+
+
+@pytest.mark.parametrize("status", sorted(STARTING_UP))
+def test_startup_ends_at_its_deadline_with_the_last_thing_seen(status: Status) -> None:
+    instance = in_status(status)
+    limit = LATER + timedelta(seconds=PACE.startup_seconds)
+    memory = after(instance, {Probe.HEALTH: Passed(), Probe.MODELS: Failed("HTTP 503")})
+    assert verdict(instance, memory, LATER, limit - timedelta(seconds=1), PACE) is None
+    failed = verdict(instance, memory, LATER, limit, PACE)
+    assert isinstance(failed, e.StartupFailed)
+    assert failed.code == "startup_timeout"
+    assert instance.step in failed.message
+    assert "GET /v1/models: HTTP 503" in failed.message
+
+
+def test_startup_ends_at_its_deadline_even_if_nothing_could_ever_be_asked() -> None:
+    booting = given(*h.a_created_server(), f.instance_started())
+    failed = verdict(booting, after(booting, {}), f.AT, LATER, PACE)
+    assert isinstance(failed, e.StartupFailed)
+    assert "never asked" in failed.message
+
+
+def test_a_pass_at_the_deadline_may_still_be_confirmed() -> None:
+    starting = in_status(Status.STARTING)
+    over = LATER + timedelta(seconds=PACE.startup_seconds + 1)
+    assert verdict(starting, after(starting, GOOD), LATER, over, PACE) is None
+    assert isinstance(verdict(starting, after(starting, GOOD, BAD), LATER, over, PACE), e.StartupFailed)
+
+
+def draining(**overrides: Any) -> Instance:
+    return given(*h.a_ready_instance(), f.drain_requested(occurred_at=LATER, **overrides))
+
+
+@pytest.mark.parametrize("idle", [Running(0), Refused()])
+def test_it_is_drained_once_nothing_ran_for_longer_than_a_router_may_be_stale(idle: Outcome) -> None:
+    instance = draining()
+    memory = after(instance, {Probe.RUNNING: Running(2)}, {Probe.RUNNING: idle}, at=LATER)
+    assert verdict(instance, memory, f.AT, LATER + timedelta(seconds=9), PACE) is None
+    later = LATER + timedelta(seconds=10)
+    assert verdict(instance, memory, f.AT, later, PACE) == f.drained(occurred_at=later)
+
+
+@pytest.mark.parametrize("seen", [Running(1), Failed("no answer within 5 s"), OldWorker()])
+def test_what_is_busy_or_unknown_is_not_idle_and_is_drained_by_force_in_the_end(seen: Outcome) -> None:
+    instance = draining()
+    memory = after(instance, {Probe.RUNNING: Running(0)}, {Probe.RUNNING: seen}, at=LATER)
+    later = LATER + timedelta(seconds=PACE.drain_seconds)
+    assert verdict(instance, memory, f.AT, later - timedelta(seconds=1), PACE) is None
+    assert verdict(instance, memory, f.AT, later, PACE) == f.drained(occurred_at=later, forced=True)
+
+
+def test_waits_follow_what_is_about_to_change() -> None:
+    def wait(instance: Instance, *looks: dict[Probe, Outcome]) -> float:
+        return pause(instance, after(instance, *looks), LATER, LATER, PACE)
+
+    unavailable = given(*h.a_ready_instance(), f.health_lost(occurred_at=LATER))
+    for status in STARTING_UP:
+        assert wait(in_status(status), BAD) == PACE.startup_look_seconds
+        assert wait(in_status(status), GOOD) == 0
+        assert wait(in_status(status), GOOD, GOOD) == PACE.startup_look_seconds
+    assert wait(in_status(Status.READY), GOOD) == wait(in_status(Status.READY), BAD) == PACE.ready_look_seconds
+    assert wait(unavailable, BAD) == PACE.ready_look_seconds
+    assert wait(unavailable, GOOD) == PACE.startup_look_seconds
+    assert wait(draining(), {Probe.RUNNING: Running(0)}) == PACE.draining_look_seconds
+
+
+def test_a_wait_does_not_sleep_through_a_deadline() -> None:
+    unavailable = given(*h.a_ready_instance(), f.health_lost(occurred_at=LATER))
+    just_before = LATER + timedelta(seconds=PACE.unavailable_seconds - 1)
+    assert pause(unavailable, after(unavailable, BAD), f.AT, just_before, PACE) == 1
+
+
+OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(
+    (Passed(), Running(0), Running(3), Refused(), OldWorker(), Failed("HTTP 500"))
+)
+
+
+def one_look(instance: Instance, data: st.DataObject) -> dict[Probe, Outcome]:
+    outcomes: dict[Probe, Outcome] = {}
+    for chain in chains(instance):
+        for probe in chain:
+            outcomes[probe] = data.draw(OUTCOMES)
+            if outcomes[probe] != Passed():
+                break
+    return outcomes
+
+
+@law(st.sampled_from(sorted(WATCHED - {Status.READY})), st.data())
+@effort(max_examples=60, deadline=None)
+def test_whatever_is_seen_every_status_with_a_deadline_is_left_soon_after_it(
+    status: Status, data: st.DataObject
+) -> None:
+    pace = short_pace()
+    instance, at = in_status(status), f.AT + timedelta(hours=1)
+    instance = instance.model_copy(update={"status_since": at})
+    began, memory, limit = at, Memory(status), due(instance, at, pace)
+    assert limit is not None
+    event = None
+    while event is None:
+        assert at < limit + timedelta(seconds=30)
+        outcomes = one_look(instance, data)
+        memory = remembered(memory, instance, outcomes, at)
+        event = verdict(instance, memory, began, at, pace)
+        waits = pause(instance, memory, began, at, pace)
+        assert waits > 0 or memory.passes > 0
+        at += timedelta(seconds=waits + 0.01)
+    assert is_news(instance, event)
+    assert evolve(instance, event).status is not status
+
+
+def short_pace() -> HealthSettings:
+    return a_pace(startup_seconds=20, unavailable_seconds=20, drain_seconds=20, startup_look_seconds=2)
