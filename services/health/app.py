@@ -12,7 +12,7 @@ from services.health.passing import Passing
 from services.health.probes import Prober
 from services.health.settings import HealthSettings
 from services.health.watcher import Watcher
-from shared.bus.connection import ConnectOptions, connect_options
+from shared.bus.connection import ConnectOptions, connect_options, round_trip
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.lease import Leases
 from shared.bus.subscriber import Subscriber, stop_asking
@@ -34,7 +34,7 @@ async def running(settings: HealthSettings, open_prober: OpenProber = AiohttpPro
     connection = await broker.connect()
     jetstream = connection.jetstream()
     installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
-    leases = Leases(connection.flush, settings.lease_seconds)
+    leases = Leases(round_trip(connection), settings.lease_seconds)
     async with open_prober(settings) as prober, asyncio.TaskGroup() as group:
         watcher = Watcher(
             journal=Journal(connection, actor="health", source=f"/coldstart/{installation}"),

@@ -18,7 +18,7 @@ from services.provisioner.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.ssh import SshShell
 from services.provisioner.undertaking import Means
-from shared.bus.connection import connect_options
+from shared.bus.connection import connect_options, round_trip
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.instance_types import InstanceTypes
 from shared.bus.lease import Leases
@@ -48,7 +48,7 @@ async def serving(settings: ProvisionerSettings, make_provider: MakeProvider) ->
     connection = await broker.connect()
     jetstream = connection.jetstream()
     installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
-    leases = Leases(connection.flush, settings.lease_seconds)
+    leases = Leases(round_trip(connection), settings.lease_seconds)
     async with make_provider(installation) as provider, asyncio.TaskGroup() as group:
         means = _means(settings, connection, installation, provider)
         perform, not_understood = Perform(means), NotUnderstood(means.journal)

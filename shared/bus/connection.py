@@ -1,5 +1,7 @@
 """One NATS connection per process: reconnects for ever, says so in the log."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypedDict
 
 import nats
@@ -7,6 +9,7 @@ import structlog
 from nats.aio.client import Client
 
 RECONNECT_WAIT_S: Final = 0.25
+_LONGER_THAN_A_DEAD_CONNECTION_S: Final = 600
 
 log = structlog.get_logger()
 
@@ -46,3 +49,21 @@ def connect_options(url: str, name: str) -> ConnectOptions:
 
 async def connect(url: str, name: str) -> Client:
     return await nats.connect(**connect_options(url, name))
+
+
+def round_trip(connection: Client) -> Callable[[], Awaitable[None]]:
+    """Returns once the server has read everything sent before; unlike `Client.flush`, it may be given up.
+
+    nats-py 2.16 leaves the future of a flush that timed out or was cancelled in its list of awaited PONGs; the late
+    PONG then ends its read loop, and the connection hears nothing more until two ping intervals have passed. So the
+    flush itself is never cancelled, and its own time-out is longer than a connection lives that answers no ping.
+    """
+    awaited = set[asyncio.Task[None]]()
+
+    async def confirmed() -> None:
+        flushing = asyncio.create_task(connection.flush(_LONGER_THAN_A_DEAD_CONNECTION_S))
+        awaited.add(flushing)
+        flushing.add_done_callback(awaited.discard)
+        await asyncio.shield(flushing)
+
+    return confirmed

@@ -77,7 +77,7 @@ class Lease:
 class Leases:
     """All leases of one process; one task extends them together and confirms that with one round trip.
 
-    `flush` is the connection's: it returns when the server has read everything sent before.
+    `flush` returns when the server has read everything sent before, and may be given up: `connection.round_trip`.
     """
 
     def __init__(

@@ -16,7 +16,8 @@ from shared.bus.envelope import Recorded, Undecodable, decode
 from shared.bus.lease import Lease, LeaseLost, Leases
 from shared.bus.topology import LIFECYCLE, Trigger
 
-FETCH_TIMEOUT_S: Final = 30.0
+FETCH_TIMEOUT_S: Final = 5.0
+"""A reconnect forgets the request that was waiting at the server; only the next one brings messages again."""
 LONGEST_PAUSE_S: Final = 60.0
 
 log = structlog.get_logger()

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from faststream.nats import NatsBroker
 
-from shared.bus.connection import connect_options
+from shared.bus.connection import connect_options, round_trip
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.envelope import Recorded
 from shared.bus.lease import Lease, Leases
@@ -49,7 +49,7 @@ async def serving(url: str, handle: Handle, ack_wait_s: float = ACK_WAIT) -> Asy
     connection = await broker.connect()
     jetstream = connection.jetstream()
     await apply_topology(jetstream, replicas=1, ack_wait_s=ack_wait_s)
-    leases = Leases(connection.flush, ack_wait_s)
+    leases = Leases(round_trip(connection), ack_wait_s)
     service = Service(broker, Journal(connection, actor="test", source="/test"), leases)
 
     async def not_understood(instance_id: UUID, _: str) -> None:
