@@ -37,14 +37,14 @@ async def a_process(world: World, lease_seconds: float) -> AsyncGenerator[Proces
         await process.wait()
 
 
-async def test_the_watch_of_a_killed_replica_moves_within_the_ack_wait(nats_url: str) -> None:
+async def test_the_watch_of_a_killed_replica_moves_after_the_ack_wait(nats_url: str) -> None:
     async with a_world(nats_url, ack_wait_s=LEASE_S) as world, a_process(world, LEASE_S) as first:
         await world.ready()
         async with running(world.pace(lease_seconds=LEASE_S)) as leases:
             first.kill()
             killed_at = time.monotonic()
             await until(lambda: len(leases) == 1)
-            assert time.monotonic() - killed_at < LEASE_S + 1
+            assert time.monotonic() - killed_at < LEASE_S * 2  # the ack wait, and what two busy cores add to it
             await world.worker.close()
             await world.until(Status.UNAVAILABLE)
             await world.happen(f.termination_requested())
