@@ -14,7 +14,7 @@ from services.api.documentation import complete, openapi_config
 from services.api.inference import ENDPOINTS, Inference
 from services.api.metrics import Measured
 from services.api.mirror import Mirror
-from services.api.problems import Problem, to_problem
+from services.api.problems import Problem, malformed_json, to_problem
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -54,6 +54,8 @@ def _only_json(request: Request[Any, Any, Any]) -> None:
     """Litestar would read any body as JSON, whatever its sender says that it is."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    if "data" in request.route_handler.parsed_fn_signature.parameters and not has_body:
+        raise malformed_json("The body is empty")
     if request.method in _WITH_BODY and has_body and kind != "application/json":
         detail = f"The body's type is {kind or 'not given'}; send JSON, as 'Content-Type: application/json'."
         raise Problem(415, "unsupported_media_type", "The body's type is not supported", detail)

@@ -18,14 +18,17 @@ from shared.postgres.statements import statement
 
 DOWN: Final = (
     asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
     asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
     OSError,
 )
-"""What asyncpg raises when there is no server, or it hangs, or its connection was cut (TimeoutError is an OSError)."""
+"""Raised when there is no server, or it hangs, starts, stops or lets nobody in (a TimeoutError is an OSError)."""
+TROUBLE: Final = (asyncpg.PostgresError, *DOWN)
+"""Whatever may go wrong with the database: for what must outlive it."""
 PROJECTION: Final = "instances"
 _FIRST_KEY: Final = "made at the first start"
 

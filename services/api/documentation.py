@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from litestar import Router
+from litestar import Response, Router
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import (
@@ -17,9 +17,10 @@ from litestar.openapi.spec import (
     Schema,
     SecurityScheme,
 )
+from litestar.status_codes import HTTP_404_NOT_FOUND
 
 from services.api.authentication import OPEN
-from services.api.problems import PROBLEM_JSON
+from services.api.problems import PROBLEM_JSON, not_found
 from services.api.schema_page import SchemaPage
 
 _DESCRIPTION: Final = (
@@ -46,7 +47,7 @@ def openapi_config() -> OpenAPIConfig:
         security=[{"key": []}],
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
         render_plugins=[SchemaPage(), JsonRenderPlugin(), YamlRenderPlugin()],
-        openapi_router=Router("/schema", route_handlers=[], opt=OPEN),
+        openapi_router=Router("/schema", route_handlers=[], opt=OPEN, include_in_schema=False, after_request=_missing),
     )
 
 
@@ -62,6 +63,11 @@ def complete(document: OpenAPI) -> None:
     for (address, method), summary in _V1.items():
         item = paths.setdefault(address, PathItem())
         setattr(item, method, _v1_operation(summary, method))
+
+
+def _missing(response: Response[Any]) -> Response[Any]:
+    """Litestar has a page of its own for what is not here."""
+    return not_found().response() if response.status_code == HTTP_404_NOT_FOUND else response
 
 
 def _problem() -> OpenAPIResponse:

@@ -6,13 +6,13 @@ Codes are stable; each is the last part of its `type`.
 from collections.abc import Mapping
 from typing import Any, Final
 
-import asyncpg
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from nats.errors import Error as NatsError
 from pydantic import BaseModel, ConfigDict
 
+from services.api.database import DOWN
 from shared.journal import JournalUnavailable
 from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRefused
 
@@ -82,8 +82,18 @@ _BY_STATUS: Final[Mapping[int, tuple[str, str, str]]] = {
 }
 
 
+def not_found() -> Problem:
+    return Problem(404, *_BY_STATUS[404])
+
+
+def malformed_json(reason: str) -> Problem:
+    return Problem(400, "malformed_json", "The body is no JSON", f"{reason}; see /schema for what is expected.")
+
+
 def _from_litestar(error: HTTPException) -> Problem:
     headers = error.headers or {}
+    if isinstance(error, SerializationException) or isinstance(error.__cause__, SerializationException):
+        return malformed_json(str(error.detail))
     if error.status_code in _BY_STATUS:
         return Problem(error.status_code, *_BY_STATUS[error.status_code], headers=headers)
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
@@ -95,11 +105,14 @@ def _from_litestar(error: HTTPException) -> Problem:
 def _field_error(item: Any) -> FieldError:
     """One entry of a Litestar ValidationException's `extra`."""
     key, message = str(item.get("key", "")), str(item.get("message", "is not valid"))
+    key = _NAMES.get(key, key)
     if item.get("source") in (None, "body"):
         key = "/" + key.replace(".", "/")
     return FieldError(pointer=key, detail=_UNKNOWN.get(message, message))
 
 
+_NAMES: Final = {"begin": "from", "idempotency_key": "Idempotency-Key", "last_event_id": "Last-Event-ID"}
+"""Parameters whose names are no Python names."""
 _UNKNOWN: Final = {"Extra inputs are not permitted": "there is no such field; see /schema for those that exist."}
 
 
@@ -109,6 +122,8 @@ def _from_exception(error: Exception) -> Problem | None:
             return error
         case HTTPException():
             return _from_litestar(error)
+        case RecursionError():  # only decoding a body recurses
+            return malformed_json("It is nested too deeply")
         case InstanceUnknown():
             detail = f"No instance {error.instance_id}; GET /instances lists those that exist."
             return Problem(404, "instance_not_found", "There is no such instance", detail)
@@ -121,7 +136,7 @@ def _from_exception(error: Exception) -> Problem | None:
             detail = "The event stream does not answer; whether the request was taken is not known. Try again, with "
             detail += "the same Idempotency-Key if there was one; otherwise look at GET /instances first."
             return unavailable("journal_unavailable", "The event stream does not answer", detail)
-        case asyncpg.PostgresError() | asyncpg.InterfaceError() | OSError():
+        case _ if isinstance(error, DOWN):
             detail = "The database does not answer; inference goes on. Try again in a moment."
             return unavailable("database_unavailable", "The database does not answer", detail)
         case _:

@@ -3,7 +3,7 @@
 import asyncio
 from uuid import UUID
 
-from services.api.database import DOWN, Database
+from services.api.database import TROUBLE, Database
 
 
 class Projection:
@@ -28,5 +28,5 @@ class Projection:
                     if await self._database.projected_version(instance_id) >= version:
                         return
                     await moved.wait()
-        except DOWN:  # a TimeoutError is one of these
+        except TROUBLE:  # a TimeoutError is one of these
             return

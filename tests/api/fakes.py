@@ -96,12 +96,16 @@ async def a_worker(port: int, address: str | None = None) -> AsyncGenerator[Fake
 
 @dataclass
 class FakeHub:
-    """`broken`: the status it answers everything with; `silent`: it does not answer at all."""
+    """`broken`: the status it answers everything with; `silent`: it does not answer at all.
+
+    `renamed`: former ids of models and their present ones; the hub answers for both, in the present spelling.
+    """
 
     url: str = ""
     asked: int = 0
     broken: int | None = None
     silent: bool = False
+    renamed: dict[str, str] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -115,6 +119,9 @@ async def a_hub() -> AsyncGenerator[FakeHub]:
             await over.wait()
         if hub.broken:
             return web.Response(status=hub.broken)
+        former = "/".join(request.match_info.get(part, "") for part in ("namespace", "name"))
+        if former in hub.renamed:
+            request.match_info["namespace"], _, request.match_info["name"] = hub.renamed[former].partition("/")
         return await handler(request)
 
     app = web.Application(middlewares=[faults])

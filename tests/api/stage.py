@@ -105,6 +105,7 @@ class Stage:
         return await self.happened(
             facts.instance_requested(specification=facts.a_specification(**specification)),
             facts.instance_created(),
+            facts.instance_started(),
             facts.ip_assigned(ip_address=address),
             facts.ssh_install_completed(),
             facts.instance_ready(),

@@ -1,0 +1,195 @@
+"""Whatever is wrong with a request is told as a problem document; nothing is recorded, nothing is logged as a fault."""
+# ruff: noqa: E501  one bad request a line
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from structlog.testing import capture_logs
+
+from tests.api.stage import BODY, MODEL, Stage
+
+SOME_ID = "5f0c6c1e-1d2c-4b8e-9d5f-0a1b2c3d4e5f"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """`says` is part of what the answer must say."""
+
+    method: str
+    path: str
+    status: int
+    code: str
+    says: str = ""
+    body: Any = None
+    content: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def sent(self, client: httpx.AsyncClient) -> httpx.Response:
+        content = self.content if self.body is None else json.dumps(self.body).encode()
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        return await client.request(self.method, self.path, content=content, headers=headers | self.headers)
+
+
+def an_instance(**fields: Any) -> dict[str, Any]:
+    return BODY | fields
+
+
+BAD = (
+    Bad("GET", "/nothing", 404, "not_found"),
+    Bad("GET", "/instances/a/b/c", 404, "not_found"),
+    Bad("GET", "/schema/nothing", 404, "not_found"),
+    Bad("PUT", "/instances", 405, "method_not_allowed"),
+    Bad("POST", f"/instances/{SOME_ID}", 405, "method_not_allowed"),
+    Bad("GET", "/instances/my-instance", 404, "instance_not_found", "UUID"),
+    Bad("GET", f"/instances/{SOME_ID}", 404, "instance_not_found"),
+    Bad("GET", f"/instances/{SOME_ID}/timeline", 404, "instance_not_found"),
+    Bad("GET", f"/instances/{SOME_ID}/events", 404, "instance_not_found"),
+    Bad("DELETE", f"/instances/{SOME_ID}", 404, "instance_not_found"),
+    Bad("POST", f"/instances/{SOME_ID}/drain", 404, "instance_not_found"),
+    Bad("POST", f"/instances/{SOME_ID}/explode", 404, "not_found"),
+    Bad("GET", "/instances?status=happy", 422, "invalid_request", "status"),
+    Bad("GET", "/instances?limit=0", 422, "invalid_request", "limit"),
+    Bad("GET", "/instances?limit=many", 422, "invalid_request", "limit"),
+    Bad("GET", "/instances?cursor=eA", 422, "invalid_request", "cursor"),
+    Bad("GET", "/instances?cursor=%FF%00", 422, "invalid_request", "cursor"),
+    Bad("GET", "/instances?model=%00", 422, "invalid_request", "model"),
+    Bad("GET", "/events?from=middle", 422, "invalid_request", "from"),
+    Bad("DELETE", "/api-keys/not-an-id", 404, "api_key_not_found"),
+    Bad("DELETE", f"/api-keys/{SOME_ID}", 404, "api_key_not_found"),
+    Bad("POST", "/api-keys", 422, "invalid_request", "/role", body={"name": "x", "role": "king"}),
+    Bad("POST", "/api-keys", 422, "invalid_request", "/name", body={"name": "\0"}),
+    Bad("POST", "/models", 422, "model_id_malformed", body={"model": "gpt2"}),
+    Bad("POST", "/models", 422, "invalid_request", "/model", body={}),
+    Bad("POST", "/models", 422, "model_not_found", body={"model": "nobody/nothing"}),
+    Bad("POST", "/models", 422, "model_gated", "HF_TOKEN", body={"model": "meta-llama/Llama-3.1-8B-Instruct"}),
+    Bad("POST", "/instances", 422, "invalid_request", "/model", body={"instance_types": ["L4-1-24G"]}),
+    Bad("POST", "/instances", 422, "invalid_request", "/instance_types", body={"model": MODEL}),
+    Bad("POST", "/instances", 422, "invalid_request", "/instance_types", body=an_instance(instance_types=[])),
+    Bad("POST", "/instances", 422, "invalid_request", "/instance_types", body=an_instance(instance_types="L4-1-24G")),
+    Bad("POST", "/instances", 422, "invalid_request", "/instance_types/0", body=an_instance(instance_types=[7])),
+    Bad("POST", "/instances", 422, "invalid_request", "H100-1-80G", body=an_instance(instance_types=["A1"])),
+    Bad("POST", "/instances", 422, "invalid_request", "/instance_types/1", body=an_instance(instance_types=["L4-1-24G", "A1"])),
+    Bad("POST", "/instances", 422, "invalid_request", "fr-par-1", body=an_instance(zones=["moon-1"])),
+    Bad("POST", "/instances", 422, "invalid_request", "/zones", body=an_instance(zones=["fr-par-1"], instance_types=["H100-1-80G"])),
+    Bad("POST", "/instances", 422, "invalid_request", "/provider", body=an_instance(provider="moon")),
+    Bad("POST", "/instances", 422, "invalid_request", "/volume_gb", body=an_instance(volume_gb="200")),
+    Bad("POST", "/instances", 422, "invalid_request", "/volume_gb", body=an_instance(volume_gb=-1)),
+    Bad("POST", "/instances", 422, "invalid_request", "/volume_gb", body=an_instance(volume_gb=10**30)),
+    Bad("POST", "/instances", 422, "invalid_request", "/volume_gb", body=an_instance(volume_gb=True)),
+    Bad("POST", "/instances", 422, "invalid_request", "/keep_for_inspection", body=an_instance(keep_for_inspection="yes")),
+    Bad("POST", "/instances", 422, "invalid_request", "/name", body=an_instance(name="")),
+    Bad("POST", "/instances", 422, "invalid_request", "/name", body=an_instance(name="a\0b")),
+    Bad("POST", "/instances", 422, "invalid_request", "/name", body=an_instance(name="x" * 64)),
+    Bad("POST", "/instances", 422, "invalid_request", "/image", body=an_instance(image="x; rm -rf /")),
+    Bad("POST", "/instances", 422, "invalid_request", "/colour", body=an_instance(colour="red")),
+    Bad("POST", "/instances", 422, "invalid_request", "/model", body=an_instance(model=7)),
+    Bad("POST", "/instances", 422, "invalid_request", "/model", body=an_instance(model=None)),
+    Bad("POST", "/instances", 422, "model_id_malformed", "Qwen/", body=an_instance(model="../../etc/passwd")),
+    Bad("POST", "/instances", 422, "model_id_malformed", body=an_instance(model="a/b\0")),
+    Bad("POST", "/instances", 422, "model_not_found", "/model", body=an_instance(model="acme-labs/support-7b")),
+    Bad("POST", "/instances", 422, "invalid_request", "Idempotency-Key", body=BODY, headers={"Idempotency-Key": "x" * 256}),
+    Bad("POST", "/instances", 422, "invalid_request", body=[1, 2]),
+    Bad("POST", "/instances", 422, "invalid_request", body="text"),
+    Bad("POST", "/instances", 400, "malformed_json", content=b"{"),
+    Bad("POST", "/instances", 400, "malformed_json", content=b""),
+    Bad("POST", "/instances", 400, "malformed_json", content=b"\xff\xfe\x00"),
+    Bad("POST", "/instances", 400, "malformed_json", content=b'{"model": "\\ud800"}'),
+    Bad("POST", "/instances", 400, "malformed_json", content=b"[" * 100_000),
+    Bad("POST", "/instances", 415, "unsupported_media_type", "application/json", content=b"a=b", headers={"Content-Type": "application/x-www-form-urlencoded"}),
+    Bad("POST", "/instances", 413, "body_too_large", content=b'{"name": "' + b"x" * 10_000_000 + b'"}'),
+)  # fmt: skip
+
+
+async def test_every_bad_request_is_told_what_is_wrong_and_changes_nothing(stage: Stage) -> None:
+    api = await stage.api()
+    before = await stage.last_sequence()
+    wrong: list[str] = []
+    with capture_logs() as logs:
+        for bad in BAD:
+            answer = await bad.sent(api.client)
+            told = answer.json() if "json" in answer.headers["content-type"] else {}
+            as_it_should_be = (
+                answer.status_code == bad.status
+                and answer.headers["content-type"] == "application/problem+json"
+                and told["status"] == bad.status
+                and told["code"] == bad.code
+                and told["type"].endswith(bad.code)
+                and told["title"]
+                and told["detail"]
+                and bad.says in answer.text
+                and (bad.code != "invalid_request" or told["errors"])
+            )
+            if not as_it_should_be:
+                wrong.append(f"{bad.method} {bad.path} {str(bad.body)[:80]} → {answer.status_code} {answer.text[:300]}")
+    assert not wrong, "\n".join(wrong)
+    assert await stage.last_sequence() == before
+    assert [entry for entry in logs if entry["log_level"] not in {"info", "warning"}] == []
+
+
+async def test_a_streamed_body_that_is_too_large_is_refused_while_it_comes(stage: Stage) -> None:
+    api = await stage.api(max_body_bytes=1000)
+
+    async def endless() -> Any:
+        for _ in range(100):
+            yield b" " * 100
+
+    answer = await api.client.post("/instances", content=endless(), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+async def test_without_a_valid_key_nothing_is_told(stage: Stage) -> None:
+    api = await stage.api()
+    for header in (
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Basic eA=="},
+        {"Authorization": "Bearer a b"},
+    ):
+        async with httpx.AsyncClient(base_url=api.url, headers=header) as stranger:
+            for method, path in (("GET", "/instances"), ("GET", "/models"), ("POST", "/instances"), ("GET", "/events")):
+                answer = await stranger.request(method, path)
+                assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), (path, answer.text)
+                assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_user_s_key_may_list_models_and_nothing_else_of_the_control_api(stage: Stage) -> None:
+    api = await stage.api()
+    before = await stage.last_sequence()
+    async with api.as_(await api.user_key()) as user:
+        assert (await user.get("/models")).status_code == 200
+        for method, path in (
+            ("GET", "/instances"),
+            ("POST", "/instances"),
+            ("GET", f"/instances/{uuid4()}"),
+            ("DELETE", f"/instances/{uuid4()}"),
+            ("GET", "/events"),
+            ("POST", "/models"),
+            ("GET", "/api-keys"),
+            ("POST", "/api-keys"),
+        ):
+            answer = await user.request(method, path)
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), path
+    assert await stage.last_sequence() == before
+
+
+async def test_what_we_did_not_foresee_is_logged_once_and_kept_to_ourselves(stage: Stage) -> None:
+    api = await stage.api()
+    bucket = await stage.connection.jetstream().key_value("instance_types")
+    await bucket.put("scaleway", b"no JSON at all")
+    with capture_logs() as logs:
+        answer = await api.client.post("/instances", json=BODY)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "JSON" not in answer.text
+    assert "ValidationError" not in answer.text
+    assert len([entry for entry in logs if entry["log_level"] == "error"]) == 1
+
+
+async def test_before_a_provisioner_has_told_its_types_the_sender_is_asked_to_wait(stage: Stage) -> None:
+    await stage.connection.jetstream().delete_key_value("instance_types")
+    api = await stage.api()
+    answer = await api.client.post("/instances", json=BODY)
+    assert (answer.status_code, answer.json()["code"]) == (503, "instance_types_unknown")
+    assert answer.headers["retry-after"]

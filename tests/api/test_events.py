@@ -1,0 +1,213 @@
+"""Server-sent events: from any position to any other, every event once and in order."""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import httpx
+import pytest
+from httpx_sse import ServerSentEvent, aconnect_sse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from services.api.app import running
+from shared.bus.topology import installation_id
+from tests.api.stage import ADMIN_KEY, BODY, PATIENCE_S, RunningApi, Stage, until
+from tests.lifecycle import facts
+
+
+@asynccontextmanager
+async def following(
+    api: RunningApi, path: str = "/events", *, last: str | None = None, **query: str
+) -> AsyncGenerator["Follower"]:
+    """Yields once the api has said that it is connected."""
+    headers = {"Last-Event-ID": last} if last else {}
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        aconnect_sse(api.client, "GET", path, params=query, headers=headers) as source,
+    ):
+        assert source.response.status_code == 200, await source.response.aread()
+        yield Follower(source.aiter_sse())
+
+
+class Follower:
+    def __init__(self, messages: AsyncGenerator[ServerSentEvent]) -> None:
+        self._messages = messages
+
+    async def take(self, number: int) -> list[ServerSentEvent]:
+        """Waits for as many."""
+        return [await anext(self._messages) for _ in range(number)]
+
+    async def ended(self) -> bool:
+        return [message async for message in self._messages] == []
+
+
+def types(messages: list[ServerSentEvent]) -> list[str]:
+    return [message.event for message in messages]
+
+
+async def followed(api: RunningApi, number: int) -> None:
+    """Wait until that many clients follow."""
+
+    async def so_many() -> bool:
+        return f"coldstart_sse_clients {float(number)}" in (await api.client.get("/metrics")).text
+
+    await until(so_many)
+
+
+async def test_events_arrive_as_they_happen_each_a_cloud_event_with_the_instance_after_it(stage: Stage) -> None:
+    api = await stage.api()
+    await stage.happened(facts.instance_requested())
+    async with following(api) as follower:
+        await followed(api, 1)
+        instance = (await api.client.post("/instances", json=BODY)).json()
+        (message,) = await follower.take(1)
+        event = message.json()
+        assert (message.event, event["type"], event["specversion"]) == (
+            "InstanceRequested",
+            *("InstanceRequested", "1.0"),
+        )
+        assert (event["subject"], event["actor"]) == (instance["id"], "api")
+        assert event["data"]["instance"]["version"] == 1
+        epoch, _, sequence = message.id.partition("-")
+        assert (len(epoch), sequence) == (8, "2")
+
+
+async def test_an_instance_s_history_is_replayed_and_then_goes_on_live(stage: Stage) -> None:
+    api = await stage.api()
+    instance = await stage.happened(facts.instance_requested(), facts.instance_created())
+    await stage.happened(facts.instance_requested())
+    async with following(api, f"/instances/{instance.id}/events", **{"from": "start"}) as follower:
+        assert types(await follower.take(2)) == ["InstanceRequested", "InstanceCreated"]
+        await stage.happened(facts.instance_requested())
+        await stage.happened(facts.instance_started(), instance_id=instance.id)
+        (message,) = await follower.take(1)
+        assert (message.event, message.json()["subject"]) == ("InstanceStarted", str(instance.id))
+
+
+async def test_a_client_resumes_behind_the_last_event_that_it_saw_whatever_happened_since(stage: Stage) -> None:
+    api = await stage.api()
+    instance = await stage.happened(facts.instance_requested(), facts.instance_created())
+    async with following(api, **{"from": "start"}) as follower:
+        first, second = await follower.take(2)
+    await stage.happened(facts.instance_started(), instance_id=instance.id)
+    for last, missed in ((first, ["InstanceCreated", "InstanceStarted"]), (second, ["InstanceStarted"])):
+        async with following(api, last=last.id) as follower:
+            assert types(await follower.take(len(missed))) == missed
+
+
+@pytest.fixture
+async def api(stage: Stage) -> RunningApi:
+    """One for all examples of a property."""
+    return await stage.api()
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=st.integers(0, 4), meanwhile=st.integers(0, 12), pieces=st.lists(st.integers(0, 3), max_size=5))
+async def test_however_often_a_client_is_cut_off_it_sees_every_event_once_and_in_order(
+    stage: Stage, api: RunningApi, before: int, meanwhile: int, pieces: list[int]
+) -> None:
+    epoch = (await installation_id(stage.connection.jetstream()) or UUID(int=0)).hex[:8]
+    start = await stage.last_sequence()
+    end = start + before + meanwhile
+    for _ in range(before):
+        await stage.happened(facts.instance_requested())
+
+    async def happening() -> None:
+        for _ in range(meanwhile):
+            await stage.happened(facts.instance_requested())
+
+    seen = [f"{epoch}-{start}"]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(happening())
+        for piece in [*pieces, end]:
+            async with following(api, last=seen[-1]) as follower:
+                left = end - start - len(seen) + 1
+                seen += [message.id for message in await follower.take(min(piece, left))]
+    assert seen == [f"{epoch}-{sequence}" for sequence in range(start, end + 1)]
+
+
+async def test_pings_are_comments_that_no_client_takes_for_an_event(stage: Stage) -> None:
+    api = await stage.api(ping_seconds=0.05)
+    async with api.client.stream("GET", "/events") as stream:
+        received = b""
+        async for chunk in stream.aiter_raw():
+            received += chunk
+            if received.count(b": ping\n") >= 3:
+                break
+    assert received.replace(b": ping\n", b"") == b": connected\n"
+    assert stream.headers["content-type"].startswith("text/event-stream")
+
+
+async def test_a_position_of_another_epoch_or_of_the_future_is_answered_with_a_reset(stage: Stage) -> None:
+    api = await stage.api()
+    instance = await stage.happened(facts.instance_requested())
+    async with following(api, **{"from": "start"}) as follower:
+        (known,) = await follower.take(1)
+    epoch = known.id.partition("-")[0]
+    for strange in (f"{epoch}-99", "00000000-1", "17", "nonsense", f"{epoch}-{10**18}"):
+        async with following(api, last=strange) as follower:
+            (reset,) = await follower.take(1)
+            assert (reset.event, reset.id, reset.json()["last_event_id"]) == ("reset", known.id, strange)
+            await stage.happened(facts.instance_requested())
+            (live,) = await follower.take(1)
+            assert live.event == "InstanceRequested"
+            known = live
+    async with following(api, f"/instances/{instance.id}/events", last="nonsense", **{"from": "start"}) as follower:
+        assert types(await follower.take(2)) == ["reset", "InstanceRequested"]
+
+
+async def test_a_client_that_does_not_read_is_let_go_and_can_resume(stage: Stage) -> None:
+    api = await stage.api(max_backlog=5, stall_seconds=0.3)
+    instance = await stage.happened(facts.instance_requested())
+    host, port = api.url.removeprefix("http://").split(":")
+    with socket.socket() as idle:
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        idle.connect((host, int(port)))
+        idle.sendall(f"GET /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_KEY}\r\n\r\n".encode())
+        await followed(api, 1)
+        for number in range(1, 101):
+            delayed = facts.action_delayed(number=number, reason="x" * 100_000)
+            await stage.happened(delayed, instance_id=instance.id)
+        await followed(api, 0)
+        received = await asyncio.to_thread(_all_of, idle)
+    seen = [match.decode() for match in re.findall(rb"id: (\S+)\nevent: ActionDelayed\n", received)]
+    assert 0 < len(seen) < 100
+    async with following(api, last=seen[-1]) as follower:
+        seen += [message.id for message in await follower.take(100 - len(seen))]
+    assert [int(event_id.partition("-")[2]) for event_id in seen] == list(range(2, 102))
+
+
+def _all_of(connection: socket.socket) -> bytes:
+    received = bytearray()
+    connection.settimeout(PATIENCE_S)
+    while chunk := connection.recv(1_000_000):
+        received += chunk
+    return bytes(received)
+
+
+async def test_clients_are_let_go_when_the_service_stops_and_it_stops_at_once(stage: Stage) -> None:
+    async with running(stage.settings(shutdown_seconds=5)) as api:
+        client = httpx.AsyncClient(base_url=api.url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=5)
+        stream = await client.send(client.build_request("GET", "/events"), stream=True)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+    assert loop.time() - began < 2
+    assert b"".join([chunk async for chunk in stream.aiter_raw()]).startswith(b": connected")
+    await client.aclose()
+
+
+async def test_an_event_that_cannot_be_read_disturbs_nobody(stage: Stage) -> None:
+    api = await stage.api()
+    instance = await stage.happened(facts.instance_requested())
+    await stage.connection.jetstream().publish(f"lifecycle.{instance.id}.Garbage", b"\x00")
+    await stage.connection.jetstream().publish(f"lifecycle.{instance.id}.Empty", b"")
+    with capture_logs():
+        async with following(api, **{"from": "start"}) as follower:
+            await follower.take(1)
+            await stage.happened(facts.instance_created(), instance_id=instance.id)
+            assert types(await follower.take(1)) == ["InstanceCreated"]

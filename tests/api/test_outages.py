@@ -1,0 +1,163 @@
+"""What the api does while something that it leans on is away, and after it has come back."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import asyncpg
+from pydantic import SecretStr
+
+from shared.bus.topology import LIFECYCLE, apply_topology
+from tests.api.stage import BODY, MODEL, RunningApi, Stage, until
+from tests.api.test_events import following
+from tests.api.test_inference import catalogued
+from tests.lifecycle import facts
+from tests.nats_proxy import Operation, nats_proxy
+
+
+async def status_of(api: RunningApi, path: str) -> int:
+    return (await api.client.get(path)).status_code
+
+
+@asynccontextmanager
+async def database_away(stage: Stage) -> AsyncGenerator[None]:
+    """Nobody can connect, and every connection is cut."""
+    target = urlsplit(stage.database_url)
+    name = target.path[1:]
+    connection = await asyncpg.connect(target._replace(path="/postgres").geturl())
+    try:
+        await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        yield
+        await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    finally:
+        await connection.close()
+
+
+async def test_with_the_database_away_inference_and_requests_go_on(stage: Stage) -> None:
+    api, worker = await stage.api(), await stage.worker()
+    await catalogued(api)
+    await stage.ready(worker.address)
+    await api.routes()
+    async with api.as_(await api.user_key()) as user:
+        async with database_away(stage):
+            for _ in range(3):
+                answer = await user.post("/v1/chat/completions", json={"model": MODEL, "messages": []})
+                assert answer.status_code == 200
+            assert await status_of(api, "/readyz") == 200
+            away = await api.client.get("/instances")
+            assert (away.status_code, away.json()["code"]) == (503, "database_unavailable")
+            accepted = await api.client.post("/instances", json=BODY)
+            assert accepted.status_code == 202, accepted.text
+            assert await status_of(api, accepted.headers["location"]) == 200
+
+        async def back() -> bool:
+            return await status_of(api, "/instances") == 200
+
+        await until(back)
+
+
+async def test_without_word_from_the_stream_the_router_stops_and_begins_again_when_it_is_back(stage: Stage) -> None:
+    worker = await stage.worker()
+    async with nats_proxy(stage.nats_url) as wire:
+        api = await stage.api(nats_url=SecretStr(wire.url), router_staleness_seconds=0.6, journal_timeout_seconds=0.3)
+        await catalogued(api)
+        instance = await stage.ready(worker.address)
+        await api.routes()
+
+        async def lost(_: Operation) -> bool:
+            return False
+
+        wire.to_client = lost
+
+        async def not_ready() -> bool:
+            return await status_of(api, "/readyz") == 503
+
+        await until(not_ready)
+        refused = await api.chat()
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "routes_stale")
+        assert refused.headers["retry-after"]
+        unavailable = await api.client.post("/instances", json=BODY)
+        assert (unavailable.status_code, unavailable.json()["code"]) == (503, "journal_unavailable")
+        assert await status_of(api, "/healthz") == 200
+
+        await stage.happened(facts.termination_requested(), instance_id=instance.id)
+        successor = await stage.worker()
+        await stage.ready(successor.address)
+        worker.seen.clear()
+        wire.to_client = _pass
+        wire.cut()
+        await api.routes()
+        assert worker.seen == [], "what was missed was taken in before anything was routed again"
+        assert await status_of(api, "/readyz") == 200
+        await api.client.aclose()
+        await stage.stack.aclose()
+
+
+async def _pass(_: Operation) -> bool:
+    return True
+
+
+async def test_a_deleted_consumer_is_made_anew_without_a_gap(stage: Stage) -> None:
+    api = await stage.api()
+    jetstream = stage.connection.jetstream()
+    async with following(api) as follower:
+        for _ in range(3):
+            await stage.happened(facts.instance_requested())
+            for consumer in await jetstream.consumers_info(LIFECYCLE):
+                if consumer.name.startswith("api-"):
+                    await jetstream.delete_consumer(LIFECYCLE, consumer.name)
+            await stage.happened(facts.instance_requested())
+        sequences = [int(message.id.partition("-")[2]) for message in await follower.take(6)]
+    assert sequences == [1, 2, 3, 4, 5, 6]
+
+
+async def test_another_stream_is_another_epoch_routes_and_positions_of_the_old_one_are_forgotten(stage: Stage) -> None:
+    api, worker = await stage.api(), await stage.worker()
+    await catalogued(api)
+    await stage.ready(worker.address)
+    await api.routes()
+    async with following(api, **{"from": "start"}) as follower:
+        (old, *_) = await follower.take(1)
+    jetstream = stage.connection.jetstream()
+    await jetstream.delete_stream(LIFECYCLE)
+    await apply_topology(jetstream, replicas=1, ack_wait_s=5)
+
+    async def forgotten() -> bool:
+        return '"model_not_ready"' in (await api.chat()).text
+
+    await until(forgotten)
+    await stage.happened(facts.instance_requested())
+    async with following(api, last=old.id) as follower:
+        (reset,) = await follower.take(1)
+    assert reset.event == "reset"
+    assert not reset.id.startswith(old.id.partition("-")[0])
+
+
+async def test_a_starting_api_routes_by_the_read_model_and_goes_on_with_the_stream(stage: Stage) -> None:
+    first, second = await stage.worker(), await stage.worker()
+    await stage.projector()
+    instance = await stage.ready(first.address)
+    warm = await stage.api(projection_wait_seconds=5)
+    await catalogued(warm)
+    assert await status_of(warm, f"/instances/{instance.id}/timeline") == 200
+    api = await stage.api()
+    await api.routes()
+    assert first.seen
+    await stage.ready(second.address)
+
+    async def both() -> bool:
+        await api.chat()
+        return bool(second.seen)
+
+    await until(both)
+
+
+async def test_events_reach_clients_while_the_database_is_away(stage: Stage) -> None:
+    api = await stage.api()
+    async with database_away(stage), following(api) as follower:
+        happening = asyncio.create_task(stage.happened(facts.instance_requested()))
+        (message,) = await follower.take(1)
+        assert message.event == "InstanceRequested"
+        await happening
