@@ -36,5 +36,5 @@ def configure_logs(service: str, level: str, log_format: Literal["json", "consol
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     structlog.contextvars.bind_contextvars(service=service)
-    for noisy in ("asyncssh", "aiohttp.access", "uvicorn.access", "httpx", "nats"):
+    for noisy in ("asyncssh", "aiohttp.access", "uvicorn.access", "httpx", "httpx2", "nats"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

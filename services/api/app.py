@@ -52,7 +52,8 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         installation = await apply_topology(
             jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds
         )
-        pool = await stack.enter_async_context(connect_pool(settings.database_url.get_secret_value(), name="api"))
+        database_url, patience_s = settings.database_url.get_secret_value(), settings.database_timeout_seconds
+        pool = await stack.enter_async_context(connect_pool(database_url, name="api", command_timeout_s=patience_s))
         await migrate(pool)
         database = Database(pool)
         first_admin_key = None if settings.admin_key else await _first_admin_key(database)
@@ -101,6 +102,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                 "database": database,
                 "event_source": EventSource(
                     feed,
+                    mirror,
                     ping_s=settings.ping_seconds,
                     stall_s=settings.stall_seconds,
                     max_backlog=settings.max_backlog,

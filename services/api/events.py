@@ -1,13 +1,14 @@
 """`/events` and `/instances/{id}/events`: what happens, as it happens (server-sent events)."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from litestar import get
+from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
 from services.api.instances import identified
 from services.api.intents import Intents
+from services.api.keys import ApiKey
 from services.api.sse import EventSource, EventStream
 
 LastEventId = Annotated[
@@ -27,14 +28,14 @@ _DESCRIPTION: Final = (
 
 @get("/events", summary="Follow all events", description=_DESCRIPTION, media_type="text/event-stream")
 async def all_events(
+    request: Request[Any, ApiKey, Any],
     event_source: NamedDependency[EventSource],
     last_event_id: LastEventId = None,
     begin: From = None,
 ) -> EventStream:
-    messages = event_source.messages(
-        last_event_id=last_event_id or None, instance_id=None, from_start=begin is not None
+    return event_source.stream(
+        request.auth, last_event_id=last_event_id or None, instance_id=None, from_start=begin is not None
     )
-    return EventStream(messages, event_source.stall_s)
 
 
 @get(
@@ -44,6 +45,8 @@ async def all_events(
     media_type="text/event-stream",
 )
 async def events_of_instance(
+    *,
+    request: Request[Any, ApiKey, Any],
     instance_id: FromPath[str],
     event_source: NamedDependency[EventSource],
     intents: NamedDependency[Intents],
@@ -51,10 +54,9 @@ async def events_of_instance(
     begin: From = None,
 ) -> EventStream:
     instance = await intents.load(identified(instance_id))
-    messages = event_source.messages(
-        last_event_id=last_event_id or None, instance_id=instance.id, from_start=begin is not None
+    return event_source.stream(
+        request.auth, last_event_id=last_event_id or None, instance_id=instance.id, from_start=begin is not None
     )
-    return EventStream(messages, event_source.stall_s)
 
 
 ROUTES: Final = (all_events, events_of_instance)

@@ -161,9 +161,10 @@ class Feed:
     async def _stream(self) -> tuple[UUID, int]:
         try:
             info = await self._connection.jetstream(timeout=_ANSWER_TIMEOUT_S).stream_info(LIFECYCLE)
-        except TRANSPORT as error:
+            installation = UUID((info.config.metadata or {})[INSTALLATION])
+        except (*TRANSPORT, KeyError, ValueError) as error:  # not there, or made by hand
             raise TailBroken(repr(error)) from error
-        return UUID((info.config.metadata or {})[INSTALLATION]), info.state.last_seq
+        return installation, info.state.last_seq
 
     async def _check_identity(self) -> None:
         installation, last = await self._stream()

@@ -19,11 +19,11 @@ from services.api.worker_client import WorkerClient
 from shared.lifecycle.events import Task
 
 ENDPOINTS: Final[dict[str, Task]] = {
-    "/chat/completions": "generate",
-    "/completions": "generate",
-    "/embeddings": "embed",
+    "/v1/chat/completions": "generate",
+    "/v1/completions": "generate",
+    "/v1/embeddings": "embed",
 }
-_MODELS: Final = "/models"
+_MODELS: Final = "/v1/models"
 _RETRY_AFTER: Final = {"Retry-After": "5"}
 _FOR: Final[dict[Task, str]] = {
     "generate": "generates text: use /v1/chat/completions or /v1/completions",
@@ -54,7 +54,6 @@ class Inference:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """`scope["path"]` begins behind `/v1`."""
         sent = Sent(send)
         try:
             await self._answer(scope, receive, sent)
@@ -72,7 +71,7 @@ class Inference:
         if authenticated(headers.get(b"authorization", b"").decode("latin-1"), self._mirror) is None:
             message = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
             raise Refusal(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
-        path, method = "/" + scope["path"].strip("/"), scope["method"]  # type: ignore[typeddict-item]
+        path, method = scope["path"], str(scope.get("method"))
         if path in ENDPOINTS:
             _expect(method, "POST")
             body = await read_body(headers, receive, self._max_body_bytes)
@@ -87,7 +86,7 @@ class Inference:
             model = _resolved(path.removeprefix(_MODELS + "/"), self._mirror.catalogue)
             await send_json(send, 200, json.dumps(_shown(model)).encode())
         else:
-            raise Refusal(404, "unknown_url", f"There is no /v1{path}; see /schema for what there is.")
+            raise Refusal(404, "unknown_url", f"There is no {path}; see /schema for what there is.")
 
     async def _infer(self, path: str, headers: dict[bytes, bytes], body: bytes, receive: Receive, send: Send) -> None:
         request = _parsed(body)
@@ -101,7 +100,7 @@ class Inference:
         workers = self._ready(model)
         if named != model.model:  # its UUID: the worker knows it by the hub's id
             body = json.dumps({**request, "model": model.model}).encode()
-        forwarding = self._workers.forward(workers, "/v1" + path, headers.items(), body, send)
+        forwarding = self._workers.forward(workers, path, headers.items(), body, send)
         await while_connected(receive, forwarding)
 
     def _ready(self, model: Model) -> list[Worker]:

@@ -38,10 +38,14 @@ class Keys:
 
     def __init__(self, by_hash: Mapping[bytes, ApiKey]) -> None:
         self._by_hash = by_hash
+        self._ids = frozenset(key.id for key in by_hash.values())
 
     @classmethod
     def of(cls, keys: Iterable[tuple[bytes, ApiKey]]) -> Self:
         return cls(dict(keys))
+
+    def holds(self, key_id: UUID) -> bool:
+        return key_id in self._ids
 
     def owner(self, key: str) -> ApiKey | None:
         return self._by_hash.get(hashed(key))

@@ -21,7 +21,7 @@ _age: Final = Gauge("coldstart_routing_table_age_seconds", "Since the routing ta
 _clients: Final = Gauge("coldstart_sse_clients", "Clients that follow events")
 _dead: Final = Gauge("coldstart_dead_letters_stored", "Messages that nobody could handle and that wait for a person")
 
-_INFERENCE: Final = "/v1"
+_INFERENCE: Final = "/v1/"
 _UNKNOWN: Final = "unknown"
 
 
@@ -57,6 +57,5 @@ class Measured:
     def _route(self, scope: Scope, path: str) -> str:
         """The route's template: paths with ids in them would make a series each."""
         if path.startswith(_INFERENCE):
-            path = path.rstrip("/")
             return path if path in self._inference_paths else _INFERENCE
         return str(scope.get("path_template") or _UNKNOWN)

@@ -31,6 +31,7 @@ class ApiSettings(WithDatabase, WithSecrets):
     router_staleness_seconds: Seconds = 15.0
     stream_heartbeat_seconds: Seconds = 1.0
     projection_wait_seconds: Seconds = 0.5
+    database_timeout_seconds: Seconds = 10.0
     journal_timeout_seconds: Seconds = 5.0
     refresh_seconds: Seconds = 10.0
     ping_seconds: Seconds = 15.0

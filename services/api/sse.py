@@ -6,7 +6,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final
 from uuid import UUID
@@ -17,6 +17,8 @@ from litestar.types import Receive, Scope, Send
 
 from services.api.connection import while_connected
 from services.api.feed import Feed, Published
+from services.api.keys import ApiKey
+from services.api.mirror import Mirror
 from services.api.tail import TailBroken
 
 _CONNECTED: Final = b": connected\n"
@@ -30,13 +32,21 @@ log = structlog.get_logger()
 class EventSource:
     """`ping_s`: how often a silent line shows signs of life; `stall_s`: how long a client may refuse to read."""
 
-    def __init__(self, feed: Feed, *, ping_s: float, stall_s: float, max_backlog: int) -> None:
+    def __init__(self, feed: Feed, mirror: Mirror, *, ping_s: float, stall_s: float, max_backlog: int) -> None:
         self._feed = feed
+        self._mirror = mirror
         self._ping_s = ping_s
         self._max_backlog = max_backlog
-        self.stall_s = stall_s
+        self._stall_s = stall_s
 
-    async def messages(
+    def stream(
+        self, owner: ApiKey, *, last_event_id: str | None, instance_id: UUID | None, from_start: bool
+    ) -> "EventStream":
+        """A response that goes on until the client leaves, its key is revoked, or the service stops."""
+        messages = self._messages(last_event_id=last_event_id, instance_id=instance_id, from_start=from_start)
+        return EventStream(messages, self._stall_s, lambda: self._mirror.keys.holds(owner.id))
+
+    async def _messages(
         self, *, last_event_id: str | None, instance_id: UUID | None, from_start: bool
     ) -> AsyncGenerator[bytes]:
         """Messages for the wire, until the feed lets the client go. Raises TailBroken: the client resumes later.
@@ -94,12 +104,16 @@ def _reset(epoch: str, position: int, given: str) -> bytes:
 
 
 class EventStream(ASGIResponse):
-    """Sends the messages of an EventSource until either side has had enough."""
+    """Sends the messages of an EventSource until either side has had enough.
 
-    def __init__(self, messages: AsyncGenerator[bytes], stall_s: float) -> None:
+    `allowed` is asked before each message: a client whose key was revoked is told nothing more.
+    """
+
+    def __init__(self, messages: AsyncGenerator[bytes], stall_s: float, allowed: Callable[[], bool]) -> None:
         super().__init__()
         self._messages = messages
         self._stall_s = stall_s
+        self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         await while_connected(receive, self._send_all(send))
@@ -119,6 +133,8 @@ class EventStream(ASGIResponse):
         try:
             async with aclosing(self._messages) as messages:
                 async for message in messages:
+                    if not self._allowed():
+                        break
                     async with asyncio.timeout(self._stall_s):
                         await send({"type": "http.response.body", "body": message, "more_body": True})
         except TailBroken as broken:

@@ -39,6 +39,7 @@ def an_instance(**fields: Any) -> dict[str, Any]:
 
 BAD = (
     Bad("GET", "/nothing", 404, "not_found"),
+    Bad("GET", "/v10/models", 404, "not_found"),
     Bad("GET", "/instances/a/b/c", 404, "not_found"),
     Bad("GET", "/schema/nothing", 404, "not_found"),
     Bad("PUT", "/instances", 405, "method_not_allowed"),

@@ -288,7 +288,7 @@ async def test_every_wrong_request_is_refused_in_openai_s_shape(stage: Stage) ->
         ("POST", "/v1/models", b"{}", json_type, 405, "method_not_allowed"),
         ("GET", "/v1/models/nobody/nothing", None, {}, 404, "model_not_found"),
         ("POST", "/v1/images/generations", b"{}", json_type, 404, "unknown_url"),
-        ("GET", "/v1", None, {}, 404, "unknown_url"),
+        ("GET", "/v1/", None, {}, 404, "unknown_url"),
         ("GET", "/v1/models", None, {"Authorization": "Bearer wrong"}, 401, "invalid_api_key"),
         ("POST", chat, b"{}", {"Authorization": ""}, 401, "invalid_api_key"),
     ):

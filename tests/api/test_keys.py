@@ -6,7 +6,8 @@ import pytest
 
 from services.api.app import running
 from services.api.keys import hashed
-from tests.api.stage import ADMIN_KEY, Stage, until
+from tests.api.stage import ADMIN_KEY, PATIENCE_S, Stage, until
+from tests.lifecycle import facts
 
 
 async def test_a_key_is_shown_once_and_only_its_hash_is_kept(stage: Stage) -> None:
@@ -45,6 +46,17 @@ async def test_a_revoked_key_is_refused_by_every_api_within_a_second(stage: Stag
         await until(refused, within_s=1)
         assert (await there.get("/models")).status_code == 401
         assert time.monotonic() - began < 1
+
+
+async def test_events_end_for_a_client_whose_key_is_revoked(stage: Stage) -> None:
+    api = await stage.api()
+    made = (await api.client.post("/api-keys", json={"name": "second", "role": "admin"})).json()
+    async with api.as_(made["key"]) as other, asyncio.timeout(PATIENCE_S), other.stream("GET", "/events") as stream:
+        received = stream.aiter_raw()
+        assert await anext(received) == b": connected\n"
+        await api.client.delete(f"/api-keys/{made['id']}")
+        await stage.happened(facts.instance_requested())
+        assert [chunk async for chunk in received] == []
 
 
 async def test_a_key_made_here_is_valid_there_after_the_listening_connection_was_lost(stage: Stage) -> None:
