@@ -12,6 +12,7 @@ from shared.bus.lease import LeaseLost
 from shared.journal import JournalUnavailable
 from shared.lifecycle.errors import LifecycleError
 from shared.lifecycle.events import Action, ProvisioningFailed, StartupFailed
+from shared.lifecycle.status import FAILURES
 
 TIMED_OUT: Final = "timed_out"
 UNEXPECTED: Final = "unexpected"
@@ -79,12 +80,14 @@ def in_time(u: Undertaking, awaited: str) -> None:
 async def fail(u: Undertaking, code: str, message: str) -> None:
     """End the instance, saying in which action and why; dropped when that no longer holds. Raises LeaseLost."""
     said = f"{_DOING[u.action].capitalize()} failed: {message}"
+    failure: ProvisioningFailed | StartupFailed
     if u.action is Action.INSTALL:
         attempt = (await u.guard()).attempt
-        await u.conclude(
-            StartupFailed(instance_id=u.instance_id, occurred_at=now(), attempt=attempt, code=code, message=said)
-        )
+        failure = StartupFailed(instance_id=u.instance_id, occurred_at=now(), attempt=attempt, code=code, message=said)
     else:
-        await u.conclude(
-            ProvisioningFailed(instance_id=u.instance_id, occurred_at=now(), action=u.action, code=code, message=said)
+        failure = ProvisioningFailed(
+            instance_id=u.instance_id, occurred_at=now(), action=u.action, code=code, message=said
         )
+    after = await u.conclude(failure)
+    if after.status not in FAILURES:
+        log.warning("failed, but no longer needed", action=u.action, instance_id=str(u.instance_id), reason=said)
