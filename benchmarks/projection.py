@@ -24,7 +24,7 @@ from coldstart.embedded import servers
 from services.progress.projection import CHANNEL
 from shared.bus.connection import connect
 from shared.bus.envelope import Origin, encode
-from shared.bus.topology import LIFECYCLE, apply_topology, event_subject
+from shared.bus.topology import LIFECYCLE, append_subject, apply_topology
 from shared.lifecycle.events import Event, event_id
 from shared.lifecycle.fold import begin, evolve
 from shared.lifecycle.instance import Instance
@@ -44,7 +44,7 @@ def life(history: Facts) -> Iterable[Message]:
         event: Event = fact.model_copy(update={"instance_id": instance_id})
         instance = begin(event) if instance is None else evolve(instance, event)  # type: ignore[arg-type]
         body = encode(event_id(event), event, instance, Origin("benchmark"), "/coldstart/benchmark")
-        yield event_subject(instance_id, event.type()), body
+        yield append_subject(instance_id, event.type()), body
 
 
 def interleaved(count: int, instances: int = 50) -> list[Message]:

@@ -16,7 +16,7 @@ from nats.js.errors import APIError, NotFoundError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from shared.bus.envelope import Origin, Recorded, Undecodable, decode, encode
-from shared.bus.topology import LIFECYCLE, event_subject, instance_subject
+from shared.bus.topology import LIFECYCLE, append_subject, instance_subject
 from shared.lifecycle.decide import request
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.events import Event, InstanceRequested, event_id
@@ -162,7 +162,7 @@ class Journal:
             instance = evolve(place.last.instance, event)
         try:
             ack = await self._jetstream.publish(
-                event_subject(instance.id, event.type()),
+                append_subject(instance.id, event.type()),
                 encode(own, event, instance, origin, self._source),
                 headers={
                     "Nats-Msg-Id": str(own),

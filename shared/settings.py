@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -18,10 +18,20 @@ class ServiceSettings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
 
 
-class WithSecrets(ServiceSettings):
-    """The same master secret in every service: SSH keys, host keys and worker keys are all derived from it."""
+class WithMachines(ServiceSettings):
+    """Where machines are reached, and the secret that all their keys are derived from: the same in every service."""
 
     master_secret: SecretStr = Field(min_length=32)
+    ssh_port: int = Field(default=22, ge=1, le=65_535)
+    worker_port: int = Field(default=8000, ge=1, le=65_535)
+
+
+class WithHub(ServiceSettings):
+    """The Hugging Face token: what gated models need, to be looked up and to be loaded. Theirs by name, or ours."""
+
+    model_config = SettingsConfigDict(populate_by_name=True)
+
+    hf_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("COLDSTART_HF_TOKEN", "HF_TOKEN"))
 
 
 class WithDatabase(ServiceSettings):

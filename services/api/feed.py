@@ -14,10 +14,9 @@ from nats.aio.client import Client
 
 from services.api.tail import TRANSPORT, Entry, TailBroken, tail
 from shared.bus.envelope import Recorded, Undecodable, decode
-from shared.bus.topology import INSTALLATION, LIFECYCLE, instance_subject
+from shared.bus.topology import EVERY_EVENT, INSTALLATION, LIFECYCLE, instance_subject
 from shared.lifecycle.instance import Instance
 
-EVERYTHING: Final = "lifecycle.>"
 _ANSWER_TIMEOUT_S: Final = 2.0
 _PAUSE_S: Final = 0.25
 _REPLAYS_AT_ONCE: Final = 32
@@ -112,7 +111,7 @@ class Feed:
             try:
                 await self._check_identity()
                 async with aclosing(
-                    tail(self._connection, after=self.position, subject=EVERYTHING, heartbeat_s=self._heartbeat_s)
+                    tail(self._connection, after=self.position, subject=EVERY_EVENT, heartbeat_s=self._heartbeat_s)
                 ) as entries:
                     async for entry in entries:
                         self._take(entry)
@@ -134,7 +133,7 @@ class Feed:
 
     async def replay(self, after: int, instance_id: UUID | None) -> AsyncGenerator[Published]:
         """What the stream holds behind `after`, up to now. Raises TailBroken."""
-        subject = instance_subject(instance_id) if instance_id else EVERYTHING
+        subject = instance_subject(instance_id) if instance_id else EVERY_EVENT
         async with (
             self._replays,
             aclosing(tail(self._connection, after=after, subject=subject, heartbeat_s=self._heartbeat_s)) as entries,

@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import WithDatabase, WithSecrets
+from shared.settings import WithDatabase, WithHub, WithMachines
 
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class ApiSettings(WithDatabase, WithSecrets):
+class ApiSettings(WithDatabase, WithMachines, WithHub):
     """`api_port` 0 takes any free port. All times are in seconds.
 
     `admin_key`: the administrator's key; unset, one is made at the first start and printed once.
@@ -22,10 +22,8 @@ class ApiSettings(WithDatabase, WithSecrets):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)
     admin_key: SecretStr | None = Field(default=None, min_length=16)
-    worker_port: int = Field(default=8000, ge=1, le=65535)
 
     hf_endpoint: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
-    hf_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("COLDSTART_HF_TOKEN", "HF_TOKEN"))
     hub_timeout_seconds: Seconds = 10.0
 
     router_staleness_seconds: Seconds = 15.0

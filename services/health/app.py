@@ -16,7 +16,7 @@ from shared.bus.connection import ConnectOptions, connect_options, round_trip
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.lease import Leases
 from shared.bus.subscriber import Subscriber, stop_asking
-from shared.bus.topology import WATCH, apply_topology
+from shared.bus.topology import EVERY_EVENT, WATCH, apply_topology
 from shared.journal import Journal
 from shared.secrets import Secrets
 
@@ -47,7 +47,7 @@ async def running(settings: HealthSettings, open_prober: OpenProber = AiohttpPro
         subscriber.attach(broker, max_held=settings.max_watches)
         keeping = group.create_task(leases.keep_alive())
         try:
-            await connection.subscribe("lifecycle.*.*", cb=passing.heard)
+            await connection.subscribe(EVERY_EVENT, cb=passing.heard)
             await broker.start()
             yield leases
         finally:

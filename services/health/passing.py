@@ -1,8 +1,4 @@
-"""Events on their way to the journal, heard without any promise: they only shorten a watch's wait.
-
-What passes on a subject may still be refused by the stream (another writer was faster), so it is a reason to load the
-instance, never the instance itself.
-"""
+"""Events heard as the stream takes them in, without any promise: they only shorten a watch's wait."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -13,9 +9,10 @@ from uuid import UUID
 from nats.aio.msg import Msg
 
 from shared.bus.envelope import Undecodable, decode
+from shared.lifecycle.instance import Instance
 
-Told = Callable[[int | None], None]
-"""Takes the version that the instance is about to have, or None when some may have been missed."""
+Told = Callable[[Instance | None], None]
+"""Takes the instance after an event, or None when some may have been missed."""
 
 
 class Passing:
@@ -40,16 +37,16 @@ class Passing:
                 del self._told[key]
 
     async def heard(self, message: Msg) -> None:
-        """The callback of a plain subscription to `lifecycle.*.*`."""
+        """The callback of a plain subscription to every event."""
         watches = tuple(self._told.get(message.subject.split(".")[1], ()))
         if not watches:
             return
         try:
-            version = decode(message.data, 0, datetime.now(UTC)).instance.version
+            instance = decode(message.data, 0, datetime.now(UTC)).instance
         except Undecodable:
             return  # its consumers put it aside, and what they make of it passes here too
         for told in watches:
-            told(version)
+            told(instance)
 
     async def reconnected(self) -> None:
         """While the connection was away, anything may have passed."""

@@ -1,18 +1,15 @@
 """How health looks, how often, and how long it has patience. Every time is in seconds."""
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
-from shared.settings import WithSecrets
+from shared.settings import WithMachines
 
 
-class HealthSettings(WithSecrets):
+class HealthSettings(WithMachines):
     """`startup_seconds` counts from the address (or the reinstall) to ready, the other limits from the status.
 
     `router_staleness_seconds` is how long a router may still send requests along a route that is gone.
     """
-
-    ssh_port: int = Field(default=22, ge=1, le=65_535)
-    worker_port: int = Field(default=8000, ge=1, le=65_535)
 
     startup_look_seconds: PositiveFloat = 0.15
     ready_look_seconds: PositiveFloat = 5.0

@@ -71,7 +71,7 @@ class Watcher:
 
 @dataclass
 class _Watch:
-    """One held message. `instance` is the newest version known, `wanted` the newest one heard of."""
+    """One held message. `instance` is the newest version known."""
 
     service: Watcher
     trigger: Recorded
@@ -80,9 +80,7 @@ class _Watch:
     api_key: str = field(repr=False)
     instance: Instance
     memory: Memory
-    wanted: int = 0
     reload_at: float = 0.0
-    again_in: float = 0.0
     pausing: asyncio.Timeout | None = field(default=None, repr=False)
 
     async def keep(self) -> None:
@@ -94,12 +92,12 @@ class _Watch:
             if self.reload_at <= _now():
                 await self._reload()
 
-    def told(self, version: int | None) -> None:
-        """The instance is about to be newer than this watch knows it, or may be."""
-        if version is not None and version <= self.instance.version:
+    def told(self, instance: Instance | None) -> None:
+        """The instance is newer than this watch knows it, or may be."""
+        if instance is not None and instance.version <= self.instance.version:
             return
-        self.wanted = max(self.wanted, version or 0)
-        self.reload_at, self.again_in = 0.0, self.service.settings.startup_look_seconds
+        self.instance = instance or self.instance
+        self.reload_at = 0.0
         if self.pausing is not None and not self.pausing.expired():
             self.pausing.reschedule(_now())
 
@@ -153,18 +151,12 @@ class _Watch:
             self.pausing = None
 
     async def _reload(self) -> None:
-        """What was heard of may not be stored yet, so it is asked for again, less and less often.
-
-        Without an answer the watch goes on with what it knows, for as long as its lease allows.
-        """
+        """Without an answer the watch goes on with what it knows, for as long as its lease allows."""
         self.reload_at = _now() + self.service.settings.reload_seconds
         try:
             self._know(await self.service.journal.load(self.instance.id))
         except JournalUnavailable as error:
             log.warning("instance not reloaded", instance_id=str(self.instance.id), reason=str(error))
-        if self.wanted > self.instance.version:
-            self.reload_at = min(self.reload_at, _now() + self.again_in)
-            self.again_in *= 2
 
     def _know(self, instance: Instance) -> None:
         """A stream's follower may answer with an older version than one seen before."""

@@ -18,7 +18,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from shared.bus.topology import INSTALLATION, LIFECYCLE
+from shared.bus.topology import EVERY_EVENT, INSTALLATION, LIFECYCLE
 
 BATCH: Final = 1000
 """How many messages one request asks for: what bounds memory while the database is slow."""
@@ -47,7 +47,7 @@ async def stream_state(jetstream: JetStreamContext) -> StreamState:
 async def exists_between(jetstream: JetStreamContext, after: int, last: int) -> bool:
     """Whether the stream's leader has an event after the one sequence, up to the other."""
     try:
-        message = await jetstream.get_msg(LIFECYCLE, seq=after + 1, subject="lifecycle.>", next=True)
+        message = await jetstream.get_msg(LIFECYCLE, seq=after + 1, subject=EVERY_EVENT, next=True)
     except NotFoundError:
         return False
     return (message.seq or 0) <= last

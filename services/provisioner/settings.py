@@ -2,18 +2,15 @@
 
 from typing import Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import PositiveFloat, PositiveInt, model_validator
 
-from shared.settings import WithSecrets
+from shared.settings import WithHub, WithMachines
 
 
-class ProvisionerSettings(WithSecrets):
+class ProvisionerSettings(WithMachines, WithHub):
     """The waits and budgets of every action."""
 
     vllm_image: str = "vllm/vllm-openai:v0.13.0"
-    hf_token: SecretStr | None = None
-    ssh_port: int = Field(default=22, ge=1, le=65535)
-    worker_port: int = Field(default=8000, ge=1, le=65535)
 
     call_timeout_seconds: PositiveFloat = 8.0
     """Of one call to the provider; under a third of the lease, so that no call outlives the fence."""

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StorageType, StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RePublish, StorageType, StreamConfig, SubjectTransform
 from nats.js.errors import BadRequestError, NotFoundError
 
 from shared.lifecycle.events import Event, IpAssigned, ReinstallRequested
@@ -14,6 +14,7 @@ from shared.lifecycle.plan import INSTALLING, LAUNCHING, RELEASING
 
 LIFECYCLE: Final = "LIFECYCLE"
 DEAD_LETTERS: Final = "DEAD_LETTERS"
+EVERY_EVENT: Final = "lifecycle.>"
 INSTALLATION: Final = "coldstart.installation"
 """The key in the stream's metadata that holds this installation's UUID."""
 DUPLICATE_WINDOW_S: Final = 120.0
@@ -40,12 +41,16 @@ WATCH: Final = Trigger("health-watching", (IpAssigned, ReinstallRequested))
 TRIGGERS: Final = (LAUNCH, INSTALL, RELEASE, WATCH)
 
 
-def event_subject(instance_id: UUID, event: str) -> str:
-    return f"lifecycle.{instance_id}.{event}"
+def append_subject(instance_id: UUID, event: str) -> str:
+    """Where the journal publishes. The stream takes it in as `lifecycle.…`, and only then tells subscribers of it.
+
+    A plain subscriber would otherwise hear what the stream refused after a lost race, too.
+    """
+    return f"journal.{instance_id}.{event}"
 
 
 def instance_subject(instance_id: UUID) -> str:
-    """Covers every event of one instance: what the journal expects its sequence under."""
+    """Covers every event of one instance as the stream keeps it: what the journal expects its sequence under."""
     return f"lifecycle.{instance_id}.>"
 
 
@@ -53,7 +58,9 @@ def _streams(replicas: int, installation: UUID) -> Iterable[StreamConfig]:
     yield StreamConfig(
         name=LIFECYCLE,
         description="Every event of every instance, with the instance after it",
-        subjects=["lifecycle.*.*"],
+        subjects=["journal.*.*"],
+        subject_transform=SubjectTransform(src="journal.*.*", dest="lifecycle.{{wildcard(1)}}.{{wildcard(2)}}"),
+        republish=RePublish(src=EVERY_EVENT, dest=EVERY_EVENT),
         storage=StorageType.FILE,
         num_replicas=replicas,
         duplicate_window=DUPLICATE_WINDOW_S,

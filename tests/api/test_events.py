@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from services.api.app import running
-from shared.bus.topology import installation_id
+from shared.bus.topology import append_subject, installation_id
 from tests.api.stage import ADMIN_KEY, BODY, PATIENCE_S, RunningApi, Stage, until
 from tests.lifecycle import facts
 
@@ -204,8 +204,8 @@ async def test_clients_are_let_go_when_the_service_stops_and_it_stops_at_once(st
 async def test_an_event_that_cannot_be_read_disturbs_nobody(stage: Stage) -> None:
     api = await stage.api()
     instance = await stage.happened(facts.instance_requested())
-    await stage.connection.jetstream().publish(f"lifecycle.{instance.id}.Garbage", b"\x00")
-    await stage.connection.jetstream().publish(f"lifecycle.{instance.id}.Empty", b"")
+    await stage.connection.jetstream().publish(append_subject(instance.id, "Garbage"), b"\x00")
+    await stage.connection.jetstream().publish(append_subject(instance.id, "Empty"), b"")
     with capture_logs():
         async with following(api, **{"from": "start"}) as follower:
             await follower.take(1)

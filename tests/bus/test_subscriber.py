@@ -14,7 +14,7 @@ from shared.bus.dead_letters import DeadLetters
 from shared.bus.envelope import Recorded
 from shared.bus.lease import Lease, Leases
 from shared.bus.subscriber import Handle, Subscriber, stop_asking
-from shared.bus.topology import DEAD_LETTERS, LAUNCH, LIFECYCLE, apply_topology
+from shared.bus.topology import DEAD_LETTERS, LAUNCH, LIFECYCLE, append_subject, apply_topology
 from shared.journal import Journal
 from shared.lifecycle.events import InstanceRequested, Specification
 
@@ -163,7 +163,7 @@ async def test_a_message_nobody_understands_is_buried_with_its_reason_and_stops_
     async with serving(nats_url, handle) as service:
         connection = await service.broker.connect()
         bad = uuid4()
-        await connection.jetstream().publish(f"lifecycle.{bad}.InstanceRequested", b"{}")
+        await connection.jetstream().publish(append_subject(bad, "InstanceRequested"), b"{}")
         instance_id = await service.request()
         assert (await seen.get()).instance.id == instance_id
         await until_settled(service)

@@ -14,7 +14,7 @@ from services.health.probes import Outcome, Passed, Probe, Refused, Target
 from services.health.settings import HealthSettings
 from shared.bus.connection import connect
 from shared.bus.envelope import Origin, encode
-from shared.bus.topology import LIFECYCLE, WATCH, apply_topology
+from shared.bus.topology import LIFECYCLE, WATCH, append_subject, apply_topology
 from shared.lifecycle.events import event_id
 from tests.health.examples import a_pace
 from tests.health.watching import until
@@ -52,7 +52,7 @@ async def a_crowd_of_addresses(connection: Client) -> None:
         life = [fact.model_copy(update={"instance_id": instance_id, "occurred_at": now}) for fact in facts]
         assigned = life[-1]
         await jetstream.publish_async(
-            f"lifecycle.{instance_id}.IpAssigned",
+            append_subject(instance_id, "IpAssigned"),
             encode(event_id(assigned), assigned, f.given(*life), Origin("test"), "/test"),
         )
     await jetstream.publish_async_completed()

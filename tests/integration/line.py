@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 from nats.aio.msg import Msg
-from services.provisioner.providers.scaleway import ScalewaySettings
 
 from services.api import app as api
 from services.api.settings import ApiSettings
@@ -19,8 +18,10 @@ from services.health.settings import HealthSettings
 from services.progress import app as progress
 from services.progress.settings import ProgressSettings
 from services.provisioner import app as provisioner
+from services.provisioner.providers.scaleway import ScalewaySettings
 from services.provisioner.settings import ProvisionerSettings
 from shared.bus.connection import connect
+from shared.bus.topology import EVERY_EVENT
 from simulator.app import Simulator
 from simulator.cloud.gate import OnCall
 from simulator.scenario import Scenario
@@ -102,7 +103,7 @@ class Line:
                     assert answer.status_code == 202, answer.text
                     return str(answer.json()["id"])
                 except httpx.TransportError:
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(0.1)  # it is being started again
 
     async def ready(self, **body: Any) -> str:
         instance_id = await self.create(**body)
@@ -124,6 +125,18 @@ class Line:
             if not page["next_cursor"]:
                 return rows
             query["cursor"] = page["next_cursor"]
+
+    async def timeline_up_to(self, instance_id: str, version: int) -> list[dict[str, Any]]:
+        """The timeline once the projection has come that far, from an api that may be starting again."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    rows = await self.timeline(instance_id)
+                except httpx.TransportError:
+                    rows = []
+                if rows and rows[-1]["version"] >= version:
+                    return rows
+                await asyncio.sleep(0.1)
 
     async def terminate(self, instance_id: str) -> None:
         answer = await self.http.delete(f"/instances/{instance_id}")
@@ -226,6 +239,6 @@ async def hearing(nats_url: str) -> AsyncGenerator[Heard]:
     async def hear(message: Msg) -> None:
         await heard.hear(message.data)
 
-    await connection.subscribe("lifecycle.>", cb=hear)
+    await connection.subscribe(EVERY_EVENT, cb=hear)
     yield heard
     await connection.close()

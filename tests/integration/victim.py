@@ -1,6 +1,7 @@
 """One service as a process of its own, on a tapped wire to NATS, so that it can be killed at an exact moment."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncGenerator
@@ -15,8 +16,10 @@ from pydantic_settings import BaseSettings
 
 from coldstart.stack.processes import Service
 from shared.bus.connection import connect
+from shared.bus.topology import EVERY_EVENT, LIFECYCLE
 from tests.nats_proxy import Operation, nats_proxy
 
+PATIENCE_S = 120.0
 Moment = Literal["before", "after"]
 
 
@@ -30,7 +33,8 @@ def environment_of(settings: BaseSettings) -> dict[str, str]:
         if isinstance(alias, AliasChoices):
             alias = str(alias.choices[0])
         if value is not None:
-            text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            text = json.dumps(value) if isinstance(value, tuple) else str(value)
+            text = value.get_secret_value() if isinstance(value, SecretStr) else text
             environment[alias if isinstance(alias, str) else f"{prefix}{name}".upper()] = text
     return environment
 
@@ -48,6 +52,26 @@ class Victim:
     killed_at: list[str] = field(default_factory=list)
     _events: dict[int, str] = field(default_factory=dict)
     _more: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def killed_at_all(self, events: list[str]) -> None:
+        """Until it has died at each of these, and is back."""
+        async with asyncio.timeout(PATIENCE_S):
+            for event in dict.fromkeys(events):
+                if event not in self.acknowledges or self.moment == "before":
+                    await self._until_killed(event)
+            await self._back()
+
+    async def _back(self) -> int:
+        """The process that serves after the last kill: a new one each time."""
+        while self.service.starts <= len(self.killed_at):  # noqa: ASYNC110  its end is noticed by its supervisor only
+            await asyncio.sleep(0.02)
+        await self.service.serving()
+        assert self.service.pid is not None
+        return self.service.pid
+
+    async def _until_killed(self, event: str) -> None:
+        async with self._more:
+            await self._more.wait_for(lambda: event in self.killed_at)
 
     async def recorded(self, sequence: int, event: str) -> None:
         """Told of each event as soon as it is in the stream."""
@@ -81,10 +105,10 @@ class Victim:
 
     async def _kill(self, event: str) -> None:
         if event not in self.killed_at:
+            os.kill(await self._back(), signal.SIGKILL)
             self.killed_at.append(event)
-            await self.service.serving()
-            if self.service.pid is not None:
-                os.kill(self.service.pid, signal.SIGKILL)
+            async with self._more:
+                self._more.notify_all()
 
 
 @asynccontextmanager
@@ -108,7 +132,7 @@ async def victim(
             await dying.recorded(message.metadata.sequence.stream, message.subject.rpartition(".")[2])
 
         async with dying.service.supervised():
-            await connection.jetstream().subscribe("lifecycle.>", cb=recorded, ordered_consumer=True)
+            await connection.jetstream().subscribe(EVERY_EVENT, stream=LIFECYCLE, cb=recorded, ordered_consumer=True)
             proxy.to_server = dying.to_server
             proxy.passed_to_server = dying.passed_to_server
             yield dying

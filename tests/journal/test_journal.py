@@ -12,7 +12,16 @@ from nats.aio.client import Client
 
 from shared.bus.connection import connect
 from shared.bus.lease import LeaseLost
-from shared.bus.topology import INSTALL, LAUNCH, LIFECYCLE, MAX_HELD, TRIGGERS, apply_topology, installation_id
+from shared.bus.topology import (
+    INSTALL,
+    LAUNCH,
+    LIFECYCLE,
+    MAX_HELD,
+    TRIGGERS,
+    append_subject,
+    apply_topology,
+    installation_id,
+)
 from shared.journal import Journal
 from shared.lifecycle import events as e
 from shared.lifecycle.decide import terminate
@@ -114,7 +123,7 @@ class LosesAnswers:
         proxy.to_client = self.lose
 
     async def note(self, operation: Operation) -> bool:
-        if operation.subject.startswith("lifecycle.") and self.left:
+        if operation.subject.startswith("journal.") and self.left:
             self.expecting.add(operation.raw.split()[2].decode())
         return True
 
@@ -196,7 +205,7 @@ async def test_a_lost_lease_stops_an_inference_before_it_is_published(journal: J
 async def test_an_event_that_no_longer_decodes_does_not_hide_the_instance(nats_url: str) -> None:
     async with journal_at(nats_url) as (journal, connection):
         instance_id = await begun(journal)
-        await connection.jetstream().publish(f"lifecycle.{instance_id}.Nonsense", b"{not json")
+        await connection.jetstream().publish(append_subject(instance_id, "Nonsense"), b"{not json")
         assert (await journal.load(instance_id)).status is Status.PROVISIONING
         await journal.record(created(instance_id))
         assert await types(journal, instance_id) == ["InstanceRequested", "InstanceCreated"]

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from services.progress.settings import ProgressSettings
 from shared.bus.connection import connect
-from shared.bus.topology import LIFECYCLE, apply_topology
+from shared.bus.topology import LIFECYCLE, append_subject, apply_topology
 from shared.journal import Journal
 from shared.lifecycle.events import Event, InstanceRequested
 from shared.postgres.connection import Connection
@@ -98,4 +98,4 @@ class Stage:
 
 def malformed(instance_id: UUID) -> tuple[str, bytes]:
     """Subject and body of a message that is no event."""
-    return f"lifecycle.{instance_id}.InstanceReady", b"{}"
+    return append_subject(instance_id, "InstanceReady"), b"{}"

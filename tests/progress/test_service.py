@@ -10,7 +10,7 @@ from coldstart.embedded.nats import EmbeddedNats
 from coldstart.embedded.postgres import EmbeddedPostgres
 from services.progress.app import running
 from services.progress.projector import Projector
-from shared.bus.topology import DEAD_LETTERS, LIFECYCLE, apply_topology
+from shared.bus.topology import DEAD_LETTERS, LIFECYCLE, append_subject, apply_topology
 from shared.lifecycle import events as e
 from shared.postgres.connection import Connection
 from tests.lifecycle import facts as f
@@ -84,7 +84,7 @@ async def test_an_event_that_the_database_refuses_is_put_aside_and_its_neighbour
     body = json.loads(good.data or b"")
     body["data"]["instance"] |= {"version": 2**40, "progress_percent": 10_000}
     instance_id = body["data"]["instance"]["id"]
-    await stage.author.publish(f"lifecycle.{instance_id}.InstanceReady", json.dumps(body).encode())
+    await stage.author.publish(append_subject(instance_id, "InstanceReady"), json.dumps(body).encode())
     after = await stage.author.write(h.a_launch())
     async with running(stage.settings):
         await stage.watcher.reached(after)

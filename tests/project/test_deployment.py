@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +38,8 @@ def read_by_the_code() -> set[str]:
                 prefix = settings.model_config.get("env_prefix") or ""
                 for name, field in settings.model_fields.items():
                     alias = field.validation_alias
-                    names.add(alias if isinstance(alias, str) else f"{prefix}{name}".upper())
+                    aliases = alias.choices if isinstance(alias, AliasChoices) else [alias]
+                    names |= {str(known) if known else f"{prefix}{name}".upper() for known in aliases}
     return names
 
 

@@ -16,7 +16,7 @@ from services.provisioner.install.script import PHASES
 from shared.bus.connection import connect
 from shared.bus.instance_types import InstanceTypes
 from shared.bus.lease import Leases
-from shared.bus.topology import INSTALL, LAUNCH, LIFECYCLE, RELEASE, event_subject
+from shared.bus.topology import INSTALL, LAUNCH, LIFECYCLE, RELEASE, append_subject
 from shared.journal import Journal
 from shared.lifecycle import events as e
 from shared.lifecycle.decide import terminate
@@ -172,7 +172,7 @@ async def test_a_trigger_that_nobody_can_read_fails_its_instance(nats_url: str, 
         instance_id = await world.requested()
         await world.reached(instance_id, e.PortsOpened)
         jetstream = world.connection.jetstream()
-        await jetstream.publish(event_subject(instance_id, "SshReachable"), b"no event")
+        await jetstream.publish(append_subject(instance_id, "SshReachable"), b"no event")
         instance = await world.status(instance_id, Status.FAILED)
         assert instance.error is not None
         assert instance.error.code == "trigger_not_understood"
