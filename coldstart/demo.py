@@ -57,7 +57,8 @@ def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
         instance = api.post("/instances", {"model": MODEL, "instance_types": [INSTANCE_TYPE]})
         path = f"/instances/{instance['id']}"
         with FirstAnswers(reach.api_url, reach.admin_key, MODEL) as answers:
-            journey = watch(console, answers.told(api.events(f"{path}/events", **{"from": "start"})), title=MODEL)
+            events = api.events(f"{path}/events", **{"from": "start"})
+            journey = watch(console, answers.told(events), title=MODEL)
             if journey.instance["status"] != Status.READY:
                 console.print(f"not ready: {journey.instance['error']}", style="red", highlight=False, markup=False)
                 return False
@@ -67,7 +68,7 @@ def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
         console.print("".join(_chat(reach, QUESTION)), style="bold", highlight=False, markup=False)
         console.print("\nDELETE /instances/…", highlight=False)
         api.delete(path)
-        ended = watch(console, api.events(f"{path}/events", **{"from": "start"}), title=MODEL, until=GONE)
+        ended = watch(console, events, title=MODEL, until=GONE)
         left = _left_over(reach)
     console.print(f"\nleft at the provider: {left or 'nothing'}", highlight=False)
     console.print(f"ready after               {ready_after:6.2f} s", highlight=False)

@@ -106,8 +106,11 @@ class Provider(Protocol):
     async def get_server(self, zone: str, server_id: str) -> Server | None:
         """None when the provider says that it does not exist."""
 
-    async def grow_volume(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> None:
-        """Tag the volume as the instance's and make it at least that large, in 10⁹ bytes."""
+    async def grow_volume(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> bool:
+        """Tag the volume as the instance's and make it at least that large, in 10⁹ bytes.
+
+        True once it is; False while it is still growing and has to be asked again.
+        """
 
     async def power_on(self, zone: str, server_id: str) -> None:
         """Ask for it; returns before the server runs. A server that runs already is left alone."""

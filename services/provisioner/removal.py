@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from services.provisioner.provider import Power, Provider, Server, TryAgain
+from services.provisioner.retry import looks
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import now
 from shared.lifecycle.events import Event, VolumeFound
@@ -41,13 +42,14 @@ class Removal:
     async def volume(self, zone: str, volume_id: str) -> None:
         """Raises TryAgain when something still uses it, ProviderError."""
         patience = time.monotonic() + self.settings.detach_seconds
+        pauses = looks(self.settings.poll_seconds)
         while True:
             await self.guard()
             if await self.provider.delete_volume(zone, volume_id):
                 return
             if time.monotonic() > patience:
                 raise TryAgain(STILL_ATTACHED, f"volume {volume_id} is still attached")
-            await self.sleep(self.settings.poll_seconds)
+            await self.sleep(next(pauses))
 
     async def _look(self, zone: str, server_id: str) -> Server | None:
         server = await self.provider.get_server(zone, server_id)
@@ -63,15 +65,17 @@ class Removal:
         await self.guard()
         await self.provider.power_off(server.zone, server.id)
         patience = time.monotonic() + self.settings.power_off_seconds
+        pauses = looks(self.settings.poll_seconds)
         while (found := await self._look(server.zone, server.id)) is not None and found.power is not Power.OFF:
             if time.monotonic() > patience:
                 raise TryAgain(STILL_ON, f"server {server.id} is still {found.power}")
-            await self.sleep(self.settings.poll_seconds)
+            await self.sleep(next(pauses))
 
     async def _wait_for_its_volumes(self, server: Server) -> None:
         """The provider makes a boot volume late: deleting its server before that would leave a volume unknown."""
         patience = time.monotonic() + self.settings.volume_patience_seconds
+        pauses = looks(self.settings.poll_seconds)
         while all(volume.server_id != server.id for volume in (await self.guard()).resources.volumes):
             if await self._look(server.zone, server.id) is None or time.monotonic() > patience:
                 return
-            await self.sleep(self.settings.poll_seconds)
+            await self.sleep(next(pauses))

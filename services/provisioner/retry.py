@@ -1,7 +1,7 @@
 """How long an action goes on trying. Each failed try is an event, so the budget survives a crash."""
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 import structlog
@@ -17,6 +17,7 @@ from shared.lifecycle.status import FAILURES
 TIMED_OUT: Final = "timed_out"
 UNEXPECTED: Final = "unexpected"
 _LARGEST_DOUBLING: Final = 20
+_FIRST_LOOK_S: Final = 0.1
 _DOING: Final = {
     Action.CREATE: "creating the server",
     Action.RESIZE_VOLUME: "growing the volume",
@@ -36,6 +37,14 @@ def backoff_s(number: int, first: float, longest: float, retry_after: float | No
     """Before try `number` + 1: doubled each time, up to half of it random, never sooner than the other side asks."""
     pause = min(longest, first * 2.0 ** min(number - 1, _LARGEST_DOUBLING))
     return max(pause * random.uniform(0.5, 1.0), retry_after or 0.0)  # noqa: S311  only spreads load
+
+
+def looks(longest: float) -> Iterator[float]:
+    """Pauses between looks at something that is about to change: short while that may be soon, then `longest`."""
+    pause = _FIRST_LOOK_S
+    while True:
+        yield min(pause, longest)
+        pause = min(longest, pause * 1.5)
 
 
 async def translated(u: Undertaking, once: Once) -> None:

@@ -19,7 +19,7 @@ class ProvisionerSettings(WithMachines, WithHub):
     settle_seconds: PositiveFloat = 40.0
     """An empty list counts this long after a creation that may have happened; longer than the two above together."""
     poll_seconds: PositiveFloat = 1.0
-    """Between two looks at a server that is about to change."""
+    """At most between two looks at a server that is about to change; the first ones come sooner."""
 
     launch_tries: PositiveInt = 6
     """Of each action of a launch; when it creates a server, for each zone and type it may choose."""

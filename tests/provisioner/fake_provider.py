@@ -133,12 +133,13 @@ class FakeProvider:
             machine = self._there(zone, server_id)
             return self._seen(machine) if machine else None
 
-    async def grow_volume(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> None:
+    async def grow_volume(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> bool:
         async with self._call("grow_volume"):
             if volume_id not in self.volumes:
                 raise TryAgain(SERVER_MISSING, f"no volume {volume_id} in {zone}")
             self.grown[volume_id] = size_gb
             self.tagged_volumes[volume_id] = instance_id
+            return True
 
     async def power_on(self, zone: str, server_id: str) -> None:
         async with self._call("power_on"):

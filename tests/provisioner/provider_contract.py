@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -87,7 +88,8 @@ class ProviderContract:
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
         for _ in range(2):
-            await provider.grow_volume(with_volume.zone, with_volume.volume_ids[0], 200, instance_id)
+            grow = partial(provider.grow_volume, with_volume.zone, with_volume.volume_ids[0], 200, instance_id)
+            assert await eventually(grow, bool)
         found = await eventually(lambda: provider.find_volumes(instance_id), bool)
         assert list(found) == [(with_volume.zone, with_volume.volume_ids[0])]
 
@@ -128,7 +130,7 @@ class ProviderContract:
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
         zone, (volume_id, *_) = with_volume.zone, with_volume.volume_ids
-        await provider.grow_volume(zone, volume_id, 200, instance_id)
+        await eventually(partial(provider.grow_volume, zone, volume_id, 200, instance_id), bool)
         assert await provider.delete_volume(zone, volume_id) is False
         for _ in range(2):
             await provider.delete_server(zone, with_volume.id)

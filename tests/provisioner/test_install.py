@@ -192,7 +192,7 @@ async def test_an_exit_without_a_result_is_no_failed_try(stage: Stage, status: i
 async def test_past_the_deadline_the_instance_fails_with_a_reason(stage: Stage) -> None:
     stage.shell.refuse = 1
     await stage.launched()
-    await stage.deliver(e.SshReachable, age_s=stage.settings.install_deadline_seconds)
+    await stage.deliver(e.SshReachable, age_s=stage.settings.install_deadline_seconds - 1)
     error = (await stage.instance()).error
     assert error is not None
     assert (error.code, "refuses" in error.message) == ("install_timed_out", True)
@@ -201,7 +201,7 @@ async def test_past_the_deadline_the_instance_fails_with_a_reason(stage: Stage) 
 async def test_an_install_that_never_ends_fails_at_the_deadline_with_its_phase(stage: Stage) -> None:
     stage.shell.outcomes.append(Outcome(ALL_PHASES[:6], until=asyncio.Event()))
     await stage.launched()
-    await stage.deliver(e.SshReachable, age_s=stage.settings.install_deadline_seconds)
+    await stage.deliver(e.SshReachable, age_s=stage.settings.install_deadline_seconds - 1)
     error = (await stage.instance()).error
     assert error is not None
     assert (error.code, "image_pull" in error.message) == ("install_timed_out", True)

@@ -2,7 +2,7 @@
 
 from services.provisioner.actions.servers import present, the_server
 from services.provisioner.provider import Power, TryAgain
-from services.provisioner.retry import in_time, persist
+from services.provisioner.retry import in_time, looks, persist
 from services.provisioner.undertaking import Undertaking, now
 from shared.lifecycle.events import IpAssigned
 
@@ -10,6 +10,7 @@ from shared.lifecycle.events import IpAssigned
 async def await_address(u: Undertaking) -> None:
     async def once() -> None:
         asked = False
+        pauses = looks(u.settings.poll_seconds)
         while True:
             zone, server_id = the_server(await u.guard())
             server = present(await u.provider.get_server(zone, server_id))
@@ -31,6 +32,6 @@ async def await_address(u: Undertaking) -> None:
                 await u.provider.power_on(zone, server_id)
                 asked = True
             in_time(u, "an address")
-            await u.lease.sleep(u.settings.poll_seconds)
+            await u.lease.sleep(next(pauses))
 
     await persist(u, once, tries=u.settings.launch_tries)

@@ -7,6 +7,7 @@ import structlog
 
 from services.provisioner.actions.servers import the_server
 from services.provisioner.machine import Session, Unreachable
+from services.provisioner.retry import looks
 from services.provisioner.undertaking import Undertaking, now
 from shared.lifecycle.events import HostKeyRotated
 from shared.lifecycle.instance import Instance
@@ -42,6 +43,7 @@ async def see_new_host_key(u: Undertaking, patience_s: float) -> None:
     Raises WrongHostKey.
     """
     until = time.monotonic() + patience_s
+    pauses = looks(u.settings.poll_seconds)
     while (instance := await u.guard()).resources.host_key < ROTATED and instance.ip_address is not None:
         try:
             async with u.means.shell.open(
@@ -53,4 +55,4 @@ async def see_new_host_key(u: Undertaking, patience_s: float) -> None:
             log.info("host key not seen", instance_id=str(u.instance_id), reason=str(error))
         if time.monotonic() >= until:
             return
-        await u.lease.sleep(u.settings.poll_seconds)
+        await u.lease.sleep(next(pauses))

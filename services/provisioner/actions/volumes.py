@@ -2,7 +2,7 @@
 
 from services.provisioner.actions.servers import present, the_server
 from services.provisioner.provider import Server
-from services.provisioner.retry import in_time, persist
+from services.provisioner.retry import in_time, looks, persist
 from services.provisioner.undertaking import Undertaking, now
 from shared.lifecycle.events import VolumeFound, VolumeResized
 
@@ -10,9 +10,7 @@ from shared.lifecycle.events import VolumeFound, VolumeResized
 async def resize_volume(u: Undertaking) -> None:
     async def once() -> None:
         server = await _with_a_volume(u)
-        instance = await u.guard()
-        size_gb = instance.specification.volume_gb
-        await u.provider.grow_volume(server.zone, server.volume_ids[0], size_gb, u.instance_id)
+        size_gb = await _grown(u, server)
         await u.record(
             VolumeResized(
                 instance_id=u.instance_id,
@@ -34,7 +32,19 @@ async def note_volumes(u: Undertaking, server: Server) -> None:
         )
 
 
+async def _grown(u: Undertaking, server: Server) -> int:
+    """Until it is, in GB: a server whose volume is still growing cannot be powered on."""
+    pauses = looks(u.settings.poll_seconds)
+    while True:
+        size_gb = (await u.guard()).specification.volume_gb
+        if await u.provider.grow_volume(server.zone, server.volume_ids[0], size_gb, u.instance_id):
+            return size_gb
+        in_time(u, "the volume to grow")
+        await u.lease.sleep(next(pauses))
+
+
 async def _with_a_volume(u: Undertaking) -> Server:
+    pauses = looks(u.settings.poll_seconds)
     while True:
         zone, server_id = the_server(await u.guard())
         server = present(await u.provider.get_server(zone, server_id))
@@ -42,4 +52,4 @@ async def _with_a_volume(u: Undertaking) -> Server:
             await note_volumes(u, server)
             return server
         in_time(u, "the boot volume")
-        await u.lease.sleep(u.settings.poll_seconds)
+        await u.lease.sleep(next(pauses))

@@ -1,6 +1,7 @@
 """What the adapter makes, finds and takes away, as the simulated account shows it."""
 
 import asyncio
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -87,7 +88,7 @@ async def test_a_volume_is_grown_and_tagged_and_never_shrunk(provider: ScalewayP
     server = await with_volume(provider, await made(provider, instance_id := uuid4()))
     (volume_id,) = server.volume_ids
     for size_gb in (200, 100):
-        await provider.grow_volume(server.zone, volume_id, size_gb, instance_id)
+        await eventually(partial(provider.grow_volume, server.zone, volume_id, size_gb, instance_id), bool)
         (volume,) = (await account(control))["volumes"]
         assert volume["size"] == 200 * 10**9
     assert f"coldstart:instance:{instance_id}" in volume["tags"]

@@ -63,8 +63,8 @@ class ScalewayProvider:
     async def get_server(self, zone: str, server_id: str) -> Server | None:
         return await self._calls(self._servers.get, zone, server_id)
 
-    async def grow_volume(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> None:
-        await self._calls(self._volumes.grow, zone, volume_id, size_gb, instance_id)
+    async def grow_volume(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> bool:
+        return await self._calls(self._volumes.grow, zone, volume_id, size_gb, instance_id)
 
     async def power_on(self, zone: str, server_id: str) -> None:
         await self._calls(self._servers.power_on, zone, server_id)

@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from scaleway.block.v1 import Volume
+from scaleway.block.v1 import Volume, VolumeStatus
 
 from services.provisioner.provider import Rejected
 from services.provisioner.providers.scaleway.errors import Busy, InUse, NotThere
@@ -11,6 +11,8 @@ from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from services.provisioner.providers.scaleway.tags import Tags
 
 GIGABYTE: Final = 10**9
+CHANGING: Final = frozenset({VolumeStatus.CREATING, VolumeStatus.RESIZING, VolumeStatus.UPDATING})
+"""A server whose volume is in one of these is not powered on."""
 
 
 class Volumes:
@@ -19,20 +21,21 @@ class Volumes:
         self._instance = sdk.instance
         self._tags = tags
 
-    def grow(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> None:
+    def grow(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> bool:
         try:
             volume = self._block.get_volume(zone=zone, volume_id=volume_id)
         except NotThere:
             self._check_local(zone, volume_id, size_gb)
-            return
+            return True
         size = max(volume.size, size_gb * GIGABYTE)
         if size > volume.size or not self._tags.borne(volume.tags, instance_id):
-            self._block.update_volume(
+            volume = self._block.update_volume(
                 zone=zone,
                 volume_id=volume_id,
                 size=size if size > volume.size else None,
                 tags=list(dict.fromkeys((*volume.tags, *self._tags.of(instance_id)))),
             )
+        return volume.status not in CHANGING
 
     def find(self, zone: str, instance_id: UUID) -> list[tuple[str, str]]:
         def page(number: int) -> tuple[list[Volume], int]:
