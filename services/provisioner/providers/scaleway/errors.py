@@ -91,12 +91,12 @@ TABLE: Final = (
         kind="invalid_arguments", subject="commercial_type",
     ),
     Row(
-        Rejected, "image_not_found", "no such image boots this type here: check SCW_IMAGE",
+        Rejected, "image_not_found", "no such image boots this type here: check COLDSTART_SCALEWAY_IMAGE",
         kind="invalid_arguments", subject="image",
     ),
-    Row(Rejected, "image_not_found", "no such image: check SCW_IMAGE", kind="not_found", subject="instance_image"),
+    Row(Rejected, "image_not_found", "no such image: check COLDSTART_SCALEWAY_IMAGE", kind="not_found", subject="instance_image"),
     Row(
-        Rejected, "unknown_zone", "no such zone: check SCW_DEFAULT_ZONE and SCW_ZONES",
+        Rejected, "unknown_zone", "no such zone: check SCW_DEFAULT_ZONE and COLDSTART_SCALEWAY_ZONES",
         kind="invalid_arguments", subject="zone",
     ),
     Row(Rejected, "invalid_request", INVALID_SAYS, kind="invalid_arguments"),

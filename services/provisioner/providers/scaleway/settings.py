@@ -17,7 +17,12 @@ class ScalewaySettings(BaseSettings):
     """`access_key` to `api_url` are the variables of every Scaleway tool; `zones` and `image` are ours."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SCW_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix="SCW_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        populate_by_name=True,
     )
 
     access_key: str = Field(pattern=r"^SCW[A-Z0-9]{17}$")
@@ -26,9 +31,9 @@ class ScalewaySettings(BaseSettings):
     default_zone: str = Field(default=GPU_ZONES[0], pattern=ZONE)
     api_url: str = Field(default="https://api.scaleway.com", pattern=r"^https?://[^/]+")
 
-    zones: tuple[str, ...] = GPU_ZONES
+    zones: tuple[str, ...] = Field(default=GPU_ZONES, validation_alias="COLDSTART_SCALEWAY_ZONES")
     """A JSON list. One that is taken away hides what is still rented there: empty it first."""
-    image: str = GPU_IMAGE
+    image: str = Field(default=GPU_IMAGE, validation_alias="COLDSTART_SCALEWAY_IMAGE")
     """What servers boot: a label of the marketplace, or the id of an image (which exists in one zone only)."""
 
     @field_validator("secret_key")
