@@ -94,7 +94,10 @@ TABLE: Final = (
         Rejected, "image_not_found", "no such image boots this type here: check COLDSTART_SCALEWAY_IMAGE",
         kind="invalid_arguments", subject="image",
     ),
-    Row(Rejected, "image_not_found", "no such image: check COLDSTART_SCALEWAY_IMAGE", kind="not_found", subject="instance_image"),
+    Row(
+        Rejected, "image_not_found", "no such image: check COLDSTART_SCALEWAY_IMAGE",
+        kind="not_found", subject="instance_image",
+    ),
     Row(
         Rejected, "unknown_zone", "no such zone: check SCW_DEFAULT_ZONE and COLDSTART_SCALEWAY_ZONES",
         kind="invalid_arguments", subject="zone",
