@@ -192,7 +192,7 @@ async def test_an_exit_without_a_result_is_no_failed_try(stage: Stage, status: i
 async def test_past_the_deadline_the_instance_fails_with_a_reason(stage: Stage) -> None:
     stage.shell.refuse = 1
     await stage.launched()
-    await stage.deliver(e.SshReachable, age_s=stage.settings.install_deadline_seconds - 1)
+    await stage.deliver(e.SshReachable, age_s=stage.settings.install_deadline_seconds)
     error = (await stage.instance()).error
     assert error is not None
     assert (error.code, "refuses" in error.message) == ("install_timed_out", True)
