@@ -1,6 +1,7 @@
 """Talking to the api as any HTTP client would: JSON in and out, problems as exceptions, events that resume."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any, Final, Self
 
@@ -10,17 +11,34 @@ from httpx_sse import SSEError, connect_sse
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
 _SILENCE: Final = httpx.Timeout(30.0, connect=5.0, read=45.0)
 """For event streams: the api says something at least every 15 s."""
-_RECONNECTS: Final = 10
+PATIENCE_S: Final = 30.0
+"""How long an event stream that has been open may stay away: an api is started again in seconds."""
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 2.0
+_COMING_BACK: Final = frozenset({502, 503, 504})
 
 
 class ApiProblem(Exception):
     """What the api answered instead, or why it could not be reached; the message is for people."""
 
 
+class _Away(Exception):
+    """The api, or what stands before it, says that it will be back."""
+
+
 class Api:
-    def __init__(self, url: str, key: str) -> None:
-        self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT)
+    """`patience_s`: how long `events` waits for an api that went away."""
+
+    def __init__(self, url: str, key: str, *, patience_s: float = PATIENCE_S) -> None:
+        """Raises ApiProblem if no request could be made of these."""
+        if not key.isascii() or not key.isprintable():
+            raise ApiProblem("the key holds characters that no key has; see COLDSTART_API_KEY.")
+        try:
+            self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT)
+        except httpx.InvalidURL as error:
+            raise ApiProblem(f"{url} is no address of an api: {error}") from error
         self._url = url
+        self._patience_s = patience_s
 
     def __enter__(self) -> Self:
         return self
@@ -46,42 +64,67 @@ class Api:
             yield from page["items"]
 
     def events(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
-        """CloudEvents as they are recorded; resumes after a lost connection without a gap. Endless."""
-        last_id, failures = "", 0
+        """CloudEvents as they are recorded; resumes after a lost connection without a gap. Endless.
+
+        Raises ApiProblem when the api cannot be reached at first, or stays away for longer than `patience_s`.
+        """
+        last_id, opened, away_since, pause = "", False, time.monotonic(), _FIRST_PAUSE_S
         while True:
             headers = {"Last-Event-ID": last_id} if last_id else {}
+            serving, why = False, "it ended the stream"
             try:
                 with connect_sse(self._client, "GET", path, params=query, headers=headers, timeout=_SILENCE) as stream:
-                    if stream.response.is_error:
-                        stream.response.read()
-                        raise _problem(stream.response)
+                    _refuse(stream.response, come_back=opened)
+                    serving = opened = True
                     for message in stream.iter_sse():
-                        failures = 0
+                        pause = _FIRST_PAUSE_S
                         if message.event == "reset":
                             raise ApiProblem("the event stream began anew; start again.")
                         last_id = message.id or last_id
                         if message.data:
                             yield json.loads(message.data)
-            except (httpx.TransportError, SSEError) as error:
-                failures += 1
-                if failures > _RECONNECTS:
-                    raise ApiProblem(f"lost {self._url}: {error}") from error
+            except (httpx.TransportError, SSEError, _Away) as error:
+                why = str(error)
+            except httpx.InvalidURL as error:
+                raise ApiProblem(f"{self._url} is no address of an api: {error}") from error
+            if not opened:
+                raise ApiProblem(f"no answer from {self._url}: {why}")
+            if serving:
+                away_since = time.monotonic()
+            elif time.monotonic() - away_since > self._patience_s:
+                raise ApiProblem(f"lost {self._url}: {why}")
+            time.sleep(pause)
+            pause = min(_LONGEST_PAUSE_S, pause * 2)
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         try:
             response = self._client.request(method, path, **options)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ApiProblem(f"no answer from {self._url}: {error}") from error
         if response.is_error:
             raise _problem(response)
         return response.json() if response.content else None
 
 
+def _refuse(response: httpx.Response, *, come_back: bool) -> None:
+    """Raises ApiProblem for an error, or _Away for one that passes where it is worth to `come_back`."""
+    if not response.is_error:
+        return
+    response.read()
+    problem = _problem(response)
+    if come_back and response.status_code in _COMING_BACK:
+        raise _Away(str(problem))
+    raise problem
+
+
 def _problem(response: httpx.Response) -> ApiProblem:
+    """A problem document (RFC 9457) as a line: what is wrong, then what to do."""
+    plain = ApiProblem(f"{response.status_code} {response.reason_phrase}")
     try:
         problem = response.json()
     except ValueError:
-        return ApiProblem(f"{response.status_code} {response.reason_phrase}")
-    errors = problem.get("errors") or []
-    lines = [f"  {error.get('field') or error.get('pointer', '')}: {error.get('detail', '')}" for error in errors]
-    return ApiProblem("\n".join([str(problem.get("detail") or problem.get("title") or problem), *lines]))
+        return plain
+    if not isinstance(problem, dict):
+        return plain
+    said = [str(problem[part]) for part in ("title", "detail") if problem.get(part)]
+    return ApiProblem(": ".join(said)) if said else plain

@@ -52,7 +52,7 @@ async def demo(console: Console, *, keep: bool) -> bool:
 
 def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
     memory = _idle_memory_mb(reach.pid)
-    with Api(reach.api_url, reach.admin_key) as api:
+    with Api(reach.api_url, reach.admin_key, patience_s=0) as api:
         console.print(f"\nPOST /instances: {MODEL} on {INSTANCE_TYPE}", highlight=False)
         instance = api.post("/instances", {"model": MODEL, "instance_types": [INSTANCE_TYPE]})
         path = f"/instances/{instance['id']}"

@@ -1,8 +1,9 @@
 """What the command line reads from the environment: where its data lies, and what it must not start itself."""
 
 from pathlib import Path
+from typing import Annotated, TypeVar
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -17,7 +18,7 @@ class StackSettings(BaseSettings):
     master_secret: SecretStr | None = None
     admin_key: SecretStr | None = None
     api_host: str = "127.0.0.1"
-    api_port: int = 8080
+    api_port: Annotated[int, Field(ge=0, le=65535)] = 8080
 
 
 class ClientSettings(BaseSettings):
@@ -36,3 +37,20 @@ class CloudSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SCW_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     secret_key: SecretStr | None = None
+
+
+class SettingsInvalid(Exception):
+    """Names each variable that holds what it cannot; not what it holds, which may be a secret."""
+
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def from_environment(kind: type[Settings]) -> Settings:
+    """Raises SettingsInvalid."""
+    try:
+        return kind()
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        wrong = [f"{prefix}{'.'.join(map(str, item['loc']))}".upper() + f": {item['msg']}" for item in error.errors()]
+        raise SettingsInvalid("\n".join(wrong)) from None

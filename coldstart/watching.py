@@ -1,6 +1,6 @@
 """An instance's way to ready, drawn from its events: one live bar on a terminal, plain lines elsewhere."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -20,9 +20,11 @@ COLOURS: Final = {Status.READY: "green", Status.UNAVAILABLE: "yellow", **dict.fr
 
 @dataclass
 class Journey:
-    """What the events so far tell: the instance as it is, and how long each step took, in seconds."""
+    """What the events so far tell: the instance as it is, and how long each step took, in words and in seconds."""
 
     until: frozenset[Status]
+    since: int = 0
+    """The version from which on a status of `until` settles it: what was passed long ago does not."""
     instance: dict[str, Any] = field(default_factory=dict)
     steps: list[tuple[str, float]] = field(default_factory=list)
     began: datetime | None = None
@@ -34,16 +36,19 @@ class Journey:
             return None
         at = datetime.fromisoformat(event["time"])
         before = self.instance
-        if before and self.began and instance["step"] != before["step"]:
-            self.steps.append((before["step"], (at - self.began).total_seconds()))
-        if not before or instance["step"] != before["step"]:
+        if self.began is None:
+            self.began = at
+        elif label(instance["step"]) != label(before["step"]):
+            self.steps.append((label(before["step"]), (at - self.began).total_seconds()))
             self.began = at
         self.instance = instance
         return f"{instance['progress_percent']:>3} %  {instance['status']:<12} {event['type']}{_detail(event)}"
 
     @property
     def settled(self) -> bool:
-        return bool(self.instance) and Status(self.instance["status"]) in self.until
+        if not self.instance or self.instance["version"] < self.since:
+            return False
+        return Status(self.instance["status"]) in self.until
 
 
 def _detail(event: dict[str, Any]) -> str:
@@ -55,10 +60,15 @@ def _detail(event: dict[str, Any]) -> str:
 
 
 def watch(
-    console: Console, events: Iterable[dict[str, Any]], *, title: str, until: Iterable[Status] = SETTLED
+    console: Console,
+    events: Iterable[dict[str, Any]],
+    *,
+    title: str,
+    until: Iterable[Status] = SETTLED,
+    since: int = 0,
 ) -> Journey:
-    """Draw until the instance has a status of `until`: by default ready, failed or gone."""
-    journey = Journey(frozenset(until))
+    """Draw until the instance, at version `since` or later, has a status of `until`, by default ready, failed, gone."""
+    journey = Journey(frozenset(until), since)
     if not console.is_terminal:
         for line in _lines(journey, events):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -69,6 +79,19 @@ def watch(
         for _ in _lines(journey, events):
             bar.update(task, completed=journey.instance["progress_percent"])
         live.refresh()
+    return journey
+
+
+def watch_as_json(
+    events: Iterable[dict[str, Any]], write: Callable[[dict[str, Any]], None], *, since: int = 0
+) -> Journey:
+    """As `watch`, for a script: every event as it is."""
+    journey = Journey(SETTLED, since)
+    for event in events:
+        if journey.follow(event) is not None:
+            write(event)
+        if journey.settled:
+            break
     return journey
 
 
@@ -89,14 +112,21 @@ class _Drawing:
     def __rich__(self) -> RenderableType:
         steps = Table.grid(padding=(0, 2))
         for step, seconds in self.journey.steps:
-            steps.add_row(Text("✓", "green"), label(step), f"{seconds:.1f} s")
+            steps.add_row(Text("✓", "green"), step, f"{seconds:.1f} s")
         if self.journey.instance and self.journey.began:
             status = self.journey.instance["status"]
             now = (datetime.now(self.journey.began.tzinfo) - self.journey.began).total_seconds()
             mark = Text("●", COLOURS.get(Status(status), "cyan"))
             running = "" if self.journey.settled else f"{max(now, 0):.1f} s"
-            steps.add_row(mark, f"{label(self.journey.instance['step'])} [{status}]".replace("[", r"\["), running)
+            steps.add_row(mark, Text(_where(self.journey.instance)), running)
         return Group(self.bar, steps)
+
+
+def _where(instance: dict[str, Any]) -> str:
+    """The step and the status, the one that says it all alone where it does."""
+    if Status(instance["status"]) in GONE | {Status.READY}:
+        return str(instance["status"])
+    return f"{label(instance['step'])} [{instance['status']}]"
 
 
 def label(step: str) -> str:

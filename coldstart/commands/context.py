@@ -1,4 +1,4 @@
-"""What every command that talks to an api needs: where it is, and how to say what went wrong."""
+"""What every command needs: where the api is, how to print for people and for pipes, how to say what went wrong."""
 
 import json
 from collections.abc import Generator
@@ -7,13 +7,19 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from coldstart.api_client import Api, ApiProblem
-from coldstart.settings import ClientSettings
+from coldstart.embedded.errors import EmbeddedServerError
+from coldstart.settings import ClientSettings, SettingsInvalid, from_environment
 from coldstart.stack.files import NoStack, find_reach
+from coldstart.stack.processes import ServiceFailed
+from coldstart.stack.stack import StackRefused
 
 out: Final = Console()
 err: Final = Console(stderr=True)
+_REFUSALS: Final = (ApiProblem, NoStack, SettingsInvalid, StackRefused, ServiceFailed, EmbeddedServerError)
+_NO_EDGE: Final = 10_000
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -21,14 +27,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 @contextmanager
 def api() -> Generator[Api]:
     """The api of COLDSTART_API_URL and COLDSTART_API_KEY, else of the stack in the data folder."""
-    settings = ClientSettings()
     with explained():
-        if settings.api_url and settings.api_key:
-            url, key = settings.api_url, settings.api_key.get_secret_value()
-        else:
+        settings = from_environment(ClientSettings)
+        key = settings.api_key.get_secret_value() if settings.api_key else None
+        if settings.api_url is None:
             reach = find_reach(settings.data_dir)
-            url, key = settings.api_url or reach.api_url, reach.admin_key
-            key = settings.api_key.get_secret_value() if settings.api_key else key
+            url, key = reach.api_url, key or reach.admin_key
+        elif key is None:  # the local stack's key is nobody else's business
+            raise ApiProblem("COLDSTART_API_URL is set without COLDSTART_API_KEY; set both, or neither.")
+        else:
+            url = settings.api_url
         with Api(url, key) as client:
             yield client
 
@@ -38,10 +46,31 @@ def explained() -> Generator[None]:
     """A refusal is a line on standard error and exit status 1, never a traceback."""
     try:
         yield
-    except (ApiProblem, NoStack) as problem:
-        err.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
+    except _REFUSALS as refusal:
+        complain(str(refusal))
         raise typer.Exit(1) from None
+
+
+def complain(text: str) -> None:
+    err.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """One line, whatever is in it and however long it is."""
+    out.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_table(table: Table) -> None:
+    """Fitted to a terminal; for a pipe, whole lines however long."""
+    (out if out.is_terminal else Console(width=_NO_EDGE)).print(table, highlight=False)
 
 
 def print_json(value: Any) -> None:
     typer.echo(json.dumps(value))
+
+
+def non_empty(value: str | None) -> str | None:
+    """A typer callback: an empty word is a variable that a script forgot to set, never a choice."""
+    if value is not None and not value.strip():
+        raise typer.BadParameter("it is empty.")
+    return value

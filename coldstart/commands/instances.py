@@ -1,24 +1,28 @@
 """`coldstart instances`: create, look at, and end instances."""
 
 from typing import Annotated, Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from coldstart.api_client import Api, ApiProblem
-from coldstart.commands.context import Json, api, err, out, print_json
-from coldstart.watching import COLOURS, label, watch
+from coldstart.api_client import Api
+from coldstart.commands.context import Json, api, complain, non_empty, out, print_json, print_table, say
+from coldstart.commands.naming import Instance, instance_id
+from coldstart.listing import WIDE, listed
+from coldstart.watching import watch, watch_as_json
 from shared.lifecycle.status import Status
 
 app = typer.Typer(no_args_is_help=True, help="Create, look at, and end instances.")
 
-Instance = Annotated[str, typer.Argument(help="The instance: its id, a unique beginning of it, or its name.")]
-
 
 @app.command()
 def create(
-    model: Annotated[str, typer.Argument(help="A model id of the Hugging Face hub, as Qwen/Qwen2.5-0.5B-Instruct.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="A model id of the Hugging Face hub, as Qwen/Qwen2.5-0.5B-Instruct.", callback=non_empty),
+    ],
     *,
     types: Annotated[list[str], typer.Option("--type", help="Instance type; again for the next choice.")],
     zones: Annotated[list[str] | None, typer.Option("--zone", help="Zone; again for the next choice.")] = None,
@@ -26,7 +30,7 @@ def create(
     volume_gb: Annotated[int | None, typer.Option(help="Size of the boot volume, in GB.")] = None,
     image: Annotated[str | None, typer.Option(help="The vLLM image to run.")] = None,
     keep_for_inspection: Annotated[
-        bool, typer.Option(help="Leave the server standing if starting it up fails.")
+        bool, typer.Option("--keep-for-inspection", help="Leave the server standing if starting it up fails.")
     ] = False,
     watching: Annotated[bool, typer.Option("--watch", help="Follow it until it is ready or failed.")] = False,
     as_json: Json = False,
@@ -44,12 +48,9 @@ def create(
     body = {field: value for field, value in wanted.items() if value is not None}
     with api() as client:
         instance = client.post("/instances", body, **{"Idempotency-Key": str(uuid4())})
-        if as_json:
-            print_json(instance)
-        else:
-            out.print(f"{instance['id']}  {instance['name']}  {instance['status']}", highlight=False)
+        _say(instance, as_json=as_json)
         if watching:
-            _follow(client, instance)
+            _follow(client, instance, as_json=as_json)
 
 
 @app.command("list")
@@ -64,47 +65,36 @@ def list_(
     if as_json:
         print_json(instances)
         return
-    table = Table("id", "name", "model", "type", "status", "progress", "step", box=None, pad_edge=False)
-    for instance in instances:
-        table.add_row(
-            instance["id"][:8],
-            instance["name"],
-            instance["model"],
-            instance["instance_type"],
-            f"[{COLOURS.get(Status(instance['status']), 'cyan')}]{instance['status']}",
-            f"{instance['progress_percent']} %",
-            label(instance["step"]),
-        )
-    out.print(table)
+    print_table(listed(instances, wide=not out.is_terminal or out.width >= WIDE))
 
 
 @app.command()
 def show(instance: Instance, as_json: Json = False) -> None:
     """Show one instance."""
     with api() as client:
-        found = client.get(f"/instances/{_id(client, instance)}")
+        found = client.get(f"/instances/{instance_id(client, instance)}")
     if as_json:
         print_json(found)
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in found.items():
         shown = f"{value['code']}: {value['message']}" if isinstance(value, dict) else value
-        table.add_row(name, "" if shown is None else str(shown))
-    out.print(table, highlight=False, markup=False)
+        table.add_row(name, Text("" if shown is None else str(shown)))
+    print_table(table)
 
 
 @app.command("watch")
-def watch_(instance: Instance) -> None:
+def watch_(instance: Instance, as_json: Json = False) -> None:
     """Follow an instance until it is ready, failed or gone; exit status 1 unless it became ready."""
     with api() as client:
-        _follow(client, client.get(f"/instances/{_id(client, instance)}"))
+        _follow(client, client.get(f"/instances/{instance_id(client, instance)}"), as_json=as_json)
 
 
 @app.command()
 def timeline(instance: Instance, as_json: Json = False) -> None:
     """Show everything that happened to an instance."""
     with api() as client:
-        rows = list(client.pages(f"/instances/{_id(client, instance)}/timeline"))
+        rows = list(client.pages(f"/instances/{instance_id(client, instance)}/timeline"))
     if as_json:
         print_json(rows)
         return
@@ -112,7 +102,7 @@ def timeline(instance: Instance, as_json: Json = False) -> None:
     for row in rows:
         at = row["occurred_at"][11:23]
         table.add_row(str(row["version"]), at, row["actor"], row["type"], row["status"], f"{row['progress_percent']} %")
-    out.print(table)
+    print_table(table)
 
 
 @app.command()
@@ -137,41 +127,29 @@ def archive(instance: Instance, as_json: Json = False) -> None:
 def terminate(instance: Instance, as_json: Json = False) -> None:
     """End an instance and delete everything of it at the provider."""
     with api() as client:
-        _say(client.delete(f"/instances/{_id(client, instance)}"), as_json=as_json)
+        _say(client.delete(f"/instances/{instance_id(client, instance)}"), as_json=as_json)
 
 
 def _ask(instance: str, verb: str, *, as_json: bool) -> None:
     with api() as client:
-        _say(client.post(f"/instances/{_id(client, instance)}/{verb}"), as_json=as_json)
+        _say(client.post(f"/instances/{instance_id(client, instance)}/{verb}"), as_json=as_json)
 
 
 def _say(instance: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(instance)
     else:
-        out.print(f"{instance['id']}  {instance['name']}  {instance['status']}", highlight=False)
+        say(f"{instance['id']}  {instance['name']}  {instance['status']}")
 
 
-def _follow(client: Api, instance: dict[str, Any]) -> None:
+def _follow(client: Api, instance: dict[str, Any], *, as_json: bool) -> None:
     events = client.events(f"/instances/{instance['id']}/events", **{"from": "start"})
-    journey = watch(out, events, title=instance["name"])
+    now = instance["version"]
+    if as_json:
+        journey = watch_as_json(events, print_json, since=now)
+    else:
+        journey = watch(out, events, title=instance["name"], since=now)
     if journey.instance["status"] != Status.READY:
         error = journey.instance.get("error")
-        err.print(f"{error['code']}: {error['message']}" if error else journey.instance["status"], style="red")
+        complain(f"{error['code']}: {error['message']}" if error else journey.instance["status"])
         raise typer.Exit(1)
-
-
-def _id(client: Api, instance: str) -> str:
-    """Raises ApiProblem when nothing, or more than one, is meant."""
-    try:
-        return str(UUID(instance))
-    except ValueError:
-        pass
-    meant = [
-        item["id"]
-        for item in client.pages("/instances")
-        if item["id"].startswith(instance.lower()) or item["name"] == instance
-    ]
-    if len(meant) != 1:
-        raise ApiProblem(f"{len(meant) or 'no'} instances are called {instance!r}; see 'coldstart instances list'.")
-    return str(meant[0])

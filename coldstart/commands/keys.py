@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from coldstart.commands.context import Json, api, out, print_json
+from coldstart.commands.context import Json, api, non_empty, print_json, print_table, say
+from coldstart.commands.naming import key_id
 
 app = typer.Typer(no_args_is_help=True, help="Who may use this installation.")
 
@@ -18,7 +19,7 @@ class Role(StrEnum):
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    name: Annotated[str, typer.Argument(help="What the key is for.", callback=non_empty)],
     role: Annotated[Role, typer.Option(help="admin: everything; user: inference.")] = Role.USER,
     as_json: Json = False,
 ) -> None:
@@ -28,7 +29,7 @@ def create(
     if as_json:
         print_json(made)
     else:
-        out.print(made["key"], highlight=False, markup=False, soft_wrap=True)
+        say(made["key"])
 
 
 @app.command("list")
@@ -41,12 +42,19 @@ def list_(as_json: Json = False) -> None:
         return
     table = Table("id", "begins with", "name", "role", "created", box=None, pad_edge=False)
     for key in keys:
-        table.add_row(key["id"], key["prefix"], key["name"], key["role"], key["created_at"][:19])
-    out.print(table)
+        table.add_row(key["id"][:8], key["prefix"], key["name"], key["role"], key["created_at"][:19])
+    print_table(table)
 
 
 @app.command()
-def revoke(key: Annotated[str, typer.Argument(help="The key's id, as in `coldstart keys list`.")]) -> None:
+def revoke(
+    key: Annotated[
+        str,
+        typer.Argument(help="The key's id, as in `coldstart keys list`, or its beginning.", callback=non_empty),
+    ],
+) -> None:
     """Refuse a key from now on."""
     with api() as client:
-        client.delete(f"/api-keys/{key}")
+        revoked = key_id(client, key)
+        client.delete(f"/api-keys/{revoked}")
+    say(f"{revoked}  revoked")

@@ -5,21 +5,18 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-from coldstart.commands.context import err, explained, out
+from coldstart.commands.context import explained, out, say
 from coldstart.demo import demo as run_demo
 from coldstart.doctor import examine
-from coldstart.embedded.errors import EmbeddedServerError
-from coldstart.settings import ClientSettings, StackSettings
+from coldstart.settings import ClientSettings, StackSettings, from_environment
 from coldstart.stack.files import find_reach
-from coldstart.stack.processes import ServiceFailed
-from coldstart.stack.stack import PortTaken, Stack, stack
+from coldstart.stack.stack import Stack, stack
 from shared.logs import configure_logs
-
-_REFUSALS = (PortTaken, ServiceFailed, EmbeddedServerError)
 
 
 def up() -> None:
@@ -28,29 +25,24 @@ def up() -> None:
     With Scaleway's SCW_ variables set it provisions there, else in a simulated cloud.
     """
     configure_logs("stack", "warning", "console")
-    try:
-        asyncio.run(_until_told(StackSettings()))
-    except _REFUSALS as refusal:
-        err.print(str(refusal), style="red", highlight=False, markup=False)
-        raise typer.Exit(1) from None
+    with explained():
+        asyncio.run(_until_told(from_environment(StackSettings)))
 
 
 def demo(
-    keep: Annotated[bool, typer.Option(help="Keep the demo's data folder and say where it is.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the demo's data folder and say where it is.")] = False,
 ) -> None:
     """Launch an instance in a simulated cloud, chat with it, terminate it, and check that nothing is left."""
     configure_logs("demo", "warning", "console")
-    try:
+    with explained():
         passed = asyncio.run(run_demo(out, keep=keep))
-    except _REFUSALS as refusal:
-        err.print(str(refusal), style="red", highlight=False, markup=False)
-        raise typer.Exit(1) from None
     raise typer.Exit(0 if passed else 1)
 
 
 def doctor() -> None:
     """Say what this machine lacks to run the stack; exit status 1 when something essential is missing."""
-    findings = examine(StackSettings())
+    with explained():
+        findings = examine(from_environment(StackSettings))
     for finding in findings:
         mark, style = ("ok", "green") if finding.fine else ("missing" if finding.essential else "note", "yellow")
         out.print(f"[{style}]{mark:<8}[/] {finding.subject}: {finding.detail}", highlight=False)
@@ -60,39 +52,48 @@ def doctor() -> None:
 
 def rebuild() -> None:
     """Make the read model in PostgreSQL again from the stream, while events keep coming."""
-    environment = dict(os.environ)
-    if "COLDSTART_DATABASE_URL" not in environment or "COLDSTART_NATS_URL" not in environment:
+    environment = {"COLDSTART_LOG_FORMAT": "console", **os.environ}
+    if not environment.get("COLDSTART_DATABASE_URL") or not environment.get("COLDSTART_NATS_URL"):
         with explained():
-            reach = find_reach(ClientSettings().data_dir)
-        environment["COLDSTART_DATABASE_URL"] = reach.database_url
-        environment["COLDSTART_NATS_URL"] = reach.nats_url
+            reach = find_reach(from_environment(ClientSettings).data_dir)
+        environment |= {"COLDSTART_DATABASE_URL": reach.database_url, "COLDSTART_NATS_URL": reach.nats_url}
     done = subprocess.run([sys.executable, "-m", "services.progress", "rebuild"], env=environment, check=False)
     raise typer.Exit(done.returncode)
 
 
 async def _until_told(settings: StackSettings) -> None:
+    """A first signal stops the stack, also one that is still starting; further ones do not hurry it."""
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
-    out.print("starting …")
+    ending = asyncio.create_task(told.wait())
+    serving = asyncio.create_task(_serve(settings))
+    await asyncio.wait({ending, serving}, return_when=asyncio.FIRST_COMPLETED)
+    ending.cancel()
+    if not serving.done():
+        say("stopping …")
+        serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+async def _serve(settings: StackSettings) -> None:
+    say("starting …")
     async with stack(settings) as running:
         _welcome(running, settings)
-        await told.wait()
-        out.print("stopping …")
+        await running.broken()
 
 
 def _welcome(running: Stack, settings: StackSettings) -> None:
     reach = running.reach
-    out.print(f"api        {reach.api_url}", highlight=False)
+    say(f"api        {reach.api_url}")
     if running.new_key:
-        out.print(
-            f"admin key  {reach.admin_key}  (shown this once; kept in {settings.data_dir}/admin-key)", highlight=False
-        )
+        say(f"admin key  {reach.admin_key}  (shown this once; kept in {settings.data_dir}/admin-key)")
+    elif settings.admin_key is None:
+        say(f"admin key  in {settings.data_dir}/admin-key")
     else:
-        out.print(f"admin key  in {settings.data_dir}/admin-key", highlight=False)
-    out.print(f"events     {reach.nats_url.partition('@')[2] or reach.nats_url}", highlight=False)
-    out.print(
-        f"cloud      {f'simulated, {reach.simulator_url}' if reach.simulator_url else 'Scaleway'}", highlight=False
-    )
-    out.print(f"logs       {settings.data_dir}/logs", highlight=False)
-    out.print("Ctrl-C stops everything; what was recorded is kept.")
+        say("admin key  as in COLDSTART_ADMIN_KEY")
+    say(f"events     {reach.nats_url.partition('@')[2] or reach.nats_url}")
+    say(f"cloud      {f'simulated, {reach.simulator_url}' if reach.simulator_url else 'Scaleway'}")
+    say(f"logs       {settings.data_dir}/logs")
+    say("Ctrl-C stops everything; what was recorded is kept.")

@@ -7,15 +7,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 _RUNNING: Final = "stack.json"
 
 
 class NoStack(Exception):
-    """No stack was ever started in this data folder."""
+    """No stack runs in this data folder."""
 
     def __init__(self, data_dir: Path) -> None:
         super().__init__(
-            f"no stack in {data_dir}: start one with 'coldstart up', or set COLDSTART_API_URL and COLDSTART_API_KEY."
+            f"no stack runs in {data_dir}: start one with 'coldstart up', "
+            "or set COLDSTART_API_URL and COLDSTART_API_KEY."
         )
 
 
@@ -60,6 +63,9 @@ def forget_reach(data_dir: Path) -> None:
 def find_reach(data_dir: Path) -> Reach:
     """Raises NoStack."""
     try:
-        return Reach(**json.loads((data_dir / _RUNNING).read_text()))
-    except FileNotFoundError:
+        reach = Reach(**json.loads((data_dir / _RUNNING).read_text()))
+    except (FileNotFoundError, NotADirectoryError):
         raise NoStack(data_dir) from None
+    if not psutil.pid_exists(reach.pid):  # it was killed, and could not take its file with it
+        raise NoStack(data_dir)
+    return reach

@@ -27,11 +27,11 @@ log = structlog.get_logger()
 
 
 class ServiceFailed(Exception):
-    """A service ended, or said nothing, before it ever served."""
+    """A service ended, or said nothing, before it ever served; or it ended and cannot be started again."""
 
-    def __init__(self, name: str, log_file: Path) -> None:
+    def __init__(self, name: str, log_file: Path, what: str = "did not start") -> None:
         tail = "\n".join(log_file.read_text(errors="replace").splitlines()[-10:]) if log_file.exists() else ""
-        super().__init__(f"{name} did not start; the end of {log_file}:\n{tail}")
+        super().__init__(f"{name} {what}; the end of {log_file}:\n{tail}")
 
 
 class Readiness:

@@ -3,12 +3,13 @@
 import asyncio
 import json
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from coldstart.settings import from_environment
 from coldstart.stack.processes import START_SECONDS, ServiceFailed, launched, stopped
 from simulator.settings import SimulatorSettings
 
@@ -18,16 +19,20 @@ _WORKER_PORT: Final = 8000
 
 @dataclass(frozen=True)
 class SimulatedCloud:
-    """`environment` points the services at it, as it would at Scaleway and Hugging Face."""
+    """`environment` points the services at it, as it would at Scaleway and Hugging Face.
+
+    `ended` raises ServiceFailed once its process is gone, and its machines with it.
+    """
 
     url: str
     environment: Mapping[str, str]
+    ended: Callable[[], Coroutine[None, None, None]]
 
 
 @asynccontextmanager
 async def simulated_cloud(data_dir: Path, log_file: Path, scenario: str | None) -> AsyncGenerator[SimulatedCloud]:
     """Raises ServiceFailed. Its machines and volumes live as long as its process."""
-    account = SimulatorSettings()
+    account = from_environment(SimulatorSettings)
     options = {
         "SIMULATOR_DATA_DIR": str(data_dir / "simulator"),
         "SIMULATOR_SSH_PORT": str(_SSH_PORT),
@@ -35,6 +40,11 @@ async def simulated_cloud(data_dir: Path, log_file: Path, scenario: str | None) 
         **({"SIMULATOR_SCENARIO": scenario} if scenario else {}),
     }
     process = await launched("simulator", options, log_file, stdout=PIPE)
+
+    async def ended() -> None:
+        await process.wait()
+        raise ServiceFailed("simulator", log_file, "ended by itself")
+
     try:
         url = await _announced(process, log_file)
         yield SimulatedCloud(
@@ -50,6 +60,7 @@ async def simulated_cloud(data_dir: Path, log_file: Path, scenario: str | None) 
                 "COLDSTART_SSH_PORT": str(_SSH_PORT),
                 "COLDSTART_WORKER_PORT": str(_WORKER_PORT),
             },
+            ended,
         )
     finally:
         await stopped(process)

@@ -1,54 +1,81 @@
 """The one-machine stack: what `coldstart up` and `coldstart demo` run, in the order in which parts need each other."""
 
 import asyncio
+import errno
 import os
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from pydantic import SecretStr
 
-from coldstart.embedded.servers import servers
-from coldstart.settings import CloudSettings, StackSettings
+from coldstart.embedded.errors import EmbeddedServerError
+from coldstart.embedded.folder import ServerFolder
+from coldstart.embedded.servers import RunningServers, servers
+from coldstart.settings import CloudSettings, StackSettings, from_environment
 from coldstart.stack.files import Reach, forget_reach, made_once, tell_reach
 from coldstart.stack.processes import Service, ServiceFailed
-from coldstart.stack.simulated import simulated_cloud
+from coldstart.stack.simulated import SimulatedCloud, simulated_cloud
 
 SERVICES: Final = ("services.progress", "services.health", "services.provisioner", "services.api")
 
 
-class PortTaken(Exception):
+class StackRefused(Exception):
+    """The settings ask for what this machine cannot give; the message says what to change."""
+
+
+class PortTaken(StackRefused):
     def __init__(self, host: str, port: int) -> None:
         super().__init__(f"port {port} on {host} is taken by another program; set COLDSTART_API_PORT to another one.")
 
 
+class AddressUnusable(StackRefused):
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(
+            f"cannot listen on port {port} of {host}: {reason}; see COLDSTART_API_HOST, COLDSTART_API_PORT."
+        )
+
+
+class DataFolderUnusable(StackRefused):
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"cannot keep data in {error.filename}: {error.strerror}; set COLDSTART_DATA_DIR to another.")
+
+
 @dataclass(frozen=True)
 class Stack:
-    """`new_key`: the admin key was made at this start, so nobody has seen it yet."""
+    """`new_key`: the admin key was made at this start, so nobody has seen it yet.
+
+    `broken` raises EmbeddedServerError or ServiceFailed when what cannot be started again has ended by itself.
+    """
 
     reach: Reach
     services: tuple[Service, ...]
     new_key: bool
+    broken: Callable[[], Coroutine[None, None, None]]
 
 
 @asynccontextmanager
 async def stack(settings: StackSettings, scenario: str | None = None) -> AsyncGenerator[Stack]:
     """Start everything and stop it in reverse. `scenario` (JSON) is the simulated cloud's, when there is one.
 
-    Raises PortTaken, ServiceFailed, EmbeddedServerError.
+    Raises StackRefused, ServiceFailed, EmbeddedServerError.
     """
     data_dir = settings.data_dir.absolute()
-    port = _free_port(settings.api_host, settings.api_port)
     async with AsyncExitStack() as cleanup:
+        try:
+            cleanup.enter_context(ServerFolder(data_dir, "stack").locked())
+        except OSError as error:
+            raise DataFolderUnusable(error) from error
+        port = _free_port(settings.api_host, settings.api_port)
         running = await cleanup.enter_async_context(
             servers(data_dir, _revealed(settings.nats_url), _revealed(settings.database_url))
         )
         logs = data_dir / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         simulated = None
-        if CloudSettings().secret_key is None:
+        if from_environment(CloudSettings).secret_key is None:
             simulated = await cleanup.enter_async_context(simulated_cloud(data_dir, logs / "simulator.log", scenario))
         admin_key, new_key = _revealed(settings.admin_key) or "", False
         if not admin_key:
@@ -66,7 +93,7 @@ async def stack(settings: StackSettings, scenario: str | None = None) -> AsyncGe
         services = tuple(Service(module, environment, logs / f"{module.rpartition('.')[2]}.log") for module in SERVICES)
         await _all_serving(cleanup, services)
         reach = Reach(
-            f"http://{settings.api_host}:{port}",
+            f"http://{f'[{settings.api_host}]' if ':' in settings.api_host else settings.api_host}:{port}",
             admin_key,
             running.nats_url,
             running.database_url,
@@ -75,7 +102,22 @@ async def stack(settings: StackSettings, scenario: str | None = None) -> AsyncGe
         )
         tell_reach(data_dir, reach)
         cleanup.callback(forget_reach, data_dir)
-        yield Stack(reach, services, new_key)
+
+        async def broken() -> None:
+            await _first_to_fail(running, simulated)
+
+        yield Stack(reach, services, new_key, broken)
+
+
+async def _first_to_fail(running: RunningServers, simulated: SimulatedCloud | None) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(running.one_ended())
+            if simulated:
+                group.create_task(simulated.ended())
+    except* (EmbeddedServerError, ServiceFailed) as failures:
+        raise failures.exceptions[0] from None
+    await asyncio.Event().wait()  # none of it is ours to watch
 
 
 async def _all_serving(cleanup: AsyncExitStack, services: tuple[Service, ...]) -> None:
@@ -98,6 +140,8 @@ def _free_port(host: str, port: int) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            raise PortTaken(host, port) from None
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(host, port) from None
+            raise AddressUnusable(host, port, error.strerror or str(error)) from None
         return int(probe.getsockname()[1])

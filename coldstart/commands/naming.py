@@ -1,0 +1,45 @@
+"""Which instance or key a person means: an id, a unique beginning of one, or an instance's name."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import typer
+
+from coldstart.api_client import Api, ApiProblem
+from coldstart.commands.context import non_empty
+from shared.lifecycle.status import GONE, Status
+
+_SHOWN: Final = 5
+
+Instance = Annotated[
+    str, typer.Argument(help="The instance: its id, a unique beginning of it, or its name.", callback=non_empty)
+]
+
+
+def instance_id(client: Api, instance: str) -> str:
+    """Of two with this name the one that is not gone. Raises ApiProblem when nothing, or more than one, is meant."""
+    try:
+        return str(UUID(instance))
+    except ValueError:
+        pass
+    items = list(client.pages("/instances"))
+    named = [item for item in items if item["name"] == instance]
+    alive = [item for item in named if Status(item["status"]) not in GONE]
+    beginning = [item for item in items if item["id"].startswith(instance.lower())]
+    meant = alive if len(alive) == 1 and not beginning else [*named, *beginning]
+    return _only(meant, f"instances are called {instance!r}", "instances")
+
+
+def key_id(client: Api, key: str) -> str:
+    """Raises ApiProblem when nothing, or more than one, is meant."""
+    beginning = [item for item in client.pages("/api-keys") if item["id"].startswith(key.lower())]
+    return _only(beginning, f"keys have an id that begins with {key!r}", "keys")
+
+
+def _only(meant: Sequence[dict[str, Any]], what: str, command: str) -> str:
+    ids = sorted({str(item["id"]) for item in meant})
+    if len(ids) == 1:
+        return ids[0]
+    which = f" ({', '.join(ids[:_SHOWN])}{', …' if len(ids) > _SHOWN else ''})" if ids else ""
+    raise ApiProblem(f"{len(ids) or 'no'} {what}{which}; see 'coldstart {command} list'.")

@@ -1,0 +1,50 @@
+"""Instances as a table: a line each where there is room, else two, so that no id or model is ever cut off."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from coldstart.watching import COLOURS, label
+from shared.lifecycle.status import Status
+
+WIDE: Final = 140
+"""Columns of a terminal that have room for a line per instance."""
+
+
+def listed(instances: Iterable[dict[str, Any]], *, wide: bool) -> Table:
+    """Raises ValueError for a status that this version does not know."""
+    return _wide(instances) if wide else _narrow(instances)
+
+
+def _wide(instances: Iterable[dict[str, Any]]) -> Table:
+    table = Table("id", "name", "model", "type", "status", "progress", "step", box=None, pad_edge=False)
+    for item in instances:
+        table.add_row(
+            item["id"][:8],
+            item["name"],
+            item["model"],
+            item["instance_type"],
+            _status(item),
+            f"{item['progress_percent']} %",
+            label(item["step"]),
+        )
+    return table
+
+
+def _narrow(instances: Iterable[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("id", no_wrap=True)
+    table.add_column("name, model", overflow="fold")
+    table.add_column("type", no_wrap=True)
+    table.add_column("status, step", no_wrap=True)
+    for item in instances:
+        what = Text(f"{item['name']}\n{item['model']}")
+        where = Text.assemble(_status(item), f"\n{item['progress_percent']} % {label(item['step'])}")
+        table.add_row(item["id"][:8], what, item["instance_type"], where)
+    return table
+
+
+def _status(item: dict[str, Any]) -> Text:
+    return Text(item["status"], COLOURS.get(Status(item["status"]), "cyan"))
