@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from coldstart.commands.context import Json, api, non_empty, print_json, print_table, say
 from coldstart.commands.naming import key_id
@@ -42,7 +43,7 @@ def list_(as_json: Json = False) -> None:
         return
     table = Table("id", "begins with", "name", "role", "created", box=None, pad_edge=False)
     for key in keys:
-        table.add_row(key["id"][:8], key["prefix"], key["name"], key["role"], key["created_at"][:19])
+        table.add_row(key["id"][:8], key["prefix"], Text(key["name"]), key["role"], key["created_at"][:19])
     print_table(table)
 
 

@@ -67,7 +67,7 @@ async def _until_told(settings: StackSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     ending = asyncio.create_task(told.wait())
-    serving = asyncio.create_task(_serve(settings))
+    serving = asyncio.create_task(_serve(settings, told))
     await asyncio.wait({ending, serving}, return_when=asyncio.FIRST_COMPLETED)
     ending.cancel()
     if not serving.done():
@@ -77,9 +77,11 @@ async def _until_told(settings: StackSettings) -> None:
         await serving
 
 
-async def _serve(settings: StackSettings) -> None:
+async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
     say("starting …")
     async with stack(settings) as running:
+        if told.is_set():  # a client library may swallow a cancellation that comes while it connects
+            return
         _welcome(running, settings)
         await running.broken()
 

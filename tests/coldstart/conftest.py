@@ -1,0 +1,20 @@
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.coldstart.fake_api import FakeApi, fake_api
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test's settings are the ones that it sets."""
+    for name in os.environ:
+        if name.startswith(("COLDSTART_", "SCW_", "SIMULATOR_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    with fake_api() as serving:
+        yield serving

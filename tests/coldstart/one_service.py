@@ -1,0 +1,22 @@
+"""A service as the stack starts one, whose behaviour a test chooses: python -m tests.coldstart.one_service."""
+
+import os
+import signal
+import socket
+import sys
+
+
+def main(behaviour: str) -> None:
+    if behaviour == "fails":
+        sys.exit("there is no way to go on")
+    if behaviour == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if behaviour != "silent":
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as readiness:
+            readiness.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+    while True:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main(os.environ["BEHAVIOUR"])

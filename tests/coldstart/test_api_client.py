@@ -1,0 +1,107 @@
+from itertools import islice
+
+import pytest
+
+from coldstart.api_client import Api, ApiProblem
+from tests.coldstart.fake_api import Answer, FakeApi, page, problem, stream, values
+from tests.coldstart.told import LAUNCH
+
+
+def test_the_key_goes_with_every_call(api: FakeApi) -> None:
+    api.says("GET", "/x", values(1))
+    with Api(api.url, "a-key") as client:
+        assert client.get("/x", limit=2, cursor=None) == 1
+    assert api.asked[0].headers["authorization"] == "Bearer a-key"
+    assert api.asked[0].path == "/x?limit=2"
+
+
+def test_a_list_is_read_page_by_page(api: FakeApi) -> None:
+    api.says("GET", "/x", page({"n": 1}, {"n": 2}, then="c"), page({"n": 3}))
+    with Api(api.url, "k") as client:
+        assert [item["n"] for item in client.pages("/x", model="m")] == [1, 2, 3]
+    assert [asked.path for asked in api.asked] == ["/x?model=m", "/x?model=m&cursor=c"]
+
+
+def test_a_problem_document_becomes_one_line(api: FakeApi) -> None:
+    api.says("POST", "/x", problem(422, "The request is not valid", "/model: no such model; check it."))
+    with Api(api.url, "k") as client, pytest.raises(ApiProblem) as refused:
+        client.post("/x", {})
+    assert str(refused.value) == "The request is not valid: /model: no such model; check it."
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'"words"', b"{}"])
+def test_an_error_without_a_problem_document_is_told_by_its_status(api: FakeApi, body: bytes) -> None:
+    api.says("DELETE", "/x", Answer(body, 502))
+    with Api(api.url, "k") as client, pytest.raises(ApiProblem, match=r"^502 Bad Gateway$"):
+        client.delete("/x")
+
+
+def test_an_answer_without_content_is_nothing(api: FakeApi) -> None:
+    api.says("DELETE", "/x", Answer(b"", 204))
+    with Api(api.url, "k") as client:
+        assert client.delete("/x") is None
+
+
+@pytest.mark.parametrize("url", ["http://x:abc", "nonsense", "http://127.0.0.1:1"])
+def test_an_address_where_no_api_is_is_named(url: str) -> None:
+    with pytest.raises(ApiProblem, match=url), Api(url, "k") as client:
+        client.get("/x")
+    with pytest.raises(ApiProblem, match=url), Api(url, "k") as client:
+        next(client.events("/events"))
+
+
+@pytest.mark.parametrize("key", ["kéy", "two\nlines"])
+def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
+    with pytest.raises(ApiProblem, match="COLDSTART_API_KEY"):
+        Api("http://127.0.0.1:1", key)
+
+
+def test_events_resume_behind_the_last_one_without_repetition(api: FakeApi) -> None:
+    api.says("GET", "/events", stream(LAUNCH[:2]), stream([]), stream(LAUNCH[2:5]))
+    with Api(api.url, "k") as client:
+        events = list(islice(client.events("/events", **{"from": "start"}), 5))
+    assert events == list(LAUNCH[:5])
+    resumed = [asked.headers.get("last-event-id") for asked in api.asked]
+    assert resumed == [None, "0a0b0c0d-2", "0a0b0c0d-2"]
+
+
+def test_events_go_on_when_the_api_was_away_for_a_moment(api: FakeApi) -> None:
+    api.says("GET", "/events", stream(LAUNCH[:1]), problem(503, "Not now", "Later."), Answer(b"", 502), stream(LAUNCH))
+    with Api(api.url, "k") as client:
+        assert [event["type"] for event in islice(client.events("/events"), 2)] == [LAUNCH[0]["type"]] * 2
+
+
+def test_an_api_that_stays_away_is_lost(api: FakeApi) -> None:
+    api.says("GET", "/events", stream(LAUNCH[:1]), problem(503, "Not now", "Later."))
+    with Api(api.url, "k", patience_s=0) as client:
+        events = client.events("/events")
+        next(events)
+        with pytest.raises(ApiProblem, match=r"lost http.*Not now: Later"):
+            next(events)
+
+
+@pytest.mark.parametrize("status", [401, 404, 503])
+def test_a_stream_that_never_opened_is_refused_at_once(api: FakeApi, status: int) -> None:
+    api.says("GET", "/events", problem(status, "No", "Because."))
+    with Api(api.url, "k") as client, pytest.raises(ApiProblem, match=r"^No: Because\.$"):
+        next(client.events("/events"))
+    assert len(api.asked) == 1
+
+
+def test_a_key_that_was_revoked_meanwhile_ends_the_stream(api: FakeApi) -> None:
+    api.says("GET", "/events", stream(LAUNCH[:1]), problem(401, "A valid API key is needed", "Send one."))
+    with Api(api.url, "k") as client:
+        events = client.events("/events")
+        next(events)
+        with pytest.raises(ApiProblem, match="A valid API key is needed"):
+            next(events)
+
+
+def test_a_stream_that_began_anew_is_not_taken_for_the_old_one(api: FakeApi) -> None:
+    reset = b'id: ffffffff-0\nevent: reset\ndata: {"position": "ffffffff-0"}\n\n'
+    api.says("GET", "/events", stream(LAUNCH[:1]), stream([], more=reset))
+    with Api(api.url, "k") as client:
+        events = client.events("/events")
+        next(events)
+        with pytest.raises(ApiProblem, match="began anew"):
+            next(events)

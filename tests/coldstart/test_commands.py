@@ -1,0 +1,261 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from coldstart.cli import app
+from tests.coldstart.fake_api import FakeApi, page, problem, stream, values
+from tests.coldstart.told import ENDING, FAILURE, ID, LAUNCH, MODEL, OTHER_ID, an_instance
+
+KEY = {"id": ID, "prefix": "csk_abcdef", "name": "mine", "role": "user", "created_at": "2026-01-01T00:00:00Z"}
+CREATE = ("instances", "create", MODEL, "--type", "L4-1-24G")
+
+
+@pytest.fixture(autouse=True)
+def _reached(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLDSTART_API_URL", api.url)
+    monkeypatch.setenv("COLDSTART_API_KEY", "a-key")
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(app, words)
+
+
+def test_create_asks_for_what_was_typed_and_for_nothing_else(api: FakeApi) -> None:
+    api.says("POST", "/instances", values(an_instance("provisioning"), 202))
+    result = run(*CREATE, "--type", "H100-1-80G", "--zone", "fr-par-2", "--volume-gb", "300", "--keep-for-inspection")
+    assert result.exit_code == 0
+    assert result.stdout == f"{ID}  qwen  provisioning\n"
+    assert api.asked[0].body == {
+        "model": MODEL,
+        "instance_types": ["L4-1-24G", "H100-1-80G"],
+        "zones": ["fr-par-2"],
+        "volume_gb": 300,
+        "keep_for_inspection": True,
+    }
+    assert api.asked[0].headers["idempotency-key"]
+
+
+def test_create_and_watch_ends_well_once_it_is_ready(api: FakeApi) -> None:
+    api.says("POST", "/instances", values(an_instance("provisioning"), 202))
+    api.says("GET", f"/instances/{ID}/events", stream(LAUNCH))
+    result = run(*CREATE, "--watch")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "100 %  ready        InstanceReady"
+    assert api.asked[1].path == f"/instances/{ID}/events?from=start"
+
+
+def test_create_and_watch_says_why_it_failed(api: FakeApi) -> None:
+    api.says("POST", "/instances", values(an_instance("provisioning"), 202))
+    api.says("GET", f"/instances/{ID}/events", stream(FAILURE))
+    result = run(*CREATE, "--watch")
+    assert result.exit_code == 1
+    assert result.stderr == "c: m [x]\n"
+
+
+def test_create_and_watch_for_a_script_is_a_line_of_json_each(api: FakeApi) -> None:
+    api.says("POST", "/instances", values(an_instance("provisioning"), 202))
+    api.says("GET", f"/instances/{ID}/events", stream(LAUNCH))
+    result = run(*CREATE, "--watch", "--json")
+    asked, *events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert asked["status"] == "provisioning"
+    assert events == list(LAUNCH)
+
+
+def test_watching_what_was_ready_once_and_is_gone_now_ends_badly(api: FakeApi) -> None:
+    api.says("GET", f"/instances/{ID}", values(an_instance("terminated", version=8)))
+    api.says("GET", f"/instances/{ID}/events", stream(LAUNCH + ENDING))
+    result = run("instances", "watch", ID)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == "100 %  terminated   InstanceTerminated"
+    assert result.stderr == "terminated\n"
+
+
+def test_list_in_a_pipe_is_a_whole_line_each(api: FakeApi) -> None:
+    long = "organisation/" + "x" * 100
+    api.says("GET", "/instances", page(an_instance(), then="c"), page(an_instance(id=OTHER_ID, model=long)))
+    lines = run("instances", "list", "--status", "ready").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["id", ID[:8], OTHER_ID[:8]]
+    assert long in lines[2]
+    assert api.asked[0].path == "/instances?status=ready"
+
+
+def test_list_for_a_script_is_one_list(api: FakeApi) -> None:
+    api.says("GET", "/instances", page(an_instance()))
+    assert json.loads(run("instances", "list", "--json").stdout) == [an_instance()]
+
+
+def test_show_prints_values_as_they_are(api: FakeApi) -> None:
+    shown = an_instance("failed", error={"code": "c", "message": "[bold]m"}, name="a[/]b")
+    api.says("GET", f"/instances/{ID}", values(shown))
+    result = run("instances", "show", ID)
+    assert "c: [bold]m" in result.stdout
+    assert "a[/]b" in result.stdout
+    assert json.loads(run("instances", "show", ID, "--json").stdout) == shown
+
+
+def test_timeline_shows_each_event(api: FakeApi) -> None:
+    row = {"version": 1, "occurred_at": "2026-01-01T12:00:00.123456Z", "actor": "api", "type": "InstanceRequested"}
+    api.says("GET", f"/instances/{ID}/timeline", page({**row, "status": "provisioning", "progress_percent": 5}))
+    lines = run("instances", "timeline", ID).stdout.splitlines()
+    assert lines[1].split() == ["1", "12:00:00.123", "api", "InstanceRequested", "provisioning", "5", "%"]
+
+
+@pytest.mark.parametrize("verb", ["drain", "reinstall", "archive"])
+def test_an_intent_says_what_became_of_the_instance(api: FakeApi, verb: str) -> None:
+    api.says("POST", f"/instances/{ID}/{verb}", values(an_instance("draining"), 202))
+    assert run("instances", verb, ID).stdout == f"{ID}  qwen  draining\n"
+    assert json.loads(run("instances", verb, ID, "--json").stdout)["id"] == ID
+
+
+@pytest.mark.parametrize("said", [ID, "6d16", "6D16", "qwen"])
+def test_an_instance_can_be_named_by_id_beginning_or_name(api: FakeApi, said: str) -> None:
+    api.says("GET", "/instances", page(an_instance(), an_instance(id=OTHER_ID, name="other")))
+    api.says("DELETE", f"/instances/{ID}", values(an_instance("terminating"), 202))
+    assert run("instances", "terminate", said).stdout == f"{ID}  qwen  terminating\n"
+
+
+def test_a_name_means_the_instance_that_is_not_gone(api: FakeApi) -> None:
+    api.says("GET", "/instances", page(an_instance(), an_instance("terminated", id=OTHER_ID)))
+    api.says("DELETE", f"/instances/{ID}", values(an_instance("terminating"), 202))
+    assert run("instances", "terminate", "qwen").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ("6d", f"2 instances are called '6d' ({ID}, {OTHER_ID}); see 'coldstart instances list'.\n"),
+        ("nope", "no instances are called 'nope'; see 'coldstart instances list'.\n"),
+        ("a/../b?c", "no instances are called 'a/../b?c'; see 'coldstart instances list'.\n"),
+    ],
+)
+def test_what_means_no_one_instance_is_refused(api: FakeApi, said: str, complaint: str) -> None:
+    api.says("GET", "/instances", page(an_instance(), an_instance(id=OTHER_ID)))
+    result = run("instances", "terminate", said)
+    assert (result.exit_code, result.stderr) == (1, complaint)
+    assert {asked.method for asked in api.asked} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("instances", "create", "", "--type", "L4-1-24G"),
+        ("instances", "show", ""),
+        ("instances", "terminate", " "),
+        ("events", "tail", "--instance", ""),
+        ("keys", "create", ""),
+        ("keys", "revoke", ""),
+        ("instances", "list", "--status", "nope"),
+        ("instances", "create", MODEL),
+        ("instances", "create", MODEL, "--type", "L4-1-24G", "--volume-gb", "many"),
+        ("keys", "create", "mine", "--role", "nope"),
+    ],
+)
+def test_wrong_words_are_refused_before_anything_is_asked(api: FakeApi, words: tuple[str, ...]) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "Error" in result.stderr
+    assert api.asked == []
+
+
+def test_a_refusal_is_a_line_and_exit_status_1(api: FakeApi) -> None:
+    api.says("POST", "/instances", problem(422, "The request is not valid", "/model: [no] such model."))
+    result = run(*CREATE)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "The request is not valid: /model: [no] such model.\n"
+
+
+def test_keys_are_made_shown_and_revoked_by_a_beginning(api: FakeApi) -> None:
+    api.says("POST", "/api-keys", values({**KEY, "key": "csk_abcdefgh"}, 201))
+    api.says("GET", "/api-keys", page(KEY, {**KEY, "id": OTHER_ID, "name": "[x]"}))
+    api.says("DELETE", f"/api-keys/{ID}", values(None, 200))
+    assert run("keys", "create", "mine", "--role", "admin").stdout == "csk_abcdefgh\n"
+    assert api.asked[0].body == {"name": "mine", "role": "admin"}
+    assert "[x]" in run("keys", "list").stdout
+    assert run("keys", "revoke", "6d16").stdout == f"{ID}  revoked\n"
+    ambiguous = run("keys", "revoke", "6d")
+    assert ambiguous.exit_code == 1
+    assert "2 keys have an id that begins with '6d'" in ambiguous.stderr
+
+
+RESET = b'id: ffffffff-0\nevent: reset\ndata: {"position": "ffffffff-0"}\n\n'
+
+
+def test_tail_prints_the_events_of_the_types_asked_for(api: FakeApi) -> None:
+    api.says("GET", "/instances", page(an_instance()))
+    api.says("GET", f"/instances/{ID}/events", stream(LAUNCH, more=RESET))
+    result = run("events", "tail", "--instance", "qwen", "--type", "InstanceReady", "--type", "InstanceCreated")
+    lines = result.stdout.splitlines()
+    assert [line.split()[1:3] for line in lines] == [[ID[:8], "InstanceCreated"], [ID[:8], "InstanceReady"]]
+    assert "began anew" in result.stderr
+
+
+def test_tail_for_a_script_is_a_line_of_json_each(api: FakeApi) -> None:
+    api.says("GET", "/events", stream(LAUNCH, more=RESET))
+    assert [json.loads(line) for line in run("events", "tail", "--json").stdout.splitlines()] == list(LAUNCH)
+
+
+@pytest.mark.parametrize("words", [("events", "tail"), ("instances", "watch", ID)])
+def test_ctrl_c_ends_quietly(api: FakeApi, words: tuple[str, ...]) -> None:
+    api.says("GET", f"/instances/{ID}", values(an_instance("provisioning")))
+    for path in ("/events", f"/instances/{ID}/events"):
+        api.says("GET", path, stream(LAUNCH[:1], hold=True))
+    command = [sys.executable, "-m", "coldstart", *words]
+    with subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        rest, complaint = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert rest + complaint in (b"", b"\n")
+
+
+class TestWithoutAnApi:
+    @pytest.fixture(autouse=True)
+    def _nowhere(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.delenv("COLDSTART_API_URL")
+        monkeypatch.delenv("COLDSTART_API_KEY")
+        monkeypatch.setenv("COLDSTART_DATA_DIR", str(tmp_path))
+
+    @pytest.mark.parametrize("words", [("instances", "list"), ("events", "tail"), ("keys", "list"), ("rebuild",)])
+    def test_without_a_stack_one_is_told_how_to_start_one(self, words: tuple[str, ...], tmp_path: Path) -> None:
+        self.refused(run(*words), f"no stack runs in {tmp_path}: start one with 'coldstart up'")
+
+    def test_another_apis_address_does_not_get_the_local_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLDSTART_API_URL", "http://127.0.0.1:1")
+        self.refused(run("instances", "list"), "COLDSTART_API_URL is set without COLDSTART_API_KEY")
+
+    @pytest.mark.parametrize("port", ["abc", "99999", "-1"])
+    @pytest.mark.parametrize("command", ["up", "doctor"])
+    def test_a_port_that_is_none_is_named(self, monkeypatch: pytest.MonkeyPatch, port: str, command: str) -> None:
+        monkeypatch.setenv("COLDSTART_API_PORT", port)
+        self.refused(run(command), "COLDSTART_API_PORT: Input should be")
+
+    def test_a_data_folder_that_cannot_be_one_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("COLDSTART_DATA_DIR", str(tmp_path / "file"))
+        self.refused(run("up"), f"cannot keep data in {tmp_path}/file")
+        self.refused(run("instances", "list"), f"no stack runs in {tmp_path}/file")
+
+    @pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])
+    def test_a_host_that_is_not_ours_is_named(self, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+        monkeypatch.setenv("COLDSTART_API_HOST", host)
+        monkeypatch.setenv("COLDSTART_API_PORT", "0")
+        self.refused(run("up"), f"cannot listen on port 0 of {host}")
+
+    def test_a_port_that_another_program_has_is_named(self, monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
+        port = api.url.rpartition(":")[2]
+        monkeypatch.setenv("COLDSTART_API_PORT", port)
+        self.refused(run("up"), f"port {port} on 127.0.0.1 is taken by another program")
+
+    def refused(self, result: Result, complaint: str) -> None:
+        assert result.exit_code == 1
+        assert complaint in result.stderr
+        assert "Traceback" not in result.output

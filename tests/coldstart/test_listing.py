@@ -1,0 +1,35 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from coldstart.listing import listed
+from tests.coldstart.told import an_instance
+
+LONG = "an-organisation-with-a-long-name/A-Model-With-A-Very-Long-Name-70B-Instruct-FP8-dynamic"
+LONGEST = an_instance("provisioning_failed", "SshReachable", 50, model=LONG, instance_type="L40S-8-48G")
+
+
+def drawn(width: int, *, wide: bool) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(listed([LONGEST, an_instance()], wide=wide))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 100, 139])
+def test_nothing_is_cut_off_in_a_narrow_terminal(width: int) -> None:
+    lines = drawn(width, wide=False)
+    assert all(len(line) <= width for line in lines)
+    column = lines[0].index("name, model")
+    ends = lines[0].index("type")
+    assert LONG in "".join(line[column:ends].strip() for line in lines)
+    assert "…" not in "".join(lines)
+    assert "provisioning_failed" in lines[1]
+    assert "50 % connecting over SSH" in lines[2]
+
+
+def test_where_there_is_room_each_instance_is_one_line() -> None:
+    lines = drawn(10_000, wide=True)
+    assert len(lines) == 3
+    assert LONG in lines[1]

@@ -1,0 +1,141 @@
+"""The whole stack as a user starts it: `coldstart up` and `coldstart demo` as processes."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.coldstart.told import MODEL
+from tests.embedded.owners import PROJECT, gone, is_alive
+
+pytestmark = pytest.mark.timeout(120)
+START_S = 60
+
+
+@dataclass(frozen=True)
+class Up:
+    process: Process
+    said: str
+    reach: dict[str, Any]
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.reach['admin_key']}"}
+        async with httpx.AsyncClient(base_url=self.reach["api_url"], headers=headers, timeout=30) as client:
+            return await client.request(method, path, **options)
+
+
+async def coldstart(*words: str, **environment: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "coldstart", *words),
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        stdout=PIPE,
+        stderr=STDOUT,
+    )
+
+
+@asynccontextmanager
+async def up(data_dir: Path) -> AsyncGenerator[Up]:
+    """Killed at the end if it is still there; what it started ends with it."""
+    process = await coldstart("up", COLDSTART_DATA_DIR=str(data_dir), COLDSTART_API_PORT="0")
+    assert process.stdout is not None
+    try:
+        said = b""
+        async with asyncio.timeout(START_S):
+            while b"Ctrl-C" not in said:
+                line = await process.stdout.readline()
+                assert line, said.decode()
+                said += line
+        yield Up(process, said.decode(), json.loads((data_dir / "stack.json").read_text()))
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_a_stack_that_was_killed_leaves_nothing_running_and_comes_back_with_its_data(tmp_path: Path) -> None:
+    async with up(tmp_path) as first:
+        assert (await first.request("GET", "/readyz")).status_code == 200
+        assert first.reach["admin_key"] in first.said
+        body = {"model": MODEL, "instance_types": ["L4-1-24G"]}
+        instance = (await first.request("POST", "/instances", json=body)).json()
+        family = first.family()
+        first.process.kill()
+        await first.process.wait()
+        await gone(family)
+    async with up(tmp_path) as second:
+        assert second.reach["admin_key"] == first.reach["admin_key"]
+        assert first.reach["admin_key"] not in second.said
+        kept = await second.request("GET", f"/instances/{instance['id']}")
+        assert kept.json()["created_at"] == instance["created_at"]
+        family = second.family()
+        second.process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(START_S):
+            assert await second.process.wait() == 0
+        assert not [process for process in family if is_alive(process)]
+    assert not (tmp_path / "stack.json").exists()
+
+
+async def test_a_second_stack_in_the_same_folder_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+    async with up(tmp_path) as first:
+        second = await coldstart("up", COLDSTART_DATA_DIR=str(tmp_path), COLDSTART_API_PORT="0")
+        said, _ = await second.communicate()
+        assert second.returncode == 1
+        assert f"is in use by process {first.process.pid}" in said.decode()
+        assert (await first.request("GET", "/readyz")).status_code == 200
+
+
+async def test_a_stack_that_loses_an_embedded_server_says_so_and_stops(tmp_path: Path) -> None:
+    async with up(tmp_path) as running:
+        family = running.family()
+        next(process for process in family if process.name() == "nats-server").kill()
+        async with asyncio.timeout(START_S):
+            said, _ = await running.process.communicate()
+        assert running.process.returncode == 1
+        assert "the embedded nats was killed by signal 9" in said.decode()
+        assert not [process for process in family if is_alive(process)]
+
+
+async def test_a_stack_can_be_stopped_while_it_starts(tmp_path: Path) -> None:
+    process = await coldstart("up", COLDSTART_DATA_DIR=str(tmp_path), COLDSTART_API_PORT="0")
+    assert process.stdout is not None
+    async with asyncio.timeout(START_S):
+        assert await process.stdout.readline() == "starting …\n".encode()
+        process.send_signal(signal.SIGINT)
+        rest, _ = await process.communicate()
+    assert process.returncode == 0
+    assert rest.decode() == "stopping …\n"
+    assert not (tmp_path / "stack.json").exists()
+
+
+async def test_the_demo_passes_prints_its_numbers_and_leaves_nothing(tmp_path: Path) -> None:
+    process = await coldstart("demo", TMPDIR=str(tmp_path))
+    said = (await process.communicate())[0].decode()
+    assert process.returncode == 0, said
+    for line in (
+        r"^100 %  ready        InstanceReady$",
+        r"^100 %  terminated   InstanceTerminated$",
+        r"^left at the provider: nothing$",
+        r"^ready after +\d+\.\d\d s$",
+        r"^  of it the control plane +\d+\.\d\d s$",
+        r"^worker answers → routed +\d+\.\d\d s$",
+        r"^idle stack +\d+ MB \(PSS\)$",
+        r"^done in \d+\.\d s$",
+    ):
+        assert re.search(line, said, re.MULTILINE), f"{line} is not in\n{said}"
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 (a listing that a test may wait for)

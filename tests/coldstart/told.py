@@ -1,0 +1,61 @@
+"""What an api tells of an instance: events and rows, each with only what a test is about."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
+ID = "6d16afc4-88bb-50cb-ab0d-66df610beb53"
+OTHER_ID = "6d990000-0000-4000-8000-000000000000"
+BEGAN = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+
+Event = dict[str, Any]
+
+
+def an_instance(status: str = "ready", step: str = "InstanceReady", progress: int = 100, **more: Any) -> dict[str, Any]:
+    return {
+        "id": ID,
+        "name": "qwen",
+        "model": MODEL,
+        "instance_type": "L4-1-24G",
+        "status": status,
+        "step": step,
+        "progress_percent": progress,
+        "version": 1,
+        "error": None,
+        **more,
+    }
+
+
+def an_event(
+    version: int, name: str, status: str, progress: int, *, step: str | None = None, after: float = 0.0, **fact: Any
+) -> Event:
+    """`after`: seconds since the instance was asked for."""
+    error = {"code": fact["code"], "message": fact["message"]} if "code" in fact else None
+    snapshot = an_instance(status, step or name, progress, version=version, error=error)
+    time = (BEGAN + timedelta(seconds=after)).isoformat()
+    return {"type": name, "subject": ID, "time": time, "data": {"event": fact, "instance": snapshot}}
+
+
+LAUNCH = (
+    an_event(1, "InstanceRequested", "provisioning", 5),
+    an_event(2, "InstanceCreated", "provisioning", 20, after=1.0),
+    an_event(3, "SshInstallStarted", "installing", 55, after=4.0),
+    an_event(4, "SshInstallPhaseReached", "installing", 57, after=6.0, phase="image_pull"),
+    an_event(5, "SshInstallCompleted", "starting", 60, after=9.5),
+    an_event(6, "InstanceReady", "ready", 100, after=12.0),
+)
+ENDING = (
+    an_event(7, "TerminationRequested", "terminating", 100, step="InstanceReady", after=60.0),
+    an_event(8, "InstanceTerminated", "terminated", 100, step="InstanceReady", after=61.0),
+)
+FAILURE = (
+    LAUNCH[0],
+    an_event(2, "ProvisioningFailed", "provisioning_failed", 5, step="InstanceRequested", code="c", message="m [x]"),
+)
+
+
+def message(event: Event, epoch: str = "0a0b0c0d") -> bytes:
+    """As it comes over an event stream."""
+    version = event["data"]["instance"]["version"]
+    return f"id: {epoch}-{version}\nevent: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
