@@ -12,13 +12,14 @@ from uuid import UUID
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
 from nats.js.errors import APIError, NotFoundError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from shared.bus.envelope import Origin, Recorded, Undecodable, decode, encode
 from shared.bus.topology import LIFECYCLE, append_subject, instance_subject
 from shared.lifecycle.decide import request
-from shared.lifecycle.errors import InstanceUnknown
+from shared.lifecycle.errors import InstanceUnknown, LifecycleError
 from shared.lifecycle.events import Event, InstanceRequested, event_id
 from shared.lifecycle.fold import begin, evolve
 from shared.lifecycle.instance import Instance
@@ -144,7 +145,13 @@ class Journal:
                 if unsure_after is not None and (mine := await self._mine_after(instance_id, unsure_after, own)):
                     return mine
                 place = await self._end_of(instance_id, from_leader=attempt.retry_state.attempt_number > 1)
-                event = judge(place.last.instance if place.last else None)
+                try:
+                    event = judge(place.last.instance if place.last else None)
+                except LifecycleError:
+                    # what speaks against it may be itself: an append whose answer was lost can land this late
+                    if unsure_after is not None and (mine := await self._mine_after(instance_id, unsure_after, own)):
+                        return mine
+                    raise
                 if event is None:
                     assert place.last is not None  # noqa: S101  only an existing instance makes a fact old
                     return place.last
@@ -170,6 +177,8 @@ class Journal:
                     "Nats-Expected-Last-Subject-Sequence-Subject": instance_subject(instance.id),
                 },
             )
+        except MaxPayloadError:
+            raise  # a caller's mistake, which no retry mends
         except APIError as error:
             raise JournalUnavailable(str(error)) from error
         except _TRANSPORT as error:

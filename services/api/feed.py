@@ -4,20 +4,20 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
-from services.api.tail import TRANSPORT, Entry, TailBroken, tail
 from shared.bus.envelope import Recorded, Undecodable, decode
-from shared.bus.topology import EVERY_EVENT, INSTALLATION, LIFECYCLE, instance_subject
+from shared.bus.reader import Reading, ReadingInterrupted, reading, stream_state
+from shared.bus.topology import EVERY_EVENT, instance_subject
 from shared.lifecycle.instance import Instance
 
-_ANSWER_TIMEOUT_S: Final = 2.0
 _PAUSE_S: Final = 0.25
 _REPLAYS_AT_ONCE: Final = 32
 
@@ -110,13 +110,14 @@ class Feed:
         while True:
             try:
                 await self._check_identity()
-                async with aclosing(
-                    tail(self._connection, after=self.position, subject=EVERY_EVENT, heartbeat_s=self._heartbeat_s)
-                ) as entries:
-                    async for entry in entries:
-                        self._take(entry)
-            except TailBroken as broken:
-                log.warning("event feed interrupted", position=self.position, reason=str(broken))
+                async with self._reading(self.position, EVERY_EVENT) as events:
+                    while True:
+                        if events.caught_up:
+                            self._caught_up_at = self._clock()
+                        for message in await events.batch():
+                            self._take(message)
+            except ReadingInterrupted as interruption:
+                log.warning("event feed interrupted", position=self.position, reason=str(interruption))
                 await asyncio.sleep(_PAUSE_S)
 
     @contextmanager
@@ -132,24 +133,18 @@ class Feed:
             self._subscriptions.discard(subscription)
 
     async def replay(self, after: int, instance_id: UUID | None) -> AsyncGenerator[Published]:
-        """What the stream holds behind `after`, up to now. Raises TailBroken."""
+        """What the stream holds behind `after`, up to now. Raises ReadingInterrupted."""
         subject = instance_subject(instance_id) if instance_id else EVERY_EVENT
-        async with (
-            self._replays,
-            aclosing(tail(self._connection, after=after, subject=subject, heartbeat_s=self._heartbeat_s)) as entries,
-        ):
-            async for entry in entries:
-                if entry is None:
-                    return
-                published = _published(entry)
-                if published is not None:
-                    yield published
-                if not entry.pending:
-                    return
+        async with self._replays, self._reading(after, subject) as events:
+            while not events.caught_up:
+                for message in await events.batch():
+                    published = _published(message)
+                    if published is not None:
+                        yield published
 
     async def end(self) -> int:
-        """The last sequence of the stream itself, which this may not have read yet. Raises TailBroken."""
-        return (await self._stream())[1]
+        """The last sequence of the stream itself, which this may not have read yet. Raises ReadingInterrupted."""
+        return (await stream_state(self._connection)).last_sequence
 
     def close(self) -> None:
         """Let every client go."""
@@ -157,40 +152,34 @@ class Feed:
         for subscription in self._subscriptions:
             subscription.close()
 
-    async def _stream(self) -> tuple[UUID, int]:
-        try:
-            info = await self._connection.jetstream(timeout=_ANSWER_TIMEOUT_S).stream_info(LIFECYCLE)
-            installation = UUID((info.config.metadata or {})[INSTALLATION])
-        except (*TRANSPORT, KeyError, ValueError) as error:  # not there, or made by hand
-            raise TailBroken(repr(error)) from error
-        return installation, info.state.last_seq
+    def _reading(self, after: int, subject: str) -> AbstractAsyncContextManager[Reading]:
+        return reading(self._connection, after=after, subject=subject, heartbeat_s=self._heartbeat_s)
 
     async def _check_identity(self) -> None:
-        installation, last = await self._stream()
-        if installation == self._installation and last >= self.position:
+        stream = await stream_state(self._connection)
+        if stream.installation == self._installation and stream.last_sequence >= self.position:
             return
-        log.error("the stream is another one; beginning anew", was=str(self._installation), now=str(installation))
-        self._installation, self.position, self._caught_up_at = installation, 0, -math.inf
+        was, now = self._installation, stream.installation
+        log.error("the stream is another one; beginning anew", was=str(was), now=str(now))
+        self._installation, self.position, self._caught_up_at = now, 0, -math.inf
         self._forget()
         for subscription in self._subscriptions:
             subscription.close()
 
-    def _take(self, entry: Entry | None) -> None:
-        if entry is not None:
-            published = _published(entry)
-            self.position = entry.sequence
-            if published is not None:
-                self._apply(published.recorded.instance)
-                for subscription in self._subscriptions:
-                    subscription.offer(published)
-        if entry is None or not entry.pending:
-            self._caught_up_at = self._clock()
+    def _take(self, message: Msg) -> None:
+        published = _published(message)
+        self.position = message.metadata.sequence.stream
+        if published is not None:
+            self._apply(published.recorded.instance)
+            for subscription in self._subscriptions:
+                subscription.offer(published)
 
 
-def _published(entry: Entry) -> Published | None:
+def _published(message: Msg) -> Published | None:
     """None for what this version cannot read; the projector keeps it among the dead letters."""
+    sequence = message.metadata.sequence.stream
     try:
-        return Published(decode(entry.data, entry.sequence, entry.recorded_at), entry.data)
+        return Published(decode(message.data, sequence, message.metadata.timestamp), message.data)
     except Undecodable as error:
-        log.warning("event not understood", subject=entry.subject, sequence=entry.sequence, reason=str(error))
+        log.warning("event not understood", subject=message.subject, sequence=sequence, reason=str(error))
         return None

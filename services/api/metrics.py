@@ -9,7 +9,7 @@ from nats.js import JetStreamContext
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
 from services.api.feed import Feed
-from services.api.tail import TRANSPORT
+from shared.bus.reader import TRANSPORT
 from shared.bus.topology import DEAD_LETTERS
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST

@@ -19,7 +19,6 @@ from services.api.connection import while_connected
 from services.api.feed import Feed, Published
 from services.api.keys import ApiKey
 from services.api.mirror import Mirror
-from services.api.tail import TailBroken
 
 _CONNECTED: Final = b": connected\n"
 _PING: Final = b": ping\n"
@@ -49,7 +48,7 @@ class EventSource:
     async def _messages(
         self, *, last_event_id: str | None, instance_id: UUID | None, from_start: bool
     ) -> AsyncGenerator[bytes]:
-        """Messages for the wire, until the feed lets the client go. Raises TailBroken: the client resumes later.
+        """Messages for the wire, until the feed lets the client go. Raises ReadingInterrupted: the client resumes later.
 
         A position of another epoch, or of the future, gets a `reset` and begins as if none had been given.
         """
@@ -137,8 +136,8 @@ class EventStream(ASGIResponse):
                         break
                     async with asyncio.timeout(self._stall_s):
                         await send({"type": "http.response.body", "body": message, "more_body": True})
-        except TailBroken as broken:
-            log.warning("event stream ended early", reason=str(broken))
+        except ReadingInterrupted as interruption:
+            log.warning("event stream ended early", reason=str(interruption))
         except TimeoutError:
             log.info("event stream dropped: its client does not read")
             return

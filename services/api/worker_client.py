@@ -31,6 +31,7 @@ _HOP_BY_HOP: Final = frozenset(
 _KEPT_ALIVE_S: Final = 2.0
 """Shorter than vLLM's five seconds, so that no request is sent along a connection that is just being closed."""
 _OWN_KEY_REFUSED: Final = frozenset({401, 403})
+_ELSEWHERE: Final = range(300, 400)
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -54,7 +55,9 @@ class WorkerClient:
             authorized = {**passed_on, "authorization": f"Bearer {worker.api_key}"}
             try:
                 with self._routes.busy(worker):
-                    async with self._session.post(worker.url + path, data=body, headers=authorized) as response:
+                    async with self._session.post(
+                        worker.url + path, data=body, headers=authorized, allow_redirects=False
+                    ) as response:
                         await self._pass_back(response, worker, send)
                     return
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -71,6 +74,9 @@ class WorkerClient:
         if response.status in _OWN_KEY_REFUSED:
             log.warning("worker refused our key", instance_id=str(worker.instance_id), status=response.status)
             raise Refusal(502, "worker_refused", "The worker is not the one we know; it is about to be replaced.")
+        if response.status in _ELSEWHERE:
+            log.warning("worker pointed elsewhere", instance_id=str(worker.instance_id), status=response.status)
+            raise Refusal(502, "worker_failed", "The worker answered with a redirection, which is never followed.")
         headers = [(name.lower(), value) for name, value in response.raw_headers]
         if response.content_type != "text/event-stream":
             # Read whole: an answer that breaks off is then an error and not half an answer.

@@ -71,7 +71,10 @@ class Lease:
     async def surrender(self) -> None:
         """Give the message back at once; the holder stops at its next check."""
         self._surrendered.set()
-        await self.message.nak()
+        try:
+            await self.message.nak()
+        except (NatsError, OSError) as error:  # acknowledged a moment ago, or cut off: then the ack wait gives it back
+            log.info("lease not given back", reason=repr(error))
 
 
 class Leases:

@@ -1,6 +1,7 @@
 """From a durable consumer to a function: decode, hold, call, acknowledge."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -10,6 +11,7 @@ from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from faststream.nats.subscriber.usecases import LogicSubscriber
 from nats.aio.msg import Msg
+from nats.errors import MsgAlreadyAckdError
 
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.envelope import Recorded, Undecodable, decode
@@ -18,7 +20,8 @@ from shared.bus.topology import LIFECYCLE, Trigger
 
 FETCH_TIMEOUT_S: Final = 5.0
 """A reconnect forgets the request that was waiting at the server; only the next one brings messages again."""
-LONGEST_PAUSE_S: Final = 60.0
+LONGEST_PAUSE_S: Final = 5.0
+"""Short, because deliveries are counted over hand-overs too: a watch must not stay blind for having moved often."""
 
 log = structlog.get_logger()
 
@@ -88,7 +91,8 @@ class Subscriber:
         except Exception:  # the loop's bound: whatever went wrong, the message is asked for again, not dropped
             pause = min(LONGEST_PAUSE_S, 2.0 ** min(metadata.num_delivered - 2, 6))
             log.exception("handling failed", consumer=self.trigger.durable, subject=message.subject, again_in_s=pause)
-            await message.nak(delay=pause)
+            with suppress(MsgAlreadyAckdError):  # given back already, by a process that is stopping
+                await message.nak(delay=pause)
 
     async def _bury(self, message: Msg, reason: str) -> None:
         try:

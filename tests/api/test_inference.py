@@ -133,6 +133,9 @@ async def test_a_worker_that_breaks_off_stalls_or_refuses_us_is_an_error_in_open
     async def refuses(_: web.Request) -> web.Response:
         return web.json_response({"error": "Unauthorized"}, status=401)
 
+    async def points_elsewhere(_: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": "http://127.0.0.1:9/who-reads-this"})
+
     async def breaks_off_midway(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
@@ -145,6 +148,7 @@ async def test_a_worker_that_breaks_off_stalls_or_refuses_us_is_an_error_in_open
         (breaks_off, 502, "worker_failed"),
         (stalls, 504, "worker_timeout"),
         (refuses, 502, "worker_refused"),
+        (points_elsewhere, 502, "worker_failed"),
     ):
         worker.answer = answer
         failed = await api.chat()

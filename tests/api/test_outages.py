@@ -106,7 +106,7 @@ async def test_a_deleted_consumer_is_made_anew_without_a_gap(stage: Stage) -> No
         for _ in range(3):
             await stage.happened(facts.instance_requested())
             for consumer in await jetstream.consumers_info(LIFECYCLE):
-                if consumer.name.startswith("api-"):
+                if not consumer.config.durable_name:
                     await jetstream.delete_consumer(LIFECYCLE, consumer.name)
             await stage.happened(facts.instance_requested())
         sequences = [int(message.id.partition("-")[2]) for message in await follower.take(6)]

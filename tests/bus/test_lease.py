@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
-from nats.errors import ConnectionClosedError
+from nats.errors import ConnectionClosedError, MsgAlreadyAckdError
 
 from shared.bus.lease import LeaseLost, Leases
 
@@ -132,3 +132,16 @@ async def test_sleeping_within_a_lease_ends_when_the_time_is_over() -> None:
     async with Leases(Server().flush, ACK_WAIT).held(Message(), redelivered=False) as lease:
         await lease.sleep(0.01)
         lease.check()
+
+
+async def test_a_lease_that_cannot_be_given_back_keeps_no_other_from_it() -> None:
+    @dataclass
+    class Acknowledged(Message):
+        async def nak(self, delay: float | None = None) -> None:  # noqa: ARG002
+            raise MsgAlreadyAckdError
+
+    last = Message()
+    leases = Leases(Server().flush, ack_wait_s=30)
+    async with leases.held(Acknowledged(), redelivered=False), leases.held(last, redelivered=False):
+        await leases.close(grace_s=0.01)
+    assert last.given_back

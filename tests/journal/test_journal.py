@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from nats.aio.client import Client
+from nats.errors import MaxPayloadError
 
 from shared.bus.connection import connect
 from shared.bus.lease import LeaseLost
@@ -255,3 +256,49 @@ async def test_a_changed_ack_wait_reaches_consumers_that_exist(nats_url: str) ->
 
 def test_an_install_never_waits_behind_launches() -> None:
     assert not set(INSTALL.subjects) & set(LAUNCH.subjects)
+
+
+async def test_an_append_that_lands_late_does_not_speak_against_itself(nats_url: str) -> None:
+    """The first try is held back on its way, until the second one has looked and found nothing."""
+    held: list[Operation] = []
+    looked = asyncio.Event()
+
+    async with nats_proxy(nats_url) as proxy, journal_at(proxy.url) as (journal, _), journal_at(nats_url) as (_, other):
+        instance_id = await begun(journal)
+
+        async def to_server(operation: Operation) -> bool:
+            if operation.subject.startswith("journal.") and not held:
+                held.append(operation)
+                return False
+            if held and "STREAM.MSG.GET" in operation.subject and b"next_by_subj" in operation.raw:
+                looked.set()
+            elif looked.is_set() and "STREAM.MSG.GET" in operation.subject:  # between looking for itself and judging
+                subject, headers, body = append_of(held[0])
+                await other.jetstream().publish(subject, body, headers=headers)
+                proxy.to_server = passes
+            return True
+
+        async def passes(_: Operation) -> bool:
+            return True
+
+        proxy.to_server = to_server
+        instance = await journal.intend(instance_id, terminate, intent_id=uuid4(), at=NOW)
+        assert instance.status is Status.TERMINATING
+        assert await types(journal, instance_id) == ["InstanceRequested", "TerminationRequested"]
+
+
+def append_of(operation: Operation) -> tuple[str, dict[str, str], bytes]:
+    """Subject, headers and body of an HPUB."""
+    line, _, rest = operation.raw.partition(b"\r\n")
+    size = int(line.split()[-2])
+    pairs = (line.split(b":", 1) for line in rest[:size].split(b"\r\n")[1:] if line)
+    headers = {name.decode(): value.strip().decode() for name, value in pairs}
+    return operation.subject, headers, rest[size:-2]
+
+
+async def test_an_event_that_is_too_large_is_refused_at_once(journal: Journal) -> None:
+    instance_id = await begun(journal)
+    with pytest.raises(MaxPayloadError):
+        await journal.record(
+            e.InstanceFailed(instance_id=instance_id, occurred_at=NOW, code="too_large", message="x" * 2_000_000)
+        )
