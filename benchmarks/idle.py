@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from coldstart.settings import StackSettings
+from coldstart.demo import alone
 from coldstart.stack.stack import stack
 
 SETTLING_S = 5.0
@@ -35,7 +35,7 @@ def cpu_s(process: psutil.Process) -> float:
 
 async def main(seconds: float) -> None:
     with TemporaryDirectory() as folder:
-        async with stack(StackSettings(data_dir=Path(folder), api_port=0)):
+        async with stack(alone(Path(folder)), simulated=True):
             await asyncio.sleep(SETTLING_S)
             processes = list(family())
             before, began = {process.pid: cpu_s(process) for process in processes}, time.monotonic()

@@ -13,9 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from coldstart.api_client import Api
-from coldstart.demo import INSTANCE_TYPE, MODEL
+from coldstart.demo import INSTANCE_TYPE, MODEL, alone
 from coldstart.first_answers import FirstAnswers
-from coldstart.settings import StackSettings
 from coldstart.stack.files import Reach
 from coldstart.stack.stack import stack
 from simulator.scenario import Scenario
@@ -52,7 +51,7 @@ def launches(reach: Reach, count: int) -> list[tuple[float, float]]:
 async def main(count: int) -> None:
     scenario = Scenario()
     with TemporaryDirectory() as folder:
-        async with stack(StackSettings(data_dir=Path(folder), api_port=0), scenario.model_dump_json()) as running:
+        async with stack(alone(Path(folder)), simulated=True, scenario=scenario.model_dump_json()) as running:
             measured = await asyncio.to_thread(launches, running.reach, count)
     own = [ready - scenario.launch_seconds for ready, _ in measured]
     routed = [after for _, after in measured]

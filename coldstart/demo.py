@@ -34,7 +34,7 @@ async def demo(console: Console, *, keep: bool) -> bool:
     data_dir = Path(tempfile.mkdtemp(prefix="coldstart-demo-"))
     scenario = Scenario()
     try:
-        async with stack(StackSettings(data_dir=data_dir, api_port=0), scenario.model_dump_json()) as running:
+        async with stack(alone(data_dir), simulated=True, scenario=scenario.model_dump_json()) as running:
             console.print(f"stack up in {time.monotonic() - began:.1f} s: {running.reach.api_url}", highlight=False)
             try:
                 passed = await asyncio.to_thread(_story, console, running.reach, scenario)
@@ -48,6 +48,13 @@ async def demo(console: Console, *, keep: bool) -> bool:
             console.print(f"data kept in {data_dir}", highlight=False)
         else:
             shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def alone(data_dir: Path) -> StackSettings:
+    """Of a stack that touches nothing but `data_dir`, whatever servers and secrets the environment names."""
+    return StackSettings(
+        data_dir=data_dir, api_port=0, nats_url=None, database_url=None, master_secret=None, admin_key=None
+    )
 
 
 def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:

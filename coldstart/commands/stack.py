@@ -13,7 +13,7 @@ import typer
 from coldstart.commands.context import explained, out, say
 from coldstart.demo import demo as run_demo
 from coldstart.doctor import examine
-from coldstart.settings import ClientSettings, StackSettings, from_environment
+from coldstart.settings import ClientSettings, CloudSettings, StackSettings, from_environment
 from coldstart.stack.files import find_reach
 from coldstart.stack.stack import Stack, stack
 from shared.logs import configure_logs
@@ -79,7 +79,8 @@ async def _until_told(settings: StackSettings) -> None:
 
 async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
     say("starting …")
-    async with stack(settings) as running:
+    simulated = from_environment(CloudSettings).secret_key is None
+    async with stack(settings, simulated=simulated) as running:
         if told.is_set():  # a client library may swallow a cancellation that comes while it connects
             return
         _welcome(running, settings)

@@ -30,7 +30,7 @@ class SimulatedCloud:
 
 
 @asynccontextmanager
-async def simulated_cloud(data_dir: Path, log_file: Path, scenario: str | None) -> AsyncGenerator[SimulatedCloud]:
+async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> AsyncGenerator[SimulatedCloud]:
     """Raises ServiceFailed. Its machines and volumes live as long as its process."""
     account = from_environment(SimulatorSettings)
     options = {

@@ -14,10 +14,10 @@ from pydantic import SecretStr
 from coldstart.embedded.errors import EmbeddedServerError
 from coldstart.embedded.folder import ServerFolder
 from coldstart.embedded.servers import RunningServers, servers
-from coldstart.settings import CloudSettings, StackSettings, from_environment
+from coldstart.settings import StackSettings
 from coldstart.stack.files import Reach, forget_reach, made_once, tell_reach
 from coldstart.stack.processes import Service, ServiceFailed
-from coldstart.stack.simulated import SimulatedCloud, simulated_cloud
+from coldstart.stack.simulated import SimulatedCloud, simulating
 
 SERVICES: Final = ("services.progress", "services.health", "services.provisioner", "services.api")
 
@@ -43,6 +43,14 @@ class DataFolderUnusable(StackRefused):
         super().__init__(f"cannot keep data in {error.filename}: {error.strerror}; set COLDSTART_DATA_DIR to another.")
 
 
+class CloudMissing(StackRefused):
+    def __init__(self) -> None:
+        super().__init__(
+            "COLDSTART_NATS_URL is set, but no cloud: to the instances of that stream a simulated one would be a cloud "
+            "that has lost all their machines. Set Scaleway's SCW_ variables, or unset COLDSTART_NATS_URL."
+        )
+
+
 @dataclass(frozen=True)
 class Stack:
     """`new_key`: the admin key was made at this start, so nobody has seen it yet.
@@ -57,11 +65,13 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(settings: StackSettings, scenario: str | None = None) -> AsyncGenerator[Stack]:
-    """Start everything and stop it in reverse. `scenario` (JSON) is the simulated cloud's, when there is one.
+async def stack(settings: StackSettings, *, simulated: bool, scenario: str | None = None) -> AsyncGenerator[Stack]:
+    """Start everything and stop it in reverse; in a cloud that is simulated by `scenario` (JSON), or in the real one.
 
     Raises StackRefused, ServiceFailed, EmbeddedServerError.
     """
+    if simulated and settings.nats_url is not None:
+        raise CloudMissing
     data_dir = settings.data_dir.absolute()
     async with AsyncExitStack() as cleanup:
         try:
@@ -74,9 +84,9 @@ async def stack(settings: StackSettings, scenario: str | None = None) -> AsyncGe
         )
         logs = data_dir / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        simulated = None
-        if from_environment(CloudSettings).secret_key is None:
-            simulated = await cleanup.enter_async_context(simulated_cloud(data_dir, logs / "simulator.log", scenario))
+        cloud = None
+        if simulated:
+            cloud = await cleanup.enter_async_context(simulating(data_dir, logs / "simulator.log", scenario))
         admin_key, new_key = _revealed(settings.admin_key) or "", False
         if not admin_key:
             admin_key, new_key = made_once(data_dir, "admin-key", "cs-admin-")
@@ -88,7 +98,7 @@ async def stack(settings: StackSettings, scenario: str | None = None) -> AsyncGe
             "COLDSTART_ADMIN_KEY": admin_key,
             "COLDSTART_API_HOST": settings.api_host,
             "COLDSTART_API_PORT": str(port),
-            **(simulated.environment if simulated else {}),
+            **(cloud.environment if cloud else {}),
         }
         services = tuple(Service(module, environment, logs / f"{module.rpartition('.')[2]}.log") for module in SERVICES)
         await _all_serving(cleanup, services)
@@ -97,24 +107,24 @@ async def stack(settings: StackSettings, scenario: str | None = None) -> AsyncGe
             admin_key,
             running.nats_url,
             running.database_url,
-            simulated.url if simulated else None,
+            cloud.url if cloud else None,
             os.getpid(),
         )
         tell_reach(data_dir, reach)
         cleanup.callback(forget_reach, data_dir)
 
         async def broken() -> None:
-            await _first_to_fail(running, simulated)
+            await _first_to_fail(running, cloud)
 
         yield Stack(reach, services, new_key, broken)
 
 
-async def _first_to_fail(running: RunningServers, simulated: SimulatedCloud | None) -> None:
+async def _first_to_fail(running: RunningServers, cloud: SimulatedCloud | None) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(running.one_ended())
-            if simulated:
-                group.create_task(simulated.ended())
+            if cloud:
+                group.create_task(cloud.ended())
     except* (EmbeddedServerError, ServiceFailed) as failures:
         raise failures.exceptions[0] from None
     await asyncio.Event().wait()  # none of it is ours to watch

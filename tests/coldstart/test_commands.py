@@ -207,7 +207,7 @@ def test_ctrl_c_ends_quietly(api: FakeApi, words: tuple[str, ...]) -> None:
     api.says("GET", f"/instances/{ID}", values(an_instance("provisioning")))
     for path in ("/events", f"/instances/{ID}/events"):
         api.says("GET", path, stream(LAUNCH[:1], hold=True))
-    command = [sys.executable, "-m", "coldstart", *words]
+    command = [sys.executable, "-c", _INTERRUPTIBLE, *words]
     with subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.PIPE, stdout=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stdout.readline()
@@ -215,6 +215,14 @@ def test_ctrl_c_ends_quietly(api: FakeApi, words: tuple[str, ...]) -> None:
         rest, complaint = running.communicate(timeout=30)
     assert running.returncode == 130
     assert rest + complaint in (b"", b"\n")
+
+
+_INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born deaf to it
+from coldstart.cli import app
+app()
+"""
 
 
 class TestWithoutAnApi:

@@ -123,8 +123,30 @@ async def test_a_stack_can_be_stopped_while_it_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "stack.json").exists()
 
 
-async def test_the_demo_passes_prints_its_numbers_and_leaves_nothing(tmp_path: Path) -> None:
-    process = await coldstart("demo", TMPDIR=str(tmp_path))
+PRODUCTION = {
+    "COLDSTART_NATS_URL": "nats://127.0.0.1:9",
+    "COLDSTART_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
+    "COLDSTART_MASTER_SECRET": "the production's master secret, of enough characters",
+    "COLDSTART_ADMIN_KEY": "the production's admin key",
+    "SCW_ACCESS_KEY": "SCWPRODUCTION0000000",
+    "SCW_SECRET_KEY": "00000000-0000-4000-8000-000000000000",
+    "SCW_DEFAULT_PROJECT_ID": "00000000-0000-4000-8000-000000000001",
+    "SCW_API_URL": "http://127.0.0.1:9",
+}
+"""Of servers and a cloud that a demo must not touch, and that would not answer."""
+
+
+async def test_a_simulated_cloud_is_not_put_beside_a_stream_of_real_instances(tmp_path: Path) -> None:
+    process = await coldstart(
+        "up", COLDSTART_DATA_DIR=str(tmp_path), COLDSTART_API_PORT="0", COLDSTART_NATS_URL="nats://127.0.0.1:9"
+    )
+    said = (await process.communicate())[0].decode()
+    assert process.returncode == 1
+    assert "COLDSTART_NATS_URL is set, but no cloud" in " ".join(said.split())
+
+
+async def test_the_demo_passes_prints_its_numbers_touches_no_production_and_leaves_nothing(tmp_path: Path) -> None:
+    process = await coldstart("demo", TMPDIR=str(tmp_path), **PRODUCTION)
     said = (await process.communicate())[0].decode()
     assert process.returncode == 0, said
     for line in (
