@@ -10,7 +10,7 @@ from itertools import count
 from typing import Literal
 from uuid import UUID
 
-from services.provisioner.provider import SERVER_MISSING, Order, OutOfStock, Power, Server, TryAgain
+from services.provisioner.provider import SERVER_MISSING, Order, OutOfStock, Power, Rejected, Server, TryAgain
 from shared.bus.instance_types import InstanceType
 
 Hook = Callable[[], Awaitable[None]]
@@ -50,6 +50,7 @@ class FakeProvider:
     name: str = "scaleway"
     delays: Delays = field(default_factory=Delays)
     out_of_stock: set[tuple[str, str]] = field(default_factory=set)
+    not_sold: dict[tuple[str, str], Rejected] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     machines: dict[str, Machine] = field(default_factory=dict)
     volumes: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -102,6 +103,8 @@ class FakeProvider:
         async with self._call("create_server"):
             if (order.zone, order.instance_type) in self.out_of_stock:
                 return OutOfStock(order.zone, order.instance_type)
+            if refusal := self.not_sold.get((order.zone, order.instance_type)):
+                raise refusal
             number = next(self._numbers)
             server = Server(
                 id=f"server-{number}",

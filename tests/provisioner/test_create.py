@@ -89,12 +89,51 @@ async def test_the_budget_survives_a_crash(stage: Stage) -> None:
 
 
 async def test_what_the_provider_refuses_fails_at_once(stage: Stage) -> None:
-    stage.provider.fail("create_server", Rejected("quotas_exceeded", "ask for a higher quota"))
+    stage.provider.fail("create_server", Rejected("permission_denied", "grant it"))
     await stage.requested()
     await stage.deliver(e.InstanceRequested)
     error = (await stage.instance()).error
     assert error is not None
-    assert (error.code, "ask for a higher quota" in error.message) == ("quotas_exceeded", True)
+    assert (error.code, "grant it" in error.message) == ("permission_denied", True)
+    assert stage.provider.calls.count("create_server") == 1
+
+
+@pytest.mark.parametrize("code", ["unknown_instance_type", "unknown_zone", "image_not_found", "quota_exceeded"])
+async def test_the_next_choice_is_taken_when_one_is_refused(stage: Stage, code: str) -> None:
+    stage.provider.not_sold = {("zone-1", "L4-1-24G"): Rejected(code, "not here")}
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    (delayed,) = await stage.events(e.ActionDelayed)
+    assert (delayed.code, delayed.reason) == (code, "L4-1-24G in zone-1: not here")
+    assert (await stage.instance()).zone == "zone-2"
+
+
+async def test_when_every_choice_is_refused_it_fails_with_the_reason_of_each(stage: Stage) -> None:
+    stage.provider.not_sold = {
+        ("zone-1", "L4-1-24G"): Rejected("unknown_instance_type", "not sold"),
+        ("zone-2", "L4-1-24G"): Rejected("quota_exceeded", "ask for more"),
+    }
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    error = (await stage.instance()).error
+    assert error is not None
+    assert error.code == "quota_exceeded"
+    assert error.message.endswith("L4-1-24G in zone-1: not sold; L4-1-24G in zone-2: ask for more")
+    assert stage.provider.calls.count("create_server") == 2
+
+
+async def test_a_choice_that_is_only_out_of_stock_is_tried_again_though_the_other_is_refused(stage: Stage) -> None:
+    stage.provider.out_of_stock = {("zone-1", "L4-1-24G")}
+    stage.provider.not_sold = {("zone-2", "L4-1-24G"): Rejected("unknown_instance_type", "not sold")}
+
+    async def restocked() -> None:
+        stage.provider.out_of_stock.clear()
+
+    await stage.requested()
+    stage.provider.after["create_server"] = restocked
+    await stage.deliver(e.InstanceRequested)
+    assert (await stage.instance()).zone == "zone-1"
+    assert [event.code for event in await stage.events(e.ActionDelayed)] == ["out_of_stock", "out_of_stock"]
 
 
 @pytest.mark.parametrize(

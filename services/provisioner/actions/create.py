@@ -15,6 +15,9 @@ from shared.lifecycle.instance import Instance
 OUT_OF_STOCK: Final = "out_of_stock"
 UNKNOWN_PROVIDER: Final = "unknown_provider"
 UNKNOWN_ZONE: Final = "unknown_zone"
+QUOTA_EXCEEDED: Final = "quota_exceeded"
+OF_ONE_CHOICE: Final = frozenset({UNKNOWN_ZONE, QUOTA_EXCEEDED, "unknown_instance_type", "image_not_found"})
+"""Codes of refusals that say nothing of another zone or type."""
 
 
 async def create(u: Undertaking) -> None:
@@ -35,7 +38,7 @@ class _Creation:
         self._unsure_until = time.monotonic() + u.settings.settle_seconds if u.lease.redelivered else 0.0
 
     async def once(self) -> None:
-        """One round: what is there already, else the first choice that is in stock."""
+        """One round: what is there already, else the first choice that can be had."""
         self._check_wanted(await self._u.guard())
         servers = await self._adopted() or await self._ordered()
         for server in servers:
@@ -80,17 +83,29 @@ class _Creation:
             await self._u.guard()
 
     async def _ordered(self) -> list[Server]:
-        reason = ""
+        """The first choice that can be had. Raises Rejected when none can ever be, TryAgain when one may be later."""
+        refused: list[Rejected] = []
+        reasons: list[str] = []
         for number, (zone, instance_type) in enumerate(self._choices, start=1):
-            server = await self._order(zone, instance_type)
-            if server is not None:
-                return [server]
-            reason = f"{instance_type} is out of stock in {zone}"
+            outcome = await self._order(zone, instance_type)
+            match outcome:
+                case Server():
+                    return [outcome]
+                case OutOfStock():
+                    code, reason = OUT_OF_STOCK, f"{instance_type} is out of stock in {zone}"
+                case Rejected(code=code, message=message):
+                    reason = f"{instance_type} in {zone}: {message}"
+                    refused.append(outcome)
+            reasons.append(reason)
             if number < len(self._choices):
-                await self._u.delay(OUT_OF_STOCK, reason, 0.0)
-        raise TryAgain(OUT_OF_STOCK, reason)
+                await self._u.delay(code, reason, 0.0)
+        if len(refused) < len(self._choices):
+            raise TryAgain(OUT_OF_STOCK, "; ".join(reasons))
+        told = next((error for error in refused if error.code == QUOTA_EXCEEDED), refused[0])
+        raise Rejected(told.code, "; ".join(reasons))
 
-    async def _order(self, zone: str, instance_type: str) -> Server | None:
+    async def _order(self, zone: str, instance_type: str) -> Server | OutOfStock | Rejected:
+        """Rejected is returned when it is this choice that is refused. Raises ProviderError for all else."""
         instance = await self._u.guard()
         order = Order(
             instance_id=instance.id,
@@ -100,6 +115,12 @@ class _Creation:
             cloud_init=self._cloud_init(instance),
         )
         self._unsure_until = time.monotonic() + self._u.settings.settle_seconds
-        outcome = await self._u.provider.create_server(order)
+        outcome: Server | OutOfStock | Rejected
+        try:
+            outcome = await self._u.provider.create_server(order)
+        except Rejected as error:
+            if error.code not in OF_ONE_CHOICE:
+                raise
+            outcome = error
         self._unsure_until = 0.0
-        return None if isinstance(outcome, OutOfStock) else outcome
+        return outcome
