@@ -16,6 +16,7 @@ from rich.console import Console
 
 from coldstart.api_client import Api, ApiProblem
 from coldstart.first_answers import FirstAnswers
+from coldstart.row_lag import row_lag
 from coldstart.settings import StackSettings
 from coldstart.stack.files import Reach
 from coldstart.stack.stack import stack
@@ -25,6 +26,7 @@ from simulator.scenario import Scenario
 
 MODEL: Final = "Qwen/Qwen2.5-0.5B-Instruct"
 INSTANCE_TYPE: Final = "L4-1-24G"
+_IDLE_S: Final = 1.0
 QUESTION: Final = "What is the capital of France?"
 
 
@@ -37,7 +39,9 @@ async def demo(console: Console, *, keep: bool) -> bool:
         async with stack(alone(data_dir), simulated=True, scenario=scenario.model_dump_json()) as running:
             console.print(f"stack up in {time.monotonic() - began:.1f} s: {running.reach.api_url}", highlight=False)
             try:
-                passed = await asyncio.to_thread(_story, console, running.reach, scenario)
+                async with row_lag(running.reach.nats_url, running.reach.database_url) as lag:
+                    passed = await asyncio.to_thread(_story, console, running.reach, scenario)
+                console.print(f"event → row, p99          {lag.percentile(99):8.3f} s", highlight=False)
             except ApiProblem as problem:
                 console.print(str(problem), style="red", highlight=False, markup=False)
                 passed = False
@@ -58,7 +62,7 @@ def alone(data_dir: Path) -> StackSettings:
 
 
 def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
-    memory = _idle_memory_mb(reach.pid)
+    memory_mb, cpu_percent = _idle(reach.pid)
     with Api(reach.api_url, reach.admin_key, patience_s=0) as api:
         console.print(f"\nPOST /instances: {MODEL} on {INSTANCE_TYPE}", highlight=False)
         instance = api.post("/instances", {"model": MODEL, "instance_types": [INSTANCE_TYPE]})
@@ -78,10 +82,12 @@ def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
         ended = watch(console, events, title=MODEL, until=GONE)
         left = _left_over(reach)
     console.print(f"\nleft at the provider: {left or 'nothing'}", highlight=False)
-    console.print(f"ready after               {ready_after:6.2f} s", highlight=False)
-    console.print(f"  of it the control plane {ready_after - scenario.launch_seconds:6.2f} s", highlight=False)
-    console.print(f"worker answers → routed   {routed_after:6.2f} s", highlight=False)
-    console.print(f"idle stack                {memory:6.0f} MB (PSS)", highlight=False)
+    console.print(
+        f"idle stack                {memory_mb:8.0f} MB (PSS), {cpu_percent:.1f} % of a core", highlight=False
+    )
+    console.print(f"ready after               {ready_after:8.2f} s", highlight=False)
+    console.print(f"  of it the control plane {ready_after - scenario.launch_seconds:8.2f} s", highlight=False)
+    console.print(f"worker answers → routed   {routed_after:8.2f} s", highlight=False)
     return ended.instance["status"] == Status.TERMINATED and not left
 
 
@@ -107,7 +113,14 @@ def _seconds(instance: dict[str, Any], begin: str, end: str) -> float:
     return (datetime.fromisoformat(instance[end]) - datetime.fromisoformat(instance[begin])).total_seconds()
 
 
-def _idle_memory_mb(pid: int) -> float:
-    """Proportional set size of the stack: this process and all that it started."""
+def _idle(pid: int) -> tuple[float, float]:
+    """Of this process and all that it started: proportional set size in MB, and percent of one core for a second."""
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    return sum(process.memory_full_info().pss for process in family) / 1e6
+
+    def cpu_s() -> float:
+        return sum(sum(process.cpu_times()[:2]) for process in family)
+
+    before = cpu_s()
+    time.sleep(_IDLE_S)
+    used = cpu_s() - before
+    return sum(process.memory_full_info().pss for process in family) / 1e6, used / _IDLE_S * 100

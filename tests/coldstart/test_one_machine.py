@@ -156,7 +156,8 @@ async def test_the_demo_passes_prints_its_numbers_touches_no_production_and_leav
         r"^ready after +\d+\.\d\d s$",
         r"^  of it the control plane +\d+\.\d\d s$",
         r"^worker answers → routed +\d+\.\d\d s$",
-        r"^idle stack +\d+ MB \(PSS\)$",
+        r"^idle stack +\d+ MB \(PSS\), \d+\.\d % of a core$",
+        r"^event → row, p99 +\d\.\d\d\d s$",
         r"^done in \d+\.\d s$",
     ):
         assert re.search(line, said, re.MULTILINE), f"{line} is not in\n{said}"

@@ -1,0 +1,50 @@
+"""How long after an event was recorded its row can be read: heard from the stream here, and from PostgreSQL there."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from statistics import quantiles
+
+import nats
+from nats.aio.msg import Msg
+
+from shared.bus.topology import EVERY_EVENT
+from shared.postgres.connection import connecting
+
+
+@dataclass
+class RowLag:
+    """By stream sequence; in seconds, by this process's clock."""
+
+    _recorded: dict[int, float] = field(default_factory=dict)
+    _lags: list[float] = field(default_factory=list)
+
+    async def recorded(self, message: Msg) -> None:
+        self._recorded[int((message.headers or {})["Nats-Sequence"])] = time.monotonic()
+
+    def projected(self, *notification: object) -> None:
+        """Everything up to the sequence in the payload can be read now."""
+        now, upto = time.monotonic(), int(str(notification[-1]))
+        for sequence in [known for known in self._recorded if known <= upto]:
+            self._lags.append(now - self._recorded.pop(sequence))
+
+    def percentile(self, percent: int) -> float:
+        """Raises ValueError as long as there are not two events."""
+        if len(self._lags) < 2:  # noqa: PLR2004
+            raise ValueError("too few events")
+        return quantiles(self._lags, n=100, method="inclusive")[percent - 1]
+
+
+@asynccontextmanager
+async def row_lag(nats_url: str, database_url: str) -> AsyncGenerator[RowLag]:
+    lag = RowLag()
+    async with connecting(database_url, name="coldstart demo") as database:
+        await database.add_listener("projected", lag.projected)
+        connection = await nats.connect(nats_url)
+        await connection.subscribe(EVERY_EVENT, cb=lag.recorded)
+        await connection.flush()
+        try:
+            yield lag
+        finally:
+            await connection.close()
