@@ -25,7 +25,6 @@ _DOING: Final = {
     Action.AWAIT_ADDRESS: "waiting for an address",
     Action.OPEN_PORTS: "opening the ports",
     Action.INSTALL: "installing",
-    Action.RELEASE: "releasing",
 }
 
 log = structlog.get_logger()
@@ -55,12 +54,16 @@ async def translated(u: Undertaking, once: Once) -> None:
         raise
     except Exception as error:
         log.exception("action surprised", action=u.action, instance_id=str(u.instance_id))
-        raise TryAgain(UNEXPECTED, f"{type(error).__name__}: {error}") from error
+        raise TryAgain(UNEXPECTED, u.printable(f"{type(error).__name__}: {error}")) from error
 
 
 async def persist(u: Undertaking, once: Once, *, tries: int) -> None:
-    """Until it works, or its tries or its deadline are spent, or the provider says never: then the instance fails."""
+    """Until it works, or its tries or its deadline are spent, or the provider says never: then the instance fails.
+
+    The deadline may have passed while nobody held the action: each holder tries twice before it gives up for that.
+    """
     settings = u.settings
+    tried = False
     while True:
         try:
             await translated(u, once)
@@ -71,18 +74,22 @@ async def persist(u: Undertaking, once: Once, *, tries: int) -> None:
             pause = backoff_s(number, settings.backoff_seconds, settings.longest_backoff_seconds, error.retry_after)
             if number >= tries:
                 await fail(u, error.code, f"gave up after {number} tries; the last one: {error.message}")
-            elif u.age_s() + pause > settings.launch_deadline_seconds:
+            elif tried and u.age_s() + pause > settings.launch_deadline_seconds:
                 await fail(u, error.code, f"gave up after {u.age_s():.0f} s; the last try: {error.message}")
             else:
                 await u.delay(error.code, error.message, pause)
                 await u.lease.sleep(pause)
+                tried = True
                 continue
         return
 
 
 def in_time(u: Undertaking, awaited: str) -> None:
-    """Raises Rejected once the action's deadline is past; `awaited` says what it was waiting for."""
-    if u.age_s() > u.settings.launch_deadline_seconds:
+    """Raises Rejected once the action's deadline is past; `awaited` says what it was waiting for.
+
+    The deadline may have passed while nobody held the action: each holder looks for a while of its own.
+    """
+    if u.age_s() > u.settings.launch_deadline_seconds and u.held_s() > u.settings.longest_backoff_seconds:
         raise Rejected(TIMED_OUT, f"waited {u.age_s():.0f} s for {awaited}")
 
 

@@ -1,7 +1,9 @@
 """One action as one holder of its trigger carries it out: what it may ask, what it may say, when it must stop."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from services.provisioner.machine import Shell
@@ -14,6 +16,9 @@ from shared.lifecycle.events import Action, ActionDelayed, Event
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.plan import plan
 from shared.secrets import Secrets
+
+LONGEST_TEXT: Final = 500
+"""Characters of one piece of somebody else's output in an event, which has to fit a message as a whole."""
 
 
 class Overtaken(Exception):
@@ -37,6 +42,7 @@ class Undertaking:
     trigger: Recorded
     lease: Lease
     means: Means
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def instance_id(self) -> UUID:
@@ -88,6 +94,17 @@ class Undertaking:
     def age_s(self) -> float:
         """Since the trigger was recorded, by the stream's clock then and ours now."""
         return (now() - self.trigger.recorded_at).total_seconds()
+
+    def held_s(self) -> float:
+        """Since this holder began. The age counts the time when nobody did anything, too."""
+        return time.monotonic() - self.began
+
+    def printable(self, text: str) -> str:
+        """What a machine or a library said, as it may enter an event: without secrets, and cut where it is long."""
+        redacted = self.means.secrets.redact(text, self.instance_id, self.trigger.instance.attempt)
+        if token := self.settings.hf_token:
+            redacted = redacted.replace(token.get_secret_value(), "[redacted]")
+        return redacted if len(redacted) <= LONGEST_TEXT else redacted[: LONGEST_TEXT - 1] + "…"
 
 
 def now() -> datetime:

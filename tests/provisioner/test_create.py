@@ -7,6 +7,7 @@ import asyncssh
 import pytest
 
 from services.provisioner.provider import Power, Rejected, TryAgain
+from services.provisioner.undertaking import LONGEST_TEXT
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
@@ -157,6 +158,17 @@ async def test_a_surprise_is_told_and_tried_again(stage: Stage) -> None:
     (delayed,) = await stage.events(e.ActionDelayed)
     assert (delayed.code, "who would have thought" in delayed.reason) == ("unexpected", True)
     assert (await stage.instance()).resources.server_id is not None
+
+
+async def test_a_surprise_that_quotes_secrets_is_told_without_them_and_in_short(stage: Stage) -> None:
+    stage.with_settings(hf_token="hf_secret")
+    key = stage.secrets.worker_api_key(stage.instance_id, 1)
+    stage.provider.fail("find_servers", RuntimeError(f"{key} and hf_secret and {'x' * 1000}"))
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    (delayed,) = await stage.events(e.ActionDelayed)
+    assert delayed.reason.startswith("RuntimeError: [redacted] and [redacted] and x")
+    assert len(delayed.reason) == LONGEST_TEXT
 
 
 async def test_an_answer_that_got_lost_does_not_make_a_second_server(stage: Stage) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from services.provisioner.install.script import INTERRUPTED, PHASES, STILL_RUNNING
+from services.provisioner.undertaking import LONGEST_TEXT
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import decide
 from shared.lifecycle import events as e
@@ -110,6 +111,16 @@ async def test_a_failed_try_is_told_with_its_last_lines_and_the_next_one_may_suc
     assert (await stage.instance()).status is Status.STARTING
 
 
+async def test_a_line_without_end_is_cut_and_still_enters_an_event(stage: Stage) -> None:
+    key = stage.secrets.worker_api_key(stage.instance_id, 1)
+    stage.shell.outcomes += [failing(*[f"{key}{'x' * 2_000_000}\n"] * 20), Outcome()]
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    (failed,) = await stage.events(e.SshInstallFailed)
+    assert set(failed.output) == {"[redacted]" + "x" * (LONGEST_TEXT - len("[redacted]…")) + "…"}
+    assert (await stage.instance()).status is Status.STARTING
+
+
 async def test_when_every_try_failed_the_instance_has_failed_and_says_where(stage: Stage) -> None:
     stage.shell.outcomes += [failing("E: no such package\n")] * 3
     await stage.launched()
@@ -190,7 +201,7 @@ async def test_an_exit_without_a_result_is_no_failed_try(stage: Stage, status: i
 
 
 async def test_past_the_deadline_the_instance_fails_with_a_reason(stage: Stage) -> None:
-    stage.shell.refuse = 1
+    stage.shell.refuse = 2
     await stage.launched()
     await stage.deliver(e.SshReachable, age_s=stage.settings.install_deadline_seconds)
     error = (await stage.instance()).error
@@ -207,10 +218,35 @@ async def test_an_install_that_never_ends_fails_at_the_deadline_with_its_phase(s
     assert (error.code, "image_pull" in error.message) == ("install_timed_out", True)
 
 
-async def test_a_wrong_host_key_stops_before_anything_is_sent(stage: Stage) -> None:
+async def test_an_install_that_nobody_held_until_its_deadline_is_still_tried_twice(stage: Stage) -> None:
+    stage.shell.refuse = 1
+    await stage.launched()
+    await stage.deliver(e.SshReachable, redelivered=True, age_s=stage.settings.install_deadline_seconds - 0.001)
+    assert len(await stage.events(e.ActionDelayed)) == 1
+    assert len(stage.shell.connections) > 1
+
+
+async def test_a_wrong_host_key_is_waited_out_and_nothing_is_sent_meanwhile(stage: Stage) -> None:
+    own, stage.shell.host_key = stage.shell.host_key, stage.secrets.host_key(stage.instance_id, 7).public
+    await stage.launched()
+    installing = asyncio.create_task(stage.deliver(e.SshReachable))
+
+    async def refused_twice() -> bool:
+        return len(await stage.events(e.ActionDelayed)) > 1
+
+    await stage.until(refused_twice)
+    assert {event.code for event in await stage.events(e.ActionDelayed)} == {"host_key_mismatch"}
+    assert stage.shell.received == []
+    assert "SshInstallStarted" not in await stage.told()
+    stage.shell.host_key = own
+    await installing
+    assert (await stage.instance()).status is Status.STARTING
+
+
+async def test_a_host_key_that_is_wrong_until_the_deadline_fails_the_instance(stage: Stage) -> None:
     stage.shell.host_key = stage.secrets.host_key(stage.instance_id, 7).public
     await stage.launched()
-    await stage.deliver(e.SshReachable)
+    await stage.deliver(e.SshReachable, age_s=stage.settings.install_deadline_seconds)
     assert stage.shell.received == []
     assert "SshInstallStarted" not in await stage.told()
     error = (await stage.instance()).error
@@ -229,7 +265,7 @@ async def test_the_new_host_key_is_recorded_once_it_is_in_force_and_then_the_onl
     assert told.index("HostKeyRotated") < told.index("SshInstallCompleted")
     await stage.intended(decide.reinstall)
     stage.shell.host_key = old
-    await stage.deliver(e.ReinstallRequested)
+    await stage.deliver(e.ReinstallRequested, age_s=stage.settings.install_deadline_seconds)
     assert stage.shell.connections[-1] == (new,)
     error = (await stage.instance()).error
     assert error is not None

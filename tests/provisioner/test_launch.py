@@ -85,11 +85,23 @@ async def test_a_step_past_its_deadline_fails_the_instance(
     stage: Stage, trigger: type[e.Event], done: type[e.Event], call: str
 ) -> None:
     await stage.launched(until=trigger)
-    stage.provider.fail(call, TryAgain("transient_state", "not now"))
+    stage.provider.fail(call, *[TryAgain("transient_state", "not now")] * 2)
     await stage.deliver(trigger, age_s=stage.settings.launch_deadline_seconds)
     (failed,) = await stage.events(e.ProvisioningFailed)
     assert "gave up after 20 s; the last try: not now" in failed.message
     assert not await stage.events(done)
+
+
+@steps
+@pytest.mark.parametrize("redelivered", [False, True])
+async def test_a_step_whose_deadline_passed_while_nobody_held_it_is_still_tried_twice(
+    stage: Stage, trigger: type[e.Event], done: type[e.Event], call: str, *, redelivered: bool
+) -> None:
+    await stage.launched(until=trigger)
+    stage.provider.fail(call, TryAgain("transient_state", "not now"))
+    await stage.deliver(trigger, redelivered=redelivered, age_s=1e6)
+    assert len(await stage.events(e.ActionDelayed)) == 1
+    assert len(await stage.events(done)) == 1
 
 
 @changing
@@ -141,6 +153,14 @@ async def test_a_boot_volume_that_never_comes_fails_the_instance(stage: Stage) -
     await stage.deliver(e.InstanceCreated, age_s=stage.settings.launch_deadline_seconds)
     (failed,) = await stage.events(e.ProvisioningFailed)
     assert (failed.code, "the boot volume" in failed.message) == ("timed_out", True)
+
+
+async def test_an_address_that_was_due_while_nobody_looked_is_still_waited_for(stage: Stage) -> None:
+    stage.with_settings(longest_backoff_seconds=5.0)
+    stage.provider.delays = Delays(address=0.1)
+    await stage.launched(until=e.InstanceStarted)
+    await stage.deliver(e.InstanceStarted, redelivered=True, age_s=1e6)
+    assert (await stage.instance()).ip_address == "127.0.0.1"
 
 
 async def test_a_server_that_goes_off_before_its_address_is_powered_on_again(stage: Stage) -> None:

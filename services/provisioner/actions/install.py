@@ -61,6 +61,7 @@ class _Install:
     def __init__(self, u: Undertaking) -> None:
         self.over = False
         self._u = u
+        self._waited = False
         self._phase: str | None = None
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
 
@@ -80,16 +81,22 @@ class _Install:
         except Unreachable as error:
             raise TryAgain(UNREACHABLE, str(error)) from error
         except WrongHostKey as error:
-            raise Rejected(HOST_KEY_MISMATCH, str(error)) from error
+            raise TryAgain(HOST_KEY_MISMATCH, str(error)) from error
 
     async def wait(self, error: TryAgain) -> None:
+        """Until the next connection; past the deadline the instance fails, but no holder gives up on its first one.
+
+        A wrong host key is waited out as well: soon after the address was given, whoever had it before may answer.
+        """
         settings = self._u.settings
         number = (await self._u.guard()).failed_tries.get(self._u.action, 0) + 1
         pause = backoff_s(number, settings.backoff_seconds, settings.longest_backoff_seconds)
-        if self._u.age_s() + pause > settings.install_deadline_seconds:
-            await fail(self._u, INSTALL_TIMED_OUT, f"gave up after {self._u.age_s():.0f} s: {error.message}")
+        if self._waited and self._u.age_s() + pause > settings.install_deadline_seconds:
+            code = HOST_KEY_MISMATCH if error.code == HOST_KEY_MISMATCH else INSTALL_TIMED_OUT
+            await fail(self._u, code, f"gave up after {self._u.age_s():.0f} s: {error.message}")
             self.over = True
             return
+        self._waited = True
         await self._u.delay(error.code, error.message, pause)
         await self._u.lease.sleep(pause)
 
@@ -125,7 +132,7 @@ class _Install:
                     case Phase(name):
                         await self._reached(job, name)
                     case Output(text):
-                        self._lines.append(self._redacted(text, job.attempt))
+                        self._lines.append(self._u.printable(text))
         raise Unreachable("the machine stopped talking before the install had ended")
 
     async def _reached(self, job: InstallJob, phase: str) -> None:
@@ -189,9 +196,3 @@ class _Install:
             hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
             host_key_private=secrets.host_key(instance.id, 1).private,
         )
-
-    def _redacted(self, text: str, attempt: int) -> str:
-        """No secret that the machine was given enters an event, whatever it prints."""
-        redacted = self._u.means.secrets.redact(text, self._u.instance_id, attempt)
-        token = self._u.settings.hf_token
-        return redacted.replace(token.get_secret_value(), "[redacted]") if token else redacted
