@@ -19,6 +19,7 @@ from services.api.connection import while_connected
 from services.api.feed import Feed, Published
 from services.api.keys import ApiKey
 from services.api.mirror import Mirror
+from shared.bus.reader import ReadingInterrupted
 
 _CONNECTED: Final = b": connected\n"
 _PING: Final = b": ping\n"
@@ -48,9 +49,10 @@ class EventSource:
     async def _messages(
         self, *, last_event_id: str | None, instance_id: UUID | None, from_start: bool
     ) -> AsyncGenerator[bytes]:
-        """Messages for the wire, until the feed lets the client go. Raises ReadingInterrupted: the client resumes later.
+        """Messages for the wire, until the feed lets the client go.
 
-        A position of another epoch, or of the future, gets a `reset` and begins as if none had been given.
+        Raises ReadingInterrupted: the client resumes later. A position of another epoch, or of the future, gets a
+        `reset` and begins as if none had been given.
         """
         with self._feed.subscription(instance_id, self._max_backlog) as subscription:
             joined = self._feed.position

@@ -14,8 +14,8 @@ from services.progress.leadership import leading
 from services.progress.projection import AnotherInstallation, Checkpoint, Projection, checkpoint
 from services.progress.rebuild import RebuildRunning, rebuild
 from services.progress.settings import ProgressSettings
-from services.progress.stream import ReadingInterrupted, reading, stream_state
 from shared.bus.dead_letters import DeadLetters
+from shared.bus.reader import ReadingInterrupted, reading, stream_state
 from shared.postgres.connection import DATABASE_ERRORS, Connection
 
 CONSUMER: Final = "progress"
@@ -66,7 +66,7 @@ class Projector:
 
     async def _starting_point(self, database: Connection) -> Checkpoint:
         """Where to go on: the checkpoint, unless it belongs to another stream than the one that is there."""
-        stream = await stream_state(self.connection.jetstream())
+        stream = await stream_state(self.connection)
         reached = await checkpoint(database)
         if reached is None:
             return Checkpoint(stream.installation, 0)

@@ -11,10 +11,12 @@ from typing import Final
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js.errors import NotFoundError
 
 from services.progress.projection import CHANNEL, Checkpoint, Projection, PutAside
 from services.progress.statements import sql
-from services.progress.stream import BATCH, exists_between, reading, stream_state
+from shared.bus.reader import BATCH, reading, stream_state
+from shared.bus.topology import EVERY_EVENT, LIFECYCLE
 from shared.postgres.connection import Connection, connecting
 
 _HOLDING_S: Final = 10.0
@@ -44,7 +46,6 @@ async def rebuild(
 
     Raises RebuildRunning, SchemaChanged, ReadingInterrupted, and what NATS or PostgreSQL raise; then nothing changed.
     """
-    jetstream = connection.jetstream()
     async with (
         connecting(
             database_url, name="coldstart rebuild", command_timeout_s=None, server_settings=_SESSION
@@ -52,15 +53,15 @@ async def rebuild(
         _shadow_tables(database),
     ):
         schema = await database.fetchval(sql("schema_version"))
-        stream = await stream_state(jetstream)
+        stream = await stream_state(connection)
         shadow = _Shadow(connection, Projection(database, stream.installation, put_aside, announce=False), heartbeat_s)
         await shadow.projection.commit([], 0)
-        while (last := (await stream_state(jetstream)).last_sequence) > shadow.position + BATCH:
+        while (last := (await stream_state(connection)).last_sequence) > shadow.position + BATCH:
             log.info("rebuilding", after=shadow.position, to=last)
             await shadow.catch_up(last)
         await database.execute(sql("hold_tables"))
         async with asyncio.timeout(_HOLDING_S):
-            await shadow.catch_up((await stream_state(jetstream)).last_sequence)
+            await shadow.catch_up((await stream_state(connection)).last_sequence)
             await _exchange(database, schema, shadow.position)
     log.info("rebuilt", installation=str(stream.installation), at=shadow.position)
     return Checkpoint(stream.installation, shadow.position)
@@ -83,9 +84,18 @@ class _Shadow:
             while self.position < last:
                 if messages := await events.batch():
                     self.position = await self.projection.take(messages)
-                elif not await exists_between(self._connection.jetstream(), self.position, last):
+                elif not await self._is_left(last):
                     self.position = last  # the events that were left have been deleted from the stream
                     await self.projection.commit([], last)
+
+    async def _is_left(self, last: int) -> bool:
+        """Whether the stream's leader still has an event up to that sequence."""
+        jetstream = self._connection.jetstream()
+        try:
+            message = await jetstream.get_msg(LIFECYCLE, seq=self.position + 1, subject=EVERY_EVENT, next=True)
+        except NotFoundError:
+            return False
+        return (message.seq or 0) <= last
 
 
 @asynccontextmanager

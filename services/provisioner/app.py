@@ -59,7 +59,7 @@ async def serving(settings: ProvisionerSettings, make_provider: MakeProvider) ->
         ):
             subscriber = Subscriber(trigger, leases, DeadLetters(jetstream), perform, not_understood)
             subscriber.attach(broker, max_held=max_held)
-        known = KnownInstances(jetstream)
+        known = KnownInstances(connection)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
         owned = [
             group.create_task(leases.keep_alive()),

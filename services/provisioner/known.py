@@ -1,52 +1,36 @@
-"""Which instances have, or had, a server on record: learned from the stream, a few messages at a time."""
+"""Which instances have, or had, a server on record: learned from the stream."""
 
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
-from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.aio.client import Client
 
-from shared.bus.topology import LIFECYCLE
+from shared.bus.reader import reading
 from shared.lifecycle.events import InstanceCreated
 
-_BATCH: Final = 500
-_FETCH_TIMEOUT_S: Final = 5.0
-_FORGOTTEN_AFTER_S: Final = 30.0
+_SUBJECT: Final = f"lifecycle.*.{InstanceCreated.__name__}"
+_HEARTBEAT_S: Final = 1.0
 
 
 class KnownInstances:
     """Ids of all that are not forgotten; each reading goes on where the one before stopped."""
 
-    def __init__(self, jetstream: JetStreamContext) -> None:
-        self._jetstream = jetstream
+    def __init__(self, connection: Client) -> None:
+        self._connection = connection
         self._ids: set[UUID] = set()
         self._read_up_to = 0
 
     async def ids(self) -> list[UUID]:
-        """Raises nats errors and TimeoutError."""
-        subscription = await self._jetstream.pull_subscribe(
-            f"lifecycle.*.{InstanceCreated.__name__}",
-            stream=LIFECYCLE,
-            config=ConsumerConfig(
-                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-                opt_start_seq=self._read_up_to + 1,
-                ack_policy=AckPolicy.NONE,
-                headers_only=True,
-                mem_storage=True,
-                num_replicas=1,
-                inactive_threshold=_FORGOTTEN_AFTER_S,
-            ),
-        )
-        try:
-            waiting = (await subscription.consumer_info()).num_pending or 0
-            while waiting > 0:
-                messages = await subscription.fetch(min(waiting, _BATCH), timeout=_FETCH_TIMEOUT_S)
-                for message in messages:
-                    self._ids.add(UUID(message.subject.split(".")[1]))
+        """Raises ReadingInterrupted."""
+        async with reading(
+            self._connection, after=self._read_up_to, subject=_SUBJECT, headers_only=True, heartbeat_s=_HEARTBEAT_S
+        ) as events:
+            while not events.caught_up:
+                for message in await events.batch():
                     self._read_up_to = message.metadata.sequence.stream
-                waiting -= len(messages)
-        finally:
-            await subscription.unsubscribe()
+                    with suppress(ValueError):  # somebody else's message: the journal's have the instance's id there
+                        self._ids.add(UUID(message.subject.split(".")[1]))
         return list(self._ids)
 
     def forget(self, instance_id: UUID) -> None:

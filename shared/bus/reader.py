@@ -30,6 +30,7 @@ _FORGOTTEN_AFTER_S: Final = 60.0
 _ANSWER_TIMEOUT_S: Final = 2.0
 _HEARTBEAT: Final = "100"
 _EXPIRED: Final = "408"
+_LAST_DELIVERED: Final = "Nats-Last-Consumer"
 
 TRANSPORT: Final = (NatsError, OSError)  # TimeoutError is an OSError, and JetStream's errors are NATS's
 
@@ -93,19 +94,24 @@ class Reading:
             return False
         self._delivered += 1
         self._outstanding -= 1
-        if message.metadata.sequence.consumer != self._delivered:
-            raise ReadingInterrupted(f"message {self._delivered} of the consumer was lost")
+        self._check(message.metadata.sequence.consumer)
         self.caught_up = not message.metadata.num_pending
         return True
 
     def _heed(self, status: dict[str, str]) -> None:
         match status.get("Status"):
             case code if code == _HEARTBEAT:
+                self._check(int(status[_LAST_DELIVERED]))
                 self.caught_up = True
             case code if code == _EXPIRED:
                 self._outstanding = 0
             case code:
                 raise ReadingInterrupted(f"{code} {status.get('Description', '')}".strip())
+
+    def _check(self, delivered: int) -> None:
+        """A request outlives a short reconnect; what was sent to the old connection does not."""
+        if delivered != self._delivered:
+            raise ReadingInterrupted(f"of the consumer's messages {self._delivered} came, and {delivered} were sent")
 
     async def _ask(self) -> None:
         request = {

@@ -16,7 +16,7 @@ from tests.provisioner.stage import Stage
 
 @pytest.fixture
 def reconcile(stage: Stage) -> Reconcile:
-    known = KnownInstances(stage.connection.jetstream())
+    known = KnownInstances(stage.connection)
     return Reconcile(stage.journal, stage.provider, known, stage.settings)
 
 
@@ -154,9 +154,15 @@ async def test_an_error_about_one_instance_does_not_keep_the_others(stage: Stage
 
 
 async def test_known_instances_are_read_on_from_where_the_last_reading_stopped(stage: Stage) -> None:
-    known = KnownInstances(stage.connection.jetstream())
+    known = KnownInstances(stage.connection)
     assert await known.ids() == []
     await stage.launched(until=e.InstanceCreated)
     assert await known.ids() == [stage.instance_id]
     known.forget(stage.instance_id)
     assert await known.ids() == []
+
+
+async def test_a_subject_without_an_instance_s_id_does_not_keep_others_from_being_known(stage: Stage) -> None:
+    await stage.connection.jetstream().publish("journal.nobody.InstanceCreated", b"{}")
+    await stage.launched(until=e.InstanceCreated)
+    assert await KnownInstances(stage.connection).ids() == [stage.instance_id]
