@@ -15,6 +15,7 @@ from services.health.watcher import Watcher
 from shared.bus.connection import ConnectOptions, connect_options, round_trip
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.lease import Leases
+from shared.bus.not_understood import FailsItsInstance
 from shared.bus.subscriber import Subscriber, stop_asking
 from shared.bus.topology import EVERY_EVENT, WATCH, apply_topology
 from shared.journal import Journal
@@ -35,15 +36,16 @@ async def running(settings: HealthSettings, open_prober: OpenProber = AiohttpPro
     jetstream = connection.jetstream()
     installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
     leases = Leases(round_trip(connection), settings.lease_seconds)
+    journal = Journal(connection, actor="health", source=f"/coldstart/{installation}")
     async with open_prober(settings) as prober, asyncio.TaskGroup() as group:
         watcher = Watcher(
-            journal=Journal(connection, actor="health", source=f"/coldstart/{installation}"),
+            journal=journal,
             prober=prober,
             secrets=Secrets(settings.master_secret.get_secret_value()),
             passing=passing,
             settings=settings,
         )
-        subscriber = Subscriber(WATCH, leases, DeadLetters(jetstream), watcher.watch, watcher.not_understood)
+        subscriber = Subscriber(WATCH, leases, DeadLetters(jetstream), watcher.watch, FailsItsInstance(journal))
         subscriber.attach(broker, max_held=settings.max_watches)
         keeping = group.create_task(leases.keep_alive())
         try:

@@ -12,7 +12,6 @@ from shared.lifecycle.status import WATCHED, Status
 
 STARTUP_TIMEOUT: Final = "startup_timeout"
 UNAVAILABLE_TOO_LONG: Final = "unavailable_too_long"
-TRIGGER_NOT_UNDERSTOOD: Final = "trigger_not_understood"
 
 
 def must_be_watched(instance: Instance, attempt: int) -> bool:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
-from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
@@ -16,12 +15,11 @@ from services.health.passing import Passing
 from services.health.patience import pause
 from services.health.probes import Outcome, Passed, Probe, Prober, Target
 from services.health.settings import HealthSettings
-from services.health.watch import TRIGGER_NOT_UNDERSTOOD, must_be_watched, verdict
+from services.health.watch import must_be_watched, verdict
 from shared.bus.envelope import Recorded
 from shared.bus.lease import Lease, LeaseLost
 from shared.journal import Journal, JournalUnavailable
-from shared.lifecycle.errors import InstanceUnknown
-from shared.lifecycle.events import Event, InstanceFailed, ReinstallRequested
+from shared.lifecycle.events import Event, ReinstallRequested
 from shared.lifecycle.instance import Instance
 from shared.secrets import Secrets
 
@@ -56,17 +54,6 @@ class Watcher:
         watch = _Watch(self, recorded, lease, attempt, api_key, recorded.instance, Memory(recorded.instance.status))
         with self.passing.telling(recorded.instance.id, watch.told):
             await watch.keep()
-
-    async def not_understood(self, instance_id: UUID, reason: str) -> None:
-        """An instance that cannot be watched would never become ready, or never be missed: say so and end it."""
-        message = f"A message that calls for its health to be watched cannot be read: {reason}"
-        failed = InstanceFailed(
-            instance_id=instance_id, occurred_at=self.now(), code=TRIGGER_NOT_UNDERSTOOD, message=message
-        )
-        try:
-            await self.journal.record(failed)
-        except InstanceUnknown:
-            log.warning("a watch was called for an instance that does not exist", instance_id=str(instance_id))
 
 
 @dataclass

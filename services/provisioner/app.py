@@ -11,7 +11,7 @@ from nats.aio.client import Client
 
 from services.provisioner.known import KnownInstances
 from services.provisioner.offers import Offers
-from services.provisioner.perform import NotUnderstood, Perform
+from services.provisioner.perform import Perform
 from services.provisioner.provider import Provider
 from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
 from services.provisioner.reconcile import Reconcile
@@ -22,6 +22,7 @@ from shared.bus.connection import connect_options, round_trip
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.instance_types import InstanceTypes
 from shared.bus.lease import Leases
+from shared.bus.not_understood import FailsItsInstance
 from shared.bus.subscriber import Subscriber, stop_asking
 from shared.bus.topology import INSTALL, LAUNCH, RELEASE, apply_topology
 from shared.journal import Journal
@@ -51,7 +52,7 @@ async def serving(settings: ProvisionerSettings, make_provider: MakeProvider) ->
     leases = Leases(round_trip(connection), settings.lease_seconds)
     async with make_provider(installation) as provider, asyncio.TaskGroup() as group:
         means = _means(settings, connection, installation, provider)
-        perform, not_understood = Perform(means), NotUnderstood(means.journal)
+        perform, not_understood = Perform(means), FailsItsInstance(means.journal)
         for trigger, max_held in (
             (LAUNCH, settings.max_launching),
             (INSTALL, settings.max_installing),

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID
 
 import structlog
 
@@ -14,15 +13,12 @@ from services.provisioner.actions.open_ports import open_ports
 from services.provisioner.actions.power_on import power_on
 from services.provisioner.actions.release import release
 from services.provisioner.actions.volumes import resize_volume
-from services.provisioner.undertaking import Means, Overtaken, Undertaking, now
+from services.provisioner.undertaking import Means, Overtaken, Undertaking
 from shared.bus.envelope import Recorded
 from shared.bus.lease import Lease
-from shared.journal import Journal
-from shared.lifecycle.errors import InstanceUnknown
-from shared.lifecycle.events import Action, InstanceFailed
+from shared.lifecycle.events import Action
 from shared.lifecycle.plan import plan
 
-TRIGGER_NOT_UNDERSTOOD: Final = "trigger_not_understood"
 ACTIONS: Final[Mapping[Action, Callable[[Undertaking], Awaitable[None]]]] = {
     Action.CREATE: create,
     Action.RESIZE_VOLUME: resize_volume,
@@ -54,22 +50,3 @@ class Perform:
                 log.info("overtaken", action=action, instance_id=str(instance_id))
                 continue
             return
-
-
-@dataclass(frozen=True)
-class NotUnderstood:
-    """A trigger that nobody can read must not leave its instance waiting for ever."""
-
-    journal: Journal
-
-    async def __call__(self, instance_id: UUID, reason: str) -> None:
-        failure = InstanceFailed(
-            instance_id=instance_id,
-            occurred_at=now(),
-            code=TRIGGER_NOT_UNDERSTOOD,
-            message=f"An event of this instance could not be read: {reason}",
-        )
-        try:
-            await self.journal.record(failure)
-        except InstanceUnknown:
-            log.warning("unreadable trigger of an unknown instance", instance_id=str(instance_id), reason=reason)

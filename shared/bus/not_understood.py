@@ -1,0 +1,37 @@
+"""What becomes of an instance whose trigger nobody can read: it fails and is released, instead of waiting for ever."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from shared.journal import Journal
+from shared.lifecycle.errors import InstanceUnknown
+from shared.lifecycle.events import InstanceFailed
+
+TRIGGER_NOT_UNDERSTOOD: Final = "trigger_not_understood"
+_LONGEST_REASON: Final = 500
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class FailsItsInstance:
+    """A `subscriber.NotUnderstood`: recorded before the message goes to the dead letters."""
+
+    journal: Journal
+
+    async def __call__(self, instance_id: UUID, reason: str) -> None:
+        """Raises JournalUnavailable."""
+        failed = InstanceFailed(
+            instance_id=instance_id,
+            occurred_at=datetime.now(UTC),
+            code=TRIGGER_NOT_UNDERSTOOD,
+            message=f"An event that asks for something to be done cannot be read: {reason[:_LONGEST_REASON]}",
+        )
+        try:
+            await self.journal.record(failed)
+        except InstanceUnknown:
+            log.warning("unreadable trigger of an unknown instance", instance_id=str(instance_id), reason=reason)
