@@ -50,6 +50,8 @@ class Projector:
             try:
                 await self._lead()
             except _OUTAGES as error:
+                if _stopping():
+                    raise asyncio.CancelledError from error
                 self.failures += 1
                 pause = uniform(0.5, 1) * min(  # noqa: S311  spreads replicas out, keeps no secret
                     self.settings.longest_pause_seconds, _SHORTEST_PAUSE_S * 2.0 ** min(self.failures, 16)
@@ -97,3 +99,9 @@ class Projector:
                     self.failures = 0
                 elif database.is_closed():
                     raise LeadershipLost
+
+
+def _stopping() -> bool:
+    """Whether this task is cancelled: rolling back over a connection that is gone puts its own error in the place."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -4,12 +4,16 @@ import asyncio
 import json
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NoReturn
 from uuid import uuid4
+
+import asyncpg
 
 from coldstart.embedded.nats import EmbeddedNats
 from coldstart.embedded.postgres import EmbeddedPostgres
 from services.progress.app import running
 from services.progress.projector import Projector
+from shared.bus.connection import connect
 from shared.bus.topology import DEAD_LETTERS, LIFECYCLE, append_subject, apply_topology
 from shared.lifecycle import events as e
 from shared.postgres.connection import Connection
@@ -189,6 +193,27 @@ async def test_an_outage_of_the_database_loses_nothing(tmp_path: Path, nats_url:
             await watcher.reached(written)
             await Stage(author, settings_for(nats_url, url), watcher, database).all_is_there()
             await service.aclose()
+
+
+async def test_a_stop_is_not_lost_when_the_database_goes_at_the_same_moment(stage: Stage) -> None:
+    following = asyncio.Event()
+
+    class LosingTheDatabase(Projector):
+        async def _lead(self) -> NoReturn:
+            following.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise asyncpg.InterfaceError("cannot perform operation: connection is closed")
+
+    connection = await connect(stage.settings.nats_url.get_secret_value(), "projector")
+    projecting = asyncio.create_task(LosingTheDatabase(connection, stage.settings).run())
+    async with asyncio.timeout(20):
+        await following.wait()
+        projecting.cancel()
+        await asyncio.wait({projecting})
+    assert projecting.cancelled()
+    await connection.close()
 
 
 async def leader_after(database: Connection, previous: int) -> int:
