@@ -75,9 +75,13 @@ async def test_a_stack_that_was_killed_leaves_nothing_running_and_comes_back_wit
         body = {"model": MODEL, "instance_types": ["L4-1-24G"]}
         instance = (await first.request("POST", "/instances", json=body)).json()
         family = first.family()
+        names = {process.pid: " ".join(process.cmdline()) for process in family if is_alive(process)}
         first.process.kill()
         await first.process.wait()
-        await gone(family)
+        try:
+            await gone(family)
+        except TimeoutError:
+            pytest.fail(f"left running: {[names[process.pid] for process in family if is_alive(process)]}")
     async with up(tmp_path) as second:
         assert second.reach["admin_key"] == first.reach["admin_key"]
         assert first.reach["admin_key"] not in second.said
