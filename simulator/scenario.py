@@ -99,7 +99,7 @@ class Scenario(Frozen):
     boot_volume: Seconds = 0.2
     """The boot volume exists this long after the create call's answer."""
     tag_visible: Seconds = 0.3
-    """Lists of servers know the tags this long after the create or update call's answer."""
+    """Lists of servers and of security groups know the tags this long after the create or update call's answer."""
     poweron: Seconds = 0.3
     """From the accepted action to the state `running`, which starts the host."""
     address: Seconds = 0.2

@@ -118,8 +118,14 @@ class Provider(Protocol):
     async def power_off(self, zone: str, server_id: str) -> None:
         """Ask for it; returns before the server stands. One that is off, or gone, is left alone."""
 
-    async def open_ports(self, server: Server, instance_id: UUID, ports: Sequence[int]) -> str:
-        """Let these TCP ports, and nothing else, in through a security group of the instance's own; returns its id."""
+    async def make_security_group(self, server: Server, instance_id: UUID) -> str:
+        """The id of one that bears the instance's tag: what is found already, else a new one that lets nothing in.
+
+        A new one's tag may be found later, so two calls may make two. Nothing is in it yet.
+        """
+
+    async def open_ports(self, server: Server, instance_id: UUID, security_group_id: str, ports: Sequence[int]) -> None:
+        """Put the server into this group, and let these TCP ports and nothing else in through it."""
 
     async def delete_server(self, zone: str, server_id: str) -> None:
         """Only a server that is off; its volumes stay. One that is gone is left alone."""
@@ -130,8 +136,11 @@ class Provider(Protocol):
     async def delete_volume(self, zone: str, volume_id: str) -> bool:
         """True when it is gone; False when it is still attached and has to be tried again."""
 
-    async def release_network(self, instance_id: UUID) -> None:
-        """Delete the addresses and security groups that bear the instance's tag. TryAgain while one is in use."""
+    async def release_network(self, instance_id: UUID, security_group_ids: Sequence[str]) -> Sequence[str]:
+        """Delete the addresses and security groups that bear the instance's tag, and the groups of these ids.
+
+        The ids of what was there until now. TryAgain while one is in use.
+        """
 
     async def tagged_servers(self) -> Sequence[Server]:
         """Every server of this installation, whoever's."""

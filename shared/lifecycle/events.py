@@ -115,6 +115,14 @@ class IpAssigned(Fact):
     skipped: bool = False
 
 
+class SecurityGroupFound(Fact):
+    """A security group that was made for this instance, and will have to be deleted once no server is in it."""
+
+    identity = ("security_group_id",)
+    server_id: str
+    security_group_id: str
+
+
 class PortsOpened(Fact):
     identity = ("server_id",)
     server_id: str
@@ -303,6 +311,7 @@ Event: TypeAlias = (
     | VolumeResized
     | InstanceStarted
     | IpAssigned
+    | SecurityGroupFound
     | PortsOpened
     | SshReachable
     | SshInstallStarted

@@ -64,8 +64,11 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
         case e.IpAssigned(server_id=server_id) if server_id == instance.resources.server_id:
             held = _holding(instance, address_id=event.address_id)
             return _with(held, ip_address=event.ip_address)
-        case e.PortsOpened():
-            return _holding(instance, security_group_id=event.security_group_id)
+        case (
+            e.SecurityGroupFound(security_group_id=security_group_id)
+            | e.PortsOpened(security_group_id=str(security_group_id))
+        ):
+            return _guarded_by(instance, security_group_id)
         case e.AddressChanged(server_id=server_id) if server_id == instance.resources.server_id:
             return _with(instance, ip_address=event.ip_address)
         case e.HostKeyRotated(counter=counter):
@@ -96,6 +99,7 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
             | e.VolumeResized()
             | e.InstanceStarted()
             | e.IpAssigned()
+            | e.PortsOpened()
             | e.AddressChanged()
             | e.SshReachable()
             | e.SshInstallStarted()
@@ -140,6 +144,13 @@ def _owning(instance: Instance, volume: Volume) -> Instance:
     if any(volume.id == other.id for other in known):
         return instance
     return _holding(instance, volumes=(*known, volume))
+
+
+def _guarded_by(instance: Instance, security_group_id: str) -> Instance:
+    known = instance.resources.security_group_ids
+    if security_group_id in known:
+        return instance
+    return _holding(instance, security_group_ids=(*known, security_group_id))
 
 
 def _holding(instance: Instance, **resources: Any) -> Instance:

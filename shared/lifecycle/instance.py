@@ -33,7 +33,7 @@ class Resources(BaseModel):
     duplicate_server_ids: tuple[str, ...] = ()
     volumes: tuple[Volume, ...] = ()
     address_id: str | None = None
-    security_group_id: str | None = None
+    security_group_ids: tuple[str, ...] = ()
     host_key: int = 0
     revision: int = 0
     released: bool = False

@@ -31,6 +31,8 @@ def is_news(instance: Instance, event: e.Event) -> bool:
             return server_id not in (resources.server_id, *resources.duplicate_server_ids)
         case e.VolumeFound(volume_id=volume_id):
             return all(volume_id != volume.id for volume in resources.volumes)
+        case e.SecurityGroupFound(security_group_id=security_group_id):
+            return security_group_id not in resources.security_group_ids
         case e.SshInstallPhaseReached(install_try=install_try, index=index):
             running = install_try == instance.install.failures + 1 and index > instance.install.phase_index
             return running and not instance.reached(e.SshInstallCompleted, e.InstanceReady)

@@ -28,6 +28,7 @@ RELEASING: Final = (
     e.InstanceFailed,
     e.ServerLost,
     e.VolumeFound,
+    e.SecurityGroupFound,
     e.PortsOpened,
 )
 """What ends an instance, and what may reveal a resource of one that has ended."""

@@ -10,7 +10,7 @@ from simulator.cloud.catalog import BOOT_VOLUME_BYTES
 from simulator.cloud.errors import no_free_address
 from simulator.cloud.failures import Rehearsals
 from simulator.cloud.ports import MakeHost
-from simulator.cloud.resources import Ip, Server, ServerState, Volume, now
+from simulator.cloud.resources import Ip, SecurityGroup, Server, ServerState, Volume, now
 from simulator.scenario import Scenario
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,8 @@ class Machines:
         self._own(self._make_boot_volume(server, scenario))
         self.tagged(server)
 
-    def tagged(self, server: Server) -> None:
-        self._own(self._list_tags(server, self._scenario(server).tag_visible))
+    def tagged(self, tagged: Server | SecurityGroup) -> None:
+        self._own(self._list_tags(tagged, self._rehearsals.of(tagged.tags).scenario.tag_visible))
 
     def power_on(self, server: Server) -> None:
         """Begin to start a stopped server. Raises ApiError when no address is left."""
@@ -113,10 +113,10 @@ class Machines:
         server.volumes.append(volume)
         server.note("boot volume made")
 
-    async def _list_tags(self, server: Server, delay: float) -> None:
-        tags = server.tags
+    async def _list_tags(self, tagged: Server | SecurityGroup, delay: float) -> None:
+        tags = tagged.tags
         await asyncio.sleep(delay)
-        server.listed_tags = tags
+        tagged.listed_tags = tags
 
     async def _boot(self, server: Server, address: str, scenario: Scenario) -> None:
         async with asyncio.TaskGroup() as steps:

@@ -91,10 +91,13 @@ class Rule:
 
 @dataclass
 class SecurityGroup:
+    """`listed_tags` is what lists know: it follows `tags` after the scenario's delay."""
+
     name: str
     zone: str
     description: str = ""
     tags: tuple[str, ...] = ()
+    listed_tags: tuple[str, ...] = ()
     stateful: bool = True
     inbound_default_policy: str = "accept"
     outbound_default_policy: str = "accept"

@@ -17,6 +17,7 @@ FILTERS = frozenset({"page", "per_page", "project", "organization", "name", "tag
 class SecurityGroups:
     def __init__(self, cloud: Cloud) -> None:
         self._account = cloud.account
+        self._machines = cloud.machines
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -43,6 +44,7 @@ class SecurityGroups:
             rules=default_rules() if wanted.enable_default_security else [],
         )
         self._account.add_security_group(group)
+        self._machines.tagged(group)
         return self._show(group, status=201)
 
     async def list(self, request: web.Request) -> web.Response:
@@ -62,11 +64,14 @@ class SecurityGroups:
     async def update(self, request: web.Request) -> web.Response:
         group = self._named(request)
         change = await read(request, UpdateSecurityGroup)
+        retagged = change.tags not in {None, group.tags}
         for name, value in change.model_dump(exclude_none=True).items():
             setattr(group, name, value)
         if change.enable_default_security is not None:
             group.rules = [rule for rule in group.rules if rule.editable]
             group.rules[:0] = default_rules() if change.enable_default_security else []
+        if retagged:
+            self._machines.tagged(group)
         group.modified_at = now()
         return self._show(group)
 
@@ -82,7 +87,7 @@ class SecurityGroups:
     def _matches(self, request: web.Request, group: SecurityGroup) -> bool:
         query = request.query
         return (
-            tags_in(request) <= set(group.tags)
+            tags_in(request) <= set(group.listed_tags)
             and query.get("name", "") in group.name
             and query.get("project", self._account.project_id) == self._account.project_id
             and query.get("organization", self._account.organization_id) == self._account.organization_id

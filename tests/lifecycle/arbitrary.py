@@ -34,7 +34,7 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "server_id": st.sampled_from((*_SERVERS, f.SERVER)),
     "volume_id": st.sampled_from(_WORDS),
     "address_id": st.none() | st.sampled_from(_WORDS),
-    "security_group_id": st.none() | st.sampled_from(_WORDS),
+    "security_group_id": st.sampled_from(_WORDS),
     "zone": st.sampled_from(_WORDS),
     "instance_type": st.sampled_from(_WORDS),
     "size_gb": st.none() | _counts,
@@ -64,6 +64,7 @@ _MAY_BE_NONE: Final = {
     (e.InstanceTerminated, "server_id"),
     (e.ResourcesReleased, "server_id"),
     (e.VolumeResized, "volume_id"),
+    (e.PortsOpened, "security_group_id"),
 }
 
 

@@ -69,6 +69,10 @@ def ip_assigned(**overrides: Any) -> e.IpAssigned:
     return _of_the_server(e.IpAssigned, overrides, ip_address="51.15.0.10", address_id="3f0a-address")
 
 
+def security_group_found(**overrides: Any) -> e.SecurityGroupFound:
+    return _of_the_server(e.SecurityGroupFound, overrides, security_group_id="9d2e-group")
+
+
 def ports_opened(**overrides: Any) -> e.PortsOpened:
     return _of_the_server(e.PortsOpened, overrides, security_group_id="9d2e-group", ports=(22, 8000))
 
@@ -207,6 +211,7 @@ def examples() -> Facts:
         volume_resized(),
         instance_started(),
         ip_assigned(),
+        security_group_found(),
         ports_opened(),
         ssh_reachable(),
         ssh_install_started(),

@@ -16,7 +16,7 @@ def a_created_server(**specification: Any) -> Facts:
 
 def a_launch(**specification: Any) -> Facts:
     """Up to a machine that SSH reaches: all that comes before the install."""
-    rest = (f.instance_started(), f.ip_assigned(), f.ports_opened(), f.ssh_reachable())
+    rest = (f.instance_started(), f.ip_assigned(), f.security_group_found(), f.ports_opened(), f.ssh_reachable())
     return f.timed(*a_created_server(**specification), *rest)
 
 

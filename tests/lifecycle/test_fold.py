@@ -63,13 +63,13 @@ def test_the_first_server_claims_the_instance_and_a_second_is_a_duplicate() -> N
 def test_every_id_that_was_seen_is_kept() -> None:
     resources = given(*h.a_launch(), f.volume_found(volume_id="scratch")).resources
     assert resources.volumes == (Volume(id="7c11-volume", server_id=f.SERVER), Volume(id="scratch", server_id=f.SERVER))
-    assert (resources.address_id, resources.security_group_id) == ("3f0a-address", "9d2e-group")
+    assert (resources.address_id, resources.security_group_ids) == ("3f0a-address", ("9d2e-group",))
 
 
 def test_a_skipped_action_reveals_nothing_and_is_a_milestone_all_the_same() -> None:
     skipped = f.ports_opened(security_group_id=None, ports=(), skipped=True)
     instance = given(*h.a_created_server(), skipped)
-    assert instance.resources.security_group_id is None
+    assert instance.resources.security_group_ids == ()
     assert instance.reached(e.PortsOpened)
 
 
@@ -122,6 +122,7 @@ def test_a_release_says_nothing_of_a_live_instance(status: Status) -> None:
         f.volume_found(volume_id="late"),
         f.volume_resized(volume_id="late"),
         f.ip_assigned(address_id="late"),
+        f.security_group_found(security_group_id="late"),
         f.ports_opened(security_group_id="late"),
     ],
     ids=lambda event: event.type(),

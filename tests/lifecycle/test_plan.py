@@ -127,6 +127,7 @@ def test_a_released_instance_asks_for_nothing(history: Facts, event: Event) -> N
         f.volume_found(volume_id="late"),
         f.volume_resized(volume_id="late"),
         f.ip_assigned(address_id="late"),
+        f.security_group_found(security_group_id="late"),
         f.ports_opened(security_group_id="late"),
     ],
     ids=lambda event: event.type(),

@@ -98,6 +98,7 @@ FACTS_KEPT_WITHOUT_A_MOVE = {
     e.InstanceRequested,
     e.InstanceCreated,
     e.VolumeFound,
+    e.SecurityGroupFound,
     e.VolumeResized,
     e.IpAssigned,
     e.PortsOpened,

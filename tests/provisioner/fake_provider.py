@@ -21,6 +21,7 @@ class Delays:
     """Seconds."""
 
     tags: float = 0.0
+    group_tags: float = 0.0
     volume: float = 0.0
     power_on: float = 0.0
     address: float = 0.0
@@ -43,6 +44,16 @@ class Machine:
 
 
 @dataclass
+class Group:
+    """A security group; `server_id` is who is in it."""
+
+    instance_id: UUID
+    zone: str
+    made_at: float
+    server_id: str | None = None
+
+
+@dataclass
 class FakeProvider:
     """`calls` is every call in order; `failing` what the next ones of that name raise, before or after their effect."""
 
@@ -54,7 +65,7 @@ class FakeProvider:
     calls: list[str] = field(default_factory=list)
     machines: dict[str, Machine] = field(default_factory=dict)
     volumes: dict[str, tuple[str, str]] = field(default_factory=dict)
-    networks: dict[UUID, str] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
     opened: dict[str, tuple[int, ...]] = field(default_factory=dict)
     grown: dict[str, int] = field(default_factory=dict)
     tagged_volumes: dict[str, UUID] = field(default_factory=dict)
@@ -64,6 +75,7 @@ class FakeProvider:
     before: dict[str, Hook] = field(default_factory=dict)
     after: dict[str, Hook] = field(default_factory=dict)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
+    _numbers_of_groups: "count[int]" = field(default_factory=lambda: count(1))
 
     def fail(self, call: str, *errors: BaseException, when: Literal["before", "after"] = "before") -> None:
         self.failing[call] += [(when, error) for error in errors]
@@ -74,7 +86,7 @@ class FakeProvider:
 
     @property
     def empty(self) -> bool:
-        return not self.alive and not self.volumes and not self.networks
+        return not self.alive and not self.volumes and not self.groups
 
     def lose(self, server_id: str) -> None:
         """Somebody else deleted it."""
@@ -158,10 +170,21 @@ class FakeProvider:
             if machine is not None and self._power(machine) in {Power.ON, Power.STARTING}:
                 self._ask(machine, "off")
 
-    async def open_ports(self, server: Server, instance_id: UUID, ports: Sequence[int]) -> str:
+    async def make_security_group(self, server: Server, instance_id: UUID) -> str:
+        async with self._call("make_security_group"):
+            if found := self._groups_of(instance_id):
+                return min(found)
+            group_id = f"group-{next(self._numbers_of_groups)}"
+            self.groups[group_id] = Group(instance_id, server.zone, time.monotonic())
+            return group_id
+
+    async def open_ports(self, server: Server, instance_id: UUID, security_group_id: str, ports: Sequence[int]) -> None:
         async with self._call("open_ports"):
+            group = self.groups.get(security_group_id)
+            if group is None or group.zone != server.zone:
+                raise TryAgain(SERVER_MISSING, f"no group {security_group_id} of {instance_id} in {server.zone}")
+            group.server_id = server.id
             self.opened[server.id] = tuple(ports)
-            return self.networks.setdefault(instance_id, f"group-{instance_id}")
 
     async def delete_server(self, zone: str, server_id: str) -> None:
         async with self._call("delete_server"):
@@ -188,9 +211,14 @@ class FakeProvider:
             del self.volumes[volume_id]
             return True
 
-    async def release_network(self, instance_id: UUID) -> None:
+    async def release_network(self, instance_id: UUID, security_group_ids: Sequence[str]) -> Sequence[str]:
         async with self._call("release_network"):
-            self.networks.pop(instance_id, None)
+            known = {*self._groups_of(instance_id), *(self.groups.keys() & set(security_group_ids))}
+            if any(self.groups[group_id].server_id in self.alive for group_id in known):
+                raise TryAgain("resource_in_use", "a server is still in it")
+            for group_id in known:
+                del self.groups[group_id]
+            return sorted(known)
 
     def _there(self, zone: str, server_id: str) -> Machine | None:
         machine = self.machines.get(server_id)
@@ -200,6 +228,14 @@ class FakeProvider:
         visible = time.monotonic() - self.delays.tags
         machines = [machine for machine in self.machines.values() if machine.deleted_at is None]
         return [self._seen(machine) for machine in machines if machine.made_at <= visible]
+
+    def _groups_of(self, instance_id: UUID) -> list[str]:
+        visible = time.monotonic() - self.delays.group_tags
+        return [
+            group_id
+            for group_id, group in self.groups.items()
+            if group.instance_id == instance_id and group.made_at <= visible
+        ]
 
     def _ask(self, machine: Machine, power: str) -> None:
         machine.asked.append(power)

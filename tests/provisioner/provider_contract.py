@@ -111,11 +111,28 @@ class ProviderContract:
         )
         assert stopped
 
-    async def test_ports_are_opened_twice_through_one_group(
+    async def test_a_security_group_is_found_again_in_the_end(
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
-        first = await provider.open_ports(with_volume, instance_id, (22, 8000))
-        assert await provider.open_ports(with_volume, instance_id, (22, 8000)) == first
+        made: list[str] = []
+
+        async def found_again() -> bool:
+            made.append(await provider.make_security_group(with_volume, instance_id))
+            return len(set(made)) < len(made)
+
+        assert await eventually(found_again, bool)
+
+    async def test_ports_may_be_opened_twice(self, provider: Provider, with_volume: Server, instance_id: UUID) -> None:
+        group_id = await provider.make_security_group(with_volume, instance_id)
+        for _ in range(2):
+            await provider.open_ports(with_volume, instance_id, group_id, (22, 8000))
+
+    async def test_groups_go_by_their_ids_before_their_tags_are_found(
+        self, provider: Provider, with_volume: Server, instance_id: UUID
+    ) -> None:
+        group_ids = {await provider.make_security_group(with_volume, instance_id) for _ in range(2)}
+        assert set(await provider.release_network(instance_id, tuple(group_ids))) == group_ids
+        assert list(await provider.release_network(instance_id, tuple(group_ids))) == []
 
     async def test_a_server_that_runs_is_not_deleted(self, provider: Provider, with_volume: Server) -> None:
         await provider.power_on(with_volume.zone, with_volume.id)
@@ -143,12 +160,15 @@ class ProviderContract:
     async def test_a_network_is_released_twice(
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
-        await provider.open_ports(with_volume, instance_id, (22, 8000))
+        group_id = await provider.make_security_group(with_volume, instance_id)
+        await provider.open_ports(with_volume, instance_id, group_id, (22, 8000))
+        with pytest.raises(TryAgain):
+            await provider.release_network(instance_id, (group_id,))
         await provider.delete_server(with_volume.zone, with_volume.id)
 
         async def released() -> bool:
             try:
-                await provider.release_network(instance_id)
+                await provider.release_network(instance_id, (group_id,))
             except TryAgain:
                 return False
             return True

@@ -17,5 +17,5 @@ class TestFakeProvider(ProviderContract):
 
     @pytest.fixture
     def provider(self) -> FakeProvider:
-        late = Delays(tags=0.1, volume=0.1, power_on=0.1, address=0.1, power_off=0.1, detach=0.1)
+        late = Delays(tags=0.1, group_tags=0.1, volume=0.1, power_on=0.1, address=0.1, power_off=0.1, detach=0.1)
         return FakeProvider(delays=late, out_of_stock={("zone-1", "H100-1-80G")})

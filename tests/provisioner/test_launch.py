@@ -32,13 +32,14 @@ async def test_a_launch_goes_from_request_to_open_ports(stage: Stage) -> None:
         "VolumeResized",
         "InstanceStarted",
         "IpAssigned",
+        "SecurityGroupFound",
         "PortsOpened",
         "SshReachable",
     ]
     instance = await stage.instance()
     assert stage.provider.grown == {"volume-1": 250}
     assert stage.provider.opened == {"server-1": (stage.settings.ssh_port, stage.settings.worker_port)}
-    assert instance.resources.security_group_id == f"group-{stage.instance_id}"
+    assert instance.resources.security_group_ids == ("group-1",)
     assert (instance.status, instance.progress_percent, instance.ip_address) == (Status.BOOTING, 50, "127.0.0.1")
 
 

@@ -198,6 +198,71 @@ async def test_a_volume_found_on_an_ended_instance_is_released(stage: Stage) -> 
     assert (instance.status, instance.resources.released) == (Status.TERMINATED, True)
 
 
+async def test_a_group_whose_tag_is_listed_late_goes_by_its_id(stage: Stage) -> None:
+    stage.provider.delays = Delays(group_tags=60)
+    await stage.launched()
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+
+
+async def test_a_group_that_a_dead_holder_made_unrecorded_is_waited_for(stage: Stage) -> None:
+    stage.provider.delays = Delays(group_tags=0.15)
+    await stage.launched(until=e.IpAssigned)
+    stage.provider.fail("make_security_group", Crashed(), when="after")
+    with pytest.raises(Crashed):
+        await stage.deliver(e.IpAssigned)
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+
+
+async def test_a_group_is_on_record_before_the_server_is_in_it_and_goes_when_that_was_overtaken(stage: Stage) -> None:
+    stage.provider.delays = Delays(group_tags=60)
+    await stage.launched(until=e.IpAssigned)
+    stage.provider.after["make_security_group"] = stage.terminated
+    await stage.deliver(e.IpAssigned)
+    assert "open_ports" not in stage.provider.calls
+    assert (await stage.instance()).resources.security_group_ids == ("group-1",)
+    assert stage.provider.empty
+
+
+async def test_a_group_made_after_the_release_is_released_too(stage: Stage) -> None:
+    stage.provider.delays = Delays(group_tags=60)
+    await stage.launched(until=e.IpAssigned)
+
+    async def ended() -> None:
+        await stage.terminated()
+        await stage.deliver(e.TerminationRequested)
+        assert (await stage.instance()).status is Status.TERMINATED
+
+    stage.provider.before["make_security_group"] = ended
+    await stage.deliver(e.IpAssigned)
+    await stage.deliver(e.SecurityGroupFound)
+    assert stage.provider.empty
+    assert (await stage.instance()).resources.released
+
+
+async def test_two_holders_that_make_two_groups_use_one_and_both_go(stage: Stage) -> None:
+    stage.provider.delays = Delays(group_tags=60)
+    await stage.launched(until=e.IpAssigned)
+    met = asyncio.Barrier(2)
+
+    async def first() -> None:
+        stage.provider.before["make_security_group"] = second
+        await met.wait()
+
+    async def second() -> None:
+        await met.wait()
+
+    stage.provider.before["make_security_group"] = first
+    await asyncio.gather(stage.deliver(e.IpAssigned), stage.deliver(e.IpAssigned))
+    assert {group.server_id for group in stage.provider.groups.values()} == {None, "server-1"}
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+
+
 async def test_a_release_delivered_after_the_end_does_nothing(stage: Stage) -> None:
     await stage.launched()
     await stage.terminated()

@@ -8,7 +8,7 @@ from services.provisioner.provider import ProviderError, Server, TryAgain
 from services.provisioner.removal import Removal
 from services.provisioner.retry import backoff_s, translated
 from services.provisioner.undertaking import Undertaking, now
-from shared.lifecycle.events import InstanceTerminated, ResourcesReleased
+from shared.lifecycle.events import InstanceTerminated, IpAssigned, PortsOpened, ResourcesReleased
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE, Status
 
@@ -42,13 +42,12 @@ class _Release:
         saw_any = await self._servers(before, found, trouble)
         await self._volumes(await self._u.guard(), volumes, trouble)
         trouble.raise_first()
-        await self._u.guard()
-        await self._u.provider.release_network(self._u.instance_id)
+        groups = (await self._u.guard()).resources.security_group_ids
+        await self._u.provider.release_network(self._u.instance_id, groups)
         if saw_any:
             return
         learned = (await self._u.guard()).resources != before.resources
-        unsure = before.resources.server_id is None and not self._settled(before)
-        if volumes or learned or unsure:
+        if volumes or learned or (_in_flight(before) and not self._settled(before)):
             await self._u.lease.sleep(self._u.settings.poll_seconds)
             return
         self.over = await self._said(before)
@@ -86,7 +85,7 @@ class _Release:
         return [instance.zone] if claimed and instance.zone else self._u.provider.zones
 
     def _settled(self, instance: Instance) -> bool:
-        """Whether a creation that the ending overtook would be visible by now."""
+        """Whether what was made while the ending overtook it would be visible by now."""
         ended_at = max(instance.ended_at or self._u.trigger.recorded_at, self._u.trigger.recorded_at)
         return now() >= ended_at + timedelta(seconds=self._u.settings.settle_seconds)
 
@@ -104,6 +103,13 @@ class _Release:
             )
         )
         return after.resources.released and (not terminating or after.status in GONE)
+
+
+def _in_flight(instance: Instance) -> bool:
+    """Whether something may have been made that is not on record: a server, or a security group."""
+    if instance.resources.server_id is None:
+        return True
+    return instance.reached(IpAssigned) and not instance.reached(PortsOpened)
 
 
 class _Trouble:

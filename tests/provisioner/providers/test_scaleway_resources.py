@@ -125,8 +125,9 @@ async def test_power_is_left_alone_where_it_is_as_wanted(provider: ScalewayProvi
 
 async def test_only_the_given_ports_are_open(provider: ScalewayProvider, control: Control) -> None:
     server = await with_volume(provider, await made(provider, instance_id := uuid4()))
+    group_id = await provider.make_security_group(server, instance_id)
     for ports in ((22, 8000), (2222,)):
-        group_id = await provider.open_ports(server, instance_id, ports)
+        await provider.open_ports(server, instance_id, group_id, ports)
         (group,) = [each for each in (await account(control))["security_groups"] if not each["default"]]
         assert group["id"] == group_id
         assert [rule["port"] for rule in group["rules"]] == list(ports)
@@ -137,16 +138,21 @@ async def test_only_the_given_ports_are_open(provider: ScalewayProvider, control
     assert shown["security_group"] == group_id
 
 
-async def test_ports_that_two_open_at_once_leave_nothing_behind(provider: ScalewayProvider, control: Control) -> None:
+async def test_groups_that_several_make_at_once_leave_nothing_behind(
+    provider: ScalewayProvider, control: Control
+) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"tag_visible": 60}))
     server = await with_volume(provider, await made(provider, instance_id := uuid4()))
-    groups = await asyncio.gather(*(provider.open_ports(server, instance_id, (22, 8000)) for _ in range(4)))
+    groups = await asyncio.gather(*(provider.make_security_group(server, instance_id) for _ in range(4)))
+    assert len(set(groups)) == 4
+    await provider.open_ports(server, instance_id, groups[0], (22, 8000))
     (shown,) = (await account(control))["servers"]
-    assert shown["security_group"] in groups
+    assert shown["security_group"] == groups[0]
     with pytest.raises(TryAgain) as in_use:
-        await provider.release_network(instance_id)
+        await provider.release_network(instance_id, groups)
     assert in_use.value.code == "resource_in_use"
     await provider.delete_server(server.zone, server.id)
-    await provider.release_network(instance_id)
+    assert await provider.release_network(instance_id, groups) == groups[:1]
     assert (await account(control))["remaining"]["security_groups"] == []
 
 
@@ -166,13 +172,14 @@ async def test_a_whole_life_leaves_nothing_at_the_provider(provider: ScalewayPro
         lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.power is Power.ON and s.ip_address)
     )
     assert running is not None
-    await provider.open_ports(running, instance_id, (22, 8000))
+    group_id = await provider.make_security_group(running, instance_id)
+    await provider.open_ports(running, instance_id, group_id, (22, 8000))
     await provider.power_off(server.zone, server.id)
     await eventually(lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.power is Power.OFF))
     await provider.delete_server(server.zone, server.id)
     assert list(await provider.find_volumes(instance_id)) == [(server.zone, server.volume_ids[0])]
     assert await eventually(lambda: provider.delete_volume(server.zone, server.volume_ids[0]), bool)
-    await provider.release_network(instance_id)
+    await provider.release_network(instance_id, (group_id,))
     remaining = (await account(control))["remaining"]
     assert {name: held for name, held in remaining.items() if held} == {}
 

@@ -1,4 +1,4 @@
-"""Each instance has a security group of its own. Two that are made at once both bear its tag, and both go with it."""
+"""Each instance has a security group of its own. Of two that are made at once one is used, and both go with it."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -29,46 +29,53 @@ class Network:
         self._api = sdk.instance
         self._tags = tags
 
-    def open_ports(self, server: Server, instance_id: UUID, ports: Sequence[int]) -> str:
-        """The group that the server is in afterwards; the rules are complete before it is."""
+    def make_security_group(self, server: Server, instance_id: UUID) -> str:
         group = self._chosen(server, self._groups(server.zone, instance_id)) or self._made(server, instance_id)
+        return group.id
+
+    def open_ports(self, server: Server, instance_id: UUID, security_group_id: str, ports: Sequence[int]) -> None:
+        """The rules are complete before the server is in the group."""
         self._api.set_security_group_rules(
             zone=server.zone,
-            security_group_id=group.id,
+            security_group_id=security_group_id,
             rules=[_opened(port, position) for position, port in enumerate(ports, start=1)],
         )
-        if server.security_group_id != group.id:
+        if server.security_group_id != security_group_id:
             self._api._update_server(  # noqa: SLF001  the SDK has no public way to update a server
                 zone=server.zone,
                 server_id=server.id,
-                security_group=SecurityGroupTemplate(id=group.id, name=group.name),
+                security_group=SecurityGroupTemplate(id=security_group_id, name=_name(instance_id)),
             )
-        return group.id
 
-    def release(self, zone: str, instance_id: UUID) -> list[str]:
-        """The ids of what was there. Tries all; raises the first TryAgain, as while a server is still in the group."""
+    def release(self, zone: str, instance_id: UUID, security_group_ids: Sequence[str]) -> list[str]:
+        """The ids of what was there. Tries all; raises the first TryAgain, as while a server is still in the group.
+
+        A recorded id does not say its zone: the others answer that they do not know it.
+        """
         delete_group, delete_address = self._api.delete_security_group, self._api.delete_ip
         deletions = {
             **{
-                group.id: partial(delete_group, zone=zone, security_group_id=group.id)
-                for group in self._groups(zone, instance_id)
+                group_id: partial(delete_group, zone=zone, security_group_id=group_id)
+                for group_id in (*security_group_ids, *(group.id for group in self._groups(zone, instance_id)))
             },
             **{
                 address.id: partial(delete_address, zone=zone, ip=address.id)
                 for address in self._addresses(zone, instance_id)
             },
         }
+        gone: list[str] = []
         refused: list[TryAgain] = []
-        for delete in deletions.values():
+        for resource_id, delete in deletions.items():
             try:
                 delete()
+                gone.append(resource_id)
             except NotThere:
                 continue
             except TryAgain as error:
                 refused.append(error)
         if refused:
             raise refused[0]
-        return list(deletions)
+        return gone
 
     def _chosen(self, server: Server, groups: Sequence[SecurityGroup]) -> SecurityGroup | None:
         """The one that it is in already, else always the same one."""
@@ -77,7 +84,7 @@ class Network:
     def _made(self, server: Server, instance_id: UUID) -> SecurityGroup:
         group = self._api.create_security_group(
             zone=server.zone,
-            name=f"coldstart-{instance_id}",
+            name=_name(instance_id),
             description="Opened by Coldstart for one instance.",
             tags=self._tags.of(instance_id),
             stateful=True,
@@ -106,6 +113,10 @@ class Network:
             return answer.ips, answer.total_count
 
         return [address for address in pages(page) if self._tags.borne(address.tags, instance_id)]
+
+
+def _name(instance_id: UUID) -> str:
+    return f"coldstart-{instance_id}"
 
 
 def _opened(port: int, position: int) -> SetSecurityGroupRulesRequestRule:

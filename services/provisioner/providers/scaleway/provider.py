@@ -72,8 +72,11 @@ class ScalewayProvider:
     async def power_off(self, zone: str, server_id: str) -> None:
         await self._calls(self._servers.power_off, zone, server_id)
 
-    async def open_ports(self, server: Server, instance_id: UUID, ports: Sequence[int]) -> str:
-        return await self._calls(self._network.open_ports, server, instance_id, ports)
+    async def make_security_group(self, server: Server, instance_id: UUID) -> str:
+        return await self._calls(self._network.make_security_group, server, instance_id)
+
+    async def open_ports(self, server: Server, instance_id: UUID, security_group_id: str, ports: Sequence[int]) -> None:
+        await self._calls(self._network.open_ports, server, instance_id, security_group_id, ports)
 
     async def delete_server(self, zone: str, server_id: str) -> None:
         await self._calls(self._servers.delete, zone, server_id)
@@ -84,8 +87,8 @@ class ScalewayProvider:
     async def delete_volume(self, zone: str, volume_id: str) -> bool:
         return await self._calls(self._volumes.delete, zone, volume_id)
 
-    async def release_network(self, instance_id: UUID) -> None:
-        await self._calls.in_each(self.zones, self._network.release, instance_id)
+    async def release_network(self, instance_id: UUID, security_group_ids: Sequence[str]) -> Sequence[str]:
+        return await self._calls.in_each(self.zones, self._network.release, instance_id, security_group_ids)
 
     async def tagged_servers(self) -> Sequence[Server]:
         return await self._calls.in_each(self.zones, self._servers.find)
