@@ -11,6 +11,7 @@ from services.provisioner.known import KnownInstances
 from services.provisioner.provider import Provider, ProviderError, Server
 from services.provisioner.removal import Removal
 from services.provisioner.settings import ProvisionerSettings
+from services.provisioner.sweep import Sweep
 from services.provisioner.undertaking import Overtaken, now
 from shared.journal import Journal
 from shared.lifecycle.errors import InstanceUnknown
@@ -29,6 +30,7 @@ class Reconcile:
         self._provider = provider
         self._known = known
         self._settings = settings
+        self._sweep = Sweep(journal, provider, settings)
         self._missing_since: dict[str, float] = {}
 
     async def for_ever(self) -> None:
@@ -44,7 +46,9 @@ class Reconcile:
         """One round. Raises ProviderError when the provider cannot list, JournalUnavailable."""
         servers = await self._provider.tagged_servers()
         for server in servers:
-            if server.instance_id is not None:
+            if server.instance_id is None:
+                log.warning("a server of ours whose tags name no instance", server_id=server.id, zone=server.zone)
+            else:
                 await self._look_at(server, server.instance_id)
         listed = {server.id for server in servers}
         for instance_id in await self._known.ids():
@@ -105,7 +109,7 @@ class Reconcile:
         """A server is lost when two gets by its id, a while apart, say that it does not exist."""
         instance = await self._journal.load(instance_id)
         server_id, zone = instance.resources.server_id, instance.zone
-        if instance.resources.released and instance.status not in LIVE:
+        if await self._sweep(instance):
             self._known.forget(instance_id)
         if server_id is None or zone is None:
             return

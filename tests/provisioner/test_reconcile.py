@@ -1,9 +1,11 @@
 """Reconciliation: takes away what nobody owns, says what is lost, touches nothing else."""
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.provisioner.known import KnownInstances
 from services.provisioner.provider import Order, Server, TryAgain
@@ -166,3 +168,13 @@ async def test_a_subject_without_an_instance_s_id_does_not_keep_others_from_bein
     await stage.connection.jetstream().publish("journal.nobody.InstanceCreated", b"{}")
     await stage.launched(until=e.InstanceCreated)
     assert await KnownInstances(stage.connection).ids() == [stage.instance_id]
+
+
+async def test_a_server_whose_tags_name_no_instance_is_told_of_and_left(stage: Stage, reconcile: Reconcile) -> None:
+    server = await _server_of(stage, stage.instance_id)
+    machine = stage.provider.machines[server.id]
+    machine.server = replace(machine.server, instance_id=None)
+    with capture_logs() as told:
+        await reconcile()
+    assert [entry["server_id"] for entry in told if entry["log_level"] == "warning"] == [server.id]
+    assert stage.provider.alive == [server.id]
