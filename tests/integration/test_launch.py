@@ -40,6 +40,7 @@ async def test_an_instance_goes_from_booting_to_ready_in_order_and_shows_the_rig
         progress = [event["data"]["instance"]["progress_percent"] for event in events]
         assert progress == sorted(progress)
         assert progress[-1] == 100
+        assert "ActionDelayed" not in shown
         assert all(
             event["data"]["instance"]["progress_percent"] >= 60
             for event in events

@@ -1,6 +1,7 @@
 """A terminate at every moment of a launch: nothing is left at the provider."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from simulator.scenario import Call
 from tests.integration.launches import MILESTONES
 from tests.integration.line import Line, line
 
+INSTANCE_TAG = "coldstart:instance:"
 CHANGING = (
     Call.CREATE_SERVER,
     Call.SET_USER_DATA,
@@ -53,9 +55,13 @@ async def test_a_terminate_during_and_after_any_cloud_call_of_a_launch_leaves_no
     interrupted: set[tuple[Call, Moment]] = set()
     due: dict[str, tuple[Call, Moment]] = {}
     terminate: Callable[[str], Awaitable[None]]
+    answered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def on_call(subject: Subject, moment: Moment) -> None:
         """Each instance is terminated inside its own call, which goes on only once that is recorded."""
+        for tag in subject.tags:  # its first calls may come before we have heard its id
+            if tag.startswith(INSTANCE_TAG):
+                await answered[tag.removeprefix(INSTANCE_TAG)].wait()
         for instance_id, (call, when) in list(due.items()):
             if (subject.call, moment) == (call, when) and any(instance_id in tag for tag in subject.tags):
                 del due[instance_id]
@@ -68,6 +74,7 @@ async def test_a_terminate_during_and_after_any_cloud_call_of_a_launch_leaves_no
         async def launch_and_end(call: Call, moment: Moment) -> None:
             instance_id = await running.create()
             due[instance_id] = (call, moment)
+            answered[instance_id].set()
             await ended(running, instance_id)
 
         async with asyncio.TaskGroup() as group:
