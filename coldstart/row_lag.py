@@ -19,15 +19,25 @@ class RowLag:
 
     _recorded: dict[int, float] = field(default_factory=dict)
     _lags: list[float] = field(default_factory=list)
+    _readable: int = 0
 
     async def recorded(self, message: Msg) -> None:
-        self._recorded[int((message.headers or {})["Nats-Sequence"])] = time.monotonic()
+        sequence = int((message.headers or {})["Nats-Sequence"])
+        if sequence <= self._readable:  # the row was announced here before the event was
+            self._lags.append(0.0)
+        else:
+            self._recorded[sequence] = time.monotonic()
 
     def projected(self, *notification: object) -> None:
         """Everything up to the sequence in the payload can be read now."""
-        now, upto = time.monotonic(), int(str(notification[-1]))
-        for sequence in [known for known in self._recorded if known <= upto]:
+        now, self._readable = time.monotonic(), int(str(notification[-1]))
+        for sequence in [known for known in self._recorded if known <= self._readable]:
             self._lags.append(now - self._recorded.pop(sequence))
+
+    @property
+    def waiting(self) -> list[int]:
+        """Sequences of events whose rows cannot be read yet."""
+        return list(self._recorded)
 
     def percentile(self, percent: int) -> float:
         """Raises ValueError as long as there are not two events."""
