@@ -41,13 +41,15 @@ async def serving(
             timeout_graceful_shutdown=max(1, round(grace_s)),
         )
     )
-    async with asyncio.TaskGroup() as group:
-        group.create_task(server.serve(sockets=[listener]))
-        try:
-            yield _url(host, listener.getsockname()[1])
-        finally:
-            server.should_exit = True
-            on_leaving()
+    with listener:
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(server.serve(sockets=[listener]))
+            try:
+                yield _url(host, listener.getsockname()[1])
+            finally:
+                server.should_exit = True
+                on_leaving()
+                await asyncio.wait([serving])  # a group that is left by an error would cancel it in the middle
 
 
 def _url(host: str, port: int) -> str:
