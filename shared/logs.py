@@ -2,9 +2,12 @@
 
 import logging
 import sys
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
+
+BUS: Final = "faststream"
+"""The logger to give a broker: without one it makes its own, whose level it sets itself, with lines to stdout."""
 
 
 def configure_logs(service: str, level: str, log_format: Literal["json", "console"]) -> None:
@@ -38,5 +41,5 @@ def configure_logs(service: str, level: str, log_format: Literal["json", "consol
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     structlog.contextvars.bind_contextvars(service=service)
-    for noisy in ("asyncssh", "aiohttp.access", "uvicorn.access", "httpx", "httpx2", "nats"):
+    for noisy in ("asyncssh", "aiohttp.access", "uvicorn.access", "httpx", "httpx2", "nats", BUS):
         logging.getLogger(noisy).setLevel(logging.WARNING)

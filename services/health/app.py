@@ -19,6 +19,7 @@ from shared.bus.not_understood import FailsItsInstance
 from shared.bus.subscriber import Subscriber, stop_asking
 from shared.bus.topology import EVERY_EVENT, WATCH, apply_topology
 from shared.journal import Journal
+from shared.logs import BUS
 from shared.secrets import Secrets
 
 OpenProber = Callable[[HealthSettings], AbstractAsyncContextManager[Prober]]
@@ -31,7 +32,9 @@ async def running(settings: HealthSettings, open_prober: OpenProber = AiohttpPro
     Yields the leases, one for each watch held.
     """
     passing = Passing()
-    broker = NatsBroker(**_options(settings.nats_url.get_secret_value(), passing.reconnected), log_level=logging.DEBUG)
+    broker = NatsBroker(
+        **_options(settings.nats_url.get_secret_value(), passing.reconnected), logger=logging.getLogger(BUS)
+    )
     connection = await broker.connect()
     jetstream = connection.jetstream()
     installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)

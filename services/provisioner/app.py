@@ -26,6 +26,7 @@ from shared.bus.not_understood import FailsItsInstance
 from shared.bus.subscriber import Subscriber, stop_asking
 from shared.bus.topology import INSTALL, LAUNCH, RELEASE, apply_topology
 from shared.journal import Journal
+from shared.logs import BUS
 from shared.secrets import Secrets
 
 MakeProvider = Callable[[UUID], AbstractAsyncContextManager[Provider]]
@@ -43,7 +44,7 @@ async def serving(settings: ProvisionerSettings, make_provider: MakeProvider) ->
     """Act while the block runs; gives every trigger back at once when it ends. Yields the leases, one for each."""
     broker = NatsBroker(
         **connect_options(settings.nats_url.get_secret_value(), "provisioner"),
-        log_level=logging.DEBUG,
+        logger=logging.getLogger(BUS),
         graceful_timeout=settings.stop_grace_seconds,
     )
     connection = await broker.connect()
