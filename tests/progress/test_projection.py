@@ -94,15 +94,15 @@ async def test_a_step_lasts_until_the_next_one_begins(database: Connection) -> N
         (1, "InstanceCreated", 2, 4),  # a volume was found meanwhile, which is no step
         (1, "VolumeResized", 4, 5),
         (1, "InstanceStarted", 5, 6),
-        (1, "IpAssigned", 6, 7),
-        (1, "PortsOpened", 7, 8),
-        (1, "SshReachable", 8, None),
+        (1, "IpAssigned", 6, 8),  # likewise a security group
+        (1, "PortsOpened", 8, 9),
+        (1, "SshReachable", 9, None),
     ]
 
 
 async def test_the_last_step_ends_when_the_instance_begins_to_end(database: Connection) -> None:
     history = (*h.a_launch(), f.startup_failed(), f.volume_found(volume_id="late"))
-    assert spans(await projected(database, recorded(history)))[-1] == (1, "SshReachable", 8, 9)
+    assert spans(await projected(database, recorded(history)))[-1] == (1, "SshReachable", 9, 10)
 
 
 async def test_the_next_attempt_has_steps_of_its_own(database: Connection) -> None:
