@@ -15,7 +15,7 @@ test: .venv/.ready-dev    ## every test
 	@$(PYTEST) -n 2 --dist loadgroup
 
 test-fast: .venv/.ready-dev  ## pure and unit tests only
-	@$(PYTEST) tests/lifecycle tests/bus tests/architecture tests/project
+	@$(PYTEST) -n 2 tests/lifecycle tests/bus tests/architecture tests/project
 
 lint: .venv/.ready-dev    ## style, types, import contracts
 	@$(BIN)/ruff format --check .
