@@ -125,14 +125,13 @@ async def test_a_stopping_replica_hands_its_messages_over_at_once(nats_url: str)
         assert lease.redelivered
         taken.set()
 
-    async with serving(nats_url, holds) as first:
+    async with serving(nats_url, holds, ack_wait_s=60) as first:
         await first.request()
         await held.wait()
-        async with serving(nats_url, takes):
-            began = asyncio.get_running_loop().time()
+        async with serving(nats_url, takes, ack_wait_s=60):
             await first.leases.close(grace_s=5)
-            await taken.wait()
-            assert asyncio.get_running_loop().time() - began < ACK_WAIT / 2
+            async with asyncio.timeout(20):
+                await taken.wait()
 
 
 async def test_what_a_replica_gave_back_when_it_stopped_waits_for_the_next_one_to_come(nats_url: str) -> None:
