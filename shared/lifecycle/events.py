@@ -31,8 +31,9 @@ Task: TypeAlias = Literal["generate", "embed"]
 class Specification(BaseModel):
     """What was asked for. Never changes after the request.
 
-    `zones` and `instance_types` are in order of preference; an empty `zones` means the provider's default.
-    `volume_gb` is the size of the boot volume in 10⁹ bytes.
+    `zones` and `instance_types` are in order of preference; empty means any: zones in the provider's order, types the
+    cheapest first. `volume_gb` is the size of the boot volume in 10⁹ bytes. `max_lifetime` and `idle_shutdown` are in
+    seconds, from the request and from the last request that the worker served.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,10 +44,14 @@ class Specification(BaseModel):
     organization_id: UUID | None = None
     provider: str = "scaleway"
     zones: tuple[str, ...] = ()
-    instance_types: tuple[str, ...] = Field(min_length=1)
+    instance_types: tuple[str, ...] = ()
     volume_gb: PositiveInt = 200
     image: str | None = None
+    revision: str | None = None
+    vllm_args: tuple[str, ...] = ()
     keep_for_inspection: bool = False
+    max_lifetime: PositiveInt | None = None
+    idle_shutdown: PositiveInt | None = None
 
 
 class Fact(BaseModel):
@@ -74,12 +79,19 @@ class InstanceRequested(Fact):
 
 
 class InstanceCreated(Fact):
-    """The server exists at the provider, powered off. The first one recorded claims the instance."""
+    """The server exists at the provider, powered off. The first one recorded claims the instance.
+
+    `hourly_price` is the list price in `currency` while it runs. `host_key` is the machine's own public key, where the
+    provider knows one; without it the machine was handed ours.
+    """
 
     identity = ("server_id",)
     server_id: str
     zone: str
     instance_type: str
+    hourly_price: Annotated[float, Field(ge=0)] | None = None
+    currency: str | None = None
+    host_key: str | None = None
     skipped: bool = False
 
 
@@ -128,6 +140,7 @@ class PortsOpened(Fact):
     server_id: str
     security_group_id: str | None = None
     ports: tuple[int, ...] = ()
+    source_ranges: tuple[str, ...] = ()
     skipped: bool = False
 
 
@@ -255,10 +268,30 @@ class ServerStopped(Fact):
     server_id: str
 
 
+class ServerRestarted(Fact):
+    """Somebody powered a stopped server on again at the provider."""
+
+    identity = ("server_id", "occurred_at")
+    server_id: str
+
+
 class AddressChanged(Fact):
     identity = ("server_id", "occurred_at")
     server_id: str
     ip_address: str
+    address_id: str | None = None
+
+
+class LifetimeLimitReached(Fact):
+    """It has lived for the `max_lifetime` that its owner gave it: what serves is drained, all else terminated."""
+
+    limit_seconds: PositiveInt
+
+
+class IdleLimitReached(AttemptFact):
+    """No request ran on the worker for the `idle_shutdown` that its owner gave it: it is drained."""
+
+    limit_seconds: PositiveInt
 
 
 class ReinstallRequested(Fact):
@@ -333,7 +366,10 @@ Event: TypeAlias = (
     | InstanceFailed
     | ServerLost
     | ServerStopped
+    | ServerRestarted
     | AddressChanged
+    | IdleLimitReached
+    | LifetimeLimitReached
     | ReinstallRequested
     | DrainRequested
     | Drained

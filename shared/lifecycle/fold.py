@@ -1,10 +1,11 @@
 """From facts to the instance. The only place where an instance changes."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, assert_never
 
 from shared.lifecycle import events as e
-from shared.lifecycle.instance import Failure, Install, Instance, Volume
+from shared.lifecycle.instance import Failure, Install, Instance, Period, Volume
 from shared.lifecycle.progress import KEPT_BY_A_REINSTALL, PROGRESS, REINSTALL, percent
 from shared.lifecycle.status import ENDING, FAILURES, LIVE, Status
 from shared.lifecycle.transitions import moves, status_after
@@ -70,7 +71,15 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
         ):
             return _guarded_by(instance, security_group_id)
         case e.AddressChanged(server_id=server_id) if server_id == instance.resources.server_id:
-            return _with(instance, ip_address=event.ip_address)
+            held = _holding(instance, address_id=event.address_id)
+            return _with(held, ip_address=event.ip_address)
+        case e.InstanceStarted() if not instance.powered:
+            return _with(instance, powered=(Period(since=event.occurred_at),))
+        case e.ServerStopped(server_id=server_id) | e.ServerLost(server_id=server_id):
+            known = server_id == instance.resources.server_id
+            return _powered_off(instance, event.occurred_at) if known else instance
+        case e.ServerRestarted(server_id=server_id) if server_id == instance.resources.server_id:
+            return _powered_on_again(instance, event.occurred_at)
         case e.HostKeyRotated(counter=counter):
             resources = instance.resources
             return _with(
@@ -93,7 +102,8 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
         case e.InstanceTerminated() | e.ResourcesReleased():
             if instance.status in LIVE or not instance.resources.gone_with(event.server_id, event.revision):
                 return instance
-            return _with(instance, resources=instance.resources.model_copy(update={"released": True}))
+            gone = _with(instance, resources=instance.resources.model_copy(update={"released": True}))
+            return _powered_off(gone, event.occurred_at)
         case (
             e.InstanceRequested()
             | e.VolumeResized()
@@ -115,8 +125,9 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
             | e.ProvisioningFailed()
             | e.StartupFailed()
             | e.InstanceFailed()
-            | e.ServerLost()
-            | e.ServerStopped()
+            | e.ServerRestarted()
+            | e.IdleLimitReached()
+            | e.LifetimeLimitReached()
             | e.ReinstallRequested()
             | e.DrainRequested()
             | e.Drained()
@@ -132,11 +143,32 @@ def _claimed(instance: Instance, created: e.InstanceCreated) -> Instance:
     """The first server claims the instance; any other is a duplicate, to be deleted."""
     resources = instance.resources
     if resources.server_id is None:
-        held = _holding(instance, server_id=created.server_id)
-        return _with(held, zone=created.zone, instance_type=created.instance_type)
+        held = _holding(instance, server_id=created.server_id, own_host_key=created.host_key)
+        return _with(
+            held,
+            zone=created.zone,
+            instance_type=created.instance_type,
+            hourly_price=created.hourly_price,
+            currency=created.currency,
+        )
     if created.server_id in (resources.server_id, *resources.duplicate_server_ids):
         return instance
     return _holding(instance, duplicate_server_ids=(*resources.duplicate_server_ids, created.server_id))
+
+
+def _powered_off(instance: Instance, at: datetime) -> Instance:
+    if not instance.server_on:
+        return instance
+    *before, last = instance.powered
+    return _with(instance, powered=(*before, last.model_copy(update={"until": max(at, last.since)})))
+
+
+def _powered_on_again(instance: Instance, at: datetime) -> Instance:
+    """Only after it was off, and not by a fact from before that."""
+    until = instance.powered[-1].until if instance.powered else None
+    if until is None or at < until or instance.resources.released:
+        return instance
+    return _with(instance, powered=(*instance.powered, Period(since=at)))
 
 
 def _owning(instance: Instance, volume: Volume) -> Instance:

@@ -22,9 +22,18 @@ class Volume(BaseModel):
     server_id: str
 
 
+class Period(BaseModel):
+    """`until` is None as long as it lasts."""
+
+    model_config = ConfigDict(frozen=True)
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+
+
 class Resources(BaseModel):
     """Ids of everything that was ever seen of it at the provider, the server that claimed it first.
 
+    `host_key` counts the keys that we gave the machine; `own_host_key` is the public key of one that came with its own.
     `revision` counts what was learned, so that a release can say how much of it it knew.
     """
 
@@ -35,6 +44,7 @@ class Resources(BaseModel):
     address_id: str | None = None
     security_group_ids: tuple[str, ...] = ()
     host_key: int = 0
+    own_host_key: str | None = None
     revision: int = 0
     released: bool = False
 
@@ -53,7 +63,10 @@ class Install(BaseModel):
 
 
 class Instance(BaseModel):
-    """`version` counts its events from 1; times are those of the facts that moved it."""
+    """`version` counts its events from 1; times are those of the facts that moved it.
+
+    `powered` is when its server was on; `hourly_price` what that costs in `currency`, None while nobody knows.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,6 +75,9 @@ class Instance(BaseModel):
     zone: str | None = None
     instance_type: str | None = None
     ip_address: str | None = None
+    hourly_price: float | None = None
+    currency: str | None = None
+    powered: tuple[Period, ...] = ()
     status: Status
     progress_percent: int
     step: str
@@ -88,6 +104,11 @@ class Instance(BaseModel):
     def kept(self) -> bool:
         """Failed while starting up, and left standing because its owner wants to look at it."""
         return self.status is Status.STARTUP_FAILED and self.specification.keep_for_inspection
+
+    @property
+    def server_on(self) -> bool:
+        """As far as it is known: from our power-on, but for the times when somebody else had it off."""
+        return bool(self.powered) and self.powered[-1].until is None
 
     def reached(self, *milestones: type[BaseModel]) -> bool:
         """Any of these, in the current attempt."""

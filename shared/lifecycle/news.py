@@ -52,10 +52,19 @@ def is_news(instance: Instance, event: e.Event) -> bool:
             return moves(instance.status, e.HealthLost) and outage == instance.outages + 1
         case e.HealthRestored(outage=outage):
             return moves(instance.status, e.HealthRestored) and outage == instance.outages
-        case e.StartupFailed() | e.InstanceFailed() | e.InstanceReady() | e.Drained():
+        case e.StartupFailed() | e.InstanceFailed() | e.InstanceReady() | e.Drained() | e.IdleLimitReached():
             return moves(instance.status, type(event))
-        case e.ServerLost(server_id=server_id) | e.ServerStopped(server_id=server_id):
-            return moves(instance.status, type(event)) and server_id == resources.server_id
+        case e.LifetimeLimitReached():
+            left_alone = instance.status is Status.STARTUP_FAILED and not instance.kept
+            return moves(instance.status, e.LifetimeLimitReached) and not left_alone
+        case e.ServerLost(server_id=server_id):
+            return moves(instance.status, e.ServerLost) and server_id == resources.server_id
+        case e.ServerStopped(server_id=server_id):
+            return instance.status in LIVE and instance.server_on and server_id == resources.server_id
+        case e.ServerRestarted(server_id=server_id, occurred_at=at):
+            until = instance.powered[-1].until if instance.powered else None
+            was_off = until is not None and at >= until
+            return instance.status in LIVE and was_off and server_id == resources.server_id
         case e.AddressChanged(server_id=server_id, ip_address=ip_address):
             had_another = instance.ip_address not in (None, ip_address)
             return instance.status in LIVE and server_id == resources.server_id and had_another

@@ -23,6 +23,7 @@ INSTALLING: Final[Mapping[type[e.Event], Action]] = {
 RELEASING: Final = (
     e.TerminationRequested,
     e.Drained,
+    e.LifetimeLimitReached,
     e.ProvisioningFailed,
     e.StartupFailed,
     e.InstanceFailed,

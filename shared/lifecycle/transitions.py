@@ -11,6 +11,15 @@ _ENDS_OF_A_LIVE_ONE: Final[Mapping[type[e.Event], Status]] = {
     e.ServerLost: Status.FAILED,
     e.TerminationRequested: Status.TERMINATING,
 }
+_ENDS_OF_ONE_THAT_STARTS: Final[Mapping[type[e.Event], Status]] = {
+    **_ENDS_OF_A_LIVE_ONE,
+    e.LifetimeLimitReached: Status.TERMINATING,
+}
+_ENDS_OF_ONE_THAT_SERVED: Final[Mapping[type[e.Event], Status]] = {
+    **_ENDS_OF_A_LIVE_ONE,
+    e.LifetimeLimitReached: Status.DRAINING,
+    e.DrainRequested: Status.DRAINING,
+}
 _ENDS_OF_A_FAILED_ONE: Final[Mapping[type[e.Event], Status]] = {
     e.TerminationRequested: Status.TERMINATING,
     e.InstanceArchived: Status.ARCHIVED,
@@ -20,7 +29,7 @@ TRANSITIONS: Final[Mapping[Status, Mapping[type[e.Event], Status]]] = {
     Status.PROVISIONING: {
         e.InstanceStarted: Status.BOOTING,
         e.ProvisioningFailed: Status.PROVISIONING_FAILED,
-        **_ENDS_OF_A_LIVE_ONE,
+        **_ENDS_OF_ONE_THAT_STARTS,
     },
     Status.BOOTING: {
         e.SshInstallStarted: Status.INSTALLING,
@@ -28,7 +37,7 @@ TRANSITIONS: Final[Mapping[Status, Mapping[type[e.Event], Status]]] = {
         e.InstanceReady: Status.READY,
         e.ProvisioningFailed: Status.PROVISIONING_FAILED,
         e.StartupFailed: Status.STARTUP_FAILED,
-        **_ENDS_OF_A_LIVE_ONE,
+        **_ENDS_OF_ONE_THAT_STARTS,
     },
     Status.INSTALLING: {
         e.SshInstallCompleted: Status.STARTING,
@@ -36,27 +45,26 @@ TRANSITIONS: Final[Mapping[Status, Mapping[type[e.Event], Status]]] = {
         e.StartupFailed: Status.STARTUP_FAILED,
         e.ServerStopped: Status.BOOTING,
         e.ReinstallRequested: Status.INSTALLING,
-        **_ENDS_OF_A_LIVE_ONE,
+        **_ENDS_OF_ONE_THAT_STARTS,
     },
     Status.STARTING: {
         e.InstanceReady: Status.READY,
         e.StartupFailed: Status.STARTUP_FAILED,
         e.ServerStopped: Status.BOOTING,
         e.ReinstallRequested: Status.INSTALLING,
-        **_ENDS_OF_A_LIVE_ONE,
+        **_ENDS_OF_ONE_THAT_STARTS,
     },
     Status.READY: {
         e.HealthLost: Status.UNAVAILABLE,
         e.ServerStopped: Status.UNAVAILABLE,
+        e.IdleLimitReached: Status.DRAINING,
         e.ReinstallRequested: Status.INSTALLING,
-        e.DrainRequested: Status.DRAINING,
-        **_ENDS_OF_A_LIVE_ONE,
+        **_ENDS_OF_ONE_THAT_SERVED,
     },
     Status.UNAVAILABLE: {
         e.HealthRestored: Status.READY,
         e.ReinstallRequested: Status.INSTALLING,
-        e.DrainRequested: Status.DRAINING,
-        **_ENDS_OF_A_LIVE_ONE,
+        **_ENDS_OF_ONE_THAT_SERVED,
     },
     Status.DRAINING: {
         e.Drained: Status.TERMINATING,
@@ -66,7 +74,11 @@ TRANSITIONS: Final[Mapping[Status, Mapping[type[e.Event], Status]]] = {
     Status.TERMINATED: {e.InstanceArchived: Status.ARCHIVED},
     Status.ARCHIVED: {},
     Status.PROVISIONING_FAILED: _ENDS_OF_A_FAILED_ONE,
-    Status.STARTUP_FAILED: {e.ReinstallRequested: Status.INSTALLING, **_ENDS_OF_A_FAILED_ONE},
+    Status.STARTUP_FAILED: {
+        e.ReinstallRequested: Status.INSTALLING,
+        e.LifetimeLimitReached: Status.TERMINATING,
+        **_ENDS_OF_A_FAILED_ONE,
+    },
     Status.FAILED: _ENDS_OF_A_FAILED_ONE,
 }
 

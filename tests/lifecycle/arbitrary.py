@@ -37,6 +37,11 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "security_group_id": st.sampled_from(_WORDS),
     "zone": st.sampled_from(_WORDS),
     "instance_type": st.sampled_from(_WORDS),
+    "hourly_price": st.none() | st.floats(0, 25),
+    "currency": st.just("EUR"),
+    "host_key": st.none() | st.sampled_from(_WORDS),
+    "source_ranges": st.just(("0.0.0.0/0",)),
+    "limit_seconds": _counts,
     "size_gb": st.none() | _counts,
     "ip_address": st.sampled_from(("51.15.0.10", "51.15.0.11")),
     "ports": st.just((22, 8000)),
@@ -103,7 +108,16 @@ _LIVES: Final[Sequence[Facts]] = (
     ),
     f.timed(*h.a_failed_start(keep=True), f.reinstall_requested(), *h.an_install(attempt=2), f.termination_requested()),
     f.timed(*h.a_failed_start(), f.resources_released(), f.volume_found(volume_id="late"), f.resources_released()),
-    f.timed(*h.a_starting_instance(), f.server_stopped(), f.instance_ready(), f.server_stopped(), f.health_restored()),
+    f.timed(
+        *h.a_starting_instance(),
+        f.server_stopped(),
+        f.server_restarted(),
+        f.instance_ready(),
+        f.server_stopped(),
+        f.health_restored(),
+    ),
+    f.timed(*h.a_ready_instance(idle_shutdown=1800), f.idle_limit_reached(), f.drained(), f.instance_terminated()),
+    f.timed(*h.a_starting_instance(max_lifetime=60), f.lifetime_limit_reached(), f.instance_terminated()),
 )
 
 

@@ -13,7 +13,7 @@ from shared.lifecycle.instance import Instance
 INSTANCE_ID: Final = UUID("0b54d3a6-27a5-4b2c-8a53-6f0c1a7f9d10")
 AT: Final = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 SERVER: Final = "5ab0e7f4-server"
-NAMED_BY_ITS_MOMENT: Final = {e.ServerStopped, e.AddressChanged, e.ResourcesReleased}
+NAMED_BY_ITS_MOMENT: Final = {e.ServerStopped, e.ServerRestarted, e.AddressChanged, e.ResourcesReleased}
 """What may happen to one server again and again: `occurred_at` is part of its identity."""
 PHASES: Final = ("packages", "drivers", "docker", "image", "worker")
 
@@ -50,7 +50,8 @@ def instance_requested(**overrides: Any) -> e.InstanceRequested:
 
 
 def instance_created(**overrides: Any) -> e.InstanceCreated:
-    return _of_the_server(e.InstanceCreated, overrides, zone="fr-par-2", instance_type="L4-1-24G")
+    example = {"zone": "fr-par-2", "instance_type": "L4-1-24G", "hourly_price": 0.75, "currency": "EUR"}
+    return _of_the_server(e.InstanceCreated, overrides, **example)
 
 
 def volume_found(**overrides: Any) -> e.VolumeFound:
@@ -170,6 +171,18 @@ def server_stopped(**overrides: Any) -> e.ServerStopped:
     return _of_the_server(e.ServerStopped, overrides)
 
 
+def server_restarted(**overrides: Any) -> e.ServerRestarted:
+    return _of_the_server(e.ServerRestarted, overrides)
+
+
+def idle_limit_reached(**overrides: Any) -> e.IdleLimitReached:
+    return _of_the_first_attempt(e.IdleLimitReached, overrides, limit_seconds=1800)
+
+
+def lifetime_limit_reached(**overrides: Any) -> e.LifetimeLimitReached:
+    return _example(e.LifetimeLimitReached, overrides, limit_seconds=86_400)
+
+
 def address_changed(**overrides: Any) -> e.AddressChanged:
     return _of_the_server(e.AddressChanged, overrides, ip_address="51.15.0.11")
 
@@ -233,7 +246,10 @@ def examples() -> Facts:
         instance_failed(),
         server_lost(),
         server_stopped(),
+        server_restarted(),
         address_changed(),
+        idle_limit_reached(),
+        lifetime_limit_reached(),
         reinstall_requested(),
         drain_requested(),
         drained(),

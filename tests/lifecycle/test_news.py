@@ -1,12 +1,15 @@
 """Given an instance as it is now, whether a fact still says something new of it."""
 
+from datetime import timedelta
+
 import pytest
 
 from shared.lifecycle import events as e
 from shared.lifecycle import status as s
 from shared.lifecycle.events import Action, Event
+from shared.lifecycle.fold import evolve
 from shared.lifecycle.news import is_news
-from shared.lifecycle.status import Status
+from shared.lifecycle.status import LIVE, Status
 from shared.lifecycle.transitions import moves
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
@@ -39,7 +42,14 @@ def test_a_fact_of_another_attempt_is_no_news(event: Event) -> None:
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize(
     "inference",
-    [f.startup_failed(), f.instance_failed(), f.instance_ready(), f.drained(), f.server_lost(), f.server_stopped()],
+    [
+        f.startup_failed(),
+        f.instance_failed(),
+        f.instance_ready(),
+        f.drained(),
+        f.server_lost(),
+        f.idle_limit_reached(),
+    ],
     ids=lambda event: event.type(),
 )
 def test_an_inference_is_news_only_while_it_would_move_the_instance(inference: Event, status: Status) -> None:
@@ -202,3 +212,31 @@ def test_a_release_is_news_for_an_ended_instance_that_is_not_released(status: St
 def test_a_resource_found_after_the_release_can_be_released_again() -> None:
     instance = given(*h.a_terminated_instance(), f.volume_found(volume_id="late"))
     assert is_news(instance, f.resources_released())
+
+
+@pytest.mark.parametrize("status", sorted(LIVE - {Status.PROVISIONING}))
+def test_a_server_stopped_by_somebody_is_news_once_until_it_is_on_again(status: Status) -> None:
+    running = given(*h.IN_STATUS[status])
+    stop = f.server_stopped(occurred_at=running.updated_at)
+    assert is_news(running, stop)
+    stopped = evolve(running, stop)
+    assert not is_news(stopped, f.server_stopped(occurred_at=running.updated_at + timedelta(minutes=1)))
+    restart = f.server_restarted(occurred_at=running.updated_at + timedelta(minutes=2))
+    assert is_news(stopped, restart)
+    assert is_news(evolve(stopped, restart), f.server_stopped(occurred_at=running.updated_at + timedelta(minutes=3)))
+
+
+def test_a_server_that_is_on_is_not_restarted() -> None:
+    assert not is_news(given(*h.a_ready_instance()), f.server_restarted())
+    assert not is_news(given(*h.a_created_server()), f.server_restarted())
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - LIVE))
+def test_the_power_of_an_ended_one_is_no_news(status: Status) -> None:
+    assert not is_news(given(*h.IN_STATUS[status]), f.server_stopped())
+
+
+def test_the_end_of_a_life_is_news_for_one_that_was_kept_but_not_for_one_that_is_released() -> None:
+    assert is_news(given(*h.a_failed_start(keep=True)), f.lifetime_limit_reached())
+    assert not is_news(given(*h.a_failed_start()), f.lifetime_limit_reached())
+    assert not is_news(given(*h.IN_STATUS[Status.DRAINING]), f.lifetime_limit_reached())

@@ -38,6 +38,14 @@ def test_each_ready_made_history_ends_in_its_status(status: Status) -> None:
         (Status.READY, f.health_lost(), Status.UNAVAILABLE),
         (Status.READY, f.server_stopped(), Status.UNAVAILABLE),
         (Status.READY, f.drain_requested(), Status.DRAINING),
+        (Status.READY, f.idle_limit_reached(), Status.DRAINING),
+        (Status.READY, f.lifetime_limit_reached(), Status.DRAINING),
+        (Status.UNAVAILABLE, f.lifetime_limit_reached(), Status.DRAINING),
+        (Status.PROVISIONING, f.lifetime_limit_reached(), Status.TERMINATING),
+        (Status.BOOTING, f.lifetime_limit_reached(), Status.TERMINATING),
+        (Status.INSTALLING, f.lifetime_limit_reached(), Status.TERMINATING),
+        (Status.STARTING, f.lifetime_limit_reached(), Status.TERMINATING),
+        (Status.STARTUP_FAILED, f.lifetime_limit_reached(), Status.TERMINATING),
         (Status.UNAVAILABLE, f.health_restored(), Status.READY),
         (Status.UNAVAILABLE, f.drain_requested(), Status.DRAINING),
         (Status.DRAINING, f.drained(), Status.TERMINATING),
@@ -113,6 +121,7 @@ FACTS_KEPT_WITHOUT_A_MOVE = {
     e.HealthPassed,
     e.ActionDelayed,
     e.AddressChanged,
+    e.ServerRestarted,
     e.ResourcesReleased,
 }
 
