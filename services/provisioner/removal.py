@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from services.provisioner.provider import Power, Provider, Server, TryAgain
 from services.provisioner.retry import looks
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import now
-from shared.lifecycle.events import Event, VolumeFound
+from shared.lifecycle.events import VolumeFound
 from shared.lifecycle.instance import Instance
 
 STILL_ON: Final = "server_still_on"
@@ -19,14 +19,18 @@ STILL_ATTACHED: Final = "volume_still_attached"
 
 @dataclass(frozen=True)
 class Removal:
-    """`guard` is asked right before each call that changes the world, `record` keeps what is already true."""
+    """`guard` is asked right before each call that changes the world, `record` keeps what is already true.
+
+    `guard` gives the instance as the journal has it, None for one that the journal does not know.
+    """
 
     provider: Provider
     settings: ProvisionerSettings
     instance_id: UUID
-    guard: Callable[[], Awaitable[Instance]]
-    record: Callable[[Event], Awaitable[Instance]]
+    guard: Callable[[], Awaitable[Instance | None]]
+    record: Callable[[VolumeFound], Awaitable[object]]
     sleep: Callable[[float], Awaitable[None]]
+    _recorded: set[str] = field(default_factory=set)
 
     async def server(self, zone: str, server_id: str) -> bool:
         """Whether it was still there; now it is not. Its volumes stay, on record. Raises ProviderError."""
@@ -57,6 +61,7 @@ class Removal:
             await self.record(
                 VolumeFound(instance_id=self.instance_id, occurred_at=now(), volume_id=volume_id, server_id=server_id)
             )
+            self._recorded.add(server_id)
         return server
 
     async def _power_off(self, server: Server) -> None:
@@ -75,7 +80,12 @@ class Removal:
         """The provider makes a boot volume late: deleting its server before that would leave a volume unknown."""
         patience = time.monotonic() + self.settings.volume_patience_seconds
         pauses = looks(self.settings.poll_seconds)
-        while all(volume.server_id != server.id for volume in (await self.guard()).resources.volumes):
+        while not await self._a_volume_is_recorded(server.id):
             if await self._look(server.zone, server.id) is None or time.monotonic() > patience:
                 return
             await self.sleep(next(pauses))
+
+    async def _a_volume_is_recorded(self, server_id: str) -> bool:
+        instance = await self.guard()
+        known = instance.resources.volumes if instance else ()
+        return server_id in self._recorded or any(volume.server_id == server_id for volume in known)
