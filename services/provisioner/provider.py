@@ -30,9 +30,14 @@ class ProviderError(Exception):
 
 
 class TryAgain(ProviderError):
-    def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
+    """`had_no_effect`: the cloud certainly did nothing, so nothing has to be looked for before the next try."""
+
+    def __init__(
+        self, code: str, message: str, retry_after: float | None = None, *, had_no_effect: bool = False
+    ) -> None:
         super().__init__(code, message)
         self.retry_after = retry_after
+        self.had_no_effect = had_no_effect
 
 
 class Rejected(ProviderError):
@@ -47,8 +52,42 @@ class Power(StrEnum):
 
 
 @dataclass(frozen=True)
+class Capabilities:
+    """What there is to do; an action that a provider does not need records its event as skipped.
+
+    `power`: servers are made off and powered on. `volumes`: they boot from a volume that has to grow. `ports`: nothing
+    comes in before a port is opened. `cloud_init`: a machine is told its host key and our client key before it boots.
+    """
+
+    power: bool
+    volumes: bool
+    ports: bool
+    cloud_init: bool
+
+
+class Kind(StrEnum):
+    SERVER = "server"
+    VOLUME = "volume"
+    ADDRESS = "address"
+    SECURITY_GROUP = "security_group"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Anything that costs or blocks something; `instance_id` is read from its tags."""
+
+    kind: Kind
+    id: str
+    zone: str
+    instance_id: UUID | None
+
+
+@dataclass(frozen=True)
 class Server:
-    """`instance_id` is read from its tags; `volume_ids`, the boot volume first, grows a while after creation."""
+    """`instance_id` is read from its tags; `volume_ids`, the boot volume first, grows a while after creation.
+
+    `host_key` is the machine's own public key, where the provider knows one.
+    """
 
     id: str
     zone: str
@@ -59,6 +98,7 @@ class Server:
     ip_address: str | None = None
     address_id: str | None = None
     security_group_id: str | None = None
+    host_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +128,10 @@ class Provider(Protocol):
     @property
     def zones(self) -> Sequence[str]:
         """Every zone this installation may use, the default one first."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Which of the port's calls mean something here."""
 
     async def instance_types(self) -> tuple[InstanceType, ...]: ...
 
@@ -124,8 +168,18 @@ class Provider(Protocol):
         A new one's tag may be found later, so two calls may make two. Nothing is in it yet.
         """
 
-    async def open_ports(self, server: Server, instance_id: UUID, security_group_id: str, ports: Sequence[int]) -> None:
-        """Put the server into this group, and let these TCP ports and nothing else in through it."""
+    async def open_ports(
+        self,
+        server: Server,
+        instance_id: UUID,
+        security_group_id: str,
+        ports: Sequence[int],
+        source_ranges: Sequence[str],
+    ) -> None:
+        """Put the server into this group, and let these TCP ports and nothing else in through it.
+
+        `source_ranges` are CIDR blocks, of IPv4 and IPv6.
+        """
 
     async def delete_server(self, zone: str, server_id: str) -> None:
         """Only a server that is off; its volumes stay. One that is gone is left alone."""
@@ -144,3 +198,6 @@ class Provider(Protocol):
 
     async def tagged_servers(self) -> Sequence[Server]:
         """Every server of this installation, whoever's."""
+
+    async def tagged_resources(self) -> Sequence[Resource]:
+        """Everything else that bears this installation's tag, whoever's."""

@@ -1,8 +1,9 @@
 """What the provisioner reads from its environment. Seconds everywhere; the defaults are for a real cloud."""
 
+from ipaddress import ip_network
 from typing import Self
 
-from pydantic import PositiveFloat, PositiveInt, model_validator
+from pydantic import PositiveFloat, PositiveInt, field_validator, model_validator
 
 from shared.settings import WithHub, WithMachines
 
@@ -11,6 +12,8 @@ class ProvisionerSettings(WithMachines, WithHub):
     """The waits and budgets of every action."""
 
     vllm_image: str = "vllm/vllm-openai:v0.13.0"
+    source_ranges: tuple[str, ...] = ("0.0.0.0/0", "::/0")
+    """Who may reach a machine's SSH and worker ports: CIDR blocks, a JSON list. All of the control plane, at least."""
 
     call_timeout_seconds: PositiveFloat = 8.0
     """Of one call to the provider; under a third of the lease, so that no call outlives the fence."""
@@ -58,6 +61,13 @@ class ProvisionerSettings(WithMachines, WithHub):
     max_releasing: PositiveInt = 500
     stop_grace_seconds: PositiveFloat = 10.0
     """How long a call that was already made may take to come back when the service stops."""
+
+    @field_validator("source_ranges")
+    @classmethod
+    def _are_networks(cls, ranges: tuple[str, ...]) -> tuple[str, ...]:
+        if not ranges:
+            raise ValueError("without any range nobody reaches a machine")
+        return tuple(str(ip_network(each)) for each in ranges)
 
     @model_validator(mode="after")
     def _in_proportion(self) -> Self:

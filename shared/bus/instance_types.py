@@ -1,6 +1,6 @@
 """What each provider offers: written by the provisioner, read by the api, kept in one key-value bucket."""
 
-from typing import Final
+from typing import Final, Literal
 
 from nats.js import JetStreamContext
 from nats.js.api import KeyValueConfig, StorageType
@@ -10,14 +10,26 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 BUCKET: Final = "instance_types"
 
 
+Availability = Literal["available", "scarce", "shortage"]
+
+
 class InstanceType(BaseModel):
-    """A kind of server: `gpus` of the model `gpu`, to be had in `zones`."""
+    """A kind of server: `gpus` of the model `gpu`, to be had in `zones`, those that have some in stock first.
+
+    Memory is in 10⁹ bytes, a GPU's is that of one; `hourly_price` is the list price of a running server in `currency`.
+    """
 
     model_config = ConfigDict(frozen=True)
     name: str
     zones: tuple[str, ...]
     gpus: int = 0
     gpu: str | None = None
+    gpu_memory_gb: float | None = None
+    vcpus: int | None = None
+    memory_gb: float | None = None
+    hourly_price: float | None = None
+    currency: str | None = None
+    availability: dict[str, Availability] = {}
 
 
 _TYPES: Final = TypeAdapter(tuple[InstanceType, ...])

@@ -10,7 +10,18 @@ from itertools import count
 from typing import Literal
 from uuid import UUID
 
-from services.provisioner.provider import SERVER_MISSING, Order, OutOfStock, Power, Rejected, Server, TryAgain
+from services.provisioner.provider import (
+    SERVER_MISSING,
+    Capabilities,
+    Kind,
+    Order,
+    OutOfStock,
+    Power,
+    Rejected,
+    Resource,
+    Server,
+    TryAgain,
+)
 from shared.bus.instance_types import InstanceType
 
 Hook = Callable[[], Awaitable[None]]
@@ -59,6 +70,7 @@ class FakeProvider:
 
     zones: Sequence[str] = ("zone-1", "zone-2")
     name: str = "scaleway"
+    capabilities: Capabilities = Capabilities(power=True, volumes=True, ports=True, cloud_init=True)
     delays: Delays = field(default_factory=Delays)
     out_of_stock: set[tuple[str, str]] = field(default_factory=set)
     not_sold: dict[tuple[str, str], Rejected] = field(default_factory=dict)
@@ -67,6 +79,7 @@ class FakeProvider:
     volumes: dict[str, tuple[str, str]] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     opened: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    let_in: dict[str, tuple[str, ...]] = field(default_factory=dict)
     grown: dict[str, int] = field(default_factory=dict)
     tagged_volumes: dict[str, UUID] = field(default_factory=dict)
     failing: dict[str, list[tuple[Literal["before", "after"], BaseException]]] = field(
@@ -178,13 +191,21 @@ class FakeProvider:
             self.groups[group_id] = Group(instance_id, server.zone, time.monotonic())
             return group_id
 
-    async def open_ports(self, server: Server, instance_id: UUID, security_group_id: str, ports: Sequence[int]) -> None:
+    async def open_ports(
+        self,
+        server: Server,
+        instance_id: UUID,
+        security_group_id: str,
+        ports: Sequence[int],
+        source_ranges: Sequence[str],
+    ) -> None:
         async with self._call("open_ports"):
             group = self.groups.get(security_group_id)
             if group is None or group.zone != server.zone:
                 raise TryAgain(SERVER_MISSING, f"no group {security_group_id} of {instance_id} in {server.zone}")
             group.server_id = server.id
             self.opened[server.id] = tuple(ports)
+            self.let_in[server.id] = tuple(source_ranges)
 
     async def delete_server(self, zone: str, server_id: str) -> None:
         async with self._call("delete_server"):
@@ -219,6 +240,21 @@ class FakeProvider:
             for group_id in known:
                 del self.groups[group_id]
             return sorted(known)
+
+    async def tagged_resources(self) -> Sequence[Resource]:
+        async with self._call("tagged_resources"):
+            volumes = [
+                Resource(Kind.VOLUME, volume_id, self.volumes[volume_id][0], owner)
+                for volume_id, owner in self.tagged_volumes.items()
+                if volume_id in self.volumes
+            ]
+            visible = time.monotonic() - self.delays.group_tags
+            groups = [
+                Resource(Kind.SECURITY_GROUP, group_id, group.zone, group.instance_id)
+                for group_id, group in self.groups.items()
+                if group.made_at <= visible
+            ]
+            return [*volumes, *groups]
 
     def _there(self, zone: str, server_id: str) -> Machine | None:
         machine = self.machines.get(server_id)

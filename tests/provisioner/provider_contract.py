@@ -125,7 +125,7 @@ class ProviderContract:
     async def test_ports_may_be_opened_twice(self, provider: Provider, with_volume: Server, instance_id: UUID) -> None:
         group_id = await provider.make_security_group(with_volume, instance_id)
         for _ in range(2):
-            await provider.open_ports(with_volume, instance_id, group_id, (22, 8000))
+            await provider.open_ports(with_volume, instance_id, group_id, (22, 8000), ("0.0.0.0/0",))
 
     async def test_groups_go_by_their_ids_before_their_tags_are_found(
         self, provider: Provider, with_volume: Server, instance_id: UUID
@@ -161,7 +161,7 @@ class ProviderContract:
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
         group_id = await provider.make_security_group(with_volume, instance_id)
-        await provider.open_ports(with_volume, instance_id, group_id, (22, 8000))
+        await provider.open_ports(with_volume, instance_id, group_id, (22, 8000), ("0.0.0.0/0",))
         with pytest.raises(TryAgain):
             await provider.release_network(instance_id, (group_id,))
         await provider.delete_server(with_volume.zone, with_volume.id)

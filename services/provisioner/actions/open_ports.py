@@ -14,7 +14,7 @@ async def open_ports(u: Undertaking) -> None:
         zone, server_id = the_server(await u.guard())
         server = present(await u.provider.get_server(zone, server_id))
         security_group_id = await _group(u, server)
-        await u.provider.open_ports(server, u.instance_id, security_group_id, ports)
+        await u.provider.open_ports(server, u.instance_id, security_group_id, ports, u.settings.source_ranges)
         await u.record(
             PortsOpened(
                 instance_id=u.instance_id,
@@ -22,6 +22,7 @@ async def open_ports(u: Undertaking) -> None:
                 server_id=server_id,
                 security_group_id=security_group_id,
                 ports=ports,
+                source_ranges=u.settings.source_ranges,
             )
         )
 

@@ -127,7 +127,7 @@ async def test_only_the_given_ports_are_open(provider: ScalewayProvider, control
     server = await with_volume(provider, await made(provider, instance_id := uuid4()))
     group_id = await provider.make_security_group(server, instance_id)
     for ports in ((22, 8000), (2222,)):
-        await provider.open_ports(server, instance_id, group_id, ports)
+        await provider.open_ports(server, instance_id, group_id, ports, ("0.0.0.0/0",))
         (group,) = [each for each in (await account(control))["security_groups"] if not each["default"]]
         assert group["id"] == group_id
         assert [rule["port"] for rule in group["rules"]] == list(ports)
@@ -145,7 +145,7 @@ async def test_groups_that_several_make_at_once_leave_nothing_behind(
     server = await with_volume(provider, await made(provider, instance_id := uuid4()))
     groups = await asyncio.gather(*(provider.make_security_group(server, instance_id) for _ in range(4)))
     assert len(set(groups)) == 4
-    await provider.open_ports(server, instance_id, groups[0], (22, 8000))
+    await provider.open_ports(server, instance_id, groups[0], (22, 8000), ("0.0.0.0/0",))
     (shown,) = (await account(control))["servers"]
     assert shown["security_group"] == groups[0]
     with pytest.raises(TryAgain) as in_use:
@@ -173,7 +173,7 @@ async def test_a_whole_life_leaves_nothing_at_the_provider(provider: ScalewayPro
     )
     assert running is not None
     group_id = await provider.make_security_group(running, instance_id)
-    await provider.open_ports(running, instance_id, group_id, (22, 8000))
+    await provider.open_ports(running, instance_id, group_id, (22, 8000), ("0.0.0.0/0",))
     await provider.power_off(server.zone, server.id)
     await eventually(lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.power is Power.OFF))
     await provider.delete_server(server.zone, server.id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from itertools import product
 from uuid import UUID
 
 from scaleway.instance.v1 import (
@@ -16,12 +16,10 @@ from scaleway.instance.v1 import (
     SetSecurityGroupRulesRequestRule,
 )
 
-from services.provisioner.provider import Server, TryAgain
+from services.provisioner.provider import Kind, Resource, Server, TryAgain
 from services.provisioner.providers.scaleway.errors import NotThere
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
-from services.provisioner.providers.scaleway.tags import Tags
-
-ANYWHERE: Final = "0.0.0.0/0"
+from services.provisioner.providers.scaleway.tags import Tags, instance_in
 
 
 class Network:
@@ -33,12 +31,20 @@ class Network:
         group = self._chosen(server, self._groups(server.zone, instance_id)) or self._made(server, instance_id)
         return group.id
 
-    def open_ports(self, server: Server, instance_id: UUID, security_group_id: str, ports: Sequence[int]) -> None:
+    def open_ports(
+        self,
+        server: Server,
+        instance_id: UUID,
+        security_group_id: str,
+        ports: Sequence[int],
+        source_ranges: Sequence[str],
+    ) -> None:
         """The rules are complete before the server is in the group."""
+        openings = product(ports, source_ranges)
         self._api.set_security_group_rules(
             zone=server.zone,
             security_group_id=security_group_id,
-            rules=[_opened(port, position) for position, port in enumerate(ports, start=1)],
+            rules=[_opened(position, *opening) for position, opening in enumerate(openings, start=1)],
         )
         if server.security_group_id != security_group_id:
             self._api._update_server(  # noqa: SLF001  the SDK has no public way to update a server
@@ -77,6 +83,12 @@ class Network:
             raise refused[0]
         return gone
 
+    def tagged(self, zone: str) -> list[Resource]:
+        """All of this installation."""
+        found = [(Kind.SECURITY_GROUP, group.id, group.tags) for group in self._groups(zone)]
+        found += [(Kind.ADDRESS, address.id, address.tags) for address in self._addresses(zone)]
+        return [Resource(kind, resource_id, zone, instance_in(tags)) for kind, resource_id, tags in found]
+
     def _chosen(self, server: Server, groups: Sequence[SecurityGroup]) -> SecurityGroup | None:
         """The one that it is in already, else always the same one."""
         return min(groups, key=lambda group: (group.id != server.security_group_id, group.id), default=None)
@@ -96,19 +108,19 @@ class Network:
             raise TryAgain("bad_answer", "a security group that was made and is not shown")
         return group
 
-    def _groups(self, zone: str, instance_id: UUID) -> list[SecurityGroup]:
+    def _groups(self, zone: str, instance_id: UUID | None = None) -> list[SecurityGroup]:
         def page(number: int) -> tuple[list[SecurityGroup], int]:
             answer = self._api.list_security_groups(
-                zone=zone, tags=[self._tags.instance(instance_id)], page=number, per_page=PAGE_SIZE
+                zone=zone, tags=[self._tags.of_whom(instance_id)], page=number, per_page=PAGE_SIZE
             )
             return answer.security_groups, answer.total_count
 
         return [group for group in pages(page) if self._tags.borne(group.tags, instance_id)]
 
-    def _addresses(self, zone: str, instance_id: UUID) -> list[Ip]:
+    def _addresses(self, zone: str, instance_id: UUID | None = None) -> list[Ip]:
         def page(number: int) -> tuple[list[Ip], int]:
             answer = self._api.list_ips(
-                zone=zone, tags=[self._tags.instance(instance_id)], page=number, per_page=PAGE_SIZE
+                zone=zone, tags=[self._tags.of_whom(instance_id)], page=number, per_page=PAGE_SIZE
             )
             return answer.ips, answer.total_count
 
@@ -119,12 +131,12 @@ def _name(instance_id: UUID) -> str:
     return f"coldstart-{instance_id}"
 
 
-def _opened(port: int, position: int) -> SetSecurityGroupRulesRequestRule:
+def _opened(position: int, port: int, source_range: str) -> SetSecurityGroupRulesRequestRule:
     return SetSecurityGroupRulesRequestRule(
         action=SecurityGroupRuleAction.ACCEPT,
         protocol=SecurityGroupRuleProtocol.TCP,
         direction=SecurityGroupRuleDirection.INBOUND,
-        ip_range=ANYWHERE,
+        ip_range=source_range,
         position=position,
         dest_port_from=port,
         editable=True,

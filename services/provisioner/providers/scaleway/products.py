@@ -1,5 +1,6 @@
 """What can be rented where, and what it boots."""
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -7,9 +8,13 @@ from scaleway.instance.v1 import ServerType
 from scaleway.marketplace.v2 import LocalImage, LocalImageType
 
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
-from shared.bus.instance_types import InstanceType
+from shared.bus.instance_types import Availability, InstanceType
 
 SHORTAGE: Final = "shortage"
+TOLD: Final[Mapping[str, Availability]] = {"available": "available", "scarce": "scarce", SHORTAGE: SHORTAGE}
+GIGABYTE: Final = 10**9
+CURRENCY: Final = "EUR"
+"""Scaleway's price lists are in euros; the API names no currency."""
 
 
 class Products:
@@ -37,30 +42,53 @@ class Products:
             return self._image
         return min(booting, key=lambda image: image.type_ != LocalImageType.INSTANCE_SBS).id
 
-    def gpu_types(self, zone: str) -> list[tuple[bool, str, InstanceType]]:
-        """Each type with GPUs that may still be made here, after whether it is short, and its zone."""
-        short = self._short(zone)
+    def gpu_types(self, zone: str) -> list[InstanceType]:
+        """Each type with GPUs that may still be made here."""
+        availability = self._availability(zone)
 
         def page(number: int) -> tuple[list[tuple[str, ServerType]], int]:
             answer = self._instance.list_servers_types(zone=zone, page=number, per_page=PAGE_SIZE)
             return list(answer.servers.items()), answer.total_count
 
         return [
-            (
-                name in short,
-                zone,
-                InstanceType(name=name, zones=(zone,), gpus=kind.gpu, gpu=kind.gpu_info and kind.gpu_info.gpu_name),
+            InstanceType(
+                name=name,
+                zones=(zone,),
+                gpus=kind.gpu,
+                gpu=kind.gpu_info and kind.gpu_info.gpu_name,
+                gpu_memory_gb=kind.gpu_info and kind.gpu_info.gpu_memory / GIGABYTE,
+                vcpus=kind.ncpus,
+                memory_gb=kind.ram / GIGABYTE,
+                hourly_price=kind.hourly_price,
+                currency=CURRENCY,
+                availability={zone: availability[name]} if name in availability else {},
             )
             for name, kind in pages(page)
             if kind.gpu and not kind.end_of_service
         ]
 
-    def _short(self, zone: str) -> set[str]:
+    def _availability(self, zone: str) -> dict[str, Availability]:
+        """Of each type; a word that is new to us says nothing."""
+
         def page(number: int) -> tuple[list[tuple[str, str]], int]:
             answer = self._instance.get_server_types_availability(zone=zone, page=number, per_page=PAGE_SIZE)
             return [(name, str(each.availability)) for name, each in answer.servers.items()], answer.total_count
 
-        return {name for name, availability in pages(page) if availability == SHORTAGE}
+        return {name: TOLD[word] for name, word in pages(page) if word in TOLD}
+
+
+def in_all_zones(offers: Iterable[InstanceType]) -> tuple[InstanceType, ...]:
+    """One of each name; of its zones those that have some in stock come first."""
+    types: dict[str, InstanceType] = {}
+    for kind in sorted(offers, key=lambda each: SHORTAGE in each.availability.values()):
+        known = types.get(kind.name)
+        types[kind.name] = kind if known is None else _joined(known, kind)
+    return tuple(types[name] for name in sorted(types))
+
+
+def _joined(known: InstanceType, other: InstanceType) -> InstanceType:
+    zones, availability = (*known.zones, *other.zones), {**known.availability, **other.availability}
+    return known.model_copy(update={"zones": zones, "availability": availability})
 
 
 def _is_id(image: str) -> bool:

@@ -5,10 +5,10 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from services.provisioner.provider import Order, OutOfStock, Server
+from services.provisioner.provider import Capabilities, Order, OutOfStock, Resource, Server
 from services.provisioner.providers.scaleway.calls import THREADS, Calls
 from services.provisioner.providers.scaleway.network import Network
-from services.provisioner.providers.scaleway.products import Products
+from services.provisioner.providers.scaleway.products import Products, in_all_zones
 from services.provisioner.providers.scaleway.sdk import Sdk
 from services.provisioner.providers.scaleway.servers import Servers
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
@@ -21,6 +21,7 @@ class ScalewayProvider:
     """Holds threads and connections from its making to the end of its `async with`."""
 
     name = "scaleway"
+    capabilities = Capabilities(power=True, volumes=True, ports=True, cloud_init=True)
 
     def __init__(
         self, settings: ScalewaySettings, installation: UUID, call_timeout_s: float, threads: int = THREADS
@@ -43,13 +44,8 @@ class ScalewayProvider:
         self._sdk.close()
 
     async def instance_types(self) -> tuple[InstanceType, ...]:
-        """With GPUs; of each type's zones those that have some in stock first."""
-        offers = await self._calls.in_each(self.zones, self._products.gpu_types)
-        types: dict[str, InstanceType] = {}
-        for _, zone, kind in sorted(offers, key=lambda offer: offer[0]):
-            known = types.get(kind.name)
-            types[kind.name] = known.model_copy(update={"zones": (*known.zones, zone)}) if known else kind
-        return tuple(types[name] for name in sorted(types))
+        """With GPUs."""
+        return in_all_zones(await self._calls.in_each(self.zones, self._products.gpu_types))
 
     async def create_server(self, order: Order) -> Server | OutOfStock:
         return await self._calls(self._servers.create, order)
@@ -75,8 +71,15 @@ class ScalewayProvider:
     async def make_security_group(self, server: Server, instance_id: UUID) -> str:
         return await self._calls(self._network.make_security_group, server, instance_id)
 
-    async def open_ports(self, server: Server, instance_id: UUID, security_group_id: str, ports: Sequence[int]) -> None:
-        await self._calls(self._network.open_ports, server, instance_id, security_group_id, ports)
+    async def open_ports(
+        self,
+        server: Server,
+        instance_id: UUID,
+        security_group_id: str,
+        ports: Sequence[int],
+        source_ranges: Sequence[str],
+    ) -> None:
+        await self._calls(self._network.open_ports, server, instance_id, security_group_id, ports, source_ranges)
 
     async def delete_server(self, zone: str, server_id: str) -> None:
         await self._calls(self._servers.delete, zone, server_id)
@@ -92,3 +95,7 @@ class ScalewayProvider:
 
     async def tagged_servers(self) -> Sequence[Server]:
         return await self._calls.in_each(self.zones, self._servers.find)
+
+    async def tagged_resources(self) -> Sequence[Resource]:
+        volumes = await self._calls.in_each(self.zones, self._volumes.tagged)
+        return [*volumes, *await self._calls.in_each(self.zones, self._network.tagged)]

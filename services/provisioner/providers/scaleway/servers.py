@@ -59,10 +59,11 @@ class Servers:
 
     def find(self, zone: str, instance_id: UUID | None = None) -> list[Server]:
         """All of this installation, or only that instance's."""
-        tag = self._tags.installation if instance_id is None else self._tags.instance(instance_id)
 
         def page(number: int) -> tuple[list[ScalewayServer], int]:
-            answer = self._api.list_servers(zone=zone, tags=[tag], page=number, per_page=PAGE_SIZE)
+            answer = self._api.list_servers(
+                zone=zone, tags=[self._tags.of_whom(instance_id)], page=number, per_page=PAGE_SIZE
+            )
             return answer.servers, answer.total_count
 
         return [_shown(server) for server in pages(page) if self._tags.borne(server.tags, instance_id)]
@@ -103,7 +104,8 @@ def _shown(server: ScalewayServer | None) -> Server:
         raise TryAgain("bad_answer", f"a server that cannot be understood: {server and server.state}")
     kept = [volume for volume in server.volumes.items() if str(volume[1].volume_type) != SCRATCH]
     kept.sort(key=lambda slot: (not slot[1].boot, int(slot[0])))
-    address = next((ip for ip in server.public_ips if ip.family == "inet"), None)
+    addresses = sorted(server.public_ips, key=lambda ip: str(ip.family) != "inet")
+    address = addresses[0] if addresses else None
     group = server.security_group
     return Server(
         id=server.id,

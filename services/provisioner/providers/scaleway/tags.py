@@ -23,6 +23,10 @@ class Tags:
     def instance(self, instance_id: UUID) -> str:
         return f"{_INSTANCE}{instance_id}"
 
+    def of_whom(self, instance_id: UUID | None) -> str:
+        """What to ask a list for: that instance's, or all of this installation."""
+        return self.installation if instance_id is None else self.instance(instance_id)
+
     def borne(self, tags: Iterable[str], instance_id: UUID | None = None) -> bool:
         """Whether they are this installation's, and that instance's if one is given. A list's filter is not trusted."""
         wanted = {self.installation} if instance_id is None else {self.installation, self.instance(instance_id)}

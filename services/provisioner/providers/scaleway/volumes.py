@@ -5,10 +5,10 @@ from uuid import UUID
 
 from scaleway.block.v1 import Volume, VolumeStatus
 
-from services.provisioner.provider import Rejected
+from services.provisioner.provider import Kind, Rejected, Resource
 from services.provisioner.providers.scaleway.errors import Busy, InUse, NotThere
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
-from services.provisioner.providers.scaleway.tags import Tags
+from services.provisioner.providers.scaleway.tags import Tags, instance_in
 
 GIGABYTE: Final = 10**9
 CHANGING: Final = frozenset({VolumeStatus.CREATING, VolumeStatus.RESIZING, VolumeStatus.UPDATING})
@@ -38,17 +38,24 @@ class Volumes:
         return volume.status not in CHANGING
 
     def find(self, zone: str, instance_id: UUID) -> list[tuple[str, str]]:
+        return [(volume.zone, volume.id) for volume in self._bearing(zone, instance_id)]
+
+    def tagged(self, zone: str) -> list[Resource]:
+        """All of this installation."""
+        return [Resource(Kind.VOLUME, each.id, zone, instance_in(each.tags)) for each in self._bearing(zone)]
+
+    def _bearing(self, zone: str, instance_id: UUID | None = None) -> list[Volume]:
         def page(number: int) -> tuple[list[Volume], int]:
             answer = self._block.list_volumes(
                 include_deleted=False,
                 zone=zone,
-                tags=[self._tags.instance(instance_id)],
+                tags=[self._tags.of_whom(instance_id)],
                 page=number,
                 page_size=PAGE_SIZE,
             )
             return answer.volumes, answer.total_count
 
-        return [(volume.zone, volume.id) for volume in pages(page) if self._tags.borne(volume.tags, instance_id)]
+        return [volume for volume in pages(page) if self._tags.borne(volume.tags, instance_id)]
 
     def delete(self, zone: str, volume_id: str) -> bool:
         """Whether it is gone. Its id does not say which of the two APIs knows it."""
