@@ -18,6 +18,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from shared.bus.instance_types import InstanceType
+from shared.bus.reconciliation import Kind
 
 SERVER_MISSING: Final = "server_missing"
 
@@ -63,13 +64,6 @@ class Capabilities:
     volumes: bool
     ports: bool
     cloud_init: bool
-
-
-class Kind(StrEnum):
-    SERVER = "server"
-    VOLUME = "volume"
-    ADDRESS = "address"
-    SECURITY_GROUP = "security_group"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from uuid import UUID
 from services.provisioner.provider import (
     SERVER_MISSING,
     Capabilities,
-    Kind,
     Order,
     OutOfStock,
     Power,
@@ -23,6 +22,7 @@ from services.provisioner.provider import (
     TryAgain,
 )
 from shared.bus.instance_types import InstanceType
+from shared.bus.reconciliation import Kind
 
 Hook = Callable[[], Awaitable[None]]
 
@@ -80,6 +80,7 @@ class FakeProvider:
     groups: dict[str, Group] = field(default_factory=dict)
     opened: dict[str, tuple[int, ...]] = field(default_factory=dict)
     let_in: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    address: str = "127.0.0.1"
     grown: dict[str, int] = field(default_factory=dict)
     tagged_volumes: dict[str, UUID] = field(default_factory=dict)
     failing: dict[str, list[tuple[Literal["before", "after"], BaseException]]] = field(
@@ -293,4 +294,4 @@ class FakeProvider:
             machine.server = replace(machine.server, volume_ids=(machine.volume_id,))
         power = self._power(machine)
         has_address = power is Power.ON and time.monotonic() - machine.changed_at >= self.delays.address
-        return replace(machine.server, power=power, ip_address="127.0.0.1" if has_address else None)
+        return replace(machine.server, power=power, ip_address=self.address if has_address else None)
