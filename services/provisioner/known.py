@@ -1,4 +1,4 @@
-"""Which instances have, or had, a server on record: learned from the stream."""
+"""Which instances were ever requested: learned from the stream."""
 
 from contextlib import suppress
 from typing import Final
@@ -7,9 +7,9 @@ from uuid import UUID
 from nats.aio.client import Client
 
 from shared.bus.reader import reading
-from shared.lifecycle.events import InstanceCreated
+from shared.lifecycle.events import InstanceRequested
 
-_SUBJECT: Final = f"lifecycle.*.{InstanceCreated.__name__}"
+_SUBJECT: Final = f"lifecycle.*.{InstanceRequested.__name__}"
 _HEARTBEAT_S: Final = 1.0
 
 
@@ -34,5 +34,5 @@ class KnownInstances:
         return list(self._ids)
 
     def forget(self, instance_id: UUID) -> None:
-        """Nothing can be lost of it any more."""
+        """Nothing can happen to it any more."""
         self._ids.discard(instance_id)

@@ -1,37 +1,60 @@
-"""Every minute, the provider against the journal: what nobody owns goes, what is gone is said."""
+"""Every minute and on demand, one provider against the journal: what nobody owns goes, what is gone is said."""
 
 import asyncio
 import time
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import structlog
+from prometheus_client import Gauge
 
+from services.provisioner.disowned import remove_unknown
 from services.provisioner.known import KnownInstances
-from services.provisioner.provider import Provider, ProviderError, Server
-from services.provisioner.removal import Removal
+from services.provisioner.left_over import LeftOver
+from services.provisioner.lifetimes import end_when_due
+from services.provisioner.provider import Provider, Server
+from services.provisioner.round import Round
+from services.provisioner.server_news import ServerNews
 from services.provisioner.settings import ProvisionerSettings
-from services.provisioner.sweep import Sweep
-from services.provisioner.undertaking import Overtaken, now
-from shared.journal import Journal
+from services.provisioner.undertaking import now
+from shared.bus.reader import ReadingInterrupted
+from shared.bus.reconciliation import Kind, Report
+from shared.journal import Journal, JournalUnavailable
 from shared.lifecycle.errors import InstanceUnknown
-from shared.lifecycle.events import InstanceCreated, ServerLost
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.status import GONE, LIVE
+from shared.lifecycle.status import GONE
+
+_unknown: Final = Gauge(
+    "coldstart_unknown_resources", "At the provider, with our tag, of no instance that we know", ["provider", "kind"]
+)
 
 log = structlog.get_logger()
 
 
 class Reconcile:
+    """Of `known`, only instances that were requested of this provider. Rounds of one object never overlap."""
+
     def __init__(
-        self, journal: Journal, provider: Provider, known: KnownInstances, settings: ProvisionerSettings
+        self,
+        journal: Journal,
+        provider: Provider,
+        known: KnownInstances,
+        settings: ProvisionerSettings,
+        *,
+        clock: Callable[[], datetime] = now,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._journal = journal
         self._provider = provider
         self._known = known
         self._settings = settings
-        self._sweep = Sweep(journal, provider, settings)
-        self._missing_since: dict[str, float] = {}
+        self._clock = clock
+        self._server_news = ServerNews(settings.lost_after_seconds, monotonic)
+        self._of_others = set[UUID]()
+        self._told_of = set[str]()
+        self._one_at_a_time = asyncio.Lock()
 
     async def for_ever(self) -> None:
         """The owner cancels it."""
@@ -42,82 +65,68 @@ class Reconcile:
             except Exception:  # the loop's bound: the next round begins anew
                 log.exception("reconciliation failed")
 
-    async def __call__(self) -> None:
-        """One round. Raises ProviderError when the provider cannot list, JournalUnavailable."""
-        servers = await self._provider.tagged_servers()
-        for server in servers:
-            if server.instance_id is None:
-                log.warning("a server of ours whose tags name no instance", server_id=server.id, zone=server.zone)
-            else:
-                await self._look_at(server, server.instance_id)
-        listed = {server.id for server in servers}
-        for instance_id in await self._known.ids():
+    async def __call__(self, *, delete_unknown: bool = False) -> Report:
+        """One round, after the one that may be running. What went wrong is in its report."""
+        async with self._one_at_a_time:
+            this = Round(self._journal, self._provider, self._settings, self._clock)
             try:
-                await self._look_for(instance_id, listed)
-            except ProviderError as error:
-                log.warning("not looked for", instance_id=str(instance_id), reason=str(error))
+                await self._look_at_all(this, delete_unknown=delete_unknown)
+            except (JournalUnavailable, ReadingInterrupted) as error:
+                this.note(f"the journal: {error}")
+        return this.report()
 
-    async def _look_at(self, server: Server, instance_id: UUID) -> None:
-        try:
-            instance = await self._journal.load(instance_id)
-        except InstanceUnknown:
-            log.warning("a server of an unknown instance", server_id=server.id, instance_id=str(instance_id))
+    async def _look_at_all(self, this: Round, *, delete_unknown: bool) -> None:
+        servers = resources = None
+        with this.noting("list of servers"):
+            servers = await self._provider.tagged_servers()
+        await self._look_for_known(this, servers)
+        if servers is None:
             return
-        if not self._left_over(instance, server):
+        this.servers = len(servers)
+        left_over = LeftOver(this)
+        await left_over.servers(servers)
+        with this.noting("list of volumes, addresses and security groups"):
+            resources = await self._provider.tagged_resources()
+        if resources is None:
             return
-        log.info("removing a server that nobody owns", server_id=server.id, instance_id=str(instance_id))
-        try:
-            await self._remove(server, instance_id)
-        except Overtaken:
-            log.info("it has an owner after all", server_id=server.id, instance_id=str(instance_id))
-        except ProviderError as error:
-            log.warning("not removed", server_id=server.id, instance_id=str(instance_id), reason=str(error))
+        await left_over.others(resources)
+        if delete_unknown:
+            await remove_unknown(this)
+        self._show(this)
 
-    def _left_over(self, instance: Instance, server: Server) -> bool:
-        """Of an instance that has ended and been released, or another server than the one that claimed a live one."""
+    async def _look_for_known(self, this: Round, servers: Sequence[Server] | None) -> None:
+        """Without a list the provider is in trouble, and is not asked for each of them either."""
+        listed = None if servers is None else {server.id: server for server in servers}
+        for instance_id in await self._known.ids():
+            if instance_id in self._of_others:
+                continue
+            with this.noting(f"instance {instance_id}"):
+                try:
+                    instance = await self._journal.load(instance_id)
+                except InstanceUnknown:
+                    this.unreadable.add(instance_id)
+                    this.note(f"instance {instance_id}: none of its events can be read")
+                    continue
+                await self._look_for(this, instance, listed)
+
+    async def _look_for(self, this: Round, instance: Instance, listed: Mapping[str, Server] | None) -> None:
+        if instance.specification.provider != self._provider.name:
+            self._of_others.add(instance.id)
+            return
         if instance.status in GONE or instance.resources.released:
-            settled = timedelta(seconds=self._settings.settle_seconds)
-            return instance.ended_at is None or now() > instance.ended_at + settled
-        return instance.resources.server_id not in {None, server.id}
-
-    async def _remove(self, server: Server, instance_id: UUID) -> None:
-        """Its id is recorded first: on an ended instance, that alone has it released with everything around it."""
-
-        async def guard() -> Instance:
-            instance = await self._journal.load(instance_id)
-            ended = instance.status in GONE or instance.resources.released
-            if server.id == instance.resources.server_id and not ended:
-                raise Overtaken
-            return instance
-
-        await self._journal.record(
-            InstanceCreated(
-                instance_id=instance_id,
-                occurred_at=now(),
-                server_id=server.id,
-                zone=server.zone,
-                instance_type=server.instance_type,
-            )
-        )
-        removal = Removal(self._provider, self._settings, instance_id, guard, self._journal.record, asyncio.sleep)
-        await removal.server(server.zone, server.id)
-        for volume in (await guard()).resources.volumes:
-            if volume.server_id == server.id:
-                await removal.volume(server.zone, volume.id)
-
-    async def _look_for(self, instance_id: UUID, listed: set[str]) -> None:
-        """A server is lost when two gets by its id, a while apart, say that it does not exist."""
-        instance = await self._journal.load(instance_id)
-        server_id, zone = instance.resources.server_id, instance.zone
-        if await self._sweep(instance):
-            self._known.forget(instance_id)
-        if server_id is None or zone is None:
+            self._known.forget(instance.id)
             return
-        there = server_id in listed or instance.status not in LIVE
-        if there or await self._provider.get_server(zone, server_id) is not None:
-            self._missing_since.pop(server_id, None)
-            return
-        since = self._missing_since.setdefault(server_id, time.monotonic())
-        if time.monotonic() - since >= self._settings.lost_after_seconds:
-            await self._journal.record(ServerLost(instance_id=instance_id, occurred_at=now(), server_id=server_id))
-            del self._missing_since[server_id]
+        this.own(instance)
+        instance = await end_when_due(this, instance)
+        if listed is not None:
+            await self._server_news(this, instance, listed)
+
+    def _show(self, this: Round) -> None:
+        """In the metrics, and what was not known before in the log."""
+        for kind in Kind:
+            number = sum(unknown.kind is kind for unknown in this.unknown)
+            _unknown.labels(self._provider.name, kind).set(number)
+        told, self._told_of = self._told_of, {unknown.id for unknown in this.unknown}
+        for unknown in this.unknown:
+            if unknown.id not in told:
+                log.warning("unknown resource", provider=self._provider.name, **unknown.model_dump(mode="json"))

@@ -1,0 +1,166 @@
+"""What bears our tag and nobody owns: what ended instances left and second servers go, of all else it is told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from services.provisioner.provider import Resource, Server
+from services.provisioner.removal import Removal
+from services.provisioner.round import Round
+from services.provisioner.undertaking import Overtaken, now
+from shared.bus.reconciliation import Kind, Reason, Removed, Unknown
+from shared.lifecycle.errors import InstanceUnknown
+from shared.lifecycle.events import InstanceCreated
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import GONE, LIVE
+
+BY_COMMAND: Final = "the journal does not know its instance: `coldstart reconcile --delete-unknown` deletes it"
+UNTAGGED: Final = "its tags name no instance: delete it at the provider if nobody needs it"
+UNREADABLE: Final = "no event of its instance can be read: use the version of Coldstart that has recorded them"
+BORROWED: Final = "its tags name another instance than the one that has it on record: correct them at the provider"
+ELSEWHERE: Final = "its instance was requested of another provider: delete it at the provider if nobody needs it"
+
+log = structlog.get_logger()
+
+
+def reason_to_remove(instance: Instance, resource: Resource, settled_before: datetime) -> Reason | None:
+    """None for what its instance may still need, and while somebody may be making or releasing it."""
+    is_server = resource.kind is Kind.SERVER
+    if _released(instance) or (is_server and instance.status in GONE):
+        return Reason.ENDED if instance.ended_at is None or instance.ended_at < settled_before else None
+    second = is_server and instance.resources.server_id not in {None, resource.id}
+    return Reason.DUPLICATE if second else None
+
+
+class LeftOver:
+    """For one round. What it does raises JournalUnavailable."""
+
+    def __init__(self, this: Round) -> None:
+        self._round = this
+        self._journal = this.journal
+        self._provider = this.provider
+
+    async def servers(self, servers: Iterable[Server]) -> None:
+        """Those of ended instances and the second ones of others, each with its volumes."""
+        for server in servers:
+            resource = Resource(Kind.SERVER, server.id, server.zone, server.instance_id)
+            with self._round.noting(f"server {server.id}"):
+                if judged := await self._judged(resource):
+                    owner, reason = judged
+                    await self._remove_server(owner, server)
+                    self._tell(resource, owner, reason)
+
+    async def others(self, resources: Iterable[Resource]) -> None:
+        """Volumes, addresses and groups of released instances."""
+        networks: dict[UUID, list[Resource]] = {}
+        for resource in resources:
+            with self._round.noting(f"{resource.kind} {resource.id}"):
+                judged = await self._judged(resource)
+                if judged is None:
+                    continue
+                owner, reason = judged
+                if resource.kind is Kind.VOLUME:
+                    await self._removal(owner, self._released_one(owner)).volume(resource.zone, resource.id)
+                    self._tell(resource, owner, reason)
+                else:
+                    networks.setdefault(owner, []).append(resource)
+        for owner, parts in networks.items():
+            with self._round.noting(f"network of {owner}"):
+                await self._remove_network(owner, parts)
+
+    async def _judged(self, resource: Resource) -> tuple[UUID, Reason] | None:
+        """Whose it is and why it has to go, if it has to. What nobody has is noted as unknown."""
+        match await self._owner(resource):
+            case Instance() as owner:
+                settled_before = self._round.clock() - timedelta(seconds=self._round.settings.settle_seconds)
+                reason = reason_to_remove(owner, resource, settled_before)
+                return (owner.id, reason) if reason else None
+            case hint:
+                self._round.unknown.append(
+                    Unknown(
+                        kind=resource.kind,
+                        id=resource.id,
+                        zone=resource.zone,
+                        instance_id=resource.instance_id,
+                        hint=hint,
+                    )
+                )
+                return None
+
+    async def _owner(self, resource: Resource) -> Instance | str:
+        """The instance that its tags name, or why that is not its owner."""
+        named = resource.instance_id
+        if named is None:
+            return UNTAGGED
+        if self._round.owned.get(resource.id, named) != named:
+            return BORROWED
+        try:
+            instance = await self._journal.load(named)
+        except InstanceUnknown:
+            return UNREADABLE if named in self._round.unreadable else BY_COMMAND
+        return instance if instance.specification.provider == self._provider.name else ELSEWHERE
+
+    def _tell(self, resource: Resource, owner: UUID, reason: Reason) -> None:
+        log.info("removed", kind=resource.kind, resource_id=resource.id, instance_id=str(owner), reason=reason)
+        self._round.removed.append(
+            Removed(kind=resource.kind, id=resource.id, zone=resource.zone, instance_id=owner, reason=reason)
+        )
+
+    async def _remove_server(self, owner: UUID, server: Server) -> None:
+        """Its id is recorded first: on an ended instance, that alone has it released with everything around it."""
+
+        async def guard() -> Instance:
+            instance = await self._journal.load(owner)
+            if _claimed_by(instance, server):
+                raise Overtaken
+            return instance
+
+        created = InstanceCreated(
+            instance_id=owner,
+            occurred_at=now(),
+            server_id=server.id,
+            zone=server.zone,
+            instance_type=server.instance_type,
+        )
+        if _claimed_by(await self._journal.record(created), server):
+            return
+        removal = self._removal(owner, guard)
+        await removal.server(server.zone, server.id)
+        for volume in (await guard()).resources.volumes:
+            if volume.server_id == server.id:
+                await removal.volume(server.zone, volume.id)
+
+    async def _remove_network(self, owner: UUID, parts: Sequence[Resource]) -> None:
+        instance = await self._released_one(owner)()
+        known = instance.resources.security_group_ids
+        gone = set(await self._provider.release_network(owner, known))
+        for part in parts:
+            if part.id in gone:
+                self._tell(part, owner, Reason.ENDED)
+
+    def _released_one(self, owner: UUID) -> Callable[[], Awaitable[Instance]]:
+        async def guard() -> Instance:
+            instance = await self._journal.load(owner)
+            if not _released(instance):
+                raise Overtaken
+            return instance
+
+        return guard
+
+    def _removal(self, owner: UUID, guard: Callable[[], Awaitable[Instance]]) -> Removal:
+        this = self._round
+        return Removal(this.provider, this.settings, owner, guard, this.journal.record, asyncio.sleep)
+
+
+def _released(instance: Instance) -> bool:
+    return instance.resources.released and instance.status not in LIVE
+
+
+def _claimed_by(instance: Instance, server: Server) -> bool:
+    """It is the one of an instance that goes on, or whose release is about to take it."""
+    ended = instance.status in GONE or instance.resources.released
+    return server.id == instance.resources.server_id and not ended

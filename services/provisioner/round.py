@@ -1,0 +1,89 @@
+"""One round of reconciliation with one provider: what it works with, and what it has found."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from services.provisioner.provider import Provider, ProviderError
+from services.provisioner.settings import ProvisionerSettings
+from services.provisioner.undertaking import LONGEST_TEXT, Overtaken
+from shared.bus.reconciliation import Removed, Report, Unknown
+from shared.journal import Journal, JournalUnavailable
+from shared.lifecycle.instance import Instance
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Round:
+    """`owned`: on which unreleased instance's record an id is; `unreadable`: whose events this version cannot read."""
+
+    journal: Journal
+    provider: Provider
+    settings: ProvisionerSettings
+    clock: Callable[[], datetime]
+    began_at: datetime = field(init=False)
+    owned: dict[str, UUID] = field(default_factory=dict)
+    unreadable: set[UUID] = field(default_factory=set)
+    servers: int = 0
+    removed: list[Removed] = field(default_factory=list)
+    unknown: list[Unknown] = field(default_factory=list)
+    lost: list[UUID] = field(default_factory=list)
+    stopped: list[UUID] = field(default_factory=list)
+    restarted: list[UUID] = field(default_factory=list)
+    readdressed: list[UUID] = field(default_factory=list)
+    expired: list[UUID] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.began_at = self.clock()
+
+    @contextmanager
+    def noting(self, what: str) -> Iterator[None]:
+        """What goes wrong with one resource is an error of the round, and keeps nobody from the next one.
+
+        Without a journal there is no round: raises JournalUnavailable.
+        """
+        try:
+            yield
+        except JournalUnavailable:
+            raise
+        except Overtaken:
+            log.info("has an owner after all", what=what)
+        except ProviderError as error:
+            self.note(f"{what}: {error}")
+        except Exception as error:
+            log.exception("reconciliation surprised", what=what)
+            self.note(f"{what}: {type(error).__name__}: {error}")
+
+    def note(self, error: str) -> None:
+        log.warning("not reconciled", provider=self.provider.name, reason=error)
+        self.errors.append(error[:LONGEST_TEXT])
+
+    def own(self, instance: Instance) -> None:
+        resources = instance.resources
+        ids = (resources.server_id, resources.address_id, *resources.duplicate_server_ids)
+        volumes = (volume.id for volume in resources.volumes)
+        for resource_id in (*ids, *volumes, *resources.security_group_ids):
+            if resource_id is not None:
+                self.owned[resource_id] = instance.id
+
+    def report(self) -> Report:
+        return Report(
+            provider=self.provider.name,
+            began_at=self.began_at,
+            ended_at=self.clock(),
+            servers=self.servers,
+            removed=tuple(self.removed),
+            unknown=tuple(self.unknown),
+            lost=tuple(self.lost),
+            stopped=tuple(self.stopped),
+            restarted=tuple(self.restarted),
+            readdressed=tuple(self.readdressed),
+            expired=tuple(self.expired),
+            errors=tuple(self.errors),
+        )

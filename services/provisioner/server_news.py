@@ -1,0 +1,81 @@
+"""What became of a live instance's server without us: gone, switched off or on, or at another address."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from services.provisioner.provider import Power, Server
+from services.provisioner.round import Round
+from shared.lifecycle.events import AddressChanged, Event, IpAssigned, ServerLost, ServerRestarted, ServerStopped
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.news import is_news
+from shared.lifecycle.status import LIVE
+
+_TOLD: Final[Mapping[type[Event], Callable[[Round], list[UUID]]]] = {
+    ServerLost: lambda this: this.lost,
+    ServerStopped: lambda this: this.stopped,
+    ServerRestarted: lambda this: this.restarted,
+    AddressChanged: lambda this: this.readdressed,
+}
+
+
+def told_by(instance: Instance, server: Server, at: datetime, *, has_power: bool) -> Iterator[Event]:
+    """What a look that began at `at` says, whether new or not; nothing while its launch still switches it on."""
+    if not instance.reached(IpAssigned):
+        return
+    if has_power and server.power is Power.OFF:
+        yield ServerStopped(instance_id=instance.id, occurred_at=at, server_id=server.id)
+    if has_power and server.power is Power.ON:
+        yield ServerRestarted(instance_id=instance.id, occurred_at=at, server_id=server.id)
+    if server.power is Power.ON and server.ip_address is not None:
+        yield AddressChanged(
+            instance_id=instance.id,
+            occurred_at=at,
+            server_id=server.id,
+            ip_address=server.ip_address,
+            address_id=server.address_id,
+        )
+
+
+class ServerNews:
+    """Remembers between rounds which servers were not found."""
+
+    def __init__(self, lost_after_s: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._lost_after_s = lost_after_s
+        self._monotonic = monotonic
+        self._missing_since: dict[str, float] = {}
+
+    async def __call__(self, this: Round, instance: Instance, listed: Mapping[str, Server]) -> None:
+        """Record it. A list may be late, so it only says where to look. Raises ProviderError, JournalUnavailable."""
+        server_id, zone = instance.resources.server_id, instance.zone
+        if server_id is None or zone is None:
+            return
+        shown = listed.get(server_id)
+        as_known = shown is not None and not _news(this, instance, shown, this.clock())
+        if as_known or instance.status not in LIVE:
+            self._missing_since.pop(server_id, None)
+            return
+        asked_at = this.clock()
+        server = await this.provider.get_server(zone, server_id)
+        if server is not None:
+            self._missing_since.pop(server_id, None)
+            for fact in _news(this, instance, server, asked_at):
+                await _record(this, fact)
+        elif self._missing_for_s(server_id) >= self._lost_after_s:
+            await _record(this, ServerLost(instance_id=instance.id, occurred_at=asked_at, server_id=server_id))
+            del self._missing_since[server_id]
+
+    def _missing_for_s(self, server_id: str) -> float:
+        return self._monotonic() - self._missing_since.setdefault(server_id, self._monotonic())
+
+
+def _news(this: Round, instance: Instance, server: Server, at: datetime) -> list[Event]:
+    facts = told_by(instance, server, at, has_power=this.provider.capabilities.power)
+    return [fact for fact in facts if is_news(instance, fact)]
+
+
+async def _record(this: Round, fact: Event) -> None:
+    await this.journal.record(fact)
+    _TOLD[type(fact)](this).append(fact.instance_id)

@@ -1,0 +1,214 @@
+"""What becomes of a live instance's server without us: lost, stopped, on again, elsewhere; and what is none of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from services.provisioner.provider import Power, TryAgain
+from services.provisioner.reconcile import Reconcile
+from shared.lifecycle import events as e
+from shared.lifecycle.decide import drain
+from shared.lifecycle.status import Status
+from tests.provisioner.fake_provider import Delays, FakeProvider
+from tests.provisioner.rounds import Clock, a_reconcile
+from tests.provisioner.stage import Stage
+
+ZONE, SERVER = "zone-1", "server-1"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def reconcile(stage: Stage, clock: Clock) -> Reconcile:
+    return a_reconcile(stage, clock)
+
+
+async def _ready(stage: Stage) -> None:
+    await stage.launched()
+    await stage.happened(e.SshInstallCompleted, attempt=1)
+    await stage.happened(e.InstanceReady, attempt=1)
+
+
+async def test_a_server_is_lost_after_two_gets_a_while_apart(stage: Stage, clock: Clock, reconcile: Reconcile) -> None:
+    await stage.launched()
+    stage.provider.lose(SERVER)
+    assert (await reconcile()).lost == ()
+    assert (await reconcile()).lost == ()
+    assert (await stage.instance()).status is Status.BOOTING
+    clock.passes(stage.settings.lost_after_seconds)
+    assert (await reconcile()).lost == (stage.instance_id,)
+    instance = await stage.instance()
+    assert instance.status is Status.FAILED
+    assert instance.error is not None
+    assert instance.error.code == "server_lost"
+
+
+async def test_one_wrong_answer_loses_nothing(stage: Stage, clock: Clock, reconcile: Reconcile) -> None:
+    await stage.launched()
+    stage.provider.delays = Delays(tags=60)
+    machine = stage.provider.machines.pop(SERVER)
+    await reconcile()
+    stage.provider.machines[SERVER] = machine
+    clock.passes(stage.settings.lost_after_seconds)
+    await reconcile()
+    stage.provider.machines.pop(SERVER)
+    assert (await reconcile()).lost == ()
+    assert "ServerLost" not in await stage.told()
+
+
+async def test_an_error_is_no_answer(stage: Stage, clock: Clock, reconcile: Reconcile) -> None:
+    await stage.launched()
+    stage.provider.lose(SERVER)
+    await reconcile()
+    clock.passes(stage.settings.lost_after_seconds)
+    stage.provider.fail("get_server", TryAgain("cloud_error", "not now"))
+    report = await reconcile()
+    assert report.lost == ()
+    assert report.errors == (f"instance {stage.instance_id}: cloud_error: not now",)
+
+
+async def test_a_server_that_is_only_missing_from_the_list_is_not_lost(
+    stage: Stage, clock: Clock, reconcile: Reconcile
+) -> None:
+    stage.provider.delays = Delays(tags=60)
+    await stage.launched()
+    await reconcile()
+    clock.passes(stage.settings.lost_after_seconds)
+    await reconcile()
+    assert "ServerLost" not in await stage.told()
+
+
+async def test_an_ending_instance_loses_nothing(stage: Stage, clock: Clock, reconcile: Reconcile) -> None:
+    await stage.launched()
+    await stage.terminated()
+    stage.provider.lose(SERVER)
+    await reconcile()
+    clock.passes(stage.settings.lost_after_seconds)
+    assert (await reconcile()).lost == ()
+    assert "ServerLost" not in await stage.told()
+
+
+async def test_a_server_that_somebody_switched_off_is_said_to_be_stopped_once(
+    stage: Stage, reconcile: Reconcile
+) -> None:
+    await _ready(stage)
+    await stage.provider.power_off(ZONE, SERVER)
+    assert (await reconcile()).stopped == (stage.instance_id,)
+    instance = await stage.instance()
+    assert instance.status is Status.UNAVAILABLE
+    assert not instance.server_on
+    assert (await reconcile()).stopped == ()
+    assert len(await stage.events(e.ServerStopped)) == 1
+
+
+async def test_a_stopped_server_that_is_on_again_is_said_to_be_restarted_once(
+    stage: Stage, reconcile: Reconcile
+) -> None:
+    await _ready(stage)
+    await stage.provider.power_off(ZONE, SERVER)
+    await reconcile()
+    await stage.provider.power_on(ZONE, SERVER)
+    assert (await reconcile()).restarted == (stage.instance_id,)
+    instance = await stage.instance()
+    assert instance.server_on
+    assert len(instance.powered) == 2
+    assert (await reconcile()).restarted == ()
+
+
+async def test_a_server_that_came_back_elsewhere_is_readdressed(stage: Stage, reconcile: Reconcile) -> None:
+    await _ready(stage)
+    stage.provider.address = "127.0.0.2"
+    report = await reconcile()
+    assert report.readdressed == (stage.instance_id,)
+    assert (await stage.instance()).ip_address == "127.0.0.2"
+    assert (await reconcile()).readdressed == ()
+
+
+async def test_a_server_that_has_lost_its_address_for_a_while_is_not_readdressed(
+    stage: Stage, reconcile: Reconcile
+) -> None:
+    await _ready(stage)
+    stage.provider.delays = Delays(address=60)
+    assert (await reconcile()).readdressed == ()
+    assert (await stage.instance()).ip_address == "127.0.0.1"
+
+
+async def test_a_list_that_is_late_is_not_believed(stage: Stage, reconcile: Reconcile) -> None:
+    """It says off; the server itself, asked for by its id, is on."""
+    await _ready(stage)
+    await stage.provider.power_off(ZONE, SERVER)
+
+    async def on_again() -> None:
+        await stage.provider.power_on(ZONE, SERVER)
+
+    stage.provider.after["tagged_servers"] = on_again
+    assert (await reconcile()).stopped == ()
+    assert "ServerStopped" not in await stage.told()
+
+
+async def test_a_server_that_is_as_it_should_be_costs_no_call_of_its_own(stage: Stage, reconcile: Reconcile) -> None:
+    await _ready(stage)
+    stage.provider.calls.clear()
+    await reconcile()
+    assert stage.provider.calls == ["tagged_servers", "tagged_resources"]
+
+
+async def test_a_launch_that_has_not_switched_its_server_on_yet_is_not_stopped(
+    stage: Stage, reconcile: Reconcile
+) -> None:
+    await stage.launched(until=e.VolumeResized)
+    assert (await reconcile()).stopped == ()
+
+
+async def test_a_power_on_that_failed_before_the_address_is_its_launch_s_to_mend(
+    stage: Stage, reconcile: Reconcile
+) -> None:
+    await stage.launched(until=e.InstanceStarted)
+    await stage.provider.power_off(ZONE, SERVER)
+    assert (await reconcile()).stopped == ()
+    await stage.deliver(e.InstanceStarted)
+    assert stage.provider.machines[SERVER].asked == ["on", "off", "on"]
+    assert "ServerStopped" not in await stage.told()
+
+
+async def test_an_ending_that_comes_meanwhile_makes_a_stop_no_news(stage: Stage, reconcile: Reconcile) -> None:
+    """Its release switches the server off."""
+    await _ready(stage)
+    await stage.provider.power_off(ZONE, SERVER)
+    stage.provider.after["get_server"] = stage.terminated
+    await reconcile()
+    assert "ServerStopped" not in await stage.told()
+
+
+async def test_a_draining_instance_s_stopped_server_stops_its_costs(stage: Stage, reconcile: Reconcile) -> None:
+    await _ready(stage)
+    await stage.intended(drain)
+    await stage.provider.power_off(ZONE, SERVER)
+    assert (await reconcile()).stopped == (stage.instance_id,)
+    instance = await stage.instance()
+    assert instance.status is Status.DRAINING
+    assert not instance.server_on
+
+
+async def test_a_provider_without_power_stops_and_restarts_nothing(stage: Stage, reconcile: Reconcile) -> None:
+    await _ready(stage)
+    stage.provider.capabilities = replace(stage.provider.capabilities, power=False)
+    await stage.provider.power_off(ZONE, SERVER)
+    found = await stage.provider.get_server(ZONE, SERVER)
+    assert found is not None
+    assert found.power is Power.OFF
+    assert (await reconcile()).stopped == ()
+
+
+async def test_what_another_provider_rents_out_is_not_missed_here(stage: Stage, clock: Clock) -> None:
+    """Its servers are in nobody's list but that one's."""
+    await stage.launched()
+    elsewhere = a_reconcile(stage, clock, FakeProvider(name="machines"))
+    await elsewhere()
+    clock.passes(stage.settings.lost_after_seconds)
+    report = await elsewhere()
+    assert report.lost == report.stopped == report.errors == ()
+    assert "ServerLost" not in await stage.told()
