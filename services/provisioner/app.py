@@ -11,6 +11,7 @@ from nats.aio.client import Client
 
 from services.provisioner.known import KnownInstances
 from services.provisioner.offers import Offers
+from services.provisioner.on_demand import OnDemand
 from services.provisioner.perform import Perform
 from services.provisioner.provider import Provider
 from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
@@ -62,10 +63,12 @@ async def serving(settings: ProvisionerSettings, make_provider: MakeProvider) ->
             subscriber = Subscriber(trigger, leases, DeadLetters(jetstream), perform, not_understood)
             subscriber.attach(broker, max_held=max_held)
         known = KnownInstances(connection)
+        reconcile = Reconcile(means.journal, means.provider, known, settings)
+        OnDemand([reconcile]).attach(broker)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
         owned = [
             group.create_task(leases.keep_alive()),
-            group.create_task(Reconcile(means.journal, means.provider, known, settings).for_ever()),
+            group.create_task(reconcile.for_ever()),
             group.create_task(Offers(means.provider, instance_types, settings).for_ever()),
         ]
         try:

@@ -1,0 +1,28 @@
+"""Reconciliation as somebody asks for it: one round with every provider, and the reports as the answer."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from faststream.nats import NatsBroker
+
+from services.provisioner.reconcile import Reconcile
+from shared.bus.reconciliation import QUEUE, SUBJECT, ReconciliationReply, ReconciliationRequest
+
+_WAITING: Final = 10
+"""How many may have asked at once; each has a round of its own, one after the other."""
+
+
+class OnDemand:
+    def __init__(self, rounds: Sequence[Reconcile]) -> None:
+        self._rounds = rounds
+
+    def attach(self, broker: NatsBroker) -> None:
+        """Let `broker` hand over what is asked of this process, one of those that may answer."""
+        broker.subscriber(SUBJECT, queue=QUEUE, max_workers=_WAITING, title="provisioner-reconciling")(self.asked)
+
+    async def asked(self, request: ReconciliationRequest) -> ReconciliationReply:
+        """Raises what surprised a round, which its asker does not hear of."""
+        async with asyncio.TaskGroup() as group:
+            rounds = [group.create_task(each(delete_unknown=request.delete_unknown)) for each in self._rounds]
+        return ReconciliationReply(reports=tuple(each.result() for each in rounds))
