@@ -29,9 +29,7 @@ async def remove_unknown(this: Round) -> None:
     for each in this.unknown:
         if each.instance_id is not None and each.instance_id not in this.unreadable and each.id not in this.owned:
             found.setdefault(each.instance_id, []).append(each)
-    for instance_id, resources in found.items():
-        with this.noting(f"unknown instance {instance_id}"):
-            await _Disowned(this, instance_id, resources).remove()
+    await this.do(_Disowned(this, instance_id, resources).remove for instance_id, resources in found.items())
 
 
 class _Disowned:
@@ -45,6 +43,11 @@ class _Disowned:
         self._volumes = {volume.id: volume.zone for volume in self._of(Kind.VOLUME)}
 
     async def remove(self) -> None:
+        """Raises JournalUnavailable."""
+        with self._round.noting(f"unknown instance {self._instance_id}"):
+            await self._remove()
+
+    async def _remove(self) -> None:
         """Raises Overtaken when the journal knows the instance after all, ProviderError, JournalUnavailable."""
         for server in self._of(Kind.SERVER):
             await self._removal(server.zone).server(server.zone, server.id)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -46,31 +47,27 @@ class LeftOver:
 
     async def servers(self, servers: Iterable[Server]) -> None:
         """Those of ended instances and the second ones of others, each with its volumes."""
+        going = []
         for server in servers:
             resource = Resource(Kind.SERVER, server.id, server.zone, server.instance_id)
             with self._round.noting(f"server {server.id}"):
                 if judged := await self._judged(resource):
-                    owner, reason = judged
-                    await self._remove_server(owner, server)
-                    self._tell(resource, owner, reason)
+                    going.append(partial(self._take_server, server, resource, *judged))
+        await self._round.do(going)
 
     async def others(self, resources: Iterable[Resource]) -> None:
-        """Volumes, addresses and groups of released instances."""
-        networks: dict[UUID, list[Resource]] = {}
+        """Volumes, then addresses and groups, of released instances."""
+        volumes, networks = [], dict[UUID, list[Resource]]()
         for resource in resources:
             with self._round.noting(f"{resource.kind} {resource.id}"):
-                judged = await self._judged(resource)
-                if judged is None:
-                    continue
-                owner, reason = judged
-                if resource.kind is Kind.VOLUME:
-                    await self._removal(owner, self._released_one(owner)).volume(resource.zone, resource.id)
-                    self._tell(resource, owner, reason)
-                else:
-                    networks.setdefault(owner, []).append(resource)
-        for owner, parts in networks.items():
-            with self._round.noting(f"network of {owner}"):
-                await self._remove_network(owner, parts)
+                if judged := await self._judged(resource):
+                    owner, reason = judged
+                    if resource.kind is Kind.VOLUME:
+                        volumes.append(partial(self._take_volume, resource, owner, reason))
+                    else:
+                        networks.setdefault(owner, []).append(resource)
+        await self._round.do(volumes)
+        await self._round.do(partial(self._take_network, owner, parts) for owner, parts in networks.items())
 
     async def _judged(self, resource: Resource) -> tuple[UUID, Reason] | None:
         """Whose it is and why it has to go, if it has to. What nobody has is noted as unknown."""
@@ -110,7 +107,25 @@ class LeftOver:
             Removed(kind=resource.kind, id=resource.id, zone=resource.zone, instance_id=owner, reason=reason)
         )
 
-    async def _remove_server(self, owner: UUID, server: Server) -> None:
+    async def _take_server(self, server: Server, resource: Resource, owner: UUID, reason: Reason) -> None:
+        with self._round.noting(f"server {server.id}"):
+            await self._remove_server(server, owner)
+            self._tell(resource, owner, reason)
+
+    async def _take_volume(self, resource: Resource, owner: UUID, reason: Reason) -> None:
+        with self._round.noting(f"volume {resource.id}"):
+            await self._removal(owner, self._released_one(owner)).volume(resource.zone, resource.id)
+            self._tell(resource, owner, reason)
+
+    async def _take_network(self, owner: UUID, parts: Sequence[Resource]) -> None:
+        with self._round.noting(f"network of {owner}"):
+            known = (await self._released_one(owner)()).resources.security_group_ids
+            gone = set(await self._provider.release_network(owner, known))
+            for part in parts:
+                if part.id in gone:
+                    self._tell(part, owner, Reason.ENDED)
+
+    async def _remove_server(self, server: Server, owner: UUID) -> None:
         """Its id is recorded first: on an ended instance, that alone has it released with everything around it."""
 
         async def guard() -> Instance:
@@ -133,14 +148,6 @@ class LeftOver:
         for volume in (await guard()).resources.volumes:
             if volume.server_id == server.id:
                 await removal.volume(server.zone, volume.id)
-
-    async def _remove_network(self, owner: UUID, parts: Sequence[Resource]) -> None:
-        instance = await self._released_one(owner)()
-        known = instance.resources.security_group_ids
-        gone = set(await self._provider.release_network(owner, known))
-        for part in parts:
-            if part.id in gone:
-                self._tell(part, owner, Reason.ENDED)
 
     def _released_one(self, owner: UUID) -> Callable[[], Awaitable[Instance]]:
         async def guard() -> Instance:

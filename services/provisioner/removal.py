@@ -65,7 +65,7 @@ class Removal:
         return server
 
     async def _power_off(self, server: Server) -> None:
-        if server.power is Power.OFF:
+        if server.power is Power.OFF or not self.provider.capabilities.power:
             return
         await self.guard()
         await self.provider.power_off(server.zone, server.id)
@@ -78,6 +78,8 @@ class Removal:
 
     async def _wait_for_its_volumes(self, server: Server) -> None:
         """The provider makes a boot volume late: deleting its server before that would leave a volume unknown."""
+        if not self.provider.capabilities.volumes:
+            return
         patience = time.monotonic() + self.settings.volume_patience_seconds
         pauses = looks(self.settings.poll_seconds)
         while not await self._a_volume_is_recorded(server.id):

@@ -1,9 +1,11 @@
 """One round of reconciliation with one provider: what it works with, and what it has found."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -14,6 +16,9 @@ from services.provisioner.undertaking import LONGEST_TEXT, Overtaken
 from shared.bus.reconciliation import Removed, Report, Unknown
 from shared.journal import Journal, JournalUnavailable
 from shared.lifecycle.instance import Instance
+
+AT_ONCE: Final = 10
+"""Each removal waits for minutes, mostly: one after the other, a hundred of them would keep the next round waiting."""
 
 log = structlog.get_logger()
 
@@ -53,12 +58,27 @@ class Round:
         except JournalUnavailable:
             raise
         except Overtaken:
-            log.info("has an owner after all", what=what)
+            log.info("overtaken", what=what)
         except ProviderError as error:
             self.note(f"{what}: {error}")
         except Exception as error:
             log.exception("reconciliation surprised", what=what)
             self.note(f"{what}: {type(error).__name__}: {error}")
+
+    async def do(self, works: Iterable[Callable[[], Awaitable[None]]]) -> None:
+        """All of them, some at once. Raises what one of them raises, which ends the others."""
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(work: Callable[[], Awaitable[None]]) -> None:
+            async with room:
+                await work()
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work in works:
+                    group.create_task(one(work))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
 
     def note(self, error: str) -> None:
         log.warning("not reconciled", provider=self.provider.name, reason=error)

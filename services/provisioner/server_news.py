@@ -8,6 +8,8 @@ from uuid import UUID
 
 from services.provisioner.provider import Power, Server
 from services.provisioner.round import Round
+from services.provisioner.undertaking import Overtaken
+from shared.bus.lease import FENCE
 from shared.lifecycle.events import AddressChanged, Event, IpAssigned, ServerLost, ServerRestarted, ServerStopped
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news
@@ -57,14 +59,21 @@ class ServerNews:
         if as_known or instance.status not in LIVE:
             self._missing_since.pop(server_id, None)
             return
-        asked_at = this.clock()
+        asked_at, asked = this.clock(), self._monotonic()
+
+        def check() -> None:
+            """A process that stood still may wake up with an answer from long ago."""
+            if self._monotonic() - asked > FENCE * this.settings.lease_seconds:
+                raise Overtaken
+
         server = await this.provider.get_server(zone, server_id)
         if server is not None:
             self._missing_since.pop(server_id, None)
             for fact in _news(this, instance, server, asked_at):
-                await _record(this, fact)
+                await _record(this, fact, check)
         elif self._missing_for_s(server_id) >= self._lost_after_s:
-            await _record(this, ServerLost(instance_id=instance.id, occurred_at=asked_at, server_id=server_id))
+            lost = ServerLost(instance_id=instance.id, occurred_at=asked_at, server_id=server_id)
+            await _record(this, lost, check)
             del self._missing_since[server_id]
 
     def _missing_for_s(self, server_id: str) -> float:
@@ -76,6 +85,6 @@ def _news(this: Round, instance: Instance, server: Server, at: datetime) -> list
     return [fact for fact in facts if is_news(instance, fact)]
 
 
-async def _record(this: Round, fact: Event) -> None:
-    await this.journal.record(fact)
+async def _record(this: Round, fact: Event, check: Callable[[], None]) -> None:
+    await this.journal.record(fact, check=check)
     _TOLD[type(fact)](this).append(fact.instance_id)

@@ -212,3 +212,19 @@ async def test_what_another_provider_rents_out_is_not_missed_here(stage: Stage, 
     report = await elsewhere()
     assert report.lost == report.stopped == report.errors == ()
     assert "ServerLost" not in await stage.told()
+
+
+async def test_an_answer_that_a_process_has_slept_over_is_no_news(
+    stage: Stage, clock: Clock, reconcile: Reconcile
+) -> None:
+    """Meanwhile another one has seen the server stopped, and on again."""
+    await _ready(stage)
+    await stage.provider.power_off(ZONE, SERVER)
+
+    async def sleeps() -> None:
+        clock.passes(stage.settings.lease_seconds)
+
+    stage.provider.after["get_server"] = sleeps
+    assert (await reconcile()).stopped == ()
+    assert "ServerStopped" not in await stage.told()
+    assert (await reconcile()).stopped == (stage.instance_id,)
