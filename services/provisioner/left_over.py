@@ -1,40 +1,23 @@
-"""What bears our tag and nobody owns: what ended instances left and second servers go, of all else it is told."""
+"""What ended instances have left, and second servers of others: it goes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
 from uuid import UUID
 
 import structlog
 
+from services.provisioner.ownership import is_over, judge
 from services.provisioner.provider import Resource, Server
 from services.provisioner.removal import Removal
 from services.provisioner.round import Round
 from services.provisioner.undertaking import Overtaken, now
-from shared.bus.reconciliation import Kind, Reason, Removed, Unknown
-from shared.lifecycle.errors import InstanceUnknown
+from shared.bus.reconciliation import Kind, Reason, Removed
 from shared.lifecycle.events import InstanceCreated
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.status import GONE, LIVE
-
-BY_COMMAND: Final = "the journal does not know its instance: `coldstart reconcile --delete-unknown` deletes it"
-UNTAGGED: Final = "its tags name no instance: delete it at the provider if nobody needs it"
-UNREADABLE: Final = "no event of its instance can be read: use the version of Coldstart that has recorded them"
-BORROWED: Final = "its tags name another instance than the one that has it on record: correct them at the provider"
-ELSEWHERE: Final = "its instance was requested of another provider: delete it at the provider if nobody needs it"
+from shared.lifecycle.status import GONE
 
 log = structlog.get_logger()
-
-
-def reason_to_remove(instance: Instance, resource: Resource, settled_before: datetime) -> Reason | None:
-    """None for what its instance may still need, and while somebody may be making or releasing it."""
-    is_server = resource.kind is Kind.SERVER
-    if _released(instance) or (is_server and instance.status in GONE):
-        return Reason.ENDED if instance.ended_at is None or instance.ended_at < settled_before else None
-    second = is_server and instance.resources.server_id not in {None, resource.id}
-    return Reason.DUPLICATE if second else None
 
 
 class LeftOver:
@@ -51,7 +34,7 @@ class LeftOver:
         for server in servers:
             resource = Resource(Kind.SERVER, server.id, server.zone, server.instance_id)
             with self._round.noting(f"server {server.id}"):
-                if judged := await self._judged(resource):
+                if judged := await judge(self._round, resource):
                     going.append(partial(self._take_server, server, resource, *judged))
         await self._round.do(going)
 
@@ -60,7 +43,7 @@ class LeftOver:
         volumes, networks = [], dict[UUID, list[Resource]]()
         for resource in resources:
             with self._round.noting(f"{resource.kind} {resource.id}"):
-                if judged := await self._judged(resource):
+                if judged := await judge(self._round, resource):
                     owner, reason = judged
                     if resource.kind is Kind.VOLUME:
                         volumes.append(partial(self._take_volume, resource, owner, reason))
@@ -68,38 +51,6 @@ class LeftOver:
                         networks.setdefault(owner, []).append(resource)
         await self._round.do(volumes)
         await self._round.do(partial(self._take_network, owner, parts) for owner, parts in networks.items())
-
-    async def _judged(self, resource: Resource) -> tuple[UUID, Reason] | None:
-        """Whose it is and why it has to go, if it has to. What nobody has is noted as unknown."""
-        match await self._owner(resource):
-            case Instance() as owner:
-                settled_before = self._round.clock() - timedelta(seconds=self._round.settings.settle_seconds)
-                reason = reason_to_remove(owner, resource, settled_before)
-                return (owner.id, reason) if reason else None
-            case hint:
-                self._round.unknown.append(
-                    Unknown(
-                        kind=resource.kind,
-                        id=resource.id,
-                        zone=resource.zone,
-                        instance_id=resource.instance_id,
-                        hint=hint,
-                    )
-                )
-                return None
-
-    async def _owner(self, resource: Resource) -> Instance | str:
-        """The instance that its tags name, or why that is not its owner."""
-        named = resource.instance_id
-        if named is None:
-            return UNTAGGED
-        if self._round.owned.get(resource.id, named) != named:
-            return BORROWED
-        try:
-            instance = await self._journal.load(named)
-        except InstanceUnknown:
-            return UNREADABLE if named in self._round.unreadable else BY_COMMAND
-        return instance if instance.specification.provider == self._provider.name else ELSEWHERE
 
     def _tell(self, resource: Resource, owner: UUID, reason: Reason) -> None:
         log.info("removed", kind=resource.kind, resource_id=resource.id, instance_id=str(owner), reason=reason)
@@ -152,7 +103,7 @@ class LeftOver:
     def _released_one(self, owner: UUID) -> Callable[[], Awaitable[Instance]]:
         async def guard() -> Instance:
             instance = await self._journal.load(owner)
-            if not _released(instance):
+            if not is_over(instance):
                 raise Overtaken
             return instance
 
@@ -161,10 +112,6 @@ class LeftOver:
     def _removal(self, owner: UUID, guard: Callable[[], Awaitable[Instance]]) -> Removal:
         this = self._round
         return Removal(this.provider, this.settings, owner, guard, this.journal.record, asyncio.sleep)
-
-
-def _released(instance: Instance) -> bool:
-    return instance.resources.released and instance.status not in LIVE
 
 
 def _claimed_by(instance: Instance, server: Server) -> bool:

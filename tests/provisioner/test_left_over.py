@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.provisioner.left_over import reason_to_remove
+from services.provisioner.ownership import reason_to_remove
 from services.provisioner.provider import Order, Resource, Server, TryAgain
 from services.provisioner.reconcile import Reconcile
 from shared.bus.reconciliation import Kind, Reason, Removed

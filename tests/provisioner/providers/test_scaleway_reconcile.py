@@ -1,0 +1,99 @@
+"""Reconciliation through the real adapter: several installations in one project, and what no journal knows."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from nats.aio.client import Client
+
+from services.provisioner.known import KnownInstances
+from services.provisioner.provider import Order, Server
+from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
+from services.provisioner.reconcile import Reconcile
+from shared.bus.connection import connect
+from shared.bus.reconciliation import Kind
+from shared.bus.topology import apply_topology
+from shared.journal import Journal
+from simulator.scenario import Scenario
+from tests.provisioner.provider_contract import eventually
+from tests.provisioner.providers.conftest import CALL_TIMEOUT_S, QUICK
+from tests.provisioner.stage import quick
+from tests.simulator.clients import Control
+
+
+@pytest.fixture
+def scenario() -> Scenario:
+    return QUICK.model_copy(update={"boot_volume": 0.05, "poweroff": 0.05, "detach": 0.05})
+
+
+@pytest.fixture
+async def connection(nats_url: str) -> AsyncGenerator[Client]:
+    """Of an installation that has just lost all its data."""
+    connection = await connect(nats_url, "test")
+    await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=30)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def neighbour(scaleway_settings: ScalewaySettings) -> AsyncIterator[ScalewayProvider]:
+    """Another installation's, in the same project."""
+    async with ScalewayProvider(scaleway_settings, uuid4(), CALL_TIMEOUT_S) as running:
+        yield running
+
+
+def _reconcile(connection: Client, provider: ScalewayProvider) -> Reconcile:
+    journal = Journal(connection, actor="provisioner", source="/coldstart/test")
+    settings = quick(volume_patience_seconds=5.0, power_off_seconds=10.0, detach_seconds=10.0)
+    return Reconcile(journal, provider, KnownInstances(connection), settings)
+
+
+async def _whole_of(provider: ScalewayProvider, instance_id: UUID) -> Server:
+    """A server that runs, with its group, and a boot volume that nobody has tagged yet."""
+    order = Order(instance_id, "stray", provider.zones[0], "L4-1-24G", b"#cloud-config\n{}\n")
+    made = await provider.create_server(order)
+    assert isinstance(made, Server)
+    server = await eventually(partial(provider.get_server, made.zone, made.id), lambda s: bool(s and s.volume_ids))
+    assert server is not None
+    group_id = await provider.make_security_group(server, instance_id)
+    await provider.open_ports(server, instance_id, group_id, (22,), ("0.0.0.0/0",))
+    await provider.power_on(server.zone, server.id)
+    return server
+
+
+async def _remaining(control: Control) -> Any:
+    return (await control("GET", "account"))["remaining"]
+
+
+async def test_an_installation_that_lost_its_data_touches_nothing_of_the_one_it_was(
+    connection: Client, provider: ScalewayProvider, neighbour: ScalewayProvider, control: Control
+) -> None:
+    """A new stream has a new installation's id, and what bears the old one is not its own, even by command."""
+    await _whole_of(neighbour, uuid4())
+    before = await _remaining(control)
+    report = await _reconcile(connection, provider)(delete_unknown=True)
+    assert not any((report.servers, report.removed, report.unknown, report.errors))
+    assert await _remaining(control) == before
+    assert len(before["servers"]) == len(before["block_volumes"]) == len(before["security_groups"]) == 1
+
+
+async def test_by_command_all_that_is_unknown_goes_and_the_neighbour_s_stays(
+    connection: Client, provider: ScalewayProvider, neighbour: ScalewayProvider, control: Control
+) -> None:
+    await _whole_of(neighbour, uuid4())
+    before = await _remaining(control)
+    server = await _whole_of(provider, instance_id := uuid4())
+    reconcile = _reconcile(connection, provider)
+    told = await reconcile()
+    assert {(each.kind, each.instance_id) for each in told.unknown} == {
+        (Kind.SERVER, instance_id),
+        (Kind.SECURITY_GROUP, instance_id),
+    }
+    assert not told.removed
+    report = await reconcile(delete_unknown=True)
+    assert not report.errors
+    assert [each.kind for each in report.removed] == [Kind.SERVER, Kind.VOLUME, Kind.SECURITY_GROUP]
+    assert [each.id for each in report.removed][:2] == [server.id, *server.volume_ids]
+    assert await _remaining(control) == before
