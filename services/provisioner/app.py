@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
 from faststream.nats import NatsBroker
@@ -37,11 +37,11 @@ MakeProvider = Callable[[UUID], AbstractAsyncContextManager[Provider]]
 def running(settings: ProvisionerSettings, scaleway: ScalewaySettings) -> AbstractAsyncContextManager[Leases]:
     """Act on Scaleway while the block runs."""
     timeout_s = settings.call_timeout_seconds
-    return serving(settings, lambda installation: ScalewayProvider(scaleway, installation, timeout_s))
+    return serving(settings, [lambda installation: ScalewayProvider(scaleway, installation, timeout_s)])
 
 
 @asynccontextmanager
-async def serving(settings: ProvisionerSettings, make_provider: MakeProvider) -> AsyncGenerator[Leases]:
+async def serving(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -> AsyncGenerator[Leases]:
     """Act while the block runs; gives every trigger back at once when it ends. Yields the leases, one for each."""
     broker = NatsBroker(
         **connect_options(settings.nats_url.get_secret_value(), "provisioner"),
@@ -52,8 +52,9 @@ async def serving(settings: ProvisionerSettings, make_provider: MakeProvider) ->
     jetstream = connection.jetstream()
     installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
     leases = Leases(round_trip(connection), settings.lease_seconds)
-    async with make_provider(installation) as provider, asyncio.TaskGroup() as group:
-        means = _means(settings, connection, installation, provider)
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        made = [await stack.enter_async_context(make_one(installation)) for make_one in make]
+        means = _means(settings, connection, installation, {provider.name: provider for provider in made})
         perform, not_understood = Perform(means), FailsItsInstance(means.journal)
         for trigger, max_held in (
             (LAUNCH, settings.max_launching),
@@ -62,14 +63,13 @@ async def serving(settings: ProvisionerSettings, make_provider: MakeProvider) ->
         ):
             subscriber = Subscriber(trigger, leases, DeadLetters(jetstream), perform, not_understood)
             subscriber.attach(broker, max_held=max_held)
-        known = KnownInstances(connection)
-        reconcile = Reconcile(means.journal, means.provider, known, settings)
-        OnDemand([reconcile]).attach(broker)
+        rounds = [Reconcile(means.journal, provider, KnownInstances(connection), settings) for provider in made]
+        OnDemand(rounds).attach(broker)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
         owned = [
             group.create_task(leases.keep_alive()),
-            group.create_task(reconcile.for_ever()),
-            group.create_task(Offers(means.provider, instance_types, settings).for_ever()),
+            *(group.create_task(each.for_ever()) for each in rounds),
+            *(group.create_task(means.offers.tell(name, instance_types)) for name in means.providers),
         ]
         try:
             await broker.start()
@@ -82,11 +82,14 @@ async def serving(settings: ProvisionerSettings, make_provider: MakeProvider) ->
                 task.cancel()
 
 
-def _means(settings: ProvisionerSettings, connection: Client, installation: UUID, provider: Provider) -> Means:
+def _means(
+    settings: ProvisionerSettings, connection: Client, installation: UUID, providers: Mapping[str, Provider]
+) -> Means:
     secrets = Secrets(settings.master_secret.get_secret_value())
     return Means(
         journal=Journal(connection, actor="provisioner", source=f"/coldstart/{installation}"),
-        provider=provider,
+        providers=providers,
+        offers=Offers(providers, settings),
         shell=SshShell(
             client_key=secrets.ssh_client_key(),
             port=settings.ssh_port,

@@ -1,11 +1,11 @@
 """How long an action goes on trying. Each failed try is an event, so the budget survives a crash."""
 
-import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 
+from services.provisioner.pauses import backoff_s
 from services.provisioner.provider import ProviderError, Rejected, TryAgain
 from services.provisioner.undertaking import Overtaken, Undertaking, now
 from shared.bus.lease import LeaseLost
@@ -16,8 +16,6 @@ from shared.lifecycle.status import FAILURES
 
 TIMED_OUT: Final = "timed_out"
 UNEXPECTED: Final = "unexpected"
-_LARGEST_DOUBLING: Final = 20
-_FIRST_LOOK_S: Final = 0.1
 _DOING: Final = {
     Action.CREATE: "creating the server",
     Action.RESIZE_VOLUME: "growing the volume",
@@ -32,20 +30,6 @@ log = structlog.get_logger()
 Once = Callable[[], Awaitable[None]]
 
 
-def backoff_s(number: int, first: float, longest: float, retry_after: float | None = None) -> float:
-    """Before try `number` + 1: doubled each time, up to half of it random, never sooner than the other side asks."""
-    pause = min(longest, first * 2.0 ** min(number - 1, _LARGEST_DOUBLING))
-    return max(pause * random.uniform(0.5, 1.0), retry_after or 0.0)  # noqa: S311  only spreads load
-
-
-def looks(longest: float) -> Iterator[float]:
-    """Pauses between looks at something that is about to change: short while that may be soon, then `longest`."""
-    pause = _FIRST_LOOK_S
-    while True:
-        yield min(pause, longest)
-        pause = min(longest, pause * 1.5)
-
-
 async def translated(u: Undertaking, once: Once) -> None:
     """Run it; whatever surprise it meets becomes a TryAgain, so that the instance's history says what went wrong."""
     try:
@@ -57,9 +41,10 @@ async def translated(u: Undertaking, once: Once) -> None:
         raise TryAgain(UNEXPECTED, u.printable(f"{type(error).__name__}: {error}")) from error
 
 
-async def persist(u: Undertaking, once: Once, *, tries: int) -> None:
+async def persist(u: Undertaking, once: Once, *, choices: Callable[[], int] = lambda: 1) -> None:
     """Until it works, or its tries or its deadline are spent, or the provider says never: then the instance fails.
 
+    Each of the `choices` that a try has, as known after it, has tries of its own.
     The deadline may have passed while nobody held the action: each holder tries twice before it gives up for that.
     """
     settings = u.settings
@@ -72,7 +57,7 @@ async def persist(u: Undertaking, once: Once, *, tries: int) -> None:
         except TryAgain as error:
             number = (await u.guard()).failed_tries.get(u.action, 0) + 1
             pause = backoff_s(number, settings.backoff_seconds, settings.longest_backoff_seconds, error.retry_after)
-            if number >= tries:
+            if number >= settings.launch_tries * choices():
                 await fail(u, error.code, f"gave up after {number} tries; the last one: {error.message}")
             elif tried and u.age_s() + pause > settings.launch_deadline_seconds:
                 await fail(u, error.code, f"gave up after {u.age_s():.0f} s; the last try: {error.message}")

@@ -53,7 +53,7 @@ class ProvisionerSettings(WithMachines, WithHub):
     reconcile_seconds: PositiveFloat = 60.0
     lost_after_seconds: PositiveFloat = 60.0
     """Between the two answers that make a server lost."""
-    instance_types_seconds: PositiveFloat = 3600.0
+    instance_types_seconds: PositiveFloat = 300.0
     """How often the provider is asked anew what it offers."""
 
     max_launching: PositiveInt = 500

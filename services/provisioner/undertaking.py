@@ -1,13 +1,15 @@
 """One action as one holder of its trigger carries it out: what it may ask, what it may say, when it must stop."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from services.provisioner.machine import Shell
-from services.provisioner.provider import Provider
+from services.provisioner.offers import Offers
+from services.provisioner.provider import Provider, Rejected
 from services.provisioner.settings import ProvisionerSettings
 from shared.bus.envelope import Recorded
 from shared.bus.lease import Lease
@@ -17,6 +19,7 @@ from shared.lifecycle.instance import Instance
 from shared.lifecycle.plan import plan
 from shared.secrets import Secrets
 
+UNKNOWN_PROVIDER: Final = "unknown_provider"
 LONGEST_TEXT: Final = 500
 """Characters of one piece of somebody else's output in an event, which has to fit a message as a whole."""
 
@@ -30,7 +33,8 @@ class Means:
     """What every action works with."""
 
     journal: Journal
-    provider: Provider
+    providers: Mapping[str, Provider]
+    offers: Offers
     shell: Shell
     secrets: Secrets
     settings: ProvisionerSettings
@@ -54,7 +58,11 @@ class Undertaking:
 
     @property
     def provider(self) -> Provider:
-        return self.means.provider
+        """The one that the instance was requested of. Raises Rejected when it is none of ours."""
+        name, providers = self.trigger.instance.specification.provider, self.means.providers
+        if name not in providers:
+            raise Rejected(UNKNOWN_PROVIDER, f"{name!r} is not configured here: choose of {', '.join(providers)}")
+        return providers[name]
 
     async def guard(self) -> Instance:
         """The instance as it is now; to be asked right before each call that changes the world.

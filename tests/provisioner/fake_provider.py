@@ -24,6 +24,11 @@ from services.provisioner.provider import (
 from shared.bus.instance_types import InstanceType
 from shared.bus.reconciliation import Kind
 
+ABLE = Capabilities(power=True, volumes=True, ports=True, cloud_init=True)
+OFFERED = (
+    InstanceType(name="H100-1-80G", zones=("zone-2",), gpus=1, gpu="H100", hourly_price=2.73, currency="EUR"),
+    InstanceType(name="L4-1-24G", zones=("zone-1", "zone-2"), gpus=1, gpu="L4", hourly_price=0.75, currency="EUR"),
+)
 Hook = Callable[[], Awaitable[None]]
 
 
@@ -70,8 +75,9 @@ class FakeProvider:
 
     zones: Sequence[str] = ("zone-1", "zone-2")
     name: str = "scaleway"
-    capabilities: Capabilities = Capabilities(power=True, volumes=True, ports=True, cloud_init=True)
+    capabilities: Capabilities = ABLE
     delays: Delays = field(default_factory=Delays)
+    offered: tuple[InstanceType, ...] = OFFERED
     out_of_stock: set[tuple[str, str]] = field(default_factory=set)
     not_sold: dict[tuple[str, str], Rejected] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -123,7 +129,7 @@ class FakeProvider:
 
     async def instance_types(self) -> tuple[InstanceType, ...]:
         async with self._call("instance_types"):
-            return (InstanceType(name="L4-1-24G", zones=tuple(self.zones), gpus=1, gpu="L4"),)
+            return self.offered
 
     async def create_server(self, order: Order) -> Server | OutOfStock:
         async with self._call("create_server"):

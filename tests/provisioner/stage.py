@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from nats.aio.client import Client
 from pydantic import SecretStr
 
+from services.provisioner.offers import Offers
 from services.provisioner.perform import Perform
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import Means
@@ -83,7 +84,9 @@ class Stage:
     @property
     def perform(self) -> Perform:
         """A process that knows nothing of the ones before it."""
-        return Perform(Means(self.journal, self.provider, self.shell, self.secrets, self.settings))
+        providers = {self.provider.name: self.provider}
+        offers = Offers(providers, self.settings)
+        return Perform(Means(self.journal, providers, offers, self.shell, self.secrets, self.settings))
 
     def with_settings(self, **changes: Any) -> None:
         self.settings = quick(**changes)

@@ -283,3 +283,59 @@ async def test_a_lease_lost_before_the_call_stops_it(stage: Stage) -> None:
         await stage.deliver(e.InstanceRequested, lease=lease)
     assert "create_server" not in stage.provider.calls
     assert await stage.told() == ["InstanceRequested"]
+
+
+async def test_the_price_of_the_chosen_type_is_recorded(stage: Stage) -> None:
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    (created,) = await stage.events(e.InstanceCreated)
+    assert (created.hourly_price, created.currency) == (0.75, "EUR")
+
+
+async def test_a_price_list_that_cannot_be_read_keeps_no_launch_waiting(stage: Stage) -> None:
+    stage.provider.fail("instance_types", TryAgain("cloud_error", "the cloud failed"))
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    (created,) = await stage.events(e.InstanceCreated)
+    assert created.hourly_price is None
+    assert await stage.events(e.ActionDelayed) == []
+
+
+async def test_of_any_type_the_cheapest_that_is_in_stock_is_taken(stage: Stage) -> None:
+    stage.provider.out_of_stock = {("zone-1", "L4-1-24G"), ("zone-2", "L4-1-24G")}
+    await stage.requested(instance_types=())
+    await stage.deliver(e.InstanceRequested)
+    instance = await stage.instance()
+    assert (instance.zone, instance.instance_type, instance.hourly_price) == ("zone-2", "H100-1-80G", 2.73)
+    delayed = await stage.events(e.ActionDelayed)
+    assert [event.reason for event in delayed] == [
+        "L4-1-24G is out of stock in zone-1",
+        "L4-1-24G is out of stock in zone-2",
+    ]
+
+
+async def test_any_type_where_none_is_offered_fails_and_says_so(stage: Stage) -> None:
+    stage.provider.offered = ()
+    await stage.requested(instance_types=(), zones=("zone-2",))
+    await stage.deliver(e.InstanceRequested)
+    error = (await stage.instance()).error
+    assert error is not None
+    assert error.code == "nothing_offered"
+
+
+async def test_what_certainly_had_no_effect_needs_no_settling(stage: Stage) -> None:
+    stage.with_settings(settle_seconds=60.0)
+    stage.provider.fail("create_server", TryAgain("rate_limited", "too many requests", had_no_effect=True))
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    assert stage.provider.calls.count("find_servers") == 2
+    assert len(stage.provider.machines) == 1
+
+
+async def test_an_unknown_provider_fails_a_launch_at_once(stage: Stage) -> None:
+    await stage.requested(provider="elsewhere")
+    await stage.deliver(e.InstanceRequested)
+    error = (await stage.instance()).error
+    assert error is not None
+    assert error.code == "unknown_provider"
+    assert "scaleway" in error.message

@@ -1,8 +1,9 @@
 """A public address comes some time after the power."""
 
 from services.provisioner.actions.servers import present, the_server
+from services.provisioner.pauses import looks
 from services.provisioner.provider import Power, TryAgain
-from services.provisioner.retry import in_time, looks, persist
+from services.provisioner.retry import in_time, persist
 from services.provisioner.undertaking import Undertaking, now
 from shared.lifecycle.events import IpAssigned
 
@@ -34,4 +35,4 @@ async def await_address(u: Undertaking) -> None:
             in_time(u, "an address")
             await u.lease.sleep(next(pauses))
 
-    await persist(u, once, tries=u.settings.launch_tries)
+    await persist(u, once)

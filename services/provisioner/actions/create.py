@@ -9,11 +9,12 @@ from services.provisioner.cloud_init import cloud_init
 from services.provisioner.provider import Order, OutOfStock, Rejected, Server, TryAgain
 from services.provisioner.retry import persist
 from services.provisioner.undertaking import Undertaking, now
-from shared.lifecycle.events import InstanceCreated
+from shared.bus.instance_types import InstanceType
+from shared.lifecycle.events import InstanceCreated, Specification
 from shared.lifecycle.instance import Instance
 
 OUT_OF_STOCK: Final = "out_of_stock"
-UNKNOWN_PROVIDER: Final = "unknown_provider"
+NOTHING_OFFERED: Final = "nothing_offered"
 UNKNOWN_ZONE: Final = "unknown_zone"
 QUOTA_EXCEEDED: Final = "quota_exceeded"
 OF_ONE_CHOICE: Final = frozenset({UNKNOWN_ZONE, QUOTA_EXCEEDED, "unknown_instance_type", "image_not_found"})
@@ -21,27 +22,32 @@ OF_ONE_CHOICE: Final = frozenset({UNKNOWN_ZONE, QUOTA_EXCEEDED, "unknown_instanc
 
 
 async def create(u: Undertaking) -> None:
-    choices = _choices(await u.guard(), u.provider.zones)
-    await persist(u, _Creation(u, choices).once, tries=u.settings.launch_tries * max(len(choices), 1))
+    creation = _Creation(u)
+    await persist(u, creation.once, choices=lambda: max(len(creation.possible), 1))
 
 
-def _choices(instance: Instance, zones: Sequence[str]) -> list[tuple[str, str]]:
-    """Every zone and type that was asked for, the most wanted first."""
-    wanted = instance.specification
-    return [(zone, kind) for zone in wanted.zones or zones for kind in wanted.instance_types]
+def choices(wanted: Specification, zones: Sequence[str], offered: Sequence[InstanceType]) -> list[tuple[str, str]]:
+    """Every zone and type that may do, the most wanted first; of any type, the cheapest where it is sold."""
+    places = wanted.zones or tuple(zones)
+    if wanted.instance_types:
+        return [(zone, kind) for zone in places for kind in wanted.instance_types]
+    by_price = sorted(offered, key=lambda kind: (kind.hourly_price is None, kind.hourly_price or 0.0, kind.name))
+    return [(zone, kind.name) for kind in by_price for zone in places if zone in kind.zones]
 
 
 class _Creation:
-    def __init__(self, u: Undertaking, choices: list[tuple[str, str]]) -> None:
+    def __init__(self, u: Undertaking) -> None:
         self._u = u
-        self._choices = choices
+        self.possible: list[tuple[str, str]] = []
         self._unsure_until = time.monotonic() + u.settings.settle_seconds if u.lease.redelivered else 0.0
 
     async def once(self) -> None:
         """One round: what is there already, else the first choice that can be had."""
         self._check_wanted(await self._u.guard())
+        offered = {kind.name: kind for kind in await self._u.means.offers.if_known(self._u.provider.name)}
         servers = await self._adopted() or await self._ordered()
         for server in servers:
+            kind = offered.get(server.instance_type)
             await self._u.record(
                 InstanceCreated(
                     instance_id=self._u.instance_id,
@@ -49,14 +55,15 @@ class _Creation:
                     server_id=server.id,
                     zone=server.zone,
                     instance_type=server.instance_type,
+                    hourly_price=kind and kind.hourly_price,
+                    currency=kind and kind.currency,
+                    host_key=server.host_key,
                 )
             )
             await note_volumes(self._u, server)
 
     def _check_wanted(self, instance: Instance) -> None:
         wanted, provider = instance.specification, self._u.provider
-        if wanted.provider != provider.name:
-            raise Rejected(UNKNOWN_PROVIDER, f"{wanted.provider!r} is none of ours: choose {provider.name!r}")
         if strange := [zone for zone in wanted.zones if zone not in provider.zones]:
             raise Rejected(UNKNOWN_ZONE, f"{', '.join(strange)} not used here: choose of {', '.join(provider.zones)}")
 
@@ -86,7 +93,8 @@ class _Creation:
         """The first choice that can be had. Raises Rejected when none can ever be, TryAgain when one may be later."""
         refused: list[Rejected] = []
         reasons: list[str] = []
-        for number, (zone, instance_type) in enumerate(self._choices, start=1):
+        self.possible = await self._choices()
+        for number, (zone, instance_type) in enumerate(self.possible, start=1):
             outcome = await self._order(zone, instance_type)
             match outcome:
                 case Server():
@@ -97,12 +105,21 @@ class _Creation:
                     reason = f"{instance_type} in {zone}: {message}"
                     refused.append(outcome)
             reasons.append(reason)
-            if number < len(self._choices):
+            if number < len(self.possible):
                 await self._u.delay(code, reason, 0.0)
-        if len(refused) < len(self._choices):
+        if len(refused) < len(self.possible):
             raise TryAgain(OUT_OF_STOCK, "; ".join(reasons))
         told = next((error for error in refused if error.code == QUOTA_EXCEEDED), refused[0])
         raise Rejected(told.code, "; ".join(reasons))
+
+    async def _choices(self) -> list[tuple[str, str]]:
+        """Raises Rejected when there is none, ProviderError."""
+        wanted, provider = (await self._u.guard()).specification, self._u.provider
+        offered = () if wanted.instance_types else await self._u.means.offers.of(provider.name)
+        possible = choices(wanted, provider.zones, offered)
+        if not possible:
+            raise Rejected(NOTHING_OFFERED, f"{provider.name} offers no GPU type in {', '.join(wanted.zones)}")
+        return possible
 
     async def _order(self, zone: str, instance_type: str) -> Server | OutOfStock | Rejected:
         """Rejected is returned when it is this choice that is refused. Raises ProviderError for all else."""
@@ -122,5 +139,9 @@ class _Creation:
             if error.code not in OF_ONE_CHOICE:
                 raise
             outcome = error
+        except TryAgain as error:
+            if error.had_no_effect:
+                self._unsure_until = 0.0
+            raise
         self._unsure_until = 0.0
         return outcome

@@ -7,7 +7,7 @@ import structlog
 
 from services.provisioner.actions.servers import the_server
 from services.provisioner.machine import Session, Unreachable
-from services.provisioner.retry import looks
+from services.provisioner.pauses import looks
 from services.provisioner.undertaking import Undertaking, now
 from shared.lifecycle.events import HostKeyRotated
 from shared.lifecycle.instance import Instance

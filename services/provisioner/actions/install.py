@@ -19,8 +19,9 @@ from services.provisioner.install.script import (
     stdin_of,
 )
 from services.provisioner.machine import Exited, Session, Unreachable, WrongHostKey
+from services.provisioner.pauses import backoff_s
 from services.provisioner.provider import Rejected, TryAgain
-from services.provisioner.retry import backoff_s, fail, translated
+from services.provisioner.retry import fail, translated
 from services.provisioner.undertaking import Undertaking, now
 from shared.lifecycle.events import (
     SshInstallCompleted,

@@ -12,6 +12,13 @@ async def open_ports(u: Undertaking) -> None:
 
     async def once() -> None:
         zone, server_id = the_server(await u.guard())
+        if not u.provider.capabilities.ports:
+            await u.record(
+                PortsOpened(
+                    instance_id=u.instance_id, occurred_at=now(), server_id=server_id, ports=ports, skipped=True
+                )
+            )
+            return
         server = present(await u.provider.get_server(zone, server_id))
         security_group_id = await _group(u, server)
         await u.provider.open_ports(server, u.instance_id, security_group_id, ports, u.settings.source_ranges)
@@ -26,7 +33,7 @@ async def open_ports(u: Undertaking) -> None:
             )
         )
 
-    await persist(u, once, tries=u.settings.launch_tries)
+    await persist(u, once)
 
 
 async def _group(u: Undertaking, server: Server) -> str:

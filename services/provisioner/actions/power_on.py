@@ -9,7 +9,11 @@ from shared.lifecycle.events import InstanceStarted
 async def power_on(u: Undertaking) -> None:
     async def once() -> None:
         zone, server_id = the_server(await u.guard())
-        await u.provider.power_on(zone, server_id)
-        await u.record(InstanceStarted(instance_id=u.instance_id, occurred_at=now(), server_id=server_id))
+        powered = u.provider.capabilities.power
+        if powered:
+            await u.provider.power_on(zone, server_id)
+        await u.record(
+            InstanceStarted(instance_id=u.instance_id, occurred_at=now(), server_id=server_id, skipped=not powered)
+        )
 
-    await persist(u, once, tries=u.settings.launch_tries)
+    await persist(u, once)

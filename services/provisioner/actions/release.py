@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 
+from services.provisioner.pauses import backoff_s
 from services.provisioner.provider import ProviderError, Server, TryAgain
 from services.provisioner.removal import Removal
-from services.provisioner.retry import backoff_s, translated
+from services.provisioner.retry import translated
 from services.provisioner.undertaking import Undertaking, now
 from shared.lifecycle.events import InstanceTerminated, IpAssigned, PortsOpened, ResourcesReleased
 from shared.lifecycle.instance import Instance
@@ -31,7 +33,11 @@ class _Release:
     def __init__(self, u: Undertaking) -> None:
         self.over = False
         self._u = u
-        self._removal = Removal(u.provider, u.settings, u.instance_id, u.guard, u.record, u.lease.sleep)
+
+    @cached_property
+    def _removal(self) -> Removal:
+        u = self._u
+        return Removal(u.provider, u.settings, u.instance_id, u.guard, u.record, u.lease.sleep)
 
     async def once(self) -> None:
         """One pass over everything that is known or found; over when it began by knowing all, and saw nothing."""

@@ -1,14 +1,21 @@
 """The boot volume: found when the provider has made it, and grown while its server is off."""
 
 from services.provisioner.actions.servers import present, the_server
+from services.provisioner.pauses import looks
 from services.provisioner.provider import Server
-from services.provisioner.retry import in_time, looks, persist
+from services.provisioner.retry import in_time, persist
 from services.provisioner.undertaking import Undertaking, now
 from shared.lifecycle.events import VolumeFound, VolumeResized
 
 
 async def resize_volume(u: Undertaking) -> None:
     async def once() -> None:
+        if not u.provider.capabilities.volumes:
+            _, server_id = the_server(await u.guard())
+            await u.record(
+                VolumeResized(instance_id=u.instance_id, occurred_at=now(), server_id=server_id, skipped=True)
+            )
+            return
         server = await _with_a_volume(u)
         size_gb = await _grown(u, server)
         await u.record(
@@ -21,7 +28,7 @@ async def resize_volume(u: Undertaking) -> None:
             )
         )
 
-    await persist(u, once, tries=u.settings.launch_tries)
+    await persist(u, once)
 
 
 async def note_volumes(u: Undertaking, server: Server) -> None:

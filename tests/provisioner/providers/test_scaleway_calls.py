@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from services.provisioner.provider import Order, OutOfStock, TryAgain
@@ -127,3 +128,56 @@ async def test_one_zone_that_fails_fails_the_look_into_all(provider: ScalewayPro
     with pytest.raises(TryAgain):
         await provider.find_servers(instance_id)
     assert [server.id for server in await provider.find_servers(instance_id)] == [made.id]
+
+
+def counted(call: str, outcome: str) -> float:
+    labels = {"provider": "scaleway", "call": call, "outcome": outcome}
+    return REGISTRY.get_sample_value("coldstart_provider_calls_total", labels) or 0.0
+
+
+def measured(call: str) -> float:
+    labels = {"provider": "scaleway", "call": call}
+    return REGISTRY.get_sample_value("coldstart_provider_call_seconds_count", labels) or 0.0
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(None, "done"), (Error.OUT_OF_STOCK, "out_of_stock"), (Error.UNAVAILABLE, "cloud_unavailable")],
+)
+async def test_a_call_is_counted_once_by_what_came_of_it_and_timed(
+    provider: ScalewayProvider, control: Control, error: Error | None, outcome: str
+) -> None:
+    failures = () if error is None else (Failure(call=Call.CREATE_SERVER, error=error),)
+    await control("PUT", "scenario", QUICK.model_copy(update={"failures": failures}))
+    before, timed = counted("servers.create", outcome), measured("servers.create")
+    try:
+        await provider.create_server(order(provider, uuid4()))
+    except TryAgain as failed:
+        assert failed.code == outcome
+    assert counted("servers.create", outcome) == before + 1
+    assert measured("servers.create") == timed + 1
+
+
+async def test_a_call_that_hangs_or_is_cancelled_or_surprises_is_counted_as_that() -> None:
+    calls, release = Calls(0.1), threading.Event()
+
+    def hang() -> None:
+        release.wait(5)
+
+    def surprise() -> None:
+        raise KeyError("an answer without it")
+
+    hangs = hang.__qualname__.lower()
+    with pytest.raises(TryAgain):
+        await calls(hang)
+    cancelled = asyncio.create_task(calls(hang))
+    await asyncio.wait([cancelled], timeout=0.01)
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    with pytest.raises(KeyError):
+        await calls(surprise)
+    release.set()
+    await calls.close()
+    assert (counted(hangs, "timed_out"), counted(hangs, "cancelled")) == (1, 1)
+    assert counted(surprise.__qualname__.lower(), "unexpected") == 1

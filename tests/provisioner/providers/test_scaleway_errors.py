@@ -1,6 +1,8 @@
 """Every answer of the cloud has one meaning: the table's rows one by one, and as a simulated cloud gives them."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -117,6 +119,25 @@ def test_the_clouds_own_pause_is_kept_within_reason(header: str, seconds: float 
     error = refusal(answer(429, {}, Retry_After=header))
     assert isinstance(error, TryAgain)
     assert error.retry_after == seconds
+
+
+def test_a_pause_may_be_a_date() -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=60)
+    error = refusal(answer(429, {}, Retry_After=format_datetime(soon, usegmt=True)))
+    assert isinstance(error, TryAgain)
+    assert error.retry_after == pytest.approx(60, abs=10)
+    past = refusal(answer(429, {}, Retry_After="Fri, 01 Jan 2021 00:00:00 GMT"))
+    assert isinstance(past, TryAgain)
+    assert past.retry_after == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "had_no_effect"), [(409, True), (429, True), (408, False), (500, False), (503, False)]
+)
+def test_only_a_refusal_certainly_had_no_effect(status: int, had_no_effect: bool) -> None:
+    error = refusal(answer(status, {}))
+    assert isinstance(error, TryAgain)
+    assert error.had_no_effect is had_no_effect
 
 
 def test_a_message_says_what_to_do_and_what_the_cloud_said() -> None:

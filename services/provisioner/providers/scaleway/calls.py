@@ -14,17 +14,31 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import requests
 import structlog
+from prometheus_client import Counter, Histogram
 
-from services.provisioner.provider import TryAgain
+from services.provisioner.provider import OutOfStock, ProviderError, TryAgain
 from services.provisioner.providers.scaleway.errors import lost
 
 THREADS: Final = 32
 TIMED_OUT: Final = "timed_out"
+PROVIDER: Final = "scaleway"
+DONE: Final = "done"
+SOLD_OUT: Final = "out_of_stock"
+CANCELLED: Final = "cancelled"
+UNEXPECTED: Final = "unexpected"
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 log = structlog.get_logger()
+_calls: Final = Counter(
+    "coldstart_provider_calls_total",
+    "Calls to a provider, one for each zone, by what came of them: done, or the code of what did not",
+    ["provider", "call", "outcome"],
+)
+_seconds: Final = Histogram(
+    "coldstart_provider_call_seconds", "Of a call to a provider, with all its requests", ["provider", "call"]
+)
 
 
 class Deadline:
@@ -60,15 +74,33 @@ class Calls:
 
     async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Raises ProviderError."""
+        began, outcome = time.monotonic(), CANCELLED
+        try:
+            answer = await self._in_a_thread(call.__name__, partial(call, *args, **kwargs))
+            outcome = SOLD_OUT if isinstance(answer, OutOfStock) else DONE
+        except ProviderError as error:
+            outcome = error.code
+            raise
+        except Exception:
+            outcome = UNEXPECTED
+            raise
+        else:
+            return answer
+        finally:
+            name = call.__qualname__.lower()
+            _calls.labels(PROVIDER, name, outcome).inc()
+            _seconds.labels(PROVIDER, name).observe(time.monotonic() - began)
+
+    async def _in_a_thread(self, name: str, call: Callable[[], T]) -> T:
         deadline = Deadline(self._seconds)
-        work = partial(contextvars.copy_context().run, _within, deadline, partial(call, *args, **kwargs))
+        work = partial(contextvars.copy_context().run, _within, deadline, call)
         future = asyncio.get_running_loop().run_in_executor(self._pool, work)
         try:
             async with asyncio.timeout(self._seconds):
                 return await asyncio.shield(future)
         except (TimeoutError, asyncio.CancelledError) as left:
             deadline.abandon()
-            future.add_done_callback(partial(_outlived, call.__name__))
+            future.add_done_callback(partial(_outlived, name))
             if isinstance(left, TimeoutError):
                 raise TryAgain(TIMED_OUT, f"no answer within {self._seconds:g} s") from left
             raise

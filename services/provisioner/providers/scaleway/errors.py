@@ -6,15 +6,20 @@ Shapes and types of the bodies: scaleway-sdk-go's `scw/errors.go`; the older `in
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import requests
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from services.provisioner.provider import SERVER_MISSING, ProviderError, Rejected, TryAgain
 
 LONGEST_RETRY_AFTER_S: Final = 300.0
 LONGEST_DETAIL: Final = 400
 ANY: Final = range(300, 600)
+REFUSED: Final = frozenset(range(400, 500)) - {408}
+"""The cloud has looked at the request and did not begin with it; any other trouble may have come afterwards."""
 
 
 class NotThere(TryAgain):
@@ -136,18 +141,24 @@ def refusal(response: requests.Response) -> ProviderError:
     row = next(row for row in TABLE if row.matches(answer))
     message = f"{row.says} ({answer.detail})" if answer.detail else row.says
     if issubclass(row.outcome, TryAgain):
-        return row.outcome(row.code, message, answer.retry_after)
+        return row.outcome(row.code, message, answer.retry_after, had_no_effect=answer.status in REFUSED)
     return row.outcome(row.code, message)
 
 
 def lost(error: requests.RequestException) -> TryAgain:
     """What it means that no answer came, or none that can be read."""
     code, says = next((code, says) for kind, code, says in LOST if isinstance(error, kind))
-    return TryAgain(code, f"{says} ({type(error).__name__})")
+    return TryAgain(code, f"{says} ({type(error).__name__})", had_no_effect=_never_sent(error))
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    """Nobody took the connection, so the cloud has not seen the request."""
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, ConnectTimeoutError | NewConnectionError)
 
 
 def _read(response: requests.Response) -> Answer:
-    retry_after = _seconds(response.headers.get("Retry-After", ""))
+    retry_after = _seconds(response.headers.get("Retry-After", ""), datetime.now(UTC))
     try:
         body = response.json()
     except requests.exceptions.JSONDecodeError:
@@ -178,6 +189,13 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _seconds(header: str) -> float | None:
-    """Of a Retry-After that counts seconds; one with a date is left to our own back-off."""
-    return min(float(header), LONGEST_RETRY_AFTER_S) if header.isascii() and header.isdigit() else None
+def _seconds(header: str, at: datetime) -> float | None:
+    """Of a Retry-After, which counts seconds or names a date (RFC 9110, 10.2.3); None for anything else."""
+    if header.isascii() and header.isdigit():
+        return min(float(header), LONGEST_RETRY_AFTER_S)
+    try:
+        until = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    left = (until.replace(tzinfo=until.tzinfo or UTC) - at).total_seconds()
+    return min(max(left, 0.0), LONGEST_RETRY_AFTER_S)

@@ -37,7 +37,11 @@ class Servers:
 
     def create(self, order: Order) -> Server | OutOfStock:
         """Two requests, the second for the user data: where it fails, the server exists, and has to be adopted."""
-        image = self._products.image(order.zone, order.instance_type)
+        try:
+            image = self._products.image(order.zone, order.instance_type)
+        except TryAgain as error:
+            error.had_no_effect = True
+            raise
         try:
             made = self._api.create_server(
                 zone=order.zone,
@@ -51,7 +55,11 @@ class Servers:
             return OutOfStock(order.zone, order.instance_type)
         server = _shown(made)
         log.info("server created", server_id=server.id, zone=server.zone, instance_id=str(order.instance_id))
-        self.set_cloud_init(order.zone, server.id, order.cloud_init)
+        try:
+            self.set_cloud_init(order.zone, server.id, order.cloud_init)
+        except TryAgain as error:
+            error.had_no_effect = False
+            raise
         return server
 
     def set_cloud_init(self, zone: str, server_id: str, content: bytes) -> None:
