@@ -2,50 +2,82 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
 from services.provisioner.pauses import backoff_s
-from services.provisioner.provider import Provider, ProviderError
+from services.provisioner.provider import Provider, ProviderError, TryAgain
 from services.provisioner.settings import ProvisionerSettings
 from shared.bus.instance_types import InstanceType, InstanceTypes
+
+UNEXPECTED: Final = "unexpected"
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class _Asked:
-    types: tuple[InstanceType, ...]
-    at: float
+    """`outcome` is served until `until`, a failure too: of a thousand launches one waits for a cloud that hangs."""
+
+    outcome: tuple[InstanceType, ...] | ProviderError
+    until: float
 
 
 class Offers:
-    """Each provider is asked at most every `instance_types_seconds`."""
+    """Each provider is asked at most every `instance_types_seconds`; after a failure, by the next try at the latest."""
 
-    def __init__(self, providers: Mapping[str, Provider], settings: ProvisionerSettings) -> None:
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        settings: ProvisionerSettings,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._providers = providers
         self._settings = settings
+        self._monotonic = monotonic
         self._asked: dict[str, _Asked] = {}
+        self._known: dict[str, tuple[InstanceType, ...]] = {}
         self._asking = {name: asyncio.Lock() for name in providers}
 
     async def of(self, provider: str) -> tuple[InstanceType, ...]:
         """Raises ProviderError."""
         async with self._asking[provider]:
             asked = self._asked.get(provider)
-            if asked is None or time.monotonic() - asked.at >= self._settings.instance_types_seconds:
-                asked = _Asked(await self._providers[provider].instance_types(), time.monotonic())
-                self._asked[provider] = asked
-            return asked.types
+            if asked is None or self._monotonic() >= asked.until:
+                asked = self._asked[provider] = await self._ask(provider)
+        if isinstance(asked.outcome, ProviderError):
+            raise asked.outcome.with_traceback(None)
+        return asked.outcome
 
     async def if_known(self, provider: str) -> tuple[InstanceType, ...]:
-        """None of them when the provider cannot tell: no launch waits for a price."""
+        """What it last told, however long ago; none of them when it never could: no launch waits for a price."""
+        if provider in self._known:
+            return self._known[provider]
         try:
             return await self.of(provider)
         except ProviderError as error:
             log.warning("instance types not known", provider=provider, reason=str(error))
             return ()
+
+    async def _ask(self, provider: str) -> _Asked:
+        """A surprise is an outcome too: whatever is wrong with a price list, a launch goes on without it."""
+        try:
+            types = await self._providers[provider].instance_types()
+        except ProviderError as error:
+            return self._failed(error)
+        except Exception as error:
+            log.exception("instance types surprised", provider=provider)
+            return self._failed(TryAgain(UNEXPECTED, f"the list of types cannot be read: {type(error).__name__}"))
+        self._known[provider] = types
+        return _Asked(types, self._monotonic() + self._settings.instance_types_seconds)
+
+    def _failed(self, error: ProviderError) -> _Asked:
+        """The shortest pause before a next try is half of `backoff_seconds`."""
+        return _Asked(error, self._monotonic() + self._settings.backoff_seconds / 2)
 
     async def tell(self, provider: str, bucket: InstanceTypes) -> None:
         """Tell the other services what this provider offers, again and again; the owner cancels it."""

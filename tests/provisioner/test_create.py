@@ -2,12 +2,16 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
+from typing import Any
 
 import asyncssh
 import pytest
 
+from services.provisioner.actions.create import choices
 from services.provisioner.provider import Power, Rejected, TryAgain
 from services.provisioner.undertaking import LONGEST_TEXT
+from shared.bus.instance_types import InstanceType
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
@@ -339,3 +343,59 @@ async def test_an_unknown_provider_fails_a_launch_at_once(stage: Stage) -> None:
     assert error is not None
     assert error.code == "unknown_provider"
     assert "scaleway" in error.message
+
+
+def offer(name: str, price: float | None, *, gpus: int = 1, shortage: tuple[str, ...] = ()) -> InstanceType:
+    return InstanceType(
+        name=name,
+        zones=("zone-1", "zone-2"),
+        gpus=gpus,
+        hourly_price=price,
+        availability=dict.fromkeys(shortage, "shortage"),
+    )
+
+
+def wanting(**changes: Any) -> e.Specification:
+    return e.Specification(**{"name": "qwen", "model": "Qwen/Qwen2.5-0.5B-Instruct", **changes})
+
+
+def test_any_type_means_the_cheapest_first_and_where_it_is_short_last() -> None:
+    offered = [offer("dear", 3.0), offer("unpriced", None), offer("cheap", 1.0, shortage=("zone-1",))]
+    assert choices(wanting(zones=("zone-2", "zone-1")), ("zone-1",), offered) == [
+        ("zone-2", "cheap"),
+        ("zone-2", "dear"),
+        ("zone-1", "dear"),
+        ("zone-2", "unpriced"),
+        ("zone-1", "unpriced"),
+        ("zone-1", "cheap"),
+    ]
+
+
+def test_any_type_means_one_with_gpus_in_a_zone_that_is_used() -> None:
+    offered = [offer("without", 0.1, gpus=0), offer("with", 1.0)]
+    assert choices(wanting(), ("zone-1", "zone-3"), offered) == [("zone-1", "with")]
+
+
+def test_types_that_are_named_are_tried_in_their_order_though_nobody_offers_them() -> None:
+    wanted = wanting(zones=("zone-2",), instance_types=("dear", "cheap"))
+    assert choices(wanted, ("zone-1",), [offer("cheap", 1.0)]) == [("zone-2", "dear"), ("zone-2", "cheap")]
+
+
+@pytest.mark.parametrize("named", [("L4-1-24G", "H100-1-80G"), ()])
+async def test_a_redelivered_creation_has_the_tries_of_all_its_choices_from_the_start(
+    stage: Stage, named: tuple[str, ...]
+) -> None:
+    await stage.requested(instance_types=named)
+    for number in range(1, stage.settings.launch_tries + 2):
+        await stage.happened(
+            e.ActionDelayed,
+            action=e.Action.CREATE,
+            attempt=1,
+            code="out_of_stock",
+            reason="sold out",
+            number=number,
+            next_try_at=datetime.now(UTC),
+        )
+    stage.provider.fail("find_servers", TryAgain("cloud_error", "the cloud failed"))
+    await stage.deliver(e.InstanceRequested, redelivered=True)
+    assert (await stage.instance()).resources.server_id == "server-1"

@@ -27,12 +27,17 @@ async def create(u: Undertaking) -> None:
 
 
 def choices(wanted: Specification, zones: Sequence[str], offered: Sequence[InstanceType]) -> list[tuple[str, str]]:
-    """Every zone and type that may do, the most wanted first; of any type, the cheapest where it is sold."""
+    """Every zone and type that may do, the most wanted first.
+
+    Of any type: those with GPUs where they are sold, the cheapest first, and last of all where there is a shortage.
+    """
     places = wanted.zones or tuple(zones)
     if wanted.instance_types:
         return [(zone, kind) for zone in places for kind in wanted.instance_types]
     by_price = sorted(offered, key=lambda kind: (kind.hourly_price is None, kind.hourly_price or 0.0, kind.name))
-    return [(zone, kind.name) for kind in by_price for zone in places if zone in kind.zones]
+    sold = [(zone, kind) for kind in by_price if kind.gpus for zone in places if zone in kind.zones]
+    sold.sort(key=lambda choice: choice[1].availability.get(choice[0]) == "shortage")
+    return [(zone, kind.name) for zone, kind in sold]
 
 
 class _Creation:
@@ -43,8 +48,11 @@ class _Creation:
 
     async def once(self) -> None:
         """One round: what is there already, else the first choice that can be had."""
-        self._check_wanted(await self._u.guard())
-        offered = {kind.name: kind for kind in await self._u.means.offers.if_known(self._u.provider.name)}
+        instance = await self._u.guard()
+        self._check_wanted(instance)
+        known = await self._u.means.offers.if_known(self._u.provider.name)
+        self.possible = choices(instance.specification, self._u.provider.zones, known)
+        offered = {kind.name: kind for kind in known}
         servers = await self._adopted() or await self._ordered()
         for server in servers:
             kind = offered.get(server.instance_type)
@@ -118,7 +126,8 @@ class _Creation:
         offered = () if wanted.instance_types else await self._u.means.offers.of(provider.name)
         possible = choices(wanted, provider.zones, offered)
         if not possible:
-            raise Rejected(NOTHING_OFFERED, f"{provider.name} offers no GPU type in {', '.join(wanted.zones)}")
+            places = ", ".join(wanted.zones or provider.zones)
+            raise Rejected(NOTHING_OFFERED, f"{provider.name} offers no GPU type in {places}: choose other zones")
         return possible
 
     async def _order(self, zone: str, instance_type: str) -> Server | OutOfStock | Rejected:
