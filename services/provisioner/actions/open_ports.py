@@ -1,7 +1,9 @@
 """SSH and the worker, and nothing else."""
 
+from collections.abc import Sequence
+
 from services.provisioner.actions.servers import present, the_server
-from services.provisioner.provider import Server
+from services.provisioner.provider import SERVER_MISSING, Server, TryAgain
 from services.provisioner.retry import persist
 from services.provisioner.undertaking import Undertaking, now
 from shared.lifecycle.events import PortsOpened, SecurityGroupFound
@@ -20,8 +22,7 @@ async def open_ports(u: Undertaking) -> None:
             )
             return
         server = present(await u.provider.get_server(zone, server_id))
-        security_group_id = await _group(u, server)
-        await u.provider.open_ports(server, u.instance_id, security_group_id, ports, u.settings.source_ranges)
+        security_group_id = await _opened(u, server, ports)
         await u.record(
             PortsOpened(
                 instance_id=u.instance_id,
@@ -36,16 +37,35 @@ async def open_ports(u: Undertaking) -> None:
     await persist(u, once)
 
 
-async def _group(u: Undertaking, server: Server) -> str:
-    """The first one on record. Its id is there before anything is in it: two holders may make two, and use one."""
-    if not (await u.guard()).resources.security_group_ids:
-        security_group_id = await u.provider.make_security_group(server, u.instance_id)
-        await u.record(
-            SecurityGroupFound(
-                instance_id=u.instance_id,
-                occurred_at=now(),
-                server_id=server.id,
-                security_group_id=security_group_id,
-            )
-        )
-    return (await u.guard()).resources.security_group_ids[0]
+async def _opened(u: Undertaking, server: Server, ports: Sequence[int]) -> str:
+    """The group they are open in: the first on record that is there, else a new one. Somebody may delete one by hand.
+
+    Its id is on record before anything is in it: two holders may make two, and use one.
+    """
+    missing = set[str]()
+    for security_group_id in await _on_record(u):
+        try:
+            await _open(u, server, security_group_id, ports)
+        except TryAgain as error:
+            if error.code != SERVER_MISSING:
+                raise
+            present(await u.provider.get_server(server.zone, server.id))
+            missing.add(security_group_id)
+        else:
+            return security_group_id
+    made = await u.provider.make_security_group(server, u.instance_id)
+    await u.record(
+        SecurityGroupFound(instance_id=u.instance_id, occurred_at=now(), server_id=server.id, security_group_id=made)
+    )
+    chosen = next((each for each in await _on_record(u) if each not in missing), made)
+    await _open(u, server, chosen, ports)
+    return chosen
+
+
+async def _on_record(u: Undertaking) -> Sequence[str]:
+    return (await u.guard()).resources.security_group_ids
+
+
+async def _open(u: Undertaking, server: Server, security_group_id: str, ports: Sequence[int]) -> None:
+    await u.guard()
+    await u.provider.open_ports(server, u.instance_id, security_group_id, ports, u.settings.source_ranges)

@@ -1,0 +1,101 @@
+"""Opening ports: through a group that is there, to those who are let in, whatever somebody deletes by hand."""
+
+import asyncio
+
+import pytest
+from pydantic import ValidationError
+
+from services.provisioner.provider import TryAgain
+from shared.lifecycle import events as e
+from shared.lifecycle.status import Status
+from tests.provisioner.fake_provider import Delays
+from tests.provisioner.stage import Stage, quick
+
+
+async def test_ports_are_open_to_the_ranges_of_the_settings_and_it_says_so(stage: Stage) -> None:
+    stage.with_settings(source_ranges=("10.0.0.0/8", "2001:db8::/32"))
+    await stage.launched(until=e.IpAssigned)
+    await stage.deliver(e.IpAssigned)
+    (opened,) = await stage.events(e.PortsOpened)
+    assert opened.source_ranges == ("10.0.0.0/8", "2001:db8::/32")
+    assert stage.provider.let_in == {"server-1": ("10.0.0.0/8", "2001:db8::/32")}
+
+
+@pytest.mark.parametrize("ranges", [(), ("10.0.0.1/8",), ("everybody",)])
+def test_a_range_that_is_none_keeps_the_provisioner_from_starting(ranges: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError, match="source_ranges"):
+        quick(source_ranges=ranges)
+
+
+async def with_a_group_that_somebody_deleted(stage: Stage) -> None:
+    stage.provider.delays = Delays(group_tags=60.0)
+    await stage.launched(until=e.IpAssigned)
+    server = await stage.provider.get_server("zone-1", "server-1")
+    assert server is not None
+    group_id = await stage.provider.make_security_group(server, stage.instance_id)
+    await stage.happened(e.SecurityGroupFound, server_id=server.id, security_group_id=group_id)
+    del stage.provider.groups[group_id]
+
+
+async def test_a_group_that_somebody_deleted_is_replaced_without_a_failed_try(stage: Stage) -> None:
+    await with_a_group_that_somebody_deleted(stage)
+    await stage.deliver(e.IpAssigned)
+    assert [found.security_group_id for found in await stage.events(e.SecurityGroupFound)] == ["group-1", "group-2"]
+    (opened,) = await stage.events(e.PortsOpened)
+    assert opened.security_group_id == "group-2"
+    assert stage.provider.groups["group-2"].server_id == "server-1"
+    assert await stage.events(e.ActionDelayed) == []
+
+
+async def test_a_group_that_is_deleted_as_soon_as_it_is_made_does_not_fail_the_launch(stage: Stage) -> None:
+    await stage.launched(until=e.IpAssigned)
+
+    async def deleted() -> None:
+        del stage.provider.groups["group-1"]
+
+    stage.provider.before["open_ports"] = deleted
+    await stage.deliver(e.IpAssigned)
+    (opened,) = await stage.events(e.PortsOpened)
+    assert opened.security_group_id == "group-2"
+
+
+async def test_a_new_group_is_used_by_the_next_try_too_and_goes_with_its_instance(stage: Stage) -> None:
+    await with_a_group_that_somebody_deleted(stage)
+    stage.provider.fail("open_ports", TryAgain("server_missing", "no such group"), TryAgain("cloud_error", "oops"))
+    await stage.deliver(e.IpAssigned)
+    (opened,) = await stage.events(e.PortsOpened)
+    assert opened.security_group_id == "group-2"
+    assert stage.provider.groups.keys() == {"group-2"}
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+
+
+async def test_two_holders_of_a_deleted_group_put_the_server_into_the_same_new_one(stage: Stage) -> None:
+    await with_a_group_that_somebody_deleted(stage)
+    met = asyncio.Barrier(2)
+
+    async def first() -> None:
+        stage.provider.before["make_security_group"] = second
+        await met.wait()
+
+    async def second() -> None:
+        await met.wait()
+
+    stage.provider.before["make_security_group"] = first
+    await asyncio.gather(stage.deliver(e.IpAssigned), stage.deliver(e.IpAssigned))
+    assert {group.server_id for group in stage.provider.groups.values()} == {None, "server-1"}
+    assert stage.provider.calls.count("make_security_group") == 3
+
+
+async def test_a_server_that_is_gone_gets_no_further_group(stage: Stage) -> None:
+    await stage.launched(until=e.IpAssigned)
+
+    async def gone() -> None:
+        stage.provider.lose("server-1")
+        stage.provider.fail("open_ports", TryAgain("server_missing", "no such server"))
+
+    stage.provider.after["make_security_group"] = gone
+    await stage.deliver(e.IpAssigned)
+    assert stage.provider.groups.keys() == {"group-1"}
+    assert (await stage.instance()).status is Status.PROVISIONING_FAILED
