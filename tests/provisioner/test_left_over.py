@@ -186,8 +186,9 @@ async def test_what_could_not_be_removed_is_said_and_tried_again(
     assert stage.provider.empty
 
 
-async def test_the_journal_is_read_again_right_before_a_volume_is_deleted(
-    stage: Stage, clock: Clock, reconcile: Reconcile
+@pytest.mark.parametrize(("call", "deleted"), [("tagged_resources", 0), ("delete_volume", 1)])
+async def test_the_journal_is_read_again_right_before_each_deletion(
+    stage: Stage, clock: Clock, reconcile: Reconcile, call: str, deleted: int
 ) -> None:
     await _released(stage)
     _leave(stage, stage.instance_id)
@@ -196,9 +197,9 @@ async def test_the_journal_is_read_again_right_before_a_volume_is_deleted(
     async def known_meanwhile() -> None:
         await stage.happened(e.SecurityGroupFound, server_id="server-1", security_group_id="group-late")
 
-    stage.provider.after["tagged_resources"] = known_meanwhile
+    stage.provider.after[call] = known_meanwhile
     await reconcile()
-    assert "delete_volume" not in stage.provider.calls
+    assert stage.provider.calls.count("delete_volume") == deleted
     assert "release_network" not in stage.provider.calls
     await stage.deliver(e.SecurityGroupFound)
     assert stage.provider.empty

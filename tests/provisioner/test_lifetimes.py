@@ -101,6 +101,15 @@ async def test_without_a_limit_an_instance_lives_on(stage: Stage) -> None:
     assert (await stage.instance()).status is Status.BOOTING
 
 
+async def test_a_life_begins_with_its_request_whatever_happens_later(stage: Stage) -> None:
+    await _brought_to(stage, Status.READY)
+    clock = Clock()
+    clock.passes(LIMIT_S - 30)
+    await stage.happened(e.HealthLost, occurred_at=clock.now(), attempt=1, outage=1, reason="refused")
+    clock.passes(30)
+    assert (await a_reconcile(stage, clock)()).expired == (stage.instance_id,)
+
+
 async def test_a_limit_is_reached_once_and_by_two_processes_too(stage: Stage) -> None:
     await _brought_to(stage, Status.READY)
     clock = Clock()

@@ -8,11 +8,13 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from services.provisioner.known import KnownInstances
 from services.provisioner.provider import Order, Server, TryAgain
 from services.provisioner.reconcile import Reconcile
 from shared.bus.reconciliation import Kind
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
+from tests.provisioner.fake_provider import Group
 from tests.provisioner.rounds import Clock, a_reconcile
 from tests.provisioner.stage import Stage
 
@@ -102,6 +104,28 @@ async def test_without_a_journal_nothing_is_removed(stage: Stage, reconcile: Rec
     assert len(report.errors) == 1
     assert report.errors[0].startswith("the journal: ")
     assert stage.provider.calls == ["tagged_servers"]
+
+
+async def test_a_journal_that_is_lost_on_the_way_ends_the_round(stage: Stage, reconcile: Reconcile) -> None:
+    stage.provider.groups = {f"stray-{number}": Group(uuid4(), "zone-1", 0.0) for number in range(2)}
+    stage.provider.after["tagged_resources"] = stage.connection.close
+    report = await reconcile(delete_unknown=True)
+    assert len(report.errors) == 1
+    assert report.errors[0].startswith("the journal: ")
+    assert not report.unknown
+    assert not report.removed
+
+
+async def test_a_released_instance_is_no_longer_looked_at(stage: Stage) -> None:
+    known = KnownInstances(stage.connection)
+    reconcile = Reconcile(stage.journal, stage.provider, known, stage.settings)
+    await stage.launched()
+    await reconcile()
+    assert await known.ids() == [stage.instance_id]
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    await reconcile()
+    assert await known.ids() == []
 
 
 async def test_what_is_unknown_is_told_and_counted_and_left(stage: Stage, reconcile: Reconcile) -> None:
