@@ -18,8 +18,9 @@ from services.provisioner.provider import SERVER_MISSING, ProviderError, Rejecte
 LONGEST_RETRY_AFTER_S: Final = 300.0
 LONGEST_DETAIL: Final = 400
 ANY: Final = range(300, 600)
+RATE_LIMITED: Final = 429
 REFUSED: Final = frozenset(range(400, 500)) - {408}
-"""The cloud has looked at the request and did not begin with it; any other trouble may have come afterwards."""
+"""The API has looked at the request and did not begin with it; any other trouble may have come afterwards."""
 
 
 class NotThere(TryAgain):
@@ -48,6 +49,11 @@ class Answer:
     subjects: frozenset[str] = frozenset()
     """Names of the arguments and resources that it complains of."""
     retry_after: float | None = None
+
+    @property
+    def had_no_effect(self) -> bool:
+        """What a proxy says in the API's place proves nothing, save that it was too much."""
+        return self.status == RATE_LIMITED or (self.status in REFUSED and self.kind is not None)
 
 
 @dataclass(frozen=True)
@@ -80,13 +86,15 @@ QUOTA_SAYS: Final = (
 )
 DENIED_SAYS: Final = "the API key may not do this: give its IAM policy InstancesFullAccess and BlockStorageFullAccess"
 KEY_SAYS: Final = "the API key is not accepted: check SCW_ACCESS_KEY and SCW_SECRET_KEY, and whether it has expired"
-INVALID_SAYS: Final = "the cloud refuses the request itself"
-IN_USE_SAYS: Final = "something still uses it"
-STATE_SAYS: Final = "it is not in the state for this"
-BUSY_SAYS: Final = "it is changing state"
+INVALID_SAYS: Final = "the cloud refuses the request itself: correct what it names"
+IN_USE_SAYS: Final = "something still uses it: if that stays, look in the console what it is, and remove it there"
+STATE_SAYS: Final = "it is not in the state for this: if that stays, look at it in the console"
+BUSY_SAYS: Final = "it is changing state: if that stays, look at it in the console"
+GONE_SAYS: Final = "the cloud does not know it: look in the console whether somebody has deleted it"
+FAILED_SAYS: Final = "the cloud failed: look at https://status.scaleway.com if that stays"
 
 TABLE: Final = (
-    Row(SoldOut, "out_of_stock", "no such machine is free", kind="out_of_stock"),
+    Row(SoldOut, "out_of_stock", "no such machine is free: name more zones or types, or wait", kind="out_of_stock"),
     Row(Rejected, "quota_exceeded", QUOTA_SAYS, kind="quotas_exceeded"),
     Row(Rejected, "quota_exceeded", QUOTA_SAYS, kind="invalid_request_error", status=403, word="quota"),
     Row(Rejected, "permission_denied", DENIED_SAYS, kind="permissions_denied"),
@@ -108,16 +116,16 @@ TABLE: Final = (
         kind="invalid_arguments", subject="zone",
     ),
     Row(Rejected, "invalid_request", INVALID_SAYS, kind="invalid_arguments"),
-    Row(NotThere, SERVER_MISSING, "the cloud does not know it", kind="not_found", status=404),
-    Row(NotThere, SERVER_MISSING, "the cloud does not know it", kind="unknown_resource", status=404),
+    Row(NotThere, SERVER_MISSING, GONE_SAYS, kind="not_found", status=404),
+    Row(NotThere, SERVER_MISSING, GONE_SAYS, kind="unknown_resource", status=404),
     Row(InUse, "resource_in_use", IN_USE_SAYS, kind="precondition_failed"),
     Row(Busy, "transient_state", BUSY_SAYS, kind="transient_state"),
     Row(Busy, "wrong_state", STATE_SAYS, kind="invalid_request_error", status=400, word="should be"),
     Row(Rejected, "resource_locked", "it is locked: ask Scaleway's support why", kind="locked"),
-    Row(TryAgain, "rate_limited", "too many requests", status=429),
-    Row(TryAgain, "cloud_error", "the cloud failed", status=500),
-    Row(TryAgain, "cloud_unavailable", "the cloud is unavailable", status=range(501, 600)),
-    Row(TryAgain, "timed_out", "the cloud waited in vain", status=408),
+    Row(TryAgain, "rate_limited", "too many requests: launch fewer at once if that stays", status=RATE_LIMITED),
+    Row(TryAgain, "cloud_error", FAILED_SAYS, status=500),
+    Row(TryAgain, "cloud_unavailable", FAILED_SAYS, status=range(501, 600)),
+    Row(TryAgain, "timed_out", "the cloud waited in vain for the request: check the network", status=408),
     Row(TryAgain, "bad_answer", "not an answer of the API: check SCW_API_URL, and any proxy", foreign=True),
     Row(TryAgain, "bad_answer", "not an answer of the API: check SCW_API_URL, and any proxy", status=404),
     Row(Rejected, "invalid_credentials", KEY_SAYS, status=401),
@@ -129,19 +137,20 @@ TABLE: Final = (
 )  # fmt: skip
 
 LOST: Final[tuple[tuple[type[requests.RequestException], str, str], ...]] = (
-    (requests.Timeout, "timed_out", "no answer in time"),
+    (requests.ConnectTimeout, "cloud_unreachable", "no connection in time: check the network, and SCW_API_URL"),
+    (requests.Timeout, "timed_out", "no answer in time: look at https://status.scaleway.com if that stays"),
     (requests.exceptions.JSONDecodeError, "bad_answer", "an answer that is no JSON: check SCW_API_URL, and any proxy"),
     (requests.RequestException, "cloud_unreachable", "the connection failed: check the network, and SCW_API_URL"),
 )
 
 
-def refusal(response: requests.Response) -> ProviderError:
-    """What an answer of 300 or more means."""
-    answer = _read(response)
+def refusal(response: requests.Response, at: datetime) -> ProviderError:
+    """What an answer of 300 or more means that came at that time."""
+    answer = _read(response, at)
     row = next(row for row in TABLE if row.matches(answer))
     message = f"{row.says} ({answer.detail})" if answer.detail else row.says
     if issubclass(row.outcome, TryAgain):
-        return row.outcome(row.code, message, answer.retry_after, had_no_effect=answer.status in REFUSED)
+        return row.outcome(row.code, message, answer.retry_after, had_no_effect=answer.had_no_effect)
     return row.outcome(row.code, message)
 
 
@@ -157,8 +166,8 @@ def _never_sent(error: requests.RequestException) -> bool:
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, ConnectTimeoutError | NewConnectionError)
 
 
-def _read(response: requests.Response) -> Answer:
-    retry_after = _seconds(response.headers.get("Retry-After", ""), datetime.now(UTC))
+def _read(response: requests.Response, at: datetime) -> Answer:
+    retry_after = _seconds(response.headers.get("Retry-After", ""), at)
     try:
         body = response.json()
     except requests.exceptions.JSONDecodeError:
@@ -195,7 +204,7 @@ def _seconds(header: str, at: datetime) -> float | None:
         return min(float(header), LONGEST_RETRY_AFTER_S)
     try:
         until = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     left = (until.replace(tzinfo=until.tzinfo or UTC) - at).total_seconds()
     return min(max(left, 0.0), LONGEST_RETRY_AFTER_S)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import requests
@@ -63,7 +64,7 @@ class _Timed(API):
 
     def _throw_on_error(self, res: requests.Response) -> None:
         if res.status_code >= requests.codes.multiple_choices:
-            raise refusal(res)
+            raise refusal(res, datetime.now(UTC))
 
 
 class InstanceApi(_Timed, InstanceUtilsV1API):
