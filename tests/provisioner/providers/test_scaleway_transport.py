@@ -1,7 +1,9 @@
 """Servers that are no Scaleway: pages of proxies, redirections, lists without an end; and the settings."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from uuid import uuid4
 
 import pytest
@@ -9,13 +11,14 @@ from aiohttp import web
 from pydantic import ValidationError
 from scaleway_core.bridge.zone import ALL_ZONES
 
-from services.provisioner.provider import TryAgain
-from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
+from services.provisioner.provider import Order, TryAgain
+from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings, sdk
 from services.provisioner.providers.scaleway.sdk import MOST_PAGES, pages
 from services.provisioner.providers.scaleway.settings import GPU_ZONES
 
 SECRET = "51a0c0de-0000-4000-8000-00000000c01d"
 GIVEN = {"SCW_ACCESS_KEY": "SCWSIMULATED00000000", "SCW_SECRET_KEY": SECRET, "SCW_DEFAULT_PROJECT_ID": str(uuid4())}
+ORDER = Order(uuid4(), "unheard", "fr-par-2", "L4-1-24G", b"#cloud-config\n{}\n")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -27,12 +30,8 @@ async def in_front_of(handler: Handler) -> AsyncIterator[ScalewayProvider]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    settings = ScalewaySettings.model_validate(
-        {name.removeprefix("SCW_").lower(): value for name, value in GIVEN.items()}
-        | {"api_url": f"http://127.0.0.1:{runner.addresses[0][1]}"}
-    )
     try:
-        async with ScalewayProvider(settings, uuid4(), 3.0) as provider:
+        async with ScalewayProvider(settings_for(runner.addresses[0][1]), uuid4(), 3.0) as provider:
             yield provider
     finally:
         await runner.cleanup()
@@ -62,14 +61,75 @@ async def test_a_redirection_is_not_followed_with_our_key() -> None:
     assert asked == ["/instance/v1/zones/fr-par-2/servers/some-id"]
 
 
-async def test_nobody_there_is_tried_again() -> None:
-    settings = ScalewaySettings.model_validate(
-        {name.removeprefix("SCW_").lower(): value for name, value in GIVEN.items()} | {"api_url": "http://127.0.0.1:1"}
+def settings_for(port: int) -> ScalewaySettings:
+    return ScalewaySettings.model_validate(
+        {name.removeprefix("SCW_").lower(): value for name, value in GIVEN.items()}
+        | {"api_url": f"http://127.0.0.1:{port}", "image": str(uuid4())}
     )
-    async with ScalewayProvider(settings, uuid4(), 3.0) as provider:
+
+
+async def test_a_creation_that_nobody_was_there_to_hear_certainly_had_no_effect() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    async with ScalewayProvider(settings_for(port), uuid4(), 3.0) as provider:
         with pytest.raises(TryAgain) as refused:
-            await provider.find_servers(uuid4())
-    assert refused.value.code == "cloud_unreachable"
+            await provider.create_server(ORDER)
+    assert (refused.value.code, refused.value.had_no_effect) == ("cloud_unreachable", True)
+
+
+async def test_a_creation_that_got_no_connection_in_time_certainly_had_no_effect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sdk, "CONNECT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
+        for _ in range(3):  # more than the backlog: Linux answers no further ones
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        async with ScalewayProvider(settings_for(full.getsockname()[1]), uuid4(), 8.0) as provider:
+            with pytest.raises(TryAgain) as late:
+                await provider.create_server(ORDER)
+    assert (late.value.code, late.value.had_no_effect) == ("cloud_unreachable", True)
+    assert "no connection in time" in late.value.message
+
+
+@pytest.mark.parametrize("answers", ["never", "by hanging up"])
+async def test_a_creation_that_was_sent_may_have_had_its_effect(answers: str) -> None:
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if answers == "never":
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with ScalewayProvider(settings_for(port), uuid4(), 0.5) as provider:
+            with pytest.raises(TryAgain) as unheard:
+                await provider.create_server(ORDER)
+    assert unheard.value.had_no_effect is False
+
+
+@pytest.mark.parametrize(
+    ("addresses", "chosen"),
+    [
+        ([("inet6", "2001:db8::1"), ("inet", "203.0.113.1")], "203.0.113.1"),
+        ([("inet6", "2001:db8::1")], "2001:db8::1"),
+        ([], None),
+    ],
+)
+async def test_a_server_is_reached_by_ipv4_or_else_by_ipv6(
+    addresses: list[tuple[str, str]], chosen: str | None
+) -> None:
+    ips = [{"id": f"id of {address}", "address": address, "family": family} for family, address in addresses]
+
+    async def show(_request: web.Request) -> web.Response:
+        shown = {"id": "some-id", "state": "running", "zone": "fr-par-2", "tags": [], "volumes": {}, "public_ips": ips}
+        return web.json_response({"server": shown})
+
+    async with in_front_of(show) as provider:
+        server = await provider.get_server("fr-par-2", "some-id")
+    assert server is not None
+    assert (server.ip_address, server.address_id) == (chosen, chosen and f"id of {chosen}")
 
 
 async def test_a_server_that_ignores_the_page_does_not_hold_us_for_ever() -> None:

@@ -21,6 +21,8 @@ from services.provisioner.providers.scaleway.settings import ScalewaySettings
 PAGE_SIZE: Final = 100
 """The largest that the API takes."""
 MOST_PAGES: Final = 100
+CONNECT_S: Final = 3.0
+"""Well under a call's own time: only who sees that no connection came knows that nothing was asked."""
 
 T = TypeVar("T")
 
@@ -41,6 +43,7 @@ class _Timed(API):
         body: Body | None = None,
     ) -> requests.Response:
         """Not logged as the SDK does it, since user data has keys in it. Redirections would carry our key elsewhere."""
+        left_s = time_left_s()
         response = self._session.request(
             method=method,
             url=f"{self.client.api_url}{path}",
@@ -53,7 +56,7 @@ class _Timed(API):
                 **{name.lower(): value for name, value in (headers or {}).items()},
             },
             data=body if body is None or isinstance(body, bytes) else json.dumps(body),
-            timeout=time_left_s(),
+            timeout=(min(CONNECT_S, left_s), left_s),
             allow_redirects=False,
         )
         total = response.headers.get("x-total-count")
