@@ -18,6 +18,7 @@ from services.api.intake import Intake
 from services.api.intents import Intents
 from services.api.mirror import Mirror
 from services.api.projection import Projection
+from services.api.reconciliation import Reconciliation
 from services.api.routing import RoutingTable
 from services.api.server import serving
 from services.api.settings import ApiSettings
@@ -82,7 +83,8 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         journal = Journal(connection, actor="api", source=f"/coldstart/{installation}")
         hub = Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds)
         cataloguing = Cataloguing(mirror, database, hub)
-        intake = Intake(cataloguing, InstanceTypes(jetstream, replicas=settings.stream_replicas))
+        instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
+        intake = Intake(cataloguing, instance_types)
         intents = Intents(journal, projection, intake, settings.journal_timeout_seconds)
         session = await stack.enter_async_context(
             worker_session(connect_s=settings.worker_connect_seconds, silence_s=settings.worker_silence_seconds)
@@ -108,9 +110,11 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                     max_backlog=settings.max_backlog,
                 ),
                 "feed": feed,
+                "offered": instance_types,
                 "intents": intents,
                 "jetstream": jetstream,
                 "mirror": mirror,
+                "reconciliation": Reconciliation(connection, settings.reconcile_timeout_seconds),
                 "settings": settings,
             },
             max_body_bytes=settings.max_body_bytes,

@@ -8,7 +8,7 @@ from litestar.di import Provide
 from litestar.plugins.pydantic import PydanticPlugin
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from services.api import access, events, instances, probes
+from services.api import access, costs, events, instances, offers, probes, reconciliation
 from services.api.authentication import Authorize
 from services.api.documentation import complete, openapi_config
 from services.api.inference import ENDPOINTS, Inference
@@ -16,15 +16,19 @@ from services.api.metrics import Measured
 from services.api.mirror import Mirror
 from services.api.problems import Problem, malformed_json, to_problem
 
+_PARTS = (instances, events, access, offers, costs, reconciliation, probes)
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 def application(
     *, inference: Inference, mirror: Mirror, dependencies: Mapping[str, Any], max_body_bytes: int
 ) -> ASGIApp:
-    """`dependencies` are what the routes ask for, by name."""
+    """`dependencies` are what the routes ask for, by name.
+
+    None may be named like a field of a body: what is wrong with that field would pass for a fault of ours.
+    """
     control = Litestar(
-        route_handlers=[*instances.ROUTES, *events.ROUTES, *access.ROUTES, *probes.ROUTES],
+        route_handlers=[route for part in _PARTS for route in part.ROUTES],
         guards=[Authorize(mirror)],
         dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in dependencies.items()},
         exception_handlers={Exception: to_problem},

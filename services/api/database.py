@@ -1,7 +1,7 @@
 """The api's own tables, the read model that it serves from, and when PostgreSQL is taken to be down."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -72,6 +72,11 @@ class Database:
                 return 0, []
             rows = await connection.fetch(sql("standing_instances"))
         return checkpoint["sequence"], [Instance.model_validate(row["snapshot"]) for row in rows]
+
+    async def costs(self, first: date, last: date, at: datetime) -> list[dict[str, Any]]:
+        """`day, organization_id, currency, cost`, the newest day first; what is on until `at` counts until then."""
+        rows = await self._pool.fetch(sql("costs_by_day"), first, last, at.astimezone(UTC).replace(tzinfo=None))
+        return [dict(row) for row in rows]
 
     async def models(self, *, after: Position | None, limit: int) -> list[Model]:
         rows = await self._pool.fetch(sql("page_of_models"), *(after or (None, None)), limit)

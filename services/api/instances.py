@@ -1,6 +1,7 @@
 """`/instances`: ask for them, look at them, end them."""
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from services.api.problems import FieldError, Problem, invalid
 from services.api.views import InstanceView, TimelineRow
 from shared.journal import Decision
 from shared.lifecycle import decide
+from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -49,7 +51,7 @@ async def create(
     headers = {"Location": f"/instances/{instance.id}"}
     if not began:
         headers["Idempotency-Replayed"] = "true"
-    return Response(InstanceView.of(instance), status_code=202, headers=headers)
+    return Response(_shown(instance), status_code=202, headers=headers)
 
 
 @get("/instances", summary="List instances, newest first", description="Archived ones only with ?status=archived.")
@@ -63,12 +65,12 @@ async def list_(
     if model is not None and "\0" in model:
         raise invalid(FieldError(pointer="model", detail="no model's id has a null character."))
     found = await database.instances(after=position(cursor), limit=limit + 1, status=status, model=model)
-    return page([InstanceView.of(instance) for instance in found], limit, lambda last: (last.created_at, last.id))
+    return page([_shown(instance) for instance in found], limit, lambda last: (last.created_at, last.id))
 
 
 @get("/instances/{instance_id:str}", summary="Show an instance as the journal knows it now")
 async def show(instance_id: FromPath[str], intents: NamedDependency[Intents]) -> InstanceView:
-    return InstanceView.of(await intents.load(identified(instance_id)))
+    return _shown(await intents.load(identified(instance_id)))
 
 
 @get("/instances/{instance_id:str}/timeline", summary="List what happened to an instance, oldest first")
@@ -88,7 +90,7 @@ async def timeline(
 async def terminate(
     request: Request[Any, ApiKey, Any], instance_id: FromPath[str], intents: NamedDependency[Intents]
 ) -> InstanceView:
-    return InstanceView.of(await intents.terminate(identified(instance_id), _traceparent(request)))
+    return _shown(await intents.terminate(identified(instance_id), _traceparent(request)))
 
 
 def _intent(verb: str, decision: Decision, summary: str) -> HTTPRouteHandler:
@@ -96,7 +98,7 @@ def _intent(verb: str, decision: Decision, summary: str) -> HTTPRouteHandler:
     async def intend(
         request: Request[Any, ApiKey, Any], instance_id: FromPath[str], intents: NamedDependency[Intents]
     ) -> InstanceView:
-        return InstanceView.of(await intents.intend(identified(instance_id), decision, _traceparent(request)))
+        return _shown(await intents.intend(identified(instance_id), decision, _traceparent(request)))
 
     return intend
 
@@ -120,6 +122,10 @@ def identified(instance_id: str) -> UUID:
     except ValueError:
         detail = f"{instance_id!r} is no id of an instance: those are UUIDs. GET /instances lists them."
         raise Problem(404, "instance_not_found", "There is no such instance", detail) from None
+
+
+def _shown(instance: Instance) -> InstanceView:
+    return InstanceView.of(instance, datetime.now(UTC))
 
 
 def _traceparent(request: Request[Any, Any, Any]) -> str | None:

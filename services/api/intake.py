@@ -2,16 +2,18 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.api.cataloguing import Cataloguing
 from services.api.problems import FieldError, invalid, unavailable
+from services.api.vllm_args import refused
 from shared.bus.instance_types import InstanceType, InstanceTypes
 from shared.lifecycle.events import InstanceRequested, Specification
 
+DEFAULT_PROVIDER: Final = "scaleway"
 _LONGEST_NAME: Final = 63
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9.-]+")
 
@@ -29,19 +31,52 @@ Image = Annotated[
 ]
 
 
+Revision = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$",
+        max_length=200,
+        description="A branch, tag or commit of the model's repository on the hub. Default: its main branch.",
+    ),
+]
+ANY: Final = "any"
+
+
+def _listed(value: Any) -> Any:
+    """The word alone may stand for a list of it."""
+    return [ANY] if value == ANY else value
+
+
+Lifetime = Annotated[int, Field(ge=60, le=31_536_000)]
+
+
 class InstanceBody(BaseModel):
-    """What POST /instances takes. `zones` and `instance_types` are in order of preference."""
+    """What POST /instances takes. `zones` and `instance_types` are in order of preference, or the word "any".
+
+    Of any types, the cheapest that is in stock is taken. `max_lifetime` and `idle_shutdown` are in seconds.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: Annotated[str, Field(min_length=1, max_length=200, description="As on the Hugging Face hub.")]
     name: Name | None = None
-    provider: Literal["scaleway"] = "scaleway"
-    zones: Annotated[list[Choice], Field(max_length=16)] = []
-    instance_types: Annotated[list[Choice], Field(min_length=1, max_length=16)]
-    volume_gb: Annotated[int, Field(ge=20, le=10_000, description="The boot volume, in 10⁹ bytes.")] = 200
+    provider: Annotated[Choice | None, Field(description="Default: scaleway, or the only one there is.")] = None
+    zones: Annotated[list[Choice], Field(max_length=16), BeforeValidator(_listed)] = []
+    instance_types: Annotated[list[Choice], Field(min_length=1, max_length=16), BeforeValidator(_listed)]
+    volume_gb: Annotated[int, Field(ge=150, le=10_000, description="The boot volume, in 10⁹ bytes.")] = 200
     image: Image | None = None
+    revision: Revision | None = None
+    vllm_args: Annotated[
+        list[Annotated[str, Field(max_length=200)]],
+        Field(max_length=64, description="More of vLLM's options, of those that may be set."),
+    ] = []
     keep_for_inspection: bool = False
+    max_lifetime: Annotated[
+        Lifetime | None, Field(description="Seconds after the request, it is drained or terminated.")
+    ] = None
+    idle_shutdown: Annotated[
+        Lifetime | None, Field(description="Seconds without a request on its worker, it is drained.")
+    ] = None
 
 
 class Intake:
@@ -51,28 +86,42 @@ class Intake:
 
     async def specification(self, body: InstanceBody) -> Specification:
         """With the model looked up. Raises Problem."""
+        if errors := tuple(refused(body.vllm_args)):
+            raise invalid(*errors)
         model, _ = await self._cataloguing.model(body.model)
         return Specification(
             name=body.name or _name_for(model.model),
             model=model.model,
             task=model.task,
-            provider=body.provider,
-            zones=tuple(body.zones),
-            instance_types=tuple(body.instance_types),
+            provider=body.provider or await self._default_provider(),
+            zones=_preferred(body.zones),
+            instance_types=_preferred(body.instance_types),
             volume_gb=body.volume_gb,
             image=body.image,
+            revision=body.revision,
+            vllm_args=tuple(body.vllm_args),
             keep_for_inspection=body.keep_for_inspection,
+            max_lifetime=body.max_lifetime,
+            idle_shutdown=body.idle_shutdown,
         )
+
+    async def _default_provider(self) -> str:
+        told = await self._instance_types.of_all()
+        return next(iter(told)) if len(told) == 1 else DEFAULT_PROVIDER
 
     async def check_offer(self, specification: Specification) -> None:
         """That the provider has such servers there. Raises Problem."""
-        offered = await self._instance_types.of(specification.provider)
+        told = await self._instance_types.of_all()
+        offered = told.get(specification.provider)
+        if offered is None and told:
+            detail = f"{specification.provider} is not known; known are {', '.join(told)}."
+            raise invalid(FieldError(pointer="/provider", detail=detail))
         if offered is None:
             detail = f"What {specification.provider} offers is not known yet: the provisioner tells it when it starts."
             raise unavailable("instance_types_unknown", "The instance types are not known yet", detail)
         errors = [*_unknown_types(specification, offered), *_unknown_zones(specification, offered)]
         if not errors and not _to_be_had(specification, offered):
-            detail = f"none of {', '.join(specification.instance_types)} is offered in these zones."
+            detail = f"{' or '.join(specification.instance_types) or 'nothing'} is offered in none of these zones."
             errors = [FieldError(pointer="/zones", detail=detail)]
         if errors:
             raise invalid(*errors)
@@ -86,6 +135,11 @@ def _name_for(model: str) -> str:
     """`Qwen/Qwen2.5-0.5B-Instruct` → `qwen2.5-0.5b-instruct`."""
     name = _NOT_IN_NAMES.sub("-", model.rpartition("/")[2].lower()).strip("-.")
     return name[:_LONGEST_NAME] or "model"
+
+
+def _preferred(choices: list[str]) -> tuple[str, ...]:
+    """None of them is preferred where any will do."""
+    return () if ANY in choices else tuple(choices)
 
 
 def _unknown_types(specification: Specification, offered: tuple[InstanceType, ...]) -> list[FieldError]:
@@ -108,4 +162,4 @@ def _unknown_zones(specification: Specification, offered: tuple[InstanceType, ..
 
 def _to_be_had(specification: Specification, offered: tuple[InstanceType, ...]) -> bool:
     wanted, zones = set(specification.instance_types), set(specification.zones)
-    return any(kind.name in wanted and (not zones or zones & set(kind.zones)) for kind in offered)
+    return any((not wanted or kind.name in wanted) and (not zones or zones & set(kind.zones)) for kind in offered)

@@ -31,6 +31,7 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     projection_wait_seconds: Seconds = 0.5
     database_timeout_seconds: Seconds = 10.0
     journal_timeout_seconds: Seconds = 5.0
+    reconcile_timeout_seconds: Seconds = 120.0
     refresh_seconds: Seconds = 10.0
     ping_seconds: Seconds = 15.0
     stall_seconds: Seconds = 30.0

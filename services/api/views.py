@@ -1,13 +1,17 @@
 """What the control API shows. Field names are a contract: users and tests rely on them."""
 
-from typing import Any, Self
+from datetime import datetime
+from typing import Any, Final, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.api.keys import ApiKey
+from shared.lifecycle.cost import cost
 from shared.lifecycle.instance import Failure, Instance
 from shared.lifecycle.status import Status
+
+_CENTS_OF_CENTS: Final = 4
 
 
 class InstanceView(BaseModel):
@@ -28,14 +32,18 @@ class InstanceView(BaseModel):
     attempt: int
     ip_address: str | None
     error: Failure | None
+    hourly_price: float | None
+    currency: str | None
+    cost: float | None
     created_at: AwareDatetime
     ready_at: AwareDatetime | None
     updated_at: AwareDatetime
     version: int
 
     @classmethod
-    def of(cls, instance: Instance) -> Self:
-        specification = instance.specification
+    def of(cls, instance: Instance, at: datetime) -> Self:
+        """`cost` is what its server has cost until `at`, at list price; None while nobody knows the price."""
+        specification, spent = instance.specification, cost(instance, at)
         return cls(
             id=instance.id,
             organization_id=specification.organization_id,
@@ -50,6 +58,9 @@ class InstanceView(BaseModel):
             attempt=instance.attempt,
             ip_address=instance.ip_address,
             error=instance.error,
+            hourly_price=instance.hourly_price,
+            currency=instance.currency,
+            cost=None if spent is None else round(spent, _CENTS_OF_CENTS),
             created_at=instance.created_at,
             ready_at=instance.ready_at,
             updated_at=instance.updated_at,

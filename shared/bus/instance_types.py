@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 from nats.js import JetStreamContext
 from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError
+from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NoKeysError
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 BUCKET: Final = "instance_types"
@@ -53,3 +53,11 @@ class InstanceTypes:
         except (BucketNotFoundError, KeyNotFoundError):
             return None
         return _TYPES.validate_json(entry.value or b"[]")
+
+    async def of_all(self) -> dict[str, tuple[InstanceType, ...]]:
+        """What each provider offers of which a provisioner has told, by its name."""
+        try:
+            names = await (await self._jetstream.key_value(BUCKET)).keys()
+        except (BucketNotFoundError, NoKeysError):
+            return {}
+        return {name: await self.of(name) or () for name in sorted(names)}

@@ -9,7 +9,19 @@ from tests.lifecycle import facts
 
 FIELDS = {
     *("id", "organization_id", "name", "provider", "zone", "instance_type", "model", "status", "progress_percent"),
-    *("step", "attempt", "ip_address", "error", "created_at", "ready_at", "updated_at", "version"),
+    *(
+        "step",
+        "attempt",
+        "ip_address",
+        "error",
+        "hourly_price",
+        "currency",
+        "cost",
+        "created_at",
+        "ready_at",
+        "updated_at",
+        "version",
+    ),
 }
 
 
@@ -34,6 +46,10 @@ async def test_what_was_asked_for_is_what_is_recorded(stage: Stage) -> None:
         "instance_types": ["H100-1-80G", "L4-1-24G"],
         "volume_gb": 300,
         "image": "vllm/vllm-openai:v0.13.0",
+        "revision": "refs/pr/1",
+        "vllm_args": ["--max-model-len", "8192", "--enforce-eager"],
+        "max_lifetime": 86_400,
+        "idle_shutdown": 1_800,
         "keep_for_inspection": True,
     }
     accepted = await api.client.post("/instances", json={"model": MODEL, **wanted})

@@ -1,0 +1,21 @@
+-- The times when servers were on, cut at the midnights of UTC, at their hourly price. $1, $2: the first and the last
+-- day; $3: now, in UTC, which is where those end that are still on.
+SELECT
+    day::date AS day,
+    organization_id,
+    snapshot ->> 'currency' AS currency,
+    round(sum(
+        (snapshot ->> 'hourly_price')::numeric
+        * extract(epoch FROM least(ended, day + interval '1 day') - greatest(began, day)) / 3600
+    ), 4) AS cost
+FROM instances
+CROSS JOIN LATERAL jsonb_to_recordset(snapshot -> 'powered') AS period (since timestamptz, until timestamptz)
+CROSS JOIN LATERAL (
+    SELECT since AT TIME ZONE 'UTC' AS began, least(coalesce(until AT TIME ZONE 'UTC', $3), $3) AS ended
+) AS powered
+CROSS JOIN LATERAL generate_series(
+    greatest(date_trunc('day', began), $1::date::timestamp), least(ended, $2::date::timestamp), interval '1 day'
+) AS day
+WHERE snapshot ->> 'hourly_price' IS NOT NULL AND began < ended
+GROUP BY 1, 2, 3
+ORDER BY 1 DESC, 2, 3

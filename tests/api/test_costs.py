@@ -1,0 +1,87 @@
+"""Costs by organisation and day agree, to the cent, with what each instance says that it has cost."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.lifecycle.cost import cost
+from tests.api.stage import Stage, until
+from tests.lifecycle import facts as f
+from tests.lifecycle.facts import Facts
+
+EVENING = datetime(2026, 1, 1, 22, 0, tzinfo=UTC)
+ACME = UUID("11111111-1111-4111-8111-111111111111")
+PERIOD = {"from": "2026-01-01", "to": "2026-01-31"}
+
+
+def on_from(since: datetime, *after: Any, price: float | None = 0.75, **specification: Any) -> Facts:
+    requested = f.instance_requested(specification=f.a_specification(**specification))
+    return (requested, f.instance_created(hourly_price=price), f.instance_started(occurred_at=since), *after)
+
+
+def gone(at: datetime) -> Facts:
+    return (f.termination_requested(), f.instance_terminated(occurred_at=at))
+
+
+async def costs(stage: Stage, *histories: Facts) -> list[dict[str, Any]]:
+    await stage.projector()
+    api = await stage.api()
+    made = [await stage.happened(*history) for history in histories]
+
+    async def projected() -> bool:
+        shown = (await api.client.get("/instances", params={"limit": 50})).json()["items"]
+        return {(item["id"], item["version"]) for item in shown} == {(str(one.id), one.version) for one in made}
+
+    await until(projected)
+    answer = await api.client.get("/costs", params=PERIOD)
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    total = sum(cost(instance, datetime(2026, 2, 1, tzinfo=UTC)) or 0.0 for instance in made)
+    assert sum(item["cost"] for item in items) == pytest.approx(total, abs=0.001)
+    return items
+
+
+async def test_a_night_is_split_at_midnight(stage: Stage) -> None:
+    items = await costs(stage, on_from(EVENING, *gone(EVENING + timedelta(hours=5))))
+    assert [(item["day"], item["cost"]) for item in items] == [("2026-01-02", 2.25), ("2026-01-01", 1.5)]
+    assert {item["currency"] for item in items} == {"EUR"}
+
+
+async def test_each_organisation_has_its_own_sum_and_what_is_unpriced_has_none(stage: Stage) -> None:
+    end = gone(EVENING + timedelta(hours=1))
+    items = await costs(
+        stage,
+        on_from(EVENING, *end),
+        on_from(EVENING, *end, price=2.0),
+        on_from(EVENING, *end, price=3.0, organization_id=str(ACME)),
+        on_from(EVENING, *end, price=None),
+    )
+    assert {item["organization_id"]: item["cost"] for item in items} == {None: 2.75, str(ACME): 3.0}
+
+
+async def test_the_hours_when_somebody_had_it_off_are_not_counted(stage: Stage) -> None:
+    off = f.server_stopped(occurred_at=EVENING + timedelta(hours=1))
+    on = f.server_restarted(occurred_at=EVENING + timedelta(hours=4))
+    items = await costs(stage, on_from(EVENING, off, on, *gone(EVENING + timedelta(hours=5))))
+    assert [(item["day"], item["cost"]) for item in items] == [("2026-01-02", 0.75), ("2026-01-01", 0.75)]
+
+
+async def test_what_is_still_on_costs_until_now(stage: Stage) -> None:
+    await stage.projector()
+    api = await stage.api()
+    await stage.happened(*on_from(datetime.now(UTC) - timedelta(minutes=90)))
+
+    async def told() -> bool:
+        items = (await api.client.get("/costs")).json()["items"]
+        return bool(abs(sum(item["cost"] for item in items) - 1.125) < 0.01)
+
+    await until(told)
+
+
+async def test_a_period_that_ends_before_it_begins_or_never_ends_is_refused(stage: Stage) -> None:
+    api = await stage.api()
+    for period in ({"from": "2026-02-01", "to": "2026-01-01"}, {"from": "2020-01-01"}, {"from": "yesterday"}):
+        answer = await api.client.get("/costs", params=period)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "from"), period

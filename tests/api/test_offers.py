@@ -1,0 +1,48 @@
+"""What can be rented, as the provisioners have told it."""
+
+from shared.bus.instance_types import InstanceType, InstanceTypes
+from tests.api.stage import BODY, MODEL, Stage
+
+L4 = InstanceType(
+    name="L4-1-24G",
+    zones=("fr-par-2",),
+    gpus=1,
+    gpu="L4",
+    gpu_memory_gb=24.0,
+    vcpus=8,
+    memory_gb=51.5,
+    hourly_price=0.75,
+    currency="EUR",
+    availability={"fr-par-2": "scarce"},
+)
+BOX = InstanceType(name="own", zones=("own",), gpus=1)
+
+
+async def test_every_type_is_listed_with_its_price_and_availability(stage: Stage) -> None:
+    await stage.offer(L4)
+    await InstanceTypes(stage.connection.jetstream(), replicas=1).publish("machines", (BOX,))
+    api = await stage.api()
+    listed = (await api.client.get("/instance-types")).json()["items"]
+    assert [(item["provider"], item["name"]) for item in listed] == [("machines", "own"), ("scaleway", "L4-1-24G")]
+    assert listed[1] == {"provider": "scaleway"} | L4.model_dump(mode="json")
+    only = (await api.client.get("/instance-types", params={"provider": "machines"})).json()["items"]
+    assert [item["name"] for item in only] == ["own"]
+
+
+async def test_with_one_provider_a_request_need_not_name_it(stage: Stage) -> None:
+    jetstream = stage.connection.jetstream()
+    await jetstream.delete_key_value("instance_types")
+    await InstanceTypes(jetstream, replicas=1).publish("machines", (BOX,))
+    api = await stage.api()
+    accepted = await api.client.post("/instances", json={"model": MODEL, "instance_types": "any"})
+    assert accepted.status_code == 202, accepted.text
+    recorded = (await stage.journal.load(accepted.json()["id"])).specification
+    assert (recorded.provider, recorded.instance_types, recorded.zones) == ("machines", (), ())
+
+
+async def test_nothing_is_listed_before_a_provisioner_has_told_anything(stage: Stage) -> None:
+    await stage.connection.jetstream().delete_key_value("instance_types")
+    api = await stage.api()
+    assert (await api.client.get("/instance-types")).json() == {"items": [], "next_cursor": None}
+    refused = await api.client.post("/instances", json=BODY)
+    assert (refused.status_code, refused.json()["code"]) == (503, "instance_types_unknown")

@@ -1,0 +1,48 @@
+"""Which of vLLM's options may be set, and how they may be written."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.api.vllm_args import SWITCHES, VALUES, refused
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--max-model-len", "8192"],
+        ["--max-model-len=32k", "--enforce-eager", "--dtype", "bfloat16"],
+        ["--gpu-memory-utilization", "0.92", "--no-enable-prefix-caching"],
+    ],
+)
+def test_options_that_tune_are_taken_in_either_spelling(arguments: list[str]) -> None:
+    assert list(refused(arguments)) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "at", "said"),
+    [
+        (["--api-key", "mine"], 0, "may not be set"),
+        (["--enforce-eager", "--host=0.0.0.0"], 1, "may not be set"),
+        (["--trust-remote-code"], 0, "may not be set"),
+        (["--max-model-len"], 0, "no value"),
+        (["--max-model-len", "8192; reboot"], 0, "no value"),
+        (["--max-model-len", "8192\n"], 0, "no value"),
+        (["--max-model-len="], 0, "no value"),
+        (["--enforce-eager=true"], 0, "takes no value"),
+        (["8192"], 0, "may not be set"),
+        ([""], 0, "may not be set"),
+    ],
+)
+def test_what_may_not_be_set_is_named_with_its_place(arguments: list[str], at: int, said: str) -> None:
+    error = next(refused(arguments))
+    assert error.pointer == f"/vllm_args/{at}"
+    assert said in error.detail
+
+
+@given(st.lists(st.sampled_from(sorted(SWITCHES | VALUES.keys())) | st.text(max_size=12), max_size=6))
+def test_whatever_is_written_is_judged(arguments: list[str]) -> None:
+    places = [int(error.pointer.rpartition("/")[2]) for error in refused(arguments)]
+    assert places == sorted(set(places))
+    assert all(0 <= place < len(arguments) for place in places)
