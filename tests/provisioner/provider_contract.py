@@ -8,7 +8,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.provisioner.provider import Order, OutOfStock, Power, Provider, Server, TryAgain
+from services.provisioner.provider import (
+    SERVER_MISSING,
+    Order,
+    OutOfStock,
+    Power,
+    Provider,
+    Resource,
+    Server,
+    TryAgain,
+)
+from shared.bus.reconciliation import Kind
 
 PATIENCE_S = 20.0
 _T = TypeVar("_T")
@@ -133,6 +143,31 @@ class ProviderContract:
         group_ids = {await provider.make_security_group(with_volume, instance_id) for _ in range(2)}
         assert set(await provider.release_network(instance_id, tuple(group_ids))) == group_ids
         assert list(await provider.release_network(instance_id, tuple(group_ids))) == []
+
+    async def test_a_group_that_is_gone_is_told_as_missing_when_ports_are_to_be_opened(
+        self, provider: Provider, with_volume: Server, instance_id: UUID
+    ) -> None:
+        group_id = await provider.make_security_group(with_volume, instance_id)
+        await provider.release_network(instance_id, (group_id,))
+        with pytest.raises(TryAgain) as missing:
+            await provider.open_ports(with_volume, instance_id, group_id, (22,), ("0.0.0.0/0",))
+        assert missing.value.code == SERVER_MISSING
+
+    async def test_what_bears_a_tag_is_listed_with_its_kind_zone_and_instance_until_it_is_gone(
+        self, provider: Provider, with_volume: Server, instance_id: UUID
+    ) -> None:
+        zone, (volume_id, *_) = with_volume.zone, with_volume.volume_ids
+        await eventually(partial(provider.grow_volume, zone, volume_id, 200, instance_id), bool)
+        group_id = await provider.make_security_group(with_volume, instance_id)
+        expected = {
+            Resource(Kind.VOLUME, volume_id, zone, instance_id),
+            Resource(Kind.SECURITY_GROUP, group_id, zone, instance_id),
+        }
+        assert await eventually(provider.tagged_resources, lambda found: set(found) == expected)
+        await provider.release_network(instance_id, (group_id,))
+        await provider.delete_server(zone, with_volume.id)
+        assert await eventually(lambda: provider.delete_volume(zone, volume_id), bool)
+        assert await eventually(provider.tagged_resources, lambda found: not found) == []
 
     async def test_a_server_that_runs_is_not_deleted(self, provider: Provider, with_volume: Server) -> None:
         await provider.power_on(with_volume.zone, with_volume.id)

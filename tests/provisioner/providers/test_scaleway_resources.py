@@ -7,12 +7,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.provisioner.provider import Order, OutOfStock, Power, Rejected, Server, TryAgain
-from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings, servers
+from services.provisioner.provider import Order, OutOfStock, Power, Rejected, Resource, Server, TryAgain
+from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings, network, servers, volumes
+from services.provisioner.providers.scaleway.tags import Tags
+from shared.bus.instance_types import InstanceType
+from shared.bus.reconciliation import Kind
+from simulator.app import Simulator
 from simulator.scenario import Call, Error, Failure
 from tests.provisioner.provider_contract import eventually
 from tests.provisioner.providers.conftest import CALL_TIMEOUT_S, QUICK
-from tests.simulator.clients import Control
+from tests.simulator.clients import Control, Sdk, ask
 from tests.simulator.fake_hosts import Hosts
 
 CLOUD_INIT = b"#cloud-config\n{}\n"
@@ -138,6 +142,66 @@ async def test_only_the_given_ports_are_open(provider: ScalewayProvider, control
     assert shown["security_group"] == group_id
 
 
+async def test_each_port_is_open_to_each_range_of_ipv4_and_ipv6(
+    provider: ScalewayProvider, simulator: Simulator
+) -> None:
+    server = await with_volume(provider, await made(provider, instance_id := uuid4()))
+    group_id = await provider.make_security_group(server, instance_id)
+    await provider.open_ports(server, instance_id, group_id, (22, 8000), ("10.0.0.0/8", "2001:db8::/32"))
+    shown = await ask(
+        Sdk(simulator).instance.list_security_group_rules, security_group_id=group_id, zone=server.zone, per_page=100
+    )
+    ours = [rule for rule in shown.rules if rule.editable]
+    assert [(rule.dest_port_from, rule.dest_port_to, rule.ip_range) for rule in ours] == [
+        (22, None, "10.0.0.0/8"),
+        (22, None, "2001:db8::/32"),
+        (8000, None, "10.0.0.0/8"),
+        (8000, None, "2001:db8::/32"),
+    ]
+
+
+async def test_what_bears_our_tag_is_listed_of_every_kind_zone_and_page_and_nothing_else(
+    provider: ScalewayProvider,
+    simulator: Simulator,
+    scaleway_settings: ScalewaySettings,
+    installation: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(volumes, "PAGE_SIZE", 1)
+    monkeypatch.setattr(network, "PAGE_SIZE", 1)
+    neighbours, ours = uuid4(), [uuid4() for _ in range(4)]
+    expected = set[Resource]()
+
+    async def addressed(owner: UUID, zone: str, instance_id: UUID) -> Resource:
+        tags = Tags(owner).of(instance_id)
+        made_ip = (await ask(Sdk(simulator).instance.create_ip, zone=zone, tags=tags)).ip
+        assert made_ip is not None
+        return Resource(Kind.ADDRESS, made_ip.id, zone, instance_id)
+
+    async with ScalewayProvider(scaleway_settings, neighbours, CALL_TIMEOUT_S) as neighbour:
+        for number, instance_id in enumerate(ours):
+            zone = provider.zones[number % 2 * 2]
+            order = Order(instance_id, "tagged", zone, "L4-1-24G", CLOUD_INIT)
+            for owner, cloud in ((installation, provider), (neighbours, neighbour)):
+                created = await cloud.create_server(order)
+                assert isinstance(created, Server)
+                server = await with_volume(cloud, created)
+                (volume_id,) = server.volume_ids
+                await eventually(partial(cloud.grow_volume, zone, volume_id, 200, instance_id), bool)
+                group_id = await cloud.make_security_group(server, instance_id)
+                address = await addressed(owner, zone, instance_id)
+                if owner == installation:
+                    expected |= {
+                        Resource(Kind.VOLUME, volume_id, zone, instance_id),
+                        Resource(Kind.SECURITY_GROUP, group_id, zone, instance_id),
+                        address,
+                    }
+        assert len(expected) == 12
+        listed = await eventually(provider.tagged_resources, lambda found: len(found) >= len(expected))
+    assert len(listed) == len(expected)
+    assert set(listed) == expected
+
+
 async def test_groups_that_several_make_at_once_leave_nothing_behind(
     provider: ScalewayProvider, control: Control
 ) -> None:
@@ -205,3 +269,26 @@ async def test_types_with_gpus_are_offered_where_there_are_some_first(
     assert offered["L40S-2-48G"].zones == tuple(provider.zones)
     assert (offered["L40S-2-48G"].gpus, offered["L40S-2-48G"].gpu) == (2, "L40S")
     assert "DEV1-L" not in offered
+
+
+async def test_a_type_says_what_it_has_and_costs_and_where_it_is_to_be_had(
+    provider: ScalewayProvider, control: Control
+) -> None:
+    here, *elsewhere = provider.zones
+    sold_out = Failure(
+        call=Call.CREATE_SERVER, error=Error.OUT_OF_STOCK, times=None, zone=here, instance_type="L4-2-24G"
+    )
+    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (sold_out,)}))
+    (offered,) = [kind for kind in await provider.instance_types() if kind.name == "L4-2-24G"]
+    assert offered == InstanceType(
+        name="L4-2-24G",
+        zones=(*elsewhere, here),
+        gpus=2,
+        gpu="L4",
+        gpu_memory_gb=24 * 2**30 / 10**9,
+        vcpus=16,
+        memory_gb=96 * 2**30 / 10**9,
+        hourly_price=1.5,
+        currency="EUR",
+        availability={here: "shortage", **dict.fromkeys(elsewhere, "available")},
+    )
