@@ -1,6 +1,7 @@
-"""Reconciliation through the real adapter: several installations in one project, and what no journal knows."""
+"""Reconciliation through the real adapter: other installations, what no journal knows, what others do to servers."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,13 +10,14 @@ import pytest
 from nats.aio.client import Client
 
 from services.provisioner.known import KnownInstances
-from services.provisioner.provider import Order, Server
+from services.provisioner.provider import Order, Power, Server
 from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
 from services.provisioner.reconcile import Reconcile
 from shared.bus.connection import connect
 from shared.bus.reconciliation import Kind
 from shared.bus.topology import apply_topology
 from shared.journal import Journal
+from shared.lifecycle import events as e
 from simulator.scenario import Scenario
 from tests.provisioner.provider_contract import eventually
 from tests.provisioner.providers.conftest import CALL_TIMEOUT_S, QUICK
@@ -63,6 +65,20 @@ async def _whole_of(provider: ScalewayProvider, instance_id: UUID) -> Server:
     return server
 
 
+async def _begun_with(connection: Client, server: Server) -> Journal:
+    """The journal of an instance whose launch has made this server, switched it on and waited for its address."""
+    assert server.instance_id is not None
+    journal = Journal(connection, actor="test", source="/coldstart/test")
+    common: dict[str, Any] = {"instance_id": server.instance_id, "occurred_at": datetime.now(UTC)}
+    specification = e.Specification(name="qwen", model="a/b", instance_types=(server.instance_type,))
+    await journal.request(e.InstanceRequested(**common, specification=specification), intent_id=uuid4())
+    common["server_id"] = server.id
+    await journal.record(e.InstanceCreated(**common, zone=server.zone, instance_type=server.instance_type))
+    await journal.record(e.InstanceStarted(**common))
+    await journal.record(e.IpAssigned(**common, ip_address=server.ip_address, address_id=server.address_id))
+    return journal
+
+
 async def _remaining(control: Control) -> Any:
     return (await control("GET", "account"))["remaining"]
 
@@ -97,3 +113,31 @@ async def test_by_command_all_that_is_unknown_goes_and_the_neighbour_s_stays(
     assert [each.kind for each in report.removed] == [Kind.SERVER, Kind.VOLUME, Kind.SECURITY_GROUP]
     assert [each.id for each in report.removed][:2] == [server.id, *server.volume_ids]
     assert await _remaining(control) == before
+
+
+async def test_a_server_that_somebody_stops_and_starts_is_told_of_and_followed(
+    connection: Client, provider: ScalewayProvider
+) -> None:
+    made = await _whole_of(provider, instance_id := uuid4())
+    look = partial(provider.get_server, made.zone, made.id)
+    running = await eventually(look, lambda s: bool(s and s.power is Power.ON and s.ip_address))
+    assert running is not None
+    journal, reconcile = await _begun_with(connection, running), _reconcile(connection, provider)
+    report = await reconcile()
+    assert not any((report.stopped, report.restarted, report.readdressed, report.unknown, report.errors))
+
+    await provider.power_off(made.zone, made.id)
+    await eventually(look, lambda s: bool(s and s.power is Power.OFF))
+    assert (await reconcile()).stopped == (instance_id,)
+    assert (await reconcile()).stopped == ()
+
+    await provider.power_on(made.zone, made.id)
+    again = await eventually(look, lambda s: bool(s and s.power is Power.ON and s.ip_address))
+    assert again is not None
+    report = await reconcile()
+    assert report.restarted == (instance_id,)
+    assert report.readdressed == (instance_id,)
+    instance = await journal.load(instance_id)
+    assert instance.server_on
+    assert instance.ip_address == again.ip_address
+    assert instance.resources.address_id == again.address_id
