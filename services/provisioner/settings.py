@@ -1,17 +1,22 @@
 """What the provisioner reads from its environment. Seconds everywhere; the defaults are for a real cloud."""
 
+from collections.abc import Mapping
 from ipaddress import ip_network
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from shared.settings import WithHub, WithMachines
+
+Image = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]\S*$")]
 
 
 class ProvisionerSettings(WithMachines, WithHub):
     """The waits and budgets of every action."""
 
-    vllm_image: str = "vllm/vllm-openai:v0.13.0"
+    vllm_image: Image = "vllm/vllm-openai:v0.13.0"
+    vllm_images: Mapping[str, Image] = Field(default_factory=dict)
+    """By instance type, a JSON object; a type that is not in it gets `vllm_image`."""
     source_ranges: tuple[str, ...] = ("0.0.0.0/0", "::/0")
     """Who may reach a machine's SSH and worker ports: CIDR blocks, a JSON list. All of the control plane, at least."""
 
@@ -34,6 +39,8 @@ class ProvisionerSettings(WithMachines, WithHub):
 
     install_tries: PositiveInt = 3
     install_deadline_seconds: PositiveFloat = 3600.0
+    image_pull_seconds: PositiveInt = 1800
+    """Of one try; a pull that hangs is worth another one before the deadline of all."""
     install_look_seconds: PositiveFloat = 5.0
     """While the install says nothing, how often to see whether it is still wanted."""
     connect_timeout_seconds: PositiveFloat = 10.0
@@ -61,6 +68,10 @@ class ProvisionerSettings(WithMachines, WithHub):
     max_releasing: PositiveInt = 500
     stop_grace_seconds: PositiveFloat = 10.0
     """How long a call that was already made may take to come back when the service stops."""
+
+    def image_for(self, instance_type: str | None) -> str:
+        """What such machines run unless the request names an image."""
+        return self.vllm_images.get(instance_type or "", self.vllm_image)
 
     @field_validator("source_ranges")
     @classmethod

@@ -1,8 +1,12 @@
 """Installing over SSH: each try once, phases as they are printed, secrets to nobody but the machine itself."""
 
 import asyncio
+import json
+import re
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from services.provisioner.install.script import INTERRUPTED, PHASES, STILL_RUNNING
 from services.provisioner.undertaking import LONGEST_TEXT
@@ -11,7 +15,7 @@ from shared.lifecycle import decide
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
 from tests.provisioner.fake_shell import ALL_PHASES, Outcome
-from tests.provisioner.stage import Stage, a_lease
+from tests.provisioner.stage import Stage, a_lease, quick
 
 
 class Crashed(BaseException):
@@ -48,6 +52,48 @@ async def test_the_machine_gets_what_it_needs_and_its_secrets_on_standard_input_
         b"Qwen/Qwen2.5-0.5B-Instruct",
     ):
         assert told in script
+
+
+BY_TYPE = {"L4-1-24G": "by/type:1", "H100-1-80G": "by/other-type:1"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted", "installed"),
+    [
+        ({}, None, "vllm/vllm-openai:v0.13.0"),
+        ({"vllm_image": "by/setting:1"}, None, "by/setting:1"),
+        ({"vllm_image": "by/setting:1", "vllm_images": BY_TYPE}, None, "by/type:1"),
+        ({"vllm_images": {"H100-1-80G": "by/other-type:1"}}, None, "vllm/vllm-openai:v0.13.0"),
+        ({"vllm_image": "by/setting:1", "vllm_images": BY_TYPE}, "by/request:1", "by/request:1"),
+        ({}, "by/request:1", "by/request:1"),
+    ],
+)
+async def test_the_request_beats_the_type_the_type_the_setting_and_that_the_default(
+    stage: Stage, settings: dict[str, Any], wanted: str | None, installed: str
+) -> None:
+    stage.with_settings(**settings)
+    await stage.launched(image=wanted)
+    await stage.deliver(e.SshReachable)
+    assert re.findall(rb"^COLDSTART_JOB=.*\nIMAGE=(.*)$", stage.shell.received[0], re.MULTILINE) == [installed.encode()]
+
+
+@pytest.mark.parametrize("image", ["", "--privileged", "two words"])
+def test_a_setting_that_names_no_image_is_refused_at_the_start(image: str) -> None:
+    for wrong in ({"vllm_image": image}, {"vllm_images": {"L4-1-24G": image}}):
+        with pytest.raises(ValidationError):
+            quick(**wrong)
+
+
+def test_images_by_type_come_as_a_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLDSTART_VLLM_IMAGES", json.dumps(BY_TYPE))
+    assert quick().image_for("L4-1-24G") == "by/type:1"
+
+
+async def test_the_revision_and_the_arguments_of_the_request_reach_the_machine(stage: Stage) -> None:
+    await stage.launched(revision="abc123", vllm_args=("--max-model-len", "4096"))
+    await stage.deliver(e.SshReachable)
+    assert b"\nREVISION=abc123\n" in stage.shell.received[0]
+    assert b"\nVLLM_ARGS=(--max-model-len 4096)\n" in stage.shell.received[0]
 
 
 async def test_an_install_delivered_twice_runs_once(stage: Stage) -> None:

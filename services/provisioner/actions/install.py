@@ -189,9 +189,12 @@ class _Install:
         return InstallJob(
             attempt=instance.attempt,
             attempt_try=instance.install.failures + 1,
-            image=instance.specification.image or settings.vllm_image,
+            image=instance.specification.image or settings.image_for(instance.instance_type),
             model=instance.specification.model,
+            revision=instance.specification.revision,
             task=instance.specification.task,
+            vllm_args=instance.specification.vllm_args,
+            pull_seconds=settings.image_pull_seconds,
             worker_port=settings.worker_port,
             api_key=secrets.worker_api_key(instance.id, instance.attempt),
             hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,

@@ -114,13 +114,19 @@ nvidia_toolkit() {
   [[ $(docker info --format '{{json .Runtimes}}') == *'"nvidia"'* ]] || systemctl restart docker
 }
 
+# In the foreground, so that whoever ends the install's process group ends the pull as well.
 image_pull() {
-  docker image inspect "$IMAGE" >/dev/null 2>&1 || docker pull "$IMAGE"
+  ! docker image inspect "$IMAGE" >/dev/null 2>&1 || return 0
+  local status=0
+  timeout --foreground --kill-after=10 "$PULL_SECONDS" docker pull "$IMAGE" || status=$?
+  ((status != 124)) || fail "the image has not come within $PULL_SECONDS s; what came of it is kept"
+  return "$status"
 }
 
 worker_start() {
   local options=() model=(--model "$MODEL" --served-model-name "$MODEL" --port "$WORKER_PORT")
   [[ -z $HF_TOKEN ]] || options+=(--env HF_TOKEN)
+  [[ -z $REVISION ]] || model+=(--revision "$REVISION")
   [[ $TASK != embed ]] || model+=(--runner pooling)
   # A worker of an earlier attempt answers with another key and holds the GPU's memory.
   if docker container inspect "$container" >/dev/null 2>&1; then

@@ -48,7 +48,11 @@ class InstallJob:
     worker_port: int
     api_key: str = field(repr=False)
     hf_token: str | None = field(default=None, repr=False)
+    revision: str | None = None
+    """Of the model, as the Hub names it: a branch, a tag or a commit; None: its default."""
     vllm_args: tuple[str, ...] = ()
+    pull_seconds: int = 1800
+    """How long pulling the image may take; the layers that came are there for the next try."""
     host_key_private: str | None = field(default=None, repr=False)
     """An Ed25519 key in OpenSSH's format that the machine proves itself with from now on; None: it keeps its own."""
 
@@ -81,7 +85,9 @@ def stdin_of(job: InstallJob) -> bytes:
         "ATTEMPT": str(job.attempt),
         "IMAGE": job.image,
         "MODEL": job.model,
+        "REVISION": job.revision or "",
         "TASK": job.task,
+        "PULL_SECONDS": str(job.pull_seconds),
         "WORKER_PORT": str(job.worker_port),
         "API_KEY": job.api_key,
         "HF_TOKEN": job.hf_token or "",

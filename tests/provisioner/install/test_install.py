@@ -109,6 +109,46 @@ async def test_an_embedding_model_is_served_for_embeddings(tmp_path: Path) -> No
                 assert response.status == 200
 
 
+AWKWARD = (
+    "--one two",
+    "'",
+    '"$HOME"',
+    "$(touch owned)",
+    "`id`",
+    "two\nlines",
+    "",
+    "*",
+    "é\u2028ü",
+    "\\n",
+    "-",
+    "--",
+    "tab\t",
+)
+
+
+async def test_every_argument_reaches_vllm_as_it_was_given(tmp_path: Path) -> None:
+    job = dataclasses.replace(JOB, revision="refs/pr/1 'x'", vllm_args=AWKWARD)
+    async with booted(tmp_path) as machine:
+        status, running = await install(machine, job)
+        assert status == 0, running.text
+        given = machine.host.disk.contents.containers["coldstart-worker"].arguments
+        assert given == (
+            "--model", JOB.model, "--served-model-name", JOB.model, "--port", str(WORKER_PORT),
+            "--revision", "refs/pr/1 'x'", *AWKWARD,
+        )  # fmt: skip
+        assert not list(machine.host.disk.root.rglob("owned"))
+
+
+async def test_a_pull_that_hangs_fails_its_try_and_the_next_one_pulls_again(tmp_path: Path) -> None:
+    async with booted(tmp_path, SLOW_PULL) as machine:
+        status, running = await install(machine, dataclasses.replace(JOB, pull_seconds=1))
+        assert (status, running.phases[-1]) == (1, "image_pull")
+        assert running.lines[-1] == "the image has not come within 1 s; what came of it is kept"
+        assert "v0.13.0: Pulling from vllm/vllm-openai" in running.lines
+        machine.host.scenario = QUICK
+        assert (await install(machine, SECOND_TRY))[0] == 0
+
+
 async def test_a_finished_install_is_reported_and_not_repeated(tmp_path: Path) -> None:
     async with booted(tmp_path) as machine:
         first = await install(machine, JOB)
