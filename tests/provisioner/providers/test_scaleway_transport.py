@@ -142,6 +142,23 @@ async def test_a_server_that_ignores_the_page_does_not_hold_us_for_ever() -> Non
         pages(lambda _page: (["the same"], 10 * MOST_PAGES))
 
 
+async def test_a_list_that_ignores_the_tag_it_was_asked_for_gives_us_nobody_elses_things() -> None:
+    foreign = {"id": "theirs", "zone": "fr-par-2", "tags": ["coldstart", f"coldstart:installation:{uuid4()}"]}
+    rented = {**foreign, "state": "running", "volumes": {}, "public_ips": []}
+    asked = set[str]()
+
+    async def everything(request: web.Request) -> web.Response:
+        kind = request.path.rpartition("/")[2]
+        asked.add(kind)
+        shown = rented if kind == "servers" else foreign
+        return web.json_response({kind: [shown], "total_count": 1}, headers={"X-Total-Count": "1"})
+
+    async with in_front_of(everything) as provider:
+        assert await provider.tagged_resources() == []
+        assert await provider.tagged_servers() == []
+    assert asked == {"volumes", "security_groups", "ips", "servers"}
+
+
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name, value in GIVEN.items():
