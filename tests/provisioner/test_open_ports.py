@@ -37,6 +37,11 @@ async def with_a_group_that_somebody_deleted(stage: Stage) -> None:
     del stage.provider.groups[group_id]
 
 
+def test_the_ranges_are_a_json_list_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLDSTART_SOURCE_RANGES", '["192.0.2.0/24"]')
+    assert quick().source_ranges == ("192.0.2.0/24",)
+
+
 async def test_a_group_that_somebody_deleted_is_replaced_without_a_failed_try(stage: Stage) -> None:
     await with_a_group_that_somebody_deleted(stage)
     await stage.deliver(e.IpAssigned)
