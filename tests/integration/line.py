@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
 INSTANCE_TYPE = "L4-1-24G"
 ADMIN_KEY = "cs-admin-integration-tests"
 MASTER_SECRET = "integration-tests-master-secret-0123456789"
+INSTANCE_TAG = "coldstart:instance:"
 PATIENCE_S = 60.0
 
 Event = dict[str, Any]
@@ -41,16 +43,17 @@ Changes = dict[str, dict[str, Any]]
 class Heard:
     """Every event as a plain subscriber of `lifecycle.>` gets it, in order."""
 
-    events: list[Event] = field(default_factory=list)
-    _more: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _events: defaultdict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
+    _more: defaultdict[str, asyncio.Condition] = field(default_factory=lambda: defaultdict(asyncio.Condition))
 
     async def hear(self, body: bytes) -> None:
-        async with self._more:
-            self.events.append(json.loads(body))
-            self._more.notify_all()
+        event = json.loads(body)
+        async with self._more[event["subject"]]:
+            self._events[event["subject"]].append(event)
+            self._more[event["subject"]].notify_all()
 
     def of(self, instance_id: str) -> list[Event]:
-        return [event for event in self.events if event["subject"] == instance_id]
+        return list(self._events[instance_id])
 
     def types(self, instance_id: str) -> list[str]:
         return [event["type"] for event in self.of(instance_id)]
@@ -58,12 +61,12 @@ class Heard:
     async def until(self, instance_id: str, *types: str, count: int = 1) -> Event:
         """The `count`-th event of any of these types; fails after a minute with what was heard instead."""
         try:
-            async with asyncio.timeout(PATIENCE_S), self._more:
+            async with asyncio.timeout(PATIENCE_S), self._more[instance_id]:
                 while True:
                     found = [event for event in self.of(instance_id) if event["type"] in types]
                     if len(found) >= count:
                         return found[count - 1]
-                    await self._more.wait()
+                    await self._more[instance_id].wait()
         except TimeoutError:
             raise AssertionError(f"no {types} among {self.types(instance_id)}") from None
 
@@ -82,6 +85,7 @@ class Line:
     simulator: Simulator
     api_url: str
     http: httpx.AsyncClient
+    control: httpx.AsyncClient
     heard: Heard
     settings: AllSettings
     key: str = ADMIN_KEY
@@ -104,6 +108,12 @@ class Line:
                     return str(answer.json()["id"])
                 except httpx.TransportError:
                     await asyncio.sleep(0.1)  # it is being started again
+
+    async def offered(self) -> None:
+        """Until it is known what the provider offers: a provisioner of its own process tells it when it starts."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not (await self.http.get("/instance-types")).json()["items"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
     async def ready(self, **body: Any) -> str:
         instance_id = await self.create(**body)
@@ -143,17 +153,24 @@ class Line:
         assert answer.status_code == 202, answer.text
 
     async def account(self) -> dict[str, Any]:
-        async with httpx.AsyncClient() as client:
-            return dict((await client.get(f"{self.simulator.url}/_simulator/account")).json())
+        return dict((await self.control.get("account")).json())
 
     async def remaining(self) -> dict[str, list[str]]:
         """What the account still holds and pays for."""
         return {kind: ids for kind, ids in (await self.account())["remaining"].items() if ids}
 
-    async def rehearse(self, scenario: Scenario) -> None:
-        async with httpx.AsyncClient() as client:
-            answer = await client.put(f"{self.simulator.url}/_simulator/scenario", content=scenario.model_dump_json())
-            assert answer.status_code == 200, answer.text
+    async def rehearse(self, scenario: Scenario, instance_id: str | None = None) -> None:
+        """From now on: for what bears this instance's tag, or for everything without a scenario of its own."""
+        path = "scenario" if instance_id is None else f"scenarios/{INSTANCE_TAG}{instance_id}"
+        answer = await self.control.put(path, content=scenario.model_dump_json())
+        assert answer.status_code == 200, answer.text
+
+    async def pause(self) -> None:
+        """The whole cloud answers 503 from now on, until it is resumed."""
+        (await self.control.post("pause")).raise_for_status()
+
+    async def resume(self) -> None:
+        (await self.control.post("resume")).raise_for_status()
 
 
 def scaleway_settings(simulator: Simulator) -> ScalewaySettings:
@@ -228,7 +245,8 @@ async def line(
         http = await cleanup.enter_async_context(
             httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=30)
         )
-        yield Line(simulator, url, http, heard, settings)
+        control = await cleanup.enter_async_context(httpx.AsyncClient(base_url=f"{simulator.url}/_simulator"))
+        yield Line(simulator, url, http, control, heard, settings)
 
 
 @asynccontextmanager

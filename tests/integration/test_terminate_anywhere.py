@@ -10,9 +10,8 @@ import pytest
 from simulator.cloud.gate import Moment, Subject
 from simulator.scenario import Call
 from tests.integration.launches import MILESTONES
-from tests.integration.line import Line, line
+from tests.integration.line import INSTANCE_TAG, Line, line
 
-INSTANCE_TAG = "coldstart:instance:"
 CHANGING = (
     Call.CREATE_SERVER,
     Call.SET_USER_DATA,

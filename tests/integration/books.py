@@ -1,0 +1,36 @@
+"""What the journal says that the provider holds, beside what the provider holds."""
+
+from tests.integration.line import Event, Line
+
+ENDED = {"InstanceTerminated", "ResourcesReleased"}
+FAILED = ("ProvisioningFailed", "StartupFailed", "InstanceFailed")
+
+
+def last(events: list[Event]) -> Event:
+    """The one of the highest version: a plain subscriber may be told of two publishers' events in either order."""
+    return max(events, key=lambda event: event["data"]["instance"]["version"])
+
+
+async def agrees(running: Line, instance_ids: list[str]) -> None:
+    """The account holds the servers, volumes and groups that the journal gives to the living, and nothing else.
+
+    Of two security groups that were made at once a living instance may still have both.
+    """
+    servers: set[str] = set()
+    volumes: set[str] = set()
+    groups: set[str] = set()
+    for instance_id in instance_ids:
+        resources = last(running.heard.of(instance_id))["data"]["instance"]["resources"]
+        if not resources["released"]:
+            servers.add(resources["server_id"])
+            volumes |= {
+                volume["id"] for volume in resources["volumes"] if volume["server_id"] == resources["server_id"]
+            }
+            groups |= set(resources["security_group_ids"])
+    account = await running.account()
+    remaining = account["remaining"]
+    assert set(remaining["servers"]) == servers
+    assert set(remaining["block_volumes"]) | set(remaining["local_volumes"]) == volumes
+    assert set(remaining["security_groups"]) >= groups
+    assert groups or not remaining["security_groups"], remaining
+    assert not remaining["ips"]
