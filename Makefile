@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo up test test-fast lint bench docs lock clean
+.PHONY: demo up test test-fast chaos lint bench docs lock clean
 
 demo: .venv/.ready        ## launch, chat, terminate, in a simulated cloud
 	@$(BIN)/coldstart demo
@@ -16,6 +16,10 @@ test: .venv/.ready-dev    ## every test
 
 test-fast: .venv/.ready-dev  ## pure and unit tests only
 	@$(PYTEST) -n 2 tests/lifecycle tests/bus tests/architecture tests/project
+
+chaos: .venv/.ready-dev   ## 200 launches whose provisioner is killed or stalled at random calls
+	@seed=$${COLDSTART_CHAOS_SEED:-$$(date +%s)}; runs=$${COLDSTART_CHAOS_RUNS:-200}; echo "$$runs runs, seed $$seed"; \
+	COLDSTART_CHAOS_SEED=$$seed COLDSTART_CHAOS_RUNS=$$runs $(PYTEST) tests/integration/test_chaos.py
 
 lint: .venv/.ready-dev    ## style, types, import contracts
 	@$(BIN)/ruff format --check .

@@ -1,0 +1,220 @@
+"""The provisioner killed or stalled between any call and its record, at random: no launch notices, none is doubled.
+
+`COLDSTART_CHAOS_RUNS` runs, 20 unless told; run n is drawn from `COLDSTART_CHAOS_SEED` + n, which is printed.
+"""
+
+import asyncio
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Final
+
+import pytest
+
+from simulator.cloud.gate import Moment, Subject
+from simulator.scenario import Call, Scenario
+from tests.integration.books import FAILED, agrees
+from tests.integration.launches import MILESTONES
+from tests.integration.line import INSTANCE_TAG, Changes, Line, line
+from tests.integration.replicas import Replicas, replicas
+
+RUNS: Final = int(os.environ.get("COLDSTART_CHAOS_RUNS", "20"))
+SEED: Final = int(os.environ.get("COLDSTART_CHAOS_SEED") or SystemRandom().randrange(10**6))
+AT_ONCE: Final = 5
+"""So many runs share a provisioner: each one's fault is a surprise for the others."""
+ZONE: Final = "fr-par-2"
+LEASE_S: Final = 1.5
+LEASE: Final = {"lease_seconds": LEASE_S}
+SWIFT: Final[Changes] = {
+    "progress": LEASE,
+    "health": LEASE,
+    "api": LEASE,
+    "provisioner": {
+        **LEASE,
+        "call_timeout_seconds": 0.45,
+        "tag_visibility_seconds": 0.2,
+        "settle_seconds": 0.8,
+        "launch_tries": 12,
+        "install_tries": 12,
+    },
+}
+LAUNCHING: Final = (
+    Call.LIST_SERVERS,
+    Call.CREATE_SERVER,
+    Call.SET_USER_DATA,
+    Call.GET_SERVER,
+    Call.GET_VOLUME,
+    Call.UPDATE_VOLUME,
+    Call.POWERON,
+    Call.LIST_SECURITY_GROUPS,
+    Call.CREATE_SECURITY_GROUP,
+    Call.SET_SECURITY_GROUP_RULES,
+    Call.UPDATE_SERVER,
+)
+RELEASING: Final = (
+    Call.LIST_SERVERS,
+    Call.LIST_VOLUMES,
+    Call.GET_SERVER,
+    Call.POWEROFF,
+    Call.DELETE_SERVER,
+    Call.DELETE_VOLUME,
+    Call.LIST_SECURITY_GROUPS,
+    Call.DELETE_SECURITY_GROUP,
+    Call.LIST_IPS,
+)
+
+
+class Fault(StrEnum):
+    KILL = "kill"
+    STALL = "stall"
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run's provisioner meets its fault."""
+
+    call: Call
+    moment: Moment
+    fault: Fault
+
+
+@dataclass(frozen=True)
+class Run:
+    seed: int
+    launch: Point
+    end: Point
+
+    @classmethod
+    def drawn(cls, seed: int) -> "Run":
+        random = Random(seed)  # noqa: S311  reproducible dice, no secret
+
+        def point(calls: tuple[Call, ...]) -> Point:
+            return Point(random.choice(calls), random.choice(list(Moment)), random.choice(list(Fault)))
+
+        return cls(seed, point(LAUNCHING), point(RELEASING))
+
+
+def groups(runs: Iterable[Run], size: int) -> Iterable[list[Run]]:
+    runs = list(runs)
+    return (runs[at : at + size] for at in range(0, len(runs), size))
+
+
+@dataclass
+class Chaos:
+    """Strikes each instance's provisioner once at its point, and watches over what is powered on."""
+
+    due: dict[str, Point] = field(default_factory=dict)
+    armed: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
+    doubled: list[str] = field(default_factory=list)
+    running: Line | None = None
+    provisioners: Replicas | None = None
+    waking: set[asyncio.Task[None]] = field(default_factory=set)
+    called: asyncio.Condition = field(default_factory=asyncio.Condition)
+    calls: Counter[str] = field(default_factory=Counter)
+
+    async def on_call(self, subject: Subject, moment: Moment) -> None:
+        instance_id = next((tag.removeprefix(INSTANCE_TAG) for tag in subject.tags if tag.startswith(INSTANCE_TAG)), "")
+        if not instance_id:
+            return
+        await self.armed[instance_id].wait()  # the first calls may come before its test knows its id
+        async with self.called:
+            self.calls[instance_id] += 1
+            self.called.notify_all()
+        if (subject.call, moment) == (Call.POWERON, Moment.DONE):
+            await self._count(instance_id)
+        point = self.due.get(instance_id)
+        if point is not None and (point.call, point.moment) == (subject.call, moment):
+            del self.due[instance_id]
+            self._strike(point.fault, instance_id)
+
+    def _strike(self, fault: Fault, instance_id: str) -> None:
+        """Nobody knows whose call it was: it is one of those that are awake. Another one starts at once."""
+        assert self.provisioners is not None
+        match fault:
+            case Fault.KILL:
+                self.provisioners.kill_all()
+            case Fault.STALL:
+                self.provisioners.stall_all()
+                waking = asyncio.create_task(self._wake_beside_the_next_holder(instance_id))
+                self.waking.add(waking)
+                waking.add_done_callback(self.waking.discard)
+        self.provisioners.start()
+
+    async def _wake_beside_the_next_holder(self, instance_id: str) -> None:
+        """Once its lease is over and the next one is at the same instance."""
+        assert self.provisioners is not None
+        before = self.calls[instance_id]
+        async with self.called:
+            await self.called.wait_for(lambda: self.calls[instance_id] > before)
+        self.provisioners.wake_all()
+
+    async def _count(self, instance_id: str) -> None:
+        """Only a power-on can make it two, so this is every moment that matters."""
+        assert self.running is not None
+        servers = (await self.running.account())["servers"]
+        on = [
+            each["id"] for each in servers if INSTANCE_TAG + instance_id in each["tags"] and each["state"] != "stopped"
+        ]
+        if len(on) > 1:
+            self.doubled.append(f"{instance_id}: {on}")
+
+
+@pytest.mark.timeout(60 + 20 * RUNS)
+async def test_a_provisioner_killed_or_stalled_at_any_call_neither_doubles_nor_loses_anything(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    chaos = Chaos()
+    scenario = Scenario(tag_visible=0.1)
+    async with (
+        line(
+            tmp_path, nats_url, database_url, scenario=scenario, on_call=chaos.on_call, changes=SWIFT,
+            without="provisioner",
+        ) as running,
+        replicas(running.settings.provisioner, running.settings.scaleway, tmp_path / "provisioner.log") as provisioners,
+    ):  # fmt: skip
+        chaos.running, chaos.provisioners = running, provisioners
+        await running.offered()
+
+        async def launched(run: Run) -> str:
+            instance_id = await running.create(zones=[ZONE])
+            chaos.due[instance_id] = run.launch
+            chaos.armed[instance_id].set()
+            await running.heard.until(instance_id, "InstanceReady", *FAILED)
+            return instance_id
+
+        async def ended(instance_id: str, run: Run) -> None:
+            chaos.due[instance_id] = run.end
+            await running.terminate(instance_id)
+            await running.heard.until(instance_id, "InstanceTerminated")
+
+        for group in groups((Run.drawn(SEED + number) for number in range(RUNS)), AT_ONCE):
+            print(*group, sep="\n")  # noqa: T201  shown when it fails
+            ids = await asyncio.gather(*(launched(run) for run in group))
+            for instance_id in ids:
+                check_history(running, instance_id)
+            assert not chaos.doubled
+            await agrees(running, ids)
+            await only_one_was_ever_on(running, ids)
+            await asyncio.gather(*(ended(instance_id, run) for instance_id, run in zip(ids, group, strict=True)))
+            assert not await running.remaining()
+            assert not chaos.due, "calls that were never made"
+            assert not provisioners.ended()
+
+
+def check_history(running: Line, instance_id: str) -> None:
+    types = Counter(running.heard.types(instance_id))
+    assert types["InstanceReady"] == 1, types
+    assert not [name for name, count in types.items() if name in MILESTONES and count > 1]
+
+
+async def only_one_was_ever_on(running: Line, instance_ids: list[str]) -> None:
+    """However many were made, only the server that the journal names was ever powered on."""
+    servers = (await running.account())["servers"]
+    for instance_id in instance_ids:
+        named = running.heard.of(instance_id)[-1]["data"]["instance"]["resources"]["server_id"]
+        own = [each for each in servers if INSTANCE_TAG + instance_id in each["tags"]]
+        assert [each["id"] for each in own if each["power_ons"]] == [named]
