@@ -65,6 +65,26 @@ async def test_a_server_whose_creation_failed_half_way_is_found_and_completed(
     assert hosts.made[0].cloud_init == CLOUD_INIT
 
 
+@pytest.mark.parametrize(
+    ("call", "error", "certain"),
+    [
+        (Call.LIST_LOCAL_IMAGES, Error.UNAVAILABLE, True),
+        (Call.CREATE_SERVER, Error.TOO_MANY_REQUESTS, True),
+        (Call.CREATE_SERVER, Error.INTERNAL_AFTER, False),
+        (Call.SET_USER_DATA, Error.TOO_MANY_REQUESTS, False),
+    ],
+)
+async def test_a_creation_had_no_effect_only_if_the_server_itself_was_refused(
+    provider: ScalewayProvider, control: Control, call: Call, error: Error, *, certain: bool
+) -> None:
+    failure = Failure(call=call, error=error)
+    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (failure,)}))
+    with pytest.raises(TryAgain) as failed:
+        await made(provider, uuid4())
+    assert failed.value.had_no_effect is certain
+    assert bool((await account(control))["servers"]) is not certain
+
+
 async def test_another_installation_sees_nothing_of_ours(
     provider: ScalewayProvider, scaleway_settings: ScalewaySettings
 ) -> None:
