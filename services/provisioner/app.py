@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from uuid import UUID
 
 from faststream.nats import NatsBroker
@@ -14,6 +14,7 @@ from services.provisioner.offers import Offers
 from services.provisioner.on_demand import OnDemand
 from services.provisioner.perform import Perform
 from services.provisioner.provider import Provider
+from services.provisioner.providers.machines import Inventory, MachinesProvider
 from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
 from services.provisioner.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
@@ -34,10 +35,18 @@ MakeProvider = Callable[[UUID], AbstractAsyncContextManager[Provider]]
 """From the installation's id, which every resource bears as a tag."""
 
 
-def running(settings: ProvisionerSettings, scaleway: ScalewaySettings) -> AbstractAsyncContextManager[Leases]:
-    """Act on Scaleway while the block runs."""
+def running(
+    settings: ProvisionerSettings, scaleway: ScalewaySettings | None, machines: Inventory | None = None
+) -> AbstractAsyncContextManager[Leases]:
+    """Act on Scaleway, on machines that exist already, or on both, while the block runs."""
     timeout_s = settings.call_timeout_seconds
-    return serving(settings, [lambda installation: ScalewayProvider(scaleway, installation, timeout_s)])
+    make: list[MakeProvider] = []
+    if scaleway is not None:
+        make.append(lambda installation: ScalewayProvider(scaleway, installation, timeout_s))
+    if machines is not None:
+        shell = _shell(settings, Secrets(settings.master_secret.get_secret_value()))
+        make.append(lambda installation: nullcontext(MachinesProvider(machines, installation, shell, timeout_s)))
+    return serving(settings, make)
 
 
 @asynccontextmanager
@@ -90,12 +99,16 @@ def _means(
         journal=Journal(connection, actor="provisioner", source=f"/coldstart/{installation}"),
         providers=providers,
         offers=Offers(providers, settings),
-        shell=SshShell(
-            client_key=secrets.ssh_client_key(),
-            port=settings.ssh_port,
-            connect_timeout_s=settings.connect_timeout_seconds,
-            keepalive_s=settings.keepalive_seconds,
-        ),
+        shell=_shell(settings, secrets),
         secrets=secrets,
         settings=settings,
+    )
+
+
+def _shell(settings: ProvisionerSettings, secrets: Secrets) -> SshShell:
+    return SshShell(
+        client_key=secrets.ssh_client_key(),
+        port=settings.ssh_port,
+        connect_timeout_s=settings.connect_timeout_seconds,
+        keepalive_s=settings.keepalive_seconds,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
@@ -13,6 +14,9 @@ Image = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]\S*$")]
 
 class ProvisionerSettings(WithMachines, WithHub):
     """The waits and budgets of every action."""
+
+    machines: Path | None = None
+    """A TOML file of machines that exist already; docs/providers.md says what is in it."""
 
     vllm_image: Image = "vllm/vllm-openai:v0.13.0"
     vllm_images: Mapping[str, Image] = Field(default_factory=dict)

@@ -1,0 +1,94 @@
+"""Who has a machine, said by the machine itself: read, taken and given back over SSH with its host key pinned."""
+
+import asyncio
+import shlex
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+from uuid import UUID
+
+from services.provisioner.machine import Exited, Shell, Unreachable, WrongHostKey
+from services.provisioner.provider import TryAgain
+from services.provisioner.providers.machines.inventory import Machine
+
+COMMAND: Final = "bash -s"
+STILL_RUNNING: Final = 92
+"""Exit status of claim.sh: an install on the machine could not be ended yet."""
+_SCRIPT: Final = (Path(__file__).parent / "claim.sh").read_text()
+_NOBODY: Final = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """By whom a machine is claimed; `instance_id` is None for another installation's, or a line that says no ids."""
+
+    instance_id: UUID | None
+
+
+@dataclass(frozen=True)
+class Claims:
+    """None for a free machine. All raise TryAgain: what a machine does not say is never taken for a no."""
+
+    shell: Shell
+    installation: UUID
+
+    async def look(self, machine: Machine, timeout_s: float) -> Claim | None:
+        return await self._ask(machine, "look", _NOBODY, timeout_s)
+
+    async def take(self, machine: Machine, instance_id: UUID, timeout_s: float) -> Claim | None:
+        """The claim that is there now: ours, or that of whoever was faster."""
+        return await self._ask(machine, "take", instance_id, timeout_s)
+
+    async def give_back(self, machine: Machine, instance_id: UUID, timeout_s: float) -> Claim | None:
+        """Take away all that the instance left but the models, and its claim last. Another's claim is left alone."""
+        return await self._ask(machine, "give_back", instance_id, timeout_s)
+
+    async def _ask(
+        self, machine: Machine, asked: Literal["look", "take", "give_back"], instance_id: UUID, timeout_s: float
+    ) -> Claim | None:
+        variables = {
+            "COLDSTART_ASKED": asked,
+            "COLDSTART_INSTALLATION": str(self.installation),
+            "COLDSTART_INSTANCE": str(instance_id),
+        }
+        given = "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+        said: list[str] = []
+        status: int | None = None
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                self.shell.open(str(machine.address), [machine.host_key]) as session,
+                aclosing(session.run(COMMAND, f"{given}{_SCRIPT}".encode())) as answer,
+            ):
+                async for line in answer:
+                    if isinstance(line, Exited):
+                        status = line.status
+                    else:
+                        said.append(line.strip())
+        except TimeoutError:
+            raise TryAgain("timed_out", f"machine {machine.name} did not answer within {timeout_s:g} s") from None
+        except Unreachable as error:
+            raise TryAgain("machine_unreachable", f"machine {machine.name}: {error}") from error
+        except WrongHostKey as error:
+            raise TryAgain("host_key_mismatch", f"machine {machine.name}: {error}") from error
+        if status == STILL_RUNNING:
+            raise TryAgain("install_still_running", f"an install on machine {machine.name} has not ended yet")
+        if status != 0 or not said:
+            last = said[-1] if said else "it said nothing"
+            raise TryAgain("machine_failed", f"machine {machine.name}, exit status {status}: {last}")
+        return self._read(machine, said[-1])
+
+    def _read(self, machine: Machine, line: str) -> Claim | None:
+        match line.split():
+            case ["free"]:
+                return None
+            case ["claimed", installation, instance_id] if installation == str(self.installation):
+                try:
+                    return Claim(UUID(instance_id))
+                except ValueError:
+                    return Claim(None)
+            case ["claimed", *_]:
+                return Claim(None)
+            case _:
+                raise TryAgain("machine_failed", f"machine {machine.name} said {line!r}")

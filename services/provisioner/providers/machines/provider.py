@@ -1,0 +1,223 @@
+"""The port to machines that nobody rents: to create is to claim one, to delete is to clean it and give it back."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from services.provisioner.machine import Shell
+from services.provisioner.provider import (
+    SERVER_MISSING,
+    Capabilities,
+    Order,
+    OutOfStock,
+    Power,
+    Rejected,
+    Resource,
+    Server,
+    TryAgain,
+)
+from services.provisioner.providers.machines.claims import Claim, Claims
+from services.provisioner.providers.machines.inventory import Inventory, Machine
+from shared.bus.instance_types import InstanceType
+
+NAME: Final = "machines"
+NOT_CAPABLE: Final = "not_capable"
+
+log = structlog.get_logger()
+
+
+class MachinesProvider:
+    """A server is one machine in the hands of one instance, `<machine>/<instance>`: the next one's is another server.
+
+    Machines that do not answer are none that say no: whatever depends on one of them is TryAgain.
+    """
+
+    name = NAME
+    capabilities = Capabilities(power=False, volumes=False, ports=False, cloud_init=False)
+
+    def __init__(self, inventory: Inventory, installation: UUID, shell: Shell, call_timeout_s: float) -> None:
+        self._machines = inventory.machine
+        self._claims = Claims(shell, installation)
+        self._timeout_s = call_timeout_s
+        self.zones = inventory.zones
+
+    async def instance_types(self) -> tuple[InstanceType, ...]:
+        """One for each label in the file; where every machine is claimed or silent there is a shortage."""
+        claims = await self._look_at(self._machines)
+        by_type: dict[str, list[Machine]] = {}
+        for machine in self._machines:
+            by_type.setdefault(machine.instance_type, []).append(machine)
+        offered = []
+        for name, machines in by_type.items():
+            free = {machine.zone for machine in machines if claims[machine.name] is None}
+            zones = dict.fromkeys(machine.zone for machine in machines)
+            first = machines[0]
+            offered.append(
+                InstanceType(
+                    name=name,
+                    zones=tuple(sorted(zones, key=lambda zone: zone not in free)),
+                    gpus=first.gpus,
+                    gpu=first.gpu,
+                    gpu_memory_gb=first.gpu_memory_gb,
+                    hourly_price=first.hourly_price,
+                    currency=first.currency,
+                    availability={zone: "available" if zone in free else "shortage" for zone in zones},
+                )
+            )
+        return tuple(offered)
+
+    async def create_server(self, order: Order) -> Server | OutOfStock:
+        """The machine that the instance has already, else the first free one that it can have."""
+        machines = [
+            each for each in self._machines if (each.zone, each.instance_type) == (order.zone, order.instance_type)
+        ]
+        if not machines:
+            raise Rejected(
+                "unknown_instance_type",
+                f"no machine of type {order.instance_type} in {order.zone}: add it to the file of machines",
+            )
+        until = asyncio.get_running_loop().time() + self._timeout_s
+        claims = await self._look_at(machines, self._timeout_s / 2)
+        for machine in machines:
+            if claims[machine.name] == Claim(order.instance_id):
+                return _server(machine, order.instance_id)
+        silent = [claim for claim in claims.values() if isinstance(claim, TryAgain)]
+        for machine in machines:
+            if claims[machine.name] is None:
+                left_s = until - asyncio.get_running_loop().time()
+                if await self._claims.take(machine, order.instance_id, left_s) == Claim(order.instance_id):
+                    return _server(machine, order.instance_id)
+        if silent:
+            raise silent[0]
+        return OutOfStock(order.zone, order.instance_type)
+
+    async def set_cloud_init(self, zone: str, server_id: str, cloud_init: bytes) -> None:
+        """A machine that runs already has nothing to be told."""
+        del cloud_init
+        await self._present(zone, server_id)
+
+    async def find_servers(self, instance_id: UUID) -> Sequence[Server]:
+        """Raises TryAgain when none is found and a machine does not say whose it is."""
+        claims = await self._look_at(self._machines)
+        found = [_server(each, instance_id) for each in self._machines if claims[each.name] == Claim(instance_id)]
+        silent = [claim for claim in claims.values() if isinstance(claim, TryAgain)]
+        if silent and not found:
+            raise silent[0]
+        return found
+
+    async def get_server(self, zone: str, server_id: str) -> Server | None:
+        """None for a machine that another instance has, or nobody; also for one that is no longer in the file."""
+        del zone
+        match self._meant(server_id):
+            case (machine, instance_id):
+                held = await self._claims.look(machine, self._timeout_s) == Claim(instance_id)
+                return _server(machine, instance_id) if held else None
+            case None:
+                return None
+
+    async def grow_volume(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> bool:
+        del size_gb, instance_id
+        raise TryAgain(SERVER_MISSING, f"no volume {volume_id} in {zone}: machines have none of their own")
+
+    async def power_on(self, zone: str, server_id: str) -> None:
+        """It runs already."""
+        await self._present(zone, server_id)
+
+    async def power_off(self, zone: str, server_id: str) -> None:
+        """Its owner's business."""
+
+    async def make_security_group(self, server: Server, instance_id: UUID) -> str:
+        del instance_id
+        raise Rejected(NOT_CAPABLE, f"nothing but its owner opens the ports of machine {server.id}")
+
+    async def open_ports(
+        self,
+        server: Server,
+        instance_id: UUID,
+        security_group_id: str,
+        ports: Sequence[int],
+        source_ranges: Sequence[str],
+    ) -> None:
+        del instance_id, security_group_id, ports, source_ranges
+        raise Rejected(NOT_CAPABLE, f"nothing but its owner opens the ports of machine {server.id}")
+
+    async def delete_server(self, zone: str, server_id: str) -> None:
+        """Its worker, its install's files and at last its claim, if that is still this instance's."""
+        del zone
+        match self._meant(server_id):
+            case (machine, instance_id):
+                await self._claims.give_back(machine, instance_id, self._timeout_s)
+            case None:
+                log.warning("machine not in the file", server_id=server_id)
+
+    async def find_volumes(self, instance_id: UUID) -> Sequence[tuple[str, str]]:
+        del instance_id
+        return []
+
+    async def delete_volume(self, zone: str, volume_id: str) -> bool:
+        """There is none."""
+        del zone, volume_id
+        return True
+
+    async def release_network(self, instance_id: UUID, security_group_ids: Sequence[str]) -> Sequence[str]:
+        del instance_id, security_group_ids
+        return []
+
+    async def tagged_servers(self) -> Sequence[Server]:
+        """Of the machines that answer: a list only says where to look, and `get_server` does not hide silence."""
+        claims = await self._look_at(self._machines)
+        servers = []
+        for machine in self._machines:
+            match claims[machine.name]:
+                case Claim(instance_id=UUID() as instance_id):
+                    servers.append(_server(machine, instance_id))
+                case TryAgain() as error:
+                    log.warning("machine does not answer", machine=machine.name, reason=str(error))
+                case _:
+                    pass
+        return servers
+
+    async def tagged_resources(self) -> Sequence[Resource]:
+        return []
+
+    async def _look_at(
+        self, machines: Sequence[Machine], timeout_s: float | None = None
+    ) -> dict[str, Claim | TryAgain | None]:
+        """By name, all at once; what one does not say is a value here."""
+
+        async def one(machine: Machine) -> Claim | TryAgain | None:
+            try:
+                return await self._claims.look(machine, timeout_s or self._timeout_s)
+            except TryAgain as error:
+                return error
+
+        async with asyncio.TaskGroup() as group:
+            looks = {machine.name: group.create_task(one(machine)) for machine in machines}
+        return {name: look.result() for name, look in looks.items()}
+
+    async def _present(self, zone: str, server_id: str) -> None:
+        if await self.get_server(zone, server_id) is None:
+            raise TryAgain(SERVER_MISSING, f"machine {server_id} is not claimed")
+
+    def _meant(self, server_id: str) -> tuple[Machine, UUID] | None:
+        name, _, instance = server_id.rpartition("/")
+        machine = next((each for each in self._machines if each.name == name), None)
+        try:
+            return (machine, UUID(instance)) if machine else None
+        except ValueError:
+            return None
+
+
+def _server(machine: Machine, instance_id: UUID) -> Server:
+    return Server(
+        id=f"{machine.name}/{instance_id}",
+        zone=machine.zone,
+        instance_type=machine.instance_type,
+        instance_id=instance_id,
+        power=Power.ON,
+        ip_address=str(machine.address),
+        host_key=machine.host_key,
+    )
