@@ -11,7 +11,9 @@ from services.health.aiohttp_prober import AiohttpProber
 from services.health.passing import Passing
 from services.health.probes import Prober
 from services.health.settings import HealthSettings
+from services.health.ssh_worker_log import SshWorkerLog
 from services.health.watcher import Watcher
+from services.health.worker_log import WorkerLog
 from shared.bus.connection import ConnectOptions, connect_options, round_trip
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.lease import Leases
@@ -20,13 +22,19 @@ from shared.bus.subscriber import Subscriber, stop_asking
 from shared.bus.topology import EVERY_EVENT, WATCH, apply_topology
 from shared.journal import Journal
 from shared.logs import BUS
-from shared.secrets import Secrets
+from shared.secrets import Secrets, SshKey
 
 OpenProber = Callable[[HealthSettings], AbstractAsyncContextManager[Prober]]
+MakeWorkerLog = Callable[[SshKey, HealthSettings], WorkerLog]
+"""From the key that the installation signs in to its machines with."""
 
 
 @asynccontextmanager
-async def running(settings: HealthSettings, open_prober: OpenProber = AiohttpProber.open) -> AsyncGenerator[Leases]:
+async def running(
+    settings: HealthSettings,
+    open_prober: OpenProber = AiohttpProber.open,
+    make_worker_log: MakeWorkerLog = SshWorkerLog,
+) -> AsyncGenerator[Leases]:
     """Watch whatever must be watched while the block runs; gives every watch back at once when it ends.
 
     Yields the leases, one for each watch held.
@@ -40,11 +48,13 @@ async def running(settings: HealthSettings, open_prober: OpenProber = AiohttpPro
     installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
     leases = Leases(round_trip(connection), settings.lease_seconds)
     journal = Journal(connection, actor="health", source=f"/coldstart/{installation}")
+    secrets = Secrets(settings.master_secret.get_secret_value())
     async with open_prober(settings) as prober, asyncio.TaskGroup() as group:
         watcher = Watcher(
             journal=journal,
             prober=prober,
-            secrets=Secrets(settings.master_secret.get_secret_value()),
+            worker_log=make_worker_log(secrets.ssh_client_key(), settings),
+            secrets=secrets,
             passing=passing,
             settings=settings,
         )

@@ -30,5 +30,10 @@ class HealthSettings(WithMachines):
     warmup_seconds: PositiveFloat = 15.0
     probes_at_once: PositiveInt = 512
 
+    log_connect_seconds: PositiveFloat = 10.0
+    """Of a connection to a machine whose worker's log is read; and how often it has to show that it is there."""
+    log_retry_seconds: PositiveFloat = 2.0
+    logs_at_once: PositiveInt = 200
+
     max_watches: PositiveInt = 10_000
     stop_grace_seconds: NonNegativeFloat = 5.0

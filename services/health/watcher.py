@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
+from services.health.loading import Loading
 from services.health.look import Chain, chains, milestones
 from services.health.memory import Memory, remembered
 from services.health.passing import Passing
@@ -16,6 +17,7 @@ from services.health.patience import pause
 from services.health.probes import Outcome, Passed, Probe, Prober, Target
 from services.health.settings import HealthSettings
 from services.health.watch import must_be_watched, verdict
+from services.health.worker_log import WorkerLog
 from shared.bus.envelope import Recorded
 from shared.bus.lease import Lease, LeaseLost
 from shared.journal import Journal, JournalUnavailable
@@ -41,6 +43,7 @@ class Watcher:
 
     journal: Journal
     prober: Prober
+    worker_log: WorkerLog
     secrets: Secrets
     passing: Passing
     settings: HealthSettings
@@ -72,12 +75,21 @@ class _Watch:
 
     async def keep(self) -> None:
         await self._reload()
-        while must_be_watched(self.instance, self.attempt):
-            await self._look()
-            await self._judge()
-            await self._pause()
-            if self.reload_at <= _now():
-                await self._reload()
+        loading = Loading(
+            self.service.worker_log,
+            self.service.secrets,
+            self.service.settings.log_retry_seconds,
+            self.service.now,
+            self._record,
+        )
+        with loading.following():
+            while must_be_watched(self.instance, self.attempt):
+                loading.know(self.instance)
+                await self._look()
+                await self._judge()
+                await self._pause()
+                if self.reload_at <= _now():
+                    await self._reload()
 
     def told(self, instance: Instance | None) -> None:
         """The instance is newer than this watch knows it, or may be."""
@@ -123,8 +135,9 @@ class _Watch:
         if event is not None and must_be_watched(self.instance, self.attempt):
             await self._record(event)
 
-    async def _record(self, event: Event) -> None:
+    async def _record(self, event: Event) -> Instance:
         self._know(await self.service.journal.record(event, cause=self.trigger, check=self.lease.check))
+        return self.instance
 
     async def _pause(self) -> None:
         """Wait for the next look, or less when something passes. Raises LeaseLost."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -184,7 +185,7 @@ async def test_a_watch_that_hears_nothing_still_learns_of_the_end_by_itself(worl
 
 @pytest.mark.usefixtures("deaf")
 async def test_after_a_reconnect_what_happened_meanwhile_is_acted_on_at_once(world: World) -> None:
-    slow = {"ready_look_seconds": 600, "reload_seconds": 600, "lease_seconds": 30}
+    slow: dict[str, Any] = {"ready_look_seconds": 600, "reload_seconds": 600, "lease_seconds": 30}
     async with nats_proxy(world.url) as proxy, watched(world, nats_url=proxy.url, **slow):
         await world.ready()
         await world.happen(f.termination_requested())

@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 
 from nats.aio.client import Client
 
-from services.health.app import running
+from services.health.app import MakeWorkerLog, running
 from services.health.settings import HealthSettings
+from services.health.ssh_worker_log import SshWorkerLog
 from shared.bus.connection import connect
 from shared.bus.envelope import Recorded
 from shared.bus.lease import Leases
@@ -102,9 +103,9 @@ async def a_world(url: str, *, ack_wait_s: float = 2.0) -> AsyncGenerator[World]
 
 
 @asynccontextmanager
-async def watched(world: World, **overrides: Any) -> AsyncGenerator[Leases]:
+async def watched(world: World, *, log: MakeWorkerLog = SshWorkerLog, **overrides: Any) -> AsyncGenerator[Leases]:
     """The service, which must be idle again once the instance is terminated."""
-    async with running(world.pace(**overrides)) as leases:
+    async with running(world.pace(**overrides), make_worker_log=log) as leases:
         yield leases
         instance = await world.journal.load(world.id)
         if instance.status in {Status.READY, Status.UNAVAILABLE, Status.STARTING, Status.INSTALLING, Status.DRAINING}:

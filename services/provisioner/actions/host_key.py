@@ -1,7 +1,6 @@
-"""Which host key a machine may prove itself with: number 0 comes with cloud-init, number 1 with the install."""
+"""The host key that the install gives to a machine, seen in force."""
 
 import time
-from typing import Final
 
 import structlog
 
@@ -9,20 +8,10 @@ from services.provisioner.actions.servers import the_server
 from services.provisioner.machine import Session, Unreachable
 from services.provisioner.pauses import looks
 from services.provisioner.undertaking import Undertaking, now
+from shared.host_keys import ROTATED, accepted_host_keys
 from shared.lifecycle.events import HostKeyRotated
-from shared.lifecycle.instance import Instance
-from shared.secrets import Secrets
-
-ROTATED: Final = 1
 
 log = structlog.get_logger()
-
-
-def accepted_host_keys(secrets: Secrets, instance: Instance) -> list[str]:
-    """Until the rotation is on record both, after it only the new one. Never any other."""
-    on_record = instance.resources.host_key
-    numbers = (0, ROTATED) if on_record < ROTATED else (on_record,)
-    return [secrets.host_key(instance.id, number).public for number in numbers]
 
 
 async def note_host_key(u: Undertaking, session: Session) -> bool:
@@ -40,8 +29,10 @@ async def note_host_key(u: Undertaking, session: Session) -> bool:
 async def see_new_host_key(u: Undertaking, patience_s: float) -> None:
     """Connect anew to see it in force; not seen within that time, both keys go on being accepted.
 
-    Raises WrongHostKey.
+    A machine that came with its own keeps that. Raises WrongHostKey.
     """
+    if (await u.guard()).resources.own_host_key is not None:
+        return
     until = time.monotonic() + patience_s
     pauses = looks(u.settings.poll_seconds)
     while (instance := await u.guard()).resources.host_key < ROTATED and instance.ip_address is not None:

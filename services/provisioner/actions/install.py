@@ -4,7 +4,7 @@ from collections import deque
 from contextlib import aclosing
 from typing import Final
 
-from services.provisioner.actions.host_key import accepted_host_keys, note_host_key, see_new_host_key
+from services.provisioner.actions.host_key import note_host_key, see_new_host_key
 from services.provisioner.actions.listening import while_wanted
 from services.provisioner.install.script import (
     COMMAND,
@@ -23,6 +23,7 @@ from services.provisioner.pauses import backoff_s
 from services.provisioner.provider import Rejected, TryAgain
 from services.provisioner.retry import fail, translated
 from services.provisioner.undertaking import Undertaking, now
+from shared.host_keys import ROTATED, accepted_host_keys
 from shared.lifecycle.events import (
     SshInstallCompleted,
     SshInstallFailed,
@@ -186,6 +187,7 @@ class _Install:
 
     def _job(self, instance: Instance) -> InstallJob:
         settings, secrets = self._u.settings, self._u.means.secrets
+        keeps_its_own = instance.resources.own_host_key is not None
         return InstallJob(
             attempt=instance.attempt,
             attempt_try=instance.install.failures + 1,
@@ -198,5 +200,6 @@ class _Install:
             worker_port=settings.worker_port,
             api_key=secrets.worker_api_key(instance.id, instance.attempt),
             hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
-            host_key_private=secrets.host_key(instance.id, 1).private,
+            host_key_private=None if keeps_its_own else secrets.host_key(instance.id, ROTATED).private,
+            claimed_by=instance.id if keeps_its_own else None,
         )

@@ -1,0 +1,101 @@
+"""Tells how far a worker is with loading its model, from what it prints, for as long as nobody can ask it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from services.health.model_load import load_in
+from services.health.worker_log import LogUnavailable, WorkerLog
+from shared.bus.lease import LeaseLost
+from shared.host_keys import accepted_host_keys
+from shared.journal import JournalUnavailable
+from shared.lifecycle.events import ModelLoaded, ModelLoadProgressed, SshInstallCompleted
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.news import is_news
+from shared.lifecycle.status import Status
+from shared.secrets import Secrets
+
+Record = Callable[[ModelLoadProgressed], Awaitable[Instance]]
+"""Returns the instance after it."""
+
+log = structlog.get_logger()
+
+
+def is_loading(instance: Instance) -> bool:
+    """From the end of its install: before that, the worker whose log it is may be an earlier attempt's."""
+    installed = instance.status is Status.STARTING and instance.reached(SshInstallCompleted)
+    return installed and instance.ip_address is not None and not instance.reached(ModelLoaded)
+
+
+@dataclass
+class Loading:
+    """Follows the log of one instance at a time, in a task that `following` owns."""
+
+    worker_log: WorkerLog
+    secrets: Secrets
+    retry_s: float
+    now: Callable[[], datetime]
+    record: Record
+    _task: asyncio.Task[None] | None = field(default=None, repr=False)
+    _address: str | None = None
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Nothing is followed once the block ends."""
+        try:
+            yield
+        finally:
+            self._stop()
+
+    def know(self, instance: Instance) -> None:
+        """To be told whenever the instance may have changed."""
+        wanted = instance.ip_address if is_loading(instance) else None
+        if wanted == self._address:
+            return
+        self._stop()
+        self._address = wanted
+        if wanted is not None:
+            self._task = asyncio.create_task(self._follow(wanted, instance), name=f"loading-{instance.id}")
+            self._task.add_done_callback(_say_if_surprised)
+
+    def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _follow(self, address: str, instance: Instance) -> None:
+        """Until it is cancelled; what keeps it from the log is only waited out, since the probes decide."""
+        while True:
+            try:
+                keys = accepted_host_keys(self.secrets, instance)
+                async with aclosing(self.worker_log.follow(address, keys)) as lines:
+                    async for line in lines:
+                        instance = await self._read(line, instance)
+            except LeaseLost:
+                return
+            except (LogUnavailable, JournalUnavailable) as error:
+                log.info("model load not followed", instance_id=str(instance.id), reason=str(error))
+            await asyncio.sleep(self.retry_s)
+
+    async def _read(self, line: str, instance: Instance) -> Instance:
+        load = load_in(line)
+        if load is None:
+            return instance
+        fact = ModelLoadProgressed(
+            instance_id=instance.id,
+            occurred_at=self.now(),
+            attempt=instance.attempt,
+            stage=load.stage,
+            fraction=load.fraction,
+        )
+        return await self.record(fact) if is_news(instance, fact) else instance
+
+
+def _say_if_surprised(task: asyncio.Task[None]) -> None:
+    """The probes go on without it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("model load no longer followed", task=task.get_name(), exc_info=error)
