@@ -46,8 +46,11 @@ class Running:
         return "\n".join(self.lines)
 
     async def reaches(self, phase: str) -> None:
+        await self.says(f"::phase::{phase}")
+
+    async def says(self, text: str) -> None:
         async with asyncio.timeout(20):
-            while phase not in self.phases:
+            while text not in self.text:
                 line = await self._process.stdout.readline()
                 assert line, self.text
                 self.lines.append(line.rstrip("\n"))
@@ -181,7 +184,7 @@ async def test_a_dropped_connection_does_not_end_the_install_and_the_next_attach
 
 async def test_an_older_attempt_is_ended_and_the_newer_one_runs(tmp_path: Path) -> None:
     async with booted(tmp_path, SLOW_PULL) as machine, installing(machine, JOB) as older:
-        await older.reaches("image_pull")
+        await older.says("Pulling fs layer")
         machine.host.scenario = QUICK
         status, newer = await install(machine, SECOND_ATTEMPT)
         assert status == 0, newer.text
