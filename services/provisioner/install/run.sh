@@ -80,6 +80,10 @@ main() {
   mkdir -p "$state"
   exec 8>>"$state/gate"
   flock --timeout 60 8 || exit "$exit_still_running"
+  # A caller that stood still may come to a machine that another instance has by now.
+  local holder=""
+  [[ -z $COLDSTART_CLAIMED_BY ]] || read -r _ holder <"$state/claim" || exit "$exit_superseded"
+  [[ $holder == "$COLDSTART_CLAIMED_BY" ]] || exit "$exit_superseded"
   exec 9>>"$state/lock"
   local running=no
   # Not at once: whoever followed an install that has just ended holds the lock for an instant.

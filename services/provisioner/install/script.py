@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
+from uuid import UUID
 
 import asyncssh
 
@@ -56,6 +57,9 @@ class InstallJob:
     host_key_private: str | None = field(default=None, repr=False)
     """An Ed25519 key in OpenSSH's format that the machine proves itself with from now on; None: it keeps its own."""
 
+    claimed_by: UUID | None = None
+    """Of a machine that instances have in turn: nothing is done unless its claim names this one."""
+
     def __post_init__(self) -> None:
         if self.attempt < 1 or self.attempt_try < 1:
             raise ValueError("attempts and tries count from 1")
@@ -98,6 +102,7 @@ def stdin_of(job: InstallJob) -> bytes:
     outer = {
         "COLDSTART_ATTEMPT": str(job.attempt),
         "COLDSTART_TRY": str(job.attempt_try),
+        "COLDSTART_CLAIMED_BY": str(job.claimed_by or ""),
         "COLDSTART_JOB": f"{_assignments(variables)}VLLM_ARGS=({arguments})\n",
         "COLDSTART_INSTALL": _INSTALL,
     }
