@@ -19,6 +19,7 @@ _LONGEST_ANSWER: Final = 4 * 1024 * 1024
 _KEPT_ALIVE_S: Final = 2.0
 """Shorter than uvicorn's 5 s, so that no request is sent into a connection that vLLM is about to close."""
 _GAUGES: Final = ("vllm:num_requests_running", "vllm:num_requests_waiting")
+_SERVED: Final = "vllm:request_success_total"
 
 
 class _Model(BaseModel):
@@ -127,7 +128,7 @@ class AiohttpProber:
         if not isinstance(answer, _Answer):
             return answer
         text = answer.body.decode(errors="replace")
-        lines = "".join(f"{line}\n" for line in text.splitlines() if line.startswith(_GAUGES))
+        lines = "".join(f"{line}\n" for line in text.splitlines() if line.startswith((*_GAUGES, _SERVED)))
         try:
             samples = [sample for family in text_string_to_metric_families(lines) for sample in family.samples]
         except ValueError:
@@ -135,7 +136,8 @@ class AiohttpProber:
         counts = [sample.value for sample in samples if sample.name in _GAUGES]
         if not counts:
             return Failed(f"no {_GAUGES[0]} among the metrics")
-        return Running(round(sum(counts)))
+        served = [sample.value for sample in samples if sample.name == _SERVED]
+        return Running(round(sum(counts)), sum(served) if served else None)
 
     async def _ask(
         self, method: str, path: str, target: Target, seconds: float, body: dict[str, Any] | None = None

@@ -24,6 +24,8 @@ def chains(instance: Instance) -> tuple[Chain, ...]:
             return ((Probe.SSH,), _WHOLE_WORKER)
         case Status.BOOTING | Status.INSTALLING | Status.STARTING | Status.UNAVAILABLE:
             return (_WHOLE_WORKER,)
+        case Status.READY if instance.specification.idle_shutdown is not None:
+            return (_SERVING_WORKER, (Probe.RUNNING,))
         case Status.READY:
             return (_SERVING_WORKER,)
         case Status.DRAINING:

@@ -18,6 +18,7 @@ class Memory:
     passes: int = 0
     failures: int = 0
     idle_since: datetime | None = None
+    served: float | None = None
     last_seen: str = "nothing, it was never asked"
 
 
@@ -26,13 +27,15 @@ def remembered(memory: Memory, instance: Instance, outcomes: Mapping[Probe, Outc
     memory = counted(memory, instance.status)
     if not outcomes:
         return memory
+    running = outcomes.get(Probe.RUNNING)
     full = all(isinstance(outcomes.get(probe), Passed) for probe in _worker_chain(instance))
     passed = full and (new_worker_may_run(instance) or instance.status not in STARTING_UP)
     return replace(
         memory,
         passes=memory.passes + 1 if passed else 0,
         failures=0 if passed else memory.failures + 1,
-        idle_since=(memory.idle_since or at) if _idle(outcomes.get(Probe.RUNNING)) else None,
+        idle_since=(memory.idle_since or at) if _idle(memory, running) else None,
+        served=running.served if isinstance(running, Running) else memory.served,
         last_seen="; ".join(in_words(*_last(chain, outcomes)) for chain in chains(instance) if chain[0] in outcomes),
     )
 
@@ -53,5 +56,15 @@ def _last(chain: Chain, outcomes: Mapping[Probe, Outcome]) -> tuple[Probe, Outco
     return probe, outcomes[probe]
 
 
-def _idle(outcome: Outcome | None) -> bool:
-    return isinstance(outcome, Refused) or outcome == Running(0)
+def _idle(memory: Memory, outcome: Outcome | None) -> bool:
+    """Nothing runs, and nothing has run since the look before. A ready worker has to say so itself."""
+    draining = memory.status is Status.DRAINING
+    match outcome:
+        case Running(requests=0, served=None):
+            return draining
+        case Running(requests=0, served=served):
+            return memory.served in (None, served)
+        case Refused():
+            return draining
+        case _:
+            return False

@@ -41,9 +41,10 @@ class Passed:
 
 @dataclass(frozen=True)
 class Running:
-    """So many requests are being answered or wait for it."""
+    """So many requests are being answered or wait for it; `served` counts those that were, None if nobody says."""
 
     requests: int
+    served: float | None = None
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,11 @@ def verdict(
                     outage=instance.outages + 1,
                     reason=memory.last_seen,
                 )
+            limit = instance.specification.idle_shutdown
+            if limit is not None and _idle_s(memory, at) >= limit:
+                return e.IdleLimitReached(
+                    instance_id=instance.id, occurred_at=at, attempt=instance.attempt, limit_seconds=limit
+                )
         case Status.UNAVAILABLE:
             if memory.passes >= settings.restored_after_passes:
                 return e.HealthRestored(
@@ -48,8 +53,7 @@ def verdict(
             if over and not memory.passes:
                 return _unavailable_too_long(instance, memory, at, settings)
         case Status.DRAINING:
-            idle_s = (at - memory.idle_since).total_seconds() if memory.idle_since else 0.0
-            if memory.idle_since and idle_s >= settings.router_staleness_seconds:
+            if memory.idle_since and _idle_s(memory, at) >= settings.router_staleness_seconds:
                 return e.Drained(instance_id=instance.id, occurred_at=at)
             if over:
                 return e.Drained(instance_id=instance.id, occurred_at=at, forced=True)
@@ -58,10 +62,19 @@ def verdict(
     return None
 
 
+def _idle_s(memory: Memory, at: datetime) -> float:
+    return (at - memory.idle_since).total_seconds() if memory.idle_since else 0.0
+
+
+def _last_seen(instance: Instance, memory: Memory) -> str:
+    stopped = " The server was stopped at the provider." if instance.powered and not instance.server_on else ""
+    return f"Last seen: {memory.last_seen}.{stopped}"
+
+
 def _startup_failed(instance: Instance, memory: Memory, at: datetime, settings: HealthSettings) -> e.StartupFailed:
     message = (
         f"Not ready after {settings.startup_seconds:g} s; the last step was {instance.step}. "
-        f"Last seen: {memory.last_seen}."
+        f"{_last_seen(instance, memory)}"
     )
     return e.StartupFailed(
         instance_id=instance.id, occurred_at=at, attempt=instance.attempt, code=STARTUP_TIMEOUT, message=message
@@ -71,5 +84,5 @@ def _startup_failed(instance: Instance, memory: Memory, at: datetime, settings: 
 def _unavailable_too_long(
     instance: Instance, memory: Memory, at: datetime, settings: HealthSettings
 ) -> e.InstanceFailed:
-    message = f"Unavailable for more than {settings.unavailable_seconds:g} s. Last seen: {memory.last_seen}."
+    message = f"Unavailable for more than {settings.unavailable_seconds:g} s. {_last_seen(instance, memory)}"
     return e.InstanceFailed(instance_id=instance.id, occurred_at=at, code=UNAVAILABLE_TOO_LONG, message=message)

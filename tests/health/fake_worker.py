@@ -22,6 +22,7 @@ class FakeWorker:
         self.models = [MODEL]
         self.running = 0
         self.waiting = 0
+        self.served: float | None = 0.0
         self.instead: dict[str, Handler] = {}
         self.asked: Counter[tuple[str, int]] = Counter()
         self.bodies: list[Any] = []
@@ -74,6 +75,7 @@ class FakeWorker:
             "# TYPE vllm:num_requests_waiting gauge\n"
             f"vllm:num_requests_waiting{labels} {self.waiting:.1f}\n"
             f"vllm:num_requests_waiting_by_reason{labels} 7.0\n"
+            + ("" if self.served is None else f"vllm:request_success_total{labels} {self.served}\n")
         )
 
     async def _models(self, _: web.Request) -> web.Response:

@@ -163,9 +163,9 @@ async def test_an_answer_without_an_end_is_cut_off(machine: Machine) -> None:
 
 async def test_requests_that_run_and_requests_that_wait_both_count_as_running(machine: Machine) -> None:
     await machine.worker.open()
-    assert await machine.probe(Probe.RUNNING) == Running(0)
+    assert await machine.probe(Probe.RUNNING) == Running(0, 0.0)
     machine.worker.running, machine.worker.waiting = 3, 2
-    assert await machine.probe(Probe.RUNNING) == Running(5)
+    assert await machine.probe(Probe.RUNNING) == Running(5, 0.0)
 
 
 @pytest.mark.parametrize("text", ["", "vllm:num_requests_running many\n", "up 1\n", "vllm:num_requests_running{ 1\n"])
@@ -177,3 +177,14 @@ async def test_metrics_without_a_count_are_a_failure_and_not_an_idle_worker(mach
 
 async def test_a_target_does_not_show_its_key(machine: Machine) -> None:
     assert machine.target.api_key not in repr(machine.target)
+
+
+async def test_what_was_served_is_counted_over_all_reasons_and_unknown_where_nobody_counts(machine: Machine) -> None:
+    await machine.worker.open()
+    counted = "vllm:num_requests_running 0\n" + "".join(
+        f'vllm:request_success_total{{finished_reason="{reason}"}} 2.0\n' for reason in ("stop", "length")
+    )
+    machine.worker.instead["/metrics"] = answering(lambda: web.Response(text=counted))
+    assert await machine.probe(Probe.RUNNING) == Running(0, 4.0)
+    machine.worker.instead["/metrics"] = answering(lambda: web.Response(text="vllm:num_requests_running 0\n"))
+    assert await machine.probe(Probe.RUNNING) == Running(0, None)

@@ -277,3 +277,73 @@ def test_whatever_is_seen_every_status_with_a_deadline_is_left_soon_after_it(
 
 def short_pace() -> HealthSettings:
     return a_pace(startup_seconds=20, unavailable_seconds=20, drain_seconds=20, startup_look_seconds=2)
+
+
+def may_idle(seconds: int = 1800) -> Instance:
+    return given(*h.a_ready_instance(idle_shutdown=seconds))
+
+
+SERVING: dict[Probe, Outcome] = {Probe.HEALTH: Passed(), Probe.MODELS: Passed()}
+
+
+def seen_each_minute(instance: Instance, *seen: Outcome) -> Memory:
+    memory = Memory(instance.status)
+    for minute, outcome in enumerate(seen):
+        looked = {**SERVING, Probe.RUNNING: outcome}
+        memory = remembered(memory, instance, looked, LATER + timedelta(minutes=minute))
+    return memory
+
+
+def test_only_one_that_may_idle_out_is_asked_what_it_runs_while_ready() -> None:
+    assert (Probe.RUNNING,) in chains(may_idle())
+    assert (Probe.RUNNING,) not in chains(in_status(Status.READY))
+
+
+def test_a_worker_that_serves_nobody_is_drained_when_its_owners_time_is_over() -> None:
+    memory = seen_each_minute(may_idle(), Running(0, 7.0), Running(0, 7.0))
+    limit = LATER + timedelta(seconds=1800)
+    assert verdict(may_idle(), memory, f.AT, limit - timedelta(seconds=1), PACE) is None
+    reached = f.idle_limit_reached(occurred_at=limit, limit_seconds=1800)
+    assert verdict(may_idle(), memory, f.AT, limit, PACE) == reached
+
+
+@pytest.mark.parametrize(
+    "active",
+    [
+        (Running(0, 7.0), Running(1, 7.0)),
+        (Running(0, 7.0), Running(0, 8.0)),
+        (Running(0, 7.0), Running(0, 0.0)),
+        (Running(0, 7.0), Failed("no answer within 5 s")),
+        (Running(0), Running(0)),
+        (Refused(), Refused()),
+    ],
+    ids=["one runs", "one ran between two looks", "it began anew", "unreadable", "it counts nothing", "closed"],
+)
+def test_what_was_used_or_cannot_be_told_is_not_idle(active: tuple[Outcome, ...]) -> None:
+    memory = seen_each_minute(may_idle(), *active)
+    assert verdict(may_idle(), memory, f.AT, LATER + timedelta(seconds=1800), PACE) is None
+
+
+def test_without_a_limit_nobody_idles_out() -> None:
+    ready = in_status(Status.READY)
+    memory = seen_each_minute(ready, Running(0, 7.0), Running(0, 7.0))
+    assert verdict(ready, memory, f.AT, LATER + timedelta(days=30), PACE) is None
+
+
+def test_an_outage_begins_the_idle_time_anew() -> None:
+    memory = seen_each_minute(may_idle(), Running(0, 7.0), Running(0, 7.0))
+    lost = given(*h.a_ready_instance(idle_shutdown=1800), f.health_lost())
+    memory = remembered(memory, lost, BAD, LATER + timedelta(minutes=2))
+    memory = remembered(memory, may_idle(), {**SERVING, Probe.RUNNING: Running(0, 7.0)}, LATER + timedelta(minutes=3))
+    assert memory.idle_since == LATER + timedelta(minutes=3)
+
+
+def test_a_failure_says_when_somebody_had_stopped_the_server() -> None:
+    instance = given(*h.a_starting_instance(), f.server_stopped(occurred_at=LATER))
+    over = LATER + timedelta(seconds=PACE.startup_seconds)
+    failed = verdict(instance, after(instance, BAD), LATER, over, PACE)
+    assert isinstance(failed, e.StartupFailed)
+    assert failed.message.endswith("The server was stopped at the provider.")
+    running = verdict(in_status(Status.STARTING), after(instance, BAD), LATER, over, PACE)
+    assert isinstance(running, e.StartupFailed)
+    assert "stopped" not in running.message

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 
 from shared.bus.envelope import Origin, encode
 from shared.bus.topology import DEAD_LETTERS, EVERY_EVENT, append_subject, instance_subject
-from shared.lifecycle.events import Drained, HealthLost, HealthRestored, WorkerReachable
+from shared.lifecycle.events import Drained, HealthLost, HealthRestored, IdleLimitReached, WorkerReachable
 from shared.lifecycle.status import WATCHED, Status
 from tests.health.watching import World, a_world, until, watched
 from tests.lifecycle import facts as f
@@ -252,3 +252,13 @@ async def test_a_call_to_watch_that_cannot_be_read_fails_its_instance_and_is_bur
         assert failed.error.code == "trigger_not_understood"
         await world.until_unwatched()
         assert (await jetstream.stream_info(DEAD_LETTERS)).state.messages == 2
+
+
+async def test_one_that_nobody_uses_is_drained_and_says_why(world: World) -> None:
+    async with watched(world):
+        await world.launched(idle_shutdown=1)
+        await world.worker.open()
+        instance = await world.until(Status.TERMINATING)
+        reached = [each.event for each in await world.history() if isinstance(each.event, IdleLimitReached)]
+        assert [event.limit_seconds for event in reached] == [1]
+        assert instance.error is None

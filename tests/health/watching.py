@@ -53,10 +53,11 @@ class World:
             else:
                 await self.journal.record(now)
 
-    async def launched(self, address: str = "127.0.0.1") -> None:
+    async def launched(self, address: str = "127.0.0.1", **specification: Any) -> None:
         """Up to the address, which is this machine's own if no other is given."""
         self.worker.api_key = self.key(1)
-        launch = (f.instance_requested(), f.instance_created(), f.volume_resized(), f.instance_started())
+        requested = f.instance_requested(specification=f.a_specification(**specification))
+        launch = (requested, f.instance_created(), f.volume_resized(), f.instance_started())
         await self.happen(*launch, f.ip_assigned(ip_address=address))
 
     async def ready(self) -> Instance:
