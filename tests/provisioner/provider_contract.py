@@ -32,6 +32,12 @@ async def eventually(look: Callable[[], Awaitable[_T]], good: Callable[[_T], boo
         return seen
 
 
+def needs(provider: Provider, capability: str) -> None:
+    """Skip the test where the provider declares that it has no such thing."""
+    if not getattr(provider.capabilities, capability):
+        pytest.skip(f"{provider.name} declares that it has no {capability}")
+
+
 class ProviderContract:
     """A subclass gives the fixtures `provider` and `instance_type`, and may give `sold_out_type`."""
 
@@ -56,6 +62,8 @@ class ProviderContract:
 
     @pytest.fixture
     async def with_volume(self, provider: Provider, server: Server) -> Server:
+        if not provider.capabilities.volumes:
+            return server
         seen = await eventually(lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.volume_ids))
         assert seen is not None
         return seen
@@ -64,10 +72,10 @@ class ProviderContract:
         offered = {kind.name: kind for kind in await provider.instance_types()}
         assert provider.zones[0] in offered[instance_type].zones
 
-    async def test_a_new_server_is_off_and_says_whose_it_is(
+    async def test_a_new_server_says_whose_it_is_and_is_off_where_it_can_be(
         self, server: Server, provider: Provider, instance_type: str, instance_id: UUID
     ) -> None:
-        assert server.power is Power.OFF
+        assert server.power is (Power.OFF if provider.capabilities.power else Power.ON)
         assert (server.instance_id, server.zone, server.instance_type) == (
             instance_id,
             provider.zones[0],
@@ -97,6 +105,7 @@ class ProviderContract:
     async def test_a_grown_volume_is_found_by_its_tag(
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
+        needs(provider, "volumes")
         for _ in range(2):
             grow = partial(provider.grow_volume, with_volume.zone, with_volume.volume_ids[0], 200, instance_id)
             assert await eventually(grow, bool)
@@ -106,6 +115,7 @@ class ProviderContract:
     async def test_power_comes_and_goes_and_may_be_asked_for_twice(
         self, provider: Provider, with_volume: Server
     ) -> None:
+        needs(provider, "power")
         zone, server_id = with_volume.zone, with_volume.id
         for _ in range(2):
             await provider.power_on(zone, server_id)
@@ -124,6 +134,7 @@ class ProviderContract:
     async def test_a_security_group_is_found_again_in_the_end(
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
+        needs(provider, "ports")
         made: list[str] = []
 
         async def found_again() -> bool:
@@ -133,6 +144,7 @@ class ProviderContract:
         assert await eventually(found_again, bool)
 
     async def test_ports_may_be_opened_twice(self, provider: Provider, with_volume: Server, instance_id: UUID) -> None:
+        needs(provider, "ports")
         group_id = await provider.make_security_group(with_volume, instance_id)
         for _ in range(2):
             await provider.open_ports(with_volume, instance_id, group_id, (22, 8000), ("0.0.0.0/0",))
@@ -140,6 +152,7 @@ class ProviderContract:
     async def test_groups_go_by_their_ids_before_their_tags_are_found(
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
+        needs(provider, "ports")
         group_ids = {await provider.make_security_group(with_volume, instance_id) for _ in range(2)}
         assert set(await provider.release_network(instance_id, tuple(group_ids))) == group_ids
         assert list(await provider.release_network(instance_id, tuple(group_ids))) == []
@@ -147,6 +160,7 @@ class ProviderContract:
     async def test_a_group_that_is_gone_is_told_as_missing_when_ports_are_to_be_opened(
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
+        needs(provider, "ports")
         group_id = await provider.make_security_group(with_volume, instance_id)
         await provider.release_network(instance_id, (group_id,))
         with pytest.raises(TryAgain) as missing:
@@ -156,6 +170,8 @@ class ProviderContract:
     async def test_what_bears_a_tag_is_listed_with_its_kind_zone_and_instance_until_it_is_gone(
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
+        needs(provider, "volumes")
+        needs(provider, "ports")
         zone, (volume_id, *_) = with_volume.zone, with_volume.volume_ids
         await eventually(partial(provider.grow_volume, zone, volume_id, 200, instance_id), bool)
         group_id = await provider.make_security_group(with_volume, instance_id)
@@ -170,6 +186,7 @@ class ProviderContract:
         assert await eventually(provider.tagged_resources, lambda found: not found) == []
 
     async def test_a_server_that_runs_is_not_deleted(self, provider: Provider, with_volume: Server) -> None:
+        needs(provider, "power")
         await provider.power_on(with_volume.zone, with_volume.id)
         await eventually(
             lambda: provider.get_server(with_volume.zone, with_volume.id),
@@ -178,9 +195,19 @@ class ProviderContract:
         with pytest.raises(TryAgain):
             await provider.delete_server(with_volume.zone, with_volume.id)
 
+    async def test_a_deleted_server_is_gone_for_every_look(
+        self, provider: Provider, with_volume: Server, instance_id: UUID
+    ) -> None:
+        for _ in range(2):
+            await provider.delete_server(with_volume.zone, with_volume.id)
+        assert await provider.get_server(with_volume.zone, with_volume.id) is None
+        assert await eventually(lambda: provider.find_servers(instance_id), lambda found: not found) == []
+        assert await eventually(provider.tagged_servers, lambda found: not found) == []
+
     async def test_a_volume_outlives_its_server_until_it_is_deleted(
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
+        needs(provider, "volumes")
         zone, (volume_id, *_) = with_volume.zone, with_volume.volume_ids
         await eventually(partial(provider.grow_volume, zone, volume_id, 200, instance_id), bool)
         assert await provider.delete_volume(zone, volume_id) is False
@@ -195,6 +222,7 @@ class ProviderContract:
     async def test_a_network_is_released_twice(
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
+        needs(provider, "ports")
         group_id = await provider.make_security_group(with_volume, instance_id)
         await provider.open_ports(with_volume, instance_id, group_id, (22, 8000), ("0.0.0.0/0",))
         with pytest.raises(TryAgain):

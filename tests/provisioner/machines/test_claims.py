@@ -1,0 +1,185 @@
+"""One machine, one instance of one installation: whoever else asks, and whenever."""
+
+import asyncio
+from uuid import UUID, uuid4
+
+import asyncssh
+import pytest
+
+from services.provisioner.install.script import SUPERSEDED, InstallJob, stdin_of
+from services.provisioner.machine import Exited
+from services.provisioner.provider import Order, OutOfStock, Rejected, Server, TryAgain
+from services.provisioner.providers.machines import MachinesProvider
+from tests.provisioner.machines.conftest import SHELL, listed, provider_of
+from tests.simulator.host.machines import WORKER_PORT, Machine, new_key
+
+
+def order(instance_id: UUID | None = None, *, instance_type: str = "own", zone: str = "own") -> Order:
+    return Order(instance_id or uuid4(), "mine", zone, instance_type, b"")
+
+
+def job(claimed_by: UUID, attempt: int = 1) -> InstallJob:
+    return InstallJob(
+        attempt=attempt, attempt_try=1, image="vllm/vllm-openai:v0.13.0", model="Qwen/Qwen2.5-0.5B-Instruct",
+        task="generate", worker_port=WORKER_PORT, api_key=f"key-of-{claimed_by}", claimed_by=claimed_by,
+    )  # fmt: skip
+
+
+async def claimed(provider: MachinesProvider, instance_id: UUID | None = None) -> Server:
+    server = await provider.create_server(order(instance_id))
+    assert isinstance(server, Server)
+    return server
+
+
+async def installed(machine: Machine, wanted: InstallJob) -> int:
+    key = machine.host_key.export_public_key().decode()
+    async with SHELL.open(machine.address, [key]) as session:
+        said = [line async for line in session.run("bash -s", stdin_of(wanted))]
+    assert isinstance(said[-1], Exited), said
+    return said[-1].status
+
+
+def files_of(machine: Machine) -> dict[str, str]:
+    """What is kept on the machine by us: the content by name."""
+    state = machine.host.disk.root / "var/lib/coldstart"
+    return {path.name: path.read_text() for path in state.iterdir()} if state.exists() else {}
+
+
+async def test_two_instances_race_for_one_machine_and_one_is_told_that_there_is_none(boxes: list[Machine]) -> None:
+    provider = provider_of(listed(boxes[0], "desk"))
+    outcomes = await asyncio.gather(*(provider.create_server(order()) for _ in range(5)))
+    assert [type(outcome) for outcome in outcomes].count(Server) == 1
+    assert outcomes.count(OutOfStock("own", "own")) == 4
+    assert set(files_of(boxes[0])) == {"claim"}
+
+
+async def test_a_second_machine_is_taken_when_the_first_one_is_not_free(boxes: list[Machine]) -> None:
+    provider = provider_of(listed(boxes[0], "desk"), listed(boxes[1], "shelf"))
+    first, second = await claimed(provider), await claimed(provider)
+    assert (first.ip_address, second.ip_address) == (boxes[0].address, boxes[1].address)
+    assert await provider.create_server(order()) == OutOfStock("own", "own")
+
+
+async def test_of_two_installations_one_has_the_machine_and_the_other_sees_only_that_it_is_taken(
+    boxes: list[Machine],
+) -> None:
+    ours, theirs = provider_of(listed(boxes[0], "desk")), provider_of(listed(boxes[0], "desk"))
+    server = await claimed(ours)
+    assert isinstance(server.instance_id, UUID)
+    assert await theirs.create_server(order()) == OutOfStock("own", "own")
+    assert list(await theirs.tagged_servers()) == list(await theirs.find_servers(server.instance_id)) == []
+    assert await theirs.get_server("own", server.id) is None
+    await theirs.delete_server("own", server.id)
+    assert await ours.get_server("own", server.id) == server
+
+
+async def test_a_creation_that_nobody_recorded_is_adopted(boxes: list[Machine], installation: UUID) -> None:
+    machines = [listed(box, name) for box, name in zip(boxes, ("desk", "shelf"), strict=True)]
+    instance_id = uuid4()
+    lost = await claimed(provider_of(*machines, installation=installation), instance_id)
+    restarted = provider_of(*reversed(machines), installation=installation)
+    assert list(await restarted.find_servers(instance_id)) == [lost]
+    assert await restarted.create_server(order(instance_id)) == lost
+    assert list(await restarted.tagged_servers()) == [lost]
+
+
+async def test_a_machine_that_does_not_answer_is_never_taken_for_one_that_says_no(boxes: list[Machine]) -> None:
+    provider = provider_of(listed(boxes[0], "desk"), call_timeout_s=2.0)
+    server = await claimed(provider)
+    assert isinstance(server.instance_id, UUID)
+    await boxes[0].host.stop()
+    for call in (
+        provider.get_server("own", server.id),
+        provider.find_servers(server.instance_id),
+        provider.delete_server("own", server.id),
+        provider.create_server(order()),
+    ):
+        with pytest.raises(TryAgain, match=r"machine_unreachable.*desk"):
+            await call
+    (kind,) = await provider.instance_types()
+    assert kind.availability == {"own": "shortage"}
+
+
+async def test_one_machine_that_is_off_keeps_nobody_from_the_other(boxes: list[Machine]) -> None:
+    provider = provider_of(listed(boxes[0], "desk"), listed(boxes[1], "shelf"))
+    await boxes[0].host.stop()
+    server = await claimed(provider)
+    assert server.ip_address == boxes[1].address
+    assert list(await provider.tagged_servers()) == [server]
+    with pytest.raises(TryAgain, match="machine_unreachable"):
+        await provider.create_server(order())
+
+
+async def test_a_machine_with_another_host_key_is_asked_nothing(boxes: list[Machine]) -> None:
+    strange = new_key().export_public_key().decode()
+    provider = provider_of({**listed(boxes[0], "desk"), "host_key": strange})
+    with pytest.raises(TryAgain, match="host_key_mismatch"):
+        await provider.create_server(order())
+    assert files_of(boxes[0]) == {}
+
+
+async def test_a_type_that_no_machine_has_is_refused(boxes: list[Machine]) -> None:
+    provider = provider_of(listed(boxes[0], "desk"))
+    with pytest.raises(Rejected, match="unknown_instance_type"):
+        await provider.create_server(order(instance_type="other"))
+
+
+async def test_a_released_machine_keeps_no_secret_and_the_next_instance_really_installs(boxes: list[Machine]) -> None:
+    provider = provider_of(listed(boxes[0], "desk"))
+    first = await claimed(provider)
+    assert isinstance(first.instance_id, UUID)
+    assert await installed(boxes[0], job(first.instance_id)) == 0
+    containers = boxes[0].host.disk.contents.containers
+    worker = containers["coldstart-worker"].id
+    cached = boxes[0].host.disk.root / "mnt/data/huggingface"
+    assert cached.exists()
+    await provider.delete_server("own", first.id)
+    assert "coldstart-worker" not in boxes[0].host.disk.contents.containers
+    assert files_of(boxes[0]) == {"gate": "", "lock": ""}
+    assert cached.exists()
+    second = await claimed(provider)
+    assert isinstance(second.instance_id, UUID)
+    assert await installed(boxes[0], job(second.instance_id)) == 0
+    assert boxes[0].host.disk.contents.containers["coldstart-worker"].id != worker
+    await provider.delete_server("own", first.id)
+    assert await provider.get_server("own", second.id) == second
+
+
+async def test_an_install_that_comes_too_late_finds_the_machine_in_other_hands(boxes: list[Machine]) -> None:
+    provider = provider_of(listed(boxes[0], "desk"))
+    gone = await claimed(provider)
+    assert isinstance(gone.instance_id, UUID)
+    await provider.delete_server("own", gone.id)
+    assert await installed(boxes[0], job(gone.instance_id)) == SUPERSEDED
+    await claimed(provider)
+    assert await installed(boxes[0], job(gone.instance_id, attempt=9)) == SUPERSEDED
+    assert set(files_of(boxes[0])) <= {"claim", "gate", "lock"}
+    assert boxes[0].host.disk.contents.containers == {}
+
+
+async def test_a_release_ends_an_install_that_runs(boxes: list[Machine]) -> None:
+    boxes[0].host.scenario = boxes[0].scenario.model_copy(update={"image_pull": 600.0})
+    provider = provider_of(listed(boxes[0], "desk"))
+    server = await claimed(provider)
+    assert isinstance(server.instance_id, UUID)
+    async with boxes[0].connected() as connection:
+        process = await connection.create_process("bash -s", stderr=asyncssh.STDOUT)
+        process.stdin.write(stdin_of(job(server.instance_id)).decode())
+        process.stdin.write_eof()
+        async with asyncio.timeout(20):
+            while "image_pull" not in await process.stdout.readline():
+                pass
+        await provider.delete_server("own", server.id)
+        await process.wait_closed()
+    assert process.returncode == SUPERSEDED
+    assert files_of(boxes[0]) == {"gate": "", "lock": ""}
+
+
+@pytest.mark.parametrize("line", ["", "not ids at all", "{installation} not-an-id"])
+async def test_a_claim_that_nobody_can_read_is_a_claim(boxes: list[Machine], installation: UUID, line: str) -> None:
+    provider = provider_of(listed(boxes[0], "desk"), installation=installation)
+    state = boxes[0].host.disk.root / "var/lib/coldstart"
+    state.mkdir(parents=True)
+    (state / "claim").write_text(line.format(installation=installation))
+    assert await provider.create_server(order()) == OutOfStock("own", "own")
+    assert list(await provider.tagged_servers()) == []
