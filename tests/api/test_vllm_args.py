@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.vllm_args import SWITCHES, VALUES, refused
+from simulator.host.worker.arguments import parse
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,18 @@ def test_whatever_is_written_is_judged(arguments: list[str]) -> None:
     places = [int(error.pointer.rpartition("/")[2]) for error in refused(arguments)]
     assert places == sorted(set(places))
     assert all(0 <= place < len(arguments) for place in places)
+
+
+EXAMPLES = {
+    "--chat-template-content-format": "openai",
+    "--dtype": "bfloat16",
+    "--generation-config": "vllm",
+    "--gpu-memory-utilization": "0.9",
+    "--max-model-len": "32k",
+}
+
+
+def test_the_simulated_worker_takes_every_option_that_may_be_set() -> None:
+    written = [*SWITCHES, *(f"{flag}={EXAMPLES.get(flag, '8')}" for flag in VALUES)]
+    assert list(refused(written)) == []
+    assert parse(written, {}).max_model_len == 32_000

@@ -8,16 +8,17 @@ from typing import Any, Final
 _PLAIN: Final = (
     "--chat-template", "--config-format", "--dtype", "--kv-cache-dtype", "--limit-mm-per-prompt", "--load-format",
     "--quantization", "--reasoning-parser", "--revision", "--tokenizer", "--tokenizer-mode", "--tokenizer-revision",
-    "--tool-call-parser",
+    "--tool-call-parser", "--block-size", "--chat-template-content-format", "--generation-config",
 )  # fmt: skip
 _NUMBERS: Final = (
-    "--cpu-offload-gb", "--data-parallel-size", "--gpu-memory-utilization", "--max-logprobs",
-    "--max-num-batched-tokens", "--max-num-seqs", "--pipeline-parallel-size", "--seed", "--swap-space",
+    "--cpu-offload-gb", "--data-parallel-size", "--gpu-memory-utilization", "--max-logprobs", "--max-num-seqs",
+    "--pipeline-parallel-size", "--seed", "--swap-space",
     "--tensor-parallel-size",
 )  # fmt: skip
 _SWITCHES: Final = (
     "--disable-log-requests", "--disable-log-stats", "--enable-auto-tool-choice", "--enable-chunked-prefill",
     "--enable-expert-parallel", "--enable-prefix-caching", "--enforce-eager", "--trust-remote-code",
+    "--async-scheduling", "--no-enable-chunked-prefill", "--no-enable-prefix-caching",
 )  # fmt: skip
 _EMBEDDING_FAMILIES: Final = ("bge-", "e5-", "gte-", "embed")
 _GATED: Final = ("meta-llama/",)
@@ -47,7 +48,8 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Arguments:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--api-key", nargs="+")
     parser.add_argument("--runner", choices=("auto", "generate", "pooling", "draft"), default="auto")
-    parser.add_argument("--max-model-len", type=int)
+    parser.add_argument("--max-model-len", type=_count)
+    parser.add_argument("--max-num-batched-tokens", type=_count)
     for option in _PLAIN:
         parser.add_argument(option)
     for option in _NUMBERS:
@@ -66,3 +68,9 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Arguments:
         gated=given.model.startswith(_GATED) and not environment.get("HF_TOKEN"),
         non_default={name: value for name, value in vars(given).items() if value != parser.get_default(name)},
     )
+
+
+def _count(text: str) -> int:
+    """As vLLM reads it: `k` and `m` are decimal, `K` and `M` binary."""
+    multipliers = {"k": 10**3, "m": 10**6, "K": 2**10, "M": 2**20}
+    return int(text[:-1]) * multipliers[text[-1]] if text[-1:] in multipliers else int(text)
