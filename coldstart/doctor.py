@@ -75,5 +75,4 @@ def _room(data_dir: Path) -> Finding:
 
 
 def _cloud() -> Finding:
-    configured = CloudSettings().secret_key is not None
-    return Finding("cloud", True, "Scaleway, by its SCW_ variables" if configured else "simulated", essential=False)
+    return Finding("cloud", True, CloudSettings().names or "simulated", essential=False)

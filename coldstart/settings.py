@@ -32,11 +32,19 @@ class ClientSettings(BaseSettings):
 
 
 class CloudSettings(BaseSettings):
-    """Whether a real cloud is configured: Scaleway's own variable."""
+    """Whether there is anything real to provision: Scaleway by its own variable, a file of one's own machines."""
 
     model_config = SettingsConfigDict(env_prefix="SCW_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     secret_key: SecretStr | None = None
+    machines: Path | None = Field(default=None, validation_alias="COLDSTART_MACHINES")
+
+    @property
+    def names(self) -> str:
+        """What is configured, for people; empty when nothing is."""
+        scaleway = "Scaleway" if self.secret_key else ""
+        own = f"machines in {self.machines}" if self.machines else ""
+        return " and ".join(filter(None, (scaleway, own)))
 
 
 class SettingsInvalid(Exception):

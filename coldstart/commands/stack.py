@@ -9,20 +9,23 @@ from contextlib import suppress
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from coldstart.commands.context import explained, out, say
 from coldstart.demo import demo as run_demo
 from coldstart.doctor import examine
 from coldstart.settings import ClientSettings, CloudSettings, StackSettings, from_environment
-from coldstart.stack.files import find_reach
-from coldstart.stack.stack import Stack, stack
+from coldstart.stack.files import find_reach, made_once
+from coldstart.stack.stack import DataFolderUnusable, Stack, stack
 from shared.logs import configure_logs
+from shared.secrets import Secrets
 
 
 def up() -> None:
     """Start the whole stack on this machine and leave it running until Ctrl-C.
 
-    With Scaleway's SCW_ variables set it provisions there, else in a simulated cloud.
+    With Scaleway's SCW_ variables set it provisions there, with COLDSTART_MACHINES on machines of yours, with neither
+    in a simulated cloud.
     """
     configure_logs("stack", "warning", "console")
     with explained():
@@ -48,6 +51,18 @@ def doctor() -> None:
         out.print(f"[{style}]{mark:<8}[/] {finding.subject}: {finding.detail}", highlight=False)
     if any(finding.essential and not finding.fine for finding in findings):
         raise typer.Exit(1)
+
+
+def ssh_key() -> None:
+    """Print the public key that this installation signs in to its machines with, for /root/.ssh/authorized_keys."""
+    with explained():
+        settings = from_environment(StackSettings)
+        try:
+            secret = settings.master_secret or SecretStr(made_once(settings.data_dir.absolute(), "master-secret")[0])
+        except OSError as error:
+            raise DataFolderUnusable(error) from error
+    key = Secrets(secret.get_secret_value()).ssh_client_key()
+    typer.echo(f"{key.public} coldstart")
 
 
 def rebuild() -> None:
@@ -79,15 +94,15 @@ async def _until_told(settings: StackSettings) -> None:
 
 async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
     say("starting …")
-    simulated = from_environment(CloudSettings).secret_key is None
-    async with stack(settings, simulated=simulated) as running:
+    cloud = from_environment(CloudSettings).names
+    async with stack(settings, simulated=not cloud) as running:
         if told.is_set():  # a client library may swallow a cancellation that comes while it connects
             return
-        _welcome(running, settings)
+        _welcome(running, settings, cloud)
         await running.broken()
 
 
-def _welcome(running: Stack, settings: StackSettings) -> None:
+def _welcome(running: Stack, settings: StackSettings, cloud: str) -> None:
     reach = running.reach
     say(f"api        {reach.api_url}")
     if running.new_key:
@@ -97,6 +112,6 @@ def _welcome(running: Stack, settings: StackSettings) -> None:
     else:
         say("admin key  as in COLDSTART_ADMIN_KEY")
     say(f"events     {reach.nats_url.partition('@')[2] or reach.nats_url}")
-    say(f"cloud      {f'simulated, {reach.simulator_url}' if reach.simulator_url else 'Scaleway'}")
+    say(f"cloud      {f'simulated, {reach.simulator_url}' if reach.simulator_url else cloud}")
     say(f"logs       {settings.data_dir}/logs")
     say("Ctrl-C stops everything; what was recorded is kept.")

@@ -47,7 +47,8 @@ class CloudMissing(StackRefused):
     def __init__(self) -> None:
         super().__init__(
             "COLDSTART_NATS_URL is set, but no cloud: to the instances of that stream a simulated one would be a cloud "
-            "that has lost all their machines. Set Scaleway's SCW_ variables, or unset COLDSTART_NATS_URL."
+            "that has lost all their machines. Set Scaleway's SCW_ variables or COLDSTART_MACHINES, or unset "
+            "COLDSTART_NATS_URL."
         )
 
 

@@ -50,7 +50,7 @@ def test_a_data_folder_that_does_not_exist_yet_is_fine(tmp_path: Path) -> None:
 
 def test_scaleways_variables_mean_scaleway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCW_SECRET_KEY", "a-secret")
-    assert findings(data_dir=tmp_path)["cloud"].detail == "Scaleway, by its SCW_ variables"
+    assert findings(data_dir=tmp_path)["cloud"].detail == "Scaleway"
 
 
 def test_something_essential_missing_is_exit_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

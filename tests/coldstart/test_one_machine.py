@@ -136,6 +136,7 @@ PRODUCTION = {
     "SCW_SECRET_KEY": "00000000-0000-4000-8000-000000000000",
     "SCW_DEFAULT_PROJECT_ID": "00000000-0000-4000-8000-000000000001",
     "SCW_API_URL": "http://127.0.0.1:9",
+    "COLDSTART_MACHINES": "/the/production/machines.toml",
 }
 """Of servers and a cloud that a demo must not touch, and that would not answer."""
 
