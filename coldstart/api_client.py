@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self
 
 import httpx
@@ -49,8 +49,16 @@ class Api:
     def get(self, path: str, **query: Any) -> Any:
         return self._call("GET", path, params={name: value for name, value in query.items() if value is not None})
 
-    def post(self, path: str, body: dict[str, Any] | None = None, **headers: str) -> Any:
-        return self._call("POST", path, json=body, headers=headers)
+    def post(
+        self,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Any:
+        timeout = _TIMEOUT if timeout_s is None else httpx.Timeout(timeout_s, connect=_TIMEOUT.connect)
+        return self._call("POST", path, json=body, headers=headers, timeout=timeout)
 
     def delete(self, path: str) -> Any:
         return self._call("DELETE", path)

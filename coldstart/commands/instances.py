@@ -9,6 +9,7 @@ from rich.text import Text
 
 from coldstart.api_client import Api
 from coldstart.commands.context import Json, api, complain, non_empty, out, print_json, print_table, say
+from coldstart.commands.durations import seconds
 from coldstart.commands.naming import Instance, instance_id
 from coldstart.listing import WIDE, listed
 from coldstart.watching import watch, watch_as_json
@@ -24,11 +25,24 @@ def create(
         typer.Argument(help="A model id of the Hugging Face hub, as Qwen/Qwen2.5-0.5B-Instruct.", callback=non_empty),
     ],
     *,
-    types: Annotated[list[str], typer.Option("--type", help="Instance type; again for the next choice.")],
+    types: Annotated[
+        list[str], typer.Option("--type", help="Instance type; again for the next choice; any: the cheapest there is.")
+    ],
     zones: Annotated[list[str] | None, typer.Option("--zone", help="Zone; again for the next choice.")] = None,
     name: Annotated[str | None, typer.Option(help="Defaults to the model's.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Defaults to scaleway, or the only one there is.")] = None,
     volume_gb: Annotated[int | None, typer.Option(help="Size of the boot volume, in GB.")] = None,
     image: Annotated[str | None, typer.Option(help="The vLLM image to run.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of the model on the hub.")] = None,
+    vllm_args: Annotated[
+        list[str] | None, typer.Option("--vllm-arg", help="One of vLLM's options, as --max-model-len=8192; repeatable.")
+    ] = None,
+    max_lifetime: Annotated[
+        int | None, typer.Option(parser=seconds, metavar="TIME", help="End it so long after now, as 8h.")
+    ] = None,
+    idle_shutdown: Annotated[
+        int | None, typer.Option(parser=seconds, metavar="TIME", help="End it when unused for so long, as 30m.")
+    ] = None,
     keep_for_inspection: Annotated[
         bool, typer.Option("--keep-for-inspection", help="Leave the server standing if starting it up fails.")
     ] = False,
@@ -41,11 +55,16 @@ def create(
         "instance_types": types,
         "zones": zones,
         "name": name,
+        "provider": provider,
         "volume_gb": volume_gb,
         "image": image,
+        "revision": revision,
+        "vllm_args": vllm_args,
+        "max_lifetime": max_lifetime,
+        "idle_shutdown": idle_shutdown,
         "keep_for_inspection": keep_for_inspection or None,
     }
-    body = {field: value for field, value in wanted.items() if value is not None}
+    body = {field: value for field, value in wanted.items() if value not in (None, [])}
     with api() as client:
         instance = client.post("/instances", body, **{"Idempotency-Key": str(uuid4())})
         _say(instance, as_json=as_json)

@@ -1,0 +1,99 @@
+"""What the providers offer, cost and hold: `coldstart instance-types`, `costs`, `reconcile`."""
+
+from typing import Annotated, Any, Final
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from coldstart.commands.context import Json, api, complain, print_json, print_table, say
+
+RECONCILIATION_S: Final = 150.0
+"""Longer than the api waits for the provisioner."""
+_FOUND: Final = ("lost", "stopped", "restarted", "readdressed", "expired")
+
+
+def instance_types(
+    provider: Annotated[str | None, typer.Option(help="Only of this provider.")] = None, as_json: Json = False
+) -> None:
+    """List what can be rented, with prices per hour and availability."""
+    with api() as client:
+        offered = list(client.pages("/instance-types", provider=provider))
+    if as_json:
+        print_json(offered)
+        return
+    table = Table("provider", "type", "GPUs", "GPU memory", "per hour", "zones", box=None, pad_edge=False)
+    for kind in sorted(offered, key=lambda each: (each["hourly_price"] is None, each["hourly_price"] or 0.0)):
+        memory = "" if kind["gpu_memory_gb"] is None else f"{kind['gpu_memory_gb']:.0f} GB"
+        zones = (f"{zone} ({kind['availability'].get(zone, 'unknown')})" for zone in kind["zones"])
+        gpus = f"{kind['gpus']} × {kind['gpu'] or 'GPU'}"
+        table.add_row(kind["provider"], kind["name"], gpus, memory, price(kind), ", ".join(zones))
+    print_table(table)
+
+
+def costs(
+    begin: Annotated[str | None, typer.Option("--from", help="The first day, such as 2026-01-31.")] = None,
+    to: Annotated[str | None, typer.Option(help="The last day; today if it is not given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Add up what the servers have cost at list price, by organisation and day (UTC)."""
+    with api() as client:
+        days = list(client.pages("/costs", **{"from": begin, "to": to}))
+    if as_json:
+        print_json(days)
+        return
+    table = Table("day", "organisation", "cost", box=None, pad_edge=False)
+    for day in days:
+        table.add_row(day["day"], day["organization_id"] or "shared", f"{day['cost']:.2f} {day['currency']}")
+    print_table(table)
+
+
+def reconcile(
+    *,
+    delete_unknown: Annotated[
+        bool, typer.Option("--delete-unknown", help="Delete what bears our tag and belongs to no instance we know.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before deleting.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare what the providers hold with the journal, now."""
+    if delete_unknown and not yes:
+        typer.confirm(
+            "Delete the servers and volumes of every instance that this installation does not know?", abort=True
+        )
+    with api() as client:
+        reports = client.post("/reconcile", {"delete_unknown": delete_unknown}, timeout_s=RECONCILIATION_S)["items"]
+    if as_json:
+        print_json(reports)
+    else:
+        for report in reports:
+            _say(report)
+    if any(report["errors"] for report in reports):
+        raise typer.Exit(1)
+
+
+def price(item: dict[str, Any]) -> str:
+    return "unknown" if item["hourly_price"] is None else f"{item['hourly_price']:.2f} {item['currency'] or ''}".strip()
+
+
+def _say(report: dict[str, Any]) -> None:
+    say(f"{report['provider']}: {report['servers']} servers looked at")
+    for name in _FOUND:
+        for instance_id in report[name]:
+            say(f"  {name}: instance {instance_id}")
+    table = Table("", "kind", "id", "zone", "instance", "", box=None, pad_edge=False, show_header=False)
+    for gone in report["removed"]:
+        table.add_row("removed", gone["kind"], gone["id"], gone["zone"], gone["instance_id"], gone["reason"])
+    for unknown in report["unknown"]:
+        table.add_row(
+            "unknown",
+            unknown["kind"],
+            unknown["id"],
+            unknown["zone"],
+            unknown["instance_id"] or "",
+            Text(unknown["hint"]),
+        )
+    if table.row_count:
+        print_table(table)
+    for error in report["errors"]:
+        complain(f"  {error}")
