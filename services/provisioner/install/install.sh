@@ -62,23 +62,22 @@ blank_disk() {
   done <<<"$disks"
 }
 
+# A disk that bears our label is ours, whoever mounted it; what else is mounted there is its owner's and stays so.
 data_disk() {
   mkdir -p "$data"
-  local disk
-  if ! mountpoint --quiet "$data"; then
-    disk=$(blkid --label "$disk_label" || true)
-    if [[ -z $disk ]]; then
-      disk=$(blank_disk)
-      [[ -z $disk ]] || mkfs.ext4 -q -L "$disk_label" "$disk"
-    fi
-    if [[ -z $disk ]]; then
-      echo "no data disk: models are kept on the boot disk"
-    else
-      mount "$disk" "$data"
-    fi
+  local disk mounted=no
+  ! mountpoint --quiet "$data" || mounted=yes
+  disk=$(blkid --label "$disk_label" || true)
+  if [[ -z $disk && $mounted == no && -n $MAY_FORMAT ]]; then
+    disk=$(blank_disk)
+    [[ -z $disk ]] || mkfs.ext4 -q -L "$disk_label" "$disk"
   fi
-  if mountpoint --quiet "$data" && ! grep -qs "^LABEL=$disk_label " "$root/etc/fstab"; then
-    echo "LABEL=$disk_label $data ext4 defaults,nofail,x-systemd.before=docker.service 0 2" >>"$root/etc/fstab"
+  if [[ -n $disk ]]; then
+    [[ $mounted == yes ]] || mount "$disk" "$data"
+    grep -qs "^LABEL=$disk_label " "$root/etc/fstab" ||
+      echo "LABEL=$disk_label $data ext4 defaults,nofail,x-systemd.before=docker.service 0 2" >>"$root/etc/fstab"
+  elif [[ $mounted == no ]]; then
+    echo "no data disk: models are kept on the boot disk"
   fi
   mkdir -p "$data/huggingface"
   df -h "$data"

@@ -13,7 +13,8 @@ exit_still_running=92
 
 read_marker() {
   known=0 known_try=0 known_status=none leader=0
-  [[ ! -e $state/marker ]] || read -r known known_try known_status leader <"$state/marker"
+  # An empty one is what a power cut may leave of it.
+  [[ ! -s $state/marker ]] || read -r known known_try known_status leader <"$state/marker"
 }
 
 # shellcheck disable=SC2317  # both are called in the session that start() begins

@@ -54,6 +54,8 @@ class InstallJob:
     vllm_args: tuple[str, ...] = ()
     pull_seconds: int = 1800
     """How long pulling the image may take; the layers that came are there for the next try."""
+    may_format: bool = False
+    """Whether a disk that bears nothing at all is ours to take; on a machine that somebody owns it never is."""
     host_key_private: str | None = field(default=None, repr=False)
     """An Ed25519 key in OpenSSH's format that the machine proves itself with from now on; None: it keeps its own."""
 
@@ -91,6 +93,7 @@ def stdin_of(job: InstallJob) -> bytes:
         "MODEL": job.model,
         "REVISION": job.revision or "",
         "TASK": job.task,
+        "MAY_FORMAT": "yes" if job.may_format else "",
         "PULL_SECONDS": str(job.pull_seconds),
         "WORKER_PORT": str(job.worker_port),
         "API_KEY": job.api_key,

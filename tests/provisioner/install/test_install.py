@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import shlex
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -27,6 +28,7 @@ JOB = InstallJob(
     worker_port=WORKER_PORT, api_key="key-of-attempt-1", hf_token="hf_reader",
 )  # fmt: skip
 SECOND_ATTEMPT = dataclasses.replace(JOB, attempt=2, api_key="key-of-attempt-2")
+FORMATTING = dataclasses.replace(JOB, may_format=True)
 SECOND_TRY = dataclasses.replace(JOB, attempt_try=2)
 
 
@@ -75,8 +77,8 @@ async def installing(
         connection.abort()
 
 
-async def install(machine: Machine, job: InstallJob) -> tuple[int, Running]:
-    async with installing(machine, job) as running:
+async def install(machine: Machine, job: InstallJob, host_key: asyncssh.SSHKey | None = None) -> tuple[int, Running]:
+    async with installing(machine, job, host_key) as running:
         return await running.ends(), running
 
 
@@ -219,16 +221,43 @@ async def test_a_newer_attempt_replaces_the_worker_of_an_older_one(tmp_path: Pat
 @pytest.mark.parametrize("phase", PHASES)
 async def test_the_next_try_repairs_what_a_failure_left(tmp_path: Path, phase: str) -> None:
     scenario = QUICK.model_copy(update={"install_fails_at": phase, "install_fails_times": 1})
-    job = dataclasses.replace(JOB, host_key_private=None)
+    job = FORMATTING
     if phase == "host_key":
         machine_key = new_key()
-        job = dataclasses.replace(JOB, host_key_private=private_text(machine_key))
+        job = dataclasses.replace(job, host_key_private=private_text(machine_key))
     async with booted(tmp_path, scenario) as machine:
         status, running = await install(machine, job)
         assert status != 0
         assert running.phases[-1] == phase, running.text
         status, running = await install(machine, dataclasses.replace(job, attempt_try=2))
         assert status == 0, running.text
+
+
+@pytest.mark.parametrize("command", [3, 4])
+@pytest.mark.parametrize("phase", PHASES)
+async def test_a_try_that_was_killed_within_a_phase_runs_again_and_ends_well(
+    tmp_path: Path, phase: str, command: int
+) -> None:
+    key = new_key()
+    job = dataclasses.replace(FORMATTING, host_key_private=private_text(key))
+    killing = f"""commands=0
+    set -o functrace
+    trap '[[ ${{phase:-}} != {phase} ]] || ((++commands != {command})) || kill -KILL 0' DEBUG
+    """
+    fed = stdin_of(job).decode().replace(shlex.quote(script._INSTALL), shlex.quote(killing + script._INSTALL))
+    async with booted(tmp_path) as machine:
+        machine.host.disk.contents.devices.append(BlockDevice(name="/dev/vdb", size="100G"))
+        async with machine.connected() as connection:
+            killed = await connection.run(script.COMMAND, input=fed, timeout=20)
+        assert killed.exit_status == INTERRUPTED, killed.stderr
+        assert [said.name for said in map(parse_line, str(killed.stdout).splitlines()) if isinstance(said, Phase)] == [
+            *PHASES[: PHASES.index(phase) + 1]
+        ]
+        rotated = PHASES.index(phase) > PHASES.index("host_key")
+        status, running = await install(machine, job, key if rotated else None)
+        assert (status, tuple(running.phases)) == (0, PHASES), running.text
+        assert machine.host.disk.contents.devices[-1].label == "coldstart-data"
+        assert len(machine.host.disk.contents.containers) == 1
 
 
 def test_every_phase_can_be_made_to_fail() -> None:
@@ -318,15 +347,54 @@ async def test_no_secret_is_on_a_command_line_in_an_environment_or_in_the_output
         assert all(JOB.api_key not in path.read_text() for path in readable)
 
 
+def our_fstab_lines(machine: Machine) -> int:
+    fstab = machine.host.disk.root / "etc/fstab"
+    return fstab.read_text().count("LABEL=coldstart-data") if fstab.exists() else 0
+
+
 async def test_a_blank_disk_is_formatted_and_mounted_for_the_models(tmp_path: Path) -> None:
     async with booted(tmp_path) as machine:
         disk = BlockDevice(name="/dev/nvme0n1", size="2.9T")
         machine.host.disk.contents.devices.append(disk)
-        assert (await install(machine, JOB))[0] == 0
+        assert (await install(machine, FORMATTING))[0] == 0
         assert (disk.filesystem, disk.label) == ("ext4", "coldstart-data")
         assert disk.mounted_at == str(machine.host.disk.root / "mnt/data")
-        assert (await install(machine, SECOND_ATTEMPT))[0] == 0
-        assert (machine.host.disk.root / "etc/fstab").read_text().count("LABEL=coldstart-data") == 1
+        assert (await install(machine, dataclasses.replace(SECOND_ATTEMPT, may_format=True)))[0] == 0
+        assert our_fstab_lines(machine) == 1
+
+
+async def test_a_blank_disk_of_a_machine_that_somebody_owns_stays_blank(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        disk = BlockDevice(name="/dev/sdb", size="2.9T")
+        machine.host.disk.contents.devices.append(disk)
+        status, running = await install(machine, JOB)
+        assert (status, disk.filesystem, disk.mounted_at) == (0, None, None)
+        assert "no data disk: models are kept on the boot disk" in running.lines
+        assert our_fstab_lines(machine) == 0
+
+
+async def test_a_disk_that_bears_our_label_is_mounted_with_what_is_on_it(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        blank = BlockDevice(name="/dev/vdb", size="100G")
+        ours = BlockDevice(name="/dev/vdc", size="100G", filesystem="ext4", label="coldstart-data")
+        machine.host.disk.contents.devices += [blank, ours]
+        assert (await install(machine, FORMATTING))[0] == 0
+        assert ours.mounted_at == str(machine.host.disk.root / "mnt/data")
+        assert (blank.filesystem, blank.mounted_at) == (None, None)
+        assert our_fstab_lines(machine) == 1
+
+
+async def test_what_its_owner_mounted_there_is_used_and_left_to_its_owner(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        mounted_at = str(machine.host.disk.root / "mnt/data")
+        owners = BlockDevice(name="/dev/sdb1", size="1T", type="part", parent="/dev/sdb", filesystem="xfs",
+                             mounted_at=mounted_at)  # fmt: skip
+        blank = BlockDevice(name="/dev/sdc", size="1T")
+        machine.host.disk.contents.devices += [BlockDevice(name="/dev/sdb", size="1T"), owners, blank]
+        before = owners.model_copy()
+        assert (await install(machine, FORMATTING))[0] == 0
+        assert (owners, blank.filesystem) == (before, None)
+        assert our_fstab_lines(machine) == 0
 
 
 @pytest.mark.parametrize("bears", [{"filesystem": "xfs"}, {"partition": True}])
@@ -339,7 +407,7 @@ async def test_a_disk_that_bears_anything_is_not_touched(tmp_path: Path, bears: 
                 BlockDevice(name="/dev/vdb1", size="99G", type="part", parent="/dev/vdb")
             )
         before = disk.model_copy()
-        assert (await install(machine, JOB))[0] == 0
+        assert (await install(machine, FORMATTING))[0] == 0
         assert disk == before
 
 

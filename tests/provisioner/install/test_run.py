@@ -1,0 +1,89 @@
+"""Who may run an install and when: the real run.sh in a real bash, with an install that only says that it was there."""
+
+import asyncio
+import shlex
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from services.provisioner.install import script
+from services.provisioner.install.script import COMMAND, SUPERSEDED
+
+RUN: Final = Path(script.__file__).with_name("run.sh").read_text()
+ALONE: Final = """
+mkdir "$COLDSTART_ROOT/inside" || { echo overlap; exit 5; }
+echo run >>"$COLDSTART_ROOT/runs"
+read -r -t 0.1 <> <(:) || true
+rmdir "$COLDSTART_ROOT/inside"
+echo ran
+"""
+"""An install that minds company, and that lasts for a moment."""
+
+
+async def run(root: Path, attempt: int, attempt_try: int) -> tuple[int | None, str]:
+    fed = (
+        f"COLDSTART_ATTEMPT={attempt}\nCOLDSTART_TRY={attempt_try}\nCOLDSTART_JOB=''\nCOLDSTART_CLAIMED_BY=''\n"
+        f"COLDSTART_INSTALL={shlex.quote(ALONE)}\n{RUN}"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND.split(),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={"PATH": "/usr/bin:/bin", "COLDSTART_ROOT": str(root)},
+    )
+    async with asyncio.timeout(60):
+        said, _ = await process.communicate(fed.encode())
+    return process.returncode, said.decode()
+
+
+def runs_in(root: Path) -> int:
+    runs = root / "runs"
+    return len(runs.read_text().splitlines()) if runs.exists() else 0
+
+
+RAN: Final = (0, "ran\n", 1)
+KNOWN: Final = "what was said then\n"
+LATER_KNOWN: Final = (SUPERSEDED, "", 0)
+
+
+@pytest.mark.parametrize(
+    ("marker", "asked", "answer"),
+    [
+        (None, (1, 1), RAN),
+        ("", (1, 1), RAN),
+        ("1 1 0 1", (1, 1), (0, KNOWN, 0)),
+        ("1 1 0 1", (1, 2), (0, KNOWN, 0)),
+        ("1 2 0 1", (1, 1), (0, KNOWN, 0)),
+        ("1 1 7 1", (1, 1), (7, KNOWN, 0)),
+        ("1 1 7 1", (1, 2), RAN),
+        ("1 2 7 1", (1, 1), LATER_KNOWN),
+        ("1 1 running 1", (1, 1), RAN),
+        ("1 1 running 1", (1, 2), RAN),
+        ("1 2 running 1", (1, 1), LATER_KNOWN),
+        ("1 1 0 1", (2, 1), RAN),
+        ("1 3 7 1", (2, 1), RAN),
+        ("1 3 running 1", (2, 1), RAN),
+        ("2 1 0 1", (1, 1), LATER_KNOWN),
+        ("2 1 7 1", (1, 3), LATER_KNOWN),
+        ("2 1 running 1", (1, 1), LATER_KNOWN),
+    ],
+)
+async def test_what_the_marker_says_decides_while_no_install_runs(
+    tmp_path: Path, marker: str | None, asked: tuple[int, int], answer: tuple[int, str, int]
+) -> None:
+    state = tmp_path / "var/lib/coldstart"
+    state.mkdir(parents=True)
+    if marker is not None:
+        (state / "marker").write_text(f"{marker}\n" if marker else "")
+    if marker:
+        attempt, attempt_try, *_ = marker.split()
+        (state / f"attempt-{attempt}-{attempt_try}.log").write_text(KNOWN)
+    assert (*await run(tmp_path, *asked), runs_in(tmp_path)) == answer
+
+
+async def test_of_many_callers_at_once_one_runs_the_install_and_all_hear_it(tmp_path: Path) -> None:
+    answers = await asyncio.gather(*(run(tmp_path, 1, 1) for _ in range(24)))
+    assert set(answers) == {(0, "ran\n")}
+    assert runs_in(tmp_path) == 1
