@@ -66,7 +66,7 @@ def create(
     }
     body = {field: value for field, value in wanted.items() if value not in (None, [])}
     with api() as client:
-        instance = client.post("/instances", body, **{"Idempotency-Key": str(uuid4())})
+        instance = client.post("/instances", body, headers={"Idempotency-Key": str(uuid4())})
         _say(instance, as_json=as_json)
         if watching:
             _follow(client, instance, as_json=as_json)

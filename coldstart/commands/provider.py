@@ -58,9 +58,7 @@ def reconcile(
 ) -> None:
     """Compare what the providers hold with the journal, now."""
     if delete_unknown and not yes:
-        typer.confirm(
-            "Delete the servers and volumes of every instance that this installation does not know?", abort=True
-        )
+        typer.confirm("Delete everything of instances that this installation does not know?", abort=True)
     with api() as client:
         reports = client.post("/reconcile", {"delete_unknown": delete_unknown}, timeout_s=RECONCILIATION_S)["items"]
     if as_json:
