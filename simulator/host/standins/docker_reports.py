@@ -78,7 +78,8 @@ async def logs(machine: Machine, call: Call, rest: list[str]) -> int:
         return 1
     log = machine.disk.log_of(container)
     written = _whole_lines(log, 0)
-    lines = written.decode().splitlines()
+    # A carriage return ends no line: a progress bar is one line, which docker keeps back until its end.
+    lines = written.decode().split("\n")[:-1]
     for line in lines if given.tail is None else lines[max(0, len(lines) - given.tail) :]:
         call.out(line)
     position = len(written)
@@ -86,7 +87,7 @@ async def logs(machine: Machine, call: Call, rest: list[str]) -> int:
         await asyncio.sleep(_FOLLOW_SECONDS)
         written = _whole_lines(log, position)
         if written:
-            call.out(written.decode())
+            call.out(written.decode().removesuffix("\n"))
         position += len(written)
     return 0
 

@@ -14,7 +14,7 @@ from .app import Worker
 from .arguments import Arguments, parse
 
 _KILLED: Final = 137
-_STUCK_AT: Final = 0.35
+_STUCK_AT: Final = 0.45
 """The share of the load after which a worker that never loads says nothing more."""
 
 

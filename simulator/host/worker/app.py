@@ -11,6 +11,7 @@ from .generation import Generation, Refusal
 from .http import Receive, Reply, Send, Stream, body_of, error, send
 
 _VERSION: Final = "0.13.0"
+_FINISH_REASONS: Final = ("stop", "length", "abort", "error")
 Handler: TypeAlias = Callable[[bytes], Awaitable[Reply | Stream]]
 
 
@@ -22,7 +23,7 @@ class Worker:
         self._created = int(time.time())
         self._generation = Generation(arguments)
         self._running = 0
-        self._finished = 0
+        self._succeeded = dict.fromkeys(_FINISH_REASONS, 0)
         self._routes: dict[str, dict[str, Handler]] = {
             "/health": {"GET": self._health},
             "/ping": {"GET": self._health, "POST": self._health},
@@ -50,9 +51,10 @@ class Worker:
             else:
                 answer = await handlers[method](body)
             status = await send(answer, asgi_send)
+            if answer.finish_reason is not None:
+                self._succeeded[answer.finish_reason] += 1
         finally:
             self._running -= counted
-            self._finished += counted
         client = ":".join(str(part) for part in scope["client"] or ())
         log.access(client, f"{method} {path}", status)
 
@@ -100,16 +102,23 @@ class Worker:
         }  # fmt: skip
 
     async def _metrics(self, _: bytes) -> Reply:
-        labels = f'{{engine="0",model_name="{self._arguments.served_names[0]}"}}'
+        model = f'engine="0",model_name="{self._arguments.served_names[0]}"'
         values = (
             ("vllm:num_requests_running", "gauge", "Number of requests in model execution batches.", self._running),
             ("vllm:num_requests_waiting", "gauge", "Number of requests waiting to be processed.", 0),
             ("vllm:kv_cache_usage_perc", "gauge", "KV-cache usage. 1 means 100 percent usage.", 0.0),
             ("vllm:prompt_tokens_total", "counter", "Number of prefill tokens.", self._generation.prompt_tokens),
             ("vllm:generation_tokens_total", "counter", "Number of generated tokens.", self._generation.said_tokens),
-            ("vllm:request_success_total", "counter", "Count of successfully processed requests.", self._finished),
         )
-        return Reply("".join(
-            f"# HELP {name} {text}\n# TYPE {name} {kind}\n{name}{labels} {float(value)}\n"
+        shown = "".join(
+            f"# HELP {name} {text}\n# TYPE {name} {kind}\n{name}{{{model}}} {float(value)}\n"
             for name, kind, text, value in values
-        ))  # fmt: skip
+        )
+        succeeded = "vllm:request_success_total"
+        return Reply(
+            f"{shown}# HELP {succeeded} Count of successfully processed requests.\n# TYPE {succeeded} counter\n"
+            + "".join(
+                f'{succeeded}{{{model},finished_reason="{reason}"}} {float(count)}\n'
+                for reason, count in self._succeeded.items()
+            )
+        )

@@ -41,7 +41,7 @@ class Generation:
             return Stream(self._chunks(
                 request, head | {"object": "chat.completion.chunk"}, first=[first], tokens=tokens, reason=reason,
                 prompt=prompt_of(messages), delta=lambda text: _choice("delta", {"content": text}),
-            ))  # fmt: skip
+            ), reason)  # fmt: skip
         await asyncio.sleep(_TOKEN_SECONDS * len(tokens))
         message: dict[str, Any] = {
             "role": "assistant", "content": "".join(tokens).lstrip(), "refusal": None, "annotations": None,
@@ -52,7 +52,7 @@ class Generation:
             "object": "chat.completion", "choices": [choice], "service_tier": None, "system_fingerprint": None,
             "usage": _usage(prompt_of(messages), len(tokens)), "prompt_logprobs": None, "prompt_token_ids": None,
             "kv_transfer_params": None,
-        })  # fmt: skip
+        }, finish_reason=reason)  # fmt: skip
 
     async def complete(self, request: dict[str, Any]) -> Reply | Stream:
         """Raises Refusal."""
@@ -68,14 +68,14 @@ class Generation:
             return Stream(self._chunks(
                 request, head, first=[], tokens=tokens, reason=reason, prompt=prompt,
                 delta=lambda text: _choice("text", text),
-            ))  # fmt: skip
+            ), reason)  # fmt: skip
         await asyncio.sleep(_TOKEN_SECONDS * len(tokens))
         choice = _choice("text", "".join(tokens)) | {"finish_reason": reason, "stop_reason": None}
         return Reply(head | {
             "choices": [choice | {"token_ids": None, "prompt_logprobs": None, "prompt_token_ids": None}],
             "service_tier": None, "system_fingerprint": None, "usage": _usage(prompt, len(tokens)),
             "kv_transfer_params": None,
-        })  # fmt: skip
+        }, finish_reason=reason)  # fmt: skip
 
     async def embed(self, request: dict[str, Any]) -> Reply:
         """Raises Refusal."""
@@ -93,7 +93,9 @@ class Generation:
             for index, vector in enumerate(map(embedding_of, texts))
         ]
         usage = {"prompt_tokens": count, "total_tokens": count, "completion_tokens": 0, "prompt_tokens_details": None}
-        return Reply(self._head("embd", request) | {"object": "list", "data": data, "usage": usage})
+        return Reply(
+            self._head("embd", request) | {"object": "list", "data": data, "usage": usage}, finish_reason="stop"
+        )
 
     def _said(self, request: dict[str, Any], prompt: str, text: str, limit: Any) -> tuple[list[str], str]:
         if request.get("n") not in (None, 1):

@@ -16,6 +16,8 @@ class Reply:
 
     body: Any
     status: int = 200
+    finish_reason: str | None = None
+    """Why generating ended, for the counter of what was served."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Stream:
     """Server-sent events, one a chunk, and OpenAI's `[DONE]` after the last."""
 
     chunks: AsyncIterator[Any]
+    finish_reason: str
 
 
 def error(status: int, kind: str, message: str) -> Reply:

@@ -9,6 +9,8 @@ from .arguments import Arguments
 
 _SHARDS: Final = 9
 _GRAPHS: Final = 67
+_SHARD_MEGABYTES: Final = 990
+_BAR_WIDTH: Final = 10
 
 
 def api_server(line: str) -> None:
@@ -19,6 +21,11 @@ def api_server(line: str) -> None:
 def engine(line: str) -> None:
     """A line of the process that holds the model."""
     print(f"(EngineCore_DP0 pid=148) {_stamp()} {line}", flush=True)  # noqa: T201
+
+
+def engine_process(text: str) -> None:
+    """What a library prints in that process, with whatever line ends it has."""
+    print(f"(EngineCore_DP0 pid=148) {text}", end="", flush=True)  # noqa: T201
 
 
 def plain(line: str) -> None:
@@ -40,20 +47,27 @@ def loading(arguments: Arguments) -> Iterator[float]:
            f"max_seq_len={arguments.max_model_len}, tensor_parallel_size=1")  # fmt: skip
     engine(f"[gpu_model_runner.py:3562] Starting to load model {arguments.model}...")
     yield 0.05
+    for shard in range(1, _SHARDS + 1):
+        name = f"model-{shard:05d}-of-{_SHARDS:05d}.safetensors"
+        for done in (0, _SHARD_MEGABYTES * 2 // 5, _SHARD_MEGABYTES):
+            _bar(name, done, _SHARD_MEGABYTES, unit="M")
+            yield 0.05 + 0.2 * (shard - 1 + done / _SHARD_MEGABYTES) / _SHARDS
+    engine(f"[weight_utils.py:487] Time spent downloading weights for {arguments.model}: 21.37 seconds")
     for shard in range(_SHARDS + 1):
-        percent = 100 * shard // _SHARDS
-        plain(f"(EngineCore_DP0 pid=148) Loading safetensors checkpoint shards: {percent:3d}% Completed | "
-              f"{shard}/{_SHARDS} [00:00<00:00, 12.00it/s]")  # fmt: skip
-        yield 0.05 + 0.6 * shard / _SHARDS
+        # vLLM's own format for this bar ends every state of it with a new line.
+        engine_process(f"\rLoading safetensors checkpoint shards: {100 * shard / _SHARDS:3.0f}% Completed | "
+                       f"{shard}/{_SHARDS} [00:00<00:00, 12.00it/s]\n")  # fmt: skip
+        yield 0.25 + 0.4 * shard / _SHARDS
     engine("[default_loader.py:308] Loading weights took 24.84 seconds")
     engine("[backends.py:643] Using cache directory: /root/.cache/vllm/torch_compile_cache/ for vLLM's torch.compile")
-    yield 0.75
+    yield 0.7
     engine("[backends.py:703] Dynamo bytecode transform time: 6.21 s")
+    yield 0.75
     engine("[monitor.py:34] torch.compile takes 18.53 s in total")
-    for graph in (0, _GRAPHS // 2, _GRAPHS):
-        plain(f"(EngineCore_DP0 pid=148) Capturing CUDA graphs (mixed prefill-decode, PIECEWISE): "
-              f"{100 * graph // _GRAPHS}%|      | {graph}/{_GRAPHS} [00:00<00:00, 24.00it/s]")  # fmt: skip
+    for graph in (0, _GRAPHS * 3 // 7, _GRAPHS):
+        _bar("Capturing CUDA graphs (mixed prefill-decode, PIECEWISE)", graph, _GRAPHS, prefixed=True)
         yield 0.75 + 0.2 * graph / _GRAPHS
+    engine("[gpu_model_runner.py:4587] Graph capturing finished in 5 secs, took 0.61 GiB")
     engine("[core.py:259] init engine (profile, create kv cache, warmup model) took 32.10 seconds")
     yield 1.0
 
@@ -67,6 +81,15 @@ def listening(port: int) -> None:
 
 def access(client: str, request: str, status: int) -> None:
     plain(f'(APIServer pid=1) INFO:     {client} - "{request} HTTP/1.1" {status} {HTTPStatus(status).phrase}')
+
+
+def _bar(name: str, done: int, total: int, *, unit: str = "", prefixed: bool = False) -> None:
+    """One state of a tqdm bar: it overwrites the one before, and only the last ends the line."""
+    filled = _BAR_WIDTH * done // total
+    state = (f"\r{name}: {100 * done / total:3.0f}%|{'█' * filled}{' ' * (_BAR_WIDTH - filled)}| "
+             f"{done}{unit}/{total}{unit} [00:00<00:00, 24.00it/s]")  # fmt: skip
+    prefix = "(EngineCore_DP0 pid=148) " if prefixed and done == 0 else ""
+    print(prefix + state, end="\n" if done == total else "", flush=True)  # noqa: T201
 
 
 def _stamp() -> str:

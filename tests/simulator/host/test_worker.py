@@ -53,7 +53,7 @@ async def client_of(machine: Machine) -> AsyncIterator[openai.AsyncOpenAI]:
 
 def log_of(machine: Machine) -> str:
     path = machine.host.disk.log_of(machine.host.disk.contents.containers["worker"])
-    return path.read_text() if path.exists() else ""
+    return path.read_bytes().decode() if path.exists() else ""
 
 
 async def test_the_port_is_closed_until_the_model_is_loaded(tmp_path: Path) -> None:
@@ -149,6 +149,23 @@ async def test_the_metrics_count_a_request_while_it_runs(tmp_path: Path) -> None
         assert await running(machine) == 0
 
 
+async def test_the_metrics_count_what_was_served_by_why_it_ended(tmp_path: Path) -> None:
+    async with serving(tmp_path) as machine, client_of(machine) as client, aiohttp.ClientSession() as http:
+
+        async def served() -> dict[str, float]:
+            async with http.get(machine.url("/metrics")) as response:
+                lines = (await response.text()).splitlines()
+            counters = [line for line in lines if line.startswith("vllm:request_success_total{")]
+            return {line.split('finished_reason="')[1].split('"')[0]: float(line.split()[-1]) for line in counters}
+
+        assert set((await served()).values()) == {0.0}
+        await client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "How far?"}])
+        await client.completions.create(model=MODEL, prompt="Go on", max_tokens=1)
+        with pytest.raises(openai.NotFoundError):
+            await client.completions.create(model="another", prompt="Go on")
+        assert await served() == {"stop": 1.0, "length": 1.0, "abort": 0.0, "error": 0.0}
+
+
 async def test_the_log_shows_the_load_in_vllms_words(tmp_path: Path) -> None:
     arguments = ("--model", MODEL, "--api-key", "printed-key")
     async with serving(tmp_path, *arguments) as machine:
@@ -156,7 +173,10 @@ async def test_the_log_shows_the_load_in_vllms_words(tmp_path: Path) -> None:
         log = log_of(machine)
         for words in (
             "non-default args: {'model': 'Qwen/Qwen2.5-0.5B-Instruct'", "'api_key': ['printed-key']",
-            "Loading safetensors checkpoint shards:  55% Completed | 5/9", "torch.compile", "Capturing CUDA graphs",
+            "Loading safetensors checkpoint shards:  56% Completed | 5/9", "torch.compile takes",
+            "Graph capturing finished",
+            "\rmodel-00002-of-00009.safetensors:  40%|████      | 396M/990M", "init engine (profile",
+            "\rCapturing CUDA graphs (mixed prefill-decode, PIECEWISE):  42%|████      | 28/67",
             "Application startup complete.",
         ):  # fmt: skip
             assert words in log
@@ -173,11 +193,11 @@ async def test_a_worker_that_never_loads_stays_closed(tmp_path: Path) -> None:
     async with serving(tmp_path, scenario=QUICK.model_copy(update={"never_loads": True})) as machine:
 
         async def stuck() -> bool | None:
-            return "55% Completed" in log_of(machine) or None
+            return "56% Completed" in log_of(machine) or None
 
         await eventually(stuck)
         assert await health_of(machine) is None
-        assert "66% Completed" not in log_of(machine)
+        assert "67% Completed" not in log_of(machine)
 
 
 async def test_a_worker_that_dies_does_not_come_back(tmp_path: Path) -> None:
