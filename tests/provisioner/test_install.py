@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,6 +95,19 @@ async def test_the_revision_and_the_arguments_of_the_request_reach_the_machine(s
     await stage.deliver(e.SshReachable)
     assert b"\nREVISION=abc123\n" in stage.shell.received[0]
     assert b"\nVLLM_ARGS=(--max-model-len 4096)\n" in stage.shell.received[0]
+
+
+@pytest.mark.parametrize(("ours", "told"), [(True, b"yes"), (False, b"''")])
+async def test_only_where_volumes_are_ours_may_the_machine_format_a_disk(stage: Stage, ours: bool, told: bytes) -> None:
+    stage.provider.capabilities = replace(stage.provider.capabilities, volumes=ours)
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert re.findall(rb"^MAY_FORMAT=(.*)$", plain(stage.shell.received[0]), re.MULTILINE) == [told]
+
+
+def plain(stdin: bytes) -> bytes:
+    """What a machine is fed, without the quotes around the quotes."""
+    return stdin.replace(b"'\"'\"'", b"'")
 
 
 async def test_an_install_delivered_twice_runs_once(stage: Stage) -> None:
