@@ -1,6 +1,9 @@
 """One machine, one instance of one installation: whoever else asks, and whenever."""
 
 import asyncio
+import shutil
+import subprocess
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncssh
@@ -9,7 +12,7 @@ import pytest
 from services.provisioner.install.script import SUPERSEDED, InstallJob, stdin_of
 from services.provisioner.machine import Exited
 from services.provisioner.provider import Order, OutOfStock, Rejected, Server, TryAgain
-from services.provisioner.providers.machines import MachinesProvider
+from services.provisioner.providers.machines import MachinesProvider, claims
 from tests.provisioner.machines.conftest import SHELL, listed, provider_of
 from tests.simulator.host.machines import WORKER_PORT, Machine, new_key
 
@@ -183,3 +186,10 @@ async def test_a_claim_that_nobody_can_read_is_a_claim(boxes: list[Machine], ins
     (state / "claim").write_text(line.format(installation=installation))
     assert await provider.create_server(order()) == OutOfStock("own", "own")
     assert list(await provider.tagged_servers()) == []
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_the_script_passes_shellcheck() -> None:
+    script = Path(claims.__file__).parent / "claim.sh"
+    checked = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
