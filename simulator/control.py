@@ -4,16 +4,25 @@ No key is needed: it is loopback only, and the account behind it is worth nothin
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from simulator.cloud.catalog import BOOT_VOLUME_BYTES
 from simulator.cloud.gate import Cloud
-from simulator.cloud.resources import Ip, SecurityGroup, Server, Volume
-from simulator.scenario import Scenario
+from simulator.cloud.resources import Ip, SecurityGroup, Server, ServerState, Volume
+from simulator.scenario import Frozen, Scenario
 
 Json = dict[str, Any]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class NewVolume(Frozen):
+    zone: str
+    name: str = "made in the console"
+    tags: tuple[str, ...] = ()
+    size: int = BOOT_VOLUME_BYTES
 
 
 class Control:
@@ -29,6 +38,9 @@ class Control:
             web.put("/_simulator/scenarios/{tag:.+}", self.set_for_tag),
             web.post("/_simulator/servers/{server_id}/kill", self.kill),
             web.post("/_simulator/servers/{server_id}/stop", self.stop),
+            web.post("/_simulator/servers/{server_id}/start", self.start),
+            web.post("/_simulator/servers/{server_id}/readdress", self.readdress),
+            web.post("/_simulator/volumes", self.make_volume),
             web.post("/_simulator/pause", self.pause),
             web.post("/_simulator/resume", self.resume),
         ]
@@ -79,6 +91,33 @@ class Control:
         await self._cloud.machines.stop_at_once(server)
         return web.json_response(_server(server))
 
+    async def start(self, request: web.Request) -> web.Response:
+        """Somebody starts a stopped server in the console; answers once it has booted."""
+        server = self._living(request)
+        if server.state is not ServerState.STOPPED or not server.volumes:
+            raise web.HTTPConflict(text="only a stopped server with its boot volume can be started")
+        await self._cloud.machines.start_at_once(server)
+        return web.json_response(_server(server))
+
+    async def readdress(self, request: web.Request) -> web.Response:
+        """A running server gets another dynamic address; answers once its host listens there."""
+        server = self._living(request)
+        if server.state is not ServerState.RUNNING or not all(ip.dynamic for ip in server.ips):
+            raise web.HTTPConflict(text="only a running server without a flexible address can be readdressed")
+        await self._cloud.machines.readdress(server)
+        return web.json_response(_server(server))
+
+    async def make_volume(self, request: web.Request) -> web.Response:
+        """A block volume that no server holds, with any tags: the API itself makes none."""
+        wanted = _valid(NewVolume, await request.read())
+        if wanted.zone not in self._account.zones:
+            raise web.HTTPUnprocessableEntity(text="no such zone")
+        volume = Volume(
+            name=wanted.name, zone=wanted.zone, size=wanted.size, block=True, server_id=None, tags=wanted.tags
+        )
+        self._account.add_volume(volume)
+        return web.json_response(_volume(volume))
+
     async def pause(self, _request: web.Request) -> web.Response:
         self._cloud.paused = True
         return web.json_response({"paused": True})
@@ -95,8 +134,12 @@ class Control:
 
 
 async def _read(request: web.Request) -> Scenario:
+    return _valid(Scenario, await request.read())
+
+
+def _valid(model: type[Model], body: bytes) -> Model:
     try:
-        return Scenario.model_validate_json(await request.read() or b"{}")
+        return model.model_validate_json(body or b"{}")
     except ValidationError as wrong:
         raise web.HTTPUnprocessableEntity(
             text=wrong.json(include_url=False), content_type="application/json"

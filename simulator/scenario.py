@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Call(StrEnum):
@@ -88,7 +89,9 @@ class Failure(Frozen):
     instance_type: str | None = None
     """Only for servers of this commercial type; None: any."""
     times: Annotated[int, Field(ge=1)] | None = 1
-    probability: Annotated[float, Field(ge=0, le=1)] = 1.0
+    probability: Probability = 1.0
+    argument: str = "commercial_type"
+    """What an `invalid_arguments` calls unknown: `image` for one that is gone, `zone` for one that never was."""
 
 
 class Scenario(Frozen):
@@ -128,9 +131,16 @@ class Scenario(Frozen):
     """How long `timeout_before` and `timeout_after` keep a caller waiting before the connection is dropped."""
     retry_after: Seconds = 1.0
     """The Retry-After of a `too_many_requests`, rounded up to whole seconds."""
+    retry_after_is_a_date: bool = False
+    """It says the moment, as HTTP allows, and not the seconds."""
     seed: int = 0
     """Decides the failures that have a probability."""
     failures: tuple[Failure, ...] = ()
+    random_failures: Probability = 0.0
+    """Every call that no failure above has met fails with this probability, in any of `random_errors`."""
+    random_errors: Annotated[tuple[Error, ...], Field(min_length=1)] = tuple(Error)
+    scarce: tuple[str, ...] = ()
+    """Types that the availability list calls `scarce`; they can be created all the same."""
 
     never_ssh: bool = False
     """The host never listens."""

@@ -1,7 +1,9 @@
 """Scaleway's error bodies, as scaleway-sdk-go's `scw/errors.go` reads them and as the Python SDK hands them on."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from math import ceil
 from typing import Any
 
@@ -101,11 +103,13 @@ def denied_authentication() -> ApiError:
     )
 
 
-def too_many_requests(retry_after: float) -> ApiError:
+def too_many_requests(retry_after: float, *, as_date: bool = False) -> ApiError:
+    """The pause in whole seconds, or the moment of its end in the words of RFC 9110."""
+    seconds = ceil(retry_after)
     return ApiError(
         429,
         {"type": "too_many_requests", "message": "too many requests, please retry later"},
-        {"Retry-After": str(ceil(retry_after))},
+        {"Retry-After": formatdate(ceil(time.time()) + seconds, usegmt=True) if as_date else str(seconds)},
     )
 
 

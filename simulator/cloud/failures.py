@@ -16,8 +16,8 @@ class Rehearsal:
         self._fired = [0] * len(scenario.failures)
         self._random = Random(scenario.seed)  # noqa: S311 - reproducible dice, no secret
 
-    def fails(self, call: Call, *, zone: str | None, instance_type: str | None) -> Error | None:
-        """The error that this call meets now. Asking counts."""
+    def fails(self, call: Call, *, zone: str | None, instance_type: str | None) -> Failure | None:
+        """The failure that this call meets now. Asking counts."""
         for position, failure in enumerate(self.scenario.failures):
             if not _matches(failure, call, zone, instance_type):
                 continue
@@ -25,7 +25,9 @@ class Rehearsal:
                 continue
             if self._random.random() < failure.probability:
                 self._fired[position] += 1
-                return failure.error
+                return failure
+        if self.scenario.random_failures and self._random.random() < self.scenario.random_failures:
+            return Failure(call=call, error=self._random.choice(self.scenario.random_errors))
         return None
 
 

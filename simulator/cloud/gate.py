@@ -16,7 +16,7 @@ from simulator.cloud.failures import ACTIONS, Rehearsals
 from simulator.cloud.machines import Machines
 from simulator.cloud.requests import tags_in
 from simulator.cloud.resources import Server
-from simulator.scenario import Call, Error, Scenario
+from simulator.scenario import Call, Error, Failure, Scenario
 from simulator.settings import SimulatorSettings
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -119,14 +119,15 @@ async def _answer(cloud: Cloud, endpoint: Endpoint, request: web.Request) -> web
 
 async def _rehearsed(cloud: Cloud, endpoint: Endpoint, request: web.Request, subject: Subject) -> web.StreamResponse:
     rehearsal = cloud.rehearsals.of(subject.tags)
-    error = rehearsal.fails(subject.call, zone=subject.zone, instance_type=subject.instance_type)
-    if error is None:
+    failure = rehearsal.fails(subject.call, zone=subject.zone, instance_type=subject.instance_type)
+    if failure is None:
         return await endpoint.handler(request)
+    error = failure.error
     if error in AFTERWARDS:
         await endpoint.handler(request)
     if error in UNANSWERED:
         return await _never_answer(request, rehearsal.scenario.hang if error in HANGING else 0.0)
-    raise _injected(error, subject, rehearsal.scenario)
+    raise _injected(failure, subject, rehearsal.scenario)
 
 
 async def _never_answer(request: web.Request, after: float) -> web.StreamResponse:
@@ -180,8 +181,8 @@ async def _json_object(request: web.Request) -> dict[str, object]:
     return body if isinstance(body, dict) else {}
 
 
-def _injected(error: Error, subject: Subject, scenario: Scenario) -> ApiError:
-    match error:
+def _injected(failure: Failure, subject: Subject, scenario: Scenario) -> ApiError:
+    match failure.error:
         case Error.OUT_OF_STOCK:
             return errors.out_of_stock(subject.instance_type or subject.resource)
         case Error.QUOTAS_EXCEEDED:
@@ -189,13 +190,13 @@ def _injected(error: Error, subject: Subject, scenario: Scenario) -> ApiError:
         case Error.TRANSIENT_STATE:
             return errors.transient_state(subject.resource, subject.resource_id, "transient")
         case Error.TOO_MANY_REQUESTS:
-            return errors.too_many_requests(scenario.retry_after)
+            return errors.too_many_requests(scenario.retry_after, as_date=scenario.retry_after_is_a_date)
         case Error.PERMISSIONS_DENIED:
             return errors.permissions_denied(subject.resource, "write")
         case Error.DENIED_AUTHENTICATION:
             return errors.denied_authentication()
         case Error.INVALID_ARGUMENTS:
-            return errors.invalid_argument("commercial_type", "unknown", "refused by the scenario")
+            return errors.invalid_argument(failure.argument, "unknown", "refused by the scenario")
         case Error.NOT_FOUND:
             return errors.not_found(subject.resource, subject.resource_id)
         case Error.BAD_GATEWAY:

@@ -9,7 +9,7 @@ from simulator.cloud.addresses import Addresses
 from simulator.cloud.catalog import BOOT_VOLUME_BYTES
 from simulator.cloud.errors import no_free_address
 from simulator.cloud.failures import Rehearsals
-from simulator.cloud.ports import MakeHost
+from simulator.cloud.ports import Host, MakeHost
 from simulator.cloud.resources import Ip, SecurityGroup, Server, ServerState, Volume, now
 from simulator.scenario import Scenario
 
@@ -42,13 +42,7 @@ class Machines:
         if address is None:
             raise no_free_address()
         scenario = self._scenario(server)
-        server.host = self._make_host(
-            server_id=server.id,
-            address=address,
-            tags=server.tags,
-            cloud_init=server.user_data.get("cloud-init", b""),
-            scenario=scenario,
-        )
+        server.host = self._host(server, address, scenario)
         server.state, server.state_detail = ServerState.STARTING, "allocating node"
         server.note("poweron")
         server.transition = self._own(self._boot(server, address, scenario))
@@ -83,6 +77,17 @@ class Machines:
         """Return once it is stopped, whatever it was doing: the provider's own doing, not an action of the API."""
         self._begin_to_stop(server, "stopped by the provider")
         server.transition = self._own(self._stop(server, server.transition, 0.0))
+        await asyncio.wait([server.transition])
+
+    async def start_at_once(self, server: Server) -> None:
+        """Return once a stopped server has booted: somebody pressed the button. Raises as `power_on` does."""
+        self.power_on(server)
+        if server.transition is not None:
+            await asyncio.wait([server.transition])
+
+    async def readdress(self, server: Server) -> None:
+        """Return once a running server, which keeps running for the API, has booted at another dynamic address."""
+        server.transition = self._own(self._move(server, server.transition, self._scenario(server)))
         await asyncio.wait([server.transition])
 
     async def close(self) -> None:
@@ -149,6 +154,18 @@ class Machines:
         server.state, server.state_detail = ServerState.STOPPED, ""
         server.note("stopped")
 
+    async def _move(self, server: Server, boot: asyncio.Task[None] | None, scenario: Scenario) -> None:
+        await _cancelled(boot)
+        if server.host is not None:
+            await server.host.stop()
+            self._release(server, server.host.address)
+        address = self._addresses.take()
+        if address is None:
+            raise no_free_address()
+        server.host = self._host(server, address, scenario)
+        await self._show_address(server, address, 0.0)
+        await server.host.start()
+
     async def _terminate(self, server: Server, boot: asyncio.Task[None] | None, delay: float) -> None:
         await self._stop(server, boot, delay)
         server.transition = None
@@ -177,6 +194,15 @@ class Machines:
     async def _resize(self, volume: Volume, delay: float) -> None:
         await asyncio.sleep(delay)
         volume.resizing, volume.updated_at = False, now()
+
+    def _host(self, server: Server, address: str, scenario: Scenario) -> Host:
+        return self._make_host(
+            server_id=server.id,
+            address=address,
+            tags=server.tags,
+            cloud_init=server.user_data.get("cloud-init", b""),
+            scenario=scenario,
+        )
 
     def _public_address(self, server: Server) -> str | None:
         return server.ips[0].address if server.ips else None

@@ -7,7 +7,7 @@ from simulator.cloud.catalog import IMAGES, SERVER_TYPES
 from simulator.cloud.failures import is_short
 from simulator.cloud.gate import Cloud, Endpoint
 from simulator.cloud.requests import only, page_of
-from simulator.scenario import Call
+from simulator.scenario import Call, Scenario
 
 PRODUCTS = "/instance/v1/zones/{zone}/products/servers"
 LOCAL_IMAGES = "/marketplace/v2/local-images"
@@ -37,8 +37,7 @@ class Products:
         zone, scenario = request.match_info["zone"], self._cloud.rehearsals.default.scenario
         names = sorted(SERVER_TYPES)
         shown = {
-            name: {"availability": "shortage" if is_short(scenario, zone, name) else "available"}
-            for name in names[page_of(request, "per_page")]
+            name: {"availability": _availability(scenario, zone, name)} for name in names[page_of(request, "per_page")]
         }
         return web.json_response({"servers": shown}, headers={"X-Total-Count": str(len(names))})
 
@@ -55,3 +54,9 @@ class Products:
         found = [image for image in found if query.get("image_label", image["label"]) == image["label"]]
         shown = found[page_of(request, "page_size")]
         return web.json_response({"local_images": shown, "total_count": len(found)})
+
+
+def _availability(scenario: Scenario, zone: str, name: str) -> str:
+    if is_short(scenario, zone, name):
+        return "shortage"
+    return "scarce" if name in scenario.scarce else "available"

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar
 
 import aiohttp
+from pydantic import BaseModel
 from scaleway import Client
 from scaleway.block.v1 import BlockV1API
 from scaleway.instance.v1 import Server, ServerAction, Task
@@ -12,7 +13,6 @@ from scaleway.instance.v1.custom_api import InstanceUtilsV1API
 from scaleway.marketplace.v2 import MarketplaceV2API
 
 from simulator.app import Simulator
-from simulator.scenario import Scenario
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class Control:
         self._url = f"{url}/_simulator"
         self._session = session
 
-    async def __call__(self, method: str, path: str, body: Scenario | None = None) -> Any:
+    async def __call__(self, method: str, path: str, body: BaseModel | None = None) -> Any:
         data = None if body is None else body.model_dump_json()
         async with self._session.request(method, f"{self._url}/{path}", data=data) as response:
             response.raise_for_status()

@@ -1,10 +1,12 @@
 """What the control API does behind the cloud's back."""
 
 import pytest
+from aiohttp import ClientResponseError
 from scaleway_core.api import ScalewayException
 
+from simulator.control import NewVolume
 from simulator.scenario import Scenario
-from tests.simulator.clients import Control, Sdk, ask, eventually
+from tests.simulator.clients import ZONE, Control, Sdk, ask, eventually
 from tests.simulator.conftest import QUICK
 from tests.simulator.fake_hosts import Hosts
 
@@ -34,6 +36,43 @@ async def test_a_server_is_stopped_by_the_provider(sdk: Sdk, control: Control) -
     stopped = await control("POST", f"servers/{server.id}/stop")
     assert stopped["state"] == "stopped"
     assert (await sdk.get(server.id)).public_ips == []
+
+
+async def test_a_stopped_server_is_started_again_elsewhere_with_its_volume(
+    sdk: Sdk, control: Control, hosts: Hosts
+) -> None:
+    server = await sdk.booted()
+    await control("POST", f"servers/{server.id}/stop")
+    started = await control("POST", f"servers/{server.id}/start")
+    assert started["state"] == "running"
+    assert started["address"] not in (None, server.public_ips[0].address)
+    assert started["volumes"] == [server.volumes["0"].id]
+    assert hosts.made[1].address == started["address"]
+
+
+async def test_only_a_stopped_server_is_started(sdk: Sdk, control: Control) -> None:
+    server = await sdk.booted()
+    with pytest.raises(ClientResponseError) as refused:
+        await control("POST", f"servers/{server.id}/start")
+    assert refused.value.status == 409
+
+
+async def test_a_running_server_is_readdressed_and_keeps_running(sdk: Sdk, control: Control, hosts: Hosts) -> None:
+    server = await sdk.booted()
+    moved = await control("POST", f"servers/{server.id}/readdress")
+    (address,) = (await sdk.get(server.id)).public_ips
+    assert address.address == moved["address"] == hosts.made[1].address != server.public_ips[0].address
+    assert moved["state"] == "running"
+    assert [moment["what"] for moment in moved["history"]].count("stopped") == 0
+    assert hosts.made[0].told[-1] == "stop"
+
+
+async def test_a_volume_is_made_with_the_tags_of_anybody(sdk: Sdk, control: Control) -> None:
+    made = await control("POST", "volumes", NewVolume(zone=ZONE, tags=("another=1",)))
+    (listed,) = (await ask(sdk.block.list_volumes, zone=ZONE, include_deleted=False)).volumes
+    assert listed.id == made["id"]
+    assert listed.tags == ["another=1"]
+    assert listed.status == "available"
 
 
 async def test_a_paused_cloud_answers_503_until_it_resumes(sdk: Sdk, control: Control) -> None:

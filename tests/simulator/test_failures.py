@@ -1,6 +1,8 @@
 """Failures that a scenario asks for, as the official SDK meets them."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
@@ -11,7 +13,7 @@ from scaleway_core.api import ScalewayException
 from simulator.cloud.failures import Rehearsal
 from simulator.scenario import Call, Error, Failure, Scenario
 from simulator.settings import SimulatorSettings
-from tests.simulator.clients import Control, Sdk, ask, eventually
+from tests.simulator.clients import DEADLINE, Control, Sdk, ask, eventually
 from tests.simulator.conftest import QUICK
 
 
@@ -197,8 +199,54 @@ def test_the_same_seed_fails_the_same_calls(seed: int, probability: float) -> No
     first, second = Rehearsal(scenario), Rehearsal(scenario)
     for _ in range(20):
         outcome = first.fails(Call.GET_SERVER, zone=None, instance_type=None)
-        assert outcome is second.fails(Call.GET_SERVER, zone=None, instance_type=None)
-        assert outcome in (None, Error.INTERNAL)
+        assert outcome == second.fails(Call.GET_SERVER, zone=None, instance_type=None)
+        assert outcome in (None, failure)
+
+
+def drawn(seed: int, *, calls: int = 400) -> list[Error | None]:
+    """What calls of one kind meet when only chance fails them."""
+    rehearsal = Rehearsal(Scenario(seed=seed, random_failures=0.5))
+    met = [rehearsal.fails(Call.GET_SERVER, zone=None, instance_type=None) for _ in range(calls)]
+    return [failure.error if failure else None for failure in met]
+
+
+def test_chance_fails_calls_in_every_way_and_a_seed_repeats_it() -> None:
+    assert set(drawn(1)) == {None, *Error}
+    assert drawn(1) == drawn(1) != drawn(2)
+
+
+async def test_chance_may_be_held_to_some_errors(sdk: Sdk, control: Control) -> None:
+    always = QUICK.model_copy(update={"random_failures": 1.0, "random_errors": (Error.UNAVAILABLE,)})
+    await control("PUT", "scenario", always)
+    with pytest.raises(ScalewayException) as refused:
+        await ask(sdk.instance.list_servers)
+    assert refused.value.status_code == 503
+
+
+async def test_too_many_requests_may_name_a_moment(sdk: Sdk, control: Control) -> None:
+    failure = Failure(call=Call.LIST_SERVERS, error=Error.TOO_MANY_REQUESTS)
+    await control("PUT", "scenario", failing(failure, retry_after=60, retry_after_is_a_date=True))
+    asked = datetime.now(UTC)
+    with pytest.raises(ScalewayException) as refused:
+        await ask(sdk.instance.list_servers)
+    named = parsedate_to_datetime(refused.value.response.headers["Retry-After"])
+    assert timedelta(seconds=60) <= named - asked < timedelta(seconds=60 + DEADLINE)
+
+
+async def test_the_argument_that_is_unknown_can_be_chosen(sdk: Sdk, control: Control) -> None:
+    gone = Failure(call=Call.CREATE_SERVER, error=Error.INVALID_ARGUMENTS, argument="image")
+    await control("PUT", "scenario", failing(gone))
+    with pytest.raises(ScalewayException) as refused:
+        await sdk.create()
+    assert refused.value.response.json()["details"][0]["argument_name"] == "image"
+
+
+async def test_a_scarce_type_says_so_and_can_be_had(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"scarce": ("L4-1-24G",)}))
+    listed = (await ask(sdk.instance.get_server_types_availability)).servers
+    assert listed["L4-1-24G"].availability == "scarce"
+    assert listed["L40S-1-48G"].availability == "available"
+    await sdk.create()
 
 
 @given(times=st.integers(1, 5), calls=st.lists(st.sampled_from([Call.POWERON, Call.GET_SERVER]), max_size=20))
