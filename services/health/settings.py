@@ -2,10 +2,11 @@
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
+from shared.metrics import WithMetrics
 from shared.settings import WithMachines
 
 
-class HealthSettings(WithMachines):
+class HealthSettings(WithMachines, WithMetrics):
     """`startup_seconds` counts from the address (or the reinstall) to ready, the other limits from the status.
 
     `router_staleness_seconds` is how long a router may still send requests along a route that is gone.

@@ -7,6 +7,7 @@ import uvloop
 from services.progress.app import rebuild_once, running
 from services.progress.settings import ProgressSettings
 from shared.logs import configure_logs
+from shared.metrics import metrics_served
 from shared.running import run
 
 
@@ -19,7 +20,8 @@ def main() -> None:
     if command == "rebuild":
         uvloop.run(rebuild_once(settings))
     else:
-        run(lambda: running(settings))
+        with metrics_served(settings):
+            run(lambda: running(settings))
 
 
 if __name__ == "__main__":

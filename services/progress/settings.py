@@ -2,10 +2,11 @@
 
 from pydantic import Field
 
+from shared.metrics import WithMetrics
 from shared.settings import WithDatabase
 
 
-class ProgressSettings(WithDatabase):
+class ProgressSettings(WithDatabase, WithMetrics):
     """Times in seconds.
 
     `standby_seconds`: how often a standby looks whether it is needed; `stream_heartbeat_seconds`: how often an idle

@@ -8,6 +8,7 @@ from services.provisioner.providers.machines import InventoryInvalid, inventory_
 from services.provisioner.providers.scaleway import ScalewaySettings
 from services.provisioner.settings import ProvisionerSettings
 from shared.logs import configure_logs
+from shared.metrics import metrics_served
 from shared.running import run
 
 NO_PROVIDER = (
@@ -26,7 +27,8 @@ def main() -> None:
     if scaleway is None and machines is None:
         sys.exit(NO_PROVIDER)
     configure_logs("provisioner", settings.log_level, settings.log_format)
-    run(lambda: running(settings, scaleway, machines))
+    with metrics_served(settings):
+        run(lambda: running(settings, scaleway, machines))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from shared.metrics import WithMetrics
 from shared.settings import WithHub, WithMachines
 
 Image = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]\S*$")]
 
 
-class ProvisionerSettings(WithMachines, WithHub):
+class ProvisionerSettings(WithMachines, WithHub, WithMetrics):
     """The waits and budgets of every action."""
 
     machines: Path | None = None
