@@ -13,12 +13,12 @@ from scaleway_core.api import ScalewayException
 from tests.simulator.clients import IMAGE, ZONE, Control, Sdk, ask, eventually
 
 
-def opened(port: int) -> SetSecurityGroupRulesRequestRule:
+def opened(port: int, source: str = "0.0.0.0/0") -> SetSecurityGroupRulesRequestRule:
     return SetSecurityGroupRulesRequestRule(
         action=SecurityGroupRuleAction.ACCEPT,
         protocol=SecurityGroupRuleProtocol.TCP,
         direction=SecurityGroupRuleDirection.INBOUND,
-        ip_range="0.0.0.0/0",
+        ip_range=source,
         position=1,
         dest_port_from=port,
         editable=True,
@@ -45,6 +45,14 @@ async def test_setting_rules_twice_leaves_one_set_beside_the_vendors_own(sdk: Sd
     rules = await ask(sdk.instance.list_security_group_rules_all, security_group_id=group)
     assert [rule.dest_port_from for rule in rules if rule.editable] == [22, 8000]
     assert [rule.dest_port_from for rule in rules if not rule.editable] == [25, 465, 587]
+
+
+async def test_rules_keep_the_ranges_that_they_let_in(sdk: Sdk) -> None:
+    group, ranges = await group_of(sdk), ["192.0.2.0/24", "2001:db8::/32"]
+    rules = [opened(22, source) for source in ranges]
+    await ask(sdk.instance.set_security_group_rules, security_group_id=group, rules=rules)
+    listed = await ask(sdk.instance.list_security_group_rules_all, security_group_id=group)
+    assert [rule.ip_range for rule in listed if rule.editable] == ranges
 
 
 async def test_a_rule_is_added_got_and_deleted(sdk: Sdk) -> None:
