@@ -240,3 +240,16 @@ def test_the_end_of_a_life_is_news_for_one_that_was_kept_but_not_for_one_that_is
     assert is_news(given(*h.a_failed_start(keep=True)), f.lifetime_limit_reached())
     assert not is_news(given(*h.a_failed_start()), f.lifetime_limit_reached())
     assert not is_news(given(*h.IN_STATUS[Status.DRAINING]), f.lifetime_limit_reached())
+
+
+def test_a_stop_from_before_the_server_was_on_again_is_no_news() -> None:
+    running = given(*h.a_ready_instance())
+    off, on = running.updated_at, running.updated_at + timedelta(minutes=1)
+    again = given(
+        *h.a_ready_instance(),
+        f.server_stopped(occurred_at=off),
+        f.server_restarted(occurred_at=on),
+        f.health_restored(),
+    )
+    assert not is_news(again, f.server_stopped(occurred_at=off + timedelta(seconds=1)))
+    assert is_news(again, f.server_stopped(occurred_at=on + timedelta(seconds=1)))
