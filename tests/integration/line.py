@@ -58,17 +58,18 @@ class Heard:
     def types(self, instance_id: str) -> list[str]:
         return [event["type"] for event in self.of(instance_id)]
 
-    async def until(self, instance_id: str, *types: str, count: int = 1) -> Event:
-        """The `count`-th event of any of these types; fails after a minute with what was heard instead."""
+    async def until(self, instance_id: str, *types: str, count: int = 1, within_s: float = PATIENCE_S) -> Event:
+        """The `count`-th event of any of these types; fails when it does not come with what was heard instead."""
         try:
-            async with asyncio.timeout(PATIENCE_S), self._more[instance_id]:
+            async with asyncio.timeout(within_s), self._more[instance_id]:
                 while True:
                     found = [event for event in self.of(instance_id) if event["type"] in types]
                     if len(found) >= count:
                         return found[count - 1]
                     await self._more[instance_id].wait()
         except TimeoutError:
-            raise AssertionError(f"no {types} among {self.types(instance_id)}") from None
+            last = self.of(instance_id)[-1]["data"]["event"] if self.of(instance_id) else None
+            raise AssertionError(f"no {types} among {self.types(instance_id)}; the last one: {last}") from None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,65 @@
+"""A hundred launches at once in a cloud where every call fails in some way with 5 %: `python -m benchmarks.fleet`.
+
+Its delays are the simulated cloud's; the provisioner is a process of its own, so that its memory can be told.
+"""
+
+import argparse
+import asyncio
+import time
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from coldstart.embedded import servers
+from coldstart.stack.processes import Service
+from shared.logs import configure_logs
+from tests.integration.fleet import ended, launched, unreliable
+from tests.integration.line import line
+from tests.integration.victim import environment_of
+
+PATIENCE_S = 600.0
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory that this process has ever had resident."""
+    told = dict(row.split(":", 1) for row in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(told["VmHWM"].split()[0]) * 1024 / 1e6
+
+
+async def main(count: int, probability: float, seed: int) -> None:
+    configure_logs("fleet", "error", "console")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        async with (
+            servers(folder, None, None) as running,
+            line(
+                folder, running.nats_url, running.database_url, scenario=unreliable(probability, seed),
+                without="provisioner",
+            ) as all_else,
+        ):  # fmt: skip
+            settings = all_else.settings
+            environment = {**environment_of(settings.provisioner), **environment_of(settings.scaleway)}
+            log = {"COLDSTART_LOG_LEVEL": "warning"}
+            service = Service("services.provisioner", {**environment, **log}, folder / "provisioner.log")
+            async with service.supervised():
+                await all_else.offered()
+                began = time.monotonic()
+                became = await launched(all_else, count, within_s=PATIENCE_S)
+                launching_s = time.monotonic() - began
+                await ended(all_else, became, within_s=PATIENCE_S)
+                ending_s = time.monotonic() - began - launching_s
+                memory = peak_mb(service.pid) if service.pid else 0.0
+    told = ", ".join(f"{many} {outcome}" for outcome, many in Counter(became.values()).most_common())
+    print(f"{count} launches at once, seed {seed}: {told}")
+    print(f"all ready or failed, the account agrees  {launching_s:6.1f} s   (goal: under 90 s)")
+    print(f"all terminated, nothing is left          {ending_s:6.1f} s")
+    print(f"the provisioner's most memory            {memory:6.1f} MB  (goal: under 300 MB)")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--launches", type=int, default=100)
+    parser.add_argument("--failures", type=float, default=0.05, help="probability of each call's failure")
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    asyncio.run(main(asked.launches, asked.failures, asked.seed))

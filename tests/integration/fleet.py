@@ -1,0 +1,46 @@
+"""Many launches at once in a cloud that fails now and then in every way it knows."""
+
+import asyncio
+from typing import Final
+
+from simulator.scenario import Call, Error, Failure, Scenario
+from tests.integration.books import FAILED, agrees
+from tests.integration.line import Line
+
+ZONE: Final = "fr-par-2"
+
+
+def unreliable(probability: float, seed: int) -> Scenario:
+    """Every call fails with this probability, in any way."""
+    each = probability / len(Error)
+    failures = (Failure(call=Call.ANY, error=error, times=None, probability=each) for error in Error)
+    return Scenario(seed=seed, failures=tuple(failures), hang=0.5)
+
+
+async def launched(running: Line, count: int, *, within_s: float) -> dict[str, str]:
+    """What became of each: `ready`, or the code of its failure. The account agrees with the journal by then."""
+
+    async def launch() -> tuple[str, str]:
+        instance_id = await running.create(zones=[ZONE])
+        event = await running.heard.until(instance_id, "InstanceReady", *FAILED, within_s=within_s)
+        if event["type"] == "InstanceReady":
+            return instance_id, "ready"
+        assert event["data"]["event"]["message"]
+        await running.heard.until(instance_id, "ResourcesReleased", within_s=within_s)
+        return instance_id, str(event["data"]["event"]["code"])
+
+    became = dict(await asyncio.gather(*(launch() for _ in range(count))))
+    await agrees(running, list(became))
+    return became
+
+
+async def ended(running: Line, became: dict[str, str], *, within_s: float) -> None:
+    """Those that are ready are terminated; nothing is left then."""
+
+    async def end(instance_id: str) -> None:
+        await running.terminate(instance_id)
+        await running.heard.until(instance_id, "InstanceTerminated", within_s=within_s)
+
+    await asyncio.gather(*(end(instance_id) for instance_id, outcome in became.items() if outcome == "ready"))
+    remaining = await running.remaining()
+    assert not remaining, remaining
