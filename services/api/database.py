@@ -24,11 +24,10 @@ DOWN: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
 )
 """Raised when there is no server, or it hangs, starts, stops or lets nobody in (a TimeoutError is an OSError)."""
-TROUBLE: Final = (asyncpg.PostgresError, *DOWN)
-"""Whatever may go wrong with the database: for what must outlive it."""
 PROJECTION: Final = "instances"
 _FIRST_KEY: Final = "made at the first start"
 

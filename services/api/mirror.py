@@ -9,9 +9,9 @@ import structlog
 from pydantic import SecretStr
 
 from services.api.catalogue import Catalogue
-from services.api.database import TROUBLE, all_api_keys, all_models
+from services.api.database import all_api_keys, all_models
 from services.api.keys import ApiKey, Keys, Role, configured_key_id, hashed, shown
-from shared.postgres.connection import Connection, Pool, connecting
+from shared.postgres.connection import DATABASE_ERRORS, Connection, Pool, connecting
 
 CHANGED: Final = "access_changed"
 PROJECTED: Final = "projected"
@@ -63,7 +63,7 @@ class Mirror:
                     self._database_url.get_secret_value(), name="api-mirror", command_timeout_s=_ANSWER_TIMEOUT_S
                 ) as connection:
                     await self._follow(connection)
-            except TROUBLE as error:
+            except DATABASE_ERRORS as error:
                 log.warning("keys and models not refreshed", reason=repr(error))
                 await asyncio.sleep(_PAUSE_S)
 

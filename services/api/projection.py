@@ -3,7 +3,8 @@
 import asyncio
 from uuid import UUID
 
-from services.api.database import TROUBLE, Database
+from services.api.database import Database
+from shared.postgres.connection import DATABASE_ERRORS
 
 
 class Projection:
@@ -28,5 +29,5 @@ class Projection:
                     if await self._database.projected_version(instance_id) >= version:
                         return
                     await moved.wait()
-        except TROUBLE:  # a TimeoutError is one of these
+        except DATABASE_ERRORS:  # a TimeoutError is one of these
             return

@@ -3,11 +3,10 @@
 import asyncio
 import json
 import os
-import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,6 +54,10 @@ async def owner(
         async with asyncio.timeout(60):
             line = await process.stdout.readline()
         yield Owner(process, **json.loads(line))
+    except BaseException:
+        with suppress(ProcessLookupError):
+            process.kill()  # it may be stopped, and would never end by itself
+        raise
     finally:
         process.stdin.close()
         async with asyncio.timeout(30):
@@ -76,7 +79,8 @@ def is_alive(process: psutil.Process) -> bool:
 
 def kill(processes: list[psutil.Process]) -> None:
     for process in processes:
-        process.send_signal(signal.SIGKILL)
+        with suppress(psutil.NoSuchProcess):  # PostgreSQL's workers come and go
+            process.kill()
 
 
 async def keep_something(nats_url: str, database_url: str) -> None:

@@ -70,7 +70,10 @@ async def test_a_timeline_row_says_what_happened_and_where_that_led(database: Co
     assert (row["type"], row["status"], row["progress_percent"], row["step"], row["attempt"], row["actor"]) == (
         "InstanceCreated", "provisioning", 20, "InstanceCreated", 1, "test",
     )  # fmt: skip
-    assert row["data"] == {"server_id": f.SERVER, "zone": "fr-par-2", "instance_type": "L4-1-24G", "skipped": False}
+    assert row["data"] == {
+        "server_id": f.SERVER, "zone": "fr-par-2", "instance_type": "L4-1-24G", "skipped": False, "host_key": None,
+        "hourly_price": 0.75, "currency": "EUR",
+    }  # fmt: skip
     assert row["occurred_at"] == h.a_launch()[1].occurred_at
 
 
