@@ -25,7 +25,8 @@ LONG_LEASE_S: Final = 60.0
 @asynccontextmanager
 async def a_process(world: World, lease_seconds: float) -> AsyncGenerator[Process]:
     """The service as it is run, in a process of its own."""
-    pace = world.pace(lease_seconds=lease_seconds).model_dump(mode="json", exclude={"nats_url", "master_secret"})
+    secret = {"nats_url", "master_secret"}
+    pace = world.pace(lease_seconds=lease_seconds).model_dump(mode="json", exclude=secret, exclude_none=True)
     environment = {f"COLDSTART_{name.upper()}": str(value) for name, value in pace.items()}
     environment |= {"COLDSTART_NATS_URL": world.url, "COLDSTART_MASTER_SECRET": SECRET, "PATH": os.defpath}
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.health", env=environment)
