@@ -23,6 +23,7 @@ from services.api.routing import RoutingTable
 from services.api.server import serving
 from services.api.settings import ApiSettings
 from services.api.sse import EventSource
+from services.api.tenants import Tenants
 from services.api.worker_client import WorkerClient, worker_session
 from shared.bus.connection import connect
 from shared.bus.instance_types import InstanceTypes
@@ -116,6 +117,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                 "mirror": mirror,
                 "reconciliation": Reconciliation(connection, settings.reconcile_timeout_seconds),
                 "settings": settings,
+                "tenants": Tenants(pool),
             },
             max_body_bytes=settings.max_body_bytes,
         )

@@ -2,6 +2,7 @@
 
 from typing import Final, assert_never
 
+import structlog
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # exported lazily
 
@@ -9,9 +10,11 @@ from services.api import hub
 from services.api.catalogue import Model
 from services.api.database import Database
 from services.api.mirror import Mirror
+from services.api.organizations import Organization
 from services.api.problems import FieldError, Problem, unavailable
-from services.api.resolution import resolve
+from services.api.resolution import Resolved, resolve
 
+log = structlog.get_logger()
 _AT: Final = "/model"
 
 
@@ -21,11 +24,14 @@ class Cataloguing:
         self._database = database
         self._hub = models
 
-    async def model(self, name: str) -> tuple[Model, bool]:
-        """The model of that id (or catalogue UUID), and whether it is new in the catalogue. Raises Problem."""
-        known = resolve(name, self._mirror.catalogue)
-        if isinstance(known, Model):
-            return known, False
+    async def model(self, name: str, organization: Organization | None = None) -> tuple[Model, bool]:
+        """The model that a caller of `organization` means by this, and whether it is new in the catalogue.
+
+        Raises Problem.
+        """
+        known = resolve(name, self._mirror.catalogue, organization)
+        if isinstance(known, Resolved):
+            return known.model, False
         if not _is_hub_id(name):
             detail = f"{name!r} is no id of the Hugging Face hub; write it as there, such as Qwen/Qwen2.5-7B-Instruct."
             raise _refused("model_id_malformed", "This is no model id", detail)
@@ -34,7 +40,15 @@ class Cataloguing:
             return respelled, False
         added = await self._database.add_model(found)
         await self._mirror.load()
+        self._tell_shadowed(added)
         return added, True
+
+    def _tell_shadowed(self, model: Model) -> None:
+        """An offering of that name, made before the model came, is not served any more."""
+        slug, _, code = model.model.partition("/")
+        organization = self._mirror.organizations.called(slug)
+        if organization and self._mirror.catalogue.offering(organization.id, code):
+            log.warning("offering shadowed", organization=slug, name=model.model)
 
 
 def _admitted(name: str, lookup: hub.Lookup) -> hub.Found:

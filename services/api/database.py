@@ -1,15 +1,17 @@
 """The api's own tables, the read model that it serves from, and when PostgreSQL is taken to be down."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import asyncpg
 
-from services.api.catalogue import Model
+from services.api.catalogue import Model, Offering
 from services.api.hub import Found
-from services.api.keys import ApiKey, Role, hashed, new_key, shown
+from services.api.keys import ApiKey, KeyLimits, Role, hashed, new_key, shown
+from services.api.organizations import Organization
 from services.api.views import NewApiKey, TimelineRow
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
@@ -90,9 +92,20 @@ class Database:
         rows = await self._pool.fetch(sql("page_of_api_keys"), *(after or (None, None)), limit)
         return [ApiKey.model_validate(dict(row)) for row in rows]
 
-    async def add_api_key(self, name: str, role: Role) -> NewApiKey:
-        async with self._pool.acquire() as connection:
-            return await _add_api_key(connection, name, role)
+    async def add_api_key(
+        self, name: str, role: Role, limits: KeyLimits, organization_id: UUID | None
+    ) -> NewApiKey | None:
+        """None when the organisation is gone."""
+        try:
+            async with self._pool.acquire() as connection:
+                return await _add_api_key(connection, name, role, limits, organization_id)
+        except asyncpg.ForeignKeyViolationError:
+            return None
+
+    async def change_api_key(self, key_id: UUID, limits: Mapping[str, Any]) -> ApiKey | None:
+        """Only the limits that are named here; None when there is no such key."""
+        row = await self._pool.fetchrow(sql("change_api_key"), key_id, dict(limits))
+        return ApiKey.model_validate(dict(row)) if row else None
 
     async def first_admin_key(self) -> NewApiKey | None:
         """Make an administrator's key when there is none; None when there is."""
@@ -100,7 +113,7 @@ class Database:
             await connection.execute(sql("lock_api_keys"))
             if await connection.fetchval(sql("other_admin_exists"), None):
                 return None
-            return await _add_api_key(connection, _FIRST_KEY, Role.ADMIN)
+            return await _add_api_key(connection, _FIRST_KEY, Role.ADMIN, KeyLimits(), None)
 
     async def remove_api_key(self, key_id: UUID, *, keep_an_admin: bool) -> bool:
         """False when there is no such key. Raises LastAdminKey."""
@@ -113,19 +126,47 @@ class Database:
         return role is not None
 
 
-async def all_models(connection: Connection) -> list[Model]:
-    return [Model.model_validate(dict(row)) for row in await connection.fetch(sql("all_models"))]
+@dataclass(frozen=True)
+class Access:
+    """Who may ask for what, all as it was at one moment; each key with its hash."""
+
+    models: Sequence[Model]
+    organizations: Sequence[Organization]
+    offerings: Sequence[Offering]
+    keys: Sequence[tuple[bytes, ApiKey]]
 
 
-async def all_api_keys(connection: Connection) -> Sequence[tuple[bytes, ApiKey]]:
-    """With the hash of each."""
-    rows = await connection.fetch(sql("all_api_keys"))
-    return [(row["key_hash"], ApiKey.model_validate(dict(row))) for row in rows]
+async def read_access(connection: Connection) -> Access:
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        models = await connection.fetch(sql("all_models"))
+        organizations = await connection.fetch(sql("all_organizations"))
+        offerings = await connection.fetch(sql("all_offerings"))
+        keys = await connection.fetch(sql("all_api_keys"))
+    return Access(
+        [Model.model_validate(dict(row)) for row in models],
+        [Organization.model_validate(dict(row)) for row in organizations],
+        [Offering.model_validate(dict(row)) for row in offerings],
+        [(row["key_hash"], ApiKey.model_validate(dict(row))) for row in keys],
+    )
 
 
-async def _add_api_key(connection: Any, name: str, role: Role) -> NewApiKey:
+async def _add_api_key(
+    connection: Any, name: str, role: Role, limits: KeyLimits, organization_id: UUID | None
+) -> NewApiKey:
     key = new_key()
-    row = await connection.fetchrow(sql("add_api_key"), uuid4(), name, role, shown(key), hashed(key))
+    row = await connection.fetchrow(
+        sql("add_api_key"),
+        uuid4(),
+        name,
+        role,
+        shown(key),
+        hashed(key),
+        organization_id,
+        limits.requests_per_minute,
+        limits.tokens_per_minute,
+        limits.max_concurrent,
+        limits.allowed_models,
+    )
     return NewApiKey.model_validate({**_only(row), "key": key})
 
 

@@ -12,8 +12,10 @@ from services.api.catalogue import Catalogue, Model
 from services.api.connection import while_connected
 from services.api.feed import Feed
 from services.api.mirror import Mirror
+from services.api.model_list import listed, shown
 from services.api.openai_errors import Refusal, send_json
-from services.api.resolution import ModelMissing, ModelNotFound, resolve
+from services.api.organizations import Organization
+from services.api.resolution import ModelMissing, ModelNotFound, Resolved, resolve
 from services.api.routing import RoutingTable, Worker
 from services.api.worker_client import WorkerClient
 from shared.lifecycle.events import Task
@@ -68,37 +70,49 @@ class Inference:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        if authenticated(headers.get(b"authorization", b"").decode("latin-1"), self._mirror) is None:
+        owner = authenticated(headers.get(b"authorization", b"").decode("latin-1"), self._mirror)
+        if owner is None:
             message = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
             raise Refusal(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
+        organization = self._mirror.organization_of(owner)
         path, method = scope["path"], str(scope.get("method"))
         if path in ENDPOINTS:
             _expect(method, "POST")
             body = await read_body(headers, receive, self._max_body_bytes)
             if body is not None:
-                await self._infer(path, headers, body, receive, send)
+                await self._infer(path, headers, body, receive, send, organization=organization)
         elif path == _MODELS:
             _expect(method, "GET")
-            models = [_shown(model) for model in self._mirror.catalogue]
+            models = listed(self._mirror.catalogue, organization)
             await send_json(send, 200, json.dumps({"object": "list", "data": models}).encode())
         elif path.startswith(_MODELS + "/"):
             _expect(method, "GET")
-            model = _resolved(path.removeprefix(_MODELS + "/"), self._mirror.catalogue)
-            await send_json(send, 200, json.dumps(_shown(model)).encode())
+            name = path.removeprefix(_MODELS + "/")
+            found = shown(name, _resolved(name, self._mirror.catalogue, organization))
+            await send_json(send, 200, json.dumps(found).encode())
         else:
             raise Refusal(404, "unknown_url", f"There is no {path}; see /schema for what there is.")
 
-    async def _infer(self, path: str, headers: dict[bytes, bytes], body: bytes, receive: Receive, send: Send) -> None:
+    async def _infer(
+        self,
+        path: str,
+        headers: dict[bytes, bytes],
+        body: bytes,
+        receive: Receive,
+        send: Send,
+        *,
+        organization: Organization | None,
+    ) -> None:
         request = _parsed(body)
         named = request.get("model")
         if named is not None and not isinstance(named, str):
             raise Refusal(400, "invalid_type", "`model` is a string.", param="model")
-        model = _resolved(named, self._mirror.catalogue)
+        model = _resolved(named, self._mirror.catalogue, organization).model
         if model.task != ENDPOINTS[path]:
             message = f"{model.model} {_FOR[model.task]}."
             raise Refusal(400, "model_task_mismatch", message, param="model")
         workers = self._ready(model)
-        if named != model.model:  # its UUID: the worker knows it by the hub's id
+        if named != model.model:  # its UUID, or an offering: the worker knows it by the hub's id
             body = json.dumps({**request, "model": model.model}).encode()
         forwarding = self._workers.forward(workers, path, headers.items(), body, send)
         await while_connected(receive, forwarding)
@@ -166,21 +180,16 @@ def _parsed(body: bytes) -> dict[str, Any]:
     return request
 
 
-def _resolved(named: str | None, catalogue: Catalogue) -> Model:
-    match resolve(named, catalogue):
-        case Model() as model:
-            return model
+def _resolved(named: str | None, catalogue: Catalogue, organization: Organization | None) -> Resolved:
+    match resolve(named, catalogue, organization):
+        case Resolved() as resolved:
+            return resolved
         case ModelMissing():
             message = "The request names no model; GET /v1/models lists those there are."
             raise Refusal(400, "model_required", message, param="model")
         case ModelNotFound(name=name):
             message = f"The model {name!r} does not exist here; GET /v1/models lists those that do."
             raise Refusal(404, "model_not_found", message, param="model")
-
-
-def _shown(model: Model) -> dict[str, Any]:
-    owner, _, _ = model.model.partition("/")
-    return {"id": model.model, "object": "model", "created": int(model.created_at.timestamp()), "owned_by": owner}
 
 
 def _expect(method: str, allowed: str) -> None:
