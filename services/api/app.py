@@ -16,6 +16,7 @@ from services.api.hub import Hub
 from services.api.inference import Inference
 from services.api.intake import Intake
 from services.api.intents import Intents
+from services.api.launches import Launches
 from services.api.mirror import Mirror
 from services.api.projection import Projection
 from services.api.reconciliation import Reconciliation
@@ -86,7 +87,9 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         cataloguing = Cataloguing(mirror, database, hub)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
         intake = Intake(cataloguing, instance_types)
-        intents = Intents(journal, projection, intake, settings.journal_timeout_seconds)
+        tenants = Tenants(pool)
+        launches = Launches(mirror, database, tenants, instance_types)
+        intents = Intents(journal, projection, intake, launches, settings.journal_timeout_seconds)
         session = await stack.enter_async_context(
             worker_session(connect_s=settings.worker_connect_seconds, silence_s=settings.worker_silence_seconds)
         )
@@ -114,10 +117,11 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                 "offered": instance_types,
                 "intents": intents,
                 "jetstream": jetstream,
+                "launches": launches,
                 "mirror": mirror,
                 "reconciliation": Reconciliation(connection, settings.reconcile_timeout_seconds),
                 "settings": settings,
-                "tenants": Tenants(pool),
+                "tenants": tenants,
             },
             max_body_bytes=settings.max_body_bytes,
         )

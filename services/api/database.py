@@ -50,10 +50,18 @@ class Database:
         self._pool = pool
 
     async def instances(
-        self, *, after: Position | None, limit: int, status: Status | None, model: str | None
+        self,
+        *,
+        after: Position | None,
+        limit: int,
+        status: Status | None,
+        model: str | None,
+        organization_id: UUID | None,
     ) -> list[Instance]:
-        """Newest first; archived ones only when their status is asked for."""
-        rows = await self._pool.fetch(sql("page_of_instances"), *(after or (None, None)), limit, status, model)
+        """Newest first; archived ones only when their status is asked for. None: whatever it is."""
+        rows = await self._pool.fetch(
+            sql("page_of_instances"), *(after or (None, None)), limit, status, model, organization_id
+        )
         return [Instance.model_validate(row["snapshot"]) for row in rows]
 
     async def timeline(self, instance_id: UUID, *, after: int, limit: int) -> list[TimelineRow]:
@@ -74,10 +82,22 @@ class Database:
             rows = await connection.fetch(sql("standing_instances"))
         return checkpoint["sequence"], [Instance.model_validate(row["snapshot"]) for row in rows]
 
-    async def costs(self, first: date, last: date, at: datetime) -> list[dict[str, Any]]:
-        """`day, organization_id, currency, cost`, the newest day first; what is on until `at` counts until then."""
-        rows = await self._pool.fetch(sql("costs_by_day"), first, last, at.astimezone(UTC).replace(tzinfo=None))
+    async def costs(self, first: date, last: date, at: datetime, organization_id: UUID | None) -> list[dict[str, Any]]:
+        """`day, organization_id, currency, cost`, the newest day first; what is on until `at` counts until then.
+
+        Of one organisation, or of all and of what everybody shares.
+        """
+        until = at.astimezone(UTC).replace(tzinfo=None)
+        rows = await self._pool.fetch(sql("costs_by_day"), first, last, until, organization_id)
         return [dict(row) for row in rows]
+
+    async def spent_this_month(self, organization_id: UUID, at: datetime) -> dict[str, float]:
+        """By currency, in the month of `at` in UTC."""
+        today = at.astimezone(UTC).date()
+        spent: dict[str, float] = {}
+        for row in await self.costs(today.replace(day=1), today, at, organization_id):
+            spent[row["currency"]] = spent.get(row["currency"], 0.0) + float(row["cost"])
+        return spent
 
     async def models(self, *, after: Position | None, limit: int) -> list[Model]:
         rows = await self._pool.fetch(sql("page_of_models"), *(after or (None, None)), limit)

@@ -6,6 +6,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
+from services.api.authentication import MEMBERS
 from services.api.instances import identified
 from services.api.intents import Intents
 from services.api.keys import ApiKey
@@ -26,7 +27,13 @@ _DESCRIPTION: Final = (
 )
 
 
-@get("/events", summary="Follow all events", description=_DESCRIPTION, media_type="text/event-stream")
+@get(
+    "/events",
+    opt=MEMBERS,
+    summary="Follow all events that this key may see",
+    description=_DESCRIPTION,
+    media_type="text/event-stream",
+)
 async def all_events(
     request: Request[Any, ApiKey, Any],
     event_source: NamedDependency[EventSource],
@@ -40,6 +47,7 @@ async def all_events(
 
 @get(
     "/instances/{instance_id:str}/events",
+    opt=MEMBERS,
     summary="Follow the events of an instance",
     description=_DESCRIPTION,
     media_type="text/event-stream",
@@ -53,7 +61,7 @@ async def events_of_instance(
     last_event_id: LastEventId = None,
     begin: From = None,
 ) -> EventStream:
-    instance = await intents.load(identified(instance_id))
+    instance = await intents.load(identified(instance_id), request.auth)
     return event_source.stream(
         request.auth, last_event_id=last_event_id or None, instance_id=instance.id, from_start=begin is not None
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.api.cataloguing import Cataloguing
+from services.api.organizations import Organization, Slug
 from services.api.problems import FieldError, invalid, unavailable
 from services.api.vllm_args import refused
 from shared.bus.instance_types import InstanceType, InstanceTypes
@@ -58,7 +59,12 @@ class InstanceBody(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: Annotated[str, Field(min_length=1, max_length=200, description="As on the Hugging Face hub.")]
+    model: Annotated[
+        str, Field(min_length=1, max_length=200, description="As on the Hugging Face hub, or an own offering's name.")
+    ]
+    organization: Annotated[
+        Slug | None, Field(description="Whose it is. Default: the key's own; of an administrator's key, everybody's.")
+    ] = None
     name: Name | None = None
     provider: Annotated[Choice | None, Field(description="Default: scaleway, or the only one there is.")] = None
     zones: Annotated[list[Choice], Field(max_length=16), BeforeValidator(_listed)] = []
@@ -84,15 +90,16 @@ class Intake:
         self._cataloguing = cataloguing
         self._instance_types = instance_types
 
-    async def specification(self, body: InstanceBody) -> Specification:
-        """With the model looked up. Raises Problem."""
+    async def specification(self, body: InstanceBody, organization: Organization | None) -> Specification:
+        """For an organisation, or for everybody; with the model looked up. Raises Problem."""
         if errors := tuple(refused(body.vllm_args)):
             raise invalid(*errors)
-        model, _ = await self._cataloguing.model(body.model)
+        model, _ = await self._cataloguing.model(body.model, organization)
         return Specification(
             name=body.name or _name_for(model.model),
             model=model.model,
             task=model.task,
+            organization_id=organization.id if organization else None,
             provider=body.provider or await self._default_provider(),
             zones=_preferred(body.zones),
             instance_types=_preferred(body.instance_types),

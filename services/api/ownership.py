@@ -1,5 +1,7 @@
 """What belongs to others is as if it did not exist."""
 
+from uuid import UUID
+
 from services.api.keys import ApiKey, Role
 from services.api.mirror import Mirror
 from services.api.organizations import Organization
@@ -32,6 +34,24 @@ def organization_at(slug: str, owner: ApiKey, mirror: Mirror) -> Organization:
     if found is None or not may_see_organization(owner, found):
         raise unknown_organization(slug)
     return found
+
+
+async def organization_for(slug: str | None, owner: ApiKey, mirror: Mirror) -> Organization | None:
+    """Whose an instance will be that `owner` asks for; None: everybody's. Raises Problem."""
+    if owner.role is Role.ADMIN:
+        return await organization_named(slug, mirror)
+    its = mirror.organization_of(owner)
+    if its is None or slug not in (None, its.slug):
+        detail = "A user's key asks for instances of its own organisation only; leave `organization` out."
+        raise Problem(403, "forbidden", "This key may not do that", detail)
+    return its
+
+
+def whose(slug: str | None, owner: ApiKey, mirror: Mirror) -> UUID | None:
+    """What a list is confined to: a user's to its own organisation, an administrator's to any. Raises Problem."""
+    if slug is not None:
+        return organization_at(slug, owner, mirror).id
+    return owner.organization_id
 
 
 async def organization_named(slug: str | None, mirror: Mirror) -> Organization | None:

@@ -16,7 +16,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from services.api.connection import while_connected
-from services.api.feed import Feed, Published
+from services.api.feed import Feed, Interest, Published
 from services.api.keys import ApiKey
 from services.api.mirror import Mirror
 from shared.bus.reader import ReadingInterrupted
@@ -43,18 +43,20 @@ class EventSource:
         self, owner: ApiKey, *, last_event_id: str | None, instance_id: UUID | None, from_start: bool
     ) -> "EventStream":
         """A response that goes on until the client leaves, its key is revoked, or the service stops."""
-        messages = self._messages(last_event_id=last_event_id, instance_id=instance_id, from_start=from_start)
+        messages = self._messages(
+            Interest(owner.organization_id, instance_id), last_event_id=last_event_id, from_start=from_start
+        )
         return EventStream(messages, self._stall_s, lambda: self._mirror.keys.holds(owner.id))
 
     async def _messages(
-        self, *, last_event_id: str | None, instance_id: UUID | None, from_start: bool
+        self, interest: Interest, *, last_event_id: str | None, from_start: bool
     ) -> AsyncGenerator[bytes]:
         """Messages for the wire, until the feed lets the client go.
 
         Raises ReadingInterrupted: the client resumes later. A position of another epoch, or of the future, gets a
         `reset` and begins as if none had been given.
         """
-        with self._feed.subscription(instance_id, self._max_backlog) as subscription:
+        with self._feed.subscription(interest, self._max_backlog) as subscription:
             joined = self._feed.position
             after = 0 if from_start else joined
             if last_event_id is not None:
@@ -65,7 +67,7 @@ class EventSource:
                     after = resumed
             yield _CONNECTED
             if after < joined:
-                async with aclosing(self._feed.replay(after, instance_id)) as history:
+                async with aclosing(self._feed.replay(after, interest)) as history:
                     async for published in history:
                         after = published.recorded.sequence
                         yield self._message(published)

@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.authentication import MEMBERS
 from services.api.keys import ApiKey
+from services.api.launches import Launches
 from services.api.mirror import Mirror
 from services.api.organizations import Limits, Organization, Slug
 from services.api.ownership import may_see_organization, organization_at, unknown_organization
 from services.api.problems import Problem
 from services.api.tenants import Tenants
+from shared.lifecycle.status import GONE
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
@@ -90,15 +92,17 @@ async def remove_organization(
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
     tenants: NamedDependency[Tenants],
+    launches: NamedDependency[Launches],
     mirror: NamedDependency[Mirror],
 ) -> None:
-    organization = organization_at(slug, request.auth, mirror)
-    if standing := await tenants.standing(organization.id):
-        detail = f"{len(standing)} of its instances are neither terminated nor archived; end them first. "
-        detail += f"GET /instances?organization={slug} lists them."
-        raise Problem(409, "organization_in_use", "The organisation still has instances", detail)
-    await tenants.remove_organization(organization.id)
-    await mirror.load()
+    async with launches.turn(organization_at(slug, request.auth, mirror).id) as organization:
+        standing = [one for one in await launches.standing(organization.id) if one.status not in GONE]
+        if standing:
+            detail = f"{len(standing)} of its instances are neither terminated nor archived; end them first. "
+            detail += f"GET /instances?organization={slug} lists them."
+            raise Problem(409, "organization_in_use", "The organisation still has instances", detail)
+        await tenants.remove_organization(organization.id)
+        await mirror.load()
 
 
 ROUTES: Final = (list_organizations, add_organization, show_organization, change_organization, remove_organization)

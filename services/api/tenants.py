@@ -1,6 +1,6 @@
 """Organisations and their offerings as the database holds them; Mirror holds them for reading."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -40,9 +40,9 @@ class Tenants:
         """With its keys and offerings."""
         await self._pool.execute(sql("remove_organization"), organization_id)
 
-    async def standing(self, organization_id: UUID) -> list[Instance]:
-        """Its instances of which something may still exist, as far as the read model is."""
-        rows = await self._pool.fetch(sql("standing_of_organization"), organization_id)
+    async def standing(self, organization_id: UUID, also: Sequence[UUID] = ()) -> list[Instance]:
+        """Its instances of which something may still exist, and those of `also`, as far as the read model is."""
+        rows = await self._pool.fetch(sql("standing_of_organization"), organization_id, also)
         return [Instance.model_validate(row["snapshot"]) for row in rows]
 
     async def add_offering(self, organization_id: UUID, code: str, model_id: UUID, *, active: bool) -> Offering | None:
