@@ -17,6 +17,7 @@ from services.api.inference import Inference
 from services.api.intake import Intake
 from services.api.intents import Intents
 from services.api.launches import Launches
+from services.api.limits import LimitChecks
 from services.api.mirror import Mirror
 from services.api.projection import Projection
 from services.api.reconciliation import Reconciliation
@@ -89,6 +90,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         intake = Intake(cataloguing, instance_types)
         tenants = Tenants(pool)
         launches = Launches(mirror, database, tenants, instance_types)
+        limits = LimitChecks(mirror, database, launches, instance_types, journal)
         intents = Intents(journal, projection, intake, launches, settings.journal_timeout_seconds)
         session = await stack.enter_async_context(
             worker_session(connect_s=settings.worker_connect_seconds, silence_s=settings.worker_silence_seconds)
@@ -126,7 +128,11 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
             max_body_bytes=settings.max_body_bytes,
         )
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(mirror.run()), group.create_task(feed.run())]
+            tasks = [
+                group.create_task(mirror.run()),
+                group.create_task(feed.run()),
+                group.create_task(limits.run(settings.limits_check_seconds)),
+            ]
             try:
                 async with serving(
                     app,

@@ -14,6 +14,7 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     """`api_port` 0 takes any free port. All times are in seconds.
 
     `admin_key`: the administrator's key; unset, one is made at the first start and printed once.
+    `limits_check_seconds`: how often it is looked whether an organisation has reached a spending limit.
     `router_staleness_seconds`: for how long the router goes on without hearing from the stream; health counts on it.
     """
 
@@ -33,6 +34,7 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     journal_timeout_seconds: Seconds = 5.0
     reconcile_timeout_seconds: Seconds = 120.0
     refresh_seconds: Seconds = 10.0
+    limits_check_seconds: Seconds = 60.0
     ping_seconds: Seconds = 15.0
     stall_seconds: Seconds = 30.0
     worker_connect_seconds: Seconds = 3.0

@@ -294,6 +294,25 @@ class IdleLimitReached(AttemptFact):
     limit_seconds: PositiveInt
 
 
+class SpendingLimitReached(Fact):
+    """Its organisation has reached what it may spend by the `period`; a drain, if one follows, is an event of its own.
+
+    `limit` and `spent` are in `currency`: per hour, or in the calendar `month` (of UTC, such as 2026-01).
+    """
+
+    identity = ("period", "month", "limit", "currency")
+    period: Literal["hour", "month"]
+    month: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}$")]
+    limit: Annotated[float, Field(ge=0)]
+    spent: Annotated[float, Field(ge=0)]
+    currency: str
+
+    @property
+    def told(self) -> str:
+        """What an instance remembers of it, so that it is told once."""
+        return f"{self.period} {self.month} {self.limit:g} {self.currency}"
+
+
 class ReinstallRequested(Fact):
     """Opens attempt number `attempt`."""
 
@@ -370,6 +389,7 @@ Event: TypeAlias = (
     | AddressChanged
     | IdleLimitReached
     | LifetimeLimitReached
+    | SpendingLimitReached
     | ReinstallRequested
     | DrainRequested
     | Drained

@@ -99,6 +99,8 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
                 return instance
             highest = max(number, instance.failed_tries.get(action, 0))
             return _with(instance, failed_tries={**instance.failed_tries, action: highest})
+        case e.SpendingLimitReached(told=told) if told not in instance.limits_told:
+            return _with(instance, limits_told=(*instance.limits_told, told))
         case e.InstanceTerminated() | e.ResourcesReleased():
             if instance.status in LIVE or not instance.resources.gone_with(event.server_id, event.revision):
                 return instance
@@ -128,6 +130,7 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
             | e.ServerRestarted()
             | e.IdleLimitReached()
             | e.LifetimeLimitReached()
+            | e.SpendingLimitReached()
             | e.ReinstallRequested()
             | e.DrainRequested()
             | e.Drained()

@@ -66,6 +66,7 @@ class Instance(BaseModel):
     """`version` counts its events from 1; times are those of the facts that moved it.
 
     `powered` is when its server was on; `hourly_price` what that costs in `currency`, None while nobody knows.
+    `limits_told`: the spending limits of its organisation that it was told of.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,6 +88,7 @@ class Instance(BaseModel):
     install: Install = Install()
     failed_tries: dict[Action, int] = {}
     outages: int = 0
+    limits_told: tuple[str, ...] = ()
     error: Failure | None = None
     created_at: AwareDatetime
     attempt_started_at: AwareDatetime
