@@ -60,6 +60,9 @@ class Api:
         timeout = _TIMEOUT if timeout_s is None else httpx.Timeout(timeout_s, connect=_TIMEOUT.connect)
         return self._call("POST", path, json=body, headers=headers, timeout=timeout)
 
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        return self._call("PATCH", path, json=body)
+
     def delete(self, path: str) -> Any:
         return self._call("DELETE", path)
 

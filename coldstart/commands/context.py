@@ -69,6 +69,11 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value))
 
 
+def given(**fields: Any) -> dict[str, Any]:
+    """A request's body: what was typed, and nothing else."""
+    return {field: value for field, value in fields.items() if value not in (None, [])}
+
+
 def non_empty(value: str | None) -> str | None:
     """A typer callback: an empty word is a variable that a script forgot to set, never a choice."""
     if value is not None and not value.strip():

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coldstart.api_client import Api
-from coldstart.commands.context import Json, api, complain, non_empty, out, print_json, print_table, say
+from coldstart.commands.context import Json, api, complain, given, non_empty, out, print_json, print_table, say
 from coldstart.commands.durations import seconds
 from coldstart.commands.naming import Instance, instance_id
 from coldstart.listing import WIDE, listed
@@ -30,6 +30,9 @@ def create(
     ],
     zones: Annotated[list[str] | None, typer.Option("--zone", help="Zone; again for the next choice.")] = None,
     name: Annotated[str | None, typer.Option(help="Defaults to the model's.")] = None,
+    organization: Annotated[
+        str | None, typer.Option(help="Whose it is: a slug. Defaults to the key's; of an administrator, everybody's.")
+    ] = None,
     provider: Annotated[str | None, typer.Option(help="Defaults to scaleway, or the only one there is.")] = None,
     volume_gb: Annotated[int | None, typer.Option(help="Size of the boot volume, in GB.")] = None,
     image: Annotated[str | None, typer.Option(help="The vLLM image to run.")] = None,
@@ -50,21 +53,21 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Ask for an instance that serves MODEL."""
-    wanted = {
-        "model": model,
-        "instance_types": types,
-        "zones": zones,
-        "name": name,
-        "provider": provider,
-        "volume_gb": volume_gb,
-        "image": image,
-        "revision": revision,
-        "vllm_args": vllm_args,
-        "max_lifetime": max_lifetime,
-        "idle_shutdown": idle_shutdown,
-        "keep_for_inspection": keep_for_inspection or None,
-    }
-    body = {field: value for field, value in wanted.items() if value not in (None, [])}
+    body = given(
+        model=model,
+        instance_types=types,
+        zones=zones,
+        name=name,
+        organization=organization,
+        provider=provider,
+        volume_gb=volume_gb,
+        image=image,
+        revision=revision,
+        vllm_args=vllm_args,
+        max_lifetime=max_lifetime,
+        idle_shutdown=idle_shutdown,
+        keep_for_inspection=keep_for_inspection or None,
+    )
     with api() as client:
         instance = client.post("/instances", body, headers={"Idempotency-Key": str(uuid4())})
         _say(instance, as_json=as_json)
@@ -76,11 +79,12 @@ def create(
 def list_(
     status: Annotated[Status | None, typer.Option(help="Only those in this status.")] = None,
     model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
+    organization: Annotated[str | None, typer.Option(help="Only those of the one with this slug.")] = None,
     as_json: Json = False,
 ) -> None:
     """List instances, newest first."""
     with api() as client:
-        instances = list(client.pages("/instances", status=status, model=model))
+        instances = list(client.pages("/instances", status=status, model=model, organization=organization))
     if as_json:
         print_json(instances)
         return
