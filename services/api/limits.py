@@ -21,15 +21,14 @@ from services.api.organizations import Organization
 from services.api.spending import Offered, price, summed
 from shared.bus.instance_types import InstanceTypes
 from shared.journal import Journal, JournalUnavailable
-from shared.lifecycle.decide import drain, terminate
+from shared.lifecycle.decide import end
 from shared.lifecycle.errors import IntentRefused, LifecycleError
 from shared.lifecycle.events import SpendingLimitReached
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.status import ENDING, Status
+from shared.lifecycle.status import ENDING
 from shared.postgres.connection import DATABASE_ERRORS
 
 log = structlog.get_logger()
-_SERVED: Final = frozenset({Status.READY, Status.UNAVAILABLE})
 _NOT_NOW: Final = (*DATABASE_ERRORS, JournalUnavailable, LifecycleError, NatsError, ValidationError)
 """A server is away, the read model is of another stream, or what a provisioner told is not understood."""
 
@@ -123,8 +122,7 @@ class LimitChecks:
                 await self._end(instance, at)
 
     async def _end(self, instance: Instance, at: datetime) -> None:
-        decide = drain if instance.status in _SERVED else terminate
         try:
-            await self._journal.intend(instance.id, decide, intent_id=uuid4(), at=at)
-        except IntentRefused as refusal:  # it has moved on meanwhile; the next look sees where to
+            await self._journal.intend(instance.id, end, intent_id=uuid4(), at=at)
+        except IntentRefused as refusal:  # it is ending, by another api's hand or a person's
             log.info("not ended at its limit", instance_id=str(instance.id), reason=refusal.reason)

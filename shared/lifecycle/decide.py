@@ -11,7 +11,7 @@ from shared.lifecycle.events import (
     TerminationRequested,
 )
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.status import FAILURES, GONE, Status
+from shared.lifecycle.status import ENDING, FAILURES, GONE, Status
 from shared.lifecycle.transitions import moves
 
 
@@ -38,6 +38,13 @@ def terminate(instance: Instance, at: datetime) -> TerminationRequested:
     if instance.status in GONE:
         raise IntentRefused("terminate", f"the instance is {instance.status}; nothing of it is left.")
     return TerminationRequested(instance_id=instance.id, occurred_at=at)
+
+
+def end(instance: Instance, at: datetime) -> DrainRequested | TerminationRequested:
+    """Drain what serves, terminate what starts up; what is ending already is left to end as it does."""
+    if instance.status in ENDING:
+        raise IntentRefused("end", f"the instance is {instance.status} already.")
+    return drain(instance, at) if moves(instance.status, DrainRequested) else terminate(instance, at)
 
 
 def reinstall(instance: Instance, at: datetime) -> ReinstallRequested:
