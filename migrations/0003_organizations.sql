@@ -13,7 +13,7 @@ CREATE TABLE organizations (
 );
 
 COMMENT ON COLUMN organizations.slug IS 'Stands before the slash of its offerings, so it never changes';
-COMMENT ON COLUMN organizations.spend_per_hour IS 'Limits are null where there is none; spending is in the currency of the prices';
+COMMENT ON COLUMN organizations.spend_per_hour IS 'In the currency of the prices; null: no limit';
 COMMENT ON COLUMN organizations.at_limit IS 'What becomes of its instances when a spending limit is reached';
 
 CREATE TABLE offerings (
@@ -36,7 +36,7 @@ ALTER TABLE api_keys
     ADD COLUMN allowed_models text[],
     ADD CONSTRAINT administrators_belong_to_none CHECK (role = 'user' OR organization_id IS NULL);
 
-COMMENT ON COLUMN api_keys.allowed_models IS 'As they are asked for under /v1; null: all. Limits are null where there is none';
+COMMENT ON COLUMN api_keys.allowed_models IS 'As they are asked for under /v1; null: all';
 
 CREATE INDEX ON api_keys (organization_id);
 
