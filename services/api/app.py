@@ -13,6 +13,7 @@ from services.api.cataloguing import Cataloguing
 from services.api.database import Database
 from services.api.feed import Feed
 from services.api.hub import Hub
+from services.api.hub_cache import HubCache
 from services.api.inference import Inference
 from services.api.intake import Intake
 from services.api.intents import Intents
@@ -81,7 +82,10 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         feed.begin(installation, position)
 
         journal = Journal(connection, actor="api", source=f"/coldstart/{installation}")
-        hub = Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds)
+        hub = HubCache(
+            Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds), settings.hub_cache_seconds
+        )
+        stack.callback(hub.close)
         cataloguing = Cataloguing(mirror, database, hub)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
         intake = Intake(cataloguing, instance_types)

@@ -16,7 +16,7 @@ _AT: Final = "/model"
 
 
 class Cataloguing:
-    def __init__(self, mirror: Mirror, database: Database, models: hub.Hub) -> None:
+    def __init__(self, mirror: Mirror, database: Database, models: hub.Lookups) -> None:
         self._mirror = mirror
         self._database = database
         self._hub = models
@@ -55,12 +55,21 @@ def _admitted(name: str, lookup: hub.Lookup) -> hub.Found:
         case hub.Gated():
             detail = f"{name} is gated, and the owner of HF_TOKEN has no access: accept its licence on the hub."
             raise _refused("model_gated", "The model is gated", detail)
+        case hub.Disabled():
+            detail = f"{name} was taken down on the hub, so nobody can load it any more; choose another model."
+            raise _refused("model_disabled", "The model was taken down", detail)
         case hub.Unsupported(pipeline=pipeline):
-            detail = f"{name} is for {pipeline}; text generation and embeddings are what is served here."
+            purpose = f"is for {pipeline}" if pipeline else "does not say what it is for"
+            detail = f"{name} {purpose}; text generation and embeddings are what is served here."
             raise _refused("task_not_supported", "The model's task is not supported", detail)
         case hub.TokenRefused():
             detail = "The hub refuses our HF_TOKEN; the api service needs a valid one, or none."
             raise Problem(502, "hub_token_refused", "The hub refuses our token", detail)
+        case hub.RateLimited(retry_after_s=seconds):
+            detail = f"The Hugging Face hub takes no more questions for now, so {name} could not be looked up. "
+            detail += "Try again later; those that come with an HF_TOKEN may ask more."
+            title = "The Hugging Face hub is asked too often"
+            raise unavailable("hub_rate_limited", title, detail, retry_after_s=seconds)
         case hub.Unreachable(reason=reason):
             detail = f"The Hugging Face hub could not be asked about {name} ({reason}). Try again in a moment."
             raise unavailable("hub_unavailable", "The Hugging Face hub does not answer", detail)

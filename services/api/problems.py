@@ -18,7 +18,7 @@ from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRef
 
 PROBLEM_JSON: Final = "application/problem+json"
 _TYPE: Final = "urn:coldstart:problem:"
-_RETRY_AFTER_S: Final = "2"
+_RETRY_AFTER_S: Final = 2
 
 log = structlog.get_logger()
 
@@ -70,8 +70,8 @@ def invalid(*errors: FieldError) -> Problem:
     return Problem(422, "invalid_request", "The request is not valid", detail, errors=errors)
 
 
-def unavailable(code: str, title: str, detail: str) -> Problem:
-    return Problem(503, code, title, detail, headers={"Retry-After": _RETRY_AFTER_S})
+def unavailable(code: str, title: str, detail: str, *, retry_after_s: int | None = None) -> Problem:
+    return Problem(503, code, title, detail, headers={"Retry-After": str(retry_after_s or _RETRY_AFTER_S)})
 
 
 _BY_STATUS: Final[Mapping[int, tuple[str, str, str]]] = {

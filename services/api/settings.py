@@ -25,6 +25,7 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
 
     hf_endpoint: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     hub_timeout_seconds: Seconds = 10.0
+    hub_cache_seconds: Seconds = 600.0
 
     router_staleness_seconds: Seconds = 15.0
     stream_heartbeat_seconds: Seconds = 1.0
