@@ -10,7 +10,10 @@ from shared.lifecycle.events import Task
 
 
 class Model(BaseModel):
-    """`model` is its id on the Hugging Face hub, in the hub's own spelling; `gated`: its files need a token there."""
+    """`model` is its id on the Hugging Face hub, in the hub's own spelling; `gated`: its files need a token there.
+
+    `weights_bytes` are those of its files; None where the hub does not tell it, or has not been asked yet.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -18,6 +21,8 @@ class Model(BaseModel):
     model: str
     task: Task
     gated: bool
+    parameters: int | None = None
+    weights_bytes: int | None = None
     created_at: AwareDatetime
 
 

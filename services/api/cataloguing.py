@@ -1,18 +1,25 @@
 """A model enters the catalogue when it is first asked for: looked up on the hub, never on the inference path."""
 
+import asyncio
+from dataclasses import replace
 from typing import Final, assert_never
 
+import structlog
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # exported lazily
 
 from services.api import hub
 from services.api.catalogue import Model
-from services.api.database import Database
+from services.api.database import DOWN, Database
 from services.api.mirror import Mirror
 from services.api.problems import FieldError, Problem, unavailable
 from services.api.resolution import resolve
 
 _AT: Final = "/model"
+_PATIENCE_S: Final = 2.0
+"""For the figures of a model that can be served without them; the answer that comes later is kept for the next one."""
+
+log = structlog.get_logger()
 
 
 class Cataloguing:
@@ -25,7 +32,7 @@ class Cataloguing:
         """The model of that id (or catalogue UUID), and whether it is new in the catalogue. Raises Problem."""
         known = resolve(name, self._mirror.catalogue)
         if isinstance(known, Model):
-            return known, False
+            return await self._measured(known), False
         if not _is_hub_id(name):
             detail = f"{name!r} is no id of the Hugging Face hub; write it as there, such as Qwen/Qwen2.5-7B-Instruct."
             raise _refused("model_id_malformed", "This is no model id", detail)
@@ -35,6 +42,26 @@ class Cataloguing:
         added = await self._database.add_model(found)
         await self._mirror.load()
         return added, True
+
+    async def _measured(self, known: Model) -> Model:
+        """With figures, if it had none and the hub tells them now. What is in the way of that stops no launch."""
+        if known.parameters is not None:
+            return known
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                found = await self._hub.look_up(known.model)
+        except TimeoutError:
+            found = hub.Unreachable(f"no answer within {_PATIENCE_S} s")
+        if not isinstance(found, hub.Found) or found.parameters is None:
+            log.info("model not measured", model=known.model, answer=repr(found))
+            return known
+        try:
+            measured = await self._database.add_model(replace(found, model=known.model))
+            await self._mirror.load()
+        except DOWN as error:
+            log.warning("figures of a model not kept", model=known.model, reason=repr(error))
+            return known
+        return measured
 
 
 def _admitted(name: str, lookup: hub.Lookup) -> hub.Found:

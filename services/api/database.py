@@ -82,8 +82,9 @@ class Database:
         return [Model.model_validate(dict(row)) for row in rows]
 
     async def add_model(self, found: Found) -> Model:
-        """The model as it stands in the catalogue now, whoever put it there."""
-        row = await self._pool.fetchrow(sql("add_model"), uuid4(), found.model, found.task, found.gated)
+        """The model as it stands in the catalogue now, whoever put it there, with its figures where they are known."""
+        values = (found.model, found.task, found.gated, found.parameters, found.weights_bytes)
+        row = await self._pool.fetchrow(sql("add_model"), uuid4(), *values)
         return Model.model_validate(_only(row))
 
     async def api_keys(self, *, after: Position | None, limit: int) -> list[ApiKey]:
