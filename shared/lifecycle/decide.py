@@ -16,10 +16,14 @@ from shared.lifecycle.transitions import moves
 
 
 def request(existing: Instance | None, requested: InstanceRequested) -> InstanceRequested | None:
-    """None when exactly this was requested before. Raises InstanceConflict when something else was."""
+    """None when exactly this was requested before. Raises InstanceConflict when something else was.
+
+    What the weights need was found out and not asked for: the same request may know more of it another time.
+    """
     if existing is None:
         return requested
-    if existing.specification != requested.specification:
+    known_then = {"gpu_memory_gb": existing.specification.gpu_memory_gb}
+    if existing.specification != requested.specification.model_copy(update=known_then):
         raise InstanceConflict(existing.id)
     return None
 

@@ -33,7 +33,8 @@ class Specification(BaseModel):
 
     `zones` and `instance_types` are in order of preference; empty means any: zones in the provider's order, types the
     cheapest first. `volume_gb` is the size of the boot volume in 10⁹ bytes. `max_lifetime` and `idle_shutdown` are in
-    seconds, from the request and from the last request that the worker served.
+    seconds, from the request and from the last request that the worker served. `gpu_memory_gb` is what the model's
+    weights need of all GPUs together at least, in 10⁹ bytes, as far as was known then.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,6 +50,7 @@ class Specification(BaseModel):
     image: str | None = None
     revision: str | None = None
     vllm_args: tuple[str, ...] = ()
+    gpu_memory_gb: Annotated[float, Field(gt=0)] | None = None
     keep_for_inspection: bool = False
     max_lifetime: PositiveInt | None = None
     idle_shutdown: PositiveInt | None = None

@@ -56,6 +56,12 @@ def test_another_request_under_the_same_id_is_a_conflict() -> None:
     assert conflict.value.instance_id == f.INSTANCE_ID
 
 
+def test_the_same_request_is_no_other_when_more_is_known_of_what_the_weights_need() -> None:
+    measured = f.instance_requested(specification=f.a_specification(gpu_memory_gb=1.0))
+    assert decide.request(given(f.instance_requested()), measured) is None
+    assert decide.request(given(measured), f.instance_requested()) is None
+
+
 def test_a_reinstall_opens_the_next_attempt() -> None:
     assert decide.reinstall(given(*h.a_ready_instance()), f.AT).attempt == 2
     again = given(*h.a_reinstalled_instance())
