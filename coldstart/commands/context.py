@@ -55,6 +55,11 @@ def complain(text: str) -> None:
     err.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
 
 
+def warn(text: str) -> None:
+    """On standard error: what a script reads stays whole."""
+    err.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
 def say(text: str) -> None:
     """One line, whatever is in it and however long it is."""
     out.print(text, highlight=False, markup=False, soft_wrap=True)

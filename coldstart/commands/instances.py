@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coldstart.api_client import Api
-from coldstart.commands.context import Json, api, complain, non_empty, out, print_json, print_table, say
+from coldstart.commands.context import Json, api, complain, non_empty, out, print_json, print_table, say, warn
 from coldstart.commands.durations import seconds
 from coldstart.commands.naming import Instance, instance_id
 from coldstart.listing import WIDE, listed
@@ -68,6 +68,8 @@ def create(
     with api() as client:
         instance = client.post("/instances", body, headers={"Idempotency-Key": str(uuid4())})
         _say(instance, as_json=as_json)
+        for warning in instance.get("warnings", []):
+            warn(warning)
         if watching:
             _follow(client, instance, as_json=as_json)
 

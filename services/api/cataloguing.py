@@ -28,6 +28,10 @@ class Cataloguing:
         self._database = database
         self._hub = models
 
+    def known(self, model: str) -> Model | None:
+        """By its id, as the catalogue has it now."""
+        return self._mirror.catalogue.named(model)
+
     async def model(self, name: str) -> tuple[Model, bool]:
         """The model of that id (or catalogue UUID), and whether it is new in the catalogue. Raises Problem."""
         known = resolve(name, self._mirror.catalogue)

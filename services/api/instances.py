@@ -16,7 +16,7 @@ from services.api.intents import Intents
 from services.api.keys import ApiKey
 from services.api.pages import Cursor, Limit, Page, page, position, version
 from services.api.problems import FieldError, Problem, invalid
-from services.api.views import InstanceView, TimelineRow
+from services.api.views import InstanceView, NewInstance, TimelineRow
 from shared.journal import Decision
 from shared.lifecycle import decide
 from shared.lifecycle.instance import Instance
@@ -46,12 +46,13 @@ async def create(
     data: JSONBody[InstanceBody],
     intents: NamedDependency[Intents],
     idempotency_key: IdempotencyKey = None,
-) -> Response[InstanceView]:
-    instance, began = await intents.request(data, request.auth.id, idempotency_key, _traceparent(request))
-    headers = {"Location": f"/instances/{instance.id}"}
-    if not began:
+) -> Response[NewInstance]:
+    accepted = await intents.request(data, request.auth.id, idempotency_key, _traceparent(request))
+    headers = {"Location": f"/instances/{accepted.instance.id}"}
+    if not accepted.began:
         headers["Idempotency-Replayed"] = "true"
-    return Response(_shown(instance), status_code=202, headers=headers)
+    shown = NewInstance.of(accepted.instance, datetime.now(UTC)).model_copy(update={"warnings": accepted.warnings})
+    return Response(shown, status_code=202, headers=headers)
 
 
 @get("/instances", summary="List instances, newest first", description="Archived ones only with ?status=archived.")

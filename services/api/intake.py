@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from services.api import fit
 from services.api.cataloguing import Cataloguing
 from services.api.problems import FieldError, invalid, unavailable
 from services.api.vllm_args import refused
@@ -100,6 +101,7 @@ class Intake:
             image=body.image,
             revision=body.revision,
             vllm_args=tuple(body.vllm_args),
+            gpu_memory_gb=fit.least_gb(model, body.vllm_args, body.revision),
             keep_for_inspection=body.keep_for_inspection,
             max_lifetime=body.max_lifetime,
             idle_shutdown=body.idle_shutdown,
@@ -109,8 +111,14 @@ class Intake:
         told = await self._instance_types.of_all()
         return next(iter(told)) if len(told) == 1 else DEFAULT_PROVIDER
 
+    async def warnings(self, specification: Specification) -> list[str]:
+        """What most likely will not do, of what its provider offers now."""
+        model = self._cataloguing.known(specification.model)
+        offered = await self._instance_types.of(specification.provider)
+        return list(fit.warnings(specification, model, offered)) if model and offered else []
+
     async def check_offer(self, specification: Specification) -> None:
-        """That the provider has such servers there. Raises Problem."""
+        """That the provider has such servers there, and that the model fits them. Raises Problem."""
         told = await self._instance_types.of_all()
         offered = told.get(specification.provider)
         if offered is None and told:
@@ -123,6 +131,7 @@ class Intake:
         if not errors and not _to_be_had(specification, offered):
             detail = f"{' or '.join(specification.instance_types) or 'nothing'} is offered in none of these zones."
             errors = [FieldError(pointer="/zones", detail=detail)]
+        errors = errors or list(fit.misfits(specification, offered))
         if errors:
             raise invalid(*errors)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4, uuid5
@@ -16,6 +17,15 @@ from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 
 _FROM_KEYS: Final = "idempotency/"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """`began`: this request began the instance, none before it. `warnings` say what most likely will not do."""
+
+    instance: Instance
+    began: bool
+    warnings: list[str]
 
 
 class Intents:
@@ -39,17 +49,18 @@ class Intents:
 
     async def request(
         self, body: InstanceBody, owner: UUID, idempotency_key: str | None, traceparent: str | None
-    ) -> tuple[Instance, bool]:
-        """The instance, and whether this call began it. Raises Problem, InstanceConflict, JournalUnavailable."""
+    ) -> Accepted:
+        """Raises Problem, InstanceConflict, JournalUnavailable."""
         specification = await self._intake.specification(body)
         instance_id = uuid5(owner, _FROM_KEYS + idempotency_key) if idempotency_key else uuid4()
         async with self._patiently():
             if not idempotency_key or not await self._exists(instance_id):
                 await self._intake.check_offer(specification)
+            warnings = await self._intake.warnings(specification)
             instance, began = await self._journal.request(
                 requested(instance_id, specification), intent_id=uuid4(), traceparent=traceparent
             )
-        return await self.shown(instance), began
+        return Accepted(await self.shown(instance), began=began, warnings=warnings)
 
     async def intend(self, instance_id: UUID, decide: Decision, traceparent: str | None) -> Instance:
         """Raises IntentRefused, InstanceUnknown, JournalUnavailable."""

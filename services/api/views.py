@@ -68,6 +68,12 @@ class InstanceView(BaseModel):
         )
 
 
+class NewInstance(InstanceView):
+    """`warnings` say what most likely will not do, such as weights that leave no room; normally there is none."""
+
+    warnings: list[str] = []
+
+
 class TimelineRow(BaseModel):
     """One event: `occurred_at` by the clock of whoever saw it, `recorded_at` by the stream's; `data` is the fact."""
 

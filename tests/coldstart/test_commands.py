@@ -43,6 +43,15 @@ def test_create_asks_for_what_was_typed_and_for_nothing_else(api: FakeApi) -> No
     assert api.asked[0].headers["idempotency-key"]
 
 
+def test_create_tells_what_most_likely_will_not_do_apart_from_what_a_script_reads(api: FakeApi) -> None:
+    warned = an_instance("provisioning", warnings=["L4-1-24G: too [little].", "H100-1-80G: the same."])
+    api.says("POST", "/instances", values(warned, 202))
+    result = run(*CREATE)
+    assert (result.exit_code, result.stdout) == (0, f"{ID}  qwen  provisioning\n")
+    assert result.stderr == "warning: L4-1-24G: too [little].\nwarning: H100-1-80G: the same.\n"
+    assert json.loads(run(*CREATE, "--json").stdout) == warned
+
+
 def test_create_and_watch_ends_well_once_it_is_ready(api: FakeApi) -> None:
     api.says("POST", "/instances", values(an_instance("provisioning"), 202))
     api.says("GET", f"/instances/{ID}/events", stream(LAUNCH))
