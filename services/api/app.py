@@ -82,11 +82,11 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         feed.begin(installation, position)
 
         journal = Journal(connection, actor="api", source=f"/coldstart/{installation}")
-        hub = HubCache(
-            Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds), settings.hub_cache_seconds
-        )
+        hub = Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds)
         stack.callback(hub.close)
-        cataloguing = Cataloguing(mirror, database, hub)
+        lookups = HubCache(hub, settings.hub_cache_seconds)
+        stack.callback(lookups.close)
+        cataloguing = Cataloguing(mirror, database, lookups)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
         intake = Intake(cataloguing, instance_types)
         intents = Intents(journal, projection, intake, settings.journal_timeout_seconds)

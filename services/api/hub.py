@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -31,6 +32,7 @@ _TASKS: Final[Mapping[str, Task]] = {
 }
 """What the hub calls a model's pipeline, for those that vLLM serves through `/v1`."""
 _GENERATES: Final = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+_AT_ONCE: Final = 8
 _EXPAND: Final = ("config", "gated", "pipeline_tag", "private", "safetensors", "sha")
 
 
@@ -108,16 +110,24 @@ class Lookups(Protocol):
 
 
 class Hub:
-    """`endpoint` is passed on explicitly: huggingface_hub reads HF_ENDPOINT when it is imported."""
+    """`endpoint` is passed on explicitly: huggingface_hub reads HF_ENDPOINT when it is imported.
+
+    Its threads are its own: a hub that hangs must not hold up who looks up a host's name in the loop's common ones.
+    """
 
     def __init__(self, endpoint: str, token: SecretStr | None, timeout_s: float) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._token = token.get_secret_value() if token else False
         self._timeout_s = timeout_s
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hub")
 
     async def look_up(self, model: str) -> Lookup:
-        """Never raises for what the hub may answer. Takes twice the time-out at most: there may be two requests."""
-        return await asyncio.to_thread(self._look_up, model)
+        """Never raises for what the hub may answer. Once begun it takes twice the time-out at most: two requests."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, model)
+
+    def close(self) -> None:
+        """Waits for no answer."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _look_up(self, model: str) -> Lookup:
         try:
@@ -159,7 +169,7 @@ class Hub:
             bool(info.gated),
             sha=info.sha,
             pipeline=info.pipeline_tag,
-            parameters=counted.total if counted else None,
+            parameters=(counted.total or None) if counted else None,
             weights_bytes=weights_bytes(counted.parameters, _quantization(info)) if counted else None,
         )
 

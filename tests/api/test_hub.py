@@ -1,5 +1,6 @@
 """What the hub may answer, through the real client: of the hub in these tests and of the simulated cloud's alike."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,19 @@ async def test_every_refusal_of_the_hub_s_has_a_meaning(
 async def test_a_silent_hub_is_given_up_after_its_time(fake: FakeHub) -> None:
     fake.silent = True
     assert await Hub(fake.url, None, 0.2).look_up(MODEL) == Unreachable("it did not answer within 0.2 s")
+
+
+async def test_a_hub_that_hangs_takes_no_thread_from_anybody_else(fake: FakeHub) -> None:
+    fake.silent = True
+    hub = Hub(fake.url, None, 1.0)
+    asking = [asyncio.create_task(hub.look_up(f"acme/{number}")) for number in range(64)]
+    async with asyncio.timeout(0.5):
+        await asyncio.sleep(0)
+        await asyncio.to_thread(lambda: None)
+    hub.close()
+    for task in asking:
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def test_no_hub_at_all_is_told_with_its_reason() -> None:

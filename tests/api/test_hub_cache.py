@@ -5,32 +5,21 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from services.api.hub import (
-    Disabled,
-    Found,
-    Gated,
-    Lookup,
-    NotOnHub,
-    Private,
-    RateLimited,
-    TokenRefused,
-    Unreachable,
-    Unsupported,
-)
+from services.api import hub as h
 from services.api.hub_cache import HubCache
 
-FOUND = Found("a/b", "generate", gated=False)
+FOUND = h.Found("a/b", "generate", gated=False)
 
 
 @dataclass
 class AHub:
     """`asked` is every question; an answer waits until it is let go."""
 
-    answer: Lookup = FOUND
+    answer: h.Lookup = FOUND
     asked: list[str] = field(default_factory=list)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def look_up(self, model: str) -> Lookup:
+    async def look_up(self, model: str) -> h.Lookup:
         self.asked.append(model)
         await self.let_go.wait()
         return self.answer
@@ -60,9 +49,9 @@ async def test_an_answer_is_kept_for_its_time_and_then_asked_for_again(hub: AHub
 
 
 @pytest.mark.parametrize(
-    "refusal", [NotOnHub(), Private(), Gated(with_token=True), Disabled(), Unsupported("x"), TokenRefused()]
+    "refusal", [h.NotOnHub(), h.Private(), h.Gated(with_token=True), h.Disabled(), h.Unsupported("x"), h.TokenRefused()]
 )
-async def test_a_refusal_is_kept_for_a_tenth_of_that(hub: AHub, refusal: Lookup) -> None:
+async def test_a_refusal_is_kept_for_a_tenth_of_that(hub: AHub, refusal: h.Lookup) -> None:
     clock = Clock()
     cache, hub.answer = HubCache(hub, 600.0, monotonic=clock), refusal
     for at, asked in ((0.0, 1), (59.0, 1), (60.0, 2)):
@@ -71,8 +60,8 @@ async def test_a_refusal_is_kept_for_a_tenth_of_that(hub: AHub, refusal: Lookup)
         assert len(hub.asked) == asked
 
 
-@pytest.mark.parametrize("failure", [Unreachable("down"), RateLimited(5)])
-async def test_that_there_was_no_answer_is_never_kept(hub: AHub, failure: Lookup) -> None:
+@pytest.mark.parametrize("failure", [h.Unreachable("down"), h.RateLimited(5)])
+async def test_that_there_was_no_answer_is_never_kept(hub: AHub, failure: h.Lookup) -> None:
     cache, hub.answer = HubCache(hub, 600.0), failure
     assert await cache.look_up("a/b") == failure
     hub.answer = FOUND
@@ -81,7 +70,7 @@ async def test_that_there_was_no_answer_is_never_kept(hub: AHub, failure: Lookup
 
 async def test_those_who_ask_at_once_share_one_question_and_its_failure(hub: AHub) -> None:
     hub.let_go.clear()
-    cache, hub.answer = HubCache(hub, 600.0), Unreachable("down")
+    cache, hub.answer = HubCache(hub, 600.0), h.Unreachable("down")
     asking = [asyncio.create_task(cache.look_up(model)) for model in ("a/b", "a/b", "c/d", "a/b")]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -100,6 +89,17 @@ async def test_one_who_gives_up_takes_the_answer_from_nobody(hub: AHub) -> None:
         await first
     hub.let_go.set()
     assert await second == FOUND
+    assert hub.asked == ["a/b"]
+
+
+async def test_an_answer_that_nobody_waits_for_any_longer_is_kept(hub: AHub) -> None:
+    hub.let_go.clear()
+    cache = HubCache(hub, 600.0)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(cache.look_up("a/b"), 0.01)
+    hub.let_go.set()
+    assert await cache.look_up("a/b") == FOUND
+    assert await cache.look_up("a/b") == FOUND
     assert hub.asked == ["a/b"]
 
 
