@@ -42,7 +42,7 @@ class Cataloguing:
             raise _refused("model_id_malformed", "This is no model id", detail)
         found = _admitted(name, await self._hub.look_up(name))
         if respelled := self._mirror.catalogue.named(found.model):  # the hub's own spelling may be another
-            return respelled, False
+            return await self._measured(respelled), False
         added = await self._database.add_model(found)
         await self._mirror.load()
         return added, True

@@ -79,7 +79,8 @@ def least_gb(model: Model, vllm_args: Sequence[str], revision: str | None) -> fl
     loaded = loaded_gb(model, loading)
     if loaded is None or model.parameters is None or loading.offload_gb or revision not in _MAIN:
         return None
-    return round(min(loaded, model.parameters * _LEAST_BYTES / _GB) if loading.quantizes else loaded, 3)
+    least = min(loaded, model.parameters * _LEAST_BYTES / _GB) if loading.quantizes else loaded
+    return round(least, 3) or None
 
 
 def misfits(specification: Specification, offered: Sequence[InstanceType]) -> Iterator[FieldError]:

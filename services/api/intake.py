@@ -54,7 +54,8 @@ Lifetime = Annotated[int, Field(ge=60, le=31_536_000)]
 class InstanceBody(BaseModel):
     """What POST /instances takes. `zones` and `instance_types` are in order of preference, or the word "any".
 
-    Of any types, the cheapest that is in stock is taken. `max_lifetime` and `idle_shutdown` are in seconds.
+    Of any types, the cheapest is taken that is in stock and may hold the model's weights. `max_lifetime` and
+    `idle_shutdown` are in seconds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -154,6 +154,14 @@ async def test_a_model_without_figures_gets_them_when_it_is_next_asked_for(
     assert await figures(api) == FIGURES
 
 
+async def test_a_model_without_figures_gets_them_under_a_former_spelling_too(stage: Stage) -> None:
+    await catalogued_before_figures_were_kept(stage, await stage.api())
+    stage.hub.renamed[MODEL.lower()] = MODEL
+    api = await stage.api()
+    answer = await api.client.post("/models", json={"model": MODEL.lower()})
+    assert (answer.status_code, answer.json()["parameters"]) == (200, FIGURES[0])
+
+
 @pytest.mark.parametrize("fault", ["broken", "silent"])
 async def test_a_model_without_figures_is_launched_although_the_hub_does_not_answer(stage: Stage, fault: str) -> None:
     await catalogued_before_figures_were_kept(stage, await stage.api())

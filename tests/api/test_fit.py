@@ -73,6 +73,10 @@ def test_nobody_knows_what_another_revision_needs_nor_a_model_without_figures() 
     assert least_gb(a_model(None), (), None) is None
 
 
+def test_a_model_that_is_nothing_beside_any_gpu_needs_none_of_it() -> None:
+    assert least_gb(a_model(0.0001), (), None) is None
+
+
 def test_a_named_type_with_less_memory_than_the_weights_is_refused_with_the_figures() -> None:
     wanted = wanting(a_model(30.0), "H100-1-80G", "L4-1-24G", "L4-2-24G", "DEV1-L")
     (error,) = misfits(wanted, OFFERED)
