@@ -109,6 +109,19 @@ async def test_an_embedding_model_becomes_ready_and_gives_embeddings(
             assert all(len(item.embedding) > 0 for item in answer.data)
 
 
+async def test_of_any_type_a_large_model_gets_the_cheapest_that_holds_it(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    async with line(tmp_path, nats_url, database_url) as running:
+        await running.offered()
+        spread = ["--tensor-parallel-size=2"]
+        large = await running.create(model="Qwen/Qwen2.5-72B-Instruct", instance_types=["any"], vllm_args=spread)
+        small = await running.create(instance_types=["any"])
+        for instance_id, expected in ((large, "H100-2-80G"), (small, "L4-1-24G")):
+            created = await running.heard.until(instance_id, "InstanceCreated", "ProvisioningFailed")
+            assert created["data"]["instance"]["instance_type"] == expected
+
+
 async def test_an_sse_client_that_comes_back_misses_no_event_and_repeats_none(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:
