@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ import structlog
 from services.api.application import application
 from services.api.cataloguing import Cataloguing
 from services.api.database import Database
+from services.api.estimates import Estimates
 from services.api.feed import Feed
 from services.api.hub import Hub
 from services.api.inference import Inference
@@ -28,6 +29,7 @@ from shared.bus.connection import connect
 from shared.bus.instance_types import InstanceTypes
 from shared.bus.topology import apply_topology
 from shared.journal import Journal
+from shared.lifecycle.instance import Instance
 from shared.postgres.connection import connect_pool
 from shared.postgres.migrate import migrate
 from shared.secrets import Secrets
@@ -70,14 +72,25 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         await mirror.load()
 
         routes = RoutingTable(Secrets(settings.master_secret.get_secret_value()), settings.worker_port)
+        estimates = Estimates(database, launches=settings.eta_launches, refresh_s=settings.eta_refresh_seconds)
+        await estimates.load()
+
+        def apply(instance: Instance) -> None:
+            routes.apply(instance)
+            estimates.apply(instance)
+
+        def begin_with(instances: Sequence[Instance]) -> None:
+            routes.replace(instances)
+            estimates.replace(instances)
+
         feed = Feed(
             connection,
-            apply=routes.apply,
-            forget=lambda: routes.replace(()),
+            apply=apply,
+            forget=lambda: begin_with(()),
             heartbeat_s=settings.stream_heartbeat_seconds,
         )
         position, standing = await database.routing_start(installation)
-        routes.replace(standing)
+        begin_with(standing)
         feed.begin(installation, position)
 
         journal = Journal(connection, actor="api", source=f"/coldstart/{installation}")
@@ -102,9 +115,12 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
             dependencies={
                 "cataloguing": cataloguing,
                 "database": database,
+                "estimates": estimates,
                 "event_source": EventSource(
                     feed,
                     mirror,
+                    estimates,
+                    estimate_s=settings.estimate_seconds,
                     ping_s=settings.ping_seconds,
                     stall_s=settings.stall_seconds,
                     max_backlog=settings.max_backlog,
@@ -120,7 +136,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
             max_body_bytes=settings.max_body_bytes,
         )
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(mirror.run()), group.create_task(feed.run())]
+            tasks = [group.create_task(each) for each in (mirror.run(), feed.run(), estimates.run())]
             try:
                 async with serving(
                     app,

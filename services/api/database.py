@@ -11,6 +11,7 @@ from services.api.catalogue import Model
 from services.api.hub import Found
 from services.api.keys import ApiKey, Role, hashed, new_key, shown
 from services.api.views import NewApiKey, TimelineRow
+from shared.eta.launch import Launch
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 from shared.postgres.connection import Connection, Pool
@@ -76,6 +77,10 @@ class Database:
         """`day, organization_id, currency, cost`, the newest day first; what is on until `at` counts until then."""
         rows = await self._pool.fetch(sql("costs_by_day"), first, last, at.astimezone(UTC).replace(tzinfo=None))
         return [dict(row) for row in rows]
+
+    async def past_launches(self, most: int) -> list[Launch]:
+        """Of the attempts that became ready the newest."""
+        return [Launch.model_validate(dict(row)) for row in await self._pool.fetch(sql("past_launches"), most)]
 
     async def models(self, *, after: Position | None, limit: int) -> list[Model]:
         rows = await self._pool.fetch(sql("page_of_models"), *(after or (None, None)), limit)

@@ -55,6 +55,11 @@ class Subscription:
             self._closed = True
             self._backlog.put_nowait(None)
 
+    @property
+    def idle(self) -> bool:
+        """Nothing waits to be sent."""
+        return self._backlog.empty()
+
     async def next(self) -> Published | None:
         """The next event; None when it is closed."""
         return await self._backlog.get()

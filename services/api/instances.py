@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from services.api.database import Database
+from services.api.estimates import Estimates
 from services.api.intake import InstanceBody
 from services.api.intents import Intents
 from services.api.keys import ApiKey
@@ -45,18 +46,21 @@ async def create(
     request: Request[Any, ApiKey, Any],
     data: JSONBody[InstanceBody],
     intents: NamedDependency[Intents],
+    estimates: NamedDependency[Estimates],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[InstanceView]:
     instance, began = await intents.request(data, request.auth.id, idempotency_key, _traceparent(request))
     headers = {"Location": f"/instances/{instance.id}"}
     if not began:
         headers["Idempotency-Replayed"] = "true"
-    return Response(_shown(instance), status_code=202, headers=headers)
+    return Response(_shown(instance, estimates), status_code=202, headers=headers)
 
 
 @get("/instances", summary="List instances, newest first", description="Archived ones only with ?status=archived.")
 async def list_(
+    *,
     database: NamedDependency[Database],
+    estimates: NamedDependency[Estimates],
     status: Annotated[Status | None, QueryParameter(description="Only those in this status.")] = None,
     model: Annotated[str | None, QueryParameter(max_length=200, description="Only those of this model.")] = None,
     limit: Limit = 50,
@@ -65,12 +69,14 @@ async def list_(
     if model is not None and "\0" in model:
         raise invalid(FieldError(pointer="model", detail="no model's id has a null character."))
     found = await database.instances(after=position(cursor), limit=limit + 1, status=status, model=model)
-    return page([_shown(instance) for instance in found], limit, lambda last: (last.created_at, last.id))
+    return page([_shown(instance, estimates) for instance in found], limit, lambda last: (last.created_at, last.id))
 
 
 @get("/instances/{instance_id:str}", summary="Show an instance as the journal knows it now")
-async def show(instance_id: FromPath[str], intents: NamedDependency[Intents]) -> InstanceView:
-    return _shown(await intents.load(identified(instance_id)))
+async def show(
+    instance_id: FromPath[str], intents: NamedDependency[Intents], estimates: NamedDependency[Estimates]
+) -> InstanceView:
+    return _shown(await intents.load(identified(instance_id)), estimates)
 
 
 @get("/instances/{instance_id:str}/timeline", summary="List what happened to an instance, oldest first")
@@ -88,17 +94,23 @@ async def timeline(
 
 @delete("/instances/{instance_id:str}", status_code=202, summary="Terminate an instance and release all it holds")
 async def terminate(
-    request: Request[Any, ApiKey, Any], instance_id: FromPath[str], intents: NamedDependency[Intents]
+    request: Request[Any, ApiKey, Any],
+    instance_id: FromPath[str],
+    intents: NamedDependency[Intents],
+    estimates: NamedDependency[Estimates],
 ) -> InstanceView:
-    return _shown(await intents.terminate(identified(instance_id), _traceparent(request)))
+    return _shown(await intents.terminate(identified(instance_id), _traceparent(request)), estimates)
 
 
 def _intent(verb: str, decision: Decision, summary: str) -> HTTPRouteHandler:
     @post(f"/instances/{{instance_id:str}}/{verb}", status_code=202, summary=summary, operation_id=verb)
     async def intend(
-        request: Request[Any, ApiKey, Any], instance_id: FromPath[str], intents: NamedDependency[Intents]
+        request: Request[Any, ApiKey, Any],
+        instance_id: FromPath[str],
+        intents: NamedDependency[Intents],
+        estimates: NamedDependency[Estimates],
     ) -> InstanceView:
-        return _shown(await intents.intend(identified(instance_id), decision, _traceparent(request)))
+        return _shown(await intents.intend(identified(instance_id), decision, _traceparent(request)), estimates)
 
     return intend
 
@@ -124,8 +136,9 @@ def identified(instance_id: str) -> UUID:
         raise Problem(404, "instance_not_found", "There is no such instance", detail) from None
 
 
-def _shown(instance: Instance) -> InstanceView:
-    return InstanceView.of(instance, datetime.now(UTC))
+def _shown(instance: Instance, estimates: Estimates) -> InstanceView:
+    now = datetime.now(UTC)
+    return InstanceView.of(instance, now, estimates.of(instance, now))
 
 
 def _traceparent(request: Request[Any, Any, Any]) -> str | None:

@@ -14,6 +14,8 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     """`api_port` 0 takes any free port. All times are in seconds.
 
     `admin_key`: the administrator's key; unset, one is made at the first start and printed once.
+    `eta_refresh_seconds`: how often past launches are read again; `estimate_seconds`: how often an event stream tells
+    when what is starting up will be ready.
     `router_staleness_seconds`: for how long the router goes on without hearing from the stream; health counts on it.
     """
 
@@ -33,6 +35,9 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     journal_timeout_seconds: Seconds = 5.0
     reconcile_timeout_seconds: Seconds = 120.0
     refresh_seconds: Seconds = 10.0
+    eta_refresh_seconds: Seconds = 60.0
+    eta_launches: int = Field(default=1_000, gt=0, description="of the newest past launches, for estimates")
+    estimate_seconds: Seconds = 5.0
     ping_seconds: Seconds = 15.0
     stall_seconds: Seconds = 30.0
     worker_connect_seconds: Seconds = 3.0

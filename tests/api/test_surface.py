@@ -16,6 +16,7 @@ ROUTES = {
     "/instances/{instance_id}/archive": {"post"},
     "/events": {"get"},
     "/instance-types": {"get"},
+    "/launches": {"get"},
     "/costs": {"get"},
     "/reconcile": {"post"},
     "/models": {"get", "post"},
