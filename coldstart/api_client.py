@@ -74,6 +74,13 @@ class Api:
     def events(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         """CloudEvents as they are recorded; resumes after a lost connection without a gap. Endless.
 
+        Raises ApiProblem as `told` does.
+        """
+        return (event for event in self.told(path, **query) if "eta" not in event)
+
+    def told(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
+        """Events, and between them estimates: these have an `eta` instead, of the instance `instance_id`.
+
         Raises ApiProblem when the api cannot be reached at first, or stays away for longer than `patience_s`.
         """
         last_id, opened, away_since, pause = "", False, time.monotonic(), _FIRST_PAUSE_S

@@ -12,6 +12,7 @@ from coldstart.commands.context import Json, api, complain, non_empty, out, prin
 from coldstart.commands.durations import seconds
 from coldstart.commands.naming import Instance, instance_id
 from coldstart.listing import WIDE, listed
+from coldstart.waiting import expected
 from coldstart.watching import watch, watch_as_json
 from shared.lifecycle.status import Status
 
@@ -97,8 +98,7 @@ def show(instance: Instance, as_json: Json = False) -> None:
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in found.items():
-        shown = f"{value['code']}: {value['message']}" if isinstance(value, dict) else value
-        table.add_row(name, Text("" if shown is None else str(shown)))
+        table.add_row(name, Text(_in_words(name, value)))
     print_table(table)
 
 
@@ -161,13 +161,24 @@ def _say(instance: dict[str, Any], *, as_json: bool) -> None:
         say(f"{instance['id']}  {instance['name']}  {instance['status']}")
 
 
+def _in_words(name: str, value: Any) -> str:
+    match name, value:
+        case _, None:
+            return ""
+        case "error", {"code": code, "message": message}:
+            return f"{code}: {message}"
+        case "eta", dict():
+            return expected(value)
+        case _:
+            return str(value)
+
+
 def _follow(client: Api, instance: dict[str, Any], *, as_json: bool) -> None:
-    events = client.events(f"/instances/{instance['id']}/events", **{"from": "start"})
-    now = instance["version"]
+    path, now = f"/instances/{instance['id']}/events", instance["version"]
     if as_json:
-        journey = watch_as_json(events, print_json, since=now)
+        journey = watch_as_json(client.events(path, **{"from": "start"}), print_json, since=now)
     else:
-        journey = watch(out, events, title=instance["name"], since=now)
+        journey = watch(out, client.told(path, **{"from": "start"}), title=instance["name"], since=now)
     if journey.instance["status"] != Status.READY:
         error = journey.instance.get("error")
         complain(f"{error['code']}: {error['message']}" if error else journey.instance["status"])

@@ -22,13 +22,16 @@ _Key: TypeAlias = tuple[object, ...]
 
 
 class Group(StrEnum):
-    """What the launches behind an estimate have in common with it; the narrowest that has enough is taken."""
+    """What the launches behind an estimate share with it: this, and all that comes below. The first with enough counts.
 
-    MODEL = "provider, instance type and model"
-    INSTANCE_TYPE = "provider and instance type"
+    BUILT_IN are assumptions, for when there are too few of any kind.
+    """
+
+    MODEL = "model"
+    INSTANCE_TYPE = "instance_type"
     PROVIDER = "provider"
-    ALL = "all launches"
-    BUILT_IN = "built-in assumptions"
+    ALL = "all"
+    BUILT_IN = "built_in"
 
 
 class Basis(BaseModel):

@@ -99,7 +99,7 @@ async def test_every_answer_tells_when_an_instance_will_be_ready(stage: Stage) -
     for eta in (accepted["eta"], listed["eta"], await shown(api, accepted["id"])):
         assert eta is not None
         assert set(eta) == {"p50_seconds", "p90_seconds", "ready_at_p50", "ready_at_p90", "basis"}
-        assert eta["basis"] == {"group": "built-in assumptions", "launches": 0}
+        assert eta["basis"] == {"group": "built_in", "launches": 0}
         assert 0 < eta["p50_seconds"] < eta["p90_seconds"]
         remaining = datetime.fromisoformat(eta["ready_at_p50"]) - datetime.now(UTC)
         assert remaining.total_seconds() == pytest.approx(eta["p50_seconds"], abs=5)
@@ -122,7 +122,7 @@ async def test_past_launches_are_read_again_and_kept_while_the_database_is_away(
     await launched(stage, api, FEWEST)
     eta = await shown(api, instance.id)
     assert eta is not None
-    assert eta["basis"] == {"group": "provider, instance type and model", "launches": FEWEST}
+    assert eta["basis"] == {"group": "model", "launches": FEWEST}
     assert eta["p50_seconds"] < assumed["p50_seconds"]
     with capture_logs() as logs:
         async with database_away(stage):
