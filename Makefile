@@ -11,7 +11,7 @@ demo: .venv/.ready        ## launch, chat, terminate, in a simulated cloud
 up: .venv/.ready          ## the whole stack, left running until Ctrl-C
 	@$(BIN)/coldstart up
 
-test: .venv/.ready-dev    ## every test
+test: .venv/.ready-dev .venv/.ready-node  ## every test
 	@$(PYTEST) -n 2 --dist loadgroup
 
 test-fast: .venv/.ready-dev  ## pure and unit tests only
@@ -56,3 +56,6 @@ clean:                    ## everything that was installed or recorded here
 .venv/.ready-dev: requirements-dev.lock .venv/.ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
+
+.venv/.ready-node: tests/node/package-lock.json .venv/.ready
+	@if command -v npm >/dev/null; then npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent && touch $@; fi

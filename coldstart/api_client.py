@@ -60,6 +60,9 @@ class Api:
         timeout = _TIMEOUT if timeout_s is None else httpx.Timeout(timeout_s, connect=_TIMEOUT.connect)
         return self._call("POST", path, json=body, headers=headers, timeout=timeout)
 
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        return self._call("PATCH", path, json=body)
+
     def delete(self, path: str) -> Any:
         return self._call("DELETE", path)
 
@@ -73,6 +76,13 @@ class Api:
 
     def events(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         """CloudEvents as they are recorded; resumes after a lost connection without a gap. Endless.
+
+        Raises ApiProblem as `told` does.
+        """
+        return (event for event in self.told(path, **query) if "eta" not in event)
+
+    def told(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
+        """Events, and between them estimates: these have an `eta` instead, of the instance `instance_id`.
 
         Raises ApiProblem when the api cannot be reached at first, or stays away for longer than `patience_s`.
         """

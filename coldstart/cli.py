@@ -2,7 +2,7 @@
 
 import typer
 
-from coldstart.commands import events, instances, keys, provider, stack
+from coldstart.commands import eta, events, instances, keys, orgs, provider, stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,10 +16,12 @@ app.command()(stack.rebuild)
 app.command()(provider.instance_types)
 app.command()(provider.costs)
 app.command()(provider.reconcile)
+app.command()(eta.eta)
 app.command()(stack.ssh_key)
 app.add_typer(instances.app, name="instances")
 app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")
+app.add_typer(orgs.app, name="orgs")
 
 if __name__ == "__main__":
     app()

@@ -11,8 +11,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from coldstart.waiting import expected
 from shared.lifecycle.progress import LABELS
-from shared.lifecycle.status import FAILURES, GONE, Status
+from shared.lifecycle.status import FAILURES, GONE, STARTING_UP, Status
 
 SETTLED: Final = FAILURES | GONE | {Status.READY}
 COLOURS: Final = {Status.READY: "green", Status.UNAVAILABLE: "yellow", **dict.fromkeys(FAILURES, "red")}
@@ -28,6 +29,8 @@ class Journey:
     instance: dict[str, Any] = field(default_factory=dict)
     steps: list[tuple[str, float]] = field(default_factory=list)
     began: datetime | None = None
+    expected: str | None = None
+    """When it will be ready, in words, as of the last estimate."""
 
     def follow(self, event: dict[str, Any]) -> str | None:
         """Take one CloudEvent in. Returns the line that says what it brought, None for what was known."""
@@ -43,6 +46,11 @@ class Journey:
             self.began = at
         self.instance = instance
         return f"{instance['progress_percent']:>3} %  {instance['status']:<12} {event['type']}{_detail(event)}"
+
+    @property
+    def starting_up(self) -> bool:
+        """On its way to ready: only then is there anything to wait for."""
+        return bool(self.instance) and Status(self.instance["status"]) in STARTING_UP | {Status.PROVISIONING}
 
     @property
     def settled(self) -> bool:
@@ -77,7 +85,7 @@ def watch(
     task = bar.add_task(title, total=100)
     with Live(_Drawing(bar, journey), console=console, refresh_per_second=8) as live:
         for _ in _lines(journey, events):
-            bar.update(task, completed=journey.instance["progress_percent"])
+            bar.update(task, completed=journey.instance.get("progress_percent", 0))
         live.refresh()
     return journey
 
@@ -96,10 +104,19 @@ def watch_as_json(
 
 
 def _lines(journey: Journey, events: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """What each event brought, and what is expected after it, where that has changed."""
+    told, asked = None, True
     for event in events:
+        if "eta" in event:
+            journey.expected = expected(event["eta"])
+            if asked and journey.expected != told:
+                yield f"       {journey.expected}"
+                told, asked = journey.expected, False
+            continue
         line = journey.follow(event)
         if line is not None:
             yield line
+            asked = True
         if journey.settled:
             return
 
@@ -119,6 +136,8 @@ class _Drawing:
             mark = Text("●", COLOURS.get(Status(status), "cyan"))
             running = "" if self.journey.settled else f"{max(now, 0):.1f} s"
             steps.add_row(mark, Text(_where(self.journey.instance)), running)
+            if self.journey.expected and self.journey.starting_up:
+                steps.add_row("", Text(self.journey.expected))
         return Group(self.bar, steps)
 
 

@@ -53,7 +53,7 @@ class Simulator:
                 [
                     *routes(cloud, addresses),
                     *Control(cloud).routes(),
-                    *Hub(self.settings.hub_token).routes(),
+                    *Hub(self.settings.hub_token, lambda: rehearsals.default.scenario).routes(),
                 ]
             )
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)

@@ -75,6 +75,14 @@ class Error(StrEnum):
     RESET_AFTER = "reset_after"
 
 
+class HubError(StrEnum):
+    """How the model hub fails; a `timeout` never answers."""
+
+    TOO_MANY_REQUESTS = "too_many_requests"
+    INTERNAL = "internal"
+    TIMEOUT = "timeout"
+
+
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -128,7 +136,9 @@ class Scenario(Frozen):
     """A boot volume still to be made when its server is deleted is made all the same, held by no server."""
 
     hang: Seconds = 1.0
-    """How long `timeout_before` and `timeout_after` keep a caller waiting before the connection is dropped."""
+    """How long a call that is never answered keeps its caller waiting before the connection is dropped."""
+    hub_error: HubError | None = None
+    """What every call to the model hub meets, in the default scenario."""
     retry_after: Seconds = 1.0
     """The Retry-After of a `too_many_requests`, rounded up to whole seconds."""
     retry_after_is_a_date: bool = False

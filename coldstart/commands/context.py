@@ -55,6 +55,11 @@ def complain(text: str) -> None:
     err.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
 
 
+def warn(text: str) -> None:
+    """On standard error: what a script reads stays whole."""
+    err.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
 def say(text: str) -> None:
     """One line, whatever is in it and however long it is."""
     out.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -67,6 +72,11 @@ def print_table(table: Table) -> None:
 
 def print_json(value: Any) -> None:
     typer.echo(json.dumps(value))
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """A request's body: what was typed, and nothing else."""
+    return {field: value for field, value in fields.items() if value not in (None, [])}
 
 
 def non_empty(value: str | None) -> str | None:

@@ -8,10 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from coldstart.api_client import Api
-from coldstart.commands.context import Json, api, complain, non_empty, out, print_json, print_table, say
+from coldstart.commands.context import Json, api, complain, given, non_empty, out, print_json, print_table, say, warn
 from coldstart.commands.durations import seconds
 from coldstart.commands.naming import Instance, instance_id
 from coldstart.listing import WIDE, listed
+from coldstart.waiting import expected
 from coldstart.watching import watch, watch_as_json
 from shared.lifecycle.status import Status
 
@@ -26,10 +27,13 @@ def create(
     ],
     *,
     types: Annotated[
-        list[str], typer.Option("--type", help="Instance type; again for the next choice; any: the cheapest there is.")
+        list[str], typer.Option("--type", help="Instance type; again for the next choice; any: the cheapest that fits.")
     ],
     zones: Annotated[list[str] | None, typer.Option("--zone", help="Zone; again for the next choice.")] = None,
     name: Annotated[str | None, typer.Option(help="Defaults to the model's.")] = None,
+    organization: Annotated[
+        str | None, typer.Option(help="Whose it is: a slug. Defaults to the key's; of an administrator, everybody's.")
+    ] = None,
     provider: Annotated[str | None, typer.Option(help="Defaults to scaleway, or the only one there is.")] = None,
     volume_gb: Annotated[int | None, typer.Option(help="Size of the boot volume, in GB.")] = None,
     image: Annotated[str | None, typer.Option(help="The vLLM image to run.")] = None,
@@ -50,24 +54,26 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Ask for an instance that serves MODEL."""
-    wanted = {
-        "model": model,
-        "instance_types": types,
-        "zones": zones,
-        "name": name,
-        "provider": provider,
-        "volume_gb": volume_gb,
-        "image": image,
-        "revision": revision,
-        "vllm_args": vllm_args,
-        "max_lifetime": max_lifetime,
-        "idle_shutdown": idle_shutdown,
-        "keep_for_inspection": keep_for_inspection or None,
-    }
-    body = {field: value for field, value in wanted.items() if value not in (None, [])}
+    body = given(
+        model=model,
+        instance_types=types,
+        zones=zones,
+        name=name,
+        organization=organization,
+        provider=provider,
+        volume_gb=volume_gb,
+        image=image,
+        revision=revision,
+        vllm_args=vllm_args,
+        max_lifetime=max_lifetime,
+        idle_shutdown=idle_shutdown,
+        keep_for_inspection=keep_for_inspection or None,
+    )
     with api() as client:
         instance = client.post("/instances", body, headers={"Idempotency-Key": str(uuid4())})
         _say(instance, as_json=as_json)
+        for warning in instance.get("warnings", []):
+            warn(warning)
         if watching:
             _follow(client, instance, as_json=as_json)
 
@@ -76,11 +82,12 @@ def create(
 def list_(
     status: Annotated[Status | None, typer.Option(help="Only those in this status.")] = None,
     model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
+    organization: Annotated[str | None, typer.Option(help="Only those of the one with this slug.")] = None,
     as_json: Json = False,
 ) -> None:
     """List instances, newest first."""
     with api() as client:
-        instances = list(client.pages("/instances", status=status, model=model))
+        instances = list(client.pages("/instances", status=status, model=model, organization=organization))
     if as_json:
         print_json(instances)
         return
@@ -97,8 +104,7 @@ def show(instance: Instance, as_json: Json = False) -> None:
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in found.items():
-        shown = f"{value['code']}: {value['message']}" if isinstance(value, dict) else value
-        table.add_row(name, Text("" if shown is None else str(shown)))
+        table.add_row(name, Text(_in_words(name, value)))
     print_table(table)
 
 
@@ -161,13 +167,24 @@ def _say(instance: dict[str, Any], *, as_json: bool) -> None:
         say(f"{instance['id']}  {instance['name']}  {instance['status']}")
 
 
+def _in_words(name: str, value: Any) -> str:
+    match name, value:
+        case _, None:
+            return ""
+        case "error", {"code": code, "message": message}:
+            return f"{code}: {message}"
+        case "eta", dict():
+            return expected(value)
+        case _:
+            return str(value)
+
+
 def _follow(client: Api, instance: dict[str, Any], *, as_json: bool) -> None:
-    events = client.events(f"/instances/{instance['id']}/events", **{"from": "start"})
-    now = instance["version"]
+    path, now = f"/instances/{instance['id']}/events", instance["version"]
     if as_json:
-        journey = watch_as_json(events, print_json, since=now)
+        journey = watch_as_json(client.events(path, **{"from": "start"}), print_json, since=now)
     else:
-        journey = watch(out, events, title=instance["name"], since=now)
+        journey = watch(out, client.told(path, **{"from": "start"}), title=instance["name"], since=now)
     if journey.instance["status"] != Status.READY:
         error = journey.instance.get("error")
         complain(f"{error['code']}: {error['message']}" if error else journey.instance["status"])

@@ -11,26 +11,28 @@ import structlog
 from services.api.application import application
 from services.api.cataloguing import Cataloguing
 from services.api.database import Database
-from services.api.feed import Feed
+from services.api.estimates import Estimates
 from services.api.hub import Hub
-from services.api.inference import Inference
+from services.api.hub_cache import HubCache
 from services.api.intake import Intake
 from services.api.intents import Intents
+from services.api.launches import Launches
+from services.api.limits import LimitChecks
 from services.api.mirror import Mirror
 from services.api.projection import Projection
 from services.api.reconciliation import Reconciliation
-from services.api.routing import RoutingTable
+from services.api.router.app import router
+from services.api.router.usage_table import UsageTable
 from services.api.server import serving
 from services.api.settings import ApiSettings
 from services.api.sse import EventSource
-from services.api.worker_client import WorkerClient, worker_session
+from services.api.tenants import Tenants
 from shared.bus.connection import connect
 from shared.bus.instance_types import InstanceTypes
 from shared.bus.topology import apply_topology
 from shared.journal import Journal
 from shared.postgres.connection import connect_pool
 from shared.postgres.migrate import migrate
-from shared.secrets import Secrets
 
 log = structlog.get_logger()
 
@@ -47,7 +49,8 @@ class Api:
 async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
     """Serve until the block ends; then let event streams go at once and requests finish."""
     async with AsyncExitStack() as stack:
-        connection = await connect(settings.nats_url.get_secret_value(), "api")
+        lost_touch = asyncio.Event()
+        connection = await connect(settings.nats_url.get_secret_value(), "api", lost_touch.set)
         stack.push_async_callback(connection.close)
         jetstream = connection.jetstream()
         installation = await apply_topology(
@@ -69,58 +72,71 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         )
         await mirror.load()
 
-        routes = RoutingTable(Secrets(settings.master_secret.get_secret_value()), settings.worker_port)
-        feed = Feed(
-            connection,
-            apply=routes.apply,
-            forget=lambda: routes.replace(()),
-            heartbeat_s=settings.stream_heartbeat_seconds,
+        estimates = Estimates(database, launches=settings.eta_launches, refresh_s=settings.eta_refresh_seconds)
+        await estimates.load()
+        usage_table = UsageTable(pool)
+        routing = await stack.enter_async_context(
+            router(
+                settings,
+                connection,
+                installation=installation,
+                database=database,
+                usage_table=usage_table,
+                mirror=mirror,
+                estimates=estimates,
+                lost_touch=lost_touch,
+            )
         )
-        position, standing = await database.routing_start(installation)
-        routes.replace(standing)
-        feed.begin(installation, position)
+        feed = routing.feed
 
         journal = Journal(connection, actor="api", source=f"/coldstart/{installation}")
         hub = Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds)
-        cataloguing = Cataloguing(mirror, database, hub)
+        stack.callback(hub.close)
+        lookups = HubCache(hub, settings.hub_cache_seconds)
+        stack.callback(lookups.close)
+        cataloguing = Cataloguing(mirror, database, lookups)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
         intake = Intake(cataloguing, instance_types)
-        intents = Intents(journal, projection, intake, settings.journal_timeout_seconds)
-        session = await stack.enter_async_context(
-            worker_session(connect_s=settings.worker_connect_seconds, silence_s=settings.worker_silence_seconds)
-        )
+        tenants = Tenants(pool)
+        launches = Launches(mirror, database, tenants, instance_types)
+        limits = LimitChecks(mirror, database, launches, instance_types, journal)
+        intents = Intents(journal, projection, intake, launches, settings.journal_timeout_seconds)
         app = application(
-            inference=Inference(
-                mirror,
-                feed,
-                routes,
-                WorkerClient(session, routes),
-                staleness_s=settings.router_staleness_seconds,
-                max_body_bytes=settings.max_inference_body_bytes,
-            ),
+            inference=routing.inference,
             mirror=mirror,
             dependencies={
                 "cataloguing": cataloguing,
                 "database": database,
+                "estimates": estimates,
                 "event_source": EventSource(
                     feed,
                     mirror,
+                    estimates,
+                    estimate_s=settings.estimate_seconds,
                     ping_s=settings.ping_seconds,
                     stall_s=settings.stall_seconds,
                     max_backlog=settings.max_backlog,
                 ),
+                "explaining": routing.explaining,
                 "feed": feed,
+                "gauges": routing.gauges,
                 "offered": instance_types,
                 "intents": intents,
                 "jetstream": jetstream,
+                "launches": launches,
                 "mirror": mirror,
                 "reconciliation": Reconciliation(connection, settings.reconcile_timeout_seconds),
                 "settings": settings,
+                "tenants": tenants,
+                "usage_table": usage_table,
             },
             max_body_bytes=settings.max_body_bytes,
         )
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(mirror.run()), group.create_task(feed.run())]
+            tasks = [
+                group.create_task(each)
+                for each in (mirror.run(), estimates.run(), limits.run(settings.limits_check_seconds))
+            ]
             try:
                 async with serving(
                     app,

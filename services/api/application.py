@@ -8,15 +8,43 @@ from litestar.di import Provide
 from litestar.plugins.pydantic import PydanticPlugin
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from services.api import access, costs, events, instances, offers, probes, reconciliation
+from services.api import (
+    access,
+    api_keys,
+    costs,
+    events,
+    instances,
+    offerings,
+    offers,
+    past_launches,
+    probes,
+    reconciliation,
+    tenancy,
+    usage,
+)
 from services.api.authentication import Authorize
 from services.api.documentation import complete, openapi_config
-from services.api.inference import ENDPOINTS, Inference
 from services.api.metrics import Measured
 from services.api.mirror import Mirror
 from services.api.problems import Problem, malformed_json, to_problem
+from services.api.router import explaining
+from services.api.router.inference import ENDPOINTS, Inference
 
-_PARTS = (instances, events, access, offers, costs, reconciliation, probes)
+_PARTS = (
+    instances,
+    events,
+    past_launches,
+    access,
+    tenancy,
+    offerings,
+    api_keys,
+    offers,
+    costs,
+    usage,
+    explaining,
+    reconciliation,
+    probes,
+)
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 

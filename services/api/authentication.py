@@ -14,7 +14,8 @@ _BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 OPEN: Final = {"access": "open"}
 ANY_KEY: Final = {"access": "any key"}
-"""Options of a route handler; without one of these it is for administrators."""
+MEMBERS: Final = {"access": "members"}
+"""Options of a route handler, `MEMBERS` for keys of an organisation; without one it is for administrators alone."""
 
 
 class Authorize:
@@ -36,10 +37,16 @@ class Authorize:
                 "Send one as 'Authorization: Bearer KEY'; an administrator makes keys with POST /api-keys.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        if access != "any key" and owner.role is not Role.ADMIN:
+        if owner.role is not Role.ADMIN and not _allowed(owner, access):
             detail = "This key lists models and uses /v1; everything else needs an administrator's key."
+            if owner.organization_id:
+                detail = "This key uses /v1 and what its organisation has; this needs an administrator's key."
             raise Problem(403, "forbidden", "This key may not do that", detail)
         connection.scope["auth"] = owner
+
+
+def _allowed(user: ApiKey, access: str | None) -> bool:
+    return access == "any key" or (access == "members" and user.organization_id is not None)
 
 
 def authenticated(header: str | None, mirror: Mirror) -> ApiKey | None:

@@ -1,4 +1,4 @@
-"""The models that may be served, as one immutable value that is swapped whole."""
+"""The models that may be served and what organisations call them, as one immutable value that is swapped whole."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Self
@@ -10,7 +10,10 @@ from shared.lifecycle.events import Task
 
 
 class Model(BaseModel):
-    """`model` is its id on the Hugging Face hub, in the hub's own spelling; `gated`: its files need a token there."""
+    """`model` is its id on the Hugging Face hub, in the hub's own spelling; `gated`: its files need a token there.
+
+    `weights_bytes` are those of its files; None where the hub does not tell it, or has not been asked yet.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -18,18 +21,42 @@ class Model(BaseModel):
     model: str
     task: Task
     gated: bool
+    parameters: int | None = None
+    weights_bytes: int | None = None
+    created_at: AwareDatetime
+
+
+class Offering(BaseModel):
+    """A model under a name of an organisation's own: its slug, a slash, `code`. Only an `active` one is served."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    organization_id: UUID
+    code: str
+    model_id: UUID
+    active: bool
     created_at: AwareDatetime
 
 
 class Catalogue:
-    def __init__(self, by_id: Mapping[UUID, Model], by_name: Mapping[str, Model]) -> None:
+    def __init__(
+        self,
+        by_id: Mapping[UUID, Model],
+        by_name: Mapping[str, Model],
+        offerings: Mapping[UUID, Mapping[str, Offering]],
+    ) -> None:
         self._by_id = by_id
         self._by_name = by_name
+        self._offerings = offerings
 
     @classmethod
-    def of(cls, models: Iterable[Model]) -> Self:
+    def of(cls, models: Iterable[Model], offerings: Iterable[Offering] = ()) -> Self:
         held = tuple(models)
-        return cls({model.id: model for model in held}, {model.model: model for model in held})
+        offered: dict[UUID, dict[str, Offering]] = {}
+        for offering in offerings:
+            offered.setdefault(offering.organization_id, {})[offering.code] = offering
+        return cls({model.id: model for model in held}, {model.model: model for model in held}, offered)
 
     def named(self, name: str) -> Model | None:
         """Matched whole, slash and all."""
@@ -37,6 +64,14 @@ class Catalogue:
 
     def identified(self, model_id: UUID) -> Model | None:
         return self._by_id.get(model_id)
+
+    def offering(self, organization_id: UUID, code: str) -> Offering | None:
+        """Active or not."""
+        return self._offerings.get(organization_id, {}).get(code)
+
+    def offerings(self, organization_id: UUID) -> Iterable[Offering]:
+        """All of an organisation's, active or not."""
+        return self._offerings.get(organization_id, {}).values()
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self._by_name.values())

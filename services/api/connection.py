@@ -1,28 +1,54 @@
 """What uvicorn tells a raw ASGI application about its client."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
 
 from litestar.types import Receive
 
 
-async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Do `work`, but not for a client that has gone: then it is cancelled where it stands.
+def _never() -> bool:
+    return False
 
-    The request's body must have been read: what comes next from `receive` is the disconnect.
+
+class WhileConnected:
+    """`async with`: a block is cancelled where it stands when its client leaves, and then just ends.
+
+    The request's body must have been read: what comes next from `receive` is the disconnect. uvicorn tells of the end
+    of an answer in the same way, so `ended` says whether that is all it is.
     """
-    doing = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnected(receive))
-    try:
-        await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        leaving.cancel()
-        if not doing.done():
-            doing.cancel()
-        await asyncio.wait({doing, leaving})
-    if not doing.cancelled():
-        doing.result()
+
+    def __init__(self, receive: Receive, ended: Callable[[], bool] = _never) -> None:
+        self._receive = receive
+        self._ended = ended
+        self.left = False
+
+    async def __aenter__(self) -> Self:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  this is awaited
+        self._task = task
+        self._leaving = asyncio.ensure_future(_disconnected(self._receive))
+        self._leaving.add_done_callback(self._notice)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._leaving.remove_done_callback(self._notice)
+        self._leaving.cancel()
+        if not self.left:
+            return False
+        if kind is None:  # cancelled after its last await: that is still to come
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+        return self._task.uncancel() == 0 and kind in (None, asyncio.CancelledError)
+
+    def _notice(self, leaving: asyncio.Future[None]) -> None:
+        if not leaving.cancelled() and not self._ended():
+            self.left = True
+            self._task.cancel()
 
 
 async def _disconnected(receive: Receive) -> None:

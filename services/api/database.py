@@ -1,16 +1,19 @@
 """The api's own tables, the read model that it serves from, and when PostgreSQL is taken to be down."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import asyncpg
 
-from services.api.catalogue import Model
+from services.api.catalogue import Model, Offering
 from services.api.hub import Found
-from services.api.keys import ApiKey, Role, hashed, new_key, shown
+from services.api.keys import ApiKey, KeyLimits, Role, hashed, new_key, shown
+from services.api.organizations import Organization
 from services.api.views import NewApiKey, TimelineRow
+from shared.eta.launch import Launch
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 from shared.postgres.connection import Connection, Pool
@@ -48,10 +51,18 @@ class Database:
         self._pool = pool
 
     async def instances(
-        self, *, after: Position | None, limit: int, status: Status | None, model: str | None
+        self,
+        *,
+        after: Position | None,
+        limit: int,
+        status: Status | None,
+        model: str | None,
+        organization_id: UUID | None,
     ) -> list[Instance]:
-        """Newest first; archived ones only when their status is asked for."""
-        rows = await self._pool.fetch(sql("page_of_instances"), *(after or (None, None)), limit, status, model)
+        """Newest first; archived ones only when their status is asked for. None: whatever it is."""
+        rows = await self._pool.fetch(
+            sql("page_of_instances"), *(after or (None, None)), limit, status, model, organization_id
+        )
         return [Instance.model_validate(row["snapshot"]) for row in rows]
 
     async def timeline(self, instance_id: UUID, *, after: int, limit: int) -> list[TimelineRow]:
@@ -63,36 +74,67 @@ class Database:
         """0 when the projector has not seen it."""
         return await self._pool.fetchval(sql("projected_version"), instance_id) or 0
 
-    async def routing_start(self, installation: UUID) -> tuple[int, list[Instance]]:
-        """A position of the stream and the instances as they were there; (0, []) when nothing was projected of it."""
+    async def standing(self, installation: UUID, known: Sequence[UUID] = ()) -> tuple[int, list[Instance]]:
+        """A position of the stream and, as they were there, the instances that are not gone and those that are known.
+
+        (0, []) when nothing was projected of it.
+        """
         async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
             checkpoint = await connection.fetchrow(sql("checkpoint"), PROJECTION)
             if checkpoint is None or checkpoint["installation"] != installation:
                 return 0, []
-            rows = await connection.fetch(sql("standing_instances"))
+            rows = await connection.fetch(sql("standing_instances"), known)
         return checkpoint["sequence"], [Instance.model_validate(row["snapshot"]) for row in rows]
 
-    async def costs(self, first: date, last: date, at: datetime) -> list[dict[str, Any]]:
-        """`day, organization_id, currency, cost`, the newest day first; what is on until `at` counts until then."""
-        rows = await self._pool.fetch(sql("costs_by_day"), first, last, at.astimezone(UTC).replace(tzinfo=None))
+    async def costs(self, first: date, last: date, at: datetime, organization_id: UUID | None) -> list[dict[str, Any]]:
+        """`day, organization_id, currency, cost`, the newest day first; what is on until `at` counts until then.
+
+        Of one organisation, or of all and of what everybody shares.
+        """
+        until = at.astimezone(UTC).replace(tzinfo=None)
+        rows = await self._pool.fetch(sql("costs_by_day"), first, last, until, organization_id)
         return [dict(row) for row in rows]
+
+    async def past_launches(self, most: int) -> list[Launch]:
+        """Of the attempts that became ready the newest."""
+        return [Launch.model_validate(dict(row)) for row in await self._pool.fetch(sql("past_launches"), most)]
+
+    async def spent_this_month(self, organization_id: UUID, at: datetime) -> dict[str, float]:
+        """By currency, in the month of `at` in UTC."""
+        today = at.astimezone(UTC).date()
+        spent: dict[str, float] = {}
+        for row in await self.costs(today.replace(day=1), today, at, organization_id):
+            spent[row["currency"]] = spent.get(row["currency"], 0.0) + float(row["cost"])
+        return spent
 
     async def models(self, *, after: Position | None, limit: int) -> list[Model]:
         rows = await self._pool.fetch(sql("page_of_models"), *(after or (None, None)), limit)
         return [Model.model_validate(dict(row)) for row in rows]
 
     async def add_model(self, found: Found) -> Model:
-        """The model as it stands in the catalogue now, whoever put it there."""
-        row = await self._pool.fetchrow(sql("add_model"), uuid4(), found.model, found.task, found.gated)
+        """The model as it stands in the catalogue now, whoever put it there, with its figures where they are known."""
+        values = (found.model, found.task, found.gated, found.parameters, found.weights_bytes)
+        row = await self._pool.fetchrow(sql("add_model"), uuid4(), *values)
         return Model.model_validate(_only(row))
 
     async def api_keys(self, *, after: Position | None, limit: int) -> list[ApiKey]:
         rows = await self._pool.fetch(sql("page_of_api_keys"), *(after or (None, None)), limit)
         return [ApiKey.model_validate(dict(row)) for row in rows]
 
-    async def add_api_key(self, name: str, role: Role) -> NewApiKey:
-        async with self._pool.acquire() as connection:
-            return await _add_api_key(connection, name, role)
+    async def add_api_key(
+        self, name: str, role: Role, limits: KeyLimits, organization_id: UUID | None
+    ) -> NewApiKey | None:
+        """None when the organisation is gone."""
+        try:
+            async with self._pool.acquire() as connection:
+                return await _add_api_key(connection, name, role, limits, organization_id)
+        except asyncpg.ForeignKeyViolationError:
+            return None
+
+    async def change_api_key(self, key_id: UUID, limits: Mapping[str, Any]) -> ApiKey | None:
+        """Only the limits that are named here; None when there is no such key."""
+        row = await self._pool.fetchrow(sql("change_api_key"), key_id, dict(limits))
+        return ApiKey.model_validate(dict(row)) if row else None
 
     async def first_admin_key(self) -> NewApiKey | None:
         """Make an administrator's key when there is none; None when there is."""
@@ -100,7 +142,7 @@ class Database:
             await connection.execute(sql("lock_api_keys"))
             if await connection.fetchval(sql("other_admin_exists"), None):
                 return None
-            return await _add_api_key(connection, _FIRST_KEY, Role.ADMIN)
+            return await _add_api_key(connection, _FIRST_KEY, Role.ADMIN, KeyLimits(), None)
 
     async def remove_api_key(self, key_id: UUID, *, keep_an_admin: bool) -> bool:
         """False when there is no such key. Raises LastAdminKey."""
@@ -113,19 +155,47 @@ class Database:
         return role is not None
 
 
-async def all_models(connection: Connection) -> list[Model]:
-    return [Model.model_validate(dict(row)) for row in await connection.fetch(sql("all_models"))]
+@dataclass(frozen=True)
+class Access:
+    """Who may ask for what, all as it was at one moment; each key with its hash."""
+
+    models: Sequence[Model]
+    organizations: Sequence[Organization]
+    offerings: Sequence[Offering]
+    keys: Sequence[tuple[bytes, ApiKey]]
 
 
-async def all_api_keys(connection: Connection) -> Sequence[tuple[bytes, ApiKey]]:
-    """With the hash of each."""
-    rows = await connection.fetch(sql("all_api_keys"))
-    return [(row["key_hash"], ApiKey.model_validate(dict(row))) for row in rows]
+async def read_access(connection: Connection) -> Access:
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        models = await connection.fetch(sql("all_models"))
+        organizations = await connection.fetch(sql("all_organizations"))
+        offerings = await connection.fetch(sql("all_offerings"))
+        keys = await connection.fetch(sql("all_api_keys"))
+    return Access(
+        [Model.model_validate(dict(row)) for row in models],
+        [Organization.model_validate(dict(row)) for row in organizations],
+        [Offering.model_validate(dict(row)) for row in offerings],
+        [(row["key_hash"], ApiKey.model_validate(dict(row))) for row in keys],
+    )
 
 
-async def _add_api_key(connection: Any, name: str, role: Role) -> NewApiKey:
+async def _add_api_key(
+    connection: Any, name: str, role: Role, limits: KeyLimits, organization_id: UUID | None
+) -> NewApiKey:
     key = new_key()
-    row = await connection.fetchrow(sql("add_api_key"), uuid4(), name, role, shown(key), hashed(key))
+    row = await connection.fetchrow(
+        sql("add_api_key"),
+        uuid4(),
+        name,
+        role,
+        shown(key),
+        hashed(key),
+        organization_id,
+        limits.requests_per_minute,
+        limits.tokens_per_minute,
+        limits.max_concurrent,
+        limits.allowed_models,
+    )
     return NewApiKey.model_validate({**_only(row), "key": key})
 
 

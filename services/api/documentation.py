@@ -56,7 +56,7 @@ def complete(document: OpenAPI) -> None:
     paths = document.paths
     assert paths is not None  # noqa: S101  there are routes
     for path in paths.values():
-        for operation in (path.get, path.post, path.delete):
+        for operation in (path.get, path.post, path.patch, path.delete):
             if operation is not None and operation.responses is not None:
                 operation.responses.pop("400", None)
                 operation.responses["default"] = _problem()

@@ -6,6 +6,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
+from services.api.authentication import MEMBERS
 from services.api.instances import identified
 from services.api.intents import Intents
 from services.api.keys import ApiKey
@@ -21,12 +22,19 @@ From = Annotated[
 ]
 _DESCRIPTION: Final = (
     "Each event is a CloudEvent (JSON) that holds the fact and the instance after it. `reset` means that the given "
-    "Last-Event-ID is of another installation, or of the future: load anew what you show. Lines that begin with a "
-    "colon are signs of life."
+    "Last-Event-ID is of another installation, or of the future: load anew what you show. Every few seconds, and after "
+    "its events, `estimate` says when an instance that is starting up will be ready, as `eta` of `GET /instances/{id}` "
+    "does; it is no event and has no id. Lines that begin with a colon are signs of life."
 )
 
 
-@get("/events", summary="Follow all events", description=_DESCRIPTION, media_type="text/event-stream")
+@get(
+    "/events",
+    opt=MEMBERS,
+    summary="Follow all events that this key may see",
+    description=_DESCRIPTION,
+    media_type="text/event-stream",
+)
 async def all_events(
     request: Request[Any, ApiKey, Any],
     event_source: NamedDependency[EventSource],
@@ -40,6 +48,7 @@ async def all_events(
 
 @get(
     "/instances/{instance_id:str}/events",
+    opt=MEMBERS,
     summary="Follow the events of an instance",
     description=_DESCRIPTION,
     media_type="text/event-stream",
@@ -53,7 +62,7 @@ async def events_of_instance(
     last_event_id: LastEventId = None,
     begin: From = None,
 ) -> EventStream:
-    instance = await intents.load(identified(instance_id))
+    instance = await intents.load(identified(instance_id), request.auth)
     return event_source.stream(
         request.auth, last_event_id=last_event_id or None, instance_id=instance.id, from_start=begin is not None
     )

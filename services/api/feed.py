@@ -32,17 +32,29 @@ class Published:
     data: bytes
 
 
+@dataclass(frozen=True)
+class Interest:
+    """Of which organisation, and of which instance, a client is told; None: of any, or of all."""
+
+    organization_id: UUID | None = None
+    instance_id: UUID | None = None
+
+    def covers(self, instance: Instance) -> bool:
+        its = instance.specification.organization_id
+        return self.organization_id in (None, its) and self.instance_id in (None, instance.id)
+
+
 class Subscription:
     """What one client has not yet been sent. A client too far behind is cut off, and resumes where it was."""
 
-    def __init__(self, instance_id: UUID | None, max_backlog: int) -> None:
-        self.instance_id = instance_id
+    def __init__(self, interest: Interest, max_backlog: int) -> None:
+        self._interest = interest
         self._backlog: asyncio.Queue[Published | None] = asyncio.Queue(max_backlog + 1)
         self._max_backlog = max_backlog
         self._closed = False
 
     def offer(self, published: Published) -> None:
-        if self._closed or self.instance_id not in (None, published.recorded.instance.id):
+        if self._closed or not self._interest.covers(published.recorded.instance):
             return
         if self._backlog.qsize() >= self._max_backlog:
             self.close()
@@ -55,6 +67,11 @@ class Subscription:
             self._closed = True
             self._backlog.put_nowait(None)
 
+    @property
+    def idle(self) -> bool:
+        """Nothing waits to be sent."""
+        return self._backlog.empty()
+
     async def next(self) -> Published | None:
         """The next event; None when it is closed."""
         return await self._backlog.get()
@@ -63,21 +80,24 @@ class Subscription:
 class Feed:
     """Keeps `position`, the last sequence read; hands each instance to `apply`, each event to the subscriptions.
 
-    `forget` is called when the stream turned out to be another one, and everything begins anew.
+    `forget` is called when the stream turned out to be another one, and everything begins anew; `resumed` when it is
+    read again after an interruption.
     """
 
     def __init__(
         self,
         connection: Client,
         *,
-        apply: Callable[[Instance], None],
+        apply: Callable[[Instance], object],
         forget: Callable[[], None],
+        resumed: Callable[[], None],
         heartbeat_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
         self._apply = apply
         self._forget = forget
+        self._resumed = resumed
         self._heartbeat_s = heartbeat_s
         self._clock = clock
         self._installation: UUID | None = None
@@ -107,23 +127,28 @@ class Feed:
 
     async def run(self) -> None:
         """Read for ever; after every interruption go on behind the last position. The owner cancels it."""
+        interrupted = False
         while True:
             try:
                 await self._check_identity()
                 async with self._reading(self.position, EVERY_EVENT) as events:
+                    if interrupted:
+                        interrupted = False
+                        self._resumed()
                     while True:
                         if events.caught_up:
                             self._caught_up_at = self._clock()
                         for message in await events.batch():
                             self._take(message)
             except ReadingInterrupted as interruption:
+                interrupted = True
                 log.warning("event feed interrupted", position=self.position, reason=str(interruption))
                 await asyncio.sleep(_PAUSE_S)
 
     @contextmanager
-    def subscription(self, instance_id: UUID | None, max_backlog: int) -> Generator[Subscription]:
-        """From now on, that is behind `position`, every event (of one instance, if given)."""
-        subscription = Subscription(instance_id, max_backlog)
+    def subscription(self, interest: Interest, max_backlog: int) -> Generator[Subscription]:
+        """From now on, that is behind `position`, every event that this covers."""
+        subscription = Subscription(interest, max_backlog)
         self._subscriptions.add(subscription)
         if self._closed:
             subscription.close()
@@ -132,14 +157,14 @@ class Feed:
         finally:
             self._subscriptions.discard(subscription)
 
-    async def replay(self, after: int, instance_id: UUID | None) -> AsyncGenerator[Published]:
-        """What the stream holds behind `after`, up to now. Raises ReadingInterrupted."""
-        subject = instance_subject(instance_id) if instance_id else EVERY_EVENT
+    async def replay(self, after: int, interest: Interest) -> AsyncGenerator[Published]:
+        """What the stream holds of it behind `after`, up to now. Raises ReadingInterrupted."""
+        subject = instance_subject(interest.instance_id) if interest.instance_id else EVERY_EVENT
         async with self._replays, self._reading(after, subject) as events:
             while not events.caught_up:
                 for message in await events.batch():
                     published = _published(message)
-                    if published is not None:
+                    if published is not None and interest.covers(published.recorded.instance):
                         yield published
 
     async def end(self) -> int:

@@ -1,15 +1,24 @@
-"""The Hugging Face hub, asked once per model: whether it exists, whether we may have it, what it is for."""
+"""The Hugging Face hub: whether a model exists, whether we may have it, what it is for, how large it is."""
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
-from httpx2 import HTTPError
+from httpx2 import HTTPError, TimeoutException
 from huggingface_hub import HfApi, ModelInfo, get_session, hf_raise_for_status
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    DisabledRepoError,
+    GatedRepoError,
+    HfHubHTTPError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # exported lazily
 from pydantic import SecretStr
 
+from services.api.weights import weights_bytes
 from shared.lifecycle.events import Task
 
 _TASKS: Final[Mapping[str, Task]] = {
@@ -23,16 +32,24 @@ _TASKS: Final[Mapping[str, Task]] = {
 }
 """What the hub calls a model's pipeline, for those that vLLM serves through `/v1`."""
 _GENERATES: Final = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
-_UNAUTHORIZED: Final = 401
+_AT_ONCE: Final = 8
+_EXPAND: Final = ("config", "gated", "pipeline_tag", "private", "safetensors", "sha")
 
 
 @dataclass(frozen=True)
 class Found:
-    """`model` is the id in the hub's own spelling."""
+    """`model` is the id in the hub's own spelling, `sha` the commit looked at, `pipeline` its task's name there.
+
+    `weights_bytes` are those of the files. What the hub does not tell is None.
+    """
 
     model: str
     task: Task
     gated: bool
+    sha: str | None = None
+    pipeline: str | None = None
+    parameters: int | None = None
+    weights_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,8 +70,15 @@ class Gated:
 
 
 @dataclass(frozen=True)
+class Disabled:
+    """Taken down, by its owner or the hub."""
+
+
+@dataclass(frozen=True)
 class Unsupported:
-    pipeline: str
+    """`pipeline` is None where the hub does not know the model's task either."""
+
+    pipeline: str | None
 
 
 @dataclass(frozen=True)
@@ -63,54 +87,106 @@ class TokenRefused:
 
 
 @dataclass(frozen=True)
+class RateLimited:
+    """`retry_after_s` is None where the hub does not tell it."""
+
+    retry_after_s: int | None
+
+
+@dataclass(frozen=True)
 class Unreachable:
+    """No answer, none in time, or none that makes sense: it says nothing of the model."""
+
     reason: str
 
 
-Lookup: TypeAlias = Found | NotOnHub | Private | Gated | Unsupported | TokenRefused | Unreachable
+Failure: TypeAlias = TokenRefused | RateLimited | Unreachable
+Lookup: TypeAlias = Found | NotOnHub | Private | Gated | Disabled | Unsupported | Failure
+
+
+class Lookups(Protocol):
+    async def look_up(self, model: str) -> Lookup:
+        """Never raises for what the hub may answer."""
 
 
 class Hub:
-    """`endpoint` is passed on explicitly: huggingface_hub reads HF_ENDPOINT when it is imported."""
+    """`endpoint` is passed on explicitly: huggingface_hub reads HF_ENDPOINT when it is imported.
+
+    Its threads are its own: a hub that hangs must not hold up who looks up a host's name in the loop's common ones.
+    """
 
     def __init__(self, endpoint: str, token: SecretStr | None, timeout_s: float) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._token = token.get_secret_value() if token else False
         self._timeout_s = timeout_s
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hub")
 
     async def look_up(self, model: str) -> Lookup:
-        """Never raises for what the hub may answer. Takes twice the time-out at most: there may be two requests."""
-        return await asyncio.to_thread(self._look_up, model)
+        """Never raises for what the hub may answer. Once begun it takes twice the time-out at most: two requests."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, model)
+
+    def close(self) -> None:
+        """Waits for no answer."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _look_up(self, model: str) -> Lookup:
         try:
-            info = HfApi(endpoint=self._endpoint, token=self._token).model_info(
-                model, expand=["gated", "private", "pipeline_tag", "config"], timeout=self._timeout_s
-            )
-            if info.private:
-                return Private()
-            if info.gated:
-                if not self._token:
-                    return Gated(with_token=False)
-                self._check_access(info.id)
+            return self._admitted(self._info(model))
         except GatedRepoError:  # a subclass of RepositoryNotFoundError
             return Gated(with_token=bool(self._token))
         except RepositoryNotFoundError:
             return NotOnHub()
+        except DisabledRepoError:
+            return Disabled()
         except HfHubHTTPError as error:
-            if error.response is not None and error.response.status_code == _UNAUTHORIZED:
-                return TokenRefused()
-            return Unreachable(f"it answered {error.response.status_code if error.response is not None else error}")
+            return self._failure(error)
+        except TimeoutException:
+            return Unreachable(f"it did not answer within {self._timeout_s:g} s")
         except (HTTPError, OfflineModeIsEnabled) as error:
             return Unreachable(f"{type(error).__name__}: {error}")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:  # ModelInfo takes any JSON for granted
+            return Unreachable(f"its answer makes no sense: {type(error).__name__}")
+
+    def _info(self, model: str) -> ModelInfo:
+        api = HfApi(endpoint=self._endpoint, token=self._token)
+        return api.model_info(model, expand=list(_EXPAND), timeout=self._timeout_s)
+
+    def _admitted(self, info: ModelInfo) -> Lookup:
+        """Raises GatedRepoError."""
+        if info.private:
+            return Private()
+        if info.gated:
+            if not self._token:
+                return Gated(with_token=False)
+            self._check_access(info.id)
         task = _task(info)
-        return Found(info.id, task, bool(info.gated)) if task else Unsupported(str(info.pipeline_tag))
+        if task is None:
+            return Unsupported(info.pipeline_tag)
+        counted = info.safetensors
+        return Found(
+            info.id,
+            task,
+            bool(info.gated),
+            sha=info.sha,
+            pipeline=info.pipeline_tag,
+            parameters=(counted.total or None) if counted else None,
+            weights_bytes=weights_bytes(counted.parameters, _quantization(info)) if counted else None,
+        )
 
     def _check_access(self, model: str) -> None:
         """HfApi.auth_check takes no time-out, so its request is made here. Raises GatedRepoError."""
         headers = {"authorization": f"Bearer {self._token}"}
         url = f"{self._endpoint}/api/models/{model}/auth-check"
         hf_raise_for_status(get_session().get(url, headers=headers, timeout=self._timeout_s))
+
+    def _failure(self, error: HfHubHTTPError) -> Failure:
+        match error.response.status_code:
+            case 401 | 403 if self._token:
+                return TokenRefused()
+            case 429:
+                return RateLimited(_retry_after_s(error.response.headers))
+            case status:
+                return Unreachable(f"it answered {status}")
 
 
 def _task(info: ModelInfo) -> Task | None:
@@ -119,3 +195,17 @@ def _task(info: ModelInfo) -> Task | None:
         return _TASKS.get(info.pipeline_tag)
     architectures = (info.config or {}).get("architectures") or ()
     return "generate" if any(name.endswith(_GENERATES) for name in architectures) else None
+
+
+def _quantization(info: ModelInfo) -> Mapping[str, Any]:
+    """Models of more than text keep it with their text part."""
+    config = info.config or {}
+    return config.get("quantization_config") or (config.get("text_config") or {}).get("quantization_config") or {}
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> int | None:
+    """The hub's own headers (IETF's draft on rate limits), or the plain one of a proxy before it."""
+    if (limit := parse_ratelimit_headers(headers)) and not limit.remaining:
+        return limit.reset_in_seconds
+    plain = headers.get("Retry-After", "")
+    return int(plain) if plain.isdecimal() else None

@@ -10,13 +10,17 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
+from services.api.authentication import MEMBERS
 from services.api.database import Database
+from services.api.estimates import Estimates
 from services.api.intake import InstanceBody
 from services.api.intents import Intents
 from services.api.keys import ApiKey
+from services.api.mirror import Mirror
+from services.api.ownership import organization_for, whose
 from services.api.pages import Cursor, Limit, Page, page, position, version
 from services.api.problems import FieldError, Problem, invalid
-from services.api.views import InstanceView, TimelineRow
+from services.api.views import InstanceView, NewInstance, TimelineRow
 from shared.journal import Decision
 from shared.lifecycle import decide
 from shared.lifecycle.instance import Instance
@@ -37,68 +41,112 @@ IdempotencyKey = Annotated[
 
 @post(
     "/instances",
+    opt=MEMBERS,
     status_code=202,
     summary="Ask for an instance",
     description="It is created, installed and watched in the background; follow it at /instances/{id}/events.",
 )
 async def create(
+    *,
     request: Request[Any, ApiKey, Any],
     data: JSONBody[InstanceBody],
     intents: NamedDependency[Intents],
+    estimates: NamedDependency[Estimates],
+    mirror: NamedDependency[Mirror],
     idempotency_key: IdempotencyKey = None,
-) -> Response[InstanceView]:
-    instance, began = await intents.request(data, request.auth.id, idempotency_key, _traceparent(request))
+) -> Response[NewInstance]:
+    organization = await organization_for(data.organization, request.auth, mirror)
+    accepted = await intents.request(data, request.auth, organization, idempotency_key, _traceparent(request))
+    instance, at = accepted.instance, datetime.now(UTC)
     headers = {"Location": f"/instances/{instance.id}"}
-    if not began:
+    if not accepted.began:
         headers["Idempotency-Replayed"] = "true"
-    return Response(_shown(instance), status_code=202, headers=headers)
+    shown = NewInstance.of(instance, at, estimates.of(instance, at))
+    return Response(shown.model_copy(update={"warnings": accepted.warnings}), status_code=202, headers=headers)
 
 
-@get("/instances", summary="List instances, newest first", description="Archived ones only with ?status=archived.")
+@get(
+    "/instances",
+    opt=MEMBERS,
+    summary="List instances, newest first",
+    description="Archived ones only with ?status=archived. A user's key sees those of its organisation.",
+)
 async def list_(
+    *,
+    request: Request[Any, ApiKey, Any],
     database: NamedDependency[Database],
+    estimates: NamedDependency[Estimates],
+    mirror: NamedDependency[Mirror],
     status: Annotated[Status | None, QueryParameter(description="Only those in this status.")] = None,
     model: Annotated[str | None, QueryParameter(max_length=200, description="Only those of this model.")] = None,
+    organization: Annotated[
+        str | None, QueryParameter(max_length=63, description="Only those of the one with this slug.")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[InstanceView]:
     if model is not None and "\0" in model:
         raise invalid(FieldError(pointer="model", detail="no model's id has a null character."))
-    found = await database.instances(after=position(cursor), limit=limit + 1, status=status, model=model)
-    return page([_shown(instance) for instance in found], limit, lambda last: (last.created_at, last.id))
+    found = await database.instances(
+        after=position(cursor),
+        limit=limit + 1,
+        status=status,
+        model=model,
+        organization_id=whose(organization, request.auth, mirror),
+    )
+    return page([_shown(instance, estimates) for instance in found], limit, lambda last: (last.created_at, last.id))
 
 
-@get("/instances/{instance_id:str}", summary="Show an instance as the journal knows it now")
-async def show(instance_id: FromPath[str], intents: NamedDependency[Intents]) -> InstanceView:
-    return _shown(await intents.load(identified(instance_id)))
+@get("/instances/{instance_id:str}", opt=MEMBERS, summary="Show an instance as the journal knows it now")
+async def show(
+    request: Request[Any, ApiKey, Any],
+    instance_id: FromPath[str],
+    intents: NamedDependency[Intents],
+    estimates: NamedDependency[Estimates],
+) -> InstanceView:
+    return _shown(await intents.load(identified(instance_id), request.auth), estimates)
 
 
-@get("/instances/{instance_id:str}/timeline", summary="List what happened to an instance, oldest first")
+@get("/instances/{instance_id:str}/timeline", opt=MEMBERS, summary="List what happened to an instance, oldest first")
 async def timeline(
+    *,
+    request: Request[Any, ApiKey, Any],
     instance_id: FromPath[str],
     intents: NamedDependency[Intents],
     database: NamedDependency[Database],
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[TimelineRow]:
-    instance = await intents.shown(await intents.load(identified(instance_id)))
+    instance = await intents.shown(await intents.load(identified(instance_id), request.auth))
     rows = await database.timeline(instance.id, after=version(cursor), limit=limit + 1)
     return page(rows, limit, lambda last: (last.version,))
 
 
-@delete("/instances/{instance_id:str}", status_code=202, summary="Terminate an instance and release all it holds")
+@delete(
+    "/instances/{instance_id:str}",
+    opt=MEMBERS,
+    status_code=202,
+    summary="Terminate an instance and release all it holds",
+)
 async def terminate(
-    request: Request[Any, ApiKey, Any], instance_id: FromPath[str], intents: NamedDependency[Intents]
+    request: Request[Any, ApiKey, Any],
+    instance_id: FromPath[str],
+    intents: NamedDependency[Intents],
+    estimates: NamedDependency[Estimates],
 ) -> InstanceView:
-    return _shown(await intents.terminate(identified(instance_id), _traceparent(request)))
+    return _shown(await intents.terminate(identified(instance_id), request.auth, _traceparent(request)), estimates)
 
 
 def _intent(verb: str, decision: Decision, summary: str) -> HTTPRouteHandler:
-    @post(f"/instances/{{instance_id:str}}/{verb}", status_code=202, summary=summary, operation_id=verb)
+    @post(f"/instances/{{instance_id:str}}/{verb}", opt=MEMBERS, status_code=202, summary=summary, operation_id=verb)
     async def intend(
-        request: Request[Any, ApiKey, Any], instance_id: FromPath[str], intents: NamedDependency[Intents]
+        request: Request[Any, ApiKey, Any],
+        instance_id: FromPath[str],
+        intents: NamedDependency[Intents],
+        estimates: NamedDependency[Estimates],
     ) -> InstanceView:
-        return _shown(await intents.intend(identified(instance_id), decision, _traceparent(request)))
+        asked = identified(instance_id)
+        return _shown(await intents.intend(asked, decision, request.auth, _traceparent(request)), estimates)
 
     return intend
 
@@ -124,8 +172,9 @@ def identified(instance_id: str) -> UUID:
         raise Problem(404, "instance_not_found", "There is no such instance", detail) from None
 
 
-def _shown(instance: Instance) -> InstanceView:
-    return InstanceView.of(instance, datetime.now(UTC))
+def _shown(instance: Instance, estimates: Estimates) -> InstanceView:
+    now = datetime.now(UTC)
+    return InstanceView.of(instance, now, estimates.of(instance, now))
 
 
 def _traceparent(request: Request[Any, Any, Any]) -> str | None:

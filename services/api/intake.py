@@ -7,7 +7,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from services.api import fit
 from services.api.cataloguing import Cataloguing
+from services.api.organizations import Organization, Slug
 from services.api.problems import FieldError, invalid, unavailable
 from services.api.vllm_args import refused
 from shared.bus.instance_types import InstanceType, InstanceTypes
@@ -53,12 +55,18 @@ Lifetime = Annotated[int, Field(ge=60, le=31_536_000)]
 class InstanceBody(BaseModel):
     """What POST /instances takes. `zones` and `instance_types` are in order of preference, or the word "any".
 
-    Of any types, the cheapest that is in stock is taken. `max_lifetime` and `idle_shutdown` are in seconds.
+    Of any types, the cheapest is taken that is in stock and may hold the model's weights. `max_lifetime` and
+    `idle_shutdown` are in seconds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: Annotated[str, Field(min_length=1, max_length=200, description="As on the Hugging Face hub.")]
+    model: Annotated[
+        str, Field(min_length=1, max_length=200, description="As on the Hugging Face hub, or an own offering's name.")
+    ]
+    organization: Annotated[
+        Slug | None, Field(description="Whose it is. Default: the key's own; of an administrator's key, everybody's.")
+    ] = None
     name: Name | None = None
     provider: Annotated[Choice | None, Field(description="Default: scaleway, or the only one there is.")] = None
     zones: Annotated[list[Choice], Field(max_length=16), BeforeValidator(_listed)] = []
@@ -84,15 +92,16 @@ class Intake:
         self._cataloguing = cataloguing
         self._instance_types = instance_types
 
-    async def specification(self, body: InstanceBody) -> Specification:
-        """With the model looked up. Raises Problem."""
+    async def specification(self, body: InstanceBody, organization: Organization | None) -> Specification:
+        """For an organisation, or for everybody; with the model looked up. Raises Problem."""
         if errors := tuple(refused(body.vllm_args)):
             raise invalid(*errors)
-        model, _ = await self._cataloguing.model(body.model)
+        model, _ = await self._cataloguing.model(body.model, organization)
         return Specification(
             name=body.name or _name_for(model.model),
             model=model.model,
             task=model.task,
+            organization_id=organization.id if organization else None,
             provider=body.provider or await self._default_provider(),
             zones=_preferred(body.zones),
             instance_types=_preferred(body.instance_types),
@@ -100,6 +109,7 @@ class Intake:
             image=body.image,
             revision=body.revision,
             vllm_args=tuple(body.vllm_args),
+            gpu_memory_gb=fit.least_gb(model, body.vllm_args, body.revision),
             keep_for_inspection=body.keep_for_inspection,
             max_lifetime=body.max_lifetime,
             idle_shutdown=body.idle_shutdown,
@@ -109,8 +119,14 @@ class Intake:
         told = await self._instance_types.of_all()
         return next(iter(told)) if len(told) == 1 else DEFAULT_PROVIDER
 
+    async def warnings(self, specification: Specification) -> list[str]:
+        """What most likely will not do, of what its provider offers now."""
+        model = self._cataloguing.known(specification.model)
+        offered = await self._instance_types.of(specification.provider)
+        return list(fit.warnings(specification, model, offered)) if model and offered else []
+
     async def check_offer(self, specification: Specification) -> None:
-        """That the provider has such servers there. Raises Problem."""
+        """That the provider has such servers there, and that the model fits them. Raises Problem."""
         told = await self._instance_types.of_all()
         offered = told.get(specification.provider)
         if offered is None and told:
@@ -123,6 +139,7 @@ class Intake:
         if not errors and not _to_be_had(specification, offered):
             detail = f"{' or '.join(specification.instance_types) or 'nothing'} is offered in none of these zones."
             errors = [FieldError(pointer="/zones", detail=detail)]
+        errors = errors or list(fit.misfits(specification, offered))
         if errors:
             raise invalid(*errors)
 

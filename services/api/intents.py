@@ -3,34 +3,52 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4, uuid5
 
 from services.api.intake import InstanceBody, Intake, requested
+from services.api.keys import ApiKey
+from services.api.launches import Launches
+from services.api.organizations import Organization
+from services.api.ownership import own
 from services.api.projection import Projection
 from shared.journal import Decision, Journal, JournalUnavailable
 from shared.lifecycle.decide import terminate
 from shared.lifecycle.errors import InstanceUnknown, IntentRefused
+from shared.lifecycle.events import Event, InstanceRequested
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 
 _FROM_KEYS: Final = "idempotency/"
 
 
+@dataclass(frozen=True)
+class Accepted:
+    """`began`: this request began the instance, none before it. `warnings` say what most likely will not do."""
+
+    instance: Instance
+    began: bool
+    warnings: list[str]
+
+
 class Intents:
     """`patience_s`: how long the journal may take before the sender is told that it does not answer."""
 
-    def __init__(self, journal: Journal, projection: Projection, intake: Intake, patience_s: float) -> None:
+    def __init__(
+        self, journal: Journal, projection: Projection, intake: Intake, launches: Launches, patience_s: float
+    ) -> None:
         self._journal = journal
         self._projection = projection
         self._intake = intake
+        self._launches = launches
         self._patience_s = patience_s
 
-    async def load(self, instance_id: UUID) -> Instance:
-        """As the journal knows it now. Raises InstanceUnknown, JournalUnavailable."""
+    async def load(self, instance_id: UUID, owner: ApiKey) -> Instance:
+        """As the journal knows it now. Raises InstanceUnknown for another's too, JournalUnavailable."""
         async with self._patiently():
-            return await self._journal.load(instance_id)
+            return own(owner, await self._journal.load(instance_id))
 
     async def shown(self, instance: Instance) -> Instance:
         """Wait, a little, until the read model is as far."""
@@ -38,36 +56,62 @@ class Intents:
         return instance
 
     async def request(
-        self, body: InstanceBody, owner: UUID, idempotency_key: str | None, traceparent: str | None
-    ) -> tuple[Instance, bool]:
-        """The instance, and whether this call began it. Raises Problem, InstanceConflict, JournalUnavailable."""
-        specification = await self._intake.specification(body)
-        instance_id = uuid5(owner, _FROM_KEYS + idempotency_key) if idempotency_key else uuid4()
+        self,
+        body: InstanceBody,
+        owner: ApiKey,
+        organization: Organization | None,
+        idempotency_key: str | None,
+        traceparent: str | None,
+    ) -> Accepted:
+        """Raises Problem, InstanceConflict, JournalUnavailable."""
+        specification = await self._intake.specification(body, organization)
+        instance_id = uuid5(owner.id, _FROM_KEYS + idempotency_key) if idempotency_key else uuid4()
+        asked = requested(instance_id, specification)
         async with self._patiently():
-            if not idempotency_key or not await self._exists(instance_id):
-                await self._intake.check_offer(specification)
-            instance, began = await self._journal.request(
-                requested(instance_id, specification), intent_id=uuid4(), traceparent=traceparent
-            )
-        return await self.shown(instance), began
+            warnings = await self._intake.warnings(specification)
+        if organization is None:
+            instance, began = await self._begin(asked, None, traceparent)
+        else:
+            async with self._launches.turn(organization.id) as limited:
+                instance, began = await self._begin(asked, limited, traceparent)
+        return Accepted(await self.shown(instance), began=began, warnings=warnings)
 
-    async def intend(self, instance_id: UUID, decide: Decision, traceparent: str | None) -> Instance:
-        """Raises IntentRefused, InstanceUnknown, JournalUnavailable."""
+    async def intend(self, instance_id: UUID, decide: Decision, owner: ApiKey, traceparent: str | None) -> Instance:
+        """Raises IntentRefused, InstanceUnknown for another's too, JournalUnavailable."""
+
+        def decided(instance: Instance, at: datetime) -> Event:
+            return decide(own(owner, instance), at)
+
         async with self._patiently():
             instance = await self._journal.intend(
-                instance_id, decide, intent_id=uuid4(), at=datetime.now(UTC), traceparent=traceparent
+                instance_id, decided, intent_id=uuid4(), at=datetime.now(UTC), traceparent=traceparent
             )
         return await self.shown(instance)
 
-    async def terminate(self, instance_id: UUID, traceparent: str | None) -> Instance:
+    async def terminate(self, instance_id: UUID, owner: ApiKey, traceparent: str | None) -> Instance:
         """As `intend`; one that is being terminated already is what was asked for."""
         try:
-            return await self.intend(instance_id, terminate, traceparent)
+            return await self.intend(instance_id, terminate, owner, traceparent)
         except IntentRefused:
-            instance = await self.load(instance_id)
+            instance = await self.load(instance_id, owner)
             if instance.status is Status.TERMINATING:
                 return instance
             raise
+
+    async def _begin(
+        self, asked: InstanceRequested, organization: Organization | None, traceparent: str | None
+    ) -> tuple[Instance, bool]:
+        async with self._patiently():
+            known = await self._exists(asked.instance_id)
+            if not known:
+                await self._intake.check_offer(asked.specification)
+        if organization is not None and not known:
+            await self._launches.check(organization, asked.specification)
+        async with self._patiently():
+            instance, began = await self._journal.request(asked, intent_id=uuid4(), traceparent=traceparent)
+        if began:
+            self._launches.accepted(instance)
+        return instance, began
 
     async def _exists(self, instance_id: UUID) -> bool:
         try:

@@ -4,10 +4,10 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Final, Self
+from typing import Annotated, Any, Final, Self, TypeAlias
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 _NAMESPACE: Final = UUID("0b7a3f0e-6f0e-5b1c-8f5e-3a1d5c9e2b41")
 _MARK: Final = "csk_"
@@ -15,20 +15,42 @@ _SHOWN: Final = 10
 
 
 class Role(StrEnum):
-    """An administrator does everything; a user lists models and uses `/v1`."""
+    """An administrator does everything; a user uses `/v1`, and has what its organisation has."""
 
     ADMIN = "admin"
     USER = "user"
 
 
-class ApiKey(BaseModel):
-    """`prefix` is the beginning of the key, so that its owner can tell it from others."""
+PerMinute: TypeAlias = Annotated[int, Field(gt=0, le=2**31 - 1)]
+ModelName: TypeAlias = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def _tuple(value: Any) -> Any:
+    """Both JSON and the database know lists only."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+class KeyLimits(BaseModel):
+    """None: no limit. `allowed_models` are names as they are asked for under `/v1`."""
 
     model_config = ConfigDict(frozen=True)
+
+    requests_per_minute: PerMinute | None = None
+    tokens_per_minute: PerMinute | None = None
+    max_concurrent: PerMinute | None = None
+    allowed_models: Annotated[
+        Annotated[tuple[ModelName, ...], Field(min_length=1, max_length=200)] | None,
+        BeforeValidator(_tuple),
+    ] = None
+
+
+class ApiKey(KeyLimits):
+    """`prefix` is the beginning of the key, so that its owner can tell it from others."""
 
     id: UUID
     name: str
     role: Role
+    organization_id: UUID | None = None
     prefix: str
     created_at: AwareDatetime
 

@@ -9,6 +9,7 @@ from nats.js import JetStreamContext
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
 from services.api.feed import Feed
+from services.api.router.metrics import Gauges
 from shared.bus.reader import TRANSPORT
 from shared.bus.topology import DEAD_LETTERS
 
@@ -17,7 +18,6 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 _requests: Final = Counter("coldstart_http_requests_total", "Requests answered", ["method", "route", "status"])
 _seconds: Final = Histogram("coldstart_http_response_start_seconds", "Until a response began", ["route"])
 _in_flight: Final = Gauge("coldstart_http_requests_in_flight", "Requests being answered, event streams included")
-_age: Final = Gauge("coldstart_routing_table_age_seconds", "Since the routing table was known to be up to date")
 _clients: Final = Gauge("coldstart_sse_clients", "Clients that follow events")
 _dead: Final = Gauge("coldstart_dead_letters_stored", "Messages that nobody could handle and that wait for a person")
 
@@ -25,9 +25,9 @@ _INFERENCE: Final = "/v1/"
 _UNKNOWN: Final = "unknown"
 
 
-async def rendered(feed: Feed, jetstream: JetStreamContext) -> bytes:
+async def rendered(feed: Feed, gauges: Gauges, jetstream: JetStreamContext) -> bytes:
     """The dead letters are as they were at the last time that the stream answered."""
-    _age.set(feed.age)
+    gauges.look()
     _clients.set(feed.clients)
     with suppress(*TRANSPORT):  # the age tells of that already
         _dead.set((await jetstream.stream_info(DEAD_LETTERS)).state.messages)

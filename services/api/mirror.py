@@ -1,4 +1,7 @@
-"""Keys and models in memory, as fresh as LISTEN/NOTIFY makes them: no request waits for the database to be let in."""
+"""Keys, organisations, models and offerings in memory, as fresh as LISTEN/NOTIFY makes them.
+
+No request waits for the database to be let in.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -9,8 +12,9 @@ import structlog
 from pydantic import SecretStr
 
 from services.api.catalogue import Catalogue
-from services.api.database import all_api_keys, all_models
+from services.api.database import read_access
 from services.api.keys import ApiKey, Keys, Role, configured_key_id, hashed, shown
+from services.api.organizations import Organization, Organizations
 from shared.postgres.connection import DATABASE_ERRORS, Connection, Pool, connecting
 
 CHANGED: Final = "access_changed"
@@ -22,9 +26,10 @@ log = structlog.get_logger()
 
 
 class Mirror:
-    """`catalogue` and `keys` are swapped whole. `admin_key` is valid whatever the database says.
+    """`catalogue`, `keys` and `organizations` are swapped whole, at once, and fit each other.
 
-    With the database down they stay as they were: nobody can revoke a key then, and inference goes on.
+    `admin_key` is valid whatever the database says. With the database down they stay as they were: nobody can
+    revoke a key then, and inference goes on.
     """
 
     def __init__(
@@ -45,13 +50,17 @@ class Mirror:
         self._loading = asyncio.Lock()
         self.catalogue = Catalogue.of(())
         self.keys = Keys.of(self._configured)
+        self.organizations = Organizations.of(())
 
     @property
     def has_configured_admin(self) -> bool:
         return bool(self._configured)
 
+    def organization_of(self, owner: ApiKey) -> Organization | None:
+        return self.organizations.identified(owner.organization_id)
+
     async def load(self) -> None:
-        """Read both tables now: at the start, and after a change of our own."""
+        """Read the tables now: at the start, and after a change of our own."""
         async with self._pool.acquire() as connection:
             await self._load(connection)
 
@@ -64,7 +73,7 @@ class Mirror:
                 ) as connection:
                     await self._follow(connection)
             except DATABASE_ERRORS as error:
-                log.warning("keys and models not refreshed", reason=repr(error))
+                log.warning("keys, organisations and models not refreshed", reason=repr(error))
                 await asyncio.sleep(_PAUSE_S)
 
     async def _follow(self, connection: Connection) -> None:
@@ -83,8 +92,10 @@ class Mirror:
 
     async def _load(self, connection: Any) -> None:
         async with self._loading:  # so that what was read last also stays
-            self.catalogue = Catalogue.of(await all_models(connection))
-            self.keys = Keys.of([*await all_api_keys(connection), *self._configured])
+            found = await read_access(connection)
+            self.catalogue = Catalogue.of(found.models, found.offerings)
+            self.organizations = Organizations.of(found.organizations)
+            self.keys = Keys.of([*found.keys, *self._configured])
 
     def _notice(self, *_: Any) -> None:
         self._changed.set()

@@ -10,6 +10,7 @@ from services.api import metrics
 from services.api.authentication import OPEN
 from services.api.feed import Feed
 from services.api.problems import unavailable
+from services.api.router.metrics import Gauges
 from services.api.settings import ApiSettings
 
 
@@ -33,8 +34,10 @@ async def readyz(feed: NamedDependency[Feed], settings: NamedDependency[ApiSetti
 
 
 @get("/metrics", opt=OPEN, summary="Metrics in Prometheus's format", media_type=metrics.CONTENT_TYPE)
-async def metrics_(feed: NamedDependency[Feed], jetstream: NamedDependency[JetStreamContext]) -> Response[bytes]:
-    return Response(await metrics.rendered(feed, jetstream), media_type=metrics.CONTENT_TYPE)
+async def metrics_(
+    feed: NamedDependency[Feed], gauges: NamedDependency[Gauges], jetstream: NamedDependency[JetStreamContext]
+) -> Response[bytes]:
+    return Response(await metrics.rendered(feed, gauges, jetstream), media_type=metrics.CONTENT_TYPE)
 
 
 ROUTES: Final = (healthz, readyz, metrics_)

@@ -18,7 +18,7 @@ from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRef
 
 PROBLEM_JSON: Final = "application/problem+json"
 _TYPE: Final = "urn:coldstart:problem:"
-_RETRY_AFTER_S: Final = "2"
+_RETRY_AFTER_S: Final = 2
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class FieldError(BaseModel):
 
 
 class Problem(Exception):
-    """What is wrong with a request, or with us, as its sender is told."""
+    """What is wrong with a request, or with us, as its sender is told; `more` are figures for programs."""
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class Problem(Exception):
         *,
         errors: tuple[FieldError, ...] = (),
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.status = status
@@ -51,6 +52,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = errors
         self.headers = dict(headers or {})
+        self.more = dict(more or {})
 
     def response(self) -> Response[dict[str, Any]]:
         body: dict[str, Any] = {
@@ -59,6 +61,7 @@ class Problem(Exception):
             "status": self.status,
             "detail": self.detail,
             "code": self.code,
+            **self.more,
         }
         if self.errors:
             body["errors"] = [error.model_dump() for error in self.errors]
@@ -70,8 +73,8 @@ def invalid(*errors: FieldError) -> Problem:
     return Problem(422, "invalid_request", "The request is not valid", detail, errors=errors)
 
 
-def unavailable(code: str, title: str, detail: str) -> Problem:
-    return Problem(503, code, title, detail, headers={"Retry-After": _RETRY_AFTER_S})
+def unavailable(code: str, title: str, detail: str, *, retry_after_s: int | None = None) -> Problem:
+    return Problem(503, code, title, detail, headers={"Retry-After": str(retry_after_s or _RETRY_AFTER_S)})
 
 
 _BY_STATUS: Final[Mapping[int, tuple[str, str, str]]] = {

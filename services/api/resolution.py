@@ -1,12 +1,28 @@
-"""From the `model` of a request to the model that is meant. Whoever asks gets the same answer."""
+"""From the `model` of a request to the model that is meant, and the rule by which it was found."""
 
 from dataclasses import dataclass
-from typing import Final
+from enum import StrEnum
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from services.api.catalogue import Catalogue, Model
+from services.api.organizations import Organization
 
 _UUID_LENGTH: Final = 36
+
+
+class Rule(StrEnum):
+    """`ID`: the UUID of a catalogued model; `PUBLIC`: its id on the hub; `OFFERING`: a name of the caller's own."""
+
+    ID = "id"
+    PUBLIC = "public"
+    OFFERING = "offering"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    model: Model
+    rule: Rule
 
 
 @dataclass(frozen=True)
@@ -16,23 +32,44 @@ class ModelMissing:
 
 @dataclass(frozen=True)
 class ModelNotFound:
+    """The same whether or not somebody else has such a thing."""
+
     name: str
 
 
-def resolve(model: str | None, catalogue: Catalogue) -> Model | ModelMissing | ModelNotFound:
-    """In this order: nothing named; the UUID of a catalogued model; a catalogued id, matched whole; nothing.
+Resolution: TypeAlias = Resolved | ModelMissing | ModelNotFound
 
-    What stands before a slash is never read as an organisation here: `Qwen/Qwen2.5-7B-Instruct` is one id.
+
+def resolve(name: str | None, catalogue: Catalogue, organization: Organization | None) -> Resolution:
+    """What a caller of `organization`, or of none, means by `name`.
+
+    In this order: nothing named; the UUID of a catalogued model; a catalogued id, matched whole, for everyone; an
+    active offering of the caller's own organisation; nothing. What stands before a slash is looked at last:
+    `Qwen/Qwen2.5-7B-Instruct` is one id, and nobody's organisation.
     """
-    if not model:
+    if not name:
         return ModelMissing()
-    return _identified(model, catalogue) or catalogue.named(model) or ModelNotFound(model)
+    if model := _identified(name, catalogue):
+        return Resolved(model, Rule.ID)
+    if model := catalogue.named(name):
+        return Resolved(model, Rule.PUBLIC)
+    if organization and (model := _offered(name, catalogue, organization)):
+        return Resolved(model, Rule.OFFERING)
+    return ModelNotFound(name)
 
 
-def _identified(model: str, catalogue: Catalogue) -> Model | None:
-    if len(model) != _UUID_LENGTH:
+def _identified(name: str, catalogue: Catalogue) -> Model | None:
+    if len(name) != _UUID_LENGTH:
         return None
     try:
-        return catalogue.identified(UUID(model))
+        return catalogue.identified(UUID(name))
     except ValueError:
         return None
+
+
+def _offered(name: str, catalogue: Catalogue, organization: Organization) -> Model | None:
+    slug, _, code = name.partition("/")
+    if slug != organization.slug:
+        return None
+    offering = catalogue.offering(organization.id, code)
+    return catalogue.identified(offering.model_id) if offering and offering.active else None

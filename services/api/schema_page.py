@@ -6,7 +6,7 @@ from typing import Any, Final
 from litestar import Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
-_METHODS: Final = ("get", "post", "delete")
+_METHODS: Final = ("get", "post", "patch", "delete")
 _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c1e21 }
 code, b { font-family: ui-monospace, monospace } summary { cursor: pointer; padding: .3rem 0 }

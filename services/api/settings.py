@@ -14,6 +14,9 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     """`api_port` 0 takes any free port. All times are in seconds.
 
     `admin_key`: the administrator's key; unset, one is made at the first start and printed once.
+    `eta_refresh_seconds`: how often past launches are read again; `estimate_seconds`: how often an event stream tells
+    when what is starting up will be ready.
+    `limits_check_seconds`: how often it is looked whether an organisation has reached a spending limit.
     `router_staleness_seconds`: for how long the router goes on without hearing from the stream; health counts on it.
     """
 
@@ -25,6 +28,7 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
 
     hf_endpoint: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     hub_timeout_seconds: Seconds = 10.0
+    hub_cache_seconds: Seconds = 600.0
 
     router_staleness_seconds: Seconds = 15.0
     stream_heartbeat_seconds: Seconds = 1.0
@@ -33,10 +37,24 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     journal_timeout_seconds: Seconds = 5.0
     reconcile_timeout_seconds: Seconds = 120.0
     refresh_seconds: Seconds = 10.0
+    eta_refresh_seconds: Seconds = 60.0
+    eta_launches: int = Field(default=1_000, gt=0, description="of the newest past launches, for estimates")
+    estimate_seconds: Seconds = 5.0
+    limits_check_seconds: Seconds = 60.0
     ping_seconds: Seconds = 15.0
     stall_seconds: Seconds = 30.0
     worker_connect_seconds: Seconds = 3.0
     worker_silence_seconds: Seconds = 300.0
+    routes_refresh_seconds: Seconds = 60.0
+    request_deadline_seconds: Seconds = 600.0
+    breaker_failures: int = Field(default=3, gt=0, description="failures of a worker in a row that set it aside")
+    breaker_pause_seconds: Seconds = 1.0
+    breaker_longest_pause_seconds: Seconds = 30.0
+    wait_for_ready_seconds: Seconds = 1800.0
+    wait_for_ready_requests: int = Field(default=1_000, ge=0)
+    wait_heartbeat_seconds: Seconds = 5.0
+    usage_write_seconds: Seconds = 1.0
+    usage_retention_days: int = Field(default=400, gt=0)
     shutdown_seconds: Seconds = 10.0
 
     max_body_bytes: int = Field(default=1_000_000, gt=0)

@@ -6,8 +6,9 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -15,8 +16,9 @@ import structlog
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
-from services.api.connection import while_connected
-from services.api.feed import Feed, Published
+from services.api.connection import WhileConnected
+from services.api.estimates import Estimates
+from services.api.feed import Feed, Interest, Published
 from services.api.keys import ApiKey
 from services.api.mirror import Mirror
 from shared.bus.reader import ReadingInterrupted
@@ -30,11 +32,26 @@ log = structlog.get_logger()
 
 
 class EventSource:
-    """`ping_s`: how often a silent line shows signs of life; `stall_s`: how long a client may refuse to read."""
+    """`ping_s`: how often a silent line shows signs of life; `stall_s`: how long a client may refuse to read.
 
-    def __init__(self, feed: Feed, mirror: Mirror, *, ping_s: float, stall_s: float, max_backlog: int) -> None:
+    `estimate_s`: how often each instance that is starting up is told of, besides after its events.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        mirror: Mirror,
+        estimates: Estimates,
+        *,
+        estimate_s: float,
+        ping_s: float,
+        stall_s: float,
+        max_backlog: int,
+    ) -> None:
         self._feed = feed
         self._mirror = mirror
+        self._estimates = estimates
+        self._estimate_s = estimate_s
         self._ping_s = ping_s
         self._max_backlog = max_backlog
         self._stall_s = stall_s
@@ -43,18 +60,20 @@ class EventSource:
         self, owner: ApiKey, *, last_event_id: str | None, instance_id: UUID | None, from_start: bool
     ) -> "EventStream":
         """A response that goes on until the client leaves, its key is revoked, or the service stops."""
-        messages = self._messages(last_event_id=last_event_id, instance_id=instance_id, from_start=from_start)
+        messages = self._messages(
+            Interest(owner.organization_id, instance_id), last_event_id=last_event_id, from_start=from_start
+        )
         return EventStream(messages, self._stall_s, lambda: self._mirror.keys.holds(owner.id))
 
     async def _messages(
-        self, *, last_event_id: str | None, instance_id: UUID | None, from_start: bool
+        self, interest: Interest, *, last_event_id: str | None, from_start: bool
     ) -> AsyncGenerator[bytes]:
         """Messages for the wire, until the feed lets the client go.
 
         Raises ReadingInterrupted: the client resumes later. A position of another epoch, or of the future, gets a
         `reset` and begins as if none had been given.
         """
-        with self._feed.subscription(instance_id, self._max_backlog) as subscription:
+        with self._feed.subscription(interest, self._max_backlog) as subscription:
             joined = self._feed.position
             after = 0 if from_start else joined
             if last_event_id is not None:
@@ -65,21 +84,54 @@ class EventSource:
                     after = resumed
             yield _CONNECTED
             if after < joined:
-                async with aclosing(self._feed.replay(after, instance_id)) as history:
+                async with aclosing(self._feed.replay(after, interest)) as history:
                     async for published in history:
                         after = published.recorded.sequence
                         yield self._message(published)
+            due: set[UUID] = set()
+            clock = asyncio.get_running_loop().time
+            ping_at, estimate_at = clock() + self._ping_s, clock()
             while True:
+                if clock() >= estimate_at:
+                    due = self._followed(interest)
+                    estimate_at = clock() + self._estimate_s
+                if due and subscription.idle:
+                    for estimate in self._told(due):
+                        yield estimate
+                        ping_at = clock() + self._ping_s
+                    due = set()
                 try:
-                    async with asyncio.timeout(self._ping_s):
+                    async with asyncio.timeout_at(min(ping_at, estimate_at)):
                         live = await subscription.next()
                 except TimeoutError:
-                    yield _PING
+                    if clock() >= ping_at:
+                        yield _PING
+                        ping_at = clock() + self._ping_s
                     continue
                 if live is None:
                     return
                 if live.recorded.sequence > after:
                     yield self._message(live)
+                    ping_at = clock() + self._ping_s
+                    due.add(live.recorded.instance.id)
+
+    def _followed(self, interest: Interest) -> set[UUID]:
+        """Who is starting up, of those that the client follows."""
+        return {instance.id for instance in self._estimates.launching.values() if interest.covers(instance)}
+
+    def _told(self, instances: Iterable[UUID]) -> Iterator[bytes]:
+        """One message for each that is starting up. Without an id: where a client resumes is told by events alone."""
+        now = datetime.now(UTC)
+        for instance_id in instances:
+            instance = self._estimates.launching.get(instance_id)
+            eta = instance and self._estimates.of(instance, now)
+            if instance and eta:
+                told = {
+                    "instance_id": str(instance.id),
+                    "version": instance.version,
+                    "eta": eta.model_dump(mode="json"),
+                }
+                yield f"event: estimate\ndata: {json.dumps(told)}\n\n".encode()
 
     async def _position(self, event_id: str) -> int | None:
         """None for one that this stream never gave out."""
@@ -117,7 +169,8 @@ class EventStream(ASGIResponse):
         self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        await while_connected(receive, self._send_all(send))
+        async with WhileConnected(receive):
+            await self._send_all(send)
 
     async def _send_all(self, send: Send) -> None:
         await send(

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.api.keys import ApiKey
+from shared.eta.estimate import Estimate
 from shared.lifecycle.cost import cost
 from shared.lifecycle.instance import Failure, Instance
 from shared.lifecycle.status import Status
@@ -15,7 +16,10 @@ _CENTS_OF_CENTS: Final = 4
 
 
 class InstanceView(BaseModel):
-    """`step` is the last milestone reached; `error` says why it failed and what to do, once it has."""
+    """`step` is the last milestone reached; `error` says why it failed and what to do, once it has.
+
+    `eta`: when it will be ready; None unless it is on its way there.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,6 +33,7 @@ class InstanceView(BaseModel):
     status: Status
     progress_percent: int
     step: str
+    eta: Estimate | None
     attempt: int
     ip_address: str | None
     error: Failure | None
@@ -41,7 +46,7 @@ class InstanceView(BaseModel):
     version: int
 
     @classmethod
-    def of(cls, instance: Instance, at: datetime) -> Self:
+    def of(cls, instance: Instance, at: datetime, eta: Estimate | None) -> Self:
         """`cost` is what its server has cost until `at`, at list price; None while nobody knows the price."""
         specification, spent = instance.specification, cost(instance, at)
         return cls(
@@ -55,6 +60,7 @@ class InstanceView(BaseModel):
             status=instance.status,
             progress_percent=instance.progress_percent,
             step=instance.step,
+            eta=eta,
             attempt=instance.attempt,
             ip_address=instance.ip_address,
             error=instance.error,
@@ -66,6 +72,12 @@ class InstanceView(BaseModel):
             updated_at=instance.updated_at,
             version=instance.version,
         )
+
+
+class NewInstance(InstanceView):
+    """`warnings` say what most likely will not do, such as weights that leave no room; normally there is none."""
+
+    warnings: list[str] = []
 
 
 class TimelineRow(BaseModel):

@@ -53,20 +53,31 @@ VALUES: Final[Mapping[str, str]] = {
 
 def refused(arguments: Sequence[str]) -> Iterator[FieldError]:
     """What is wrong with these; `--flag value` in two and `--flag=value` in one are both taken."""
+    for at, flag, equals, value in _read(arguments):
+        if (wrong := _wrong(flag, equals, value)) is not None:
+            yield FieldError(pointer=f"/vllm_args/{at}", detail=wrong)
+
+
+def given(arguments: Sequence[str]) -> dict[str, str]:
+    """Every option with its value, that of a switch empty. Of one that is given twice the last counts, as in vLLM."""
+    return {flag: value for _, flag, _, value in _read(arguments)}
+
+
+def _read(arguments: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
+    """Where each option stands, its name, the equals sign if there is one, its value."""
     at = 0
     while at < len(arguments):
-        flag, given, value = arguments[at].partition("=")
+        flag, equals, value = arguments[at].partition("=")
         took = 1
-        if flag in VALUES and not given:
+        if flag in VALUES and not equals:
             value, took = (arguments[at + 1] if at + 1 < len(arguments) else ""), 2
-        if (wrong := _wrong(flag, given, value)) is not None:
-            yield FieldError(pointer=f"/vllm_args/{at}", detail=wrong)
+        yield at, flag, equals, value
         at += took
 
 
-def _wrong(flag: str, given: str, value: str) -> str | None:
+def _wrong(flag: str, equals: str, value: str) -> str | None:
     if flag in SWITCHES:
-        return f"{flag} takes no value." if given else None
+        return f"{flag} takes no value." if equals else None
     if flag not in VALUES:
         return f"{flag} may not be set here; those that may are {', '.join(sorted(SWITCHES | VALUES.keys()))}."
     return None if re.fullmatch(VALUES[flag], value) else f"{value!r} is no value of {flag}."

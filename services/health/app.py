@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from faststream.nats import NatsBroker
@@ -14,7 +14,7 @@ from services.health.settings import HealthSettings
 from services.health.ssh_worker_log import SshWorkerLog
 from services.health.watcher import Watcher
 from services.health.worker_log import WorkerLog
-from shared.bus.connection import ConnectOptions, connect_options, round_trip
+from shared.bus.connection import connect_options, round_trip
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.lease import Leases
 from shared.bus.not_understood import FailsItsInstance
@@ -41,7 +41,8 @@ async def running(
     """
     passing = Passing()
     broker = NatsBroker(
-        **_options(settings.nats_url.get_secret_value(), passing.reconnected), logger=logging.getLogger(BUS)
+        **connect_options(settings.nats_url.get_secret_value(), "health", passing.reconnected),
+        logger=logging.getLogger(BUS),
     )
     connection = await broker.connect()
     jetstream = connection.jetstream()
@@ -70,14 +71,3 @@ async def running(
             await leases.close(settings.stop_grace_seconds)
             await broker.stop()
             keeping.cancel()
-
-
-def _options(url: str, reconnected: Callable[[], Awaitable[None]]) -> ConnectOptions:
-    options = connect_options(url, "health")
-    say_so = options["reconnected_cb"]
-
-    async def on_reconnect() -> None:
-        await say_so()
-        await reconnected()
-
-    return {**options, "reconnected_cb": on_reconnect}

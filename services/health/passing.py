@@ -48,7 +48,7 @@ class Passing:
         for told in watches:
             told(instance)
 
-    async def reconnected(self) -> None:
+    def reconnected(self) -> None:
         """While the connection was away, anything may have passed."""
         for watches in tuple(self._told.values()):
             for told in tuple(watches):

@@ -24,8 +24,12 @@ class ConnectOptions(TypedDict):
     reconnected_cb: Any
 
 
-def connect_options(url: str, name: str) -> ConnectOptions:
-    """For `nats.connect` and FastStream's `NatsBroker` alike."""
+def _unheard() -> None:
+    pass
+
+
+def connect_options(url: str, name: str, reconnected: Callable[[], None] = _unheard) -> ConnectOptions:
+    """For `nats.connect` and FastStream's `NatsBroker` alike. `reconnected`: something may have been missed."""
 
     async def on_error(error: Exception) -> None:
         log.warning("nats error", connection=name, reason=repr(error))
@@ -35,6 +39,7 @@ def connect_options(url: str, name: str) -> ConnectOptions:
 
     async def on_reconnect() -> None:
         log.info("nats reconnected", connection=name)
+        reconnected()
 
     return ConnectOptions(
         servers=[url],
@@ -47,8 +52,8 @@ def connect_options(url: str, name: str) -> ConnectOptions:
     )
 
 
-async def connect(url: str, name: str) -> Client:
-    return await nats.connect(**connect_options(url, name))
+async def connect(url: str, name: str, reconnected: Callable[[], None] = _unheard) -> Client:
+    return await nats.connect(**connect_options(url, name, reconnected))
 
 
 def round_trip(connection: Client) -> Callable[[], Awaitable[None]]:

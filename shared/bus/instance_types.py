@@ -31,6 +31,16 @@ class InstanceType(BaseModel):
     currency: str | None = None
     availability: dict[str, Availability] = {}
 
+    @property
+    def all_gpu_memory_gb(self) -> float | None:
+        """Of all its GPUs together; None where nobody knows."""
+        return self.gpus * self.gpu_memory_gb if self.gpus and self.gpu_memory_gb else None
+
+    def may_hold(self, least_gb: float | None) -> bool:
+        """Whether its GPUs have so much memory, as far as anybody knows of both."""
+        memory = self.all_gpu_memory_gb
+        return least_gb is None or memory is None or memory >= least_gb
+
 
 _TYPES: Final = TypeAdapter(tuple[InstanceType, ...])
 

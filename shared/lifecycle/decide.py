@@ -11,15 +11,19 @@ from shared.lifecycle.events import (
     TerminationRequested,
 )
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.status import FAILURES, GONE, Status
+from shared.lifecycle.status import ENDING, FAILURES, GONE, Status
 from shared.lifecycle.transitions import moves
 
 
 def request(existing: Instance | None, requested: InstanceRequested) -> InstanceRequested | None:
-    """None when exactly this was requested before. Raises InstanceConflict when something else was."""
+    """None when exactly this was requested before. Raises InstanceConflict when something else was.
+
+    What the weights need was found out and not asked for: the same request may know more of it another time.
+    """
     if existing is None:
         return requested
-    if existing.specification != requested.specification:
+    known_then = {"gpu_memory_gb": existing.specification.gpu_memory_gb}
+    if existing.specification != requested.specification.model_copy(update=known_then):
         raise InstanceConflict(existing.id)
     return None
 
@@ -38,6 +42,13 @@ def terminate(instance: Instance, at: datetime) -> TerminationRequested:
     if instance.status in GONE:
         raise IntentRefused("terminate", f"the instance is {instance.status}; nothing of it is left.")
     return TerminationRequested(instance_id=instance.id, occurred_at=at)
+
+
+def end(instance: Instance, at: datetime) -> DrainRequested | TerminationRequested:
+    """Drain what serves, terminate what starts up; what is ending already is left to end as it does."""
+    if instance.status in ENDING:
+        raise IntentRefused("end", f"the instance is {instance.status} already.")
+    return drain(instance, at) if moves(instance.status, DrainRequested) else terminate(instance, at)
 
 
 def reinstall(instance: Instance, at: datetime) -> ReinstallRequested:

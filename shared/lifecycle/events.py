@@ -33,7 +33,8 @@ class Specification(BaseModel):
 
     `zones` and `instance_types` are in order of preference; empty means any: zones in the provider's order, types the
     cheapest first. `volume_gb` is the size of the boot volume in 10⁹ bytes. `max_lifetime` and `idle_shutdown` are in
-    seconds, from the request and from the last request that the worker served.
+    seconds, from the request and from the last request that the worker served. `gpu_memory_gb` is what the model's
+    weights need of all GPUs together at least, in 10⁹ bytes, as far as was known then.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,6 +50,7 @@ class Specification(BaseModel):
     image: str | None = None
     revision: str | None = None
     vllm_args: tuple[str, ...] = ()
+    gpu_memory_gb: Annotated[float, Field(gt=0)] | None = None
     keep_for_inspection: bool = False
     max_lifetime: PositiveInt | None = None
     idle_shutdown: PositiveInt | None = None
@@ -294,6 +296,25 @@ class IdleLimitReached(AttemptFact):
     limit_seconds: PositiveInt
 
 
+class SpendingLimitReached(Fact):
+    """Its organisation has reached what it may spend by the `period`; a drain, if one follows, is an event of its own.
+
+    `limit` and `spent` are in `currency`: per hour, or in the calendar `month` (of UTC, such as 2026-01).
+    """
+
+    identity = ("period", "month", "limit", "currency")
+    period: Literal["hour", "month"]
+    month: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}$")]
+    limit: Annotated[float, Field(ge=0)]
+    spent: Annotated[float, Field(ge=0)]
+    currency: str
+
+    @property
+    def told(self) -> str:
+        """What an instance remembers of it, so that it is told once."""
+        return f"{self.period} {self.month} {self.limit:g} {self.currency}"
+
+
 class ReinstallRequested(Fact):
     """Opens attempt number `attempt`."""
 
@@ -370,6 +391,7 @@ Event: TypeAlias = (
     | AddressChanged
     | IdleLimitReached
     | LifetimeLimitReached
+    | SpendingLimitReached
     | ReinstallRequested
     | DrainRequested
     | Drained

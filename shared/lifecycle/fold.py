@@ -23,6 +23,7 @@ def begin(requested: e.InstanceRequested) -> Instance:
         milestones=frozenset({e.InstanceRequested.__name__}),
         created_at=at,
         attempt_started_at=at,
+        progress_since=at,
         status_since=at,
         updated_at=at,
     )
@@ -99,6 +100,8 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
                 return instance
             highest = max(number, instance.failed_tries.get(action, 0))
             return _with(instance, failed_tries={**instance.failed_tries, action: highest})
+        case e.SpendingLimitReached(told=told) if told not in instance.limits_told:
+            return _with(instance, limits_told=(*instance.limits_told, told))
         case e.InstanceTerminated() | e.ResourcesReleased():
             if instance.status in LIVE or not instance.resources.gone_with(event.server_id, event.revision):
                 return instance
@@ -128,6 +131,7 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
             | e.ServerRestarted()
             | e.IdleLimitReached()
             | e.LifetimeLimitReached()
+            | e.SpendingLimitReached()
             | e.ReinstallRequested()
             | e.DrainRequested()
             | e.Drained()
@@ -203,7 +207,8 @@ def _advanced(instance: Instance, event: e.Event) -> Instance:
     remembered = _with(instance, milestones=instance.milestones | {event.type()})
     if instance.status in ENDING or reached < instance.progress_percent:
         return remembered
-    return _with(remembered, progress_percent=reached, step=event.type())
+    since = event.occurred_at if reached > instance.progress_percent else instance.progress_since
+    return _with(remembered, progress_percent=reached, progress_since=since, step=event.type())
 
 
 def _moved(instance: Instance, event: e.Event) -> Instance:
@@ -242,6 +247,7 @@ def _next_attempt(instance: Instance, requested: e.ReinstallRequested) -> Instan
         step=e.ReinstallRequested.__name__,
         attempt=requested.attempt,
         attempt_started_at=requested.occurred_at,
+        progress_since=requested.occurred_at,
         milestones=instance.milestones & KEPT_BY_A_REINSTALL,
         install=Install(),
         failed_tries={},

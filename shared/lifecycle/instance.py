@@ -65,7 +65,9 @@ class Install(BaseModel):
 class Instance(BaseModel):
     """`version` counts its events from 1; times are those of the facts that moved it.
 
+    `progress_since` is when the attempt came as far as it is; None in what was recorded before anybody kept that.
     `powered` is when its server was on; `hourly_price` what that costs in `currency`, None while nobody knows.
+    `limits_told`: the spending limits of its organisation that it was told of.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,9 +89,11 @@ class Instance(BaseModel):
     install: Install = Install()
     failed_tries: dict[Action, int] = {}
     outages: int = 0
+    limits_told: tuple[str, ...] = ()
     error: Failure | None = None
     created_at: AwareDatetime
     attempt_started_at: AwareDatetime
+    progress_since: AwareDatetime | None = None
     status_since: AwareDatetime
     ready_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None

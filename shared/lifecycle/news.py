@@ -57,6 +57,8 @@ def is_news(instance: Instance, event: e.Event) -> bool:
         case e.LifetimeLimitReached():
             left_alone = instance.status is Status.STARTUP_FAILED and not instance.kept
             return moves(instance.status, e.LifetimeLimitReached) and not left_alone
+        case e.SpendingLimitReached(told=told):
+            return instance.status not in ENDING and told not in instance.limits_told
         case e.ServerLost(server_id=server_id):
             return moves(instance.status, e.ServerLost) and server_id == resources.server_id
         case e.ServerStopped(server_id=server_id, occurred_at=at):

@@ -1,29 +1,38 @@
 """The hub's HTTP API with its error headers, as `huggingface_hub.utils._http` reads them."""
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable, Mapping
+from math import ceil
 
 from aiohttp import web
 from pydantic import SecretStr
 
 from simulator.hub.models import LEGACY, MODELS, Model
+from simulator.scenario import HubError, Scenario
 
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 PREFIX = "/hub"
 
 
 class Hub:
-    """Anonymous callers see public and gated models; the one token sees the private ones too."""
+    """Anonymous callers see public and gated models; the one token sees the private ones too.
 
-    def __init__(self, token: SecretStr) -> None:
+    `scenario` is asked at every call whether the hub fails now.
+    """
+
+    def __init__(self, token: SecretStr, scenario: Callable[[], Scenario] = Scenario) -> None:
         self._token = token
+        self._scenario = scenario
 
     def routes(self) -> list[web.RouteDef]:
         routes = []
         for name in ("{namespace}/{name}", "{name}"):
             model = f"{PREFIX}/api/models/{name}"
             routes += [
-                web.get(model, self.model_info),
-                web.get(model + "/revision/{revision}", self.model_info),
-                web.get(model + "/auth-check", self.auth_check),
+                web.get(model, self._rehearsed(self.model_info)),
+                web.get(model + "/revision/{revision}", self._rehearsed(self.model_info)),
+                web.get(model + "/auth-check", self._rehearsed(self.auth_check)),
             ]
         # aiohttp takes the first that matches: the longer paths have to come before "namespace/name".
         return sorted(routes, key=lambda route: (-route.path.count("/"), route.path.count("{")))
@@ -38,7 +47,7 @@ class Hub:
         wanted = request.query.getall("expand", [])
         if unknown := [name for name in wanted if name not in properties]:
             raise _refusal(web.HTTPBadRequest, f"the simulated hub does not expand {', '.join(unknown)}")
-        shown = {name: properties[name] for name in wanted} if wanted else properties
+        shown = {name: properties[name] for name in wanted or properties if properties[name] is not None}
         return web.json_response({"_id": model.sha[:24], "id": model.id, **shown})
 
     async def auth_check(self, request: web.Request) -> web.Response:
@@ -47,6 +56,25 @@ class Hub:
             message = f"Access to model {model.id} is restricted. You must have access to it and be authenticated."
             raise _refusal(web.HTTPUnauthorized, message, code="GatedRepo")
         return web.json_response({})
+
+    def _rehearsed(self, handler: Handler) -> Handler:
+        async def handle(request: web.Request) -> web.Response:
+            scenario = self._scenario()
+            match scenario.hub_error:
+                case HubError.TOO_MANY_REQUESTS:
+                    limit = {"RateLimit": f'"api";r=0;t={ceil(scenario.retry_after)}'}
+                    raise _refusal(web.HTTPTooManyRequests, "We had to rate limit your IP", headers=limit)
+                case HubError.INTERNAL:
+                    raise _refusal(web.HTTPInternalServerError, "Internal Error - We're working hard to fix this")
+                case HubError.TIMEOUT:
+                    await asyncio.sleep(scenario.hang)
+                    if request.transport is not None:
+                        request.transport.abort()
+                    return web.Response(status=503)
+                case None:
+                    return await handler(request)
+
+        return handle
 
     def _visible(self, request: web.Request) -> Model:
         """Missing and private look the same: 401 to an anonymous caller, 404 to a known one."""
@@ -67,6 +95,8 @@ class Hub:
         return True
 
 
-def _refusal(kind: type[web.HTTPException], message: str, *, code: str | None = None) -> web.HTTPException:
-    headers = {"X-Error-Message": message} | ({"X-Error-Code": code} if code else {})
-    return kind(text=json.dumps({"error": message}), content_type="application/json", headers=headers)
+def _refusal(
+    kind: type[web.HTTPException], message: str, *, code: str | None = None, headers: Mapping[str, str] | None = None
+) -> web.HTTPException:
+    told = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {}), **(headers or {})}
+    return kind(text=json.dumps({"error": message}), content_type="application/json", headers=told)

@@ -1,12 +1,15 @@
-"""The models that the hub knows: public, gated, private, and an embedding one. Figures as the real hub's cards say."""
+"""The models that the hub knows, one of each kind that somebody may ask for. Figures as the real hub's cards say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 
 @dataclass(frozen=True)
 class Model:
-    """`parameters` by data type, as the safetensors headers sum up."""
+    """`parameters` by data type, as the hub sums up the safetensors headers; of what is packed, the weights in it.
+
+    Without any the model has files of another kind, of which the hub counts nothing.
+    """
 
     id: str
     sha: str
@@ -18,10 +21,14 @@ class Model:
     license: str = "apache-2.0"
     gated: Literal["auto", "manual", False] = False
     private: bool = False
+    quantization: dict[str, Any] = field(default_factory=dict)
 
     def properties(self) -> dict[str, Any]:
-        """Everything `expand` may ask for, by the hub's own names."""
-        return {
+        """Everything `expand` may ask for, by the hub's own names; what is None is not told."""
+        total = sum(self.parameters.values())
+        config = {"architectures": [self.architecture], "model_type": self.model_type}
+        weights = "model.safetensors" if total else "pytorch_model.bin"
+        told = {
             "author": self.id.partition("/")[0],
             "sha": self.sha,
             "createdAt": "2024-09-16T11:52:46.000Z",
@@ -32,14 +39,14 @@ class Model:
             "downloads": 1_000_000,
             "likes": 400,
             "library_name": self.library,
-            "tags": [self.library, "safetensors", self.model_type, self.pipeline_tag, f"license:{self.license}"],
+            "tags": [self.library, self.model_type, self.pipeline_tag, f"license:{self.license}"],
             "pipeline_tag": self.pipeline_tag,
-            "config": {"architectures": [self.architecture], "model_type": self.model_type},
+            "config": config | ({"quantization_config": self.quantization} if self.quantization else {}),
             "cardData": {"license": self.license, "pipeline_tag": self.pipeline_tag, "library_name": self.library},
-            "safetensors": {"parameters": self.parameters, "total": sum(self.parameters.values())},
-            "usedStorage": 2 * sum(self.parameters.values()),
-            "siblings": [{"rfilename": name} for name in ("config.json", "model.safetensors", "tokenizer.json")],
+            "usedStorage": 2 * total,
+            "siblings": [{"rfilename": name} for name in ("config.json", weights, "tokenizer.json")],
         }
+        return told | {"safetensors": {"parameters": self.parameters, "total": total} if total else None}
 
 
 MODELS: Final = {
@@ -60,6 +67,49 @@ MODELS: Final = {
             "Qwen2ForCausalLM",
             "qwen2",
             {"BF16": 7_615_616_512},
+        ),
+        Model(
+            "Qwen/Qwen2.5-7B-Instruct-AWQ",
+            "b25037543e9394b818fdfca67ab2a00ecc7dd641",
+            "text-generation",
+            "Qwen2ForCausalLM",
+            "qwen2",
+            {"F16": 1_090_328_064, "I32": 6_525_288_448},
+            quantization={"bits": 4, "quant_method": "awq"},
+        ),
+        Model(
+            "Qwen/Qwen2.5-14B-Instruct",
+            "cf98f3b3bbb457ad9e2bb7baf9a0125b6b88caa8",
+            "text-generation",
+            "Qwen2ForCausalLM",
+            "qwen2",
+            {"BF16": 14_770_033_664},
+        ),
+        Model(
+            "Qwen/Qwen2.5-72B-Instruct",
+            "495f39366efef23836d0cfae4fbe635880d2be31",
+            "text-generation",
+            "Qwen2ForCausalLM",
+            "qwen2",
+            {"BF16": 72_706_203_648},
+            license="other",
+        ),
+        Model(
+            "facebook/opt-125m",
+            "27dcfa74d334bc871f3234de431e71c6eeba5dd6",
+            "text-generation",
+            "OPTForCausalLM",
+            "opt",
+            {},
+            license="other",
+        ),
+        Model(
+            "openai/whisper-large-v3",
+            "06f233fe06e710322aca913c1bc4249a0d71fce1",
+            "automatic-speech-recognition",
+            "WhisperForConditionalGeneration",
+            "whisper",
+            {"F16": 1_543_490_560},
         ),
         Model(
             "meta-llama/Llama-3.1-8B-Instruct",

@@ -36,6 +36,8 @@ def free_port() -> int:
 
 
 async def _in_openai_s_words(request: web.Request) -> web.StreamResponse:
+    if request.path == "/health":
+        return web.Response()
     body = await request.json()
     if request.path == "/v1/embeddings":
         data = [{"object": "embedding", "index": 0, "embedding": [0.25, -0.5]}]
@@ -96,7 +98,7 @@ async def a_worker(port: int, address: str | None = None) -> AsyncGenerator[Fake
 
 @dataclass
 class FakeHub:
-    """`broken`: the status it answers everything with; `silent`: it does not answer at all.
+    """`broken`: the status it answers everything with, and `headers`; `silent`: it does not answer at all.
 
     `renamed`: former ids of models and their present ones; the hub answers for both, in the present spelling.
     """
@@ -104,6 +106,7 @@ class FakeHub:
     url: str = ""
     asked: int = 0
     broken: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
     renamed: dict[str, str] = field(default_factory=dict)
 
@@ -118,7 +121,7 @@ async def a_hub() -> AsyncGenerator[FakeHub]:
         if hub.silent:
             await over.wait()
         if hub.broken:
-            return web.Response(status=hub.broken)
+            return web.Response(status=hub.broken, headers=hub.headers)
         former = "/".join(request.match_info.get(part, "") for part in ("namespace", "name"))
         if former in hub.renamed:
             request.match_info["namespace"], _, request.match_info["name"] = hub.renamed[former].partition("/")

@@ -130,22 +130,44 @@ class RunningApi:
         ) as client:
             yield client
 
-    async def user_key(self) -> str:
-        made = await self.client.post("/api-keys", json={"name": "somebody", "role": "user"})
+    async def user_key(self, organization: str | None = None, **limits: Any) -> str:
+        body = {"name": "somebody", "role": "user", "organization": organization, **limits}
+        made = await self.client.post("/api-keys", json=body)
         assert made.status_code == 201, made.text
         return str(made.json()["key"])
+
+    async def organization(self, slug: str, **limits: Any) -> dict[str, Any]:
+        made = await self.client.post("/organizations", json={"slug": slug, **limits})
+        assert made.status_code == 201, made.text
+        return dict(made.json())
+
+    async def offering(self, slug: str, code: str, model: str, **more: Any) -> dict[str, Any]:
+        made = await self.client.post(f"/organizations/{slug}/offerings", json={"code": code, "model": model, **more})
+        assert made.status_code == 201, made.text
+        return dict(made.json())
 
     async def chat(self, model: str = MODEL, **more: Any) -> httpx.Response:
         body = {"model": model, "messages": [{"role": "user", "content": "hello"}], **more}
         return await self.client.post("/v1/chat/completions", json=body)
 
-    async def routes(self, model: str = MODEL) -> None:
+    async def projected(self, instance: Instance) -> None:
+        """Wait until the read model shows it as it is here."""
+
+        async def shown() -> bool:
+            query = {"status": instance.status}
+            items = (await self.client.get("/instances", params=query)).json()["items"]
+            return any((item["id"], item["version"]) == (str(instance.id), instance.version) for item in items)
+
+        await until(shown)
+
+    async def routes(self, model: str = MODEL, path: str = "/v1/chat/completions", **body: Any) -> None:
         """Wait until a worker answers for the model."""
-        await until(lambda: _answers(self, model))
 
+        async def answered() -> bool:
+            request = body or {"messages": [{"role": "user", "content": "hello"}]}
+            return (await self.client.post(path, json={"model": model, **request})).status_code == 200
 
-async def _answers(api: RunningApi, model: str) -> bool:
-    return (await api.chat(model)).status_code == 200
+        await until(answered)
 
 
 @asynccontextmanager

@@ -1,19 +1,24 @@
 import asyncio
+from typing import Any
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
 from tests.api.fakes import HUB_TOKEN
-from tests.api.stage import BODY, EMBEDDING_MODEL, MODEL, Stage, until
+from tests.api.stage import BODY, EMBEDDING_MODEL, MODEL, RunningApi, Stage, until
+from tests.api.test_outages import database_away
 
 GATED = "meta-llama/Llama-3.1-8B-Instruct"
+FIGURES = (494_032_768, 988_065_536)
 
 
 async def test_a_model_is_looked_up_once_and_known_from_then_on(stage: Stage) -> None:
     api, other = await stage.api(), await stage.api()
     added = await api.client.post("/models", json={"model": MODEL})
     assert added.status_code == 201
-    assert set(added.json()) == {"id", "model", "task", "gated", "created_at"}
+    assert set(added.json()) == {"id", "model", "task", "gated", "parameters", "weights_bytes", "created_at"}
+    assert (added.json()["parameters"], added.json()["weights_bytes"]) == FIGURES
     asked = stage.hub.asked
     again = await api.client.post("/models", json={"model": MODEL})
     assert (again.status_code, again.json()) == (200, added.json())
@@ -86,3 +91,107 @@ async def test_a_catalogued_model_needs_no_hub(stage: Stage) -> None:
     assert (await api.client.post("/instances", json=BODY)).status_code == 202
     by_uuid = await api.client.post("/instances", json=BODY | {"model": model_id})
     assert by_uuid.json()["model"] == MODEL
+
+
+@pytest.mark.parametrize(
+    ("model", "code"),
+    [
+        ("nobody/nothing", "model_not_found"),
+        ("acme-labs/support-7b", "model_not_found"),
+        (GATED, "model_gated"),
+        ("openai/whisper-large-v3", "task_not_supported"),
+    ],
+)
+async def test_what_cannot_be_served_is_refused_with_its_reason_and_asked_for_once(
+    stage: Stage, model: str, code: str
+) -> None:
+    api = await stage.api()
+    for _ in range(2):
+        refused = await api.client.post("/models", json={"model": model})
+        assert (refused.status_code, refused.json()["code"]) == (422, code)
+        assert [error["pointer"] for error in refused.json()["errors"]] == ["/model"]
+    assert stage.hub.asked == 1
+
+
+async def test_a_model_that_was_taken_down_is_refused(stage: Stage) -> None:
+    api = await stage.api()
+    stage.hub.broken, stage.hub.headers = 403, {"X-Error-Message": "Access to this resource is disabled."}
+    refused = await api.client.post("/models", json={"model": MODEL})
+    assert (refused.status_code, refused.json()["code"]) == (422, "model_disabled")
+
+
+async def test_a_hub_that_limits_us_is_told_with_the_time_that_it_asks_for(stage: Stage) -> None:
+    api = await stage.api()
+    stage.hub.broken, stage.hub.headers = 429, {"RateLimit": '"api";r=0;t=55'}
+    refused = await api.client.post("/models", json={"model": MODEL})
+    assert (refused.status_code, refused.json()["code"]) == (503, "hub_rate_limited")
+    assert refused.headers["retry-after"] == "55"
+    stage.hub.broken = None
+    assert (await api.client.post("/models", json={"model": MODEL})).status_code == 201
+
+
+async def catalogued_before_figures_were_kept(stage: Stage, api: RunningApi) -> None:
+    """As a model that an older release has looked up."""
+    await api.client.post("/models", json={"model": MODEL})
+    connection = await asyncpg.connect(stage.database_url)
+    await connection.execute("UPDATE models SET parameters = NULL, weights_bytes = NULL")
+    await connection.close()
+
+
+async def figures(api: RunningApi) -> tuple[int | None, int | None]:
+    (model,) = (await api.client.get("/models")).json()["items"]
+    return model["parameters"], model["weights_bytes"]
+
+
+@pytest.mark.parametrize(("path", "body"), [("/models", {"model": MODEL}), ("/instances", BODY)])
+async def test_a_model_without_figures_gets_them_when_it_is_next_asked_for(
+    stage: Stage, path: str, body: dict[str, Any]
+) -> None:
+    await catalogued_before_figures_were_kept(stage, await stage.api())
+    api = await stage.api()
+    assert await figures(api) == (None, None)
+    assert (await api.client.post(path, json=body)).is_success
+    assert await figures(api) == FIGURES
+
+
+async def test_a_model_without_figures_gets_them_under_a_former_spelling_too(stage: Stage) -> None:
+    await catalogued_before_figures_were_kept(stage, await stage.api())
+    stage.hub.renamed[MODEL.lower()] = MODEL
+    api = await stage.api()
+    answer = await api.client.post("/models", json={"model": MODEL.lower()})
+    assert (answer.status_code, answer.json()["parameters"]) == (200, FIGURES[0])
+
+
+@pytest.mark.parametrize("fault", ["broken", "silent"])
+async def test_a_model_without_figures_is_launched_although_the_hub_does_not_answer(stage: Stage, fault: str) -> None:
+    await catalogued_before_figures_were_kept(stage, await stage.api())
+    api = await stage.api(hub_timeout_seconds=60)
+    stage.hub.broken = 500 if fault == "broken" else None
+    stage.hub.silent = fault == "silent"
+    accepted = await api.client.post("/instances", json=BODY)
+    assert accepted.status_code == 202, accepted.text
+    assert await figures(api) == (None, None)
+
+
+async def test_a_model_without_figures_is_launched_although_they_cannot_be_kept(stage: Stage) -> None:
+    await catalogued_before_figures_were_kept(stage, await stage.api())
+    api = await stage.api()
+    asked = stage.hub.asked
+    async with database_away(stage):
+        assert (await api.client.post("/instances", json=BODY)).status_code == 202
+    assert stage.hub.asked == asked + 1
+
+
+async def test_inference_never_asks_the_hub(stage: Stage) -> None:
+    api, worker = await stage.api(), await stage.worker()
+    model_id = (await api.client.post("/models", json={"model": MODEL})).json()["id"]
+    await stage.ready(worker.address)
+    await api.routes()
+    asked = stage.hub.asked
+    for model in (MODEL, model_id, EMBEDDING_MODEL, GATED, "nobody/nothing", "nonsense", ""):
+        for path in ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"):
+            await api.client.post(path, json={"model": model, "messages": [], "prompt": "", "input": ""})
+        await api.client.get(f"/v1/models/{model}")
+    assert (await api.client.get("/v1/models")).status_code == 200
+    assert worker.seen
+    assert stage.hub.asked == asked

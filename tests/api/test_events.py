@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -39,11 +40,19 @@ class Follower:
         self._messages = messages
 
     async def take(self, number: int) -> list[ServerSentEvent]:
-        """Waits for as many."""
-        return [await anext(self._messages) for _ in range(number)]
+        """Waits for as many, estimates left aside."""
+        taken: list[ServerSentEvent] = []
+        while len(taken) < number:
+            message = await anext(self._messages)
+            taken += [message] if message.event != "estimate" else []
+        return taken
 
-    async def ended(self) -> bool:
-        return [message async for message in self._messages] == []
+    async def estimate(self) -> dict[str, Any]:
+        """Waits for the next one, events left aside."""
+        while (message := await anext(self._messages)).event != "estimate":
+            pass
+        told: dict[str, Any] = message.json()
+        return told
 
 
 def types(messages: list[ServerSentEvent]) -> list[str]:

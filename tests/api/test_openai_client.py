@@ -1,11 +1,13 @@
 """The unmodified client of OpenAI, against the router."""
 
+import asyncio
+
 import openai
 import pytest
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, OpenAI
 
+from tests.api.router.test_inference import catalogued
 from tests.api.stage import EMBEDDING_MODEL, MODEL, RunningApi, Stage, until
-from tests.api.test_inference import catalogued
 
 
 def client_of(api: RunningApi, key: str) -> AsyncOpenAI:
@@ -58,3 +60,41 @@ async def test_its_errors_are_those_that_it_raises_for_openai(stage: Stage) -> N
         with pytest.raises(openai.InternalServerError) as not_ready:
             await client.chat.completions.create(model=MODEL, messages=[])
         assert (not_ready.value.status_code, not_ready.value.code) == (503, "model_not_ready")
+
+
+def asked_in_turn(url: str, key: str) -> list[object]:
+    """With the synchronous client, as a script would."""
+    with OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
+        chat = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "hello"}])
+        stream = client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "hello"}], stream=True
+        )
+        words = [chunk.choices[0].delta.content or "" for chunk in stream]
+        return [chat.choices[0].message.content, "".join(words), [model.id for model in client.models.list()]]
+
+
+async def test_the_synchronous_client_works_too(stage: Stage) -> None:
+    api, worker = await stage.api(), await stage.worker()
+    await catalogued(api)
+    await stage.ready(worker.address)
+    await api.routes()
+    answers = await asyncio.to_thread(asked_in_turn, api.url, await api.user_key())
+    assert answers == ["Paris.", "Paris.", [MODEL]]
+
+
+async def test_a_key_s_limits_raise_what_openai_s_raise(stage: Stage) -> None:
+    api, worker = await stage.api(), await stage.worker()
+    await catalogued(api)
+    await stage.ready(worker.address)
+    await api.routes()
+    limits = {"name": "x", "requests_per_minute": 1}
+    limited = (await api.client.post("/api-keys", json=limits)).json()["key"]
+    elsewhere = (await api.client.post("/api-keys", json={"name": "y", "allowed_models": ["a/b"]})).json()["key"]
+    async with client_of(api, limited) as client:
+        await client.chat.completions.create(model=MODEL, messages=[])
+        with pytest.raises(openai.RateLimitError) as limit:
+            await client.chat.completions.create(model=MODEL, messages=[])
+        assert (limit.value.code, limit.value.response.headers["retry-after"]) == ("rate_limit_exceeded", "60")
+    async with client_of(api, elsewhere) as client:
+        with pytest.raises(openai.PermissionDeniedError):
+            await client.chat.completions.create(model=MODEL, messages=[])

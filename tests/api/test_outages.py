@@ -9,9 +9,9 @@ import asyncpg
 from pydantic import SecretStr
 
 from shared.bus.topology import LIFECYCLE, apply_topology
+from tests.api.router.test_inference import catalogued
 from tests.api.stage import BODY, MODEL, RunningApi, Stage, until
 from tests.api.test_events import following
-from tests.api.test_inference import catalogued
 from tests.lifecycle import facts
 from tests.nats_proxy import Operation, nats_proxy
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.vllm_args import SWITCHES, VALUES, refused
+from services.api.vllm_args import given as options
 from simulator.host.worker.arguments import parse
 
 
@@ -62,3 +63,9 @@ def test_the_simulated_worker_takes_every_option_that_may_be_set() -> None:
     written = [*SWITCHES, *(f"{flag}={EXAMPLES.get(flag, '8')}" for flag in VALUES)]
     assert list(refused(written)) == []
     assert parse(written, {}).max_model_len == 32_000
+
+
+def test_what_is_set_is_read_in_either_spelling_and_the_last_one_counts() -> None:
+    arguments = ["--dtype", "half", "--enforce-eager", "--seed=1", "--dtype=float32", "--cpu-offload-gb", "4"]
+    expected = {"--dtype": "float32", "--enforce-eager": "", "--seed": "1", "--cpu-offload-gb": "4"}
+    assert options(arguments) == expected

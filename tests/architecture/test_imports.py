@@ -1,4 +1,4 @@
-"""What the import contracts cannot say: the lifecycle imports the standard library and pydantic, nothing else."""
+"""What the import contracts cannot say: what is pure imports the standard library and pydantic, nothing else."""
 
 import ast
 import sys
@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIFECYCLE = sorted((ROOT / "shared" / "lifecycle").glob("*.py"))
+ESTIMATES = sorted((ROOT / "shared" / "eta").glob("*.py"))
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -26,8 +27,16 @@ def test_the_lifecycle_imports_the_standard_library_and_pydantic_only(path: Path
         assert module.startswith("shared.lifecycle") or root == "pydantic" or root in sys.stdlib_module_names
 
 
-@pytest.mark.parametrize("path", LIFECYCLE, ids=lambda path: path.name)
-def test_the_lifecycle_has_no_clock_no_randomness_and_no_await(path: Path) -> None:
+@pytest.mark.parametrize("path", ESTIMATES, ids=lambda path: path.name)
+def test_estimates_import_the_lifecycle_the_standard_library_and_pydantic_only(path: Path) -> None:
+    for module in imported(path):
+        root = module.partition(".")[0]
+        pure = module.startswith(("shared.lifecycle", "shared.eta"))
+        assert pure or root == "pydantic" or root in sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", [*LIFECYCLE, *ESTIMATES], ids=lambda path: path.name)
+def test_the_pure_has_no_clock_no_randomness_and_no_await(path: Path) -> None:
     tree = ast.parse(path.read_text())
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Await | ast.AsyncFunctionDef)]
     assert not set(imported(path)) & {"asyncio", "logging", "os", "random", "secrets", "socket", "time"}

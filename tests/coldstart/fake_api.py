@@ -85,7 +85,7 @@ def fake_api() -> Iterator[FakeApi]:
                 api.holding.set()
                 api.over.wait(60)
 
-        do_GET = do_POST = do_DELETE = _answer  # noqa: N815 (http.server's names)
+        do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 (http.server's names)
 
         def log_message(self, *_: object) -> None:
             """Nothing: a test looks at what was asked."""

@@ -4,7 +4,7 @@ import pytest
 
 from coldstart.api_client import Api, ApiProblem
 from tests.coldstart.fake_api import Answer, FakeApi, page, problem, stream, values
-from tests.coldstart.told import LAUNCH
+from tests.coldstart.told import LAUNCH, an_estimate, estimate, message
 
 
 def test_the_key_goes_with_every_call(api: FakeApi) -> None:
@@ -105,3 +105,12 @@ def test_a_stream_that_began_anew_is_not_taken_for_the_old_one(api: FakeApi) -> 
         next(events)
         with pytest.raises(ApiProblem, match="began anew"):
             next(events)
+
+
+def test_estimates_are_told_beside_the_events_and_are_none_of_them(api: FakeApi) -> None:
+    api.says("GET", "/events", stream(LAUNCH[:1], more=estimate(100.0, 200.0) + message(LAUNCH[1])))
+    with Api(api.url, "k") as client:
+        assert list(islice(client.events("/events"), 2)) == list(LAUNCH[:2])
+        first, told, second = islice(client.told("/events"), 3)
+    assert (first, second) == LAUNCH[:2]
+    assert told == an_estimate(100.0, 200.0)

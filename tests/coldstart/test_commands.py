@@ -43,6 +43,15 @@ def test_create_asks_for_what_was_typed_and_for_nothing_else(api: FakeApi) -> No
     assert api.asked[0].headers["idempotency-key"]
 
 
+def test_create_tells_what_most_likely_will_not_do_apart_from_what_a_script_reads(api: FakeApi) -> None:
+    warned = an_instance("provisioning", warnings=["L4-1-24G: too [little].", "H100-1-80G: the same."])
+    api.says("POST", "/instances", values(warned, 202))
+    result = run(*CREATE)
+    assert (result.exit_code, result.stdout) == (0, f"{ID}  qwen  provisioning\n")
+    assert result.stderr == "warning: L4-1-24G: too [little].\nwarning: H100-1-80G: the same.\n"
+    assert json.loads(run(*CREATE, "--json").stdout) == warned
+
+
 def test_create_and_watch_ends_well_once_it_is_ready(api: FakeApi) -> None:
     api.says("POST", "/instances", values(an_instance("provisioning"), 202))
     api.says("GET", f"/instances/{ID}/events", stream(LAUNCH))
@@ -183,6 +192,72 @@ def test_keys_are_made_shown_and_revoked_by_a_beginning(api: FakeApi) -> None:
     ambiguous = run("keys", "revoke", "6d")
     assert ambiguous.exit_code == 1
     assert "2 keys have an id that begins with '6d'" in ambiguous.stderr
+
+
+ORGANIZATION = {
+    "id": ID,
+    "slug": "acme",
+    "name": "[Acme]",
+    "created_at": "2026-01-01T00:00:00Z",
+    "at_limit": "drain",
+    "max_instances": 4,
+    "spend_per_hour": None,
+    "spend_per_month": 2000.0,
+}
+OFFERING = {"name": "acme/chat", "model": MODEL, "active": False, "detail": None}
+
+
+def test_a_key_s_organisation_and_limits_are_what_was_typed(api: FakeApi) -> None:
+    api.says("POST", "/api-keys", values({**KEY, "key": "csk_abcdefgh"}, 201))
+    limits = ("--requests-per-minute", "60", "--tokens-per-minute", "9000", "--max-concurrent", "4")
+    models = ("--allowed-model", "acme/chat", "--allowed-model", MODEL)
+    assert run("keys", "create", "mine", "--organization", "acme", *limits, *models).exit_code == 0
+    assert api.asked[0].body == {
+        "name": "mine",
+        "role": "user",
+        "organization": "acme",
+        "allowed_models": ["acme/chat", MODEL],
+        "requests_per_minute": 60,
+        "tokens_per_minute": 9000,
+        "max_concurrent": 4,
+    }
+
+
+def test_organisations_are_made_listed_changed_and_deleted(api: FakeApi) -> None:
+    api.says("POST", "/organizations", values(ORGANIZATION, 201))
+    api.says("GET", "/organizations", page(ORGANIZATION))
+    api.says("PATCH", "/organizations/acme", values(ORGANIZATION))
+    api.says("DELETE", "/organizations/acme", values(None))
+    made = run("orgs", "create", "acme", "--max-instances", "4", "--spend-per-month", "2000", "--at-limit", "drain")
+    assert made.stdout == "acme  made\n"
+    assert api.asked[0].body == {"slug": "acme", "max_instances": 4, "spend_per_month": 2000.0, "at_limit": "drain"}
+    assert run("orgs", "list").stdout.splitlines()[1].split() == ["acme", "[Acme]", "4", "2000", "drain"]
+    assert json.loads(run("orgs", "list", "--json").stdout) == [ORGANIZATION]
+    changed = run("orgs", "update", "acme", "--max-instances", "0", "--unlimited", "spend-per-month")
+    assert changed.stdout == "acme  changed\n"
+    assert api.asked[3].body == {"max_instances": 0, "spend_per_month": None}
+    assert run("orgs", "delete", "acme").stdout == "acme  deleted\n"
+
+
+def test_offerings_are_added_listed_and_removed(api: FakeApi) -> None:
+    path = "/organizations/acme/offerings"
+    api.says("POST", path, values(OFFERING, 201))
+    api.says("GET", path, page(OFFERING, {**OFFERING, "active": True, "detail": "choose another code."}))
+    api.says("DELETE", f"{path}/chat", values(None))
+    assert run("orgs", "offerings", "add", "acme", "chat", MODEL, "--inactive").stdout == f"acme/chat  {MODEL}\n"
+    assert api.asked[0].body == {"code": "chat", "model": MODEL, "active": False}
+    first, second = run("orgs", "offerings", "list", "acme").stdout.splitlines()[1:]
+    assert (first.split(), second.endswith("choose another code.")) == (["acme/chat", MODEL, "inactive"], True)
+    assert run("orgs", "offerings", "remove", "acme", "chat").stdout == "acme/chat  removed\n"
+
+
+def test_an_instance_may_be_an_organisation_s(api: FakeApi) -> None:
+    api.says("POST", "/instances", values(an_instance("provisioning"), 202))
+    api.says("GET", "/instances", page(an_instance()))
+    assert run(*CREATE, "--organization", "acme").exit_code == 0
+    assert api.asked[0].body == {"model": MODEL, "instance_types": ["L4-1-24G"], "organization": "acme"}
+    assert run("instances", "list", "--organization", "acme").exit_code == 0
+    assert api.asked[1].path == "/instances?organization=acme"
 
 
 RESET = b'id: ffffffff-0\nevent: reset\ndata: {"position": "ffffffff-0"}\n\n'

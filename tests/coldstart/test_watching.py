@@ -5,7 +5,7 @@ from rich.console import Console
 
 from coldstart.watching import SETTLED, Journey, watch, watch_as_json
 from shared.lifecycle.status import GONE
-from tests.coldstart.told import ENDING, FAILURE, LAUNCH, Event, an_event
+from tests.coldstart.told import ENDING, FAILURE, LAUNCH, Event, an_estimate, an_event
 
 
 def a_journey(*events: Event, since: int = 0) -> Journey:
@@ -104,3 +104,31 @@ def test_a_script_gets_every_event_as_it_is_once() -> None:
     journey = watch_as_json([LAUNCH[0], *LAUNCH, *ENDING], got.append)
     assert got == list(LAUNCH)
     assert journey.instance["status"] == "ready"
+
+
+def test_a_terminal_shows_when_it_will_be_ready_until_it_is() -> None:
+    console = terminal()
+    watch(console, [LAUNCH[0], an_estimate(125, 235)], title="qwen")
+    assert written(console).rsplit("qwen", 1)[1].splitlines()[2].strip() == "ready in about 2 min, 90 % within 4 min"
+    console = terminal()
+    watch(console, [*LAUNCH[:-1], an_estimate(125, 235), LAUNCH[-1]], title="qwen")
+    assert "90 %" not in written(console).rsplit("qwen", 1)[1]
+
+
+def test_a_failure_shows_no_time_to_wait_for() -> None:
+    console = terminal()
+    watch(console, [FAILURE[0], an_estimate(125, 235), *FAILURE[1:]], title="qwen")
+    assert "ready in" not in written(console).rsplit("qwen", 1)[1]
+
+
+def test_without_a_terminal_an_estimate_is_a_line_after_an_event_if_it_says_anything_new() -> None:
+    console = plain()
+    told = [an_estimate(130, 240), LAUNCH[0], an_estimate(125, 235), LAUNCH[1], LAUNCH[2]]
+    watch(console, [*told, an_estimate(60, 90), an_estimate(50, 80)], title="qwen")
+    assert written(console).splitlines() == [
+        "       ready in about 2 min, 90 % within 4 min",
+        "  5 %  provisioning InstanceRequested",
+        " 20 %  provisioning InstanceCreated",
+        " 55 %  installing   SshInstallStarted",
+        "       ready in about 60 s, 90 % within 90 s",
+    ]

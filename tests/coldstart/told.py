@@ -59,3 +59,22 @@ def message(event: Event, epoch: str = "0a0b0c0d") -> bytes:
     """As it comes over an event stream."""
     version = event["data"]["instance"]["version"]
     return f"id: {epoch}-{version}\nevent: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+
+
+def an_eta(p50_seconds: float, p90_seconds: float, **basis: Any) -> dict[str, Any]:
+    return {
+        "p50_seconds": p50_seconds,
+        "p90_seconds": p90_seconds,
+        "ready_at_p50": (BEGAN + timedelta(seconds=p50_seconds)).isoformat(),
+        "ready_at_p90": (BEGAN + timedelta(seconds=p90_seconds)).isoformat(),
+        "basis": {"group": "model", "launches": 12, **basis},
+    }
+
+
+def an_estimate(p50_seconds: float, p90_seconds: float) -> Event:
+    return {"instance_id": ID, "version": 1, "eta": an_eta(p50_seconds, p90_seconds)}
+
+
+def estimate(p50_seconds: float, p90_seconds: float) -> bytes:
+    """As it comes over an event stream."""
+    return f"event: estimate\ndata: {json.dumps(an_estimate(p50_seconds, p90_seconds))}\n\n".encode()

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import openai
+import pytest
 from prometheus_client import REGISTRY
 
 from shared.lifecycle.progress import PROGRESS
@@ -107,6 +108,22 @@ async def test_an_embedding_model_becomes_ready_and_gives_embeddings(
             answer = await client.embeddings.create(model=model, input=["hello", "world"])
             assert len(answer.data) == 2
             assert all(len(item.embedding) > 0 for item in answer.data)
+            with pytest.raises(openai.BadRequestError, match="use /v1/embeddings") as refused:
+                await client.chat.completions.create(model=model, messages=[])
+            assert refused.value.code == "model_task_mismatch"
+
+
+async def test_of_any_type_a_large_model_gets_the_cheapest_that_holds_it(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    async with line(tmp_path, nats_url, database_url) as running:
+        await running.offered()
+        spread = ["--tensor-parallel-size=2"]
+        large = await running.create(model="Qwen/Qwen2.5-72B-Instruct", instance_types=["any"], vllm_args=spread)
+        small = await running.create(instance_types=["any"])
+        for instance_id, expected in ((large, "H100-2-80G"), (small, "L4-1-24G")):
+            created = await running.heard.until(instance_id, "InstanceCreated", "ProvisioningFailed")
+            assert created["data"]["instance"]["instance_type"] == expected
 
 
 async def test_an_sse_client_that_comes_back_misses_no_event_and_repeats_none(

@@ -183,6 +183,18 @@ def lifetime_limit_reached(**overrides: Any) -> e.LifetimeLimitReached:
     return _example(e.LifetimeLimitReached, overrides, limit_seconds=86_400)
 
 
+def spending_limit_reached(**overrides: Any) -> e.SpendingLimitReached:
+    return _example(
+        e.SpendingLimitReached,
+        overrides,
+        period="month",
+        month="2026-01",
+        limit=500.0,
+        spent=500.25,
+        currency="EUR",
+    )
+
+
 def address_changed(**overrides: Any) -> e.AddressChanged:
     return _of_the_server(e.AddressChanged, overrides, ip_address="51.15.0.11")
 
@@ -250,6 +262,7 @@ def examples() -> Facts:
         address_changed(),
         idle_limit_reached(),
         lifetime_limit_reached(),
+        spending_limit_reached(),
         reinstall_requested(),
         drain_requested(),
         drained(),

@@ -7,9 +7,9 @@ import pytest
 
 from shared.lifecycle import decide
 from shared.lifecycle.errors import InstanceConflict, IntentRefused, LifecycleError
-from shared.lifecycle.events import Event
+from shared.lifecycle.events import DrainRequested, Event, TerminationRequested
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.status import Status
+from shared.lifecycle.status import ENDING, Status
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.lifecycle.facts import Facts, given
@@ -19,6 +19,7 @@ Decide = Callable[[Instance, datetime], Event]
 ALLOWED: dict[str, tuple[Decide, set[Status]]] = {
     "drain": (decide.drain, {Status.READY, Status.UNAVAILABLE}),
     "terminate": (decide.terminate, set(Status) - {Status.TERMINATING, Status.TERMINATED, Status.ARCHIVED}),
+    "end": (decide.end, set(Status) - ENDING),
     "reinstall": (decide.reinstall, {Status.INSTALLING, Status.STARTING, Status.READY, Status.UNAVAILABLE}),
     "archive": (decide.archive, {Status.TERMINATED}),
 }
@@ -40,6 +41,13 @@ def test_an_intent_becomes_a_fact_or_is_refused_with_a_reason(intent: str, statu
     assert isinstance(refused.value, LifecycleError)
 
 
+@pytest.mark.parametrize("status", sorted(set(Status) - ENDING))
+def test_what_serves_is_ended_by_a_drain_and_what_starts_by_a_termination(status: Status) -> None:
+    ended = decide.end(given(*h.IN_STATUS[status]), f.AT)
+    serves = status in {Status.READY, Status.UNAVAILABLE}
+    assert isinstance(ended, DrainRequested if serves else TerminationRequested)
+
+
 def test_a_first_request_is_its_own_fact() -> None:
     requested = f.instance_requested()
     assert decide.request(None, requested) is requested
@@ -54,6 +62,12 @@ def test_another_request_under_the_same_id_is_a_conflict() -> None:
     with pytest.raises(InstanceConflict) as conflict:
         decide.request(given(f.instance_requested()), other)
     assert conflict.value.instance_id == f.INSTANCE_ID
+
+
+def test_the_same_request_is_no_other_when_more_is_known_of_what_the_weights_need() -> None:
+    measured = f.instance_requested(specification=f.a_specification(gpu_memory_gb=1.0))
+    assert decide.request(given(f.instance_requested()), measured) is None
+    assert decide.request(given(measured), f.instance_requested()) is None
 
 
 def test_a_reinstall_opens_the_next_attempt() -> None:

@@ -23,6 +23,7 @@ def test_the_request_makes_the_instance() -> None:
     instance = given(f.instance_requested())
     assert (instance.status, instance.progress_percent, instance.version) == (Status.PROVISIONING, 5, 1)
     assert instance.created_at == instance.attempt_started_at == instance.status_since == f.AT
+    assert instance.progress_since == f.AT
 
 
 def test_without_a_request_there_is_no_instance() -> None:
@@ -224,9 +225,17 @@ def test_times_say_when_the_instance_was_ready_and_when_it_ended() -> None:
 def test_a_reinstall_has_its_own_times() -> None:
     later = f.AT + timedelta(hours=1)
     instance = given(*h.a_ready_instance(), f.reinstall_requested(occurred_at=later))
-    assert instance.attempt_started_at == instance.status_since == later
+    assert instance.attempt_started_at == instance.status_since == instance.progress_since == later
     assert instance.ready_at is None
     assert instance.created_at == f.AT
+
+
+def test_progress_is_dated_by_the_fact_that_raised_it() -> None:
+    *before, last = h.a_launch()
+    later = last.occurred_at + timedelta(hours=1)
+    still_there = (f.volume_found(volume_id="late", occurred_at=later), last.model_copy(update={"occurred_at": later}))
+    assert given(*before, last, *still_there).progress_since == last.occurred_at
+    assert given(*before, last, f.ssh_install_started(occurred_at=later)).progress_since == later
 
 
 def test_an_outage_does_not_change_when_the_instance_was_ready() -> None:

@@ -253,3 +253,16 @@ def test_a_stop_from_before_the_server_was_on_again_is_no_news() -> None:
     )
     assert not is_news(again, f.server_stopped(occurred_at=off + timedelta(seconds=1)))
     assert is_news(again, f.server_stopped(occurred_at=on + timedelta(seconds=1)))
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_spending_limit_is_told_once_to_what_is_not_ending(status: Status) -> None:
+    instance, reached = given(*h.IN_STATUS[status]), f.spending_limit_reached()
+    assert is_news(instance, reached) is (status not in s.ENDING)
+    told = evolve(instance, reached)
+    for unchanged in ("status", "progress_percent", "step", "milestones", "resources"):
+        assert getattr(told, unchanged) == getattr(instance, unchanged)
+    assert not is_news(told, f.spending_limit_reached(spent=777.0))
+    for other in ({"month": "2026-02"}, {"limit": 600.0}, {"period": "hour"}, {"currency": "USD"}):
+        assert is_news(told, f.spending_limit_reached(**other)) is (status not in s.ENDING)
+    assert evolve(told, reached).limits_told == told.limits_told

@@ -113,6 +113,7 @@ FACTS_KEPT_WITHOUT_A_MOVE = {
     e.SshReachable,
     e.SshInstallPhaseReached,
     e.HostKeyRotated,
+    e.SpendingLimitReached,
     e.SshInstallFailed,
     e.WorkerReachable,
     e.ModelLoadProgressed,

@@ -327,6 +327,17 @@ async def test_any_type_where_none_is_offered_fails_and_says_so(stage: Stage) ->
     assert error.code == "nothing_offered"
 
 
+async def test_any_type_where_none_may_hold_the_weights_fails_and_says_how_much_they_need(stage: Stage) -> None:
+    stage.provider.offered = (offer("small", 0.5, memory=24),)
+    await stage.requested(instance_types=(), gpu_memory_gb=145.4)
+    await stage.deliver(e.InstanceRequested)
+    error = (await stage.instance()).error
+    assert error is not None
+    assert error.code == "nothing_offered"
+    assert "145.4 GB" in error.message
+    assert "create_server" not in stage.provider.calls
+
+
 async def test_what_certainly_had_no_effect_needs_no_settling(stage: Stage) -> None:
     stage.with_settings(settle_seconds=60.0)
     stage.provider.fail("create_server", TryAgain("rate_limited", "too many requests", had_no_effect=True))
@@ -345,11 +356,19 @@ async def test_an_unknown_provider_fails_a_launch_at_once(stage: Stage) -> None:
     assert "scaleway" in error.message
 
 
-def offer(name: str, price: float | None, *, gpus: int = 1, shortage: tuple[str, ...] = ()) -> InstanceType:
+def offer(
+    name: str,
+    price: float | None,
+    *,
+    gpus: int = 1,
+    shortage: tuple[str, ...] = (),
+    memory: float | None = None,
+) -> InstanceType:
     return InstanceType(
         name=name,
         zones=("zone-1", "zone-2"),
         gpus=gpus,
+        gpu_memory_gb=memory,
         hourly_price=price,
         availability=dict.fromkeys(shortage, "shortage"),
     )
@@ -374,6 +393,26 @@ def test_any_type_means_the_cheapest_first_and_where_it_is_short_last() -> None:
 def test_any_type_means_one_with_gpus_in_a_zone_that_is_used() -> None:
     offered = [offer("without", 0.1, gpus=0), offer("with", 1.0)]
     assert choices(wanting(), ("zone-1", "zone-3"), offered) == [("zone-1", "with")]
+
+
+def test_any_type_means_one_with_memory_for_the_weights_and_one_of_unknown_memory_last() -> None:
+    offered = [
+        offer("small", 0.5, memory=24),
+        offer("unknown", 0.1),
+        offer("two", 1.5, gpus=2, memory=24, shortage=("zone-1",)),
+        offer("large", 3.0, memory=80),
+    ]
+    assert choices(wanting(gpu_memory_gb=48.0, zones=("zone-1",)), (), offered) == [
+        ("zone-1", "large"),
+        ("zone-1", "two"),
+        ("zone-1", "unknown"),
+    ]
+    assert choices(wanting(zones=("zone-1",)), (), offered)[0] == ("zone-1", "unknown")
+
+
+def test_named_types_are_tried_whatever_the_weights_need() -> None:
+    wanted = wanting(gpu_memory_gb=48.0, zones=("zone-1",), instance_types=("small",))
+    assert choices(wanted, (), [offer("small", 0.5, memory=24)]) == [("zone-1", "small")]
 
 
 def test_types_that_are_named_are_tried_in_their_order_though_nobody_offers_them() -> None:

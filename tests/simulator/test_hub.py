@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from httpx2 import TimeoutException
 from huggingface_hub import HfApi
-from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import ModelInfo
 
 from simulator.app import Simulator
-from tests.simulator.clients import DEADLINE, ask
+from simulator.scenario import HubError
+from tests.simulator.clients import DEADLINE, Control, ask
+from tests.simulator.conftest import QUICK
 
 EXPAND = ["gated", "private", "sha", "safetensors", "config", "pipeline_tag"]
 
@@ -30,6 +33,36 @@ async def test_a_public_model_says_its_task_and_size(simulator: Simulator) -> No
     assert model.safetensors.total == 494_032_768
     assert model.config == {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2"}
     assert model.downloads is None
+
+
+async def test_a_model_of_packed_weights_says_how_they_are_packed(simulator: Simulator) -> None:
+    model = await info(simulator, "Qwen/Qwen2.5-7B-Instruct-AWQ")
+    assert model.safetensors is not None
+    assert model.safetensors.parameters["I32"] == 6_525_288_448
+    assert model.config is not None
+    assert model.config["quantization_config"] == {"bits": 4, "quant_method": "awq"}
+
+
+async def test_of_other_files_than_safetensors_nothing_is_counted(simulator: Simulator) -> None:
+    assert (await info(simulator, "facebook/opt-125m")).safetensors is None
+
+
+@pytest.mark.parametrize(
+    ("hub_error", "seen"),
+    [
+        (HubError.TOO_MANY_REQUESTS, HfHubHTTPError),
+        (HubError.INTERNAL, HfHubHTTPError),
+        (HubError.TIMEOUT, TimeoutException),
+    ],
+)
+async def test_a_scenario_has_the_hub_fail(
+    simulator: Simulator, control: Control, hub_error: HubError, seen: type[Exception]
+) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"hub_error": hub_error, "hang": 60, "retry_after": 7}))
+    with pytest.raises(seen) as failed:
+        await info(simulator, "Qwen/Qwen2.5-0.5B-Instruct", timeout=0.2)
+    if hub_error is HubError.TOO_MANY_REQUESTS:
+        assert "Retry after 7 seconds" in str(failed.value)
 
 
 async def test_without_expand_everything_is_told(simulator: Simulator) -> None:

@@ -1,5 +1,7 @@
--- The update changes nothing; it makes RETURNING answer for a model that another process has just added.
-INSERT INTO models (id, model, task, gated)
-VALUES ($1, $2, $3, $4)
-ON CONFLICT (model) DO UPDATE SET model = excluded.model
-RETURNING id, model, task, gated, created_at
+-- Of a model that is there already, only figures that were not known are added.
+INSERT INTO models (id, model, task, gated, parameters, weights_bytes)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (model) DO UPDATE SET
+    parameters = coalesce(models.parameters, excluded.parameters),
+    weights_bytes = coalesce(models.weights_bytes, excluded.weights_bytes)
+RETURNING id, model, task, gated, parameters, weights_bytes, created_at

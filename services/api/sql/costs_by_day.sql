@@ -1,5 +1,6 @@
 -- The times when servers were on, cut at the midnights of UTC, at their hourly price. $1, $2: the first and the last
--- day; $3: now, in UTC, which is where those end that are still on.
+-- day; $3: now, in UTC, which is where those end that are still on;
+-- $4: of this organisation alone.
 SELECT
     day::date AS day,
     organization_id,
@@ -16,6 +17,6 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL generate_series(
     greatest(date_trunc('day', began), $1::date::timestamp), least(ended, $2::date::timestamp), interval '1 day'
 ) AS day
-WHERE snapshot ->> 'hourly_price' IS NOT NULL AND began < ended
+WHERE snapshot ->> 'hourly_price' IS NOT NULL AND began < ended AND ($4::uuid IS NULL OR organization_id = $4)
 GROUP BY 1, 2, 3
 ORDER BY 1 DESC, 2, 3

@@ -29,14 +29,18 @@ async def create(u: Undertaking) -> None:
 def choices(wanted: Specification, zones: Sequence[str], offered: Sequence[InstanceType]) -> list[tuple[str, str]]:
     """Every zone and type that may do, the most wanted first.
 
-    Of any type: those with GPUs where they are sold, the cheapest first, and last of all where there is a shortage.
+    Of any type: those whose GPUs may hold the weights where they are sold, the cheapest first, then where there is a
+    shortage; last of all those of which nobody knows whether they hold them.
     """
     places = wanted.zones or tuple(zones)
     if wanted.instance_types:
         return [(zone, kind) for zone in places for kind in wanted.instance_types]
     by_price = sorted(offered, key=lambda kind: (kind.hourly_price is None, kind.hourly_price or 0.0, kind.name))
-    sold = [(zone, kind) for kind in by_price if kind.gpus for zone in places if zone in kind.zones]
+    least_gb = wanted.gpu_memory_gb
+    fitting = [kind for kind in by_price if kind.gpus and kind.may_hold(least_gb)]
+    sold = [(zone, kind) for kind in fitting for zone in places if zone in kind.zones]
     sold.sort(key=lambda choice: choice[1].availability.get(choice[0]) == "shortage")
+    sold.sort(key=lambda choice: least_gb is not None and choice[1].all_gpu_memory_gb is None)
     return [(zone, kind.name) for zone, kind in sold]
 
 
@@ -127,7 +131,9 @@ class _Creation:
         possible = choices(wanted, provider.zones, offered)
         if not possible:
             places = ", ".join(wanted.zones or provider.zones)
-            raise Rejected(NOTHING_OFFERED, f"{provider.name} offers no GPU type in {places}: choose other zones")
+            memory = "" if wanted.gpu_memory_gb is None else f" with {wanted.gpu_memory_gb:.1f} GB of GPU memory"
+            message = f"{provider.name} offers no GPU type{memory} in {places}: choose other zones"
+            raise Rejected(NOTHING_OFFERED, message)
         return possible
 
     async def _order(self, zone: str, instance_type: str) -> Server | OutOfStock | Rejected:

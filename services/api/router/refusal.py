@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from litestar.types import Send
+
+_FAULT: Final = 500
+_KINDS: Final[Mapping[int, str]] = {429: "rate_limit_error"}
 
 
 class Refusal(Exception):
@@ -29,7 +32,7 @@ class Refusal(Exception):
         self.more = more or {}
 
     def body(self) -> bytes:
-        kind = "invalid_request_error" if self.status < 500 else "server_error"  # noqa: PLR2004  RFC 9110
+        kind = _KINDS.get(self.status) or ("invalid_request_error" if self.status < _FAULT else "server_error")
         error = {"message": self.message, "type": kind, "param": self.param, "code": self.code, **self.more}
         return json.dumps({"error": error}).encode()
 

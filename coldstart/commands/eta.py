@@ -1,0 +1,94 @@
+"""`coldstart eta`: when what is starting up will be ready, and how far such estimates can be trusted."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
+
+import typer
+from rich.table import Table
+
+from coldstart.commands.context import Json, api, print_json, print_table, say
+from coldstart.simulated_launches import simulated_launches
+from coldstart.waiting import expected
+from coldstart.watching import label
+from shared.eta.backtest import Score, backtest
+from shared.eta.history import Group
+from shared.eta.launch import Launch
+
+_GROUPS: Final = {
+    Group.MODEL: "of this model on this type",
+    Group.INSTANCE_TYPE: "on this type",
+    Group.PROVIDER: "at this provider",
+    Group.ALL: "of any kind",
+    Group.BUILT_IN: "built-in assumptions",
+}
+
+
+def eta(
+    *,
+    replay: Annotated[
+        bool, typer.Option("--backtest", help="Replay past launches, and say how good the estimates would have been.")
+    ] = False,
+    launches: Annotated[
+        int | None,
+        typer.Option(min=1, max=100_000, help="With --backtest: of so many simulated launches instead of real ones."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the simulated launches.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Say when each instance that is starting up will be ready."""
+    if launches is not None and not replay:
+        raise typer.BadParameter("simulated launches are for --backtest.", param_hint="--launches")
+    if not replay:
+        _waited_for(as_json=as_json)
+    elif launches is not None:
+        _scored(simulated_launches(launches, seed), as_json=as_json)
+    else:
+        with api() as client:
+            past = [Launch.model_validate(item) for item in client.pages("/launches")]
+        _scored(past, as_json=as_json)
+
+
+def _waited_for(*, as_json: bool) -> None:
+    with api() as client:
+        waited_for = [item for item in client.pages("/instances") if item["eta"]]
+    if as_json:
+        print_json([{"instance_id": item["id"], "eta": item["eta"]} for item in waited_for])
+        return
+    if not waited_for:
+        say("Nothing is starting up.")
+        return
+    table = Table("id", "name", "step", "ready", "from", box=None, pad_edge=False)
+    for item in waited_for:
+        when = expected(item["eta"]).removeprefix("ready ")
+        table.add_row(item["id"][:8], item["name"], label(item["step"]), when, _basis(item["eta"]["basis"]))
+    print_table(table)
+
+
+def _basis(basis: dict[str, Any]) -> str:
+    group = _GROUPS.get(basis["group"], basis["group"])
+    return f"{basis['launches']} launches {group}" if basis["launches"] else group
+
+
+def _scored(launches: Iterable[Launch], *, as_json: bool) -> None:
+    scores = backtest(launches)
+    if as_json:
+        print_json([score._asdict() for score in scores])
+    elif not scores:
+        say("No launch has become ready yet.")
+    else:
+        print_table(_table(scores))
+
+
+def _table(scores: Iterable[Score]) -> Table:
+    """Errors are medians of |expected by the p50 - actual|."""
+    columns = ("asked after", "launches", "p50's error, of the whole launch", "of what remained", "p90 held")
+    table = Table(*columns, box=None, pad_edge=False)
+    for score in scores:
+        table.add_row(
+            f"{score.moment:.0%} of a launch",
+            str(score.launches),
+            f"{score.error_of_total:.1%}",
+            f"{score.error_of_remaining:.1%}",
+            f"{score.held:.1%}",
+        )
+    return table

@@ -1,0 +1,153 @@
+"""`coldstart orgs`: the teams that share this installation, their limits, and what they call their models."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from coldstart.commands.context import Json, api, given, non_empty, print_json, print_table, say
+
+app = typer.Typer(no_args_is_help=True, help="The teams that share this installation.")
+offerings = typer.Typer(no_args_is_help=True, help="What an organisation calls its models.")
+app.add_typer(offerings, name="offerings")
+
+
+class AtLimit(StrEnum):
+    WARN = "warn"
+    DRAIN = "drain"
+
+
+class Limit(StrEnum):
+    MAX_INSTANCES = "max-instances"
+    SPEND_PER_HOUR = "spend-per-hour"
+    SPEND_PER_MONTH = "spend-per-month"
+
+
+Slug = Annotated[str, typer.Argument(help="The organisation's slug, as in its offerings' names.", callback=non_empty)]
+Code = Annotated[str, typer.Argument(help="The offering's name behind the slash.", callback=non_empty)]
+Name = Annotated[str | None, typer.Option(help="For people.", callback=non_empty)]
+MaxInstances = Annotated[int | None, typer.Option(min=0, help="No more instances than this at once.")]
+PerHour = Annotated[float | None, typer.Option(min=0, help="No launch past this, in the currency of the prices.")]
+PerMonth = Annotated[float | None, typer.Option(min=0, help="No launch once this is spent in a month (UTC).")]
+WhenReached = Annotated[AtLimit | None, typer.Option(help="What becomes of running instances past a spending limit.")]
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List organisations and their limits, newest first."""
+    with api() as client:
+        found = list(client.pages("/organizations"))
+    if as_json:
+        print_json(found)
+        return
+    table = Table("slug", "name", "instances", "per hour", "per month", "at limit", box=None, pad_edge=False)
+    for one in found:
+        limits = (one["max_instances"], one["spend_per_hour"], one["spend_per_month"])
+        shown = ("" if limit is None else f"{limit:g}" for limit in limits)
+        table.add_row(one["slug"], Text(one["name"]), *shown, one["at_limit"])
+    print_table(table)
+
+
+@app.command()
+def create(
+    slug: Slug,
+    *,
+    name: Name = None,
+    max_instances: MaxInstances = None,
+    spend_per_hour: PerHour = None,
+    spend_per_month: PerMonth = None,
+    at_limit: WhenReached = None,
+    as_json: Json = False,
+) -> None:
+    """Make an organisation."""
+    body = given(
+        slug=slug,
+        name=name,
+        max_instances=max_instances,
+        spend_per_hour=spend_per_hour,
+        spend_per_month=spend_per_month,
+        at_limit=at_limit,
+    )
+    with api() as client:
+        made = client.post("/organizations", body)
+    _say(made, f"{slug}  made", as_json=as_json)
+
+
+@app.command()
+def update(
+    slug: Slug,
+    *,
+    name: Name = None,
+    max_instances: MaxInstances = None,
+    spend_per_hour: PerHour = None,
+    spend_per_month: PerMonth = None,
+    at_limit: WhenReached = None,
+    unlimited: Annotated[list[Limit] | None, typer.Option(help="Take this limit away; repeatable.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Change an organisation's name or limits; what is not named stays as it is."""
+    body = given(
+        name=name,
+        max_instances=max_instances,
+        spend_per_hour=spend_per_hour,
+        spend_per_month=spend_per_month,
+        at_limit=at_limit,
+    ) | {limit.replace("-", "_"): None for limit in unlimited or ()}
+    with api() as client:
+        changed = client.patch(f"/organizations/{slug}", body)
+    _say(changed, f"{slug}  changed", as_json=as_json)
+
+
+@app.command()
+def delete(slug: Slug) -> None:
+    """Delete an organisation that has no instances any more, with its keys and offerings."""
+    with api() as client:
+        client.delete(f"/organizations/{slug}")
+    say(f"{slug}  deleted")
+
+
+@offerings.command("list")
+def list_offerings(slug: Slug, as_json: Json = False) -> None:
+    """List what an organisation calls its models."""
+    with api() as client:
+        found = list(client.pages(f"/organizations/{slug}/offerings"))
+    if as_json:
+        print_json(found)
+        return
+    table = Table("name", "model", "", box=None, pad_edge=False)
+    for one in found:
+        table.add_row(one["name"], one["model"], one["detail"] or ("" if one["active"] else "inactive"))
+    print_table(table)
+
+
+@offerings.command("add")
+def add_offering(
+    slug: Slug,
+    code: Code,
+    model: Annotated[str, typer.Argument(help="A model id of the Hugging Face hub.", callback=non_empty)],
+    *,
+    inactive: Annotated[bool, typer.Option("--inactive", help="Do not serve it yet.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give a model a name of the organisation's own."""
+    body = {"code": code, "model": model, "active": not inactive}
+    with api() as client:
+        made = client.post(f"/organizations/{slug}/offerings", body)
+    _say(made, f"{made['name']}  {model}", as_json=as_json)
+
+
+@offerings.command("remove")
+def remove_offering(slug: Slug, code: Code) -> None:
+    """Take an offering back."""
+    with api() as client:
+        client.delete(f"/organizations/{slug}/offerings/{code}")
+    say(f"{slug}/{code}  removed")
+
+
+def _say(made: dict[str, Any], line: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(made)
+    else:
+        say(line)

@@ -1,0 +1,72 @@
+"""Launches that never were, for judging estimates: noisy, of several kinds, in a world that drifts. Seeded."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from math import exp, sin, tau
+from random import Random
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from shared.eta.launch import Launch
+
+NOISE: Final = 0.25
+"""Of the logarithm of each step: one in three is off by more than a quarter."""
+PACE: Final = 0.15
+"""Of the logarithm of a whole launch: a slow disk or a slow network slows all of it."""
+WANDERING: Final = 0.03
+"""Of the logarithm of every step from one launch to the next, for ever: mirrors, images and clouds change."""
+SWING: Final = 0.2
+"""How much slower and faster everything gets in the course of the day."""
+_EVERY: Final = timedelta(minutes=37)
+_BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class _Kind(NamedTuple):
+    instance_type: str
+    model: str
+    image_s: float
+    load_s: float
+
+
+_KINDS: Final = (
+    _Kind("L4-1-24G", "Qwen/Qwen2.5-0.5B-Instruct", 240, 40),
+    _Kind("L4-1-24G", "Qwen/Qwen2.5-7B-Instruct", 240, 160),
+    _Kind("H100-1-80G", "Qwen/Qwen2.5-7B-Instruct", 150, 90),
+    _Kind("H100-4-80G", "Qwen/Qwen2.5-72B-Instruct", 150, 1000),
+)
+_OFTEN: Final = (4, 3, 2, 1)
+
+
+def _steps(kind: _Kind) -> dict[int, float]:
+    """Percentages with the median seconds that it takes to each from the one before."""
+    load = kind.load_s
+    return {
+        20: 12, 25: 8, 30: 4, 40: 9, 45: 2, 50: 22, 55: 2, 56: 6, 57: 30, 58: 15, 59: kind.image_s, 60: 3,
+        61: 15, 66: 0.25 * load, 70: 0.2 * load, 73: 0.2 * load, 76: 0.2 * load, 78: 0.15 * load,
+        80: 4, 90: 1.5, 95: 0.3, 100: 0.6,
+    }  # fmt: skip
+
+
+def simulated_launches(count: int, seed: int) -> Iterator[Launch]:
+    """In the order in which they begin; the same for the same seed."""
+    random = Random(seed)  # noqa: S311  nothing secret
+    drift = dict.fromkeys(_steps(_KINDS[0]), 0.0)
+    for number in range(count):
+        drift = {percent: value + random.gauss(0, WANDERING) for percent, value in drift.items()}
+        (kind,) = random.choices(_KINDS, _OFTEN)
+        began_at = _BEGINNING + number * _EVERY
+        day = (began_at - _BEGINNING) / timedelta(days=1)
+        pace = random.gauss(0, PACE) + SWING * sin(tau * day)
+        steps = _steps(kind)
+        lasting = [median * exp(drift[percent] + pace + random.gauss(0, NOISE)) for percent, median in steps.items()]
+        moments = list(accumulate(lasting, initial=0.0))
+        yield Launch(
+            instance_id=UUID(int=number),
+            attempt=1,
+            provider="scaleway",
+            instance_type=kind.instance_type,
+            model=kind.model,
+            ready_at=began_at + timedelta(seconds=moments[-1]),
+            reached=tuple(zip((5, *steps), moments, strict=True)),
+        )

@@ -1,0 +1,25 @@
+"""Which days a report is about."""
+
+from datetime import date, timedelta
+from typing import Annotated, Final, TypeAlias
+
+from litestar.params import QueryParameter
+
+from services.api.problems import FieldError, invalid
+
+LONGEST: Final = timedelta(days=366)
+_BY_DEFAULT: Final = timedelta(days=30)
+
+FirstDay: TypeAlias = Annotated[date | None, QueryParameter(name="from", description="The first day, as 2026-01-31.")]
+LastDay: TypeAlias = Annotated[date | None, QueryParameter(description="The last day; today if it is not given.")]
+
+
+def days(begin: date | None, to: date | None, today: date) -> tuple[date, date]:
+    """The first and the last, both included; by default the last thirty and today. Raises Problem."""
+    last = to or today
+    first = begin or last - _BY_DEFAULT
+    if first > last:
+        raise invalid(FieldError(pointer="from", detail=f"{first} is after {last}."))
+    if last - first > LONGEST:
+        raise invalid(FieldError(pointer="from", detail=f"at most {LONGEST.days} days at once."))
+    return first, last

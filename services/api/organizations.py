@@ -1,0 +1,62 @@
+"""Organisations: who owns instances, keys and offerings, and how much of them there may be."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Literal, Self, TypeAlias
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+AtLimit: TypeAlias = Literal["warn", "drain"]
+"""What becomes of an organisation's instances when a spending limit is reached; it is told in either case."""
+Amount: TypeAlias = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+
+
+class Limits(BaseModel):
+    """None: no limit. Spending is at list price, in the currency of the prices."""
+
+    model_config = ConfigDict(frozen=True)
+
+    max_instances: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    spend_per_hour: Amount | None = None
+    spend_per_month: Amount | None = None
+    at_limit: AtLimit = "warn"
+
+
+Slug: TypeAlias = Annotated[
+    str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=63, description="Lower-case letters, digits and dashes.")
+]
+
+
+class Organization(Limits):
+    """`slug` stands before the slash of its offerings."""
+
+    id: UUID
+    slug: str
+    name: str
+    created_at: AwareDatetime
+
+    def name_of(self, code: str) -> str:
+        """What its callers ask for to have its offering `code`."""
+        return f"{self.slug}/{code}"
+
+
+class Organizations:
+    """All there are now: one immutable value that is swapped whole."""
+
+    def __init__(self, by_id: Mapping[UUID, Organization], by_slug: Mapping[str, Organization]) -> None:
+        self._by_id = by_id
+        self._by_slug = by_slug
+
+    @classmethod
+    def of(cls, organizations: Iterable[Organization]) -> Self:
+        held = tuple(organizations)
+        return cls({one.id: one for one in held}, {one.slug: one for one in held})
+
+    def called(self, slug: str) -> Organization | None:
+        return self._by_slug.get(slug)
+
+    def identified(self, organization_id: UUID | None) -> Organization | None:
+        return self._by_id.get(organization_id) if organization_id else None
+
+    def __iter__(self) -> Iterator[Organization]:
+        return iter(self._by_id.values())

@@ -1,0 +1,107 @@
+"""What the router has to know of a request's body, and the two places in which it may change it."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import msgspec
+
+from services.api.router.refusal import Refusal
+
+_SPACE: Final = rb"[ \t\r\n]*"
+_STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_TOKEN: Final = re.compile(_STRING + rb'|[{}\[\]]|[^\s"{}\[\]:,]+')
+_MEMBER: Final = re.compile(_SPACE + rb"(" + _STRING + rb")" + _SPACE + rb":" + _SPACE)
+_OPENING: Final = re.compile(_SPACE + rb"\{" + _SPACE)
+_ASK_FOR_USAGE: Final = b'"stream_options":{"include_usage":true}'
+
+
+class _Body(msgspec.Struct):
+    """All other fields are passed over, whatever they are."""
+
+    model: Any = None
+    stream: Any = False
+    stream_options: Any = None
+
+
+_DECODER: Final = msgspec.json.Decoder(_Body)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`model` is what the client named; `hides_usage`: it streams, and has not said whether it wants usage told."""
+
+    body: bytes
+    model: str | None
+    streams: bool
+    hides_usage: bool
+
+    @classmethod
+    def of(cls, body: bytes) -> Self:
+        """Raises Refusal for what is no JSON object, or names its model by something else than a string."""
+        try:
+            read = _DECODER.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise Refusal(400, "invalid_json", f"The body is no JSON object: {error}.") from None
+        if read.model is not None and not isinstance(read.model, str):
+            raise Refusal(400, "invalid_type", "`model` is a string.", param="model")
+        options = read.stream_options
+        unsaid = options is None or (isinstance(options, dict) and "include_usage" not in options)
+        streams = read.stream is True
+        return cls(body, read.model, streams, streams and unsaid)
+
+    def sent_on(self, model: str) -> bytes:
+        """The body as the worker gets it: `model` is its name there, and usage is asked for; nothing else changes."""
+        body = self.body
+        if model != self.model:
+            body = _with_members(body, {"model": lambda _: json.dumps(model).encode()})
+        return _asking_for_usage(body) if self.hides_usage else body
+
+
+def _asking_for_usage(body: bytes) -> bytes:
+    changed = _with_members(body, {"stream_options": _including_usage})
+    if changed is not body:
+        return changed
+    opening = _OPENING.match(body)
+    assert opening is not None  # noqa: S101  it was read as an object
+    return body[: opening.end()] + _ASK_FOR_USAGE + b"," + body[opening.end() :]
+
+
+def _including_usage(options: bytes) -> bytes:
+    """`null`, or an object that says nothing of usage."""
+    return json.dumps({**(json.loads(options) or {}), "include_usage": True}).encode()
+
+
+def _with_members(body: bytes, changes: dict[str, Any]) -> bytes:
+    """The body with the values of these members of its outermost object replaced; itself when it has none of them.
+
+    A name that stands there twice is replaced twice: which of them a reader takes is its own affair.
+    """
+    pieces: list[bytes] = []
+    copied = 0
+    opening = _OPENING.match(body)
+    at = opening.end() if opening else len(body)
+    while (member := _MEMBER.match(body, at)) is not None:
+        value_at, value_end = member.end(), _value_end(body, member.end())
+        change = changes.get(json.loads(member[1]))
+        if change is not None:
+            pieces += [body[copied:value_at], change(body[value_at:value_end])]
+            copied = value_end
+        comma = body.find(b",", value_end)  # between two members nothing else can stand but space
+        if comma < 0:
+            break
+        at = comma + 1
+    return b"".join([*pieces, body[copied:]]) if pieces else body
+
+
+def _value_end(body: bytes, at: int) -> int:
+    depth = 0
+    for token in _TOKEN.finditer(body, at):
+        if token[0] in (b"{", b"["):
+            depth += 1
+        elif token[0] in (b"}", b"]"):
+            depth -= 1
+        if depth == 0:
+            return token.end()
+    return len(body)

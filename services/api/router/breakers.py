@@ -1,0 +1,101 @@
+"""A worker that fails again and again is set aside, and let in again once it answers: a circuit breaker for each."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from services.api.router.table import Worker
+
+log = structlog.get_logger()
+
+Probe = Callable[[Worker], Awaitable[bool]]
+"""Whether the worker answers that it is well."""
+
+
+class BreakerState(StrEnum):
+    """`half_open`: it has answered the probe, and no request yet; its next failure sets it aside again."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(slots=True)
+class _Breaker:
+    worker: Worker
+    failures: int = 0
+    state: BreakerState = BreakerState.CLOSED
+
+
+class Breakers:
+    """`failures` in a row open one. Then `probe` is asked, after `first_pause_s`, twice that, … `longest_pause_s`."""
+
+    def __init__(self, probe: Probe, *, failures: int, first_pause_s: float, longest_pause_s: float) -> None:
+        self._probe = probe
+        self._most = failures
+        self._first_pause_s: Final = first_pause_s
+        self._longest_pause_s: Final = longest_pause_s
+        self._breakers: dict[UUID, _Breaker] = {}
+        self._opened: asyncio.Queue[_Breaker] = asyncio.Queue()
+
+    def state(self, instance_id: UUID) -> BreakerState:
+        """Of the instance's worker, whichever it was last."""
+        breaker = self._breakers.get(instance_id)
+        return breaker.state if breaker else BreakerState.CLOSED
+
+    @property
+    def open(self) -> int:
+        return sum(breaker.state is BreakerState.OPEN for breaker in self._breakers.values())
+
+    def usable(self, workers: Sequence[Worker]) -> Sequence[Worker]:
+        """Those that are not set aside; all of them when that would be none: a try is better than a refusal."""
+        if not self._breakers:
+            return workers
+        return [worker for worker in workers if not self._is_open(worker)] or workers
+
+    def succeeded(self, worker: Worker) -> None:
+        if self._breakers:
+            self._breakers.pop(worker.instance_id, None)
+
+    def failed(self, worker: Worker) -> None:
+        breaker = self._breakers.get(worker.instance_id)
+        if breaker is None or breaker.worker != worker:  # of another attempt, or at another address
+            breaker = self._breakers[worker.instance_id] = _Breaker(worker)
+        breaker.failures += 1
+        if breaker.state is not BreakerState.OPEN and breaker.failures >= self._most:
+            log.warning("worker set aside", instance_id=str(worker.instance_id), failures=breaker.failures)
+            breaker.state = BreakerState.OPEN
+            self._opened.put_nowait(breaker)
+
+    def forget(self, instance_id: UUID) -> None:
+        """It serves no more."""
+        self._breakers.pop(instance_id, None)
+
+    def _is_open(self, worker: Worker) -> bool:
+        """One of an earlier attempt says nothing of this one."""
+        breaker = self._breakers.get(worker.instance_id)
+        return breaker is not None and breaker.state is BreakerState.OPEN and breaker.worker == worker
+
+    async def run(self) -> None:
+        """Probe what was set aside, for ever; the owner cancels it."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                group.create_task(self._readmit(await self._opened.get()))
+
+    async def _readmit(self, breaker: _Breaker) -> None:
+        pause_s = self._first_pause_s
+        instance_id = breaker.worker.instance_id
+        while True:
+            await asyncio.sleep(pause_s)
+            if self._breakers.get(instance_id) is not breaker:
+                return  # it has succeeded after all, is another one by now, or gone
+            if await self._probe(breaker.worker):
+                log.info("worker readmitted", instance_id=str(instance_id))
+                breaker.state, breaker.failures = BreakerState.HALF_OPEN, self._most - 1
+                return
+            pause_s = min(2 * pause_s, self._longest_pause_s)

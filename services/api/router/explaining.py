@@ -1,0 +1,133 @@
+"""`/models/resolve`: which rule finds a model for whoever asks, and who would answer for it."""
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from pydantic import BaseModel, ConfigDict
+
+from services.api.authentication import ANY_KEY
+from services.api.keys import ApiKey, Role
+from services.api.mirror import Mirror
+from services.api.resolution import ModelMissing, ModelNotFound, Resolved, Rule, resolve
+from services.api.router.balance import Balance
+from services.api.router.breakers import Breakers, BreakerState
+from services.api.router.table import RoutingTable
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.progress import LABELS
+from shared.lifecycle.status import Status
+
+
+class Candidate(BaseModel):
+    """An instance of the model. `reason` says why a request may go there or not; `breaker` whether it failed."""
+
+    model_config = ConfigDict(frozen=True)
+    id: UUID
+    name: str
+    organization_id: UUID | None
+    status: Status
+    progress_percent: int
+    eligible: bool
+    reason: str
+    breaker: BreakerState
+    in_flight: int
+
+
+class Explanation(BaseModel):
+    """`rule` is null, and `code` that of the answer under /v1, where nothing is found."""
+
+    model_config = ConfigDict(frozen=True)
+    asked: str
+    rule: Rule | None
+    model: str | None
+    model_id: UUID | None
+    code: str | None
+    detail: str
+    instances: list[Candidate]
+
+
+class Explaining:
+    def __init__(self, mirror: Mirror, table: RoutingTable, balance: Balance, breakers: Breakers) -> None:
+        self._mirror = mirror
+        self._table = table
+        self._balance = balance
+        self._breakers = breakers
+
+    def explain(self, asked: str, owner: ApiKey) -> Explanation:
+        match resolve(asked, self._mirror.catalogue, self._mirror.organization_of(owner)):
+            case Resolved(model=model, rule=rule):
+                everyone = owner.role is Role.ADMIN
+                table, organization = self._table, owner.organization_id
+                known = table.serving_anyone(model.model) if everyone else table.serving(model.model, organization)
+                return Explanation(
+                    asked=asked,
+                    rule=rule,
+                    model=model.model,
+                    model_id=model.id,
+                    code=None,
+                    detail=_FOUND_BY[rule],
+                    instances=[self._candidate(instance, owner) for instance in known],
+                )
+            case ModelMissing():
+                return _nothing(asked, "model_required", "No model is named.")
+            case ModelNotFound():
+                return _nothing(asked, "model_not_found", _NOT_FOUND)
+
+    def _candidate(self, instance: Instance, owner: ApiKey) -> Candidate:
+        reason = self._reason(instance, owner)
+        return Candidate(
+            id=instance.id,
+            name=instance.specification.name,
+            organization_id=instance.specification.organization_id,
+            status=instance.status,
+            progress_percent=instance.progress_percent,
+            eligible=reason is None,
+            reason=reason or "it is ready",
+            breaker=self._breakers.state(instance.id),
+            in_flight=self._balance.in_flight(instance.id),
+        )
+
+    def _reason(self, instance: Instance, owner: ApiKey) -> str | None:
+        """Why it gets no request of this caller now."""
+        if instance.specification.organization_id not in (None, owner.organization_id):
+            return "it belongs to an organisation that this key does not belong to"
+        if instance.status is not Status.READY:
+            doing = LABELS.get(instance.step, instance.step)
+            return f"it is {instance.status} ({instance.progress_percent} %, {doing})"
+        if self._breakers.state(instance.id) is BreakerState.OPEN:
+            return "it failed several requests in a row, and has not answered a probe since"
+        return None
+
+
+_FOUND_BY: Final = {
+    Rule.ID: "It is the id of a catalogued model.",
+    Rule.PUBLIC: "It is the whole id of a catalogued public model, which means the same for everyone.",
+    Rule.OFFERING: "It is an active offering of this key's organisation.",
+}
+_NOT_FOUND: Final = (
+    "It is neither the id of a catalogued model, nor a catalogued public model's id as a whole, nor an active offering "
+    "of this key's organisation. An administrator adds public models with POST /models; asking for an instance of one "
+    "does it too."
+)
+
+
+def _nothing(asked: str, code: str, detail: str) -> Explanation:
+    return Explanation(asked=asked, rule=None, model=None, model_id=None, code=code, detail=detail, instances=[])
+
+
+@get(
+    "/models/resolve",
+    opt=ANY_KEY,
+    summary="Explain what a model's name means to this key, and which instances would answer",
+)
+async def resolve_model(
+    request: Request[Any, ApiKey, Any],
+    explaining: NamedDependency[Explaining],
+    model: Annotated[str, QueryParameter(max_length=10_000, description="As it is named under /v1.")],
+) -> Explanation:
+    return explaining.explain(model, request.auth)
+
+
+ROUTES: Final = (resolve_model,)

@@ -1,0 +1,194 @@
+"""To a worker and back: a request goes out as it came, the answer comes back byte for byte.
+
+Which failures go to another worker, and which do not, is the contract in docs/routing.md.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from services.api.router import metrics
+from services.api.router.balance import Balance
+from services.api.router.breakers import Breakers
+from services.api.router.refusal import Refusal
+from services.api.router.response import EVENT_STREAM, Headers, Response
+from services.api.router.table import RoutingTable, Worker
+from services.api.router.tally import StreamTally, Tally, Tokens, WholeTally
+from services.api.upstream import Answer, ConnectFailed, Silent, Upstream, UpstreamError
+
+RETRIES: Final = 2
+_UNAVAILABLE: Final = frozenset({502, 503})
+_OWN_KEY_REFUSED: Final = frozenset({401, 403})
+_ELSEWHERE: Final = range(300, 400)
+_FAULT: Final = 500
+_HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"date",
+        b"server",
+        b"x-request-id",
+    }
+)
+"""RFC 9110, 7.6.1; and what our own server says of itself and of the request."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """`organization` is the caller's; past `deadline`, by the event loop's clock, nobody else is asked."""
+
+    model: str
+    organization: UUID | None
+    path: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    session: bytes | None
+    hides_usage: bool
+    deadline: float
+
+
+@dataclass(slots=True)
+class Served:
+    """Who answered, with which status, and what it used, as far as it is known. Times in seconds since `began`."""
+
+    began: float
+    instance_id: UUID | None = None
+    status: int | None = None
+    first_byte_s: float | None = None
+    tally: Tally | None = None
+
+    @property
+    def tokens(self) -> Tokens | None:
+        return self.tally.tokens if self.tally else None
+
+
+class BrokenOff(Exception):
+    """The worker was lost in the middle of an answer that has no other way to say so: the connection has to break."""
+
+
+class Forwarding:
+    def __init__(self, upstream: Upstream, table: RoutingTable, balance: Balance, breakers: Breakers) -> None:
+        self._upstream = upstream
+        self._table = table
+        self._balance = balance
+        self._breakers = breakers
+
+    async def forward(self, outgoing: Outgoing, response: Response, served: Served) -> bool:
+        """Let a worker answer; False when none is ready. Raises Refusal, BrokenOff."""
+        tried: set[UUID] = set()
+        trouble: Refusal | None = None
+        while workers := self._others(outgoing, tried):
+            worker = self._balance.choose(self._breakers.usable(workers), outgoing.session)
+            tried.add(worker.instance_id)
+            if trouble is not None:
+                metrics.retries.inc()
+            with self._balance.busy(worker):
+                trouble = await self._try(worker, outgoing, response, served, last=not self._others(outgoing, tried))
+            if trouble is None:
+                return True
+        if trouble is not None:
+            raise trouble
+        return False
+
+    def _others(self, outgoing: Outgoing, tried: set[UUID]) -> list[Worker]:
+        """Who may be asked now."""
+        if tried and (len(tried) > RETRIES or asyncio.get_running_loop().time() >= outgoing.deadline):
+            return []
+        workers = self._table.workers(outgoing.model, outgoing.organization)
+        return [worker for worker in workers if worker.instance_id not in tried] if tried else workers
+
+    async def _try(
+        self, worker: Worker, outgoing: Outgoing, response: Response, served: Served, *, last: bool
+    ) -> Refusal | None:
+        """None when it has answered; what to tell the client if nobody else can be asked."""
+        headers = [*outgoing.headers, (b"authorization", worker.authorization)]
+        served.instance_id = worker.instance_id
+        try:
+            async with self._upstream.ask(worker.address, b"POST", outgoing.path, headers, outgoing.body) as answer:
+                served.status = answer.status
+                if answer.status in _UNAVAILABLE and not last:
+                    return self._failed(worker, Refusal(answer.status, "worker_failed", "The worker is unavailable."))
+                if answer.status in _OWN_KEY_REFUSED:
+                    message = "The worker is not the one we know; it is about to be replaced."
+                    return self._failed(worker, Refusal(502, "worker_refused", message))
+                if answer.status in _ELSEWHERE:
+                    message = "The worker answered with a redirection, which is never followed."
+                    return self._failed(worker, Refusal(502, "worker_failed", message))
+                first = await answer.chunk()
+                served.first_byte_s = time.perf_counter() - served.began
+                await self._pass_back(
+                    answer, first, worker, hides_usage=outgoing.hides_usage, response=response, served=served
+                )
+        except ConnectFailed as error:
+            return self._failed(worker, Refusal(502, "worker_unreachable", "The worker cannot be reached."), error)
+        except Silent as error:
+            raise self._failed(
+                worker, Refusal(504, "worker_timeout", "The worker took too long to answer."), error
+            ) from error
+        except UpstreamError as error:
+            return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off."), error)
+        return None
+
+    def _failed(self, worker: Worker, trouble: Refusal, error: Exception | None = None) -> Refusal:
+        log.warning("worker failed", instance_id=str(worker.instance_id), code=trouble.code, reason=repr(error))
+        self._breakers.failed(worker)
+        return trouble
+
+    async def _pass_back(
+        self, answer: Answer, chunk: bytes, worker: Worker, *, hides_usage: bool, response: Response, served: Served
+    ) -> None:
+        streams = _content_type(answer.headers) == EVENT_STREAM
+        if response.begun and not streams:  # the client was promised a stream while it waited
+            await response.end_stream(await _whole(answer, chunk))
+            return
+        tally = served.tally = StreamTally(hides_usage=hides_usage) if streams else WholeTally()
+        headers = list(_kept(answer.headers, without=b"content-length" if streams else b""))
+        headers.append((b"x-coldstart-instance", str(worker.instance_id).encode()))
+        await response.begin(answer.status, headers, streams=streams)
+        try:
+            while chunk:
+                if passing := tally.passing(chunk):
+                    await response.body(passing)
+                chunk = await answer.chunk()
+        except UpstreamError as error:
+            lost = self._failed(worker, Refusal(502, "worker_failed", "The worker broke off in its answer."), error)
+            if not streams:
+                raise BrokenOff from error
+            await response.end_stream(lost.body(), inside_event=tally.inside_event)
+            return
+        if answer.status < _FAULT:
+            self._breakers.succeeded(worker)
+        else:
+            self._breakers.failed(worker)
+        await response.end(tally.rest())
+
+
+async def _whole(answer: Answer, chunk: bytes) -> bytes:
+    chunks = [chunk]
+    while chunk:
+        chunks.append(chunk := await answer.chunk())
+    return b"".join(chunks)
+
+
+def _content_type(headers: Headers) -> bytes:
+    return next((value.split(b";")[0].strip().lower() for name, value in headers if name == b"content-type"), b"")
+
+
+def _kept(headers: Headers, *, without: bytes) -> Iterable[tuple[bytes, bytes]]:
+    """What is not about the connection between us and the worker (it may name further such fields itself)."""
+    named = {field.strip().lower() for name, value in headers if name == b"connection" for field in value.split(b",")}
+    dropped = _HOP_BY_HOP | named | {without} if named or without else _HOP_BY_HOP
+    return ((name, value) for name, value in headers if name not in dropped)

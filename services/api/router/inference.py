@@ -1,0 +1,152 @@
+"""OpenAI's API under `/v1`, as a raw ASGI application: who asks, and for which model."""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from typing import Final, cast
+from uuid import uuid4
+
+import structlog
+from litestar.types import Receive, Scope, Send
+
+from services.api.authentication import authenticated
+from services.api.keys import ApiKey
+from services.api.mirror import Mirror
+from services.api.model_list import listed, shown
+from services.api.organizations import Organization
+from services.api.resolution import ModelMissing, ModelNotFound, Resolved, resolve
+from services.api.router.asked import Asked
+from services.api.router.forwarding import BrokenOff
+from services.api.router.refusal import Refusal, send_json
+from services.api.router.response import Response
+from services.api.router.serving import Incoming, Serving
+from shared.lifecycle.events import Task
+
+ENDPOINTS: Final[dict[str, Task]] = {
+    "/v1/chat/completions": "generate",
+    "/v1/completions": "generate",
+    "/v1/embeddings": "embed",
+}
+_MODELS: Final = "/v1/models"
+_FOR: Final[dict[Task, str]] = {
+    "generate": "generates text: use /v1/chat/completions or /v1/completions",
+    "embed": "makes embeddings: use /v1/embeddings",
+}
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+
+log = structlog.get_logger()
+
+
+class Inference:
+    def __init__(self, mirror: Mirror, serving: Serving, *, max_body_bytes: int) -> None:
+        self._mirror = mirror
+        self._serving = serving
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        request_id = headers.get(b"x-request-id", b"")
+        if _REQUEST_ID.fullmatch(request_id) is None:
+            request_id = uuid4().hex.encode()
+        response = Response(send, [(b"x-request-id", request_id)])
+        try:
+            await self._answer(scope, headers, request_id, receive, response)
+        except Refusal as refusal:
+            await _refuse(response, refusal)
+        except BrokenOff:
+            return  # an answer that is not completed: the server cuts the connection, and the client sees that
+        except Exception:
+            log.exception("inference request failed", path=scope["path"], request_id=request_id.decode())
+            message = "Something went wrong that we did not foresee; it is in the log of the api service."
+            await _refuse(response, Refusal(500, "internal_error", message))
+
+    async def _answer(
+        self, scope: Scope, headers: Mapping[bytes, bytes], request_id: bytes, receive: Receive, response: Response
+    ) -> None:
+        owner = authenticated(headers.get(b"authorization", b"").decode("latin-1"), self._mirror)
+        if owner is None:
+            message = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
+            raise Refusal(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
+        path, method = scope["path"], str(scope.get("method"))
+        organization = self._mirror.organization_of(owner)
+        if path in ENDPOINTS:
+            _expect(method, "POST")
+            began = time.perf_counter()
+            body = await read_body(headers, receive, self._max_body_bytes)
+            if body is not None:
+                asked = Asked.of(body)
+                found = self._resolved(asked.model, organization)
+                _check(found, asked, path, owner)
+                incoming = Incoming(path, headers, request_id, owner, asked, found, began)
+                await self._serving.serve(incoming, receive, response)
+        elif path == _MODELS:
+            _expect(method, "GET")
+            models = listed(self._mirror.catalogue, organization)
+            await send_json(response, 200, json.dumps({"object": "list", "data": models}).encode())
+        elif path.startswith(_MODELS + "/"):
+            _expect(method, "GET")
+            name = path.removeprefix(_MODELS + "/")
+            model = shown(name, self._resolved(name, organization))
+            await send_json(response, 200, json.dumps(model).encode())
+        else:
+            raise Refusal(404, "unknown_url", f"There is no {path}; see /schema for what there is.")
+
+    def _resolved(self, named: str | None, organization: Organization | None) -> Resolved:
+        match resolve(named, self._mirror.catalogue, organization):
+            case Resolved() as found:
+                return found
+            case ModelMissing():
+                message = "The request names no model; GET /v1/models lists those there are."
+                raise Refusal(400, "model_required", message, param="model")
+            case ModelNotFound(name=name):
+                message = f"The model {name!r} does not exist here; GET /v1/models lists those that do."
+                raise Refusal(404, "model_not_found", message, param="model")
+
+
+async def _refuse(response: Response, refusal: Refusal) -> None:
+    """What has begun and is no stream cannot be mended any more: it is left incomplete, and the server cuts it."""
+    if not response.begun:
+        await refusal.send(response)
+    elif response.streams:
+        await response.end_stream(refusal.body())
+
+
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes | None:
+    """None when the client left in the middle of it. Raises Refusal."""
+    kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
+    if kind != b"application/json":
+        wrong = f"The body's type is {kind.decode('latin-1')}; send JSON, as 'Content-Type: application/json'."
+        raise Refusal(415, "unsupported_media_type", wrong)
+    too_large = Refusal(413, "body_too_large", f"The body is larger than {most} bytes.")
+    told = headers.get(b"content-length", b"0")
+    if told.isdigit() and int(told) > most:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunk = cast("bytes", message.get("body", b""))
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > most:
+            raise too_large
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _check(found: Resolved, asked: Asked, path: str, owner: ApiKey) -> None:
+    """That this key may ask this model for that. Raises Refusal."""
+    if found.model.task != ENDPOINTS[path]:
+        message = f"{found.model.model} {_FOR[found.model.task]}."
+        raise Refusal(400, "model_task_mismatch", message, param="model")
+    if owner.allowed_models is not None and not {asked.model, found.model.model} & set(owner.allowed_models):
+        message = f"This key may not use {asked.model}; it may use {', '.join(owner.allowed_models)}."
+        raise Refusal(403, "model_not_allowed", message, param="model")
+
+
+def _expect(method: str, allowed: str) -> None:
+    if method != allowed:
+        raise Refusal(405, "method_not_allowed", f"Use {allowed} here.", headers={"Allow": allowed})

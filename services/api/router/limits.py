@@ -1,0 +1,112 @@
+"""What a key may use in a minute and at once. Each api process counts for itself, in memory."""
+
+import math
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from services.api.keys import ApiKey
+from services.api.router.refusal import Refusal
+
+_MINUTE_S: Final = 60.0
+
+
+class Bucket:
+    """Holds `per_minute` at most, and is filled with as many every minute; may be overdrawn by what is known late."""
+
+    __slots__ = ("_at", "_level", "per_minute")
+
+    def __init__(self, per_minute: int, at: float) -> None:
+        self.per_minute = per_minute
+        self._level = float(per_minute)
+        self._at = at
+
+    def level(self, at: float) -> float:
+        self._level = min(self.per_minute, self._level + (at - self._at) * self.per_minute / _MINUTE_S)
+        self._at = at
+        return self._level
+
+    def take(self, amount: int, at: float) -> None:
+        self._level = self.level(at) - amount
+
+    def seconds_until(self, level: float, at: float) -> float:
+        return max(0.0, (level - self.level(at)) * _MINUTE_S / self.per_minute)
+
+    def told(self, kind: str, at: float) -> list[tuple[str, str]]:
+        """OpenAI's headers about it."""
+        return [
+            (f"x-ratelimit-limit-{kind}", str(self.per_minute)),
+            (f"x-ratelimit-remaining-{kind}", str(max(0, math.floor(self.level(at))))),
+            (f"x-ratelimit-reset-{kind}", f"{self.seconds_until(self.per_minute, at):.3f}s"),
+        ]
+
+
+@dataclass(slots=True)
+class _Use:
+    requests: Bucket | None = None
+    tokens: Bucket | None = None
+    concurrent: int = 0
+
+
+class Limits:
+    """`clock` counts seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._uses: dict[UUID, _Use] = {}
+
+    @contextmanager
+    def admitted(self, key: ApiKey) -> Generator[None]:
+        """The block is one request of this key. Raises Refusal 429 before it begins."""
+        if key.requests_per_minute is key.tokens_per_minute is key.max_concurrent is None:
+            yield
+            return
+        use, at = self._use(key), self._clock()
+        if key.max_concurrent is not None and use.concurrent >= key.max_concurrent:
+            raise self._refused(key, "concurrent requests", key.max_concurrent, 1.0)
+        if use.tokens is not None and (pause_s := use.tokens.seconds_until(1, at)):
+            raise self._refused(key, "tokens per minute", use.tokens.per_minute, pause_s)
+        if use.requests is not None:
+            if pause_s := use.requests.seconds_until(1, at):
+                raise self._refused(key, "requests per minute", use.requests.per_minute, pause_s)
+            use.requests.take(1, at)
+        use.concurrent += 1
+        try:
+            yield
+        finally:
+            use.concurrent -= 1
+
+    def used(self, key: ApiKey, tokens: int) -> None:
+        """Known when the answer has ended; what was too much is missing from the next minute."""
+        if key.tokens_per_minute is not None and (bucket := self._use(key).tokens) is not None:
+            bucket.take(tokens, self._clock())
+
+    def headers(self, key: ApiKey) -> list[tuple[str, str]]:
+        """What an answer tells of the limits that this key has."""
+        if key.requests_per_minute is key.tokens_per_minute is None:
+            return []
+        use, at = self._use(key), self._clock()
+        requests = use.requests.told("requests", at) if use.requests else []
+        return requests + (use.tokens.told("tokens", at) if use.tokens else [])
+
+    def _use(self, key: ApiKey) -> _Use:
+        use = self._uses.get(key.id)
+        if use is None:
+            use = self._uses[key.id] = _Use()
+        use.requests = self._bucket(use.requests, key.requests_per_minute)
+        use.tokens = self._bucket(use.tokens, key.tokens_per_minute)
+        return use
+
+    def _bucket(self, bucket: Bucket | None, per_minute: int | None) -> Bucket | None:
+        """Another limit than before begins anew."""
+        if per_minute is None:
+            return None
+        return bucket if bucket and bucket.per_minute == per_minute else Bucket(per_minute, self._clock())
+
+    def _refused(self, key: ApiKey, what: str, limit: int, pause_s: float) -> Refusal:
+        message = f"Rate limit reached for this key: {limit} {what}. Try again in {pause_s:.1f} s."
+        headers = {"Retry-After": str(math.ceil(pause_s)), **dict(self.headers(key))}
+        return Refusal(429, "rate_limit_exceeded", message, headers=headers)

@@ -1,0 +1,37 @@
+"""What the router counts."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.api.feed import Feed
+from services.api.router.balance import Balance
+from services.api.router.breakers import Breakers
+
+retries: Final = Counter("coldstart_router_retries_total", "Requests given to another worker after one failed")
+waiting: Final = Gauge("coldstart_router_requests_waiting", "Requests held until an instance is ready")
+age: Final = Gauge("coldstart_routing_table_age_seconds", "Since the routing table was known to be up to date")
+in_flight: Final = Gauge("coldstart_router_requests_in_flight", "Requests that a worker is answering")
+set_aside: Final = Gauge("coldstart_router_workers_set_aside", "Workers that failed and have not answered since")
+corrections: Final = Counter("coldstart_router_corrections_total", "Instances that the read model knew better")
+tokens: Final = Counter("coldstart_router_tokens_total", "Tokens as the workers told them", ["kind"])
+first_byte: Final = Histogram(
+    "coldstart_router_first_byte_seconds",
+    "From the request to the first byte of a worker's answer",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+)
+usage_lost: Final = Counter("coldstart_usage_rows_lost_total", "Usage that could not be written for too long")
+
+
+class Gauges:
+    """What is not counted as it happens, but looked at when somebody asks."""
+
+    def __init__(self, feed: Feed, balance: Balance, breakers: Breakers) -> None:
+        self._feed = feed
+        self._balance = balance
+        self._breakers = breakers
+
+    def look(self) -> None:
+        age.set(self._feed.age)
+        in_flight.set(self._balance.total)
+        set_aside.set(self._breakers.open)

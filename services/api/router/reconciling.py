@@ -1,0 +1,59 @@
+"""The routing table held against the read model, every while and after every interruption of the stream."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from services.api.router import metrics
+from services.api.router.table import RoutingTable
+from shared.lifecycle.instance import Instance
+from shared.postgres.connection import DATABASE_ERRORS
+
+log = structlog.get_logger()
+
+
+class ReadModel(Protocol):
+    async def standing(self, installation: UUID, known: Sequence[UUID]) -> tuple[int, list[Instance]]:
+        """A position of the stream, and as they were there: the instances that are not gone, and all those known.
+
+        Raises one of DATABASE_ERRORS.
+        """
+
+
+class Reconciling:
+    """Whoever notices that something may have been missed sets `lost_touch`."""
+
+    def __init__(
+        self,
+        table: RoutingTable,
+        read_model: ReadModel,
+        installation: UUID,
+        lost_touch: asyncio.Event,
+        *,
+        interval_s: float,
+    ) -> None:
+        self._table = table
+        self._read_model = read_model
+        self._installation = installation
+        self._interval_s = interval_s
+        self._lost_touch = lost_touch
+
+    async def run(self) -> None:
+        """For ever; the owner cancels it. While the database is away, the stream alone has to do."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._interval_s):
+                    await self._lost_touch.wait()
+            self._lost_touch.clear()
+            try:
+                _, instances = await self._read_model.standing(self._installation, self._table.known)
+            except DATABASE_ERRORS as error:
+                log.warning("routes not reconciled", reason=repr(error))
+                continue
+            if corrected := self._table.reconcile(instances):
+                metrics.corrections.inc(corrected)
+                log.warning("routes corrected", instances=corrected)

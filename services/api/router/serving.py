@@ -1,0 +1,193 @@
+"""One request for a model: admitted, given to a worker or held until there is one, and accounted for."""
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import uuid4
+
+from litestar.types import Receive
+
+from services.api.connection import WhileConnected
+from services.api.feed import Feed
+from services.api.keys import ApiKey
+from services.api.resolution import Resolved
+from services.api.router import metrics
+from services.api.router.asked import Asked
+from services.api.router.forwarding import BrokenOff, Forwarding, Outgoing, Served
+from services.api.router.limits import Limits
+from services.api.router.refusal import Refusal
+from services.api.router.response import Response
+from services.api.router.unready import Unready
+from services.api.router.usage import Usage, UsageLog
+from services.api.router.waiting import Waiting, heartbeat
+from shared.lifecycle.instance import Instance
+
+PASSED_ON: Final = frozenset({b"content-type", b"accept", b"traceparent", b"tracestate"})
+"""Of the client's headers; its key, its cookies and what describes its connection are not for the worker."""
+_TIMEOUTS: Final = (b"x-stainless-read-timeout", b"x-stainless-timeout")
+"""In which OpenAI's own clients say for how many seconds they wait (Python's and Node's)."""
+_LEFT: Final = 499
+"""What nginx logs for a client that left."""
+_BAD_GATEWAY: Final = 502
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """`headers` by their lower-case names; `began` by `time.perf_counter`."""
+
+    path: str
+    headers: Mapping[bytes, bytes]
+    request_id: bytes
+    owner: ApiKey
+    asked: Asked
+    found: Resolved
+    began: float
+
+    @property
+    def model(self) -> str:
+        return self.found.model.model
+
+
+class Serving:
+    """`staleness_s`: how long the routing table may go without word from the stream before it is not believed.
+
+    `longest_s`: past it no other worker is asked, even if the client would wait longer.
+    """
+
+    def __init__(
+        self,
+        *,
+        feed: Feed,
+        forwarding: Forwarding,
+        waiting: Waiting,
+        unready: Unready,
+        limits: Limits,
+        usage: UsageLog,
+        staleness_s: float,
+        longest_s: float,
+    ) -> None:
+        self._feed = feed
+        self._forwarding = forwarding
+        self._waiting = waiting
+        self._unready = unready
+        self._limits = limits
+        self._usage = usage
+        self._staleness_s = staleness_s
+        self._longest_s = longest_s
+
+    async def serve(self, incoming: Incoming, receive: Receive, response: Response) -> None:
+        """Raises Refusal, BrokenOff."""
+        served = Served(incoming.began)
+        with self._limits.admitted(incoming.owner):
+            response.own += [
+                (b"x-coldstart-model", incoming.model.encode()),
+                (b"x-coldstart-rule", incoming.found.rule.encode()),
+                *((name.encode(), value.encode()) for name, value in self._limits.headers(incoming.owner)),
+            ]
+            async with WhileConnected(receive, lambda: response.complete):
+                try:
+                    await self._answer(incoming, response, served)
+                except Refusal as refusal:
+                    served.status = refusal.status
+                    raise
+                except BrokenOff:
+                    served.status = _BAD_GATEWAY
+                    raise
+                except asyncio.CancelledError:
+                    served.status = _LEFT
+                    raise
+                finally:
+                    self._account(incoming, served)
+
+    async def _answer(self, incoming: Incoming, response: Response, served: Served) -> None:
+        headers, organization = incoming.headers, incoming.owner.organization_id
+        seconds = _seconds_to_wait(headers)
+        outgoing = Outgoing(
+            model=incoming.model,
+            organization=organization,
+            path=incoming.path.encode(),
+            headers=[(b"x-request-id", incoming.request_id), *((n, v) for n, v in headers.items() if n in PASSED_ON)],
+            body=incoming.asked.sent_on(incoming.model),
+            session=headers.get(b"x-session-id"),
+            hides_usage=incoming.asked.hides_usage,
+            deadline=asyncio.get_running_loop().time() + _patience_s(headers, self._longest_s),
+        )
+        self._expect_fresh_routes()
+        if await self._forwarding.forward(outgoing, response, served):
+            return
+        if seconds:
+
+            async def beat(instance: Instance) -> None:
+                if incoming.asked.streams:
+                    await response.begin_stream()
+                    await response.body(heartbeat(instance))
+
+            await self._waiting.until_ready(incoming.model, organization, seconds, beat)
+            self._expect_fresh_routes()
+            if await self._forwarding.forward(outgoing, response, served):
+                return
+        raise self._unready.refusal(incoming.model, organization, datetime.now(UTC))
+
+    def _expect_fresh_routes(self) -> None:
+        """Raises Refusal."""
+        if self._feed.age > self._staleness_s:
+            message = "The router has lost touch with the event stream and does not know who is ready; try again."
+            raise Refusal(503, "routes_stale", message, headers={"Retry-After": "5"})
+
+    def _account(self, incoming: Incoming, served: Served) -> None:
+        """Nothing was used where no worker was asked."""
+        if served.instance_id is None or served.status is None:
+            return
+        tokens, first_byte_s = served.tokens, served.first_byte_s
+        if tokens is not None:
+            self._limits.used(incoming.owner, tokens.total)
+            metrics.tokens.labels("prompt").inc(tokens.prompt)
+            metrics.tokens.labels("completion").inc(tokens.completion)
+        if first_byte_s is not None:
+            metrics.first_byte.observe(first_byte_s)
+        self._usage.add(
+            Usage(
+                id=uuid4(),
+                at=datetime.now(UTC),
+                key_id=incoming.owner.id,
+                organization_id=incoming.owner.organization_id,
+                model=incoming.model,
+                instance_id=served.instance_id,
+                endpoint=incoming.path,
+                status=served.status,
+                prompt_tokens=None if tokens is None or tokens.estimated else tokens.prompt,
+                completion_tokens=None if tokens is None else tokens.completion,
+                estimated=tokens is not None and tokens.estimated,
+                first_byte_ms=None if first_byte_s is None else first_byte_s * 1000,
+                duration_ms=(time.perf_counter() - served.began) * 1000,
+            )
+        )
+
+
+def _patience_s(headers: Mapping[bytes, bytes], longest_s: float) -> float:
+    """For how long the client waits, as far as it says so."""
+    return min(longest_s, *(_number(headers.get(name)) or longest_s for name in _TIMEOUTS))
+
+
+def _seconds_to_wait(headers: Mapping[bytes, bytes]) -> float:
+    """0 for a client that does not wait. Raises Refusal."""
+    given = headers.get(b"x-wait-for-ready")
+    if given is None:
+        return 0.0
+    seconds = _number(given)
+    if seconds is None:
+        raise Refusal(400, "invalid_header", "X-Wait-For-Ready is a number of seconds.", param="X-Wait-For-Ready")
+    return seconds
+
+
+def _number(given: bytes | None) -> float | None:
+    """Not negative and finite, or None."""
+    try:
+        number = float(given or b"")
+    except ValueError:
+        return None
+    return number if number >= 0 and math.isfinite(number) else None

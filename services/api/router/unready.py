@@ -1,0 +1,41 @@
+"""What a client is told for whose model no worker is ready: how far it is, and when to come back."""
+
+import math
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from services.api.estimates import Estimates
+from services.api.router.refusal import Refusal
+from services.api.router.table import RoutingTable
+from shared.lifecycle.status import ENDING
+
+_UNKNOWN_S: Final = 30
+"""Nobody knows when: an outage, or no instance at all."""
+_LONGEST_S: Final = 3_600
+
+
+class Unready:
+    def __init__(self, table: RoutingTable, estimates: Estimates) -> None:
+        self._table = table
+        self._estimates = estimates
+
+    def refusal(self, model: str, organization: UUID | None, at: datetime) -> Refusal:
+        """503 about the instance that is the likeliest to be ready next."""
+        nearest = self._table.nearest(model, organization)
+        retry_after_s = _UNKNOWN_S
+        more: dict[str, Any] = dict.fromkeys(("instance_id", "status", "step", "progress_percent", "eta"))
+        if nearest is None:
+            message = f"No instance serves {model} now; POST /instances starts one."
+        else:
+            message = f"{model} is not ready: its instance is {nearest.status}, {nearest.progress_percent} %."
+            more |= nearest.model_dump(mode="json", include={"status", "step", "progress_percent"})
+            more["instance_id"] = str(nearest.id)
+            if nearest.error is not None:
+                message += f" {nearest.error.message}"
+            estimate = None if nearest.status in ENDING else self._estimates.of(nearest, at)
+            if estimate is not None:
+                more["eta"] = estimate.model_dump(mode="json")
+                retry_after_s = min(max(1, math.ceil(estimate.p50_seconds)), _LONGEST_S)
+        headers = {"Retry-After": str(retry_after_s)}
+        return Refusal(503, "model_not_ready", message, param="model", headers=headers, more=more)

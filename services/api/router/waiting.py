@@ -1,0 +1,62 @@
+"""Requests that are held until an instance is ready: a bounded number, for a bounded time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+from services.api.router import metrics
+from services.api.router.refusal import Refusal
+from services.api.router.table import RoutingTable
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.progress import LABELS
+from shared.lifecycle.status import ENDING
+
+Beat = Callable[[Instance], Awaitable[None]]
+"""Told every while how far the instance is that the request waits for."""
+_RETRY_AFTER: Final = {"Retry-After": "5"}
+
+
+class Waiting:
+    """`most` requests at once, `longest_s` each; between two beats pass `heartbeat_s`."""
+
+    def __init__(self, table: RoutingTable, *, most: int, longest_s: float, heartbeat_s: float) -> None:
+        self._table = table
+        self._most = most
+        self._longest_s = longest_s
+        self._heartbeat_s = heartbeat_s
+        self._held = 0
+
+    async def until_ready(self, model: str, organization: UUID | None, seconds: float, beat: Beat) -> None:
+        """Return once a worker is ready, none can be expected any more, or the time is over. Raises Refusal."""
+        if self._held >= self._most:
+            message = f"{self._most} requests wait for an instance already; try again, or do without X-Wait-For-Ready."
+            raise Refusal(503, "too_many_waiting", message, headers=_RETRY_AFTER)
+        self._held += 1
+        try:
+            with suppress(TimeoutError), metrics.waiting.track_inprogress():
+                async with asyncio.timeout(min(seconds, self._longest_s)):
+                    await self._wait(model, organization, beat)
+        finally:
+            self._held -= 1
+
+    async def _wait(self, model: str, organization: UUID | None, beat: Beat) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            changed = self._table.next_change(model)
+            if self._table.workers(model, organization):
+                return
+            nearest = self._table.nearest(model, organization)
+            if nearest is None or nearest.status in ENDING:
+                return
+            await beat(nearest)
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(loop.time() + self._heartbeat_s):
+                    await changed.wait()
+
+
+def heartbeat(instance: Instance) -> bytes:
+    """A comment of server-sent events: clients pass it over, connections stay open, people can read it."""
+    doing = LABELS.get(instance.step, instance.step)
+    return f": {instance.status} {instance.progress_percent} % {doing}\n\n".encode()

@@ -1,0 +1,1 @@
+DELETE FROM offerings WHERE id = $1 RETURNING id

@@ -1,0 +1,108 @@
+"""`/organizations`: who shares this installation."""
+
+from typing import Annotated, Any, Final
+
+from litestar import Request, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.authentication import MEMBERS
+from services.api.keys import ApiKey
+from services.api.launches import Launches
+from services.api.mirror import Mirror
+from services.api.organizations import Limits, Organization, Slug
+from services.api.ownership import may_see_organization, organization_at, unknown_organization
+from services.api.problems import Problem
+from services.api.tenants import Tenants
+from shared.lifecycle.status import GONE
+
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class OrganizationBody(Limits):
+    """`slug` stands before the slash of its offerings and never changes; `name` is the slug by default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    slug: Slug
+    name: Name | None = None
+
+
+class OrganizationChangeBody(Limits):
+    """What is not named stays as it is; null takes a limit away."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: Name = ""
+
+
+class OrganizationList(BaseModel):
+    """All there are: they are too few for pages."""
+
+    model_config = ConfigDict(frozen=True)
+    items: list[Organization]
+    next_cursor: None = None
+
+
+@get("/organizations", opt=MEMBERS, summary="List the organisations, newest first; a user's key sees its own")
+async def list_organizations(request: Request[Any, ApiKey, Any], mirror: NamedDependency[Mirror]) -> OrganizationList:
+    return OrganizationList(items=[one for one in mirror.organizations if may_see_organization(request.auth, one)])
+
+
+@post("/organizations", status_code=201, summary="Make an organisation")
+async def add_organization(
+    data: JSONBody[OrganizationBody], tenants: NamedDependency[Tenants], mirror: NamedDependency[Mirror]
+) -> Organization:
+    made = await tenants.add_organization(data.slug, data.name or data.slug, data)
+    if made is None:
+        detail = f"{data.slug!r} is taken; choose another slug, or use the one there is."
+        raise Problem(409, "organization_exists", "There is such an organisation already", detail)
+    await mirror.load()
+    return made
+
+
+@get("/organizations/{slug:str}", opt=MEMBERS, summary="Show an organisation and its limits")
+async def show_organization(
+    request: Request[Any, ApiKey, Any], slug: FromPath[str], mirror: NamedDependency[Mirror]
+) -> Organization:
+    return organization_at(slug, request.auth, mirror)
+
+
+@patch("/organizations/{slug:str}", summary="Change an organisation's name or limits")
+async def change_organization(
+    request: Request[Any, ApiKey, Any],
+    slug: FromPath[str],
+    data: JSONBody[OrganizationChangeBody],
+    tenants: NamedDependency[Tenants],
+    mirror: NamedDependency[Mirror],
+) -> Organization:
+    organization = organization_at(slug, request.auth, mirror)
+    changed = await tenants.change_organization(organization.id, data.model_dump(mode="json", exclude_unset=True))
+    await mirror.load()
+    if changed is None:
+        raise unknown_organization(slug)
+    return changed
+
+
+@delete(
+    "/organizations/{slug:str}",
+    summary="Delete an organisation with its keys and offerings",
+    description="Refused while it has instances that are neither terminated nor archived.",
+)
+async def remove_organization(
+    request: Request[Any, ApiKey, Any],
+    slug: FromPath[str],
+    tenants: NamedDependency[Tenants],
+    launches: NamedDependency[Launches],
+    mirror: NamedDependency[Mirror],
+) -> None:
+    async with launches.turn(organization_at(slug, request.auth, mirror).id) as organization:
+        standing = [one for one in await launches.standing(organization.id) if one.status not in GONE]
+        if standing:
+            detail = f"{len(standing)} of its instances are neither terminated nor archived; end them first. "
+            detail += f"GET /instances?organization={slug} lists them."
+            raise Problem(409, "organization_in_use", "The organisation still has instances", detail)
+        await tenants.remove_organization(organization.id)
+        await mirror.load()
+
+
+ROUTES: Final = (list_organizations, add_organization, show_organization, change_organization, remove_organization)

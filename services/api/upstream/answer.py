@@ -1,0 +1,102 @@
+"""A worker's answer while it arrives: its head, and its body in whatever pieces it comes in."""
+
+import asyncio
+from typing import Final
+
+from services.api.upstream.errors import UpstreamError
+
+_MOST_UNREAD: Final = 65_536
+"""Bytes. Past it the worker is not read until somebody has taken them; one read may bring 256 kB more."""
+
+
+class Answer:
+    """Who asked reads `status`, `headers` (names in lower case, values and order as sent) and chunks.
+
+    The connection fills it: begin, add, end, or fail at any point. It has one reader at a time.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.ended = False
+        self._loop = loop
+        self._transport = transport
+        self._parts: list[bytes] = []
+        self._unread = 0
+        self._paused = False
+        self._error: UpstreamError | None = None
+        self._news: asyncio.Future[None] | None = None
+        self._heard_at = 0.0
+
+    async def chunk(self) -> bytes:
+        """What has arrived of the body, at least one byte; b"" at its end. Raises UpstreamError.
+
+        Nothing that arrived before an error is lost: it is given out first.
+        """
+        while not self._parts:
+            if self._error is not None:
+                raise self._error
+            if self.ended:
+                return b""
+            await self._something_new()
+        taken = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
+        self._unread = 0
+        self._read_on()
+        return taken
+
+    async def head(self) -> None:
+        """Wait for `status` and `headers`. Raises UpstreamError."""
+        while not self.status:
+            if self._error is not None:
+                raise self._error
+            await self._something_new()
+
+    def begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.status, self.headers = status, headers
+        self._tell()
+
+    def add(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._unread += len(data)
+        if self._unread > _MOST_UNREAD and not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+        self._tell()
+
+    def end(self) -> None:
+        self.ended = True
+        self._read_on()
+        self._tell()
+
+    def fail(self, error: UpstreamError) -> None:
+        """An answer that has ended, or failed before, stays what it is."""
+        if not self.ended and self._error is None:
+            self._error = error
+            self._tell()
+
+    def heard(self) -> None:
+        """There is a sign of life, whether or not it brings anything to read."""
+        self._heard_at = self._loop.time()
+
+    def silent_s(self, now: float) -> float:
+        """How long the reader has been kept waiting without a sign of life."""
+        return 0.0 if self._news is None else now - self._heard_at
+
+    def _read_on(self) -> None:
+        if self._paused:
+            self._paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    async def _something_new(self) -> None:
+        self.heard()  # a reader who comes late has not been kept waiting yet
+        self._news = self._loop.create_future()
+        try:
+            await self._news
+        finally:
+            self._news = None
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)

@@ -1,0 +1,114 @@
+"""One socket to a worker: a request goes out on it, its answer comes in, and then perhaps the next."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, cast
+
+from services.api.upstream.answer import Answer
+from services.api.upstream.errors import ConnectionLost, UpstreamError
+from services.api.upstream.reading import Reading
+from services.api.upstream.request import Address
+
+_AT_ONCE: Final = 262_144
+"""Bytes of a body that are handed to the transport together; it copies what the socket does not take."""
+
+
+class Connection(asyncio.Protocol):
+    """`lost` is told when it is closed, whoever closed it."""
+
+    def __init__(self, address: Address, lost: Callable[["Connection"], None]) -> None:
+        self.address = address
+        self.idle_since = 0.0
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lost = lost
+        self._reading = Reading()
+        self._answer: Answer | None = None
+        self._unsent = memoryview(b"")
+        self._may_write = True
+
+    def send(self, head: bytes, body: bytes, *, to_head: bool, last: bool) -> Answer:
+        """What does not go out at once follows as the worker takes it, whoever waits for what meanwhile."""
+        self._answer = answer = Answer(asyncio.get_running_loop(), self._transport)
+        self._reading.expect(answer, to_head=to_head, last=last)
+        if not self.usable:
+            answer.fail(ConnectionLost("closed by the worker before it was asked"))
+        elif len(body) <= _AT_ONCE:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            self._unsent = memoryview(body)
+            self._send_on()
+        return answer
+
+    @property
+    def unanswered(self) -> bool:
+        """Not one byte came back for the request."""
+        return not self._reading.heard
+
+    @property
+    def busy(self) -> bool:
+        return self._answer is not None
+
+    @property
+    def usable(self) -> bool:
+        return not self._transport.is_closing()
+
+    @property
+    def reusable(self) -> bool:
+        """Both sides have said all that they had to say, and neither wanted to part."""
+        at_rest = self._answer is None or (self._answer.ended and not self._unsent)
+        return at_rest and self._reading.go_on and self.usable
+
+    def rest(self, now: float) -> None:
+        self._answer = None
+        self.idle_since = now
+
+    def silent_s(self, now: float) -> float:
+        return 0.0 if self._answer is None else self._answer.silent_s(now)
+
+    def break_off(self, error: UpstreamError) -> None:
+        """Close at once, whatever is still under way in either direction."""
+        if self._answer is not None:
+            self._answer.fail(error)
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._answer is None or self._answer.ended:
+            self._transport.abort()  # nobody asked
+            return
+        try:
+            self._reading.feed(data)
+        except ConnectionLost as error:
+            self.break_off(error)
+
+    def eof_received(self) -> None:
+        """The transport closes itself after this."""
+        if self._answer is not None:
+            try:
+                self._reading.end()
+            except ConnectionLost as error:
+                self._answer.fail(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unsent = memoryview(b"")
+        if self._answer is not None:
+            self._answer.fail(ConnectionLost(f"broken off: {exc!r}"))
+        self.gone.set_result(None)
+        self._lost(self)
+
+    def pause_writing(self) -> None:
+        self._may_write = False
+
+    def resume_writing(self) -> None:
+        self._may_write = True
+        if self._answer is not None:
+            self._answer.heard()  # a worker that takes what we send is alive
+        self._send_on()
+
+    def _send_on(self) -> None:
+        while self._unsent and self._may_write and self.usable:
+            part, self._unsent = self._unsent[:_AT_ONCE], self._unsent[_AT_ONCE:]
+            self._transport.write(part)

@@ -1,0 +1,100 @@
+"""The open connections to all workers: those in use, and those that wait for the next request."""
+
+import asyncio
+from collections import defaultdict
+
+from services.api.upstream.connection import Connection
+from services.api.upstream.errors import ConnectFailed, ConnectionLost, Silent
+from services.api.upstream.request import Address
+
+_LOOKS = 4
+"""So often within the shortest limit one timer looks after all connections: none of them needs its own."""
+
+
+class Pool:
+    def __init__(self, *, connect_s: float, silence_s: float, kept_alive_s: float) -> None:
+        self._connect_s = connect_s
+        self._silence_s = silence_s
+        self._kept_alive_s = kept_alive_s
+        self._open: set[Connection] = set()
+        self._idle: defaultdict[Address, list[Connection]] = defaultdict(list)
+        self._look: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def idle(self) -> int:
+        return sum(connection.usable and not connection.busy for connection in self._open)
+
+    @property
+    def in_use(self) -> int:
+        return sum(connection.usable and connection.busy for connection in self._open)
+
+    def take(self, address: Address) -> Connection | None:
+        """The one that was used last, if one is idle: the others may come of age."""
+        idle = self._idle.get(address)
+        while idle:
+            connection = idle.pop()
+            if connection.usable:
+                return connection
+        return None
+
+    async def open(self, address: Address) -> Connection:
+        """Raises ConnectFailed."""
+        try:
+            async with asyncio.timeout(self._connect_s):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: Connection(address, self._lost), address.host, address.port
+                )
+        except OSError as error:  # a time-out is one too
+            raise ConnectFailed(f"{address.host}:{address.port}: {error!r}") from error
+        # Only now: when it is cancelled, uvloop makes a connection whose loss it never tells.
+        if not connection.gone.done():
+            self._open.add(connection)
+        if self._closed:
+            connection.break_off(ConnectionLost("the router is closing"))
+        elif self._look is None:
+            self._look_again()
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep it for the next request if it can take one; otherwise it is closed at once."""
+        if connection.reusable and not self._closed:
+            connection.rest(asyncio.get_running_loop().time())
+            self._idle[connection.address].append(connection)
+        else:
+            connection.break_off(ConnectionLost("given up"))
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._look is not None:
+            self._look.cancel()
+        gone = [connection.gone for connection in self._open]
+        for connection in tuple(self._open):
+            connection.break_off(ConnectionLost("the router is closing"))
+        if gone:
+            await asyncio.wait(gone)
+
+    def _lost(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        idle = self._idle.get(connection.address, [])
+        if connection in idle:
+            idle.remove(connection)
+        if not idle:
+            self._idle.pop(connection.address, None)
+
+    def _look_again(self) -> None:
+        after_s = min(self._silence_s, self._kept_alive_s) / _LOOKS
+        self._look = asyncio.get_running_loop().call_later(after_s, self._look_after)
+
+    def _look_after(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in tuple(self._open):
+            if connection.silent_s(now) > self._silence_s:
+                connection.break_off(Silent(f"not a byte for {self._silence_s} s"))
+        for idle in self._idle.values():
+            for connection in idle:
+                if now - connection.idle_since > self._kept_alive_s:
+                    connection.break_off(ConnectionLost("idle for too long"))
+        self._look = None
+        if self._open:
+            self._look_again()

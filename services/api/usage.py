@@ -1,0 +1,108 @@
+"""`/usage`: what was used, by whom and of what, as the workers told it."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Final, Literal, Self
+from uuid import UUID
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from pydantic import BaseModel, ConfigDict
+
+from services.api.authentication import ANY_KEY
+from services.api.days import FirstDay, LastDay, days
+from services.api.keys import ApiKey, Role
+from services.api.router.usage_table import UsageTable
+
+_ROWS: Final = 10_000
+_ONE_DAY: Final = timedelta(days=1)
+
+Group = Literal["day", "key", "organization", "model", "instance"]
+_GROUPS: Final[Sequence[Group]] = ("day", "model")
+
+
+class Milliseconds(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    p50: float | None
+    p95: float | None
+
+
+class UsageSum(BaseModel):
+    """What was not asked for by `group_by` is null. `first_byte_ms` is until a worker's answer began.
+
+    `requests_untold`: of the requests, those whose worker did not tell all its tokens; a stream's chunks were then
+    counted as its completion tokens.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    day: date | None
+    key_id: UUID | None
+    organization_id: UUID | None
+    model: str | None
+    instance_id: UUID | None
+    requests: int
+    failed_requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    requests_untold: int
+    first_byte_ms: Milliseconds
+    duration_ms: Milliseconds
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Self:
+        def shown(name: str) -> Milliseconds:
+            p50, p95 = row[name] or (None, None)
+            return Milliseconds(p50=p50, p95=p95)
+
+        return cls.model_validate({**row, "first_byte_ms": shown("first_byte_ms"), "duration_ms": shown("duration_ms")})
+
+
+class UsageSums(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    items: list[UsageSum]
+    next_cursor: None = None
+
+
+@get(
+    "/usage",
+    opt=ANY_KEY,
+    summary="Add up requests and tokens, by day, key, organisation, model or instance",
+    description="Days are in UTC, `from` and `to` included; by default the last thirty. An administrator sees all, "
+    "a key of an organisation what that has used, any other key its own. A request is counted shortly after its end.",
+)
+async def list_usage(
+    request: Request[Any, ApiKey, Any],
+    usage_table: NamedDependency[UsageTable],
+    group_by: Annotated[
+        list[Group] | None,
+        QueryParameter(description="Repeat it to add up by several: `?group_by=day&group_by=model`."),
+    ] = None,
+    begin: FirstDay = None,
+    to: LastDay = None,
+) -> UsageSums:
+    first, last = days(begin, to, datetime.now(UTC).date())
+    organization, key = _scope(request.auth)
+    rows = await usage_table.summed_up(
+        _midnight(first),
+        _midnight(last) + _ONE_DAY,
+        group_by or _GROUPS,
+        organization=organization,
+        key=key,
+        limit=_ROWS,
+    )
+    return UsageSums(items=[UsageSum.of(row) for row in rows])
+
+
+def _scope(owner: ApiKey) -> tuple[UUID | None, UUID | None]:
+    """Of which organisation and key this key may see the usage; None for any."""
+    if owner.role is Role.ADMIN:
+        return None, None
+    return owner.organization_id, None if owner.organization_id else owner.id
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+ROUTES: Final = (list_usage,)

@@ -1,0 +1,40 @@
+"""How many bytes a model's weights have as they are stored, from the counts by data type that the hub tells."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_BITS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("F64", "I64", "U64"), 64),
+    **dict.fromkeys(("F32", "I32", "U32"), 32),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 16),
+    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E8M0", "I8", "U8", "BOOL"), 8),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
+    **dict.fromkeys(("F4", "I4", "U4"), 4),
+}
+"""Of one number, by the names of the safetensors format."""
+_CONTAINERS: Final = frozenset({"I64", "U64", "I32", "U32", "I16", "U16", "I8", "U8"})
+"""What quantized weights are packed into. The hub counts the weights in them, not the integers that hold these."""
+_BITS_BY_METHOD: Final[Mapping[str, int]] = {"mxfp4": 4}
+_FEW: Final = 0.25
+"""Up to this share integers are buffers (positions, masks) of a model that is not quantized."""
+
+
+def weights_bytes(parameters: Mapping[str, int], quantization: Mapping[str, Any]) -> int | None:
+    """`quantization` is what the model's configuration says of it. None where the counts do not tell the size.
+
+    Scales and zero points of quantized weights are not counted by the hub: a few percent may be missing.
+    """
+    integers = sum(count for kind, count in parameters.items() if kind in _CONTAINERS)
+    packed = bool(quantization) or integers > _FEW * sum(parameters.values())
+    bits = 0
+    for kind, count in parameters.items():
+        each = _packed_bits(quantization) if packed and kind in _CONTAINERS else _BITS.get(kind)
+        if each is None:
+            return None
+        bits += count * each
+    return -(-bits // 8) or None
+
+
+def _packed_bits(quantization: Mapping[str, Any]) -> int | None:
+    told = quantization.get("bits")
+    return told if isinstance(told, int) and told > 0 else _BITS_BY_METHOD.get(str(quantization.get("quant_method")))

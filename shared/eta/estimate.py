@@ -1,0 +1,61 @@
+"""How long an instance will still take to be ready, as a pure function of where it is, the moment and the past."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, field_serializer
+
+from shared.eta.history import Basis, History
+from shared.eta.launch import READY
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import STARTING_UP, Status
+
+LAUNCHING: Final = STARTING_UP | {Status.PROVISIONING}
+"""The statuses in which there is something to wait for."""
+SHARES: Final = (0.5, 0.9)
+_LONGEST_S: Final = 366 * 86_400.0
+
+
+class Estimate(BaseModel):
+    """Time remaining, and the clock's time then: not exceeded in half of all cases, and in 90 % of them.
+
+    That is, of the cases in which it becomes ready at all.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    p50_seconds: float
+    p90_seconds: float
+    ready_at_p50: AwareDatetime
+    ready_at_p90: AwareDatetime
+    basis: Basis
+
+    @field_serializer("p50_seconds", "p90_seconds")
+    def _in_tenths(self, seconds: float) -> float:
+        return round(seconds, 1)
+
+
+def estimate(instance: Instance, at: datetime, history: History) -> Estimate | None:
+    """None when it is ready, has failed, is ending, or has lost what it was."""
+    if instance.status not in LAUNCHING or instance.progress_percent >= READY:
+        return None
+    specification = instance.specification
+    scenarios, basis = history.scenarios(
+        provider=specification.provider,
+        instance_type=instance.instance_type or next(iter(specification.instance_types), None),
+        model=specification.model,
+        attempt=instance.attempt,
+        percent=instance.progress_percent,
+    )
+    since = instance.progress_since or instance.updated_at
+    passed = max((since - instance.attempt_started_at).total_seconds(), 0.0)
+    waited = max((at - since).total_seconds(), 0.0)
+    p50, p90 = (min(lasting, waited + _LONGEST_S) for lasting in scenarios.lasting(passed, waited, SHARES))
+    began = min(since, at)
+    return Estimate(
+        p50_seconds=p50 - waited,
+        p90_seconds=p90 - waited,
+        ready_at_p50=began + timedelta(seconds=p50),
+        ready_at_p90=began + timedelta(seconds=p90),
+        basis=basis,
+    )

@@ -1,0 +1,92 @@
+"""Past launches, grouped by what they have in common with one that is under way."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, TypeAlias
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.eta import built_in
+from shared.eta.launch import Launch, first_percent
+from shared.eta.scenarios import Scenarios
+
+FEWEST: Final = 3
+"""Launches that a group needs before anything is read from it."""
+MOST: Final = 40
+"""The newest of a group that are looked at: each counts a little less than the one after it."""
+
+_Key: TypeAlias = tuple[object, ...]
+
+
+class Group(StrEnum):
+    """What the launches behind an estimate share with it: this, and all that comes below. The first with enough counts.
+
+    BUILT_IN are assumptions, for when there are too few of any kind.
+    """
+
+    MODEL = "model"
+    INSTANCE_TYPE = "instance_type"
+    PROVIDER = "provider"
+    ALL = "all"
+    BUILT_IN = "built_in"
+
+
+class Basis(BaseModel):
+    """Which past launches an estimate comes from, and how many: none for built-in assumptions."""
+
+    model_config = ConfigDict(frozen=True)
+    group: Group
+    launches: int
+
+
+class History:
+    """What estimates are made from. Scenarios are worked out when first asked for, and kept."""
+
+    def __init__(self, launches: Iterable[Launch] = ()) -> None:
+        self.launches = sorted(launches, key=_moment, reverse=True)
+        self._groups: dict[_Key, list[Launch]] = defaultdict(list)
+        self._scenarios: dict[_Key, Scenarios] = {}
+        for launch in self.launches:
+            for _, key in _keys(launch.provider, launch.instance_type, launch.model):
+                group = self._groups[*key, launch.attempt > 1]
+                if len(group) < MOST:
+                    group.append(launch)
+
+    def scenarios(
+        self, *, provider: str, instance_type: str | None, model: str, attempt: int, percent: int
+    ) -> tuple[Scenarios, Basis]:
+        """How launches like this one went on from `percent`; reinstalls are compared with reinstalls, where there are.
+
+        Their machines have the image already; those of first launches do not.
+        """
+        for group, key in _keys(provider, instance_type, model):
+            for again in (True, False) if attempt > 1 else (False,):
+                launches = self._groups.get((*key, again), ())
+                if len(launches) >= FEWEST:
+                    basis = Basis(group=group, launches=len(launches))
+                    return self._from((*key, again), launches, attempt, percent), basis
+        assumed = self._from((), built_in.LAUNCHES, attempt, percent)
+        return assumed, Basis(group=Group.BUILT_IN, launches=0)
+
+    def _from(self, key: _Key, launches: Iterable[Launch], attempt: int, percent: int) -> Scenarios:
+        wanted = (*key, first_percent(attempt), percent)
+        if wanted not in self._scenarios:
+            self._scenarios[wanted] = Scenarios.of(launches, attempt, percent)
+        return self._scenarios[wanted]
+
+
+def _moment(launch: Launch) -> tuple[datetime, UUID, int]:
+    return launch.ready_at, launch.instance_id, launch.attempt
+
+
+def _keys(provider: str, instance_type: str | None, model: str) -> tuple[tuple[Group, _Key], ...]:
+    """From the narrowest to the widest."""
+    return (
+        (Group.MODEL, (provider, instance_type, model)),
+        (Group.INSTANCE_TYPE, (provider, instance_type)),
+        (Group.PROVIDER, (provider,)),
+        (Group.ALL, ()),
+    )

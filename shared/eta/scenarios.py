@@ -1,0 +1,141 @@
+"""How launches went on from one point of progress, made ready for the question how this one will.
+
+Whole launches are compared, on a logarithmic scale: as far as slow beginnings have foretold slow ends, this launch's
+pace so far moves what is expected of its rest. What is left over of each past launch is the spread.
+
+Time in the running step only rules out the past launches that were shorter there. What follows the step depends on its
+length in one direction only (longer, or not at all), so waiting never makes anything look nearer.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import exp, log
+from typing import Final
+
+from shared.eta.launch import MILESTONES, Launch, first_percent
+
+HALF_LIFE: Final = 10
+"""Launches after which one counts half: clouds, networks and images drift."""
+_PRIOR_SLOPE: Final = 0.4
+_PRIOR_WEIGHT: Final = 0.5
+"""What is assumed of the tie between beginning and end, in the weight that about ten launches have."""
+_WIDEST: Final = log(3)
+"""However odd a beginning was (an hour without stock), it does not move the rest by more than this factor."""
+_PARETO: Final = 2.0
+"""Beyond all that was seen, what took long goes on for about as long again, at worst: half of them half as long."""
+_TAIL_POINTS: Final = 4
+_TAIL: Final = [(1 - (point + 0.5) / _TAIL_POINTS) ** (-1 / _PARETO) for point in range(_TAIL_POINTS)]
+_RESTS: Final = 12
+_LEAST_S: Final = 1.0
+_ROUNDING: Final = 1e-9
+
+Weighted = tuple[float, float]
+"""A value and its weight."""
+
+
+@dataclass(frozen=True)
+class Tie:
+    """How the logarithm of what comes follows that of what has been: by `slope` around `centre`."""
+
+    slope: float
+    centre: float
+
+    @classmethod
+    def between(cls, been: Sequence[float], come: Sequence[float], weights: Sequence[float]) -> "Tie":
+        total = sum(weights)
+        centre = sum(w * x for w, x in zip(weights, been, strict=True)) / total
+        middle = sum(w * y for w, y in zip(weights, come, strict=True)) / total
+        spread = sum(w * (x - centre) ** 2 for w, x in zip(weights, been, strict=True))
+        shared = sum(w * (x - centre) * (y - middle) for w, x, y in zip(weights, been, come, strict=True))
+        slope = (shared + _PRIOR_WEIGHT * _PRIOR_SLOPE) / (spread + _PRIOR_WEIGHT)
+        return cls(min(max(slope, 0.0), 1.0), centre)
+
+    def factor(self, been: float) -> float:
+        """What to multiply the typical by, after `been` seconds."""
+        return exp(self.slope * min(max(_log(been) - self.centre, -_WIDEST), _WIDEST))
+
+    def typical(self, come: float, been: float) -> float:
+        """What a launch whose beginning took `been` seconds would have shown after a typical one."""
+        return come / exp(self.slope * min(max(been - self.centre, -_WIDEST), _WIDEST))
+
+
+@dataclass(frozen=True)
+class Scenarios:
+    """`steps`: typical seconds of the running step, with weights; `rests`: of all after it, each as likely."""
+
+    steps: tuple[Weighted, ...]
+    tail_weight: float
+    step_tie: Tie
+    rests: tuple[float, ...]
+    rest_tie: Tie
+
+    @classmethod
+    def of(cls, launches: Iterable[Launch], attempt: int, percent: int) -> "Scenarios":
+        """From past launches, the newest first, of an attempt that has come to `percent`, which is below ready's."""
+        begin = first_percent(attempt)
+        end = next(milestone for milestone in MILESTONES if milestone > percent)
+        spans = [_spans(launch, begin, percent, end) for launch in launches]
+        weights = [0.5 ** (age / HALF_LIFE) for age in range(len(spans))]
+        passed = [_log(before) for before, _, _ in spans]
+        ended = [_log(before + step) for before, step, _ in spans]
+        step_tie = Tie.between(passed, [_log(step) for _, step, _ in spans], weights)
+        rest_tie = Tie.between(ended, [_log(rest) for _, _, rest in spans], weights)
+        steps = [step_tie.typical(step, been) for (_, step, _), been in zip(spans, passed, strict=True)]
+        rests = [rest_tie.typical(rest, been) for (_, _, rest), been in zip(spans, ended, strict=True)]
+        one = sum(weights) / len(weights)
+        return cls(
+            steps=tuple(zip(steps, weights, strict=True)),
+            tail_weight=one,
+            step_tie=step_tie,
+            rests=_evenly([*zip(rests, weights, strict=True), *_tail(max(rests), one)]),
+            rest_tie=rest_tie,
+        )
+
+    def lasting(self, passed: float, waited: float, shares: Sequence[float]) -> list[float]:
+        """Seconds from the running step's beginning to ready, one for each share of the cases that it holds for.
+
+        `passed`: seconds that the attempt took to come to this step; `waited`: seconds in it.
+        """
+        pace = self.step_tie.factor(passed)
+        steps = [(typical * pace, weight) for typical, weight in self.steps]
+        longest = max(step for step, _ in steps)
+        possible = [(step, weight) for step, weight in steps if step >= waited]
+        possible += _tail(max(longest, waited, _LEAST_S), self.tail_weight)
+        ends = []
+        for step, weight in possible:
+            factor = self.rest_tie.factor(passed + step)
+            ends += [(step + rest * factor, weight) for rest in self.rests]
+        return _quantiles(ends, shares)
+
+
+def _spans(launch: Launch, begin: int, percent: int, end: int) -> tuple[float, float, float]:
+    """Seconds that it took to `percent`, from there to `end`, and from there to ready."""
+    arrived, left = launch.at(percent), launch.after(end)
+    return arrived - launch.at(begin), left - arrived, launch.seconds - left
+
+
+def _log(seconds: float) -> float:
+    return log(seconds + _LEAST_S)
+
+
+def _tail(longest: float, weight: float) -> list[Weighted]:
+    """The next launch is longer than all n before it in one case of n + 1, so this counts as one launch."""
+    return [(longest * factor, weight / _TAIL_POINTS) for factor in _TAIL]
+
+
+def _evenly(values: Sequence[Weighted]) -> tuple[float, ...]:
+    return tuple(_quantiles(values, [(point + 0.5) / _RESTS for point in range(_RESTS)]))
+
+
+def _quantiles(values: Sequence[Weighted], shares: Sequence[float]) -> list[float]:
+    """For each share, rising, the least value that this share of the weight does not exceed."""
+    ordered = sorted(values)
+    total = sum(weight for _, weight in ordered)
+    found: list[float] = []
+    reached, index = 0.0, -1
+    for share in shares:
+        while index < len(ordered) - 1 and (index < 0 or reached < share * total - _ROUNDING * total):
+            index += 1
+            reached += ordered[index][1]
+        found.append(ordered[index][0])
+    return found

@@ -1,0 +1,110 @@
+"""Of a body nothing changes but the model's name, and the wish for usage in a stream that has said nothing of it."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.api.router.asked import Asked
+from services.api.router.refusal import Refusal
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+BODIES = st.builds(
+    lambda fields, own: {**fields, **own},
+    st.dictionaries(st.text(), VALUES, max_size=5),
+    st.fixed_dictionaries({"model": st.text(min_size=1)}, optional={"stream": st.booleans()}),
+).filter(lambda body: "stream_options" not in body)
+
+
+def written(body: dict[str, Any], *, indent: int | None, ascii_only: bool) -> bytes:
+    return json.dumps(body, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+
+
+@given(BODIES, st.sampled_from([None, 0, 2]), st.booleans(), st.text(min_size=1))
+def test_only_the_model_and_the_wish_for_usage_change(
+    body: dict[str, Any], indent: int | None, ascii_only: bool, model: str
+) -> None:
+    sent = Asked.of(written(body, indent=indent, ascii_only=ascii_only)).sent_on(model)
+    wished = {"stream_options": {"include_usage": True}} if body.get("stream") else {}
+    assert json.loads(sent) == {**body, "model": model, **wished}
+
+
+@given(BODIES, st.sampled_from([None, 0, 2]))
+def test_a_body_that_needs_no_change_is_the_same_bytes(body: dict[str, Any], indent: int | None) -> None:
+    raw = written({**body, "stream": False}, indent=indent, ascii_only=True)
+    assert Asked.of(raw).sent_on(body["model"]) is raw
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (b'{"model":"a","x":{"model":"a"},"y":["model"]}', b'{"model":"b","x":{"model":"a"},"y":["model"]}'),
+        (b' { "x" : "\\"model\\": " ,\t"model" :\n"a" } \n', b' { "x" : "\\"model\\": " ,\t"model" :\n"b" } \n'),
+        (b'{"mod\\u0065l":"a","x":1e400}', b'{"mod\\u0065l":"b","x":1e400}'),
+        (b'{"model":"a","model":"a","x":"\\\\"}', b'{"model":"b","model":"b","x":"\\\\"}'),
+        (b'{"x":"\xc3\xa9","model":"a"}', b'{"x":"\xc3\xa9","model":"b"}'),
+    ],
+)
+def test_every_other_byte_stays_when_the_model_is_renamed(body: bytes, sent: bytes) -> None:
+    assert Asked.of(body).sent_on("b") == sent
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (b'{"stream":true,"model":"a"}', b'{"stream_options":{"include_usage":true},"stream":true,"model":"a"}'),
+        (
+            b'{"model":"a","stream":true, "stream_options" : {"continuous_usage_stats": true}}',
+            b'{"model":"a","stream":true, "stream_options" : {"continuous_usage_stats": true, "include_usage": true}}',
+        ),
+        (
+            b'{"model":"a","stream":true,"stream_options":null}',
+            b'{"model":"a","stream":true,"stream_options":{"include_usage": true}}',
+        ),
+    ],
+)
+def test_a_stream_that_has_not_said_whether_it_wants_usage_asks_for_it_and_hides_it(body: bytes, sent: bytes) -> None:
+    asked = Asked.of(body)
+    assert (asked.hides_usage, asked.sent_on("a")) == (True, sent)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"a","stream":true,"stream_options":{"include_usage":true}}',
+        b'{"model":"a","stream":true,"stream_options":{"include_usage":false}}',
+        b'{"model":"a","stream":false}',
+        b'{"model":"a","stream":1}',
+        b'{"model":"a","stream":true,"stream_options":"nonsense"}',
+        b'{"model":"a"}',
+    ],
+)
+def test_a_request_that_does_not_stream_or_has_said_it_is_sent_on_as_it_is(body: bytes) -> None:
+    asked = Asked.of(body)
+    assert (asked.hides_usage, asked.sent_on("a")) == (False, body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"[]", b"{", b'{"model":}', b'"{}"', b"{}x", b"\xff", b'{"a":' + b"[" * 100_000]
+)
+def test_what_is_no_json_object_is_refused(body: bytes) -> None:
+    with pytest.raises(Refusal) as refused:
+        Asked.of(body)
+    assert (refused.value.status, refused.value.code) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("model", [b"3", b"{}", b"true", b'["a"]'])
+def test_a_model_that_is_no_string_is_refused(model: bytes) -> None:
+    with pytest.raises(Refusal) as refused:
+        Asked.of(b'{"model":' + model + b"}")
+    assert (refused.value.code, refused.value.param) == ("invalid_type", "model")

@@ -1,0 +1,111 @@
+"""A worker that keeps failing is set aside, and comes back once it answers."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from services.api.router.breakers import Breakers, BreakerState
+from services.api.router.table import Worker
+from tests.api.router.workers import a_worker
+
+FIRST, SECOND = a_worker(1), a_worker(2)
+PATIENCE_S = 5.0
+
+
+class Health:
+    """What a probe finds; `asked` counts, and somebody may wait for it."""
+
+    def __init__(self) -> None:
+        self.well = False
+        self.asked = 0
+        self.happened = asyncio.Event()
+
+    async def __call__(self, _: Worker) -> bool:
+        self.asked += 1
+        self.happened.set()
+        return self.well
+
+    async def next(self) -> None:
+        self.happened.clear()
+        async with asyncio.timeout(PATIENCE_S):
+            await self.happened.wait()
+
+
+@asynccontextmanager
+async def running(health: Health, failures: int = 3) -> AsyncGenerator[Breakers]:
+    breakers = Breakers(health, failures=failures, first_pause_s=0.001, longest_pause_s=0.002)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(breakers.run())
+        yield breakers
+        task.cancel()
+
+
+def failed(breakers: Breakers, times: int) -> None:
+    for _ in range(times):
+        breakers.failed(FIRST)
+
+
+async def test_it_takes_several_failures_in_a_row() -> None:
+    breakers = Breakers(Health(), failures=3, first_pause_s=1, longest_pause_s=1)
+    failed(breakers, 2)
+    breakers.succeeded(FIRST)
+    failed(breakers, 2)
+    assert breakers.state(FIRST.instance_id) is BreakerState.CLOSED
+    failed(breakers, 1)
+    assert breakers.state(FIRST.instance_id) is BreakerState.OPEN
+    assert (breakers.usable([FIRST, SECOND]), breakers.open) == ([SECOND], 1)
+
+
+async def test_when_all_are_set_aside_all_are_tried() -> None:
+    breakers = Breakers(Health(), failures=1, first_pause_s=1, longest_pause_s=1)
+    failed(breakers, 1)
+    assert breakers.usable([FIRST]) == [FIRST]
+
+
+async def test_it_is_probed_again_and_again_and_comes_back_when_it_answers() -> None:
+    health = Health()
+    async with running(health) as breakers:
+        failed(breakers, 3)
+        await health.next()
+        await health.next()
+        assert breakers.usable([FIRST, SECOND]) == [SECOND]
+        health.well = True
+        await health.next()
+        assert breakers.state(FIRST.instance_id) is BreakerState.HALF_OPEN
+        assert breakers.usable([FIRST, SECOND]) == [FIRST, SECOND]
+
+
+async def test_half_open_it_is_set_aside_by_one_failure_and_let_in_by_one_success() -> None:
+    health = Health()
+    health.well = True
+    async with running(health) as breakers:
+        failed(breakers, 3)
+        await health.next()
+        failed(breakers, 1)
+        assert breakers.state(FIRST.instance_id) is BreakerState.OPEN
+        await health.next()
+        breakers.succeeded(FIRST)
+        failed(breakers, 2)
+        assert breakers.state(FIRST.instance_id) is BreakerState.CLOSED
+
+
+async def test_the_worker_of_another_attempt_begins_anew() -> None:
+    breakers = Breakers(Health(), failures=1, first_pause_s=1, longest_pause_s=1)
+    failed(breakers, 1)
+    reinstalled = Worker(FIRST.instance_id, FIRST.address, b"Bearer another key")
+    assert breakers.usable([reinstalled, SECOND]) == [reinstalled, SECOND]
+
+
+async def test_one_that_is_gone_is_not_probed_any_more() -> None:
+    health = Health()
+    async with running(health) as breakers:
+        failed(breakers, 3)
+        await health.next()
+        breakers.forget(FIRST.instance_id)
+        for worker in (SECOND,) * 3:
+            breakers.failed(worker)
+        await health.next()
+        asked = health.asked
+        await health.next()
+        assert health.asked == asked + 1
+        assert breakers.open == 1

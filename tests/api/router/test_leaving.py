@@ -1,0 +1,83 @@
+"""A client that goes away takes its upstream request with it, and leaves no trace in what is counted."""
+
+import asyncio
+import json
+from urllib.parse import urlsplit
+
+import pytest
+from aiohttp import web
+
+from tests.api.fakes import FakeWorker
+from tests.api.router.scene import WORDS, Scene, a_scene, hangs, streaming
+from tests.api.stage import ADMIN_KEY, MODEL, PATIENCE_S, Stage, until
+
+CLOSED_WITHIN_S = 1.0  # 0.1 s is what it takes here when nothing else runs; benchmarks/router prints it
+
+
+def request_bytes(**fields: object) -> bytes:
+    body = json.dumps({"model": MODEL, "messages": [], **fields}).encode()
+    return b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + (
+        b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s" % (ADMIN_KEY.encode(), len(body), body)
+    )
+
+
+async def asked(scene: Scene, **fields: object) -> asyncio.StreamWriter:
+    """A request of a client that can be rude."""
+    target = urlsplit(scene.api.url)
+    _, writer = await asyncio.open_connection(target.hostname, target.port)
+    writer.write(request_bytes(**fields))
+    return writer
+
+
+async def seen(worker: FakeWorker, count: int) -> None:
+    async def has() -> bool:
+        return len(worker.seen) >= count
+
+    await until(has)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_worker_that_has_not_begun_is_told_at_once(stage: Stage, stream: bool) -> None:
+    scene = await a_scene(stage, worker_silence_seconds=PATIENCE_S)
+    scene.all_answer(hangs)
+    writer = await asked(scene, stream=stream)
+    await seen(scene.workers[0], 1)
+    writer.transport.abort()
+    async with asyncio.timeout(CLOSED_WITHIN_S):
+        await scene.workers[0].left.wait()
+
+
+async def test_a_worker_in_the_middle_of_a_stream_is_told_at_once(stage: Stage) -> None:
+    scene = await a_scene(stage, worker_silence_seconds=PATIENCE_S)
+    scene.all_answer(streaming(*WORDS, gate=asyncio.Event()))
+    target = urlsplit(scene.api.url)
+    reader, writer = await asyncio.open_connection(target.hostname, target.port)
+    writer.write(request_bytes(stream=True))
+    await reader.readuntil(WORDS[0])
+    writer.transport.abort()
+    async with asyncio.timeout(CLOSED_WITHIN_S):
+        await scene.workers[0].left.wait()
+
+
+async def test_a_thousand_aborted_requests_leave_nothing_in_flight(stage: Stage) -> None:
+    scene = await a_scene(stage, worker_silence_seconds=PATIENCE_S)
+    worker = scene.workers[0]
+    began = streaming(*WORDS, gate=asyncio.Event())
+
+    async def in_turn(request: web.Request) -> web.StreamResponse:
+        return await (hangs if len(worker.seen) % 2 else began)(request)
+
+    scene.all_answer(in_turn)
+    for batch in range(1, 21):
+        writers = [await asked(scene, stream=bool(number % 3)) for number in range(50)]
+        await seen(worker, 50 * batch - 10)  # some leave before they were passed on
+        for writer in writers:
+            writer.transport.abort()
+
+    async def nothing() -> bool:
+        metrics = (await scene.api.client.get("/metrics")).text
+        return await scene.in_flight() == 0 and "coldstart_router_requests_in_flight 0.0" in metrics
+
+    await until(nothing)
+    scene.all_answer(streaming(*WORDS))
+    assert (await scene.api.chat()).status_code == 200

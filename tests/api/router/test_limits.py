@@ -1,0 +1,130 @@
+"""What a key may use: buckets that fill by the minute, by a clock that the tests turn."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.api.keys import ApiKey, Role
+from services.api.router.limits import Limits
+from services.api.router.refusal import Refusal
+from tests.lifecycle.facts import AT
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def a_key(**limits: Any) -> ApiKey:
+    return ApiKey(id=uuid4(), name="a key", role=Role.USER, prefix="csk_abc", created_at=AT, **limits)
+
+
+def request(limits: Limits, key: ApiKey) -> None:
+    with limits.admitted(key):
+        pass
+
+
+def refusal(limits: Limits, key: ApiKey) -> Refusal:
+    with pytest.raises(Refusal) as refused, limits.admitted(key):
+        pass
+    assert (refused.value.status, refused.value.code) == (429, "rate_limit_exceeded")
+    return refused.value
+
+
+@given(st.integers(1, 200), st.lists(st.floats(0, 90), max_size=60))
+def test_no_minute_has_more_requests_than_allowed_twice_over_and_no_client_is_starved(
+    per_minute: int, pauses: list[float]
+) -> None:
+    """A full bucket, and what it is filled with meanwhile."""
+    clock = Clock()
+    limits, key = Limits(clock), a_key(requests_per_minute=per_minute)
+    admitted: list[float] = []
+    for pause in pauses:
+        clock.now += pause
+        try:
+            request(limits, key)
+        except Refusal as refused:
+            clock.now += int(refused.headers["Retry-After"])
+            request(limits, key)
+        admitted.append(clock.now)
+    for at in admitted:
+        assert sum(at - 60 < other <= at for other in admitted) <= 2 * per_minute
+
+
+def test_the_bucket_is_full_at_first_and_fills_evenly() -> None:
+    clock = Clock()
+    limits, key = Limits(clock), a_key(requests_per_minute=6)
+    for _ in range(6):
+        request(limits, key)
+    assert refusal(limits, key).headers["Retry-After"] == "10"
+    clock.now = 9.9
+    assert refusal(limits, key).headers["Retry-After"] == "1"
+    clock.now = 10.0
+    request(limits, key)
+
+
+def test_tokens_are_counted_when_they_are_known_and_what_was_too_much_is_missing_later() -> None:
+    clock = Clock()
+    limits, key = Limits(clock), a_key(tokens_per_minute=100)
+    request(limits, key)
+    limits.used(key, 250)
+    refused = refusal(limits, key)
+    assert refused.headers["Retry-After"] == "91", "150 too many, and one to begin with, at 100 a minute"
+    clock.now = 91
+    request(limits, key)
+
+
+def test_requests_at_once_are_counted_until_they_end_however_they_end() -> None:
+    limits, key = Limits(), a_key(max_concurrent=1)
+    with limits.admitted(key):
+        refusal(limits, key)
+    with pytest.raises(KeyError), limits.admitted(key):
+        raise KeyError
+    request(limits, key)
+
+
+def test_a_refused_request_takes_nothing() -> None:
+    clock = Clock()
+    limits, key = Limits(clock), a_key(requests_per_minute=2, max_concurrent=1)
+    with limits.admitted(key):
+        refusal(limits, key)
+    request(limits, key)
+    assert refusal(limits, key).headers["Retry-After"] == "30"
+
+
+def test_keys_do_not_share_what_they_may_use() -> None:
+    limits = Limits(Clock())
+    first, second = a_key(requests_per_minute=1), a_key(requests_per_minute=1)
+    request(limits, first)
+    request(limits, second)
+    refusal(limits, first)
+
+
+def test_a_changed_limit_holds_at_once() -> None:
+    limits, key = Limits(Clock()), a_key(requests_per_minute=1)
+    request(limits, key)
+    refusal(limits, key)
+    request(limits, key.model_copy(update={"requests_per_minute": 5}))
+    request(limits, key.model_copy(update={"requests_per_minute": None}))
+
+
+def test_openai_s_headers_tell_what_is_left() -> None:
+    clock = Clock()
+    limits, key = Limits(clock), a_key(requests_per_minute=60, tokens_per_minute=600)
+    request(limits, key)
+    limits.used(key, 100)
+    assert dict(limits.headers(key)) == {
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-requests": "59",
+        "x-ratelimit-reset-requests": "1.000s",
+        "x-ratelimit-limit-tokens": "600",
+        "x-ratelimit-remaining-tokens": "500",
+        "x-ratelimit-reset-tokens": "10.000s",
+    }
+    assert limits.headers(a_key()) == []

@@ -1,0 +1,183 @@
+"""What a key may use is enforced under /v1, and what it has used is told by /usage."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from services.api.app import running
+from tests.api.router.scene import DONE, USAGE, WORDS, Scene, a_scene, answering, drops, hangs, streaming
+from tests.api.router.test_inference import catalogued
+from tests.api.stage import EMBEDDING_MODEL, MODEL, PATIENCE_S, RunningApi, Stage, until
+from tests.api.test_outages import database_away
+
+FAST: dict[str, Any] = {"usage_write_seconds": 0.02}
+
+
+async def a_key(api: RunningApi, **more: Any) -> dict[str, Any]:
+    made = await api.client.post("/api-keys", json={"name": "somebody", **more})
+    assert made.status_code == 201, made.text
+    return dict(made.json())
+
+
+async def summed(api: RunningApi, requests: int, *group_by: str) -> list[dict[str, Any]]:
+    """What /usage says once it knows of so many requests."""
+    told: list[dict[str, Any]] = []
+
+    async def known() -> bool:
+        answer = await api.client.get("/usage", params={"group_by": list(group_by)})
+        assert answer.status_code == 200, answer.text
+        told[:] = answer.json()["items"]
+        return sum(int(item["requests"]) for item in told) >= requests
+
+    await until(known)
+    return told
+
+
+async def chat(scene: Scene, key: str, model: str = MODEL, **more: Any) -> Any:
+    async with scene.api.as_(key) as user:
+        return await user.post("/v1/chat/completions", json={"model": model, "messages": [], **more})
+
+
+async def test_a_key_s_limits_hold_and_are_told_in_openai_s_headers(stage: Stage) -> None:
+    scene = await a_scene(stage)
+    key = (await a_key(scene.api, requests_per_minute=2, tokens_per_minute=1_000))["key"]
+    first = await chat(scene, key)
+    assert (first.status_code, first.headers["x-ratelimit-remaining-requests"]) == (200, "1")
+    assert first.headers["x-ratelimit-limit-tokens"] == "1000"
+    await chat(scene, key)
+    refused = await chat(scene, key)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+    assert refused.json()["error"]["type"] == "rate_limit_error"
+    assert 20 <= int(refused.headers["retry-after"]) <= 30
+    assert refused.headers["x-ratelimit-remaining-requests"] == "0"
+    assert (await chat(scene, (await a_key(scene.api))["key"])).status_code == 200
+
+
+async def test_tokens_of_whole_answers_and_of_streams_count(stage: Stage) -> None:
+    scene = await a_scene(stage)
+    key = (await a_key(scene.api, tokens_per_minute=10))["key"]
+    scene.all_answer(streaming(*WORDS, USAGE, DONE))
+    assert (await chat(scene, key, stream=True)).status_code == 200
+    assert (await chat(scene, key, stream=True)).status_code == 429
+
+
+async def test_no_more_requests_at_once_than_a_key_may_have(stage: Stage) -> None:
+    scene = await a_scene(stage, worker_silence_seconds=PATIENCE_S)
+    key = (await a_key(scene.api, max_concurrent=1))["key"]
+    scene.all_answer(hangs)
+    running = asyncio.create_task(chat(scene, key))
+
+    async def asked() -> bool:
+        return bool(scene.workers[0].seen)
+
+    await until(asked)
+    assert (await chat(scene, key)).status_code == 429
+    running.cancel()
+    scene.all_answer(answering(200))
+
+    async def free() -> bool:
+        return bool((await chat(scene, key)).status_code == 200)
+
+    await until(free)
+
+
+async def test_a_key_uses_the_models_that_it_may_and_no_others(stage: Stage) -> None:
+    scene = await a_scene(stage)
+    key = (await a_key(scene.api, allowed_models=[EMBEDDING_MODEL]))["key"]
+    refused = await chat(scene, key)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "model_not_allowed")
+    assert (await chat(scene, (await a_key(scene.api, allowed_models=[MODEL]))["key"])).status_code == 200
+
+
+async def test_usage_is_told_by_key_model_and_instance(stage: Stage) -> None:
+    scene = await a_scene(stage, **FAST)
+    key = await a_key(scene.api)
+    assert (await chat(scene, key["key"])).status_code == 200
+    scene.all_answer(streaming(*WORDS, USAGE, DONE))
+    assert (await chat(scene, key["key"], stream=True)).status_code == 200
+    (told,) = await summed(scene.api, 2, "key", "model", "instance")
+    assert (told["key_id"], told["model"], told["instance_id"]) == (key["id"], MODEL, str(scene.instances[0].id))
+    assert (told["requests"], told["failed_requests"], told["requests_untold"]) == (2, 0, 0)
+    assert (told["prompt_tokens"], told["completion_tokens"]) == (3 + 11, 2 + 3)
+    assert 0 < told["first_byte_ms"]["p50"] <= told["duration_ms"]["p95"]
+    assert told["day"] is None
+
+
+async def test_what_failed_and_what_was_not_told_is_counted_as_that(stage: Stage) -> None:
+    scene = await a_scene(stage, breaker_failures=1_000, **FAST)
+    key = (await a_key(scene.api))["key"]
+    scene.all_answer(drops)
+    assert (await chat(scene, key)).status_code == 502
+    scene.all_answer(streaming(*WORDS))
+    asks_for_none: dict[str, Any] = {"stream_options": {"include_usage": False}}
+    assert (await chat(scene, key, stream=True, **asks_for_none)).status_code == 200
+    (told,) = await summed(scene.api, 2, "model")
+    assert (told["requests"], told["failed_requests"], told["requests_untold"]) == (2, 1, 2)
+    assert told["completion_tokens"] == len(WORDS), "about one an event"
+
+
+async def test_a_request_that_no_worker_was_asked_for_used_nothing(stage: Stage) -> None:
+    scene = await a_scene(stage, **FAST)
+    key = (await a_key(scene.api))["key"]
+    await catalogued(scene.api, EMBEDDING_MODEL)
+    assert (await chat(scene, key, model=EMBEDDING_MODEL)).status_code == 400
+    assert (await chat(scene, key, model="nobody/nothing")).status_code == 404
+    assert (await chat(scene, key)).status_code == 200
+    (told,) = await summed(scene.api, 1, "day", "model")
+    assert told["requests"] == 1
+
+
+async def test_a_user_sees_its_own_key_s_usage_an_organisation_s_key_its_organisation_s(stage: Stage) -> None:
+    scene = await a_scene(stage, **FAST)
+    await scene.api.client.post("/organizations", json={"slug": "acme", "name": "Acme"})
+    alone, other = await a_key(scene.api), await a_key(scene.api)
+    ours, too = [await a_key(scene.api, organization="acme") for _ in range(2)]
+    for key in (alone, other, ours, too):
+        assert (await chat(scene, key["key"])).status_code == 200
+    await summed(scene.api, 4, "key")
+    for key, seen in ((alone, {alone["id"]}), (ours, {ours["id"], too["id"]})):
+        async with scene.api.as_(key["key"]) as user:
+            items = (await user.get("/usage", params={"group_by": "key"})).json()["items"]
+        assert {item["key_id"] for item in items} == seen
+
+
+@pytest.mark.parametrize(
+    ("asked", "pointer"),
+    [
+        ({"group_by": "colour"}, "group_by"),
+        ({"from": "2026-02-01", "to": "2026-01-01"}, "from"),
+        ({"from": "2020-01-01"}, "from"),
+        ({"from": "yesterday"}, "from"),
+    ],
+)
+async def test_a_question_that_makes_no_sense_says_so(stage: Stage, asked: dict[str, str], pointer: str) -> None:
+    api = await stage.api()
+    answer = await api.client.get("/usage", params=asked)
+    assert answer.status_code == 422, answer.text
+    assert pointer in answer.json()["errors"][0]["pointer"]
+
+
+async def test_usage_outlives_a_database_that_is_away(stage: Stage) -> None:
+    scene = await a_scene(stage, **FAST)
+    key = (await a_key(scene.api))["key"]
+    async with database_away(stage):
+        for _ in range(3):
+            assert (await chat(scene, key)).status_code == 200
+    await summed(scene.api, 3, "key")
+
+
+async def test_what_is_not_yet_written_is_written_at_the_end(stage: Stage) -> None:
+    scene = await a_scene(stage)
+    key = (await a_key(scene.api))["key"]
+    async with (
+        running(stage.settings(usage_write_seconds=3_600)) as slow,
+        httpx.AsyncClient(base_url=slow.url, headers={"Authorization": f"Bearer {key}"}) as user,
+    ):
+
+        async def answered() -> bool:
+            return (await user.post("/v1/chat/completions", json={"model": MODEL, "messages": []})).status_code == 200
+
+        await until(answered)
+    await summed(scene.api, 1, "key")

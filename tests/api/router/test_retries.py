@@ -1,0 +1,230 @@
+"""The retry contract: what goes to another worker, what does not, and what the client is told (docs/routing.md)."""
+
+import asyncio
+from collections.abc import Sized
+from typing import Any
+
+import httpx
+import pytest
+from aiohttp import web
+
+from tests.api.router.scene import DONE, WORDS, Answer, Scene, a_scene, answering, drops, hangs, streaming
+from tests.api.stage import PATIENCE_S, Stage, until
+from tests.lifecycle import facts
+
+CALM: dict[str, Any] = {"breaker_failures": 1_000}
+
+
+def first_asked(scene: Scene) -> int:
+    return scene.asked.index(1)
+
+
+def once_then_well(scene: Scene, trouble: Answer) -> None:
+    """Whoever is asked first has it; all others answer as they should."""
+    well = scene.workers[0].answer
+    asked = 0
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        return await (trouble if asked == 1 else well)(request)
+
+    scene.all_answer(answer)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [answering(502), answering(503), drops, answering(401), answering(403), answering(307)],
+    ids=["502", "503", "dropped", "our key refused", "our key forbidden", "pointing elsewhere"],
+)
+async def test_a_worker_that_has_not_answered_is_replaced_by_another(stage: Stage, trouble: Answer) -> None:
+    scene = await a_scene(stage, 3, **CALM)
+    once_then_well(scene, trouble)
+    answer = await scene.api.chat()
+    assert answer.status_code == 200
+    assert sorted(scene.asked) == [0, 1, 1], "another one, and only one more"
+    served = answer.headers["x-coldstart-instance"]
+    assert served in {str(instance.id) for instance in scene.instances}
+
+
+async def test_two_more_are_asked_at_most_and_none_of_them_twice(stage: Stage) -> None:
+    scene = await a_scene(stage, 5, **CALM)
+    scene.all_answer(drops)
+    failed = await scene.api.chat()
+    assert (failed.status_code, failed.json()["error"]["code"]) == (502, "worker_failed")
+    assert sorted(scene.asked) == [0, 0, 1, 1, 1]
+
+
+async def test_the_last_one_s_own_words_are_passed_on(stage: Stage) -> None:
+    scene = await a_scene(stage, 2, **CALM)
+    scene.all_answer(answering(503, {"error": {"message": "overloaded"}}))
+    failed = await scene.api.chat()
+    assert (failed.status_code, failed.json()) == (503, {"error": {"message": "overloaded"}})
+    assert scene.asked == [1, 1]
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422, 429, 500])
+async def test_an_answer_is_an_answer(stage: Stage, status: int) -> None:
+    scene = await a_scene(stage, 2, **CALM)
+    scene.all_answer(answering(status, {"error": {"message": "as the worker says"}}))
+    answer = await scene.api.chat()
+    assert (answer.status_code, answer.json()) == (status, {"error": {"message": "as the worker says"}})
+    assert sum(scene.asked) == 1
+
+
+async def test_a_worker_that_says_nothing_hangs_nobody_and_is_not_asked_twice_over(stage: Stage) -> None:
+    scene = await a_scene(stage, 2, worker_silence_seconds=0.2, **CALM)
+    scene.all_answer(hangs)
+    answer = await scene.api.chat()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "worker_timeout")
+    assert sum(scene.asked) == 1, "what it may have been working on is not begun a second time"
+
+
+@pytest.mark.parametrize("header", ["x-stainless-read-timeout", "x-stainless-timeout"])
+async def test_past_the_client_s_own_deadline_nobody_else_is_asked(stage: Stage, header: str) -> None:
+    scene = await a_scene(stage, 2, **CALM)
+
+    async def late(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.02)
+        return await drops(request)
+
+    scene.all_answer(late)
+    scene.api.client.headers[header] = "0.01"
+    assert (await scene.api.chat()).status_code == 502
+    assert sum(scene.asked) == 1
+
+
+async def test_a_stream_that_breaks_ends_with_an_error_and_without_done_and_is_not_begun_again(stage: Stage) -> None:
+    scene = await a_scene(stage, 2, **CALM)
+    scene.all_answer(streaming(*WORDS, breaks=True))
+    answer = await scene.api.chat(stream=True)
+    events = answer.text.encode().split(b"\n\n")
+    assert events[:3] == [word.strip() for word in WORDS]
+    assert b'"worker_failed"' in events[3]
+    assert events[4:] == [b""]
+    assert DONE.strip() not in events
+    assert sum(scene.asked) == 1
+
+
+async def test_a_stream_that_breaks_within_an_event_still_has_a_readable_error(stage: Stage) -> None:
+    scene = await a_scene(stage, 1, **CALM)
+    scene.all_answer(streaming(WORDS[0], b": half a comm", breaks=True))
+    events = (await scene.api.chat(stream=True)).text.split("\n\n")
+    assert events[1] == ": half a comm"
+    assert events[2].startswith('data: {"error"')
+
+
+async def test_a_stream_that_breaks_before_its_first_event_goes_to_another(stage: Stage) -> None:
+    scene = await a_scene(stage, 2, **CALM)
+    once_then_well(scene, streaming(breaks=True))
+    answer = await scene.api.chat(stream=True)
+    assert answer.text.endswith("data: [DONE]\n\n")
+    assert scene.asked == [1, 1]
+
+
+async def test_a_whole_answer_that_breaks_off_is_never_taken_for_a_whole_one(stage: Stage) -> None:
+    scene = await a_scene(stage, 2, **CALM)
+
+    async def half(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": "100"})
+        await response.prepare(request)
+        await response.write(b'{"choices": [')
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    scene.all_answer(half)
+    with pytest.raises(httpx.RemoteProtocolError):
+        await scene.api.chat()
+    assert sum(scene.asked) == 1
+
+
+async def test_a_worker_that_keeps_failing_is_set_aside_seen_to_be_and_let_in_again_once_it_is_well(
+    stage: Stage,
+) -> None:
+    scene = await a_scene(stage, 2, breaker_failures=2, breaker_pause_seconds=0.05)
+    bad, good = scene.workers
+    well = bad.answer
+    bad.answer = answering(503)
+
+    async def set_aside() -> bool:
+        assert (await scene.api.chat()).status_code == 200
+        return await breaker_of(scene, 0) == "open"
+
+    await until(set_aside)
+    bad.seen.clear()
+    for _ in range(6):
+        assert (await scene.api.chat()).status_code == 200
+    assert {seen.path for seen in bad.seen} <= {"/health"}, "probes alone"
+    (told,) = (one for one in (await scene.explained())["instances"] if not one["eligible"])
+    assert told["id"] == str(scene.instances[0].id)
+    assert "failed" in told["reason"]
+    assert "coldstart_router_workers_set_aside 1.0" in (await scene.api.client.get("/metrics")).text
+
+    bad.answer = well
+
+    async def let_in() -> bool:
+        await scene.api.chat()
+        return await breaker_of(scene, 0) == "closed"
+
+    await until(let_in)
+    assert len(good.seen) > 6
+
+
+async def breaker_of(scene: Scene, number: int) -> str:
+    instances = (await scene.explained())["instances"]
+    return str(next(one["breaker"] for one in instances if one["id"] == str(scene.instances[number].id)))
+
+
+async def test_workers_killed_under_load_fail_no_request(stage: Stage) -> None:
+    scene = await a_scene(stage, 3, breaker_pause_seconds=0.05)
+    outcomes: list[int] = []
+    ended = asyncio.Event()
+
+    async def client() -> None:
+        while not ended.is_set():
+            outcomes.append((await scene.api.chat()).status_code)
+
+    async with asyncio.timeout(4 * PATIENCE_S), asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(client())
+        for worker in scene.workers[:2]:
+            await grown(worker.seen, 5)
+            worker.answer = drops
+        await grown(outcomes, len(outcomes) + 100)
+        ended.set()
+    assert set(outcomes) == {200}
+
+
+async def grown(what: Sized, to: int) -> None:
+    async def has() -> bool:
+        return len(what) >= to
+
+    await until(has)
+
+
+async def test_a_draining_instance_gets_no_new_request(stage: Stage) -> None:
+    scene = await a_scene(stage, 2)
+    drained = await scene.api.client.post(f"/instances/{scene.instances[0].id}/drain")
+    assert drained.status_code == 202
+    await scene.eligible(1)
+    scene.workers[0].seen.clear()
+    for _ in range(5):
+        assert (await scene.api.chat()).status_code == 200
+    assert scene.workers[0].seen == []
+
+
+async def test_a_session_stays_where_it_was_until_that_worker_goes(stage: Stage) -> None:
+    scene = await a_scene(stage, 3)
+    scene.api.client.headers["X-Session-Id"] = "conversation 7"
+    served = {(await scene.api.chat()).headers["x-coldstart-instance"] for _ in range(9)}
+    assert len(served) == 1
+    await stage.happened(facts.termination_requested(), instance_id=scene.instances[index_of(scene, served)].id)
+    await scene.eligible(2)
+    moved = {(await scene.api.chat()).headers["x-coldstart-instance"] for _ in range(9)}
+    assert len(moved) == 1
+    assert moved != served
+
+
+def index_of(scene: Scene, served: set[str]) -> int:
+    return next(at for at, instance in enumerate(scene.instances) if str(instance.id) in served)

@@ -1,0 +1,122 @@
+"""The routing table, without any server: in whatever order it is told, what the highest version says is what counts."""
+
+from uuid import UUID, uuid4
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from services.api.router.table import RoutingTable
+from services.api.upstream import Address
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import GONE, Status
+from shared.secrets import Secrets
+from tests.lifecycle import facts
+from tests.lifecycle.arbitrary import histories, law, steps
+from tests.lifecycle.facts import Facts
+from tests.lifecycle.histories import a_ready_instance
+
+SECRETS = Secrets("a master secret of at least thirty-two characters")
+MODEL = facts.a_specification().model
+OURS, THEIRS = uuid4(), uuid4()
+
+
+def a_table() -> RoutingTable:
+    return RoutingTable(SECRETS, 8000, lambda _: None)
+
+
+def owned(instance: Instance, organization: UUID | None) -> Instance:
+    specification = instance.specification.model_copy(update={"organization_id": organization})
+    return instance.model_copy(update={"specification": specification})
+
+
+def snapshots_of(history: Facts) -> list[Instance]:
+    """As a history's events carry them; a history may begin with facts about nobody."""
+    snapshots = [step.after for step in steps(history)]
+    assume(snapshots)
+    return snapshots
+
+
+@law
+@given(histories())
+def test_an_instance_is_asked_exactly_while_it_is_ready_at_its_address_with_its_attempt_s_key(history: Facts) -> None:
+    table = a_table()
+    for step in steps(history):
+        instance = step.after
+        table.apply(instance)
+        expected = []
+        if instance.status is Status.READY and instance.ip_address:
+            key = f"Bearer {SECRETS.worker_api_key(instance.id, instance.attempt)}".encode()
+            expected = [(instance.id, Address(instance.ip_address, 8000), key)]
+        told = table.workers(MODEL, None)
+        assert [(worker.instance_id, worker.address, worker.authorization) for worker in told] == expected
+
+
+@law
+@given(histories(), st.data())
+def test_order_and_repetition_do_not_matter(history: Facts, data: st.DataObject) -> None:
+    snapshots = snapshots_of(history)
+    in_order, disturbed = a_table(), a_table()
+    for snapshot in snapshots:
+        in_order.apply(snapshot)
+    for snapshot in data.draw(st.permutations(snapshots + data.draw(st.lists(st.sampled_from(snapshots))))):
+        disturbed.apply(snapshot)
+    for told in (RoutingTable.workers, RoutingTable.serving, RoutingTable.nearest):
+        assert told(disturbed, MODEL, None) == told(in_order, MODEL, None)
+
+
+@law
+@given(histories(), st.data())
+def test_a_read_model_that_is_behind_changes_nothing_and_one_that_is_ahead_is_believed(
+    history: Facts, data: st.DataObject
+) -> None:
+    snapshots = snapshots_of(history)
+    heard, projected = (data.draw(st.integers(1, len(snapshots))) for _ in range(2))
+    table = a_table()
+    table.replace(snapshots[:heard])
+    assert table.reconcile([snapshots[projected - 1]]) == (projected > heard)
+    latest = snapshots[max(heard, projected) - 1]
+    assert table.serving(MODEL, None) == ([] if latest.status in GONE else [latest])
+
+
+def test_what_is_gone_is_remembered_until_the_read_model_knows_it_too() -> None:
+    ready = facts.given(*a_ready_instance())
+    gone = ready.model_copy(update={"status": Status.TERMINATED, "version": ready.version + 2})
+    table = a_table()
+    table.replace([ready, gone])
+    assert table.known == [ready.id]
+    assert table.reconcile([ready]) == 0
+    assert table.workers(MODEL, None) == []
+    table.reconcile([gone])
+    assert table.known == []
+
+
+def test_who_is_gone_is_told_of() -> None:
+    told: list[UUID] = []
+    ready = facts.given(*a_ready_instance())
+    table = RoutingTable(SECRETS, 8000, told.append)
+    table.replace([ready, ready.model_copy(update={"status": Status.TERMINATED, "version": ready.version + 1})])
+    assert told == [ready.id]
+
+
+def test_an_instance_is_for_its_own_organisation_and_a_shared_one_for_everybody() -> None:
+    table = a_table()
+    shared = facts.given(*a_ready_instance())
+    ours = owned(shared.model_copy(update={"id": uuid4()}), OURS)
+    table.replace([shared, ours])
+
+    def asked(organization: UUID | None) -> set[UUID]:
+        return {worker.instance_id for worker in table.workers(MODEL, organization)}
+
+    assert asked(OURS) == {shared.id, ours.id}
+    assert asked(THEIRS) == asked(None) == {shared.id}
+    table.replace([ours])
+    assert (table.serving(MODEL, THEIRS), table.nearest(MODEL, None)) == ([], None)
+    assert table.nearest(MODEL, OURS) == ours
+
+
+def test_the_next_change_is_that_of_the_model_that_is_waited_for() -> None:
+    table = a_table()
+    changed, other = table.next_change(MODEL), table.next_change("another/model")
+    table.apply(facts.given(*a_ready_instance()))
+    assert (changed.is_set(), other.is_set()) == (True, False)
+    assert not table.next_change(MODEL).is_set()

@@ -1,0 +1,133 @@
+"""Answers pass byte for byte, wherever they are cut; what was used is read from them on the way."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.api.router.tally import StreamTally, Tally, Tokens, WholeTally
+
+USAGE: dict[str, Any] = {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}}
+DONE = b"data: [DONE]\n\n"
+
+
+def event(**fields: Any) -> bytes:
+    return b"data: " + json.dumps({"id": "x", **fields}, ensure_ascii=False).encode() + b"\n\n"
+
+
+def delta(text: str) -> bytes:
+    return event(choices=[{"index": 0, "delta": {"content": text}}])
+
+
+LAST = event(choices=[], usage=USAGE)
+STREAM = delta("h\u00e9") + b": a comment\n\n" + delta('"usage":{"prompt_tokens":99} data: \U0001f642') + LAST + DONE
+
+
+def passed(tally: Tally, chunks: list[bytes]) -> bytes:
+    return b"".join(tally.passing(chunk) for chunk in chunks) + tally.rest()
+
+
+@st.composite
+def cut(draw: st.DrawFn, whole: bytes) -> list[bytes]:
+    """In pieces, cut anywhere: inside characters, names, events."""
+    at = sorted(draw(st.sets(st.integers(1, len(whole) - 1), max_size=12)))
+    return [whole[begin:end] for begin, end in zip([0, *at], [*at, len(whole)], strict=True)]
+
+
+@given(cut(STREAM))
+def test_a_stream_that_asked_for_usage_passes_byte_for_byte(chunks: list[bytes]) -> None:
+    tally = StreamTally(hides_usage=False)
+    assert passed(tally, chunks) == STREAM
+    assert tally.tokens == Tokens(7, 3)
+
+
+@given(cut(STREAM))
+def test_a_stream_that_did_not_ask_gets_everything_but_the_usage_chunk(chunks: list[bytes]) -> None:
+    tally = StreamTally(hides_usage=True)
+    assert passed(tally, chunks) == STREAM.replace(LAST, b"")
+    assert tally.tokens == Tokens(7, 3)
+
+
+@given(cut(STREAM.replace(b"\n", b"\r\n")))
+def test_other_ends_of_lines_are_kept_as_they_are(chunks: list[bytes]) -> None:
+    tally = StreamTally(hides_usage=True)
+    assert passed(tally, chunks) == STREAM.replace(LAST, b"").replace(b"\n", b"\r\n")
+    assert tally.tokens == Tokens(7, 3)
+
+
+def test_an_event_that_may_be_the_usage_waits_for_its_end() -> None:
+    tally = StreamTally(hides_usage=True)
+    first, second = delta("a"), delta("b")
+    assert tally.passing(first + second[:9]) == first
+    assert not tally.inside_event
+    assert tally.passing(second[9:]) == second
+
+
+@pytest.mark.parametrize("beginning", [b": comm", b"data: [DO", b"data: \xc3", b"event: x"])
+def test_every_other_event_is_passed_on_as_it_comes(beginning: bytes) -> None:
+    tally = StreamTally(hides_usage=True)
+    assert tally.passing(beginning) == beginning
+    assert tally.inside_event
+    assert tally.passing(b"\n") + tally.passing(b"\n") == b"\n\n"
+    assert tally.passing(LAST) == b""
+    assert not tally.inside_event
+
+
+@given(cut(STREAM))
+def test_with_usage_asked_for_nothing_waits(chunks: list[bytes]) -> None:
+    tally = StreamTally(hides_usage=False)
+    assert [tally.passing(chunk) for chunk in chunks] == chunks
+
+
+def test_usage_beside_choices_is_counted_and_left_where_it_is() -> None:
+    tally = StreamTally(hides_usage=True)
+    running = event(choices=[{"index": 0, "delta": {"content": "a"}}], usage=USAGE)
+    assert tally.passing(running) == running
+    assert tally.tokens == Tokens(7, 3)
+
+
+def test_a_stream_whose_worker_tells_nothing_is_estimated_by_its_events() -> None:
+    tally = StreamTally(hides_usage=True)
+    tally.passing(delta("a") * 5)
+    assert tally.tokens == Tokens(0, 5, estimated=True)
+
+
+def test_an_event_without_end_is_not_kept_for_ever() -> None:
+    tally = StreamTally(hides_usage=True)
+    endless = b"data: " + b"x" * 5_000_000
+    assert tally.passing(endless) == endless
+
+
+@pytest.mark.parametrize("usage", [b'{"prompt_tokens":"many"}', b"{", b"{}"])
+def test_usage_that_makes_no_sense_is_passed_on_and_not_counted(usage: bytes) -> None:
+    odd = b'data: {"choices":[{}],"usage":' + usage + b"}\n\n"
+    tally = StreamTally(hides_usage=True)
+    assert passed(tally, [odd]) == odd
+    assert tally.tokens == Tokens(0, 1, estimated=True)
+
+
+TALKING_OF_USAGE = {"message": {"content": '"usage": {"prompt_tokens": 99}'}}
+ANSWERS: dict[str, Any] = {
+    "chat": {"id": "x", "choices": [TALKING_OF_USAGE], "usage": USAGE, "kv_transfer_params": None},
+    "embeddings": {"data": [{"embedding": [0.5] * 5_000}], "usage": {"prompt_tokens": 7, "total_tokens": 7}},
+}
+
+
+@pytest.mark.parametrize(("answer", "tokens"), [("chat", Tokens(7, 3)), ("embeddings", Tokens(7, 0))])
+@given(data=st.data(), indent=st.sampled_from([None, 2]))
+def test_a_whole_answer_passes_byte_for_byte_and_is_counted(
+    answer: str, tokens: Tokens, data: st.DataObject, indent: int | None
+) -> None:
+    whole = json.dumps(ANSWERS[answer], indent=indent).encode()
+    tally = WholeTally()
+    assert passed(tally, data.draw(cut(whole))) == whole
+    assert tally.tokens == tokens
+
+
+@pytest.mark.parametrize("answer", [b"", b"{}", b'{"usage":null}', b'{"usage":{', b"not JSON"])
+def test_an_answer_that_tells_nothing_counts_nothing(answer: bytes) -> None:
+    tally = WholeTally()
+    assert passed(tally, [answer]) == answer
+    assert tally.tokens is None

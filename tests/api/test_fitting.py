@@ -1,0 +1,64 @@
+"""Asking for an instance whose GPUs are too small, or hardly large enough."""
+
+from shared.bus.instance_types import InstanceType
+from tests.api.stage import BODY, Stage
+from tests.api.test_catalogue import catalogued_before_figures_were_kept, figures
+
+LARGE = "Qwen/Qwen2.5-72B-Instruct"
+TIGHT = "Qwen/Qwen2.5-14B-Instruct"
+L4 = InstanceType(name="L4-1-24G", zones=("fr-par-2",), gpus=1, gpu_memory_gb=25.77)
+TWO_L4 = InstanceType(name="L4-2-24G", zones=("fr-par-2",), gpus=2, gpu_memory_gb=25.77)
+FOUR_L40S = InstanceType(name="L40S-4-48G", zones=("fr-par-2",), gpus=4, gpu_memory_gb=51.54)
+KEY = {"Idempotency-Key": "deploy-7"}
+
+
+async def test_a_type_that_cannot_hold_the_weights_is_refused_before_anything_is_recorded(stage: Stage) -> None:
+    await stage.offer(L4, TWO_L4, FOUR_L40S)
+    api = await stage.api()
+    wanted = {"model": LARGE, "instance_types": ["L40S-4-48G", "L4-1-24G"]}
+    refused = await api.client.post("/instances", json=wanted)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+    (error,) = refused.json()["errors"]
+    assert error["pointer"] == "/instance_types/1"
+    assert "145.4 GB" in error["detail"]
+    assert "25.8 GB" in error["detail"]
+    assert await stage.last_sequence() == 0
+
+
+async def test_any_type_is_refused_only_when_none_can_hold_the_weights(stage: Stage) -> None:
+    await stage.offer(L4, TWO_L4)
+    api = await stage.api()
+    wanted = {"model": LARGE, "instance_types": "any"}
+    refused = await api.client.post("/instances", json=wanted)
+    assert refused.status_code == 422
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/instance_types"]
+    await stage.offer(L4, FOUR_L40S)
+    accepted = await api.client.post("/instances", json=wanted | {"vllm_args": ["--tensor-parallel-size=4"]})
+    assert accepted.status_code == 202, accepted.text
+    assert accepted.json()["warnings"] == []
+    recorded = (await stage.journal.load(accepted.json()["id"])).specification
+    assert (recorded.instance_types, recorded.gpu_memory_gb) == ((), 145.412)
+
+
+async def test_what_most_likely_will_not_do_is_accepted_with_a_warning_each_time(stage: Stage) -> None:
+    await stage.offer(L4, TWO_L4)
+    api = await stage.api()
+    wanted = {"model": TIGHT, "instance_types": ["L4-2-24G"]}
+    first, again = [await api.client.post("/instances", json=wanted, headers=KEY) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (202, 202)
+    (warning,) = first.json()["warnings"]
+    assert "vLLM may use 23.2 GB (1 × 90% of 25.8 GB), the weights take 29.5 GB" in warning
+    assert again.json() == first.json()
+    assert "warnings" not in (await api.client.get(first.headers["location"])).json()
+
+
+async def test_a_repetition_is_the_same_request_although_the_model_was_measured_in_between(stage: Stage) -> None:
+    await catalogued_before_figures_were_kept(stage, await stage.api())
+    stage.hub.broken = 500
+    unmeasured = await stage.api()
+    first = await unmeasured.client.post("/instances", json=BODY, headers=KEY)
+    assert (await stage.journal.load(first.json()["id"])).specification.gpu_memory_gb is None
+    stage.hub.broken = None
+    again = await unmeasured.client.post("/instances", json=BODY, headers=KEY)
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert None not in await figures(unmeasured)

@@ -1,0 +1,151 @@
+"""What the hub may answer, through the real client: of the hub in these tests and of the simulated cloud's alike."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from services.api.hub import (
+    Disabled,
+    Found,
+    Gated,
+    Hub,
+    Lookup,
+    NotOnHub,
+    Private,
+    RateLimited,
+    TokenRefused,
+    Unreachable,
+    Unsupported,
+)
+from simulator.app import Simulator
+from simulator.settings import SimulatorSettings
+from tests.api.fakes import HUB_TOKEN, FakeHub, a_hub
+from tests.api.stage import EMBEDDING_MODEL, MODEL
+
+GATED = "meta-llama/Llama-3.1-8B-Instruct"
+PRIVATE = "acme-labs/support-7b"
+
+
+@dataclass(frozen=True)
+class Asking:
+    url: str
+    token: str
+
+    async def about(self, model: str, *, token: str | None = None) -> Lookup:
+        return await Hub(self.url, SecretStr(token) if token else None, 5.0).look_up(model)
+
+
+@pytest.fixture(params=["fake", "simulated"])
+async def asking(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Asking]:
+    if request.param == "fake":
+        async with a_hub() as fake:
+            yield Asking(fake.url, HUB_TOKEN)
+    else:
+        settings = SimulatorSettings(data_dir=tmp_path)
+        async with Simulator(settings) as simulator:
+            yield Asking(simulator.hub_url, settings.hub_token.get_secret_value())
+
+
+async def test_a_public_model_tells_its_task_its_commit_and_its_size(asking: Asking) -> None:
+    assert await asking.about(MODEL) == Found(
+        MODEL,
+        "generate",
+        gated=False,
+        sha="7ae557604adf67be50417f59c2c2f167def9a775",
+        pipeline="text-generation",
+        parameters=494_032_768,
+        weights_bytes=988_065_536,
+    )
+
+
+async def test_an_embedding_model_is_told_as_one(asking: Asking) -> None:
+    found = await asking.about(EMBEDDING_MODEL)
+    assert isinstance(found, Found)
+    assert (found.task, found.pipeline, found.weights_bytes) == ("embed", "feature-extraction", 133_444_096)
+
+
+async def test_packed_weights_count_with_the_bits_that_the_model_tells(asking: Asking) -> None:
+    found = await asking.about("Qwen/Qwen2.5-7B-Instruct-AWQ")
+    assert isinstance(found, Found)
+    assert (found.parameters, found.weights_bytes) == (7_615_616_512, 5_443_300_352)
+
+
+async def test_a_model_of_which_nothing_is_counted_is_found_without_figures(asking: Asking) -> None:
+    found = await asking.about("facebook/opt-125m")
+    assert isinstance(found, Found)
+    assert (found.parameters, found.weights_bytes) == (None, None)
+
+
+async def test_a_missing_a_private_and_a_gated_model_are_told_apart_as_far_as_the_token_sees(asking: Asking) -> None:
+    assert await asking.about("nobody/nothing") == NotOnHub()
+    assert await asking.about("nobody/nothing", token=asking.token) == NotOnHub()
+    assert await asking.about(PRIVATE) == NotOnHub()
+    assert await asking.about(PRIVATE, token=asking.token) == Private()
+    assert await asking.about(GATED) == Gated(with_token=False)
+    found = await asking.about(GATED, token=asking.token)
+    assert isinstance(found, Found)
+    assert found.gated
+
+
+async def test_a_task_that_is_not_served_is_named(asking: Asking) -> None:
+    assert await asking.about("openai/whisper-large-v3") == Unsupported("automatic-speech-recognition")
+
+
+async def test_a_wrong_token_is_told_apart_from_a_missing_model(asking: Asking) -> None:
+    assert await asking.about(MODEL, token="hf_wrong") == TokenRefused()
+
+
+@pytest.fixture
+async def fake() -> AsyncGenerator[FakeHub]:
+    async with a_hub() as hub:
+        yield hub
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "token", "expected"),
+    [
+        (500, {}, None, Unreachable("it answered 500")),
+        (401, {"X-Error-Message": "Invalid credentials in Authorization header"}, "hf_x", TokenRefused()),
+        (403, {}, "hf_x", TokenRefused()),
+        (403, {}, None, Unreachable("it answered 403")),
+        (403, {"X-Error-Code": "GatedRepo"}, "hf_x", Gated(with_token=True)),
+        (403, {"X-Error-Message": "Access to this resource is disabled."}, None, Disabled()),
+        (429, {"RateLimit": '"api";r=0;t=55'}, None, RateLimited(55)),
+        (429, {"RateLimit": '"api";r=9;t=55', "Retry-After": "7"}, None, RateLimited(7)),
+        (429, {}, None, RateLimited(None)),
+        (200, {}, None, Unreachable("its answer makes no sense: JSONDecodeError")),
+    ],
+)
+async def test_every_refusal_of_the_hub_s_has_a_meaning(
+    fake: FakeHub, status: int, headers: dict[str, str], token: str | None, expected: Lookup
+) -> None:
+    fake.broken, fake.headers = status, headers
+    assert await Hub(fake.url, SecretStr(token) if token else None, 5.0).look_up(MODEL) == expected
+
+
+async def test_a_silent_hub_is_given_up_after_its_time(fake: FakeHub) -> None:
+    fake.silent = True
+    assert await Hub(fake.url, None, 0.2).look_up(MODEL) == Unreachable("it did not answer within 0.2 s")
+
+
+async def test_a_hub_that_hangs_takes_no_thread_from_anybody_else(fake: FakeHub) -> None:
+    fake.silent = True
+    hub = Hub(fake.url, None, 1.0)
+    asking = [asyncio.create_task(hub.look_up(f"acme/{number}")) for number in range(64)]
+    async with asyncio.timeout(0.5):
+        await asyncio.sleep(0)
+        await asyncio.to_thread(lambda: None)
+    hub.close()
+    for task in asking:
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def test_no_hub_at_all_is_told_with_its_reason() -> None:
+    lookup = await Hub("http://127.0.0.1:9", None, 5.0).look_up(MODEL)
+    assert isinstance(lookup, Unreachable)
+    assert "ConnectError" in lookup.reason

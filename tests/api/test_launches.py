@@ -1,0 +1,132 @@
+"""Launches of an organisation within its limits, and refused past them with the figures."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.bus.instance_types import InstanceType
+from tests.api.stage import BODY, RunningApi, Stage
+from tests.lifecycle import facts as f
+
+L4 = InstanceType(name="L4-1-24G", zones=("fr-par-1", "fr-par-2"), hourly_price=0.75, currency="EUR")
+H100 = InstanceType(name="H100-1-80G", zones=("fr-par-2",), hourly_price=2.73, currency="EUR")
+FOR_ACME = BODY | {"organization": "acme"}
+
+
+@pytest.fixture
+async def api(stage: Stage) -> RunningApi:
+    await stage.offer(L4, H100)
+    return await stage.api()
+
+
+async def launched(api: RunningApi, **more: Any) -> dict[str, Any]:
+    answer = await api.client.post("/instances", json=FOR_ACME | more)
+    assert answer.status_code == 202, answer.text
+    return dict(answer.json())
+
+
+async def refused(api: RunningApi, **more: Any) -> dict[str, Any]:
+    answer = await api.client.post("/instances", json=FOR_ACME | more)
+    assert (answer.status_code, answer.json()["code"]) == (403, "limit_reached"), answer.text
+    return {
+        name: answer.json().get(name) for name in ("limited_by", "limit", "used", "requested", "currency", "detail")
+    }
+
+
+async def test_no_more_instances_than_the_limit_also_while_the_read_model_shows_none(api: RunningApi) -> None:
+    await api.organization("acme", max_instances=2)
+    answers = await asyncio.gather(*(api.client.post("/instances", json=FOR_ACME) for _ in range(6)))
+    assert sorted(answer.status_code for answer in answers) == [202, 202, *[403] * 4]
+    figures = await refused(api)
+    assert figures.pop("detail").startswith("It has 2 instances, and its limit is 2.")
+    assert figures == {"limited_by": "max_instances", "limit": 2, "used": 2, "requested": 1, "currency": None}
+    assert (await api.client.post("/instances", json=BODY)).status_code == 202, "of everybody"
+
+
+async def test_an_ended_instance_makes_room(stage: Stage, api: RunningApi) -> None:
+    await stage.projector()
+    await api.organization("acme", max_instances=1)
+    instance_id = UUID((await launched(api))["id"])
+    await refused(api)
+    ended = await stage.happened(f.provisioning_failed(), instance_id=instance_id)
+    await api.projected(ended)
+    await launched(api)
+
+
+async def test_the_same_idempotency_key_is_no_further_launch(api: RunningApi) -> None:
+    await api.organization("acme", max_instances=1)
+    answers = [
+        await api.client.post("/instances", json=FOR_ACME, headers={"Idempotency-Key": "once"}) for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+
+
+async def test_no_more_an_hour_than_the_limit(api: RunningApi) -> None:
+    await api.organization("acme", spend_per_hour=3.5)
+    await launched(api)
+    await launched(api, instance_types=["H100-1-80G"])
+    figures = await refused(api, instance_types="any")
+    detail = figures.pop("detail")
+    assert "cost 3.48 EUR an hour; with up to 0.75 for this one it would be 4.23, and its limit is 3.50." in detail
+    assert figures == {
+        "limited_by": "spend_per_hour",
+        "limit": 3.5,
+        "used": 3.48,
+        "requested": 0.75,
+        "currency": "EUR",
+    }
+
+
+async def test_exactly_the_limit_is_within_it(api: RunningApi) -> None:
+    await api.organization("acme", spend_per_hour=2.25, max_instances=3)
+    for _ in range(3):
+        await launched(api)
+    await refused(api)
+
+
+async def test_nothing_more_in_a_month_whose_limit_is_spent(stage: Stage, api: RunningApi) -> None:
+    await stage.projector()
+    made = await api.organization("acme", spend_per_month=1.5)
+    now = datetime.now(UTC)
+    began = max(now - timedelta(hours=2, minutes=1), now.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+    specification = f.a_specification(organization_id=made["id"])
+    price = 1.5 / ((now - began) / timedelta(hours=1)) + 1
+    instance = await stage.happened(
+        f.instance_requested(specification=specification),
+        f.instance_created(hourly_price=price),
+        f.instance_started(occurred_at=began),
+    )
+    await api.projected(instance)
+    figures = await refused(api)
+    assert figures["detail"].startswith("It has spent ")
+    assert (figures["limited_by"], figures["limit"], figures["currency"]) == ("spend_per_month", 1.5, "EUR")
+    assert figures["used"] >= 1.5
+    assert (await api.client.patch("/organizations/acme", json={"spend_per_month": None})).status_code == 200
+    await launched(api)
+
+
+async def test_what_another_organisation_has_does_not_count(api: RunningApi) -> None:
+    for slug in ("acme", "globex"):
+        await api.organization(slug, max_instances=1, spend_per_hour=0.75)
+    await launched(api)
+    assert (await api.client.post("/instances", json=BODY | {"organization": "globex"})).status_code == 202
+
+
+async def test_an_organisation_with_a_launch_that_the_read_model_does_not_show_yet_is_in_use(api: RunningApi) -> None:
+    await api.organization("acme")
+    await launched(api)
+    answer = await api.client.delete("/organizations/acme")
+    assert (answer.status_code, answer.json()["code"]) == (409, "organization_in_use")
+
+
+async def test_an_organisation_is_either_deleted_or_launches(stage: Stage, api: RunningApi) -> None:
+    await api.organization("acme")
+    launch, deletion = await asyncio.gather(
+        api.client.post("/instances", json=FOR_ACME), api.client.delete("/organizations/acme")
+    )
+    assert (launch.status_code, deletion.status_code) in {(202, 409), (404, 204), (422, 204)}
+    assert await stage.last_sequence() == (1 if launch.status_code == 202 else 0)

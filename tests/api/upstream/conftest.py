@@ -1,0 +1,19 @@
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+
+import pytest
+import uvloop
+
+from services.api.upstream import Upstream
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The services run on uvloop; asyncio's transports end differently, and are what other tests use."""
+    return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.SelectorEventLoop}
+
+
+@pytest.fixture
+async def upstream() -> AsyncGenerator[Upstream]:
+    upstream = Upstream(connect_s=1.0, silence_s=10.0)
+    yield upstream
+    await upstream.close()

@@ -1,0 +1,46 @@
+"""A connection without a network: what it does to its transport is noted, what arrives is put in by hand."""
+
+import asyncio
+
+from services.api.upstream import Address, Answer
+from services.api.upstream.connection import Connection
+
+
+class Wire(asyncio.Transport):
+    """As much of a transport as a connection asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+        self.closed = False
+        self.reading = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent.append(bytes(data))
+
+    def pause_reading(self) -> None:
+        assert self.reading
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        assert not self.reading
+        self.reading = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def abort(self) -> None:
+        self.closed = True
+
+
+def an_open_connection(wire: Wire) -> Connection:
+    connection = Connection(Address("worker", 80), _nothing)
+    connection.connection_made(wire)
+    return connection
+
+
+def asked(connection: Connection, body: bytes = b"") -> Answer:
+    return connection.send(b"", body, to_head=False, last=False)
+
+
+def _nothing(_: Connection) -> None: ...

@@ -1,0 +1,17 @@
+"""What was recorded by an older release is still understood."""
+
+import json
+from datetime import UTC, datetime
+from uuid import UUID
+
+from shared.bus.envelope import Origin, decode, encode
+from tests.lifecycle import facts
+
+
+def test_a_request_from_before_says_nothing_of_the_memory_that_the_weights_need() -> None:
+    requested = facts.instance_requested()
+    body = json.loads(encode(UUID(int=1), requested, facts.given(requested), Origin("api"), "/test"))
+    for specified in (body["data"]["event"], body["data"]["instance"]):
+        del specified["specification"]["gpu_memory_gb"]
+    recorded = decode(json.dumps(body).encode(), 1, datetime.now(UTC))
+    assert (recorded.event, recorded.instance) == (requested, facts.given(requested))

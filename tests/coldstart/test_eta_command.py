@@ -1,0 +1,77 @@
+"""`coldstart eta`: who is waited for, and how good the waiting's estimates would have been."""
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from coldstart.cli import app
+from tests.coldstart.fake_api import FakeApi, page, values
+from tests.coldstart.told import ID, OTHER_ID, an_eta, an_instance
+from tests.eta.past import a_launch
+
+
+@pytest.fixture(autouse=True)
+def _reached(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLDSTART_API_URL", api.url)
+    monkeypatch.setenv("COLDSTART_API_KEY", "a-key")
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(app, ("eta", *words))
+
+
+def an_instance_on_its_way(**more: Any) -> dict[str, Any]:
+    return an_instance("installing", "SshInstallStarted", 55, eta=an_eta(125, 235), **more)
+
+
+def test_who_is_starting_up_is_told_with_when_and_from_what(api: FakeApi) -> None:
+    assumed = an_instance("provisioning", "InstanceRequested", 5, id=OTHER_ID, name="another")
+    assumed["eta"] = an_eta(500, 900, group="built_in", launches=0)
+    api.says("GET", "/instances", page(an_instance_on_its_way(), an_instance(eta=None), assumed))
+    lines = run().stdout.splitlines()
+    assert [" ".join(line.split()) for line in lines[1:]] == [
+        f"{ID[:8]} qwen installing in about 2 min, 90 % within 4 min 12 launches of this model on this type",
+        f"{OTHER_ID[:8]} another creating the server in about 8 min, 90 % within 15 min built-in assumptions",
+    ]
+    (one, _) = json.loads(run("--json").stdout)
+    assert one == {"instance_id": ID, "eta": an_eta(125, 235)}
+
+
+def test_nothing_to_wait_for_is_said(api: FakeApi) -> None:
+    api.says("GET", "/instances", page(an_instance(eta=None)))
+    assert run().stdout == "Nothing is starting up.\n"
+
+
+def test_past_launches_are_replayed(api: FakeApi) -> None:
+    launches = [a_launch(10.0, number=60 * number).model_dump(mode="json") for number in range(20)]
+    api.says("GET", "/launches", values({"items": launches, "next_cursor": None}))
+    scores = json.loads(run("--backtest", "--json").stdout)
+    assert [score["launches"] for score in scores] == [20] * 4
+    assert scores[0]["error_of_total"] < 0.01
+    lines = run("--backtest").stdout.splitlines()
+    assert lines[1].split()[:6] == ["33%", "of", "a", "launch", "20", "0.0%"]
+
+
+def test_without_past_launches_there_is_nothing_to_replay(api: FakeApi) -> None:
+    api.says("GET", "/launches", values({"items": [], "next_cursor": None}))
+    assert run("--backtest").stdout == "No launch has become ready yet.\n"
+
+
+def test_simulated_launches_need_no_api_and_are_the_same_for_the_same_seed(api: FakeApi) -> None:
+    one, same, other = (run("--backtest", "--launches", "60", "--seed", seed).stdout for seed in ("1", "1", "2"))
+    assert one == same != other
+    assert one.splitlines()[-1].split()[:5] == ["83%", "of", "a", "launch", "60"]
+    assert api.asked == []
+
+
+def test_simulated_launches_are_for_a_backtest(api: FakeApi) -> None:
+    assert run("--launches", "5").exit_code == 2
+    assert api.asked == []
+
+
+def test_show_tells_it_in_words(api: FakeApi) -> None:
+    api.says("GET", f"/instances/{ID}", values(an_instance_on_its_way()))
+    result = CliRunner().invoke(app, ("instances", "show", ID))
+    assert "ready in about 2 min, 90 % within 4 min" in result.stdout
