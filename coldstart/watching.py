@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from coldstart.waiting import expected
+from shared.eta.estimate import LAUNCHING
 from shared.lifecycle.progress import LABELS
-from shared.lifecycle.status import FAILURES, GONE, STARTING_UP, Status
+from shared.lifecycle.status import FAILURES, GONE, Status
 
 SETTLED: Final = FAILURES | GONE | {Status.READY}
 COLOURS: Final = {Status.READY: "green", Status.UNAVAILABLE: "yellow", **dict.fromkeys(FAILURES, "red")}
@@ -50,7 +51,7 @@ class Journey:
     @property
     def starting_up(self) -> bool:
         """On its way to ready: only then is there anything to wait for."""
-        return bool(self.instance) and Status(self.instance["status"]) in STARTING_UP | {Status.PROVISIONING}
+        return bool(self.instance) and Status(self.instance["status"]) in LAUNCHING
 
     @property
     def settled(self) -> bool:
