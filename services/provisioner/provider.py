@@ -132,6 +132,7 @@ class Provider(Protocol):
     async def create_server(self, order: Order) -> Server | OutOfStock:
         """A server, powered off, that bears the installation's and the instance's tags.
 
+        OutOfStock, Rejected and `had_no_effect` say that there is none: once it is made, all that fails is TryAgain.
         Its boot volume may appear later, and its tags may be found by `find_servers` later.
         """
 

@@ -85,6 +85,25 @@ async def test_a_creation_had_no_effect_only_if_the_server_itself_was_refused(
     assert bool((await account(control))["servers"]) is not certain
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Error.QUOTAS_EXCEEDED, "quota_exceeded"),
+        (Error.INVALID_ARGUMENTS, "unknown_instance_type"),
+        (Error.PERMISSIONS_DENIED, "permission_denied"),
+    ],
+)
+async def test_no_refusal_of_the_user_data_is_one_of_the_order_whose_server_exists(
+    provider: ScalewayProvider, control: Control, error: Error, code: str
+) -> None:
+    failure = Failure(call=Call.SET_USER_DATA, error=error)
+    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (failure,)}))
+    with pytest.raises(TryAgain) as failed:
+        await made(provider, uuid4())
+    assert (failed.value.code, failed.value.had_no_effect) == (code, False)
+    assert len((await account(control))["servers"]) == 1
+
+
 async def test_another_installation_sees_nothing_of_ours(
     provider: ScalewayProvider, scaleway_settings: ScalewaySettings
 ) -> None:
