@@ -89,6 +89,8 @@ SEEN_TO_HAVE_WORKED: Final = {
     Call.UPDATE_SERVER,
 }
 """Where the next look tells that a call did its work, its answer is not needed, however often it is lost."""
+DISPENSABLE: Final = {Call.LIST_SERVERS}
+"""A launch that has ordered nothing yet does not need to be told that there is nothing."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def launching() -> Iterable[Cell]:
         for error, code in PASSES.items():
             yield Cell(call, error, False, OPENED)
             worked = call in SEEN_TO_HAVE_WORKED and error in AFTER_ITS_EFFECT
-            yield Cell(call, error, True, OPENED if worked else code)
+            yield Cell(call, error, True, OPENED if worked or call in DISPENSABLE else code)
         for error, code in REFUSES.items():
             made_before = call is Call.SET_USER_DATA
             yield Cell(call, error, False, OPENED if made_before else code)
