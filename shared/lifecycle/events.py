@@ -275,6 +275,13 @@ class ServerRestarted(Fact):
     server_id: str
 
 
+class ServerDeleted(Fact):
+    """The release has deleted the server that claimed the instance, or found it gone: it costs nothing from then on."""
+
+    identity = ("server_id",)
+    server_id: str
+
+
 class AddressChanged(Fact):
     identity = ("server_id", "occurred_at")
     server_id: str
@@ -367,6 +374,7 @@ Event: TypeAlias = (
     | ServerLost
     | ServerStopped
     | ServerRestarted
+    | ServerDeleted
     | AddressChanged
     | IdleLimitReached
     | LifetimeLimitReached

@@ -59,6 +59,8 @@ def is_news(instance: Instance, event: e.Event) -> bool:
             return moves(instance.status, e.LifetimeLimitReached) and not left_alone
         case e.ServerLost(server_id=server_id):
             return moves(instance.status, e.ServerLost) and server_id == resources.server_id
+        case e.ServerDeleted(server_id=server_id):
+            return not (instance.in_use or resources.server_gone) and server_id == resources.server_id
         case e.ServerStopped(server_id=server_id, occurred_at=at):
             was_on = instance.server_on and at >= instance.powered[-1].since
             return instance.status in LIVE and was_on and server_id == resources.server_id

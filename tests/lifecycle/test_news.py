@@ -231,6 +231,16 @@ def test_a_server_that_is_on_is_not_restarted() -> None:
     assert not is_news(given(*h.a_created_server()), f.server_restarted())
 
 
+@pytest.mark.parametrize("status", sorted(Status))
+def test_a_deleted_server_is_news_once_and_of_ended_ones_only(status: Status) -> None:
+    ended = status not in LIVE
+    known = given(*h.IN_STATUS[status]).resources
+    deleted = f.server_deleted()
+    news = ended and known.server_id is not None and not known.server_gone
+    assert is_news(given(*h.IN_STATUS[status]), deleted) is news
+    assert not is_news(given(*h.IN_STATUS[status], deleted), deleted)
+
+
 @pytest.mark.parametrize("status", sorted(set(Status) - LIVE))
 def test_the_power_of_an_ended_one_is_no_news(status: Status) -> None:
     assert not is_news(given(*h.IN_STATUS[status]), f.server_stopped())

@@ -203,6 +203,31 @@ async def test_a_crash_in_the_middle_is_taken_up_by_the_next(stage: Stage) -> No
     assert (await stage.told()).count("InstanceTerminated") == 1
 
 
+@pytest.mark.parametrize("call", ["delete_volume", "release_network", "find_volumes"])
+async def test_a_server_costs_nothing_once_it_is_gone_whatever_else_is_still_there(stage: Stage, call: str) -> None:
+    await stage.launched()
+    await stage.terminated()
+    stage.provider.fail(call, *[TryAgain("resource_in_use", "not now")] * 3)
+    await stage.deliver(e.TerminationRequested)
+    told = await stage.told()
+    gone = told.index("ServerDeleted")
+    assert told[gone + 1 :].count("ActionDelayed") == 3
+    assert told.count("ServerDeleted") == 1
+    (deleted,) = await stage.events(e.ServerDeleted)
+    (period,) = (await stage.instance()).powered
+    assert period.until == deleted.occurred_at
+
+
+async def test_a_server_that_was_gone_already_costs_nothing_either(stage: Stage) -> None:
+    await stage.launched()
+    await stage.terminated()
+    stage.provider.lose("server-1")
+    stage.provider.fail("delete_volume", TryAgain("resource_in_use", "not now"))
+    await stage.deliver(e.TerminationRequested)
+    told = await stage.told()
+    assert told.index("ServerDeleted") < told.index("ActionDelayed")
+
+
 async def test_two_at_once_release_once(stage: Stage) -> None:
     stage.provider.delays = Delays(power_off=0.05, detach=0.05)
     await stage.launched()

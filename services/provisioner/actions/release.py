@@ -10,7 +10,7 @@ from services.provisioner.provider import ProviderError, Server, Silent, TryAgai
 from services.provisioner.removal import Removal
 from services.provisioner.retry import translated
 from services.provisioner.undertaking import Undertaking, now
-from shared.lifecycle.events import InstanceTerminated, IpAssigned, PortsOpened, ResourcesReleased
+from shared.lifecycle.events import InstanceTerminated, IpAssigned, PortsOpened, ResourcesReleased, ServerDeleted
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE, Status
 
@@ -56,7 +56,7 @@ class _Release:
         await self._u.provider.release_network(self._u.instance_id, groups)
         if saw_any:
             return
-        learned = (await self._u.guard()).resources != before.resources
+        learned = (await self._u.guard()).resources.revision != before.resources.revision
         if volumes or learned or (_in_flight(before) and not self._settled(before)):
             await self._u.lease.sleep(self._u.settings.poll_seconds)
             return
@@ -87,6 +87,8 @@ class _Release:
         for zone, server_id in places:
             with trouble.noted(server_id):
                 saw_any |= await self._removal.server(zone, server_id)
+                if server_id == instance.resources.server_id:
+                    await self._u.record(ServerDeleted(instance_id=instance.id, occurred_at=now(), server_id=server_id))
         return saw_any
 
     async def _volumes(self, instance: Instance, found: Sequence[tuple[str, str]], trouble: "_Trouble") -> None:
