@@ -26,6 +26,11 @@ POWER: Final[Mapping[str, Power]] = {
     "locked": Power.ON,  # by Scaleway, whatever it was doing
 }
 
+NO_ROOM_SAYS: Final = (
+    "no machine is free where the server was made, and a server cannot move: request another instance, with another "
+    "zone or type before this one, or later"
+)
+
 log = structlog.get_logger()
 
 
@@ -88,6 +93,8 @@ class Servers:
     def power_on(self, zone: str, server_id: str) -> None:
         try:
             self._api.server_action(zone=zone, server_id=server_id, action=ServerAction.POWERON)
+        except SoldOut as error:
+            raise TryAgain(error.code, f"{NO_ROOM_SAYS} ({zone})", error.retry_after) from error
         except Busy:
             server = self.get(zone, server_id)
             if server is None or server.power not in {Power.ON, Power.STARTING}:
