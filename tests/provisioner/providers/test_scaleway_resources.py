@@ -278,13 +278,34 @@ async def test_a_whole_life_leaves_nothing_at_the_provider(provider: ScalewayPro
     group_id = await provider.make_security_group(running, instance_id)
     await provider.open_ports(running, instance_id, group_id, (22, 8000), ("0.0.0.0/0",))
     await provider.power_off(server.zone, server.id)
-    await eventually(lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.power is Power.OFF))
+    off = await eventually(
+        lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.power is Power.OFF)
+    )
+    assert off is not None
+    assert (running.ip_address is not None, off.ip_address, off.address_id) == (True, None, None)
+    (address,) = (await account(control))["ips"]
+    assert (address["id"], address["dynamic"], address["deleted_at"] is not None) == (running.address_id, True, True)
     await provider.delete_server(server.zone, server.id)
     assert list(await provider.find_volumes(instance_id)) == [(server.zone, server.volume_ids[0])]
     assert await eventually(lambda: provider.delete_volume(server.zone, server.volume_ids[0]), bool)
     await provider.release_network(instance_id, (group_id,))
     remaining = (await account(control))["remaining"]
     assert {name: held for name, held in remaining.items() if held} == {}
+
+
+async def test_an_address_that_somebody_else_gave_the_server_stays_his(
+    provider: ScalewayProvider, control: Control, simulator: Simulator
+) -> None:
+    """Its id is on record, as that of whatever the server is reached by, but nothing says that it is ours."""
+    server = await made(provider, instance_id := uuid4())
+    theirs = (await ask(Sdk(simulator).instance.create_ip, zone=server.zone, server=server.id)).ip
+    assert theirs is not None
+    shown = await provider.get_server(server.zone, server.id)
+    assert shown is not None
+    assert shown.address_id == theirs.id
+    await provider.delete_server(server.zone, server.id)
+    assert list(await provider.release_network(instance_id, ())) == []
+    assert (await account(control))["remaining"]["ips"] == [theirs.id]
 
 
 async def test_a_list_of_many_pages_is_read_to_its_end(
