@@ -79,7 +79,7 @@ REFUSES: Final = {
     Error.DENIED_AUTHENTICATION: "invalid_credentials",
     Error.INVALID_ARGUMENTS: "unknown_instance_type",
 }
-"""The instance fails at once with this code."""
+"""The instance fails at once with this code; but for the user data, whose server exists by then, and is adopted."""
 AFTER_ITS_EFFECT: Final = {Error.INTERNAL_AFTER, Error.TIMEOUT_AFTER, Error.RESET_AFTER}
 SEEN_TO_HAVE_WORKED: Final = {
     Call.CREATE_SERVER,
@@ -89,6 +89,8 @@ SEEN_TO_HAVE_WORKED: Final = {
     Call.UPDATE_SERVER,
 }
 """Where the next look tells that a call did its work, its answer is not needed, however often it is lost."""
+DISPENSABLE: Final = {Call.LIST_SERVERS}
+"""A launch that has ordered nothing yet does not need to be told that there is nothing."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,12 @@ def launching() -> Iterable[Cell]:
         for error, code in PASSES.items():
             yield Cell(call, error, False, OPENED)
             worked = call in SEEN_TO_HAVE_WORKED and error in AFTER_ITS_EFFECT
-            yield Cell(call, error, True, OPENED if worked else code)
+            yield Cell(call, error, True, OPENED if worked or call in DISPENSABLE else code)
         for error, code in REFUSES.items():
-            yield Cell(call, error, False, code)
+            made_before = call is Call.SET_USER_DATA
+            yield Cell(call, error, False, OPENED if made_before else code)
+            if made_before:
+                yield Cell(call, error, True, code)
 
 
 def releasing() -> Iterable[Cell]:
