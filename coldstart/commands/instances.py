@@ -26,8 +26,9 @@ def create(
     ],
     *,
     types: Annotated[
-        list[str], typer.Option("--type", help="Instance type; again for the next choice; any: the cheapest there is.")
-    ],
+        list[str] | None,
+        typer.Option("--type", help="Instance type; again for the next choice. Default: the cheapest there is."),
+    ] = None,
     zones: Annotated[list[str] | None, typer.Option("--zone", help="Zone; again for the next choice.")] = None,
     name: Annotated[str | None, typer.Option(help="Defaults to the model's.")] = None,
     provider: Annotated[str | None, typer.Option(help="Defaults to scaleway, or the only one there is.")] = None,

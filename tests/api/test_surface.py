@@ -40,7 +40,7 @@ async def test_the_description_names_every_route_and_how_its_errors_look(stage: 
     assert "application/problem+json" in operation["responses"]["default"]["content"]
     assert "202" in operation["responses"]
     body = document["components"]["schemas"]["InstanceBody"]
-    assert set(body["required"]) == {"model", "instance_types"}
+    assert set(body["required"]) == {"model"}
     every = [one for item in document["paths"].values() for one in item.values()]
     names = [one["operationId"] for one in every if "operationId" in one]
     assert len(names) == len(set(names))

@@ -153,7 +153,6 @@ def test_what_means_no_one_instance_is_refused(api: FakeApi, said: str, complain
         ("keys", "create", ""),
         ("keys", "revoke", ""),
         ("instances", "list", "--status", "nope"),
-        ("instances", "create", MODEL),
         ("instances", "create", MODEL, "--type", "L4-1-24G", "--volume-gb", "many"),
         ("keys", "create", "mine", "--role", "nope"),
     ],
