@@ -2,7 +2,7 @@
 
 import typer
 
-from coldstart.commands import events, instances, keys, provider, stack
+from coldstart.commands import events, instances, keys, logs, provider, stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,6 +17,7 @@ app.command()(provider.instance_types)
 app.command()(provider.costs)
 app.command()(provider.reconcile)
 app.command()(stack.ssh_key)
+instances.app.command()(logs.logs)
 app.add_typer(instances.app, name="instances")
 app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")

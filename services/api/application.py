@@ -8,7 +8,7 @@ from litestar.di import Provide
 from litestar.plugins.pydantic import PydanticPlugin
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from services.api import access, costs, events, instances, offers, probes, reconciliation
+from services.api import access, costs, events, install_output, instances, offers, probes, reconciliation
 from services.api.authentication import Authorize
 from services.api.documentation import complete, openapi_config
 from services.api.inference import ENDPOINTS, Inference
@@ -16,7 +16,7 @@ from services.api.metrics import Measured
 from services.api.mirror import Mirror
 from services.api.problems import Problem, malformed_json, to_problem
 
-_PARTS = (instances, events, access, offers, costs, reconciliation, probes)
+_PARTS = (instances, install_output, events, access, offers, costs, reconciliation, probes)
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 

@@ -10,6 +10,7 @@ ROUTES = {
     "/instances": {"get", "post"},
     "/instances/{instance_id}": {"get", "delete"},
     "/instances/{instance_id}/timeline": {"get"},
+    "/instances/{instance_id}/logs": {"get"},
     "/instances/{instance_id}/events": {"get"},
     "/instances/{instance_id}/drain": {"post"},
     "/instances/{instance_id}/reinstall": {"post"},
