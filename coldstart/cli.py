@@ -2,7 +2,7 @@
 
 import typer
 
-from coldstart.commands import events, instances, keys, logs, provider, stack
+from coldstart.commands import events, instances, keys, logs, models, provider, stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +21,7 @@ instances.app.command()(logs.logs)
 app.add_typer(instances.app, name="instances")
 app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")
+app.add_typer(models.app, name="models")
 
 if __name__ == "__main__":
     app()
