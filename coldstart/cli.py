@@ -2,7 +2,7 @@
 
 import typer
 
-from coldstart.commands import eta, events, instances, keys, orgs, provider, stack
+from coldstart.commands import eta, events, instances, keys, logs, models, orgs, provider, stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,15 +13,18 @@ app.command()(stack.up)
 app.command()(stack.demo)
 app.command()(stack.doctor)
 app.command()(stack.rebuild)
+app.command()(stack.verify)
 app.command()(provider.instance_types)
 app.command()(provider.costs)
 app.command()(provider.reconcile)
 app.command()(eta.eta)
 app.command()(stack.ssh_key)
+instances.app.command()(logs.logs)
 app.add_typer(instances.app, name="instances")
 app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")
 app.add_typer(orgs.app, name="orgs")
+app.add_typer(models.app, name="models")
 
 if __name__ == "__main__":
     app()

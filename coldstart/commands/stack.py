@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic import SecretStr
@@ -67,12 +67,23 @@ def ssh_key() -> None:
 
 def rebuild() -> None:
     """Make the read model in PostgreSQL again from the stream, while events keep coming."""
+    _progress("rebuild")
+
+
+def verify() -> None:
+    """Hold every snapshot in the stream and every row in PostgreSQL against the facts; exit status 1 if any differs."""
+    _progress("verify")
+
+
+def _progress(command: str) -> NoReturn:
+    """By the service that owns the tables; what it prints and its exit status are ours."""
     environment = {"COLDSTART_LOG_FORMAT": "console", **os.environ}
     if not environment.get("COLDSTART_DATABASE_URL") or not environment.get("COLDSTART_NATS_URL"):
         with explained():
             reach = find_reach(from_environment(ClientSettings).data_dir)
         environment |= {"COLDSTART_DATABASE_URL": reach.database_url, "COLDSTART_NATS_URL": reach.nats_url}
-    done = subprocess.run([sys.executable, "-m", "services.progress", "rebuild"], env=environment, check=False)
+    module = [sys.executable, "-m", "services.progress", command]
+    done = subprocess.run(module, env=environment, check=False)  # noqa: S603  our own words only
     raise typer.Exit(done.returncode)
 
 

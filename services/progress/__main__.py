@@ -1,11 +1,16 @@
-"""`python -m services.progress` runs the service; `python -m services.progress rebuild` computes its tables anew."""
+"""`python -m services.progress` runs the service; with `rebuild` it computes its tables anew.
 
+With `verify` it prints where these or the stream's snapshots differ from the facts; its exit status is 1 when they do.
+"""
+
+import sys
 from argparse import ArgumentParser
 
 import uvloop
 
-from services.progress.app import rebuild_once, running
+from services.progress.app import rebuild_once, running, verify_once
 from services.progress.settings import ProgressSettings
+from services.progress.verify import Verdict
 from shared.logs import configure_logs
 from shared.metrics import metrics_served
 from shared.running import run
@@ -13,15 +18,27 @@ from shared.running import run
 
 def main() -> None:
     parser = ArgumentParser(prog="python -m services.progress", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=("rebuild",), help="leave it out to run the service")
+    parser.add_argument("command", nargs="?", choices=("rebuild", "verify"), help="leave it out to run the service")
     command = parser.parse_args().command
     settings = ProgressSettings()
     configure_logs("progress", settings.log_level, settings.log_format)
     if command == "rebuild":
         uvloop.run(rebuild_once(settings))
+    elif command == "verify":
+        sys.exit(told(uvloop.run(verify_once(settings))))
     else:
         with metrics_served(settings):
             run(lambda: running(settings))
+
+
+def told(verdict: Verdict) -> int:
+    """The exit status."""
+    for line in (*verdict.unreadable, *verdict.differences):
+        sys.stdout.write(f"{line}\n")
+    number = len(verdict.differences)
+    behind = f"; the read model is {verdict.behind} events behind" if verdict.behind else ""
+    sys.stdout.write(f"{verdict.events} events of {verdict.instances} instances: {number} differences{behind}\n")
+    return 1 if number else 0
 
 
 if __name__ == "__main__":

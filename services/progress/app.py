@@ -10,6 +10,7 @@ from services.progress.projection import Checkpoint
 from services.progress.projector import Projector
 from services.progress.rebuild import rebuild
 from services.progress.settings import ProgressSettings
+from services.progress.verify import Verdict, verify
 from shared.bus.connection import connect
 from shared.bus.topology import apply_topology
 from shared.postgres.connection import connect_pool
@@ -39,6 +40,17 @@ async def rebuild_once(settings: ProgressSettings) -> Checkpoint:
     try:
         await _prepare(settings, connection)
         return await rebuild(
+            connection, settings.database_url.get_secret_value(), heartbeat_s=settings.stream_heartbeat_seconds
+        )
+    finally:
+        await connection.close()
+
+
+async def verify_once(settings: ProgressSettings) -> Verdict:
+    """Hold snapshots and read model against the facts, whether or not a progress service is running."""
+    connection = await connect(settings.nats_url.get_secret_value(), "progress verify")
+    try:
+        return await verify(
             connection, settings.database_url.get_secret_value(), heartbeat_s=settings.stream_heartbeat_seconds
         )
     finally:
