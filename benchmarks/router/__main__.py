@@ -139,7 +139,8 @@ async def profiled(folder: Path, seconds: float) -> None:
             async with coldstart(data, worker, stats) as target:
                 await load(target, seconds)
             print(f"\n{name}")
-            pstats.Stats(str(stats)).strip_dirs().sort_stats("tottime").print_stats(35)
+            for order in ("tottime", "cumtime"):
+                pstats.Stats(str(stats)).strip_dirs().sort_stats(order).print_stats(40)
 
 
 async def main(seconds: float, profile: bool) -> None:
