@@ -2,7 +2,7 @@
 
 import typer
 
-from coldstart.commands import events, instances, keys, logs, models, provider, stack
+from coldstart.commands import deadletters, events, instances, keys, logs, models, provider, read_model, stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -12,8 +12,8 @@ app = typer.Typer(
 app.command()(stack.up)
 app.command()(stack.demo)
 app.command()(stack.doctor)
-app.command()(stack.rebuild)
-app.command()(stack.verify)
+app.command()(read_model.rebuild)
+app.command()(read_model.verify)
 app.command()(provider.instance_types)
 app.command()(provider.costs)
 app.command()(provider.reconcile)
@@ -22,6 +22,7 @@ instances.app.command()(logs.logs)
 app.add_typer(instances.app, name="instances")
 app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")
+app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(models.app, name="models")
 
 if __name__ == "__main__":
