@@ -2,7 +2,19 @@
 
 import typer
 
-from coldstart.commands import eta, events, instances, keys, logs, models, orgs, provider, stack
+from coldstart.commands import (
+    deadletters,
+    eta,
+    events,
+    instances,
+    keys,
+    logs,
+    models,
+    orgs,
+    provider,
+    read_model,
+    stack,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -12,8 +24,8 @@ app = typer.Typer(
 app.command()(stack.up)
 app.command()(stack.demo)
 app.command()(stack.doctor)
-app.command()(stack.rebuild)
-app.command()(stack.verify)
+app.command()(read_model.rebuild)
+app.command()(read_model.verify)
 app.command()(provider.instance_types)
 app.command()(provider.costs)
 app.command()(provider.reconcile)
@@ -24,6 +36,7 @@ app.add_typer(instances.app, name="instances")
 app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")
 app.add_typer(orgs.app, name="orgs")
+app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(models.app, name="models")
 
 if __name__ == "__main__":
