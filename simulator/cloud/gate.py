@@ -150,7 +150,9 @@ async def _subject(cloud: Cloud, call: Call, request: web.Request) -> Subject:
     if server is not None:
         return Subject(call, "instance_server", server.id, server.tags, zone, server.type.name, caller)
     group = cloud.account.all_security_groups.get(request.match_info.get("group_id", ""))
-    given = group.tags if group is not None else body.get("tags")
+    ip = cloud.account.all_ips.get(request.match_info.get("ip", ""))
+    tagged = group or ip
+    given = tagged.tags if tagged is not None else body.get("tags")
     tags = given if isinstance(given, list | tuple) else tags_in(request)
     return Subject(
         call,
