@@ -23,4 +23,7 @@ COMMENT ON COLUMN usage.status IS 'As the client got it; 499 when it left before
 COMMENT ON COLUMN usage.prompt_tokens IS 'Null when the worker did not tell';
 COMMENT ON COLUMN usage.estimated IS 'The worker did not tell, so the chunks of its stream were counted';
 
+-- By time for administrators and for forgetting, by owner for everybody else.
 CREATE INDEX ON usage (at);
+CREATE INDEX ON usage (organization_id, at);
+CREATE INDEX ON usage (key_id, at);

@@ -23,6 +23,7 @@ class WhileConnected:
     def __init__(self, receive: Receive, ended: Callable[[], bool] = _never) -> None:
         self._receive = receive
         self._ended = ended
+        self._over = False
         self.left = False
 
     async def __aenter__(self) -> Self:
@@ -36,7 +37,7 @@ class WhileConnected:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self._leaving.remove_done_callback(self._notice)
+        self._over = True
         self._leaving.cancel()
         if not self.left:
             return False
@@ -46,7 +47,7 @@ class WhileConnected:
         return self._task.uncancel() == 0 and kind in (None, asyncio.CancelledError)
 
     def _notice(self, leaving: asyncio.Future[None]) -> None:
-        if not leaving.cancelled() and not self._ended():
+        if not (self._over or leaving.cancelled() or self._ended()):
             self.left = True
             self._task.cancel()
 

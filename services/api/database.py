@@ -7,6 +7,8 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import asyncpg
+import structlog
+from pydantic import ValidationError
 
 from services.api.catalogue import Model, Offering
 from services.api.hub import Found
@@ -33,6 +35,8 @@ DOWN: Final = (
 """Raised when there is no server, or it hangs, starts, stops or lets nobody in (a TimeoutError is an OSError)."""
 PROJECTION: Final = "instances"
 _FIRST_KEY: Final = "made at the first start"
+
+log = structlog.get_logger()
 
 Position = tuple[datetime, UUID]
 """Where a page ended, newest first."""
@@ -77,14 +81,15 @@ class Database:
     async def standing(self, installation: UUID, known: Sequence[UUID] = ()) -> tuple[int, list[Instance]]:
         """A position of the stream and, as they were there, the instances that are not gone and those that are known.
 
-        (0, []) when nothing was projected of it.
+        (0, []) when nothing was projected of it. One that a newer version has written is left out.
         """
         async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
             checkpoint = await connection.fetchrow(sql("checkpoint"), PROJECTION)
             if checkpoint is None or checkpoint["installation"] != installation:
                 return 0, []
             rows = await connection.fetch(sql("standing_instances"), known)
-        return checkpoint["sequence"], [Instance.model_validate(row["snapshot"]) for row in rows]
+        read = (_understood(row["snapshot"]) for row in rows)
+        return checkpoint["sequence"], [instance for instance in read if instance is not None]
 
     async def costs(self, first: date, last: date, at: datetime, organization_id: UUID | None) -> list[dict[str, Any]]:
         """`day, organization_id, currency, cost`, the newest day first; what is on until `at` counts until then.
@@ -163,6 +168,14 @@ class Access:
     organizations: Sequence[Organization]
     offerings: Sequence[Offering]
     keys: Sequence[tuple[bytes, ApiKey]]
+
+
+def _understood(snapshot: Any) -> Instance | None:
+    try:
+        return Instance.model_validate(snapshot)
+    except ValidationError as error:
+        log.warning("snapshot not understood", reason=str(error))
+        return None
 
 
 async def read_access(connection: Connection) -> Access:

@@ -78,7 +78,9 @@ class Subscription:
 
 
 class Feed:
-    """Keeps `position`, the last sequence read; hands each instance to `apply`, each event to the subscriptions.
+    """Keeps `position`, the last sequence read of the stream of `installation`.
+
+    Hands each instance to `apply`, each event to the subscriptions.
 
     `forget` is called when the stream turned out to be another one, and everything begins anew; `resumed` when it is
     read again after an interruption.
@@ -100,7 +102,7 @@ class Feed:
         self._resumed = resumed
         self._heartbeat_s = heartbeat_s
         self._clock = clock
-        self._installation: UUID | None = None
+        self.installation: UUID | None = None
         self._caught_up_at = -math.inf
         self._subscriptions: set[Subscription] = set()
         self._replays = asyncio.Semaphore(_REPLAYS_AT_ONCE)
@@ -110,7 +112,7 @@ class Feed:
     @property
     def epoch(self) -> str:
         """Tells the positions of one installation's stream from those of another."""
-        return self._installation.hex[:8] if self._installation else ""
+        return self.installation.hex[:8] if self.installation else ""
 
     @property
     def age(self) -> float:
@@ -123,7 +125,7 @@ class Feed:
 
     def begin(self, installation: UUID, position: int) -> None:
         """What was applied already, before the first run."""
-        self._installation, self.position = installation, position
+        self.installation, self.position = installation, position
 
     async def run(self) -> None:
         """Read for ever; after every interruption go on behind the last position. The owner cancels it."""
@@ -182,11 +184,11 @@ class Feed:
 
     async def _check_identity(self) -> None:
         stream = await stream_state(self._connection)
-        if stream.installation == self._installation and stream.last_sequence >= self.position:
+        if stream.installation == self.installation and stream.last_sequence >= self.position:
             return
-        was, now = self._installation, stream.installation
+        was, now = self.installation, stream.installation
         log.error("the stream is another one; beginning anew", was=str(was), now=str(now))
-        self._installation, self.position, self._caught_up_at = now, 0, -math.inf
+        self.installation, self.position, self._caught_up_at = now, 0, -math.inf
         self._forget()
         for subscription in self._subscriptions:
             subscription.close()

@@ -86,7 +86,7 @@ class LimitChecks:
 
     async def _check(self, organization: Organization, at: datetime) -> None:
         standing = await self._launches.standing(organization.id)
-        running = [instance for instance in standing if instance.status not in ENDING]
+        running = [one for one in standing if one.status not in ENDING or one.held_for_inspection]
         for reached in await self._reached(organization, running, at):
             await self._tell(organization, reached, running, at)
 

@@ -45,11 +45,14 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     stall_seconds: Seconds = 30.0
     worker_connect_seconds: Seconds = 3.0
     worker_silence_seconds: Seconds = 300.0
+    worker_kept_alive_seconds: Seconds = 2.0
+    request_body_seconds: Seconds = 60.0
     routes_refresh_seconds: Seconds = 60.0
     request_deadline_seconds: Seconds = 600.0
     breaker_failures: int = Field(default=3, gt=0, description="failures of a worker in a row that set it aside")
     breaker_pause_seconds: Seconds = 1.0
     breaker_longest_pause_seconds: Seconds = 30.0
+    breaker_probe_seconds: Seconds = 5.0
     wait_for_ready_seconds: Seconds = 1800.0
     wait_for_ready_requests: int = Field(default=1_000, ge=0)
     wait_heartbeat_seconds: Seconds = 5.0

@@ -61,5 +61,5 @@ def summed(prices: Iterable[Price | None]) -> Sums:
 
 
 def counted(instances: Iterable[Instance]) -> int:
-    """Those that count towards a number of instances."""
-    return sum(instance.status not in _ENDED for instance in instances)
+    """Those that count towards a number of instances: a failed one does as long as it is kept for inspection."""
+    return sum(instance.status not in _ENDED or instance.held_for_inspection for instance in instances)

@@ -13,7 +13,7 @@ from services.progress.app import project_once_more, rebuild_once, running, veri
 from services.progress.settings import ProgressSettings
 from services.progress.verify import Verdict
 from shared.bus.envelope import Undecodable
-from shared.bus.reader import TRANSPORT
+from shared.bus.reader import TRANSPORT, ReadingInterrupted
 from shared.logs import configure_logs
 from shared.metrics import metrics_served
 from shared.postgres.connection import DATABASE_ERRORS
@@ -39,7 +39,7 @@ def main() -> None:
     elif command == "replay":
         try:
             uvloop.run(project_once_more(settings, given.sequence))
-        except (Undecodable, *DATABASE_ERRORS, *TRANSPORT) as error:
+        except (Undecodable, ReadingInterrupted, *DATABASE_ERRORS, *TRANSPORT) as error:
             sys.exit(f"the event at {given.sequence} still cannot be projected: {error}")
     else:
         with metrics_served(settings):

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from services.progress.projection import Checkpoint, Projection
 from services.progress.projector import Projector
@@ -14,8 +14,8 @@ from services.progress.settings import ProgressSettings
 from services.progress.verify import Verdict, verify
 from shared.bus.connection import connect
 from shared.bus.envelope import decode
-from shared.bus.reader import stream_state
-from shared.bus.topology import LIFECYCLE, apply_topology
+from shared.bus.reader import ReadingInterrupted, reading, stream_state
+from shared.bus.topology import apply_topology
 from shared.postgres.connection import connect_pool, connecting
 from shared.postgres.migrate import migrate
 
@@ -50,17 +50,31 @@ async def rebuild_once(settings: ProgressSettings) -> Checkpoint:
 
 
 async def project_once_more(settings: ProgressSettings, sequence: int) -> None:
-    """One event that could not be projected when its turn came. Raises Undecodable, and what PostgreSQL raises."""
+    """One event that could not be projected when its turn came.
+
+    It is read as the projector reads, to the last digit of its time. Raises Undecodable, ReadingInterrupted, and what
+    PostgreSQL raises.
+    """
     connection = await connect(settings.nats_url.get_secret_value(), "progress replay")
     try:
         stream = await stream_state(connection)
-        message = await connection.jetstream().get_msg(LIFECYCLE, sequence)
-        recorded = decode(message.data or b"", sequence, message.time or datetime.now(UTC))
+        message = await _event(connection, sequence, settings.stream_heartbeat_seconds)
+        recorded = decode(message.data, sequence, message.metadata.timestamp)
         url = settings.database_url.get_secret_value()
         async with connecting(url, name="coldstart replay") as database:
             await Projection(database, stream.installation, already_put_aside).commit([recorded], 0)
     finally:
         await connection.close()
+
+
+async def _event(connection: Client, sequence: int, heartbeat_s: float) -> Msg:
+    async with reading(connection, after=sequence - 1, heartbeat_s=heartbeat_s) as events:
+        while not events.caught_up:
+            for first in await events.batch():
+                if first.metadata.sequence.stream == sequence:
+                    return first
+                raise ReadingInterrupted(f"the stream has no event at {sequence} any more")
+    raise ReadingInterrupted(f"the stream has no event at {sequence}")
 
 
 async def verify_once(settings: ProgressSettings) -> Verdict:

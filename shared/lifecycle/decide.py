@@ -45,8 +45,8 @@ def terminate(instance: Instance, at: datetime) -> TerminationRequested:
 
 
 def end(instance: Instance, at: datetime) -> DrainRequested | TerminationRequested:
-    """Drain what serves, terminate what starts up; what is ending already is left to end as it does."""
-    if instance.status in ENDING:
+    """Drain what serves, terminate what starts up or was kept; what is ending already is left to end as it does."""
+    if instance.status in ENDING and not instance.held_for_inspection:
         raise IntentRefused("end", f"the instance is {instance.status} already.")
     return drain(instance, at) if moves(instance.status, DrainRequested) else terminate(instance, at)
 

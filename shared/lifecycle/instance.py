@@ -118,6 +118,11 @@ class Instance(BaseModel):
         return self.status in LIVE or self.kept
 
     @property
+    def held_for_inspection(self) -> bool:
+        """Kept, and its machine is still there."""
+        return self.kept and not self.resources.released
+
+    @property
     def server_on(self) -> bool:
         """As far as it is known: from our power-on, but for the times when somebody else had it off."""
         return bool(self.powered) and self.powered[-1].until is None

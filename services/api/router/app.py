@@ -61,10 +61,14 @@ async def router(
 
     Whoever notices that something may have been missed sets `lost_touch`.
     """
-    upstream = Upstream(connect_s=settings.worker_connect_seconds, silence_s=settings.worker_silence_seconds)
+    upstream = Upstream(
+        connect_s=settings.worker_connect_seconds,
+        silence_s=settings.worker_silence_seconds,
+        kept_alive_s=settings.worker_kept_alive_seconds,
+    )
     balance = Balance()
     breakers = Breakers(
-        prober(upstream),
+        prober(upstream, settings.breaker_probe_seconds),
         failures=settings.breaker_failures,
         first_pause_s=settings.breaker_pause_seconds,
         longest_pause_s=settings.breaker_longest_pause_seconds,
@@ -75,7 +79,6 @@ async def router(
         breakers.forget(instance_id)
 
     table = RoutingTable(Secrets(settings.master_secret.get_secret_value()), settings.worker_port, gone)
-    reconciling = Reconciling(table, database, installation, lost_touch, interval_s=settings.routes_refresh_seconds)
 
     def apply(instance: Instance) -> None:
         table.apply(instance)
@@ -92,6 +95,7 @@ async def router(
         resumed=lost_touch.set,
         heartbeat_s=settings.stream_heartbeat_seconds,
     )
+    reconciling = Reconciling(table, database, feed, lost_touch, interval_s=settings.routes_refresh_seconds)
     position, standing = await database.standing(installation)
     begin_with(standing)
     feed.begin(installation, position)
@@ -106,13 +110,17 @@ async def router(
         usage_table, interval_s=settings.usage_write_seconds, kept=timedelta(days=settings.usage_retention_days)
     )
     serving = Serving(
-        feed=feed,
-        forwarding=Forwarding(upstream, table, balance, breakers),
+        forwarding=Forwarding(
+            upstream,
+            table,
+            balance,
+            breakers,
+            is_stale=lambda: feed.age > settings.router_staleness_seconds,
+        ),
         waiting=waiting,
         unready=Unready(table, estimates),
         limits=Limits(),
         usage=usage,
-        staleness_s=settings.router_staleness_seconds,
         longest_s=settings.request_deadline_seconds,
     )
     try:
@@ -121,7 +129,12 @@ async def router(
             tasks = [group.create_task(one) for one in running]
             try:
                 yield Router(
-                    Inference(mirror, serving, max_body_bytes=settings.max_inference_body_bytes),
+                    Inference(
+                        mirror,
+                        serving,
+                        max_body_bytes=settings.max_inference_body_bytes,
+                        body_s=settings.request_body_seconds,
+                    ),
                     Explaining(mirror, table, balance, breakers),
                     feed,
                     Gauges(feed, balance, breakers),

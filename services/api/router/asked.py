@@ -52,7 +52,7 @@ class Asked:
         options = read.stream_options
         has_options = options is not msgspec.UNSET
         unsaid = not has_options or options is None or (isinstance(options, dict) and "include_usage" not in options)
-        streams = read.stream is True
+        streams = read.stream in (True, 1)  # vLLM takes a 1 for true
         return cls(body, read.model, streams, streams and unsaid, has_options)
 
     def sent_on(self, model: str) -> bytes:

@@ -33,7 +33,10 @@ class _Breaker:
 
 
 class Breakers:
-    """`failures` in a row open one. Then `probe` is asked, after `first_pause_s`, twice that, … `longest_pause_s`."""
+    """Told of the workers that serve now, not of late answers by earlier ones.
+
+    `failures` in a row open one. Then `probe` is asked, after `first_pause_s`, twice that, … `longest_pause_s`.
+    """
 
     def __init__(self, probe: Probe, *, failures: int, first_pause_s: float, longest_pause_s: float) -> None:
         self._probe = probe
@@ -43,10 +46,10 @@ class Breakers:
         self._breakers: dict[UUID, _Breaker] = {}
         self._opened: asyncio.Queue[_Breaker] = asyncio.Queue()
 
-    def state(self, instance_id: UUID) -> BreakerState:
-        """Of the instance's worker, whichever it was last."""
-        breaker = self._breakers.get(instance_id)
-        return breaker.state if breaker else BreakerState.CLOSED
+    def state(self, worker: Worker) -> BreakerState:
+        """What an earlier attempt's worker did says nothing of this one."""
+        breaker = self._breakers.get(worker.instance_id)
+        return breaker.state if breaker and breaker.worker == worker else BreakerState.CLOSED
 
     @property
     def open(self) -> int:
@@ -56,7 +59,7 @@ class Breakers:
         """Those that are not set aside; all of them when that would be none: a try is better than a refusal."""
         if not self._breakers:
             return workers
-        return [worker for worker in workers if not self._is_open(worker)] or workers
+        return [worker for worker in workers if self.state(worker) is not BreakerState.OPEN] or workers
 
     def succeeded(self, worker: Worker) -> None:
         if self._breakers:
@@ -75,11 +78,6 @@ class Breakers:
     def forget(self, instance_id: UUID) -> None:
         """It serves no more."""
         self._breakers.pop(instance_id, None)
-
-    def _is_open(self, worker: Worker) -> bool:
-        """One of an earlier attempt says nothing of this one."""
-        breaker = self._breakers.get(worker.instance_id)
-        return breaker is not None and breaker.state is BreakerState.OPEN and breaker.worker == worker
 
     async def run(self) -> None:
         """Probe what was set aside, for ever; the owner cancels it."""

@@ -85,9 +85,13 @@ class Explaining:
             progress_percent=instance.progress_percent,
             eligible=reason is None,
             reason=reason or "it is ready",
-            breaker=self._breakers.state(instance.id),
+            breaker=self._breaker(instance),
             in_flight=self._balance.in_flight(instance.id),
         )
+
+    def _breaker(self, instance: Instance) -> BreakerState:
+        worker = self._table.worker(instance.id)
+        return self._breakers.state(worker) if worker else BreakerState.CLOSED
 
     def _reason(self, instance: Instance, owner: ApiKey) -> str | None:
         """Why it gets no request of this caller now."""
@@ -96,7 +100,7 @@ class Explaining:
         if instance.status is not Status.READY:
             doing = LABELS.get(instance.step, instance.step)
             return f"it is {instance.status} ({instance.progress_percent} %, {doing})"
-        if self._breakers.state(instance.id) is BreakerState.OPEN:
+        if self._breaker(instance) is BreakerState.OPEN:
             return "it failed several requests in a row, and has not answered a probe since"
         return None
 

@@ -5,7 +5,7 @@ Which failures go to another worker, and which do not, is the contract in docs/r
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -24,7 +24,7 @@ from services.api.upstream import Answer, ConnectFailed, Silent, Upstream, Upstr
 RETRIES: Final = 2
 _UNAVAILABLE: Final = frozenset({502, 503})
 _OWN_KEY_REFUSED: Final = frozenset({401, 403})
-_ELSEWHERE: Final = range(300, 400)
+_ANSWERS: Final = frozenset(range(200, 600)) - frozenset(range(300, 400))
 _FAULT: Final = 500
 _HOP_BY_HOP: Final = frozenset(
     {
@@ -80,9 +80,20 @@ class BrokenOff(Exception):
 
 
 class Forwarding:
-    def __init__(self, upstream: Upstream, table: RoutingTable, balance: Balance, breakers: Breakers) -> None:
+    """`is_stale` says when the table has had no word from the stream for too long to be believed."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        table: RoutingTable,
+        balance: Balance,
+        breakers: Breakers,
+        *,
+        is_stale: Callable[[], bool],
+    ) -> None:
         self._upstream = upstream
         self._table = table
+        self._is_stale = is_stale
         self._balance = balance
         self._breakers = breakers
 
@@ -104,7 +115,10 @@ class Forwarding:
         return False
 
     def _others(self, outgoing: Outgoing, tried: set[UUID]) -> list[Worker]:
-        """Who may be asked now."""
+        """Who may be asked now. Raises Refusal where nobody knows that."""
+        if self._is_stale():
+            message = "The router has lost touch with the event stream and does not know who is ready; try again."
+            raise Refusal(503, "routes_stale", message, headers={"Retry-After": "5"})
         if tried and (len(tried) > RETRIES or asyncio.get_running_loop().time() >= outgoing.deadline):
             return []
         workers = self._table.workers(outgoing.model, outgoing.organization)
@@ -124,8 +138,8 @@ class Forwarding:
                 if answer.status in _OWN_KEY_REFUSED:
                     message = "The worker is not the one we know; it is about to be replaced."
                     return self._failed(worker, Refusal(502, "worker_refused", message))
-                if answer.status in _ELSEWHERE:
-                    message = "The worker answered with a redirection, which is never followed."
+                if answer.status not in _ANSWERS:
+                    message = "The worker answered with a redirection, which is never followed, or with no status."
                     return self._failed(worker, Refusal(502, "worker_failed", message))
                 first = await answer.chunk()
                 served.first_byte_s = time.perf_counter() - served.began
@@ -134,18 +148,21 @@ class Forwarding:
                 )
         except ConnectFailed as error:
             return self._failed(worker, Refusal(502, "worker_unreachable", "The worker cannot be reached."), error)
-        except Silent as error:
-            raise self._failed(
-                worker, Refusal(504, "worker_timeout", "The worker took too long to answer."), error
-            ) from error
+        except Silent as error:  # it may be at it: health says whether it hangs
+            raise Refusal(504, "worker_timeout", "The worker took too long to answer.") from error
         except UpstreamError as error:
             return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off."), error)
         return None
 
     def _failed(self, worker: Worker, trouble: Refusal, error: Exception | None = None) -> Refusal:
         log.warning("worker failed", instance_id=str(worker.instance_id), code=trouble.code, reason=repr(error))
-        self._breakers.failed(worker)
+        if self._serves(worker):
+            self._breakers.failed(worker)
         return trouble
+
+    def _serves(self, worker: Worker) -> bool:
+        """Still: what an earlier attempt's worker does late says nothing of the one that is there now."""
+        return self._table.worker(worker.instance_id) == worker
 
     async def _pass_back(
         self, answer: Answer, chunk: bytes, worker: Worker, *, hides_usage: bool, response: Response, served: Served
@@ -169,10 +186,10 @@ class Forwarding:
                 raise BrokenOff from error
             await response.end_stream(lost.body(), inside_event=tally.inside_event)
             return
-        if answer.status < _FAULT:
+        if answer.status in _UNAVAILABLE:
+            self._failed(worker, Refusal(answer.status, "worker_failed", "The worker is unavailable."))
+        elif answer.status < _FAULT and self._serves(worker):
             self._breakers.succeeded(worker)
-        else:
-            self._breakers.failed(worker)
         await response.end(tally.rest())
 
 

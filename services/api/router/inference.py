@@ -1,9 +1,12 @@
 """OpenAI's API under `/v1`, as a raw ASGI application: who asks, and for which model."""
 
+import asyncio
 import json
 import re
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
 from typing import Final, cast
 from uuid import uuid4
 
@@ -33,14 +36,18 @@ _FOR: Final[dict[Task, str]] = {
     "generate": "generates text: use /v1/chat/completions or /v1/completions",
     "embed": "makes embeddings: use /v1/embeddings",
 }
+_SHOWN: Final = 200
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
 log = structlog.get_logger()
 
 
 class Inference:
-    def __init__(self, mirror: Mirror, serving: Serving, *, max_body_bytes: int) -> None:
+    """`body_s`: within which a request's body has to come."""
+
+    def __init__(self, mirror: Mirror, serving: Serving, *, max_body_bytes: int, body_s: float) -> None:
         self._mirror = mirror
+        self._body_s = body_s
         self._serving = serving
         self._max_body_bytes = max_body_bytes
 
@@ -64,21 +71,27 @@ class Inference:
     async def _answer(
         self, scope: Scope, headers: Mapping[bytes, bytes], request_id: bytes, receive: Receive, response: Response
     ) -> None:
-        owner = authenticated(headers.get(b"authorization", b"").decode("latin-1"), self._mirror)
-        if owner is None:
-            message = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
-            raise Refusal(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
+        owner = self._owner(headers)
         path, method = scope["path"], str(scope.get("method"))
         organization = self._mirror.organization_of(owner)
         if path in ENDPOINTS:
             _expect(method, "POST")
-            began = time.perf_counter()
-            body = await read_body(headers, receive, self._max_body_bytes)
+            began, at = time.perf_counter(), datetime.now(UTC)
+            body = await self._body(headers, receive)
             if body is not None:
                 asked = Asked.of(body)
-                found = self._resolved(asked.model, organization)
-                _check(found, asked, path, owner)
-                incoming = Incoming(path, headers, request_id, owner, asked, found, began)
+                found = self._found(owner, asked, path)
+                incoming = Incoming(
+                    path=path,
+                    headers=headers,
+                    request_id=request_id,
+                    owner=owner,
+                    asked=asked,
+                    found=found,
+                    began=began,
+                    at=at,
+                    confirm=partial(self._confirm, found, headers, asked, path),
+                )
                 await self._serving.serve(incoming, receive, response)
         elif path == _MODELS:
             _expect(method, "GET")
@@ -92,6 +105,32 @@ class Inference:
         else:
             raise Refusal(404, "unknown_url", f"There is no {path}; see /schema for what there is.")
 
+    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes | None:
+        """None when the client left in the middle of it. Raises Refusal."""
+        try:
+            async with asyncio.timeout(self._body_s):
+                return await read_body(headers, receive, self._max_body_bytes)
+        except TimeoutError:
+            raise Refusal(408, "body_timeout", f"The body has not come within {self._body_s:g} s.") from None
+
+    def _owner(self, headers: Mapping[bytes, bytes]) -> ApiKey:
+        owner = authenticated(headers.get(b"authorization", b"").decode("latin-1"), self._mirror)
+        if owner is None:
+            message = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
+            raise Refusal(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
+        return owner
+
+    def _found(self, owner: ApiKey, asked: Asked, path: str) -> Resolved:
+        """What this key may have by this name, here. Raises Refusal."""
+        found = self._resolved(asked.model, self._mirror.organization_of(owner))
+        _check(found, asked, path, owner)
+        return found
+
+    def _confirm(self, found: Resolved, headers: Mapping[bytes, bytes], asked: Asked, path: str) -> None:
+        """That it is still so after a while. Raises Refusal."""
+        if self._found(self._owner(headers), asked, path).model.id != found.model.id:
+            raise Refusal(409, "model_changed", f"{asked.model} means another model by now; ask again.", param="model")
+
     def _resolved(self, named: str | None, organization: Organization | None) -> Resolved:
         match resolve(named, self._mirror.catalogue, organization):
             case Resolved() as found:
@@ -100,7 +139,7 @@ class Inference:
                 message = "The request names no model; GET /v1/models lists those there are."
                 raise Refusal(400, "model_required", message, param="model")
             case ModelNotFound(name=name):
-                message = f"The model {name!r} does not exist here; GET /v1/models lists those that do."
+                message = f"The model {name[:_SHOWN]!r} does not exist here; GET /v1/models lists those that do."
                 raise Refusal(404, "model_not_found", message, param="model")
 
 

@@ -80,9 +80,13 @@ class Limits:
             use.concurrent -= 1
 
     def used(self, key: ApiKey, tokens: int) -> None:
-        """Known when the answer has ended; what was too much is missing from the next minute."""
-        if key.tokens_per_minute is not None and (bucket := self._use(key).tokens) is not None:
-            bucket.take(tokens, self._clock())
+        """Known when the answer has ended; what was too much is missing from the next minute.
+
+        `key` is as it was when the request came: its limit may be another by now.
+        """
+        use = self._uses.get(key.id)
+        if use is not None and use.tokens is not None:
+            use.tokens.take(tokens, self._clock())
 
     def headers(self, key: ApiKey) -> list[tuple[str, str]]:
         """What an answer tells of the limits that this key has."""

@@ -7,18 +7,17 @@ from services.api.router.breakers import Probe
 from services.api.router.table import Worker
 from services.api.upstream import Upstream, UpstreamError
 
-_TIMEOUT_S: Final = 5.0
 _OK: Final = 200
 
 
-def prober(upstream: Upstream) -> Probe:
+def prober(upstream: Upstream, timeout_s: float) -> Probe:
     """By vLLM's own `/health`: 200 once its engine is up."""
 
     async def well(worker: Worker) -> bool:
         headers = [(b"authorization", worker.authorization)]
         try:
             async with (
-                asyncio.timeout(_TIMEOUT_S),
+                asyncio.timeout(timeout_s),
                 upstream.ask(worker.address, b"GET", b"/health", headers, b"") as answer,
             ):
                 return answer.status == _OK

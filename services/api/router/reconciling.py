@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from services.api.feed import Feed
 from services.api.router import metrics
 from services.api.router.table import RoutingTable
 from shared.lifecycle.instance import Instance
@@ -31,14 +32,14 @@ class Reconciling:
         self,
         table: RoutingTable,
         read_model: ReadModel,
-        installation: UUID,
+        feed: Feed,
         lost_touch: asyncio.Event,
         *,
         interval_s: float,
     ) -> None:
         self._table = table
         self._read_model = read_model
-        self._installation = installation
+        self._feed = feed
         self._interval_s = interval_s
         self._lost_touch = lost_touch
 
@@ -49,11 +50,16 @@ class Reconciling:
                 async with asyncio.timeout(self._interval_s):
                     await self._lost_touch.wait()
             self._lost_touch.clear()
+            installation = self._feed.installation
+            if installation is None:
+                continue
             try:
-                _, instances = await self._read_model.standing(self._installation, self._table.known)
+                position, instances = await self._read_model.standing(installation, self._table.known)
             except DATABASE_ERRORS as error:
                 log.warning("routes not reconciled", reason=repr(error))
                 continue
-            if corrected := self._table.reconcile(instances):
+            if self._feed.installation != installation:
+                continue  # what was read is of a stream that is no more
+            if corrected := self._table.reconcile(instances, is_behind=position <= self._feed.position):
                 metrics.corrections.inc(corrected)
                 log.warning("routes corrected", instances=corrected)

@@ -3,8 +3,8 @@
 import asyncio
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from uuid import uuid4
@@ -12,7 +12,6 @@ from uuid import uuid4
 from litestar.types import Receive
 
 from services.api.connection import WhileConnected
-from services.api.feed import Feed
 from services.api.keys import ApiKey
 from services.api.resolution import Resolved
 from services.api.router import metrics
@@ -21,23 +20,28 @@ from services.api.router.forwarding import BrokenOff, Forwarding, Outgoing, Serv
 from services.api.router.limits import Limits
 from services.api.router.refusal import Refusal
 from services.api.router.response import Response
+from services.api.router.tally import Tokens
 from services.api.router.unready import Unready
 from services.api.router.usage import Usage, UsageLog
 from services.api.router.waiting import Waiting, heartbeat
 from shared.lifecycle.instance import Instance
 
-PASSED_ON: Final = frozenset({b"content-type", b"accept", b"traceparent", b"tracestate"})
+PASSED_ON: Final = frozenset({b"accept", b"traceparent", b"tracestate"})
 """Of the client's headers; its key, its cookies and what describes its connection are not for the worker."""
 _TIMEOUTS: Final = (b"x-stainless-read-timeout", b"x-stainless-timeout")
 """In which OpenAI's own clients say for how many seconds they wait (Python's and Node's)."""
 _LEFT: Final = 499
 """What nginx logs for a client that left."""
 _BAD_GATEWAY: Final = 502
+_BYTES_A_TOKEN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """`headers` by their lower-case names; `began` by `time.perf_counter`."""
+    """`headers` by their lower-case names; `began` by `time.perf_counter`, `at` by the clock.
+
+    `confirm` raises Refusal when the key may no longer ask for this, or means another model by it now.
+    """
 
     path: str
     headers: Mapping[bytes, bytes]
@@ -46,6 +50,8 @@ class Incoming:
     asked: Asked
     found: Resolved
     began: float
+    at: datetime
+    confirm: Callable[[], None]
 
     @property
     def model(self) -> str:
@@ -53,30 +59,23 @@ class Incoming:
 
 
 class Serving:
-    """`staleness_s`: how long the routing table may go without word from the stream before it is not believed.
-
-    `longest_s`: past it no other worker is asked, even if the client would wait longer.
-    """
+    """`longest_s`: past it no other worker is asked, even if the client would wait longer."""
 
     def __init__(
         self,
         *,
-        feed: Feed,
         forwarding: Forwarding,
         waiting: Waiting,
         unready: Unready,
         limits: Limits,
         usage: UsageLog,
-        staleness_s: float,
         longest_s: float,
     ) -> None:
-        self._feed = feed
         self._forwarding = forwarding
         self._waiting = waiting
         self._unready = unready
         self._limits = limits
         self._usage = usage
-        self._staleness_s = staleness_s
         self._longest_s = longest_s
 
     async def serve(self, incoming: Incoming, receive: Receive, response: Response) -> None:
@@ -110,13 +109,16 @@ class Serving:
             model=incoming.model,
             organization=organization,
             path=incoming.path.encode(),
-            headers=[(b"x-request-id", incoming.request_id), *((n, v) for n, v in headers.items() if n in PASSED_ON)],
+            headers=[
+                (b"x-request-id", incoming.request_id),
+                (b"content-type", headers.get(b"content-type", b"application/json")),
+                *((name, value) for name, value in headers.items() if name in PASSED_ON),
+            ],
             body=incoming.asked.sent_on(incoming.model),
             session=headers.get(b"x-session-id"),
             hides_usage=incoming.asked.hides_usage,
-            deadline=asyncio.get_running_loop().time() + _patience_s(headers, self._longest_s),
+            deadline=self._deadline(headers),
         )
-        self._expect_fresh_routes()
         if await self._forwarding.forward(outgoing, response, served):
             return
         if seconds:
@@ -127,24 +129,22 @@ class Serving:
                     await response.body(heartbeat(instance))
 
             await self._waiting.until_ready(incoming.model, organization, seconds, beat)
-            self._expect_fresh_routes()
+            incoming.confirm()
+            outgoing = replace(outgoing, deadline=self._deadline(headers))
             if await self._forwarding.forward(outgoing, response, served):
                 return
         raise self._unready.refusal(incoming.model, organization, datetime.now(UTC))
 
-    def _expect_fresh_routes(self) -> None:
-        """Raises Refusal."""
-        if self._feed.age > self._staleness_s:
-            message = "The router has lost touch with the event stream and does not know who is ready; try again."
-            raise Refusal(503, "routes_stale", message, headers={"Retry-After": "5"})
+    def _deadline(self, headers: Mapping[bytes, bytes]) -> float:
+        return asyncio.get_running_loop().time() + _patience_s(headers, self._longest_s)
 
     def _account(self, incoming: Incoming, served: Served) -> None:
         """Nothing was used where no worker was asked."""
         if served.instance_id is None or served.status is None:
             return
         tokens, first_byte_s = served.tokens, served.first_byte_s
+        self._limits.used(incoming.owner, _charged(incoming, tokens))
         if tokens is not None:
-            self._limits.used(incoming.owner, tokens.total)
             metrics.tokens.labels("prompt").inc(tokens.prompt)
             metrics.tokens.labels("completion").inc(tokens.completion)
         if first_byte_s is not None:
@@ -152,7 +152,7 @@ class Serving:
         self._usage.add(
             Usage(
                 id=uuid4(),
-                at=datetime.now(UTC),
+                at=incoming.at,
                 key_id=incoming.owner.id,
                 organization_id=incoming.owner.organization_id,
                 model=incoming.model,
@@ -166,6 +166,13 @@ class Serving:
                 duration_ms=(time.perf_counter() - served.began) * 1000,
             )
         )
+
+
+def _charged(incoming: Incoming, tokens: Tokens | None) -> int:
+    """Against the key's limit. A prompt whose tokens nobody tells counts a quarter of its bytes."""
+    if tokens is not None and not tokens.estimated:
+        return tokens.total
+    return len(incoming.asked.body) // _BYTES_A_TOKEN + (tokens.completion if tokens else 0)
 
 
 def _patience_s(headers: Mapping[bytes, bytes], longest_s: float) -> float:

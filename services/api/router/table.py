@@ -70,15 +70,16 @@ class RoutingTable:
         """Every instance that this has heard of, gone ones too until the read model knows that they are gone."""
         return list(self._versions)
 
-    def reconcile(self, instances: Iterable[Instance]) -> int:
+    def reconcile(self, instances: Iterable[Instance], *, is_behind: bool) -> int:
         """Take over what the read model knows better; how many those were.
 
-        What it is behind with changes nothing here, and what it knows as gone needs no longer be remembered.
+        What it is behind with changes nothing here. What it knows as gone needs no longer be remembered, if it
+        `is_behind` what was heard, so that nothing older of it can be heard any more.
         """
         corrected = 0
         for instance in instances:
             corrected += self.apply(instance)
-            if instance.status in GONE:
+            if is_behind and instance.status in GONE:
                 self._versions.pop(instance.id, None)
         return corrected
 
@@ -101,6 +102,10 @@ class RoutingTable:
             for instance in self.serving(model, organization)
             if (worker := self._workers.get(instance.id)) is not None
         ]
+
+    def worker(self, instance_id: UUID) -> Worker | None:
+        """That of an instance, if it is ready."""
+        return self._workers.get(instance_id)
 
     def nearest(self, model: str, organization: UUID | None) -> Instance | None:
         """The instance of a model that is the likeliest to be ready next."""

@@ -7,10 +7,13 @@ from typing import Any, Final, Protocol
 
 _USAGE: Final = re.compile(rb'"usage"\s*:\s*(?=\{)')
 """Never inside a string: there its quotes would be escaped."""
-_EVENT_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_ENDS: Final = (b"\r\n\r\n", b"\n\n", b"\r\r")
+_EVENT_END: Final = re.compile(b"|".join(_ENDS))
 _MAY_TELL_USAGE: Final = re.compile(rb"(?:d|da|dat|data|data:[ \t]*|data:[ \t]*\{.*)?\Z", re.DOTALL)
-_TAIL: Final = 16_384
-"""vLLM tells what was used near the end of its answer."""
+_LONGEST_USAGE: Final = 4_096
+_LONGEST_NAME: Final = 64
+"""Of `"usage" : {` with all its spaces: as much is looked at again with what comes next."""
+_MOST_TOKENS: Final = 2**31 - 1
 _LONGEST_EVENT: Final = 4_194_304
 _DECODER: Final = json.JSONDecoder()
 
@@ -47,15 +50,22 @@ class Tally(Protocol):
 
 
 class WholeTally:
-    """Of an answer that is one JSON document: it passes untouched, its end is looked at once."""
+    """Of an answer that is one JSON document: it passes untouched, and where usage is told in it is noticed."""
 
     inside_event = False
 
     def __init__(self) -> None:
-        self._tail = b""
+        self._before = b""
+        self._usage: bytes | None = None
 
     def passing(self, chunk: bytes) -> bytes:
-        self._tail = (self._tail + chunk)[-_TAIL:] if len(chunk) < _TAIL else chunk[-_TAIL:]
+        seen = self._before + chunk
+        told_at = max((told.end() for told in _USAGE.finditer(seen)), default=None)
+        if told_at is not None:
+            self._usage = seen[told_at : told_at + _LONGEST_USAGE]
+        elif self._usage is not None and len(self._usage) < _LONGEST_USAGE:
+            self._usage += chunk[: _LONGEST_USAGE - len(self._usage)]
+        self._before = seen[-_LONGEST_NAME:]
         return chunk
 
     def rest(self) -> bytes:
@@ -63,8 +73,7 @@ class WholeTally:
 
     @property
     def tokens(self) -> Tokens | None:
-        found = [_told(self._tail, match.end()) for match in _USAGE.finditer(self._tail)]
-        return next((tokens for tokens in reversed(found) if tokens is not None), None)
+        return None if self._usage is None else _told(self._usage, 0)
 
 
 class StreamTally:
@@ -126,16 +135,20 @@ class StreamTally:
 
 
 def _last_end(data: bytes) -> int:
-    """Behind the last event that is whole."""
-    return max(at + len(end) if (at := data.rfind(end)) >= 0 else 0 for end in (b"\n\n", b"\r\n\r\n", b"\r\r"))
+    """Behind the last event that is whole. As _EVENT_END, but found from behind."""
+    return max(at + len(end) if (at := data.rfind(end)) >= 0 else 0 for end in _ENDS)
 
 
 def _told(data: bytes, at: int) -> Tokens | None:
+    """None for what makes no sense: it was not written for us."""
     try:
-        usage, _ = _DECODER.raw_decode(data[at:].decode())
-        return Tokens(int(usage["prompt_tokens"]), int(usage.get("completion_tokens") or 0))
-    except (ValueError, KeyError, TypeError):
+        usage, _ = _DECODER.raw_decode(data[at : at + _LONGEST_USAGE].decode(errors="replace"))
+        prompt, completion = usage["prompt_tokens"], usage.get("completion_tokens") or 0
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    if all(type(count) is int and 0 <= count <= _MOST_TOKENS for count in (prompt, completion)):
+        return Tokens(prompt, completion)
+    return None
 
 
 def _tells_usage_only(event: bytes) -> bool:
@@ -144,6 +157,6 @@ def _tells_usage_only(event: bytes) -> bool:
     data = b"\n".join(line.removeprefix(b"data:") for line in lines if line.startswith(b"data:"))
     try:
         chunk: Any = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(chunk, dict) and chunk.get("choices") == [] and isinstance(chunk.get("usage"), dict)

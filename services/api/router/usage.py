@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from services.api.router import metrics
@@ -17,6 +18,7 @@ _BATCH: Final = 500
 _KEPT: Final = 200_000
 """About an hour of fifty requests a second, in some 60 MB."""
 _FORGETTING_S: Final = 3_600.0
+NEVER: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 log = structlog.get_logger()
 
@@ -78,11 +80,23 @@ class UsageLog:
                 log.warning("usage not written", rows=len(self._rows), reason=repr(error))
 
     async def write(self) -> None:
-        """All there is. What was taken up and cannot be written is put back. Raises one of DATABASE_ERRORS."""
+        """All there is. What was taken up and cannot be written now is put back. Raises one of DATABASE_ERRORS."""
         while self._rows:
             batch = [self._rows.popleft() for _ in range(min(_BATCH, len(self._rows)))]
             try:
-                await self._ledger.add(batch)
+                await self._add(batch)
             except BaseException:
                 self._rows.extendleft(reversed(batch))
                 raise
+
+    async def _add(self, batch: list[Usage]) -> None:
+        """A row that the database will never take is dropped: it must not keep all others from it."""
+        try:
+            await self._ledger.add(batch)
+        except NEVER as error:
+            if len(batch) == 1:
+                metrics.usage_lost.inc()
+                log.warning("usage dropped", row=batch[0], reason=repr(error))
+                return
+            for row in batch:
+                await self._add([row])

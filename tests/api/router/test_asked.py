@@ -84,7 +84,7 @@ def test_a_stream_that_has_not_said_whether_it_wants_usage_asks_for_it_and_hides
         b'{"model":"a","stream":true,"stream_options":{"include_usage":true}}',
         b'{"model":"a","stream":true,"stream_options":{"include_usage":false}}',
         b'{"model":"a","stream":false}',
-        b'{"model":"a","stream":1}',
+        b'{"model":"a","stream":"no"}',
         b'{"model":"a","stream":true,"stream_options":"nonsense"}',
         b'{"model":"a"}',
     ],

@@ -50,9 +50,9 @@ async def test_it_takes_several_failures_in_a_row() -> None:
     failed(breakers, 2)
     breakers.succeeded(FIRST)
     failed(breakers, 2)
-    assert breakers.state(FIRST.instance_id) is BreakerState.CLOSED
+    assert breakers.state(FIRST) is BreakerState.CLOSED
     failed(breakers, 1)
-    assert breakers.state(FIRST.instance_id) is BreakerState.OPEN
+    assert breakers.state(FIRST) is BreakerState.OPEN
     assert (breakers.usable([FIRST, SECOND]), breakers.open) == ([SECOND], 1)
 
 
@@ -71,7 +71,7 @@ async def test_it_is_probed_again_and_again_and_comes_back_when_it_answers() -> 
         assert breakers.usable([FIRST, SECOND]) == [SECOND]
         health.well = True
         await health.next()
-        assert breakers.state(FIRST.instance_id) is BreakerState.HALF_OPEN
+        assert breakers.state(FIRST) is BreakerState.HALF_OPEN
         assert breakers.usable([FIRST, SECOND]) == [FIRST, SECOND]
 
 
@@ -82,11 +82,11 @@ async def test_half_open_it_is_set_aside_by_one_failure_and_let_in_by_one_succes
         failed(breakers, 3)
         await health.next()
         failed(breakers, 1)
-        assert breakers.state(FIRST.instance_id) is BreakerState.OPEN
+        assert breakers.state(FIRST) is BreakerState.OPEN
         await health.next()
         breakers.succeeded(FIRST)
         failed(breakers, 2)
-        assert breakers.state(FIRST.instance_id) is BreakerState.CLOSED
+        assert breakers.state(FIRST) is BreakerState.CLOSED
 
 
 async def test_the_worker_of_another_attempt_begins_anew() -> None:

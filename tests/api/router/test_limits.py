@@ -114,6 +114,15 @@ def test_a_changed_limit_holds_at_once() -> None:
     request(limits, key.model_copy(update={"requests_per_minute": None}))
 
 
+def test_what_an_answer_used_is_missing_although_the_limit_has_changed_meanwhile() -> None:
+    limits, key = Limits(Clock()), a_key(tokens_per_minute=100)
+    changed = key.model_copy(update={"tokens_per_minute": 50})
+    request(limits, key)
+    request(limits, changed)
+    limits.used(key, 200)
+    assert refusal(limits, changed).headers["Retry-After"] == "182"
+
+
 def test_openai_s_headers_tell_what_is_left() -> None:
     clock = Clock()
     limits, key = Limits(clock), a_key(requests_per_minute=60, tokens_per_minute=600)

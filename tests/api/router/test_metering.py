@@ -63,6 +63,28 @@ async def test_tokens_of_whole_answers_and_of_streams_count(stage: Stage) -> Non
     assert (await chat(scene, key, stream=True)).status_code == 429
 
 
+async def test_a_stream_that_will_not_be_told_of_is_charged_by_its_size(stage: Stage) -> None:
+    scene = await a_scene(stage)
+    key = (await a_key(scene.api, tokens_per_minute=1_000))["key"]
+    scene.all_answer(streaming(*WORDS, DONE))
+    untold: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": False}, "prompt": "word " * 1_000}
+    assert (await chat(scene, key, **untold)).status_code == 200
+    assert (await chat(scene, key, **untold)).status_code == 429
+
+
+async def test_a_row_that_the_database_will_never_take_keeps_no_other_from_it(stage: Stage) -> None:
+    scene = await a_scene(stage, **FAST)
+    key = (await a_key(scene.api))["key"]
+    usage = {"prompt_tokens": 2**31 - 1, "completion_tokens": 2**31 - 1}
+    scene.all_answer(answering(200, {"usage": usage}))
+    for _ in range(3):
+        assert (await chat(scene, key)).status_code == 200
+    scene.all_answer(answering(599, {"usage": {"prompt_tokens": -1}}))
+    assert (await chat(scene, key)).status_code == 599
+    (told,) = await summed(scene.api, 4, "key")
+    assert (told["prompt_tokens"], told["requests_untold"]) == (3 * (2**31 - 1), 1)
+
+
 async def test_no_more_requests_at_once_than_a_key_may_have(stage: Stage) -> None:
     scene = await a_scene(stage, worker_silence_seconds=PATIENCE_S)
     key = (await a_key(scene.api, max_concurrent=1))["key"]

@@ -1,14 +1,17 @@
 """The routing table is put right by the read model, and not believed when it has heard nothing for too long."""
 
+import asyncio
 import json
+from uuid import uuid4
 
 import asyncpg
+from aiohttp import web
 from pydantic import SecretStr
 
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
-from tests.api.router.scene import a_scene, answering
-from tests.api.stage import Stage, until
+from tests.api.router.scene import a_scene, answering, drops
+from tests.api.stage import PATIENCE_S, Stage, until
 from tests.lifecycle import facts
 from tests.nats_proxy import Operation, nats_proxy
 
@@ -99,3 +102,66 @@ async def test_a_draining_instance_gets_nothing_from_an_api_that_has_lost_touch_
         assert (await scene.api.client.get("/readyz")).status_code == 503
         await scene.api.client.aclose()
         await stage.stack.aclose()
+
+
+async def test_past_the_limit_a_retry_asks_nobody_else_either(stage: Stage) -> None:
+    async with nats_proxy(stage.nats_url) as wire:
+        api = await stage.api(
+            nats_url=SecretStr(wire.url), router_staleness_seconds=0.6, journal_timeout_seconds=0.3,
+            worker_silence_seconds=PATIENCE_S,
+        )  # fmt: skip
+        scene = await a_scene(stage, 2, api=api)
+        go_on = asyncio.Event()
+
+        async def drops_late(request: web.Request) -> web.StreamResponse:
+            await go_on.wait()
+            return await drops(request)
+
+        scene.all_answer(drops_late)
+        asking = asyncio.create_task(scene.api.chat())
+
+        async def asked() -> bool:
+            return sum(scene.asked) == 1
+
+        await until(asked)
+
+        async def lost(_: Operation) -> bool:
+            return False
+
+        wire.to_client = lost
+
+        async def stale() -> bool:
+            return (await scene.api.client.get("/readyz")).status_code == 503
+
+        await until(stale)
+        go_on.set()
+        answer = await asking
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "routes_stale")
+        assert sum(scene.asked) == 1
+        await scene.api.client.aclose()
+        await stage.stack.aclose()
+
+
+async def test_a_snapshot_of_a_newer_version_is_passed_over(stage: Stage) -> None:
+    await stage.projector()
+    scene = await a_scene(stage, routes_refresh_seconds=0.05)
+    connection = await asyncpg.connect(stage.database_url)
+    try:
+
+        async def there() -> bool:
+            return await rows(stage) == 1
+
+        await until(there)
+        ready = scene.instances[0]
+        known = ready.model_copy(update={"status": Status.UNAVAILABLE, "version": ready.version + 1})
+        await connection.execute(
+            "INSERT INTO instances SELECT ($2::jsonb ->> 'id')::uuid, version, sequence, organization_id, name, model, "
+            "provider, zone, instance_type, status, progress_percent, step, attempt, created_at, updated_at, ready_at, "
+            "ended_at, jsonb_set(snapshot, '{status}', '\"dreaming\"') FROM instances WHERE id = $1",
+            ready.id,
+            json.dumps({"id": str(uuid4())}),
+        )
+        await projected(stage, known)
+        await scene.eligible(0)
+    finally:
+        await connection.close()

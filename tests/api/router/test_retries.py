@@ -1,18 +1,24 @@
 """The retry contract: what goes to another worker, what does not, and what the client is told (docs/routing.md)."""
 
 import asyncio
-from collections.abc import Sized
+from collections.abc import AsyncGenerator, Callable, Sized
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
+import asyncpg
 import httpx
+import psutil
 import pytest
 from aiohttp import web
 
+from tests.api.fakes import a_worker
 from tests.api.router.scene import DONE, WORDS, Answer, Scene, a_scene, answering, drops, hangs, streaming
+from tests.api.router.test_inference import catalogued
 from tests.api.stage import PATIENCE_S, Stage, until
 from tests.api.test_outages import database_away
 from tests.lifecycle import facts
 
+Gone = Callable[[Stage], AbstractAsyncContextManager[None]]
 CALM: dict[str, Any] = {"breaker_failures": 1_000}
 
 
@@ -177,27 +183,65 @@ async def breaker_of(scene: Scene, number: int) -> str:
     return str(next(one["breaker"] for one in instances if one["id"] == str(scene.instances[number].id)))
 
 
-async def test_workers_killed_under_load_fail_no_request(stage: Stage) -> None:
-    scene = await a_scene(stage, 3, breaker_pause_seconds=0.05)
-    outcomes: list[int] = []
-    ended = asyncio.Event()
+async def test_workers_killed_under_load_fail_no_request_that_must_not_fail(stage: Stage) -> None:
+    """Nobody listens there any more, and what was open is cut; a stream that had begun says so."""
+    api = await stage.api(breaker_pause_seconds=0.05)
+    await catalogued(api)
+    async with AsyncExitStack() as first, AsyncExitStack() as second:
+        doomed = [await stack.enter_async_context(a_worker(stage.worker_port)) for stack in (first, second)]
+        workers = [*doomed, await stage.worker()]
+        scene = Scene(api, [await stage.ready(worker.address) for worker in workers], workers)
+        await scene.eligible(3)
+        whole = workers[0].answer
 
-    async def client() -> None:
-        while not ended.is_set():
-            outcomes.append((await scene.api.chat()).status_code)
+        async def answer(request: web.Request) -> web.StreamResponse:
+            streams = (await request.json()).get("stream") if request.method == "POST" else False
+            return await (streaming(*WORDS, DONE) if streams else whole)(request)
 
-    async with asyncio.timeout(4 * PATIENCE_S), asyncio.TaskGroup() as group:
-        for _ in range(8):
-            group.create_task(client())
-        for worker in scene.workers[:2]:
-            await grown(worker.seen, 5)
-            worker.answer = drops
-        await grown(outcomes, len(outcomes) + 100)
-        ended.set()
-    assert set(outcomes) == {200}
+        scene.all_answer(answer)
+        outcomes: list[str] = []
+        ended = asyncio.Event()
+
+        async def client(streams: bool) -> None:
+            while not ended.is_set():
+                answered = await api.chat(stream=streams)
+                events = answered.text.split("\n\n")
+                told = "whole" if not streams or events[-2] == "data: [DONE]" else f"broken after {len(events) - 2}"
+                outcomes.append(f"{answered.status_code} {told}")
+
+        async with asyncio.timeout(4 * PATIENCE_S), asyncio.TaskGroup() as group:
+            for number in range(8):
+                group.create_task(client(number % 2 == 0))
+            for worker, stack in zip(doomed, (first, second), strict=True):
+                await grown(worker.seen, 5)
+                await stack.aclose()
+            await grown(outcomes, len(outcomes) + 200)
+            ended.set()
+    assert set(outcomes) <= {"200 whole", *(f"200 broken after {count}" for count in range(1, 4))}
+    assert outcomes[-100:].count("200 whole") >= 90
 
 
-async def test_a_database_that_is_away_under_load_fails_no_request(stage: Stage) -> None:
+@asynccontextmanager
+async def database_hanging(stage: Stage) -> AsyncGenerator[None]:
+    """Its processes are stopped: connections stay, and nobody answers."""
+    connection = await asyncpg.connect(stage.database_url)
+    postmaster = psutil.Process(await connection.fetchval("SELECT pg_backend_pid()")).parent()
+    await connection.close()
+    assert postmaster is not None
+    family = [postmaster, *postmaster.children()]
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            process.suspend()
+    try:
+        yield
+    finally:
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
+@pytest.mark.parametrize("gone", [database_away, database_hanging])
+async def test_without_the_database_under_load_no_request_fails(stage: Stage, gone: Gone) -> None:
     """For as long as thirty of every period in which something looks into it."""
     period_s = 0.1
     scene = await a_scene(
@@ -206,16 +250,17 @@ async def test_a_database_that_is_away_under_load_fails_no_request(stage: Stage)
     )  # fmt: skip
     outcomes: list[int] = []
     ended = asyncio.Event()
-    away_since = asyncio.get_running_loop().time()
 
     async def client() -> None:
         while not ended.is_set():
             outcomes.append((await scene.api.chat()).status_code)
 
-    async def long_enough() -> bool:
-        return asyncio.get_running_loop().time() - away_since > 30 * period_s
+    async with asyncio.TaskGroup() as group, gone(stage):
+        away_since = asyncio.get_running_loop().time()
 
-    async with asyncio.TaskGroup() as group, database_away(stage):
+        async def long_enough() -> bool:
+            return asyncio.get_running_loop().time() - away_since > 30 * period_s
+
         for _ in range(8):
             group.create_task(client())
         await until(long_enough)

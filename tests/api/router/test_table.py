@@ -73,7 +73,7 @@ def test_a_read_model_that_is_behind_changes_nothing_and_one_that_is_ahead_is_be
     heard, projected = (data.draw(st.integers(1, len(snapshots))) for _ in range(2))
     table = a_table()
     table.replace(snapshots[:heard])
-    assert table.reconcile([snapshots[projected - 1]]) == (projected > heard)
+    assert table.reconcile([snapshots[projected - 1]], is_behind=projected <= heard) == (projected > heard)
     latest = snapshots[max(heard, projected) - 1]
     assert table.serving(MODEL, None) == ([] if latest.status in GONE else [latest])
 
@@ -84,9 +84,12 @@ def test_what_is_gone_is_remembered_until_the_read_model_knows_it_too() -> None:
     table = a_table()
     table.replace([ready, gone])
     assert table.known == [ready.id]
-    assert table.reconcile([ready]) == 0
+    assert table.reconcile([ready], is_behind=True) == 0
     assert table.workers(MODEL, None) == []
-    table.reconcile([gone])
+    table.reconcile([gone], is_behind=False)
+    table.apply(ready)
+    assert table.workers(MODEL, None) == [], "the read model was ahead: older news was still to come"
+    table.reconcile([gone], is_behind=True)
     assert table.known == []
 
 

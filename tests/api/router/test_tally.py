@@ -100,7 +100,13 @@ def test_an_event_without_end_is_not_kept_for_ever() -> None:
     assert tally.passing(endless) == endless
 
 
-@pytest.mark.parametrize("usage", [b'{"prompt_tokens":"many"}', b"{", b"{}"])
+NONSENSE = [
+    b'{"prompt_tokens":"many"}', b"{", b"{}", b'{"prompt_tokens":-5}', b'{"prompt_tokens":3000000000}', b"[" * 5000,
+    b'{"prompt_tokens":1e400}', b'{"prompt_tokens":1.5}', b'{"prompt_tokens":true}', b'{"a":' * 5000, b'{"a":[]}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("usage", NONSENSE)
 def test_usage_that_makes_no_sense_is_passed_on_and_not_counted(usage: bytes) -> None:
     odd = b'data: {"choices":[{}],"usage":' + usage + b"}\n\n"
     tally = StreamTally(hides_usage=True)
@@ -111,11 +117,15 @@ def test_usage_that_makes_no_sense_is_passed_on_and_not_counted(usage: bytes) ->
 TALKING_OF_USAGE = {"message": {"content": '"usage": {"prompt_tokens": 99}'}}
 ANSWERS: dict[str, Any] = {
     "chat": {"id": "x", "choices": [TALKING_OF_USAGE], "usage": USAGE, "kv_transfer_params": None},
+    "with the prompt's ids": {"choices": [], "usage": USAGE, "prompt_token_ids": list(range(8_000)), "kv": None},
     "embeddings": {"data": [{"embedding": [0.5] * 5_000}], "usage": {"prompt_tokens": 7, "total_tokens": 7}},
 }
 
 
-@pytest.mark.parametrize(("answer", "tokens"), [("chat", Tokens(7, 3)), ("embeddings", Tokens(7, 0))])
+@pytest.mark.parametrize(
+    ("answer", "tokens"),
+    [("chat", Tokens(7, 3)), ("with the prompt's ids", Tokens(7, 3)), ("embeddings", Tokens(7, 0))],
+)
 @given(data=st.data(), indent=st.sampled_from([None, 2]))
 def test_a_whole_answer_passes_byte_for_byte_and_is_counted(
     answer: str, tokens: Tokens, data: st.DataObject, indent: int | None
@@ -126,7 +136,9 @@ def test_a_whole_answer_passes_byte_for_byte_and_is_counted(
     assert tally.tokens == tokens
 
 
-@pytest.mark.parametrize("answer", [b"", b"{}", b'{"usage":null}', b'{"usage":{', b"not JSON"])
+@pytest.mark.parametrize(
+    "answer", [b"", b"{}", b'{"usage":null}', b'{"usage":{', b"not JSON", *(b'{"usage":' + odd for odd in NONSENSE)]
+)
 def test_an_answer_that_tells_nothing_counts_nothing(answer: bytes) -> None:
     tally = WholeTally()
     assert passed(tally, [answer]) == answer

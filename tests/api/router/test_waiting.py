@@ -146,3 +146,19 @@ async def test_a_worker_s_refusal_within_a_stream_that_waited_is_an_error_event(
     async with asyncio.timeout(PATIENCE_S):
         answer = await held
     assert answer.text.split("\n\n")[-2] == 'data: {"error": {"message": "too many tokens"}}'
+
+
+async def test_a_key_that_was_revoked_while_it_waited_is_not_served(stage: Stage) -> None:
+    api, worker = await stage.api(), await stage.worker()
+    scene = await on_its_way(stage, api, worker.address)
+    made = (await api.client.post("/api-keys", json={"name": "x"})).json()
+    headers = {"X-Wait-For-Ready": "60"}
+    async with api.as_(made["key"]) as user:
+        held = asyncio.create_task(user.post("/v1/chat/completions", json=BODY, headers=headers))
+        await waiting(api, 1)
+        await api.client.delete(f"/api-keys/{made['id']}")
+        await becomes_ready(stage, scene)
+        async with asyncio.timeout(PATIENCE_S):
+            answer = await held
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_api_key")
+    assert worker.seen == []
