@@ -142,7 +142,11 @@ async def test_what_a_stopped_replica_held_is_taken_up_at_once(nats_url: str, wo
     async with service(nats_url, world, lease_seconds=30.0) as leases:
         instance_id = await world.requested()
         await world.reached(instance_id, e.InstanceCreated)
-        assert len(leases) == 1
+
+        async def holds_the_next_step() -> bool:
+            return len(leases) == 1
+
+        await until(holds_the_next_step)
     stopped = time.monotonic()
     async with service(nats_url, world, lease_seconds=30.0):
         await world.reached(instance_id, e.PortsOpened)
