@@ -27,7 +27,8 @@ lint: .venv/.ready-dev    ## style, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: .venv/.ready-dev   ## every benchmark; the router's is also nginx's where it is installed (nginx-light)
+bench: .venv/.ready-dev   ## every benchmark; the router's is beside nginx, installed where Debian has it
+	@test -x /usr/sbin/nginx || apt-get install -y -qq --no-install-recommends nginx-light || true
 	@for benchmark in idle launch projection fleet router; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 docs: .venv/.ready-dev    ## the pages that are drawn from the code

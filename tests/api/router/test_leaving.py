@@ -11,7 +11,8 @@ from tests.api.fakes import FakeWorker
 from tests.api.router.scene import WORDS, Scene, a_scene, hangs, streaming
 from tests.api.stage import ADMIN_KEY, MODEL, PATIENCE_S, Stage, until
 
-CLOSED_WITHIN_S = 1.0  # 0.1 s is what it takes here when nothing else runs; benchmarks/router prints it
+CLOSED_WITHIN_S = 0.1
+TRIES = 5  # of which the fastest counts: what else runs on the machine is not what is looked at
 
 
 def request_bytes(**fields: object) -> bytes:
@@ -36,27 +37,39 @@ async def seen(worker: FakeWorker, count: int) -> None:
     await until(has)
 
 
+async def seconds_until_the_worker_knows(worker: FakeWorker, writer: asyncio.StreamWriter) -> float:
+    worker.left.clear()
+    clock = asyncio.get_running_loop().time
+    left_at = clock()
+    writer.transport.abort()
+    async with asyncio.timeout(PATIENCE_S):
+        await worker.left.wait()
+    return clock() - left_at
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_worker_that_has_not_begun_is_told_at_once(stage: Stage, stream: bool) -> None:
     scene = await a_scene(stage, worker_silence_seconds=PATIENCE_S)
     scene.all_answer(hangs)
-    writer = await asked(scene, stream=stream)
-    await seen(scene.workers[0], 1)
-    writer.transport.abort()
-    async with asyncio.timeout(CLOSED_WITHIN_S):
-        await scene.workers[0].left.wait()
+    took = []
+    for count in range(1, TRIES + 1):
+        writer = await asked(scene, stream=stream)
+        await seen(scene.workers[0], count)
+        took.append(await seconds_until_the_worker_knows(scene.workers[0], writer))
+    assert min(took) < CLOSED_WITHIN_S
 
 
 async def test_a_worker_in_the_middle_of_a_stream_is_told_at_once(stage: Stage) -> None:
     scene = await a_scene(stage, worker_silence_seconds=PATIENCE_S)
     scene.all_answer(streaming(*WORDS, gate=asyncio.Event()))
     target = urlsplit(scene.api.url)
-    reader, writer = await asyncio.open_connection(target.hostname, target.port)
-    writer.write(request_bytes(stream=True))
-    await reader.readuntil(WORDS[0])
-    writer.transport.abort()
-    async with asyncio.timeout(CLOSED_WITHIN_S):
-        await scene.workers[0].left.wait()
+    took = []
+    for _ in range(TRIES):
+        reader, writer = await asyncio.open_connection(target.hostname, target.port)
+        writer.write(request_bytes(stream=True))
+        await reader.readuntil(WORDS[0])
+        took.append(await seconds_until_the_worker_knows(scene.workers[0], writer))
+    assert min(took) < CLOSED_WITHIN_S
 
 
 async def test_a_thousand_aborted_requests_leave_nothing_in_flight(stage: Stage) -> None:
