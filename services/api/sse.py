@@ -23,7 +23,6 @@ from services.api.keys import ApiKey
 from services.api.mirror import Mirror
 from shared.bus.reader import ReadingInterrupted
 
-_CONNECTED: Final = b": connected\n"
 _PING: Final = b": ping\n"
 """Without an empty line: some clients dispatch an event at every one, even behind nothing but a comment."""
 _EVENT_ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
@@ -70,11 +69,12 @@ class EventSource:
     ) -> AsyncGenerator[bytes]:
         """Messages for the wire, until the feed lets the client go.
 
+        The first one tells the position behind which they begin, so that a client can resume that has seen no event.
         Raises ReadingInterrupted: the client resumes later. A position of another epoch, or of the future, gets a
         `reset` and begins as if none had been given.
         """
         with self._feed.subscription(interest, self._max_backlog) as subscription:
-            joined = self._feed.position
+            epoch, joined = self._feed.epoch, self._feed.position
             after = 0 if from_start else joined
             if last_event_id is not None:
                 resumed = await self._position(last_event_id)
@@ -82,7 +82,7 @@ class EventSource:
                     yield _reset(self._feed.epoch, after, last_event_id)
                 else:
                     after = resumed
-            yield _CONNECTED
+            yield _connected(epoch, after)
             if after < joined:
                 async with aclosing(self._feed.replay(after, interest)) as history:
                     async for published in history:
@@ -148,6 +148,11 @@ class EventSource:
         head = f"id: {self._feed.epoch}-{recorded.sequence}\nevent: {recorded.event.type()}\n"
         lines = (b"data: " + line for line in published.data.splitlines())
         return head.encode() + b"\n".join(lines) + b"\n\n"
+
+
+def _connected(epoch: str, position: int) -> bytes:
+    """An id without data: a client keeps it as its last one, and dispatches no event."""
+    return f": connected\nid: {epoch}-{position}\n\n".encode()
 
 
 def _reset(epoch: str, position: int, given: str) -> bytes:

@@ -40,12 +40,18 @@ class Follower:
         self._messages = messages
 
     async def take(self, number: int) -> list[ServerSentEvent]:
-        """Waits for as many, estimates left aside."""
+        """Waits for as many, estimates and what brings nothing but an id left aside."""
         taken: list[ServerSentEvent] = []
         while len(taken) < number:
             message = await anext(self._messages)
-            taken += [message] if message.event != "estimate" else []
+            taken += [message] if message.data and message.event != "estimate" else []
         return taken
+
+    async def position(self) -> str:
+        """The id that comes before any event."""
+        message = await anext(self._messages)
+        assert message.data == ""
+        return message.id
 
     async def estimate(self) -> dict[str, Any]:
         """Waits for the next one, events left aside."""
@@ -109,6 +115,27 @@ async def test_a_client_resumes_behind_the_last_event_that_it_saw_whatever_happe
             assert types(await follower.take(len(missed))) == missed
 
 
+async def test_a_client_that_was_cut_off_before_its_first_event_misses_none(stage: Stage) -> None:
+    api = await stage.api()
+    instance = await stage.happened(facts.instance_requested())
+    for path in ("/events", f"/instances/{instance.id}/events"):
+        async with following(api, path) as follower:
+            position = await follower.position()
+        await stage.happened(facts.action_delayed(number=len(path)), instance_id=instance.id)
+        async with following(api, path, last=position) as follower:
+            assert await follower.position() == position
+            assert types(await follower.take(1)) == ["ActionDelayed"]
+
+
+async def test_a_position_that_was_told_before_a_replay_is_that_of_its_beginning(stage: Stage) -> None:
+    api = await stage.api()
+    await stage.happened(facts.instance_requested())
+    async with following(api, **{"from": "start"}) as follower:
+        position = await follower.position()
+    async with following(api, last=position) as follower:
+        assert types(await follower.take(1)) == ["InstanceRequested"]
+
+
 @pytest.fixture
 async def api(stage: Stage) -> RunningApi:
     """One for all examples of a property."""
@@ -148,7 +175,7 @@ async def test_pings_are_comments_that_no_client_takes_for_an_event(stage: Stage
             received += chunk
             if received.count(b": ping\n") >= 3:
                 break
-    assert received.replace(b": ping\n", b"") == b": connected\n"
+    assert re.fullmatch(rb": connected\nid: [0-9a-f]{8}-0\n\n", received.replace(b": ping\n", b""))
     assert stream.headers["content-type"].startswith("text/event-stream")
 
 
