@@ -6,8 +6,8 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.watching import COLOURS, label
-from shared.lifecycle.status import Status
+from coldstart.colours import painted
+from shared.lifecycle.progress import label
 
 WIDE: Final = 140
 """Columns of a terminal that have room for a line per instance."""
@@ -26,7 +26,7 @@ def _wide(instances: Iterable[dict[str, Any]]) -> Table:
             item["name"],
             item["model"],
             item["instance_type"],
-            _status(item),
+            painted(item["status"]),
             f"{item['progress_percent']} %",
             label(item["step"]),
         )
@@ -41,10 +41,6 @@ def _narrow(instances: Iterable[dict[str, Any]]) -> Table:
     table.add_column("status, step", no_wrap=True)
     for item in instances:
         what = Text(f"{item['name']}\n{item['model']}")
-        where = Text.assemble(_status(item), f"\n{item['progress_percent']} % {label(item['step'])}")
+        where = Text.assemble(painted(item["status"]), f"\n{item['progress_percent']} % {label(item['step'])}")
         table.add_row(item["id"][:8], what, item["instance_type"], where)
     return table
-
-
-def _status(item: dict[str, Any]) -> Text:
-    return Text(item["status"], COLOURS.get(Status(item["status"]), "cyan"))

@@ -11,12 +11,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from coldstart.colours import colour
 from coldstart.waiting import expected
-from shared.lifecycle.progress import LABELS
+from shared.lifecycle.progress import label
 from shared.lifecycle.status import FAILURES, GONE, STARTING_UP, Status
 
 SETTLED: Final = FAILURES | GONE | {Status.READY}
-COLOURS: Final = {Status.READY: "green", Status.UNAVAILABLE: "yellow", **dict.fromkeys(FAILURES, "red")}
 
 
 @dataclass
@@ -133,7 +133,7 @@ class _Drawing:
         if self.journey.instance and self.journey.began:
             status = self.journey.instance["status"]
             now = (datetime.now(self.journey.began.tzinfo) - self.journey.began).total_seconds()
-            mark = Text("●", COLOURS.get(Status(status), "cyan"))
+            mark = Text("●", colour(status))
             running = "" if self.journey.settled else f"{max(now, 0):.1f} s"
             steps.add_row(mark, Text(_where(self.journey.instance)), running)
             if self.journey.expected and self.journey.starting_up:
@@ -146,8 +146,3 @@ def _where(instance: dict[str, Any]) -> str:
     if Status(instance["status"]) in GONE | {Status.READY}:
         return str(instance["status"])
     return f"{label(instance['step'])} [{instance['status']}]"
-
-
-def label(step: str) -> str:
-    """What an instance that has reached this step is doing, in words."""
-    return LABELS.get(step, step)
