@@ -84,3 +84,8 @@ def non_empty(value: str | None) -> str | None:
     if value is not None and not value.strip():
         raise typer.BadParameter("it is empty.")
     return value
+
+
+def each_non_empty(values: list[str] | None) -> list[str] | None:
+    """As `non_empty`, of several words."""
+    return values and [value for value in values if non_empty(value)]

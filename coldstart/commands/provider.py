@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coldstart.commands.context import Json, api, complain, print_json, print_table, say
+from coldstart.money import money
 
 RECONCILIATION_S: Final = 150.0
 """Longer than the api waits for the provisioner."""
@@ -44,7 +45,7 @@ def costs(
         return
     table = Table("day", "organisation", "cost", box=None, pad_edge=False)
     for day in days:
-        table.add_row(day["day"], day["organization_id"] or "shared", f"{day['cost']:.2f} {day['currency']}")
+        table.add_row(day["day"], day["organization_id"] or "shared", money(day["cost"], day["currency"]))
     print_table(table)
 
 
@@ -71,7 +72,7 @@ def reconcile(
 
 
 def price(item: dict[str, Any]) -> str:
-    return "unknown" if item["hourly_price"] is None else f"{item['hourly_price']:.2f} {item['currency'] or ''}".strip()
+    return money(item["hourly_price"], item["currency"]) or "unknown"
 
 
 def _say(report: dict[str, Any]) -> None:
