@@ -57,10 +57,11 @@ class Journey:
 def line(event: dict[str, Any]) -> str:
     """What an event brought, as progress, status, event, and what is special about it."""
     instance = event["data"]["instance"]
-    return f"{instance['progress_percent']:>3} %  {instance['status']:<12} {event['type']}{_detail(event)}"
+    return f"{instance['progress_percent']:>3} %  {instance['status']:<12} {event['type']}{detail(event)}"
 
 
-def _detail(event: dict[str, Any]) -> str:
+def detail(event: dict[str, Any]) -> str:
+    """What is special about an event, in brackets; empty where nothing is."""
     fact = event["data"]["event"]
     for name in ("phase", "stage", "reason", "message", "ip_address"):
         if fact.get(name):

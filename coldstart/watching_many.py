@@ -20,6 +20,9 @@ Told = dict[str, Any]
 def watch_many(console: Console, fleet: Fleet, told: Iterable[Told], away: Callable[[], str | None]) -> None:
     """Draw until all have settled. `away`: why nothing can be told at the moment."""
     if not console.is_terminal:
+        for member in fleet.members:
+            where = f"{member.progress:>3} %  {member.status}"
+            console.print(f"{member.name}  {where}", highlight=False, markup=False, soft_wrap=True)
         for event in events_of(fleet, told):
             name = event["data"]["instance"]["specification"]["name"]
             longest = max(len(member.name) for member in fleet.members)

@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -28,6 +28,10 @@ _PING: Final = b": ping\n"
 _EVENT_ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
 
 log = structlog.get_logger()
+
+
+Begin: TypeAlias = datetime | Literal["start"] | None
+"""With which event a stream begins, where no Last-Event-ID says it: the first one recorded then, or the next."""
 
 
 class EventSource:
@@ -56,17 +60,15 @@ class EventSource:
         self._stall_s = stall_s
 
     def stream(
-        self, owner: ApiKey, *, last_event_id: str | None, instance_id: UUID | None, from_start: bool
+        self, owner: ApiKey, *, last_event_id: str | None, instance_id: UUID | None, begin: Begin
     ) -> "EventStream":
         """A response that goes on until the client leaves, its key is revoked, or the service stops."""
         messages = self._messages(
-            Interest(owner.organization_id, instance_id), last_event_id=last_event_id, from_start=from_start
+            Interest(owner.organization_id, instance_id), last_event_id=last_event_id, begin=begin
         )
         return EventStream(messages, self._stall_s, lambda: self._mirror.keys.holds(owner.id))
 
-    async def _messages(
-        self, interest: Interest, *, last_event_id: str | None, from_start: bool
-    ) -> AsyncGenerator[bytes]:
+    async def _messages(self, interest: Interest, *, last_event_id: str | None, begin: Begin) -> AsyncGenerator[bytes]:
         """Messages for the wire, until the feed lets the client go.
 
         The first one tells the position behind which they begin, so that a client can resume that has seen no event.
@@ -75,7 +77,7 @@ class EventSource:
         """
         with self._feed.subscription(interest, self._max_backlog) as subscription:
             epoch, joined = self._feed.epoch, self._feed.position
-            after = 0 if from_start else joined
+            after = await self._beginning(begin, joined)
             if last_event_id is not None:
                 resumed = await self._position(last_event_id)
                 if resumed is None:
@@ -132,6 +134,16 @@ class EventSource:
                     "eta": eta.model_dump(mode="json"),
                 }
                 yield f"event: estimate\ndata: {json.dumps(told)}\n\n".encode()
+
+    async def _beginning(self, begin: Begin, joined: int) -> int:
+        match begin:
+            case datetime():
+                before = await self._feed.before(begin)
+                return joined if before is None else before
+            case "start":
+                return 0
+            case None:
+                return joined
 
     async def _position(self, event_id: str) -> int | None:
         """None for one that this stream never gave out."""
