@@ -2,7 +2,7 @@
 
 import typer
 
-from coldstart.commands import eta, events, instances, keys, orgs, provider, stack
+from coldstart.commands import eta, events, instances, keys, orgs, provider, stack, top
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,6 +17,7 @@ app.command()(provider.instance_types)
 app.command()(provider.costs)
 app.command()(provider.reconcile)
 app.command()(eta.eta)
+app.command()(top.top)
 app.command()(stack.ssh_key)
 app.add_typer(instances.app, name="instances")
 app.add_typer(events.app, name="events")

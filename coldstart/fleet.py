@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any, Final, Self
 
 from shared.eta.estimate import LAUNCHING
@@ -104,14 +105,15 @@ class Member:
 
 @dataclass
 class Fleet:
-    """`only`: of these alone, by their ids; None for all that come along."""
+    """`only`: of these alone, by their ids; None for all that come along. For several threads."""
 
     only: Collection[str] | None = None
     _members: dict[str, Member] = field(default_factory=dict)
+    _taking: Lock = field(default_factory=Lock)
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """In the order in which they came; another thread may ask."""
+        """In the order in which they came."""
         return tuple(self._members.values())
 
     def __contains__(self, instance_id: str) -> bool:
@@ -126,19 +128,21 @@ class Fleet:
         """Take in an event or an estimate; whether it was an event that brought anything."""
         if "eta" not in told:
             return self._take(Member.of_snapshot(told["data"]["instance"], at), repeated=False)
-        member = self._members.get(told["instance_id"])
-        if member is not None and member.launching:
-            self._members[member.id] = replace(member, eta=told["eta"])
+        with self._taking:
+            member = self._members.get(told["instance_id"])
+            if member is not None and member.launching:
+                self._members[member.id] = replace(member, eta=told["eta"])
         return False
 
     def _take(self, member: Member, *, repeated: bool = True) -> bool:
         if self.only is not None and member.id not in self.only:
             return False
-        before = self._members.get(member.id)
-        if before is not None and member.version < (before.version if repeated else before.version + 1):
-            return False
-        self._members[member.id] = member.after(before)
-        return True
+        with self._taking:
+            before = self._members.get(member.id)
+            if before is not None and member.version < (before.version if repeated else before.version + 1):
+                return False
+            self._members[member.id] = member.after(before)
+            return True
 
 
 def _cause(error: Mapping[str, Any] | None) -> str | None:

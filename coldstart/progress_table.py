@@ -13,23 +13,30 @@ from coldstart.colours import colour, painted
 from coldstart.fleet import Member
 from coldstart.money import money
 from coldstart.waiting import briefly, lasted, soon
+from shared.eta.estimate import LAUNCHING
+from shared.lifecycle.progress import LABELS
 from shared.lifecycle.status import FAILURES
 
 WIDE: Final = 120
 """Columns of a terminal that have room for everything; with fewer than `NARROW` only what is needed most is shown."""
 NARROW: Final = 90
+_STATUS: Final = max(map(len, LAUNCHING))
+_STEP: Final = max(map(len, LABELS.values()))
+"""As wide as any that will come, so that nothing moves when it does."""
 
 
-def progress_table(members: Iterable[Member], now: datetime, width: int) -> Table:
-    """A line each, whatever the width: what is too long is cut off with an ellipsis, and nothing moves."""
-    table = Table.grid(padding=(0, 2, 0, 0))
+def progress_table(members: Iterable[Member], now: datetime, width: int, *, title: str | None = None) -> Table:
+    """A line each, whatever the width: what is too long is cut off. With a `title` there are heads, that one first."""
     bar = 20 if width >= WIDE else 10
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(width // 5, 8))
-    table.add_column(no_wrap=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=title is not None)
+    table.add_column(title or "", no_wrap=True, overflow="ellipsis", max_width=max(width // 5, 8))
+    table.add_column("status", no_wrap=True, min_width=_STATUS)
     table.add_column(width=bar)
-    table.add_column(no_wrap=True, justify="right")
-    for _ in range(4):
-        table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(no_wrap=True, justify="right", min_width=len("100 %"))
+    table.add_column("step", no_wrap=True, overflow="ellipsis", min_width=_STEP if width >= NARROW else None)
+    heads = (*(("for",) if width >= NARROW else ()), "ready", *(("cost",) if width >= WIDE else ()))
+    for head in heads:
+        table.add_column(head, no_wrap=True, overflow="ellipsis")
     for member in members:
         cells: list[RenderableType] = [
             Text(member.name),

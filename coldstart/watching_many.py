@@ -20,18 +20,26 @@ Told = dict[str, Any]
 def watch_many(console: Console, fleet: Fleet, told: Iterable[Told], away: Callable[[], str | None]) -> None:
     """Draw until all have settled. `away`: why nothing can be told at the moment."""
     if not console.is_terminal:
-        for member in fleet.members:
-            where = f"{member.progress:>3} %  {member.status}"
-            console.print(f"{member.name}  {where}", highlight=False, markup=False, soft_wrap=True)
-        for event in events_of(fleet, told):
-            name = event["data"]["instance"]["specification"]["name"]
-            longest = max(len(member.name) for member in fleet.members)
-            console.print(f"{name:<{longest}}  {line(event)}", highlight=False, markup=False, soft_wrap=True)
+        for text in _lines(fleet, told):
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
         return
     with Live(_Drawing(fleet, away), console=console, refresh_per_second=8) as live:
         for _ in events_of(fleet, told):
             pass
         live.refresh()
+
+
+def _lines(fleet: Fleet, told: Iterable[Told]) -> Iterator[str]:
+    """Each as it is now, then what happens."""
+    for member in fleet.members:
+        yield _of(member.name, fleet, f"{member.progress:>3} %  {member.status}")
+    for event in events_of(fleet, told):
+        yield _of(event["data"]["instance"]["specification"]["name"], fleet, line(event))
+
+
+def _of(name: str, fleet: Fleet, what: str) -> str:
+    longest = max(len(member.name) for member in fleet.members)
+    return f"{name:<{longest}}  {what}"
 
 
 def events_of(fleet: Fleet, told: Iterable[Told]) -> Iterator[Told]:

@@ -42,7 +42,7 @@ def test_all_that_are_watched_become_ready(api: FakeApi, words: tuple[str, ...])
         api.says("GET", "/instances", page(an_instance(), an_instance(id=OTHER_ID, name="another")))
     result = run(*words)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert len(result.stdout.splitlines()) == 10
+    assert len(result.stdout.splitlines()) == 12
     assert result.stdout.splitlines()[-1] == "another  100 %  ready        InstanceReady"
 
 

@@ -57,11 +57,13 @@ def test_what_is_asked_for_meanwhile_joins_where_all_are_watched_and_what_serves
     assert len(list(events_of(a_fleet(ROWS[0], only={ID}), told))) == 5
 
 
-def test_without_a_terminal_each_event_is_a_line_that_says_of_whom() -> None:
+def test_without_a_terminal_each_is_told_as_it_is_and_each_event_as_a_line_that_says_of_whom() -> None:
     console = Console(file=io.StringIO(), width=20)
     watch_many(console, a_fleet(*ROWS), [LAUNCH[1], an_estimate(125, 235), OTHER[5], LAUNCH[5]], lambda: None)
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().splitlines() == [
+        "qwen       5 %  provisioning",
+        "another    5 %  provisioning",
         "qwen      20 %  provisioning InstanceCreated",
         "another  100 %  ready        InstanceReady",
         "qwen     100 %  ready        InstanceReady",
