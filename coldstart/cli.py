@@ -2,7 +2,7 @@
 
 import typer
 
-from coldstart.commands import eta, events, instances, keys, orgs, provider, stack, top
+from coldstart.commands import eta, events, instances, keys, orgs, provider, resolve, stack, top, usage
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,6 +16,8 @@ app.command()(stack.rebuild)
 app.command()(provider.instance_types)
 app.command()(provider.costs)
 app.command()(provider.reconcile)
+app.command()(usage.usage)
+app.command()(resolve.resolve)
 app.command()(eta.eta)
 app.command()(top.top)
 app.command()(stack.ssh_key)

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coldstart.commands.context import Json, api, complain, print_json, print_table, say
+from coldstart.commands.days import FirstDay, LastDay
 from coldstart.money import money
 
 RECONCILIATION_S: Final = 150.0
@@ -33,8 +34,8 @@ def instance_types(
 
 
 def costs(
-    begin: Annotated[str | None, typer.Option("--from", help="The first day, such as 2026-01-31.")] = None,
-    to: Annotated[str | None, typer.Option(help="The last day; today if it is not given.")] = None,
+    begin: FirstDay = None,
+    to: LastDay = None,
     as_json: Json = False,
 ) -> None:
     """Add up what the servers have cost at list price, by organisation and day (UTC)."""
