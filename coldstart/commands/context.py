@@ -91,7 +91,7 @@ def non_empty(value: str | None) -> str | None:
 def name_in_address(value: str) -> str:
     """A typer callback: what becomes a part of an address must not make it another one, as `..` would."""
     if _NAME.fullmatch(value) is None:
-        raise typer.BadParameter(f"{value!r} is none: they are letters, digits, and . _ - between.")
+        raise typer.BadParameter(f"{value!r} is no such name: those are letters, digits, and . _ - between.")
     return value
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -13,6 +13,8 @@ from coldstart.commands.naming import instance_id
 from coldstart.watching import detail
 from shared.lifecycle.events import EVENTS
 
+_LIKENESS: Final = 0.45
+"""Low enough that a misspelled part of a name finds the whole."""
 app = typer.Typer(no_args_is_help=True, help="Everything that happens, as it happens.")
 
 
@@ -66,12 +68,15 @@ def tail(
 
 
 def _known(kind: str) -> str:
-    """Raises typer.BadParameter."""
-    by_lower_case = {known.lower(): known for known in EVENTS}
-    if found := by_lower_case.get(kind.lower()):
+    """Raises typer.BadParameter, which names those that contain what was typed, else those that look like it."""
+    by_lower_case, typed = {known.lower(): known for known in EVENTS}, str(non_empty(kind)).lower()
+    if found := by_lower_case.get(typed):
         return found
-    close = [by_lower_case[name] for name in get_close_matches(kind.lower(), by_lower_case)]
-    hint = f"do you mean {' or '.join(close)}?" if close else "docs/lifecycle.md lists them all."
+    like = [name for name in by_lower_case if typed in name] or get_close_matches(
+        typed, by_lower_case, cutoff=_LIKENESS
+    )
+    meant = " or ".join(by_lower_case[name] for name in like)
+    hint = f"do you mean {meant}?" if meant else "docs/lifecycle.md lists them all."
     raise typer.BadParameter(f"no event is called {kind!r}; {hint}")
 
 

@@ -96,8 +96,10 @@ def create(
 @app.command("list")
 def list_(
     status: Annotated[Status | None, typer.Option(help="Only those in this status.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
-    organization: Annotated[str | None, typer.Option(help="Only those of the one with this slug.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only those of this model.", callback=non_empty)] = None,
+    organization: Annotated[
+        str | None, typer.Option(help="Only those of the one with this slug.", callback=non_empty)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List instances, newest first."""

@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.commands.context import Json, api, complain, print_json, print_table, say
+from coldstart.commands.context import Json, api, complain, non_empty, print_json, print_table, say
 from coldstart.commands.days import FirstDay, LastDay
 from coldstart.money import money
 
@@ -16,7 +16,8 @@ _FOUND: Final = ("lost", "stopped", "restarted", "readdressed", "expired")
 
 
 def instance_types(
-    provider: Annotated[str | None, typer.Option(help="Only of this provider.")] = None, as_json: Json = False
+    provider: Annotated[str | None, typer.Option(help="Only of this provider.", callback=non_empty)] = None,
+    as_json: Json = False,
 ) -> None:
     """List what can be rented, with prices per hour and availability."""
     with api() as client:

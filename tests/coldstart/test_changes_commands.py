@@ -65,11 +65,11 @@ def test_an_offering_is_switched_off_and_on_and_to_another_model(api: FakeApi) -
         (("keys", "update", "6d16", "--unlimited", "everything"), "everything"),
         (("keys", "update", "", "--max-concurrent", "1"), "it is empty"),
         (("orgs", "offerings", "update", "acme", "chat", "--model", ""), "it is empty"),
-        (("orgs", "offerings", "remove", "acme", ".."), "'..' is none"),
-        (("orgs", "offerings", "remove", "acme", "a/b"), "'a/b' is none"),
-        (("orgs", "offerings", "list", "../api-keys"), "'../api-keys' is none"),
-        (("orgs", "delete", "acme?x"), "'acme?x' is none"),
-        (("orgs", "delete", ""), "'' is none"),
+        (("orgs", "offerings", "remove", "acme", ".."), "'..' is no such name"),
+        (("orgs", "offerings", "remove", "acme", "a/b"), "'a/b' is no such name"),
+        (("orgs", "offerings", "list", "../api-keys"), "'../api-keys' is no such name"),
+        (("orgs", "delete", "acme?x"), "'acme?x' is no such name"),
+        (("orgs", "delete", ""), "'' is no such name"),
     ],
 )
 def test_wrong_words_are_refused_before_anything_is_asked(api: FakeApi, words: tuple[str, ...], complaint: str) -> None:

@@ -71,8 +71,10 @@ def test_the_same_for_the_nats_command_line(api: FakeApi, words: tuple[str, ...]
     ("words", "complaint"),
     [
         (("--type", "InstanceRedy"), "do you mean InstanceReady"),
-        (("--type", "ready", "--type", "zzz"), "no event is called"),
-        (("--type", ""), "no event is called ''"),
+        (("--type", "Redy"), "InstanceReady?"),
+        (("--type", "restored"), "do you mean HealthRestored?"),
+        (("--type", "InstanceReady", "--type", "zzz"), "no event is called 'zzz'; docs/lifecycle.md"),
+        (("--type", ""), "it is empty"),
         (("--since", "yesterday"), "is no time"),
         (("--since", "-5"), "is no time"),
         (("--since", "5m", "--from-start"), "not both"),
