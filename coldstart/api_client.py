@@ -86,7 +86,7 @@ class Api:
                 _refuse(stream.response, come_back=False)
                 return next(message.id for message in stream.iter_sse() if message.id)
         except (httpx.TransportError, httpx.InvalidURL, SSEError, StopIteration) as error:
-            raise ApiProblem(f"no answer from {self._url}: {error or 'it ended the stream'}") from error
+            raise ApiProblem(f"no answer from {self._url}: {str(error) or 'it ended the stream'}") from error
 
     def events(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         """CloudEvents as they are recorded; resumes after a lost connection without a gap. Endless.

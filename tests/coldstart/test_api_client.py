@@ -80,10 +80,17 @@ def test_events_can_be_told_behind_a_position_that_was_asked_for_before(api: Fak
     assert [asked.headers.get("last-event-id") for asked in api.asked] == [None, "0a0b0c0d-7"]
 
 
-@pytest.mark.parametrize("answer", [problem(401, "No", "Because."), Answer(b"", 200, "text/event-stream"), values(1)])
-def test_where_no_position_is_told_that_is_a_problem(api: FakeApi, answer: Answer) -> None:
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (problem(401, "No", "Because."), "^No: Because.$"),
+        (Answer(b"", 200, "text/event-stream"), "^no answer from http.*: it ended the stream$"),
+        (values(1), "^no answer from http.*text/event-stream"),
+    ],
+)
+def test_where_no_position_is_told_that_is_a_problem(api: FakeApi, answer: Answer, complaint: str) -> None:
     api.says("GET", "/events", answer)
-    with Api(api.url, "k") as client, pytest.raises(ApiProblem):
+    with Api(api.url, "k") as client, pytest.raises(ApiProblem, match=complaint):
         client.position()
 
 
