@@ -27,8 +27,8 @@ lint: .venv/.ready-dev    ## style, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: .venv/.ready-dev   ## every benchmark, one after the other
-	@for benchmark in idle launch projection fleet; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+bench: .venv/.ready-dev   ## every benchmark; the router's is also nginx's where it is installed (nginx-light)
+	@for benchmark in idle launch projection fleet router; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m shared.lifecycle.page > docs/lifecycle.md
@@ -37,11 +37,12 @@ lock: .venv/.build        ## pin again what pyproject.toml asks for
 	@printf 'hatchling\nuv\n' | $(BIN)/uv pip compile - -o requirements-build.lock $(LOCKED)
 	@$(BIN)/uv pip compile pyproject.toml -o requirements.lock $(LOCKED)
 	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock $(LOCKED)
+	@printf 'litellm[proxy]\n' | $(BIN)/uv pip compile - -o benchmarks/router/requirements-litellm.lock $(LOCKED)
 
 LOCKED := --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 clean:                    ## everything that was installed or recorded here
-	rm -rf .venv .coldstart
+	rm -rf .venv .venv-litellm .coldstart
 
 .venv/.build: requirements-build.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -2,7 +2,22 @@
 
 import typer
 
-from coldstart.commands import eta, events, instances, keys, orgs, provider, resolve, stack, top, usage
+from coldstart.commands import (
+    deadletters,
+    eta,
+    events,
+    instances,
+    keys,
+    logs,
+    models,
+    orgs,
+    provider,
+    read_model,
+    resolve,
+    stack,
+    top,
+    usage,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -12,7 +27,8 @@ app = typer.Typer(
 app.command()(stack.up)
 app.command()(stack.demo)
 app.command()(stack.doctor)
-app.command()(stack.rebuild)
+app.command()(read_model.rebuild)
+app.command()(read_model.verify)
 app.command()(provider.instance_types)
 app.command()(provider.costs)
 app.command()(provider.reconcile)
@@ -21,10 +37,13 @@ app.command()(resolve.resolve)
 app.command()(eta.eta)
 app.command()(top.top)
 app.command()(stack.ssh_key)
+instances.app.command()(logs.logs)
 app.add_typer(instances.app, name="instances")
 app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")
 app.add_typer(orgs.app, name="orgs")
+app.add_typer(deadletters.app, name="deadletters")
+app.add_typer(models.app, name="models")
 
 if __name__ == "__main__":
     app()

@@ -1,8 +1,12 @@
-"""Real servers for every test that needs one: its own NATS, its own database in a shared PostgreSQL."""
+"""Real servers for every test that needs one: its own NATS, its own database in a shared PostgreSQL.
+
+What a test has recorded as a property named `SUMMARY` is a line of the run's summary, also when it passed.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import asyncpg
@@ -10,6 +14,16 @@ import pytest
 
 from coldstart.embedded.nats import EmbeddedNats
 from coldstart.embedded.postgres import EmbeddedPostgres
+
+SUMMARY: Final = "summary"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, line in report.user_properties:
+                if name == SUMMARY:
+                    terminalreporter.write_line(line)
 
 
 @pytest.fixture

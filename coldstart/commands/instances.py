@@ -42,8 +42,9 @@ def create(
     ],
     *,
     types: Annotated[
-        list[str], typer.Option("--type", help="Instance type; again for the next choice; any: the cheapest that fits.")
-    ],
+        list[str] | None,
+        typer.Option("--type", help="Instance type; again for the next choice. Default: the cheapest that fits."),
+    ] = None,
     zones: Annotated[list[str] | None, typer.Option("--zone", help="Zone; again for the next choice.")] = None,
     name: Annotated[str | None, typer.Option(help="Defaults to the model's.")] = None,
     organization: Annotated[

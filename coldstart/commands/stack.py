@@ -1,10 +1,7 @@
 """`coldstart up` and what looks after a stack: demo, doctor, rebuild."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 from contextlib import suppress
 from typing import Annotated
 
@@ -14,8 +11,8 @@ from pydantic import SecretStr
 from coldstart.commands.context import explained, out, say
 from coldstart.demo import demo as run_demo
 from coldstart.doctor import examine
-from coldstart.settings import ClientSettings, CloudSettings, StackSettings, from_environment
-from coldstart.stack.files import find_reach, made_once
+from coldstart.settings import CloudSettings, StackSettings, from_environment
+from coldstart.stack.files import made_once
 from coldstart.stack.stack import DataFolderUnusable, Stack, stack
 from shared.logs import configure_logs
 from shared.secrets import Secrets
@@ -63,17 +60,6 @@ def ssh_key() -> None:
             raise DataFolderUnusable(error) from error
     key = Secrets(secret.get_secret_value()).ssh_client_key()
     typer.echo(f"{key.public} coldstart")
-
-
-def rebuild() -> None:
-    """Make the read model in PostgreSQL again from the stream, while events keep coming."""
-    environment = {"COLDSTART_LOG_FORMAT": "console", **os.environ}
-    if not environment.get("COLDSTART_DATABASE_URL") or not environment.get("COLDSTART_NATS_URL"):
-        with explained():
-            reach = find_reach(from_environment(ClientSettings).data_dir)
-        environment |= {"COLDSTART_DATABASE_URL": reach.database_url, "COLDSTART_NATS_URL": reach.nats_url}
-    done = subprocess.run([sys.executable, "-m", "services.progress", "rebuild"], env=environment, check=False)
-    raise typer.Exit(done.returncode)
 
 
 async def _until_told(settings: StackSettings) -> None:

@@ -28,6 +28,7 @@ from services.api.settings import ApiSettings
 from services.api.sse import EventSource
 from services.api.tenants import Tenants
 from shared.bus.connection import connect
+from shared.bus.install_output import InstallOutputs
 from shared.bus.instance_types import InstanceTypes
 from shared.bus.topology import apply_topology
 from shared.journal import Journal
@@ -121,6 +122,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                 "feed": feed,
                 "gauges": routing.gauges,
                 "offered": instance_types,
+                "install_outputs": InstallOutputs(jetstream, replicas=settings.stream_replicas),
                 "intents": intents,
                 "jetstream": jetstream,
                 "launches": launches,

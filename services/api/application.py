@@ -13,6 +13,7 @@ from services.api import (
     api_keys,
     costs,
     events,
+    install_output,
     instances,
     offerings,
     offers,
@@ -32,6 +33,7 @@ from services.api.router.inference import ENDPOINTS, Inference
 
 _PARTS = (
     instances,
+    install_output,
     events,
     past_launches,
     access,

@@ -55,8 +55,8 @@ Lifetime = Annotated[int, Field(ge=60, le=31_536_000)]
 class InstanceBody(BaseModel):
     """What POST /instances takes. `zones` and `instance_types` are in order of preference, or the word "any".
 
-    Of any types, the cheapest is taken that is in stock and may hold the model's weights. `max_lifetime` and
-    `idle_shutdown` are in seconds.
+    Of any types (the default) the cheapest is taken that is in stock and may hold the model's weights. `max_lifetime`
+    and `idle_shutdown` are in seconds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,7 +70,7 @@ class InstanceBody(BaseModel):
     name: Name | None = None
     provider: Annotated[Choice | None, Field(description="Default: scaleway, or the only one there is.")] = None
     zones: Annotated[list[Choice], Field(max_length=16), BeforeValidator(_listed)] = []
-    instance_types: Annotated[list[Choice], Field(min_length=1, max_length=16), BeforeValidator(_listed)]
+    instance_types: Annotated[list[Choice], Field(min_length=1, max_length=16), BeforeValidator(_listed)] = [ANY]
     volume_gb: Annotated[int, Field(ge=150, le=10_000, description="The boot volume, in 10⁹ bytes.")] = 200
     image: Image | None = None
     revision: Revision | None = None

@@ -1,27 +1,59 @@
-"""`python -m services.progress` runs the service; `python -m services.progress rebuild` computes its tables anew."""
+"""`python -m services.progress` runs the service; with `rebuild` it computes its tables anew.
 
+With `verify` it prints where these or the stream's snapshots differ from the facts; its exit status is 1 when they do.
+With `replay` it projects one event that could not be projected when its turn came.
+"""
+
+import sys
 from argparse import ArgumentParser
 
 import uvloop
 
-from services.progress.app import rebuild_once, running
+from services.progress.app import project_once_more, rebuild_once, running, verify_once
 from services.progress.settings import ProgressSettings
+from services.progress.verify import Verdict
+from shared.bus.envelope import Undecodable
+from shared.bus.reader import TRANSPORT
 from shared.logs import configure_logs
 from shared.metrics import metrics_served
+from shared.postgres.connection import DATABASE_ERRORS
 from shared.running import run
 
 
 def main() -> None:
     parser = ArgumentParser(prog="python -m services.progress", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=("rebuild",), help="leave it out to run the service")
-    command = parser.parse_args().command
+    parser.add_argument(
+        "command", nargs="?", choices=("rebuild", "verify", "replay"), help="leave it out to run the service"
+    )
+    parser.add_argument("sequence", nargs="?", type=int, help="of the event to replay")
+    given = parser.parse_args()
+    command = given.command
+    if (command == "replay") != (given.sequence is not None):
+        parser.error("a sequence is given with replay, and with nothing else")
     settings = ProgressSettings()
     configure_logs("progress", settings.log_level, settings.log_format)
     if command == "rebuild":
         uvloop.run(rebuild_once(settings))
+    elif command == "verify":
+        sys.exit(told(uvloop.run(verify_once(settings))))
+    elif command == "replay":
+        try:
+            uvloop.run(project_once_more(settings, given.sequence))
+        except (Undecodable, *DATABASE_ERRORS, *TRANSPORT) as error:
+            sys.exit(f"the event at {given.sequence} still cannot be projected: {error}")
     else:
         with metrics_served(settings):
             run(lambda: running(settings))
+
+
+def told(verdict: Verdict) -> int:
+    """The exit status."""
+    for line in (*verdict.unreadable, *verdict.differences):
+        sys.stdout.write(f"{line}\n")
+    number = len(verdict.differences)
+    behind = f"; the read model is {verdict.behind} events behind" if verdict.behind else ""
+    sys.stdout.write(f"{verdict.events} events of {verdict.instances} instances: {number} differences{behind}\n")
+    return 1 if number else 0
 
 
 if __name__ == "__main__":

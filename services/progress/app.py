@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from nats.aio.client import Client
 
-from services.progress.projection import Checkpoint
+from services.progress.projection import Checkpoint, Projection
 from services.progress.projector import Projector
-from services.progress.rebuild import rebuild
+from services.progress.rebuild import already_put_aside, rebuild
 from services.progress.settings import ProgressSettings
+from services.progress.verify import Verdict, verify
 from shared.bus.connection import connect
-from shared.bus.topology import apply_topology
-from shared.postgres.connection import connect_pool
+from shared.bus.envelope import decode
+from shared.bus.reader import stream_state
+from shared.bus.topology import LIFECYCLE, apply_topology
+from shared.postgres.connection import connect_pool, connecting
 from shared.postgres.migrate import migrate
 
 
@@ -39,6 +43,31 @@ async def rebuild_once(settings: ProgressSettings) -> Checkpoint:
     try:
         await _prepare(settings, connection)
         return await rebuild(
+            connection, settings.database_url.get_secret_value(), heartbeat_s=settings.stream_heartbeat_seconds
+        )
+    finally:
+        await connection.close()
+
+
+async def project_once_more(settings: ProgressSettings, sequence: int) -> None:
+    """One event that could not be projected when its turn came. Raises Undecodable, and what PostgreSQL raises."""
+    connection = await connect(settings.nats_url.get_secret_value(), "progress replay")
+    try:
+        stream = await stream_state(connection)
+        message = await connection.jetstream().get_msg(LIFECYCLE, sequence)
+        recorded = decode(message.data or b"", sequence, message.time or datetime.now(UTC))
+        url = settings.database_url.get_secret_value()
+        async with connecting(url, name="coldstart replay") as database:
+            await Projection(database, stream.installation, already_put_aside).commit([recorded], 0)
+    finally:
+        await connection.close()
+
+
+async def verify_once(settings: ProgressSettings) -> Verdict:
+    """Hold snapshots and read model against the facts, whether or not a progress service is running."""
+    connection = await connect(settings.nats_url.get_secret_value(), "progress verify")
+    try:
+        return await verify(
             connection, settings.database_url.get_secret_value(), heartbeat_s=settings.stream_heartbeat_seconds
         )
     finally:

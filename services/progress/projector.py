@@ -12,8 +12,9 @@ from nats.errors import Error as NatsError
 
 from services.progress.leadership import leading
 from services.progress.projection import AnotherInstallation, Checkpoint, Projection, checkpoint
-from services.progress.rebuild import RebuildRunning, rebuild
+from services.progress.rebuild import rebuild
 from services.progress.settings import ProgressSettings
+from services.progress.shadow import RebuildRunning
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.reader import ReadingInterrupted, reading, stream_state
 from shared.postgres.connection import DATABASE_ERRORS, Connection

@@ -22,6 +22,7 @@ from services.provisioner.ssh import SshShell
 from services.provisioner.undertaking import Means
 from shared.bus.connection import connect_options, round_trip
 from shared.bus.dead_letters import DeadLetters
+from shared.bus.install_output import InstallOutputs
 from shared.bus.instance_types import InstanceTypes
 from shared.bus.lease import Leases
 from shared.bus.not_understood import FailsItsInstance
@@ -100,6 +101,7 @@ def _means(
         providers=providers,
         offers=Offers(providers, settings),
         shell=_shell(settings, secrets),
+        install_outputs=InstallOutputs(connection.jetstream(), replicas=settings.stream_replicas),
         secrets=secrets,
         settings=settings,
     )

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from services.provisioner.removal import Removal
 from services.provisioner.round import Round
 from services.provisioner.undertaking import Overtaken
@@ -16,8 +14,6 @@ from shared.lifecycle.events import VolumeFound
 
 ONLY_TO_TAG_GB: Final = 1
 """No volume is smaller, so growing it to this size does no more than tag it."""
-
-log = structlog.get_logger()
 
 
 async def remove_unknown(this: Round) -> None:
@@ -86,8 +82,5 @@ class _Disowned:
 
     def _tell(self, kind: Kind, zone: str, resource_id: str) -> None:
         this = self._round
-        log.info("removed", kind=kind, resource_id=resource_id, instance_id=str(self._instance_id), reason="unknown")
         this.unknown = [each for each in this.unknown if (each.kind, each.id) != (kind, resource_id)]
-        this.removed.append(
-            Removed(kind=kind, id=resource_id, zone=zone, instance_id=self._instance_id, reason=Reason.UNKNOWN)
-        )
+        this.remove(Removed(kind=kind, id=resource_id, zone=zone, instance_id=self._instance_id, reason=Reason.UNKNOWN))

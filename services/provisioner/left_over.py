@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from uuid import UUID
 
-import structlog
-
 from services.provisioner.ownership import is_over, judge
 from services.provisioner.provider import Resource, Server
 from services.provisioner.removal import Removal
@@ -16,8 +14,6 @@ from shared.bus.reconciliation import Kind, Reason, Removed
 from shared.lifecycle.events import InstanceCreated
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE
-
-log = structlog.get_logger()
 
 
 class LeftOver:
@@ -53,8 +49,7 @@ class LeftOver:
         await self._round.do(partial(self._take_network, owner, parts) for owner, parts in networks.items())
 
     def _tell(self, resource: Resource, owner: UUID, reason: Reason) -> None:
-        log.info("removed", kind=resource.kind, resource_id=resource.id, instance_id=str(owner), reason=reason)
-        self._round.removed.append(
+        self._round.remove(
             Removed(kind=resource.kind, id=resource.id, zone=resource.zone, instance_id=owner, reason=reason)
         )
 

@@ -80,10 +80,11 @@ class Offers:
         return _Asked(error, self._monotonic() + self._settings.backoff_seconds / 2)
 
     async def tell(self, provider: str, bucket: InstanceTypes) -> None:
-        """Tell the other services what this provider offers, again and again; the owner cancels it."""
+        """Tell the other services what this provider offers, and that there are no others; the owner cancels it."""
         failures = 0
         while True:
             try:
+                await bucket.keep_only(self._providers)
                 await bucket.publish(provider, await self.of(provider))
             except Exception:  # the loop's bound: what cannot be told now is told soon after
                 failures += 1

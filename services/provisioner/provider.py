@@ -5,6 +5,7 @@ calling). Expected outcomes are returned; these are raised:
 
 ProviderError
 ├── TryAgain     nothing is wrong with the request: later it may work (`retry_after` seconds, when the cloud says so)
+│   └── Silent   nothing was found where there was an answer, and somewhere there was none
 └── Rejected     it will never work like this; `code` is stable, `message` says what a person can do
 
 A server or volume that is unexpectedly not there is TryAgain with code SERVER_MISSING: one answer proves nothing, and
@@ -39,6 +40,10 @@ class TryAgain(ProviderError):
         super().__init__(code, message)
         self.retry_after = retry_after
         self.had_no_effect = had_no_effect
+
+
+class Silent(TryAgain):
+    """For places that fail one by one and may stay off for long, as one's own machines do."""
 
 
 class Rejected(ProviderError):
@@ -132,6 +137,7 @@ class Provider(Protocol):
     async def create_server(self, order: Order) -> Server | OutOfStock:
         """A server, powered off, that bears the installation's and the instance's tags.
 
+        OutOfStock, Rejected and `had_no_effect` say that there is none: once it is made, all that fails is TryAgain.
         Its boot volume may appear later, and its tags may be found by `find_servers` later.
         """
 
@@ -139,7 +145,10 @@ class Provider(Protocol):
         """What a server that is off is told when it boots; for one whose `create_server` may have ended too early."""
 
     async def find_servers(self, instance_id: UUID) -> Sequence[Server]:
-        """Those that bear the instance's tag, in all zones; a new one may be missing for the tag's visibility time."""
+        """Those that bear the instance's tag, in all zones; a new one may be missing for the tag's visibility time.
+
+        Raises Silent.
+        """
 
     async def get_server(self, zone: str, server_id: str) -> Server | None:
         """None when the provider says that it does not exist."""

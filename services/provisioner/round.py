@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from prometheus_client import Counter
 
 from services.provisioner.provider import Provider, ProviderError
 from services.provisioner.settings import ProvisionerSettings
@@ -19,6 +20,10 @@ from shared.lifecycle.instance import Instance
 
 AT_ONCE: Final = 10
 """Each removal waits for minutes, mostly: one after the other, a hundred of them would keep the next round waiting."""
+
+_removed: Final = Counter(
+    "coldstart_reconciliation_removed_total", "Resources that reconciliation took away", ["provider", "kind"]
+)
 
 log = structlog.get_logger()
 
@@ -83,6 +88,13 @@ class Round:
     def note(self, error: str) -> None:
         log.warning("not reconciled", provider=self.provider.name, reason=error)
         self.errors.append(error[:LONGEST_TEXT])
+
+    def remove(self, removed: Removed) -> None:
+        """Say that it is gone, or going: in the report, the log and the metrics."""
+        told = removed.model_dump(mode="json")
+        log.info("removed", provider=self.provider.name, resource_id=told.pop("id"), **told)
+        _removed.labels(self.provider.name, removed.kind).inc()
+        self.removed.append(removed)
 
     def own(self, instance: Instance) -> None:
         resources = instance.resources

@@ -1,4 +1,4 @@
-"""What became of a live instance's server without us: gone, switched off or on, or at another address."""
+"""What became without us of the server of one in use: gone, switched off or on, or at another address."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,6 @@ from shared.bus.lease import FENCE
 from shared.lifecycle.events import AddressChanged, Event, IpAssigned, ServerLost, ServerRestarted, ServerStopped
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news
-from shared.lifecycle.status import LIVE
 
 _TOLD: Final[Mapping[type[Event], Callable[[Round], list[UUID]]]] = {
     ServerLost: lambda this: this.lost,
@@ -56,7 +55,7 @@ class ServerNews:
             return
         shown = listed.get(server_id)
         as_known = shown is not None and not _news(this, instance, shown, this.clock())
-        if as_known or instance.status not in LIVE:
+        if as_known or not instance.in_use:
             self._missing_since.pop(server_id, None)
             return
         asked_at, asked = this.clock(), self._monotonic()

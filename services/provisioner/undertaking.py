@@ -12,6 +12,7 @@ from services.provisioner.offers import Offers
 from services.provisioner.provider import Provider, Rejected
 from services.provisioner.settings import ProvisionerSettings
 from shared.bus.envelope import Recorded
+from shared.bus.install_output import InstallOutputs
 from shared.bus.lease import Lease
 from shared.journal import Journal
 from shared.lifecycle.events import Action, ActionDelayed, Event
@@ -36,6 +37,7 @@ class Means:
     providers: Mapping[str, Provider]
     offers: Offers
     shell: Shell
+    install_outputs: InstallOutputs
     secrets: Secrets
     settings: ProvisionerSettings
 

@@ -1,14 +1,52 @@
-"""Where a message goes that nobody can handle: kept with its reason and origin, counted, never in the way."""
+"""Where a message goes that nobody can handle: kept with its reason and origin, counted, never in the way.
 
+It waits for a person, who has it handled again once whatever was wrong with it, or with us, has been mended.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 from prometheus_client import Counter
+
+from shared.bus.topology import DEAD_LETTERS, replay_subject
+
+_EVERY: Final = "dead_letters.>"
+_REASON: Final = "Coldstart-Reason"
+_ORIGIN: Final = "Coldstart-Origin"
+_SUBJECT: Final = "Coldstart-Subject"
 
 log = structlog.get_logger()
 _dead: Final = Counter("coldstart_dead_letters_total", "Messages put aside as not understood", ["consumer"])
+
+
+@dataclass(frozen=True)
+class Letter:
+    """`number` is its own among the letters; `origin` the stream and sequence of the message that it was."""
+
+    number: int
+    consumer: str
+    reason: str
+    origin: str
+    subject: str
+    at: datetime
+    data: bytes
+
+    @property
+    def sequence(self) -> int:
+        """Of the message that it was, in its stream."""
+        return int(self.origin.rpartition(":")[2])
+
+
+def sequence_of(message: Msg) -> int:
+    """In the stream that it was recorded in, also when it is handled again."""
+    origin = (message.headers or {}).get(_ORIGIN)
+    return int(origin.rpartition(":")[2]) if origin else message.metadata.sequence.stream
 
 
 class DeadLetters:
@@ -18,16 +56,46 @@ class DeadLetters:
     async def put(self, message: Msg, consumer: str, reason: str) -> None:
         """Keep `message` under `dead_letters.<consumer>`; the caller acknowledges it only after this returned."""
         metadata = message.metadata
-        origin = f"{metadata.stream}:{metadata.sequence.stream}"
+        place = f"{metadata.stream}:{metadata.sequence.stream}"
+        before = message.headers or {}  # of a letter that was handled again, and is back
+        origin, subject = before.get(_ORIGIN, place), before.get(_SUBJECT, message.subject)
         await self._jetstream.publish(
             f"dead_letters.{consumer}",
             message.data,
             headers={
-                "Nats-Msg-Id": f"{consumer}:{origin}",
-                "Coldstart-Reason": reason.replace("\r", " ").replace("\n", " "),
-                "Coldstart-Origin": origin,
-                "Coldstart-Subject": message.subject,
+                "Nats-Msg-Id": f"{consumer}:{place}",
+                _REASON: reason.replace("\r", " ").replace("\n", " "),
+                _ORIGIN: origin,
+                _SUBJECT: subject,
             },
         )
         _dead.labels(consumer).inc()
-        log.error("dead letter", consumer=consumer, subject=message.subject, origin=origin, reason=reason)
+        log.error("dead letter", consumer=consumer, subject=subject, origin=origin, reason=reason)
+
+    async def __aiter__(self) -> AsyncIterator[Letter]:
+        """Those that are there, the oldest first."""
+        number = 0
+        while True:
+            try:
+                found = await self._jetstream.get_msg(DEAD_LETTERS, seq=number + 1, subject=_EVERY, next=True)
+            except NotFoundError:
+                return
+            number, headers = found.seq or 0, found.headers or {}
+            yield Letter(
+                number=number,
+                consumer=(found.subject or "").partition(".")[2],
+                reason=headers.get(_REASON, ""),
+                origin=headers.get(_ORIGIN, ""),
+                subject=headers.get(_SUBJECT, ""),
+                at=found.time or datetime.now(UTC),
+                data=found.data or b"",
+            )
+
+    async def hand_back(self, letter: Letter) -> None:
+        """To its consumer, who holds it as any trigger; the letter goes once the stream has it for that."""
+        headers = {"Nats-Msg-Id": f"letter:{letter.number}", _ORIGIN: letter.origin, _SUBJECT: letter.subject}
+        await self._jetstream.publish(replay_subject(letter.consumer), letter.data, headers=headers)
+        await self.remove(letter)
+
+    async def remove(self, letter: Letter) -> None:
+        await self._jetstream.delete_msg(DEAD_LETTERS, letter.number)

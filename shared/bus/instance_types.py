@@ -1,5 +1,10 @@
-"""What each provider offers: written by the provisioner, read by the api, kept in one key-value bucket."""
+"""What each provider offers: written by the provisioner, read by the api, kept in one key-value bucket.
 
+It holds while no provisioner runs: nobody then knows better, and what is requested waits. Whoever runs takes away what
+is of a provider that it does not have (all provisioners have the same ones).
+"""
+
+from collections.abc import Collection
 from typing import Final, Literal
 
 from nats.js import JetStreamContext
@@ -55,6 +60,12 @@ class InstanceTypes:
         bucket = await self._jetstream.create_key_value(config)
         await bucket.put(provider, _TYPES.dump_json(types))
 
+    async def keep_only(self, providers: Collection[str]) -> None:
+        """Forget what any other provider offered."""
+        for name in await self._names():
+            if name not in providers:
+                await (await self._jetstream.key_value(BUCKET)).delete(name)
+
     async def of(self, provider: str) -> tuple[InstanceType, ...] | None:
         """None as long as no provisioner has told what this provider offers."""
         try:
@@ -66,8 +77,11 @@ class InstanceTypes:
 
     async def of_all(self) -> dict[str, tuple[InstanceType, ...]]:
         """What each provider offers of which a provisioner has told, by its name."""
+        told = {name: await self.of(name) for name in await self._names()}
+        return {name: types for name, types in told.items() if types is not None}
+
+    async def _names(self) -> list[str]:
         try:
-            names = await (await self._jetstream.key_value(BUCKET)).keys()
+            return sorted(await (await self._jetstream.key_value(BUCKET)).keys())
         except (BucketNotFoundError, NoKeysError):
-            return {}
-        return {name: await self.of(name) or () for name in sorted(names)}
+            return []

@@ -13,10 +13,10 @@ from faststream.nats.subscriber.usecases import LogicSubscriber
 from nats.aio.msg import Msg
 from nats.errors import MsgAlreadyAckdError
 
-from shared.bus.dead_letters import DeadLetters
+from shared.bus.dead_letters import DeadLetters, sequence_of
 from shared.bus.envelope import Recorded, Undecodable, decode
 from shared.bus.lease import Lease, LeaseLost, Leases
-from shared.bus.topology import LIFECYCLE, Trigger
+from shared.bus.topology import LIFECYCLE, REPLAYS, Trigger, replay_subject
 
 FETCH_TIMEOUT_S: Final = 5.0
 """A reconnect forgets the request that was waiting at the server; only the next one brings messages again."""
@@ -45,7 +45,7 @@ async def stop_asking(broker: NatsBroker) -> None:
 
 @dataclass(frozen=True)
 class Subscriber:
-    """Acknowledges a message when `handle` returned and has it redelivered later when it raised.
+    """Acknowledges a message when `handle` returned and has it redelivered later when it raised; replays too.
 
     A message whose lease was lost is left alone; one that cannot be decoded goes to the dead letters.
     """
@@ -57,16 +57,20 @@ class Subscriber:
     not_understood: NotUnderstood
 
     def attach(self, broker: NatsBroker, *, max_held: int) -> None:
-        """Let `broker` feed this from the durable consumer that the topology declared."""
+        """Let `broker` feed this from the durable consumers that the topology declared."""
+        trigger = self.trigger
+        self._attach(broker, LIFECYCLE, trigger.subjects[0], trigger.durable, max_held)
+        self._attach(broker, REPLAYS, replay_subject(trigger.durable), trigger.replays, max_held)
 
+    def _attach(self, broker: NatsBroker, stream: str, subject: str, durable: str, max_held: int) -> None:
         @broker.subscriber(
-            self.trigger.subjects[0],
-            durable=self.trigger.durable,
-            stream=JStream(LIFECYCLE, declare=False),
+            subject,
+            durable=durable,
+            stream=JStream(stream, declare=False),
             pull_sub=PullSub(batch_size=1, timeout=FETCH_TIMEOUT_S),
             ack_policy=AckPolicy.MANUAL,
             max_workers=max_held,
-            title=self.trigger.durable,
+            title=durable,
         )
         async def delivered(_: bytes) -> None:
             message: NatsMessage = broker.context.get_local("message")
@@ -77,7 +81,7 @@ class Subscriber:
     async def deliver(self, message: Msg) -> None:
         metadata = message.metadata
         try:
-            recorded = decode(message.data, metadata.sequence.stream, metadata.timestamp)
+            recorded = decode(message.data, sequence_of(message), metadata.timestamp)
         except Undecodable as error:
             await self._bury(message, str(error))
             return

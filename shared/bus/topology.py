@@ -6,7 +6,16 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RePublish, StorageType, StreamConfig, SubjectTransform
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    RePublish,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+    SubjectTransform,
+)
 from nats.js.errors import BadRequestError, NotFoundError
 
 from shared.lifecycle.events import Event, IpAssigned, ReinstallRequested
@@ -14,6 +23,7 @@ from shared.lifecycle.plan import INSTALLING, LAUNCHING, RELEASING
 
 LIFECYCLE: Final = "LIFECYCLE"
 DEAD_LETTERS: Final = "DEAD_LETTERS"
+REPLAYS: Final = "REPLAYS"
 EVERY_EVENT: Final = "lifecycle.>"
 INSTALLATION: Final = "coldstart.installation"
 """The key in the stream's metadata that holds this installation's UUID."""
@@ -33,6 +43,11 @@ class Trigger:
     def subjects(self) -> list[str]:
         return [f"lifecycle.*.{event.__name__}" for event in self.events]
 
+    @property
+    def replays(self) -> str:
+        """The durable consumer of what it is asked to handle again."""
+        return f"{self.durable}-replays"
+
 
 LAUNCH: Final = Trigger("provisioner-launching", tuple(LAUNCHING))
 INSTALL: Final = Trigger("provisioner-installing", tuple(INSTALLING))
@@ -47,6 +62,11 @@ def append_subject(instance_id: UUID, event: str) -> str:
     A plain subscriber would otherwise hear what the stream refused after a lost race, too.
     """
     return f"journal.{instance_id}.{event}"
+
+
+def replay_subject(consumer: str) -> str:
+    """Where a dead letter of this consumer goes to be handled again."""
+    return f"replays.{consumer}"
 
 
 def instance_subject(instance_id: UUID) -> str:
@@ -75,6 +95,14 @@ def _streams(replicas: int, installation: UUID) -> Iterable[StreamConfig]:
         num_replicas=replicas,
         allow_direct=True,
     )
+    yield StreamConfig(
+        name=REPLAYS,
+        description="Dead letters that are to be handled again; each goes when it has been",
+        subjects=[replay_subject("*")],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.FILE,
+        num_replicas=replicas,
+    )
 
 
 async def installation_id(jetstream: JetStreamContext) -> UUID | None:
@@ -101,17 +129,21 @@ async def apply_topology(jetstream: JetStreamContext, *, replicas: int, ack_wait
                 config.metadata = {INSTALLATION: str(installation)}
             await jetstream.update_stream(config)
     for trigger in TRIGGERS:
-        await jetstream.add_consumer(
-            LIFECYCLE,
-            ConsumerConfig(
-                durable_name=trigger.durable,
-                deliver_policy=DeliverPolicy.ALL,
-                ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=ack_wait_s,
-                max_deliver=-1,
-                max_ack_pending=MAX_HELD,
-                filter_subjects=trigger.subjects,
-                num_replicas=replicas,
-            ),
-        )
+        for stream, durable, subjects in (
+            (LIFECYCLE, trigger.durable, trigger.subjects),
+            (REPLAYS, trigger.replays, [replay_subject(trigger.durable)]),
+        ):
+            await jetstream.add_consumer(
+                stream,
+                ConsumerConfig(
+                    durable_name=durable,
+                    deliver_policy=DeliverPolicy.ALL,
+                    ack_policy=AckPolicy.EXPLICIT,
+                    ack_wait=ack_wait_s,
+                    max_deliver=-1,
+                    max_ack_pending=MAX_HELD,
+                    filter_subjects=subjects,
+                    num_replicas=replicas,
+                ),
+            )
     return installation

@@ -15,6 +15,8 @@ from shared.lifecycle.status import Status
 MOMENTS: Final = (1 / 3, 1 / 2, 2 / 3, 5 / 6)
 """Parts of a launch's duration that have passed when it is asked."""
 
+_SHORTEST_S: Final = 0.001
+
 
 class Score(NamedTuple):
     """Of all launches at one moment. An error is that of the p50, as a part of what it is compared with, in the median.
@@ -30,9 +32,9 @@ class Score(NamedTuple):
 
 
 def backtest(launches: Iterable[Launch], moments: Sequence[float] = MOMENTS) -> list[Score]:
-    """One score for each moment; none without launches that take any time."""
+    """One score for each moment; none without launches that took any time."""
     told: dict[float, list[tuple[Launch, Estimate, datetime]]] = {moment: [] for moment in moments}
-    for launch, history in _with_their_past([launch for launch in launches if launch.seconds > 0]):
+    for launch, history in _with_their_past([launch for launch in launches if launch.seconds >= _SHORTEST_S]):
         for moment, cases in told.items():
             at = launch.began_at + moment * timedelta(seconds=launch.seconds)
             given = estimate(_under_way(launch, at), at, history)

@@ -33,8 +33,8 @@ MEDIANS: Final[Mapping[int, float]] = {
     95: 1,
 }
 """Seconds from each milestone to the next."""
-_SPREAD: Final = 0.7
-"""Of the logarithm: one launch in six takes more than twice as long, one in six less than half."""
+_SPREAD: Final = 1.0
+"""Of the binary logarithm: one step in six takes more than twice as long, one in six less than half."""
 _COUNT: Final = 11
 _STRIDE: Final = 4
 """Coprime with the count: a step that is slow says nothing of the one after it."""

@@ -22,7 +22,7 @@ _PRIOR_WEIGHT: Final = 0.5
 _WIDEST: Final = log(3)
 """However odd a beginning was (an hour without stock), it does not move the rest by more than this factor."""
 _PARETO: Final = 2.0
-"""Beyond all that was seen, what took long goes on for about as long again, at worst: half of them half as long."""
+"""Of what has taken longer than anything seen before, one in four takes twice as long in the end."""
 _TAIL_POINTS: Final = 4
 _TAIL: Final = [(1 - (point + 0.5) / _TAIL_POINTS) ** (-1 / _PARETO) for point in range(_TAIL_POINTS)]
 _RESTS: Final = 12

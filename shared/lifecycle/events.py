@@ -277,6 +277,13 @@ class ServerRestarted(Fact):
     server_id: str
 
 
+class ServerDeleted(Fact):
+    """The release has deleted the server that claimed the instance, or found it gone: it costs nothing from then on."""
+
+    identity = ("server_id",)
+    server_id: str
+
+
 class AddressChanged(Fact):
     identity = ("server_id", "occurred_at")
     server_id: str
@@ -388,6 +395,7 @@ Event: TypeAlias = (
     | ServerLost
     | ServerStopped
     | ServerRestarted
+    | ServerDeleted
     | AddressChanged
     | IdleLimitReached
     | LifetimeLimitReached

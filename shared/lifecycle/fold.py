@@ -74,11 +74,13 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
         case e.AddressChanged(server_id=server_id) if server_id == instance.resources.server_id:
             held = _holding(instance, address_id=event.address_id)
             return _with(held, ip_address=event.ip_address)
-        case e.InstanceStarted() if not instance.powered:
+        case e.InstanceStarted() if not instance.powered and not instance.resources.server_gone:
             return _with(instance, powered=(Period(since=event.occurred_at),))
-        case e.ServerStopped(server_id=server_id) | e.ServerLost(server_id=server_id):
+        case e.ServerStopped(server_id=server_id) if server_id == instance.resources.server_id:
+            return _powered_off(instance, event.occurred_at)
+        case e.ServerLost(server_id=server_id) | e.ServerDeleted(server_id=server_id):
             known = server_id == instance.resources.server_id
-            return _powered_off(instance, event.occurred_at) if known else instance
+            return _without_its_server(instance, event.occurred_at) if known else instance
         case e.ServerRestarted(server_id=server_id) if server_id == instance.resources.server_id:
             return _powered_on_again(instance, event.occurred_at)
         case e.HostKeyRotated(counter=counter):
@@ -105,14 +107,15 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
         case e.InstanceTerminated() | e.ResourcesReleased():
             if instance.status in LIVE or not instance.resources.gone_with(event.server_id, event.revision):
                 return instance
-            gone = _with(instance, resources=instance.resources.model_copy(update={"released": True}))
-            return _powered_off(gone, event.occurred_at)
+            released = _with(instance, resources=instance.resources.model_copy(update={"released": True}))
+            return _without_its_server(released, event.occurred_at)
         case (
             e.InstanceRequested()
             | e.VolumeResized()
             | e.InstanceStarted()
             | e.IpAssigned()
             | e.PortsOpened()
+            | e.ServerStopped()
             | e.AddressChanged()
             | e.SshReachable()
             | e.SshInstallStarted()
@@ -167,10 +170,17 @@ def _powered_off(instance: Instance, at: datetime) -> Instance:
     return _with(instance, powered=(*before, last.model_copy(update={"until": max(at, last.since)})))
 
 
+def _without_its_server(instance: Instance, at: datetime) -> Instance:
+    """It is never on again, if there ever was one."""
+    resources = instance.resources
+    gone = resources.model_copy(update={"server_gone": resources.server_id is not None})
+    return _powered_off(_with(instance, resources=gone), at)
+
+
 def _powered_on_again(instance: Instance, at: datetime) -> Instance:
     """Only after it was off, and not by a fact from before that."""
     until = instance.powered[-1].until if instance.powered else None
-    if until is None or at < until or instance.resources.released:
+    if until is None or at < until or instance.resources.server_gone:
         return instance
     return _with(instance, powered=(*instance.powered, Period(since=at)))
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt, field_serializer
 
 from shared.lifecycle.events import Action, Specification
-from shared.lifecycle.status import Status
+from shared.lifecycle.status import LIVE, Status
 
 
 class Failure(BaseModel):
@@ -33,12 +33,14 @@ class Period(BaseModel):
 class Resources(BaseModel):
     """Ids of everything that was ever seen of it at the provider, the server that claimed it first.
 
-    `host_key` counts the keys that we gave the machine; `own_host_key` is the public key of one that came with its own.
+    `server_gone`: that one no longer exists. `host_key` counts the keys that we gave the machine; `own_host_key` is the
+    public key of one that came with its own.
     `revision` counts what was learned, so that a release can say how much of it it knew.
     """
 
     model_config = ConfigDict(frozen=True)
     server_id: str | None = None
+    server_gone: bool = False
     duplicate_server_ids: tuple[str, ...] = ()
     volumes: tuple[Volume, ...] = ()
     address_id: str | None = None
@@ -106,8 +108,14 @@ class Instance(BaseModel):
 
     @property
     def kept(self) -> bool:
-        """Failed while starting up, and left standing because its owner wants to look at it."""
-        return self.status is Status.STARTUP_FAILED and self.specification.keep_for_inspection
+        """Failed while starting up, and left standing because its owner wants to look at it; as long as it stands."""
+        wanted = self.status is Status.STARTUP_FAILED and self.specification.keep_for_inspection
+        return wanted and not self.resources.server_gone
+
+    @property
+    def in_use(self) -> bool:
+        """Live, or kept: what becomes of its server without us is news."""
+        return self.status in LIVE or self.kept
 
     @property
     def server_on(self) -> bool:

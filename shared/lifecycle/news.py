@@ -7,7 +7,7 @@ from shared.lifecycle import events as e
 from shared.lifecycle.events import Action
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.progress import percent
-from shared.lifecycle.status import ENDING, FAILURES, GONE, LIVE, Status
+from shared.lifecycle.status import ENDING, FAILURES, GONE, Status
 from shared.lifecycle.transitions import moves
 
 DONE: Final[Mapping[Action, type[e.Event]]] = {
@@ -60,17 +60,19 @@ def is_news(instance: Instance, event: e.Event) -> bool:
         case e.SpendingLimitReached(told=told):
             return instance.status not in ENDING and told not in instance.limits_told
         case e.ServerLost(server_id=server_id):
-            return moves(instance.status, e.ServerLost) and server_id == resources.server_id
+            return instance.in_use and server_id == resources.server_id
+        case e.ServerDeleted(server_id=server_id):
+            return not (instance.in_use or resources.server_gone) and server_id == resources.server_id
         case e.ServerStopped(server_id=server_id, occurred_at=at):
             was_on = instance.server_on and at >= instance.powered[-1].since
-            return instance.status in LIVE and was_on and server_id == resources.server_id
+            return instance.in_use and was_on and server_id == resources.server_id
         case e.ServerRestarted(server_id=server_id, occurred_at=at):
             until = instance.powered[-1].until if instance.powered else None
             was_off = until is not None and at >= until
-            return instance.status in LIVE and was_off and server_id == resources.server_id
+            return instance.in_use and was_off and server_id == resources.server_id
         case e.AddressChanged(server_id=server_id, ip_address=ip_address):
             had_another = instance.ip_address not in (None, ip_address)
-            return instance.status in LIVE and server_id == resources.server_id and had_another
+            return instance.in_use and server_id == resources.server_id and had_another
         case e.InstanceTerminated(server_id=server_id, revision=revision):
             return moves(instance.status, e.InstanceTerminated) and resources.gone_with(server_id, revision)
         case e.ResourcesReleased(server_id=server_id, revision=revision):

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from aiohttp import web
+from aiohttp import BasicAuth, web
 
 from simulator.cloud import errors
 from simulator.cloud.account import Account
@@ -28,7 +28,7 @@ HANGING = frozenset({Error.TIMEOUT_BEFORE, Error.TIMEOUT_AFTER})
 
 @dataclass(frozen=True)
 class Subject:
-    """What a call is about, as far as a scenario may ask."""
+    """What a call is about, as far as a scenario may ask; `caller` is the user name in the URL that its client has."""
 
     call: Call
     resource: str
@@ -36,6 +36,7 @@ class Subject:
     tags: tuple[str, ...] = ()
     zone: str | None = None
     instance_type: str | None = None
+    caller: str = ""
 
 
 class Moment(StrEnum):
@@ -145,10 +146,13 @@ async def _subject(cloud: Cloud, call: Call, request: web.Request) -> Subject:
     body = await _json_object(request)
     if call is Call.SERVER_ACTION and body.get("action") in ACTIONS:
         call = Call(str(body["action"]))
+    caller = _caller(request)
     if server is not None:
-        return Subject(call, "instance_server", server.id, server.tags, zone, server.type.name)
+        return Subject(call, "instance_server", server.id, server.tags, zone, server.type.name, caller)
     group = cloud.account.all_security_groups.get(request.match_info.get("group_id", ""))
-    given = group.tags if group is not None else body.get("tags")
+    ip = cloud.account.all_ips.get(request.match_info.get("ip", ""))
+    tagged = group or ip
+    given = tagged.tags if tagged is not None else body.get("tags")
     tags = given if isinstance(given, list | tuple) else tags_in(request)
     return Subject(
         call,
@@ -156,7 +160,16 @@ async def _subject(cloud: Cloud, call: Call, request: web.Request) -> Subject:
         tags=tuple(str(tag) for tag in tags),
         zone=zone or request.query.get("zone"),
         instance_type=str(body["commercial_type"]) if "commercial_type" in body else None,
+        caller=caller,
     )
+
+
+def _caller(request: web.Request) -> str:
+    """The API knows one key only: this is how a test tells apart the processes that share it."""
+    try:
+        return str(BasicAuth.decode(request.headers.get("Authorization", "")).login)
+    except ValueError:
+        return ""
 
 
 def _server_named(account: Account, request: web.Request) -> Server | None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 from structlog.testing import capture_logs
 
-from tests.api.stage import BODY, MODEL, Stage
+from tests.api.stage import BODY, Stage
 
 SOME_ID = "5f0c6c1e-1d2c-4b8e-9d5f-0a1b2c3d4e5f"
 
@@ -67,7 +67,6 @@ BAD = (
     Bad("POST", "/models", 422, "model_not_found", body={"model": "nobody/nothing"}),
     Bad("POST", "/models", 422, "model_gated", "HF_TOKEN", body={"model": "meta-llama/Llama-3.1-8B-Instruct"}),
     Bad("POST", "/instances", 422, "invalid_request", "/model", body={"instance_types": ["L4-1-24G"]}),
-    Bad("POST", "/instances", 422, "invalid_request", "/instance_types", body={"model": MODEL}),
     Bad("POST", "/instances", 422, "invalid_request", "/instance_types", body=an_instance(instance_types=[])),
     Bad("POST", "/instances", 422, "invalid_request", "/instance_types", body=an_instance(instance_types="L4-1-24G")),
     Bad("POST", "/instances", 422, "invalid_request", "/instance_types/0", body=an_instance(instance_types=[7])),

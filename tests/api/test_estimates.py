@@ -24,9 +24,6 @@ from tests.lifecycle.facts import Facts
 from tests.progress.read_model import recorded
 from tests.progress.test_projection import INSTALLATION, nothing_is_put_aside
 
-SLOW = 3600.0
-"""No launch of these tests takes as long between two steps, and no built-in assumption is as long as a few of these."""
-
 
 async def learned(stage: Stage, *histories: Facts, most: int = 100) -> list[Launch]:
     """What an api makes of these histories, once they are projected."""
@@ -158,7 +155,7 @@ async def test_followers_of_an_instance_are_told_at_once_after_each_event_and_no
 
 
 async def test_after_an_event_nobody_waits_for_the_next_round_of_estimates(stage: Stage) -> None:
-    api = await stage.api(estimate_seconds=SLOW)
+    api = await stage.api(estimate_seconds=3600)
     instance = await stage.happened(f.instance_requested())
     async with following(api, f"/instances/{instance.id}/events") as follower:
         await follower.estimate()

@@ -1,5 +1,9 @@
 """What can be rented, as the provisioners have told it."""
 
+from typing import Any
+
+import pytest
+
 from shared.bus.instance_types import InstanceType, InstanceTypes
 from tests.api.stage import BODY, MODEL, Stage
 
@@ -29,12 +33,13 @@ async def test_every_type_is_listed_with_its_price_and_availability(stage: Stage
     assert [item["name"] for item in only] == ["own"]
 
 
-async def test_with_one_provider_a_request_need_not_name_it(stage: Stage) -> None:
+@pytest.mark.parametrize("said", [{}, {"instance_types": "any"}])
+async def test_with_one_provider_a_request_need_not_name_it_nor_a_type(stage: Stage, said: dict[str, Any]) -> None:
     jetstream = stage.connection.jetstream()
     await jetstream.delete_key_value("instance_types")
     await InstanceTypes(jetstream, replicas=1).publish("machines", (BOX,))
     api = await stage.api()
-    accepted = await api.client.post("/instances", json={"model": MODEL, "instance_types": "any"})
+    accepted = await api.client.post("/instances", json={"model": MODEL, **said})
     assert accepted.status_code == 202, accepted.text
     recorded = (await stage.journal.load(accepted.json()["id"])).specification
     assert (recorded.provider, recorded.instance_types, recorded.zones) == ("machines", (), ())

@@ -15,6 +15,7 @@ from tests.lifecycle import facts as f
 OF_ONE = (
     ("GET", ""),
     ("GET", "/timeline"),
+    ("GET", "/logs"),
     ("GET", "/events"),
     ("POST", "/drain"),
     ("POST", "/reinstall"),
@@ -157,6 +158,7 @@ FOR_MEMBERS = {
     ("get", "/instances/{instance_id}"),
     ("delete", "/instances/{instance_id}"),
     ("get", "/instances/{instance_id}/timeline"),
+    ("get", "/instances/{instance_id}/logs"),
     ("get", "/instances/{instance_id}/events"),
     ("post", "/instances/{instance_id}/drain"),
     ("post", "/instances/{instance_id}/reinstall"),

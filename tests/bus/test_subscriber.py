@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 from faststream.nats import NatsBroker
 
 from shared.bus.connection import connect_options, round_trip
-from shared.bus.dead_letters import DeadLetters
+from shared.bus.dead_letters import DeadLetters, Letter
 from shared.bus.envelope import Recorded
 from shared.bus.lease import Lease, Leases
 from shared.bus.subscriber import Handle, Subscriber, stop_asking
-from shared.bus.topology import DEAD_LETTERS, LAUNCH, LIFECYCLE, append_subject, apply_topology
+from shared.bus.topology import DEAD_LETTERS, LAUNCH, LIFECYCLE, REPLAYS, append_subject, apply_topology
 from shared.journal import Journal
 from shared.lifecycle.events import InstanceRequested, Specification
 
@@ -171,4 +171,54 @@ async def test_a_message_nobody_understands_is_buried_with_its_reason_and_stops_
         assert letter.headers is not None
         assert letter.headers["Coldstart-Subject"] == f"lifecycle.{bad}.InstanceRequested"
         assert "dataschema" in letter.headers["Coldstart-Reason"]
+        assert service.not_understood == [bad]
+
+
+async def test_a_dead_letter_that_is_handed_back_is_held_like_any_other_message(nats_url: str) -> None:
+    seen = asyncio.Queue[Recorded]()
+
+    async def handle(recorded: Recorded, _: Lease) -> None:
+        await seen.put(recorded)
+
+    async with serving(nats_url, handle) as service:
+        await service.request()
+        first = await seen.get()
+        await until_settled(service)
+        jetstream = (await service.broker.connect()).jetstream()
+        letters = DeadLetters(jetstream)
+        message = await jetstream.get_msg(LIFECYCLE, first.sequence)
+        headers = {"Coldstart-Origin": f"{LIFECYCLE}:{first.sequence}", "Coldstart-Reason": "too new"}
+        await jetstream.publish(f"dead_letters.{LAUNCH.durable}", message.data or b"", headers=headers)
+        (letter,) = [each async for each in letters]
+        assert (letter.consumer, letter.sequence, letter.reason) == (LAUNCH.durable, first.sequence, "too new")
+        await letters.hand_back(letter)
+        assert [each async for each in letters] == []
+        again = await seen.get()
+        assert (again.id, again.sequence) == (first.id, first.sequence)
+        async with asyncio.timeout(10):
+            while (await jetstream.stream_info(REPLAYS)).state.messages:  # noqa: ASYNC110  nobody is told of it
+                await asyncio.sleep(0.01)
+
+
+async def test_a_letter_that_nobody_understands_again_is_back_at_once_with_its_origin(nats_url: str) -> None:
+    async def handle(_: Recorded, __: Lease) -> None:
+        raise AssertionError("nobody understands it")
+
+    async with serving(nats_url, handle) as service:
+        jetstream = (await service.broker.connect()).jetstream()
+        letters = DeadLetters(jetstream)
+        bad = uuid4()
+        await jetstream.publish(append_subject(bad, "InstanceRequested"), b"{}")
+
+        async def the_letter() -> Letter:
+            while not (found := [each async for each in letters]):  # noqa: ASYNC110  as above
+                await asyncio.sleep(0.01)
+            return found[0]
+
+        async with asyncio.timeout(10):
+            first = await the_letter()
+            await letters.hand_back(first)
+            second = await the_letter()
+        assert second.number > first.number
+        assert (second.origin, second.subject, second.data) == (first.origin, first.subject, b"{}")
         assert service.not_understood == [bad]

@@ -165,7 +165,6 @@ def test_what_means_no_one_instance_is_refused(api: FakeApi, said: str, complain
         ("instances", "list", "--model", ""),
         ("instances", "list", "--organization", ""),
         ("instance-types", "--provider", ""),
-        ("instances", "create", MODEL),
         ("instances", "create", MODEL, "--type", "L4-1-24G", "--volume-gb", "many"),
         ("keys", "create", "mine", "--role", "nope"),
     ],
@@ -312,7 +311,9 @@ class TestWithoutAnApi:
         monkeypatch.delenv("COLDSTART_API_KEY")
         monkeypatch.setenv("COLDSTART_DATA_DIR", str(tmp_path))
 
-    @pytest.mark.parametrize("words", [("instances", "list"), ("events", "tail"), ("keys", "list"), ("rebuild",)])
+    @pytest.mark.parametrize(
+        "words", [("instances", "list"), ("events", "tail"), ("keys", "list"), ("rebuild",), ("verify",)]
+    )
     def test_without_a_stack_one_is_told_how_to_start_one(self, words: tuple[str, ...], tmp_path: Path) -> None:
         self.refused(run(*words), f"no stack runs in {tmp_path}: start one with 'coldstart up'")
 

@@ -92,10 +92,9 @@ def test_a_reconciliation_that_was_not_whole_ends_badly_and_says_why(api: FakeAp
 def test_an_instance_may_be_asked_for_with_all_its_limits(api: FakeApi) -> None:
     api.says("POST", "/instances", values(an_instance("provisioning"), 202))
     limits = ("--max-lifetime", "8h", "--idle-shutdown", "30m", "--revision", "main", "--provider", "machines")
-    assert run("instances", "create", MODEL, "--type", "any", "--vllm-arg=--max-model-len=8192", *limits).exit_code == 0
+    assert run("instances", "create", MODEL, "--vllm-arg=--max-model-len=8192", *limits).exit_code == 0
     assert api.asked[0].body == {
         "model": MODEL,
-        "instance_types": ["any"],
         "provider": "machines",
         "revision": "main",
         "vllm_args": ["--max-model-len=8192"],

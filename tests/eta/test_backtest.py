@@ -1,12 +1,13 @@
 """How good estimates are, in a simulated world that is noisy and drifts; the same in every run."""
 
-from datetime import timedelta
-
 import pytest
+from hypothesis import given as for_any
 
 from coldstart.simulated_launches import simulated_launches
 from shared.eta.backtest import MOMENTS, Score, backtest
-from tests.eta.past import a_launch
+from shared.eta.launch import Launch
+from tests.eta.past import a_launch, pasts
+from tests.lifecycle.arbitrary import law
 
 COUNT = 500
 
@@ -35,13 +36,23 @@ def test_errors_shrink_as_the_launch_goes_on(scores: list[list[Score]]) -> None:
         assert errors == sorted(errors, reverse=True)
 
 
-def test_no_launch_is_told_by_one_that_was_not_over_when_it_began() -> None:
-    """Each takes twice as long as the one before: who knew the future would be right."""
-    telling = [a_launch(float(2**number), number=number) for number in range(8)]
-    at_once = [launch.model_copy(update={"ready_at": telling[0].began_at + timedelta(days=9)}) for launch in telling]
-    told_apart, told_at_once = backtest(telling)[0], backtest(at_once)[0]
-    assert told_apart.error_of_total > 0.2
-    assert told_at_once == backtest(reversed(at_once))[0]
+def test_a_launch_is_told_by_those_that_were_over_when_it_began_and_by_no_other() -> None:
+    alone = backtest([a_launch()])[0].error_of_total
+    at_once = [a_launch(number=number) for number in range(9)]
+    all_over = at_once[0].ready_at
+    together = [launch.model_copy(update={"ready_at": all_over}) for launch in at_once]
+    assert backtest(together)[0].error_of_total == pytest.approx(alone)
+    one_after_the_other = [a_launch(number=10 * number) for number in range(9)]
+    assert backtest(one_after_the_other)[0].error_of_total < 0.01 < alone
+
+
+@law
+@for_any(pasts)
+def test_any_past_can_be_replayed(past: list[Launch]) -> None:
+    for score in backtest(past):
+        assert score.launches <= len(past)
+        assert 0 <= score.error_of_total <= score.error_of_remaining
+        assert 0 <= score.held <= 1
 
 
 def test_without_launches_there_is_nothing_to_say() -> None:

@@ -1,6 +1,6 @@
 """What the journal says that the provider holds, beside what the provider holds."""
 
-from tests.integration.line import Event, Line
+from tests.integration.line import INSTANCE_TAG, Event, Line
 
 ENDED = {"InstanceTerminated", "ResourcesReleased"}
 FAILED = ("ProvisioningFailed", "StartupFailed", "InstanceFailed")
@@ -14,14 +14,16 @@ def last(events: list[Event]) -> Event:
 async def agrees(running: Line, instance_ids: list[str]) -> None:
     """The account holds the servers, volumes and groups that the journal gives to the living, and nothing else.
 
-    Of two security groups that were made at once a living instance may still have both.
+    Of two security groups that were made at once a living instance may still have both: a further one bears its tag.
     """
     servers: set[str] = set()
     volumes: set[str] = set()
     groups: set[str] = set()
+    living: set[str] = set()
     for instance_id in instance_ids:
         resources = last(running.heard.of(instance_id))["data"]["instance"]["resources"]
         if not resources["released"]:
+            living.add(f"{INSTANCE_TAG}{instance_id}")
             servers.add(resources["server_id"])
             volumes |= {
                 volume["id"] for volume in resources["volumes"] if volume["server_id"] == resources["server_id"]
@@ -31,6 +33,7 @@ async def agrees(running: Line, instance_ids: list[str]) -> None:
     remaining = account["remaining"]
     assert set(remaining["servers"]) == servers
     assert set(remaining["block_volumes"]) | set(remaining["local_volumes"]) == volumes
+    further = set(remaining["security_groups"]) - groups
     assert set(remaining["security_groups"]) >= groups
-    assert groups or not remaining["security_groups"], remaining
+    assert not [each for each in account["security_groups"] if each["id"] in further and not living & set(each["tags"])]
     assert not remaining["ips"]

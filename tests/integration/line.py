@@ -34,6 +34,8 @@ ADMIN_KEY = "cs-admin-integration-tests"
 MASTER_SECRET = "integration-tests-master-secret-0123456789"
 INSTANCE_TAG = "coldstart:instance:"
 PATIENCE_S = 60.0
+LIMITS = httpx.Limits(max_connections=100, keepalive_expiry=1.0)
+"""An idle connection is left well before the api would close it, perhaps while a request is on its way."""
 
 Event = dict[str, Any]
 Changes = dict[str, dict[str, Any]]
@@ -244,7 +246,7 @@ async def line(
         if without != "api":
             url = (await cleanup.enter_async_context(api.running(settings.api))).url
         http = await cleanup.enter_async_context(
-            httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=30)
+            httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=30, limits=LIMITS)
         )
         control = await cleanup.enter_async_context(httpx.AsyncClient(base_url=f"{simulator.url}/_simulator"))
         yield Line(simulator, url, http, control, heard, settings)

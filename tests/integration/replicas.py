@@ -30,46 +30,56 @@ def provision(settings: ProvisionerSettings, scaleway: ScalewaySettings, log_fil
 
 @dataclass
 class Replicas:
-    """`awake` act; `stalled` have been stopped in the middle of something, and may be woken."""
+    """By the name that each tells the cloud: `awake` act; `stalled` were stopped in the middle of something."""
 
     settings: ProvisionerSettings
     scaleway: ScalewaySettings
     log_file: Path
-    awake: list[ForkServerProcess] = field(default_factory=list)
-    stalled: list[ForkServerProcess] = field(default_factory=list)
+    awake: dict[str, ForkServerProcess] = field(default_factory=dict)
+    stalled: dict[str, ForkServerProcess] = field(default_factory=dict)
+    started: int = 0
 
     def start(self) -> None:
-        replica = _FORKING.Process(target=provision, args=(self.settings, self.scaleway, str(self.log_file)))
-        replica.start()
-        self.awake.append(replica)
+        self.started += 1
+        name = f"replica-{self.started}"
+        scaleway = self.scaleway.model_copy(
+            update={"api_url": self.scaleway.api_url.replace("://", f"://{name}:unused@")}
+        )
+        self.awake[name] = _FORKING.Process(target=provision, args=(self.settings, scaleway, str(self.log_file)))
+        self.awake[name].start()
 
-    def kill_all(self) -> None:
-        """kill -9, whatever they are doing; the stalled ones never wake."""
-        for replica in [*self.awake, *self.stalled]:
-            replica.kill()
-            replica.join()
-        self.awake, self.stalled = [], []
+    def kill(self, name: str) -> None:
+        """kill -9, whatever it is doing."""
+        _kill(self.awake.pop(name))
 
-    def stall_all(self) -> None:
-        """SIGSTOP, whatever they are doing."""
-        for replica in self.awake:
-            self._signal(replica, signal.SIGSTOP)
-        self.stalled += self.awake
-        self.awake = []
+    def stall(self, name: str) -> None:
+        """SIGSTOP, whatever it is doing."""
+        self.stalled[name] = self.awake.pop(name)
+        _signal(self.stalled[name], signal.SIGSTOP)
 
-    def wake_all(self) -> None:
-        for replica in self.stalled:
-            self._signal(replica, signal.SIGCONT)
-        self.awake += self.stalled
-        self.stalled = []
+    def wake(self, name: str) -> None:
+        self.awake[name] = self.stalled.pop(name)
+        _signal(self.awake[name], signal.SIGCONT)
 
     def ended(self) -> list[int]:
         """Exit codes of those that ended by themselves."""
-        return [replica.exitcode for replica in self.awake if replica.exitcode is not None]
+        return [replica.exitcode for replica in self.awake.values() if replica.exitcode is not None]
 
-    def _signal(self, replica: ForkServerProcess, number: signal.Signals) -> None:
-        assert replica.pid is not None
-        os.kill(replica.pid, number)
+    def kill_all(self) -> None:
+        """The stalled ones never wake."""
+        for replica in (*self.awake.values(), *self.stalled.values()):
+            _kill(replica)
+        self.awake, self.stalled = {}, {}
+
+
+def _kill(replica: ForkServerProcess) -> None:
+    replica.kill()
+    replica.join()
+
+
+def _signal(replica: ForkServerProcess, number: signal.Signals) -> None:
+    assert replica.pid is not None
+    os.kill(replica.pid, number)
 
 
 @asynccontextmanager

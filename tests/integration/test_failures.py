@@ -2,11 +2,32 @@
 
 from pathlib import Path
 
-from simulator.scenario import Scenario
+from simulator.scenario import Call, Error, Failure, Scenario
 from tests.integration.line import Changes, line
 
 IMPATIENT: Changes = {"health": {"startup_seconds": 6.0}}
 FEW_TRIES: Changes = {"provisioner": {"install_tries": 2}}
+
+
+async def test_a_power_on_without_a_free_machine_fails_in_the_end_and_says_that_another_request_is_the_way_on(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    """No second server is made where another zone would have had room: only the first is ever powered on."""
+    failure = Failure(call=Call.POWERON, error=Error.OUT_OF_STOCK, zone="fr-par-2", times=None)
+    changes: Changes = {"provisioner": {"launch_tries": 3}}
+    scenario = Scenario(failures=(failure,))
+    async with line(tmp_path, nats_url, database_url, scenario=scenario, changes=changes) as running:
+        instance_id = await running.create(zones=["fr-par-2", "pl-waw-2"])
+        failed = await running.heard.until(instance_id, "ProvisioningFailed")
+        assert failed["data"]["event"]["code"] == "out_of_stock"
+        message = failed["data"]["event"]["message"]
+        assert message.startswith("Powering on failed: gave up after 3 tries")
+        assert "request another instance, with another zone or type" in message
+        assert running.heard.types(instance_id).count("ActionDelayed") == 2
+        await running.heard.until(instance_id, "ResourcesReleased")
+        assert (await running.show(instance_id))["status"] == "provisioning_failed"
+        assert len((await running.account())["servers"]) == 1
+        assert not await running.remaining()
 
 
 async def test_a_model_that_never_loads_ends_in_startup_failed_with_the_last_thing_seen(

@@ -151,7 +151,7 @@ async def take(
         async for text in stream.aiter_lines():
             if text.startswith("id:"):
                 ids.append(text.removeprefix("id:").strip())
-            elif text.startswith("event:"):
+            elif text.startswith("event:") and text != "event: estimate":
                 types.append(text.removeprefix("event:").strip())
                 got += 1
             elif not text and got and (got == at_most or types[-1] == "InstanceReady"):

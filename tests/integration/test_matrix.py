@@ -2,18 +2,40 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from itertools import zip_longest
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from simulator.cloud.gate import Moment, Subject
-from simulator.scenario import Call, Error, Failure, Scenario
+from simulator.scenario import Call, Error
 from tests.integration.books import FAILED, agrees
-from tests.integration.line import INSTANCE_TAG, Changes, line
+from tests.integration.cells import (
+    CLOUD,
+    GROUPS_OF_CALLS,
+    IN_THE_MATRIX,
+    OF_ALL_INSTANCES,
+    OF_NO_INSTANCE,
+    OPENED,
+    PASSES,
+    REFUSES,
+    TYPES,
+    UNUSED,
+    ZONE,
+    ZONES,
+    Cell,
+    choosing,
+    launching,
+    long_releasing,
+    of_no_instance,
+    releasing,
+    releasing_an_address,
+)
+from tests.integration.line import INSTANCE_TAG, Changes, Line, line
+from tests.simulator.clients import Sdk, ask
 
 QUICK: Final[Changes] = {
     "provisioner": {
@@ -25,101 +47,10 @@ QUICK: Final[Changes] = {
         "volume_patience_seconds": 0.5,
         "power_off_seconds": 2.0,
         "detach_seconds": 2.0,
+        "reconcile_seconds": 3600.0,
     }
 }
 AT_ONCE: Final = 80
-ZONE: Final = "fr-par-2"
-OPENED: Final = "opened"
-"""All that a launch asks of the cloud is done; from here on it is SSH and the worker."""
-CLOUD: Final = Scenario(never_ssh=True, tag_visible=0.1, hang=1.2)
-
-LAUNCHING: Final = (
-    Call.LIST_SERVERS,
-    Call.CREATE_SERVER,
-    Call.SET_USER_DATA,
-    Call.GET_SERVER,
-    Call.GET_VOLUME,
-    Call.UPDATE_VOLUME,
-    Call.POWERON,
-    Call.LIST_SECURITY_GROUPS,
-    Call.CREATE_SECURITY_GROUP,
-    Call.SET_SECURITY_GROUP_RULES,
-    Call.UPDATE_SERVER,
-)
-RELEASING: Final = (
-    Call.LIST_SERVERS,
-    Call.LIST_VOLUMES,
-    Call.GET_SERVER,
-    Call.POWEROFF,
-    Call.DELETE_SERVER,
-    Call.DELETE_VOLUME,
-    Call.LIST_SECURITY_GROUPS,
-    Call.DELETE_SECURITY_GROUP,
-    Call.LIST_IPS,
-)
-
-PASSES: Final = {
-    Error.OUT_OF_STOCK: "out_of_stock",
-    Error.TRANSIENT_STATE: "transient_state",
-    Error.TOO_MANY_REQUESTS: "rate_limited",
-    Error.NOT_FOUND: "server_missing",
-    Error.INTERNAL: "cloud_error",
-    Error.INTERNAL_AFTER: "cloud_error",
-    Error.BAD_GATEWAY: "cloud_unavailable",
-    Error.UNAVAILABLE: "cloud_unavailable",
-    Error.TIMEOUT_BEFORE: "timed_out",
-    Error.TIMEOUT_AFTER: "timed_out",
-    Error.RESET_BEFORE: "cloud_unreachable",
-    Error.RESET_AFTER: "cloud_unreachable",
-}
-"""Once, it costs a try; for ever, the instance fails with this code."""
-REFUSES: Final = {
-    Error.QUOTAS_EXCEEDED: "quota_exceeded",
-    Error.PERMISSIONS_DENIED: "permission_denied",
-    Error.DENIED_AUTHENTICATION: "invalid_credentials",
-    Error.INVALID_ARGUMENTS: "unknown_instance_type",
-}
-"""The instance fails at once with this code."""
-AFTER_ITS_EFFECT: Final = {Error.INTERNAL_AFTER, Error.TIMEOUT_AFTER, Error.RESET_AFTER}
-SEEN_TO_HAVE_WORKED: Final = {
-    Call.CREATE_SERVER,
-    Call.UPDATE_VOLUME,
-    Call.POWERON,
-    Call.CREATE_SECURITY_GROUP,
-    Call.UPDATE_SERVER,
-}
-"""Where the next look tells that a call did its work, its answer is not needed, however often it is lost."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    call: Call
-    error: Error
-    for_ever: bool
-    outcome: str
-
-    def __str__(self) -> str:
-        return f"{self.call} × {self.error}{' for ever' if self.for_ever else ''} → {self.outcome}"
-
-
-def launching() -> Iterable[Cell]:
-    for call in LAUNCHING:
-        for error, code in PASSES.items():
-            yield Cell(call, error, False, OPENED)
-            worked = call in SEEN_TO_HAVE_WORKED and error in AFTER_ITS_EFFECT
-            yield Cell(call, error, True, OPENED if worked else code)
-        for error, code in REFUSES.items():
-            yield Cell(call, error, False, code)
-
-
-def releasing() -> Iterable[Cell]:
-    """However the cloud fails, nothing keeps an instance from its end."""
-    return (Cell(call, error, False, "terminated") for call in RELEASING for error in Error)
-
-
-def failing(cell: Cell) -> Scenario:
-    failure = Failure(call=cell.call, error=cell.error, times=None if cell.for_ever else 1)
-    return CLOUD.model_copy(update={"failures": (failure,)})
 
 
 def test_every_failure_that_can_be_rehearsed_has_its_place_in_the_matrix() -> None:
@@ -127,57 +58,145 @@ def test_every_failure_that_can_be_rehearsed_has_its_place_in_the_matrix() -> No
     assert not PASSES.keys() & REFUSES.keys()
 
 
+def test_every_call_of_the_cloud_has_its_place_in_the_matrix_or_a_reason_why_not() -> None:
+    assert set(Call) == IN_THE_MATRIX | OF_ALL_INSTANCES | GROUPS_OF_CALLS | UNUSED
+    assert not IN_THE_MATRIX & (OF_ALL_INSTANCES | GROUPS_OF_CALLS | UNUSED)
+
+
+class Stage:
+    """Plays cells on a line. `made` are the calls made for each instance, `calls` those for anybody.
+
+    What did not become what its cell says is in `wrong`.
+    """
+
+    def __init__(self) -> None:
+        self.made: set[tuple[str, Call]] = set()
+        self.calls: set[Call] = set()
+        self.wrong: list[str] = []
+        self._rehearsed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def on_call(self, subject: Subject, moment: Moment) -> None:
+        """Nothing is done for an instance before its own failure is in place."""
+        self.calls.add(subject.call)
+        for tag in subject.tags:
+            if tag.startswith(INSTANCE_TAG) and moment is Moment.ARRIVED:
+                instance_id = tag.removeprefix(INSTANCE_TAG)
+                await self._rehearsed[instance_id].wait()
+                self.made.add((instance_id, subject.call))
+
+    @asynccontextmanager
+    async def line(self, folder: Path, nats_url: str, database_url: str) -> AsyncGenerator[Line]:
+        async with line(
+            folder, nats_url, database_url, scenario=CLOUD, on_call=self.on_call, changes=QUICK, without="health"
+        ) as self._line:
+            yield self._line
+
+    async def launch(self, cell: Cell | None, **wanted: Any) -> str:
+        """The instance, once it is known what became of it."""
+        async with self._room:
+            instance_id = await self._line.create(**{"zones": [ZONE], **wanted})
+            await self._line.rehearse(cell.scenario if cell else CLOUD, instance_id)
+            self._rehearsed[instance_id].set()
+            event = await self._line.heard.until(instance_id, "PortsOpened", *FAILED)
+            await self._line.rehearse(CLOUD, instance_id)
+            outcome = OPENED if event["type"] == "PortsOpened" else str(event["data"]["event"]["code"])
+            if outcome != OPENED:
+                await self._line.heard.until(instance_id, "ResourcesReleased")
+            if cell is not None:
+                instance = event["data"]["instance"]
+                made = (instance["zone"], instance["instance_type"])
+                self._expect(cell, outcome, cell.outcome)
+                self._expect(cell, made, cell.made or made)
+                self._expect(cell, self._was_called(instance_id, cell), True)
+            return instance_id
+
+    async def release(self, instance_id: str, cell: Cell | None) -> None:
+        async with self._room:
+            if cell is not None and cell.call is Call.DELETE_IP:
+                await self._tag_an_address(instance_id)
+            self.made = {made for made in self.made if made[0] != instance_id}
+            delayed = self._line.heard.types(instance_id).count("ActionDelayed")
+            if cell is not None:
+                await self._line.rehearse(cell.scenario, instance_id)
+            await self._line.terminate(instance_id)
+            if cell is not None and cell.for_ever:
+                either = ("ActionDelayed", "InstanceTerminated")
+                told = (await self._line.heard.until(instance_id, *either, count=delayed + 1))["data"]["event"]
+                self._expect(cell, (told.get("action"), told.get("code")), ("release", cell.outcome))
+                await self._line.rehearse(CLOUD, instance_id)
+            await self._line.heard.until(instance_id, "InstanceTerminated")
+            if cell is not None:
+                self._expect(cell, self._was_called(instance_id, cell), True)
+
+    def _was_called(self, instance_id: str, cell: Cell) -> bool:
+        return cell.call in OF_NO_INSTANCE or (instance_id, cell.call) in self.made
+
+    def _expect(self, cell: Cell, seen: object, expected: object) -> None:
+        if seen != expected:
+            self.wrong.append(f"{cell}: {seen} instead of {expected}")
+
+    async def _tag_an_address(self, instance_id: str) -> None:
+        """One that somebody made for this instance: nothing here makes any."""
+        servers = (await self._line.account())["servers"]
+        tags = next(each["tags"] for each in servers if f"{INSTANCE_TAG}{instance_id}" in each["tags"])
+        await ask(Sdk(self._line.simulator).instance.create_ip, zone=ZONE, tags=tags)
+        self.calls.discard(Call.CREATE_IP)
+
+    async def is_over(self) -> None:
+        """All went as it should, nothing is left, nobody ever had two servers, every call made has its place here."""
+        assert not self.wrong
+        assert not await self._line.remaining()
+        assert self.calls <= IN_THE_MATRIX | OF_ALL_INSTANCES
+        owners = [tag for each in (await self._line.account())["servers"] for tag in each["tags"]]
+        ours = [tag for tag in owners if tag.startswith(INSTANCE_TAG)]
+        assert len(ours) == len(set(ours))
+
+
 @pytest.mark.timeout(110)
 async def test_every_call_that_fails_in_any_way_leads_to_its_outcome_and_leaves_what_the_journal_says(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:
-    rehearsed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-    made: set[tuple[str, Call]] = set()
-
-    async def on_call(subject: Subject, moment: Moment) -> None:
-        """Nothing is done for an instance before its own failure is in place."""
-        for tag in subject.tags:
-            if tag.startswith(INSTANCE_TAG) and moment is Moment.ARRIVED:
-                instance_id = tag.removeprefix(INSTANCE_TAG)
-                await rehearsed[instance_id].wait()
-                made.add((instance_id, subject.call))
-
-    async with line(
-        tmp_path, nats_url, database_url, scenario=CLOUD, on_call=on_call, changes=QUICK, without="health"
-    ) as running:
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def launch(cell: Cell) -> tuple[str, str]:
-            """The instance, and what became of it."""
-            async with room:
-                instance_id = await running.create(zones=[ZONE])
-                await running.rehearse(failing(cell), instance_id)
-                rehearsed[instance_id].set()
-                event = await running.heard.until(instance_id, "PortsOpened", *FAILED)
-                await running.rehearse(CLOUD, instance_id)
-                if event["type"] == "PortsOpened":
-                    return instance_id, OPENED
-                await running.heard.until(instance_id, "ResourcesReleased")
-                return instance_id, str(event["data"]["event"]["code"])
-
-        async def release(instance_id: str, cell: Cell | None) -> None:
-            async with room:
-                made.difference_update({(instance_id, call) for call in RELEASING})
-                if cell is not None:
-                    await running.rehearse(failing(cell), instance_id)
-                await running.terminate(instance_id)
-                await running.heard.until(instance_id, "InstanceTerminated")
-
+    stage = Stage()
+    async with stage.line(tmp_path, nats_url, database_url) as running:
         cells = list(launching())
-        played = dict(zip(cells, await asyncio.gather(*(launch(cell) for cell in cells)), strict=True))
-        outcomes = {cell: outcome for cell, (_, outcome) in played.items()}
-        assert not [f"{cell} became {outcome}" for cell, outcome in outcomes.items() if outcome != cell.outcome]
-        assert not [cell for cell, (instance_id, _) in played.items() if (instance_id, cell.call) not in made]
-        await agrees(running, [instance_id for instance_id, _ in played.values()])
+        launched = await asyncio.gather(*(stage.launch(cell) for cell in cells))
+        assert not stage.wrong
+        await agrees(running, launched)
 
-        opened = [instance_id for instance_id, outcome in played.values() if outcome == OPENED]
+        opened = [instance_id for cell, instance_id in zip(cells, launched, strict=True) if cell.outcome == OPENED]
         ends = dict(zip_longest(opened, releasing()))
         assert None not in ends, "more ways to end than instances"
-        await asyncio.gather(*(release(*end) for end in ends.items()))
-        assert not [cell for instance_id, cell in ends.items() if cell and (instance_id, cell.call) not in made]
-        assert not await running.remaining()
+        await asyncio.gather(*(stage.release(*end) for end in ends.items()))
+        await stage.is_over()
+
+
+@pytest.mark.timeout(110)
+async def test_the_next_choice_is_taken_by_one_server_alone_and_a_release_outlasts_what_lasts(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    stage = Stage()
+    async with stage.line(tmp_path, nats_url, database_url) as running:
+
+        async def of_nobody() -> None:
+            """One after the other: each failure is the next one's who comes."""
+            left = []
+            for cell in of_no_instance():
+                await running.rehearse(cell.scenario)
+                instance_id = await stage.launch(cell)
+                assert running.heard.types(instance_id).count("ActionDelayed") == (cell.outcome == OPENED), cell
+                if cell.outcome == OPENED:
+                    left.append(instance_id)
+            await asyncio.gather(*(stage.release(instance_id, None) for instance_id in left))
+
+        cells = list(choosing())
+        launched = await asyncio.gather(
+            *(stage.launch(cell, zones=ZONES, instance_types=TYPES) for cell in cells),
+        )
+        assert not stage.wrong
+        await agrees(running, launched)
+        opened = [instance_id for cell, instance_id in zip(cells, launched, strict=True) if cell.outcome == OPENED]
+        ways = [*releasing_an_address(), *long_releasing()]
+        opened += await asyncio.gather(*(stage.launch(None) for _ in ways[len(opened) :]))
+        await asyncio.gather(of_nobody(), *(stage.release(*end) for end in zip_longest(opened, ways)))
+        await stage.is_over()

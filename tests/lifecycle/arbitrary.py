@@ -111,6 +111,8 @@ _LIVES: Final[Sequence[Facts]] = (
         f.instance_archived(),
     ),
     f.timed(*h.a_failed_start(keep=True), f.reinstall_requested(), *h.an_install(attempt=2), f.termination_requested()),
+    f.timed(*h.a_failed_start(keep=True), f.server_stopped(), f.server_restarted(), f.server_lost()),
+    f.timed(*h.a_terminating_instance(), f.server_deleted(), f.server_restarted(), f.instance_terminated()),
     f.timed(*h.a_failed_start(), f.resources_released(), f.volume_found(volume_id="late"), f.resources_released()),
     f.timed(
         *h.a_starting_instance(),

@@ -175,6 +175,10 @@ def server_restarted(**overrides: Any) -> e.ServerRestarted:
     return _of_the_server(e.ServerRestarted, overrides)
 
 
+def server_deleted(**overrides: Any) -> e.ServerDeleted:
+    return _of_the_server(e.ServerDeleted, overrides)
+
+
 def idle_limit_reached(**overrides: Any) -> e.IdleLimitReached:
     return _of_the_first_attempt(e.IdleLimitReached, overrides, limit_seconds=1800)
 
@@ -259,6 +263,7 @@ def examples() -> Facts:
         server_lost(),
         server_stopped(),
         server_restarted(),
+        server_deleted(),
         address_changed(),
         idle_limit_reached(),
         lifetime_limit_reached(),

@@ -42,6 +42,8 @@ def test_a_server_that_somebody_stopped_costs_nothing_until_it_is_on_again() -> 
         (f.server_lost(occurred_at=AT + HOUR),),
         (f.termination_requested(), f.instance_terminated(occurred_at=AT + HOUR)),
         (f.instance_failed(), f.resources_released(occurred_at=AT + HOUR)),
+        (f.termination_requested(), f.server_deleted(occurred_at=AT + HOUR)),
+        (f.server_lost(occurred_at=AT + HOUR), f.server_restarted(occurred_at=AT + 2 * HOUR)),
     ],
 )
 def test_what_is_gone_costs_no_more(end: f.Facts) -> None:
@@ -51,6 +53,15 @@ def test_what_is_gone_costs_no_more(end: f.Facts) -> None:
 def test_a_restart_from_before_the_stop_is_late_and_counts_for_nothing() -> None:
     stopped = given(*started(), f.server_stopped(occurred_at=AT + HOUR), f.server_restarted(occurred_at=AT))
     assert not stopped.server_on
+
+
+def test_a_power_on_that_is_told_after_its_server_went_costs_nothing() -> None:
+    gone = given(*h.a_created_server(), f.termination_requested(), f.server_deleted(), f.instance_started())
+    assert not gone.server_on
+
+
+def test_a_duplicate_that_is_deleted_leaves_the_server_on() -> None:
+    assert given(*started(), f.server_deleted(server_id="a-duplicate")).server_on
 
 
 def test_a_duplicate_server_does_not_change_the_price() -> None:

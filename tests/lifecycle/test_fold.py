@@ -255,3 +255,4 @@ def test_only_a_failed_start_is_kept_for_inspection() -> None:
     assert not given(*h.a_failed_start()).kept
     assert not given(*h.a_failed_launch(keep_for_inspection=True)).kept
     assert not given(*h.a_ready_instance(keep_for_inspection=True), f.server_lost()).kept
+    assert not given(*h.a_failed_start(keep=True), f.server_lost()).kept

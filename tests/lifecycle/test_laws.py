@@ -187,6 +187,15 @@ def test_every_failure_is_entered_by_an_event_that_asks_for_the_release(history:
 
 @law
 @for_any(histories())
+def test_a_server_that_is_gone_is_never_on_again(history: Facts) -> None:
+    for step in steps(history):
+        if step.before.resources.server_gone or step.after.resources.server_gone:
+            assert step.after.resources.server_gone
+            assert not step.after.server_on
+
+
+@law
+@for_any(histories())
 def test_what_makes_a_release_due_is_an_event_that_the_provisioner_hears(history: Facts) -> None:
     for step in recorded(history):
         if _release_is_due(step.after) and not _release_is_due(step.before):

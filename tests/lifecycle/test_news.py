@@ -9,6 +9,7 @@ from shared.lifecycle import status as s
 from shared.lifecycle.events import Action, Event
 from shared.lifecycle.fold import evolve
 from shared.lifecycle.news import is_news
+from shared.lifecycle.plan import plan
 from shared.lifecycle.status import LIVE, Status
 from shared.lifecycle.transitions import moves
 from tests.lifecycle import facts as f
@@ -229,6 +230,30 @@ def test_a_server_stopped_by_somebody_is_news_once_until_it_is_on_again(status: 
 def test_a_server_that_is_on_is_not_restarted() -> None:
     assert not is_news(given(*h.a_ready_instance()), f.server_restarted())
     assert not is_news(given(*h.a_created_server()), f.server_restarted())
+
+
+@pytest.mark.parametrize("status", sorted(Status))
+def test_a_deleted_server_is_news_once_and_of_ended_ones_only(status: Status) -> None:
+    ended = status not in LIVE
+    known = given(*h.IN_STATUS[status]).resources
+    deleted = f.server_deleted()
+    news = ended and known.server_id is not None and not known.server_gone
+    assert is_news(given(*h.IN_STATUS[status]), deleted) is news
+    assert not is_news(given(*h.IN_STATUS[status], deleted), deleted)
+
+
+def test_what_becomes_of_the_server_of_one_that_is_kept_is_news() -> None:
+    kept = given(*h.a_failed_start(keep=True))
+    stopped = evolve(kept, f.server_stopped(occurred_at=kept.updated_at))
+    assert is_news(kept, f.server_stopped(occurred_at=kept.updated_at))
+    assert is_news(stopped, f.server_restarted(occurred_at=kept.updated_at))
+    assert is_news(kept, f.address_changed(ip_address="192.0.2.99"))
+    assert is_news(kept, f.server_lost())
+    assert not is_news(kept, f.server_deleted())
+    lost = evolve(kept, f.server_lost())
+    assert (lost.status, lost.error) == (kept.status, kept.error)
+    assert not is_news(lost, f.server_lost())
+    assert plan(lost, f.server_lost()) is Action.RELEASE
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - LIVE))

@@ -123,6 +123,7 @@ FACTS_KEPT_WITHOUT_A_MOVE = {
     e.ActionDelayed,
     e.AddressChanged,
     e.ServerRestarted,
+    e.ServerDeleted,
     e.ResourcesReleased,
 }
 

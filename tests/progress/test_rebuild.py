@@ -8,7 +8,8 @@ from nats.aio.msg import Msg
 
 from services.progress.app import rebuild_once, running
 from services.progress.projection import Checkpoint
-from services.progress.rebuild import RebuildRunning, SchemaChanged, rebuild
+from services.progress.rebuild import SchemaChanged, rebuild
+from services.progress.shadow import RebuildRunning
 from shared.bus.topology import LIFECYCLE
 from shared.postgres.connection import DATABASE_ERRORS, Connection
 from tests.lifecycle import histories as h

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = sorted(ROOT.glob("requirements*.lock"))
+LOCKS = sorted([*ROOT.glob("requirements*.lock"), *ROOT.glob("benchmarks/**/requirements*.lock")])
 
 
 def normal(name: str) -> str:
@@ -27,8 +27,13 @@ def pinned(lock: Path) -> dict[str, int]:
     return pins
 
 
-def test_there_is_a_lock_to_install_build_and_test_with() -> None:
-    assert [lock.name for lock in LOCKS] == ["requirements-build.lock", "requirements-dev.lock", "requirements.lock"]
+def test_there_is_a_lock_to_install_build_and_test_with_and_one_for_what_the_router_is_measured_against() -> None:
+    assert [lock.relative_to(ROOT).as_posix() for lock in LOCKS] == [
+        "benchmarks/router/requirements-litellm.lock",
+        "requirements-build.lock",
+        "requirements-dev.lock",
+        "requirements.lock",
+    ]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)

@@ -16,6 +16,7 @@ from services.provisioner.perform import Perform
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import Means
 from shared.bus.envelope import Recorded
+from shared.bus.install_output import InstallOutputs
 from shared.bus.lease import Lease
 from shared.journal import Journal
 from shared.lifecycle import decide
@@ -86,7 +87,11 @@ class Stage:
         """A process that knows nothing of the ones before it."""
         providers = {self.provider.name: self.provider}
         offers = Offers(providers, self.settings)
-        return Perform(Means(self.journal, providers, offers, self.shell, self.secrets, self.settings))
+        return Perform(Means(self.journal, providers, offers, self.shell, self.outputs, self.secrets, self.settings))
+
+    @property
+    def outputs(self) -> InstallOutputs:
+        return InstallOutputs(self.connection.jetstream(), replicas=1)
 
     def with_settings(self, **changes: Any) -> None:
         self.settings = quick(**changes)

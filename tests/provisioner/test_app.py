@@ -203,3 +203,18 @@ async def test_the_others_are_told_what_the_provider_offers_even_when_it_fails_a
             return await told.of("scaleway") == world.provider.offered
 
         await until(offered)
+
+
+async def test_what_a_provider_offered_that_is_configured_no_more_is_forgotten_though_the_others_fail(
+    nats_url: str, world: World
+) -> None:
+    told = InstanceTypes(world.connection.jetstream(), replicas=1)
+    for name in ("scaleway", "left-behind"):
+        await told.publish(name, world.provider.offered)
+    world.provider.fail("instance_types", OSError("not yet"))
+    async with service(nats_url, world):
+
+        async def forgotten() -> bool:
+            return await told.of_all() == {"scaleway": world.provider.offered}
+
+        await until(forgotten)

@@ -3,13 +3,14 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import asyncssh
 import pytest
 
 from services.provisioner.actions.create import choices
-from services.provisioner.provider import Power, Rejected, TryAgain
+from services.provisioner.provider import Power, Rejected, Silent, TryAgain
 from services.provisioner.undertaking import LONGEST_TEXT
 from shared.bus.instance_types import InstanceType
 from shared.bus.lease import LeaseLost
@@ -219,6 +220,35 @@ async def test_a_redelivery_trusts_an_empty_list_only_after_the_settling_time(st
     await stage.deliver(e.InstanceRequested, redelivered=True)
     assert asyncio.get_running_loop().time() - began >= stage.settings.settle_seconds
     assert stage.provider.calls.index("create_server") > 2
+
+
+async def test_where_nothing_was_ordered_yet_a_look_that_fails_keeps_no_launch_waiting(stage: Stage) -> None:
+    stage.provider.fail("find_servers", Silent("machine_unreachable", "the desk is off"))
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    assert stage.provider.calls == ["instance_types", "find_servers", "create_server"]
+    assert await stage.told() == ["InstanceRequested", "InstanceCreated"]
+
+
+async def test_after_an_order_whose_answer_was_lost_who_is_silent_is_waited_for(stage: Stage) -> None:
+    stage.provider.fail("create_server", TryAgain("timeout", "no answer"), when="after")
+    stage.provider.after["create_server"] = partial(_falls_silent, stage)
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    assert [event.code for event in await stage.events(e.ActionDelayed)] == ["timeout", "machine_unreachable"]
+    assert stage.provider.alive == ["server-1"]
+
+
+async def test_a_redelivered_creation_waits_for_who_is_silent(stage: Stage) -> None:
+    await _falls_silent(stage)
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested, redelivered=True)
+    assert [event.code for event in await stage.events(e.ActionDelayed)] == ["machine_unreachable"]
+    assert stage.provider.calls[:3] == ["instance_types", "find_servers", "find_servers"]
+
+
+async def _falls_silent(stage: Stage) -> None:
+    stage.provider.fail("find_servers", Silent("machine_unreachable", "the desk is off"))
 
 
 async def test_of_two_servers_found_one_claims_and_the_other_is_known_as_a_duplicate(stage: Stage) -> None:

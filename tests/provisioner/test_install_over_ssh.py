@@ -105,6 +105,21 @@ def a_job(attempt: int = 1) -> InstallJob:
     )  # fmt: skip
 
 
+async def test_the_pull_of_the_image_can_be_watched_while_it_goes_on(over_ssh: OverSsh, tmp_path: Path) -> None:
+    machine = over_ssh.machine(tmp_path, SLOW_PULL)
+    await over_ssh.launched()
+
+    async def is_told() -> bool:
+        told = await over_ssh.outputs.of(over_ssh.instance_id)
+        return told is not None and any("Pulling fs layer" in line.text for line in told.lines)
+
+    async with under_its_own_server(machine):
+        installing = asyncio.create_task(over_ssh.deliver(e.SshReachable))
+        await over_ssh.until(is_told)
+        installing.cancel()
+        await asyncio.wait({installing})
+
+
 @needs_sshd
 async def test_openssh_runs_the_whole_install_and_shows_the_new_host_key_from_then_on(
     over_ssh: OverSsh, tmp_path: Path

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.provisioner.ownership import reason_to_remove
 from services.provisioner.provider import Order, Resource, Server, TryAgain
@@ -28,6 +29,11 @@ def clock() -> Clock:
 @pytest.fixture
 def reconcile(stage: Stage, clock: Clock) -> Reconcile:
     return a_reconcile(stage, clock)
+
+
+def counted(kind: Kind) -> float:
+    labels = {"provider": "scaleway", "kind": kind}
+    return REGISTRY.get_sample_value("coldstart_reconciliation_removed_total", labels) or 0.0
 
 
 async def _server_of(stage: Stage, instance_id: UUID) -> Server:
@@ -55,7 +61,9 @@ async def test_a_duplicate_goes_with_its_volume_and_the_owner_stays(stage: Stage
     await stage.launched()
     duplicate = await _server_of(stage, stage.instance_id)
     await stage.provider.power_on("zone-2", duplicate.id)
+    before = counted(Kind.SERVER)
     report = await reconcile()
+    assert counted(Kind.SERVER) == before + 1
     assert stage.provider.alive == ["server-1"]
     assert list(stage.provider.volumes) == ["volume-1"]
     instance = await stage.instance()

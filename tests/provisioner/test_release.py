@@ -1,10 +1,11 @@
 """Releasing: nothing is left, whatever was there, whatever fails, and it never gives up."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
-from services.provisioner.provider import Order, Rejected, Server, TryAgain
+from services.provisioner.provider import Order, Rejected, Server, Silent, TryAgain
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
@@ -127,6 +128,41 @@ async def test_one_server_that_will_not_go_does_not_keep_the_other(stage: Stage)
     assert stage.provider.empty
 
 
+async def test_lists_that_cannot_be_read_do_not_keep_what_is_on_record(stage: Stage) -> None:
+    await stage.launched()
+    await stage.terminated()
+    stage.provider.fail("find_servers", TryAgain("cloud_error", "not now"))
+    stage.provider.fail("find_volumes", TryAgain("cloud_error", "not now"))
+    stage.provider.before["delete_server"] = partial(_has_told, stage, [])
+    await stage.deliver(e.TerminationRequested)
+    await _has_told(stage, ["cloud_error"])
+    assert stage.provider.empty
+
+
+async def _has_told(stage: Stage, codes: list[str]) -> None:
+    assert [event.code for event in await stage.events(e.ActionDelayed)] == codes
+
+
+async def test_where_the_server_is_on_record_who_is_silent_keeps_no_release_waiting(stage: Stage) -> None:
+    await stage.launched()
+    await stage.terminated()
+    stage.provider.fail("find_servers", *[Silent("machine_unreachable", "the desk is off")] * 9)
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+    assert (await stage.instance()).status is Status.TERMINATED
+    await _has_told(stage, [])
+
+
+async def test_where_no_server_is_on_record_who_is_silent_may_have_one_and_is_waited_for(stage: Stage) -> None:
+    await stage.requested()
+    await _another_server(stage)
+    await stage.terminated()
+    stage.provider.fail("find_servers", *[Silent("machine_unreachable", "the desk is off")] * 2)
+    await stage.deliver(e.TerminationRequested, age_s=60.0)
+    assert stage.provider.empty
+    await _has_told(stage, ["machine_unreachable"] * 2)
+
+
 async def test_an_unknown_servers_creation_is_waited_out_before_an_empty_list_is_trusted(stage: Stage) -> None:
     stage.provider.delays = Delays(tags=0.15)
     await stage.requested()
@@ -165,6 +201,31 @@ async def test_a_crash_in_the_middle_is_taken_up_by_the_next(stage: Stage) -> No
     await stage.deliver(e.TerminationRequested, redelivered=True)
     assert stage.provider.empty
     assert (await stage.told()).count("InstanceTerminated") == 1
+
+
+@pytest.mark.parametrize("call", ["delete_volume", "release_network", "find_volumes"])
+async def test_a_server_costs_nothing_once_it_is_gone_whatever_else_is_still_there(stage: Stage, call: str) -> None:
+    await stage.launched()
+    await stage.terminated()
+    stage.provider.fail(call, *[TryAgain("resource_in_use", "not now")] * 3)
+    await stage.deliver(e.TerminationRequested)
+    told = await stage.told()
+    gone = told.index("ServerDeleted")
+    assert told[gone + 1 :].count("ActionDelayed") == 3
+    assert told.count("ServerDeleted") == 1
+    (deleted,) = await stage.events(e.ServerDeleted)
+    (period,) = (await stage.instance()).powered
+    assert period.until == deleted.occurred_at
+
+
+async def test_a_server_that_was_gone_already_costs_nothing_either(stage: Stage) -> None:
+    await stage.launched()
+    await stage.terminated()
+    stage.provider.lose("server-1")
+    stage.provider.fail("delete_volume", TryAgain("resource_in_use", "not now"))
+    await stage.deliver(e.TerminationRequested)
+    told = await stage.told()
+    assert told.index("ServerDeleted") < told.index("ActionDelayed")
 
 
 async def test_two_at_once_release_once(stage: Stage) -> None:

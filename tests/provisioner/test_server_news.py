@@ -193,6 +193,48 @@ async def test_a_draining_instance_s_stopped_server_stops_its_costs(stage: Stage
     assert not instance.server_on
 
 
+async def _kept(stage: Stage) -> None:
+    await stage.launched(keep_for_inspection=True)
+    await stage.happened(e.StartupFailed, attempt=1, code="startup_timeout", message="never loaded")
+
+
+async def test_the_server_of_one_that_is_kept_for_inspection_is_watched_too(stage: Stage, reconcile: Reconcile) -> None:
+    await _kept(stage)
+    await stage.provider.power_off(ZONE, SERVER)
+    assert (await reconcile()).stopped == (stage.instance_id,)
+    assert not (await stage.instance()).server_on
+    await stage.provider.power_on(ZONE, SERVER)
+    stage.provider.address = "127.0.0.2"
+    report = await reconcile()
+    assert (report.restarted, report.readdressed) == ((stage.instance_id,), (stage.instance_id,))
+    instance = await stage.instance()
+    assert (instance.status, instance.server_on, instance.ip_address) == (Status.STARTUP_FAILED, True, "127.0.0.2")
+
+
+async def test_one_that_is_kept_for_inspection_and_has_lost_its_server_is_released(
+    stage: Stage, clock: Clock, reconcile: Reconcile
+) -> None:
+    await _kept(stage)
+    stage.provider.lose(SERVER)
+    await reconcile()
+    clock.passes(stage.settings.lost_after_seconds)
+    assert (await reconcile()).lost == (stage.instance_id,)
+    assert not (await stage.instance()).server_on
+    await stage.deliver(e.ServerLost)
+    assert stage.provider.empty
+    instance = await stage.instance()
+    assert (instance.status, instance.resources.released) == (Status.STARTUP_FAILED, True)
+    assert instance.error is not None
+    assert instance.error.code == "startup_timeout"
+
+
+async def test_a_failed_one_that_is_not_kept_is_its_release_s_alone(stage: Stage, reconcile: Reconcile) -> None:
+    await stage.launched()
+    await stage.happened(e.StartupFailed, attempt=1, code="startup_timeout", message="never loaded")
+    await stage.provider.power_off(ZONE, SERVER)
+    assert (await reconcile()).stopped == ()
+
+
 async def test_a_provider_without_power_stops_and_restarts_nothing(stage: Stage, reconcile: Reconcile) -> None:
     await _ready(stage)
     stage.provider.capabilities = replace(stage.provider.capabilities, power=False)

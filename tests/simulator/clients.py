@@ -25,7 +25,14 @@ IMAGE = "5c3d28db-33ce-4997-8572-f49506339283"
 class Sdk:
     """The SDK's clients for one simulator."""
 
-    def __init__(self, simulator: Simulator, *, secret_key: str | None = None, project_id: str | None = None) -> None:
+    def __init__(
+        self,
+        simulator: Simulator,
+        *,
+        secret_key: str | None = None,
+        project_id: str | None = None,
+        caller: str | None = None,
+    ) -> None:
         settings = simulator.settings
         self.simulator = simulator
         self.url = simulator.url
@@ -33,7 +40,7 @@ class Sdk:
         client = Client(
             access_key=settings.access_key,
             secret_key=self.secret_key,
-            api_url=simulator.url,
+            api_url=simulator.url.replace("://", f"://{caller}:unused@") if caller else simulator.url,
             default_project_id=project_id or str(settings.project_id),
             default_organization_id=str(settings.organization_id),
             default_zone=ZONE,

@@ -55,6 +55,17 @@ async def test_too_many_requests_says_when_to_come_back(sdk: Sdk, control: Contr
     assert refused.value.response.headers["Retry-After"] == "3"
 
 
+async def test_a_scenario_of_a_tag_is_that_of_an_address_that_bears_it(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenarios/mine", failing(Failure(call=Call.DELETE_IP, error=Error.UNAVAILABLE)))
+    mine, other = [(await ask(sdk.instance.create_ip, tags=[tag])).ip for tag in ("mine", "other")]
+    assert mine is not None
+    assert other is not None
+    await ask(sdk.instance.delete_ip, ip=other.id)
+    with pytest.raises(ScalewayException) as failed:
+        await ask(sdk.instance.delete_ip, ip=mine.id)
+    assert failed.value.status_code == 503
+
+
 async def test_a_proxys_error_is_no_json(sdk: Sdk, control: Control) -> None:
     await control("PUT", "scenario", failing(Failure(call=Call.LIST_SERVERS, error=Error.BAD_GATEWAY)))
     with pytest.raises(requests.exceptions.JSONDecodeError):

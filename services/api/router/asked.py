@@ -12,6 +12,8 @@ from services.api.router.refusal import Refusal
 _SPACE: Final = rb"[ \t\r\n]*"
 _STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _TOKEN: Final = re.compile(_STRING + rb'|[{}\[\]]|[^\s"{}\[\]:,]+')
+_NAMED: Final = b'"model"'
+_MODEL: Final = re.compile(_NAMED + _SPACE + rb":" + _SPACE + rb"(" + _STRING + rb")")
 _MEMBER: Final = re.compile(_SPACE + rb"(" + _STRING + rb")" + _SPACE + rb":" + _SPACE)
 _OPENING: Final = re.compile(_SPACE + rb"\{" + _SPACE)
 _ASK_FOR_USAGE: Final = b'"stream_options":{"include_usage":true}'
@@ -22,7 +24,7 @@ class _Body(msgspec.Struct):
 
     model: Any = None
     stream: Any = False
-    stream_options: Any = None
+    stream_options: Any = msgspec.UNSET
 
 
 _DECODER: Final = msgspec.json.Decoder(_Body)
@@ -36,6 +38,7 @@ class Asked:
     model: str | None
     streams: bool
     hides_usage: bool
+    has_options: bool
 
     @classmethod
     def of(cls, body: bytes) -> Self:
@@ -47,25 +50,33 @@ class Asked:
         if read.model is not None and not isinstance(read.model, str):
             raise Refusal(400, "invalid_type", "`model` is a string.", param="model")
         options = read.stream_options
-        unsaid = options is None or (isinstance(options, dict) and "include_usage" not in options)
+        has_options = options is not msgspec.UNSET
+        unsaid = not has_options or options is None or (isinstance(options, dict) and "include_usage" not in options)
         streams = read.stream is True
-        return cls(body, read.model, streams, streams and unsaid)
+        return cls(body, read.model, streams, streams and unsaid, has_options)
 
     def sent_on(self, model: str) -> bytes:
         """The body as the worker gets it: `model` is its name there, and usage is asked for; nothing else changes."""
         body = self.body
         if model != self.model:
-            body = _with_members(body, {"model": lambda _: json.dumps(model).encode()})
-        return _asking_for_usage(body) if self.hides_usage else body
+            body = _renamed(body, model)
+        if not self.hides_usage:
+            return body
+        if self.has_options:
+            return _with_members(body, {"stream_options": _including_usage})
+        opening = _OPENING.match(body)
+        assert opening is not None  # noqa: S101  it was read as an object
+        return body[: opening.end()] + _ASK_FOR_USAGE + b"," + body[opening.end() :]
 
 
-def _asking_for_usage(body: bytes) -> bytes:
-    changed = _with_members(body, {"stream_options": _including_usage})
-    if changed is not body:
-        return changed
-    opening = _OPENING.match(body)
-    assert opening is not None  # noqa: S101  it was read as an object
-    return body[: opening.end()] + _ASK_FOR_USAGE + b"," + body[opening.end() :]
+def _renamed(body: bytes, model: str) -> bytes:
+    """Where `"model"` stands just once, that is most likely the place: a look at the result is cheaper than a scan."""
+    value = json.dumps(model).encode()
+    if body.count(_NAMED) == 1 and (named := _MODEL.search(body)) is not None:
+        renamed = body[: named.start(1)] + value + body[named.end(1) :]
+        if _DECODER.decode(renamed).model == model:
+            return renamed
+    return _with_members(body, {"model": lambda _: value})
 
 
 def _including_usage(options: bytes) -> bytes:

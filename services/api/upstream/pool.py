@@ -32,11 +32,7 @@ class Pool:
     def take(self, address: Address) -> Connection | None:
         """The one that was used last, if one is idle: the others may come of age."""
         idle = self._idle.get(address)
-        while idle:
-            connection = idle.pop()
-            if connection.usable:
-                return connection
-        return None
+        return idle.pop() if idle else None
 
     async def open(self, address: Address) -> Connection:
         """Raises ConnectFailed."""
@@ -58,7 +54,7 @@ class Pool:
 
     def give_back(self, connection: Connection) -> None:
         """Keep it for the next request if it can take one; otherwise it is closed at once."""
-        if connection.reusable and not self._closed:
+        if connection.reusable:
             connection.rest(asyncio.get_running_loop().time())
             self._idle[connection.address].append(connection)
         else:

@@ -8,7 +8,7 @@ from services.api.upstream.answer import Answer
 from services.api.upstream.errors import ConnectionLost
 
 _LONGEST_HEAD: Final = 65_536
-"""Bytes, with all interim answers before it; and of the fields after a chunked body."""
+"""Bytes, with all interim answers before it and the fields after a chunked body."""
 _INTERIM: Final = range(100, 200)
 _SWITCHING_PROTOCOLS: Final = 101
 
@@ -74,7 +74,6 @@ class Reading:
             self._headers = []
             return
         self._in_head = False
-        self._fields = 0
         codings = [value.lower() for name, value in self._headers if name == b"transfer-encoding"]
         if codings not in ([], [b"chunked"]):
             raise ConnectionLost(f"unknown transfer coding {codings}")

@@ -4,6 +4,8 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
+
 from services.provisioner.actions.volumes import note_volumes
 from services.provisioner.cloud_init import cloud_init
 from services.provisioner.provider import Order, OutOfStock, Rejected, Server, TryAgain
@@ -19,6 +21,8 @@ UNKNOWN_ZONE: Final = "unknown_zone"
 QUOTA_EXCEEDED: Final = "quota_exceeded"
 OF_ONE_CHOICE: Final = frozenset({UNKNOWN_ZONE, QUOTA_EXCEEDED, "unknown_instance_type", "image_not_found"})
 """Codes of refusals that say nothing of another zone or type."""
+
+log = structlog.get_logger()
 
 
 async def create(u: Undertaking) -> None:
@@ -45,10 +49,12 @@ def choices(wanted: Specification, zones: Sequence[str], offered: Sequence[Insta
 
 
 class _Creation:
+    """`_unsure_until` is when an earlier order would be found at last; None while there certainly was none."""
+
     def __init__(self, u: Undertaking) -> None:
         self._u = u
         self.possible: list[tuple[str, str]] = []
-        self._unsure_until = time.monotonic() + u.settings.settle_seconds if u.lease.redelivered else 0.0
+        self._unsure_until: float | None = self._settled_at() if u.lease.redelivered else None
 
     async def once(self) -> None:
         """One round: what is there already, else the first choice that can be had."""
@@ -92,10 +98,19 @@ class _Creation:
         return cloud_init(secrets.host_key(instance.id, 0), secrets.ssh_client_key().public)
 
     async def _existing(self) -> list[Server]:
-        """Those of an earlier creation, the one to adopt first. While unsure, an empty list does not count yet."""
+        """Those of an earlier creation, the one to adopt first. While unsure, an empty list does not count yet.
+
+        Where nothing was ordered, nothing can be: then a look that fails keeps no launch waiting.
+        """
         while True:
-            counts = time.monotonic() >= self._unsure_until
-            found = await self._u.provider.find_servers(self._u.instance_id)
+            counts = self._unsure_until is None or time.monotonic() >= self._unsure_until
+            try:
+                found = await self._u.provider.find_servers(self._u.instance_id)
+            except TryAgain as error:
+                if self._unsure_until is not None:
+                    raise
+                log.warning("ordering unlooked", instance_id=str(self._u.instance_id), reason=str(error))
+                return []
             if found or counts:
                 return sorted(found, key=lambda server: server.id)
             await self._u.lease.sleep(self._u.settings.poll_seconds)
@@ -146,7 +161,7 @@ class _Creation:
             instance_type=instance_type,
             cloud_init=self._cloud_init(instance),
         )
-        self._unsure_until = time.monotonic() + self._u.settings.settle_seconds
+        self._unsure_until = self._settled_at()
         outcome: Server | OutOfStock | Rejected
         try:
             outcome = await self._u.provider.create_server(order)
@@ -156,7 +171,10 @@ class _Creation:
             outcome = error
         except TryAgain as error:
             if error.had_no_effect:
-                self._unsure_until = 0.0
+                self._unsure_until = None
             raise
-        self._unsure_until = 0.0
+        self._unsure_until = None
         return outcome
+
+    def _settled_at(self) -> float:
+        return time.monotonic() + self._u.settings.settle_seconds

@@ -6,6 +6,7 @@ from typing import Final
 
 from services.provisioner.actions.host_key import note_host_key, see_new_host_key
 from services.provisioner.actions.listening import while_wanted
+from services.provisioner.actions.printed import Printed
 from services.provisioner.install.script import (
     COMMAND,
     INTERRUPTED,
@@ -123,13 +124,16 @@ class _Install:
         """Tell each phase as it is printed; returns the exit status."""
         self._phase = None
         self._lines.clear()
+        printed = Printed(self._u, job)
         async with (
+            printed.told(),
             aclosing(session.run(COMMAND, stdin_of(job))) as machine,
             aclosing(while_wanted(self._u, machine, self._check_time)) as saying,
         ):
             async for said in saying:
                 if isinstance(said, Exited):
                     return said.status
+                printed.hear(said)
                 match parse_line(said):
                     case Phase(name):
                         await self._reached(job, name)

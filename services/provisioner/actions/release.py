@@ -6,11 +6,11 @@ from datetime import timedelta
 from functools import cached_property
 
 from services.provisioner.pauses import backoff_s
-from services.provisioner.provider import ProviderError, Server, TryAgain
+from services.provisioner.provider import ProviderError, Server, Silent, TryAgain
 from services.provisioner.removal import Removal
 from services.provisioner.retry import translated
 from services.provisioner.undertaking import Undertaking, now
-from shared.lifecycle.events import InstanceTerminated, IpAssigned, PortsOpened, ResourcesReleased
+from shared.lifecycle.events import InstanceTerminated, IpAssigned, PortsOpened, ResourcesReleased, ServerDeleted
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE, Status
 
@@ -42,9 +42,13 @@ class _Release:
     async def once(self) -> None:
         """One pass over everything that is known or found; over when it began by knowing all, and saw nothing."""
         before = await self._u.guard()
-        found = await self._u.provider.find_servers(self._u.instance_id)
-        volumes = await self._u.provider.find_volumes(self._u.instance_id)
+        found: Sequence[Server] = ()
+        volumes: Sequence[tuple[str, str]] = ()
         trouble = _Trouble()
+        with trouble.noted("servers"):
+            found = await self._found(before)
+        with trouble.noted("volumes"):
+            volumes = await self._u.provider.find_volumes(self._u.instance_id)
         saw_any = await self._servers(before, found, trouble)
         await self._volumes(await self._u.guard(), volumes, trouble)
         trouble.raise_first()
@@ -52,11 +56,24 @@ class _Release:
         await self._u.provider.release_network(self._u.instance_id, groups)
         if saw_any:
             return
-        learned = (await self._u.guard()).resources != before.resources
+        learned = (await self._u.guard()).resources.revision != before.resources.revision
         if volumes or learned or (_in_flight(before) and not self._settled(before)):
             await self._u.lease.sleep(self._u.settings.poll_seconds)
             return
         self.over = await self._said(before)
+
+    async def _found(self, instance: Instance) -> Sequence[Server]:
+        """By its tag. Where its server is on record, who is silent has none.
+
+        For a creation orders anew only when all have said that they have none of an earlier order. What a holder did
+        that woke up too late is for reconciliation.
+        """
+        try:
+            return await self._u.provider.find_servers(self._u.instance_id)
+        except Silent:
+            if instance.resources.server_id is None:
+                raise
+            return ()
 
     async def _servers(self, instance: Instance, found: Sequence[Server], trouble: "_Trouble") -> bool:
         """Remove those that were found by tag or are on record. Whether there was any."""
@@ -70,6 +87,8 @@ class _Release:
         for zone, server_id in places:
             with trouble.noted(server_id):
                 saw_any |= await self._removal.server(zone, server_id)
+                if server_id == instance.resources.server_id:
+                    await self._u.record(ServerDeleted(instance_id=instance.id, occurred_at=now(), server_id=server_id))
         return saw_any
 
     async def _volumes(self, instance: Instance, found: Sequence[tuple[str, str]], trouble: "_Trouble") -> None:
@@ -119,7 +138,7 @@ def _in_flight(instance: Instance) -> bool:
 
 
 class _Trouble:
-    """What could not go yet does not keep the rest from going."""
+    """What could not go yet, or be looked for, does not keep the rest from going."""
 
     def __init__(self) -> None:
         self.with_: dict[str, ProviderError] = {}

@@ -113,11 +113,32 @@ nvidia_toolkit() {
   [[ $(docker info --format '{{json .Runtimes}}') == *'"nvidia"'* ]] || systemctl restart docker
 }
 
+used_mb() {
+  df --output=used --block-size=1MB "$root/var/lib" | tail -n 1
+}
+
+# Over a pipe docker prints each state of each layer as a line, but no bytes: while it says nothing, the disk does.
+with_size() {
+  local before line status
+  before=$(used_mb)
+  while true; do
+    status=0
+    read -rt 10 line || status=$?
+    if ((status == 0)); then
+      echo "$line"
+    elif ((status > 128)); then
+      echo "$(($(used_mb) - before)) MB have come so far"
+    else
+      return 0
+    fi
+  done
+}
+
 # In the foreground, so that whoever ends the install's process group ends the pull as well.
 image_pull() {
   ! docker image inspect "$IMAGE" >/dev/null 2>&1 || return 0
   local status=0
-  timeout --foreground --kill-after=10 "$PULL_SECONDS" docker pull "$IMAGE" || status=$?
+  timeout --foreground --kill-after=10 "$PULL_SECONDS" docker pull "$IMAGE" 2>&1 | with_size || status=$?
   ((status != 124)) || fail "the image has not come within $PULL_SECONDS s; what came of it is kept"
   return "$status"
 }

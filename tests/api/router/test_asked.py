@@ -108,3 +108,8 @@ def test_a_model_that_is_no_string_is_refused(model: bytes) -> None:
     with pytest.raises(Refusal) as refused:
         Asked.of(b'{"model":' + model + b"}")
     assert (refused.value.code, refused.value.param) == ("invalid_type", "model")
+
+
+def test_a_model_that_is_named_in_another_spelling_is_not_taken_for_one_further_inside() -> None:
+    body = b'{"x":{"model":"a"},"mod\\u0065l":"a"}'
+    assert Asked.of(body).sent_on("b") == b'{"x":{"model":"a"},"mod\\u0065l":"b"}'

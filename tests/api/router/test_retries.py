@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.api.router.scene import DONE, WORDS, Answer, Scene, a_scene, answering, drops, hangs, streaming
 from tests.api.stage import PATIENCE_S, Stage, until
+from tests.api.test_outages import database_away
 from tests.lifecycle import facts
 
 CALM: dict[str, Any] = {"breaker_failures": 1_000}
@@ -194,6 +195,34 @@ async def test_workers_killed_under_load_fail_no_request(stage: Stage) -> None:
         await grown(outcomes, len(outcomes) + 100)
         ended.set()
     assert set(outcomes) == {200}
+
+
+async def test_a_database_that_is_away_under_load_fails_no_request(stage: Stage) -> None:
+    """For as long as thirty of every period in which something looks into it."""
+    period_s = 0.1
+    scene = await a_scene(
+        stage, 2, refresh_seconds=period_s, routes_refresh_seconds=period_s, usage_write_seconds=period_s,
+        database_timeout_seconds=period_s, limits_check_seconds=period_s, eta_refresh_seconds=period_s,
+    )  # fmt: skip
+    outcomes: list[int] = []
+    ended = asyncio.Event()
+    away_since = asyncio.get_running_loop().time()
+
+    async def client() -> None:
+        while not ended.is_set():
+            outcomes.append((await scene.api.chat()).status_code)
+
+    async def long_enough() -> bool:
+        return asyncio.get_running_loop().time() - away_since > 30 * period_s
+
+    async with asyncio.TaskGroup() as group, database_away(stage):
+        for _ in range(8):
+            group.create_task(client())
+        await until(long_enough)
+        ended.set()
+    assert len(outcomes) > 100
+    assert set(outcomes) == {200}
+    assert (await scene.api.client.get("/readyz")).status_code == 200
 
 
 async def grown(what: Sized, to: int) -> None:

@@ -55,6 +55,7 @@ async def test_the_answer_to_a_head_request_has_no_body(upstream: Upstream) -> N
     async with a_raw_worker(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")) as worker:
         told = await ask(upstream, worker.address, method=b"HEAD")
         assert told == Told(200, [(b"content-length", b"5")], b"")
+        assert upstream.idle == 0
 
 
 async def test_headers_come_back_as_they_were_sent_with_their_names_in_lower_case(upstream: Upstream) -> None:
@@ -106,6 +107,17 @@ async def test_what_is_no_whole_answer_is_an_error_after_what_was_there_of_it(
         assert worker.accepted == 1
         await worker.nobody()
     assert upstream.in_use == 0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000, b"HTTP/1.1 100 Continue\r\n\r\n" * 9_000],
+    ids=["field", "interim"],
+)
+async def test_a_head_without_an_end_is_not_waited_for(upstream: Upstream, said: bytes) -> None:
+    async with a_raw_worker(answering(said)) as worker:
+        with pytest.raises(ConnectionLost):
+            await ask(upstream, worker.address)
 
 
 async def test_a_reset_in_the_middle_of_an_answer_without_a_length_is_not_its_end(upstream: Upstream) -> None:

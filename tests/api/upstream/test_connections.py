@@ -2,14 +2,17 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import pytest
 
 from services.api.upstream import Address, ConnectFailed, ConnectionLost, Silent, Upstream
+from services.api.upstream.connection import Connection
 from tests.api.fakes import free_port
 from tests.api.stage import until
 from tests.api.upstream.asking import ask, rest_of
 from tests.api.upstream.raw_worker import (
+    PATIENCE_S,
     Conversation,
     Line,
     a_json_answer,
@@ -17,6 +20,7 @@ from tests.api.upstream.raw_worker import (
     answering,
     breaking_off_after,
 )
+from tests.api.upstream.wire import Wire
 
 OK = a_json_answer(b"ok")
 
@@ -108,6 +112,7 @@ async def test_a_connection_that_its_worker_closes_is_forgotten(upstream: Upstre
         await ask(upstream, worker.address)
         await worker.nobody()
         await until(lambda: _is_empty(upstream))
+        assert not upstream._pool._idle
         await ask(upstream, worker.address)
         assert worker.accepted == 2
 
@@ -137,6 +142,23 @@ async def test_a_new_connection_that_ends_before_the_first_byte_is_an_error(upst
         with pytest.raises(ConnectionLost):
             await ask(upstream, worker.address)
         assert worker.accepted == 2
+
+
+async def test_a_connection_that_is_lost_before_it_was_ever_used_is_an_error_and_forgotten(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost_at_once(made: Callable[[], Connection], *_: object) -> tuple[Wire, Connection]:
+        wire, connection = Wire(), made()
+        connection.connection_made(wire)
+        wire.abort()
+        connection.connection_lost(None)
+        return wire, connection
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", lost_at_once)
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(ConnectionLost):
+            await ask(upstream, Address("127.0.0.1", 1))
+    assert not upstream._pool._open
 
 
 async def test_a_kept_connection_that_ends_after_the_first_byte_is_an_error(upstream: Upstream) -> None:

@@ -117,3 +117,14 @@ async def test_a_body_is_handed_over_only_as_far_as_the_socket_takes_it() -> Non
     connection.resume_writing()
     assert b"".join(wire.sent) == LARGE
     assert max(map(len, wire.sent)) < 300_000
+
+
+async def test_nothing_more_is_handed_to_a_socket_that_has_closed() -> None:
+    class Breaking(Wire):
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            super().write(data)
+            self.closed = len(self.sent) > 1
+
+    wire = Breaking()
+    asked(an_open_connection(wire), LARGE)
+    assert len(wire.sent) == 2

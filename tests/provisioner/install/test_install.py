@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import re
 import shlex
 import shutil
 import subprocess
@@ -272,6 +273,19 @@ async def test_an_image_that_was_never_published_fails_in_dockers_words(tmp_path
             "Error response from daemon: manifest for vllm/vllm-openai:v0.6.2.post1 not found: "
             "manifest unknown: manifest unknown"
         )
+
+
+async def test_a_pull_tells_each_layer_and_while_docker_is_silent_how_much_has_come(tmp_path: Path) -> None:
+    impatient = script._INSTALL.replace("read -rt 10 ", "read -rt 0.03 ")
+    fed = stdin_of(JOB).decode().replace(shlex.quote(script._INSTALL), shlex.quote(impatient))
+    slow = QUICK.model_copy(update={"image_pull": 1.0})
+    async with booted(tmp_path, slow) as machine, machine.connected() as connection:
+        ran = await connection.run(script.COMMAND, input=fed, timeout=20)
+    assert ran.exit_status == 0, ran.stdout
+    lines = str(ran.stdout).partition("::phase::image_pull\n")[2].partition("::phase::")[0].splitlines()
+    assert lines[0] == "v0.13.0: Pulling from vllm/vllm-openai"
+    assert len([line for line in lines if line.endswith(": Pull complete")]) == 8
+    assert [line for line in lines if re.fullmatch(r"\d+ MB have come so far", line)]
 
 
 async def test_the_host_key_from_cloud_init_is_replaced(tmp_path: Path) -> None:

@@ -83,6 +83,26 @@ async def test_a_machine_is_claimed_installed_released_and_lived_on_again(nats_u
     assert host_key.split()[:2] == own_key.split()
 
 
+async def test_a_machine_that_is_off_keeps_no_life_on_the_others_from_its_beginning_or_its_end(
+    nats_url: str, boxes: list[Machine]
+) -> None:
+    inventory = Inventory.model_validate({"machine": [listed(boxes[0], "desk"), listed(boxes[1], "shelf")]})
+    settings = quick(nats_url=SecretStr(nats_url), ssh_port=SSH_PORT, lease_seconds=30.0, call_timeout_seconds=8.0,
+        settle_seconds=9.0,
+    )  # fmt: skip
+    await boxes[0].host.stop()
+    connection = await connect(nats_url, "test")
+    life = Life(Journal(connection, actor="test", source="/coldstart/test"))
+    async with running(settings, None, inventory):
+        await life.requested()
+        instance = await life.reached(milestone=e.PortsOpened)
+        assert instance.resources.server_id == f"shelf/{life.instance_id}"
+        await life.terminated()
+        assert not [event for event in await life.events() if isinstance(event, e.ActionDelayed)]
+        assert files_of(boxes[1]) == {"gate": "", "lock": ""}
+    await connection.close()
+
+
 async def test_a_provider_that_nobody_configured_fails_the_launch_and_says_which_there_are(
     nats_url: str, boxes: list[Machine]
 ) -> None:

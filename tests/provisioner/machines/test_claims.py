@@ -11,7 +11,7 @@ import pytest
 
 from services.provisioner.install.script import SUPERSEDED, InstallJob, stdin_of
 from services.provisioner.machine import Exited
-from services.provisioner.provider import Order, OutOfStock, Rejected, Server, TryAgain
+from services.provisioner.provider import Order, OutOfStock, Rejected, Server, Silent, TryAgain
 from services.provisioner.providers.machines import MachinesProvider, claims
 from tests.provisioner.machines.conftest import SHELL, listed, provider_of
 from tests.simulator.host.machines import WORKER_PORT, Machine, new_key
@@ -109,8 +109,11 @@ async def test_one_machine_that_is_off_keeps_nobody_from_the_other(boxes: list[M
     server = await claimed(provider)
     assert server.ip_address == boxes[1].address
     assert list(await provider.tagged_servers()) == [server]
-    with pytest.raises(TryAgain, match="machine_unreachable"):
+    with pytest.raises(TryAgain, match="machine_unreachable") as unheard:
         await provider.create_server(order())
+    assert unheard.value.had_no_effect
+    with pytest.raises(Silent, match="machine_unreachable"):
+        await provider.find_servers(uuid4())
 
 
 async def test_a_machine_with_another_host_key_is_asked_nothing(boxes: list[Machine]) -> None:

@@ -193,6 +193,21 @@ async def test_a_failed_call_of_a_simulated_cloud_has_its_documented_outcome(
         assert failed.value.retry_after == 2
 
 
+@pytest.mark.parametrize("call", [Call.LIST_SERVER_TYPES, Call.LIST_AVAILABILITY])
+@pytest.mark.parametrize("error", [each for each in Error if each is not Error.NOT_FOUND])
+async def test_an_offer_that_cannot_be_read_has_the_same_outcomes(
+    provider: ScalewayProvider, control: Control, call: Call, error: Error
+) -> None:
+    failure = Failure(call=call, error=error, zone=provider.zones[-1])
+    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (failure,)}))
+    with pytest.raises(ProviderError) as failed:
+        await provider.instance_types()
+    kind, code = ASKED_FOR[error]
+    assert isinstance(failed.value, kind)
+    assert failed.value.code == code
+    assert await provider.instance_types()
+
+
 async def test_an_unknown_type_image_or_zone_is_named(
     provider: ScalewayProvider, scaleway_settings: ScalewaySettings
 ) -> None:

@@ -85,6 +85,25 @@ async def test_a_creation_had_no_effect_only_if_the_server_itself_was_refused(
     assert bool((await account(control))["servers"]) is not certain
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Error.QUOTAS_EXCEEDED, "quota_exceeded"),
+        (Error.INVALID_ARGUMENTS, "unknown_instance_type"),
+        (Error.PERMISSIONS_DENIED, "permission_denied"),
+    ],
+)
+async def test_no_refusal_of_the_user_data_is_one_of_the_order_whose_server_exists(
+    provider: ScalewayProvider, control: Control, error: Error, code: str
+) -> None:
+    failure = Failure(call=Call.SET_USER_DATA, error=error)
+    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (failure,)}))
+    with pytest.raises(TryAgain) as failed:
+        await made(provider, uuid4())
+    assert (failed.value.code, failed.value.had_no_effect) == (code, False)
+    assert len((await account(control))["servers"]) == 1
+
+
 async def test_another_installation_sees_nothing_of_ours(
     provider: ScalewayProvider, scaleway_settings: ScalewaySettings
 ) -> None:
@@ -259,13 +278,34 @@ async def test_a_whole_life_leaves_nothing_at_the_provider(provider: ScalewayPro
     group_id = await provider.make_security_group(running, instance_id)
     await provider.open_ports(running, instance_id, group_id, (22, 8000), ("0.0.0.0/0",))
     await provider.power_off(server.zone, server.id)
-    await eventually(lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.power is Power.OFF))
+    off = await eventually(
+        lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.power is Power.OFF)
+    )
+    assert off is not None
+    assert (running.ip_address is not None, off.ip_address, off.address_id) == (True, None, None)
+    (address,) = (await account(control))["ips"]
+    assert (address["id"], address["dynamic"], address["deleted_at"] is not None) == (running.address_id, True, True)
     await provider.delete_server(server.zone, server.id)
     assert list(await provider.find_volumes(instance_id)) == [(server.zone, server.volume_ids[0])]
     assert await eventually(lambda: provider.delete_volume(server.zone, server.volume_ids[0]), bool)
     await provider.release_network(instance_id, (group_id,))
     remaining = (await account(control))["remaining"]
     assert {name: held for name, held in remaining.items() if held} == {}
+
+
+async def test_an_address_that_somebody_else_gave_the_server_stays_his(
+    provider: ScalewayProvider, control: Control, simulator: Simulator
+) -> None:
+    """Its id is on record, as that of whatever the server is reached by, but nothing says that it is ours."""
+    server = await made(provider, instance_id := uuid4())
+    theirs = (await ask(Sdk(simulator).instance.create_ip, zone=server.zone, server=server.id)).ip
+    assert theirs is not None
+    shown = await provider.get_server(server.zone, server.id)
+    assert shown is not None
+    assert shown.address_id == theirs.id
+    await provider.delete_server(server.zone, server.id)
+    assert list(await provider.release_network(instance_id, ())) == []
+    assert (await account(control))["remaining"]["ips"] == [theirs.id]
 
 
 async def test_a_list_of_many_pages_is_read_to_its_end(

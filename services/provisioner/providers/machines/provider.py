@@ -17,6 +17,7 @@ from services.provisioner.provider import (
     Rejected,
     Resource,
     Server,
+    Silent,
     TryAgain,
 )
 from services.provisioner.providers.machines.claims import Claim, Claims
@@ -70,7 +71,10 @@ class MachinesProvider:
         return tuple(offered)
 
     async def create_server(self, order: Order) -> Server | OutOfStock:
-        """The machine that the instance has already, else the first free one that it can have."""
+        """The machine that the instance has already, else the first free one that it can have.
+
+        A machine is only taken once it has said that it is free, so what was silent from the start has had no effect.
+        """
         machines = [
             each for each in self._machines if (each.zone, each.instance_type) == (order.zone, order.instance_type)
         ]
@@ -91,6 +95,7 @@ class MachinesProvider:
                 if await self._claims.take(machine, order.instance_id, left_s) == Claim(order.instance_id):
                     return _server(machine, order.instance_id)
         if silent:
+            silent[0].had_no_effect = True
             raise silent[0]
         return OutOfStock(order.zone, order.instance_type)
 
@@ -100,12 +105,12 @@ class MachinesProvider:
         await self._present(zone, server_id)
 
     async def find_servers(self, instance_id: UUID) -> Sequence[Server]:
-        """Raises TryAgain when none is found and a machine does not say whose it is."""
+        """Raises Silent when none is found and a machine does not say whose it is."""
         claims = await self._look_at(self._machines)
         found = [_server(each, instance_id) for each in self._machines if claims[each.name] == Claim(instance_id)]
         silent = [claim for claim in claims.values() if isinstance(claim, TryAgain)]
         if silent and not found:
-            raise silent[0]
+            raise Silent(silent[0].code, silent[0].message)
         return found
 
     async def get_server(self, zone: str, server_id: str) -> Server | None:

@@ -28,7 +28,7 @@ class NotThere(TryAgain):
 
 
 class SoldOut(TryAgain):
-    """Creating says OutOfStock; a power-on may meet it too, and has to wait."""
+    """Creating says OutOfStock; a power-on may meet it too, and then the server can only wait where it is."""
 
 
 class Busy(TryAgain):

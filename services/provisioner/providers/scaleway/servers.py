@@ -8,7 +8,7 @@ import structlog
 from scaleway.instance.v1 import Server as ScalewayServer
 from scaleway.instance.v1 import ServerAction
 
-from services.provisioner.provider import Order, OutOfStock, Power, Server, TryAgain
+from services.provisioner.provider import Order, OutOfStock, Power, ProviderError, Server, TryAgain
 from services.provisioner.providers.scaleway.errors import Busy, NotThere, SoldOut
 from services.provisioner.providers.scaleway.products import Products
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
@@ -26,6 +26,11 @@ POWER: Final[Mapping[str, Power]] = {
     "locked": Power.ON,  # by Scaleway, whatever it was doing
 }
 
+NO_ROOM_SAYS: Final = (
+    "no machine is free where the server was made, and a server cannot move: request another instance, with another "
+    "zone or type before this one, or later"
+)
+
 log = structlog.get_logger()
 
 
@@ -36,7 +41,10 @@ class Servers:
         self._products = products
 
     def create(self, order: Order) -> Server | OutOfStock:
-        """Two requests, the second for the user data: where it fails, the server exists, and has to be adopted."""
+        """Two requests, the second for the user data: where it fails, the server exists, and has to be adopted.
+
+        So no refusal of the second is one of this order, and none had no effect: whoever adopts it meets it again.
+        """
         try:
             image = self._products.image(order.zone, order.instance_type)
         except TryAgain as error:
@@ -57,9 +65,9 @@ class Servers:
         log.info("server created", server_id=server.id, zone=server.zone, instance_id=str(order.instance_id))
         try:
             self.set_cloud_init(order.zone, server.id, order.cloud_init)
-        except TryAgain as error:
-            error.had_no_effect = False
-            raise
+        except ProviderError as error:
+            pause = error.retry_after if isinstance(error, TryAgain) else None
+            raise TryAgain(error.code, error.message, pause) from error
         return server
 
     def set_cloud_init(self, zone: str, server_id: str, content: bytes) -> None:
@@ -85,6 +93,8 @@ class Servers:
     def power_on(self, zone: str, server_id: str) -> None:
         try:
             self._api.server_action(zone=zone, server_id=server_id, action=ServerAction.POWERON)
+        except SoldOut as error:
+            raise TryAgain(error.code, f"{NO_ROOM_SAYS} ({zone})", error.retry_after) from error
         except Busy:
             server = self.get(zone, server_id)
             if server is None or server.power not in {Power.ON, Power.STARTING}:

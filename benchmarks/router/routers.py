@@ -1,0 +1,173 @@
+"""What stands in front of the worker: nothing, nginx, this router, LiteLLM's proxy. Each as a Target to be asked."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+
+from benchmarks.router.processes import NotStarted, accepts, program
+from benchmarks.router.scene import MODEL
+from coldstart.embedded import servers
+from coldstart.stack.processes import Service
+from shared.bus.connection import connect
+from shared.bus.topology import apply_topology
+from tests.api.fakes import a_hub, free_port
+from tests.api.stage import ADMIN_KEY, Stage, until
+from tests.integration.victim import environment_of
+
+ROOT = Path(__file__).parents[2]
+LOCK = Path(__file__).with_name("requirements-litellm.lock")
+LITELLM = ROOT / ".venv-litellm"
+OK = 200
+
+
+@dataclass(frozen=True)
+class Target:
+    name: str
+    host: str
+    port: int
+    key: str = "none"
+    pid: int = 0
+
+    async def answers(self) -> bool:
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}]}
+        url = f"http://{self.host}:{self.port}/v1/chat/completions"
+        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {self.key}"}, timeout=30) as client:
+            try:
+                return (await client.post(url, json=body)).status_code == OK
+            except httpx.HTTPError:
+                return False
+
+
+@asynccontextmanager
+async def the_worker(folder: Path) -> AsyncGenerator[Target]:
+    worker = Target("worker alone", "127.83.12.7", free_port())
+    command = (sys.executable, "-m", "benchmarks.router.worker", worker.host, str(worker.port))
+    async with program(*command, log=folder / "worker.log", serves=accepts(worker.host, worker.port)) as process:
+        yield replace(worker, pid=process.pid)
+
+
+@asynccontextmanager
+async def coldstart(folder: Path, worker: Target, profile: Path | None = None) -> AsyncGenerator[Target]:
+    """The api as it runs in production, asked with a user's key."""
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(servers(folder, None, None))
+        connection = await connect(running.nats_url, "benchmark")
+        stack.push_async_callback(connection.close)
+        await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=30)
+        hub = await stack.enter_async_context(a_hub())
+        stage = Stage(running.nats_url, running.database_url, connection, hub, stack, worker.port)
+        port = free_port()
+        settings = stage.settings(
+            api_port=port,
+            router_staleness_seconds=15.0,
+            stream_heartbeat_seconds=1.0,
+            worker_silence_seconds=300.0,
+            log_level="warning",
+        )
+        environment = environment_of(settings)
+        if profile is not None:
+            environment["PROFILE_TO"] = str(profile)
+        module = "services.api" if profile is None else "benchmarks.router.profiled"
+        service = await stack.enter_async_context(Service(module, environment, folder / "api.log").supervised())
+        await stage.ready(worker.host)
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=30
+        ) as admin:
+            (await admin.post("/models", json={"model": MODEL})).raise_for_status()
+            key = (await admin.post("/api-keys", json={"name": "benchmark", "role": "user"})).raise_for_status().json()
+        target = Target("coldstart", "127.0.0.1", port, key["key"], service.pid or 0)
+        await until(target.answers)
+        yield target
+
+
+@asynccontextmanager
+async def nginx(folder: Path, worker: Target) -> AsyncGenerator[Target]:
+    """A plain reverse proxy with one process. Raises NotStarted."""
+    binary = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+    if binary is None:
+        raise NotStarted("nginx is not installed here (Debian: apt-get install nginx-light)")
+    prefix = folder / "nginx"
+    prefix.mkdir()
+    target = Target("nginx", "127.0.0.1", free_port())
+    config = prefix / "nginx.conf"
+    config.write_text(f"""
+        daemon off;
+        master_process off;
+        pid {prefix}/nginx.pid;
+        error_log {prefix}/error.log warn;
+        events {{ worker_connections 8192; }}
+        http {{
+            access_log off;
+            client_body_temp_path {prefix}/body;
+            proxy_temp_path {prefix}/proxy;
+            keepalive_requests 100000000;
+            upstream worker {{
+                server {worker.host}:{worker.port};
+                keepalive 256;
+                keepalive_requests 100000000;
+            }}
+            server {{
+                listen {target.host}:{target.port} backlog=2048;
+                location / {{
+                    proxy_pass http://worker;
+                    proxy_http_version 1.1;
+                    proxy_set_header Connection "";
+                    proxy_buffering off;
+                }}
+            }}
+        }}
+    """)
+    command = (binary, "-p", prefix, "-c", config, "-e", prefix / "error.log")
+    async with program(*command, log=folder / "nginx.log", serves=accepts(target.host, target.port)) as process:
+        yield replace(target, pid=process.pid)
+
+
+@asynccontextmanager
+async def litellm(folder: Path, worker: Target) -> AsyncGenerator[Target]:
+    """Its proxy with one worker process and a key, without a database. Raises NotStarted."""
+    await _installed()
+    target = Target("LiteLLM", "127.0.0.1", free_port(), "sk-benchmark")
+    config = folder / "litellm.yaml"
+    config.write_text(f"""
+model_list:
+  - model_name: {MODEL}
+    litellm_params:
+      model: openai/{MODEL}
+      api_base: http://{worker.host}:{worker.port}/v1
+      api_key: none
+general_settings:
+  master_key: {target.key}
+""")
+    command = (LITELLM / "bin" / "litellm", "--config", config, "--host", target.host, "--port", str(target.port))
+    quiet = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOG": "ERROR",
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(folder),
+    }
+    async with program(
+        *command, "--telemetry", "False", log=folder / "litellm.log", serves=target.answers, environment=quiet
+    ) as process:
+        yield replace(target, pid=process.pid)
+
+
+async def _installed() -> None:
+    """Into an environment of its own, which is kept for the next time. Raises NotStarted."""
+    uv, ready = Path(sys.executable).with_name("uv"), LITELLM / ".ready"
+    if ready.exists() and ready.stat().st_mtime >= LOCK.stat().st_mtime:
+        return
+    python = LITELLM / "bin" / "python"
+    for command in (
+        (uv, "venv", "--quiet", "--clear", "--python", sys.executable, LITELLM),
+        (uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", LOCK),
+    ):
+        process = await asyncio.create_subprocess_exec(*command)
+        if await process.wait():
+            raise NotStarted(f"`{' '.join(map(str, command))}` failed")
+    ready.touch()

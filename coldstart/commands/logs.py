@@ -1,0 +1,49 @@
+"""`coldstart instances logs`: what the install prints on the machine."""
+
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+import typer
+
+from coldstart.api_client import Api
+from coldstart.commands.context import Json, api, print_json, say
+from coldstart.commands.naming import Instance, instance_id
+from shared.lifecycle.status import Status
+
+_BETWEEN_S: Final = 1.0
+_TO_COME: Final = frozenset({Status.PROVISIONING, Status.BOOTING, Status.INSTALLING})
+
+
+def logs(
+    instance: Instance,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the install has ended.")] = False,
+    tail: Annotated[int | None, typer.Option(min=1, max=200, help="How many lines at most, to begin with.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what an instance's install printed last."""
+    with api() as client:
+        path = f"/instances/{instance_id(client, instance)}"
+        lines = _followed(client, path, tail) if follow else iter(client.get(f"{path}/logs", tail=tail)["items"])
+        for line in lines:
+            if as_json:
+                print_json(line)
+            else:
+                say(f"{line['at'][11:19]}  {line['text']}")
+
+
+def _followed(client: Api, path: str, tail: int | None) -> Iterator[dict[str, Any]]:
+    """Each line once; those of a further try as well. The instance is asked first, so that no last line is missed."""
+    seen: tuple[int, int, int] = (0, 0, 0)
+    while True:
+        over = client.get(path)["status"] not in _TO_COME
+        log = client.get(f"{path}/logs", tail=tail)
+        for line in log["items"]:
+            place = (log["attempt"], log["install_try"], line["number"])
+            if place > seen:
+                seen = place
+                yield line
+        if over:
+            return
+        tail = None
+        time.sleep(_BETWEEN_S)

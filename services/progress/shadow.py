@@ -1,0 +1,69 @@
+"""The read model computed once more from the stream, in tables of their own beside those in use."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from nats.aio.client import Client
+from nats.js.errors import NotFoundError
+
+from services.progress.projection import Projection
+from services.progress.statements import sql
+from shared.bus.reader import reading
+from shared.bus.topology import EVERY_EVENT, LIFECYCLE
+from shared.postgres.connection import Connection
+
+SESSION: Final = {"search_path": "rebuilding", "synchronous_commit": "off"}
+"""Server settings of a connection that works on them."""
+
+
+class RebuildRunning(Exception):
+    """Another rebuild or verification of the same database is under way."""
+
+
+class Shadow:
+    """The tables that are not yet in use; `position` is how far they follow the stream."""
+
+    def __init__(self, connection: Client, projection: Projection, heartbeat_s: float) -> None:
+        self.projection = projection
+        self.position = 0
+        self._connection = connection
+        self._heartbeat_s = heartbeat_s
+
+    async def catch_up(self, last: int) -> None:
+        """Follow the stream up to that sequence, and no further."""
+        if self.position >= last:
+            return
+        async with reading(self._connection, after=self.position, heartbeat_s=self._heartbeat_s) as events:
+            while self.position < last:
+                if messages := await events.batch():
+                    wanted = [message for message in messages if message.metadata.sequence.stream <= last]
+                    if wanted:
+                        self.position = await self.projection.take(wanted)
+                        continue
+                if not await self._is_left(last):
+                    self.position = last  # the events that were left have been deleted from the stream
+                    await self.projection.commit([], last)
+
+    async def _is_left(self, last: int) -> bool:
+        """Whether the stream's leader still has an event up to that sequence."""
+        jetstream = self._connection.jetstream()
+        try:
+            message = await jetstream.get_msg(LIFECYCLE, seq=self.position + 1, subject=EVERY_EVENT, next=True)
+        except NotFoundError:
+            return False
+        return (message.seq or 0) <= last
+
+
+@asynccontextmanager
+async def shadow_tables(database: Connection) -> AsyncGenerator[None]:
+    """Empty tables in a schema of their own, gone again in the end; only one rebuild has them at a time."""
+    if not await database.fetchval(sql("try_to_rebuild")):
+        raise RebuildRunning
+    await database.execute(sql("drop_shadow_tables"))
+    await database.execute(sql("create_shadow_tables"))
+    try:
+        yield
+    finally:
+        if not database.is_closed():
+            await database.execute(sql("drop_shadow_tables"))

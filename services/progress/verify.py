@@ -1,0 +1,148 @@
+"""Hold what is derived from the facts against the facts: every snapshot in the stream, every row of the read model."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from services.progress.projection import Checkpoint, Projection, checkpoint
+from services.progress.shadow import SESSION, Shadow, shadow_tables
+from services.progress.statements import sql
+from shared.bus.envelope import Recorded, Undecodable, decode
+from shared.bus.reader import reading, stream_state
+from shared.lifecycle.events import InstanceRequested
+from shared.lifecycle.fold import begin, evolve
+from shared.lifecycle.instance import Instance
+from shared.postgres.connection import Connection, connecting
+
+TABLES: Final = ("instances", "timeline", "step_durations")
+HOLDING_S: Final = 10.0
+"""How long the projector may be kept waiting while the last events are caught up with."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`behind`: how many of the `events` the read model does not have yet; `unreadable` are told, and no difference."""
+
+    events: int
+    instances: int
+    behind: int
+    unreadable: tuple[str, ...]
+    differences: tuple[str, ...]
+
+
+async def verify(connection: Client, database_url: str, *, heartbeat_s: float = 1.0) -> Verdict:
+    """Nothing is changed; projecting goes on, but for the moment in which the tables are compared.
+
+    Raises RebuildRunning, ReadingInterrupted, and what NATS or PostgreSQL raise.
+    """
+    facts = Facts()
+    last = (await stream_state(connection)).last_sequence
+    async for message in _up_to(connection, last, heartbeat_s):
+        facts.see(message)
+    behind, rows = await _rows(connection, database_url, last, heartbeat_s)
+    return Verdict(facts.events, facts.instances, behind, tuple(facts.unreadable), (*facts.differences, *rows))
+
+
+class Facts:
+    """Folds each instance from its facts, and compares after every one; of an instance the first difference is told."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.unreadable: list[str] = []
+        self.differences: list[str] = []
+        self._folded: dict[UUID, Instance | None] = {}
+
+    @property
+    def instances(self) -> int:
+        return len(self._folded)
+
+    def see(self, message: Msg) -> None:
+        metadata = message.metadata
+        self.events += 1
+        try:
+            recorded = decode(message.data, metadata.sequence.stream, metadata.timestamp)
+        except Undecodable as error:
+            self.unreadable.append(f"{message.subject} at {metadata.sequence.stream} cannot be read: {error}")
+        else:
+            self._compare(recorded)
+
+    def _compare(self, recorded: Recorded) -> None:
+        told, event = recorded.instance, recorded.event
+        if told.id not in self._folded:
+            folded = begin(event) if isinstance(event, InstanceRequested) else None
+        elif (before := self._folded[told.id]) is None:
+            return
+        else:
+            folded = evolve(before, event)
+        where = f"snapshot of {told.id} at version {told.version} ({event.type()}, sequence {recorded.sequence})"
+        if folded is None:
+            self.differences.append(f"{where}: its history does not begin with a request")
+        elif folded != told:
+            self.differences.append(
+                f"{where}: {_unequal(told.model_dump(mode='json'), folded.model_dump(mode='json'))}"
+            )
+            folded = None
+        self._folded[told.id] = folded
+
+
+async def _up_to(connection: Client, last: int, heartbeat_s: float) -> AsyncIterator[Msg]:
+    if last == 0:
+        return
+    async with reading(connection, after=0, heartbeat_s=heartbeat_s) as events:
+        while True:
+            for message in await events.batch():
+                if message.metadata.sequence.stream > last:
+                    return
+                yield message
+                if message.metadata.sequence.stream == last:
+                    return
+            if events.caught_up:
+                return
+
+
+async def _rows(connection: Client, database_url: str, last: int, heartbeat_s: float) -> tuple[int, list[str]]:
+    """How far the tables are behind, and every row in which they differ from what the events up to there give."""
+    async with (
+        connecting(database_url, name="coldstart verify", command_timeout_s=None, server_settings=SESSION) as database,
+        shadow_tables(database),
+    ):
+        stream = await stream_state(connection)
+        shadow = Shadow(
+            connection, Projection(database, stream.installation, _passed_over, announce=False), heartbeat_s
+        )
+        used = await checkpoint(database) or Checkpoint(stream.installation, 0)
+        if used.installation != stream.installation or used.sequence > stream.last_sequence:
+            return 0, [f"the read model follows {used.installation}:{used.sequence}, which is another stream"]
+        await shadow.catch_up(used.sequence)
+        await database.execute(sql("hold_tables"))
+        async with asyncio.timeout(HOLDING_S):
+            used = await checkpoint(database) or used
+            await shadow.catch_up(used.sequence)
+            return max(0, last - used.sequence), await _differences(database)
+
+
+async def _differences(database: Connection) -> list[str]:
+    return [
+        f"{table} of {row['instance_id']}: {_unequal(row['used'], row['computed'])}"
+        for table in TABLES
+        for row in await database.fetch(sql(f"differing_{table}"))
+    ]
+
+
+async def _passed_over(message: Msg, reason: str) -> None:
+    """What a projector could not take either lies among the dead letters."""
+
+
+def _unequal(found: Mapping[str, Any] | None, expected: Mapping[str, Any] | None) -> str:
+    if found is None or expected is None:
+        return "missing" if found is None else "should not be there"
+    return ", ".join(
+        f"{name} is {found.get(name)!r}, the facts give {value!r}"
+        for name, value in expected.items()
+        if found.get(name) != value
+    )

@@ -1,0 +1,65 @@
+"""What an install prints, told while it runs. It is a convenience: whatever goes wrong with it, the install goes on."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from nats.errors import Error as NatsError
+
+from services.provisioner.install.script import InstallJob
+from services.provisioner.undertaking import Undertaking, now
+from shared.bus.install_output import MOST_LINES, InstallOutput, OutputLine
+
+BETWEEN_S: Final = 1.0
+TIME_OUT_S: Final = 2.0
+
+log = structlog.get_logger()
+
+
+class Printed:
+    """The last lines of one try, as far as they may be shown."""
+
+    def __init__(self, u: Undertaking, job: InstallJob) -> None:
+        self._u = u
+        self._job = job
+        self._lines: deque[OutputLine] = deque(maxlen=MOST_LINES)
+        self._more = asyncio.Event()
+
+    def hear(self, line: str) -> None:
+        number = self._lines[-1].number + 1 if self._lines else 1
+        self._lines.append(OutputLine(number=number, at=now(), text=self._u.printable(line.rstrip("\r\n"))))
+        self._more.set()
+
+    @asynccontextmanager
+    async def told(self) -> AsyncGenerator[None]:
+        """Again and again while the block lasts, and once more when it ends."""
+        telling = asyncio.create_task(self._again_and_again())
+        try:
+            yield
+        finally:
+            telling.cancel()
+            await asyncio.wait({telling})
+            await self._tell()
+
+    async def _again_and_again(self) -> None:
+        while True:
+            await self._more.wait()
+            self._more.clear()
+            await self._tell()
+            await asyncio.sleep(BETWEEN_S)
+
+    async def _tell(self) -> None:
+        """Only as the holder: one that woke up late would put an old try's lines over a new one's."""
+        if not self._lines or self._u.lease.lost:
+            return
+        output = InstallOutput(
+            attempt=self._job.attempt, install_try=self._job.attempt_try, lines=tuple(self._lines), updated_at=now()
+        )
+        try:
+            async with asyncio.timeout(TIME_OUT_S):
+                await self._u.means.install_outputs.tell(self._u.instance_id, output)
+        except (NatsError, TimeoutError, OSError) as error:
+            log.warning("install's output not told", instance_id=str(self._u.instance_id), reason=repr(error))

@@ -1,0 +1,47 @@
+"""What an install prints, as the provisioner has told it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.bus.install_output import InstallOutput, InstallOutputs, OutputLine
+from tests.api.stage import Stage
+from tests.lifecycle import facts
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def test_the_last_lines_of_the_last_try_are_shown(stage: Stage) -> None:
+    instance = await stage.happened(facts.instance_requested())
+    lines = tuple(OutputLine(number=number, at=AT, text=f"line {number}") for number in (1, 2, 3))
+    outputs = InstallOutputs(stage.connection.jetstream(), replicas=1)
+    await outputs.tell(instance.id, InstallOutput(attempt=2, install_try=3, lines=lines, updated_at=AT))
+    api = await stage.api()
+    shown = (await api.client.get(f"/instances/{instance.id}/logs")).json()
+    assert (shown["attempt"], shown["install_try"], shown["next_cursor"]) == (2, 3, None)
+    assert [line["text"] for line in shown["items"]] == ["line 1", "line 2", "line 3"]
+    assert shown["items"][0] == {"number": 1, "at": "2026-01-01T00:00:00Z", "text": "line 1"}
+    last = (await api.client.get(f"/instances/{instance.id}/logs", params={"tail": 2})).json()
+    assert [line["number"] for line in last["items"]] == [2, 3]
+
+
+async def test_before_the_install_nothing_is_shown(stage: Stage) -> None:
+    instance = await stage.happened(facts.instance_requested())
+    api = await stage.api()
+    nothing: dict[str, Any] = {"items": [], "attempt": None, "install_try": None, "next_cursor": None}
+    assert (await api.client.get(f"/instances/{instance.id}/logs")).json() == nothing
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "code"),
+    [
+        ("8e2d9a51-6c5a-4a6e-9b60-7d1f2c3b4a59/logs", 404, "instance_not_found"),
+        ("not-an-id/logs", 404, "instance_not_found"),
+        ("8e2d9a51-6c5a-4a6e-9b60-7d1f2c3b4a59/logs?tail=0", 422, "invalid_request"),
+    ],
+)
+async def test_what_is_no_instance_or_no_number_is_refused(stage: Stage, asked: str, status: int, code: str) -> None:
+    api = await stage.api()
+    answer = await api.client.get(f"/instances/{asked}")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
