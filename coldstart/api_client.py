@@ -39,6 +39,8 @@ class Api:
             raise ApiProblem(f"{url} is no address of an api: {error}") from error
         self._url = url
         self._patience_s = patience_s
+        self.away: str | None = None
+        """Why no event can come at the moment; None while a stream is open."""
 
     def __enter__(self) -> Self:
         return self
@@ -74,6 +76,18 @@ class Api:
             page = self.get(path, **{**query, "cursor": page["next_cursor"]})
             yield from page["items"]
 
+    def position(self) -> str:
+        """Where the events are now: `told(…, after=position)` tells all that is recorded from here on.
+
+        Raises ApiProblem.
+        """
+        try:
+            with connect_sse(self._client, "GET", "/events", timeout=_TIMEOUT) as stream:
+                _refuse(stream.response, come_back=False)
+                return next(message.id for message in stream.iter_sse() if message.id)
+        except (httpx.TransportError, httpx.InvalidURL, SSEError, StopIteration) as error:
+            raise ApiProblem(f"no answer from {self._url}: {str(error) or 'it ended the stream'}") from error
+
     def events(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         """CloudEvents as they are recorded; resumes after a lost connection without a gap. Endless.
 
@@ -81,12 +95,14 @@ class Api:
         """
         return (event for event in self.told(path, **query) if "eta" not in event)
 
-    def told(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
+    def told(self, path: str, *, after: str = "", **query: str) -> Iterator[dict[str, Any]]:
         """Events, and between them estimates: these have an `eta` instead, of the instance `instance_id`.
+
+        `after`: a position that the api has told; by default it begins now, or as `query` says.
 
         Raises ApiProblem when the api cannot be reached at first, or stays away for longer than `patience_s`.
         """
-        last_id, opened, away_since, pause = "", False, time.monotonic(), _FIRST_PAUSE_S
+        last_id, opened, away_since, pause = after, False, time.monotonic(), _FIRST_PAUSE_S
         while True:
             headers = {"Last-Event-ID": last_id} if last_id else {}
             serving, why = False, "it ended the stream"
@@ -94,6 +110,7 @@ class Api:
                 with connect_sse(self._client, "GET", path, params=query, headers=headers, timeout=_SILENCE) as stream:
                     _refuse(stream.response, come_back=opened)
                     serving = opened = True
+                    self.away = None
                     for message in stream.iter_sse():
                         pause = _FIRST_PAUSE_S
                         if message.event == "reset":
@@ -105,6 +122,7 @@ class Api:
                 why = str(error)
             except httpx.InvalidURL as error:
                 raise ApiProblem(f"{self._url} is no address of an api: {error}") from error
+            self.away = why
             if not opened:
                 raise ApiProblem(f"no answer from {self._url}: {why}")
             if serving:

@@ -13,7 +13,10 @@ from coldstart.commands import (
     orgs,
     provider,
     read_model,
+    resolve,
     stack,
+    top,
+    usage,
 )
 
 app = typer.Typer(
@@ -29,7 +32,10 @@ app.command()(read_model.verify)
 app.command()(provider.instance_types)
 app.command()(provider.costs)
 app.command()(provider.reconcile)
+app.command()(usage.usage)
+app.command()(resolve.resolve)
 app.command()(eta.eta)
+app.command()(top.top)
 app.command()(stack.ssh_key)
 instances.app.command()(logs.logs)
 app.add_typer(instances.app, name="instances")

@@ -6,8 +6,9 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.watching import COLOURS, label
-from shared.lifecycle.status import Status
+from coldstart.colours import painted
+from coldstart.waiting import briefly
+from shared.lifecycle.progress import label
 
 WIDE: Final = 140
 """Columns of a terminal that have room for a line per instance."""
@@ -19,16 +20,17 @@ def listed(instances: Iterable[dict[str, Any]], *, wide: bool) -> Table:
 
 
 def _wide(instances: Iterable[dict[str, Any]]) -> Table:
-    table = Table("id", "name", "model", "type", "status", "progress", "step", box=None, pad_edge=False)
+    table = Table("id", "name", "model", "type", "status", "progress", "step", "ready", box=None, pad_edge=False)
     for item in instances:
         table.add_row(
             item["id"][:8],
             item["name"],
             item["model"],
             item["instance_type"],
-            _status(item),
+            painted(item["status"]),
             f"{item['progress_percent']} %",
             label(item["step"]),
+            briefly(item["eta"]) if item["eta"] else "",
         )
     return table
 
@@ -38,13 +40,11 @@ def _narrow(instances: Iterable[dict[str, Any]]) -> Table:
     table.add_column("id", no_wrap=True)
     table.add_column("name, model", overflow="fold")
     table.add_column("type", no_wrap=True)
-    table.add_column("status, step", no_wrap=True)
+    table.add_column("status, step, ready", no_wrap=True)
     for item in instances:
         what = Text(f"{item['name']}\n{item['model']}")
-        where = Text.assemble(_status(item), f"\n{item['progress_percent']} % {label(item['step'])}")
+        where = Text.assemble(painted(item["status"]), f"\n{item['progress_percent']} % {label(item['step'])}")
+        if item["eta"]:
+            where.append(f"\n{briefly(item['eta'])}")
         table.add_row(item["id"][:8], what, item["instance_type"], where)
     return table
-
-
-def _status(item: dict[str, Any]) -> Text:
-    return Text(item["status"], COLOURS.get(Status(item["status"]), "cyan"))

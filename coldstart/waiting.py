@@ -1,6 +1,7 @@
-"""How long there still is to wait, in the few words that a person needs."""
+"""How long there still is to wait, and how long something has lasted, in the few words that a person needs."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from math import ceil
 from typing import Any, Final
 
@@ -14,9 +15,29 @@ _TENS: Final = 10
 
 def expected(eta: Mapping[str, Any]) -> str:
     """An `eta` of the api, such as `ready in about 2 min, 90 % within 4 min`."""
-    soon = "ready any moment" if eta["p50_seconds"] < _ANY_MOMENT_S else f"ready in about {_in(eta['p50_seconds'])}"
-    surely = _in(eta["p90_seconds"], ceil)
-    return soon if soon.endswith(f" {surely}") else f"{soon}, 90 % within {surely}"
+    likely, surely = f"ready {soon(eta)}", _in(eta["p90_seconds"], ceil)
+    return likely if likely.endswith(f" {surely}") else f"{likely}, 90 % within {surely}"
+
+
+def briefly(eta: Mapping[str, Any]) -> str:
+    """As `in about 2 min, by 14:32`: half of all are ready by then, and by that time of the clock 90 % are."""
+    by = datetime.fromisoformat(eta["ready_at_p90"]).astimezone()
+    return f"{soon(eta)}, by {by:%H:%M}"
+
+
+def soon(eta: Mapping[str, Any]) -> str:
+    """As `in about 2 min`."""
+    return "any moment" if eta["p50_seconds"] < _ANY_MOMENT_S else f"in about {_in(eta['p50_seconds'])}"
+
+
+def lasted(seconds: float) -> str:
+    """As `42 s`, `3 min 05 s` or `2 h 10 min`."""
+    whole = max(int(seconds), 0)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02} s"
+    return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02} min"
 
 
 def _in(seconds: float, rounded: Callable[[float], int] = round) -> str:

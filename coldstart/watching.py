@@ -1,9 +1,9 @@
 """An instance's way to ready, drawn from its events: one live bar on a terminal, plain lines elsewhere."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -11,13 +11,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.waiting import expected
-from shared.eta.estimate import LAUNCHING
-from shared.lifecycle.progress import LABELS
-from shared.lifecycle.status import FAILURES, GONE, Status
-
-SETTLED: Final = FAILURES | GONE | {Status.READY}
-COLOURS: Final = {Status.READY: "green", Status.UNAVAILABLE: "yellow", **dict.fromkeys(FAILURES, "red")}
+from coldstart.colours import colour
+from coldstart.fleet import SETTLED, Member
+from coldstart.money import money
+from coldstart.waiting import briefly, expected
+from shared.lifecycle.progress import label
+from shared.lifecycle.status import GONE, Status
 
 
 @dataclass
@@ -30,8 +29,8 @@ class Journey:
     instance: dict[str, Any] = field(default_factory=dict)
     steps: list[tuple[str, float]] = field(default_factory=list)
     began: datetime | None = None
-    expected: str | None = None
-    """When it will be ready, in words, as of the last estimate."""
+    eta: Mapping[str, Any] | None = None
+    """As of the last estimate."""
 
     def follow(self, event: dict[str, Any]) -> str | None:
         """Take one CloudEvent in. Returns the line that says what it brought, None for what was known."""
@@ -46,12 +45,7 @@ class Journey:
             self.steps.append((label(before["step"]), (at - self.began).total_seconds()))
             self.began = at
         self.instance = instance
-        return f"{instance['progress_percent']:>3} %  {instance['status']:<12} {event['type']}{_detail(event)}"
-
-    @property
-    def starting_up(self) -> bool:
-        """On its way to ready: only then is there anything to wait for."""
-        return bool(self.instance) and Status(self.instance["status"]) in LAUNCHING
+        return line(event)
 
     @property
     def settled(self) -> bool:
@@ -60,7 +54,14 @@ class Journey:
         return Status(self.instance["status"]) in self.until
 
 
-def _detail(event: dict[str, Any]) -> str:
+def line(event: dict[str, Any]) -> str:
+    """What an event brought, as progress, status, event, and what is special about it."""
+    instance = event["data"]["instance"]
+    return f"{instance['progress_percent']:>3} %  {instance['status']:<12} {event['type']}{detail(event)}"
+
+
+def detail(event: dict[str, Any]) -> str:
+    """What is special about an event, in brackets; empty where nothing is."""
     fact = event["data"]["event"]
     for name in ("phase", "stage", "reason", "message", "ip_address"):
         if fact.get(name):
@@ -79,8 +80,8 @@ def watch(
     """Draw until the instance, at version `since` or later, has a status of `until`, by default ready, failed, gone."""
     journey = Journey(frozenset(until), since)
     if not console.is_terminal:
-        for line in _lines(journey, events):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        for told in _lines(journey, events):
+            console.print(told, highlight=False, markup=False, soft_wrap=True)
         return journey
     bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     task = bar.add_task(title, total=100)
@@ -109,14 +110,14 @@ def _lines(journey: Journey, events: Iterable[dict[str, Any]]) -> Iterator[str]:
     told, asked = None, True
     for event in events:
         if "eta" in event:
-            journey.expected = expected(event["eta"])
-            if asked and journey.expected != told:
-                yield f"       {journey.expected}"
-                told, asked = journey.expected, False
+            journey.eta = event["eta"]
+            if asked and expected(event["eta"]) != told:
+                told, asked = expected(event["eta"]), False
+                yield f"       {told}"
             continue
-        line = journey.follow(event)
-        if line is not None:
-            yield line
+        brought = journey.follow(event)
+        if brought is not None:
+            yield brought
             asked = True
         if journey.settled:
             return
@@ -132,23 +133,19 @@ class _Drawing:
         for step, seconds in self.journey.steps:
             steps.add_row(Text("✓", "green"), step, f"{seconds:.1f} s")
         if self.journey.instance and self.journey.began:
-            status = self.journey.instance["status"]
-            now = (datetime.now(self.journey.began.tzinfo) - self.journey.began).total_seconds()
-            mark = Text("●", COLOURS.get(Status(status), "cyan"))
-            running = "" if self.journey.settled else f"{max(now, 0):.1f} s"
-            steps.add_row(mark, Text(_where(self.journey.instance)), running)
-            if self.journey.expected and self.journey.starting_up:
-                steps.add_row("", Text(self.journey.expected))
+            now = datetime.now(UTC)
+            member = Member.of_snapshot(self.journey.instance, now)
+            running = "" if self.journey.settled else f"{max((now - self.journey.began).total_seconds(), 0):.1f} s"
+            steps.add_row(Text("●", colour(member.status)), Text(_where(member)), running)
+            if self.journey.eta and member.launching:
+                steps.add_row("", Text(f"ready {briefly(self.journey.eta)}"))
+            if member.spent:
+                steps.add_row("", Text(f"{money(member.spent, member.currency)} so far"))
         return Group(self.bar, steps)
 
 
-def _where(instance: dict[str, Any]) -> str:
+def _where(member: Member) -> str:
     """The step and the status, the one that says it all alone where it does."""
-    if Status(instance["status"]) in GONE | {Status.READY}:
-        return str(instance["status"])
-    return f"{label(instance['step'])} [{instance['status']}]"
-
-
-def label(step: str) -> str:
-    """What an instance that has reached this step is doing, in words."""
-    return LABELS.get(step, step)
+    if member.status in GONE | {Status.READY}:
+        return member.status
+    return f"{member.doing} [{member.status}]"

@@ -1,6 +1,7 @@
 """What every command needs: where the api is, how to print for people and for pipes, how to say what went wrong."""
 
 import json
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
@@ -20,6 +21,7 @@ out: Final = Console()
 err: Final = Console(stderr=True)
 _REFUSALS: Final = (ApiProblem, NoStack, SettingsInvalid, StackRefused, ServiceFailed, EmbeddedServerError)
 _NO_EDGE: Final = 10_000
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -84,3 +86,15 @@ def non_empty(value: str | None) -> str | None:
     if value is not None and not value.strip():
         raise typer.BadParameter("it is empty.")
     return value
+
+
+def name_in_address(value: str) -> str:
+    """A typer callback: what becomes a part of an address must not make it another one, as `..` would."""
+    if _NAME.fullmatch(value) is None:
+        raise typer.BadParameter(f"{value!r} is no such name: those are letters, digits, and . _ - between.")
+    return value
+
+
+def each_non_empty(values: list[str] | None) -> list[str] | None:
+    """As `non_empty`, of several words."""
+    return values and [value for value in values if non_empty(value)]

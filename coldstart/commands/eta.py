@@ -9,10 +9,10 @@ from rich.table import Table
 from coldstart.commands.context import Json, api, print_json, print_table, say
 from coldstart.simulated_launches import simulated_launches
 from coldstart.waiting import expected
-from coldstart.watching import label
 from shared.eta.backtest import Score, backtest
 from shared.eta.history import Group
 from shared.eta.launch import Launch
+from shared.lifecycle.progress import label
 
 _GROUPS: Final = {
     Group.MODEL: "of this model on this type",

@@ -1,37 +1,99 @@
 """`coldstart events`: the stream of everything that happens."""
 
-from datetime import datetime
-from typing import Annotated
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from typing import Annotated, Any, Final
 
 import typer
 
 from coldstart.commands.context import Json, api, non_empty, print_json, say
+from coldstart.commands.durations import seconds
 from coldstart.commands.naming import instance_id
+from coldstart.watching import detail
+from shared.lifecycle.events import EVENTS
 
+_LIKENESS: Final = 0.45
+"""Low enough that a misspelled part of a name finds the whole."""
 app = typer.Typer(no_args_is_help=True, help="Everything that happens, as it happens.")
+
+
+def known_types(types: list[str] | None) -> list[str] | None:
+    """A typer callback: the types as they are spelled, whatever case they were typed in."""
+    return types and [_known(kind) for kind in types]
 
 
 @app.command()
 def tail(
+    *,
     types: Annotated[
-        list[str] | None, typer.Option("--type", help="Only events of this type; may be repeated.")
+        list[str] | None,
+        typer.Option("--type", help="Only events of this type, as InstanceReady; repeatable.", callback=known_types),
     ] = None,
     instance: Annotated[
         str | None,
         typer.Option(help="Only events of this instance: its id, a beginning of it, or its name.", callback=non_empty),
     ] = None,
+    since: Annotated[
+        int | None,
+        typer.Option(parser=seconds, metavar="TIME", help="Begin with what was recorded so long ago, as 30m or 2h."),
+    ] = None,
+    from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the first event there is.")] = False,
+    nats: Annotated[
+        bool, typer.Option("--nats", help="Only say how the nats command line follows the same, for NATS_URL.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Print events as they are recorded, until Ctrl-C."""
+    """Print events as they are recorded, until Ctrl-C; a lost connection is resumed without a gap."""
+    if since is not None and from_start:
+        raise typer.BadParameter("name a time, or the start, not both.", param_hint="--since")
+    if nats and (since is not None or from_start or as_json):
+        raise typer.BadParameter("it goes with --type and --instance only.", param_hint="--nats")
+    if nats and instance is None:
+        _say_nats(types or (), "*")
+        return
     with api() as client:
-        path = f"/instances/{instance_id(client, instance)}/events" if instance else "/events"
-        for event in client.events(path):
+        its_id = instance_id(client, instance) if instance else None
+        if nats:
+            _say_nats(types or (), str(its_id))
+            return
+        path = f"/instances/{its_id}/events" if its_id else "/events"
+        for event in client.events(path, **_beginning(since, from_start=from_start)):
             if types and event["type"] not in types:
                 continue
             if as_json:
                 print_json(event)
-                continue
-            after = event["data"]["instance"]
-            at = datetime.fromisoformat(event["time"]).astimezone().strftime("%H:%M:%S.%f")[:12]
-            where = f"{after['status']:<12} {after['progress_percent']:>3} %"
-            say(f"{at}  {event['subject'][:8]}  {event['type']:<24} {where}")
+            else:
+                say(_line(event))
+
+
+def _known(kind: str) -> str:
+    """Raises typer.BadParameter, which names those that contain what was typed, else those that look like it."""
+    by_lower_case, typed = {known.lower(): known for known in EVENTS}, str(non_empty(kind)).lower()
+    if found := by_lower_case.get(typed):
+        return found
+    like = [name for name in by_lower_case if typed in name] or get_close_matches(
+        typed, by_lower_case, cutoff=_LIKENESS
+    )
+    meant = " or ".join(by_lower_case[name] for name in like)
+    hint = f"do you mean {meant}?" if meant else "docs/lifecycle.md lists them all."
+    raise typer.BadParameter(f"no event is called {kind!r}; {hint}")
+
+
+def _beginning(since: int | None, *, from_start: bool) -> dict[str, str]:
+    if from_start:
+        return {"from": "start"}
+    return {} if since is None else {"from": (datetime.now(UTC) - timedelta(seconds=since)).isoformat()}
+
+
+def _say_nats(types: Sequence[str], instance: str) -> None:
+    for kind in types or (">",):
+        every = "lifecycle.>" if (kind, instance) == (">", "*") else f"lifecycle.{instance}.{kind}"
+        say(f"nats sub '{every}'")
+
+
+def _line(event: dict[str, Any]) -> str:
+    after = event["data"]["instance"]
+    at = datetime.fromisoformat(event["time"]).astimezone().strftime("%H:%M:%S.%f")[:12]
+    where = f"{after['status']:<12} {after['progress_percent']:>3} %"
+    return f"{at}  {event['subject'][:8]}  {event['type']:<24} {where}{detail(event)}"

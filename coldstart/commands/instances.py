@@ -1,5 +1,6 @@
 """`coldstart instances`: create, look at, and end instances."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -8,12 +9,26 @@ from rich.table import Table
 from rich.text import Text
 
 from coldstart.api_client import Api
-from coldstart.commands.context import Json, api, complain, given, non_empty, out, print_json, print_table, say, warn
+from coldstart.commands.context import (
+    Json,
+    api,
+    complain,
+    each_non_empty,
+    given,
+    non_empty,
+    out,
+    print_json,
+    print_table,
+    say,
+    warn,
+)
 from coldstart.commands.durations import seconds
 from coldstart.commands.naming import Instance, instance_id
+from coldstart.fleet import ON_THEIR_WAY, Fleet
 from coldstart.listing import WIDE, listed
 from coldstart.waiting import expected
 from coldstart.watching import watch, watch_as_json
+from coldstart.watching_many import events_of, watch_many
 from shared.lifecycle.status import Status
 
 app = typer.Typer(no_args_is_help=True, help="Create, look at, and end instances.")
@@ -82,8 +97,10 @@ def create(
 @app.command("list")
 def list_(
     status: Annotated[Status | None, typer.Option(help="Only those in this status.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
-    organization: Annotated[str | None, typer.Option(help="Only those of the one with this slug.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only those of this model.", callback=non_empty)] = None,
+    organization: Annotated[
+        str | None, typer.Option(help="Only those of the one with this slug.", callback=non_empty)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List instances, newest first."""
@@ -110,10 +127,36 @@ def show(instance: Instance, as_json: Json = False) -> None:
 
 
 @app.command("watch")
-def watch_(instance: Instance, as_json: Json = False) -> None:
-    """Follow an instance until it is ready, failed or gone; exit status 1 unless it became ready."""
+def watch_(
+    instances: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[INSTANCE]...", help="Ids, unique beginnings of them, or names.", callback=each_non_empty
+        ),
+    ] = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All that are on their way to ready; also what is asked for meanwhile.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Follow instances until each is ready, failed or gone; exit status 1 unless all became ready.
+
+    Without a name: all that are on their way to ready.
+    """
+    if everything and instances:
+        raise typer.BadParameter("name instances, or ask for all, not both.", param_hint="--all")
     with api() as client:
-        _follow(client, client.get(f"/instances/{instance_id(client, instance)}"), as_json=as_json)
+        if not instances:
+            _follow_all(client, as_json=as_json)
+            return
+        ids = list(dict.fromkeys(instance_id(client, instance) for instance in instances))
+        if len(ids) == 1:
+            _follow(client, client.get(f"/instances/{ids[0]}"), as_json=as_json)
+        else:
+            position = client.position()
+            rows = [client.get(f"/instances/{one}") for one in ids]
+            _follow_many(client, Fleet(frozenset(ids)), rows, position, as_json=as_json)
 
 
 @app.command()
@@ -189,4 +232,28 @@ def _follow(client: Api, instance: dict[str, Any], *, as_json: bool) -> None:
     if journey.instance["status"] != Status.READY:
         error = journey.instance.get("error")
         complain(f"{error['code']}: {error['message']}" if error else journey.instance["status"])
+        raise typer.Exit(1)
+
+
+def _follow_all(client: Api, *, as_json: bool) -> None:
+    """The list may lag behind the events: each that it shows on its way is looked at by itself."""
+    position = client.position()
+    listed_ = [row["id"] for row in client.pages("/instances") if row["status"] in ON_THEIR_WAY]
+    if not listed_ and not as_json:
+        say("Nothing is on its way to ready.")
+    _follow_many(client, Fleet(), [client.get(f"/instances/{one}") for one in listed_], position, as_json=as_json)
+
+
+def _follow_many(client: Api, fleet: Fleet, rows: list[dict[str, Any]], position: str, *, as_json: bool) -> None:
+    fleet.shown(rows, datetime.now(UTC))
+    told = client.told("/events", after=position)
+    if as_json:
+        for event in events_of(fleet, told):
+            print_json(event)
+    else:
+        watch_many(out, fleet, told, lambda: client.away)
+    wrong = [member for member in fleet.members if member.status is not Status.READY]
+    for member in wrong:
+        complain(f"{member.name}: {member.error or member.status}")
+    if wrong:
         raise typer.Exit(1)

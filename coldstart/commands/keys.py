@@ -1,13 +1,14 @@
 """`coldstart keys`: who may use this installation."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.commands.context import Json, api, given, non_empty, print_json, print_table, say
+from coldstart.commands.changes import changes
+from coldstart.commands.context import Json, api, each_non_empty, given, non_empty, print_json, print_table, say
 from coldstart.commands.naming import key_id
 
 app = typer.Typer(no_args_is_help=True, help="Who may use this installation.")
@@ -18,7 +19,24 @@ class Role(StrEnum):
     USER = "user"
 
 
+class Limit(StrEnum):
+    """As the options that set them are called."""
+
+    REQUESTS_PER_MINUTE = "requests-per-minute"
+    TOKENS_PER_MINUTE = "tokens-per-minute"
+    MAX_CONCURRENT = "max-concurrent"
+    ALLOWED_MODELS = "allowed-models"
+
+
+Key = Annotated[
+    str, typer.Argument(help="The key's id, as in `coldstart keys list`, or its beginning.", callback=non_empty)
+]
 PerMinute = Annotated[int | None, typer.Option(min=1, help="No more than this.")]
+MaxConcurrent = Annotated[int | None, typer.Option(min=1, help="No more requests than this at once.")]
+AllowedModels = Annotated[
+    list[str] | None,
+    typer.Option("--allowed-model", help="Only this, as it is asked for; repeatable.", callback=each_non_empty),
+]
 
 
 @app.command()
@@ -31,10 +49,8 @@ def create(
     organization: Annotated[str | None, typer.Option(help="Its organisation's slug.", callback=non_empty)] = None,
     requests_per_minute: PerMinute = None,
     tokens_per_minute: PerMinute = None,
-    max_concurrent: Annotated[int | None, typer.Option(min=1, help="No more requests than this at once.")] = None,
-    allowed_models: Annotated[
-        list[str] | None, typer.Option("--allowed-model", help="Only this, as it is asked for; repeatable.")
-    ] = None,
+    max_concurrent: MaxConcurrent = None,
+    allowed_models: AllowedModels = None,
     as_json: Json = False,
 ) -> None:
     """Make a key; it is shown this once."""
@@ -63,21 +79,55 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         print_json(keys)
         return
-    table = Table("id", "begins with", "name", "role", "created", box=None, pad_edge=False)
+    table = Table("id", "begins with", "name", "role", "created", "limits", box=None, pad_edge=False)
     for key in keys:
-        table.add_row(key["id"][:8], key["prefix"], Text(key["name"]), key["role"], key["created_at"][:19])
+        what = (key["id"][:8], key["prefix"], Text(key["name"]), key["role"], key["created_at"][:19])
+        table.add_row(*what, Text(_limits(key)))
     print_table(table)
 
 
 @app.command()
-def revoke(
-    key: Annotated[
-        str,
-        typer.Argument(help="The key's id, as in `coldstart keys list`, or its beginning.", callback=non_empty),
-    ],
+def update(
+    key: Key,
+    *,
+    requests_per_minute: PerMinute = None,
+    tokens_per_minute: PerMinute = None,
+    max_concurrent: MaxConcurrent = None,
+    allowed_models: AllowedModels = None,
+    unlimited: Annotated[list[Limit] | None, typer.Option(help="Take this limit away; repeatable.")] = None,
+    as_json: Json = False,
 ) -> None:
+    """Change a key's limits, everywhere within a second; what is not named stays as it is."""
+    body = changes(
+        unlimited,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        max_concurrent=max_concurrent,
+        allowed_models=allowed_models,
+    )
+    with api() as client:
+        changed = client.patch(f"/api-keys/{key_id(client, key)}", body)
+    if as_json:
+        print_json(changed)
+    else:
+        say(f"{changed['id']}  {changed['name']}  {_limits(changed) or 'no limits'}")
+
+
+@app.command()
+def revoke(key: Key) -> None:
     """Refuse a key from now on."""
     with api() as client:
         revoked = key_id(client, key)
         client.delete(f"/api-keys/{revoked}")
     say(f"{revoked}  revoked")
+
+
+def _limits(key: dict[str, Any]) -> str:
+    """As `60 requests a minute, 4 at once`; empty where there are none."""
+    units = {
+        "requests_per_minute": "requests a minute",
+        "tokens_per_minute": "tokens a minute",
+        "max_concurrent": "at once",
+    }
+    told = [f"{key[limit]} {unit}" for limit, unit in units.items() if key.get(limit) is not None]
+    return ", ".join([*told, *([f"only {' '.join(key['allowed_models'])}"] if key.get("allowed_models") else [])])

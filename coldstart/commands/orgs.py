@@ -7,7 +7,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.commands.context import Json, api, given, non_empty, print_json, print_table, say
+from coldstart.commands.changes import changes
+from coldstart.commands.context import Json, api, given, name_in_address, non_empty, print_json, print_table, say
 
 app = typer.Typer(no_args_is_help=True, help="The teams that share this installation.")
 offerings = typer.Typer(no_args_is_help=True, help="What an organisation calls its models.")
@@ -25,8 +26,10 @@ class Limit(StrEnum):
     SPEND_PER_MONTH = "spend-per-month"
 
 
-Slug = Annotated[str, typer.Argument(help="The organisation's slug, as in its offerings' names.", callback=non_empty)]
-Code = Annotated[str, typer.Argument(help="The offering's name behind the slash.", callback=non_empty)]
+Slug = Annotated[
+    str, typer.Argument(help="The organisation's slug, as in its offerings' names.", callback=name_in_address)
+]
+Code = Annotated[str, typer.Argument(help="The offering's name behind the slash.", callback=name_in_address)]
 Name = Annotated[str | None, typer.Option(help="For people.", callback=non_empty)]
 MaxInstances = Annotated[int | None, typer.Option(min=0, help="No more instances than this at once.")]
 PerHour = Annotated[float | None, typer.Option(min=0, help="No launch past this, in the currency of the prices.")]
@@ -88,13 +91,14 @@ def update(
     as_json: Json = False,
 ) -> None:
     """Change an organisation's name or limits; what is not named stays as it is."""
-    body = given(
+    body = changes(
+        unlimited,
         name=name,
         max_instances=max_instances,
         spend_per_hour=spend_per_hour,
         spend_per_month=spend_per_month,
         at_limit=at_limit,
-    ) | {limit.replace("-", "_"): None for limit in unlimited or ()}
+    )
     with api() as client:
         changed = client.patch(f"/organizations/{slug}", body)
     _say(changed, f"{slug}  changed", as_json=as_json)
@@ -136,6 +140,23 @@ def add_offering(
     with api() as client:
         made = client.post(f"/organizations/{slug}/offerings", body)
     _say(made, f"{made['name']}  {model}", as_json=as_json)
+
+
+@offerings.command("update")
+def update_offering(
+    slug: Slug,
+    code: Code,
+    *,
+    model: Annotated[str | None, typer.Option(help="Serve this one instead.", callback=non_empty)] = None,
+    active: Annotated[bool | None, typer.Option("--active/--inactive", help="Serve it, or not for now.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Switch an offering on or off, or to another model."""
+    body = changes(model=model, active=active)
+    with api() as client:
+        changed = client.patch(f"/organizations/{slug}/offerings/{code}", body)
+    state = "active" if changed["active"] else "inactive"
+    _say(changed, f"{changed['name']}  {changed['model']}  {state}", as_json=as_json)
 
 
 @offerings.command("remove")

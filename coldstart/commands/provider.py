@@ -6,7 +6,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.commands.context import Json, api, complain, print_json, print_table, say
+from coldstart.commands.context import Json, api, complain, non_empty, print_json, print_table, say
+from coldstart.commands.days import FirstDay, LastDay
+from coldstart.money import money
 
 RECONCILIATION_S: Final = 150.0
 """Longer than the api waits for the provisioner."""
@@ -14,7 +16,8 @@ _FOUND: Final = ("lost", "stopped", "restarted", "readdressed", "expired")
 
 
 def instance_types(
-    provider: Annotated[str | None, typer.Option(help="Only of this provider.")] = None, as_json: Json = False
+    provider: Annotated[str | None, typer.Option(help="Only of this provider.", callback=non_empty)] = None,
+    as_json: Json = False,
 ) -> None:
     """List what can be rented, with prices per hour and availability."""
     with api() as client:
@@ -32,8 +35,8 @@ def instance_types(
 
 
 def costs(
-    begin: Annotated[str | None, typer.Option("--from", help="The first day, such as 2026-01-31.")] = None,
-    to: Annotated[str | None, typer.Option(help="The last day; today if it is not given.")] = None,
+    begin: FirstDay = None,
+    to: LastDay = None,
     as_json: Json = False,
 ) -> None:
     """Add up what the servers have cost at list price, by organisation and day (UTC)."""
@@ -44,7 +47,7 @@ def costs(
         return
     table = Table("day", "organisation", "cost", box=None, pad_edge=False)
     for day in days:
-        table.add_row(day["day"], day["organization_id"] or "shared", f"{day['cost']:.2f} {day['currency']}")
+        table.add_row(day["day"], day["organization_id"] or "shared", money(day["cost"], day["currency"]))
     print_table(table)
 
 
@@ -71,7 +74,7 @@ def reconcile(
 
 
 def price(item: dict[str, Any]) -> str:
-    return "unknown" if item["hourly_price"] is None else f"{item['hourly_price']:.2f} {item['currency'] or ''}".strip()
+    return money(item["hourly_price"], item["currency"]) or "unknown"
 
 
 def _say(report: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """`/events` and `/instances/{id}/events`: what happens, as it happens (server-sent events)."""
 
-from typing import Annotated, Any, Final, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
 
 from litestar import Request, get
 from litestar.di import NamedDependency
@@ -10,21 +11,29 @@ from services.api.authentication import MEMBERS
 from services.api.instances import identified
 from services.api.intents import Intents
 from services.api.keys import ApiKey
-from services.api.sse import EventSource, EventStream
+from services.api.problems import FieldError, invalid
+from services.api.sse import Begin, EventSource, EventStream
 
 LastEventId = Annotated[
     str | None,
     HeaderParameter(name="Last-Event-ID", description="Resume behind this event, without a gap or a repetition."),
 ]
 From = Annotated[
-    Literal["start"] | None,
-    QueryParameter(name="from", description="`start`: begin with the first event instead of with the next one."),
+    str | None,
+    QueryParameter(
+        name="from",
+        max_length=64,
+        description="Begin with the first event instead of with the next one (`start`), or with the first one that was "
+        "recorded at this time or later, such as `2026-01-31T09:30:00Z`.",
+    ),
 ]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DESCRIPTION: Final = (
     "Each event is a CloudEvent (JSON) that holds the fact and the instance after it. `reset` means that the given "
     "Last-Event-ID is of another installation, or of the future: load anew what you show. Every few seconds, and after "
     "its events, `estimate` says when an instance that is starting up will be ready, as `eta` of `GET /instances/{id}` "
-    "does; it is no event and has no id. Lines that begin with a colon are signs of life."
+    "does; it is no event and has no id. At first comes an id alone, to resume behind before any event has come. Lines "
+    "that begin with a colon are signs of life."
 )
 
 
@@ -42,7 +51,7 @@ async def all_events(
     begin: From = None,
 ) -> EventStream:
     return event_source.stream(
-        request.auth, last_event_id=last_event_id or None, instance_id=None, from_start=begin is not None
+        request.auth, last_event_id=last_event_id or None, instance_id=None, begin=_beginning(begin)
     )
 
 
@@ -64,8 +73,26 @@ async def events_of_instance(
 ) -> EventStream:
     instance = await intents.load(identified(instance_id), request.auth)
     return event_source.stream(
-        request.auth, last_event_id=last_event_id or None, instance_id=instance.id, from_start=begin is not None
+        request.auth, last_event_id=last_event_id or None, instance_id=instance.id, begin=_beginning(begin)
     )
+
+
+def _beginning(begin: str | None) -> Begin:
+    """A time that no stream can count in nanoseconds lies before all events, or is still to come. Raises Problem."""
+    if begin is None:
+        return None
+    if begin == "start":
+        return "start"
+    try:
+        at = datetime.fromisoformat(begin)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        detail = f"{begin!r} is neither `start` nor a time with its offset, such as 2026-01-31T09:30:00Z."
+        raise invalid(FieldError(pointer="from", detail=detail))
+    if at > datetime.now(UTC):
+        return None
+    return at if at > _EPOCH else "start"
 
 
 ROUTES: Final = (all_events, events_of_instance)

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from shared.bus.envelope import Recorded, Undecodable, decode
-from shared.bus.reader import Reading, ReadingInterrupted, reading, stream_state
+from shared.bus.reader import Reading, ReadingInterrupted, position_before, reading, stream_state
 from shared.bus.topology import EVERY_EVENT, instance_subject
 from shared.lifecycle.instance import Instance
 
@@ -172,6 +173,10 @@ class Feed:
     async def end(self) -> int:
         """The last sequence of the stream itself, which this may not have read yet. Raises ReadingInterrupted."""
         return (await stream_state(self._connection)).last_sequence
+
+    async def before(self, at: datetime) -> int | None:
+        """The position behind which all was recorded at `at` or later; None if nothing was. Raises as `replay`."""
+        return await position_before(self._connection, at)
 
     def close(self) -> None:
         """Let every client go."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -23,12 +23,15 @@ from services.api.keys import ApiKey
 from services.api.mirror import Mirror
 from shared.bus.reader import ReadingInterrupted
 
-_CONNECTED: Final = b": connected\n"
 _PING: Final = b": ping\n"
 """Without an empty line: some clients dispatch an event at every one, even behind nothing but a comment."""
 _EVENT_ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
 
 log = structlog.get_logger()
+
+
+Begin: TypeAlias = datetime | Literal["start"] | None
+"""With which event a stream begins, where no Last-Event-ID says it: the first one recorded then, or the next."""
 
 
 class EventSource:
@@ -57,32 +60,31 @@ class EventSource:
         self._stall_s = stall_s
 
     def stream(
-        self, owner: ApiKey, *, last_event_id: str | None, instance_id: UUID | None, from_start: bool
+        self, owner: ApiKey, *, last_event_id: str | None, instance_id: UUID | None, begin: Begin
     ) -> "EventStream":
         """A response that goes on until the client leaves, its key is revoked, or the service stops."""
         messages = self._messages(
-            Interest(owner.organization_id, instance_id), last_event_id=last_event_id, from_start=from_start
+            Interest(owner.organization_id, instance_id), last_event_id=last_event_id, begin=begin
         )
         return EventStream(messages, self._stall_s, lambda: self._mirror.keys.holds(owner.id))
 
-    async def _messages(
-        self, interest: Interest, *, last_event_id: str | None, from_start: bool
-    ) -> AsyncGenerator[bytes]:
+    async def _messages(self, interest: Interest, *, last_event_id: str | None, begin: Begin) -> AsyncGenerator[bytes]:
         """Messages for the wire, until the feed lets the client go.
 
+        The first one tells the position behind which they begin, so that a client can resume that has seen no event.
         Raises ReadingInterrupted: the client resumes later. A position of another epoch, or of the future, gets a
         `reset` and begins as if none had been given.
         """
         with self._feed.subscription(interest, self._max_backlog) as subscription:
-            joined = self._feed.position
-            after = 0 if from_start else joined
+            epoch, joined = self._feed.epoch, self._feed.position
+            after = await self._beginning(begin, joined)
             if last_event_id is not None:
                 resumed = await self._position(last_event_id)
                 if resumed is None:
                     yield _reset(self._feed.epoch, after, last_event_id)
                 else:
                     after = resumed
-            yield _CONNECTED
+            yield _connected(epoch, after)
             if after < joined:
                 async with aclosing(self._feed.replay(after, interest)) as history:
                     async for published in history:
@@ -133,6 +135,16 @@ class EventSource:
                 }
                 yield f"event: estimate\ndata: {json.dumps(told)}\n\n".encode()
 
+    async def _beginning(self, begin: Begin, joined: int) -> int:
+        match begin:
+            case datetime():
+                before = await self._feed.before(begin)
+                return joined if before is None else before
+            case "start":
+                return 0
+            case None:
+                return joined
+
     async def _position(self, event_id: str) -> int | None:
         """None for one that this stream never gave out."""
         match = _EVENT_ID.fullmatch(event_id)
@@ -148,6 +160,11 @@ class EventSource:
         head = f"id: {self._feed.epoch}-{recorded.sequence}\nevent: {recorded.event.type()}\n"
         lines = (b"data: " + line for line in published.data.splitlines())
         return head.encode() + b"\n".join(lines) + b"\n\n"
+
+
+def _connected(epoch: str, position: int) -> bytes:
+    """An id without data: a client keeps it as its last one, and dispatches no event."""
+    return f": connected\nid: {epoch}-{position}\n\n".encode()
 
 
 def _reset(epoch: str, position: int, given: str) -> bytes:

@@ -18,6 +18,7 @@ _CENTS_OF_CENTS: Final = 4
 class InstanceView(BaseModel):
     """`step` is the last milestone reached; `error` says why it failed and what to do, once it has.
 
+    `step_since`: when it came as far as it is. `server_on`: whether its server costs anything now.
     `eta`: when it will be ready; None unless it is on its way there.
     """
 
@@ -33,6 +34,7 @@ class InstanceView(BaseModel):
     status: Status
     progress_percent: int
     step: str
+    step_since: AwareDatetime
     eta: Estimate | None
     attempt: int
     ip_address: str | None
@@ -40,6 +42,7 @@ class InstanceView(BaseModel):
     hourly_price: float | None
     currency: str | None
     cost: float | None
+    server_on: bool
     created_at: AwareDatetime
     ready_at: AwareDatetime | None
     updated_at: AwareDatetime
@@ -60,6 +63,7 @@ class InstanceView(BaseModel):
             status=instance.status,
             progress_percent=instance.progress_percent,
             step=instance.step,
+            step_since=instance.progress_since or instance.updated_at,
             eta=eta,
             attempt=instance.attempt,
             ip_address=instance.ip_address,
@@ -67,6 +71,7 @@ class InstanceView(BaseModel):
             hourly_price=instance.hourly_price,
             currency=instance.currency,
             cost=None if spent is None else round(spent, _CENTS_OF_CENTS),
+            server_on=instance.server_on,
             created_at=instance.created_at,
             ready_at=instance.ready_at,
             updated_at=instance.updated_at,

@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -30,6 +31,7 @@ _FORGOTTEN_AFTER_S: Final = 60.0
 _ANSWER_TIMEOUT_S: Final = 2.0
 _HEARTBEAT: Final = "100"
 _EXPIRED: Final = "408"
+_NOT_FOUND: Final = "404"
 _LAST_DELIVERED: Final = "Nats-Last-Consumer"
 
 TRANSPORT: Final = (NatsError, OSError)  # TimeoutError is an OSError, and JetStream's errors are NATS's
@@ -54,6 +56,24 @@ async def stream_state(connection: Client) -> StreamState:
         return StreamState(UUID((info.config.metadata or {})[INSTALLATION]), info.state.last_seq)
     except (*TRANSPORT, KeyError, ValueError) as error:  # not there, or made by hand
         raise ReadingInterrupted(repr(error)) from error
+
+
+async def position_before(connection: Client, at: datetime) -> int | None:
+    """The sequence behind which everything was recorded at `at` or later; None where nothing was yet.
+
+    By the stream's own clock. Raises ReadingInterrupted.
+    """
+    request = json.dumps({"start_time": at.isoformat(), "next_by_subj": EVERY_EVENT}).encode()
+    try:
+        answer = await connection.request(f"$JS.API.DIRECT.GET.{LIFECYCLE}", request, timeout=_ANSWER_TIMEOUT_S)
+    except TRANSPORT as error:
+        raise ReadingInterrupted(repr(error)) from error
+    headers = answer.headers or {}
+    if headers.get("Status") == _NOT_FOUND:
+        return None
+    if "Nats-Sequence" not in headers:
+        raise ReadingInterrupted(headers.get("Description", "the stream gave no message and no reason"))
+    return int(headers["Nats-Sequence"]) - 1
 
 
 class Reading:

@@ -54,6 +54,11 @@ LABELS: Final[Mapping[str, str]] = {
 """What an instance is doing once it has reached a step, for people."""
 
 
+def label(step: str) -> str:
+    """The words for a step; of one that this version does not know, its name."""
+    return LABELS.get(step, step)
+
+
 def percent(event: e.Event) -> int | None:
     """How far an instance is that has reached this, 0 to 100; None for a fact that is no milestone."""
     match event:

@@ -184,7 +184,8 @@ async def test_an_estimate_moves_no_position_and_is_no_event(stage: Stage) -> No
             raw += chunk
             if raw.count(b"event: estimate\n") >= 3:
                 break
-    assert b"id: " not in raw
+    assert raw.count(b"id: ") == 1
+    assert raw.index(b"id: ") < raw.index(b"event: estimate\n")
     assert await stage.last_sequence() == 1
 
 

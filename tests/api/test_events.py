@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from services.api.app import running
-from shared.bus.topology import append_subject, installation_id
+from shared.bus.topology import LIFECYCLE, append_subject, installation_id
 from tests.api.stage import ADMIN_KEY, BODY, PATIENCE_S, RunningApi, Stage, until
 from tests.lifecycle import facts
 
@@ -40,12 +40,18 @@ class Follower:
         self._messages = messages
 
     async def take(self, number: int) -> list[ServerSentEvent]:
-        """Waits for as many, estimates left aside."""
+        """Waits for as many, estimates and what brings nothing but an id left aside."""
         taken: list[ServerSentEvent] = []
         while len(taken) < number:
             message = await anext(self._messages)
-            taken += [message] if message.event != "estimate" else []
+            taken += [message] if message.data and message.event != "estimate" else []
         return taken
+
+    async def position(self) -> str:
+        """The id that comes before any event."""
+        message = await anext(self._messages)
+        assert message.data == ""
+        return message.id
 
     async def estimate(self) -> dict[str, Any]:
         """Waits for the next one, events left aside."""
@@ -109,6 +115,55 @@ async def test_a_client_resumes_behind_the_last_event_that_it_saw_whatever_happe
             assert types(await follower.take(len(missed))) == missed
 
 
+async def test_a_client_that_was_cut_off_before_its_first_event_misses_none(stage: Stage) -> None:
+    api = await stage.api()
+    instance = await stage.happened(facts.instance_requested())
+    for path in ("/events", f"/instances/{instance.id}/events"):
+        async with following(api, path) as follower:
+            position = await follower.position()
+        await stage.happened(facts.action_delayed(number=len(path)), instance_id=instance.id)
+        async with following(api, path, last=position) as follower:
+            assert await follower.position() == position
+            assert types(await follower.take(1)) == ["ActionDelayed"]
+
+
+async def test_a_position_that_was_told_before_a_replay_is_that_of_its_beginning(stage: Stage) -> None:
+    api = await stage.api()
+    await stage.happened(facts.instance_requested())
+    async with following(api, **{"from": "start"}) as follower:
+        position = await follower.position()
+    async with following(api, last=position) as follower:
+        assert types(await follower.take(1)) == ["InstanceRequested"]
+
+
+async def test_a_stream_can_begin_with_what_was_recorded_since_a_time(stage: Stage) -> None:
+    api = await stage.api()
+    instance = await stage.happened(facts.instance_requested(), facts.instance_created())
+    async with following(api, **{"from": "start"}) as follower:
+        await follower.take(2)
+    recorded_at = (await stage.connection.jetstream().get_msg(LIFECYCLE, 2)).time
+    assert recorded_at is not None
+    path = f"/instances/{instance.id}/events"
+    async with following(api, path, **{"from": recorded_at.isoformat()}) as follower:
+        assert types(await follower.take(1)) == ["InstanceCreated"]
+        await stage.happened(facts.instance_started(), instance_id=instance.id)
+        assert types(await follower.take(1)) == ["InstanceStarted"]
+    async with following(api, path, **{"from": "9999-01-01T00:00:00Z"}) as follower:
+        await followed(api, 1)
+        await stage.happened(facts.ip_assigned(), instance_id=instance.id)
+        assert types(await follower.take(1)) == ["IpAssigned"]
+    for long_ago in ("0001-01-01T00:00:00Z", "1970-01-01T00:00:01Z"):
+        async with following(api, path, **{"from": long_ago}) as follower:
+            assert len(await follower.take(4)) == 4
+
+
+@pytest.mark.parametrize("begin", ["", "end", "yesterday", "2026-01-31T09:30:00", "2026-13-01T00:00:00Z", "0"])
+async def test_a_beginning_that_is_none_is_refused(stage: Stage, begin: str) -> None:
+    api = await stage.api()
+    answer = await api.client.get("/events", params={"from": begin})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "from")
+
+
 @pytest.fixture
 async def api(stage: Stage) -> RunningApi:
     """One for all examples of a property."""
@@ -148,7 +203,7 @@ async def test_pings_are_comments_that_no_client_takes_for_an_event(stage: Stage
             received += chunk
             if received.count(b": ping\n") >= 3:
                 break
-    assert received.replace(b": ping\n", b"") == b": connected\n"
+    assert re.fullmatch(rb": connected\nid: [0-9a-f]{8}-0\n\n", received.replace(b": ping\n", b""))
     assert stream.headers["content-type"].startswith("text/event-stream")
 
 

@@ -11,6 +11,7 @@ FIELDS = {
     *("id", "organization_id", "name", "provider", "zone", "instance_type", "model", "status", "progress_percent"),
     *(
         "step",
+        "step_since",
         "eta",
         "attempt",
         "ip_address",
@@ -18,6 +19,7 @@ FIELDS = {
         "hourly_price",
         "currency",
         "cost",
+        "server_on",
         "created_at",
         "ready_at",
         "updated_at",

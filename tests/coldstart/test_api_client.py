@@ -57,12 +57,54 @@ def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
 
 
 def test_events_resume_behind_the_last_one_without_repetition(api: FakeApi) -> None:
-    api.says("GET", "/events", stream(LAUNCH[:2]), stream([]), stream(LAUNCH[2:5]))
+    api.says("GET", "/events", stream(LAUNCH[:2]), stream([], position="0a0b0c0d-2"), stream(LAUNCH[2:5]))
     with Api(api.url, "k") as client:
         events = list(islice(client.events("/events", **{"from": "start"}), 5))
     assert events == list(LAUNCH[:5])
     resumed = [asked.headers.get("last-event-id") for asked in api.asked]
     assert resumed == [None, "0a0b0c0d-2", "0a0b0c0d-2"]
+
+
+def test_a_stream_that_is_lost_before_its_first_event_resumes_where_it_began(api: FakeApi) -> None:
+    api.says("GET", "/events", stream([], position="0a0b0c0d-7"), stream(LAUNCH[:1], position="0a0b0c0d-7"))
+    with Api(api.url, "k") as client:
+        assert next(client.events("/events")) == LAUNCH[0]
+    assert [asked.headers.get("last-event-id") for asked in api.asked] == [None, "0a0b0c0d-7"]
+
+
+def test_events_can_be_told_behind_a_position_that_was_asked_for_before(api: FakeApi) -> None:
+    api.says("GET", "/events", stream([], position="0a0b0c0d-7", hold=True), stream(LAUNCH[:1]))
+    with Api(api.url, "k") as client:
+        position = client.position()
+        assert (position, next(client.told("/events", after=position))) == ("0a0b0c0d-7", LAUNCH[0])
+    assert [asked.headers.get("last-event-id") for asked in api.asked] == [None, "0a0b0c0d-7"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (problem(401, "No", "Because."), "^No: Because.$"),
+        (Answer(b"", 200, "text/event-stream"), "^no answer from http.*: it ended the stream$"),
+        (values(1), "^no answer from http.*text/event-stream"),
+    ],
+)
+def test_where_no_position_is_told_that_is_a_problem(api: FakeApi, answer: Answer, complaint: str) -> None:
+    api.says("GET", "/events", answer)
+    with Api(api.url, "k") as client, pytest.raises(ApiProblem, match=complaint):
+        client.position()
+
+
+def test_why_nothing_comes_is_known_while_a_stream_is_away(api: FakeApi) -> None:
+    api.says("GET", "/events", stream(LAUNCH[:1]), problem(503, "Not now", "Later."), stream(LAUNCH[1:2]))
+    with Api(api.url, "k") as client:
+        events = client.events("/events")
+        assert (next(events), client.away) == (LAUNCH[0], None)
+        assert (next(events), client.away) == (LAUNCH[1], None)
+    with Api(api.url, "k", patience_s=0) as client:
+        api.says("GET", "/events", stream(LAUNCH[:1]), problem(503, "Not now", "Later."))
+        with pytest.raises(ApiProblem):
+            list(client.events("/events"))
+        assert client.away == "Not now: Later."
 
 
 def test_events_go_on_when_the_api_was_away_for_a_moment(api: FakeApi) -> None:

@@ -162,6 +162,9 @@ def test_what_means_no_one_instance_is_refused(api: FakeApi, said: str, complain
         ("keys", "create", ""),
         ("keys", "revoke", ""),
         ("instances", "list", "--status", "nope"),
+        ("instances", "list", "--model", ""),
+        ("instances", "list", "--organization", ""),
+        ("instance-types", "--provider", ""),
         ("instances", "create", MODEL, "--type", "L4-1-24G", "--volume-gb", "many"),
         ("keys", "create", "mine", "--role", "nope"),
     ],
@@ -276,9 +279,11 @@ def test_tail_for_a_script_is_a_line_of_json_each(api: FakeApi) -> None:
     assert [json.loads(line) for line in run("events", "tail", "--json").stdout.splitlines()] == list(LAUNCH)
 
 
-@pytest.mark.parametrize("words", [("events", "tail"), ("instances", "watch", ID)])
+@pytest.mark.parametrize("words", [("events", "tail"), ("instances", "watch", ID), ("instances", "watch")])
 def test_ctrl_c_ends_quietly(api: FakeApi, words: tuple[str, ...]) -> None:
-    api.says("GET", f"/instances/{ID}", values(an_instance("provisioning")))
+    requested = an_instance("provisioning", version=0)
+    api.says("GET", "/instances", page(requested))
+    api.says("GET", f"/instances/{ID}", values(requested))
     for path in ("/events", f"/instances/{ID}/events"):
         api.says("GET", path, stream(LAUNCH[:1], hold=True))
     command = [sys.executable, "-c", _INTERRUPTIBLE, *words]

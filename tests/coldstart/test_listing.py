@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from coldstart.listing import listed
-from tests.coldstart.told import an_instance
+from coldstart.waiting import briefly
+from tests.coldstart.told import an_eta, an_instance
 
 LONG = "an-organisation-with-a-long-name/A-Model-With-A-Very-Long-Name-70B-Instruct-FP8-dynamic"
 LONGEST = an_instance("provisioning_failed", "SshReachable", 50, model=LONG, instance_type="L40S-8-48G")
@@ -27,6 +28,15 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(width: int) -> None:
     assert "…" not in "".join(lines)
     assert "provisioning_failed" in lines[1]
     assert "50 % connecting over SSH" in lines[2]
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_when_it_will_be_ready_is_told_of_what_is_on_its_way(*, wide: bool) -> None:
+    eta = an_eta(125, 235)
+    console = Console(file=io.StringIO(), width=200)
+    console.print(listed([an_instance("installing", "SshInstallStarted", 55, eta=eta), an_instance()], wide=wide))
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().count(briefly(eta)) == 1
 
 
 def test_where_there_is_room_each_instance_is_one_line() -> None:

@@ -1,7 +1,9 @@
+from datetime import timedelta
+
 import pytest
 
-from coldstart.waiting import expected
-from tests.coldstart.told import an_eta
+from coldstart.waiting import briefly, expected, lasted, soon
+from tests.coldstart.told import BEGAN, an_eta
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,17 @@ from tests.coldstart.told import an_eta
 )
 def test_a_wait_is_told_in_tens_of_seconds_minutes_or_half_hours(p50_s: float, p90_s: float, words: str) -> None:
     assert expected(an_eta(p50_s, p90_s)) == words
+
+
+def test_briefly_it_is_the_likely_wait_and_the_time_of_the_clock_that_it_hardly_passes() -> None:
+    by = (BEGAN + timedelta(seconds=235)).astimezone()
+    assert briefly(an_eta(125, 235)) == f"in about 2 min, by {by:%H:%M}"
+    assert soon(an_eta(2, 9)) == "any moment"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-3, "0 s"), (59.9, "59 s"), (60, "1 min 00 s"), (185, "3 min 05 s"), (3600, "1 h 00 min"), (7_860, "2 h 11 min")],
+)
+def test_what_has_lasted_is_told_in_its_two_largest_units(seconds: float, words: str) -> None:
+    assert lasted(seconds) == words

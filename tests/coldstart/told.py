@@ -20,7 +20,13 @@ def an_instance(status: str = "ready", step: str = "InstanceReady", progress: in
         "instance_type": "L4-1-24G",
         "status": status,
         "step": step,
+        "step_since": BEGAN.isoformat(),
         "progress_percent": progress,
+        "eta": None,
+        "hourly_price": 0.75,
+        "currency": "EUR",
+        "cost": None,
+        "server_on": False,
         "version": 1,
         "error": None,
         **more,
@@ -31,10 +37,30 @@ def an_event(
     version: int, name: str, status: str, progress: int, *, step: str | None = None, after: float = 0.0, **fact: Any
 ) -> Event:
     """`after`: seconds since the instance was asked for."""
-    error = {"code": fact["code"], "message": fact["message"]} if "code" in fact else None
-    snapshot = an_instance(status, step or name, progress, version=version, error=error)
-    time = (BEGAN + timedelta(seconds=after)).isoformat()
-    return {"type": name, "subject": ID, "time": time, "data": {"event": fact, "instance": snapshot}}
+    at, began = (BEGAN + timedelta(seconds=after)).isoformat(), BEGAN.isoformat()
+    snapshot: dict[str, Any] = {
+        "id": ID,
+        "specification": {"name": "qwen", "model": MODEL, "instance_types": ["L4-1-24G"]},
+        "instance_type": "L4-1-24G",
+        "hourly_price": 0.75,
+        "currency": "EUR",
+        "status": status,
+        "step": step or name,
+        "progress_percent": progress,
+        "milestones": [],
+        "error": {"code": fact["code"], "message": fact["message"]} if "code" in fact else None,
+        **dict.fromkeys(("created_at", "attempt_started_at"), began),
+        **dict.fromkeys(("progress_since", "status_since", "updated_at"), at),
+        "version": version,
+    }
+    return {"type": name, "subject": ID, "time": at, "data": {"event": fact, "instance": snapshot}}
+
+
+def of_another(instance_id: str, event: Event, **specification: Any) -> Event:
+    """The same of this instance."""
+    snapshot = event["data"]["instance"]
+    its = {**snapshot, "id": instance_id, "specification": {**snapshot["specification"], **specification}}
+    return {**event, "subject": instance_id, "data": {**event["data"], "instance": its}}
 
 
 LAUNCH = (
@@ -71,8 +97,8 @@ def an_eta(p50_seconds: float, p90_seconds: float, **basis: Any) -> dict[str, An
     }
 
 
-def an_estimate(p50_seconds: float, p90_seconds: float) -> Event:
-    return {"instance_id": ID, "version": 1, "eta": an_eta(p50_seconds, p90_seconds)}
+def an_estimate(p50_seconds: float, p90_seconds: float, instance_id: str = ID) -> Event:
+    return {"instance_id": instance_id, "version": 1, "eta": an_eta(p50_seconds, p90_seconds)}
 
 
 def estimate(p50_seconds: float, p90_seconds: float) -> bytes:

@@ -16,7 +16,7 @@ from services.api.router.balance import Balance
 from services.api.router.breakers import Breakers, BreakerState
 from services.api.router.table import RoutingTable
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.progress import LABELS
+from shared.lifecycle.progress import label
 from shared.lifecycle.status import Status
 
 
@@ -98,8 +98,7 @@ class Explaining:
         if instance.specification.organization_id not in (None, owner.organization_id):
             return "it belongs to an organisation that this key does not belong to"
         if instance.status is not Status.READY:
-            doing = LABELS.get(instance.step, instance.step)
-            return f"it is {instance.status} ({instance.progress_percent} %, {doing})"
+            return f"it is {instance.status} ({instance.progress_percent} %, {label(instance.step)})"
         if self._breaker(instance) is BreakerState.OPEN:
             return "it failed several requests in a row, and has not answered a probe since"
         return None

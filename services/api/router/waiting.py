@@ -10,7 +10,7 @@ from services.api.router import metrics
 from services.api.router.refusal import Refusal
 from services.api.router.table import RoutingTable
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.progress import LABELS
+from shared.lifecycle.progress import label
 from shared.lifecycle.status import ENDING
 
 Beat = Callable[[Instance], Awaitable[None]]
@@ -58,5 +58,5 @@ class Waiting:
 
 def heartbeat(instance: Instance) -> bytes:
     """A comment of server-sent events: clients pass it over, connections stay open, people can read it."""
-    doing = LABELS.get(instance.step, instance.step)
+    doing = label(instance.step)
     return f": {instance.status} {instance.progress_percent} % {doing}\n\n".encode()

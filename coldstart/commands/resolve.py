@@ -1,0 +1,40 @@
+"""`coldstart resolve`: what a model's name means to this key, and who would answer for it."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from coldstart.colours import painted
+from coldstart.commands.context import Json, api, complain, non_empty, print_json, print_table, say
+
+
+def resolve(
+    model: Annotated[str, typer.Argument(help="As it is named under /v1.", callback=non_empty)], as_json: Json = False
+) -> None:
+    """Say what a model's name means to this key, and who would answer; exit status 1 if it means nothing."""
+    with api() as client:
+        explained = client.get("/models/resolve", model=model)
+    if as_json:
+        print_json(explained)
+    elif explained["rule"] is None:
+        complain(f"{model!r} means nothing to this key. {explained['detail']}")
+    else:
+        say(f"{model} means {explained['model']}. {explained['detail']}")
+        _say_who(explained["instances"])
+    if explained["rule"] is None:
+        raise typer.Exit(1)
+
+
+def _say_who(instances: list[dict[str, Any]]) -> None:
+    eligible = [one for one in instances if one["eligible"]]
+    if not eligible:
+        say("No instance would answer now.")
+    if not instances:
+        return
+    table = Table("id", "name", "status", "in flight", "answers", "why", box=None, pad_edge=False)
+    for one in sorted(instances, key=lambda each: not each["eligible"]):
+        who = (one["id"][:8], Text(one["name"]), painted(one["status"]), str(one["in_flight"]))
+        table.add_row(*who, "yes" if one["eligible"] else "no", Text(one["reason"]))
+    print_table(table)

@@ -1,0 +1,62 @@
+"""`coldstart usage`: requests and tokens, by whom and of what."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from coldstart.commands.context import Json, api, print_json, print_table, say
+from coldstart.commands.days import FirstDay, LastDay
+
+
+class By(StrEnum):
+    DAY = "day"
+    KEY = "key"
+    ORGANIZATION = "organization"
+    MODEL = "model"
+    INSTANCE = "instance"
+
+
+_FIELDS: Final = {By.KEY: "key_id", By.ORGANIZATION: "organization_id", By.INSTANCE: "instance_id"}
+_BEGINNING: Final = 8
+
+
+def usage(
+    *,
+    by: Annotated[
+        list[By] | None, typer.Option("--by", help="Add up by this; repeatable. By day and model if it is not given.")
+    ] = None,
+    begin: FirstDay = None,
+    to: LastDay = None,
+    as_json: Json = False,
+) -> None:
+    """Add up requests and tokens; days are in UTC, by default the last thirty."""
+    groups = list(dict.fromkeys(by or (By.DAY, By.MODEL)))
+    with api() as client:
+        sums = client.get("/usage", group_by=groups, **{"from": begin, "to": to})["items"]
+    if as_json:
+        print_json(sums)
+        return
+    if not sums:
+        say("Nothing was used.")
+        return
+    table = Table(*groups, box=None, pad_edge=False)
+    for head in ("requests", "failed", "prompt tokens", "completion tokens", "first byte p50, p95"):
+        table.add_column(head, justify="right")
+    for row in sums:
+        table.add_row(*(_group(row, group) for group in groups), *_figures(row))
+    print_table(table)
+
+
+def _group(row: dict[str, Any], group: By) -> Text:
+    """Ids as their beginning, by which every command finds them."""
+    value = row[_FIELDS.get(group, group)]
+    return Text("none" if value is None else str(value)[:_BEGINNING] if group in _FIELDS else str(value))
+
+
+def _figures(row: dict[str, Any]) -> tuple[str, ...]:
+    counts = ("requests", "failed_requests", "prompt_tokens", "completion_tokens")
+    p50, p95 = row["first_byte_ms"]["p50"], row["first_byte_ms"]["p95"]
+    return *(f"{row[name]:,}" for name in counts), "" if p50 is None else f"{p50:,.0f} ms, {p95:,.0f} ms"

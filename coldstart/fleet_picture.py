@@ -1,0 +1,128 @@
+"""A fleet on one screen: what it costs, failures first, who is on the way, who serves."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from coldstart.colours import colour, painted
+from coldstart.figures import Figures, Used
+from coldstart.fleet import Fleet, Member
+from coldstart.money import money
+from coldstart.progress_table import NARROW, WIDE, progress_table
+from shared.lifecycle.status import FAILURES, GONE, Status
+
+_IN_TROUBLE: Final = FAILURES | {Status.UNAVAILABLE}
+_HEAD: Final = 2
+_AROUND_A_SECTION: Final = 2
+"""The blank line before it, and the line of its heads."""
+_NOTHING: Final = Used(0, 0)
+
+
+@dataclass(frozen=True)
+class FleetPicture:
+    """As high as the screen, if that has a dozen lines, and no wider. `away`: why nothing can be told at the moment."""
+
+    fleet: Fleet
+    figures: Figures
+    away: Callable[[], str | None]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        now, width = datetime.now(UTC), options.max_width
+        members = [member for member in self.fleet.members if member.status not in GONE]
+        yield _line(Text.assemble(_summary(members), f"  {now.astimezone():%H:%M:%S}"))
+        why = self.away()
+        yield _line(Text(f"no connection, trying again: {why}", "yellow") if why else _counts(members))
+        sections = [section for section in _sections(members) if section]
+        room = options.size.height - _HEAD - _AROUND_A_SECTION * len(sections) if console.is_terminal else len(members)
+        for section, lines in zip(sections, allotted([len(section) for section in sections], room), strict=True):
+            shown = section if lines >= len(section) else section[: max(lines - 1, 0)]
+            yield ""
+            yield self._table(section[0], shown, now, width)
+            if len(shown) < len(section):
+                yield _line(Text(f"… and {len(section) - len(shown)} more", "bright_black"))
+
+    def _table(self, first: Member, shown: Sequence[Member], now: datetime, width: int) -> Table:
+        if first.status in _IN_TROUBLE:
+            return _troubles(shown)
+        if first.status is Status.READY:
+            return self._serving(shown, now, width)
+        return progress_table(shown, now, width, title="under way")
+
+    def _serving(self, members: Iterable[Member], now: datetime, width: int) -> Table:
+        table = _headed("serving")
+        if width >= NARROW:
+            table.add_column("model", no_wrap=True, overflow="ellipsis", ratio=2)
+        if width >= WIDE:
+            table.add_column("type", no_wrap=True)
+        for head in ("in flight", "requests today", "tokens today", *(("cost",) if width >= WIDE else ())):
+            table.add_column(head, no_wrap=True, justify="right")
+        for member in members:
+            used = self.figures.used.get(member.id, _NOTHING)
+            cells = [Text(member.name)]
+            cells += [Text(member.model)] if width >= NARROW else []
+            cells += [Text(member.instance_type or "")] if width >= WIDE else []
+            figures = (self.figures.in_flight.get(member.id, 0), used.requests, used.tokens)
+            cells += [Text(f"{figure:,}") for figure in figures]
+            cells += [Text(money(member.spent_until(now), member.currency))] if width >= WIDE else []
+            table.add_row(*cells)
+        return table
+
+
+def allotted(wanted: Sequence[int], room: int) -> list[int]:
+    """Lines for each, by turns: who wants few leaves the rest to the others."""
+    given = [0] * len(wanted)
+    while room > 0 and given != list(wanted):
+        for place, most in enumerate(wanted):
+            if room > 0 and given[place] < most:
+                given[place] += 1
+                room -= 1
+    return given
+
+
+def _sections(members: Sequence[Member]) -> tuple[list[Member], ...]:
+    """Who is in trouble, who is under way, who serves; the longest on the way first."""
+    troubled = [member for member in members if member.status in _IN_TROUBLE]
+    serving = [member for member in members if member.status is Status.READY]
+    under_way = [member for member in members if member.status not in _IN_TROUBLE | {Status.READY}]
+    return troubled, sorted(under_way, key=lambda member: -member.progress), serving
+
+
+def _summary(members: Sequence[Member]) -> str:
+    """What all servers that are on cost an hour, in each currency."""
+    prices: defaultdict[str, float] = defaultdict(float)
+    for member in members:
+        if member.server_on and member.hourly_price is not None:
+            prices[member.currency or ""] += member.hourly_price
+    rates = " + ".join(money(amount, currency) for currency, amount in sorted(prices.items())) or "nothing"
+    return f"{len(members)} instance{'' if len(members) == 1 else 's'}, {rates} an hour"
+
+
+def _counts(members: Iterable[Member]) -> Text:
+    count = Counter(member.status for member in members)
+    return Text("  ").join(Text(f"{count[status]} {status}", colour(status)) for status in Status if count[status])
+
+
+def _troubles(members: Iterable[Member]) -> Table:
+    table = _headed("in trouble")
+    table.add_column("status", no_wrap=True)
+    table.add_column("why", no_wrap=True, overflow="ellipsis", ratio=3)
+    for member in members:
+        table.add_row(Text(member.name), painted(member.status), Text((member.error or member.doing).splitlines()[0]))
+    return table
+
+
+def _headed(title: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=True)
+    table.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1)
+    return table
+
+
+def _line(text: Text) -> Text:
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text

@@ -1,0 +1,83 @@
+"""Several instances on their way to ready: one live table on a terminal, plain lines elsewhere."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.text import Text
+
+from coldstart.fleet import ON_THEIR_WAY, SETTLED, Fleet, Member
+from coldstart.progress_table import progress_table
+from coldstart.watching import line
+from shared.lifecycle.status import FAILURES
+
+Told = dict[str, Any]
+
+
+def watch_many(console: Console, fleet: Fleet, told: Iterable[Told], away: Callable[[], str | None]) -> None:
+    """Draw until all have settled. `away`: why nothing can be told at the moment."""
+    if not console.is_terminal:
+        for text in _lines(fleet, told):
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
+        return
+    with Live(_Drawing(fleet, away), console=console, refresh_per_second=8) as live:
+        for _ in events_of(fleet, told):
+            pass
+        live.refresh()
+
+
+def _lines(fleet: Fleet, told: Iterable[Told]) -> Iterator[str]:
+    """Each as it is now, then what happens."""
+    for member in fleet.members:
+        yield _of(member.name, fleet, f"{member.progress:>3} %  {member.status}")
+    for event in events_of(fleet, told):
+        yield _of(event["data"]["instance"]["specification"]["name"], fleet, line(event))
+
+
+def _of(name: str, fleet: Fleet, what: str) -> str:
+    longest = max(len(member.name) for member in fleet.members)
+    return f"{name:<{longest}}  {what}"
+
+
+def events_of(fleet: Fleet, told: Iterable[Told]) -> Iterator[Told]:
+    """Each event that brings anything, until all have settled. What is not on its way does not join."""
+    if _settled(fleet):
+        return
+    for one in told:
+        if _joins(fleet, one) and fleet.take(one, datetime.now(UTC)):
+            yield one
+        if _settled(fleet):
+            return
+
+
+def _joins(fleet: Fleet, told: Told) -> bool:
+    return "eta" in told or told["subject"] in fleet or told["data"]["instance"]["status"] in ON_THEIR_WAY
+
+
+def _settled(fleet: Fleet) -> bool:
+    return all(member.status in SETTLED for member in fleet.members)
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    fleet: Fleet
+    away: Callable[[], str | None]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        members = sorted(self.fleet.members, key=_urgency)
+        room = len(members) if len(members) < options.size.height - 1 else options.size.height - 2
+        yield progress_table(members[:room], datetime.now(UTC), options.max_width)
+        if room < len(members):
+            yield Text(f"… and {len(members) - room} more", "bright_black")
+        if why := self.away():
+            yield Text(f"no connection, trying again: {why}", "yellow", no_wrap=True, overflow="ellipsis")
+
+
+def _urgency(member: Member) -> int:
+    """Failures first, what is there last."""
+    if member.status in FAILURES:
+        return 0
+    return 2 if member.status in SETTLED else 1

@@ -1,0 +1,99 @@
+"""`coldstart usage` and `coldstart resolve`: what was used, and what a name means."""
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from coldstart.cli import app
+from tests.coldstart.fake_api import FakeApi, values
+from tests.coldstart.told import ID, MODEL, OTHER_ID
+
+USED = {
+    "day": "2026-01-31",
+    "key_id": None,
+    "organization_id": None,
+    "model": MODEL,
+    "instance_id": ID,
+    "requests": 12_345,
+    "failed_requests": 2,
+    "prompt_tokens": 1_000_000,
+    "completion_tokens": 7,
+    "first_byte_ms": {"p50": 34.4, "p95": 1_200.0},
+}
+CANDIDATE = {"id": ID, "name": "[qwen]", "status": "ready", "eligible": True, "reason": "it is ready", "in_flight": 3}
+ANOTHER = {
+    **CANDIDATE,
+    "id": OTHER_ID,
+    "status": "draining",
+    "eligible": False,
+    "reason": "it is draining",
+    "in_flight": 0,
+}
+FOUND = {"rule": "public", "model": MODEL, "detail": "It is an id.", "instances": [ANOTHER, CANDIDATE]}
+
+
+@pytest.fixture(autouse=True)
+def _reached(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLDSTART_API_URL", api.url)
+    monkeypatch.setenv("COLDSTART_API_KEY", "a-key")
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(app, words)
+
+
+def test_usage_is_added_up_by_what_is_asked_for(api: FakeApi) -> None:
+    api.says("GET", "/usage", values({"items": [USED]}))
+    head, line = run("usage", "--by", "instance", "--by", "key", "--from", "2026-01-01").stdout.splitlines()
+    assert head.split()[:3] == ["instance", "key", "requests"]
+    assert line.split() == [ID[:8], "none", "12,345", "2", "1,000,000", "7", "34", "ms,", "1,200", "ms"]
+    assert api.asked[0].path == "/usage?group_by=instance&group_by=key&from=2026-01-01"
+    assert json.loads(run("usage", "--json").stdout) == [USED]
+    assert api.asked[1].path == "/usage?group_by=day&group_by=model"
+
+
+def test_an_answer_that_never_began_has_no_time(api: FakeApi) -> None:
+    api.says("GET", "/usage", values({"items": [{**USED, "first_byte_ms": {"p50": None, "p95": None}}]}))
+    assert run("usage").stdout.splitlines()[1].split()[-1] == "7"
+
+
+def test_no_usage_is_said(api: FakeApi) -> None:
+    api.says("GET", "/usage", values({"items": []}))
+    assert (run("usage").stdout, run("usage", "--json").stdout) == ("Nothing was used.\n", "[]\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("usage", "--by", "hour"), ("usage", "--from", "x"), ("usage", "--to", "2026-02-30"), ("costs", "--from", "1.1.")],
+)
+def test_what_is_no_day_and_no_group_is_refused_before_anything_is_asked(api: FakeApi, words: tuple[str, ...]) -> None:
+    result = run(*words)
+    assert (result.exit_code, result.stdout, api.asked) == (2, "", [])
+    assert "Error" in result.stderr
+
+
+def test_a_name_is_explained_with_who_would_answer_first(api: FakeApi) -> None:
+    api.says("GET", "/models/resolve", values(FOUND))
+    result = run("resolve", MODEL)
+    first, _, answers, other = result.stdout.splitlines()
+    assert (result.exit_code, first) == (0, f"{MODEL} means {MODEL}. It is an id.")
+    assert answers.split() == [ID[:8], "[qwen]", "ready", "3", "yes", "it", "is", "ready"]
+    assert other.split()[4:] == ["no", "it", "is", "draining"]
+    assert json.loads(run("resolve", MODEL, "--json").stdout) == FOUND
+
+
+def test_a_model_that_nobody_serves_is_said(api: FakeApi) -> None:
+    api.says("GET", "/models/resolve", values({**FOUND, "instances": []}))
+    assert run("resolve", MODEL).stdout.splitlines()[1:] == ["No instance would answer now."]
+
+
+def test_a_name_that_means_nothing_is_explained_and_ends_badly(api: FakeApi) -> None:
+    nothing: dict[str, Any] = {"rule": None, "model": None, "detail": "It is [nothing].", "instances": []}
+    api.says("GET", "/models/resolve", values(nothing))
+    result = run("resolve", "x/y")
+    assert (result.exit_code, result.stderr) == (1, "'x/y' means nothing to this key. It is [nothing].\n")
+    scripted = run("resolve", "x/y", "--json")
+    assert (scripted.exit_code, json.loads(scripted.stdout)) == (1, nothing)
+    assert run("resolve", " ").exit_code == 2
