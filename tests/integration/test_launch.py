@@ -145,14 +145,15 @@ async def take(
 ) -> None:
     """Read a few events of a stream and leave it in the middle."""
     path = f"/instances/{instance_id}/events"
-    got = 0
+    got, last = 0, ""
     async with running.http.stream("GET", path, params={"from": "start"}, headers=headers) as stream:
         assert stream.status_code == httpx.codes.OK
         async for text in stream.aiter_lines():
             if text.startswith("id:"):
-                ids.append(text.removeprefix("id:").strip())
+                last = text.removeprefix("id:").strip()
             elif text.startswith("event:") and text != "event: estimate":
                 types.append(text.removeprefix("event:").strip())
+                ids.append(last)
                 got += 1
             elif not text and got and (got == at_most or types[-1] == "InstanceReady"):
                 return
