@@ -16,9 +16,9 @@ _CENTS_OF_CENTS: Final = 4
 
 
 class InstanceView(BaseModel):
-    """`step` is the last milestone reached; `error` says why it failed and what to do, once it has.
+    """`step` is the last milestone reached, `step_since` when; `error` says why it failed and what to do, once it has.
 
-    `eta`: when it will be ready; None unless it is on its way there.
+    `eta`: when it will be ready; None unless it is on its way there. `server_on`: whether it costs something now.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,8 +31,10 @@ class InstanceView(BaseModel):
     instance_type: str | None
     model: str
     status: Status
+    status_since: AwareDatetime
     progress_percent: int
     step: str
+    step_since: AwareDatetime
     eta: Estimate | None
     attempt: int
     ip_address: str | None
@@ -40,6 +42,7 @@ class InstanceView(BaseModel):
     hourly_price: float | None
     currency: str | None
     cost: float | None
+    server_on: bool
     created_at: AwareDatetime
     ready_at: AwareDatetime | None
     updated_at: AwareDatetime
@@ -58,8 +61,10 @@ class InstanceView(BaseModel):
             instance_type=instance.instance_type,
             model=specification.model,
             status=instance.status,
+            status_since=instance.status_since,
             progress_percent=instance.progress_percent,
             step=instance.step,
+            step_since=instance.progress_since or instance.updated_at,
             eta=eta,
             attempt=instance.attempt,
             ip_address=instance.ip_address,
@@ -67,6 +72,7 @@ class InstanceView(BaseModel):
             hourly_price=instance.hourly_price,
             currency=instance.currency,
             cost=None if spent is None else round(spent, _CENTS_OF_CENTS),
+            server_on=instance.server_on,
             created_at=instance.created_at,
             ready_at=instance.ready_at,
             updated_at=instance.updated_at,

@@ -10,7 +10,9 @@ from tests.lifecycle import facts
 FIELDS = {
     *("id", "organization_id", "name", "provider", "zone", "instance_type", "model", "status", "progress_percent"),
     *(
+        "status_since",
         "step",
+        "step_since",
         "eta",
         "attempt",
         "ip_address",
@@ -18,6 +20,7 @@ FIELDS = {
         "hourly_price",
         "currency",
         "cost",
+        "server_on",
         "created_at",
         "ready_at",
         "updated_at",

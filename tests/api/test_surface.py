@@ -19,6 +19,7 @@ ROUTES = {
     "/launches": {"get"},
     "/costs": {"get"},
     "/reconcile": {"post"},
+    "/sign-in-links": {"post"},
     "/models": {"get", "post"},
     "/models/resolve": {"get"},
     "/usage": {"get"},

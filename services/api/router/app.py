@@ -9,6 +9,7 @@ from uuid import UUID
 
 from nats.aio.client import Client
 
+from services.api.authentication import Authentication
 from services.api.database import Database
 from services.api.estimates import Estimates
 from services.api.feed import Feed
@@ -54,6 +55,7 @@ async def router(
     database: Database,
     usage_table: UsageTable,
     mirror: Mirror,
+    authentication: Authentication,
     estimates: Estimates,
     lost_touch: asyncio.Event,
 ) -> AsyncGenerator[Router]:
@@ -121,7 +123,7 @@ async def router(
             tasks = [group.create_task(one) for one in running]
             try:
                 yield Router(
-                    Inference(mirror, serving, max_body_bytes=settings.max_inference_body_bytes),
+                    Inference(mirror, authentication, serving, max_body_bytes=settings.max_inference_body_bytes),
                     Explaining(mirror, table, balance, breakers),
                     feed,
                     Gauges(feed, balance, breakers),

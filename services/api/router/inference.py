@@ -10,7 +10,7 @@ from uuid import uuid4
 import structlog
 from litestar.types import Receive, Scope, Send
 
-from services.api.authentication import authenticated
+from services.api.authentication import UNPROVEN, Authentication, Unproven
 from services.api.keys import ApiKey
 from services.api.mirror import Mirror
 from services.api.model_list import listed, shown
@@ -39,8 +39,11 @@ log = structlog.get_logger()
 
 
 class Inference:
-    def __init__(self, mirror: Mirror, serving: Serving, *, max_body_bytes: int) -> None:
+    def __init__(
+        self, mirror: Mirror, authentication: Authentication, serving: Serving, *, max_body_bytes: int
+    ) -> None:
         self._mirror = mirror
+        self._authentication = authentication
         self._serving = serving
         self._max_body_bytes = max_body_bytes
 
@@ -64,11 +67,8 @@ class Inference:
     async def _answer(
         self, scope: Scope, headers: Mapping[bytes, bytes], request_id: bytes, receive: Receive, response: Response
     ) -> None:
-        owner = authenticated(headers.get(b"authorization", b"").decode("latin-1"), self._mirror)
-        if owner is None:
-            message = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
-            raise Refusal(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
         path, method = scope["path"], str(scope.get("method"))
+        owner = self._owner(method, headers)
         organization = self._mirror.organization_of(owner)
         if path in ENDPOINTS:
             _expect(method, "POST")
@@ -91,6 +91,16 @@ class Inference:
             await send_json(response, 200, json.dumps(model).encode())
         else:
             raise Refusal(404, "unknown_url", f"There is no {path}; see /schema for what there is.")
+
+    def _owner(self, method: str, headers: Mapping[bytes, bytes]) -> ApiKey:
+        try:
+            owner = self._authentication.owner(method, lambda name: headers.get(name.encode(), b"").decode("latin-1"))
+        except Unproven:
+            raise Refusal(403, "csrf_token_invalid", UNPROVEN) from None
+        if owner is None:
+            message = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
+            raise Refusal(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
+        return owner
 
     def _resolved(self, named: str | None, organization: Organization | None) -> Resolved:
         match resolve(named, self._mirror.catalogue, organization):
