@@ -11,6 +11,7 @@ ROUTES = {
     "/instances/{instance_id}": {"get", "delete"},
     "/instances/{instance_id}/timeline": {"get"},
     "/instances/{instance_id}/events": {"get"},
+    "/instances/{instance_id}/steps": {"get"},
     "/instances/{instance_id}/drain": {"post"},
     "/instances/{instance_id}/reinstall": {"post"},
     "/instances/{instance_id}/archive": {"post"},
