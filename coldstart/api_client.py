@@ -40,6 +40,10 @@ class Api:
         self._url = url
         self._patience_s = patience_s
 
+    @property
+    def url(self) -> str:
+        return self._url
+
     def __enter__(self) -> Self:
         return self
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from coldstart.commands import eta, events, instances, keys, orgs, provider, stack
+from coldstart.commands import console, eta, events, instances, keys, orgs, provider, stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -11,6 +11,7 @@ app = typer.Typer(
 )
 app.command()(stack.up)
 app.command()(stack.demo)
+app.command()(console.console)
 app.command()(stack.doctor)
 app.command()(stack.rebuild)
 app.command()(provider.instance_types)
