@@ -10,6 +10,8 @@ from playwright.async_api import Page, expect
 
 from tests.api.stage import RunningApi, Stage
 from tests.console.conftest import Window
+from tests.console.test_fleet import recent
+from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 
 AXE = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
@@ -81,3 +83,40 @@ async def test_nothing_keeps_anybody_from_using_a_page(stage: Stage, window: Win
     if path == "/":
         await expect(page.locator("#rows > .row")).to_have_count(4)
     assert await complaints(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nothing_keeps_anybody_from_using_an_instance_s_page(stage: Stage, window: Window, scheme: Any) -> None:
+    api = await stage.api()
+    failed = (*h.an_installing_instance(), f.ssh_install_failed(output=("E: no mirror",)), f.startup_failed())
+    for history in (h.a_starting_instance(), failed):
+        instance = await stage.happened(*recent(history))
+        page = await window.open(api, f"/console/instances/{instance.id}", color_scheme=scheme)
+        await expect(page.locator("#events > li")).to_have_count(instance.version)
+        assert await complaints(page) == []
+    await page.get_by_label("As it was").press("Home")
+    await expect(page.locator("#past")).to_be_visible()
+    assert await complaints(page) == []
+    await page.get_by_role("button", name="Back to now").click()
+    await page.get_by_role("button", name="Terminate").click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    assert await complaints(page) == []
+
+
+async def test_a_page_fits_a_telephone(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_starting_instance()))
+    for path in ("/", f"/console/instances/{instance.id}", "/sign-in"):
+        page = await window.open(api, path, viewport={"width": 360, "height": 740})
+        if path != "/sign-in":
+            await expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "60")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+async def test_bars_stand_still_for_those_who_want_less_motion(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    await stage.happened(*recent(h.a_starting_instance()))
+    for motion, duration in (("reduce", "0s"), ("no-preference", "0.12s")):
+        page = await window.open(api, reduced_motion=motion)
+        filling = page.get_by_role("progressbar").locator("span")
+        assert await filling.evaluate("(bar) => getComputedStyle(bar).transitionDuration") == duration

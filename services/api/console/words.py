@@ -3,8 +3,9 @@
 from typing import Any
 
 from shared.eta.estimate import LAUNCHING
+from shared.eta.steps import STEPS
 from shared.lifecycle.events import EVENTS, DrainRequested, ReinstallRequested
-from shared.lifecycle.progress import LABELS, PROGRESS
+from shared.lifecycle.progress import LABELS
 from shared.lifecycle.status import ENDING, FAILURES, GONE, Status
 from shared.lifecycle.transitions import moves
 
@@ -15,7 +16,7 @@ def words() -> dict[str, Any]:
     return {
         "events": list(EVENTS),
         "labels": dict(LABELS),
-        "milestones": {event.__name__: percent for event, percent in PROGRESS.items()},
+        "steps": [{"percent": percent, "label": label} for percent, label in STEPS.items()],
         "statuses": {
             "all": list(Status),
             "failed": sorted(FAILURES),

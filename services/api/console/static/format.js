@@ -23,6 +23,12 @@ export function took(seconds) {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
+/** Two measured durations, from the one to the other. */
+export function between(from, to) {
+  if (to < 59.5) return `${from.toFixed(from < 9.95 ? 1 : 0)} – ${to.toFixed(to < 9.95 ? 1 : 0)} s`;
+  return `${lasting(from * 1000)} – ${lasting(to * 1000)}`;
+}
+
 /** A duration that is expected, and no more exact than it is known. */
 export function about(seconds) {
   if (seconds < 8) return "seconds";
