@@ -62,6 +62,20 @@ async def test_pages_and_what_they_load_say_what_browsers_may_do_with_them(stage
         assert (await client.get(f"/console/static/{digest}/..%2fapp.py")).status_code == 404
 
 
+async def test_what_a_policy_forbids_would_be_a_fault_of_the_page(stage: Stage, window: Window) -> None:
+    window.forgives = "Content Security Policy|policy violated"
+    api = await stage.api()
+    page = await window.open(api, "/sign-in")
+    for html in ("<script>window.ran = true</script>", "<style>body { color: red }</style>"):
+        await page.evaluate(
+            "(html) => document.body.append(document.createRange().createContextualFragment(html))", html
+        )
+    await page.evaluate("fetch('https://elsewhere.test').catch(() => null)")
+    assert await page.evaluate("window.ran") is None
+    told = [fault.split()[2] for fault in window.faults if fault.startswith("policy violated:")]
+    assert told == ["script-src-elem", "style-src-elem", "connect-src"]
+
+
 async def test_the_first_page_is_light_and_soon_there(stage: Stage, window: Window) -> None:
     api = await a_fleet(stage)
     page = await window.open(api, "/sign-in")

@@ -5,6 +5,7 @@ import { announce, fill, milestone, showState, write } from "./live.js";
 import { costAt, doing, fromSnapshot, fromView, group, inWords, Store } from "./store.js";
 import { Stream } from "./stream.js";
 
+const FIRST = 50; // soon there, and more than a screen holds
 const PAGE = 200;
 const MOST = 5000;
 const AGAIN_MS = 3000;
@@ -156,7 +157,7 @@ function filtered() {
 async function load() {
   let cursor = "";
   do {
-    const response = await ask(`/instances?limit=${PAGE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    const response = await ask(`/instances?limit=${cursor ? PAGE : FIRST}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
     const page = await response.json();
     for (const view of page.items) store.take(fromView(view, now()));
     // what is listed holds all that happened before this, so the stream goes on behind it and nothing is missed
