@@ -42,6 +42,10 @@ class Api:
         self.away: str | None = None
         """Why no event can come at the moment; None while a stream is open."""
 
+    @property
+    def url(self) -> str:
+        return self._url
+
     def __enter__(self) -> Self:
         return self
 

@@ -3,6 +3,7 @@
 import typer
 
 from coldstart.commands import (
+    console,
     deadletters,
     eta,
     events,
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(stack.up)
 app.command()(stack.demo)
+app.command()(console.console)
 app.command()(stack.doctor)
 app.command()(read_model.rebuild)
 app.command()(read_model.verify)

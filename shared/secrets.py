@@ -35,6 +35,10 @@ class Secrets:
         """What the worker of that attempt asks for; that of another attempt answers 401."""
         return "cs-" + self._derive(f"worker-api-key/{instance_id}/{attempt}").hex()
 
+    def session_key(self) -> bytes:
+        """What the console's sessions and sign-in links are signed with."""
+        return self._derive("console-sessions")
+
     def redact(self, text: str, instance_id: UUID, attempt: int) -> str:
         """`text` without any secret derived for this instance up to that attempt."""
         keys = [self.worker_api_key(instance_id, number) for number in range(1, attempt + 1)]

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
+from coldstart.api_client import Api
+from coldstart.commands.console import sign_in_link
 from coldstart.commands.context import explained, out, say
 from coldstart.demo import demo as run_demo
 from coldstart.doctor import examine
@@ -84,13 +86,19 @@ async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
     async with stack(settings, simulated=not cloud) as running:
         if told.is_set():  # a client library may swallow a cancellation that comes while it connects
             return
-        _welcome(running, settings, cloud)
+        _welcome(running, settings, cloud, await asyncio.to_thread(_sign_in_link, running))
         await running.broken()
 
 
-def _welcome(running: Stack, settings: StackSettings, cloud: str) -> None:
+def _sign_in_link(running: Stack) -> str:
+    with Api(running.reach.api_url, running.reach.admin_key) as client:
+        return sign_in_link(client)
+
+
+def _welcome(running: Stack, settings: StackSettings, cloud: str, link: str) -> None:
     reach = running.reach
     say(f"api        {reach.api_url}")
+    say(f"console    {link}  (signs in once, for ten minutes; another: coldstart console)")
     if running.new_key:
         say(f"admin key  {reach.admin_key}  (shown this once; kept in {settings.data_dir}/admin-key)")
     elif settings.admin_key is None:

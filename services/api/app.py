@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import structlog
 
 from services.api.application import application
+from services.api.authentication import Authentication
 from services.api.cataloguing import Cataloguing
+from services.api.console.links import SignInLinks
+from services.api.console.rendering import Pages
 from services.api.database import Database
 from services.api.estimates import Estimates
 from services.api.hub import Hub
@@ -24,6 +27,7 @@ from services.api.reconciliation import Reconciliation
 from services.api.router.app import router
 from services.api.router.usage_table import UsageTable
 from services.api.server import serving
+from services.api.sessions import Sessions
 from services.api.settings import ApiSettings
 from services.api.sse import EventSource
 from services.api.tenants import Tenants
@@ -34,6 +38,7 @@ from shared.bus.topology import apply_topology
 from shared.journal import Journal
 from shared.postgres.connection import connect_pool
 from shared.postgres.migrate import migrate
+from shared.secrets import Secrets
 
 log = structlog.get_logger()
 
@@ -73,6 +78,8 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         )
         await mirror.load()
 
+        sessions = Sessions(Secrets(settings.master_secret.get_secret_value()).session_key())
+        authentication = Authentication(mirror, sessions)
         estimates = Estimates(database, launches=settings.eta_launches, refresh_s=settings.eta_refresh_seconds)
         await estimates.load()
         usage_table = UsageTable(pool)
@@ -84,6 +91,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                 database=database,
                 usage_table=usage_table,
                 mirror=mirror,
+                authentication=authentication,
                 estimates=estimates,
                 lost_touch=lost_touch,
             )
@@ -104,7 +112,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         intents = Intents(journal, projection, intake, launches, settings.journal_timeout_seconds)
         app = application(
             inference=routing.inference,
-            mirror=mirror,
+            authentication=authentication,
             dependencies={
                 "cataloguing": cataloguing,
                 "database": database,
@@ -123,12 +131,15 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                 "gauges": routing.gauges,
                 "offered": instance_types,
                 "install_outputs": InstallOutputs(jetstream, replicas=settings.stream_replicas),
+                "pages": Pages(authentication, sessions),
                 "intents": intents,
                 "jetstream": jetstream,
                 "launches": launches,
                 "mirror": mirror,
                 "reconciliation": Reconciliation(connection, settings.reconcile_timeout_seconds),
+                "sessions": sessions,
                 "settings": settings,
+                "sign_in_links": SignInLinks(pool, sessions, lifetime_s=settings.sign_in_link_seconds),
                 "tenants": tenants,
                 "usage_table": usage_table,
             },

@@ -1,11 +1,13 @@
 """The whole HTTP surface: which routes there are, who may use them, how errors look."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from litestar import Litestar, Request
+from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 from litestar.plugins.pydantic import PydanticPlugin
+from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from services.api import (
@@ -23,10 +25,14 @@ from services.api import (
     tenancy,
     usage,
 )
-from services.api.authentication import Authorize
+from services.api.authentication import Authentication, Authorize
+from services.api.console import links
+from services.api.console.app import console
+from services.api.console.assets import Assets
+from services.api.console.rendering import engine
 from services.api.documentation import complete, openapi_config
+from services.api.events import AS_IT_IS
 from services.api.metrics import Measured
-from services.api.mirror import Mirror
 from services.api.problems import Problem, malformed_json, to_problem
 from services.api.router import explaining
 from services.api.router.inference import ENDPOINTS, Inference
@@ -45,26 +51,32 @@ _PARTS = (
     usage,
     explaining,
     reconciliation,
+    links,
     probes,
 )
+_COMPRESSION: Final = 4
+"""A third of the time of the best, for a few per cent more."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 def application(
-    *, inference: Inference, mirror: Mirror, dependencies: Mapping[str, Any], max_body_bytes: int
+    *, inference: Inference, authentication: Authentication, dependencies: Mapping[str, Any], max_body_bytes: int
 ) -> ASGIApp:
     """`dependencies` are what the routes ask for, by name.
 
     None may be named like a field of a body: what is wrong with that field would pass for a fault of ours.
     """
+    assets = Assets.read()
     control = Litestar(
-        route_handlers=[route for part in _PARTS for route in part.ROUTES],
-        guards=[Authorize(mirror)],
+        route_handlers=[*(route for part in _PARTS for route in part.ROUTES), console(assets)],
+        guards=[Authorize(authentication)],
         dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in dependencies.items()},
         exception_handlers={Exception: to_problem},
         before_request=_only_json,
         request_max_body_size=max_body_bytes,
         openapi_config=openapi_config(),
+        template_config=TemplateConfig(instance=engine(assets)),
+        compression_config=CompressionConfig("gzip", gzip_compress_level=_COMPRESSION, exclude_opt_key=AS_IT_IS),
         plugins=[PydanticPlugin(validate_strict=True)],
         logging_config=None,
     )

@@ -1,6 +1,8 @@
 """Who asks, and whether they may. `/v1` asks the same keys but answers in OpenAI's own error shape."""
 
 import re
+from collections.abc import Callable
+from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
 from litestar.connection import ASGIConnection
@@ -9,26 +11,68 @@ from litestar.handlers.base import BaseRouteHandler
 from services.api.keys import ApiKey, Role
 from services.api.mirror import Mirror
 from services.api.problems import Problem
+from services.api.sessions import COOKIE, Purpose, Sessions, Token
 
 _BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
+_CHANGES_NOTHING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 OPEN: Final = {"access": "open"}
 ANY_KEY: Final = {"access": "any key"}
 MEMBERS: Final = {"access": "members"}
 """Options of a route handler, `MEMBERS` for keys of an organisation; without one it is for administrators alone."""
 
+UNPROVEN: Final = "A session's request that changes something needs the X-CSRF-Token of its page; load the page again."
+
+
+class Unproven(Exception):
+    """A session's cookie came, with a request that its own page may not have sent."""
+
+
+class Authentication:
+    """A key in the Authorization header, or else a session in the cookie: browsers send that by themselves."""
+
+    def __init__(self, mirror: Mirror, sessions: Sessions) -> None:
+        self._mirror = mirror
+        self._sessions = sessions
+
+    def owner(self, method: str, header: Callable[[str], str | None]) -> ApiKey | None:
+        """The key that a request is made with. Raises Unproven."""
+        authorization = header("authorization")
+        if authorization:
+            match = _BEARER.fullmatch(authorization)
+            return self._mirror.keys.owner(match[1]) if match else None
+        session = self.session(header("cookie"))
+        if session is None:
+            return None
+        owner = self._mirror.keys.identified(session.key_id)
+        proven = method in _CHANGES_NOTHING or self._sessions.proves(session, header("x-csrf-token") or "")
+        if owner and not proven:
+            raise Unproven
+        return owner
+
+    def session(self, cookies: str | None) -> Token | None:
+        """The one in a Cookie header, whether its key still exists or not."""
+        try:
+            found = SimpleCookie(cookies or "").get(COOKIE)
+        except CookieError:
+            return None
+        return self._sessions.read(Purpose.SESSION, found.value) if found else None
+
 
 class Authorize:
     """A guard for all routes: sets `request.auth` to the key's owner. Raises Problem 401 or 403."""
 
-    def __init__(self, mirror: Mirror) -> None:
-        self._mirror = mirror
+    def __init__(self, authentication: Authentication) -> None:
+        self._authentication = authentication
 
     def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         access = handler.opt.get("access")
         if access == "open":
             return
-        owner = authenticated(connection.headers.get("authorization"), self._mirror)
+        try:
+            owner = self._authentication.owner(str(connection.scope.get("method")), connection.headers.get)
+        except Unproven:
+            raise Problem(403, "csrf_token_invalid", "The request may come from another page", UNPROVEN) from None
         if owner is None:
             raise Problem(
                 401,
@@ -47,9 +91,3 @@ class Authorize:
 
 def _allowed(user: ApiKey, access: str | None) -> bool:
     return access == "any key" or (access == "members" and user.organization_id is not None)
-
-
-def authenticated(header: str | None, mirror: Mirror) -> ApiKey | None:
-    """The owner of the key in an Authorization header."""
-    match = _BEARER.fullmatch(header or "")
-    return mirror.keys.owner(match[1]) if match else None

@@ -78,6 +78,11 @@ class Database:
         """0 when the projector has not seen it."""
         return await self._pool.fetchval(sql("projected_version"), instance_id) or 0
 
+    async def position(self) -> tuple[UUID | None, int]:
+        """Up to where in whose stream the read model is at least, for whatever is read from now on."""
+        checkpoint = await self._pool.fetchrow(sql("checkpoint"), PROJECTION)
+        return (checkpoint["installation"], checkpoint["sequence"]) if checkpoint else (None, 0)
+
     async def standing(self, installation: UUID, known: Sequence[UUID] = ()) -> tuple[int, list[Instance]]:
         """A position of the stream and, as they were there, the instances that are not gone and those that are known.
 

@@ -9,8 +9,9 @@ from uuid import UUID
 import structlog
 
 from services.api.database import Database
-from shared.eta.estimate import LAUNCHING, Estimate, estimate
+from shared.eta.estimate import LAUNCHING, Estimate, estimate, type_of
 from shared.eta.history import History
+from shared.eta.steps import UsualSteps, usual_steps
 from shared.lifecycle.instance import Instance
 from shared.postgres.connection import DATABASE_ERRORS
 
@@ -33,6 +34,16 @@ class Estimates:
     def of(self, instance: Instance, at: datetime) -> Estimate | None:
         """None when it is not on its way to ready."""
         return estimate(instance, at, self.history)
+
+    def steps_of(self, instance: Instance) -> UsualSteps:
+        """How long each step of a launch like it usually takes."""
+        return usual_steps(
+            self.history,
+            provider=instance.specification.provider,
+            instance_type=type_of(instance),
+            model=instance.specification.model,
+            attempt=instance.attempt,
+        )
 
     def replace(self, instances: Iterable[Instance]) -> None:
         """Forget who is launching and begin with these."""

@@ -14,9 +14,19 @@ from services.api.keys import ApiKey
 from services.api.problems import FieldError, invalid
 from services.api.sse import Begin, EventSource, EventStream
 
+AS_IT_IS: Final = "as_it_is"
+"""An option of routes whose answers are not compressed: what is streamed has to leave at once."""
+_FOLLOWED: Final = {**MEMBERS, AS_IT_IS: True}
+
 LastEventId = Annotated[
     str | None,
     HeaderParameter(name="Last-Event-ID", description="Resume behind this event, without a gap or a repetition."),
+]
+After = Annotated[
+    str | None,
+    QueryParameter(
+        description="As Last-Event-ID, which counts if both are given: a browser cannot send that at first."
+    ),
 ]
 From = Annotated[
     str | None,
@@ -39,25 +49,27 @@ _DESCRIPTION: Final = (
 
 @get(
     "/events",
-    opt=MEMBERS,
+    opt=_FOLLOWED,
     summary="Follow all events that this key may see",
     description=_DESCRIPTION,
     media_type="text/event-stream",
 )
 async def all_events(
+    *,
     request: Request[Any, ApiKey, Any],
     event_source: NamedDependency[EventSource],
     last_event_id: LastEventId = None,
+    after: After = None,
     begin: From = None,
 ) -> EventStream:
     return event_source.stream(
-        request.auth, last_event_id=last_event_id or None, instance_id=None, begin=_beginning(begin)
+        request.auth, last_event_id=last_event_id or after or None, instance_id=None, begin=_beginning(begin)
     )
 
 
 @get(
     "/instances/{instance_id:str}/events",
-    opt=MEMBERS,
+    opt=_FOLLOWED,
     summary="Follow the events of an instance",
     description=_DESCRIPTION,
     media_type="text/event-stream",
@@ -69,11 +81,15 @@ async def events_of_instance(
     event_source: NamedDependency[EventSource],
     intents: NamedDependency[Intents],
     last_event_id: LastEventId = None,
+    after: After = None,
     begin: From = None,
 ) -> EventStream:
     instance = await intents.load(identified(instance_id), request.auth)
     return event_source.stream(
-        request.auth, last_event_id=last_event_id or None, instance_id=instance.id, begin=_beginning(begin)
+        request.auth,
+        last_event_id=last_event_id or after or None,
+        instance_id=instance.id,
+        begin=_beginning(begin),
     )
 
 

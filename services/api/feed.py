@@ -115,6 +115,10 @@ class Feed:
         """Tells the positions of one installation's stream from those of another."""
         return self.installation.hex[:8] if self.installation else ""
 
+    def event_id(self, installation: UUID | None, sequence: int) -> str:
+        """What a client resumes behind that knows this much of that stream; of another one it knows nothing."""
+        return f"{self.epoch}-{sequence if installation == self.installation else 0}"
+
     @property
     def age(self) -> float:
         """Seconds since this was last known to have read everything; infinite before the first time."""

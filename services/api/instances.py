@@ -13,6 +13,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from services.api.authentication import MEMBERS
 from services.api.database import Database
 from services.api.estimates import Estimates
+from services.api.feed import Feed
 from services.api.intake import InstanceBody
 from services.api.intents import Intents
 from services.api.keys import ApiKey
@@ -69,13 +70,15 @@ async def create(
     "/instances",
     opt=MEMBERS,
     summary="List instances, newest first",
-    description="Archived ones only with ?status=archived. A user's key sees those of its organisation.",
+    description="Archived ones only with ?status=archived. A user's key sees those of its organisation. The header "
+    "Last-Event-ID says how much of the event stream they are made of at least: /events resumes behind it with no gap.",
 )
 async def list_(
     *,
     request: Request[Any, ApiKey, Any],
     database: NamedDependency[Database],
     estimates: NamedDependency[Estimates],
+    feed: NamedDependency[Feed],
     mirror: NamedDependency[Mirror],
     status: Annotated[Status | None, QueryParameter(description="Only those in this status.")] = None,
     model: Annotated[str | None, QueryParameter(max_length=200, description="Only those of this model.")] = None,
@@ -84,9 +87,10 @@ async def list_(
     ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[InstanceView]:
+) -> Response[Page[InstanceView]]:
     if model is not None and "\0" in model:
         raise invalid(FieldError(pointer="model", detail="no model's id has a null character."))
+    seen = feed.event_id(*await database.position())
     found = await database.instances(
         after=position(cursor),
         limit=limit + 1,
@@ -94,7 +98,8 @@ async def list_(
         model=model,
         organization_id=whose(organization, request.auth, mirror),
     )
-    return page([_shown(instance, estimates) for instance in found], limit, lambda last: (last.created_at, last.id))
+    items = [_shown(instance, estimates) for instance in found]
+    return Response(page(items, limit, lambda last: (last.created_at, last.id)), headers={"Last-Event-ID": seen})
 
 
 @get("/instances/{instance_id:str}", opt=MEMBERS, summary="Show an instance as the journal knows it now")

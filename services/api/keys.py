@@ -60,14 +60,17 @@ class Keys:
 
     def __init__(self, by_hash: Mapping[bytes, ApiKey]) -> None:
         self._by_hash = by_hash
-        self._ids = frozenset(key.id for key in by_hash.values())
+        self._by_id = {key.id: key for key in by_hash.values()}
 
     @classmethod
     def of(cls, keys: Iterable[tuple[bytes, ApiKey]]) -> Self:
         return cls(dict(keys))
 
     def holds(self, key_id: UUID) -> bool:
-        return key_id in self._ids
+        return key_id in self._by_id
+
+    def identified(self, key_id: UUID) -> ApiKey | None:
+        return self._by_id.get(key_id)
 
     def owner(self, key: str) -> ApiKey | None:
         return self._by_hash.get(hashed(key))

@@ -1,13 +1,19 @@
-"""`/launches`: how long past launches took, which is what estimates are made from."""
+"""`/launches` and `/instances/{id}/steps`: how long past launches took, which is what estimates are made from."""
 
-from typing import Final
+from typing import Any, Final
 
-from litestar import get
+from litestar import Request, get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from pydantic import BaseModel, ConfigDict
 
+from services.api.authentication import MEMBERS
 from services.api.estimates import Estimates
+from services.api.instances import identified
+from services.api.intents import Intents
+from services.api.keys import ApiKey
 from shared.eta.launch import Launch
+from shared.eta.steps import UsualSteps
 
 
 class Launches(BaseModel):
@@ -27,4 +33,19 @@ async def list_launches(estimates: NamedDependency[Estimates]) -> Launches:
     return Launches(items=estimates.history.launches)
 
 
-ROUTES: Final = (list_launches,)
+@get(
+    "/instances/{instance_id:str}/steps",
+    opt=MEMBERS,
+    summary="Say how long each step of such a launch usually takes",
+    description="Read from past launches of the same provider, type and model, or of wider groups, as `basis` says.",
+)
+async def list_steps(
+    request: Request[Any, ApiKey, Any],
+    instance_id: FromPath[str],
+    intents: NamedDependency[Intents],
+    estimates: NamedDependency[Estimates],
+) -> UsualSteps:
+    return estimates.steps_of(await intents.load(identified(instance_id), request.auth))
+
+
+ROUTES: Final = (list_launches, list_steps)

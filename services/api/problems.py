@@ -147,7 +147,12 @@ def _from_exception(error: Exception) -> Problem | None:
 
 
 def to_problem(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
-    """The one exception handler: what we know is told, what we do not know is logged once and kept to ourselves."""
+    """The exception handler of everything but the console's pages, which say the same in HTML."""
+    return problem_of(request, error).response()
+
+
+def problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
+    """What we know is told, what we do not know is logged once and kept to ourselves."""
     problem = _from_exception(error)
     if problem is None:
         log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
@@ -155,4 +160,4 @@ def to_problem(request: Request[Any, Any, Any], error: Exception) -> Response[di
         problem = Problem(500, "internal_error", "This is our fault", detail)
     elif problem.status == 503:  # noqa: PLR2004
         log.warning("request not served", path=request.url.path, code=problem.code, reason=repr(error))
-    return problem.response()
+    return problem

@@ -17,6 +17,7 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     `eta_refresh_seconds`: how often past launches are read again; `estimate_seconds`: how often an event stream tells
     when what is starting up will be ready.
     `limits_check_seconds`: how often it is looked whether an organisation has reached a spending limit.
+    `session_seconds`: for how long a browser stays signed in to the console.
     `router_staleness_seconds`: for how long the router goes on without hearing from the stream; health counts on it.
     """
 
@@ -41,6 +42,8 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     eta_launches: int = Field(default=1_000, gt=0, description="of the newest past launches, for estimates")
     estimate_seconds: Seconds = 5.0
     limits_check_seconds: Seconds = 60.0
+    session_seconds: Seconds = 43_200.0
+    sign_in_link_seconds: Seconds = 600.0
     ping_seconds: Seconds = 15.0
     stall_seconds: Seconds = 30.0
     worker_connect_seconds: Seconds = 3.0

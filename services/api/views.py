@@ -16,10 +16,9 @@ _CENTS_OF_CENTS: Final = 4
 
 
 class InstanceView(BaseModel):
-    """`step` is the last milestone reached; `error` says why it failed and what to do, once it has.
+    """`step` is the last milestone reached, `step_since` when; `error` says why it failed and what to do, once it has.
 
-    `step_since`: when it came as far as it is. `server_on`: whether its server costs anything now.
-    `eta`: when it will be ready; None unless it is on its way there.
+    `server_on`: whether its server costs anything now. `eta`: when it will be ready; None unless it is on its way there.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +31,7 @@ class InstanceView(BaseModel):
     instance_type: str | None
     model: str
     status: Status
+    status_since: AwareDatetime
     progress_percent: int
     step: str
     step_since: AwareDatetime
@@ -61,6 +61,7 @@ class InstanceView(BaseModel):
             instance_type=instance.instance_type,
             model=specification.model,
             status=instance.status,
+            status_since=instance.status_since,
             progress_percent=instance.progress_percent,
             step=instance.step,
             step_since=instance.progress_since or instance.updated_at,

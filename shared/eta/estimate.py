@@ -42,7 +42,7 @@ def estimate(instance: Instance, at: datetime, history: History) -> Estimate | N
     specification = instance.specification
     scenarios, basis = history.scenarios(
         provider=specification.provider,
-        instance_type=instance.instance_type or next(iter(specification.instance_types), None),
+        instance_type=type_of(instance),
         model=specification.model,
         attempt=instance.attempt,
         percent=instance.progress_percent,
@@ -59,3 +59,8 @@ def estimate(instance: Instance, at: datetime, history: History) -> Estimate | N
         ready_at_p90=began + timedelta(seconds=p90),
         basis=basis,
     )
+
+
+def type_of(instance: Instance) -> str | None:
+    """Of its server, or the one that it would rather have."""
+    return instance.instance_type or next(iter(instance.specification.instance_types), None)

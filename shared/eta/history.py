@@ -1,7 +1,7 @@
 """Past launches, grouped by what they have in common with one that is under way."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -58,7 +58,21 @@ class History:
     def scenarios(
         self, *, provider: str, instance_type: str | None, model: str, attempt: int, percent: int
     ) -> tuple[Scenarios, Basis]:
-        """How launches like this one went on from `percent`; reinstalls are compared with reinstalls, where there are.
+        """How launches like this one went on from `percent`."""
+        key, launches, basis = self._alike(provider, instance_type, model, attempt)
+        return self._from(key, launches, attempt, percent), basis
+
+    def alike(
+        self, *, provider: str, instance_type: str | None, model: str, attempt: int
+    ) -> tuple[Sequence[Launch], Basis]:
+        """The launches that such a one is compared with, the newest first: assumptions where there are too few."""
+        _, launches, basis = self._alike(provider, instance_type, model, attempt)
+        return launches, basis
+
+    def _alike(
+        self, provider: str, instance_type: str | None, model: str, attempt: int
+    ) -> tuple[_Key, Sequence[Launch], Basis]:
+        """Reinstalls are compared with reinstalls, where there are.
 
         Their machines have the image already; those of first launches do not.
         """
@@ -66,10 +80,8 @@ class History:
             for again in (True, False) if attempt > 1 else (False,):
                 launches = self._groups.get((*key, again), ())
                 if len(launches) >= FEWEST:
-                    basis = Basis(group=group, launches=len(launches))
-                    return self._from((*key, again), launches, attempt, percent), basis
-        assumed = self._from((), built_in.LAUNCHES, attempt, percent)
-        return assumed, Basis(group=Group.BUILT_IN, launches=0)
+                    return (*key, again), launches, Basis(group=group, launches=len(launches))
+        return (), built_in.LAUNCHES, Basis(group=Group.BUILT_IN, launches=0)
 
     def _from(self, key: _Key, launches: Iterable[Launch], attempt: int, percent: int) -> Scenarios:
         wanted = (*key, first_percent(attempt), percent)

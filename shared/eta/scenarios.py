@@ -105,7 +105,7 @@ class Scenarios:
         for step, weight in possible:
             factor = self.rest_tie.factor(passed + step)
             ends += [(step + rest * factor, weight) for rest in self.rests]
-        return _quantiles(ends, shares)
+        return quantiles(ends, shares)
 
 
 def _spans(launch: Launch, begin: int, percent: int, end: int) -> tuple[float, float, float]:
@@ -124,10 +124,10 @@ def _tail(longest: float, weight: float) -> list[Weighted]:
 
 
 def _evenly(values: Sequence[Weighted]) -> tuple[float, ...]:
-    return tuple(_quantiles(values, [(point + 0.5) / _RESTS for point in range(_RESTS)]))
+    return tuple(quantiles(values, [(point + 0.5) / _RESTS for point in range(_RESTS)]))
 
 
-def _quantiles(values: Sequence[Weighted], shares: Sequence[float]) -> list[float]:
+def quantiles(values: Sequence[Weighted], shares: Sequence[float]) -> list[float]:
     """For each share, rising, the least value that this share of the weight does not exceed."""
     ordered = sorted(values)
     total = sum(weight for _, weight in ordered)

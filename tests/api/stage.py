@@ -68,7 +68,7 @@ class Stage:
 
     async def api(self, **overrides: Any) -> "RunningApi":
         api = await self.stack.enter_async_context(running(self.settings(**overrides)))
-        return await self.stack.enter_async_context(_reached(api, ADMIN_KEY))
+        return await self.stack.enter_async_context(reached(api, ADMIN_KEY))
 
     async def offer(self, *types: InstanceType) -> None:
         """What a provisioner does when it starts."""
@@ -171,7 +171,7 @@ class RunningApi:
 
 
 @asynccontextmanager
-async def _reached(api: Api, key: str) -> AsyncGenerator[RunningApi]:
+async def reached(api: Api, key: str) -> AsyncGenerator[RunningApi]:
     async with httpx.AsyncClient(
         base_url=api.url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S
     ) as client:

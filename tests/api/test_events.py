@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from services.api.app import running
 from shared.bus.topology import LIFECYCLE, append_subject, installation_id
+from shared.lifecycle.instance import Instance
 from tests.api.stage import ADMIN_KEY, BODY, PATIENCE_S, RunningApi, Stage, until
 from tests.lifecycle import facts
 
@@ -193,6 +194,27 @@ async def test_however_often_a_client_is_cut_off_it_sees_every_event_once_and_in
                 left = end - start - len(seen) + 1
                 seen += [message.id for message in await follower.take(min(piece, left))]
     assert seen == [f"{epoch}-{sequence}" for sequence in range(start, end + 1)]
+
+
+async def test_a_list_says_behind_which_event_to_follow_so_that_nothing_is_missed(stage: Stage) -> None:
+    api = await stage.api()
+
+    async def behind() -> str:
+        return (await api.client.get("/instances")).headers["last-event-id"]
+
+    async def follows(instance: Instance, last: str | None = None, **query: str) -> bool:
+        async with following(api, last=last, **query) as follower:
+            (first,) = await follower.take(1)
+        return bool(first.json()["data"]["instance"]["id"] == str(instance.id))
+
+    unprojected = await stage.happened(facts.instance_requested())
+    assert await follows(unprojected, after=await behind())
+    await stage.projector()
+    await api.projected(unprojected)
+    seen = await behind()
+    later = await stage.happened(facts.instance_requested())
+    assert await follows(later, after=seen)
+    assert await follows(later, last=seen, after=f"{seen.partition('-')[0]}-0"), "the header counts"
 
 
 async def test_pings_are_comments_that_no_client_takes_for_an_event(stage: Stage) -> None:

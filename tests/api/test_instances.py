@@ -10,6 +10,7 @@ from tests.lifecycle import facts
 FIELDS = {
     *("id", "organization_id", "name", "provider", "zone", "instance_type", "model", "status", "progress_percent"),
     *(
+        "status_since",
         "step",
         "step_since",
         "eta",

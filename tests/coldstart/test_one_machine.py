@@ -68,6 +68,19 @@ async def up(data_dir: Path) -> AsyncGenerator[Up]:
             await process.wait()
 
 
+async def test_it_prints_a_link_that_signs_in_to_the_console_once_and_makes_others(tmp_path: Path) -> None:
+    async with up(tmp_path) as stack:
+        another = await coldstart("console", COLDSTART_DATA_DIR=str(tmp_path))
+        said, _ = await another.communicate()
+        for text in (stack.said, said.decode()):
+            link = re.search(r"http://\S+/sign-in\?token=\S+", text)
+            assert link is not None, text
+            async with httpx.AsyncClient() as browser:
+                assert (await browser.get(link[0])).status_code == 200
+                assert "<h1>Fleet</h1>" in (await browser.get(stack.reach["api_url"])).text
+                assert (await browser.get(link[0])).status_code == 403
+
+
 async def test_a_stack_that_was_killed_leaves_nothing_running_and_comes_back_with_its_data(tmp_path: Path) -> None:
     async with up(tmp_path) as first:
         assert (await first.request("GET", "/readyz")).status_code == 200

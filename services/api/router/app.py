@@ -9,6 +9,7 @@ from uuid import UUID
 
 from nats.aio.client import Client
 
+from services.api.authentication import Authentication
 from services.api.database import Database
 from services.api.estimates import Estimates
 from services.api.feed import Feed
@@ -54,6 +55,7 @@ async def router(
     database: Database,
     usage_table: UsageTable,
     mirror: Mirror,
+    authentication: Authentication,
     estimates: Estimates,
     lost_touch: asyncio.Event,
 ) -> AsyncGenerator[Router]:
@@ -131,6 +133,7 @@ async def router(
                 yield Router(
                     Inference(
                         mirror,
+                        authentication,
                         serving,
                         max_body_bytes=settings.max_inference_body_bytes,
                         body_s=settings.request_body_seconds,

@@ -13,7 +13,7 @@ from uuid import uuid4
 import structlog
 from litestar.types import Receive, Scope, Send
 
-from services.api.authentication import authenticated
+from services.api.authentication import UNPROVEN, Authentication, Unproven
 from services.api.keys import ApiKey
 from services.api.mirror import Mirror
 from services.api.model_list import listed, shown
@@ -45,8 +45,17 @@ log = structlog.get_logger()
 class Inference:
     """`body_s`: within which a request's body has to come."""
 
-    def __init__(self, mirror: Mirror, serving: Serving, *, max_body_bytes: int, body_s: float) -> None:
+    def __init__(
+        self,
+        mirror: Mirror,
+        authentication: Authentication,
+        serving: Serving,
+        *,
+        max_body_bytes: int,
+        body_s: float,
+    ) -> None:
         self._mirror = mirror
+        self._authentication = authentication
         self._body_s = body_s
         self._serving = serving
         self._max_body_bytes = max_body_bytes
@@ -71,8 +80,8 @@ class Inference:
     async def _answer(
         self, scope: Scope, headers: Mapping[bytes, bytes], request_id: bytes, receive: Receive, response: Response
     ) -> None:
-        owner = self._owner(headers)
         path, method = scope["path"], str(scope.get("method"))
+        owner = self._owner(method, headers)
         organization = self._mirror.organization_of(owner)
         if path in ENDPOINTS:
             _expect(method, "POST")
@@ -113,8 +122,11 @@ class Inference:
         except TimeoutError:
             raise Refusal(408, "body_timeout", f"The body has not come within {self._body_s:g} s.") from None
 
-    def _owner(self, headers: Mapping[bytes, bytes]) -> ApiKey:
-        owner = authenticated(headers.get(b"authorization", b"").decode("latin-1"), self._mirror)
+    def _owner(self, method: str, headers: Mapping[bytes, bytes]) -> ApiKey:
+        try:
+            owner = self._authentication.owner(method, lambda name: headers.get(name.encode(), b"").decode("latin-1"))
+        except Unproven:
+            raise Refusal(403, "csrf_token_invalid", UNPROVEN) from None
         if owner is None:
             message = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
             raise Refusal(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
@@ -128,7 +140,7 @@ class Inference:
 
     def _confirm(self, found: Resolved, headers: Mapping[bytes, bytes], asked: Asked, path: str) -> None:
         """That it is still so after a while. Raises Refusal."""
-        if self._found(self._owner(headers), asked, path).model.id != found.model.id:
+        if self._found(self._owner("POST", headers), asked, path).model.id != found.model.id:
             raise Refusal(409, "model_changed", f"{asked.model} means another model by now; ask again.", param="model")
 
     def _resolved(self, named: str | None, organization: Organization | None) -> Resolved:

@@ -1,0 +1,66 @@
+"""The console's routes: pages, what they load, and how they say what is wrong."""
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from litestar import Request, Response, Router, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath
+from litestar.response import Redirect, Template
+
+from services.api.authentication import OPEN
+from services.api.console import fleet, instance, sign_in
+from services.api.console.assets import Assets
+from services.api.console.origin import from_another_site
+from services.api.console.rendering import HEADERS, bare
+from services.api.events import AS_IT_IS
+from services.api.problems import problem_of
+
+_PAGES: Final = (sign_in, fleet, instance)
+_FOR_GOOD: Final = "public, max-age=31536000, immutable"
+_UNAUTHORIZED: Final = 401
+
+
+def console(assets: Assets) -> Router:
+    return Router(
+        "/",
+        route_handlers=[static, *(route for part in _PAGES for route in part.ROUTES)],
+        dependencies={"assets": Provide(lambda: assets, sync_to_thread=False)},
+        exception_handlers={Exception: _said_on_a_page},
+        before_request=_any_body,
+        include_in_schema=False,
+    )
+
+
+@get("/console/static/{digest:str}/{name:str}", opt={**OPEN, AS_IT_IS: True})
+async def static(
+    request: Request[Any, Any, Any],
+    digest: FromPath[str],
+    name: FromPath[str],
+    assets: NamedDependency[Assets],
+) -> Response[bytes]:
+    """Of another release's digest it is only what there is now: a page and its api may be replaced one by one."""
+    asset = assets.get(name)
+    if asset is None:
+        return Response(b"", status_code=404, headers=HEADERS)
+    headers = {**HEADERS, "Cache-Control": _FOR_GOOD if digest == assets.digest else "no-cache"}
+    content = asset.content
+    if asset.compressed:
+        headers["Vary"] = "Accept-Encoding"
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            content, headers["Content-Encoding"] = asset.compressed, "gzip"
+    return Response(content, media_type=asset.content_type, headers=headers)
+
+
+def _any_body(request: Request[Any, Any, Any]) -> None:
+    """Forms are no JSON."""
+
+
+def _said_on_a_page(request: Request[Any, Any, Any], error: Exception) -> Response[Any] | Template:
+    problem = problem_of(request, error)
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if problem.status != _UNAUTHORIZED:
+        return bare("problem", status=problem.status, problem=problem)
+    if from_another_site(request):
+        return bare("onward", target=here)
+    return Redirect(f"/sign-in?next={quote(here, safe='/')}", status_code=303, headers=HEADERS)

@@ -1,0 +1,27 @@
+"""`/console/instances/{id}`: one instance, as it is and as it was."""
+
+from typing import Any, Final
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Template
+
+from services.api.authentication import MEMBERS
+from services.api.console.rendering import Pages
+from services.api.instances import identified
+from services.api.intents import Intents
+from services.api.keys import ApiKey
+
+
+@get("/console/instances/{instance_id:str}", opt=MEMBERS)
+async def instance(
+    request: Request[Any, ApiKey, Any],
+    instance_id: FromPath[str],
+    intents: NamedDependency[Intents],
+    pages: NamedDependency[Pages],
+) -> Template:
+    return pages.page(request, "instance", instance=await intents.load(identified(instance_id), request.auth))
+
+
+ROUTES: Final = (instance,)

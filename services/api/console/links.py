@@ -1,0 +1,56 @@
+"""`/sign-in-links`: links that sign in to the console once, in place of typing a key."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from litestar import Request, post
+from litestar.di import NamedDependency
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from services.api.database import sql
+from services.api.keys import ApiKey
+from services.api.sessions import Purpose, Sessions
+from shared.postgres.connection import Pool
+
+
+class SignInLink(BaseModel):
+    """`path` is to be put behind the address of the api; whoever opens it first is signed in."""
+
+    model_config = ConfigDict(frozen=True)
+    path: str
+    expires_at: AwareDatetime
+
+
+class SignInLinks:
+    def __init__(self, pool: Pool, sessions: Sessions, *, lifetime_s: float) -> None:
+        self._pool = pool
+        self._sessions = sessions
+        self._lifetime_s = lifetime_s
+
+    def make(self, key_id: UUID) -> SignInLink:
+        """It signs in as this key."""
+        token = self._sessions.issue(Purpose.LINK, key_id, self._lifetime_s)
+        return SignInLink(path=f"/sign-in?token={token.text}", expires_at=datetime.fromtimestamp(token.expires_at, UTC))
+
+    async def use(self, text: str) -> UUID | None:
+        """The key that it signs in as; None when it was used, has expired, or never was one."""
+        token = self._sessions.read(Purpose.LINK, text)
+        if token is None or await self._pool.fetchval(sql("use_sign_in_link"), token.id, token.expires_at) is None:
+            return None
+        return token.key_id
+
+
+@post(
+    "/sign-in-links",
+    status_code=201,
+    summary="Make a link that signs in to the console once",
+    description="Whoever opens it is signed in with the key that asked for it.",
+)
+async def make_sign_in_link(
+    request: Request[Any, ApiKey, Any], sign_in_links: NamedDependency[SignInLinks]
+) -> SignInLink:
+    return sign_in_links.make(request.auth.id)
+
+
+ROUTES: Final = (make_sign_in_link,)

@@ -1,0 +1,62 @@
+"""Pages from templates, each with the headers that keep it to itself."""
+
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import Request
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.response import Template
+
+from services.api.authentication import Authentication
+from services.api.console.assets import Assets
+from services.api.keys import ApiKey, Role
+from services.api.sessions import Sessions
+
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""No page is kept by anybody, and none runs, loads or sends anything that is not ours."""
+
+
+def engine(assets: Assets) -> JinjaTemplateEngine:
+    """Everything is escaped, and a name that a page was not given is a fault."""
+    environment = Environment(
+        loader=PackageLoader("services.api.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["asset"] = assets.address
+    return JinjaTemplateEngine(engine_instance=environment)
+
+
+class Pages:
+    """What every page of a signed-in person needs besides its own."""
+
+    def __init__(self, authentication: Authentication, sessions: Sessions) -> None:
+        self._authentication = authentication
+        self._sessions = sessions
+
+    def page(self, request: Request[Any, ApiKey, Any], name: str, *, status: int = 200, **context: Any) -> Template:
+        """`name` is a template's, without its ending."""
+        session = self._authentication.session(request.headers.get("cookie"))
+        return bare(
+            name,
+            status=status,
+            owner=request.auth,
+            sees_instances=request.auth.role is Role.ADMIN or request.auth.organization_id is not None,
+            path=request.url.path,
+            csrf=self._sessions.csrf_token(session) if session else "",
+            **context,
+        )
+
+
+def bare(name: str, *, status: int = 200, headers: dict[str, str] | None = None, **context: Any) -> Template:
+    """A page for anybody, signed in or not."""
+    return Template(f"{name}.html", context=context, status_code=status, headers={**HEADERS, **(headers or {})})

@@ -1,0 +1,39 @@
+// Talking to the API as the signed-in person, and what time it is there.
+const csrf = document.querySelector("meta[name=csrf-token]")?.content ?? "";
+let ahead = 0;
+
+/** What the API says no with: `message` is for people, `errors` name the fields that they are about. */
+export class Refusal extends Error {
+  constructor(status, problem) {
+    super(problem.detail ?? problem.error?.message ?? `The api answered ${status}.`);
+    this.status = status;
+    this.title = problem.title ?? "That did not work";
+    this.errors = problem.errors ?? [];
+  }
+}
+
+/** The response, whole; throws a Refusal for an error. A session that has ended leads to the sign-in page. */
+export async function ask(path, { method = "GET", body, headers = {} } = {}) {
+  const sent = { ...headers, "X-CSRF-Token": csrf };
+  if (body !== undefined) sent["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(path, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch {
+    throw new Refusal(0, { title: "No answer", detail: "The api does not answer; try again in a moment." });
+  }
+  const date = Date.parse(response.headers.get("date"));
+  if (date) ahead = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
+  if (response.status === 401) signIn();
+  if (!response.ok) throw new Refusal(response.status, await response.json().catch(() => ({})));
+  return response;
+}
+
+export const get = async (path) => (await ask(path)).json();
+
+/** Milliseconds by the server's clock, should this machine's be wrong. */
+export const now = () => Date.now() + ahead;
+
+export function signIn() {
+  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+}

@@ -1,0 +1,199 @@
+// Every instance, failures first, each row changed only where it has.
+import { ask, now, Refusal } from "./api.js";
+import { about, clock, exact, lasting, money } from "./format.js";
+import { announce, fill, milestone, showState, write } from "./live.js";
+import { costAt, doing, fromSnapshot, fromView, group, inWords, Store } from "./store.js";
+import { Stream } from "./stream.js";
+
+const FIRST = 50; // soon there, and more than a screen holds
+const PAGE = 200;
+const MOST = 5000;
+const AGAIN_MS = 3000;
+const ORDER = ["failed", "unavailable", "launching", "ready", "ending", "gone"];
+const byId = (id) => document.getElementById(id);
+const filters = byId("filters");
+const table = byId("fleet");
+const list = byId("rows");
+const nothing = byId("nothing");
+const template = byId("row").content.firstElementChild;
+const counts = new Map([...document.querySelectorAll("[data-count]")].map((one) => [one.dataset.count, one]));
+const rows = new Map();
+const visible = new Set();
+const dirty = new Set();
+let reorder = false;
+let frame = 0;
+let loaded = false;
+let stream = null;
+
+const store = new Store((instance, before) => {
+  dirty.add(instance.id);
+  reorder ||= before?.status !== instance.status || before.on !== instance.on;
+  if (loaded) {
+    const said = milestone(instance, before);
+    if (said) announce(said);
+  }
+  frame ||= requestAnimationFrame(draw);
+});
+
+const watching = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) visible.add(target.dataset.id);
+      else visible.delete(target.dataset.id);
+    }
+    tick();
+  },
+  { rootMargin: "200px" },
+);
+
+function rowOf(instance) {
+  if (!rows.has(instance.id)) {
+    const element = template.cloneNode(true);
+    element.dataset.id = instance.id;
+    const parts = Object.fromEntries([...element.querySelectorAll("[data-of]")].map((one) => [one.dataset.of, one]));
+    parts.name.href = `/console/instances/${instance.id}`;
+    parts.bar.setAttribute("aria-label", `Progress of ${instance.name}`);
+    write(parts.name, instance.name);
+    write(parts.model, instance.model);
+    rows.set(instance.id, { element, parts });
+    watching.observe(element);
+  }
+  return rows.get(instance.id);
+}
+
+function drawRow(instance) {
+  const { element, parts } = rowOf(instance);
+  element.dataset.group = group(instance.status);
+  write(parts.status, inWords(instance.status));
+  write(parts.step, doing(instance));
+  parts.step.title = instance.error?.message ?? "";
+  write(parts.percent, group(instance.status) === "gone" ? "" : `${instance.percent} %`);
+  fill(parts.bar, instance.percent, doing(instance));
+  write(parts.type, instance.type ?? "—");
+  write(parts.zone, instance.zone ?? instance.provider);
+  drawTimes(instance);
+}
+
+function drawTimes(instance) {
+  const { parts } = rowOf(instance);
+  const moment = now();
+  const launching = group(instance.status) === "launching";
+  write(parts.time, lasting(moment - (launching ? instance.stepSince : instance.statusSince)));
+  parts.time.title = `since ${exact(launching ? instance.stepSince : instance.statusSince)}`;
+  const ready = launching && instance.eta ? Date.parse(instance.eta.ready_at_p50) : null;
+  write(parts.eta, ready ? about((ready - moment) / 1000) : "");
+  write(parts.clock, ready ? clock(Math.max(ready, moment)) : "");
+  parts.clock.title = ready ? `in nine of ten cases by ${clock(Date.parse(instance.eta.ready_at_p90))}` : "";
+  const cost = costAt(instance, moment);
+  write(parts.cost, cost === null ? "—" : money(cost, instance.currency));
+}
+
+function draw() {
+  frame = 0;
+  for (const id of dirty) drawRow(store.get(id));
+  dirty.clear();
+  if (reorder) arrange();
+  reorder = false;
+}
+
+function tick() {
+  for (const id of visible) drawTimes(store.get(id));
+}
+
+function wanted() {
+  const form = new FormData(filters);
+  return { status: form.get("status"), model: form.get("model"), text: form.get("text").trim().toLowerCase() };
+}
+
+const says = ({ name, id, type, zone, model }, text) =>
+  [name, id, type, zone, model].some((value) => value?.toLowerCase().includes(text));
+
+function arrange() {
+  const { status, model, text } = wanted();
+  const listed = [...store.values()].filter((one) => one.status !== "archived");
+  const all = listed.filter((one) => (!model || one.model === model) && (!text || says(one, text)));
+  for (const [name, element] of counts) {
+    write(element, String(name ? all.filter((one) => group(one.status) === name).length : all.length));
+  }
+  const shown = all
+    .filter((one) => !status || group(one.status) === status)
+    .sort((a, b) => ORDER.indexOf(group(a.status)) - ORDER.indexOf(group(b.status)) || b.createdAt - a.createdAt);
+  const focused = document.activeElement;
+  const keep = new Set(shown.map((one) => rowOf(one).element));
+  for (const element of [...list.children]) if (!keep.has(element)) element.remove();
+  let next = list.firstElementChild;
+  for (const element of keep) {
+    if (element === next) next = next.nextElementSibling;
+    else list.insertBefore(element, next);
+  }
+  if (focused !== document.activeElement && list.contains(focused)) focused.focus({ preventScroll: true });
+  table.hidden = !shown.length;
+  nothing.hidden = shown.length > 0 || !loaded;
+  summarize(listed);
+}
+
+function summarize(all) {
+  const models = [...new Set(all.map((one) => one.model))].sort();
+  const known = [...filters.model.options].map((option) => option.value).filter(Boolean);
+  if (models.join() !== known.join()) {
+    const chosen = filters.model.value;
+    filters.model.replaceChildren(new Option("Any model", ""), ...models.map((name) => new Option(name, name)));
+    filters.model.value = models.includes(chosen) ? chosen : "";
+  }
+  const hourly = new Map();
+  for (const one of all) if (one.on && one.price !== null) hourly.set(one.currency, (hourly.get(one.currency) ?? 0) + one.price);
+  const prices = [...hourly].map(([currency, price]) => `${money(price, currency)} an hour`);
+  const count = `${all.length} ${all.length === 1 ? "instance" : "instances"}`;
+  write(byId("sum"), [count, ...prices].join(" · "));
+  write(nothing, all.length ? "No instance is like that." : "There is no instance yet. Launch one: coldstart instances create MODEL");
+}
+
+function filtered() {
+  const query = new URLSearchParams([...new FormData(filters)].filter(([, value]) => value));
+  history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
+  arrange();
+}
+
+async function load() {
+  let cursor = "";
+  do {
+    const response = await ask(`/instances?limit=${cursor ? PAGE : FIRST}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    const page = await response.json();
+    for (const view of page.items) store.take(fromView(view, now()));
+    // what is listed holds all that happened before this, so the stream goes on behind it and nothing is missed
+    stream ??= follow(response.headers.get("last-event-id"));
+    cursor = page.next_cursor;
+  } while (cursor && store.size < MOST);
+  loaded = true;
+  arrange();
+}
+
+function follow(after) {
+  return new Stream("/events", {
+    after,
+    event: ({ data }) => store.take(fromSnapshot(data.instance, now())),
+    estimate: (told) => store.expect(told),
+    reset: () => location.reload(),
+    state: showState,
+  });
+}
+
+const asked = new URLSearchParams(location.search);
+for (const name of ["status", "text"]) if (asked.get(name)) filters.elements[name].value = asked.get(name);
+if (asked.get("model")) {
+  filters.model.add(new Option(asked.get("model"), asked.get("model")));
+  filters.model.value = asked.get("model");
+}
+filters.addEventListener("input", filtered);
+filters.addEventListener("submit", (event) => event.preventDefault());
+setInterval(tick, 1000);
+begin();
+
+function begin() {
+  load().catch((error) => {
+    if (!(error instanceof Refusal)) throw error;
+    write(nothing, `${error.title}. ${error.message}`);
+    nothing.hidden = false;
+    setTimeout(begin, AGAIN_MS);
+  });
+}

@@ -1,0 +1,60 @@
+// Figures for people.
+const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const SECONDS = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const two = (number) => String(number).padStart(2, "0");
+
+/** How long something has lasted: 0:42, 3:05, 2 h 14 min, 3 d 4 h. */
+export function lasting(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600), Math.floor(seconds / 60)];
+  if (days) return `${days} d ${hours % 24} h`;
+  if (hours) return `${hours} h ${two(minutes % 60)} min`;
+  return `${minutes}:${two(seconds % 60)}`;
+}
+
+/** A duration that is measured: 0.4 s, 12 s, 3 min 5 s. */
+export function took(seconds) {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60 ? `${whole % 60} s` : ""}`.trim();
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** Two measured durations, from the one to the other. */
+export function between(from, to) {
+  if (to < 59.5) return `${from.toFixed(from < 9.95 ? 1 : 0)} – ${to.toFixed(to < 9.95 ? 1 : 0)} s`;
+  return `${lasting(from * 1000)} – ${lasting(to * 1000)}`;
+}
+
+/** A duration that is expected, and no more exact than it is known. */
+export function about(seconds) {
+  if (seconds < 8) return "seconds";
+  if (seconds < 55) return `${Math.round(seconds / 5) * 5} s`;
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+}
+
+export function clock(ms, today = Date.now()) {
+  const near = Math.abs(ms - today) < 12 * 3600_000 || new Date(ms).toDateString() === new Date(today).toDateString();
+  return (near ? TIME : DAY_AND_TIME).format(ms);
+}
+
+export const exact = (ms) => EXACT.format(ms);
+export const seconds = (ms) => SECONDS.format(ms);
+
+const currencies = new Map();
+export function money(value, currency) {
+  if (!currencies.has(currency)) {
+    let format;
+    try {
+      format = new Intl.NumberFormat(undefined, { style: "currency", currency });
+    } catch {
+      format = { format: (number) => `${number.toFixed(2)} ${currency}` };
+    }
+    currencies.set(currency, format);
+  }
+  return currencies.get(currency).format(value);
+}

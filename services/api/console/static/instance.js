@@ -1,0 +1,276 @@
+// One instance: where it is, when it will be ready, why it failed, and what it was at any event before.
+import { ask, get, now, Refusal } from "./api.js";
+import { about, clock, exact, lasting, money, seconds } from "./format.js";
+import { announce, fill, milestone, showState, write } from "./live.js";
+import { costAt, doing, fromSnapshot, group, inWords, Store } from "./store.js";
+import { Stream } from "./stream.js";
+import { steps, Waterfall } from "./waterfall.js";
+import { WORDS } from "./words.js";
+
+const byId = (id) => document.getElementById(id);
+const page = byId("instance");
+const id = page.dataset.id;
+const list = byId("events");
+const moment = byId("moment");
+const waterfall = new Waterfall(byId("waterfall"));
+const GROUPS = {
+  model: "launches of this model on this type", instance_type: "launches on this type",
+  provider: "launches at this provider", all: "launches of any kind",
+};
+const TOLD = ["phase", "stage", "reason", "message", "ip_address", "zone", "told"];
+const ADVICE = {
+  provisioning_failed: "What was made of it is given back. Launch another, in other zones or of another type.",
+  startup_failed: "Its machine is given back; one that is launched with keep_for_inspection stays for a look.",
+  failed: "What is left of it is given back. Launch another in its place.",
+};
+const KEPT = "Its machine was kept for a look. Reinstall it, or terminate it to stop paying for it.";
+const CONFIRM = {
+  drain: "New requests go elsewhere, running ones may end. Then it is terminated and its machine given back.",
+  terminate: "Running requests are cut off, and all it holds at the provider is deleted. This cannot be undone.",
+  reinstall: "The worker is installed anew on the same machine, and answers nothing until it is ready again.",
+  archive: "It goes from the lists. Its history is kept.",
+};
+
+let events = [];
+let usual = new Map();
+let usualOf = 0;
+let chosen = null; // the version that is looked at; null: always the newest
+let wanted = Number(new URLSearchParams(location.search).get("at")) || null;
+let frame = 0;
+const store = new Store((instance, before) => {
+  const said = milestone(instance, before);
+  if (said && events.length > 1) announce(said);
+});
+
+const latest = () => events.at(-1);
+const looked = () => (chosen === null ? latest() : events.find((one) => one.snapshot.version === chosen) ?? latest());
+const drawSoon = () => (frame ||= requestAnimationFrame(draw));
+
+function take({ type, time, actor, data }) {
+  const known = latest()?.snapshot.version ?? 0;
+  if (data.instance.version <= known) return;
+  const at = Math.max(Date.parse(time), latest()?.at ?? 0);
+  events.push({ type, at, actor, fact: data.event, snapshot: data.instance });
+  store.take(fromSnapshot(data.instance, now()));
+  list.prepend(eventRow(latest()));
+  moment.max = data.instance.version;
+  if (wanted === data.instance.version) chosen = wanted;
+  if (data.instance.attempt !== usualOf) learn(data.instance.attempt);
+  drawSoon();
+}
+
+async function learn(attempt) {
+  usualOf = attempt;
+  let found;
+  try {
+    found = await get(`/instances/${id}/steps`);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    usualOf = 0; // with the next event it is asked for again
+    return;
+  }
+  const { items, basis } = found;
+  usual = new Map(items.map((one) => [one.percent, one]));
+  const from = basis.launches ? `the last ${basis.launches} ${GROUPS[basis.group]}` : "assumed, until there are launches to learn from";
+  write(byId("basis"), `The band is what is usual (p50 to p90): ${from}.`);
+  drawSoon();
+}
+
+function eventRow(event) {
+  const item = document.createElement("li");
+  const button = item.appendChild(document.createElement("button"));
+  button.type = "button";
+  button.dataset.version = event.snapshot.version;
+  const detail = TOLD.map((name) => event.fact[name]).find((value) => typeof value === "string") ?? "";
+  const cells = [["num", seconds(event.at)], ["event-type", event.type], ["event-told", detail], ["num right", `${event.snapshot.progress_percent} %`]];
+  for (const [kind, text] of cells) {
+    const cell = button.appendChild(document.createElement("span"));
+    cell.className = kind;
+    cell.textContent = text;
+  }
+  button.title = `${exact(event.at)}, told by ${event.actor}`;
+  return item;
+}
+
+function draw() {
+  frame = 0;
+  const event = looked();
+  const live = chosen === null;
+  const instance = live ? store.get(id) : fromSnapshot(event.snapshot, event.at);
+  const kind = group(instance.status);
+  page.dataset.group = kind;
+  write(byId("status"), inWords(instance.status));
+  write(byId("percent"), `${instance.percent} %`);
+  write(byId("step"), WORDS.labels[instance.step] ?? instance.step);
+  fill(byId("bar"), instance.percent, doing(instance));
+  const facts = [instance.model, instance.type, instance.zone ?? instance.provider, instance.attempt > 1 && `attempt ${instance.attempt}`, instance.address];
+  write(byId("facts"), facts.filter(Boolean).join("  ·  "));
+  drawFailure(instance, event.snapshot);
+  drawActions(live ? event.snapshot : null);
+  drawPast(event, live);
+  drawSnapshot(event, instance, live);
+  const failed = events.findLast((one) => one.type === "SshInstallFailed" && one.snapshot.version <= event.snapshot.version);
+  byId("output-part").hidden = !failed?.fact.output?.length;
+  write(byId("output"), failed?.fact.output?.join("\n") ?? "");
+  for (const button of list.querySelectorAll("button")) {
+    const current = Number(button.dataset.version) === event.snapshot.version;
+    if (current) button.setAttribute("aria-current", "step");
+    else button.removeAttribute("aria-current");
+  }
+  tick();
+}
+
+/** What moves by itself, as time does. */
+function tick() {
+  if (!events.length) return;
+  const event = looked();
+  const live = chosen === null;
+  const at = live ? now() : event.at;
+  const instance = live ? store.get(id) : fromSnapshot(event.snapshot, at);
+  const launching = group(instance.status) === "launching";
+  write(byId("time"), since(instance, at, launching));
+  const eta = live && launching ? instance.eta : null;
+  write(byId("eta"), eta ? expectation(eta, at) : "");
+  const cost = costAt(instance, at);
+  const shown = byId("cost");
+  if (shown) write(shown, cost === null ? "not known yet" : money(cost, instance.currency));
+  const mine = events.filter((one) => one.snapshot.attempt === instance.attempt);
+  const moments = mine.map((one) => ({ at: one.at, percent: one.snapshot.progress_percent }));
+  const ended = launchEnd(mine);
+  waterfall.draw(steps(moments, ended, now()), usual, { stopped: ended !== null, cursor: live ? null : event.at });
+}
+
+/** When a launch that goes no further stopped; null while it goes on, and once it was ready. */
+function launchEnd(mine) {
+  const end = mine.find((one) => !["launching", "ready", "unavailable"].includes(group(one.snapshot.status)));
+  return end ? end.at : null;
+}
+
+function since({ status, stepSince, statusSince }, at, launching) {
+  if (launching) return `for ${lasting(at - stepSince)}`;
+  if (group(status) === "failed") return `stopped ${lasting(at - statusSince)} ago`;
+  return status === "ready" ? `for ${lasting(at - statusSince)}` : `${inWords(status)} for ${lasting(at - statusSince)}`;
+}
+
+function expectation(eta, at) {
+  const [half, most] = [Date.parse(eta.ready_at_p50), Date.parse(eta.ready_at_p90)];
+  return `ready in ${about((half - at) / 1000)}, at ${clock(Math.max(half, at))}; nine times in ten by ${clock(Math.max(most, at))}`;
+}
+
+function drawFailure(instance, snapshot) {
+  const { error, status } = instance;
+  byId("failure").hidden = !error;
+  if (!error) return;
+  write(byId("failure-title"), `${inWords(status)} at ${instance.percent} %, ${WORDS.labels[instance.step] ?? instance.step}`);
+  write(byId("failure-message"), error.message);
+  const kept = status === "startup_failed" && snapshot.specification.keep_for_inspection;
+  write(byId("failure-advice"), kept ? KEPT : ADVICE[status] ?? "");
+}
+
+function drawActions(snapshot) {
+  for (const button of byId("actions").children) {
+    const { verb } = button.dataset;
+    button.hidden = !snapshot || !WORDS.actions[verb].includes(snapshot.status) || !worthwhile(verb, snapshot);
+  }
+}
+
+function worthwhile(verb, { status, specification, resources }) {
+  if (verb === "archive") return resources.released;
+  if (verb === "terminate") return !resources.released;
+  if (verb === "reinstall") return resources.server_id && !resources.released && (status !== "startup_failed" || specification.keep_for_inspection);
+  return true;
+}
+
+function drawPast(event, live) {
+  byId("past").hidden = live;
+  const words = `event ${event.snapshot.version} of ${latest().snapshot.version}, ${event.type}, ${seconds(event.at)}`;
+  write(byId("past-words"), `As it was at ${exact(event.at)}, after ${event.type}.`);
+  write(byId("moment-words"), live ? "now" : words);
+  write(byId("snapshot-title"), live ? "Now" : `At event ${event.snapshot.version}`);
+  moment.value = event.snapshot.version;
+  moment.setAttribute("aria-valuetext", live ? "now" : words);
+}
+
+function drawSnapshot({ snapshot }, instance) {
+  const tries = Object.entries(snapshot.failed_tries).map(([action, count]) => `${inWords(action)} ${count}×`);
+  const pairs = [
+    ["Status", `${inWords(instance.status)}, since ${seconds(instance.statusSince)}`],
+    ["Version", instance.version],
+    ["Attempt", instance.attempt],
+    ["Address", instance.address],
+    ["Server", snapshot.resources.server_id],
+    ["Price", instance.price === null ? null : `${money(instance.price, instance.currency)} an hour`],
+    ["Cost", "", "cost"],
+    ["Install", snapshot.install.phase && `phase ${snapshot.install.phase}`],
+    ["Failed tries", tries.join(", ")],
+    ["Outages", snapshot.outages || null],
+    ["Asked for", exact(instance.createdAt)],
+    ["Id", instance.id],
+  ];
+  const rows = pairs.filter(([, value, named]) => value || named);
+  const parts = rows.flatMap(([name, value, named]) => {
+    const [term, told] = [document.createElement("dt"), document.createElement("dd")];
+    term.textContent = name;
+    told.textContent = value;
+    if (named) told.id = named;
+    return [term, told];
+  });
+  byId("snapshot").replaceChildren(...parts);
+  write(byId("json"), JSON.stringify(snapshot, null, 2));
+}
+
+function look(version) {
+  wanted = null; // whatever the address asked for
+  chosen = version === null || version >= latest().snapshot.version ? null : version;
+  history.replaceState(null, "", chosen === null ? location.pathname : `?at=${chosen}`);
+  drawSoon();
+}
+
+moment.addEventListener("input", () => look(Number(moment.value)));
+byId("to-now").addEventListener("click", () => {
+  look(null);
+  moment.focus();
+});
+list.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button) look(Number(button.dataset.version));
+});
+
+const dialog = byId("confirm");
+const proceed = byId("confirm-do");
+byId("actions").addEventListener("click", (event) => {
+  const verb = event.target.closest("button")?.dataset.verb;
+  if (!verb) return;
+  write(byId("confirm-title"), `${verb[0].toUpperCase()}${verb.slice(1)} ${store.get(id).name}?`);
+  write(byId("confirm-words"), CONFIRM[verb]);
+  byId("confirm-problem").hidden = true;
+  write(proceed, verb[0].toUpperCase() + verb.slice(1));
+  proceed.classList.toggle("danger", verb === "terminate");
+  proceed.dataset.verb = verb;
+  dialog.showModal();
+});
+proceed.addEventListener("click", async () => {
+  const { verb } = proceed.dataset;
+  proceed.disabled = true;
+  try {
+    await (verb === "terminate" ? ask(`/instances/${id}`, { method: "DELETE" }) : ask(`/instances/${id}/${verb}`, { method: "POST" }));
+    dialog.close();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    write(byId("confirm-problem"), `${error.title}: ${error.message}`);
+    byId("confirm-problem").hidden = false;
+  } finally {
+    proceed.disabled = false;
+  }
+});
+
+setInterval(tick, 1000);
+new Stream(`/instances/${id}/events?from=start`, {
+  event: take,
+  estimate: (told) => {
+    store.expect(told);
+    tick();
+  },
+  reset: () => location.reload(),
+  state: showState,
+});

@@ -1,0 +1,52 @@
+// Whether the page is live, and what a screen reader is told of what happens on it.
+const shown = document.getElementById("live");
+const word = document.getElementById("live-word");
+const announcements = document.getElementById("announcements");
+const PAUSE_MS = 4000;
+const MOST = 3;
+let waiting = [];
+let timer = 0;
+let was = "connecting";
+
+export function showState(state) {
+  shown.hidden = false;
+  shown.dataset.state = state;
+  word.textContent = state;
+  if (state === "reconnecting" && was === "live") announce("Connection lost, reconnecting.");
+  if (state === "live" && was === "reconnecting") announce("Live again.");
+  if (state !== "connecting") was = state;
+}
+
+/** Politely: what comes in quick succession is told together, and not all of it. */
+export function announce(text) {
+  waiting.push(text);
+  timer ||= setTimeout(tell, announcements.textContent ? PAUSE_MS : 200);
+}
+
+function tell() {
+  const more = waiting.length - MOST;
+  announcements.textContent = waiting.slice(-MOST).join(" ") + (more > 0 ? ` And ${more} more.` : "");
+  waiting = [];
+  timer = setTimeout(() => {
+    timer = 0;
+    if (waiting.length) tell();
+  }, PAUSE_MS);
+}
+
+/** What a change of an instance is worth saying of; null: nothing. */
+export function milestone(instance, before) {
+  if (!before || before.status === instance.status) return null;
+  if (instance.error && instance.error !== before.error) return `${instance.name} failed: ${instance.error.message}`;
+  return `${instance.name} is ${instance.status.replaceAll("_", " ")}.`;
+}
+
+export function fill(bar, percent, label) {
+  bar.setAttribute("aria-valuenow", percent);
+  bar.setAttribute("aria-valuetext", `${percent} %, ${label}`);
+  bar.firstElementChild.style.transform = `translateX(${percent - 100}%)`;
+}
+
+/** Only what has changed: writing the same text again would cost a layout. */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -1,0 +1,75 @@
+// The event stream, resumed without a gap: by the id of the last event, whoever cut the line.
+import { ask } from "./api.js";
+import { WORDS } from "./words.js";
+
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5000;
+const UNSEEN_MS = 30_000;
+
+export class Stream {
+  #address;
+  #handlers;
+  #last;
+  #source = null;
+  #pause = FIRST_PAUSE_MS;
+  #timer = 0;
+
+  /**
+   * `after`: the id of the event to begin behind. `handlers`: `event(cloudEvent)`, `estimate(told)`, `reset()` when
+   * what is shown has to be loaded anew, and `state(word)`: connecting, live, reconnecting or paused.
+   */
+  constructor(address, { after = null, ...handlers }) {
+    this.#address = address;
+    this.#handlers = handlers;
+    this.#last = after;
+    document.addEventListener("visibilitychange", () => this.#seen(document.visibilityState === "visible"));
+    addEventListener("pagehide", () => this.#close("paused"));
+    addEventListener("pageshow", (event) => event.persisted && this.#seen(true));
+    addEventListener("online", () => this.#source?.readyState !== EventSource.OPEN && this.#open());
+    this.#handlers.state("connecting");
+    this.#open();
+  }
+
+  // A browser has six connections to a host: tabs that nobody looks at must not keep one each.
+  #seen(visible) {
+    clearTimeout(this.#timer);
+    if (!visible) this.#timer = setTimeout(() => this.#close("paused"), UNSEEN_MS);
+    else if (!this.#source) this.#open();
+  }
+
+  #open() {
+    this.#close();
+    const address = new URL(this.#address, location.origin);
+    if (this.#last) address.searchParams.set("after", this.#last);
+    const source = (this.#source = new EventSource(address));
+    const event = (message) => {
+      this.#last = message.lastEventId;
+      this.#handlers.event(JSON.parse(message.data));
+    };
+    for (const type of WORDS.events) source.addEventListener(type, event);
+    source.addEventListener("estimate", (message) => this.#handlers.estimate(JSON.parse(message.data)));
+    source.addEventListener("reset", (message) => {
+      this.#last = message.lastEventId;
+      this.#handlers.reset();
+    });
+    source.onopen = () => {
+      this.#pause = FIRST_PAUSE_MS;
+      this.#handlers.state("live");
+    };
+    source.onerror = () => this.#again();
+  }
+
+  #again() {
+    this.#close("reconnecting");
+    ask("/v1/models").catch(() => null); // a session that has ended leads to the sign-in page
+    this.#timer = setTimeout(() => this.#open(), this.#pause * (0.5 + Math.random()));
+    this.#pause = Math.min(LONGEST_PAUSE_MS, this.#pause * 2);
+  }
+
+  #close(state) {
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    this.#source = null;
+    if (state) this.#handlers.state(state);
+  }
+}

@@ -1,0 +1,62 @@
+"""How long each step of a launch usually takes, read from the same past launches as its estimate."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.eta.estimate import SHARES
+from shared.eta.history import Basis, History
+from shared.eta.launch import READY, first_percent
+from shared.eta.scenarios import HALF_LIFE, quantiles
+from shared.lifecycle import events as e
+from shared.lifecycle.progress import LABELS, MODEL_LOAD, PROGRESS
+
+STEPS: Final[Mapping[int, str]] = {
+    percent: LABELS[event.__name__]
+    for event, percent in sorted(
+        {**PROGRESS, e.ModelLoadProgressed: MODEL_LOAD.start}.items(), key=lambda item: item[1]
+    )
+    if event not in (e.WorkerReachable, e.InstanceReady)
+}
+"""From which percentage on an instance is at which step. The worker's port opens while its model loads."""
+
+
+class UsualStep(BaseModel):
+    """From `percent` to `until_percent`; not exceeded in half of the launches, and in 90 % of them."""
+
+    model_config = ConfigDict(frozen=True)
+    percent: int
+    until_percent: int
+    label: str
+    p50_seconds: float
+    p90_seconds: float
+
+
+class UsualSteps(BaseModel):
+    """In the order of a launch; `basis`: what it is read from."""
+
+    model_config = ConfigDict(frozen=True)
+    items: list[UsualStep]
+    basis: Basis
+
+
+def usual_steps(history: History, *, provider: str, instance_type: str | None, model: str, attempt: int) -> UsualSteps:
+    launches, basis = history.alike(provider=provider, instance_type=instance_type, model=model, attempt=attempt)
+    first = first_percent(attempt)
+    weights = [0.5 ** (age / HALF_LIFE) for age in range(len(launches))]
+    items = []
+    for begin, end in pairwise((*(percent for percent in STEPS if percent >= first), READY)):
+        spans = [launch.after(end) - launch.after(begin) for launch in launches]
+        p50, p90 = quantiles(list(zip(spans, weights, strict=True)), SHARES)
+        items.append(
+            UsualStep(
+                percent=begin,
+                until_percent=end,
+                label=STEPS[begin],
+                p50_seconds=round(p50, 3),
+                p90_seconds=round(p90, 3),
+            )
+        )
+    return UsualSteps(items=items, basis=basis)

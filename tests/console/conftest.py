@@ -1,0 +1,69 @@
+"""The console in a real browser: Debian's Chromium, headless, driven by Playwright."""
+
+import os
+import re
+import shutil
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.api.conftest import stage
+from tests.api.stage import ADMIN_KEY, RunningApi
+
+__all__ = ["browser", "stage", "window"]
+
+CHROMIUM = shutil.which("chromium")
+TELL_OF_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`))
+"""
+
+
+@dataclass
+class Window:
+    """Everything that a page complains of is a fault, but for what a test `forgives` (a regular expression)."""
+
+    browser: Browser
+    faults: list[str] = field(default_factory=list)
+    forgives: str = "(?!)"
+
+    async def page(self, **options: Any) -> Page:
+        """A browser's first page; nobody is signed in."""
+        context = await self.browser.new_context(**options)
+        await context.add_init_script(TELL_OF_VIOLATIONS)
+        page = await context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda said: self.faults.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        return page
+
+    async def open(self, api: RunningApi, path: str = "/", *, key: str = ADMIN_KEY, **options: Any) -> Page:
+        """A page of the console, signed in."""
+        page = await self.page(**options)
+        signed_in = await page.context.request.post(f"{api.url}/sign-in", form={"key": key}, max_redirects=0)
+        assert signed_in.status == 303, await signed_in.text()
+        await page.goto(api.url + path)
+        return page
+
+    def check(self) -> None:
+        assert [fault for fault in self.faults if not re.search(self.forgives, fault)] == []
+
+
+@pytest.fixture
+async def browser() -> AsyncGenerator[Browser]:
+    if CHROMIUM is None and "CI" not in os.environ:
+        pytest.skip("Chromium is not installed (apt-get install chromium)")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM or "chromium", args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def window(browser: Browser) -> AsyncGenerator[Window]:
+    window = Window(browser)
+    yield window
+    window.check()

@@ -1,0 +1,205 @@
+"""The fleet: every instance as it is, changing as it does, without a reload."""
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from playwright.async_api import Locator, Page, expect
+
+from services.api.app import running
+from shared.lifecycle.instance import Instance
+from tests.api.fakes import free_port
+from tests.api.stage import ADMIN_KEY, RunningApi, Stage, reached
+from tests.console.conftest import Window
+from tests.lifecycle import facts as f
+from tests.lifecycle import histories as h
+from tests.lifecycle.facts import Facts
+
+
+def recent(history: Facts) -> Facts:
+    return f.timed(*history, start=datetime.now(UTC) - timedelta(minutes=10), seconds=5)
+
+
+def row(page: Page, instance: Instance) -> Locator:
+    return page.locator(f'#rows > [data-id="{instance.id}"]')
+
+
+def bar(page: Page, instance: Instance) -> Locator:
+    return row(page, instance).get_by_role("progressbar")
+
+
+async def names(page: Page) -> list[str]:
+    return await page.locator("#rows > .row a").all_text_contents()
+
+
+async def stays(page: Page) -> None:
+    """Leave a mark that a reload would wipe out."""
+    await page.evaluate("window.never_reloaded = true")
+
+
+async def stayed(page: Page) -> bool:
+    return bool(await page.evaluate("window.never_reloaded === true"))
+
+
+@asynccontextmanager
+async def api_at(stage: Stage, port: int) -> AsyncGenerator[RunningApi]:
+    """One that ends with the block, unlike the stage's own."""
+    async with running(stage.settings(api_port=port)) as api, reached(api, ADMIN_KEY) as client:
+        yield client
+
+
+async def test_the_bar_passes_through_every_step_to_ready_without_a_reload(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api(estimate_seconds=0.2)
+    page = await window.open(api)
+    await expect(page.get_by_text("There is no instance yet")).to_be_visible()
+    await stays(page)
+    request, *rest = recent(h.a_ready_instance())
+    instance = await stage.happened(request)
+    await expect(row(page, instance)).to_contain_text("creating the server")
+    await expect(row(page, instance)).to_contain_text("min", use_inner_text=True)
+    for fact in rest:
+        instance = await stage.happened(fact, instance_id=instance.id)
+        await expect(bar(page, instance)).to_have_attribute("aria-valuenow", str(instance.progress_percent))
+        await expect(row(page, instance).locator(".status")).to_have_text(instance.status)
+    assert instance.progress_percent == 100
+    await expect(row(page, instance)).to_contain_text(re.compile("€0[.][0-9]{2}"))
+    await expect(page.get_by_role("status")).to_contain_text("qwen is ready.")
+    assert await stayed(page)
+
+
+async def test_a_bar_moves_nothing_but_itself(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    first, second = await stage.happened(*recent(h.a_launch())), await stage.happened(*recent(h.a_launch()))
+    page = await window.open(api)
+    await expect(bar(page, second)).to_have_attribute("aria-valuenow", "50")
+    await page.evaluate(
+        """() => { window.shifted = 0; new PerformanceObserver((list) => {
+            for (const shift of list.getEntries()) window.shifted += shift.value;
+        }).observe({ type: "layout-shift" }) }"""
+    )
+    before = await row(page, first).bounding_box()
+    for fact in (*h.an_install(), f.ssh_install_completed(), *h.a_warm_up()):
+        second = await stage.happened(fact, instance_id=second.id)
+    await expect(bar(page, second)).to_have_attribute("aria-valuenow", "95")
+    assert await row(page, first).bounding_box() == before
+    assert await page.evaluate("window.shifted") == 0
+
+
+async def test_failures_come_first_with_their_cause(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    histories = {
+        "ready": h.a_ready_instance(name="ready"),
+        "starting": h.a_starting_instance(name="starting"),
+        "failed": h.a_failed_launch(name="failed"),
+    }
+    made = {name: await stage.happened(*recent(history)) for name, history in histories.items()}
+    for instance in made.values():
+        await api.projected(instance)
+    page = await window.open(api)
+    await expect(row(page, made["failed"])).to_contain_text("No zone has an L4.")
+    assert await names(page) == ["failed", "starting", "ready"]
+    failure = f.startup_failed(message="CUDA out of memory")
+    await stage.happened(failure, instance_id=made["starting"].id)
+    await expect(row(page, made["starting"])).to_contain_text("CUDA out of memory")
+    await expect(page.get_by_role("status")).to_contain_text("starting failed: CUDA out of memory")
+    assert set((await names(page))[:2]) == {"failed", "starting"}
+
+
+async def test_filters_show_what_is_asked_for_and_stay_in_the_address(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    for history in (
+        h.a_ready_instance(name="chat"),
+        h.a_starting_instance(name="evening"),
+        h.a_failed_launch(name="broken", model="mistralai/Mistral-7B-Instruct-v0.3"),
+    ):
+        await api.projected(await stage.happened(*recent(history)))
+    page = await window.open(api)
+    await expect(page.locator("#rows > .row")).to_have_count(3)
+    await page.get_by_text("Failed 1").click()
+    await expect(page.locator("#rows > .row")).to_have_count(1)
+    assert await names(page) == ["broken"]
+    await page.get_by_text("All 3").click()
+    await page.get_by_label("Search").fill("EVEN")
+    await expect(page.locator("#rows > .row")).to_have_count(1)
+    await page.reload()
+    await expect(page.locator("#rows > .row")).to_have_count(1)
+    assert await names(page) == ["evening"]
+    await page.get_by_label("Search").fill("")
+    await page.get_by_label("Model").select_option("mistralai/Mistral-7B-Instruct-v0.3")
+    await expect(page.locator("#rows > .row")).to_have_count(1)
+    assert await names(page) == ["broken"]
+    await page.get_by_text("Ready 0").click()
+    await expect(page.get_by_text("No instance is like that.")).to_be_visible()
+
+
+async def test_a_page_that_was_cut_off_catches_up_without_a_gap(stage: Stage, window: Window) -> None:
+    window.forgives = "net::ERR_CONNECTION_REFUSED|net::ERR_INCOMPLETE_CHUNKED_ENCODING|net::ERR_CONNECTION_RESET"
+    port = free_port()
+    await stage.projector()
+    async with api_at(stage, port) as api:
+        instance = await stage.happened(*recent(h.a_launch()))
+        await api.projected(instance)
+        page = await window.open(api)
+        await expect(bar(page, instance)).to_have_attribute("aria-valuenow", "50")
+        await expect(page.locator("#live")).to_have_text("live")
+        await stays(page)
+    await expect(page.locator("#live")).to_have_text("reconnecting")
+    for fact in (*h.an_install(), f.ssh_install_completed()):
+        await stage.happened(fact, instance_id=instance.id)
+    other = await stage.happened(*recent(h.a_failed_launch(name="meanwhile")))
+    async with api_at(stage, port):
+        await expect(bar(page, instance)).to_have_attribute("aria-valuenow", "60")
+        await expect(row(page, other)).to_contain_text("No zone has an L4.")
+        await expect(page.locator("#live")).to_have_text("live")
+        assert await stayed(page)
+        await page.close()
+
+
+async def test_what_happens_while_the_list_is_read_is_not_missed(stage: Stage, window: Window) -> None:
+    """The read model has seen nothing yet: all that is known comes from the stream."""
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_starting_instance()))
+    page = await window.open(api)
+    await expect(bar(page, instance)).to_have_attribute("aria-valuenow", "60")
+
+
+async def test_an_organisation_sees_its_own_alone(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    acme = await api.organization("acme")
+    own = await stage.happened(*recent(h.a_ready_instance(name="ours", organization_id=acme["id"])))
+    others = await stage.happened(*recent(h.a_ready_instance(name="theirs")))
+    for instance in (own, others):
+        await api.projected(instance)
+    page = await window.open(api, key=await api.user_key("acme"))
+    await expect(row(page, own)).to_be_visible()
+    assert await names(page) == ["ours"]
+
+
+async def test_everything_can_be_reached_by_keyboard(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_failed_launch(name="broken")))
+    await api.projected(instance)
+    page = await window.open(api)
+    await expect(row(page, instance)).to_be_visible()
+    came_to = await tabbed(page, 8)
+    assert came_to[0] == "Skip to the content"
+    assert [one for one in came_to if one in {"Fleet", "Sign out", "broken"}] == ["Fleet", "Sign out", "broken"]
+    await row(page, instance).get_by_role("link").focus()
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(f"{api.url}/console/instances/{instance.id}")
+
+
+async def tabbed(page: Page, times: int) -> list[str]:
+    """The names of what the tab key comes to, one after the other."""
+    found: list[str] = []
+    for _ in range(times):
+        await page.keyboard.press("Tab")
+        name = await page.evaluate("document.activeElement.textContent.trim()")
+        found.append(str(name))
+    return found

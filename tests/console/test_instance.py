@@ -1,0 +1,171 @@
+"""One instance: its steps against what is usual, why it failed, what it was before, and what may be done with it."""
+
+from typing import Any
+
+from playwright.async_api import Page, expect
+
+from shared.lifecycle.fold import fold
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import Status
+from tests.api.fakes import free_port
+from tests.api.stage import RunningApi, Stage, until
+from tests.console.conftest import Window
+from tests.console.test_fleet import api_at, recent, stayed, stays
+from tests.lifecycle import facts as f
+from tests.lifecycle import histories as h
+
+
+async def opened(window: Window, api: RunningApi, instance: Instance, query: str = "", **options: Any) -> Page:
+    """Its page, once that shows it as it is here."""
+    page = await window.open(api, f"/console/instances/{instance.id}{query}", **options)
+    await expect(page.locator("#events > li")).to_have_count(instance.version)
+    return page
+
+
+async def versions(page: Page) -> list[int]:
+    told = await page.locator("#events button").evaluate_all("(all) => all.map((one) => Number(one.dataset.version))")
+    return [int(version) for version in told]
+
+
+async def test_a_life_is_told_as_it_happens_and_each_step_is_drawn(stage: Stage, window: Window) -> None:
+    api = await stage.api(estimate_seconds=0.2)
+    *history, last = recent(h.a_ready_instance())
+    instance = await stage.happened(*history)
+    page = await opened(window, api, instance)
+    await expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "95")
+    await expect(page.locator("#eta")).to_contain_text("nine times in ten by")
+    loading = page.get_by_role("row", name="loading the model")
+    await expect(loading).to_contain_text("s", use_inner_text=True)
+    await expect(loading).to_have_attribute("data-state", "done")
+    await expect(page.get_by_role("row", name="confirming health")).to_have_attribute("data-state", "running")
+    await expect(page.locator("#basis")).to_contain_text("assumed")
+    await stays(page)
+    await stage.happened(last, instance_id=instance.id)
+    await expect(page.locator("#status")).to_have_text("ready")
+    await expect(page.get_by_role("row", name="confirming health")).to_have_attribute("data-state", "done")
+    await expect(page.locator("#eta")).to_be_empty()
+    assert await stayed(page)
+
+
+async def test_a_step_that_is_slower_than_usual_is_called_so(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    for _ in range(3):
+        await stage.happened(*recent(h.a_ready_instance()))
+    api = await stage.api(eta_refresh_seconds=0.1)
+
+    async def learned() -> bool:
+        return len((await api.client.get("/launches")).json()["items"]) == 3
+
+    await until(learned)
+    page = await opened(window, api, await stage.happened(*recent(h.a_starting_instance())))
+    await expect(page.locator("#basis")).to_contain_text("the last 3 launches of this model on this type")
+    await expect(page.get_by_role("row", name="creating the server")).to_contain_text("5.0 s, slow")
+
+
+async def test_a_failure_shows_its_cause_and_what_to_do(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    output = ("Get:1 http://mirror.test/ubuntu noble InRelease", "E: Unable to fetch some archives")
+    history = (
+        *h.an_installing_instance(),
+        f.ssh_install_failed(output=output),
+        f.startup_failed(code="install_failed", message="apt-get could not reach its mirror."),
+    )
+    page = await opened(window, api, await stage.happened(*recent(history)))
+    alert = page.locator("#failure")
+    await expect(alert).to_contain_text("startup failed at 59 %, installing")
+    await expect(alert).to_contain_text("apt-get could not reach its mirror.")
+    await expect(alert).to_contain_text("keep_for_inspection")
+    await expect(page.locator("#output")).to_have_text("\n".join(output))
+    await expect(page.get_by_role("row", name="installing")).to_have_attribute("data-state", "stopped")
+
+
+async def test_what_it_was_at_any_event_can_be_looked_at_again(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    history = recent(h.a_ready_instance())
+    instance = await stage.happened(*history)
+    page = await opened(window, api, instance)
+    slider = page.get_by_label("As it was")
+    await slider.focus()
+    await page.keyboard.press("Home")
+    for version in range(1, instance.version):
+        was = fold(history[:version])
+        assert was is not None
+        await expect(page.locator("#past")).to_contain_text(f"after {history[version - 1].type()}.")
+        await expect(page.locator("#status")).to_have_text(was.status)
+        await expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", str(was.progress_percent))
+        shown = await page.locator("#json").text_content()
+        assert Instance.model_validate_json(shown or "").model_copy(update={"id": was.id}) == was
+        await page.keyboard.press("ArrowRight")
+    await expect(page.locator("#past")).to_be_hidden()
+    await expect(page.locator("#status")).to_have_text("ready")
+    await page.locator("#events").get_by_text("SshReachable").click()
+    await expect(page.locator("#status")).to_have_text("booting")
+    await expect(page.locator("#actions button:visible")).to_have_count(0)  # the past is not to be changed
+    address = page.url
+    await stage.happened(f.health_lost(), instance_id=instance.id)
+    await expect(page.locator("#events > li")).to_have_count(instance.version + 1)
+    await expect(page.locator("#status")).to_have_text("booting")
+    await page.get_by_role("button", name="Back to now").click()
+    await expect(page.locator("#status")).to_have_text("unavailable")
+    await page.goto(address)
+    await expect(page.locator("#status")).to_have_text("booting")
+
+
+async def test_a_page_that_was_cut_off_has_every_event_once(stage: Stage, window: Window) -> None:
+    window.forgives = "net::ERR_"
+    port = free_port()
+    async with api_at(stage, port) as api:
+        instance = await stage.happened(*recent(h.a_launch()))
+        page = await opened(window, api, instance)
+        await stays(page)
+    await expect(page.locator("#live")).to_have_text("reconnecting")
+    for fact in (*h.an_install(), f.ssh_install_completed()):
+        instance = await stage.happened(fact, instance_id=instance.id)
+    async with api_at(stage, port):
+        await expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "60")
+        assert await versions(page) == list(range(instance.version, 0, -1))
+        assert await stayed(page)
+        await page.close()
+
+
+async def test_it_is_ended_only_when_that_is_confirmed(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_ready_instance()))
+    page = await opened(window, api, instance)
+    dialog = page.get_by_role("dialog")
+    await page.get_by_role("button", name="Terminate").focus()
+    await page.keyboard.press("Enter")
+    await expect(dialog).to_contain_text("cannot be undone")
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
+    assert (await stage.journal.load(instance.id)).status is Status.READY
+    await page.get_by_role("button", name="Drain").click()
+    await dialog.get_by_role("button", name="Drain").click()
+    await expect(page.locator("#status")).to_have_text("draining")
+    await page.get_by_role("button", name="Terminate").click()
+    await dialog.get_by_role("button", name="Terminate").click()
+    await expect(page.locator("#status")).to_have_text("terminating")
+    await stage.happened(f.instance_terminated(), instance_id=instance.id)
+    await page.get_by_role("button", name="Archive").click()
+    await dialog.get_by_role("button", name="Archive").click()
+    await expect(page.locator("#status")).to_have_text("archived")
+    await expect(page.locator("#actions button:visible")).to_have_count(0)
+
+
+async def test_what_is_refused_is_said_where_it_was_asked(stage: Stage, window: Window) -> None:
+    window.forgives = "status of 409"
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_ready_instance()))
+    page = await opened(window, api, instance)
+    await page.get_by_role("button", name="Drain").click()
+    await stage.happened(f.termination_requested(), instance_id=instance.id)
+    await page.get_by_role("dialog").get_by_role("button", name="Drain").click()
+    await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("the instance is terminating")
+
+
+async def test_one_that_there_is_not_is_said_to_be_missing_in_words(stage: Stage, window: Window) -> None:
+    window.forgives = "status of 404"
+    api = await stage.api()
+    for unknown in ("8e2d9a51-6c5a-4a6e-9b60-7d1f2c3b4a59", "nonsense"):
+        page = await window.open(api, f"/console/instances/{unknown}")
+        await expect(page.get_by_role("heading", name="There is no such instance")).to_be_visible()

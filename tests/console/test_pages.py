@@ -1,0 +1,136 @@
+"""What holds for every page: headers, weight, accessibility."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.api.stage import RunningApi, Stage
+from tests.console.conftest import Window
+from tests.console.test_fleet import recent
+from tests.lifecycle import facts as f
+from tests.lifecycle import histories as h
+
+AXE = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
+SEVERE = {"serious", "critical"}
+FIRST_PAGE_BYTES = 150_000
+
+
+async def complaints(page: Page) -> list[str]:
+    """What axe-core finds serious or critical."""
+    script = AXE.read_text()
+    await page.evaluate(script)  # by the debugger, past the page's policy
+    found: dict[str, Any] = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {one['help']}: {json.dumps([node['html'] for node in one['nodes']])}"
+        for one in found["violations"]
+        if one["impact"] in SEVERE
+    ]
+
+
+async def a_fleet(stage: Stage) -> RunningApi:
+    """One instance of every kind."""
+    await stage.projector()
+    api = await stage.api()
+    for history in (h.a_ready_instance(), h.a_starting_instance(), h.a_failed_launch(), h.a_failed_start()):
+        await api.projected(await stage.happened(*history))
+    return api
+
+
+async def test_pages_and_what_they_load_say_what_browsers_may_do_with_them(stage: Stage) -> None:
+    api = await stage.api()
+    async with httpx.AsyncClient(base_url=api.url) as client:
+        page = await client.get("/sign-in")
+        policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
+        assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+        assert {policy[name] for name in ("script-src", "style-src", "connect-src", "form-action")} == {"'self'"}
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert page.headers["cache-control"] == "no-store"
+        address = page.text.partition('rel="stylesheet" href="')[2].partition('"')[0]
+        sheet = await client.get(address)
+        assert (sheet.headers["content-type"], sheet.headers["content-encoding"]) == ("text/css; charset=utf-8", "gzip")
+        assert "immutable" in sheet.headers["cache-control"]
+        plain = await client.get(address, headers={"Accept-Encoding": "identity"})
+        assert plain.content == sheet.content
+        digest = address.split("/")[3]
+        of_another_release = await client.get(address.replace(digest, "0" * len(digest)))
+        assert of_another_release.headers["cache-control"] == "no-cache"
+        assert (await client.get(f"/console/static/{digest}/nothing.js")).status_code == 404
+        assert (await client.get(f"/console/static/{digest}/..%2fapp.py")).status_code == 404
+
+
+async def test_what_a_policy_forbids_would_be_a_fault_of_the_page(stage: Stage, window: Window) -> None:
+    window.forgives = "Content Security Policy|policy violated"
+    api = await stage.api()
+    page = await window.open(api, "/sign-in")
+    for html in ("<script>window.ran = true</script>", "<style>body { color: red }</style>"):
+        await page.evaluate(
+            "(html) => document.body.append(document.createRange().createContextualFragment(html))", html
+        )
+    await page.evaluate("fetch('https://elsewhere.test').catch(() => null)")
+    assert await page.evaluate("window.ran") is None
+    told = [fault.split()[2] for fault in window.faults if fault.startswith("policy violated:")]
+    assert told == ["script-src-elem", "style-src-elem", "connect-src"]
+
+
+async def test_the_first_page_is_light_and_soon_there(stage: Stage, window: Window) -> None:
+    api = await a_fleet(stage)
+    page = await window.open(api, "/sign-in")
+    weights: list[float] = []
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("Network.enable")
+    devtools.on("Network.loadingFinished", lambda told: weights.append(told["encodedDataLength"]))
+    await page.goto(api.url)
+    await expect(page.locator("#rows > .row")).to_have_count(4)
+    assert len(weights) > 5
+    assert sum(weights) < FIRST_PAGE_BYTES
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/?status=failed", "/?text=none%20is%20like%20this"])
+async def test_nothing_keeps_anybody_from_using_a_page(stage: Stage, window: Window, path: str, scheme: Any) -> None:
+    api = await a_fleet(stage)
+    page = await window.open(api, path, color_scheme=scheme)
+    if path == "/":
+        await expect(page.locator("#rows > .row")).to_have_count(4)
+    assert await complaints(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nothing_keeps_anybody_from_using_an_instance_s_page(stage: Stage, window: Window, scheme: Any) -> None:
+    api = await stage.api()
+    failed = (*h.an_installing_instance(), f.ssh_install_failed(output=("E: no mirror",)), f.startup_failed())
+    for history in (h.a_starting_instance(), failed):
+        instance = await stage.happened(*recent(history))
+        page = await window.open(api, f"/console/instances/{instance.id}", color_scheme=scheme)
+        await expect(page.locator("#events > li")).to_have_count(instance.version)
+        assert await complaints(page) == []
+    await page.get_by_label("As it was").press("Home")
+    await expect(page.locator("#past")).to_be_visible()
+    assert await complaints(page) == []
+    await page.get_by_role("button", name="Back to now").click()
+    await page.get_by_role("button", name="Terminate").click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    assert await complaints(page) == []
+
+
+async def test_a_page_fits_a_telephone(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_starting_instance()))
+    for path in ("/", f"/console/instances/{instance.id}", "/sign-in"):
+        page = await window.open(api, path, viewport={"width": 360, "height": 740})
+        if path != "/sign-in":
+            await expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "60")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+async def test_bars_stand_still_for_those_who_want_less_motion(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    await stage.happened(*recent(h.a_starting_instance()))
+    for motion, duration in (("reduce", "0s"), ("no-preference", "0.12s")):
+        page = await window.open(api, reduced_motion=motion)
+        filling = page.get_by_role("progressbar").locator("span")
+        assert await filling.evaluate("(bar) => getComputedStyle(bar).transitionDuration") == duration

@@ -1,0 +1,175 @@
+"""Who gets in: by key or by a link that works once, and only from our own pages."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+import httpx
+import pytest
+from aiohttp import web
+from playwright.async_api import expect
+
+from services.api.sessions import COOKIE
+from tests.api.stage import ADMIN_KEY, BODY, MODEL, RunningApi, Stage, until
+from tests.console.conftest import Window
+
+
+@asynccontextmanager
+async def signed_in(api: RunningApi, key: str = ADMIN_KEY) -> AsyncGenerator[httpx.AsyncClient]:
+    """As a browser: with the session's cookie and no key."""
+    async with httpx.AsyncClient(base_url=api.url, timeout=10) as client:
+        assert (await client.post("/sign-in", data={"key": key})).status_code == 303
+        yield client
+
+
+async def csrf_token(client: httpx.AsyncClient) -> str:
+    return (await client.get("/")).text.partition('name="csrf-token" content="')[2].partition('"')[0]
+
+
+async def test_pages_are_for_those_who_signed_in_and_lead_back_to_where_one_was_going(
+    stage: Stage, window: Window
+) -> None:
+    api = await stage.api()
+    page = await window.page()
+    await page.goto(f"{api.url}/?status=failed")
+    await expect(page).to_have_title("Sign in · Coldstart")
+    await page.get_by_label("API key").fill(ADMIN_KEY)
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(f"{api.url}/?status=failed")
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page).to_have_url(f"{api.url}/sign-in")
+    await page.goto(api.url)
+    await expect(page).to_have_url(f"{api.url}/sign-in?next=/")
+
+
+async def test_a_wrong_key_is_refused_in_words(stage: Stage, window: Window) -> None:
+    window.forgives = "status of 403"
+    api = await stage.api()
+    page = await window.page()
+    await page.goto(api.url)
+    await page.get_by_label("API key").fill("csk_wrong")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("alert")).to_contain_text("no key of this installation")
+    assert await page.context.cookies() == []
+
+
+async def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(stage: Stage) -> None:
+    api = await stage.api()
+    async with httpx.AsyncClient(base_url=api.url) as client:
+        plain = await client.post("/sign-in", data={"key": ADMIN_KEY})
+        secure = await client.post("/sign-in", data={"key": ADMIN_KEY}, headers={"X-Forwarded-Proto": "https"})
+    attributes = {part.strip() for part in plain.headers["set-cookie"].split(";")[1:]}
+    assert attributes == {"HttpOnly", "Max-Age=43200", "Path=/", "SameSite=strict"}
+    assert "; Secure" in secure.headers["set-cookie"]
+
+
+@pytest.mark.parametrize("target", ["https://elsewhere.test/", "//elsewhere.test", "/\\elsewhere.test", "javascript:x"])
+async def test_signing_in_never_leads_elsewhere(stage: Stage, target: str) -> None:
+    api = await stage.api()
+    async with httpx.AsyncClient(base_url=api.url) as client:
+        form = await client.get(f"/sign-in?next={quote(target)}")
+        entered = await client.post("/sign-in", data={"key": ADMIN_KEY, "next": target})
+    assert 'name="next" value="/"' in form.text
+    assert entered.headers["location"] == "/"
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.test"}])
+async def test_no_other_site_signs_anybody_in_or_out(stage: Stage, headers: dict[str, str]) -> None:
+    api = await stage.api()
+    async with httpx.AsyncClient(base_url=api.url) as client:
+        entered = await client.post("/sign-in", data={"key": ADMIN_KEY}, headers=headers)
+        left = await client.post("/sign-out", headers=headers)
+    assert entered.status_code == 403
+    assert "set-cookie" not in {**entered.headers, **left.headers}
+
+
+async def test_a_session_changes_things_only_with_the_token_of_its_own_pages(stage: Stage) -> None:
+    api = await stage.api()
+    async with signed_in(api) as one, signed_in(api) as another:
+        assert (await one.get("/instances")).status_code == 200
+        token = await csrf_token(one)
+        for wrong in ({}, {"X-CSRF-Token": "wrong"}, {"X-CSRF-Token": await csrf_token(another)}):
+            refused = await one.post("/instances", json=BODY, headers=wrong)
+            assert (refused.status_code, refused.json()["code"]) == (403, "csrf_token_invalid")
+            refused = await one.post("/v1/chat/completions", json={"model": MODEL}, headers=wrong)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "csrf_token_invalid")
+        proven = {"X-CSRF-Token": token}
+        assert (await one.post("/instances", json=BODY, headers=proven)).status_code == 202
+        assert (await one.get("/v1/models")).status_code == 200
+        unready = await one.post("/v1/chat/completions", json={"model": MODEL}, headers=proven)
+        assert unready.json()["error"]["code"] not in {"csrf_token_invalid", "invalid_api_key"}
+    assert (await api.client.post("/instances", json=BODY)).status_code == 202, "a key needs no token"
+
+
+async def test_a_revoked_key_ends_its_sessions_at_once_and_a_user_stays_a_user(stage: Stage) -> None:
+    api = await stage.api()
+    key = (await api.client.post("/api-keys", json={"name": "somebody"})).json()
+    async with signed_in(api, key["key"]) as client:
+        assert (await client.get("/v1/models")).status_code == 200
+        assert (await client.get("/instances")).status_code == 403
+        assert "instances are not its to see" in (await client.get("/")).text
+        await api.client.delete(f"/api-keys/{key['id']}")
+        assert (await client.get("/v1/models")).status_code == 401
+        assert (await client.get("/")).headers["location"] == "/sign-in?next=/"
+
+
+async def test_a_session_ends_by_itself_and_cannot_be_made_up(stage: Stage) -> None:
+    api = await stage.api(session_seconds=1.0)
+    async with signed_in(api) as client:
+        session = client.cookies[COOKIE]
+        client.cookies.set(COOKIE, session[:-1] + ("A" if session[-1] != "A" else "B"))
+        assert (await client.get("/instances")).status_code == 401
+        client.cookies.clear()
+
+        async def over() -> bool:
+            return (await client.get("/instances", headers={"Cookie": f"{COOKIE}={session}"})).status_code == 401
+
+        await until(over)
+
+
+async def test_a_link_signs_in_once_whichever_process_it_comes_to(stage: Stage, window: Window) -> None:
+    window.forgives = "status of 403"
+    api, other = await stage.api(), await stage.api()
+    link = (await api.client.post("/sign-in-links")).json()
+    assert (datetime.fromisoformat(link["expires_at"]) - datetime.now(UTC)).total_seconds() == pytest.approx(600, abs=5)
+    page = await window.page()
+    await page.goto(other.url + link["path"])
+    await expect(page.get_by_text("There is no instance yet")).to_be_visible()
+    await page.context.clear_cookies()
+    await page.goto(api.url + link["path"])
+    await expect(page.get_by_role("alert")).to_contain_text("This link has been used")
+    assert await page.context.cookies() == []
+
+
+async def test_links_are_for_administrators_to_make_and_expire(stage: Stage) -> None:
+    api = await stage.api(sign_in_link_seconds=0.001)
+    async with api.as_(await api.user_key()) as user:
+        assert (await user.post("/sign-in-links")).status_code == 403
+    async with httpx.AsyncClient(base_url=api.url) as client:
+        made = (await api.client.post("/sign-in-links")).json()["path"]
+        assert (await client.get(made)).status_code == 403
+        async with signed_in(api) as session:
+            spent = await client.get(f"/sign-in?token={session.cookies[COOKIE]}")
+        assert spent.status_code == 403, "a session is no link"
+
+
+async def test_whoever_follows_a_link_from_another_site_is_still_signed_in(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    page = await window.open(api)
+
+    async def elsewhere(_: web.Request) -> web.Response:
+        return web.Response(text=f'<a href="{api.url}/?status=failed">look</a>', content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/", elsewhere)
+    app.router.add_get("/favicon.ico", elsewhere)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "localhost", 0)
+    await site.start()
+    await page.goto(f"http://localhost:{runner.addresses[0][1]}/")
+    await page.get_by_text("look").click()
+    await expect(page).to_have_url(f"{api.url}/?status=failed")
+    await expect(page).to_have_title("Fleet · Coldstart")
+    await runner.cleanup()
