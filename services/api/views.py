@@ -18,7 +18,7 @@ _CENTS_OF_CENTS: Final = 4
 class InstanceView(BaseModel):
     """`step` is the last milestone reached, `step_since` when; `error` says why it failed and what to do, once it has.
 
-    `server_on`: whether its server costs anything now. `eta`: when it will be ready; None unless it is on its way there.
+    `server_on`: whether its server costs anything now. `eta`: when it will be ready; None unless it is on its way.
     """
 
     model_config = ConfigDict(frozen=True)
