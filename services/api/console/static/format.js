@@ -2,7 +2,7 @@
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const SECONDS = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const SECONDS = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const two = (number) => String(number).padStart(2, "0");
 
 /** How long something has lasted: 0:42, 3:05, 2 h 14 min, 3 d 4 h. */
