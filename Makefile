@@ -28,7 +28,7 @@ lint: .venv/.ready-dev    ## style, types, import contracts
 	@$(BIN)/lint-imports
 
 bench: .venv/.ready-dev   ## every benchmark, one after the other
-	@for benchmark in idle launch projection fleet; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+	@for benchmark in idle launch projection fleet console; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m shared.lifecycle.page > docs/lifecycle.md
