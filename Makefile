@@ -29,7 +29,7 @@ lint: .venv/.ready-dev    ## style, types, import contracts
 
 bench: .venv/.ready-dev   ## every benchmark; the router's is beside nginx, installed where Debian has it
 	@test -x /usr/sbin/nginx || apt-get install -y -qq --no-install-recommends nginx-light || true
-	@for benchmark in idle launch projection fleet router; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+	@for benchmark in idle launch projection fleet router console; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m shared.lifecycle.page > docs/lifecycle.md

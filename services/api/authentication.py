@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
 from litestar.connection import ASGIConnection
@@ -51,12 +50,15 @@ class Authentication:
         return owner
 
     def session(self, cookies: str | None) -> Token | None:
-        """The one in a Cookie header, whether its key still exists or not."""
-        try:
-            found = SimpleCookie(cookies or "").get(COOKIE)
-        except CookieError:
-            return None
-        return self._sessions.read(Purpose.SESSION, found.value) if found else None
+        """The one in a Cookie header, whether its key still exists or not.
+
+        Not by http.cookies: it reads none where one is odd, and other programs on this host may have set that.
+        """
+        for cookie in (cookies or "").split(";"):
+            name, _, value = cookie.strip().partition("=")
+            if name == COOKIE:
+                return self._sessions.read(Purpose.SESSION, value)
+        return None
 
 
 class Authorize:

@@ -160,6 +160,7 @@ FOR_MEMBERS = {
     ("get", "/instances/{instance_id}/timeline"),
     ("get", "/instances/{instance_id}/logs"),
     ("get", "/instances/{instance_id}/events"),
+    ("get", "/instances/{instance_id}/steps"),
     ("post", "/instances/{instance_id}/drain"),
     ("post", "/instances/{instance_id}/reinstall"),
     ("post", "/instances/{instance_id}/archive"),

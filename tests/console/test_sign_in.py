@@ -114,18 +114,27 @@ async def test_a_revoked_key_ends_its_sessions_at_once_and_a_user_stays_a_user(s
         assert (await client.get("/")).headers["location"] == "/sign-in?next=/"
 
 
+async def test_cookies_of_other_programs_do_not_hide_a_session(stage: Stage) -> None:
+    api = await stage.api()
+    async with signed_in(api) as client:
+        cookies = f'{{"odd": [1]}}; a[b]=c; {COOKIE}={client.cookies[COOKIE]}; d'
+    async with httpx.AsyncClient(base_url=api.url) as client:
+        assert (await client.get("/instances", headers={"Cookie": cookies})).status_code == 200
+        assert (await client.get("/instances", headers={b"Cookie": f"{COOKIE}=é".encode()})).status_code == 401
+
+
 async def test_a_session_ends_by_itself_and_cannot_be_made_up(stage: Stage) -> None:
-    api = await stage.api(session_seconds=1.0)
+    api = await stage.api(session_seconds=3.0)
     async with signed_in(api) as client:
         session = client.cookies[COOKIE]
-        client.cookies.set(COOKIE, session[:-1] + ("A" if session[-1] != "A" else "B"))
-        assert (await client.get("/instances")).status_code == 401
         client.cookies.clear()
 
-        async def over() -> bool:
-            return (await client.get("/instances", headers={"Cookie": f"{COOKIE}={session}"})).status_code == 401
+        async def refused(token: str) -> bool:
+            return (await client.get("/instances", headers={"Cookie": f"{COOKIE}={token}"})).status_code == 401
 
-        await until(over)
+        assert not await refused(session)
+        assert await refused(session[:-1] + ("A" if session[-1] != "A" else "B"))
+        await until(lambda: refused(session))
 
 
 async def test_a_link_signs_in_once_whichever_process_it_comes_to(stage: Stage, window: Window) -> None:

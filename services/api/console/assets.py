@@ -46,9 +46,6 @@ class Assets:
         self._assets[name]
         return f"/console/static/{self.digest}/{name}"
 
-    def scripts(self) -> list[str]:
-        return sorted(name for name in self._assets if name.endswith(".js"))
-
 
 def _asset(name: str, content: bytes) -> Asset:
     compressed = gzip.compress(content, mtime=0)

@@ -51,9 +51,9 @@ export class Waterfall {
       parts.bar.hidden = step.future && stopped;
       parts.row.toggleAttribute("data-slow", Boolean(slow));
       place(parts.bar, at(step.from), at(step.to - (step.from - begin)));
-      parts.band.hidden = !range || step.future;
+      const from = step.from + (range?.p50_seconds ?? 0) * 1000;
+      parts.band.hidden = !range || step.future || from >= end;
       if (!parts.band.hidden) {
-        const from = Math.min(step.from + range.p50_seconds * 1000, end);
         place(parts.band, at(from), at(Math.min(step.from + range.p90_seconds * 1000, end) - (from - begin)));
       }
       parts.cursor.hidden = cursor === null;
