@@ -1,0 +1,19 @@
+"""`/console/playground`: a chat with any model that is ready."""
+
+from typing import Any, Final
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.response import Template
+
+from services.api.authentication import ANY_KEY
+from services.api.console.rendering import Pages
+from services.api.keys import ApiKey
+
+
+@get("/console/playground", opt=ANY_KEY)
+async def playground(request: Request[Any, ApiKey, Any], pages: NamedDependency[Pages]) -> Template:
+    return pages.page(request, "playground")
+
+
+ROUTES: Final = (playground,)

@@ -1,0 +1,78 @@
+// Chat completions as OpenAI's API streams them, and how fast they come.
+import { Refusal, signIn } from "./api.js";
+import { messages } from "./sse.js";
+
+const csrf = document.querySelector("meta[name=csrf-token]").content;
+
+/** What `/v1` says no with: `told` is its error, with how far the model is where it is not ready. */
+export class Refused extends Refusal {
+  constructor(status, told) {
+    super(status, { error: told });
+    this.told = told;
+  }
+}
+
+/** Why `model` answers nothing now, as `/v1` tells it; null when it does answer (with one token, which is let go). */
+export async function reasonOf(model) {
+  try {
+    await post({ model, max_tokens: 1, messages: [{ role: "user", content: "." }] });
+    return null;
+  } catch (error) {
+    if (error.told?.code !== "model_not_ready") throw error;
+    return error.told;
+  }
+}
+
+/**
+ * Calls `grown(text)` with all that is there of the answer, whenever it grows. Returns seconds `first` (to the first
+ * token, null when there was none), `tokens` and tokens a second, `rate`, null where too few came to tell. Throws a
+ * Refusal for an error, and for an answer that breaks off; AbortError when `signal` stopped it.
+ */
+export async function chat(model, talk, signal, grown) {
+  const began = performance.now();
+  const response = await post({ model, messages: talk, stream: true, stream_options: { include_usage: true } }, signal);
+  let [text, pieces, usage, first, last, done] = ["", 0, null, null, null, false];
+  for await (const data of messages(response.body)) {
+    if (data === "[DONE]") {
+      done = true;
+      break;
+    }
+    const chunk = JSON.parse(data);
+    if (chunk.error) throw new Refused(response.status, chunk.error);
+    usage = chunk.usage ?? usage;
+    const piece = chunk.choices[0]?.delta?.content;
+    if (!piece) continue;
+    last = performance.now();
+    first ??= last;
+    pieces += 1;
+    grown((text += piece));
+  }
+  if (!done) throw new Refused(response.status, { message: "The answer broke off before its end. Try again." });
+  const tokens = usage?.completion_tokens ?? pieces;
+  return {
+    first: first === null ? null : (first - began) / 1000,
+    tokens,
+    rate: tokens > 1 && last > first ? ((tokens - 1) * 1000) / (last - first) : null,
+  };
+}
+
+async function post(body, signal) {
+  let response;
+  try {
+    response = await fetch("/v1/chat/completions", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
+      body: JSON.stringify(body),
+      signal,
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(0, { message: "The api does not answer; try again in a moment." });
+  }
+  if (response.status === 401) signIn();
+  if (!response.ok) {
+    const { error } = await response.json().catch(() => ({}));
+    throw new Refused(response.status, error ?? { message: `The api answered ${response.status}.` });
+  }
+  return response;
+}

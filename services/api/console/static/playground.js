@@ -1,0 +1,221 @@
+// A chat with a model; while that is not ready, how far it is.
+import { chat, reasonOf } from "./chat.js";
+import { get, now, Refusal } from "./api.js";
+import { about, clock, took } from "./format.js";
+import { announce, fill, write } from "./live.js";
+import { group, inWords } from "./store.js";
+import { WORDS } from "./words.js";
+
+const LOOK_MS = 1000;
+const REASON_MS = 10_000;
+const MARKED = 50;
+const byId = (id) => document.getElementById(id);
+const [models, form, text, send, stop, anew] = ["model", "ask", "text", "send", "stop", "anew"].map(byId);
+const talked = byId("talk");
+const unready = byId("unready");
+const problem = byId("problem");
+const ready = new Set();
+let talk = [];
+let answering = null; // what stops the answer that is coming in
+let usable = false;
+let timer = 0;
+let known = { model: null, seen: null, at: 0 };
+
+async function load() {
+  const names = (await get("/v1/models")).data.map((one) => one.id);
+  await Promise.all(names.slice(0, MARKED).map(async (name) => (await isReady(name)).ready && ready.add(name)));
+  const asked = new URLSearchParams(location.search).get("model");
+  list(names, names.includes(asked) ? asked : (names.find((name) => ready.has(name)) ?? names[0]));
+  byId("none").hidden = names.length > 0;
+  form.hidden = !names.length;
+  if (names.length) choose();
+}
+
+function list(names, chosen) {
+  const groups = [["Ready", names.filter((name) => ready.has(name))], ["Not ready", names.filter((name) => !ready.has(name))]];
+  const shown = groups.filter(([, of]) => of.length).map(([label, of]) => {
+    const part = document.createElement("optgroup");
+    part.label = label;
+    part.append(...of.map((name) => new Option(name, name)));
+    return part;
+  });
+  models.replaceChildren(...shown);
+  models.value = chosen ?? "";
+  models.disabled = !names.length;
+}
+
+async function isReady(name) {
+  const { instances } = await get(`/models/resolve?model=${encodeURIComponent(name)}`);
+  const seen = JSON.stringify(instances.map((one) => [one.id, one.status, one.progress_percent, one.eligible]));
+  return { ready: instances.some((one) => one.eligible), seen };
+}
+
+function choose() {
+  history.replaceState(null, "", `?model=${encodeURIComponent(models.value)}`);
+  tell(null);
+  unready.hidden = true;
+  allow(false);
+  known = { model: null, seen: null, at: 0 };
+  look();
+}
+
+/** Again and again until it can answer. What is seen of its instances is cheap; why it cannot is asked on a change. */
+async function look() {
+  clearTimeout(timer);
+  const name = models.value;
+  try {
+    const found = await isReady(name);
+    if (name !== models.value) return;
+    if (found.ready) {
+      becameReady(name);
+      return;
+    }
+    if (known.model !== name || known.seen !== found.seen || Date.now() - known.at > REASON_MS) {
+      const reason = await reasonOf(name);
+      if (name !== models.value) return;
+      known = { model: name, seen: found.seen, at: Date.now() };
+      if (reason) show(name, reason);
+    }
+    tell(null);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (name !== models.value) return;
+    tell(error.message);
+  }
+  timer = setTimeout(look, LOOK_MS);
+}
+
+function becameReady(name) {
+  if (!unready.hidden) announce(`${name} is ready.`);
+  unready.hidden = true;
+  tell(null);
+  if (!ready.has(name)) {
+    ready.add(name);
+    list([...models.options].map((option) => option.value), name);
+  }
+  allow(true);
+}
+
+function show(name, { message, status, step, progress_percent: percent, eta }) {
+  unready.hidden = false;
+  byId("progress").hidden = status === null;
+  byId("launch").hidden = status !== null;
+  write(byId("why"), message);
+  if (status === null) return;
+  unready.dataset.group = group(status);
+  write(byId("status"), inWords(status));
+  write(byId("percent"), `${percent} %`);
+  write(byId("step"), WORDS.labels[step] ?? step);
+  fill(byId("bar"), percent, WORDS.labels[step] ?? step);
+  byId("bar").setAttribute("aria-label", `Progress of ${name}`);
+  const at = eta && [Date.parse(eta.ready_at_p50), Date.parse(eta.ready_at_p90)];
+  write(byId("eta"), at ? `ready in ${about((at[0] - now()) / 1000)}, at ${clock(Math.max(at[0], now()))}; nine times in ten by ${clock(Math.max(at[1], now()))}` : "");
+}
+
+function tell(words) {
+  write(problem, words ?? "");
+  problem.hidden = !words;
+}
+
+function allow(may) {
+  usable = may;
+  draw();
+}
+
+function draw() {
+  send.disabled = !usable || answering !== null;
+  models.disabled = answering !== null;
+  stop.hidden = answering === null;
+  send.hidden = answering !== null;
+  anew.disabled = answering !== null || !talk.length;
+}
+
+function add(role, words) {
+  const item = byId(`said-${role}`).content.firstElementChild.cloneNode(true);
+  const said = item.querySelector("[data-of=text]");
+  write(said, words);
+  talked.append(item);
+  item.scrollIntoView({ block: "nearest" });
+  return { item, said, figures: item.querySelector("[data-of=figures]") };
+}
+
+async function answer() {
+  const asked = { role: "user", content: text.value.trim() };
+  if (!asked.content || send.disabled) return;
+  const model = models.value;
+  const question = add("user", asked.content);
+  const shown = add("assistant", "");
+  write(shown.item.querySelector("[data-of=who]"), model);
+  shown.item.setAttribute("aria-busy", "true");
+  text.value = "";
+  tell(null);
+  answering = new AbortController();
+  const focused = document.activeElement === send;
+  draw();
+  if (focused) stop.focus();
+  try {
+    const figures = await chat(model, [...talk, asked], answering.signal, (all) => grow(shown, all));
+    write(shown.figures, inFigures(figures));
+    announce(`${model} has answered.`);
+  } catch (error) {
+    if (error.name === "AbortError") write(shown.figures, "stopped");
+    else if (error instanceof Refusal) refused(error, model, shown);
+    else throw error;
+  } finally {
+    if (shown.said.textContent) talk.push(asked, { role: "assistant", content: shown.said.textContent });
+    else giveBack(question, shown, asked);
+    shown.item.removeAttribute("aria-busy");
+    answering = null;
+    draw();
+    text.focus();
+  }
+}
+
+function grow(shown, all) {
+  write(shown.said, all);
+  shown.item.scrollIntoView({ block: "nearest" });
+}
+
+function refused(error, model, shown) {
+  write(shown.figures, "broken off");
+  if (error.told.code === "model_not_ready") {
+    ready.delete(model);
+    usable = false;
+    show(model, error.told);
+    look();
+  } else tell(error.message);
+}
+
+/** What got no answer at all was not said: it is there to be sent again. */
+function giveBack(question, shown, asked) {
+  question.item.remove();
+  shown.item.remove();
+  text.value ||= asked.content;
+}
+
+function inFigures({ first, tokens, rate }) {
+  const parts = [first !== null && `first token after ${took(first)}`, rate !== null && `${rate.toFixed(1)} tokens/s`];
+  return [...parts, `${tokens} ${tokens === 1 ? "token" : "tokens"}`].filter(Boolean).join("  ·  ");
+}
+
+models.addEventListener("change", choose);
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  answer();
+});
+text.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  answer();
+});
+stop.addEventListener("click", () => answering?.abort());
+anew.addEventListener("click", () => {
+  talk = [];
+  talked.replaceChildren();
+  draw();
+  text.focus();
+});
+load().catch((error) => {
+  if (!(error instanceof Refusal)) throw error;
+  tell(error.message);
+});

@@ -1,0 +1,207 @@
+"""A chat in the browser: what streams, how fast, what stops it, and what is shown of a model that is not ready."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from playwright.async_api import Page, expect
+
+from tests.api.fakes import FakeWorker
+from tests.api.stage import MODEL, RunningApi, Stage
+from tests.console.conftest import Window
+from tests.console.test_fleet import recent
+from tests.console.test_pages import complaints
+from tests.lifecycle import facts as f
+from tests.lifecycle import histories as h
+
+PATH = "/console/playground"
+
+
+def chunk(content: str, **more: Any) -> bytes:
+    choice = {"index": 0, "delta": {"content": content}, "finish_reason": None}
+    return f"data: {json.dumps({'id': 'x', 'choices': [choice], **more})}\n\n".encode()
+
+
+class Speaker:
+    """Answers word by word, each when it is told to; `asked` are the conversations that it was given."""
+
+    def __init__(self, worker: FakeWorker) -> None:
+        self.asked: list[list[dict[str, str]]] = []
+        self._words: asyncio.Queue[bytes | None] = asyncio.Queue()
+        worker.answer = self._answer
+
+    def say(self, *words: str) -> None:
+        for word in words:
+            self.send(chunk(word))
+
+    def send(self, raw: bytes) -> None:
+        self._words.put_nowait(raw)
+
+    def end(self, tokens: int) -> None:
+        usage = {"prompt_tokens": 3, "completion_tokens": tokens, "total_tokens": 3 + tokens}
+        self.send(f"data: {json.dumps({'id': 'x', 'choices': [], 'usage': usage})}\n\n".encode())
+        self.send(b"data: [DONE]\n\n")
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        self._words.put_nowait(None)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append((await request.json())["messages"])
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        while (word := await self._words.get()) is not None:
+            await response.write(word)
+        return response
+
+
+@asynccontextmanager
+async def a_chat(stage: Stage, window: Window, **options: Any) -> AsyncGenerator[tuple[Page, FakeWorker]]:
+    worker = await stage.worker()
+    await stage.ready(worker.address)
+    api = await stage.api()
+    await catalogued(api)
+    await api.routes()
+    page = await window.open(api, PATH, **options)
+    await expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    yield page, worker
+
+
+async def catalogued(api: RunningApi) -> None:
+    assert (await api.client.post("/models", json={"model": MODEL})).status_code == 201
+
+
+async def said(page: Page, text: str) -> None:
+    await page.get_by_label("Message").fill(text)
+    await page.keyboard.press("Enter")
+
+
+async def test_an_answer_streams_with_the_time_to_its_first_token_and_its_rate(stage: Stage, window: Window) -> None:
+    async with a_chat(stage, window) as (page, worker):
+        speaker = Speaker(worker)
+        await said(page, "What is the capital of France?")
+        answer = page.locator('#talk [data-role="assistant"]')
+        for words, whole in (("Pa", "Pa"), ("ris, où", "Paris, où"), (" 🗼\n<b>", "Paris, où 🗼\n<b>")):
+            speaker.say(words)
+            await expect(answer.locator("p")).to_have_text(whole)
+        speaker.end(tokens=9)
+        await expect(answer.locator("[data-of=figures]")).to_contain_text("first token after")
+        await expect(answer.locator("[data-of=figures]")).to_contain_text("tokens/s")
+        await expect(answer.locator("[data-of=figures]")).to_contain_text("9 tokens")
+        await expect(page.get_by_role("status")).to_contain_text("has answered")
+        await expect(page.get_by_label("Message")).to_be_focused()
+        await said(page, "And of Italy?")
+        speaker.say("Rome")
+        speaker.end(tokens=1)
+        await expect(answer).to_have_count(2)
+        await expect(answer.last.locator("[data-of=figures]")).to_contain_text("1 token")
+        assert [one["role"] for one in speaker.asked[1]] == ["user", "assistant", "user"]
+        await page.get_by_role("button", name="New conversation").click()
+        await expect(page.locator("#talk > li")).to_have_count(0)
+        await said(page, "Anew")
+        speaker.end(tokens=0)
+        await expect(page.get_by_label("Message")).to_have_value("Anew")  # it was answered with nothing
+        assert len(speaker.asked[2]) == 1
+
+
+async def test_an_answer_is_stopped_at_the_worker_too(stage: Stage, window: Window) -> None:
+    async with a_chat(stage, window) as (page, worker):
+        speaker = Speaker(worker)
+        await said(page, "Tell me a long story")
+        speaker.say("Once")
+        await expect(page.locator("#talk")).to_contain_text("Once")
+        await page.get_by_role("button", name="Stop").press("Enter")
+        await expect(page.locator("#talk")).to_contain_text("stopped")
+        await expect(page.get_by_role("button", name="Send")).to_be_enabled()
+        async with asyncio.timeout(5):
+            await worker.left.wait()
+
+
+async def test_what_goes_wrong_on_the_way_is_said_in_words(stage: Stage, window: Window) -> None:
+    window.forgives = "net::ERR_INCOMPLETE_CHUNKED_ENCODING|status of 400"
+    async with a_chat(stage, window) as (page, worker):
+        speaker = Speaker(worker)
+        await said(page, "one")
+        speaker.say("Half an")
+        await expect(page.locator("#talk")).to_contain_text("Half an")
+        speaker.hang_up()
+        await expect(page.get_by_role("alert")).not_to_be_empty()
+        await expect(page.locator("#talk")).to_contain_text("broken off")
+
+        async def too_long(_: web.Request) -> web.Response:
+            error = {"message": "The model's context is 2048 tokens.", "type": "invalid_request_error", "code": None}
+            return web.json_response({"error": error}, status=400)
+
+        worker.answer = too_long
+        await said(page, "two")
+        await expect(page.get_by_role("alert")).to_contain_text("The model's context is 2048 tokens.")
+        await expect(page.get_by_label("Message")).to_have_value("two")
+        await expect(page.locator("#talk > li")).to_have_count(2)
+
+
+async def test_a_model_that_is_not_ready_shows_how_far_it_is_until_it_can_be_used(stage: Stage, window: Window) -> None:
+    window.forgives = "status of 503"
+    worker = await stage.worker()
+    api = await stage.api()
+    await catalogued(api)
+    page = await window.open(api, PATH)
+    await expect(page.locator("#why")).to_contain_text("No instance serves")
+    await expect(page.get_by_role("link", name="Launch one")).to_be_visible()
+    history = recent(h.a_ready_instance(model=MODEL))
+    at = f.ip_assigned(ip_address=worker.address)
+    history = tuple(at if fact.type() == at.type() else fact for fact in history)
+    installed = next(number for number, fact in enumerate(history, 1) if fact.type() == "SshInstallCompleted")
+    instance = await stage.happened(*history[:installed])
+    await expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "60")
+    await expect(page.locator("#status")).to_have_text("starting")
+    await expect(page.locator("#eta")).to_contain_text("nine times in ten by")
+    await expect(page.get_by_role("button", name="Send")).to_be_disabled()
+    assert await complaints(page) == []
+    for fact in history[installed:]:
+        await stage.happened(fact, instance_id=instance.id)
+    await expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    await expect(page.locator("#unready")).to_be_hidden()
+    await expect(page.get_by_role("status")).to_contain_text("is ready")
+    await said(page, "hello")
+    await expect(page.locator("#talk")).to_contain_text("Paris.")
+    await stage.happened(f.health_lost(), instance_id=instance.id)
+    await said(page, "still there?")
+    await expect(page.locator("#unready")).to_contain_text("unavailable")
+    await expect(page.get_by_label("Message")).to_have_value("still there?")
+
+
+async def test_any_key_may_chat_with_what_it_may_use(stage: Stage, window: Window) -> None:
+    window.forgives = "status of (403|503)"
+    worker = await stage.worker()
+    await stage.ready(worker.address)
+    api = await stage.api()
+    await catalogued(api)
+    await api.routes()
+    page = await window.open(api, PATH, key=await api.user_key())
+    await said(page, "hello")
+    await expect(page.locator("#talk")).to_contain_text("Paris.")
+    page = await window.open(api, PATH, key=await api.user_key(allowed_models=["acme/chat"]))
+    await expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    await said(page, "hello")
+    await expect(page.get_by_role("alert")).to_contain_text("This key may not use")
+
+
+async def test_where_there_is_no_model_that_is_said(stage: Stage, window: Window) -> None:
+    page = await window.open(await stage.api(), PATH)
+    await expect(page.get_by_text("There is no model yet.")).to_be_visible()
+    await expect(page.get_by_label("Message")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nothing_keeps_anybody_from_chatting(stage: Stage, window: Window, scheme: Any) -> None:
+    window.forgives = "status of 503"
+    viewport = {"width": 360, "height": 740}
+    async with a_chat(stage, window, color_scheme=scheme, viewport=viewport) as (page, _):
+        await said(page, "hello")
+        await expect(page.locator("#talk")).to_contain_text("tokens")
+        assert await complaints(page) == []
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 360
