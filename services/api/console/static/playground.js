@@ -14,6 +14,7 @@ const [models, form, text, send, stop, anew] = ["model", "ask", "text", "send", 
 const talked = byId("talk");
 const unready = byId("unready");
 const problem = byId("problem");
+const launch = byId("launch"); // not on the page of who may not
 const ready = new Set();
 let talk = [];
 let answering = null; // what stops the answer that is coming in
@@ -99,7 +100,8 @@ function becameReady(name) {
 function show(name, { message, status, step, progress_percent: percent, eta }) {
   unready.hidden = false;
   byId("progress").hidden = status === null;
-  byId("launch").hidden = status !== null;
+  if (launch) launch.hidden = status !== null;
+  if (launch) launch.href = `/console/launch?model=${encodeURIComponent(name)}`;
   write(byId("why"), message);
   if (status === null) return;
   unready.dataset.group = group(status);
@@ -194,7 +196,7 @@ function giveBack(question, shown, asked) {
 }
 
 function inFigures({ first, tokens, rate }) {
-  const parts = [first !== null && `first token after ${took(first)}`, rate !== null && `${rate.toFixed(1)} tokens/s`];
+  const parts = [first !== null && `first token after ${first < 0.95 ? `${Math.round(first * 1000)} ms` : took(first)}`, rate !== null && `${rate.toFixed(rate < 99.95 ? 1 : 0)} tokens/s`];
   return [...parts, `${tokens} ${tokens === 1 ? "token" : "tokens"}`].filter(Boolean).join("  ·  ");
 }
 

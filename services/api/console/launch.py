@@ -1,0 +1,19 @@
+"""`/console/launch`: ask for an instance."""
+
+from typing import Any, Final
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.response import Template
+
+from services.api.authentication import MEMBERS
+from services.api.console.rendering import Pages
+from services.api.keys import ApiKey
+
+
+@get("/console/launch", opt=MEMBERS)
+async def launch(request: Request[Any, ApiKey, Any], pages: NamedDependency[Pages]) -> Template:
+    return pages.page(request, "launch")
+
+
+ROUTES: Final = (launch,)
