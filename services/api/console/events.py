@@ -1,0 +1,20 @@
+"""`/console/events`: all that happens, as it happens."""
+
+from typing import Any, Final
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.response import Template
+
+from services.api.authentication import MEMBERS
+from services.api.console.rendering import Pages
+from services.api.keys import ApiKey
+from shared.lifecycle.events import EVENTS
+
+
+@get("/console/events", opt=MEMBERS)
+async def events(request: Request[Any, ApiKey, Any], pages: NamedDependency[Pages]) -> Template:
+    return pages.page(request, "events", types=sorted(EVENTS))
+
+
+ROUTES: Final = (events,)
