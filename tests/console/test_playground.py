@@ -108,6 +108,47 @@ async def test_an_answer_streams_with_the_time_to_its_first_token_and_its_rate(s
         assert len(speaker.asked[2]) == 1
 
 
+async def test_what_is_thought_before_an_answer_counts_and_is_not_shown(stage: Stage, window: Window) -> None:
+    async with a_chat(stage, window) as (page, worker):
+        speaker = Speaker(worker)
+        await said(page, "What is 6 × 7?")
+        for name in ("reasoning_content", "reasoning"):
+            thought = {"choices": [{"index": 0, "delta": {name: "Let me see."}, "finish_reason": None}]}
+            speaker.send(f"data: {json.dumps(thought)}\n\n".encode())
+        speaker.say("42")
+        speaker.send(b"data: [DONE]\n\n")
+        speaker.hang_up()
+        answer = page.locator('#talk [data-role="assistant"]')
+        await expect(answer.locator("p")).to_have_text("42")
+        await expect(answer.locator("[data-of=figures]")).to_contain_text("3 tokens")
+
+
+async def test_a_stream_gives_the_same_messages_however_it_is_cut(stage: Stage, window: Window) -> None:
+    page = await window.open(await stage.api(), PATH)
+    address = await page.locator('link[href$="/sse.js"]').get_attribute("href")
+    found = await page.evaluate(
+        """async (address) => {
+          const { messages } = await import(address);
+          const text = ": a sign of life\\r\\n\\r\\ndata: où\\r\\n"
+            + "data:🗼\\r\\nid: 7\\r\\n\\r\\ndata: last\\n\\ndata: never ended\\n";
+          const bytes = new TextEncoder().encode(text);
+          const found = new Set();
+          for (let size = 1; size <= bytes.length; size += 1) {
+            const cut = new ReadableStream({ start(stream) {
+              for (let at = 0; at < bytes.length; at += size) stream.enqueue(bytes.slice(at, at + size));
+              stream.close();
+            } });
+            const all = [];
+            for await (const data of messages(cut)) all.push(data);
+            found.add(JSON.stringify(all));
+          }
+          return [...found].map((one) => JSON.parse(one));
+        }""",
+        address,
+    )
+    assert found == [["où\n🗼", "last"]]
+
+
 async def test_an_answer_is_stopped_at_the_worker_too(stage: Stage, window: Window) -> None:
     async with a_chat(stage, window) as (page, worker):
         speaker = Speaker(worker)

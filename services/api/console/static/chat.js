@@ -40,12 +40,12 @@ export async function chat(model, talk, signal, grown) {
     const chunk = JSON.parse(data);
     if (chunk.error) throw new Refused(response.status, chunk.error);
     usage = chunk.usage ?? usage;
-    const piece = chunk.choices[0]?.delta?.content;
-    if (!piece) continue;
+    const { content, reasoning_content: thought, reasoning = thought } = chunk.choices[0]?.delta ?? {};
+    if (!content && !reasoning) continue; // what is only thought takes its time too, and is counted by the worker
     last = performance.now();
     first ??= last;
     pieces += 1;
-    grown((text += piece));
+    if (content) grown((text += content));
   }
   if (!done) throw new Refused(response.status, { message: "The answer broke off before its end. Try again." });
   const tokens = usage?.completion_tokens ?? pieces;
