@@ -90,6 +90,7 @@ class Stage:
         async with line(
             folder, nats_url, database_url, scenario=CLOUD, on_call=self.on_call, changes=QUICK, without="health"
         ) as self._line:
+            await self._line.offered()
             yield self._line
 
     async def launch(self, cell: Cell | None, **wanted: Any) -> str:

@@ -53,6 +53,9 @@ follow() {
   exec 8>&- 9>&-
   flock --shared "$state/lock" true &
   tail --pid=$! --sleep-interval=0.1 --lines=+1 --follow "$log"
+  # Whoever has ended that install holds the gate until the marker names the next one.
+  exec 8>>"$state/gate"
+  flock --timeout 60 8 || exit "$exit_still_running"
   read_marker
   conclude
 }
