@@ -8,18 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.api.conftest import stage
 from tests.api.stage import ADMIN_KEY, RunningApi
 
 __all__ = ["browser", "stage", "window"]
 
+PATIENCE_MS = 30_000  # on a busy machine; whatever is awaited ends the wait
 CHROMIUM = shutil.which("chromium")
 TELL_OF_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`))
 """
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass
@@ -35,7 +38,7 @@ class Window:
         context = await self.browser.new_context(**options)
         await context.add_init_script(TELL_OF_VIOLATIONS)
         page = await context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda said: self.faults.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         return page

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.api.fakes import FakeWorker
 from tests.api.stage import MODEL, RunningApi, Stage
@@ -229,6 +229,34 @@ async def test_any_key_may_chat_with_what_it_may_use(stage: Stage, window: Windo
     await expect(page.get_by_role("button", name="Send")).to_be_enabled()
     await said(page, "hello")
     await expect(page.get_by_role("alert")).to_contain_text("This key may not use")
+
+
+async def test_what_is_sent_before_the_model_is_known_to_be_ready_is_said_once_it_is(
+    stage: Stage, window: Window
+) -> None:
+    worker = await stage.worker()
+    await stage.ready(worker.address)
+    api = await stage.api()
+    await catalogued(api)
+    await api.routes()
+    page = await window.open(api, "/sign-in")
+    sent = asyncio.Event()
+    looks = 0
+
+    async def held(route: Route) -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 1:  # the first makes the list
+            await sent.wait()
+        await route.continue_()
+
+    await page.route("**/models/resolve?*", held)
+    await page.goto(api.url + PATH)
+    await said(page, "hello")
+    await expect(page.get_by_role("button", name="Send")).to_be_disabled()
+    sent.set()
+    await expect(page.locator("#talk")).to_contain_text("Paris.")
+    await expect(page.locator('#talk [data-role="user"]')).to_have_count(1)
 
 
 async def test_where_there_is_no_model_that_is_said(stage: Stage, window: Window) -> None:

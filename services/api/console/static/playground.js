@@ -19,6 +19,7 @@ const ready = new Set();
 let talk = [];
 let answering = null; // what stops the answer that is coming in
 let usable = false;
+let eager = false; // sent before it was known whether the model can answer
 let timer = 0;
 let known = { model: null, seen: null, at: 0 };
 
@@ -56,6 +57,7 @@ function choose() {
   tell(null);
   unready.hidden = true;
   allow(false);
+  eager = false;
   known = { model: null, seen: null, at: 0 };
   look();
 }
@@ -95,9 +97,11 @@ function becameReady(name) {
     list([...models.options].map((option) => option.value), name);
   }
   allow(true);
+  if (eager) answer();
 }
 
 function show(name, { message, status, step, progress_percent: percent, eta }) {
+  eager = false;
   unready.hidden = false;
   byId("progress").hidden = status === null;
   if (launch) launch.hidden = status !== null;
@@ -143,7 +147,8 @@ function add(role, words) {
 
 async function answer() {
   const asked = { role: "user", content: text.value.trim() };
-  if (!asked.content || send.disabled) return;
+  eager = !usable && unready.hidden;
+  if (!asked.content || !usable || answering) return;
   const model = models.value;
   const question = add("user", asked.content);
   const shown = add("assistant", "");
