@@ -1,9 +1,11 @@
 """One instance: its steps against what is usual, why it failed, what it was before, and what may be done with it."""
 
+from datetime import timedelta
 from typing import Any
 
 from playwright.async_api import Page, expect
 
+from shared.bus.install_output import InstallOutput, InstallOutputs, OutputLine
 from shared.lifecycle.fold import fold
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
@@ -77,6 +79,36 @@ async def test_a_failure_shows_its_cause_and_what_to_do(stage: Stage, window: Wi
     await expect(alert).to_contain_text("keep_for_inspection")
     await expect(page.locator("#output")).to_have_text("\n".join(output))
     await expect(page.get_by_role("row", name="installing")).to_have_attribute("data-state", "stopped")
+
+
+async def test_what_the_install_prints_is_shown_as_it_comes_and_as_far_as_it_was(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    history = recent(h.an_installing_instance())
+    instance = await stage.happened(*history)
+    outputs = InstallOutputs(stage.connection.jetstream(), replicas=1)
+    began = history[-1].occurred_at
+
+    async def printed(*texts: str, install_try: int = 1) -> None:
+        lines = tuple(
+            OutputLine(number=number, at=began + timedelta(seconds=number), text=text)
+            for number, text in enumerate(texts, start=1)
+        )
+        told = InstallOutput(attempt=1, install_try=install_try, lines=lines, updated_at=began)
+        await outputs.tell(instance.id, told)
+
+    page = await opened(window, api, instance)
+    shown = page.locator("#output-part")
+    await expect(shown).to_be_hidden()
+    await printed("::phase::preflight", "all there")
+    await expect(shown.locator("pre")).to_have_text("::phase::preflight\nall there")
+    await printed("E: no mirror", install_try=2)
+    await expect(shown).to_contain_text("try 2")
+    await expect(shown.locator("pre")).to_have_text("E: no mirror")
+    await expect(shown.locator("pre")).to_be_visible()
+    await page.locator("#events").get_by_text("SshInstallStarted").click()
+    await expect(shown).to_be_hidden()  # nothing was printed when it began
+    await page.get_by_role("button", name="Back to now").click()
+    await expect(shown.locator("pre")).to_have_text("E: no mirror")
 
 
 async def test_what_it_was_at_any_event_can_be_looked_at_again(stage: Stage, window: Window) -> None:

@@ -2,6 +2,7 @@
 import { ask, get, now, Refusal } from "./api.js";
 import { about, clock, exact, lasting, money, seconds } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
+import { InstallOutput } from "./output.js";
 import { costAt, doing, fromSnapshot, group, inWords, Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { steps, Waterfall } from "./waterfall.js";
@@ -42,6 +43,8 @@ const store = new Store((instance, before) => {
   if (said && events.length > 1) announce(said);
 });
 
+const output = new InstallOutput(`/instances/${id}`, byId("output-part"), () => drawSoon());
+
 const latest = () => events.at(-1);
 const looked = () => (chosen === null ? latest() : events.find((one) => one.snapshot.version === chosen) ?? latest());
 const drawSoon = () => (frame ||= requestAnimationFrame(draw));
@@ -55,6 +58,7 @@ function take({ type, time, actor, data }) {
   list.prepend(eventRow(latest()));
   moment.max = data.instance.version;
   if (wanted === data.instance.version) chosen = wanted;
+  if (type.startsWith("SshInstall")) output.expect(at);
   if (data.instance.attempt !== usualOf) learn(data.instance.attempt);
   drawSoon();
 }
@@ -109,9 +113,7 @@ function draw() {
   drawActions(live ? event.snapshot : null);
   drawPast(event, live);
   drawSnapshot(event, instance, live);
-  const failed = events.findLast((one) => one.type === "SshInstallFailed" && one.snapshot.version <= event.snapshot.version);
-  byId("output-part").hidden = !failed?.fact.output?.length;
-  write(byId("output"), failed?.fact.output?.join("\n") ?? "");
+  drawOutput(event, live);
   for (const button of list.querySelectorAll("button")) {
     const current = Number(button.dataset.version) === event.snapshot.version;
     if (current) button.setAttribute("aria-current", "step");
@@ -120,9 +122,15 @@ function draw() {
   tick();
 }
 
+function drawOutput({ at, snapshot: { attempt, version } }, live) {
+  const failed = events.findLast(({ type, snapshot }) => type === "SshInstallFailed" && snapshot.attempt === attempt && snapshot.version <= version);
+  output.show(attempt, live ? Infinity : at, failed?.fact.output ?? []);
+}
+
 /** What moves by itself, as time does. */
 function tick() {
   if (!events.length) return;
+  output.look(latest().snapshot.status === "installing", now());
   const event = looked();
   const live = chosen === null;
   const at = live ? now() : event.at;
