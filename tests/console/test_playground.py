@@ -11,7 +11,7 @@ from aiohttp import web
 from playwright.async_api import Page, Route, expect
 
 from tests.api.fakes import FakeWorker
-from tests.api.stage import MODEL, RunningApi, Stage
+from tests.api.stage import EMBEDDING_MODEL, MODEL, RunningApi, Stage
 from tests.console.conftest import Window
 from tests.console.test_fleet import recent
 from tests.console.test_pages import complaints
@@ -257,6 +257,26 @@ async def test_what_is_sent_before_the_model_is_known_to_be_ready_is_said_once_i
     sent.set()
     await expect(page.locator("#talk")).to_contain_text("Paris.")
     await expect(page.locator('#talk [data-role="user"]')).to_have_count(1)
+
+
+async def test_what_makes_embeddings_is_told_apart_and_not_asked_to_chat(stage: Stage, window: Window) -> None:
+    worker = await stage.worker()
+    await stage.ready(worker.address)
+    api = await stage.api()
+    await catalogued(api)
+    assert (await api.client.post("/models", json={"model": EMBEDDING_MODEL})).status_code == 201
+    await api.routes()
+    page = await window.open(api, PATH)
+    await expect(page.get_by_role("combobox", name="Model")).to_have_value(MODEL)
+    apart = page.locator('#model optgroup[label="Making embeddings, no answers"] option')
+    await expect(apart).to_have_text(EMBEDDING_MODEL)
+    await page.get_by_role("combobox", name="Model").select_option(EMBEDDING_MODEL)
+    await expect(page.get_by_role("alert")).to_contain_text("POST /v1/embeddings")
+    await expect(page.get_by_role("button", name="Send")).to_be_disabled()
+    assert await complaints(page) == []
+    await page.get_by_role("combobox", name="Model").select_option(MODEL)
+    await expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    await expect(page.get_by_role("alert")).to_be_hidden()
 
 
 async def test_where_there_is_no_model_that_is_said(stage: Stage, window: Window) -> None:

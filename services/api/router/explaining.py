@@ -15,6 +15,7 @@ from services.api.resolution import ModelMissing, ModelNotFound, Resolved, Rule,
 from services.api.router.balance import Balance
 from services.api.router.breakers import Breakers, BreakerState
 from services.api.router.table import RoutingTable
+from shared.lifecycle.events import Task
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.progress import label
 from shared.lifecycle.status import Status
@@ -36,13 +37,14 @@ class Candidate(BaseModel):
 
 
 class Explanation(BaseModel):
-    """`rule` is null, and `code` that of the answer under /v1, where nothing is found."""
+    """`rule`, `model` and `task` are null, and `code` that of the answer under /v1, where nothing is found."""
 
     model_config = ConfigDict(frozen=True)
     asked: str
     rule: Rule | None
     model: str | None
     model_id: UUID | None
+    task: Task | None
     code: str | None
     detail: str
     instances: list[Candidate]
@@ -66,6 +68,7 @@ class Explaining:
                     rule=rule,
                     model=model.model,
                     model_id=model.id,
+                    task=model.task,
                     code=None,
                     detail=_FOUND_BY[rule],
                     instances=[self._candidate(instance, owner) for instance in known],
@@ -117,7 +120,9 @@ _NOT_FOUND: Final = (
 
 
 def _nothing(asked: str, code: str, detail: str) -> Explanation:
-    return Explanation(asked=asked, rule=None, model=None, model_id=None, code=code, detail=detail, instances=[])
+    return Explanation(
+        asked=asked, rule=None, model=None, model_id=None, task=None, code=code, detail=detail, instances=[]
+    )
 
 
 @get(

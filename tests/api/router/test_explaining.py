@@ -29,6 +29,7 @@ async def test_every_rule_is_named(stage: Stage) -> None:
     for name, rule in ((MODEL, "public"), (model_id, "id"), ("acme/small", "offering")):
         told = await explained(scene, ours, name)
         assert (told["asked"], told["rule"], told["model"], told["code"]) == (name, rule, MODEL, None)
+        assert told["task"] == "generate"
         assert [one["eligible"] for one in told["instances"]] == [True]
     for name, code in (
         ("acme/small", "model_not_found"),

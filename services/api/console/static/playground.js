@@ -16,6 +16,7 @@ const unready = byId("unready");
 const problem = byId("problem");
 const launch = byId("launch"); // not on the page of who may not
 const ready = new Set();
+const embedding = new Set();
 let talk = [];
 let answering = null; // what stops the answer that is coming in
 let usable = false;
@@ -25,16 +26,22 @@ let known = { model: null, seen: null, at: 0 };
 
 async function load() {
   const names = (await get("/v1/models")).data.map((one) => one.id);
-  await Promise.all(names.slice(0, MARKED).map(async (name) => (await isReady(name)).ready && ready.add(name)));
+  await Promise.all(names.slice(0, MARKED).map(async (name) => (await stateOf(name)).ready && ready.add(name)));
   const asked = new URLSearchParams(location.search).get("model");
-  list(names, names.includes(asked) ? asked : (names.find((name) => ready.has(name)) ?? names[0]));
+  const talking = names.filter((name) => !embedding.has(name));
+  list(names, names.includes(asked) ? asked : (talking.find((name) => ready.has(name)) ?? talking[0] ?? names[0]));
   byId("none").hidden = names.length > 0;
   form.hidden = !names.length;
   if (names.length) choose();
 }
 
 function list(names, chosen) {
-  const groups = [["Ready", names.filter((name) => ready.has(name))], ["Not ready", names.filter((name) => !ready.has(name))]];
+  const talking = names.filter((name) => !embedding.has(name));
+  const groups = [
+    ["Ready", talking.filter((name) => ready.has(name))],
+    ["Not ready", talking.filter((name) => !ready.has(name))],
+    ["Making embeddings, no answers", names.filter((name) => embedding.has(name))],
+  ];
   const shown = groups.filter(([, of]) => of.length).map(([label, of]) => {
     const part = document.createElement("optgroup");
     part.label = label;
@@ -46,8 +53,9 @@ function list(names, chosen) {
   models.disabled = !names.length;
 }
 
-async function isReady(name) {
-  const { instances } = await get(`/models/resolve?model=${encodeURIComponent(name)}`);
+async function stateOf(name) {
+  const { instances, task } = await get(`/models/resolve?model=${encodeURIComponent(name)}`);
+  if (task === "embed") embedding.add(name);
   const seen = JSON.stringify(instances.map((one) => [one.id, one.status, one.progress_percent, one.eligible]));
   return { ready: instances.some((one) => one.eligible), seen };
 }
@@ -67,8 +75,12 @@ async function look() {
   clearTimeout(timer);
   const name = models.value;
   try {
-    const found = await isReady(name);
+    const found = await stateOf(name);
     if (name !== models.value) return;
+    if (embedding.has(name)) {
+      tell(`${name} makes embeddings: POST /v1/embeddings is what it answers, not a chat.`);
+      return;
+    }
     if (found.ready) {
       becameReady(name);
       return;
