@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo up test test-fast chaos lint bench docs lock clean
+.PHONY: demo up test test-fast chaos lint bench screenshots docs lock clean
 
 demo: .venv/.ready        ## launch, chat, terminate, in a simulated cloud
 	@$(BIN)/coldstart demo
@@ -30,6 +30,9 @@ lint: .venv/.ready-dev    ## style, types, import contracts
 bench: .venv/.ready-dev   ## every benchmark; the router's is beside nginx, installed where Debian has it
 	@test -x /usr/sbin/nginx || apt-get install -y -qq --no-install-recommends nginx-light || true
 	@for benchmark in idle launch projection fleet router console; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+
+screenshots: .venv/.ready-dev  ## the pictures in docs/, of the real pages; needs chromium
+	@$(BIN)/python -m tests.console.screenshots
 
 docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m shared.lifecycle.page > docs/lifecycle.md

@@ -1,5 +1,6 @@
 """The form that asks for an instance, and what the API says of it next to what it is about."""
 
+import asyncio
 import re
 from typing import Any
 from uuid import UUID
@@ -95,6 +96,22 @@ async def test_by_keyboard_alone_any_type_in_any_zone_is_what_is_asked_for(stage
     await expect(page).to_have_url(re.compile("/console/instances/"))
     wanted = (await stage.journal.load(UUID(page.url.rpartition("/")[2]))).specification
     assert (wanted.instance_types, wanted.zones, wanted.max_lifetime) == ((), (), None)
+
+
+async def test_what_is_typed_before_the_page_is_all_there_stays(stage: Stage, window: Window) -> None:
+    api, page = await opened(stage, window)
+    typed = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await typed.wait()
+        await route.continue_()
+
+    await page.route("**/launch.js", late)
+    await page.goto(api.url + PATH, wait_until="commit")
+    await page.get_by_label("Model").fill(MODEL)
+    typed.set()
+    await expect(page.locator("#model-hint")).to_contain_text("In the catalogue")
+    await expect(page.get_by_label("Model")).to_have_value(MODEL)
 
 
 async def test_the_order_is_that_of_choosing_and_any_forgets_it(stage: Stage, window: Window) -> None:

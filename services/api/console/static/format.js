@@ -14,13 +14,9 @@ export function lasting(ms) {
   return `${minutes}:${two(seconds % 60)}`;
 }
 
-/** A duration that is measured: 0.4 s, 12 s, 3 min 5 s. */
+/** A duration that is measured: 0.4 s, 12 s, 3:05, 2 h 14 min. */
 export function took(seconds) {
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60 ? `${whole % 60} s` : ""}`.trim();
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return seconds < 59.5 ? `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s` : lasting(seconds * 1000);
 }
 
 /** Two measured durations, from the one to the other. */

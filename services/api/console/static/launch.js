@@ -194,7 +194,7 @@ function showWarnings(id, warnings) {
   byId("warned").focus();
 }
 
-model.value = new URLSearchParams(location.search).get("model") ?? "";
+model.value ||= new URLSearchParams(location.search).get("model") ?? ""; // what was typed meanwhile stays
 model.addEventListener("input", drawModel);
 provider.addEventListener("change", () => {
   drawTypes();
