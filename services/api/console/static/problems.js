@@ -11,18 +11,16 @@ export function tell(element, error) {
 
 export class Problems {
   #form;
-  #prefix;
   #input;
   #said;
 
   /**
-   * Inputs are called as the API calls the fields; what is wrong with one is written into the element whose id is
-   * `prefix`, its name and "-error". `input(field, at)`: for fields that are several inputs; `said(field, detail, at)`:
-   * for those that are not sent as they were typed.
+   * Inputs are called as the API calls the fields; what is wrong with one is written into the element whose id is its
+   * name and "-error". `input(field, at)`: for fields that are several inputs; `said(field, detail, at)`: for those
+   * that are not sent as they were typed.
    */
-  constructor(form, { prefix = "", input = () => undefined, said = (field, detail) => detail } = {}) {
+  constructor(form, { input = () => undefined, said = (field, detail) => detail } = {}) {
     this.#form = form;
-    this.#prefix = prefix;
     this.#input = input;
     this.#said = said;
   }
@@ -44,7 +42,8 @@ export class Problems {
       write(this.#whole, `${refusal.title}. What is wrong is said above.`);
       this.#whole.hidden = false;
     } else tell(this.#whole, refusal);
-    placed[0]?.input.focus();
+    const inputs = placed.map((one) => one.input);
+    inputs.sort((a, b) => (a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1))[0]?.focus();
   }
 
   get #whole() {
@@ -54,7 +53,7 @@ export class Problems {
   /** The input that an error is about, its element for it, and what is said; undefined for what is no field here. */
   #place({ pointer, detail }) {
     const [, field, at] = pointer.split("/");
-    const errors = field && document.getElementById(`${this.#prefix}${field}-error`);
+    const errors = field && document.getElementById(`${field}-error`);
     if (!errors || !this.#form.contains(errors)) return undefined;
     return { input: this.#input(field, at) ?? this.#form.elements[field], errors, said: this.#said(field, detail, at) };
   }
