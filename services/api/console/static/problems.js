@@ -52,7 +52,7 @@ export class Problems {
 
   /** The input that an error is about, its element for it, and what is said; undefined for what is no field here. */
   #place({ pointer, detail }) {
-    const [, field, at] = pointer.split("/");
+    const [field, at] = pointer.replace(/^[/]/, "").split("/"); // of a body; a parameter is named without the slash
     const errors = field && document.getElementById(`${field}-error`);
     if (!errors || !this.#form.contains(errors)) return undefined;
     return { input: this.#input(field, at) ?? this.#form.elements[field], errors, said: this.#said(field, detail, at) };
