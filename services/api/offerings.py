@@ -16,7 +16,7 @@ from services.api.keys import ApiKey
 from services.api.mirror import Mirror
 from services.api.organizations import Organization
 from services.api.ownership import organization_at, unknown_organization
-from services.api.problems import Problem
+from services.api.problems import FieldError, Problem
 from services.api.tenants import OrganizationGone, Tenants
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
@@ -118,14 +118,14 @@ async def add_offering(
     await mirror.load()
     if mirror.catalogue.named(name):
         detail = f"{name} is the id of a public model, which everyone may ask for by it; choose another code."
-        raise Problem(409, "offering_collides", "A public model has this name", detail)
+        raise _taken("offering_collides", "A public model has this name", detail)
     try:
         made = await tenants.add_offering(organization.id, data.code, model.id, active=data.active)
     except OrganizationGone:
         raise unknown_organization(slug) from None
     if made is None:
         detail = f"{name} is offered already; change it with PATCH, or choose another code."
-        raise Problem(409, "offering_exists", "There is such an offering already", detail)
+        raise _taken("offering_exists", "There is such an offering already", detail)
     await mirror.load()
     return OfferingView.of(made, organization, mirror.catalogue)
 
@@ -167,6 +167,10 @@ async def remove_offering(
 
 
 ROUTES: Final = (list_offerings, add_offering, change_offering, remove_offering)
+
+
+def _taken(code: str, title: str, detail: str) -> Problem:
+    return Problem(409, code, title, detail, errors=(FieldError(pointer="/code", detail=detail),))
 
 
 def _offering(organization: Organization, code: str, catalogue: Catalogue) -> Offering:

@@ -13,7 +13,7 @@ from services.api.launches import Launches
 from services.api.mirror import Mirror
 from services.api.organizations import Limits, Organization, Slug
 from services.api.ownership import may_see_organization, organization_at, unknown_organization
-from services.api.problems import Problem
+from services.api.problems import FieldError, Problem
 from services.api.tenants import Tenants
 from shared.lifecycle.status import GONE
 
@@ -55,7 +55,8 @@ async def add_organization(
     made = await tenants.add_organization(data.slug, data.name or data.slug, data)
     if made is None:
         detail = f"{data.slug!r} is taken; choose another slug, or use the one there is."
-        raise Problem(409, "organization_exists", "There is such an organisation already", detail)
+        errors = (FieldError(pointer="/slug", detail=detail),)
+        raise Problem(409, "organization_exists", "There is such an organisation already", detail, errors=errors)
     await mirror.load()
     return made
 

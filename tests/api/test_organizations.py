@@ -73,7 +73,10 @@ async def test_a_slug_is_taken_once(stage: Stage) -> None:
         *(one.client.post("/organizations", json={"slug": "acme"}) for one in (api, other) * 3)
     )
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 5]
-    assert {answer.json()["code"] for answer in answers if answer.is_error} == {"organization_exists"}
+    refused = [answer.json() for answer in answers if answer.is_error]
+    assert {(problem["code"], problem["errors"][0]["pointer"]) for problem in refused} == {
+        ("organization_exists", "/slug")
+    }
 
 
 async def test_an_organisation_is_deleted_only_when_none_of_its_instances_is_left(stage: Stage) -> None:
@@ -111,6 +114,7 @@ async def test_an_offering_is_made_shown_changed_and_taken_back(stage: Stage) ->
     assert (other.json()["model"], other.json()["active"]) == (EMBEDDING_MODEL, False)
     taken = await api.client.post(path, json={"code": made["code"], "model": MODEL})
     assert (taken.status_code, taken.json()["code"]) == (409, "offering_exists")
+    assert taken.json()["errors"][0]["pointer"] == "/code"
     assert (await api.client.delete(f"{path}/{made['code']}")).status_code == 204
     for method, body in (("PATCH", {}), ("DELETE", None)):
         answer = await api.client.request(method, f"{path}/{made['code']}", json=body)
@@ -138,6 +142,7 @@ async def test_an_offering_that_a_public_model_s_id_equals_is_refused(stage: Sta
     await api.client.post("/models", json={"model": LATER})
     answer = await api.client.post(f"/organizations/{SLUG}/offerings", json={"code": CODE, "model": MODEL})
     assert (answer.status_code, answer.json()["code"]) == (409, "offering_collides")
+    assert answer.json()["errors"][0]["pointer"] == "/code"
     assert (await api.client.get(f"/organizations/{SLUG}/offerings")).json()["items"] == []
 
 

@@ -50,6 +50,7 @@ class Pages:
             name,
             status=status,
             owner=request.auth,
+            administers=request.auth.role is Role.ADMIN,
             sees_instances=request.auth.role is Role.ADMIN or request.auth.organization_id is not None,
             path=request.url.path,
             csrf=self._sessions.csrf_token(session) if session else "",

@@ -31,6 +31,18 @@ export async function ask(path, { method = "GET", body, headers = {} } = {}) {
 
 export const get = async (path) => (await ask(path)).json();
 
+/** All that there is in a list, page by page. */
+export async function all(path) {
+  const items = [];
+  let cursor = "";
+  do {
+    const page = await get(`${path}?limit=200${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    items.push(...page.items);
+    cursor = page.next_cursor;
+  } while (cursor);
+  return items;
+}
+
 /** Milliseconds by the server's clock, should this machine's be wrong. */
 export const now = () => Date.now() + ahead;
 

@@ -1,14 +1,14 @@
 // The live feed: the newest events of those that are asked for, each with its JSON, and how to follow them on NATS.
 import { ask, Refusal } from "./api.js";
+import { copies } from "./copy.js";
 import { exact, seconds } from "./format.js";
-import { announce, showState, write } from "./live.js";
+import { showState, write } from "./live.js";
 import { Stream } from "./stream.js";
 
 const MOST = 200; // rows on the page
 const KEPT = 2000; // events that filters look through
 const BEFORE = 500; // events, of everything that has happened, that the feed begins with
 const AGAIN_MS = 3000;
-const COPIED_MS = 2000;
 const TOLD = ["message", "phase", "stage", "reason", "ip_address", "zone", "told"];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const byId = (id) => document.getElementById(id);
@@ -102,19 +102,6 @@ function row(event) {
   return element;
 }
 
-async function copied() {
-  const button = byId("copy");
-  try {
-    await navigator.clipboard.writeText(byId("command").textContent);
-    write(button, "Copied");
-    announce("Copied.");
-  } catch {
-    getSelection().selectAllChildren(byId("command")); // there is no clipboard without https: it is marked instead
-    write(button, "Press Ctrl+C");
-  }
-  setTimeout(() => write(button, "Copy"), COPIED_MS);
-}
-
 const asked = new URLSearchParams(location.search);
 type.value = asked.get("type") ?? "";
 instance.value = asked.get("instance") ?? "";
@@ -126,7 +113,7 @@ pause.addEventListener("click", () => {
   write(pause, paused ? "Go on" : "Pause");
   draw();
 });
-byId("copy").addEventListener("click", copied);
+copies(byId("copy"), () => byId("command"));
 write(byId("command"), command());
 begin();
 

@@ -1,6 +1,7 @@
 // Figures for people.
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const SECONDS = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const two = (number) => String(number).padStart(2, "0");
@@ -38,6 +39,7 @@ export function clock(ms, today = Date.now()) {
   return (near ? TIME : DAY_AND_TIME).format(ms);
 }
 
+export const day = (ms) => DAY.format(ms);
 export const exact = (ms) => EXACT.format(ms);
 export const seconds = (ms) => SECONDS.format(ms);
 

@@ -1,5 +1,6 @@
 // One instance: where it is, when it will be ready, why it failed, and what it was at any event before.
-import { ask, get, now, Refusal } from "./api.js";
+import { get, now, Refusal } from "./api.js";
+import { confirm } from "./confirm.js";
 import { about, clock, exact, lasting, money, seconds } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
 import { InstallOutput } from "./output.js";
@@ -244,32 +245,19 @@ list.addEventListener("click", (event) => {
   if (button) look(Number(button.dataset.version));
 });
 
-const dialog = byId("confirm");
-const proceed = byId("confirm-do");
 byId("actions").addEventListener("click", (event) => {
   const verb = event.target.closest("button")?.dataset.verb;
   if (!verb) return;
-  write(byId("confirm-title"), `${verb[0].toUpperCase()}${verb.slice(1)} ${store.get(id).name}?`);
-  write(byId("confirm-words"), CONFIRM[verb]);
-  byId("confirm-problem").hidden = true;
-  write(proceed, verb[0].toUpperCase() + verb.slice(1));
-  proceed.classList.toggle("danger", verb === "terminate");
-  proceed.dataset.verb = verb;
-  dialog.showModal();
-});
-proceed.addEventListener("click", async () => {
-  const { verb } = proceed.dataset;
-  proceed.disabled = true;
-  try {
-    await (verb === "terminate" ? ask(`/instances/${id}`, { method: "DELETE" }) : ask(`/instances/${id}/${verb}`, { method: "POST" }));
-    dialog.close();
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    write(byId("confirm-problem"), `${error.title}: ${error.message}`);
-    byId("confirm-problem").hidden = false;
-  } finally {
-    proceed.disabled = false;
-  }
+  const word = verb[0].toUpperCase() + verb.slice(1);
+  const ending = verb === "terminate";
+  confirm({
+    title: `${word} ${store.get(id).name}?`,
+    words: CONFIRM[verb],
+    verb: word,
+    danger: ending,
+    path: ending ? `/instances/${id}` : `/instances/${id}/${verb}`,
+    method: ending ? "DELETE" : "POST",
+  });
 });
 
 setInterval(tick, 1000);

@@ -3,6 +3,7 @@ import { ask, get, Refusal } from "./api.js";
 import { ANY, Choices } from "./choices.js";
 import { money } from "./format.js";
 import { write } from "./live.js";
+import { Problems } from "./problems.js";
 
 const GB = 1e9;
 const byId = (id) => document.getElementById(id);
@@ -11,6 +12,10 @@ const { model, provider, name } = form.elements;
 const submit = byId("submit");
 const catalogue = new Map();
 const [types, zones] = [new Choices(), new Choices()];
+const problems = new Problems(form, {
+  input: (field, at) => ({ instance_types: types, zones })[field]?.input(at),
+  said: (field, detail) => (`${field}_unit` in form.elements ? `In seconds: ${detail}` : detail),
+});
 const FOR = { generate: "generates text", embed: "makes embeddings" };
 let offered = [];
 let key = newKey(); // the same form sent twice is one instance
@@ -141,37 +146,8 @@ function body() {
   };
 }
 
-/** The input that an error is about, its field's name, and what is said; undefined for what is no field here. */
-function place({ pointer, detail }) {
-  const [, field, at] = pointer.split("/");
-  const errors = field && byId(`${field}-error`);
-  if (!errors) return undefined;
-  const choices = { instance_types: types, zones }[field];
-  const timed = `${field}_unit` in form.elements;
-  return { input: choices ? choices.input(at) : form.elements[field], errors, said: timed ? `In seconds: ${detail}` : detail };
-}
-
-function clearProblems() {
-  byId("problem").hidden = true;
-  for (const error of form.querySelectorAll(".error")) write(error, "");
-  for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
-}
-
-function showProblems(refusal) {
-  const placed = refusal.errors.map(place).filter(Boolean);
-  for (const { input, errors, said } of placed) {
-    write(errors, [errors.textContent, said].filter(Boolean).join("\n"));
-    input.setAttribute("aria-invalid", "true");
-    if (!input.hasAttribute("aria-describedby")) input.setAttribute("aria-describedby", errors.id);
-  }
-  const elsewhere = placed.length < refusal.errors.length || !placed.length;
-  write(byId("problem"), elsewhere ? `${refusal.title}. ${refusal.message}` : `${refusal.title}. What is wrong is said above.`);
-  byId("problem").hidden = false;
-  placed[0]?.input.focus();
-}
-
 async function launch() {
-  clearProblems();
+  problems.clear();
   submit.disabled = true;
   try {
     const response = await ask("/instances", { method: "POST", body: body(), headers: { "Idempotency-Key": key } });
@@ -180,7 +156,7 @@ async function launch() {
     else location.assign(`/console/instances/${id}`);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    showProblems(error);
+    problems.show(error);
   } finally {
     submit.disabled = false;
   }
