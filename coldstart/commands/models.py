@@ -1,12 +1,14 @@
 """`coldstart models`: what may be served."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.commands.context import Json, api, non_empty, print_json, print_table, say
+from coldstart.commands.context import Json, api, non_empty, print_json, print_table, say, warn
+
+_GB: Final = 1e9
 
 app = typer.Typer(no_args_is_help=True, help="What may be served.")
 
@@ -40,3 +42,47 @@ def add(
         print_json(added)
     else:
         say(f"{added['id']}  {added['model']}  {added['task']}")
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="Words of a model's id, such as 'qwen 7b'.", callback=non_empty)],
+    limit: Annotated[int, typer.Option(min=1, max=50, help="Of the catalogue, and of the hub each.")] = 20,
+    organization: Annotated[
+        str | None, typer.Option(help="Whose offerings are among them, by its slug.", callback=non_empty)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find models to launch: in the catalogue, then on the Hugging Face hub, the most downloaded first."""
+    with api() as client:
+        found = client.get("/models/search", q=text, limit=limit, organization=organization)
+    if found["hub"]["detail"]:
+        warn(found["hub"]["detail"])
+    if as_json:
+        print_json(found)
+        return
+    table = Table("model", "where", "task", "parameters", "weights", "downloads", "", box=None, pad_edge=False)
+    for name in ("parameters", "weights", "downloads"):
+        next(column for column in table.columns if column.header == name).justify = "right"
+    for model in found["items"]:
+        table.add_row(*_row(model))
+    print_table(table)
+
+
+def _row(model: dict[str, Any]) -> list[Text | str]:
+    parameters, loaded, downloads = model["parameters"], model["loaded_gb"], model["downloads"]
+    notes = [model["offering_of"] and f"is {model['offering_of']}", model["gated"] and "gated", model["why"]]
+    return [
+        Text(model["model"], style="" if model["usable"] else "dim"),
+        "catalogue" if model["in_catalogue"] else "hub",
+        model["task"] or "",
+        "" if parameters is None else _billions(parameters),
+        "" if loaded is None else f"{loaded:.1f} GB",
+        "" if downloads is None else f"{downloads:,}",
+        Text(": ".join(note for note in notes if note)),
+    ]
+
+
+def _billions(number: int) -> str:
+    billions = number / _GB
+    return f"{billions:.0f} B" if billions >= 10 else f"{billions:.2g} B"  # noqa: PLR2004  two digits

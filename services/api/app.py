@@ -17,11 +17,13 @@ from services.api.database import Database
 from services.api.estimates import Estimates
 from services.api.hub import Hub
 from services.api.hub_cache import HubCache
+from services.api.hub_search import HubSearch
 from services.api.intake import Intake
 from services.api.intents import Intents
 from services.api.launches import Launches
 from services.api.limits import LimitChecks
 from services.api.mirror import Mirror
+from services.api.model_search import ModelSearch
 from services.api.projection import Projection
 from services.api.reconciliation import Reconciliation
 from services.api.router.app import router
@@ -103,6 +105,13 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         stack.callback(hub.close)
         lookups = HubCache(hub, settings.hub_cache_seconds)
         stack.callback(lookups.close)
+        hub_search = HubSearch(
+            settings.hf_endpoint,
+            settings.hf_token,
+            timeout_s=settings.hub_search_timeout_seconds,
+            kept_s=settings.hub_search_cache_seconds,
+        )
+        stack.callback(hub_search.close)
         cataloguing = Cataloguing(mirror, database, lookups)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
         intake = Intake(cataloguing, instance_types)
@@ -136,6 +145,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                 "jetstream": jetstream,
                 "launches": launches,
                 "mirror": mirror,
+                "model_search": ModelSearch(mirror, hub_search),
                 "reconciliation": Reconciliation(connection, settings.reconcile_timeout_seconds),
                 "sessions": sessions,
                 "settings": settings,

@@ -6,7 +6,7 @@ Memory and weights are in 10⁹ bytes.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from services.api.catalogue import Model
 from services.api.problems import FieldError
@@ -23,6 +23,15 @@ _ROOM_GB: Final = 1.0
 _LEAST_BYTES: Final = 0.5
 """Of a parameter, however vLLM quantizes it while it loads: four bits."""
 _MAIN: Final = (None, "main")
+
+
+class Weights(Protocol):
+    """What is known of a model's size, as `Model` has it."""
+
+    @property
+    def parameters(self) -> int | None: ...
+    @property
+    def weights_bytes(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class Loading:
         )
 
 
-def loaded_gb(model: Model, loading: Loading) -> float | None:
+def loaded_gb(model: Weights, loading: Loading) -> float | None:
     """What the weights take once loaded, not quantized any further; None where nobody knows.
 
     vLLM loads what is stored with four bytes a number as two, unless told --dtype float32.

@@ -34,6 +34,8 @@ _TASKS: Final[Mapping[str, Task]] = {
 _GENERATES: Final = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
 _AT_ONCE: Final = 8
 _EXPAND: Final = ("config", "gated", "pipeline_tag", "private", "safetensors", "sha")
+FAULTS: Final = (HTTPError, OfflineModeIsEnabled, ValueError, TypeError, KeyError, AttributeError)
+"""All that asking the hub may raise; ModelInfo takes any JSON for granted."""
 
 
 @dataclass(frozen=True)
@@ -138,14 +140,8 @@ class Hub:
             return NotOnHub()
         except DisabledRepoError:
             return Disabled()
-        except HfHubHTTPError as error:
-            return self._failure(error)
-        except TimeoutException:
-            return Unreachable(f"it did not answer within {self._timeout_s:g} s")
-        except (HTTPError, OfflineModeIsEnabled) as error:
-            return Unreachable(f"{type(error).__name__}: {error}")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:  # ModelInfo takes any JSON for granted
-            return Unreachable(f"its answer makes no sense: {type(error).__name__}")
+        except FAULTS as error:
+            return failure(error, with_token=bool(self._token), timeout_s=self._timeout_s)
 
     def _info(self, model: str) -> ModelInfo:
         api = HfApi(endpoint=self._endpoint, token=self._token)
@@ -159,18 +155,18 @@ class Hub:
             if not self._token:
                 return Gated(with_token=False)
             self._check_access(info.id)
-        task = _task(info)
+        task = task_of(info)
         if task is None:
             return Unsupported(info.pipeline_tag)
-        counted = info.safetensors
+        parameters, stored = size_of(info)
         return Found(
             info.id,
             task,
             bool(info.gated),
             sha=info.sha,
             pipeline=info.pipeline_tag,
-            parameters=(counted.total or None) if counted else None,
-            weights_bytes=weights_bytes(counted.parameters, _quantization(info)) if counted else None,
+            parameters=parameters,
+            weights_bytes=stored,
         )
 
     def _check_access(self, model: str) -> None:
@@ -179,22 +175,44 @@ class Hub:
         url = f"{self._endpoint}/api/models/{model}/auth-check"
         hf_raise_for_status(get_session().get(url, headers=headers, timeout=self._timeout_s))
 
-    def _failure(self, error: HfHubHTTPError) -> Failure:
-        match error.response.status_code:
-            case 401 | 403 if self._token:
-                return TokenRefused()
-            case 429:
-                return RateLimited(_retry_after_s(error.response.headers))
-            case status:
-                return Unreachable(f"it answered {status}")
+
+def failure(error: Exception, *, with_token: bool, timeout_s: float) -> Failure:
+    """What one of the FAULTS means; of a model it says nothing."""
+    match error:
+        case HfHubHTTPError():
+            return _by_status(error.response.status_code, error.response.headers, with_token=with_token)
+        case TimeoutException():
+            return Unreachable(f"it did not answer within {timeout_s:g} s")
+        case HTTPError() | OfflineModeIsEnabled():
+            return Unreachable(f"{type(error).__name__}: {error}")
+        case _:
+            return Unreachable(f"its answer makes no sense: {type(error).__name__}")
 
 
-def _task(info: ModelInfo) -> Task | None:
-    """Many models name no pipeline; then their architecture tells."""
+def task_of(info: ModelInfo) -> Task | None:
+    """None: it is not served here. Many models name no pipeline; then their architecture tells."""
     if info.pipeline_tag:
         return _TASKS.get(info.pipeline_tag)
     architectures = (info.config or {}).get("architectures") or ()
     return "generate" if any(name.endswith(_GENERATES) for name in architectures) else None
+
+
+def size_of(info: ModelInfo) -> tuple[int | None, int | None]:
+    """Its parameters and the bytes of its weights' files; None where the hub does not tell."""
+    counted = info.safetensors
+    if counted is None:
+        return None, None
+    return counted.total or None, weights_bytes(counted.parameters, _quantization(info))
+
+
+def _by_status(status: int, headers: Mapping[str, str], *, with_token: bool) -> Failure:
+    match status:
+        case 401 | 403 if with_token:
+            return TokenRefused()
+        case 429:
+            return RateLimited(_retry_after_s(headers))
+        case _:
+            return Unreachable(f"it answered {status}")
 
 
 def _quantization(info: ModelInfo) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     when what is starting up will be ready.
     `limits_check_seconds`: how often it is looked whether an organisation has reached a spending limit.
     `session_seconds`: for how long a browser stays signed in to the console.
+    `hub_search_timeout_seconds`: for how long somebody who searches for a model waits for the hub's part of the answer.
     `router_staleness_seconds`: for how long the router goes on without hearing from the stream; health counts on it.
     """
 
@@ -30,6 +31,8 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     hf_endpoint: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     hub_timeout_seconds: Seconds = 10.0
     hub_cache_seconds: Seconds = 600.0
+    hub_search_timeout_seconds: Seconds = 4.0
+    hub_search_cache_seconds: Seconds = 60.0
 
     router_staleness_seconds: Seconds = 15.0
     stream_heartbeat_seconds: Seconds = 1.0

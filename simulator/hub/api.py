@@ -8,6 +8,7 @@ from math import ceil
 from aiohttp import web
 from pydantic import SecretStr
 
+from simulator.hub.listing import Listing, Refused
 from simulator.hub.models import LEGACY, MODELS, Model
 from simulator.scenario import HubError, Scenario
 
@@ -26,7 +27,7 @@ class Hub:
         self._scenario = scenario
 
     def routes(self) -> list[web.RouteDef]:
-        routes = []
+        routes = [web.get(f"{PREFIX}/api/models", self._rehearsed(self.list_models))]
         for name in ("{namespace}/{name}", "{name}"):
             model = f"{PREFIX}/api/models/{name}"
             routes += [
@@ -36,6 +37,17 @@ class Hub:
             ]
         # aiohttp takes the first that matches: the longer paths have to come before "namespace/name".
         return sorted(routes, key=lambda route: (-route.path.count("/"), route.path.count("{")))
+
+    async def list_models(self, request: web.Request) -> web.Response:
+        """What an owner's token sees of private models is among them, as on the real hub."""
+        known = self._knows(request)
+        try:
+            listed = [model for model in MODELS.values() if known or not model.private]
+            items, cursor = Listing.of(request.query).page(listed)
+        except Refused as refused:
+            raise _refusal(web.HTTPBadRequest, str(refused)) from None
+        following = request.url.update_query(cursor=cursor) if cursor else None
+        return web.json_response(items, headers={"Link": f'<{following}>; rel="next"'} if following else {})
 
     async def model_info(self, request: web.Request) -> web.Response:
         """Public for gated models too, as on the real hub: only their files are held back."""

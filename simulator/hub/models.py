@@ -21,6 +21,7 @@ class Model:
     license: str = "apache-2.0"
     gated: Literal["auto", "manual", False] = False
     private: bool = False
+    downloads: int = 1_000_000
     quantization: dict[str, Any] = field(default_factory=dict)
 
     def properties(self) -> dict[str, Any]:
@@ -36,7 +37,7 @@ class Model:
             "private": self.private,
             "gated": self.gated,
             "disabled": False,
-            "downloads": 1_000_000,
+            "downloads": self.downloads,
             "likes": 400,
             "library_name": self.library,
             "tags": [self.library, self.model_type, self.pipeline_tag, f"license:{self.license}"],
@@ -59,6 +60,7 @@ MODELS: Final = {
             "Qwen2ForCausalLM",
             "qwen2",
             {"BF16": 494_032_768},
+            downloads=4_200_000,
         ),
         Model(
             "Qwen/Qwen2.5-7B-Instruct",
@@ -67,6 +69,7 @@ MODELS: Final = {
             "Qwen2ForCausalLM",
             "qwen2",
             {"BF16": 7_615_616_512},
+            downloads=12_000_000,
         ),
         Model(
             "Qwen/Qwen2.5-7B-Instruct-AWQ",
@@ -84,6 +87,7 @@ MODELS: Final = {
             "Qwen2ForCausalLM",
             "qwen2",
             {"BF16": 14_770_033_664},
+            downloads=2_500_000,
         ),
         Model(
             "Qwen/Qwen2.5-72B-Instruct",
@@ -93,6 +97,7 @@ MODELS: Final = {
             "qwen2",
             {"BF16": 72_706_203_648},
             license="other",
+            downloads=600_000,
         ),
         Model(
             "facebook/opt-125m",
@@ -110,6 +115,7 @@ MODELS: Final = {
             "WhisperForConditionalGeneration",
             "whisper",
             {"F16": 1_543_490_560},
+            downloads=5_000_000,
         ),
         Model(
             "meta-llama/Llama-3.1-8B-Instruct",
@@ -120,6 +126,7 @@ MODELS: Final = {
             {"BF16": 8_030_261_248},
             license="llama3.1",
             gated="manual",
+            downloads=9_000_000,
         ),
         Model(
             "BAAI/bge-small-en-v1.5",
@@ -130,6 +137,7 @@ MODELS: Final = {
             {"I64": 512, "F32": 33_360_000},
             library="sentence-transformers",
             license="mit",
+            downloads=7_000_000,
         ),
         Model(
             "openai-community/gpt2",
@@ -139,6 +147,7 @@ MODELS: Final = {
             "gpt2",
             {"F32": 137_022_720},
             license="mit",
+            downloads=16_000_000,
         ),
         Model(
             "acme-labs/support-7b",

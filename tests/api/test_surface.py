@@ -24,6 +24,7 @@ ROUTES = {
     "/sign-in-links": {"post"},
     "/models": {"get", "post"},
     "/models/resolve": {"get"},
+    "/models/search": {"get"},
     "/usage": {"get"},
     "/api-keys": {"get", "post"},
     "/api-keys/{key_id}": {"patch", "delete"},

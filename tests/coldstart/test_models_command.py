@@ -48,3 +48,48 @@ def test_a_model_that_the_hub_does_not_know_is_refused(api: FakeApi) -> None:
     result = run("models", "add", "nobody/nothing")
     assert (result.exit_code, result.stderr) == (1, "The model is not known: nobody/nothing is not on the hub.\n")
     assert run("models", "add", "").exit_code == 2
+
+
+LISTED: dict[str, Any] = {
+    "model": MODEL,
+    "offering_of": None,
+    "in_catalogue": True,
+    "gated": False,
+    "task": "generate",
+    "parameters": 494_032_768,
+    "weights_bytes": 988_065_536,
+    "loaded_gb": 0.988,
+    "downloads": 4_200_000,
+    "usable": True,
+    "why": None,
+}
+GATED = LISTED | {"model": "a/gated", "in_catalogue": False, "gated": True, "usable": False, "why": "Accept it."}
+NOTHING_KNOWN = dict.fromkeys(("task", "parameters", "weights_bytes", "loaded_gb", "downloads"))
+LARGE = LISTED | {"model": "a/large", "parameters": 405_000_000_000, "loaded_gb": 810.0}
+OTHER = LISTED | NOTHING_KNOWN | {"model": "a/other", "in_catalogue": False}
+OFFERING = LISTED | {"model": "acme/chat", "offering_of": MODEL, "downloads": None}
+
+
+def test_models_are_searched_with_their_figures_and_what_is_in_the_way(api: FakeApi) -> None:
+    items = [LISTED, OFFERING, GATED, LARGE, OTHER]
+    api.says("GET", "/models/search", values({"items": items, "hub": {"status": "answered", "detail": None}}))
+    found = run("models", "search", "qwen 0.5b", "--limit", "5", "--organization", "acme")
+    assert (found.exit_code, found.stderr) == (0, "")
+    assert [" ".join(line.split()) for line in found.stdout.splitlines()] == [
+        "model where task parameters weights downloads",
+        f"{MODEL} catalogue generate 0.49 B 1.0 GB 4,200,000",
+        f"acme/chat catalogue generate 0.49 B 1.0 GB is {MODEL}",
+        "a/gated hub generate 0.49 B 1.0 GB 4,200,000 gated: Accept it.",
+        "a/large catalogue generate 405 B 810.0 GB 4,200,000",
+        "a/other hub",
+    ]
+    assert api.asked[0].path == "/models/search?q=qwen+0.5b&limit=5&organization=acme"
+
+
+def test_a_hub_that_does_not_answer_is_told_on_standard_error_beside_what_was_found(api: FakeApi) -> None:
+    answer = {"items": [LISTED], "hub": {"status": "unavailable", "detail": "It is down."}}
+    api.says("GET", "/models/search", values(answer))
+    found = run("models", "search", "qwen", "--json")
+    assert found.stderr == "warning: It is down.\n"
+    assert json.loads(found.stdout) == answer
+    assert run("models", "search", "").exit_code == 2

@@ -148,8 +148,11 @@ async def test_types_are_shown_with_their_price_memory_stock_and_what_the_weight
     await expect(small).to_contain_text("too small for 145.4 GB")
     await page.get_by_label("Model").fill("somebody/else")
     await expect(page.locator("#model-hint")).to_contain_text("looked up on the Hugging Face hub")
-    suggested = await page.locator("#models option").evaluate_all("(all) => all.map((one) => one.value)")
-    assert set(suggested) == {MODEL, LARGE}
+    await page.get_by_label("Model").fill("openai-community/gpt2")
+    await expect(small).to_contain_text("0.3 GB are the weights")
+    await page.locator("summary").click()
+    await page.get_by_label("Revision").fill("quantized")
+    await expect(small).not_to_contain_text("weights")
 
 
 @pytest.mark.parametrize(
@@ -207,6 +210,77 @@ async def test_a_wrong_input_in_every_other_field_is_said_next_to_it(stage: Stag
     await submit(page)
     await is_wrong(page, page.locator('input[value="L4-1-24G"]'), "instance_types", "L4-1-24G is not offered")
     await is_wrong(page, page.locator('input[value="nl-ams-1"]'), "zones", "nl-ams-1 is not known")
+
+
+async def unfolded(stage: Stage, window: Window) -> tuple[RunningApi, Page]:
+    """The form for an organisation of two, with its rarer fields in sight."""
+    api, page = await opened(stage, window, f"?model={MODEL}")
+    await api.organization("acme")
+    await page.reload()
+    await page.locator("summary").click()
+    await page.get_by_label("Organisation").select_option("acme")
+    return api, page
+
+
+async def test_the_rarer_fields_are_asked_for_as_they_are_filled_in(stage: Stage, window: Window) -> None:
+    api, page = await unfolded(stage, window)
+    await page.get_by_label("Revision").fill("v1.1")
+    await page.get_by_label("Image").fill("vllm/vllm-openai:v0.14.0")
+    await page.get_by_label("Boot volume").fill("300")
+    await page.get_by_label("More options of vLLM").fill(
+        "--max-model-len '8192' \\\n  --dtype=\"half\"\n--enforce-eager "
+    )
+    await submit(page)
+    await expect(page).to_have_url(re.compile("/console/instances/"))
+    wanted = (await stage.journal.load(UUID(page.url.rpartition("/")[2]))).specification
+    assert (wanted.revision, wanted.image, wanted.volume_gb) == ("v1.1", "vllm/vllm-openai:v0.14.0", 300)
+    assert wanted.vllm_args == ("--max-model-len", "8192", "--dtype=half", "--enforce-eager")
+    assert str(wanted.organization_id) == (await api.client.get("/organizations/acme")).json()["id"]
+
+
+async def test_a_wrong_input_in_a_rarer_field_is_unfolded_and_said_next_to_it(stage: Stage, window: Window) -> None:
+    window.forgives = "status of 4"
+    api, page = await unfolded(stage, window)
+    fields = {name: page.get_by_label(name) for name in ("Revision", "Image", "Boot volume", "More options of vLLM")}
+    revision, image, volume, options = fields.values()
+    await revision.fill("a b")
+    await image.fill("?")
+    await volume.fill("much")
+    await page.locator("summary").click()
+    await expect(revision).to_be_hidden()
+    await submit(page)
+    await is_wrong(page, revision, "revision", "pattern")
+    await is_wrong(page, image, "image", "pattern")
+    await is_wrong(page, volume, "volume_gb", "valid integer")
+    await expect(page.get_by_role("alert")).to_contain_text("What is wrong is said above.")
+    await expect(page.locator("#advanced [aria-invalid]:focus")).to_have_count(1)
+    assert await complaints(page) == []
+    for field in (revision, image):
+        await field.fill("")
+    await volume.fill("20")
+    await submit(page)
+    await is_wrong(page, volume, "volume_gb", "greater than or equal to 150")
+    await volume.fill("")
+    await options.fill("--seed 'seven")
+    await submit(page)
+    await is_wrong(page, options, "vllm_args", "a quote or a backslash has nothing after it")
+    await options.fill("--trust-remote-code --seed seven")
+    await submit(page)
+    await is_wrong(page, options, "vllm_args", "--trust-remote-code may not be set here")
+    await is_wrong(page, options, "vllm_args", "'seven' is no value of --seed")
+    await options.fill("")
+    assert (await api.client.delete("/organizations/acme")).status_code == 204
+    await submit(page)
+    await is_wrong(page, page.get_by_label("Organisation"), "organization", "no organisation has the slug 'acme'")
+
+
+async def test_only_an_administrator_chooses_whose_it_is(stage: Stage, window: Window) -> None:
+    api, page = await opened(stage, window)
+    await expect(page.locator("#organization")).to_have_count(1)
+    await api.organization("acme")
+    page = await window.open(api, PATH, key=await api.user_key("acme"))
+    await expect(type_row(page, "L4-1-24G")).to_be_visible()
+    await expect(page.locator("#organization")).to_have_count(0)
 
 
 async def test_a_provider_is_chosen_where_there_are_several(stage: Stage, window: Window) -> None:

@@ -7,6 +7,7 @@ from httpx2 import TimeoutException
 from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import ModelInfo
+from huggingface_hub.utils import paginate  # type: ignore[attr-defined]  # exported lazily
 
 from simulator.app import Simulator
 from simulator.scenario import HubError
@@ -107,3 +108,48 @@ async def test_a_revision_is_the_branch_or_the_commit(simulator: Simulator) -> N
     assert (await info(simulator, "Qwen/Qwen2.5-0.5B-Instruct", revision=sha)).sha == sha
     with pytest.raises(RevisionNotFoundError):
         await info(simulator, "Qwen/Qwen2.5-0.5B-Instruct", revision="v2")
+
+
+LISTED = ["gated", "private", "safetensors", "config", "pipeline_tag", "downloads", "disabled"]
+
+
+async def listed(simulator: Simulator, *, token: str | bool = False, **query: Any) -> list[ModelInfo]:
+    api = HfApi(endpoint=simulator.hub_url, token=token)
+    return await ask(lambda: list(api.list_models(**query)))
+
+
+async def test_models_are_searched_by_words_and_the_most_downloaded_comes_first(simulator: Simulator) -> None:
+    found = await listed(simulator, search="qwen INSTRUCT", sort="downloads", limit=2, expand=LISTED)
+    assert [model.id for model in found] == ["Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-0.5B-Instruct"]
+    assert found[0].safetensors is not None
+    assert (found[0].safetensors.total, found[0].gated, found[0].private) == (7_615_616_512, False, False)
+    assert found[0].config == {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2"}
+    assert found[0].sha is None
+
+
+async def test_a_list_tells_little_unless_asked_for_more(simulator: Simulator) -> None:
+    (model,) = await listed(simulator, search="bge-small")
+    assert (model.pipeline_tag, model.downloads) == ("feature-extraction", 7_000_000)
+    assert (model.config, model.safetensors, model.gated) == (None, None, None)
+
+
+async def test_only_the_right_token_has_private_models_listed(simulator: Simulator) -> None:
+    assert await listed(simulator, search="support") == []
+    (private,) = await listed(simulator, search="support", token=token_of(simulator), expand=["private"])
+    assert private.private
+
+
+async def test_a_list_is_followed_from_page_to_page(simulator: Simulator) -> None:
+    address = f"{simulator.hub_url}/api/models"
+    query = {"limit": 2, "search": "qwen2.5", "sort": "downloads", "expand": ["downloads"]}
+    items = await ask(lambda: list(paginate(address, params=query, headers={})))
+    assert len(items) == 5
+    assert [item["downloads"] for item in items] == sorted((item["downloads"] for item in items), reverse=True)
+    assert {model.id for model in await listed(simulator, search="qwen2.5")} == {item["id"] for item in items}
+
+
+@pytest.mark.parametrize("query", [{"expand": ["usedStorage"]}, {"expand": ["nonsense"]}, {"sort": "size"}])
+async def test_a_list_refuses_what_the_hub_refuses(simulator: Simulator, query: dict[str, Any]) -> None:
+    with pytest.raises(HfHubHTTPError) as refused:
+        await listed(simulator, **query)
+    assert refused.value.response.status_code == 400

@@ -13,12 +13,12 @@ export class Refusal extends Error {
 }
 
 /** The response, whole; throws a Refusal for an error. A session that has ended leads to the sign-in page. */
-export async function ask(path, { method = "GET", body, headers = {} } = {}) {
+export async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
   const sent = { ...headers, "X-CSRF-Token": csrf };
   if (body !== undefined) sent["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(path, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(path, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body), signal });
   } catch {
     throw new Refusal(0, { title: "No answer", detail: "The api does not answer; try again in a moment." });
   }
@@ -29,7 +29,7 @@ export async function ask(path, { method = "GET", body, headers = {} } = {}) {
   return response;
 }
 
-export const get = async (path) => (await ask(path)).json();
+export const get = async (path, options) => (await ask(path, options)).json();
 
 /** All that there is in a list, page by page. */
 export async function all(path) {

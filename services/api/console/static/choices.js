@@ -34,6 +34,11 @@ export class Choices {
     return this.#chosen.length ? [...this.#chosen] : ANY;
   }
 
+  /** Whether it was chosen by itself, not as one of any. */
+  has(value) {
+    return this.#chosen.includes(value);
+  }
+
   /** The checkbox of what is at this place of the order; that of "any" where nothing is. */
   input(at = 0) {
     return this.#inputs.get(this.#chosen[at] ?? ANY)?.input;

@@ -3,14 +3,6 @@ import { Refusal } from "./api.js";
 import { write } from "./live.js";
 import { Problems } from "./problems.js";
 
-/** What was typed where a number belongs; null: nothing. What is no number goes as it is: the API says what is wrong. */
-export function figure(input) {
-  const text = input.value.trim();
-  const number = Number(text);
-  if (!text) return null;
-  return Number.isFinite(number) ? number : text;
-}
-
 export class FormDialog {
   #dialog;
   #form;

@@ -1,6 +1,7 @@
 // One instance: where it is, when it will be ready, why it failed, and what it was at any event before.
 import { get, now, Refusal } from "./api.js";
 import { confirm } from "./confirm.js";
+import { element } from "./element.js";
 import { about, clock, exact, lasting, money, seconds } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
 import { InstallOutput } from "./output.js";
@@ -82,19 +83,14 @@ async function learn(attempt) {
 }
 
 function eventRow(event) {
-  const item = document.createElement("li");
-  const button = item.appendChild(document.createElement("button"));
-  button.type = "button";
-  button.dataset.version = event.snapshot.version;
   const detail = TOLD.map((name) => event.fact[name]).find((value) => typeof value === "string") ?? "";
   const cells = [["num", seconds(event.at)], ["event-type", event.type], ["event-told", detail], ["num right", `${event.snapshot.progress_percent} %`]];
-  for (const [kind, text] of cells) {
-    const cell = button.appendChild(document.createElement("span"));
-    cell.className = kind;
-    cell.textContent = text;
-  }
-  button.title = `${exact(event.at)}, told by ${event.actor}`;
-  return item;
+  const button = element(
+    "button",
+    { type: "button", "data-version": event.snapshot.version, title: `${exact(event.at)}, told by ${event.actor}` },
+    ...cells.map(([kind, text]) => element("span", { class: kind, text })),
+  );
+  return element("li", {}, button);
 }
 
 function draw() {
@@ -217,13 +213,10 @@ function drawSnapshot({ snapshot }, instance) {
     ["Id", instance.id],
   ];
   const rows = pairs.filter(([, value, named]) => value || named);
-  const parts = rows.flatMap(([name, value, named]) => {
-    const [term, told] = [document.createElement("dt"), document.createElement("dd")];
-    term.textContent = name;
-    told.textContent = value;
-    if (named) told.id = named;
-    return [term, told];
-  });
+  const parts = rows.flatMap(([name, text, named]) => [
+    element("dt", { text: name }),
+    element("dd", { text, ...(named && { id: named }) }),
+  ]);
   byId("snapshot").replaceChildren(...parts);
   write(byId("json"), JSON.stringify(snapshot, null, 2));
 }

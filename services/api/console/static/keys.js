@@ -2,7 +2,7 @@
 import { ask, get, signIn } from "./api.js";
 import { confirm } from "./confirm.js";
 import { copies } from "./copy.js";
-import { figure, FormDialog } from "./form-dialog.js";
+import { FormDialog } from "./form-dialog.js";
 import { day, exact } from "./format.js";
 import { announce, write } from "./live.js";
 import { tell } from "./problems.js";

@@ -1,147 +1,65 @@
-// The form that asks for an instance: what there is to choose from, and what the API says of what was chosen.
+// The form that asks for an instance: what is asked for, and what the API says of it.
 import { ask, get, Refusal } from "./api.js";
-import { ANY, Choices } from "./choices.js";
-import { money } from "./format.js";
-import { write } from "./live.js";
-import { Problems } from "./problems.js";
+import { split } from "./arguments.js";
+import { element } from "./element.js";
+import { ModelSearch } from "./model_search.js";
+import { drawFits, types, watchOffers, zones } from "./offers.js";
+import { figure, Problems, tell } from "./problems.js";
 
-const GB = 1e9;
 const byId = (id) => document.getElementById(id);
 const form = byId("launch");
-const { model, provider, name } = form.elements;
+const { model, provider, name, organization, revision, image, vllm_args: options, volume_gb: volume } = form.elements;
 const submit = byId("submit");
-const catalogue = new Map();
-const [types, zones] = [new Choices(), new Choices()];
 const problems = new Problems(form, {
   input: (field, at) => ({ instance_types: types, zones })[field]?.input(at),
   said: (field, detail) => (`${field}_unit` in form.elements ? `In seconds: ${detail}` : detail),
 });
-const FOR = { generate: "generates text", embed: "makes embeddings" };
-let offered = [];
 let key = newKey(); // the same form sent twice is one instance
+let meant; // the model, as far as the API has told of it
 
 /** Not crypto.randomUUID: that is there for https and this very machine only. */
 function newKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function loadModels() {
-  let cursor = "";
-  do {
-    const page = await get(`/models?limit=200${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
-    for (const one of page.items) catalogue.set(one.model, one);
-    cursor = page.next_cursor;
-  } while (cursor);
-  byId("models").replaceChildren(...[...catalogue.values()].map((one) => new Option(inFigures(one), one.model)));
-  drawModel();
-}
-
-async function loadTypes() {
-  offered = (await get("/instance-types")).items.filter((one) => one.gpus);
-  const names = [...new Set(offered.map((one) => one.provider))];
-  provider.replaceChildren(...names.map((one) => new Option(one, one)));
-  if (names.includes("scaleway")) provider.value = "scaleway";
-  byId("provider-field").hidden = names.length < 2;
-  drawTypes();
-  drawZones();
-}
-
-/** What vLLM makes of the stored weights, as the API reckons when it looks whether they fit; null: nobody knows. */
-function weights() {
-  const known = catalogue.get(model.value.trim());
-  if (!known?.weights_bytes || !known.parameters) return null;
-  return Math.min(known.weights_bytes, 2 * known.parameters) / GB;
-}
-
-function inFigures({ task, parameters, weights_bytes: bytes, gated }) {
-  const parts = [FOR[task], parameters && `${(parameters / GB).toPrecision(2)} billion parameters`, bytes && `${(bytes / GB).toFixed(1)} GB of weights`];
-  return [...parts, gated && "gated: its licence was accepted with the HF_TOKEN here"].filter(Boolean).join(", ");
-}
-
+/** What the weights take is known of the main branch. */
 function drawModel() {
-  const asked = model.value.trim();
-  const known = catalogue.get(asked);
-  const unknown = asked ? "Not in the catalogue yet: it is looked up on the Hugging Face hub when you launch." : "Of the catalogue, or any public one by its id on the Hugging Face hub.";
-  write(byId("model-hint"), known ? `In the catalogue: ${inFigures(known)}.` : unknown);
-  for (const row of byId("types").querySelectorAll("[data-memory]")) drawFit(row);
+  drawFits(revision.value.trim() ? null : (meant?.loaded_gb ?? null));
 }
 
-function drawFit(row) {
-  const [needed, memory] = [weights(), Number(row.dataset.memory)];
-  const compared = needed !== null && memory > 0;
-  row.toggleAttribute("data-small", compared && needed > memory);
-  const words = needed > memory ? `too small for ${needed.toFixed(1)} GB` : `${needed?.toFixed(1)} GB are the weights`;
-  write(row.querySelector("[data-of=fit]"), compared ? words : "");
+/** Whose instance it may be; only administrators choose. */
+async function loadOrganizations() {
+  if (!organization) return;
+  const { items } = await get("/organizations");
+  organization.append(...items.map(({ slug, name: called }) => new Option(called === slug ? slug : `${called} (${slug})`, slug)));
 }
 
-const ofProvider = () => offered.filter((one) => one.provider === provider.value);
-
-function drawTypes() {
-  types.clear();
-  const all = ofProvider().sort((a, b) => (a.hourly_price ?? Infinity) - (b.hourly_price ?? Infinity));
-  byId("types").replaceChildren(anyType(), ...all.map(typeRow));
-  types.show();
-  drawModel();
-}
-
-function element(tag, { text = "", ...attributes } = {}, ...children) {
-  const made = document.createElement(tag);
-  made.append(text, ...children);
-  for (const [named, value] of Object.entries(attributes)) made.setAttribute(named, value);
-  return made;
-}
-
-function choice(choices, kind, value, label) {
-  const input = element("input", { type: "checkbox", name: kind, value });
-  const badge = value === ANY ? null : element("b", { class: "order num", role: "img" });
-  choices.add(input, badge);
-  return element("label", { class: "tick" }, input, element("span", { text: label }), badge ?? "");
-}
-
-function anyType() {
-  const words = offered.length ? "the cheapest that is in stock and may hold the weights" : "What there is is not known yet: the provisioner tells it when it starts.";
-  return element("tr", {}, element("th", { scope: "row" }, choice(types, "type", ANY, "Any")), element("td", { colspan: 4, class: "hint", text: words }));
-}
-
-function typeRow({ name: named, gpus, gpu, gpu_memory_gb: each, hourly_price: price, currency, zones: where, availability }) {
-  const memory = each ? gpus * each : 0;
-  const stock = where.map((zone) => `${zone}${availability[zone] ? ` ${availability[zone]}` : ""}`);
-  const inStock = where.some((zone) => availability[zone] !== "shortage");
-  return element(
-    "tr",
-    { "data-memory": memory, ...(inStock ? {} : { "data-shortage": "" }) },
-    element("th", { scope: "row" }, choice(types, "type", named, named)),
-    element("td", { text: `${gpus} × ${gpu ?? "GPU"}` }),
-    element("td", { class: "two num right" }, element("span", { text: memory ? `${Math.round(memory)} GB` : "—" }), element("small", { "data-of": "fit" })),
-    element("td", { class: "num right", text: price === null ? "—" : money(price, currency) }),
-    element("td", { text: stock.join(", ") }),
-  );
-}
-
-function drawZones() {
-  zones.clear();
-  const names = [...new Set(ofProvider().flatMap((one) => one.zones))].sort();
-  byId("zone-list").replaceChildren(...[ANY, ...names].map((zone) => choice(zones, "zone", zone, zone === ANY ? "Any" : zone)));
-  zones.show();
-}
-
-/** What is no number goes as it is: the API says what is wrong with it. */
 function lasting(field) {
-  const text = form.elements[field].value.trim();
-  if (!text) return undefined;
-  const seconds = Math.round(Number(text) * Number(form.elements[`${field}_unit`].value));
-  return Number.isFinite(seconds) ? seconds : text;
+  const [count, unit] = [figure(form.elements[field]), Number(form.elements[`${field}_unit`].value)];
+  return typeof count === "number" ? Math.round(count * unit) : count;
+}
+
+function words() {
+  const found = split(options.value);
+  if (found) return found;
+  const detail = "a quote or a backslash has nothing after it.";
+  throw new Refusal(0, { title: "The request is not valid", detail, errors: [{ pointer: "/vllm_args", detail }] });
 }
 
 function body() {
   return {
     model: model.value.trim(),
+    organization: organization?.value || undefined,
     name: name.value.trim() || undefined,
     provider: provider.value || undefined,
     instance_types: types.value,
     zones: zones.value,
     max_lifetime: lasting("max_lifetime"),
     idle_shutdown: lasting("idle_shutdown"),
+    revision: revision.value.trim() || undefined,
+    image: image.value.trim() || undefined,
+    vllm_args: words(),
+    volume_gb: figure(volume),
     keep_for_inspection: form.elements.keep_for_inspection.checked,
   };
 }
@@ -171,21 +89,18 @@ function showWarnings(id, warnings) {
 }
 
 model.value ||= new URLSearchParams(location.search).get("model") ?? ""; // what was typed meanwhile stays
-model.addEventListener("input", drawModel);
-provider.addEventListener("change", () => {
-  drawTypes();
-  drawZones();
-});
+const search = new ModelSearch(
+  { input: model, list: byId("models"), popup: byId("suggestions"), hint: byId("model-hint"), note: byId("suggestions-note") },
+  { whose: () => organization?.value, changed: (known) => drawModel((meant = known)) },
+);
+revision.addEventListener("input", drawModel);
+organization?.addEventListener("change", () => model.value && search.search());
 form.addEventListener("input", () => (key = newKey()));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   launch();
 });
-drawModel();
-for (const load of [loadModels, loadTypes]) {
-  load().catch((error) => {
-    if (!(error instanceof Refusal)) throw error;
-    write(byId("problem"), `${error.title}. ${error.message}`);
-    byId("problem").hidden = false;
-  });
+if (model.value) search.search();
+for (const load of [watchOffers, loadOrganizations]) {
+  load().catch((error) => tell(byId("problem"), error));
 }

@@ -1,7 +1,7 @@
 // Making, changing and deleting an organisation: the dialogs of organization_dialogs.html.
 import { ask } from "./api.js";
 import { confirm } from "./confirm.js";
-import { figure, FormDialog } from "./form-dialog.js";
+import { FormDialog } from "./form-dialog.js";
 
 const dialog = new FormDialog(document.getElementById("edit"));
 const at = (slug) => `/organizations/${encodeURIComponent(slug)}`;

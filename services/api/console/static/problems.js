@@ -9,6 +9,14 @@ export function tell(element, error) {
   element.hidden = false;
 }
 
+/** What was typed where a number belongs; null: nothing. What is no number goes as it is: the API says what is wrong. */
+export function figure(input) {
+  const text = input.value.trim();
+  const number = Number(text);
+  if (!text) return null;
+  return Number.isFinite(number) ? number : text;
+}
+
 export class Problems {
   #form;
   #input;
@@ -34,6 +42,7 @@ export class Problems {
   show(refusal) {
     const placed = refusal.errors.map((error) => this.#place(error)).filter(Boolean);
     for (const { input, errors, said } of placed) {
+      errors.closest("details")?.setAttribute("open", ""); // what is folded away cannot have the focus
       write(errors, [errors.textContent, said].filter(Boolean).join("\n"));
       input.setAttribute("aria-invalid", "true");
       if (!input.hasAttribute("aria-describedby")) input.setAttribute("aria-describedby", errors.id);

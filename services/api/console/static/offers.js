@@ -1,0 +1,172 @@
+// The types and zones there are to choose from, with prices and stock that stay fresh while somebody looks at them.
+import { get, Refusal } from "./api.js";
+import { ANY, Choices } from "./choices.js";
+import { arrange, element } from "./element.js";
+import { clock, money } from "./format.js";
+import { announce, write } from "./live.js";
+
+const EVERY_MS = 60_000;
+const CHEAPEST = "the cheapest that is in stock and may hold the weights";
+const NOT_YET = "What there is is not known yet: the provisioner tells it when it starts.";
+const GONE = "not offered any more";
+const byId = (id) => document.getElementById(id);
+const [provider, hint] = [byId("provider"), byId("instance_types-hint")];
+const usual = hint.textContent;
+const rows = new Map(); // of types, by name
+const ticks = new Map(); // of zones, by name
+const lost = new Map(); // what was chosen and went out of stock: since when
+export const [types, zones] = [new Choices(), new Choices()];
+let offered = [];
+let needed = null;
+let readAt = 0;
+let unread = ""; // why the last try to read it again failed
+let reading = null;
+
+/** Throws a Refusal if it cannot be read the first time; later on that is said on the page. */
+export async function watchOffers() {
+  setInterval(() => document.visibilityState === "visible" && refresh(), EVERY_MS);
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
+  provider.addEventListener("change", startAnew);
+  for (const table of [byId("types"), byId("zone-list")]) table.addEventListener("change", drawHint);
+  await read();
+}
+
+/** What the weights of the model that is meant take once loaded, in 10⁹ bytes; null: nobody knows. */
+export function drawFits(gigabytes) {
+  needed = gigabytes;
+  for (const row of rows.values()) drawFit(row);
+}
+
+function refresh() {
+  reading ??= read()
+    .catch((error) => {
+      if (!(error instanceof Refusal)) throw error;
+      unread = error.message;
+      drawHint();
+    })
+    .finally(() => (reading = null));
+}
+
+async function read() {
+  const before = ofProvider();
+  offered = (await get("/instance-types")).items.filter((one) => one.gpus);
+  [readAt, unread] = [Date.now(), ""];
+  drawProviders();
+  draw();
+  tellStock(before);
+  drawHint();
+}
+
+function drawProviders() {
+  const names = [...new Set([provider.value, ...offered.map((one) => one.provider)])].filter(Boolean).sort();
+  if (names.join() === [...provider.options].map((one) => one.value).join()) return;
+  const chosen = provider.value || (names.includes("scaleway") ? "scaleway" : names[0]);
+  provider.replaceChildren(...names.map((one) => new Option(one, one, false, one === chosen)));
+  byId("provider-field").hidden = names.length < 2;
+}
+
+const ofProvider = () => offered.filter((one) => one.provider === provider.value);
+
+/** Another provider's, the cheapest first; what is chosen and is there too stays chosen. */
+function startAnew() {
+  for (const [choices, drawn] of [[types, rows], [zones, ticks]]) {
+    choices.clear();
+    drawn.clear();
+  }
+  lost.clear();
+  draw();
+  drawHint();
+}
+
+/** No row changes its place under somebody's hand, and none that is chosen goes. */
+function draw() {
+  const there = new Map(ofProvider().map((one) => [one.name, one]));
+  const fresh = [...there.values()].filter((one) => !rows.has(one.name));
+  for (const { name } of fresh.sort((a, b) => (a.hourly_price ?? Infinity) - (b.hourly_price ?? Infinity))) rows.set(name, typeRow(name));
+  for (const [name, row] of rows) {
+    if (!there.has(name) && !types.has(name)) rows.delete(name);
+    else fill(row, there.get(name));
+  }
+  const any = byId("any-type") ?? anyType();
+  write(any.lastElementChild, offered.length ? CHEAPEST : NOT_YET);
+  arrange(byId("types"), [any, ...rows.values()]);
+  types.show();
+  drawZones([...there.values()]);
+}
+
+function drawZones(there) {
+  const names = new Set([ANY, ...there.flatMap((one) => one.zones).sort()]);
+  for (const name of names) if (!ticks.has(name)) ticks.set(name, choice(zones, "zone", name, name === ANY ? "Any" : name));
+  for (const [name, tick] of ticks) {
+    if (!names.has(name) && !zones.has(name)) ticks.delete(name);
+    else if (name !== ANY) write(tick.querySelector("span"), names.has(name) ? name : `${name} (${GONE})`);
+  }
+  arrange(byId("zone-list"), [...ticks.values()]);
+  zones.show();
+}
+
+function choice(choices, kind, value, label) {
+  const input = element("input", { type: "checkbox", name: kind, value });
+  const badge = value === ANY ? null : element("b", { class: "order num", role: "img" });
+  choices.add(input, badge);
+  return element("label", { class: "tick" }, input, element("span", { text: label }), badge ?? "");
+}
+
+function anyType() {
+  return element("tr", { id: "any-type" }, element("th", { scope: "row" }, choice(types, "type", ANY, "Any")), element("td", { colspan: 4, class: "hint" }));
+}
+
+function typeRow(name) {
+  const memory = element("td", { class: "two num right" }, element("span", { "data-of": "memory" }), element("small", { "data-of": "fit" }));
+  const [gpus, price, stock] = ["gpus", "price", "stock"].map((of) => element("td", { "data-of": of }));
+  price.className = "num right";
+  return element("tr", {}, element("th", { scope: "row" }, choice(types, "type", name, name)), gpus, memory, price, stock);
+}
+
+function fill(row, kind) {
+  const put = (of, text) => write(row.querySelector(`[data-of=${of}]`), text);
+  row.toggleAttribute("data-shortage", !kind || short(kind, kind.zones));
+  if (!kind) return put("stock", GONE);
+  const memory = kind.gpu_memory_gb ? kind.gpus * kind.gpu_memory_gb : 0;
+  row.dataset.memory = memory;
+  put("gpus", `${kind.gpus} × ${kind.gpu ?? "GPU"}`);
+  put("memory", memory ? `${Math.round(memory)} GB` : "—");
+  put("price", kind.hourly_price === null ? "—" : money(kind.hourly_price, kind.currency));
+  put("stock", kind.zones.map((zone) => `${zone}${kind.availability[zone] ? ` ${kind.availability[zone]}` : ""}`).join(", "));
+  drawFit(row);
+}
+
+function drawFit(row) {
+  const memory = Number(row.dataset.memory);
+  const compared = needed !== null && memory > 0;
+  row.toggleAttribute("data-small", compared && needed > memory);
+  const words = needed > memory ? `too small for ${needed?.toFixed(1)} GB` : `${needed?.toFixed(1)} GB are the weights`;
+  write(row.querySelector("[data-of=fit]"), compared ? words : "");
+}
+
+const short = (kind, where) => where.every((zone) => kind.availability[zone] === "shortage");
+
+/** Whether a type may be had where it is wanted. */
+function inStock(name, kinds) {
+  const kind = kinds.find((one) => one.name === name);
+  const wanted = kind?.zones.filter((zone) => zones.value === ANY || zones.has(zone)) ?? [];
+  return wanted.length > 0 && !short(kind, wanted);
+}
+
+function tellStock(before) {
+  for (const name of types.value === ANY ? [] : types.value) {
+    const [was, is] = [inStock(name, before), inStock(name, ofProvider())];
+    if (was && !is) lost.set(name, readAt);
+    if (is) lost.delete(name);
+    if (was !== is && before.length) announce(is ? `${name} is in stock again.` : `${name} is out of stock now.`);
+  }
+}
+
+/** In the place of what is usually said there, so that nothing moves. */
+function drawHint() {
+  const out = [...lost].filter(([name]) => types.has(name)).map(([name, at]) => `${name} is out of stock since ${clock(at)}.`);
+  const old = unread && `Prices and stock are those of ${clock(readAt)}: ${unread}`;
+  const said = [...out, old].filter(Boolean).join(" ");
+  write(hint, said || usual);
+  hint.toggleAttribute("data-warns", said !== "");
+}

@@ -1,0 +1,61 @@
+"""Answers to questions in words: each is asked once by all who ask it at the same time, and again after a while."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+Answer = TypeVar("Answer")
+_MOST: Final = 1_000
+"""Answers that are kept; past it the oldest goes."""
+
+
+@dataclass(frozen=True)
+class _Told(Generic[Answer]):
+    answer: Answer
+    until: float
+
+
+class Kept(Generic[Answer]):
+    """`seconds` says for how long an answer is kept; 0: not at all."""
+
+    def __init__(
+        self,
+        ask: Callable[[str], Awaitable[Answer]],
+        seconds: Callable[[Answer], float],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._told: dict[str, _Told[Answer]] = {}
+        self._asking: dict[str, asyncio.Task[Answer]] = {}
+
+    async def answer(self, question: str) -> Answer:
+        """A caller who gives up takes the answer from nobody else, and it is kept all the same."""
+        told = self._told.get(question)
+        if told is not None and self._monotonic() < told.until:
+            return told.answer
+        if question not in self._asking:
+            self._asking[question] = asyncio.create_task(self._asked(question))
+        return await asyncio.shield(self._asking[question])
+
+    def close(self) -> None:
+        """Whoever still waits is cancelled."""
+        for task in self._asking.values():
+            task.cancel()
+
+    async def _asked(self, question: str) -> Answer:
+        try:
+            answer = await self._ask(question)
+        finally:
+            del self._asking[question]
+        seconds = self._seconds(answer)
+        if seconds > 0:
+            self._told.pop(question, None)
+            self._told[question] = _Told(answer, self._monotonic() + seconds)
+            if len(self._told) > _MOST:
+                del self._told[next(iter(self._told))]
+        return answer
