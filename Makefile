@@ -21,11 +21,15 @@ chaos: .venv/.ready-dev   ## 200 launches whose provisioner is killed or stalled
 	@seed=$${COLDSTART_CHAOS_SEED:-$$(date +%s)}; runs=$${COLDSTART_CHAOS_RUNS:-200}; echo "$$runs runs, seed $$seed"; \
 	COLDSTART_CHAOS_SEED=$$seed COLDSTART_CHAOS_RUNS=$$runs $(PYTEST) tests/integration/test_chaos.py
 
-lint: .venv/.ready-dev    ## style, types, import contracts
+lint: .venv/.ready-dev .venv/.ready-node  ## style, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@if test -n "$$CI" -o -e .venv/.ready-node; then $(ESLINT) services/api/console/static; \
+	else echo "npm is not installed: nobody has looked at the console's scripts"; fi
+
+ESLINT := tests/node/node_modules/.bin/eslint --config tests/node/eslint.config.mjs
 
 bench: .venv/.ready-dev   ## every benchmark; the router's is beside nginx, installed where Debian has it
 	@test -x /usr/sbin/nginx || apt-get install -y -qq --no-install-recommends nginx-light || true

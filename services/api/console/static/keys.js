@@ -5,7 +5,7 @@ import { copies } from "./copy.js";
 import { FormDialog } from "./form-dialog.js";
 import { day, exact } from "./format.js";
 import { announce, write } from "./live.js";
-import { tell } from "./problems.js";
+import { figure, tell } from "./problems.js";
 
 const AT_ONCE = 100;
 const MODELS_SHOWN = 2;

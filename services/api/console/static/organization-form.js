@@ -2,6 +2,7 @@
 import { ask } from "./api.js";
 import { confirm } from "./confirm.js";
 import { FormDialog } from "./form-dialog.js";
+import { figure } from "./problems.js";
 
 const dialog = new FormDialog(document.getElementById("edit"));
 const at = (slug) => `/organizations/${encodeURIComponent(slug)}`;
