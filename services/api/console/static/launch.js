@@ -59,7 +59,7 @@ function body() {
     revision: revision.value.trim() || undefined,
     image: image.value.trim() || undefined,
     vllm_args: words(),
-    volume_gb: figure(volume),
+    volume_gb: figure(volume) ?? undefined,
     keep_for_inspection: form.elements.keep_for_inspection.checked,
   };
 }
