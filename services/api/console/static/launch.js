@@ -3,6 +3,8 @@ import { ask, get, Refusal } from "./api.js";
 import { ANY, Choices } from "./choices.js";
 import { money } from "./format.js";
 import { write } from "./live.js";
+import { clearProblems, showProblems } from "./problems.js";
+import { element } from "./tables.js";
 
 const GB = 1e9;
 const byId = (id) => document.getElementById(id);
@@ -79,13 +81,6 @@ function drawTypes() {
   drawModel();
 }
 
-function element(tag, { text = "", ...attributes } = {}, ...children) {
-  const made = document.createElement(tag);
-  made.append(text, ...children);
-  for (const [named, value] of Object.entries(attributes)) made.setAttribute(named, value);
-  return made;
-}
-
 function choice(choices, kind, value, label) {
   const input = element("input", { type: "checkbox", name: kind, value });
   const badge = value === ANY ? null : element("b", { class: "order num", role: "img" });
@@ -151,27 +146,8 @@ function place({ pointer, detail }) {
   return { input: choices ? choices.input(at) : form.elements[field], errors, said: timed ? `In seconds: ${detail}` : detail };
 }
 
-function clearProblems() {
-  byId("problem").hidden = true;
-  for (const error of form.querySelectorAll(".error")) write(error, "");
-  for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
-}
-
-function showProblems(refusal) {
-  const placed = refusal.errors.map(place).filter(Boolean);
-  for (const { input, errors, said } of placed) {
-    write(errors, [errors.textContent, said].filter(Boolean).join("\n"));
-    input.setAttribute("aria-invalid", "true");
-    if (!input.hasAttribute("aria-describedby")) input.setAttribute("aria-describedby", errors.id);
-  }
-  const elsewhere = placed.length < refusal.errors.length || !placed.length;
-  write(byId("problem"), elsewhere ? `${refusal.title}. ${refusal.message}` : `${refusal.title}. What is wrong is said above.`);
-  byId("problem").hidden = false;
-  placed[0]?.input.focus();
-}
-
 async function launch() {
-  clearProblems();
+  clearProblems(form, byId("problem"));
   submit.disabled = true;
   try {
     const response = await ask("/instances", { method: "POST", body: body(), headers: { "Idempotency-Key": key } });
@@ -180,7 +156,7 @@ async function launch() {
     else location.assign(`/console/instances/${id}`);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    showProblems(error);
+    showProblems(form, byId("problem"), error, place);
   } finally {
     submit.disabled = false;
   }
