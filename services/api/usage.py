@@ -71,7 +71,8 @@ class UsageSums(BaseModel):
     opt=ANY_KEY,
     summary="Add up requests and tokens, by day, key, organisation, model or instance",
     description="Days are in UTC, `from` and `to` included; by default the last thirty. An administrator sees all, "
-    "a key of an organisation what that has used, any other key its own. A request is counted shortly after its end.",
+    "a key of an organisation what that has used, any other key its own; `organization` confines that to one. "
+    "A request is counted shortly after its end.",
 )
 async def list_usage(
     *,

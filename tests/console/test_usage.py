@@ -1,9 +1,9 @@
-"""The page of usage: what the API says, in pictures and tables, of the period and the organisation that are asked for."""
+"""The page of usage: what the API says of a period and an organisation, in pictures and tables."""
 
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from services.api.router.usage import Usage
 from services.api.router.usage_table import UsageTable
 from shared.lifecycle.instance import Instance
 from shared.postgres.connection import connect_pool
-from tests.api.stage import MODEL, RunningApi, Stage, until
+from tests.api.stage import MODEL, RunningApi, Stage
 from tests.console.conftest import Window
 from tests.console.test_pages import complaints
 from tests.lifecycle import facts as f
@@ -96,7 +96,7 @@ async def some(stage: Stage) -> Used:
     shared = await cost(stage, api, NOON, NOON + timedelta(hours=2), price=0.75, name="evening")
     await cost(stage, api, NOON, NOON + timedelta(hours=14), organization_id=str(acme))
     await cost(stage, api, NOON + timedelta(days=3), NOON + timedelta(days=3, hours=4), organization_id=str(globex))
-    ours = {"key_id": UUID(key["id"]), "organization_id": acme, "instance_id": shared.id}
+    ours: dict[str, Any] = {"key_id": UUID(key["id"]), "organization_id": acme, "instance_id": shared.id}
     rows = [
         *(used(**ours) for _ in range(4)),
         used(**ours, status=502, first_byte_ms=None, prompt_tokens=None),
@@ -114,11 +114,16 @@ async def cells(page: Page, rows: str) -> list[list[str]]:
     return found
 
 
+def content(path: Path) -> str:
+    return path.read_bytes().decode()
+
+
 async def downloaded(page: Page, button: str) -> tuple[str, str]:
+    """What the file is called, and what is in it."""
     async with page.expect_download() as coming:
         await page.get_by_role("button", name=button).click()
     download = await coming.value
-    return download.suggested_filename, Path(await download.path()).read_bytes().decode()
+    return download.suggested_filename, content(await download.path())
 
 
 async def test_costs_are_those_that_the_api_tells_by_day_and_organisation(some: Used, window: Window) -> None:
@@ -154,6 +159,18 @@ async def test_a_day_without_any_cost_is_a_gap_and_bars_begin_at_zero(some: Used
     assert heights[0] / heights[2] == pytest.approx(13.5 / 4, rel=0.05)
 
 
+async def test_those_who_cost_least_are_one_colour_and_a_slug_may_be_any_word(some: Used, window: Window) -> None:
+    for hours, slug in enumerate(("shared", "initech", "hooli", "umbrella"), start=5):
+        made = await some.api.organization(slug)
+        await cost(some.stage, some.api, NOON, NOON + timedelta(hours=hours), organization_id=made["id"])
+    page = await some.seen(window)
+    await expect(page.get_by_role("list", name="Organisations").get_by_role("listitem")).to_have_text(
+        ["acme €14.00", "umbrella €8.00", "hooli €7.00", "initech €6.00", "shared €5.00", "2 others €5.50"]
+    )
+    told = page.get_by_role("img", name="Cost by day").locator("g > title").first
+    await expect(told).to_contain_text("shared €5.00, 2 others €1.50")
+
+
 async def test_currencies_have_a_picture_each_and_are_never_added_up(some: Used, window: Window) -> None:
     await cost(some.stage, some.api, NOON, NOON + timedelta(hours=3), currency="USD")
     page = await some.seen(window)
@@ -173,11 +190,11 @@ async def test_what_is_still_running_is_counted_so_far(some: Used, window: Windo
 
 async def test_requests_are_those_that_the_api_tells_by_model(some: Used, window: Window) -> None:
     page = await some.seen(window)
-    await expect(page.locator("#requests-sum")).to_have_text("7, 2 failed")
+    await expect(page.locator("#requests-sum")).to_have_text("7 requests (2 failed)")
     picture = page.get_by_role("img", name="Requests by model")
     assert await picture.locator("g > title").all_text_contents() == [
-        f"{MODEL}: 5, 1 failed",
-        f"{OTHER_MODEL}: 2, 1 failed",
+        f"{MODEL}: 5 (1 failed)",
+        f"{OTHER_MODEL}: 2 (1 failed)",
     ]
     assert await picture.locator(".failed").count() == 2, "hatched, and said in words"
     await expect(page.get_by_role("list", name="Requests").get_by_role("listitem")).to_have_text(["answered", "failed"])
@@ -191,7 +208,7 @@ async def test_requests_are_those_that_the_api_tells_by_model(some: Used, window
         (5, 400, 40.0),
         (2, 200, 40.0),
     ]
-    await expect(page.locator("#untold")).to_contain_text("Of 1 requests the worker did not tell all tokens")
+    await expect(page.locator("#untold")).to_contain_text("did not tell all tokens: 1.")
 
 
 async def test_the_table_is_by_what_one_chooses_with_names_in_place_of_ids(some: Used, window: Window) -> None:
@@ -216,10 +233,10 @@ async def test_an_administrator_chooses_one_organisation_and_the_address_keeps_i
     page = await some.seen(window)
     await page.get_by_label("Organisation", exact=True).select_option("globex")
     await expect(page.locator("#costs .sums")).to_contain_text("€4.00in all")
-    await expect(page.locator("#requests-sum")).to_have_text("2, 1 failed")
+    await expect(page.locator("#requests-sum")).to_have_text("2 requests (1 failed)")
     await page.reload()
     await expect(page.get_by_label("Organisation", exact=True)).to_have_value("globex")
-    await expect(page.locator("#requests-sum")).to_have_text("2, 1 failed")
+    await expect(page.locator("#requests-sum")).to_have_text("2 requests (1 failed)")
 
 
 async def test_an_organisation_that_there_is_not_is_said(some: Used, window: Window) -> None:
@@ -245,8 +262,8 @@ async def test_a_period_is_a_choice_or_two_days(some: Used, window: Window) -> N
         assert page.url == some.api.url + PATH + kept
     await begin.fill("2026-01-01")
     await end.fill("2026-01-10")
-    await expect(page.get_by_role("radio", name="From … to")).to_be_checked()
-    await expect(page.locator("#requests-sum")).to_have_text("7, 2 failed")
+    await expect(page.get_by_role("radio", name="Dates")).to_be_checked()
+    await expect(page.locator("#requests-sum")).to_have_text("7 requests (2 failed)")
     assert page.url == some.api.url + PATH + ASKED
 
 
@@ -285,7 +302,7 @@ async def test_nothing_used_is_said_in_words(stage: Stage, window: Window) -> No
 
 async def test_what_is_downloaded_is_what_the_api_told_and_no_formula(some: Used, window: Window) -> None:
     page = await some.seen(window)
-    name, text = await downloaded(page, "Download the costs as CSV")
+    name, text = await downloaded(page, "Download as CSV: costs")
     assert name == "costs-2026-01-01-2026-01-10.csv"
     head, *rows = csv.reader(StringIO(text))
     assert head == ["day", "organization_id", "organization", "currency", "cost"]
@@ -294,9 +311,9 @@ async def test_what_is_downloaded_is_what_the_api_told_and_no_formula(some: Used
     assert ["2026-01-02", "", "shared", "EUR", "1.5"] in rows
     await page.get_by_label("by", exact=True).select_option("key")
     await expect(page.locator("#sums thead")).to_contain_text("Key")
-    name, text = await downloaded(page, "Download the requests as CSV")
+    name, text = await downloaded(page, "Download as CSV: requests")
     assert name == "requests-by-key-2026-01-01-2026-01-10.csv"
-    assert text.splitlines()[1] == f"{some.acme_key['id']},\"'=acme, the backend\",5,1,400,100,1,40,40,1500,1500"
+    assert text.splitlines()[1] == f'{some.acme_key["id"]},"\'=acme, the backend",5,1,400,100,1,40,40,1500,1500'
 
 
 @pytest.mark.parametrize(
@@ -310,7 +327,7 @@ async def test_what_is_downloaded_is_what_the_api_told_and_no_formula(some: Used
         ("-1", "'-1"),
         ("@sum(a)", "'@sum(a)"),
         ("\t=1", "'\t=1"),
-        ("=a,b", "\"'=a,b\""),
+        ("=a,b", '"\'=a,b"'),
         (-1, "-1"),
         (None, ""),
     ],
@@ -350,15 +367,15 @@ async def test_more_than_the_api_gives_at_once_is_said_to_be_cut(stage: Stage, w
     page = await window.open(api, f"{PATH}{ASKED}&by=instance")
     await expect(page.locator("#cut")).to_contain_text("The first 300 of 10,000")
     await expect(page.locator("#cut")).to_contain_text("Cut: there are more than the 10,000 sums")
-    await expect(page.locator("#requests-sum")).to_have_text("10,001")
-    _, text = await downloaded(page, "Download the requests as CSV")
+    await expect(page.locator("#requests-sum")).to_have_text("10,001 requests")
+    _, text = await downloaded(page, "Download as CSV: requests")
     assert len(text.splitlines()) == 10_001
 
 
 async def test_an_organisation_s_key_sees_what_is_its_own(some: Used, window: Window) -> None:
     page = await some.seen(window, key=some.acme_key["key"])
     await expect(page.locator("#costs .sums")).to_contain_text("€14.00in all")
-    await expect(page.locator("#requests-sum")).to_have_text("5, 1 failed")
+    await expect(page.locator("#requests-sum")).to_have_text("5 requests (1 failed)")
     await expect(page.get_by_label("Organisation", exact=True)).to_have_count(0)
     assert await page.get_by_label("by", exact=True).locator("option").all_text_contents() == [
         "model",
@@ -374,7 +391,7 @@ async def test_a_key_of_no_organisation_sees_its_own_requests_and_no_costs(some:
     made = (await some.api.client.post("/api-keys", json={"name": "alone"})).json()
     await seeded(some.stage, [used(key_id=UUID(made["id"]))])
     page = await some.seen(window, f"{ASKED}&by=instance", key=made["key"])
-    await expect(page.locator("#requests-sum")).to_have_text("1")
+    await expect(page.locator("#requests-sum")).to_have_text("1 request")
     await expect(page.get_by_role("heading", name="Cost")).to_have_count(0)
     await expect(page.locator("#sums tbody th")).to_have_text([str(NOBODY)[:8]])
     await expect(page.locator("#sums").get_by_role("link")).to_have_count(0)

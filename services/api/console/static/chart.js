@@ -59,7 +59,7 @@ export function dayBars(host, width, { days, names, others, format, least, ...wo
   }
   const step = inner / days.length;
   const wide = Math.min(42, Math.max(1, step * 0.72));
-  const every = Math.ceil(58 / step);
+  const every = Math.ceil(68 / step);
   const middles = [];
   days.forEach(({ label, told, note, parts }, at) => {
     const [middle, fromLast] = [left + step * (at + 0.5), days.length - 1 - at];

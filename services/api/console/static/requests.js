@@ -16,10 +16,13 @@ const sum = (items, field) => items.reduce((all, item) => all + item[field], 0);
 const counted = (number) => (number ? NUMBER.format(number) : "—");
 const lasted = (ms) => (ms === null ? "—" : ms < 999.5 ? `${Math.round(ms)} ms` : took(ms / 1000));
 const idOf = (item, by) => item[by === "model" || by === "day" ? by : `${by}_id`];
-const said = (amount, failed) => `${NUMBER.format(amount)}${failed ? `, ${NUMBER.format(failed)} failed` : ""}`;
+const said = (amount, failed, word = "") => `${NUMBER.format(amount)}${word}${failed ? ` (${NUMBER.format(failed)} failed)` : ""}`;
 
-/** `1 request`, `2 requests`, and how many of them failed. */
-export const inWords = (items) => said(sum(items, "requests"), sum(items, "failed_requests"));
+/** 1 request, 2 requests (1 failed). */
+export function inWords(items) {
+  const requests = sum(items, "requests");
+  return said(requests, sum(items, "failed_requests"), requests === 1 ? " request" : " requests");
+}
 
 export function showModels(host, items, period) {
   if (!items.length) {
@@ -74,7 +77,7 @@ export function left(items) {
 
 export function untold(items) {
   const requests = sum(items, "requests_untold");
-  return requests ? `Of ${NUMBER.format(requests)} requests the worker did not tell all tokens; a stream's pieces were then counted as completion tokens.` : "";
+  return requests ? `Requests whose worker did not tell all tokens: ${NUMBER.format(requests)}. Of a stream its pieces were then counted as completion tokens.` : "";
 }
 
 /** As a table for a spreadsheet: ids as well as names. */

@@ -73,7 +73,7 @@ function draw() {
   showSums(byId("sums").querySelector("table"), sums, shown.by, { nameOf, pageOf });
   write(byId("cut"), left(sums));
   write(byId("untold"), untold(models));
-  announce(`${period.from} to ${period.to}: ${models.length ? `${inWords(models)} requests` : "nothing was used"}.`);
+  announce(`${period.from} to ${period.to}: ${models.length ? inWords(models) : "nothing was used"}.`);
 }
 
 function drawOrganizations() {
