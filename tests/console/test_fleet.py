@@ -187,7 +187,7 @@ async def test_everything_can_be_reached_by_keyboard(stage: Stage, window: Windo
     await api.projected(instance)
     page = await window.open(api)
     await expect(row(page, instance)).to_be_visible()
-    came_to = await tabbed(page, 11)
+    came_to = await tabbed(page, 12)
     assert came_to[0] == "Skip to the content"
     assert [one for one in came_to if one in {"Fleet", "Sign out", "broken"}] == ["Fleet", "Sign out", "broken"]
     await row(page, instance).get_by_role("link").focus()
