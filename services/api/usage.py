@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from services.api.authentication import ANY_KEY
 from services.api.days import FirstDay, LastDay, days
 from services.api.keys import ApiKey, Role
+from services.api.mirror import Mirror
+from services.api.ownership import whose
 from services.api.router.usage_table import UsageTable
 
 _ROWS: Final = 10_000
@@ -69,10 +71,13 @@ class UsageSums(BaseModel):
     opt=ANY_KEY,
     summary="Add up requests and tokens, by day, key, organisation, model or instance",
     description="Days are in UTC, `from` and `to` included; by default the last thirty. An administrator sees all, "
-    "a key of an organisation what that has used, any other key its own. A request is counted shortly after its end.",
+    "a key of an organisation what that has used, any other key its own; `organization` confines that to one. "
+    "A request is counted shortly after its end.",
 )
 async def list_usage(
+    *,
     request: Request[Any, ApiKey, Any],
+    mirror: NamedDependency[Mirror],
     usage_table: NamedDependency[UsageTable],
     group_by: Annotated[
         list[Group] | None,
@@ -80,25 +85,26 @@ async def list_usage(
     ] = None,
     begin: FirstDay = None,
     to: LastDay = None,
+    organization: Annotated[
+        str | None, QueryParameter(max_length=63, description="Only what the one with this slug has used.")
+    ] = None,
 ) -> UsageSums:
     first, last = days(begin, to, datetime.now(UTC).date())
-    organization, key = _scope(request.auth)
+    of = whose(organization, request.auth, mirror)
     rows = await usage_table.summed_up(
         _midnight(first),
         _midnight(last) + _ONE_DAY,
         group_by or _GROUPS,
-        organization=organization,
-        key=key,
+        organization=of,
+        key=_only_key(request.auth),
         limit=_ROWS,
     )
     return UsageSums(items=[UsageSum.of(row) for row in rows])
 
 
-def _scope(owner: ApiKey) -> tuple[UUID | None, UUID | None]:
-    """Of which organisation and key this key may see the usage; None for any."""
-    if owner.role is Role.ADMIN:
-        return None, None
-    return owner.organization_id, None if owner.organization_id else owner.id
+def _only_key(owner: ApiKey) -> UUID | None:
+    """Of which key alone this key may see the usage; None for any that is not kept from it otherwise."""
+    return None if owner.role is Role.ADMIN or owner.organization_id else owner.id
 
 
 def _midnight(day: date) -> datetime:

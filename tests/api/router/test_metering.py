@@ -9,7 +9,7 @@ import pytest
 from services.api.app import running
 from tests.api.router.scene import DONE, USAGE, WORDS, Scene, a_scene, answering, drops, hangs, streaming
 from tests.api.router.test_inference import catalogued
-from tests.api.stage import EMBEDDING_MODEL, MODEL, PATIENCE_S, RunningApi, Stage, until
+from tests.api.stage import ADMIN_KEY, EMBEDDING_MODEL, MODEL, PATIENCE_S, RunningApi, Stage, until
 from tests.api.test_outages import database_away
 
 FAST: dict[str, Any] = {"usage_write_seconds": 0.02}
@@ -163,6 +163,26 @@ async def test_a_user_sees_its_own_key_s_usage_an_organisation_s_key_its_organis
         async with scene.api.as_(key["key"]) as user:
             items = (await user.get("/usage", params={"group_by": "key"})).json()["items"]
         assert {item["key_id"] for item in items} == seen
+
+
+async def test_an_administrator_asks_for_one_organisation_s_usage_and_others_for_no_other(stage: Stage) -> None:
+    scene = await a_scene(stage, **FAST)
+    for slug in ("acme", "globex"):
+        await scene.api.organization(slug)
+    acme, globex, alone = [await a_key(scene.api, organization=slug) for slug in ("acme", "globex", None)]
+    for key in (acme, globex, alone):
+        assert (await chat(scene, key["key"])).status_code == 200
+    await summed(scene.api, 3, "key")
+
+    async def asked(key: str, slug: str) -> httpx.Response:
+        async with scene.api.as_(key) as client:
+            return await client.get("/usage", params={"group_by": "key", "organization": slug})
+
+    for who in (ADMIN_KEY, acme["key"]):
+        assert [item["key_id"] for item in (await asked(who, "acme")).json()["items"]] == [acme["id"]]
+    for who, slug in ((acme["key"], "globex"), (alone["key"], "acme"), (ADMIN_KEY, "nobody")):
+        answer = await asked(who, slug)
+        assert (answer.status_code, answer.json()["code"]) == (404, "organization_not_found")
 
 
 @pytest.mark.parametrize(

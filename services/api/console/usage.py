@@ -1,0 +1,19 @@
+"""`/console/usage`: what was used, and what the servers have cost."""
+
+from typing import Any, Final
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.response import Template
+
+from services.api.authentication import ANY_KEY
+from services.api.console.rendering import Pages
+from services.api.keys import ApiKey, Role
+
+
+@get("/console/usage", opt=ANY_KEY)
+async def usage(request: Request[Any, ApiKey, Any], pages: NamedDependency[Pages]) -> Template:
+    return pages.page(request, "usage", administers=request.auth.role is Role.ADMIN)
+
+
+ROUTES: Final = (usage,)
