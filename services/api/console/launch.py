@@ -9,14 +9,14 @@ from litestar.response import Template
 from services.api.authentication import MEMBERS
 from services.api.console.rendering import Pages
 from services.api.intake import InstanceBody
-from services.api.keys import ApiKey, Role
+from services.api.keys import ApiKey
 
 _VOLUME_GB: Final = InstanceBody.model_fields["volume_gb"].default
 
 
 @get("/console/launch", opt=MEMBERS)
 async def launch(request: Request[Any, ApiKey, Any], pages: NamedDependency[Pages]) -> Template:
-    return pages.page(request, "launch", chooses_organization=request.auth.role is Role.ADMIN, volume_gb=_VOLUME_GB)
+    return pages.page(request, "launch", volume_gb=_VOLUME_GB)
 
 
 ROUTES: Final = (launch,)

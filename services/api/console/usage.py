@@ -8,12 +8,12 @@ from litestar.response import Template
 
 from services.api.authentication import ANY_KEY
 from services.api.console.rendering import Pages
-from services.api.keys import ApiKey, Role
+from services.api.keys import ApiKey
 
 
 @get("/console/usage", opt=ANY_KEY)
 async def usage(request: Request[Any, ApiKey, Any], pages: NamedDependency[Pages]) -> Template:
-    return pages.page(request, "usage", administers=request.auth.role is Role.ADMIN)
+    return pages.page(request, "usage")
 
 
 ROUTES: Final = (usage,)
