@@ -64,14 +64,36 @@ async def _launch(page: Page) -> None:
     await page.locator('#types input[value="L4-1-24G"]').check()
 
 
+async def _usage(page: Page) -> None:
+    await expect(page.locator("#models svg")).to_be_visible()
+    await expect(page.locator("#costs svg")).to_be_visible()
+
+
+async def _keys(page: Page) -> None:
+    await expect(page.locator("main")).to_contain_text("search index")
+
+
+async def _organization(page: Page) -> None:
+    await expect(page.locator("main")).to_contain_text("acme/chat-next")
+
+
+async def _searching(page: Page) -> None:
+    await page.get_by_role("combobox", name="Model").press_sequentially("qwen2.5")
+    await expect(page.get_by_role("listbox")).to_contain_text("On the hub")
+
+
 SHOTS: Final = (
     Shot("fleet", "/", _fleet, height=620),
     Shot("fleet-dark", "/", _fleet, height=620, scheme="dark"),
     Shot("instance", "/console/instances/{loading}", _launching, height=1000),
     Shot("failure", "/console/instances/{failed}", _failed, height=1000),
     Shot("launch", "/console/launch?model=Qwen/Qwen2.5-7B-Instruct", _launch, height=900),
+    Shot("search", "/console/launch", _searching, height=640),
     Shot("playground", "/console/playground?model=Qwen/Qwen2.5-7B-Instruct", _playground, height=560),
     Shot("events", "/console/events?from=start", _events, height=640),
+    Shot("usage", "/console/usage", _usage, height=1150),
+    Shot("organization", "/console/organizations/acme", _organization, height=760),
+    Shot("keys", "/console/keys", _keys, height=640),
 )
 
 
