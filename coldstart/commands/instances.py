@@ -23,7 +23,7 @@ from coldstart.commands.context import (
     warn,
 )
 from coldstart.commands.durations import seconds
-from coldstart.commands.naming import Instance, instance_id
+from coldstart.commands.naming import Instance, OfOrganization, instance_id
 from coldstart.fleet import ON_THEIR_WAY, Fleet
 from coldstart.listing import WIDE, listed
 from coldstart.waiting import expected
@@ -98,9 +98,7 @@ def create(
 def list_(
     status: Annotated[Status | None, typer.Option(help="Only those in this status.")] = None,
     model: Annotated[str | None, typer.Option(help="Only those of this model.", callback=non_empty)] = None,
-    organization: Annotated[
-        str | None, typer.Option(help="Only those of the one with this slug.", callback=non_empty)
-    ] = None,
+    organization: OfOrganization = None,
     as_json: Json = False,
 ) -> None:
     """List instances, newest first."""

@@ -61,6 +61,9 @@ def search(
     if as_json:
         print_json(found)
         return
+    if not found["items"]:
+        say("No model is found by these words.")
+        return
     table = Table("model", "where", "task", "parameters", "weights", "downloads", "", box=None, pad_edge=False)
     for name in ("parameters", "weights", "downloads"):
         next(column for column in table.columns if column.header == name).justify = "right"

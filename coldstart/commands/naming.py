@@ -1,4 +1,4 @@
-"""Which instance or key a person means: an id, a unique beginning of one, or an instance's name."""
+"""Which instance or key a person means, and what organisations are called."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
@@ -11,10 +11,22 @@ from coldstart.commands.context import non_empty
 from shared.lifecycle.status import GONE, Status
 
 _SHOWN: Final = 5
+BEGINNING: Final = 8
+"""Characters of an id, by which every command finds it."""
 
 Instance = Annotated[
     str, typer.Argument(help="The instance: its id, a unique beginning of it, or its name.", callback=non_empty)
 ]
+OfOrganization = Annotated[
+    str | None, typer.Option("--organization", help="Only those of the one with this slug.", callback=non_empty)
+]
+
+
+def slugs(client: Api, rows: Sequence[dict[str, Any]]) -> dict[str | None, str]:
+    """Of the organisations in these rows, by id; that of one that is deleted is the beginning of its id."""
+    ids = {str(row["organization_id"]) for row in rows if row["organization_id"] is not None}
+    listed = client.pages("/organizations") if ids else ()
+    return {each: each[:BEGINNING] for each in ids} | {item["id"]: item["slug"] for item in listed}
 
 
 def instance_id(client: Api, instance: str) -> str:

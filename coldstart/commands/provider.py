@@ -8,6 +8,7 @@ from rich.text import Text
 
 from coldstart.commands.context import Json, api, complain, non_empty, print_json, print_table, say
 from coldstart.commands.days import FirstDay, LastDay
+from coldstart.commands.naming import OfOrganization, slugs
 from coldstart.money import money
 
 RECONCILIATION_S: Final = 150.0
@@ -37,17 +38,19 @@ def instance_types(
 def costs(
     begin: FirstDay = None,
     to: LastDay = None,
+    organization: OfOrganization = None,
     as_json: Json = False,
 ) -> None:
     """Add up what the servers have cost at list price, by organisation and day (UTC)."""
     with api() as client:
-        days = list(client.pages("/costs", **{"from": begin, "to": to}))
+        days = list(client.pages("/costs", organization=organization, **{"from": begin, "to": to}))
+        names = {None: "shared", **slugs(client, days)} if not as_json else {}
     if as_json:
         print_json(days)
         return
     table = Table("day", "organisation", "cost", box=None, pad_edge=False)
     for day in days:
-        table.add_row(day["day"], day["organization_id"] or "shared", money(day["cost"], day["currency"]))
+        table.add_row(day["day"], names[day["organization_id"]], money(day["cost"], day["currency"]))
     print_table(table)
 
 

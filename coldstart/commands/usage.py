@@ -1,5 +1,6 @@
 """`coldstart usage`: requests and tokens, by whom and of what."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -9,6 +10,7 @@ from rich.text import Text
 
 from coldstart.commands.context import Json, api, print_json, print_table, say
 from coldstart.commands.days import FirstDay, LastDay
+from coldstart.commands.naming import BEGINNING, OfOrganization, slugs
 
 
 class By(StrEnum):
@@ -20,7 +22,6 @@ class By(StrEnum):
 
 
 _FIELDS: Final = {By.KEY: "key_id", By.ORGANIZATION: "organization_id", By.INSTANCE: "instance_id"}
-_BEGINNING: Final = 8
 
 
 def usage(
@@ -30,12 +31,15 @@ def usage(
     ] = None,
     begin: FirstDay = None,
     to: LastDay = None,
+    organization: OfOrganization = None,
     as_json: Json = False,
 ) -> None:
     """Add up requests and tokens; days are in UTC, by default the last thirty."""
     groups = list(dict.fromkeys(by or (By.DAY, By.MODEL)))
     with api() as client:
-        sums = client.get("/usage", group_by=groups, **{"from": begin, "to": to})["items"]
+        query = {"from": begin, "to": to, "organization": organization}
+        sums = client.get("/usage", group_by=groups, **query)["items"]
+        names = slugs(client, sums) if not as_json else {}
     if as_json:
         print_json(sums)
         return
@@ -46,14 +50,16 @@ def usage(
     for head in ("requests", "failed", "prompt tokens", "completion tokens", "first byte p50, p95"):
         table.add_column(head, justify="right")
     for row in sums:
-        table.add_row(*(_group(row, group) for group in groups), *_figures(row))
+        table.add_row(*(_group(row, group, names) for group in groups), *_figures(row))
     print_table(table)
 
 
-def _group(row: dict[str, Any], group: By) -> Text:
-    """Ids as their beginning, by which every command finds them."""
+def _group(row: dict[str, Any], group: By, names: Mapping[str | None, str]) -> Text:
+    """An organisation by its slug, a key or an instance by the beginning of its id."""
     value = row[_FIELDS.get(group, group)]
-    return Text("none" if value is None else str(value)[:_BEGINNING] if group in _FIELDS else str(value))
+    if value is None:
+        return Text("none")
+    return Text(names.get(value, str(value)[:BEGINNING]) if group in _FIELDS else str(value))
 
 
 def _figures(row: dict[str, Any]) -> tuple[str, ...]:

@@ -93,3 +93,8 @@ def test_a_hub_that_does_not_answer_is_told_on_standard_error_beside_what_was_fo
     assert found.stderr == "warning: It is down.\n"
     assert json.loads(found.stdout) == answer
     assert run("models", "search", "").exit_code == 2
+
+
+def test_that_nothing_is_found_is_said(api: FakeApi) -> None:
+    api.says("GET", "/models/search", values({"items": [], "hub": {"status": "answered", "detail": None}}))
+    assert run("models", "search", "nothing-like-it").stdout == "No model is found by these words.\n"

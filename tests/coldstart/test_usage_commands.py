@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from coldstart.cli import app
-from tests.coldstart.fake_api import FakeApi, values
+from tests.coldstart.fake_api import FakeApi, page, values
 from tests.coldstart.told import ID, MODEL, OTHER_ID
 
 USED = {
@@ -52,6 +52,14 @@ def test_usage_is_added_up_by_what_is_asked_for(api: FakeApi) -> None:
     assert api.asked[0].path == "/usage?group_by=instance&group_by=key&from=2026-01-01"
     assert json.loads(run("usage", "--json").stdout) == [USED]
     assert api.asked[1].path == "/usage?group_by=day&group_by=model"
+
+
+def test_usage_by_organisation_names_it(api: FakeApi) -> None:
+    api.says("GET", "/usage", values({"items": [{**USED, "organization_id": OTHER_ID}]}))
+    api.says("GET", "/organizations", page({"id": OTHER_ID, "slug": "acme"}))
+    told = run("usage", "--by", "organization", "--organization", "acme").stdout.splitlines()[1]
+    assert told.split()[:2] == ["acme", "12,345"]
+    assert api.asked[0].path == "/usage?group_by=organization&organization=acme"
 
 
 def test_an_answer_that_never_began_has_no_time(api: FakeApi) -> None:
