@@ -21,7 +21,6 @@ from services.api.hub_search import HubSearch
 from services.api.intake import Intake
 from services.api.intents import Intents
 from services.api.launches import Launches
-from services.api.limits import LimitChecks
 from services.api.mirror import Mirror
 from services.api.model_search import ModelSearch
 from services.api.projection import Projection
@@ -31,6 +30,7 @@ from services.api.router.usage_table import UsageTable
 from services.api.server import serving
 from services.api.sessions import Sessions
 from services.api.settings import ApiSettings
+from services.api.spending_limits import LimitChecks
 from services.api.sse import EventSource
 from services.api.tenants import Tenants
 from shared.bus.connection import connect

@@ -16,7 +16,7 @@ from shared.eta.launch import Launch
 from shared.eta.steps import UsualSteps
 
 
-class Launches(BaseModel):
+class PastLaunches(BaseModel):
     """All that are looked at: the newest, `COLDSTART_ETA_LAUNCHES` at most."""
 
     model_config = ConfigDict(frozen=True)
@@ -29,8 +29,8 @@ class Launches(BaseModel):
     summary="List the past launches that estimates are made from, the newest first",
     description="`reached` holds, for every percentage that a launch showed, the seconds from its beginning.",
 )
-async def list_launches(estimates: NamedDependency[Estimates]) -> Launches:
-    return Launches(items=estimates.history.launches)
+async def list_launches(estimates: NamedDependency[Estimates]) -> PastLaunches:
+    return PastLaunches(items=estimates.history.launches)
 
 
 @get(

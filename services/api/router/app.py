@@ -19,7 +19,7 @@ from services.api.router.breakers import Breakers
 from services.api.router.explaining import Explaining
 from services.api.router.forwarding import Forwarding
 from services.api.router.inference import Inference
-from services.api.router.limits import Limits
+from services.api.router.key_limits import Limits
 from services.api.router.metrics import Gauges
 from services.api.router.probing import prober
 from services.api.router.reconciling import Reconciling

@@ -17,7 +17,7 @@ from services.api.resolution import Resolved
 from services.api.router import metrics
 from services.api.router.asked import Asked
 from services.api.router.forwarding import BrokenOff, Forwarding, Outgoing, Served
-from services.api.router.limits import Limits
+from services.api.router.key_limits import Limits
 from services.api.router.refusal import Refusal
 from services.api.router.response import Response
 from services.api.router.tally import Tokens

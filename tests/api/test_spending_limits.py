@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from services.api.database import Database
 from services.api.launches import Launches
-from services.api.limits import LimitChecks, over_an_hour
 from services.api.mirror import Mirror
+from services.api.spending_limits import LimitChecks, over_an_hour
 from services.api.tenants import Tenants
 from shared.bus.instance_types import InstanceTypes
 from shared.journal import Journal

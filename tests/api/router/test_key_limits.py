@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.keys import ApiKey, Role
-from services.api.router.limits import Limits
+from services.api.router.key_limits import Limits
 from services.api.router.refusal import Refusal
 from tests.lifecycle.facts import AT
 
