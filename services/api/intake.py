@@ -127,9 +127,8 @@ class Intake:
 
     async def check_offer(self, specification: Specification) -> None:
         """That the provider has such servers there, and that the model fits them. Raises Problem."""
-        told = await self._instance_types.of_all()
-        offered = told.get(specification.provider)
-        if offered is None and told:
+        offered = await self._instance_types.of(specification.provider)
+        if offered is None and (told := await self._instance_types.of_all()):
             detail = f"{specification.provider} is not known; known are {', '.join(told)}."
             raise invalid(FieldError(pointer="/provider", detail=detail))
         if offered is None:

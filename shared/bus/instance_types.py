@@ -9,10 +9,11 @@ from typing import Final, Literal
 
 from nats.js import JetStreamContext
 from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NoKeysError
+from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NotFoundError
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 BUCKET: Final = "instance_types"
+_SUBJECTS: Final = f"$KV.{BUCKET}."
 
 
 Availability = Literal["available", "scarce", "shortage"]
@@ -62,7 +63,7 @@ class InstanceTypes:
 
     async def keep_only(self, providers: Collection[str]) -> None:
         """Forget what any other provider offered."""
-        for name in await self._names():
+        for name in await self.of_all():
             if name not in providers:
                 await (await self._jetstream.key_value(BUCKET)).delete(name)
 
@@ -81,7 +82,9 @@ class InstanceTypes:
         return {name: types for name, types in told.items() if types is not None}
 
     async def _names(self) -> list[str]:
+        """Also of those whose types were taken away. `keys()` would make a consumer, which outlives it for seconds."""
         try:
-            return sorted(await (await self._jetstream.key_value(BUCKET)).keys())
-        except (BucketNotFoundError, NoKeysError):
+            info = await self._jetstream.stream_info(f"KV_{BUCKET}", subjects_filter=f"{_SUBJECTS}>")
+        except NotFoundError:
             return []
+        return sorted(subject.removeprefix(_SUBJECTS) for subject in info.state.subjects or ())

@@ -51,3 +51,12 @@ async def test_nothing_is_listed_before_a_provisioner_has_told_anything(stage: S
     assert (await api.client.get("/instance-types")).json() == {"items": [], "next_cursor": None}
     refused = await api.client.post("/instances", json=BODY)
     assert (refused.status_code, refused.json()["code"]) == (503, "instance_types_unknown")
+
+
+async def test_who_asks_leaves_no_consumer_behind(stage: Stage) -> None:
+    jetstream = stage.connection.jetstream()
+    told = InstanceTypes(jetstream, replicas=1)
+    assert set(await told.of_all()) == {"scaleway"}
+    await told.keep_only(())
+    assert await told.of_all() == {}
+    assert (await jetstream.stream_info("KV_instance_types")).state.consumer_count == 0

@@ -151,7 +151,11 @@ async def test_an_instance_may_be_asked_for_by_an_offering_s_name(two: Two) -> N
 
 
 NOT_OF_THE_CONTROL_API = ("/v1/", "/healthz", "/readyz", "/metrics")
-FOR_ANY_KEY = {("get", "/models"), ("get", "/models/resolve"), ("get", "/instance-types"), ("get", "/usage")}
+FOR_ANY_KEY = {
+    *(("get", f"/models{path}") for path in ("", "/resolve", "/search")),
+    ("get", "/instance-types"),
+    ("get", "/usage"),
+}
 FOR_MEMBERS = {
     ("get", "/instances"),
     ("post", "/instances"),

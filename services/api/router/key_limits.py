@@ -12,6 +12,8 @@ from services.api.keys import ApiKey
 from services.api.router.refusal import Refusal
 
 _MINUTE_S: Final = 60.0
+_ROUNDING: Final = 1e-6
+"""Of one request or token: who has waited for as long as was asked has not waited too short by a last digit."""
 
 
 class Bucket:
@@ -33,7 +35,8 @@ class Bucket:
         self._level = self.level(at) - amount
 
     def seconds_until(self, level: float, at: float) -> float:
-        return max(0.0, (level - self.level(at)) * _MINUTE_S / self.per_minute)
+        missing = level - self.level(at)
+        return missing * _MINUTE_S / self.per_minute if missing > _ROUNDING else 0.0
 
     def told(self, kind: str, at: float) -> list[tuple[str, str]]:
         """OpenAI's headers about it."""

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.api.keys import ApiKey, Role
@@ -37,6 +37,7 @@ def refusal(limits: Limits, key: ApiKey) -> Refusal:
     return refused.value
 
 
+@example(1, [8.237794175225428, 0.0, 0.0])  # the clock's last digits
 @given(st.integers(1, 200), st.lists(st.floats(0, 90), max_size=60))
 def test_no_minute_has_more_requests_than_allowed_twice_over_and_no_client_is_starved(
     per_minute: int, pauses: list[float]
