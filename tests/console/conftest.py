@@ -1,9 +1,13 @@
 """The console in a real browser: Debian's Chromium, headless, driven by Playwright."""
 
+import json
 import os
 import re
 import shutil
-from collections.abc import AsyncGenerator
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +17,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from tests.api.conftest import stage
 from tests.api.stage import ADMIN_KEY, RunningApi
 
-__all__ = ["browser", "stage", "window"]
+__all__ = ["browser", "chromium", "stage", "window"]
 
 PATIENCE_MS = 30_000  # on a busy machine; whatever is awaited ends the wait
 CHROMIUM = shutil.which("chromium")
@@ -55,12 +59,27 @@ class Window:
         assert [fault for fault in self.faults if not re.search(self.forgives, fault)] == []
 
 
-@pytest.fixture
-async def browser() -> AsyncGenerator[Browser]:
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """The address of a browser that the tests of a process share; each has contexts of its own in it."""
     if CHROMIUM is None and "CI" not in os.environ:
         pytest.skip("Chromium is not installed (apt-get install chromium)")
+    options = {"executablePath": CHROMIUM or "chromium", "args": ["--no-sandbox"], "host": "127.0.0.1"}
+    config = tmp_path_factory.mktemp("chromium") / "server.json"
+    config.write_text(json.dumps(options))
+    command = (sys.executable, "-m", "playwright", "launch-server", "--browser", "chromium", "--config", str(config))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)  # the driver is a child of it, and ends the browser
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncGenerator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM or "chromium", args=["--no-sandbox"])
+        browser = await playwright.chromium.connect(chromium)
         yield browser
         await browser.close()
 
