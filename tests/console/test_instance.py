@@ -64,6 +64,24 @@ async def test_a_step_that_is_slower_than_usual_is_called_so(stage: Stage, windo
     await expect(page.get_by_role("row", name="creating the server")).to_contain_text("5.0 s, slow")
 
 
+async def test_what_is_usual_is_of_the_type_that_it_got(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    for _ in range(3):
+        await stage.happened(*recent(h.a_ready_instance()))
+    api = await stage.api(eta_refresh_seconds=0.1)
+
+    async def learned() -> bool:
+        return len((await api.client.get("/launches")).json()["items"]) == 3
+
+    await until(learned)
+    request, created, *_ = recent(h.a_launch(instance_types=("H100-1-80G", "L4-1-24G")))
+    instance = await stage.happened(request)
+    page = await opened(window, api, instance)
+    await expect(page.locator("#basis")).to_contain_text("at this provider")
+    await stage.happened(created, instance_id=instance.id)
+    await expect(page.locator("#basis")).to_contain_text("of this model on this type")
+
+
 async def test_a_failure_shows_its_cause_and_what_to_do(stage: Stage, window: Window) -> None:
     api = await stage.api()
     output = ("Get:1 http://mirror.test/ubuntu noble InRelease", "E: Unable to fetch some archives")
