@@ -1,9 +1,10 @@
 """One instance: its steps against what is usual, why it failed, what it was before, and what may be done with it."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from shared.bus.install_output import InstallOutput, InstallOutputs, OutputLine
 from shared.lifecycle.fold import fold
@@ -200,6 +201,53 @@ async def test_it_is_ended_only_when_that_is_confirmed(stage: Stage, window: Win
     await dialog.get_by_role("button", name="Archive").click()
     await expect(page.locator("#status")).to_have_text("archived")
     await expect(page.locator("#actions button:visible")).to_have_count(0)
+
+
+async def test_a_late_answer_closes_no_dialog_that_asks_of_something_else(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_ready_instance()))
+    page = await opened(window, api, instance)
+    answered = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        await answered.wait()
+        await route.fulfill(response=answer)
+
+    await page.route(f"**/instances/{instance.id}/drain", late)
+    dialog = page.get_by_role("dialog")
+    await page.get_by_role("button", name="Drain").click()
+    await dialog.get_by_role("button", name="Drain").click()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#status")).to_have_text("draining")
+    await page.get_by_role("button", name="Terminate").click()
+    async with page.expect_request_finished(lambda request: request.url.endswith("/drain")):
+        answered.set()
+    await page.evaluate("new Promise((done) => setTimeout(done))")
+    await dialog.get_by_role("button", name="Terminate").click()
+    await expect(page.locator("#status")).to_have_text("terminating")
+    await expect(dialog).to_be_hidden()
+
+
+async def test_what_is_refused_after_its_dialog_was_closed_opens_it_again(stage: Stage, window: Window) -> None:
+    window.forgives = "status of 409"
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_ready_instance()))
+    page = await opened(window, api, instance)
+    closed = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await closed.wait()
+        await route.continue_()
+
+    await page.route(f"**/instances/{instance.id}/drain", late)
+    await page.get_by_role("button", name="Drain").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Drain").click()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_be_hidden()
+    await stage.happened(f.termination_requested(), instance_id=instance.id)
+    closed.set()
+    await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("the instance is terminating")
 
 
 async def test_what_is_refused_is_said_where_it_was_asked(stage: Stage, window: Window) -> None:
