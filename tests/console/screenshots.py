@@ -71,7 +71,7 @@ SHOTS: Final = (
     Shot("failure", "/console/instances/{failed}", _failed, height=1000),
     Shot("launch", "/console/launch?model=Qwen/Qwen2.5-7B-Instruct", _launch, height=900),
     Shot("playground", "/console/playground?model=Qwen/Qwen2.5-7B-Instruct", _playground, height=560),
-    Shot("events", "/console/events?from=start", _events, height=640),
+    Shot("events", "/console/events", _events, height=640),
 )
 
 
