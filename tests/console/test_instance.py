@@ -100,6 +100,18 @@ async def test_a_failure_shows_its_cause_and_what_to_do(stage: Stage, window: Wi
     await expect(page.get_by_role("row", name="installing")).to_have_attribute("data-state", "stopped")
 
 
+async def test_a_machine_that_was_kept_is_told_of_as_long_as_it_stands(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    history = (*h.an_installing_instance(keep_for_inspection=True), f.startup_failed())
+    instance = await stage.happened(*recent(history))
+    page = await opened(window, api, instance)
+    await expect(page.locator("#failure")).to_contain_text("Its machine was kept for a look.")
+    await expect(page.get_by_role("button", name="Reinstall")).to_be_visible()
+    await stage.happened(f.server_lost(), instance_id=instance.id)
+    await expect(page.locator("#failure")).not_to_contain_text("was kept")
+    await expect(page.get_by_role("button", name="Reinstall")).to_be_hidden()
+
+
 async def test_what_the_install_prints_is_shown_as_it_comes_and_as_far_as_it_was(stage: Stage, window: Window) -> None:
     api = await stage.api()
     history = recent(h.an_installing_instance())

@@ -171,8 +171,7 @@ function drawFailure(instance, snapshot) {
   if (!error) return;
   write(byId("failure-title"), `${inWords(status)} at ${instance.percent} %, ${WORDS.labels[instance.step] ?? instance.step}`);
   write(byId("failure-message"), error.message);
-  const kept = status === "startup_failed" && snapshot.specification.keep_for_inspection;
-  write(byId("failure-advice"), kept ? KEPT : ADVICE[status] ?? "");
+  write(byId("failure-advice"), kept(snapshot) ? KEPT : ADVICE[status] ?? "");
 }
 
 function drawActions(snapshot) {
@@ -182,10 +181,14 @@ function drawActions(snapshot) {
   }
 }
 
-function worthwhile(verb, { status, specification, resources }) {
+const kept = ({ status, specification, resources }) =>
+  status === "startup_failed" && specification.keep_for_inspection && !resources.server_gone && !resources.released;
+
+function worthwhile(verb, snapshot) {
+  const { status, resources } = snapshot;
   if (verb === "archive") return resources.released;
   if (verb === "terminate") return !resources.released;
-  if (verb === "reinstall") return resources.server_id && !resources.released && (status !== "startup_failed" || specification.keep_for_inspection);
+  if (verb === "reinstall") return resources.server_id && !resources.released && (status !== "startup_failed" || kept(snapshot));
   return true;
 }
 
