@@ -56,7 +56,7 @@ async def _playground(page: Page) -> None:
 
 
 async def _events(page: Page) -> None:
-    await expect(page.locator("main")).to_contain_text("InstanceReady")
+    await expect(page.locator("#feed > li").first).to_contain_text("StartupFailed")
 
 
 async def _launch(page: Page) -> None:
