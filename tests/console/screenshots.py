@@ -56,7 +56,7 @@ async def _playground(page: Page) -> None:
 
 
 async def _events(page: Page) -> None:
-    await expect(page.locator("main")).to_contain_text("InstanceReady")
+    await expect(page.locator("#feed > li").first).to_contain_text("StartupFailed")
 
 
 async def _launch(page: Page) -> None:
@@ -90,7 +90,7 @@ SHOTS: Final = (
     Shot("launch", "/console/launch?model=Qwen/Qwen2.5-7B-Instruct", _launch, height=900),
     Shot("search", "/console/launch", _searching, height=640),
     Shot("playground", "/console/playground?model=Qwen/Qwen2.5-7B-Instruct", _playground, height=560),
-    Shot("events", "/console/events?from=start", _events, height=640),
+    Shot("events", "/console/events", _events, height=640),
     Shot("usage", "/console/usage", _usage, height=1150),
     Shot("organization", "/console/organizations/acme", _organization, height=760),
     Shot("keys", "/console/keys", _keys, height=640),

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from services.api.app import running
 from shared.lifecycle.instance import Instance
@@ -137,6 +137,35 @@ async def test_filters_show_what_is_asked_for_and_stay_in_the_address(stage: Sta
     assert await names(page) == ["broken"]
     await page.get_by_text("Ready 0").click()
     await expect(page.get_by_text("No instance is like that.")).to_be_visible()
+
+
+async def test_the_model_that_an_address_asks_for_stays_asked_for_when_there_is_none_of_it_yet(
+    stage: Stage, window: Window
+) -> None:
+    await stage.projector()
+    api = await stage.api()
+    await api.projected(await stage.happened(*recent(h.a_ready_instance(name="chat"))))
+    page = await window.open(api, "/?model=mistralai/Mistral-7B-Instruct-v0.3")
+    await expect(page.get_by_text("No instance is like that.")).to_be_visible()
+    await expect(page.get_by_label("Model")).to_have_value("mistralai/Mistral-7B-Instruct-v0.3")
+    await stage.happened(*recent(h.a_launch(name="new", model="mistralai/Mistral-7B-Instruct-v0.3")))
+    await expect(page.locator("#rows > .row")).to_have_count(1)
+    assert await names(page) == ["new"]
+
+
+async def test_a_list_that_breaks_off_is_read_again(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    await api.projected(await stage.happened(*recent(h.a_launch())))
+    page = await window.open(api, "/sign-in")
+
+    async def half(route: Route) -> None:
+        await route.fulfill(body='{"items": [', content_type="application/json")
+
+    await page.route("**/instances?limit=50", half, times=1)
+    await page.goto(api.url)
+    await expect(page.get_by_text("The api does not answer")).to_be_visible()
+    await expect(page.locator("#rows > .row")).to_have_count(1)
 
 
 async def test_a_page_that_was_cut_off_catches_up_without_a_gap(stage: Stage, window: Window) -> None:

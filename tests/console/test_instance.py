@@ -1,9 +1,10 @@
 """One instance: its steps against what is usual, why it failed, what it was before, and what may be done with it."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from shared.bus.install_output import InstallOutput, InstallOutputs, OutputLine
 from shared.lifecycle.fold import fold
@@ -64,6 +65,24 @@ async def test_a_step_that_is_slower_than_usual_is_called_so(stage: Stage, windo
     await expect(page.get_by_role("row", name="creating the server")).to_contain_text("5.0 s, slow")
 
 
+async def test_what_is_usual_is_of_the_type_that_it_got(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    for _ in range(3):
+        await stage.happened(*recent(h.a_ready_instance()))
+    api = await stage.api(eta_refresh_seconds=0.1)
+
+    async def learned() -> bool:
+        return len((await api.client.get("/launches")).json()["items"]) == 3
+
+    await until(learned)
+    request, created, *_ = recent(h.a_launch(instance_types=("H100-1-80G", "L4-1-24G")))
+    instance = await stage.happened(request)
+    page = await opened(window, api, instance)
+    await expect(page.locator("#basis")).to_contain_text("at this provider")
+    await stage.happened(created, instance_id=instance.id)
+    await expect(page.locator("#basis")).to_contain_text("of this model on this type")
+
+
 async def test_a_failure_shows_its_cause_and_what_to_do(stage: Stage, window: Window) -> None:
     api = await stage.api()
     output = ("Get:1 http://mirror.test/ubuntu noble InRelease", "E: Unable to fetch some archives")
@@ -79,6 +98,18 @@ async def test_a_failure_shows_its_cause_and_what_to_do(stage: Stage, window: Wi
     await expect(alert).to_contain_text("keep_for_inspection")
     await expect(page.locator("#output")).to_have_text("\n".join(output))
     await expect(page.get_by_role("row", name="installing")).to_have_attribute("data-state", "stopped")
+
+
+async def test_a_machine_that_was_kept_is_told_of_as_long_as_it_stands(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    history = (*h.an_installing_instance(keep_for_inspection=True), f.startup_failed())
+    instance = await stage.happened(*recent(history))
+    page = await opened(window, api, instance)
+    await expect(page.locator("#failure")).to_contain_text("Its machine was kept for a look.")
+    await expect(page.get_by_role("button", name="Reinstall")).to_be_visible()
+    await stage.happened(f.server_lost(), instance_id=instance.id)
+    await expect(page.locator("#failure")).not_to_contain_text("was kept")
+    await expect(page.get_by_role("button", name="Reinstall")).to_be_hidden()
 
 
 async def test_what_the_install_prints_is_shown_as_it_comes_and_as_far_as_it_was(stage: Stage, window: Window) -> None:
@@ -182,6 +213,53 @@ async def test_it_is_ended_only_when_that_is_confirmed(stage: Stage, window: Win
     await dialog.get_by_role("button", name="Archive").click()
     await expect(page.locator("#status")).to_have_text("archived")
     await expect(page.locator("#actions button:visible")).to_have_count(0)
+
+
+async def test_a_late_answer_closes_no_dialog_that_asks_of_something_else(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_ready_instance()))
+    page = await opened(window, api, instance)
+    answered = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        await answered.wait()
+        await route.fulfill(response=answer)
+
+    await page.route(f"**/instances/{instance.id}/drain", late)
+    dialog = page.get_by_role("dialog")
+    await page.get_by_role("button", name="Drain").click()
+    await dialog.get_by_role("button", name="Drain").click()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#status")).to_have_text("draining")
+    await page.get_by_role("button", name="Terminate").click()
+    async with page.expect_request_finished(lambda request: request.url.endswith("/drain")):
+        answered.set()
+    await page.evaluate("new Promise((done) => setTimeout(done))")
+    await dialog.get_by_role("button", name="Terminate").click()
+    await expect(page.locator("#status")).to_have_text("terminating")
+    await expect(dialog).to_be_hidden()
+
+
+async def test_what_is_refused_after_its_dialog_was_closed_opens_it_again(stage: Stage, window: Window) -> None:
+    window.forgives = "status of 409"
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_ready_instance()))
+    page = await opened(window, api, instance)
+    closed = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await closed.wait()
+        await route.continue_()
+
+    await page.route(f"**/instances/{instance.id}/drain", late)
+    await page.get_by_role("button", name="Drain").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Drain").click()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_be_hidden()
+    await stage.happened(f.termination_requested(), instance_id=instance.id)
+    closed.set()
+    await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("the instance is terminating")
 
 
 async def test_what_is_refused_is_said_where_it_was_asked(stage: Stage, window: Window) -> None:

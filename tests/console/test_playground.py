@@ -162,6 +162,37 @@ async def test_an_answer_is_stopped_at_the_worker_too(stage: Stage, window: Wind
             await worker.left.wait()
 
 
+async def test_a_long_answer_is_followed_but_takes_nobody_from_what_they_do(stage: Stage, window: Window) -> None:
+    async with a_chat(stage, window, viewport={"width": 800, "height": 600}) as (page, worker):
+        speaker = Speaker(worker)
+        await said(page, "Count to a hundred")
+        answer = page.locator('#talk [data-role="assistant"] p')
+        for number in range(1, 81):
+            speaker.say(f"number {number}\n")
+        await expect(answer).to_contain_text("number 80")
+        assert await page.evaluate("scrollY") > 600
+        await page.evaluate("scrollTo(0, 0)")
+        await page.get_by_role("button", name="Sign out").focus()
+        speaker.say("number 81\n")
+        await expect(answer).to_contain_text("number 81")
+        assert await page.evaluate("scrollY") == 0
+        speaker.end(tokens=81)
+        await expect(page.get_by_role("button", name="Send")).to_be_enabled()
+        await expect(page.get_by_role("button", name="Sign out")).to_be_focused()
+
+
+async def test_a_page_that_got_no_answer_asks_again(stage: Stage, window: Window) -> None:
+    window.forgives = "net::ERR_FAILED|status of 503"
+    api = await stage.api()
+    await catalogued(api)
+    page = await window.open(api, "/sign-in")
+    await page.route("**/v1/models", lambda route: route.abort(), times=1)
+    await page.goto(api.url + PATH)
+    await expect(page.get_by_role("alert")).to_contain_text("The api does not answer")
+    await expect(page.get_by_role("combobox", name="Model")).to_have_value(MODEL)
+    await expect(page.get_by_role("alert")).to_be_hidden()
+
+
 async def test_what_goes_wrong_on_the_way_is_said_in_words(stage: Stage, window: Window) -> None:
     window.forgives = "net::ERR_INCOMPLETE_CHUNKED_ENCODING|status of 400"
     async with a_chat(stage, window) as (page, worker):

@@ -12,6 +12,8 @@ export class Refusal extends Error {
   }
 }
 
+const unanswered = () => new Refusal(0, { title: "No answer", detail: "The api does not answer; try again in a moment." });
+
 /** The response, whole; throws a Refusal for an error. A session that has ended leads to the sign-in page. */
 export async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
   const sent = { ...headers, "X-CSRF-Token": csrf };
@@ -20,7 +22,7 @@ export async function ask(path, { method = "GET", body, headers = {}, signal } =
   try {
     response = await fetch(path, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body), signal });
   } catch {
-    throw new Refusal(0, { title: "No answer", detail: "The api does not answer; try again in a moment." });
+    throw unanswered();
   }
   const date = Date.parse(response.headers.get("date"));
   if (date) ahead = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
@@ -29,7 +31,16 @@ export async function ask(path, { method = "GET", body, headers = {}, signal } =
   return response;
 }
 
-export const get = async (path, options) => (await ask(path, options)).json();
+/** What a response says; throws a Refusal where it breaks off. */
+export async function read(response) {
+  try {
+    return await response.json();
+  } catch {
+    throw unanswered();
+  }
+}
+
+export const get = async (path, options) => read(await ask(path, options));
 
 /** All that there is in a list, page by page. */
 export async function all(path) {

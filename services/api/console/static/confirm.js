@@ -17,20 +17,24 @@ export function confirm({ title: asks, words: told, verb, danger = false, path, 
   write(words, told);
   write(proceed, verb);
   problem.hidden = true;
+  proceed.disabled = false;
   proceed.classList.toggle("danger", danger);
   dialog.showModal();
 }
 
 proceed.addEventListener("click", async () => {
-  const { path, method, done } = asked;
+  const mine = asked; // the dialog may be closed, and ask of something else, before this is answered
+  const { path, method, done } = mine;
   proceed.disabled = true;
   try {
     await ask(path, { method });
-    dialog.close();
+    if (asked === mine) dialog.close();
     await done();
   } catch (error) {
+    if (asked !== mine) throw error;
     tell(problem, error);
+    if (!dialog.open) dialog.showModal(); // it was closed before it was refused
   } finally {
-    proceed.disabled = false;
+    if (asked === mine) proceed.disabled = false;
   }
 });

@@ -1,5 +1,5 @@
 // Every instance, failures first, each row changed only where it has.
-import { ask, now, Refusal } from "./api.js";
+import { ask, now, read, Refusal } from "./api.js";
 import { about, clock, exact, lasting, money } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
 import { costAt, doing, fromSnapshot, fromView, group, inWords, Store } from "./store.js";
@@ -133,12 +133,12 @@ function arrange() {
 }
 
 function summarize(all) {
-  const models = [...new Set(all.map((one) => one.model))].sort();
+  const chosen = filters.model.value; // stays, though no instance of it may be listed yet, or any more
+  const models = [...new Set([...all.map((one) => one.model), chosen].filter(Boolean))].sort();
   const known = [...filters.model.options].map((option) => option.value).filter(Boolean);
   if (models.join() !== known.join()) {
-    const chosen = filters.model.value;
     filters.model.replaceChildren(new Option("Any model", ""), ...models.map((name) => new Option(name, name)));
-    filters.model.value = models.includes(chosen) ? chosen : "";
+    filters.model.value = chosen;
   }
   const hourly = new Map();
   for (const one of all) if (one.on && one.price !== null) hourly.set(one.currency, (hourly.get(one.currency) ?? 0) + one.price);
@@ -158,7 +158,7 @@ async function load() {
   let cursor = "";
   do {
     const response = await ask(`/instances?limit=${cursor ? PAGE : FIRST}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
-    const page = await response.json();
+    const page = await read(response);
     for (const view of page.items) store.take(fromView(view, now()));
     // what is listed holds all that happened before this, so the stream goes on behind it and nothing is missed
     stream ??= follow(response.headers.get("last-event-id"));

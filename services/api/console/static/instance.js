@@ -36,7 +36,7 @@ const CONFIRM = {
 
 let events = [];
 let usual = new Map();
-let usualOf = 0;
+let usualOf = null; // the attempt and type that it is of
 let chosen = null; // the version that is looked at; null: always the newest
 let wanted = Number(new URLSearchParams(location.search).get("at")) || null;
 let frame = 0;
@@ -61,20 +61,23 @@ function take({ type, time, actor, data }) {
   moment.max = data.instance.version;
   if (wanted === data.instance.version) chosen = wanted;
   if (type.startsWith("SshInstall")) output.expect(at);
-  if (data.instance.attempt !== usualOf) learn(data.instance.attempt);
+  learn(`${data.instance.attempt} ${data.instance.instance_type}`);
   drawSoon();
 }
 
-async function learn(attempt) {
-  usualOf = attempt;
+/** The type may be known only when there is a server, and be another one than was asked for first. */
+async function learn(of) {
+  if (of === usualOf) return;
+  usualOf = of;
   let found;
   try {
     found = await get(`/instances/${id}/steps`);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    usualOf = 0; // with the next event it is asked for again
+    if (of === usualOf) usualOf = null; // with the next event it is asked for again
     return;
   }
+  if (of !== usualOf) return;
   const { items, basis } = found;
   usual = new Map(items.map((one) => [one.percent, one]));
   const from = basis.launches ? `the last ${basis.launches} ${GROUPS[basis.group]}` : "assumed, until there are launches to learn from";
@@ -168,8 +171,7 @@ function drawFailure(instance, snapshot) {
   if (!error) return;
   write(byId("failure-title"), `${inWords(status)} at ${instance.percent} %, ${WORDS.labels[instance.step] ?? instance.step}`);
   write(byId("failure-message"), error.message);
-  const kept = status === "startup_failed" && snapshot.specification.keep_for_inspection;
-  write(byId("failure-advice"), kept ? KEPT : ADVICE[status] ?? "");
+  write(byId("failure-advice"), kept(snapshot) ? KEPT : ADVICE[status] ?? "");
 }
 
 function drawActions(snapshot) {
@@ -179,10 +181,14 @@ function drawActions(snapshot) {
   }
 }
 
-function worthwhile(verb, { status, specification, resources }) {
+const kept = ({ status, specification, resources }) =>
+  status === "startup_failed" && specification.keep_for_inspection && !resources.server_gone && !resources.released;
+
+function worthwhile(verb, snapshot) {
+  const { status, resources } = snapshot;
   if (verb === "archive") return resources.released;
   if (verb === "terminate") return !resources.released;
-  if (verb === "reinstall") return resources.server_id && !resources.released && (status !== "startup_failed" || specification.keep_for_inspection);
+  if (verb === "reinstall") return resources.server_id && !resources.released && (status !== "startup_failed" || kept(snapshot));
   return true;
 }
 

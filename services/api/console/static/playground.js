@@ -8,7 +8,9 @@ import { WORDS } from "./words.js";
 
 const LOOK_MS = 1000;
 const REASON_MS = 10_000;
+const AGAIN_MS = 3000;
 const MARKED = 50;
+const NEAR_PX = 40;
 const byId = (id) => document.getElementById(id);
 const [models, form, text, send, stop, anew] = ["model", "ask", "text", "send", "stop", "anew"].map(byId);
 const talked = byId("talk");
@@ -26,6 +28,7 @@ let known = { model: null, seen: null, at: 0 };
 
 async function load() {
   const names = (await get("/v1/models")).data.map((one) => one.id);
+  tell(null);
   await Promise.all(names.slice(0, MARKED).map(async (name) => (await stateOf(name)).ready && ready.add(name)));
   const asked = new URLSearchParams(location.search).get("model");
   const talking = names.filter((name) => !embedding.has(name));
@@ -185,14 +188,21 @@ async function answer() {
     else giveBack(question, shown, asked);
     shown.item.removeAttribute("aria-busy");
     answering = null;
+    const elsewhere = ![stop, document.body].includes(document.activeElement);
     draw();
-    text.focus();
+    if (!elsewhere) text.focus();
   }
 }
 
+/** How many pixels of it are below where one types. */
+function hiddenOf({ item }) {
+  return item.getBoundingClientRect().bottom - form.getBoundingClientRect().top;
+}
+
 function grow(shown, all) {
+  const follows = hiddenOf(shown) < NEAR_PX; // who scrolled up to read is left there
   write(shown.said, all);
-  shown.item.scrollIntoView({ block: "nearest" });
+  if (follows) scrollBy(0, Math.max(0, hiddenOf(shown)));
 }
 
 function refused(error, model, shown) {
@@ -234,7 +244,12 @@ anew.addEventListener("click", () => {
   draw();
   text.focus();
 });
-load().catch((error) => {
-  if (!(error instanceof Refusal)) throw error;
-  tell(error.message);
-});
+begin();
+
+function begin() {
+  load().catch((error) => {
+    if (!(error instanceof Refusal)) throw error;
+    tell(error.message);
+    setTimeout(begin, AGAIN_MS);
+  });
+}

@@ -5,6 +5,7 @@ import { WORDS } from "./words.js";
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 const UNSEEN_MS = 30_000;
+const visible = () => document.visibilityState === "visible";
 
 export class Stream {
   #address;
@@ -12,7 +13,8 @@ export class Stream {
   #last;
   #source = null;
   #pause = FIRST_PAUSE_MS;
-  #timer = 0;
+  #again = 0;
+  #letGo = 0;
 
   /**
    * `after`: the id of the event to begin behind. `handlers`: `event(cloudEvent)`, `estimate(told)`, `reset()` when
@@ -22,18 +24,18 @@ export class Stream {
     this.#address = address;
     this.#handlers = handlers;
     this.#last = after;
-    document.addEventListener("visibilitychange", () => this.#seen(document.visibilityState === "visible"));
+    document.addEventListener("visibilitychange", () => this.#seen());
     addEventListener("pagehide", () => this.#close("paused"));
-    addEventListener("pageshow", (event) => event.persisted && this.#seen(true));
-    addEventListener("online", () => this.#source?.readyState !== EventSource.OPEN && this.#open());
-    this.#handlers.state("connecting");
-    this.#open();
+    addEventListener("pageshow", (event) => event.persisted && this.#seen());
+    addEventListener("online", () => visible() && this.#source?.readyState !== EventSource.OPEN && this.#open());
+    this.#handlers.state(visible() ? "connecting" : "paused"); // it may have been opened behind another tab
+    if (visible()) this.#open();
   }
 
   // A browser has six connections to a host: tabs that nobody looks at must not keep one each.
-  #seen(visible) {
-    clearTimeout(this.#timer);
-    if (!visible) this.#timer = setTimeout(() => this.#close("paused"), UNSEEN_MS);
+  #seen() {
+    clearTimeout(this.#letGo);
+    if (!visible()) this.#letGo = setTimeout(() => this.#close("paused"), UNSEEN_MS);
     else if (!this.#source) this.#open();
   }
 
@@ -56,18 +58,18 @@ export class Stream {
       this.#pause = FIRST_PAUSE_MS;
       this.#handlers.state("live");
     };
-    source.onerror = () => this.#again();
+    source.onerror = () => this.#reopen();
   }
 
-  #again() {
+  #reopen() {
     this.#close("reconnecting");
     ask("/v1/models").catch(() => null); // a session that has ended leads to the sign-in page
-    this.#timer = setTimeout(() => this.#open(), this.#pause * (0.5 + Math.random()));
+    this.#again = setTimeout(() => this.#open(), this.#pause * (0.5 + Math.random()));
     this.#pause = Math.min(LONGEST_PAUSE_MS, this.#pause * 2);
   }
 
   #close(state) {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#again);
     this.#source?.close();
     this.#source = null;
     if (state) this.#handlers.state(state);
