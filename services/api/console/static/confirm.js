@@ -1,5 +1,5 @@
 // What cannot be taken back is done only when it is confirmed: the dialog of confirm.html.
-import { ask } from "./api.js";
+import { ask, Refusal } from "./api.js";
 import { write } from "./live.js";
 import { tell } from "./problems.js";
 
@@ -17,20 +17,22 @@ export function confirm({ title: asks, words: told, verb, danger = false, path, 
   write(words, told);
   write(proceed, verb);
   problem.hidden = true;
+  proceed.disabled = false;
   proceed.classList.toggle("danger", danger);
   dialog.showModal();
 }
 
 proceed.addEventListener("click", async () => {
-  const { path, method, done } = asked;
+  const mine = asked;
   proceed.disabled = true;
   try {
-    await ask(path, { method });
-    dialog.close();
-    await done();
+    await ask(mine.path, { method: mine.method });
+    if (asked === mine) dialog.close(); // it may have been opened for something else meanwhile
+    await mine.done();
   } catch (error) {
-    tell(problem, error);
+    if (asked === mine) tell(problem, error);
+    else if (!(error instanceof Refusal)) throw error;
   } finally {
-    proceed.disabled = false;
+    if (asked === mine) proceed.disabled = false;
   }
 });
