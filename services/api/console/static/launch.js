@@ -101,6 +101,5 @@ form.addEventListener("submit", (event) => {
   launch();
 });
 if (model.value) search.search();
-for (const load of [watchOffers, loadOrganizations]) {
-  load().catch((error) => tell(byId("problem"), error));
-}
+watchOffers();
+loadOrganizations().catch((error) => tell(byId("problem"), error));
