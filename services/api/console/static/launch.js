@@ -94,7 +94,7 @@ const search = new ModelSearch(
   { whose: () => organization?.value, changed: (known) => drawModel((meant = known)) },
 );
 revision.addEventListener("input", drawModel);
-organization?.addEventListener("change", () => model.value && search.search());
+organization?.addEventListener("change", () => search.anew());
 form.addEventListener("input", () => (key = newKey()));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
