@@ -159,6 +159,12 @@ async def test_a_day_without_any_cost_is_a_gap_and_bars_begin_at_zero(some: Used
     assert heights[0] / heights[2] == pytest.approx(13.5 / 4, rel=0.05)
 
 
+async def test_beside_the_last_bar_stand_those_who_have_a_part_in_it(some: Used, window: Window) -> None:
+    page = await some.seen(window)
+    words = await page.locator("#costs svg text:not([class])").all_text_contents()
+    assert words == ["globex"]
+
+
 async def test_those_who_cost_least_are_one_colour_and_a_slug_may_be_any_word(some: Used, window: Window) -> None:
     for hours, slug in enumerate(("shared", "initech", "hooli", "umbrella"), start=5):
         made = await some.api.organization(slug)
