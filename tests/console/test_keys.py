@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.api.stage import MODEL, RunningApi, Stage
 from tests.console.conftest import Window
@@ -270,3 +270,40 @@ async def test_that_a_key_is_gone_meanwhile_is_said(stage: Stage, window: Window
     await key_row(page, "ci").get_by_role("button", name="Limits").click()
     await send(page, "Change")
     await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("There is no such key")
+
+
+async def test_an_answer_that_comes_late_closes_no_other_dialog(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    for name in ("first", "second"):
+        await api.client.post("/api-keys", json={"name": name})
+    page = await window.open(api, PATH)
+    let_go = asyncio.Event()
+
+    async def held(route: Route) -> None:
+        if route.request.method in ("PATCH", "DELETE"):
+            await let_go.wait()
+        await route.continue_()
+
+    await page.route("**/api-keys/*", held)
+    dialog = page.get_by_role("dialog")
+    await page.get_by_role("button", name="Change the limits of first").click()
+    await page.get_by_label("At once").fill("3")
+    await send(page, "Change")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Change the limits of second").click()
+    await page.get_by_label("At once").fill("5")
+    let_go.set()
+    await expect(page.locator("#announcements")).to_contain_text("The limits of first are changed.")
+    await expect(dialog).to_contain_text("Limits of second")
+    await send(page, "Change")
+    await expect(key_row(page, "second").locator("[data-of=max_concurrent]")).to_have_text("5")
+    let_go.clear()
+    await page.get_by_role("button", name="Revoke first").click()
+    await send(page, "Revoke")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Revoke second").click()
+    let_go.set()
+    await expect(key_row(page, "first")).to_have_count(0)
+    await expect(dialog).to_contain_text("Revoke second?")
+    await send(page, "Revoke")
+    await expect(key_row(page, "second")).to_have_count(0)

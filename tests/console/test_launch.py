@@ -351,6 +351,35 @@ async def test_who_may_not_launch_is_told_so(stage: Stage, window: Window) -> No
     await expect(page.get_by_role("heading")).to_have_text("This key may not do that")
 
 
+async def test_on_a_telephone_prices_and_stock_are_seen_without_moving_the_table(stage: Stage, window: Window) -> None:
+    _, page = await opened(stage, window, viewport={"width": 360, "height": 740})
+    await page.get_by_label("Model").fill(LARGE)
+    await expect(type_row(page, "L4-1-24G")).to_contain_text("too small")
+    for words in ("€0.75", "26 GB", "too small for", "fr-par-2 available"):
+        box = await type_row(page, "L4-1-24G").get_by_text(words).bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 345
+    assert await page.locator(".wide").evaluate("(wide) => wide.scrollWidth === wide.clientWidth")
+    assert await complaints(page) == []
+
+
+async def test_what_the_weights_take_is_said_only_where_it_is_known(stage: Stage, window: Window) -> None:
+    _, page = await opened(stage, window, f"?model={LARGE}")
+    await page.locator("summary").click()
+    fit = type_row(page, "L4-1-24G").locator("[data-of=fit]")
+    await expect(fit).to_have_text("too small for 145.4 GB")
+    await page.get_by_label("Revision").fill("v2")
+    await expect(fit).to_have_text("")
+    await page.get_by_label("Revision").fill("main")
+    await expect(fit).to_have_text("too small for 145.4 GB")
+    options = page.get_by_label("More options of vLLM")
+    for resizing in ("--quantization=fp8", "--cpu-offload-gb 120", "--dtype float32"):
+        await options.fill(resizing)
+        await expect(fit).to_have_text("")
+    await options.fill("--max-model-len 8192")
+    await expect(fit).to_have_text("too small for 145.4 GB")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_nothing_keeps_anybody_from_launching(stage: Stage, window: Window, scheme: Any) -> None:
     narrow = {"width": 360, "height": 740}

@@ -104,6 +104,36 @@ async def test_enter_with_no_suggestion_under_way_launches_what_is_typed(stage: 
     assert (await stage.journal.load(UUID(page.url.rpartition("/")[2]))).specification.model == OTHER
 
 
+async def answered(page: Page) -> None:
+    """What was asked of the search has been answered and looked at."""
+    await page.evaluate("async () => { for (let turn = 0; turn < 50; turn++) await new Promise(setTimeout); }")
+
+
+@pytest.mark.parametrize("key", ["Escape", "Enter"])
+async def test_an_answer_that_comes_once_one_is_done_typing_opens_nothing(
+    stage: Stage, window: Window, key: str
+) -> None:
+    window.forgives = "status of 422"
+    _, page = await opened(stage, window)
+    async with page.expect_response(SEARCH):
+        await field(page).fill("llama")
+        await page.keyboard.press(key)
+    await answered(page)
+    if key == "Enter":
+        await expect(page.locator("#model-error")).to_contain_text("is no id")
+    await closed(page)
+    await page.keyboard.press("ArrowDown")
+    await expect(options(page)).to_have_count(1)
+
+
+async def test_one_letter_is_no_word_to_search_by(stage: Stage, window: Window) -> None:
+    _, page = await opened(stage, window)
+    await field(page).fill("q")
+    await page.keyboard.press("ArrowDown")
+    await expect(options(page, "In the catalogue")).to_have_count(2)
+    await expect(page.locator("#model-hint")).not_to_contain_text("two characters")
+
+
 async def test_an_empty_field_suggests_the_catalogue(stage: Stage, window: Window) -> None:
     _, page = await opened(stage, window)
     await field(page).focus()
@@ -241,6 +271,20 @@ async def test_an_organisation_s_own_names_are_suggested_and_launched(stage: Sta
     await submit(page)
     await expect(page).to_have_url(re.compile("/console/instances/"))
     assert (await stage.journal.load(UUID(page.url.rpartition("/")[2]))).specification.model == MODEL
+
+
+async def test_what_one_organisation_calls_its_models_is_not_said_of_another(stage: Stage, window: Window) -> None:
+    api, page = await opened(stage, window)
+    await api.organization("acme")
+    await api.offering("acme", "chat", MODEL)
+    await page.reload()
+    await page.locator("summary").click()
+    await page.get_by_label("Organisation").select_option("acme")
+    await field(page).fill("acme/chat")
+    await expect(page.locator("#model-hint")).to_contain_text(f"An offering of {MODEL}")
+    await page.get_by_label("Organisation").select_option("")
+    await expect(page.locator("#model-hint")).to_contain_text("Nothing is found by these words")
+    await expect(type_row(page, "L4-1-24G")).not_to_contain_text("are the weights")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,12 +1,14 @@
 """Prices and stock stay fresh while somebody looks at them, and nothing that was chosen is lost over it."""
 
-import pytest
-from playwright.async_api import Locator, Page, expect
+import asyncio
 
-from shared.bus.instance_types import InstanceType
+import pytest
+from playwright.async_api import Locator, Page, Route, expect
+
+from shared.bus.instance_types import InstanceType, InstanceTypes
 from tests.api.stage import MODEL, Stage
 from tests.console.conftest import Window
-from tests.console.test_launch import L4, L40S, SOLD_ELSEWHERE, choose, is_wrong, opened, submit, type_row
+from tests.console.test_launch import BOX, L4, L40S, SOLD_ELSEWHERE, choose, is_wrong, opened, submit, type_row
 from tests.console.test_pages import complaints
 
 DEARER = L4.model_copy(update={"hourly_price": 9.5})
@@ -123,3 +125,43 @@ async def test_figures_that_could_not_be_refreshed_are_said_to_be_old(stage: Sta
     await page.unroute("**/instance-types")
     await looked_at(page)
     await expect(hint).to_contain_text("In the order in which you choose them.")
+
+
+async def test_what_could_not_be_read_at_first_is_said_until_it_is(stage: Stage, window: Window) -> None:
+    window.forgives = "net::ERR_FAILED"
+    _, page = await opened(stage, window)
+    await page.route("**/instance-types", lambda route: route.abort())
+    await page.reload()
+    hint = page.locator("#instance_types-hint")
+    await expect(hint).to_have_text("What there is could not be read: The api does not answer; try again in a moment.")
+    await expect(page.locator("#announcements")).to_contain_text("The api does not answer")
+    await page.unroute("**/instance-types")
+    await looked_at(page)
+    await expect(type_row(page, "L4-1-24G")).to_contain_text("€0.75")
+    await expect(hint).to_contain_text("In the order in which you choose them.")
+    await expect(page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_another_provider_s_stock_is_not_told_as_news(stage: Stage, window: Window) -> None:
+    """One that is chosen while prices are being read again, and a type of it."""
+    await InstanceTypes(stage.connection.jetstream(), replicas=1).publish("machines", (BOX,))
+    _, page = await opened(stage, window)
+    await page.clock.install()
+    await page.reload()
+    came, let_go = asyncio.Event(), asyncio.Event()
+
+    async def held(route: Route) -> None:
+        came.set()
+        await let_go.wait()
+        await route.continue_()
+
+    await expect(type_row(page, "L4-1-24G")).to_be_visible()
+    await page.route("**/instance-types", held)
+    await looked_at(page)
+    await came.wait()
+    await page.get_by_label("Provider").select_option("machines")
+    await choose(page, "own")
+    async with page.expect_response("**/instance-types"):
+        let_go.set()
+    await page.clock.run_for(5_000)
+    await expect(page.locator("#announcements")).to_have_text("")

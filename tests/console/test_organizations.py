@@ -190,6 +190,7 @@ async def test_a_switch_that_is_refused_goes_back_and_says_why(stage: Stage, win
     page = await window.open(api, f"{PATH}/acme")
     await api.client.delete("/organizations/acme/offerings/chat")
     switch = page.get_by_role("switch", name="acme/chat is active")
+    await expect(switch).to_have_attribute("autocomplete", "off")  # Firefox keeps them over a reload, by their place
     await switch.click()
     await expect(page.locator("#problem")).to_contain_text("chat")
     await expect(switch).to_be_checked()

@@ -159,6 +159,12 @@ async def test_a_day_without_any_cost_is_a_gap_and_bars_begin_at_zero(some: Used
     assert heights[0] / heights[2] == pytest.approx(13.5 / 4, rel=0.05)
 
 
+async def test_beside_the_last_bar_stand_those_who_have_a_part_in_it(some: Used, window: Window) -> None:
+    page = await some.seen(window)
+    words = await page.locator("#costs svg text:not([class])").all_text_contents()
+    assert words == ["globex"]
+
+
 async def test_those_who_cost_least_are_one_colour_and_a_slug_may_be_any_word(some: Used, window: Window) -> None:
     for hours, slug in enumerate(("shared", "initech", "hooli", "umbrella"), start=5):
         made = await some.api.organization(slug)
@@ -227,6 +233,29 @@ async def test_the_table_is_by_what_one_chooses_with_names_in_place_of_ids(some:
     await expect(by).to_have_value("instance")
     await page.get_by_role("link", name="evening").click()
     await page.wait_for_url(f"**/console/instances/{some.shared.id}")
+
+
+async def test_a_day_is_typed_without_being_taken_out_of_hand(some: Used, window: Window) -> None:
+    """Chromium has the 2nd year, the 20th and the 202nd on the way to 2026."""
+    page = await some.seen(window)
+    to = page.get_by_label("To", exact=True)
+    async with page.expect_response("**/costs?*to=2026-01-04*"):
+        await to.focus()
+        await page.keyboard.type("01042026", delay=100)
+    await expect(to).to_be_focused()
+    await expect(to).to_have_value("2026-01-04")
+    await expect(page.get_by_label("From", exact=True)).to_have_value("2026-01-01")
+    await expect(page.locator("#models")).to_contain_text("2026-01-04")
+
+
+async def test_a_year_that_is_left_half_typed_is_said_to_be_wrong(some: Used, window: Window) -> None:
+    window.forgives = "status of 4"
+    page = await some.seen(window)
+    await page.get_by_label("To", exact=True).focus()
+    await page.keyboard.type("010420", delay=50)
+    await expect(page.get_by_role("alert")).to_have_count(0)
+    await page.get_by_label("Organisation", exact=True).focus()
+    await expect(page.locator("#from-error")).to_contain_text("is after 0020-01-04")
 
 
 async def test_an_administrator_chooses_one_organisation_and_the_address_keeps_it(some: Used, window: Window) -> None:

@@ -73,8 +73,9 @@ export function dayBars(host, width, { days, names, others, format, least, ...wo
     middles.length = 0;
     parts.forEach((part, which) => {
       const [bottom, top] = [y(sum), y((sum += part))];
-      middles.push((bottom + top) / 2);
-      if (part > 0) bar.append(svg("rect", { class: tone(which, names.length, others), x: middle - wide / 2, width: wide, y: top, height: bottom - top }));
+      if (part <= 0) return;
+      middles.push({ which, y: (bottom + top) / 2 });
+      bar.append(svg("rect", { class: tone(which, names.length, others), x: middle - wide / 2, width: wide, y: top, height: bottom - top }));
     });
     middles.edge = middle + wide / 2;
     made.append(bar);
@@ -84,14 +85,14 @@ export function dayBars(host, width, { days, names, others, format, least, ...wo
 
 export const tone = (which, count, others) => `tone-${others && which === count - 1 ? "others" : which + 1}`;
 
-/** Names beside the parts of the last bar, moved apart where they would cover each other. */
+/** Names beside those parts that the last bar has, moved apart where they would cover each other. */
 function besides(names, middles, x, floor, others) {
-  const wanted = middles.map((middle) => middle + 4);
+  const wanted = middles.map(({ y }) => y + 4);
   for (let at = 0; at < wanted.length; at += 1) wanted[at] = Math.min(wanted[at], (wanted[at - 1] ?? floor + 19) - 15);
-  return names.flatMap((name, at) => [
-    svg("line", { class: "leader", x1: middles.edge + 2, x2: x - 4, y1: middles[at], y2: wanted[at] - 4 }),
-    svg("rect", { class: tone(at, names.length, others), x, y: wanted[at] - 9, width: 9, height: 9 }),
-    text(x + 13, wanted[at], cut(name, 104)),
+  return middles.flatMap(({ which, y }, at) => [
+    svg("line", { class: "leader", x1: middles.edge + 2, x2: x - 4, y1: y, y2: wanted[at] - 4 }),
+    svg("rect", { class: tone(which, names.length, others), x, y: wanted[at] - 9, width: 9, height: 9 }),
+    text(x + 13, wanted[at], cut(names[which], 104)),
   ]);
 }
 

@@ -15,13 +15,19 @@ export class Combobox {
   #active = -1;
   #picked;
   #wanted;
+  #mayOpen = true; // once it was closed, what comes late does not open it before one types or asks again
 
   /** `list` is the listbox in `popup`. An option's value is told to `picked`; `wanted` is called to fill it. */
   constructor(input, list, popup, { picked, wanted }) {
-    [this.#input, this.#list, this.#popup, this.#picked, this.#wanted] = [input, list, popup, picked, wanted];
+    [this.#input, this.#list, this.#popup, this.#picked] = [input, list, popup, picked];
+    this.#wanted = () => {
+      this.#mayOpen = true;
+      wanted();
+    };
+    input.addEventListener("input", () => (this.#mayOpen = true));
     input.addEventListener("keydown", (event) => this.#pressed(event));
     input.addEventListener("blur", () => this.close());
-    input.addEventListener("click", () => !this.isOpen && !input.value && wanted());
+    input.addEventListener("click", () => !this.isOpen && !input.value && this.#wanted());
     popup.addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays where it is
     list.addEventListener("click", ({ target }) => this.#pick(target.closest("[role=option]")));
   }
@@ -36,10 +42,11 @@ export class Combobox {
     this.#options = [...this.#list.querySelectorAll("[role=option]")];
     this.#options.forEach((option, at) => (option.id = `${this.#list.id}-${at}`));
     this.#go(-1);
-    this.#open(this.#options.length > 0 && document.activeElement === this.#input);
+    this.#open(this.#options.length > 0 && this.#mayOpen && document.activeElement === this.#input);
   }
 
   close() {
+    this.#mayOpen = false;
     this.#go(-1);
     this.#open(false);
   }
@@ -80,7 +87,10 @@ export class Combobox {
     else if (event.key in MOVES) this.#wanted();
     else if (event.key === "Enter" && option) this.#pick(option);
     else if (event.key === "Escape" && this.isOpen) this.close();
-    else return;
+    else {
+      if (["Enter", "Escape"].includes(event.key)) this.close(); // nor does it open over what comes of that
+      return;
+    }
     event.preventDefault();
   }
 

@@ -1,6 +1,6 @@
 // What cannot be taken back is done only when it is confirmed: the dialog of confirm.html.
-import { ask } from "./api.js";
-import { write } from "./live.js";
+import { ask, Refusal } from "./api.js";
+import { announce, write } from "./live.js";
 import { tell } from "./problems.js";
 
 const dialog = document.getElementById("confirm");
@@ -24,14 +24,13 @@ export function confirm({ title: asks, words: told, verb, danger = false, path, 
 
 proceed.addEventListener("click", async () => {
   const mine = asked; // the dialog may be closed, and ask of something else, before this is answered
-  const { path, method, done } = mine;
   proceed.disabled = true;
   try {
-    await ask(path, { method });
+    await ask(mine.path, { method: mine.method });
     if (asked === mine) dialog.close();
-    await done();
+    await mine.done();
   } catch (error) {
-    if (asked !== mine) throw error;
+    if (asked !== mine && error instanceof Refusal) return announce(`${error.title}. ${error.message}`);
     tell(problem, error);
     if (!dialog.open) dialog.showModal(); // it was closed before it was refused
   } finally {

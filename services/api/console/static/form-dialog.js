@@ -30,6 +30,7 @@ export class FormDialog {
     this.#asked = { send, done };
     this.#form.reset();
     this.#problems.clear();
+    this.#part("submit").disabled = false;
     write(this.#part("title"), title);
     write(this.#part("submit"), verb);
     for (const field of this.#form.querySelectorAll("[data-once]")) field.hidden = changing;
@@ -43,18 +44,18 @@ export class FormDialog {
   async #submit() {
     const submit = this.#part("submit");
     if (submit.disabled) return;
-    const { send, done } = this.#asked;
+    const asked = this.#asked;
     this.#problems.clear();
     submit.disabled = true;
     try {
-      const came = await send(this.#form.elements);
-      this.#dialog.close();
-      done(came);
+      const came = await asked.send(this.#form.elements);
+      if (this.#asked === asked) this.#dialog.close(); // it may have been opened for something else meanwhile
+      asked.done(came);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      this.#problems.show(error);
+      if (this.#asked === asked) this.#problems.show(error);
     } finally {
-      submit.disabled = false;
+      if (this.#asked === asked) submit.disabled = false;
     }
   }
 

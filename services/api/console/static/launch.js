@@ -6,6 +6,7 @@ import { ModelSearch } from "./model_search.js";
 import { drawFits, types, watchOffers, zones } from "./offers.js";
 import { figure, Problems, tell } from "./problems.js";
 
+const RESIZES = /--(quantization|dtype|cpu-offload-gb)\b/; // the weights, or what of them the GPUs hold
 const byId = (id) => document.getElementById(id);
 const form = byId("launch");
 const { model, provider, name, organization, revision, image, vllm_args: options, volume_gb: volume } = form.elements;
@@ -22,9 +23,10 @@ function newKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** What the weights take is known of the main branch. */
+/** What the weights take is known of the main branch, as they are loaded unless told otherwise. */
 function drawModel() {
-  drawFits(revision.value.trim() ? null : (meant?.loaded_gb ?? null));
+  const asItIs = ["", "main"].includes(revision.value.trim()) && !RESIZES.test(options.value);
+  drawFits(asItIs ? (meant?.loaded_gb ?? null) : null);
 }
 
 /** Whose instance it may be; only administrators choose. */
@@ -93,14 +95,13 @@ const search = new ModelSearch(
   { input: model, list: byId("models"), popup: byId("suggestions"), hint: byId("model-hint"), note: byId("suggestions-note") },
   { whose: () => organization?.value, changed: (known) => drawModel((meant = known)) },
 );
-revision.addEventListener("input", drawModel);
-organization?.addEventListener("change", () => model.value && search.search());
+for (const input of [revision, options]) input.addEventListener("input", drawModel);
+organization?.addEventListener("change", () => search.anew());
 form.addEventListener("input", () => (key = newKey()));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   launch();
 });
 if (model.value) search.search();
-for (const load of [watchOffers, loadOrganizations]) {
-  load().catch((error) => tell(byId("problem"), error));
-}
+watchOffers();
+loadOrganizations().catch((error) => tell(byId("problem"), error));

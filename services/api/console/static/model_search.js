@@ -34,12 +34,21 @@ export class ModelSearch {
     this.#draw();
   }
 
-  /** Ask for what stands in the field now. An answer that comes too late is none. */
+  /** Whose names they may be is another now. */
+  anew() {
+    this.#known.clear();
+    [this.#picked, this.#nothing] = [null, false];
+    this.#draw();
+    if (this.#text) this.search();
+    else this.#asking?.abort();
+  }
+
+  /** Ask for what stands in the field now; too short a word is none. An answer that comes too late is none. */
   async search() {
     clearTimeout(this.#timer);
     this.#asking?.abort();
     const asking = (this.#asking = new AbortController());
-    const text = this.#text;
+    const text = this.#text.length < SHORTEST ? "" : this.#text;
     const query = new URLSearchParams({ ...(text && { q: text }), ...(this.#whose() && { organization: this.#whose() }) });
     let answer = { items: [] };
     try {

@@ -22,13 +22,13 @@ let readAt = 0;
 let unread = ""; // why the last try to read it again failed
 let reading = null;
 
-/** Throws a Refusal if it cannot be read the first time; later on that is said on the page. */
-export async function watchOffers() {
+/** Read them now and again; that they could not be read is said on the page. */
+export function watchOffers() {
   setInterval(() => document.visibilityState === "visible" && refresh(), EVERY_MS);
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
   provider.addEventListener("change", startAnew);
   for (const table of [byId("types"), byId("zone-list")]) table.addEventListener("change", drawHint);
-  await read();
+  refresh();
 }
 
 /** What the weights of the model that is meant take once loaded, in 10⁹ bytes; null: nobody knows. */
@@ -41,6 +41,7 @@ function refresh() {
   reading ??= read()
     .catch((error) => {
       if (!(error instanceof Refusal)) throw error;
+      if (!readAt) announce(error.message);
       unread = error.message;
       drawHint();
     })
@@ -48,8 +49,9 @@ function refresh() {
 }
 
 async function read() {
-  const before = ofProvider();
-  offered = (await get("/instance-types")).items.filter((one) => one.gpus);
+  const { items } = await get("/instance-types");
+  const before = ofProvider(); // whose it is may have been changed meanwhile
+  offered = items.filter((one) => one.gpus);
   [readAt, unread] = [Date.now(), ""];
   drawProviders();
   draw();
@@ -165,7 +167,7 @@ function tellStock(before) {
 /** In the place of what is usually said there, so that nothing moves. */
 function drawHint() {
   const out = [...lost].filter(([name]) => types.has(name)).map(([name, at]) => `${name} is out of stock since ${clock(at)}.`);
-  const old = unread && `Prices and stock are those of ${clock(readAt)}: ${unread}`;
+  const old = unread && `${readAt ? `Prices and stock are those of ${clock(readAt)}` : "What there is could not be read"}: ${unread}`;
   const said = [...out, old].filter(Boolean).join(" ");
   write(hint, said || usual);
   hint.toggleAttribute("data-warns", said !== "");

@@ -39,7 +39,8 @@ export class Problems {
     for (const input of this.#form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
   }
 
-  show(refusal) {
+  /** `moves` the focus to the first that is wrong. */
+  show(refusal, { moves = true } = {}) {
     const placed = refusal.errors.map((error) => this.#place(error)).filter(Boolean);
     for (const { input, errors, said } of placed) {
       errors.closest("details")?.setAttribute("open", ""); // what is folded away cannot have the focus
@@ -51,6 +52,7 @@ export class Problems {
       write(this.#whole, `${refusal.title}. What is wrong is said above.`);
       this.#whole.hidden = false;
     } else tell(this.#whole, refusal);
+    if (!moves) return;
     const inputs = placed.map((one) => one.input);
     inputs.sort((a, b) => (a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1))[0]?.focus();
   }

@@ -20,6 +20,7 @@ const BY_DEFAULT = { period: "30", by: "model" };
 let given = {}; // the days that were asked for, also what is no day
 let shown = null;
 let asking = 0;
+let typing = false; // a day that is none yet
 
 const nameOf = (kind, id) => (kind === "model" || kind === "day" ? id : id === null ? "none" : names.of(kind, id));
 const pageOf = (kind, id) => (kind === "instance" && costs ? `/console/instances/${id}` : null);
@@ -51,7 +52,7 @@ async function load() {
     if (!(error instanceof Refusal)) throw error;
     if (mine !== asking) return;
     problems.clear();
-    problems.show(error);
+    problems.show(error, { moves: !form.contains(document.activeElement) }); // somebody may be typing a day
     drawOrganizations();
     figures.hidden = true;
   } finally {
@@ -61,7 +62,7 @@ async function load() {
 
 function draw() {
   const { period, models, sums } = shown;
-  [from.value, to.value] = [period.from, period.to];
+  if (!typing) [from.value, to.value] = [period.from, period.to];
   figures.hidden = false;
   drawOrganizations();
   if (costs) {
@@ -105,12 +106,24 @@ function recall() {
   organization.value = asked.get("organization");
 }
 
-form.addEventListener("change", ({ target }) => {
-  if (target === from || target === to) preset.value = "days";
+/** While one types a year it is the 2nd, the 20th, the 202nd; that is looked at once its field is left. */
+const isBeingTyped = (day) => day === document.activeElement && (day.validity.badInput || (day.value !== "" && day.value < "1000"));
+
+function chosen() {
+  typing = false;
   if (preset.value === "days") given = { from: from.value, to: to.value };
   remember();
   load();
+}
+
+form.addEventListener("change", ({ target }) => {
+  if (target === from || target === to) {
+    preset.value = "days";
+    typing = isBeingTyped(target);
+  }
+  if (!typing) chosen();
 });
+for (const day of [from, to]) day.addEventListener("blur", () => typing && chosen());
 form.addEventListener("submit", (event) => event.preventDefault());
 by.addEventListener("change", () => {
   remember();
