@@ -7,19 +7,19 @@ from litestar.params import QueryParameter
 
 from services.api.problems import FieldError, invalid
 
-LONGEST: Final = timedelta(days=366)
-_BY_DEFAULT: Final = timedelta(days=30)
+LONGEST: Final = 366
+_BY_DEFAULT: Final = 30
 
 FirstDay: TypeAlias = Annotated[date | None, QueryParameter(name="from", description="The first day, as 2026-01-31.")]
 LastDay: TypeAlias = Annotated[date | None, QueryParameter(description="The last day; today if it is not given.")]
 
 
 def days(begin: date | None, to: date | None, today: date) -> tuple[date, date]:
-    """The first and the last, both included; by default the last thirty and today. Raises Problem."""
+    """The first and the last, both included; by default thirty of them. Raises Problem."""
     last = to or today
-    first = begin or last - _BY_DEFAULT
+    first = begin or last - timedelta(days=_BY_DEFAULT - 1)
     if first > last:
         raise invalid(FieldError(pointer="from", detail=f"{first} is after {last}."))
-    if last - first > LONGEST:
-        raise invalid(FieldError(pointer="from", detail=f"at most {LONGEST.days} days at once."))
+    if (last - first).days + 1 > LONGEST:
+        raise invalid(FieldError(pointer="from", detail=f"at most {LONGEST} days at once."))
     return first, last

@@ -1,0 +1,29 @@
+"""Which days a report is about."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from services.api.days import LONGEST, days
+from services.api.problems import Problem
+
+TODAY = date(2026, 3, 1)
+
+
+def test_by_default_it_is_thirty_days_and_today_the_last_of_them() -> None:
+    first, last = days(None, None, TODAY)
+    assert last == TODAY
+    assert (last - first).days + 1 == 30
+    assert days(None, date(2026, 1, 30), TODAY) == (date(2026, 1, 1), date(2026, 1, 30))
+
+
+def test_both_ends_count_towards_the_most_that_are_told_at_once() -> None:
+    longest = TODAY - timedelta(days=LONGEST - 1)
+    assert days(longest, TODAY, TODAY) == (longest, TODAY)
+    with pytest.raises(Problem, match="at most 366 days"):
+        days(longest - timedelta(days=1), TODAY, TODAY)
+
+
+def test_the_first_comes_before_the_last() -> None:
+    with pytest.raises(Problem, match="is after"):
+        days(TODAY + timedelta(days=1), None, TODAY)
