@@ -1,6 +1,8 @@
 """The models of the Hugging Face hub whose ids have some words in them, the most downloaded first."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -14,6 +16,8 @@ from shared.lifecycle.events import Task
 
 _AT_ONCE: Final = 4
 _ASKED: Final = 50
+_REST_S: Final = 10.0
+"""Nobody who types waits for a hub that has just failed to answer."""
 _EXPAND: Final = ("config", "disabled", "downloads", "gated", "pipeline_tag", "private", "safetensors")
 """Of what `HfApi.model_info` expands, a list does not: baseModels, childrenModelCount, usedStorage."""
 
@@ -37,14 +41,25 @@ Search: TypeAlias = tuple[Listed, ...] | Failure
 class HubSearch:
     """Apart from the look-ups: whoever types ever so much holds up no launch.
 
-    An answer is kept for `kept_s`; that there was none, not at all.
+    An answer is kept for `kept_s`. A hub that gives none is left alone for ten seconds, or for as long as it says.
     """
 
-    def __init__(self, endpoint: str, token: SecretStr | None, *, timeout_s: float, kept_s: float) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        token: SecretStr | None,
+        *,
+        timeout_s: float,
+        kept_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._address = endpoint.rstrip("/") + "/api/models"
         self._token = token.get_secret_value() if token else None
         self._timeout_s = timeout_s
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hub-search")
+        self._monotonic = monotonic
+        self._failure: Failure | None = None
+        self._rests_until = 0.0
         self._kept = Kept(self._ask, lambda answer: kept_s if isinstance(answer, tuple | TokenRefused) else 0.0)
 
     @property
@@ -61,6 +76,17 @@ class HubSearch:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _ask(self, text: str) -> Search:
+        if self._failure is not None and self._monotonic() < self._rests_until:
+            return self._failure
+        self._failure = None
+        answer = await self._answered(text)
+        if isinstance(answer, RateLimited | Unreachable):
+            self._failure = answer
+            said = answer.retry_after_s if isinstance(answer, RateLimited) else None
+            self._rests_until = self._monotonic() + (said or _REST_S)
+        return answer
+
+    async def _answered(self, text: str) -> Search:
         try:
             async with asyncio.timeout(self._timeout_s):  # a turn among the threads is waited for no longer either
                 return await asyncio.get_running_loop().run_in_executor(self._threads, self._search, text)

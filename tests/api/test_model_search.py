@@ -175,16 +175,23 @@ def searching(hub: FakeHub, **more: Any) -> HubSearch:
     return HubSearch(hub.url, token, **{"timeout_s": 5.0, "kept_s": 60.0, **more})
 
 
-async def test_the_same_words_are_asked_once_and_a_failure_again(fake: FakeHub) -> None:
-    hub = searching(fake)
+async def test_the_same_words_are_asked_once_and_a_hub_that_fails_is_left_alone_for_a_while(fake: FakeHub) -> None:
+    now = 0.0
+    hub = searching(fake, monotonic=lambda: now)
     answers = await asyncio.gather(*(hub.search(text) for text in ("bge", "BGE", "bge")))
     assert {type(answer) for answer in answers} == {tuple}
     assert fake.asked == 1
     fake.broken = 500
     assert await hub.search("bge") == answers[0]
-    for asked in (2, 3):
-        assert await hub.search("gpt") == Unreachable("it answered 500")
+    for now, asked in ((0.0, 2), (9.9, 2), (10.0, 3)):
+        assert await hub.search(f"gpt {now}") == Unreachable("it answered 500")
         assert fake.asked == asked
+    fake.broken, fake.headers = 429, {"RateLimit": '"api";r=0;t=55'}
+    for now, asked in ((20.0, 4), (74.9, 4)):
+        assert await hub.search(f"gpt {now}") == RateLimited(55)
+        assert fake.asked == asked
+    fake.broken, now = None, 75.0
+    assert isinstance(await hub.search("gpt"), tuple)
     hub.close()
 
 
