@@ -8,7 +8,7 @@ from playwright.async_api import Locator, Page, Route, expect
 from shared.bus.instance_types import InstanceType, InstanceTypes
 from tests.api.stage import MODEL, Stage
 from tests.console.conftest import Window
-from tests.console.test_launch import BOX, L4, L40S, SOLD_ELSEWHERE, choose, is_wrong, opened, submit, type_row
+from tests.console.test_launch import BOX, L4, L40S, PATH, SOLD_ELSEWHERE, choose, is_wrong, opened, submit, type_row
 from tests.console.test_pages import complaints
 
 DEARER = L4.model_copy(update={"hourly_price": 9.5})
@@ -35,6 +35,15 @@ async def test_every_minute_what_changed_is_shown(stage: Stage, window: Window) 
     await expect(type_row(page, "L4-1-24G")).to_contain_text("€9.50")
     await expect(type_row(page, "L4-8-24G")).to_contain_text("8 × L4")
     await expect(tick(page, "pl-waw-2")).to_be_visible()
+
+
+async def test_what_is_not_known_yet_is_shown_soon_after_it_is(stage: Stage, window: Window) -> None:
+    await stage.connection.jetstream().delete_key_value("instance_types")
+    page = await window.open(await stage.api(), PATH)
+    await expect(page.locator("#types")).to_contain_text("not known yet")
+    await stage.offer(L4)
+    await expect(type_row(page, "L4-1-24G")).to_be_visible()
+    await expect(page.locator("#types")).not_to_contain_text("not known yet")
 
 
 async def test_nobody_asks_for_a_page_that_nobody_looks_at(stage: Stage, window: Window) -> None:

@@ -6,6 +6,7 @@ import { clock, money } from "./format.js";
 import { announce, write } from "./live.js";
 
 const EVERY_MS = 60_000;
+const SOON_MS = 2000; // while nothing is known: services start side by side
 const CHEAPEST = "the cheapest that is in stock and may hold the weights";
 const NOT_YET = "What there is is not known yet: the provisioner tells it when it starts.";
 const GONE = "not offered any more";
@@ -25,6 +26,7 @@ let reading = null;
 /** Read them now and again; that they could not be read is said on the page. */
 export function watchOffers() {
   setInterval(() => document.visibilityState === "visible" && refresh(), EVERY_MS);
+  setInterval(() => document.visibilityState === "visible" && !offered.length && refresh(), SOON_MS);
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
   provider.addEventListener("change", startAnew);
   for (const table of [byId("types"), byId("zone-list")]) table.addEventListener("change", drawHint);
