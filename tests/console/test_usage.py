@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -123,7 +124,10 @@ async def downloaded(page: Page, button: str) -> tuple[str, str]:
     async with page.expect_download() as coming:
         await page.get_by_role("button", name=button).click()
     download = await coming.value
-    return download.suggested_filename, content(await download.path())
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / download.suggested_filename
+        await download.save_as(path)
+        return path.name, content(path)
 
 
 async def test_costs_are_those_that_the_api_tells_by_day_and_organisation(some: Used, window: Window) -> None:
