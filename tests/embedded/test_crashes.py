@@ -49,9 +49,12 @@ async def test_a_backend_that_outlived_its_postmaster_does_not_block_the_next_st
         connection = await asyncpg.connect(owned.database_url)
         backend = psutil.Process(await connection.fetchval("SELECT pg_backend_pid()"))
         busy = asyncio.create_task(connection.execute("DO $$ BEGIN LOOP END LOOP; END $$"))
+        onlooker = await asyncpg.connect(owned.database_url)
+        looping = "SELECT state = 'active' AND query LIKE 'DO %' FROM pg_stat_activity WHERE pid = $1"
         async with asyncio.timeout(10):
-            while backend.status() != psutil.STATUS_RUNNING:  # noqa: ASYNC110 (nobody announces another's state)
+            while not await onlooker.fetchval(looping, backend.pid):  # noqa: ASYNC110 (nobody announces it)
                 await asyncio.sleep(0)
+        await onlooker.close()
         owned.process.send_signal(signal.SIGSTOP)
         kill([psutil.Process(owned.pids[1])])
         await owned.killed()
