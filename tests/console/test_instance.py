@@ -30,6 +30,19 @@ async def versions(page: Page) -> list[int]:
     return [int(version) for version in told]
 
 
+async def knowing_three_launches(stage: Stage) -> RunningApi:
+    await stage.projector()
+    for _ in range(3):
+        await stage.happened(*recent(h.a_ready_instance()))
+    api = await stage.api(eta_refresh_seconds=0.1)
+
+    async def learned() -> bool:
+        return len((await api.client.get("/launches")).json()["items"]) == 3
+
+    await until(learned)
+    return api
+
+
 async def test_a_life_is_told_as_it_happens_and_each_step_is_drawn(stage: Stage, window: Window) -> None:
     api = await stage.api(estimate_seconds=0.2)
     *history, last = recent(h.a_ready_instance())
@@ -51,30 +64,14 @@ async def test_a_life_is_told_as_it_happens_and_each_step_is_drawn(stage: Stage,
 
 
 async def test_a_step_that_is_slower_than_usual_is_called_so(stage: Stage, window: Window) -> None:
-    await stage.projector()
-    for _ in range(3):
-        await stage.happened(*recent(h.a_ready_instance()))
-    api = await stage.api(eta_refresh_seconds=0.1)
-
-    async def learned() -> bool:
-        return len((await api.client.get("/launches")).json()["items"]) == 3
-
-    await until(learned)
+    api = await knowing_three_launches(stage)
     page = await opened(window, api, await stage.happened(*recent(h.a_starting_instance())))
     await expect(page.locator("#basis")).to_contain_text("the last 3 launches of this model on this type")
     await expect(page.get_by_role("row", name="creating the server")).to_contain_text("5.0 s, slow")
 
 
 async def test_what_is_usual_is_of_the_type_that_it_got(stage: Stage, window: Window) -> None:
-    await stage.projector()
-    for _ in range(3):
-        await stage.happened(*recent(h.a_ready_instance()))
-    api = await stage.api(eta_refresh_seconds=0.1)
-
-    async def learned() -> bool:
-        return len((await api.client.get("/launches")).json()["items"]) == 3
-
-    await until(learned)
+    api = await knowing_three_launches(stage)
     request, created, *_ = recent(h.a_launch(instance_types=("H100-1-80G", "L4-1-24G")))
     instance = await stage.happened(request)
     page = await opened(window, api, instance)
