@@ -20,7 +20,7 @@ from services.provisioner.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.ssh import SshShell
 from services.provisioner.undertaking import Means
-from shared.bus.connection import connect_options, round_trip
+from shared.bus.connection import connect_options, heeding, round_trip
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.install_output import InstallOutputs
 from shared.bus.instance_types import InstanceTypes
@@ -58,7 +58,7 @@ async def serving(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
         logger=logging.getLogger(BUS),
         graceful_timeout=settings.stop_grace_seconds,
     )
-    connection = await broker.connect()
+    connection = heeding(await broker.connect())
     jetstream = connection.jetstream()
     installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
     leases = Leases(round_trip(connection), settings.lease_seconds)

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Any, Final, TypedDict
 
 import nats
 import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 RECONNECT_WAIT_S: Final = 0.25
 _LONGER_THAN_A_DEAD_CONNECTION_S: Final = 600
@@ -53,7 +55,33 @@ def connect_options(url: str, name: str, reconnected: Callable[[], None] = _unhe
 
 
 async def connect(url: str, name: str, reconnected: Callable[[], None] = _unheard) -> Client:
-    return await nats.connect(**connect_options(url, name, reconnected))
+    return heeding(await nats.connect(**connect_options(url, name, reconnected)))
+
+
+def heeding(connection: Client) -> Client:
+    """The same connection; no request of it forgets a cancellation. JetStream's go through this one method, too.
+
+    nats-py awaits its answer by `asyncio.wait_for`. Until Python 3.12 that returns an answer which is there already
+    and drops a cancellation that came at the same moment: whoever asks again and again would never end.
+    """
+    request = connection.request
+
+    @wraps(request)
+    async def heeded(*args: Any, **options: Any) -> Msg:
+        before = _cancellations()
+        try:
+            return await request(*args, **options)
+        finally:
+            if _cancellations() > before:
+                raise asyncio.CancelledError
+
+    connection.request = heeded  # type: ignore[method-assign]
+    return connection
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
 
 
 def round_trip(connection: Client) -> Callable[[], Awaitable[None]]:

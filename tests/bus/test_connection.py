@@ -1,8 +1,10 @@
 """The connection survives what time-outs do to it."""
 
 import asyncio
+from typing import Any
 
 import pytest
+from nats.errors import NoRespondersError
 
 from shared.bus.connection import connect, round_trip
 from tests.nats_proxy import Operation, nats_proxy
@@ -26,3 +28,31 @@ async def test_a_round_trip_that_was_given_up_does_no_harm_when_its_answer_comes
         await round_trip(connection)()
         await connection.request("$JS.API.INFO", timeout=2)
         await connection.close()
+
+
+@pytest.mark.parametrize("subject", ["$JS.API.INFO", "nobody.answers"])
+async def test_a_cancellation_that_comes_together_with_the_answer_ends_who_asked(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch, subject: str
+) -> None:
+    connection = await connect(nats_url, "test")
+    monkeypatch.setattr(asyncio, "wait_for", _cancelled_when_answered)
+    asking = asyncio.create_task(connection.request(subject, timeout=2))
+    await asyncio.wait({asking})
+    assert asking.cancelled()
+    monkeypatch.undo()
+    assert (await connection.request("$JS.API.INFO", timeout=2)).data
+    with pytest.raises(NoRespondersError):
+        await connection.request("nobody.answers", timeout=2)
+    await connection.close()
+
+
+async def _cancelled_when_answered(answer: "asyncio.Future[Any]", _time_out_s: float) -> Any:
+    """What Python 3.11's `wait_for` does when its task is cancelled after the answer came and before it woke up."""
+    await answer
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    try:
+        await asyncio.sleep(0)
+    except asyncio.CancelledError:
+        return answer.result()
