@@ -96,7 +96,9 @@ def create(
 
 @app.command("list")
 def list_(
-    status: Annotated[Status | None, typer.Option(help="Only those in this status.")] = None,
+    status: Annotated[
+        list[Status] | None, typer.Option(help="Only those in this status; give it again for further ones.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Only those of this model.", callback=non_empty)] = None,
     organization: OfOrganization = None,
     as_json: Json = False,

@@ -59,13 +59,13 @@ class Database:
         *,
         after: Position | None,
         limit: int,
-        status: Status | None,
+        statuses: Sequence[Status] | None,
         model: str | None,
         organization_id: UUID | None,
     ) -> list[Instance]:
-        """Newest first; archived ones only when their status is asked for. None: whatever it is."""
+        """Newest first; archived ones only when that is among `statuses`. None: whatever it is."""
         rows = await self._pool.fetch(
-            sql("page_of_instances"), *(after or (None, None)), limit, status, model, organization_id
+            sql("page_of_instances"), *(after or (None, None)), limit, statuses, model, organization_id
         )
         return [Instance.model_validate(row["snapshot"]) for row in rows]
 

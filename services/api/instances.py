@@ -80,7 +80,10 @@ async def list_(
     estimates: NamedDependency[Estimates],
     feed: NamedDependency[Feed],
     mirror: NamedDependency[Mirror],
-    status: Annotated[Status | None, QueryParameter(description="Only those in this status.")] = None,
+    status: Annotated[
+        list[Status] | None,
+        QueryParameter(description="Only those in this status, or in one of several."),
+    ] = None,
     model: Annotated[str | None, QueryParameter(max_length=200, description="Only those of this model.")] = None,
     organization: Annotated[
         str | None, QueryParameter(max_length=63, description="Only those of the one with this slug.")
@@ -94,7 +97,7 @@ async def list_(
     found = await database.instances(
         after=position(cursor),
         limit=limit + 1,
-        status=status,
+        statuses=status,
         model=model,
         organization_id=whose(organization, request.auth, mirror),
     )

@@ -109,6 +109,7 @@ async def test_a_list_shows_what_was_just_made_newest_first_page_by_page(stage: 
     assert await ids(api, limit=2, model="some/other") == []
     await api.client.delete(f"/instances/{made[0]['id']}")
     assert await ids(api, limit=2, status="terminating") == [made[0]["id"]]
+    assert await ids(api, limit=2, status=["terminating", "provisioning"]) == newest_first
 
 
 async def ids(api: RunningApi, **query: Any) -> list[str]:

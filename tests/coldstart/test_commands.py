@@ -90,10 +90,10 @@ def test_watching_what_was_ready_once_and_is_gone_now_ends_badly(api: FakeApi) -
 def test_list_in_a_pipe_is_a_whole_line_each(api: FakeApi) -> None:
     long = "organisation/" + "x" * 100
     api.says("GET", "/instances", page(an_instance(), then="c"), page(an_instance(id=OTHER_ID, model=long)))
-    lines = run("instances", "list", "--status", "ready").stdout.splitlines()
+    lines = run("instances", "list", "--status", "ready", "--status", "draining").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["id", ID[:8], OTHER_ID[:8]]
     assert long in lines[2]
-    assert api.asked[0].path == "/instances?status=ready"
+    assert api.asked[0].path == "/instances?status=ready&status=draining"
 
 
 def test_list_for_a_script_is_one_list(api: FakeApi) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
@@ -162,10 +163,32 @@ async def test_a_list_that_breaks_off_is_read_again(stage: Stage, window: Window
     async def half(route: Route) -> None:
         await route.fulfill(body='{"items": [', content_type="application/json")
 
-    await page.route("**/instances?limit=50", half, times=1)
+    await page.route("**/instances?limit=50&*", half, times=1)
     await page.goto(api.url)
     await expect(page.get_by_text("The api does not answer")).to_be_visible()
     await expect(page.locator("#rows > .row")).to_have_count(1)
+
+
+async def test_what_still_stands_is_listed_however_many_have_ended_since(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    for history in (h.a_ready_instance(name="stands"), h.a_terminated_instance(name="ended")):
+        await api.projected(await stage.happened(*recent(history)))
+    [shown] = (await api.client.get("/instances", params={"status": "terminated"})).json()["items"]
+    asked = []
+
+    async def many(route: Route) -> None:
+        asked.append(route.request.url)
+        items = [{**shown, "id": str(uuid4())} for _ in range(200)]
+        await route.fulfill(json={"items": items, "next_cursor": "further"})
+
+    page = await window.open(api, "/sign-in")
+    await page.route(re.compile(r"/instances\?.*status=terminated"), many)
+    await page.goto(api.url)
+    await expect(page.locator("#sum")).to_contain_text("of those terminated only the newest 1000")
+    await expect(page.locator("#rows > .row")).to_have_count(1001)
+    assert (await names(page))[0] == "stands"
+    assert len(asked) == 5
 
 
 async def test_a_page_that_was_cut_off_catches_up_without_a_gap(stage: Stage, window: Window) -> None:

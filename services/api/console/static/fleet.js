@@ -4,12 +4,14 @@ import { about, clock, exact, lasting, money } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
 import { costAt, doing, fromSnapshot, fromView, group, inWords, Store } from "./store.js";
 import { Stream } from "./stream.js";
+import { WORDS } from "./words.js";
 
 const FIRST = 50; // soon there, and more than a screen holds
 const PAGE = 200;
-const MOST = 5000;
+const MOST_GONE = 1000;
 const AGAIN_MS = 3000;
 const ORDER = ["failed", "unavailable", "launching", "ready", "ending", "gone"];
+const STANDING = WORDS.statuses.all.filter((one) => group(one) !== "gone");
 const byId = (id) => document.getElementById(id);
 const filters = byId("filters");
 const table = byId("fleet");
@@ -23,6 +25,7 @@ const dirty = new Set();
 let reorder = false;
 let frame = 0;
 let loaded = false;
+let more = false; // terminated ones than are listed
 let stream = null;
 
 const store = new Store((instance, before) => {
@@ -144,7 +147,8 @@ function summarize(all) {
   for (const one of all) if (one.on && one.price !== null) hourly.set(one.currency, (hourly.get(one.currency) ?? 0) + one.price);
   const prices = [...hourly].map(([currency, price]) => `${money(price, currency)} an hour`);
   const count = `${all.length} ${all.length === 1 ? "instance" : "instances"}`;
-  write(byId("sum"), [count, ...prices].join(" · "));
+  const cut = more ? [`of those terminated only the newest ${MOST_GONE}`] : [];
+  write(byId("sum"), [count, ...cut, ...prices].join(" · "));
   write(nothing, all.length ? "No instance is like that." : "There is no instance yet. Launch one: coldstart instances create MODEL");
 }
 
@@ -154,18 +158,30 @@ function filtered() {
   arrange();
 }
 
+/** All of those that stand, whenever they began; then what has ended, as far as anybody reads. */
 async function load() {
-  let cursor = "";
+  await take(STANDING, Infinity);
+  more = await take(["terminated"], MOST_GONE);
+  loaded = true;
+  arrange();
+}
+
+/** Newest first; returns whether there are more than `most`. */
+async function take(statuses, most) {
+  let found = 0;
+  let cursor = null;
   do {
-    const response = await ask(`/instances?limit=${cursor ? PAGE : FIRST}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    const query = new URLSearchParams([["limit", cursor ? PAGE : FIRST], ...statuses.map((one) => ["status", one])]);
+    if (cursor) query.set("cursor", cursor);
+    const response = await ask(`/instances?${query}`);
     const page = await read(response);
     for (const view of page.items) store.take(fromView(view, now()));
     // what is listed holds all that happened before this, so the stream goes on behind it and nothing is missed
     stream ??= follow(response.headers.get("last-event-id"));
+    found += page.items.length;
     cursor = page.next_cursor;
-  } while (cursor && store.size < MOST);
-  loaded = true;
-  arrange();
+  } while (cursor && found < most);
+  return cursor !== null;
 }
 
 function follow(after) {

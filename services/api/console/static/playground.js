@@ -24,6 +24,7 @@ let answering = null; // what stops the answer that is coming in
 let usable = false;
 let eager = false; // sent before it was known whether the model can answer
 let timer = 0;
+let round = 0; // of looking: what an earlier one learns does not matter any more
 let known = { model: null, seen: null, at: 0 };
 
 async function load() {
@@ -76,10 +77,11 @@ function choose() {
 /** Again and again until it can answer. What is seen of its instances is cheap; why it cannot is asked on a change. */
 async function look() {
   clearTimeout(timer);
+  const mine = ++round;
   const name = models.value;
   try {
     const found = await stateOf(name);
-    if (name !== models.value) return;
+    if (mine !== round) return;
     if (embedding.has(name)) {
       tell(`${name} makes embeddings: POST /v1/embeddings is what it answers, not a chat.`);
       return;
@@ -90,14 +92,14 @@ async function look() {
     }
     if (known.model !== name || known.seen !== found.seen || Date.now() - known.at > REASON_MS) {
       const reason = await reasonOf(name);
-      if (name !== models.value) return;
+      if (mine !== round) return;
       known = { model: name, seen: found.seen, at: Date.now() };
       if (reason) show(name, reason);
     }
     tell(null);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    if (name !== models.value) return;
+    if (mine !== round) return;
     tell(error.message);
   }
   timer = setTimeout(look, LOOK_MS);
