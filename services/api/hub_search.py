@@ -58,8 +58,7 @@ class HubSearch:
         self._timeout_s = timeout_s
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hub-search")
         self._monotonic = monotonic
-        self._failure: Failure | None = None
-        self._rests_until = 0.0
+        self._rest: tuple[Failure | None, float] = (None, 0.0)
         self._kept = Kept(self._ask, lambda answer: kept_s if isinstance(answer, tuple | TokenRefused) else 0.0)
 
     @property
@@ -76,28 +75,33 @@ class HubSearch:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _ask(self, text: str) -> Search:
-        if self._failure is not None and self._monotonic() < self._rests_until:
-            return self._failure
-        self._failure = None
-        answer = await self._answered(text)
-        if isinstance(answer, RateLimited | Unreachable):
-            self._failure = answer
-            said = answer.retry_after_s if isinstance(answer, RateLimited) else None
-            self._rests_until = self._monotonic() + (said or _REST_S)
-        return answer
-
-    async def _answered(self, text: str) -> Search:
+        if (failed := self._resting()) is not None:
+            return failed
         try:
             async with asyncio.timeout(self._timeout_s):  # a turn among the threads is waited for no longer either
                 return await asyncio.get_running_loop().run_in_executor(self._threads, self._search, text)
         except TimeoutError:
-            return Unreachable(f"it did not answer within {self._timeout_s:g} s")
+            return self._failed(Unreachable(f"it did not answer within {self._timeout_s:g} s"))
+
+    def _resting(self) -> Failure | None:
+        """Why the hub is left alone; None if it is not."""
+        failed, until = self._rest
+        return failed if self._monotonic() < until else None
+
+    def _failed(self, failed: Failure) -> Failure:
+        if not isinstance(failed, TokenRefused):
+            said = failed.retry_after_s if isinstance(failed, RateLimited) else None
+            self._rest = failed, self._monotonic() + (said or _REST_S)
+        return failed
 
     def _search(self, text: str) -> Search:
+        """In a thread. One whose turn comes because an earlier one failed leaves the hub alone."""
+        if (failed := self._resting()) is not None:
+            return failed
         try:
             found = [ModelInfo(**item) for item in self._page(text)]  # type: ignore[no-untyped-call]
         except FAULTS as error:
-            return failure(error, with_token=self.has_token, timeout_s=self._timeout_s)
+            return self._failed(failure(error, with_token=self.has_token, timeout_s=self._timeout_s))
         return tuple(_listed(info) for info in found if not info.private and not info.disabled)
 
     def _page(self, text: str) -> list[dict[str, Any]]:

@@ -201,7 +201,7 @@ async def test_a_hub_that_hangs_is_waited_for_by_nobody_beyond_the_time_however_
     async with asyncio.timeout(2.0):
         answers = await asyncio.gather(*(hub.search(f"model {number}") for number in range(32)))
     assert set(answers) == {Unreachable("it did not answer within 0.3 s")}
-    assert fake.asked <= 8, "four at once, and four more whose turn came just as the time was up"
+    assert fake.asked <= 4, "as many as are asked at once"
     hub.close()
 
 
