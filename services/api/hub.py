@@ -124,8 +124,12 @@ class Hub:
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hub")
 
     async def look_up(self, model: str) -> Lookup:
-        """Never raises for what the hub may answer. Once begun it takes twice the time-out at most: two requests."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, model)
+        """Never raises for what the hub may answer. Takes twice the time-out at most, which two requests may."""
+        try:
+            async with asyncio.timeout(2 * self._timeout_s):  # a turn among the threads is waited for no longer either
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, model)
+        except TimeoutError:
+            return Unreachable(f"it did not answer within {2 * self._timeout_s:g} s")
 
     def close(self) -> None:
         """Waits for no answer."""

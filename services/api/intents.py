@@ -106,7 +106,8 @@ class Intents:
             if not known:
                 await self._intake.check_offer(asked.specification)
         if organization is not None and not known:
-            await self._launches.check(organization, asked.specification)
+            admitted = await self._launches.admit(organization, asked.specification)
+            asked = asked.model_copy(update={"specification": admitted})
         async with self._patiently():
             instance, began = await self._journal.request(asked, intent_id=uuid4(), traceparent=traceparent)
         if began:

@@ -16,7 +16,7 @@ from services.api.database import Database
 from services.api.mirror import Mirror
 from services.api.organizations import Organization
 from services.api.problems import Problem
-from services.api.spending import Offered, Price, counted, expected, per_hour, summed
+from services.api.spending import CENTS_OF_CENTS, Offered, Price, counted, expected, per_hour, summed
 from services.api.tenants import Tenants
 from shared.bus.instance_types import InstanceTypes
 from shared.lifecycle.events import Specification
@@ -57,19 +57,26 @@ class Launches:
             accepted.pop(instance.id, None)
         return [*shown, *accepted.values()]
 
-    async def check(self, organization: Organization, specification: Specification) -> None:
-        """That one more, like this, is within its limits. Raises Problem `limit_reached`."""
+    async def admit(self, organization: Organization, specification: Specification) -> Specification:
+        """What may be requested within its limits: of any type, none dearer than what is left of the hour's.
+
+        Raises Problem `limit_reached`.
+        """
         if (organization.max_instances, organization.spend_per_hour, organization.spend_per_month) == (None,) * 3:
-            return
+            return specification
         instances = await self.standing(organization.id)
         _check_number(organization, counted(instances))
-        if organization.spend_per_hour is not None:
-            _check_hour(organization, instances, specification, await self._instance_types.of_all())
         if organization.spend_per_month is not None:
             await self._check_month(organization, organization.spend_per_month)
+        if organization.spend_per_hour is None:
+            return specification
+        return _within_hour(organization, instances, specification, await self._instance_types.of_all())
 
     async def _check_month(self, organization: Organization, limit: float) -> None:
         spent = await self._database.spent_this_month(organization.id, datetime.now(UTC))
+        if not limit:
+            said = "It may spend nothing in a month."
+            raise _reached(organization, "spend_per_month", said, limit=limit, used=sum(spent.values()))
         for currency, amount in spent.items():
             if amount >= limit:
                 said = f"It has spent {amount:.2f} {currency} this month, and its limit is {limit:.2f} {currency}."
@@ -83,19 +90,23 @@ def _check_number(organization: Organization, number: int) -> None:
         raise _reached(organization, "max_instances", said, limit=limit, used=number, requested=1)
 
 
-def _check_hour(
+def _within_hour(
     organization: Organization, instances: list[Instance], specification: Specification, offered: Offered
-) -> None:
+) -> Specification:
     limit, asked = organization.spend_per_hour, expected(specification, offered)
     if limit is None or asked is None:
-        return
+        return specification
     used = per_hour(instances, offered).get(asked.currency, 0.0)
     after = summed((asked, Price(used, asked.currency)))[asked.currency]
     if after > limit:
-        said = f"Its instances cost {used:.2f} {asked.currency} an hour; with up to {asked.amount:.2f} for this one "
+        at = "up to" if specification.instance_types else "at least"
+        said = f"Its instances cost {used:.2f} {asked.currency} an hour; with {at} {asked.amount:.2f} for this one "
         said += f"it would be {after:.2f}, and its limit is {limit:.2f}."
         figures = {"limit": limit, "used": used, "requested": asked.amount, "currency": asked.currency}
         raise _reached(organization, "spend_per_hour", said, **figures)
+    if specification.instance_types:
+        return specification
+    return specification.model_copy(update={"max_hourly_price": round(limit - used, CENTS_OF_CENTS)})
 
 
 def _reached(organization: Organization, which: str, said: str, **figures: Any) -> Problem:

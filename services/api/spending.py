@@ -14,7 +14,7 @@ Sums: TypeAlias = Mapping[str, float]
 """Amounts by currency."""
 _COMING: Final = STARTING_UP | {Status.PROVISIONING}
 _ENDED: Final = FAILURES | GONE
-_CENTS_OF_CENTS: Final = 4
+CENTS_OF_CENTS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,19 @@ class Price:
 
 
 def expected(specification: Specification, offered: Offered) -> Price | None:
-    """The dearest of the types that will do; where any will do, the cheapest. None when no price is known."""
-    zones = set(specification.zones)
+    """The dearest type that it may become, or the cheapest where any may and no price is too high.
+
+    None when no price is known.
+    """
+    zones, named = set(specification.zones), specification.instance_types
     prices = [
         Price(kind.hourly_price, kind.currency or "")
         for kind in offered.get(specification.provider, ())
         if kind.hourly_price is not None
-        and (not specification.instance_types or kind.name in specification.instance_types)
+        and (kind.name in named if named else kind.will_do(specification))
         and (not zones or zones & set(kind.zones))
     ]
-    choose = max if specification.instance_types else min
+    choose = max if named or specification.max_hourly_price is not None else min
     return choose(prices, key=lambda price: price.amount, default=None)
 
 
@@ -56,7 +59,7 @@ def summed(prices: Iterable[Price | None]) -> Sums:
     sums: dict[str, float] = {}
     for one in prices:
         if one is not None:
-            sums[one.currency] = round(sums.get(one.currency, 0.0) + one.amount, _CENTS_OF_CENTS)
+            sums[one.currency] = round(sums.get(one.currency, 0.0) + one.amount, CENTS_OF_CENTS)
     return sums
 
 

@@ -12,6 +12,8 @@ from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NotFoundError
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from shared.lifecycle.events import Specification
+
 BUCKET: Final = "instance_types"
 _SUBJECTS: Final = f"$KV.{BUCKET}."
 
@@ -46,6 +48,12 @@ class InstanceType(BaseModel):
         """Whether its GPUs have so much memory, as far as anybody knows of both."""
         memory = self.all_gpu_memory_gb
         return least_gb is None or memory is None or memory >= least_gb
+
+    def will_do(self, wanted: Specification) -> bool:
+        """For a request of any type: its GPUs may hold the weights, and it costs no more than it may."""
+        highest, price = wanted.max_hourly_price, self.hourly_price
+        affordable = highest is None or price is None or price <= highest
+        return bool(self.gpus) and affordable and self.may_hold(wanted.gpu_memory_gb)
 
 
 _TYPES: Final = TypeAdapter(tuple[InstanceType, ...])

@@ -34,7 +34,8 @@ class Specification(BaseModel):
     `zones` and `instance_types` are in order of preference; empty means any: zones in the provider's order, types the
     cheapest first. `volume_gb` is the size of the boot volume in 10⁹ bytes. `max_lifetime` and `idle_shutdown` are in
     seconds, from the request and from the last request that the worker served. `gpu_memory_gb` is what the model's
-    weights need of all GPUs together at least, in 10⁹ bytes, as far as was known then.
+    weights need of all GPUs together at least, in 10⁹ bytes, as far as was known then. `max_hourly_price` is what a
+    server of any type may cost at list price: what was left of the organisation's spending by the hour.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +52,7 @@ class Specification(BaseModel):
     revision: str | None = None
     vllm_args: tuple[str, ...] = ()
     gpu_memory_gb: Annotated[float, Field(gt=0)] | None = None
+    max_hourly_price: Annotated[float, Field(ge=0)] | None = None
     keep_for_inspection: bool = False
     max_lifetime: PositiveInt | None = None
     idle_shutdown: PositiveInt | None = None

@@ -132,6 +132,15 @@ async def test_a_silent_hub_is_given_up_after_its_time(fake: FakeHub) -> None:
     assert await Hub(fake.url, None, 0.2).look_up(MODEL) == Unreachable("it did not answer within 0.2 s")
 
 
+async def test_a_hub_that_hangs_keeps_nobody_waiting_for_a_turn(fake: FakeHub) -> None:
+    fake.silent = True
+    hub = Hub(fake.url, None, 0.2)
+    async with asyncio.timeout(2.0):
+        answers = await asyncio.gather(*(hub.look_up(f"acme/{number}") for number in range(160)))
+    assert {type(answer) for answer in answers} == {Unreachable}
+    hub.close()
+
+
 async def test_a_hub_that_hangs_takes_no_thread_from_anybody_else(fake: FakeHub) -> None:
     fake.silent = True
     hub = Hub(fake.url, None, 1.0)

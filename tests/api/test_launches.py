@@ -11,8 +11,8 @@ from shared.bus.instance_types import InstanceType
 from tests.api.stage import BODY, RunningApi, Stage
 from tests.lifecycle import facts as f
 
-L4 = InstanceType(name="L4-1-24G", zones=("fr-par-1", "fr-par-2"), hourly_price=0.75, currency="EUR")
-H100 = InstanceType(name="H100-1-80G", zones=("fr-par-2",), hourly_price=2.73, currency="EUR")
+L4 = InstanceType(name="L4-1-24G", zones=("fr-par-1", "fr-par-2"), gpus=1, hourly_price=0.75, currency="EUR")
+H100 = InstanceType(name="H100-1-80G", zones=("fr-par-2",), gpus=1, hourly_price=2.73, currency="EUR")
 FOR_ACME = BODY | {"organization": "acme"}
 
 
@@ -71,7 +71,7 @@ async def test_no_more_an_hour_than_the_limit(api: RunningApi) -> None:
     await launched(api, instance_types=["H100-1-80G"])
     figures = await refused(api, instance_types="any")
     detail = figures.pop("detail")
-    assert "cost 3.48 EUR an hour; with up to 0.75 for this one it would be 4.23, and its limit is 3.50." in detail
+    assert "cost 3.48 EUR an hour; with at least 0.75 for this one it would be 4.23, and its limit is 3.50." in detail
     assert figures == {
         "limited_by": "spend_per_hour",
         "limit": 3.5,
@@ -86,6 +86,32 @@ async def test_exactly_the_limit_is_within_it(api: RunningApi) -> None:
     for _ in range(3):
         await launched(api)
     await refused(api)
+
+
+async def test_of_any_type_none_is_dearer_than_what_is_left_of_the_hour(stage: Stage, api: RunningApi) -> None:
+    await api.organization("acme", spend_per_hour=3.5)
+    asked = FOR_ACME | {"instance_types": "any"}
+    first = await api.client.post("/instances", json=asked, headers={"Idempotency-Key": "once"})
+    second = await launched(api, instance_types="any")
+    ceilings = [(await stage.journal.load(one["id"])).specification.max_hourly_price for one in (first.json(), second)]
+    assert ceilings == [3.5, 0.77], "the first may become an H100"
+    again = await api.client.post("/instances", json=asked, headers={"Idempotency-Key": "once"})
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert (await refused(api, instance_types="any"))["used"] == 3.48
+
+
+async def test_no_type_that_cannot_hold_the_weights_is_counted_with(stage: Stage, api: RunningApi) -> None:
+    await stage.offer(
+        *(kind.model_copy(update={"gpu_memory_gb": memory}) for kind, memory in ((L4, 25.77), (H100, 85.9)))
+    )
+    await api.organization("acme", spend_per_hour=2.0)
+    assert (await refused(api, model="Qwen/Qwen2.5-14B-Instruct", instance_types="any"))["requested"] == 2.73
+
+
+async def test_an_organisation_that_may_spend_nothing_in_a_month_launches_nothing(api: RunningApi) -> None:
+    await api.organization("acme", spend_per_month=0)
+    figures = await refused(api)
+    assert (figures["limit"], figures["used"]) == (0, 0)
 
 
 async def test_nothing_more_in_a_month_whose_limit_is_spent(stage: Stage, api: RunningApi) -> None:

@@ -11,8 +11,8 @@ from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.lifecycle.facts import given
 
-L4 = InstanceType(name="L4-1-24G", zones=("fr-par-1", "fr-par-2"), hourly_price=0.75, currency="EUR")
-H100 = InstanceType(name="H100-1-80G", zones=("fr-par-2",), hourly_price=2.73, currency="EUR")
+L4 = InstanceType(name="L4-1-24G", zones=("fr-par-1", "fr-par-2"), gpus=1, hourly_price=0.75, currency="EUR")
+H100 = InstanceType(name="H100-1-80G", zones=("fr-par-2",), gpus=1, gpu_memory_gb=80, hourly_price=2.73, currency="EUR")
 UNPRICED = InstanceType(name="FREE", zones=("fr-par-1",))
 OFFERED = {"scaleway": (H100, L4, UNPRICED)}
 
@@ -25,6 +25,7 @@ OFFERED = {"scaleway": (H100, L4, UNPRICED)}
         (("L4-1-24G", "H100-1-80G"), ("fr-par-1",), 0.75),
         ((), (), 0.75),
         ((), ("fr-par-2",), 0.75),
+        ((), ("pl-waw-1",), None),
         (("FREE", "L4-1-24G"), (), 0.75),
         (("FREE",), (), None),
         (("NO-SUCH",), (), None),
@@ -35,6 +36,19 @@ def test_of_named_types_the_dearest_is_expected_and_of_any_the_cheapest(
 ) -> None:
     specification = f.a_specification(instance_types=types, zones=zones)
     assert expected(specification, OFFERED) == (Price(amount, "EUR") if amount is not None else None)
+
+
+@pytest.mark.parametrize(("left", "amount"), [(5.0, 2.73), (2.73, 2.73), (2.0, 0.75), (0.5, None)])
+def test_of_any_type_the_dearest_is_expected_that_what_was_left_allows(left: float, amount: float | None) -> None:
+    specification = f.a_specification(instance_types=(), zones=(), max_hourly_price=left)
+    assert expected(specification, OFFERED) == (Price(amount, "EUR") if amount is not None else None)
+
+
+def test_a_type_that_cannot_hold_the_weights_or_has_no_gpu_is_not_what_any_means() -> None:
+    small = L4.model_copy(update={"gpu_memory_gb": 24})
+    bare = InstanceType(name="CPU", zones=("fr-par-1",), hourly_price=0.1, currency="EUR")
+    specification = f.a_specification(instance_types=(), zones=(), gpu_memory_gb=40.0)
+    assert expected(specification, {"scaleway": (bare, small, H100)}) == Price(2.73, "EUR")
 
 
 def test_nothing_is_expected_of_a_provider_that_has_told_nothing() -> None:

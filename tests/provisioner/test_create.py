@@ -440,6 +440,12 @@ def test_any_type_means_one_with_memory_for_the_weights_and_one_of_unknown_memor
     assert choices(wanting(zones=("zone-1",)), (), offered)[0] == ("zone-1", "unknown")
 
 
+def test_any_type_means_none_dearer_than_the_organisation_had_left() -> None:
+    offered = [offer("dear", 3.0), offer("free", None), offer("cheap", 1.0)]
+    wanted = wanting(zones=("zone-1",), max_hourly_price=2.99)
+    assert choices(wanted, (), offered) == [("zone-1", "cheap"), ("zone-1", "free")]
+
+
 def test_named_types_are_tried_whatever_the_weights_need() -> None:
     wanted = wanting(gpu_memory_gb=48.0, zones=("zone-1",), instance_types=("small",))
     assert choices(wanted, (), [offer("small", 0.5, memory=24)]) == [("zone-1", "small")]

@@ -33,18 +33,16 @@ async def create(u: Undertaking) -> None:
 def choices(wanted: Specification, zones: Sequence[str], offered: Sequence[InstanceType]) -> list[tuple[str, str]]:
     """Every zone and type that may do, the most wanted first.
 
-    Of any type: those whose GPUs may hold the weights where they are sold, the cheapest first, then where there is a
-    shortage; last of all those of which nobody knows whether they hold them.
+    Of any type: those that will do where they are sold, the cheapest first, then where there is a shortage; last of
+    all those of which nobody knows whether they hold the weights.
     """
     places = wanted.zones or tuple(zones)
     if wanted.instance_types:
         return [(zone, kind) for zone in places for kind in wanted.instance_types]
     by_price = sorted(offered, key=lambda kind: (kind.hourly_price is None, kind.hourly_price or 0.0, kind.name))
-    least_gb = wanted.gpu_memory_gb
-    fitting = [kind for kind in by_price if kind.gpus and kind.may_hold(least_gb)]
-    sold = [(zone, kind) for kind in fitting for zone in places if zone in kind.zones]
+    sold = [(zone, kind) for kind in by_price if kind.will_do(wanted) for zone in places if zone in kind.zones]
     sold.sort(key=lambda choice: choice[1].availability.get(choice[0]) == "shortage")
-    sold.sort(key=lambda choice: least_gb is not None and choice[1].all_gpu_memory_gb is None)
+    sold.sort(key=lambda choice: wanted.gpu_memory_gb is not None and choice[1].all_gpu_memory_gb is None)
     return [(zone, kind.name) for zone, kind in sold]
 
 
@@ -147,7 +145,8 @@ class _Creation:
         if not possible:
             places = ", ".join(wanted.zones or provider.zones)
             memory = "" if wanted.gpu_memory_gb is None else f" with {wanted.gpu_memory_gb:.1f} GB of GPU memory"
-            message = f"{provider.name} offers no GPU type{memory} in {places}: choose other zones"
+            price = "" if wanted.max_hourly_price is None else f" for {wanted.max_hourly_price:.2f} an hour at most"
+            message = f"{provider.name} offers no GPU type{memory}{price} in {places}: choose other zones"
             raise Rejected(NOTHING_OFFERED, message)
         return possible
 
