@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.commands.context import Json, api, print_json, print_table, say
+from coldstart.commands.context import Json, api, print_json, print_table, say, warn
 from coldstart.commands.days import FirstDay, LastDay
 from coldstart.commands.naming import BEGINNING, OfOrganization, slugs
 
@@ -38,8 +38,11 @@ def usage(
     groups = list(dict.fromkeys(by or (By.DAY, By.MODEL)))
     with api() as client:
         query = {"from": begin, "to": to, "organization": organization}
-        sums = client.get("/usage", group_by=groups, **query)["items"]
+        answer = client.get("/usage", group_by=groups, **query)
+        sums = answer["items"]
         names = slugs(client, sums) if not as_json else {}
+    if answer["truncated"]:
+        warn(f"There are more than these {len(sums):,} sums: ask for fewer days, or by less.")
     if as_json:
         print_json(sums)
         return

@@ -17,7 +17,7 @@ from services.api.mirror import Mirror
 from services.api.ownership import whose
 from services.api.router.usage_table import UsageTable
 
-_ROWS: Final = 10_000
+_MOST: Final = 10_000
 _ONE_DAY: Final = timedelta(days=1)
 
 Group = Literal["day", "key", "organization", "model", "instance"]
@@ -61,8 +61,11 @@ class UsageSum(BaseModel):
 
 
 class UsageSums(BaseModel):
+    """At most 10,000; `truncated`: there are more, of older days or of fewer requests."""
+
     model_config = ConfigDict(frozen=True)
     items: list[UsageSum]
+    truncated: bool
     next_cursor: None = None
 
 
@@ -97,9 +100,9 @@ async def list_usage(
         group_by or _GROUPS,
         organization=of,
         key=_only_key(request.auth),
-        limit=_ROWS,
+        limit=_MOST + 1,
     )
-    return UsageSums(items=[UsageSum.of(row) for row in rows])
+    return UsageSums(items=[UsageSum.of(row) for row in rows[:_MOST]], truncated=len(rows) > _MOST)
 
 
 def _only_key(owner: ApiKey) -> UUID | None:

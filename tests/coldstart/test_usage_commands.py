@@ -45,7 +45,7 @@ def run(*words: str) -> Any:
 
 
 def test_usage_is_added_up_by_what_is_asked_for(api: FakeApi) -> None:
-    api.says("GET", "/usage", values({"items": [USED]}))
+    api.says("GET", "/usage", values({"items": [USED], "truncated": False}))
     head, line = run("usage", "--by", "instance", "--by", "key", "--from", "2026-01-01").stdout.splitlines()
     assert head.split()[:3] == ["instance", "key", "requests"]
     assert line.split() == [ID[:8], "none", "12,345", "2", "1,000,000", "7", "34", "ms,", "1,200", "ms"]
@@ -55,7 +55,7 @@ def test_usage_is_added_up_by_what_is_asked_for(api: FakeApi) -> None:
 
 
 def test_usage_by_organisation_names_it(api: FakeApi) -> None:
-    api.says("GET", "/usage", values({"items": [{**USED, "organization_id": OTHER_ID}]}))
+    api.says("GET", "/usage", values({"items": [{**USED, "organization_id": OTHER_ID}], "truncated": False}))
     api.says("GET", "/organizations", page({"id": OTHER_ID, "slug": "acme"}))
     told = run("usage", "--by", "organization", "--organization", "acme").stdout.splitlines()[1]
     assert told.split()[:2] == ["acme", "12,345"]
@@ -63,12 +63,21 @@ def test_usage_by_organisation_names_it(api: FakeApi) -> None:
 
 
 def test_an_answer_that_never_began_has_no_time(api: FakeApi) -> None:
-    api.says("GET", "/usage", values({"items": [{**USED, "first_byte_ms": {"p50": None, "p95": None}}]}))
+    api.says(
+        "GET", "/usage", values({"items": [{**USED, "first_byte_ms": {"p50": None, "p95": None}}], "truncated": False})
+    )
     assert run("usage").stdout.splitlines()[1].split()[-1] == "7"
 
 
+def test_sums_that_were_cut_off_are_told_of(api: FakeApi) -> None:
+    api.says("GET", "/usage", values({"items": [USED], "truncated": True}))
+    result = run("usage", "--json")
+    assert json.loads(result.stdout) == [USED]
+    assert "more than these 1 sums" in result.stderr
+
+
 def test_no_usage_is_said(api: FakeApi) -> None:
-    api.says("GET", "/usage", values({"items": []}))
+    api.says("GET", "/usage", values({"items": [], "truncated": False}))
     assert (run("usage").stdout, run("usage", "--json").stdout) == ("Nothing was used.\n", "[]\n")
 
 

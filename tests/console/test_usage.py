@@ -18,6 +18,7 @@ from services.api.router.usage_table import UsageTable
 from shared.lifecycle.instance import Instance
 from shared.postgres.connection import connect_pool
 from tests.api.stage import MODEL, RunningApi, Stage
+from tests.api.used import NOBODY, NOON, used
 from tests.console.conftest import Window
 from tests.console.test_pages import complaints
 from tests.lifecycle import facts as f
@@ -26,27 +27,6 @@ PATH = "/console/usage"
 OTHER_MODEL = "mistralai/Mistral-7B-Instruct-v0.3"
 PERIOD = {"from": "2026-01-01", "to": "2026-01-10"}
 ASKED = "?from=2026-01-01&to=2026-01-10"
-NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-NOBODY = UUID("99999999-9999-4999-8999-999999999999")
-
-
-def used(at: datetime = NOON, **changes: Any) -> Usage:
-    """One request that was answered."""
-    return Usage(
-        id=uuid4(),
-        at=at,
-        key_id=NOBODY,
-        organization_id=None,
-        model=MODEL,
-        instance_id=NOBODY,
-        endpoint="chat",
-        status=200,
-        prompt_tokens=100,
-        completion_tokens=20,
-        estimated=False,
-        first_byte_ms=40.0,
-        duration_ms=1_500.0,
-    )._replace(**changes)
 
 
 async def seeded(stage: Stage, rows: Sequence[Usage]) -> None:

@@ -18,6 +18,8 @@ _BATCH: Final = 500
 _KEPT: Final = 200_000
 """About an hour of fifty requests a second, in some 60 MB."""
 _FORGETTING_S: Final = 3_600.0
+_FORGOTTEN: Final = 5_000
+"""Between two times of writing: few enough to be gone within the database's time-out."""
 NEVER: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 log = structlog.get_logger()
@@ -46,7 +48,8 @@ class Ledger(Protocol):
 
     async def add(self, rows: Sequence[Usage]) -> None: ...
 
-    async def forget(self, before: datetime) -> None: ...
+    async def forget(self, before: datetime, most: int) -> bool:
+        """The oldest of those before; whether there may be more than `most`."""
 
 
 class UsageLog:
@@ -74,8 +77,9 @@ class UsageLog:
             try:
                 await self.write()
                 if loop.time() >= forgets_at:
-                    await self._ledger.forget(datetime.now(UTC) - self._kept)
-                    forgets_at = loop.time() + _FORGETTING_S
+                    forgets_at = loop.time() + _FORGETTING_S  # also if that fails: to write comes first
+                    if await self._ledger.forget(datetime.now(UTC) - self._kept, _FORGOTTEN):
+                        forgets_at = 0.0
             except DATABASE_ERRORS as error:
                 log.warning("usage not written", rows=len(self._rows), reason=repr(error))
 

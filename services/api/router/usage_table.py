@@ -18,8 +18,10 @@ class UsageTable:
         """A row that is there already stays as it is."""
         await self._pool.execute(sql("add_usage"), *zip(*rows, strict=True))
 
-    async def forget(self, before: datetime) -> None:
-        await self._pool.execute(sql("forget_usage"), before)
+    async def forget(self, before: datetime, most: int) -> bool:
+        """Whether there may be more than `most`."""
+        removed: str = await self._pool.execute(sql("forget_usage"), before, most)
+        return int(removed.removeprefix("DELETE ")) == most
 
     async def summed_up(
         self,

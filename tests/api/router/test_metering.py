@@ -201,6 +201,17 @@ async def test_a_question_that_makes_no_sense_says_so(stage: Stage, asked: dict[
     assert pointer in answer.json()["errors"][0]["pointer"]
 
 
+async def test_a_list_of_sums_that_was_cut_off_says_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.api.usage._MOST", 1)
+    scene = await a_scene(stage, **FAST)
+    keys = [(await a_key(scene.api))["key"] for _ in range(2)]
+    await asyncio.gather(*(chat(scene, key) for key in keys))
+    await summed(scene.api, 2, "model")
+    for group, truncated in (("key", True), ("model", False)):
+        told = (await scene.api.client.get("/usage", params={"group_by": group})).json()
+        assert (len(told["items"]), told["truncated"]) == (1, truncated)
+
+
 async def test_usage_outlives_a_database_that_is_away(stage: Stage) -> None:
     scene = await a_scene(stage, **FAST)
     key = (await a_key(scene.api))["key"]

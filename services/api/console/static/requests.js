@@ -6,7 +6,6 @@ import { heads, row } from "./tables.js";
 
 const MOST = 8; // bars of models; the rest are one
 const SHOWN = 300; // rows of the table; a download has all
-const CUT = 10_000; // sums that the API answers with at most
 const FIGURES = ["Requests", "Failed", "Prompt tokens", "Completion tokens", "First byte, p50", "First byte, p95", "Duration, p50", "Duration, p95"];
 const COLUMNS = ["requests", "failed_requests", "prompt_tokens", "completion_tokens", "requests_untold", "first_byte_ms_p50", "first_byte_ms_p95", "duration_ms_p50", "duration_ms_p95"];
 const HEADS = { model: "Model", key: "Key", organization: "Organisation", day: "Day", instance: "Instance" };
@@ -71,9 +70,9 @@ function sumRow(item, by, nameOf, pageOf) {
 }
 
 /** What is not in the table, in words; nothing when all of it is. */
-export function left(items) {
+export function left(items, truncated) {
   const more = items.length > SHOWN ? `The first ${SHOWN} of ${NUMBER.format(items.length)}; the download has them all. ` : "";
-  return items.length >= CUT ? `${more}Cut: there are more than the ${NUMBER.format(CUT)} sums that the API gives at once. Choose a shorter period.` : more.trim();
+  return truncated ? `${more}Cut: there are more than the ${NUMBER.format(items.length)} sums that the API gives at once. Choose a shorter period.` : more.trim();
 }
 
 export function untold(items) {

@@ -45,7 +45,8 @@ async function load() {
       names.load(grouped),
     ]);
     if (mine !== asking) return;
-    shown = { period, by: grouped, models: models.items, sums: (sums ?? models).items, costs: cost?.items ?? [] };
+    const { items, truncated } = sums ?? models;
+    shown = { period, by: grouped, models: models.items, sums: items, truncated, costs: cost?.items ?? [] };
     problems.clear();
     draw();
   } catch (error) {
@@ -73,7 +74,7 @@ function draw() {
   write(byId("requests-sum"), models.length ? inWords(models) : "");
   byId("sums").hidden = !sums.length;
   showSums(byId("sums").querySelector("table"), sums, shown.by, { nameOf, pageOf });
-  write(byId("cut"), left(sums));
+  write(byId("cut"), left(sums, shown.truncated));
   write(byId("untold"), untold(models));
   announce(`${period.from} to ${period.to}: ${models.length ? inWords(models) : "nothing was used"}.`);
 }
