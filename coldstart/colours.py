@@ -7,6 +7,7 @@ from rich.text import Text
 
 from shared.lifecycle.status import Status
 from shared.lifecycle.tone import TONES, Tone
+from shared.lifecycle.words import NAMES
 
 _COLOURS: Final[Mapping[Tone, str]] = {
     Tone.NEUTRAL: "bright_black",
@@ -23,5 +24,5 @@ def colour(status: str) -> str:
 
 
 def painted(status: str) -> Text:
-    """The status in its colour. Raises ValueError as `colour` does."""
-    return Text(status, colour(status))
+    """The status in words, in its colour. Raises ValueError as `colour` does."""
+    return Text(NAMES[Status(status)], colour(status))

@@ -9,9 +9,10 @@ from typing import Any, Final, NamedTuple, Self
 
 from coldstart.api_client import Api, ApiProblem
 from coldstart.fleet import Fleet
-from shared.lifecycle.status import Status
+from shared.lifecycle.status import GONE, Status
 
 _A_PAGE: Final = 200
+_STANDING: Final = [status for status in Status if status not in GONE]
 _PERIOD_S: Final = 5.0
 _LEAVING_S: Final = 1.0
 
@@ -21,6 +22,9 @@ class Used(NamedTuple):
 
     requests: int
     tokens: int
+
+
+NOTHING: Final = Used(0, 0)
 
 
 class Figures:
@@ -47,15 +51,23 @@ class Figures:
         self._over.set()
         self._thread.join(_LEAVING_S)
 
-    def look(self) -> None:
-        """Raises ApiProblem."""
+    def look(self) -> list[dict[str, Any]]:
+        """Returns what the api lists of every instance that still stands. Raises ApiProblem."""
         now = datetime.now(UTC)
-        self._fleet.shown(self._client.pages("/instances", limit=_A_PAGE), now)
+        rows = list(self._client.pages("/instances", limit=_A_PAGE, status=_STANDING))
+        self._fleet.shown(rows, now)
         models = {member.model for member in self._fleet.members if member.status is Status.READY}
         explained = [self._client.get("/models/resolve", model=model) for model in sorted(models)]
         self.in_flight = {one["id"]: one["in_flight"] for each in explained for one in each["instances"]}
         usage = self._client.get("/usage", group_by="instance", **{"from": now.date().isoformat()})
         self.used = {row["instance_id"]: _used(row) for row in usage["items"]}
+        return rows
+
+    def of(self, instance_id: str) -> dict[str, int]:
+        """For a script."""
+        used = self.used.get(instance_id, NOTHING)
+        in_flight = self.in_flight.get(instance_id, 0)
+        return {"in_flight": in_flight, "requests_today": used.requests, "tokens_today": used.tokens}
 
     def _keep_looking(self) -> None:
         while not self._over.wait(self._period_s):

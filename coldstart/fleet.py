@@ -8,9 +8,10 @@ from typing import Any, Final, Self
 
 from shared.eta.estimate import LAUNCHING
 from shared.lifecycle.cost import cost
-from shared.lifecycle.instance import Instance
+from shared.lifecycle.instance import Delay, Failure, Instance
 from shared.lifecycle.progress import label
 from shared.lifecycle.status import FAILURES, GONE, Status
+from shared.lifecycle.words import doing, where
 
 ON_THEIR_WAY: Final = LAUNCHING | {Status.UNAVAILABLE}
 """To ready, for the first time or again."""
@@ -20,18 +21,23 @@ _HOUR: Final = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Member:
-    """One instance as it was at `at`: `since` is when it began what `doing` says, `spent` what it had cost."""
+    """One instance as it was at `at`: `since` is when it began what its step is called, `spent` what it had cost.
+
+    `zone` is the provider while it has none.
+    """
 
     id: str
     name: str
     model: str
     instance_type: str | None
+    zone: str
     status: Status
     progress: int
-    doing: str
+    step: str
+    delay: Delay | None
     since: datetime
     version: int
-    error: str | None
+    error: Failure | None
     hourly_price: float | None
     currency: str | None
     server_on: bool
@@ -47,12 +53,14 @@ class Member:
             name=row["name"],
             model=row["model"],
             instance_type=row["instance_type"],
+            zone=row["zone"] or row["provider"],
             status=Status(row["status"]),
             progress=row["progress_percent"],
-            doing=label(row["step"]),
+            step=row["step"],
+            delay=Delay.model_validate(row["delay"]) if row.get("delay") else None,
             since=datetime.fromisoformat(row["step_since"]),
             version=row["version"],
-            error=_cause(row["error"]),
+            error=Failure.model_validate(row["error"]) if row["error"] else None,
             hourly_price=row["hourly_price"],
             currency=row["currency"],
             server_on=row["server_on"],
@@ -70,12 +78,14 @@ class Member:
             name=instance.specification.name,
             model=instance.specification.model,
             instance_type=instance.instance_type,
+            zone=instance.zone or instance.specification.provider,
             status=instance.status,
             progress=instance.progress_percent,
-            doing=label(instance.step),
+            step=instance.step,
+            delay=instance.delay,
             since=instance.progress_since or instance.updated_at,
             version=instance.version,
-            error=_cause(instance.error.model_dump() if instance.error else None),
+            error=instance.error,
             hourly_price=instance.hourly_price,
             currency=instance.currency,
             server_on=instance.server_on,
@@ -90,6 +100,16 @@ class Member:
         return self.spent + self.hourly_price * (max(now - self.at, timedelta()) / _HOUR)
 
     @property
+    def doing(self) -> str:
+        """As `shared.lifecycle.words` has it."""
+        return doing(self.status, self.step, self.error, self.delay)
+
+    @property
+    def where(self) -> str:
+        """The same of one that failed at what it did."""
+        return where(self.status, self.step, self.delay)
+
+    @property
     def launching(self) -> bool:
         """There is a step that it is at, and something to wait for."""
         return self.status in LAUNCHING
@@ -98,7 +118,7 @@ class Member:
         """The same, newer than the one before or as new, with what only that one knows."""
         if before is None:
             return self
-        since = before.since if before.launching and before.doing == self.doing else self.since
+        since = before.since if before.launching and label(before.step) == label(self.step) else self.since
         eta = self.eta or (before.eta if self.launching else None)
         return replace(self, since=since, eta=eta)
 
@@ -143,7 +163,3 @@ class Fleet:
                 return False
             self._members[member.id] = member.after(before)
             return True
-
-
-def _cause(error: Mapping[str, Any] | None) -> str | None:
-    return f"{error['code']}: {error['message']}" if error else None

@@ -11,17 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from coldstart.colours import colour, painted
-from coldstart.figures import Figures, Used
+from coldstart.figures import NOTHING, Figures
 from coldstart.fleet import Fleet, Member
 from coldstart.money import money
-from coldstart.progress_table import NARROW, WIDE, progress_table
+from coldstart.progress_table import NARROW, WIDE, first_line, progress_table
 from shared.lifecycle.status import FAILURES, GONE, Status
+from shared.lifecycle.words import NAMES
 
 _IN_TROUBLE: Final = FAILURES | {Status.UNAVAILABLE}
 _HEAD: Final = 2
 _AROUND_A_SECTION: Final = 2
 """The blank line before it, and the line of its heads."""
-_NOTHING: Final = Used(0, 0)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class FleetPicture:
 
     def _table(self, first: Member, shown: Sequence[Member], now: datetime, width: int) -> Table:
         if first.status in _IN_TROUBLE:
-            return _troubles(shown)
+            return _troubles(shown, width)
         if first.status is Status.READY:
             return self._serving(shown, now, width)
         return progress_table(shown, now, width, title="under way")
@@ -60,13 +60,14 @@ class FleetPicture:
             table.add_column("model", no_wrap=True, overflow="ellipsis", ratio=2)
         if width >= WIDE:
             table.add_column("type", no_wrap=True)
+            table.add_column("zone", no_wrap=True)
         for head in ("in flight", "requests today", "tokens today", *(("cost",) if width >= WIDE else ())):
             table.add_column(head, no_wrap=True, justify="right")
         for member in members:
-            used = self.figures.used.get(member.id, _NOTHING)
+            used = self.figures.used.get(member.id, NOTHING)
             cells = [Text(member.name)]
             cells += [Text(member.model)] if width >= NARROW else []
-            cells += [Text(member.instance_type or "")] if width >= WIDE else []
+            cells += [Text(member.instance_type or ""), Text(member.zone)] if width >= WIDE else []
             figures = (self.figures.in_flight.get(member.id, 0), used.requests, used.tokens)
             cells += [Text(f"{figure:,}") for figure in figures]
             cells += [Text(money(member.spent_until(now), member.currency))] if width >= WIDE else []
@@ -105,15 +106,19 @@ def _summary(members: Sequence[Member]) -> str:
 
 def _counts(members: Iterable[Member]) -> Text:
     count = Counter(member.status for member in members)
-    return Text("  ").join(Text(f"{count[status]} {status}", colour(status)) for status in Status if count[status])
+    counted = (Text(f"{count[status]} {NAMES[status]}", colour(status)) for status in Status if count[status])
+    return Text("  ").join(counted)
 
 
-def _troubles(members: Iterable[Member]) -> Table:
+def _troubles(members: Iterable[Member], width: int) -> Table:
     table = _headed("in trouble")
+    if width >= WIDE:
+        table.add_column("zone", no_wrap=True)
     table.add_column("status", no_wrap=True)
     table.add_column("why", no_wrap=True, overflow="ellipsis", ratio=3)
     for member in members:
-        table.add_row(Text(member.name), painted(member.status), Text((member.error or member.doing).splitlines()[0]))
+        where = [Text(member.zone)] if width >= WIDE else []
+        table.add_row(Text(member.name), *where, painted(member.status), Text(first_line(member.doing)))
     return table
 
 

@@ -14,28 +14,32 @@ from coldstart.fleet import Member
 from coldstart.money import money
 from coldstart.waiting import briefly, lasted, soon
 from shared.eta.estimate import LAUNCHING
-from shared.lifecycle.progress import LABELS
-from shared.lifecycle.status import FAILURES
 
 WIDE: Final = 120
-"""Columns of a terminal that have room for everything; with fewer than `NARROW` only what is needed most is shown."""
+"""Columns of a terminal that have room for figures; with fewer than `NARROW` only what is needed most is shown."""
 NARROW: Final = 90
+_ROOMY: Final = 140
+"""Columns that have room for everything, and for a long step beside it."""
 _STATUS: Final = max(map(len, LAUNCHING))
-_STEP: Final = max(map(len, LABELS.values()))
 """As wide as any that will come, so that nothing moves when it does."""
 
 
 def progress_table(members: Iterable[Member], now: datetime, width: int, *, title: str | None = None) -> Table:
-    """A line each, whatever the width: what is too long is cut off. With a `title` there are heads, that one first."""
-    bar = 20 if width >= WIDE else 10
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=title is not None)
+    """A line each, whatever the width: what is too long is cut off. With a `title` there are heads, that one first.
+
+    The step has all the room that the others leave: what holds one up may be long.
+    """
+    bar = 20 if width >= _ROOMY else 10
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=title is not None, expand=True
+    )
     table.add_column(title or "", no_wrap=True, overflow="ellipsis", max_width=max(width // 5, 8))
     table.add_column("status", no_wrap=True, min_width=_STATUS)
     table.add_column(width=bar)
     table.add_column(no_wrap=True, justify="right", min_width=len("100 %"))
-    table.add_column("step", no_wrap=True, overflow="ellipsis", min_width=_STEP if width >= NARROW else None)
+    table.add_column("step", no_wrap=True, overflow="ellipsis", ratio=1)
     heads = (*(("for",) if width >= NARROW else ()), "ready", *(("cost",) if width >= WIDE else ()))
-    for head in heads:
+    for head in (*heads, *(("zone",) if width >= _ROOMY else ())):
         table.add_column(head, no_wrap=True, overflow="ellipsis")
     for member in members:
         cells: list[RenderableType] = [
@@ -43,20 +47,21 @@ def progress_table(members: Iterable[Member], now: datetime, width: int, *, titl
             painted(member.status),
             ProgressBar(100, member.progress, width=bar, complete_style=colour(member.status), finished_style="green"),
             f"{member.progress} %",
-            Text(_where(member)),
+            Text(first_line(member.doing)),
         ]
         if width >= NARROW:
             cells.append(lasted((now - member.since).total_seconds()) if member.launching else "")
         cells.append(_when(member, brief=width < WIDE))
         if width >= WIDE:
             cells.append(money(member.spent_until(now), member.currency))
+        if width >= _ROOMY:
+            cells.append(Text(member.zone))
         table.add_row(*cells)
     return table
 
 
-def _where(member: Member) -> str:
-    """What it is doing, or where it stopped."""
-    return member.doing if member.launching or member.status in FAILURES else ""
+def first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _when(member: Member, *, brief: bool) -> str:

@@ -1,7 +1,7 @@
 """How long there still is to wait, and how long something has lasted, in the few words that a person needs."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, Final
 
@@ -11,18 +11,20 @@ _ANY_MOMENT_S: Final = 5
 _SECONDS_UP_TO: Final = 95
 _MINUTES_UP_TO: Final = 90 * _MINUTE
 _TENS: Final = 10
+_NEAR: Final = timedelta(hours=12)
 
 
 def expected(eta: Mapping[str, Any]) -> str:
-    """An `eta` of the api, such as `ready in about 2 min, 90 % within 4 min`."""
-    likely, surely = f"ready {soon(eta)}", _in(eta["p90_seconds"], ceil)
-    return likely if likely.endswith(f" {surely}") else f"{likely}, 90 % within {surely}"
+    """An `eta` of the api, such as `ready in about 2 min, at 14:30; 90 % within 4 min, by 14:31`."""
+    likely, surely = soon(eta), _in(eta["p90_seconds"], ceil)
+    at, by = _clock(eta, "p50"), _clock(eta, "p90")
+    most = "" if likely.endswith(f" {surely}") else f"; 90 % within {surely}, by {by}"
+    return f"ready {likely}, at {at}{most}"
 
 
 def briefly(eta: Mapping[str, Any]) -> str:
     """As `in about 2 min, by 14:32`: half of all are ready by then, and by that time of the clock 90 % are."""
-    by = datetime.fromisoformat(eta["ready_at_p90"]).astimezone()
-    return f"{soon(eta)}, by {by:%H:%M}"
+    return f"{soon(eta)}, by {_clock(eta, 'p90')}"
 
 
 def soon(eta: Mapping[str, Any]) -> str:
@@ -38,6 +40,14 @@ def lasted(seconds: float) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE} min {whole % _MINUTE:02} s"
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02} min"
+
+
+def _clock(eta: Mapping[str, Any], share: str) -> str:
+    """As `14:32`; with the day where it could be taken for another one."""
+    at = datetime.fromisoformat(eta[f"ready_at_{share}"]).astimezone()
+    asked = at - timedelta(seconds=eta[f"{share}_seconds"])
+    near = at - asked < _NEAR or at.date() == asked.date()
+    return f"{at:%H:%M}" if near else f"{at:%a %H:%M}"
 
 
 def _in(seconds: float, rounded: Callable[[float], int] = round) -> str:

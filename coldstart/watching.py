@@ -16,7 +16,8 @@ from coldstart.fleet import SETTLED, Member
 from coldstart.money import money
 from coldstart.waiting import briefly, expected
 from shared.lifecycle.progress import label
-from shared.lifecycle.status import GONE, Status
+from shared.lifecycle.status import Status
+from shared.lifecycle.words import NAMES
 
 
 @dataclass
@@ -57,13 +58,14 @@ class Journey:
 def line(event: dict[str, Any]) -> str:
     """What an event brought, as progress, status, event, and what is special about it."""
     instance = event["data"]["instance"]
-    return f"{instance['progress_percent']:>3} %  {instance['status']:<12} {event['type']}{detail(event)}"
+    status = NAMES[Status(instance["status"])]
+    return f"{instance['progress_percent']:>3} %  {status:<12} {event['type']}{detail(event)}"
 
 
 def detail(event: dict[str, Any]) -> str:
     """What is special about an event, in brackets; empty where nothing is."""
     fact = event["data"]["event"]
-    for name in ("phase", "stage", "reason", "message", "ip_address"):
+    for name in ("phase", "stage", "reason", "message", "ip_address", "zone"):
         if fact.get(name):
             return f" ({fact[name]})"
     return ""
@@ -145,7 +147,5 @@ class _Drawing:
 
 
 def _where(member: Member) -> str:
-    """The step and the status, the one that says it all alone where it does."""
-    if member.status in GONE | {Status.READY}:
-        return member.status
-    return f"{member.doing} [{member.status}]"
+    """What it is doing, or where it stopped, and its status; that alone where it says it all."""
+    return f"{member.where} [{NAMES[member.status]}]" if member.where else NAMES[member.status]

@@ -13,27 +13,30 @@ from coldstart.fleet import ON_THEIR_WAY, SETTLED, Fleet, Member
 from coldstart.progress_table import progress_table
 from coldstart.watching import line
 from shared.lifecycle.status import FAILURES
+from shared.lifecycle.words import NAMES
 
 Told = dict[str, Any]
 
 
-def watch_many(console: Console, fleet: Fleet, told: Iterable[Told], away: Callable[[], str | None]) -> None:
-    """Draw until all have settled. `away`: why nothing can be told at the moment."""
+def watch_many(
+    console: Console, fleet: Fleet, told: Iterable[Told], away: Callable[[], str | None], *, endless: bool = False
+) -> None:
+    """Draw until all have settled, or beyond. `away`: why nothing can be told at the moment."""
     if not console.is_terminal:
-        for text in _lines(fleet, told):
+        for text in _lines(fleet, told, endless=endless):
             console.print(text, highlight=False, markup=False, soft_wrap=True)
         return
     with Live(_Drawing(fleet, away), console=console, refresh_per_second=8) as live:
-        for _ in events_of(fleet, told):
+        for _ in events_of(fleet, told, endless=endless):
             pass
         live.refresh()
 
 
-def _lines(fleet: Fleet, told: Iterable[Told]) -> Iterator[str]:
+def _lines(fleet: Fleet, told: Iterable[Told], *, endless: bool) -> Iterator[str]:
     """Each as it is now, then what happens."""
     for member in fleet.members:
-        yield _of(member.name, fleet, f"{member.progress:>3} %  {member.status}")
-    for event in events_of(fleet, told):
+        yield _of(member.name, fleet, f"{member.progress:>3} %  {NAMES[member.status]}")
+    for event in events_of(fleet, told, endless=endless):
         yield _of(event["data"]["instance"]["specification"]["name"], fleet, line(event))
 
 
@@ -42,14 +45,14 @@ def _of(name: str, fleet: Fleet, what: str) -> str:
     return f"{name:<{longest}}  {what}"
 
 
-def events_of(fleet: Fleet, told: Iterable[Told]) -> Iterator[Told]:
-    """Each event that brings anything, until all have settled. What is not on its way does not join."""
-    if _settled(fleet):
+def events_of(fleet: Fleet, told: Iterable[Told], *, endless: bool = False) -> Iterator[Told]:
+    """Each event that brings anything, until all have settled, or endless. What is not on its way does not join."""
+    if not endless and _settled(fleet):
         return
     for one in told:
         if _joins(fleet, one) and fleet.take(one, datetime.now(UTC)):
             yield one
-        if _settled(fleet):
+        if not endless and _settled(fleet):
             return
 
 

@@ -10,6 +10,7 @@ from coldstart.commands.context import Json, api, print_json, print_table, say
 from coldstart.simulated_launches import simulated_launches
 from coldstart.waiting import expected
 from shared.eta.backtest import Score, backtest
+from shared.eta.estimate import LAUNCHING
 from shared.eta.history import Group
 from shared.eta.launch import Launch
 from shared.lifecycle.progress import label
@@ -50,7 +51,7 @@ def eta(
 
 def _waited_for(*, as_json: bool) -> None:
     with api() as client:
-        waited_for = [item for item in client.pages("/instances") if item["eta"]]
+        waited_for = [item for item in client.pages("/instances", status=sorted(LAUNCHING)) if item["eta"]]
     if as_json:
         print_json([{"instance_id": item["id"], "eta": item["eta"]} for item in waited_for])
         return

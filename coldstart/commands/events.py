@@ -12,6 +12,8 @@ from coldstart.commands.durations import seconds
 from coldstart.commands.naming import instance_id
 from coldstart.watching import detail
 from shared.lifecycle.events import EVENTS
+from shared.lifecycle.status import Status
+from shared.lifecycle.words import NAMES
 
 _LIKENESS: Final = 0.45
 """Low enough that a misspelled part of a name finds the whole."""
@@ -95,5 +97,5 @@ def _say_nats(types: Sequence[str], instance: str) -> None:
 def _line(event: dict[str, Any]) -> str:
     after = event["data"]["instance"]
     at = datetime.fromisoformat(event["time"]).astimezone().strftime("%H:%M:%S.%f")[:12]
-    where = f"{after['status']:<12} {after['progress_percent']:>3} %"
+    where = f"{NAMES[Status(after['status'])]:<12} {after['progress_percent']:>3} %"
     return f"{at}  {event['subject'][:8]}  {event['type']:<24} {where}{detail(event)}"

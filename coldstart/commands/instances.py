@@ -24,12 +24,14 @@ from coldstart.commands.context import (
 )
 from coldstart.commands.durations import seconds
 from coldstart.commands.naming import Instance, OfOrganization, instance_id
-from coldstart.fleet import ON_THEIR_WAY, Fleet
+from coldstart.fleet import ON_THEIR_WAY, Fleet, Member
 from coldstart.listing import WIDE, listed
 from coldstart.waiting import expected
 from coldstart.watching import watch, watch_as_json
 from coldstart.watching_many import events_of, watch_many
+from shared.lifecycle.instance import Failure
 from shared.lifecycle.status import Status
+from shared.lifecycle.words import NAMES, cause
 
 app = typer.Typer(no_args_is_help=True, help="Create, look at, and end instances.")
 
@@ -121,8 +123,10 @@ def show(instance: Instance, as_json: Json = False) -> None:
         print_json(found)
         return
     table = Table(box=None, show_header=False, pad_edge=False)
+    member = Member.of_row(found, datetime.now(UTC))
+    said = {"status": NAMES[member.status], "step": member.where, "error": cause(member.error) if member.error else ""}
     for name, value in found.items():
-        table.add_row(name, Text(_in_words(name, value)))
+        table.add_row(name, Text(said[name] if name in said else _in_words(name, value)))
     print_table(table)
 
 
@@ -136,19 +140,19 @@ def watch_(
     ] = None,
     *,
     everything: Annotated[
-        bool, typer.Option("--all", help="All that are on their way to ready; also what is asked for meanwhile.")
+        bool, typer.Option("--all", help="All that are on their way to ready, now and later, until Ctrl-C.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Follow instances until each is ready, failed or gone; exit status 1 unless all became ready.
 
-    Without a name: all that are on their way to ready.
+    Without a name: all that are on their way to ready, and what is asked for before the last of them is.
     """
     if everything and instances:
         raise typer.BadParameter("name instances, or ask for all, not both.", param_hint="--all")
     with api() as client:
         if not instances:
-            _follow_all(client, as_json=as_json)
+            _follow_all(client, endless=everything, as_json=as_json)
             return
         ids = list(dict.fromkeys(instance_id(client, instance) for instance in instances))
         if len(ids) == 1:
@@ -170,7 +174,8 @@ def timeline(instance: Instance, as_json: Json = False) -> None:
     table = Table("#", "time", "by", "event", "status", "progress", box=None, pad_edge=False)
     for row in rows:
         at = row["occurred_at"][11:23]
-        table.add_row(str(row["version"]), at, row["actor"], row["type"], row["status"], f"{row['progress_percent']} %")
+        status = NAMES[Status(row["status"])]
+        table.add_row(str(row["version"]), at, row["actor"], row["type"], status, f"{row['progress_percent']} %")
     print_table(table)
 
 
@@ -208,15 +213,19 @@ def _say(instance: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(instance)
     else:
-        say(f"{instance['id']}  {instance['name']}  {instance['status']}")
+        say(f"{instance['id']}  {instance['name']}  {NAMES[Status(instance['status'])]}")
+
+
+def _why(status: Status, error: Failure | None) -> str:
+    return cause(error) if error else NAMES[status]
 
 
 def _in_words(name: str, value: Any) -> str:
     match name, value:
         case _, None:
             return ""
-        case "error", {"code": code, "message": message}:
-            return f"{code}: {message}"
+        case "delay", {"next_try_at": at}:
+            return f"the next try is at {datetime.fromisoformat(at).astimezone():%H:%M:%S}"
         case "eta", dict():
             return expected(value)
         case _:
@@ -231,29 +240,31 @@ def _follow(client: Api, instance: dict[str, Any], *, as_json: bool) -> None:
         journey = watch(out, client.told(path, **{"from": "start"}), title=instance["name"], since=now)
     if journey.instance["status"] != Status.READY:
         error = journey.instance.get("error")
-        complain(f"{error['code']}: {error['message']}" if error else journey.instance["status"])
+        complain(_why(Status(journey.instance["status"]), Failure.model_validate(error) if error else None))
         raise typer.Exit(1)
 
 
-def _follow_all(client: Api, *, as_json: bool) -> None:
+def _follow_all(client: Api, *, endless: bool, as_json: bool) -> None:
     """The list may lag behind the events: each that it shows on its way is looked at by itself."""
     position = client.position()
-    listed_ = [row["id"] for row in client.pages("/instances") if row["status"] in ON_THEIR_WAY]
-    if not listed_ and not as_json:
+    rows = [client.get(f"/instances/{row['id']}") for row in client.pages("/instances", status=sorted(ON_THEIR_WAY))]
+    if not rows and not as_json:
         say("Nothing is on its way to ready.")
-    _follow_many(client, Fleet(), [client.get(f"/instances/{one}") for one in listed_], position, as_json=as_json)
+    _follow_many(client, Fleet(), rows, position, endless=endless, as_json=as_json)
 
 
-def _follow_many(client: Api, fleet: Fleet, rows: list[dict[str, Any]], position: str, *, as_json: bool) -> None:
+def _follow_many(
+    client: Api, fleet: Fleet, rows: list[dict[str, Any]], position: str, *, as_json: bool, endless: bool = False
+) -> None:
     fleet.shown(rows, datetime.now(UTC))
     told = client.told("/events", after=position)
     if as_json:
-        for event in events_of(fleet, told):
+        for event in events_of(fleet, told, endless=endless):
             print_json(event)
     else:
-        watch_many(out, fleet, told, lambda: client.away)
+        watch_many(out, fleet, told, lambda: client.away, endless=endless)
     wrong = [member for member in fleet.members if member.status is not Status.READY]
     for member in wrong:
-        complain(f"{member.name}: {member.error or member.status}")
+        complain(f"{member.name}: {_why(member.status, member.error)}")
     if wrong:
         raise typer.Exit(1)

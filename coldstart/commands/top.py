@@ -4,18 +4,24 @@ from datetime import UTC, datetime
 
 from rich.live import Live
 
-from coldstart.commands.context import api, out
+from coldstart.commands.context import Json, api, out, print_json
 from coldstart.figures import Figures
 from coldstart.fleet import Fleet
 from coldstart.fleet_picture import FleetPicture
 
 
-def top() -> None:
-    """Show the whole fleet on one screen as it changes, until Ctrl-C; where the output is no terminal, as it is now."""
+def top(as_json: Json = False) -> None:
+    """Show the whole fleet on one screen as it changes, until Ctrl-C; in a pipe, or as JSON, as it is now.
+
+    As JSON: what 'instances list' has of each that still stands, with in_flight, requests_today and tokens_today.
+    """
     with api() as client:
         position, fleet = client.position(), Fleet()
         figures = Figures(client, fleet)
-        figures.look()
+        rows = figures.look()
+        if as_json:
+            print_json([{**row, **figures.of(row["id"])} for row in rows])
+            return
         picture = FleetPicture(fleet, figures, lambda: client.away)
         if not out.is_terminal:
             out.print(picture, highlight=False)

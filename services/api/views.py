@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from services.api.keys import ApiKey
 from shared.eta.estimate import Estimate
 from shared.lifecycle.cost import cost
-from shared.lifecycle.instance import Failure, Instance
+from shared.lifecycle.instance import Delay, Failure, Instance
 from shared.lifecycle.status import Status
 
 _CENTS_OF_CENTS: Final = 4
@@ -18,7 +18,8 @@ _CENTS_OF_CENTS: Final = 4
 class InstanceView(BaseModel):
     """`step` is the last milestone reached, `step_since` when; `error` says why it failed and what to do, once it has.
 
-    `server_on`: whether its server costs anything now. `eta`: when it will be ready; None unless it is on its way.
+    `delay`: what holds up what it is doing. `server_on`: whether its server costs anything now. `eta`: when it will be
+    ready; None unless it is on its way.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +40,7 @@ class InstanceView(BaseModel):
     attempt: int
     ip_address: str | None
     error: Failure | None
+    delay: Delay | None
     hourly_price: float | None
     currency: str | None
     cost: float | None
@@ -69,6 +71,7 @@ class InstanceView(BaseModel):
             attempt=instance.attempt,
             ip_address=instance.ip_address,
             error=instance.error,
+            delay=instance.delay,
             hourly_price=instance.hourly_price,
             currency=instance.currency,
             cost=None if spent is None else round(spent, _CENTS_OF_CENTS),

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from shared.lifecycle import events as e
-from shared.lifecycle.instance import Failure, Install, Instance, Period, Volume
+from shared.lifecycle.instance import Delay, Failure, Install, Instance, Period, Volume
+from shared.lifecycle.plan import due
 from shared.lifecycle.progress import KEPT_BY_A_REINSTALL, PROGRESS, REINSTALL, percent
 from shared.lifecycle.status import ENDING, FAILURES, LIVE, Status
 from shared.lifecycle.transitions import moves, status_after
@@ -36,7 +37,7 @@ def evolve(instance: Instance, event: e.Event) -> Instance:
         return noted
     if isinstance(event, e.ReinstallRequested):
         return _next_attempt(noted, event)
-    return _moved(_advanced(_informed(noted, event), event), event)
+    return _going_on(_moved(_advanced(_informed(noted, event), event), event))
 
 
 def fold(events: Iterable[e.Event]) -> Instance | None:
@@ -98,10 +99,9 @@ def _informed(instance: Instance, event: e.Event) -> Instance:
             late = install_try <= instance.install.failures
             return instance if late else _with(instance, install=Install(failures=install_try))
         case e.ActionDelayed(action=action, number=number, attempt=attempt):
-            if attempt != instance.attempt:
+            if attempt != instance.attempt or number <= instance.failed_tries.get(action, 0):
                 return instance
-            highest = max(number, instance.failed_tries.get(action, 0))
-            return _with(instance, failed_tries={**instance.failed_tries, action: highest})
+            return _with(instance, failed_tries={**instance.failed_tries, action: number}, delay=_delay(event))
         case e.SpendingLimitReached(told=told) if told not in instance.limits_told:
             return _with(instance, limits_told=(*instance.limits_told, told))
         case e.InstanceTerminated() | e.ResourcesReleased():
@@ -237,6 +237,23 @@ def _moved(instance: Instance, event: e.Event) -> Instance:
     return _with(instance, **changes)
 
 
+def _going_on(instance: Instance) -> Instance:
+    """What has held up another action than the one that is due holds up nothing any more."""
+    if instance.delay is None or instance.delay.action is due(instance):
+        return instance
+    return _with(instance, delay=None)
+
+
+def _delay(event: e.ActionDelayed) -> Delay:
+    return Delay(
+        action=event.action,
+        number=event.number,
+        code=event.code,
+        reason=event.reason,
+        next_try_at=event.next_try_at,
+    )
+
+
 def _failure(event: e.Event) -> Failure:
     match event:
         case e.ProvisioningFailed() | e.StartupFailed() | e.InstanceFailed():
@@ -261,6 +278,7 @@ def _next_attempt(instance: Instance, requested: e.ReinstallRequested) -> Instan
         milestones=instance.milestones & KEPT_BY_A_REINSTALL,
         install=Install(),
         failed_tries={},
+        delay=None,
         outages=0,
         error=None,
         ready_at=None,

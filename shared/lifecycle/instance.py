@@ -1,8 +1,9 @@
 """The instance as its events made it: the snapshot that every event carries."""
 
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt, field_serializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, field_serializer
 
 from shared.lifecycle.events import Action, Specification
 from shared.lifecycle.status import LIVE, Status
@@ -14,6 +15,17 @@ class Failure(BaseModel):
     model_config = ConfigDict(frozen=True)
     code: str
     message: str
+
+
+class Delay(BaseModel):
+    """Why the action that is due has not succeeded: of its `number`-th try, after which the next comes at that time."""
+
+    model_config = ConfigDict(frozen=True)
+    action: Action
+    number: PositiveInt
+    code: str
+    reason: str
+    next_try_at: AwareDatetime
 
 
 class Volume(BaseModel):
@@ -69,7 +81,8 @@ class Instance(BaseModel):
 
     `progress_since` is when the attempt came as far as it is; None in what was recorded before anybody kept that.
     `powered` is when its server was on; `hourly_price` what that costs in `currency`, None while nobody knows.
-    `limits_told`: the spending limits of its organisation that it was told of.
+    `limits_told`: the spending limits of its organisation that it was told of. `delay` is left out while nothing holds
+    it up, as it was before anybody kept that.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -90,6 +103,7 @@ class Instance(BaseModel):
     resources: Resources = Resources()
     install: Install = Install()
     failed_tries: dict[Action, int] = {}
+    delay: Annotated[Delay | None, Field(exclude_if=lambda delay: delay is None)] = None
     outages: int = 0
     limits_told: tuple[str, ...] = ()
     error: Failure | None = None

@@ -7,7 +7,7 @@ from shared.lifecycle import events as e
 from shared.lifecycle.events import Action
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import DONE
-from shared.lifecycle.status import FAILURES, GONE, Status
+from shared.lifecycle.status import FAILURES, GONE, STARTING_UP, Status
 
 LAUNCHING: Final[Mapping[type[e.Event], Action]] = {
     e.InstanceRequested: Action.CREATE,
@@ -35,6 +35,12 @@ RELEASING: Final = (
 """What ends an instance, and what may reveal a resource of one that has ended."""
 
 _STEPS: Final[Mapping[type[e.Event], Action]] = {**LAUNCHING, **INSTALLING}
+_AT: Final[Mapping[str, Action]] = {
+    **{kind.type(): action for kind, action in _STEPS.items()},
+    e.SshInstallStarted.type(): Action.INSTALL,
+    e.SshInstallPhaseReached.type(): Action.INSTALL,
+}
+"""What is going on at a step."""
 
 
 def plan(instance: Instance, trigger: e.Event) -> Action | None:
@@ -49,6 +55,13 @@ def plan(instance: Instance, trigger: e.Event) -> Action | None:
     if action is Action.INSTALL:
         return action if _may_install(instance, trigger) else None
     return action
+
+
+def due(instance: Instance) -> Action | None:
+    """What is going on with it now, as far as its status and step tell; None where it is not the provisioner's turn."""
+    if instance.status is Status.TERMINATING:
+        return Action.RELEASE
+    return _AT.get(instance.step) if instance.status in STARTING_UP | {Status.PROVISIONING} else None
 
 
 def _may_install(instance: Instance, trigger: e.Event) -> bool:

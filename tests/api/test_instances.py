@@ -17,6 +17,7 @@ FIELDS = {
         "attempt",
         "ip_address",
         "error",
+        "delay",
         "hourly_price",
         "currency",
         "cost",

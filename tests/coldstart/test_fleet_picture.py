@@ -48,16 +48,23 @@ def test_failures_come_first_then_who_is_under_way_then_who_serves() -> None:
         *("under way", "fifth", "another"),
         *("serving", "qwen"),
     ]
-    assert "c: m [x]" in "".join(lines)
+    assert any(line.split() == ["third", "fr-par-2", "failed", "m", "[x]"] for line in lines)
     assert "more" not in "".join(lines)
     (starting,) = (line for line in lines if line.startswith("another"))
     assert "installing" in starting
     assert "in about 2 min, by " in starting
 
 
+def test_who_does_not_answer_is_in_trouble_and_who_ends_says_how() -> None:
+    lines = drawn([{**READY, "status": "unavailable"}, {**READY, "id": "5", "name": "fifth", "status": "terminating"}])
+    assert any(line.split() == ["qwen", "fr-par-2", "unavailable", "not", "answering"] for line in lines)
+    (ending,) = (line for line in lines if line.startswith("fifth"))
+    assert "deleting what it holds" in ending
+
+
 def test_who_serves_is_shown_with_requests_in_flight_and_what_was_used_today() -> None:
     (wide,) = (line for line in drawn([READY]) if line.startswith("qwen"))
-    assert wide.split()[:6] == ["qwen", READY["model"], "L4-1-24G", "3", "1,234", "56,789"]
+    assert wide.split()[:7] == ["qwen", READY["model"], "L4-1-24G", "fr-par-2", "3", "1,234", "56,789"]
     (narrow,) = (line for line in drawn([READY], width=60) if line.startswith("qwen"))
     assert narrow.split() == ["qwen", "3", "1,234", "56,789"]
 

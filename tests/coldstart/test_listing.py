@@ -26,7 +26,7 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(width: int) -> None:
     ends = lines[0].index("type")
     assert LONG in "".join(line[column:ends].strip() for line in lines)
     assert "…" not in "".join(lines)
-    assert "provisioning_failed" in lines[1]
+    assert "provisioning failed" in lines[1]
     assert "50 % connecting over SSH" in lines[2]
 
 
@@ -37,6 +37,22 @@ def test_when_it_will_be_ready_is_told_of_what_is_on_its_way(*, wide: bool) -> N
     console.print(listed([an_instance("installing", "SshInstallStarted", 55, eta=eta), an_instance()], wide=wide))
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().count(briefly(eta)) == 1
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_where_it_is_what_it_is_doing_and_why_it_failed_is_told_as_everywhere(*, wide: bool) -> None:
+    lost = an_instance("unavailable", zone=None)
+    failed = an_instance(
+        "failed", error={"code": "c", "message": "The server is gone, and with it all that was on it."}
+    )
+    console = Console(file=io.StringIO(), width=200 if wide else 80)
+    console.print(listed([lost, failed], wide=wide))
+    assert isinstance(console.file, io.StringIO)
+    words = " ".join(console.file.getvalue().split())
+    for told in ("scaleway", "fr-par-2", "100 % not answering", "failed"):
+        assert told in words.replace("100 %  not", "100 % not")
+    assert "InstanceReady" not in words
+    assert all(word in words for word in failed["error"]["message"].split())
 
 
 def test_where_there_is_room_each_instance_is_one_line() -> None:

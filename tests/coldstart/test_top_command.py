@@ -1,5 +1,6 @@
 """`coldstart top`, and the figures that it asks for."""
 
+import json
 import os
 import pty
 import signal
@@ -15,9 +16,11 @@ from coldstart.api_client import Api
 from coldstart.cli import app
 from coldstart.figures import Figures, Used
 from coldstart.fleet import Fleet
+from shared.lifecycle.status import Status
 from tests.coldstart.fake_api import Answer, FakeApi, page, problem, stream, values
 from tests.coldstart.told import ID, LAUNCH, MODEL, an_instance
 
+STANDING = "&".join(f"status={status}" for status in Status if status not in {Status.TERMINATED, Status.ARCHIVED})
 EXPLAINED = {"asked": MODEL, "rule": "public", "instances": [{"id": ID, "in_flight": 7}]}
 USAGE = {"instance_id": ID, "requests": 5, "prompt_tokens": 100, "completion_tokens": 23}
 
@@ -44,7 +47,7 @@ def test_figures_are_those_of_the_models_that_are_served_and_of_today(api: FakeA
     assert (figures.in_flight, figures.used) == ({ID: 7}, {ID: Used(5, 123)})
     assert len(fleet.members) == 2
     assert [asked.path.partition("&from=")[0] for asked in api.asked] == [
-        "/instances?limit=200",
+        f"/instances?limit=200&{STANDING}",
         f"/models/resolve?model={MODEL.replace('/', '%2F')}",
         "/usage?group_by=instance",
     ]
@@ -65,6 +68,15 @@ def test_where_the_output_is_no_terminal_the_fleet_is_shown_once(api: FakeApi) -
     assert result.exit_code == 0
     assert result.stdout.startswith("2 instances, nothing an hour  ")
     assert "1 provisioning  1 ready" in result.stdout
+    assert sum(asked.path == "/events" for asked in api.asked) == 1
+
+
+def test_as_json_it_is_what_stands_with_its_figures(api: FakeApi) -> None:
+    ready, other = an_instance(), an_instance("provisioning", id="2")
+    assert json.loads(run("--json").stdout) == [
+        {**ready, "in_flight": 7, "requests_today": 5, "tokens_today": 123},
+        {**other, "in_flight": 0, "requests_today": 0, "tokens_today": 0},
+    ]
     assert sum(asked.path == "/events" for asked in api.asked) == 1
 
 

@@ -9,18 +9,25 @@ from tests.coldstart.told import BEGAN, an_eta
 @pytest.mark.parametrize(
     ("p50_s", "p90_s", "words"),
     [
-        (0.2, 3.0, "ready any moment, 90 % within 10 s"),
-        (7.0, 21.0, "ready in about 10 s, 90 % within 30 s"),
-        (44.0, 91.0, "ready in about 40 s, 90 % within 100 s"),
-        (95.0, 96.0, "ready in about 100 s, 90 % within 2 min"),
-        (125.0, 235.0, "ready in about 2 min, 90 % within 4 min"),
-        (118.0, 119.0, "ready in about 2 min"),
-        (3000.0, 9000.0, "ready in about 50 min, 90 % within 2.5 h"),
-        (6 * 3600.0, 24 * 3600.0, "ready in about 6 h, 90 % within 24 h"),
+        (0.2, 3.0, "ready any moment, at {}; 90 % within 10 s, by {}"),
+        (7.0, 21.0, "ready in about 10 s, at {}; 90 % within 30 s, by {}"),
+        (44.0, 91.0, "ready in about 40 s, at {}; 90 % within 100 s, by {}"),
+        (95.0, 96.0, "ready in about 100 s, at {}; 90 % within 2 min, by {}"),
+        (125.0, 235.0, "ready in about 2 min, at {}; 90 % within 4 min, by {}"),
+        (118.0, 119.0, "ready in about 2 min, at {}"),
+        (3000.0, 9000.0, "ready in about 50 min, at {}; 90 % within 2.5 h, by {}"),
     ],
 )
-def test_a_wait_is_told_in_tens_of_seconds_minutes_or_half_hours(p50_s: float, p90_s: float, words: str) -> None:
-    assert expected(an_eta(p50_s, p90_s)) == words
+def test_a_wait_is_told_in_tens_of_seconds_minutes_or_half_hours_and_by_the_clock(
+    p50_s: float, p90_s: float, words: str
+) -> None:
+    at, by = ((BEGAN + timedelta(seconds=seconds)).astimezone() for seconds in (p50_s, p90_s))
+    assert expected(an_eta(p50_s, p90_s)) == words.format(f"{at:%H:%M}", f"{by:%H:%M}")
+
+
+def test_a_time_of_another_day_is_told_with_the_day() -> None:
+    by = (BEGAN + timedelta(hours=25)).astimezone()
+    assert expected(an_eta(6 * 3600, 25 * 3600)).endswith(f"90 % within 25 h, by {by:%a %H:%M}")
 
 
 def test_briefly_it_is_the_likely_wait_and_the_time_of_the_clock_that_it_hardly_passes() -> None:

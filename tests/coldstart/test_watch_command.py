@@ -11,6 +11,7 @@ from tests.coldstart.fake_api import FakeApi, page, stream, values
 from tests.coldstart.told import FAILURE, ID, LAUNCH, OTHER_ID, Event, an_instance, of_another
 
 OTHER = tuple(of_another(OTHER_ID, event, name="another") for event in LAUNCH)
+RESET = b'id: ffffffff-0\nevent: reset\ndata: {"position": "ffffffff-0"}\n\n'
 POSITION = "0a0b0c0d-40"
 
 
@@ -28,14 +29,14 @@ def a_pair_is_on_its_way(api: FakeApi, *told: Event) -> None:
     """And this is told of them, with the connection lost in the middle."""
     one = an_instance("provisioning", "InstanceRequested", 5)
     other = {**one, "id": OTHER_ID, "name": "another"}
-    api.says("GET", "/instances", page(one, other, an_instance(id=ID.replace("6", "7"))))
+    api.says("GET", "/instances", page(one, other))
     api.says("GET", f"/instances/{ID}", values(one))
     api.says("GET", f"/instances/{OTHER_ID}", values(other))
     half = len(told) // 2
     api.says("GET", "/events", stream([], position=POSITION), stream(told[:half]), stream(told[half:]))
 
 
-@pytest.mark.parametrize("words", [(ID, OTHER_ID), ("qwen", "another", "qwen"), (), ("--all",)])
+@pytest.mark.parametrize("words", [(ID, OTHER_ID), ("qwen", "another", "qwen"), ()])
 def test_all_that_are_watched_become_ready(api: FakeApi, words: tuple[str, ...]) -> None:
     a_pair_is_on_its_way(api, *LAUNCH[1:], *OTHER[1:])
     if "qwen" in words:
@@ -70,8 +71,28 @@ def test_for_a_script_every_event_is_a_line_of_json(api: FakeApi) -> None:
 
 def test_nothing_on_its_way_is_said(api: FakeApi) -> None:
     api.says("GET", "/events", stream([], position=POSITION))
-    api.says("GET", "/instances", page(an_instance()))
+    api.says("GET", "/instances", page())
     assert (run().stdout, run("--json").stdout) == ("Nothing is on its way to ready.\n", "")
+
+
+def test_only_what_is_on_its_way_is_asked_for(api: FakeApi) -> None:
+    a_pair_is_on_its_way(api, *LAUNCH[1:], *OTHER[1:])
+    assert run().exit_code == 0
+    (listed,) = (asked.path for asked in api.asked if asked.path.startswith("/instances?"))
+    statuses = ("booting", "installing", "provisioning", "starting", "unavailable")
+    assert listed == "/instances?" + "&".join(f"status={status}" for status in statuses)
+
+
+def test_all_go_on_being_followed_whatever_has_become_ready_and_however_few_there_are(api: FakeApi) -> None:
+    api.says("GET", "/instances", page())
+    api.says("GET", "/events", stream([], position=POSITION), stream([*LAUNCH, *OTHER], more=RESET))
+    result = run("--all")
+    first, *told = result.stdout.splitlines()
+    assert first == "Nothing is on its way to ready."
+    assert len(told) == 12
+    assert (result.exit_code, "began anew" in result.stderr) == (1, True)
+    api.says("GET", "/events", stream([], position=POSITION), stream([*LAUNCH, *OTHER], more=RESET))
+    assert len(run("--all", "--json").stdout.splitlines()) == 12
 
 
 def test_names_and_all_are_too_much(api: FakeApi) -> None:

@@ -5,9 +5,10 @@ import pytest
 from rich.console import Console
 
 from coldstart.fleet import SETTLED
+from coldstart.waiting import expected
 from coldstart.watching import Journey, watch, watch_as_json
 from shared.lifecycle.status import GONE
-from tests.coldstart.told import BEGAN, ENDING, FAILURE, LAUNCH, Event, an_estimate, an_event
+from tests.coldstart.told import BEGAN, ENDING, FAILURE, LAUNCH, Event, an_estimate, an_eta, an_event
 
 
 def a_journey(*events: Event, since: int = 0) -> Journey:
@@ -97,8 +98,22 @@ def test_a_terminal_shows_a_bar_with_each_steps_name_and_seconds() -> None:
 def test_a_terminal_shows_where_a_failure_stopped() -> None:
     console = terminal()
     watch(console, FAILURE, title="qwen")
-    assert "●  creating the server [provisioning_failed]" in written(console)
+    assert "●  creating the server [provisioning failed]" in written(console)
     assert "  5 %" in written(console)
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ("unavailable", "not answering [unavailable]"),
+        ("draining", "letting requests end [draining]"),
+        ("terminating", "deleting what it holds [terminating]"),
+    ],
+)
+def test_a_terminal_says_what_is_going_on_where_the_step_does_not(status: str, says: str) -> None:
+    console = terminal()
+    watch(console, [*LAUNCH[:-1], an_event(7, "X", status, 100, step="InstanceReady")], title="qwen")
+    assert f"●  {says}" in written(console)
 
 
 def test_a_script_gets_every_event_as_it_is_once() -> None:
@@ -126,12 +141,12 @@ def test_a_failure_shows_no_time_to_wait_for() -> None:
 
 def test_without_a_terminal_an_estimate_is_a_line_after_an_event_if_it_says_anything_new() -> None:
     console = plain()
-    told = [an_estimate(130, 240), LAUNCH[0], an_estimate(125, 235), LAUNCH[1], LAUNCH[2]]
+    told = [an_estimate(130, 240), LAUNCH[0], an_estimate(130, 240), LAUNCH[1], LAUNCH[2]]
     watch(console, [*told, an_estimate(60, 90), an_estimate(50, 80)], title="qwen")
     assert written(console).splitlines() == [
-        "       ready in about 2 min, 90 % within 4 min",
+        f"       {expected(an_eta(130, 240))}",
         "  5 %  provisioning InstanceRequested",
         " 20 %  provisioning InstanceCreated",
         " 55 %  installing   SshInstallStarted",
-        "       ready in about 60 s, 90 % within 90 s",
+        f"       {expected(an_eta(60, 90))}",
     ]

@@ -16,6 +16,7 @@ from tests.coldstart.told import (
     OTHER_ID,
     Event,
     an_estimate,
+    an_event,
     an_instance,
     of_another,
 )
@@ -57,6 +58,23 @@ def test_what_is_asked_for_meanwhile_joins_where_all_are_watched_and_what_serves
     assert len(list(events_of(a_fleet(ROWS[0], only={ID}), told))) == 5
 
 
+def test_endless_it_waits_for_what_is_asked_for_later_though_nothing_is_on_its_way() -> None:
+    told = iter([*LAUNCH, ENDING[0], *OTHER])
+    assert list(events_of(a_fleet(), told)) == []
+    assert len(list(events_of(a_fleet(), told, endless=True))) == 13
+
+
+def test_what_holds_a_launch_up_is_said_and_never_breaks_a_line() -> None:
+    delay = {"action": "create", "number": 3, "code": "c", "reason": "none in fr-par-2 " * 9, "next_try_at": BEGAN}
+    delayed = an_event(2, "ActionDelayed", "provisioning", 5, step="InstanceRequested")
+    delayed["data"]["instance"]["delay"] = delay
+    for width in (80, 100, 120, 140):
+        lines = drawn([delayed], width=width)
+        assert len(lines) == 2
+        assert any("creating the server: " in line for line in lines)
+        assert all(line.split()[0] in {"qwen", "another"} and len(line) <= width for line in lines)
+
+
 def test_without_a_terminal_each_is_told_as_it_is_and_each_event_as_a_line_that_says_of_whom() -> None:
     console = Console(file=io.StringIO(), width=20)
     watch_many(console, a_fleet(*ROWS), [LAUNCH[1], an_estimate(125, 235), OTHER[5], LAUNCH[5]], lambda: None)
@@ -72,19 +90,19 @@ def test_without_a_terminal_each_is_told_as_it_is_and_each_event_as_a_line_that_
 
 def test_a_terminal_shows_a_line_each_failures_first() -> None:
     first, second = drawn([*OTHER[1:], FAILURE[1]])
-    assert first.split()[:2] == ["qwen", "provisioning_failed"]
-    assert "creating the server" in first
+    assert first.split()[:3] == ["qwen", "provisioning", "failed"]
+    assert "m [x]" in first
     assert second.split()[:2] == ["another", "ready"]
 
 
-@pytest.mark.parametrize(("width", "shows"), [(140, 4), (100, 2), (80, 1)])
+@pytest.mark.parametrize(("width", "shows"), [(140, 5), (100, 2), (80, 1)])
 def test_what_does_not_fit_is_left_out_and_no_line_is_ever_broken(width: int, shows: int) -> None:
     told = [LAUNCH[2], an_estimate(125, 235)]
     lines = drawn(told, width=width)
     assert len(lines) == 2
     assert all(len(line) <= width for line in lines)
     (line,) = (line for line in lines if line.startswith("qwen"))
-    every = ["in about 2 min", " h ", ", by ", " EUR"]
+    every = ["in about 2 min", " h ", ", by ", " EUR", " fr-par-2"]
     assert "installing" in line
     assert [word in line for word in every].count(True) == shows
 

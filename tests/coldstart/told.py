@@ -17,6 +17,8 @@ def an_instance(status: str = "ready", step: str = "InstanceReady", progress: in
         "id": ID,
         "name": "qwen",
         "model": MODEL,
+        "provider": "scaleway",
+        "zone": "fr-par-2",
         "instance_type": "L4-1-24G",
         "status": status,
         "step": step,
@@ -29,6 +31,7 @@ def an_instance(status: str = "ready", step: str = "InstanceReady", progress: in
         "server_on": False,
         "version": 1,
         "error": None,
+        "delay": None,
         **more,
     }
 
@@ -41,6 +44,7 @@ def an_event(
     snapshot: dict[str, Any] = {
         "id": ID,
         "specification": {"name": "qwen", "model": MODEL, "instance_types": ["L4-1-24G"]},
+        "zone": "fr-par-2",
         "instance_type": "L4-1-24G",
         "hourly_price": 0.75,
         "currency": "EUR",

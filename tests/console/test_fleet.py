@@ -258,3 +258,24 @@ async def tabbed(page: Page, to: Locator) -> list[str]:
         if await to.evaluate("(wanted) => wanted === document.activeElement"):
             return found
     pytest.fail(f"the tab key does not come to it: {found}")
+
+
+async def test_what_a_launch_waits_for_is_said_and_what_does_not_answer_is_not_called_ready(
+    stage: Stage, window: Window
+) -> None:
+    await stage.projector()
+    api = await stage.api()
+    requested, *_ = recent(h.a_launch(name="waits"))
+    waits = await stage.happened(requested, f.action_delayed())
+    lost = await stage.happened(*recent((*h.a_ready_instance(name="lost"), f.health_lost())))
+    for instance in (waits, lost):
+        await api.projected(instance)
+    page = await window.open(api)
+    await expect(row(page, waits)).to_contain_text("creating the server: no L4 in fr-par-2 (try 1)")
+    await expect(row(page, lost)).to_contain_text("not answering")
+    await stage.happened(f.action_delayed(number=2, reason="no L4 in fr-par-1"), instance_id=waits.id)
+    await expect(row(page, waits)).to_contain_text("creating the server: no L4 in fr-par-1 (try 2)")
+    await stage.happened(f.instance_created(), instance_id=waits.id)
+    await expect(row(page, waits)).to_contain_text("growing the volume")
+    await page.goto(f"{api.url}/console/instances/{lost.id}")
+    await expect(page.locator("#step")).to_have_text("not answering")

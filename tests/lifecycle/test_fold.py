@@ -10,7 +10,7 @@ from shared.lifecycle import events as e
 from shared.lifecycle import status as s
 from shared.lifecycle.events import Action, Event
 from shared.lifecycle.fold import evolve, fold
-from shared.lifecycle.instance import Failure, Install, Instance, Volume
+from shared.lifecycle.instance import Delay, Failure, Install, Instance, Volume
 from shared.lifecycle.status import Status
 from shared.lifecycle.transitions import TRANSITIONS
 from tests.lifecycle import facts as f
@@ -165,6 +165,37 @@ def test_a_failed_try_told_again_leaves_the_phases_of_the_next_one() -> None:
 def test_failed_tries_are_counted_by_action() -> None:
     tries = (f.action_delayed(number=1), f.action_delayed(number=2), f.action_delayed(action=Action.POWER_ON))
     assert given(*h.a_created_server(), *tries).failed_tries == {Action.CREATE: 2, Action.POWER_ON: 1}
+
+
+def test_what_holds_up_the_action_that_is_due_is_known_until_it_goes_on() -> None:
+    delayed = f.action_delayed(number=2, reason="no L4 in fr-par-1")
+    held_up = given(f.instance_requested(), f.action_delayed(), delayed, f.volume_found())
+    assert held_up.delay == Delay(
+        action=Action.CREATE, number=2, code="out_of_stock", reason="no L4 in fr-par-1", next_try_at=delayed.next_try_at
+    )
+    for end in (f.instance_created(), f.provisioning_failed(), f.termination_requested()):
+        assert evolve(held_up, end).delay is None
+
+
+def test_a_delay_that_is_told_late_or_is_older_holds_up_nothing() -> None:
+    assert given(*h.a_created_server(), f.action_delayed()).delay is None
+    older = given(f.instance_requested(), f.action_delayed(number=2, reason="the newer"), f.action_delayed(number=1))
+    assert older.delay is not None
+    assert older.delay.reason == "the newer"
+
+
+def test_an_install_is_held_up_through_the_phases_of_its_next_try_and_not_by_an_earlier_attempt() -> None:
+    held_up = given(*h.an_installing_instance(), f.action_delayed(action=Action.INSTALL), f.ssh_install_phase_reached())
+    assert held_up.delay is not None
+    assert evolve(held_up, f.reinstall_requested()).delay is None
+    assert evolve(held_up, f.ssh_install_completed()).delay is None
+
+
+def test_a_snapshot_in_which_nothing_is_held_up_is_written_as_before_anybody_kept_that() -> None:
+    instance = given(*h.a_launch())
+    assert "delay" not in instance.model_dump(mode="json")
+    held_up = given(f.instance_requested(), f.action_delayed())
+    assert Instance.model_validate(held_up.model_dump(mode="json")) == held_up
 
 
 def test_a_reinstall_has_its_whole_budget_again() -> None:

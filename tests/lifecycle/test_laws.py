@@ -14,7 +14,7 @@ from shared.lifecycle import status as s
 from shared.lifecycle.events import Action, Event, event_id
 from shared.lifecycle.fold import evolve
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.plan import INSTALLING, LAUNCHING, RELEASING, plan
+from shared.lifecycle.plan import INSTALLING, LAUNCHING, RELEASING, due, plan
 from shared.lifecycle.progress import PROGRESS, REINSTALL
 from shared.lifecycle.status import Status
 from shared.lifecycle.transitions import TRANSITIONS, status_after
@@ -141,6 +141,16 @@ def test_an_attempt_that_is_not_due_neither_begins_nor_spends_a_try(history: Fac
     due = instance.attempt + (1 if isinstance(event, e.ReinstallRequested) else 0)
     if isinstance(event, e.ReinstallRequested | e.ActionDelayed) and event.attempt != due:
         assert timeline_only(instance, evolve(instance, event))
+
+
+@law
+@for_any(histories())
+def test_only_what_is_due_is_held_up_and_by_its_last_try(history: Facts) -> None:
+    for step in steps(history):
+        delay = step.after.delay
+        if delay is not None:
+            assert delay.action is due(step.after)
+            assert delay.number == step.after.failed_tries[delay.action]
 
 
 # Law 5: an ending freezes progress and step, and nothing comes back from it.

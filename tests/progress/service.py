@@ -14,6 +14,7 @@ from shared.bus.connection import connect
 from shared.bus.topology import LIFECYCLE, append_subject, apply_topology
 from shared.journal import Journal
 from shared.lifecycle.events import Event, InstanceRequested
+from shared.lifecycle.instance import Instance
 from shared.postgres.connection import Connection
 from tests.lifecycle.facts import Facts
 from tests.progress.read_model import Watcher
@@ -40,18 +41,17 @@ class Author:
         """Record it as the journal does; returns the stream's last sequence."""
         instance_id = uuid4()
         for fact in history:
-            await self._record(fact.model_copy(update={"instance_id": instance_id}))
+            await self.record(fact.model_copy(update={"instance_id": instance_id}))
         return await self.last_sequence()
 
     async def write_many(self, *histories: Facts) -> int:
         await asyncio.gather(*(self.write(history) for history in histories))
         return await self.last_sequence()
 
-    async def _record(self, fact: Event) -> None:
+    async def record(self, fact: Event) -> Instance:
         if isinstance(fact, InstanceRequested):
-            await self._journal.request(fact, intent_id=uuid4())
-        else:
-            await self._journal.record(fact)
+            return (await self._journal.request(fact, intent_id=uuid4()))[0]
+        return await self._journal.record(fact)
 
     async def publish(self, subject: str, body: bytes) -> int:
         """Anything at all, as whoever may publish could."""

@@ -9,9 +9,13 @@ from nats.js.api import RawStreamMsg
 from services.progress.__main__ import told
 from services.progress.app import running, verify_once
 from services.progress.verify import Verdict
+from shared.bus.envelope import Origin, encode
 from shared.bus.topology import LIFECYCLE, append_subject
+from shared.lifecycle.events import event_id
+from shared.lifecycle.fold import evolve
+from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
-from tests.lifecycle.facts import Facts
+from tests.lifecycle.facts import Facts, given
 from tests.progress.read_model import all_rows
 from tests.progress.service import Stage, malformed
 
@@ -60,6 +64,27 @@ async def test_a_snapshot_that_the_facts_do_not_give_is_named_once(stage: Stage)
     (difference,) = (await verify_once(stage.settings)).differences
     assert difference.startswith(f"snapshot of {instance_id} at version ")
     assert "attempt is 7, the facts give 1" in difference
+
+
+async def test_what_nobody_kept_when_a_snapshot_was_written_is_no_difference(stage: Stage) -> None:
+    instance_id = uuid4()
+    requested, *old = (
+        fact.model_copy(update={"instance_id": instance_id})
+        for fact in (f.instance_requested(), f.action_delayed(), f.volume_found())
+    )
+    instance = given(requested)
+    for fact in (requested, *old):
+        instance = evolve(instance, fact) if fact is not requested else instance
+        body = json.loads(encode(event_id(fact), fact, instance, Origin("test"), "/coldstart/test"))
+        body["data"]["instance"].pop("delay", None)
+        await stage.author.publish(append_subject(instance_id, fact.type()), json.dumps(body).encode())
+    await projected(stage)
+    later = f.action_delayed(instance_id=instance_id, number=2)
+    after = await stage.author.record(later)
+    assert after.delay is not None
+    await projected(stage)
+    verdict = await verify_once(stage.settings)
+    assert (verdict.differences, verdict.behind) == ((), 0)
 
 
 async def test_what_the_read_model_does_not_have_yet_and_what_nobody_can_read_is_told_and_no_difference(

@@ -8,14 +8,20 @@ from shared.lifecycle.events import EVENTS, DrainRequested, ReinstallRequested
 from shared.lifecycle.progress import LABELS
 from shared.lifecycle.status import ENDING, FAILURES, GONE, Status
 from shared.lifecycle.transitions import moves
+from shared.lifecycle.words import INSTEAD_OF_THE_STEP, NAMES
 
 
 def words() -> dict[str, Any]:
-    """`actions`: the statuses in which each is worth offering; the api judges again, and says why not."""
+    """`labels` are of steps, `names` of statuses, `instead` of those in which the step says nothing of now.
+
+    `actions`: the statuses in which each is worth offering; the api judges again, and says why not.
+    """
     archivable = FAILURES | {Status.TERMINATED}
     return {
         "events": list(EVENTS),
         "labels": dict(LABELS),
+        "names": dict(NAMES),
+        "instead": dict(INSTEAD_OF_THE_STEP),
         "steps": [{"percent": percent, "label": label} for percent, label in STEPS.items()],
         "statuses": {
             "all": list(Status),

@@ -17,8 +17,8 @@ from services.api.router.breakers import Breakers, BreakerState
 from services.api.router.table import RoutingTable
 from shared.lifecycle.events import Task
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.progress import label
 from shared.lifecycle.status import Status
+from shared.lifecycle.words import NAMES, doing
 
 
 class Candidate(BaseModel):
@@ -101,7 +101,8 @@ class Explaining:
         if instance.specification.organization_id not in (None, owner.organization_id):
             return "it belongs to an organisation that this key does not belong to"
         if instance.status is not Status.READY:
-            return f"it is {instance.status} ({instance.progress_percent} %, {label(instance.step)})"
+            what = doing(instance.status, instance.step, instance.error, instance.delay)
+            return f"it is {NAMES[instance.status]} ({instance.progress_percent} %{what and f', {what}'})"
         if self._breaker(instance) is BreakerState.OPEN:
             return "it failed several requests in a row, and has not answered a probe since"
         return None

@@ -10,8 +10,8 @@ from services.api.router import metrics
 from services.api.router.refusal import Refusal
 from services.api.router.table import RoutingTable
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.progress import label
 from shared.lifecycle.status import ENDING
+from shared.lifecycle.words import where
 
 Beat = Callable[[Instance], Awaitable[None]]
 """Told every while how far the instance is that the request waits for."""
@@ -58,5 +58,5 @@ class Waiting:
 
 def heartbeat(instance: Instance) -> bytes:
     """A comment of server-sent events: clients pass it over, connections stay open, people can read it."""
-    doing = label(instance.step)
-    return f": {instance.status} {instance.progress_percent} % {doing}\n\n".encode()
+    what = where(instance.status, instance.step)
+    return f": {instance.status} {instance.progress_percent} % {what}\n\n".encode()

@@ -88,4 +88,4 @@ async def test_one_that_is_not_ready_says_what_it_is_doing(stage: Stage) -> None
     await stage.happened(facts.health_lost(), instance_id=scene.instances[0].id)
     await scene.eligible(0)
     (told,) = (await scene.explained())["instances"]
-    assert told["reason"].startswith("it is unavailable")
+    assert told["reason"] == "it is unavailable (100 %, not answering)"

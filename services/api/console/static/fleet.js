@@ -69,7 +69,7 @@ function drawRow(instance) {
   element.dataset.group = group(instance.status);
   write(parts.status, inWords(instance.status));
   write(parts.step, doing(instance));
-  parts.step.title = instance.error?.message ?? "";
+  parts.step.title = doing(instance);
   write(parts.percent, group(instance.status) === "gone" ? "" : `${instance.percent} %`);
   fill(parts.bar, instance.percent, doing(instance));
   write(parts.type, instance.type ?? "—");

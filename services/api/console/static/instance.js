@@ -5,7 +5,7 @@ import { element } from "./element.js";
 import { about, clock, exact, lasting, money, seconds } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
 import { InstallOutput } from "./output.js";
-import { costAt, doing, fromSnapshot, group, inWords, Store } from "./store.js";
+import { cause, costAt, doing, fromSnapshot, group, inWords, Store, where } from "./store.js";
 import { Stream } from "./stream.js";
 import { steps, Waterfall } from "./waterfall.js";
 import { WORDS } from "./words.js";
@@ -105,7 +105,7 @@ function draw() {
   page.dataset.group = kind;
   write(byId("status"), inWords(instance.status));
   write(byId("percent"), `${instance.percent} %`);
-  write(byId("step"), WORDS.labels[instance.step] ?? instance.step);
+  write(byId("step"), where(instance));
   fill(byId("bar"), instance.percent, doing(instance));
   const facts = [instance.model, instance.type, instance.zone ?? instance.provider, instance.attempt > 1 && `attempt ${instance.attempt}`, instance.address];
   write(byId("facts"), facts.filter(Boolean).join("  ·  "));
@@ -170,7 +170,7 @@ function drawFailure(instance, snapshot) {
   byId("failure").hidden = !error;
   if (!error) return;
   write(byId("failure-title"), `${inWords(status)} at ${instance.percent} %, ${WORDS.labels[instance.step] ?? instance.step}`);
-  write(byId("failure-message"), error.message);
+  write(byId("failure-message"), cause(error));
   write(byId("failure-advice"), kept(snapshot) ? KEPT : ADVICE[status] ?? "");
 }
 

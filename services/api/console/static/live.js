@@ -42,7 +42,7 @@ export function milestone(instance, before) {
 
 export function fill(bar, percent, label) {
   bar.setAttribute("aria-valuenow", percent);
-  bar.setAttribute("aria-valuetext", `${percent} %, ${label}`);
+  bar.setAttribute("aria-valuetext", label ? `${percent} %, ${label}` : `${percent} %`);
   bar.firstElementChild.style.transform = `translateX(${percent - 100}%)`;
 }
 

@@ -3,8 +3,7 @@ import { chat, reasonOf } from "./chat.js";
 import { get, now, Refusal } from "./api.js";
 import { about, clock, took } from "./format.js";
 import { announce, fill, write } from "./live.js";
-import { group, inWords } from "./store.js";
-import { WORDS } from "./words.js";
+import { group, inWords, where } from "./store.js";
 
 const LOOK_MS = 1000;
 const REASON_MS = 10_000;
@@ -128,8 +127,8 @@ function show(name, { message, status, step, progress_percent: percent, eta }) {
   unready.dataset.group = group(status);
   write(byId("status"), inWords(status));
   write(byId("percent"), `${percent} %`);
-  write(byId("step"), WORDS.labels[step] ?? step);
-  fill(byId("bar"), percent, WORDS.labels[step] ?? step);
+  write(byId("step"), where({ status, step }));
+  fill(byId("bar"), percent, where({ status, step }) || inWords(status));
   byId("bar").setAttribute("aria-label", `Progress of ${name}`);
   const at = eta && [Date.parse(eta.ready_at_p50), Date.parse(eta.ready_at_p90)];
   write(byId("eta"), at ? `ready in ${about((at[0] - now()) / 1000)}, at ${clock(Math.max(at[0], now()))}; nine times in ten by ${clock(Math.max(at[1], now()))}` : "");

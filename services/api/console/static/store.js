@@ -1,25 +1,34 @@
 // Instances by id, each as new as it was ever seen, in one shape wherever it came from.
 import { WORDS } from "./words.js";
 
-const { statuses, labels } = WORDS;
+const { statuses, labels, names, instead } = WORDS;
 const at = (text) => (text ? Date.parse(text) : null);
 
 export const group = (status) =>
   ["failed", "launching", "ending", "gone"].find((name) => statuses[name].includes(status)) ?? status;
-export const inWords = (status) => status.replaceAll("_", " ");
+export const inWords = (name) => names[name] ?? name.replaceAll("_", " ");
 
-/** What it is doing, or why it does nothing any more. */
+/** As `where`, but of one that failed why it did. */
 export function doing(instance) {
-  if (instance.error) return instance.error.message;
-  return instance.status === "unavailable" ? "not answering" : labels[instance.step] ?? instance.step;
+  return group(instance.status) === "failed" && instance.error ? instance.error.message : where(instance);
 }
+
+/** What it is doing and what holds that up, or at what it failed; empty where its status says it all. */
+export function where({ status, step, delay }) {
+  const words = instead[status] ?? labels[step] ?? step;
+  return delay ? `${words}: ${delay.reason} (try ${delay.number})` : words;
+}
+
+/** With the code, by which one can look it up. */
+export const cause = ({ code, message }) => `${code}: ${message}`;
 
 /** From what /instances lists. `costAt`: when `cost` was right; from then on it follows from the price. */
 export function fromView(view, now) {
   return {
     id: view.id, name: view.name, model: view.model, provider: view.provider, zone: view.zone, type: view.instance_type,
     status: view.status, statusSince: at(view.status_since), percent: view.progress_percent, step: view.step,
-    stepSince: at(view.step_since), attempt: view.attempt, address: view.ip_address, error: view.error,
+    stepSince: at(view.step_since), attempt: view.attempt, address: view.ip_address,
+    error: view.error, delay: view.delay,
     price: view.hourly_price, currency: view.currency, cost: view.cost, costAt: now, on: view.server_on,
     createdAt: at(view.created_at), readyAt: at(view.ready_at), version: view.version, eta: view.eta,
   };
@@ -35,7 +44,8 @@ export function fromSnapshot(snapshot, moment) {
     type: snapshot.instance_type, status: snapshot.status, statusSince: at(snapshot.status_since),
     percent: snapshot.progress_percent, step: snapshot.step,
     stepSince: at(snapshot.progress_since ?? snapshot.updated_at), attempt: snapshot.attempt,
-    address: snapshot.ip_address, error: snapshot.error, price: snapshot.hourly_price, currency: snapshot.currency,
+    address: snapshot.ip_address, error: snapshot.error, delay: snapshot.delay ?? null,
+    price: snapshot.hourly_price, currency: snapshot.currency,
     cost: snapshot.hourly_price === null ? null : (snapshot.hourly_price * ms) / 3600_000, costAt: moment, on,
     createdAt: at(snapshot.created_at), readyAt: at(snapshot.ready_at), version: snapshot.version, eta: null,
   };
