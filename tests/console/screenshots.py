@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from coldstart.embedded.servers import servers
 from shared.bus.connection import connect
@@ -17,6 +17,7 @@ from shared.bus.topology import apply_topology
 from shared.logs import configure_logs
 from tests.api.fakes import a_hub
 from tests.api.stage import ADMIN_KEY, RunningApi, Stage, a_stage
+from tests.console.chromium import a_browser
 from tests.console.scenery.company import Scenery, a_month
 
 FOLDER: Final = Path("docs/screenshots")
@@ -126,13 +127,11 @@ async def _taken(api: RunningApi, scenery: Scenery, browser: Browser, shot: Shot
 async def main(folder: Path) -> None:
     configure_logs("screenshots", "error", "console")
     with TemporaryDirectory() as name:
-        async with servers(Path(name), None, None) as running, a_hub() as hub, async_playwright() as playwright:
+        async with servers(Path(name), None, None) as running, a_hub() as hub, a_browser() as browser:
             connection = await connect(running.nats_url, "screenshots")
             await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=30)
             async with a_stage(running.nats_url, running.database_url, connection, hub) as stage:
-                browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
                 await shots(stage, browser, folder)
-                await browser.close()
             await connection.close()
 
 
