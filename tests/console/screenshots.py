@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Final, Literal
 from playwright.async_api import Browser, Page, expect
 
 from coldstart.embedded.servers import servers
+from services.api.console.assets import Assets
 from shared.bus.connection import connect
 from shared.bus.topology import apply_topology
 from shared.logs import configure_logs
@@ -21,6 +23,11 @@ from tests.console.chromium import a_browser
 from tests.console.scenery.company import Scenery, a_month
 
 FOLDER: Final = Path("docs/screenshots")
+OF: Final = "taken-of.sha256"
+"""Beside the pictures: the digest of what they were taken of."""
+PROJECT: Final = Path(__file__).parents[2]
+TEMPLATES: Final = PROJECT / "services" / "api" / "console" / "templates"
+SCENERY: Final = Path(__file__).parent / "scenery"
 WIDTH: Final = 1280
 
 
@@ -98,6 +105,13 @@ SHOTS: Final = (
 )
 
 
+def digest() -> str:
+    """Of all that the pictures show: templates, what pages load, the scenery, and how they are taken."""
+    files = sorted([*TEMPLATES.glob("*.html"), *SCENERY.glob("*.py"), Path(__file__)])
+    content = b"\0".join(file.name.encode() + b"\0" + file.read_bytes() for file in files)
+    return hashlib.sha256(content + Assets.read().digest.encode()).hexdigest()
+
+
 async def shots(stage: Stage, browser: Browser, folder: Path) -> list[Path]:
     """Each page into a file named after it."""
     await stage.projector()
@@ -133,6 +147,7 @@ async def main(folder: Path) -> None:
             async with a_stage(running.nats_url, running.database_url, connection, hub) as stage:
                 await shots(stage, browser, folder)
             await connection.close()
+    (folder / OF).write_text(f"{digest()}\n")
 
 
 if __name__ == "__main__":
