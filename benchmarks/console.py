@@ -8,7 +8,7 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,18 +65,19 @@ async def a_fleet(stage: Stage, api: RunningApi, count: int, history: Facts) -> 
     return made
 
 
-async def happening(stage: Stage, instances: Iterable[Instance], facts: Facts) -> dict[str, float]:
-    """All this of each of them, at once; when each percentage of each was recorded, or was about to be."""
+async def happening(stage: Stage, instances: Sequence[Instance], facts: Facts) -> dict[str, float]:
+    """All this of each of them, at once but not in step; when each percentage of each was about to be recorded."""
     recorded: dict[str, float] = {}
 
-    async def one(instance: Instance) -> None:
+    async def one(instance: Instance, later: float) -> None:
+        await asyncio.sleep(later * PAUSE_S)
         for fact in facts:
             at = time.time() * 1000
             instance = await stage.happened(fact, instance_id=instance.id)
             recorded[f"{instance.id} {instance.progress_percent}"] = at
             await asyncio.sleep(PAUSE_S)
 
-    await asyncio.gather(*(one(instance) for instance in instances))
+    await asyncio.gather(*(one(instance, number / len(instances)) for number, instance in enumerate(instances)))
     return recorded
 
 
