@@ -65,16 +65,16 @@ async def a_fleet(stage: Stage, api: RunningApi, count: int, history: Facts) -> 
     return made
 
 
-async def happening(stage: Stage, instances: Sequence[Instance], facts: Facts) -> dict[str, float]:
+async def happening(stage: Stage, instances: Sequence[Instance], facts: Facts) -> dict[tuple[str, int], float]:
     """All this of each of them, at once but not in step; when each percentage of each was about to be recorded."""
-    recorded: dict[str, float] = {}
+    recorded: dict[tuple[str, int], float] = {}
 
     async def one(instance: Instance, later: float) -> None:
         await asyncio.sleep(later * PAUSE_S)
         for fact in facts:
             at = time.time() * 1000
             instance = await stage.happened(fact, instance_id=instance.id)
-            recorded[f"{instance.id} {instance.progress_percent}"] = at
+            recorded[str(instance.id), instance.progress_percent] = at
             await asyncio.sleep(PAUSE_S)
 
     await asyncio.gather(*(one(instance, number / len(instances)) for number, instance in enumerate(instances)))

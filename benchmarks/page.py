@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from playwright.async_api import CDPSession, Page, expect
@@ -9,7 +10,7 @@ from playwright.async_api import CDPSession, Page, expect
 from tests.api.stage import until
 
 NOTE_BARS = """() => {
-  window.moved = {};
+  window.moved = {}; // for each instance what its bar showed, in order
   const frame = () => new Promise(requestAnimationFrame);
   const inView = (bar) => {
     const { top, bottom } = bar.getBoundingClientRect();
@@ -25,8 +26,9 @@ NOTE_BARS = """() => {
   };
   window.noting = new MutationObserver((changes) => {
     for (const { target: bar } of changes) {
-      const name = `${bar.closest(".row").dataset.id} ${bar.getAttribute("aria-valuenow")}`;
-      if (!window.moved[name]) note(bar, (window.moved[name] = {}));
+      const its = (window.moved[bar.closest(".row").dataset.id] ??= []);
+      const percent = Number(bar.ariaValueNow);
+      if (its.at(-1)?.percent !== percent) note(bar, its[its.push({ percent }) - 1]);
     }
   });
   window.noting.observe(document.getElementById("rows"), { subtree: true, attributeFilter: ["aria-valuenow"] });
@@ -70,22 +72,26 @@ async def loaded(page: Page, devtools: CDPSession, url: str, count: int) -> Load
     return Loaded(first_s, first_kb, time.perf_counter() - began, sum(weights) / 1000)
 
 
-async def moved(page: Page, recorded: dict[str, float]) -> tuple[list[float], list[float]]:
-    """Milliseconds from `recorded` until each of these bars was painted, on its way or there; until it lay still.
+async def moved(page: Page, recorded: Mapping[tuple[str, int], float]) -> tuple[list[float], list[float]]:
+    """Milliseconds until each bar was painted on its way to a percentage, or beyond it; and until it lay still there.
 
-    Both in order. Exits when one was out of view: browsers paint nothing there.
+    `recorded`: when an instance came to a percentage; all come to 100. Both in order. Exits when a bar was out of view:
+    browsers paint nothing there.
     """
 
     async def all_did() -> bool:
-        noted = "(names) => names.every((name) => 'inView' in (window.moved[name] ?? {}))"
-        return bool(await page.evaluate(noted, names))
+        still = "(ids) => ids.every((id) => window.moved[id]?.at(-1).percent === 100 && window.moved[id].at(-1).rested)"
+        return bool(await page.evaluate(still, [*{instance_id for instance_id, _ in recorded}]))
 
-    names = [*recorded]
-    await until(all_did)
-    noted: dict[str, dict[str, Any]] = await page.evaluate("window.noting.disconnect(), window.moved")
-    if not all(noted[name]["inView"] for name in names):
+    await until(all_did, within_s=30)
+    noted: dict[str, list[dict[str, Any]]] = await page.evaluate("window.noting.disconnect(), window.moved")
+    if not all(shown["inView"] for its in noted.values() for shown in its):
         sys.exit("not all bars were in view")
-    painted, rested = ([noted[name][moment] - recorded[name] for name in names] for moment in ("painted", "rested"))
+    painted, rested = [], []
+    for (instance_id, percent), at in recorded.items():
+        shown = next(shown for shown in noted[instance_id] if shown["percent"] >= percent)
+        painted.append(shown["painted"] - at)
+        rested.append(shown["rested"] - at)
     return sorted(painted), sorted(rested)
 
 
