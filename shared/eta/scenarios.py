@@ -14,7 +14,7 @@ from typing import Final
 
 from shared.eta.launch import MILESTONES, Launch, first_percent
 
-HALF_LIFE: Final = 10
+HALF_LIFE: Final = 7
 """Launches after which one counts half: clouds, networks and images drift."""
 _PRIOR_SLOPE: Final = 0.4
 _PRIOR_WEIGHT: Final = 0.5
@@ -82,12 +82,12 @@ class Scenarios:
         rest_tie = Tie.between(ended, [_log(rest) for _, _, rest in spans], weights)
         steps = [step_tie.typical(step, been) for (_, step, _), been in zip(spans, passed, strict=True)]
         rests = [rest_tie.typical(rest, been) for (_, _, rest), been in zip(spans, ended, strict=True)]
-        one = sum(weights) / len(weights)
+        half = sum(weights) / len(weights) / 2
         return cls(
             steps=tuple(zip(steps, weights, strict=True)),
-            tail_weight=one,
+            tail_weight=half,
             step_tie=step_tie,
-            rests=_evenly([*zip(rests, weights, strict=True), *_tail(max(rests), one)]),
+            rests=_evenly([*zip(rests, weights, strict=True), *_tail(max(rests), half)]),
             rest_tie=rest_tie,
         )
 
@@ -119,7 +119,10 @@ def _log(seconds: float) -> float:
 
 
 def _tail(longest: float, weight: float) -> list[Weighted]:
-    """The next launch is longer than all n before it in one case of n + 1, so this counts as one launch."""
+    """The next launch is longer than all n before it in one case of n + 1: in its running step or after it, as likely.
+
+    So each counts as half a launch.
+    """
     return [(longest * factor, weight / _TAIL_POINTS) for factor in _TAIL]
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,11 +15,11 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.api.conftest import stage
 from tests.api.stage import ADMIN_KEY, RunningApi
+from tests.console.chromium import ARGUMENTS, INSTALLED, PROGRAM
 
 __all__ = ["browser", "chromium", "stage", "window"]
 
 PATIENCE_MS = 30_000  # on a busy machine; whatever is awaited ends the wait
-CHROMIUM = shutil.which("chromium")
 TELL_OF_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`))
@@ -62,9 +61,9 @@ class Window:
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """The address of a browser that the tests of a process share; each has contexts of its own in it."""
-    if CHROMIUM is None and "CI" not in os.environ:
+    if INSTALLED is None and "CI" not in os.environ:
         pytest.skip("Chromium is not installed (apt-get install chromium)")
-    options = {"executablePath": CHROMIUM or "chromium", "args": ["--no-sandbox"], "host": "127.0.0.1"}
+    options = {"executablePath": PROGRAM, "args": ARGUMENTS, "host": "127.0.0.1"}
     config = tmp_path_factory.mktemp("chromium") / "server.json"
     config.write_text(json.dumps(options))
     command = (sys.executable, "-m", "playwright", "launch-server", "--browser", "chromium", "--config", str(config))

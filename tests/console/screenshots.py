@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,17 +10,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from coldstart.embedded.servers import servers
+from services.api.console.assets import Assets
 from shared.bus.connection import connect
 from shared.bus.topology import apply_topology
 from shared.logs import configure_logs
 from tests.api.fakes import a_hub
 from tests.api.stage import ADMIN_KEY, RunningApi, Stage, a_stage
+from tests.console.chromium import a_browser
 from tests.console.scenery.company import Scenery, a_month
 
 FOLDER: Final = Path("docs/screenshots")
+OF: Final = "taken-of.sha256"
+"""Beside the pictures: the digest of what they were taken of."""
+PROJECT: Final = Path(__file__).parents[2]
+TEMPLATES: Final = PROJECT / "services" / "api" / "console" / "templates"
+SCENERY: Final = Path(__file__).parent / "scenery"
 WIDTH: Final = 1280
 
 
@@ -97,6 +105,13 @@ SHOTS: Final = (
 )
 
 
+def digest() -> str:
+    """Of all that the pictures show: templates, what pages load, the scenery, and how they are taken."""
+    files = sorted([*TEMPLATES.glob("*.html"), *SCENERY.glob("*.py"), Path(__file__)])
+    content = b"\0".join(file.name.encode() + b"\0" + file.read_bytes() for file in files)
+    return hashlib.sha256(content + Assets.read().digest.encode()).hexdigest()
+
+
 async def shots(stage: Stage, browser: Browser, folder: Path) -> list[Path]:
     """Each page into a file named after it."""
     await stage.projector()
@@ -126,14 +141,13 @@ async def _taken(api: RunningApi, scenery: Scenery, browser: Browser, shot: Shot
 async def main(folder: Path) -> None:
     configure_logs("screenshots", "error", "console")
     with TemporaryDirectory() as name:
-        async with servers(Path(name), None, None) as running, a_hub() as hub, async_playwright() as playwright:
+        async with servers(Path(name), None, None) as running, a_hub() as hub, a_browser() as browser:
             connection = await connect(running.nats_url, "screenshots")
             await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=30)
             async with a_stage(running.nats_url, running.database_url, connection, hub) as stage:
-                browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
                 await shots(stage, browser, folder)
-                await browser.close()
             await connection.close()
+    (folder / OF).write_text(f"{digest()}\n")
 
 
 if __name__ == "__main__":

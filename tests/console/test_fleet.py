@@ -112,6 +112,30 @@ async def test_failures_come_first_with_their_cause(stage: Stage, window: Window
     assert set((await names(page))[:2]) == {"failed", "starting"}
 
 
+async def test_a_row_goes_to_its_new_place_alone_and_keeps_the_focus(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    made = [await stage.happened(*recent(h.a_starting_instance(name=str(number)))) for number in range(5)]
+    page = await window.open(api)
+    await expect(page.locator("#rows > .row")).to_have_count(5)
+    assert await names(page) == ["4", "3", "2", "1", "0"]
+    await page.evaluate(
+        """() => { window.placed = 0; new MutationObserver((changes) => {
+            for (const { addedNodes } of changes) window.placed += addedNodes.length;
+        }).observe(document.getElementById("rows"), { childList: true }) }"""
+    )
+    await row(page, made[-1]).get_by_role("link").focus()
+    for fact in (f.health_passed(), f.instance_ready()):
+        await stage.happened(fact, instance_id=made[-1].id)
+    await expect(row(page, made[-1]).locator(".status")).to_have_text("ready")
+    assert await names(page) == ["3", "2", "1", "0", "4"]
+    assert await page.evaluate("window.placed") == 1
+    await expect(row(page, made[-1]).get_by_role("link")).to_be_focused()
+    await stage.happened(f.health_lost(), instance_id=made[-1].id)
+    await expect(row(page, made[-1]).locator(".status")).to_have_text("unavailable")
+    assert await names(page) == ["4", "3", "2", "1", "0"]
+    assert await page.evaluate("window.placed") == 2
+
+
 async def test_filters_show_what_is_asked_for_and_stay_in_the_address(stage: Stage, window: Window) -> None:
     await stage.projector()
     api = await stage.api()

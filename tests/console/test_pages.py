@@ -1,12 +1,13 @@
 """What holds for every page: headers, weight, accessibility."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.api.stage import RunningApi, Stage
 from tests.console.conftest import Window
@@ -76,7 +77,7 @@ async def test_what_a_policy_forbids_would_be_a_fault_of_the_page(stage: Stage, 
     assert told == ["script-src-elem", "style-src-elem", "connect-src"]
 
 
-async def test_the_first_page_is_light_and_soon_there(stage: Stage, window: Window) -> None:
+async def test_the_first_page_and_all_it_loads_weigh_little(stage: Stage, window: Window) -> None:
     api = await a_fleet(stage)
     page = await window.open(api, "/sign-in")
     weights: list[float] = []
@@ -85,8 +86,35 @@ async def test_the_first_page_is_light_and_soon_there(stage: Stage, window: Wind
     devtools.on("Network.loadingFinished", lambda told: weights.append(told["encodedDataLength"]))
     await page.goto(api.url)
     await expect(page.locator("#rows > .row")).to_have_count(4)
+    await expect(page.locator("#live")).to_have_text("live")
     assert len(weights) > 5
     assert sum(weights) < FIRST_PAGE_BYTES
+
+
+async def test_the_first_rows_are_there_before_the_others_have_come(stage: Stage, window: Window) -> None:
+    api = await a_fleet(stage)
+    page = await window.open(api, "/sign-in")
+    asked: list[str] = []
+    seen = asyncio.Event()
+
+    async def a_part(route: Route) -> None:
+        answer = await route.fetch()
+        await route.fulfill(response=answer, json={**await answer.json(), "next_cursor": "further"})
+
+    async def the_rest(route: Route) -> None:
+        asked.append(route.request.url)
+        await seen.wait()
+        await route.fulfill(json={"items": [], "next_cursor": None})
+
+    await page.route("**/instances?limit=50&*", a_part, times=1)
+    await page.route("**/instances?*cursor=*", the_rest)
+    async with page.expect_request("**/instances?*cursor=*"):
+        await page.goto(api.url)
+    await expect(page.locator("#rows > .row")).not_to_have_count(0)
+    await expect(page.locator("#live")).to_have_text("live")
+    seen.set()
+    await expect(page.locator("#rows > .row")).to_have_count(4)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator
+from itertools import groupby
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,8 @@ from playwright.async_api import Page, expect
 
 from coldstart.demo import alone
 from coldstart.stack.stack import Stack, stack
+from shared.lifecycle.events import SshInstallCompleted
+from shared.lifecycle.progress import PROGRESS
 from simulator.scenario import Scenario
 from tests.console.conftest import Window
 from tests.console.test_fleet import stayed, stays
@@ -19,13 +22,29 @@ MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
 UNHURRIED = Scenario(
     create=0.2, boot_volume=0.3, volume_update=0.3, poweron=0.4, address=0.8, ssh_up=0.4, image_pull=0.8, model_load=1.5
 )
-NOTE_WHAT_THE_BAR_SHOWS = """() => {
+NOTE_WHAT_COMES_AND_WHAT_THE_BAR_SHOWS = """
+  window.told = []; // each event's percentage, and the number of frames before it
   window.shown = [];
-  const bar = document.getElementById("bar");
-  const note = () => window.shown.at(-1) === bar.ariaValueNow || window.shown.push(bar.ariaValueNow);
-  note();
-  new MutationObserver(note).observe(bar, { attributes: true, attributeFilter: ["aria-valuenow"] });
-}"""
+  let frames = 0;
+  const frame = () => {
+    frames += 1;
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+  window.EventSource = class extends EventSource {
+    addEventListener(type, listener) {
+      super.addEventListener(type, (message) => {
+        const percent = JSON.parse(message.data || "{}").data?.instance.progress_percent;
+        if (percent !== undefined) window.told.push([frames, percent]);
+        listener(message);
+      });
+    }
+  };
+  new MutationObserver((changes) => {
+    const percent = Number(changes.at(-1).target.ariaValueNow);
+    if (window.shown.at(-1) !== percent) window.shown.push(percent);
+  }).observe(document, { subtree: true, attributeFilter: ["aria-valuenow"] });
+"""
 
 
 @pytest.fixture
@@ -51,15 +70,20 @@ async def signed_in(window: Window, client: httpx.AsyncClient) -> Page:
 
 async def launched(page: Page, name: str) -> str:
     """The id of an instance that was asked for in the form, and whose page is open."""
+    await page.add_init_script(NOTE_WHAT_COMES_AND_WHAT_THE_BAR_SHOWS)
     await page.get_by_role("link", name="Launch", exact=True).click()
     await page.get_by_label("Model", exact=True).fill(MODEL)
     await page.locator('#types input[value="L4-1-24G"]').check()
     await page.get_by_label("Name", exact=True).fill(name)
     await page.get_by_role("button", name="Launch").click()
     await expect(page).to_have_url(re.compile("/console/instances/"))
-    await page.evaluate(NOTE_WHAT_THE_BAR_SHOWS)
     await stays(page)
     return page.url.rpartition("/")[2]
+
+
+def drawn(told: list[tuple[int, int]]) -> list[int]:
+    """What a bar shows that misses nothing: of what came between two frames the last, each once."""
+    return [percent for percent, _ in groupby(dict(told).values())]
 
 
 async def test_a_model_is_launched_talked_to_and_ended(client: httpx.AsyncClient, window: Window) -> None:
@@ -68,13 +92,11 @@ async def test_a_model_is_launched_talked_to_and_ended(client: httpx.AsyncClient
     await expect(page.locator("#status")).to_have_text("ready", timeout=60_000)
     assert await stayed(page)
 
-    shown = [int(percent) for percent in await page.evaluate("window.shown")]
+    told, shown = await page.evaluate("[window.told, window.shown]")
     timeline = (await client.get(f"/instances/{instance_id}/timeline", params={"limit": 200})).json()["items"]
-    happened = {row["progress_percent"] for row in timeline}
-    assert shown == sorted(set(shown))
-    assert set(shown) <= happened
+    assert {percent for _, percent in told} == {row["progress_percent"] for row in timeline}
+    assert shown == drawn(told) == sorted({*shown})
     assert shown[-1] == 100
-    assert len(set(shown)) >= len(happened) / 2  # those that follow at once are drawn together
     steps = page.locator("#waterfall tr")
     assert await steps.count() >= 13
     await expect(page.locator('#waterfall tr[data-state="done"]')).to_have_count(await steps.count())
@@ -108,4 +130,6 @@ async def test_a_launch_that_fails_says_where_and_why(
     await expect(failure).to_contain_text("docker_install")
     await expect(page.locator("#output")).to_contain_text("::phase::docker_install")
     assert await stayed(page)
-    assert (await page.evaluate("window.shown"))[-1] != "100"
+    told, shown = await page.evaluate("[window.told, window.shown]")
+    assert shown == drawn(told)
+    assert shown[-1] == told[-1][1] < PROGRESS[SshInstallCompleted]

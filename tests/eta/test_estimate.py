@@ -56,6 +56,12 @@ def test_the_spread_of_the_past_is_that_of_the_estimate() -> None:
     assert given.p90_seconds >= 80
 
 
+def test_the_next_launch_is_slower_than_all_before_it_the_more_often_the_fewer_there_were() -> None:
+    few, more, many = (History([a_launch(number=number) for number in range(count)]) for count in (3, 10, 30))
+    p90s = [told(under_way(5), history).p90_seconds for history in (few, more, many)]
+    assert p90s == [pytest.approx(206, abs=1), pytest.approx(138, abs=1), pytest.approx(130, abs=1)]
+
+
 def test_a_slow_beginning_foretells_a_slow_end_where_it_did_before() -> None:
     paces = [0.5, 0.7, 0.9, 1.0, 1.1, 1.3, 1.5, 2.0] * 4
     foretelling = [a_launch({55: 60.0 * pace, 100: 100.0 * pace}, number=n) for n, pace in enumerate(paces)]

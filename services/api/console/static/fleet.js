@@ -126,6 +126,10 @@ function arrange() {
   for (const element of [...list.children]) if (!keep.has(element)) element.remove();
   let next = list.firstElementChild;
   for (const element of keep) {
+    if (next && next !== element && next.nextElementSibling === element) {
+      next.remove(); // it alone goes further down, and comes to its place in its turn
+      next = element;
+    }
     if (element === next) next = next.nextElementSibling;
     else list.insertBefore(element, next);
   }

@@ -1,0 +1,21 @@
+"""Debian's Chromium, wherever it is installed: the one browser of tests, pictures and benchmarks."""
+
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from playwright.async_api import Browser, async_playwright
+
+INSTALLED: Final = shutil.which("chromium")
+PROGRAM: Final = INSTALLED or "chromium"
+ARGUMENTS: Final = ("--no-sandbox",)
+
+
+@asynccontextmanager
+async def a_browser() -> AsyncGenerator[Browser]:
+    """One that nobody shares, until the block ends. Raises playwright's Error where Chromium is not installed."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
