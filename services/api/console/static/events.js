@@ -4,12 +4,12 @@ import { copies } from "./copy.js";
 import { exact, seconds } from "./format.js";
 import { showState, write } from "./live.js";
 import { Stream } from "./stream.js";
+import { told } from "./told.js";
 
 const MOST = 200; // rows on the page
 const KEPT = 2000; // events that filters look through
 const BEFORE = 500; // events, of everything that has happened, that the feed begins with
 const AGAIN_MS = 3000;
-const TOLD = ["message", "phase", "stage", "reason", "ip_address", "zone", "told"];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const byId = (id) => document.getElementById(id);
 const filters = byId("filters");
@@ -94,7 +94,7 @@ function row(event) {
   part("time").title = `${exact(at)}, told by ${actor}`;
   write(part("type"), its);
   write(part("name"), specification.name);
-  write(part("told"), TOLD.map((name) => data.event[name]).find((value) => typeof value === "string") ?? "");
+  write(part("told"), told(data.event));
   write(part("percent"), `${percent} %`);
   part("page").href = `/console/instances/${id}?at=${data.instance.version}`;
   write(part("id"), id);

@@ -1,7 +1,7 @@
 // A chat with a model; while that is not ready, how far it is.
 import { chat, reasonOf } from "./chat.js";
 import { get, now, Refusal } from "./api.js";
-import { about, clock, took } from "./format.js";
+import { expectation, took } from "./format.js";
 import { announce, fill, write } from "./live.js";
 import { group, inWords } from "./store.js";
 import { WORDS } from "./words.js";
@@ -131,8 +131,7 @@ function show(name, { message, status, step, progress_percent: percent, eta }) {
   write(byId("step"), WORDS.labels[step] ?? step);
   fill(byId("bar"), percent, WORDS.labels[step] ?? step);
   byId("bar").setAttribute("aria-label", `Progress of ${name}`);
-  const at = eta && [Date.parse(eta.ready_at_p50), Date.parse(eta.ready_at_p90)];
-  write(byId("eta"), at ? `ready in ${about((at[0] - now()) / 1000)}, at ${clock(Math.max(at[0], now()))}; nine times in ten by ${clock(Math.max(at[1], now()))}` : "");
+  write(byId("eta"), eta ? expectation(eta, now()) : "");
 }
 
 function tell(words) {
