@@ -1,5 +1,6 @@
 """Who gets in: by key or by a link that works once, and only from our own pages."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from playwright.async_api import expect
 from services.api.sessions import COOKIE
 from tests.api.stage import ADMIN_KEY, BODY, MODEL, RunningApi, Stage, until
 from tests.console.conftest import Window
+from tests.lifecycle import facts
 
 
 @asynccontextmanager
@@ -135,6 +137,30 @@ async def test_a_session_ends_by_itself_and_cannot_be_made_up(stage: Stage) -> N
         assert not await refused(session)
         assert await refused(session[:-1] + ("A" if session[-1] != "A" else "B"))
         await until(lambda: refused(session))
+
+
+async def test_an_event_stream_ends_with_the_session_that_it_was_asked_for_in(stage: Stage) -> None:
+    api = await stage.api(session_seconds=2.0, ping_seconds=0.1)
+    instance = await stage.happened(facts.instance_requested())
+    for path in ("/events", f"/instances/{instance.id}/events"):
+        async with signed_in(api) as client, asyncio.timeout(10), client.stream("GET", path) as told:
+            assert told.status_code == 200
+            lines = [line async for line in told.aiter_lines()]
+            assert ": ping" in lines
+    async with asyncio.timeout(10), signed_in(api) as client:
+        with_key = client.stream("GET", "/events", headers={"Authorization": f"Bearer {ADMIN_KEY}"})
+        async with with_key as told:
+            lines_of_key = told.aiter_lines()
+            session = client.cookies[COOKIE]
+            client.cookies.clear()
+
+            async def over() -> bool:
+                await anext(lines_of_key)
+                return (await client.get("/instances", headers={"Cookie": f"{COOKIE}={session}"})).status_code == 401
+
+            await until(over)
+            while await anext(lines_of_key) != ": ping":
+                pass
 
 
 async def test_a_link_signs_in_once_whichever_process_it_comes_to(stage: Stage, window: Window) -> None:
