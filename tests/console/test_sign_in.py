@@ -1,6 +1,7 @@
 """Who gets in: by key or by a link that works once, and only from our own pages."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -9,12 +10,17 @@ from urllib.parse import quote
 import httpx
 import pytest
 from aiohttp import web
+from litestar.routes import HTTPRoute
 from playwright.async_api import expect
 
+from services.api.console.app import console
+from services.api.console.assets import Assets
 from services.api.sessions import COOKIE
 from tests.api.stage import ADMIN_KEY, BODY, MODEL, RunningApi, Stage, until
 from tests.console.conftest import Window
 from tests.lifecycle import facts
+
+FOR_STRANGERS = {"/sign-in", "/console/static/{digest}/{name}"}
 
 
 @asynccontextmanager
@@ -43,6 +49,41 @@ async def test_pages_are_for_those_who_signed_in_and_lead_back_to_where_one_was_
     await expect(page).to_have_url(f"{api.url}/sign-in")
     await page.goto(api.url)
     await expect(page).to_have_url(f"{api.url}/sign-in?next=/")
+
+
+def console_pages() -> list[str]:
+    """Every one that is not for strangers."""
+    routes = [route for route in console(Assets.read()).routes if isinstance(route, HTTPRoute)]
+    return [route.path_format for route in routes if "GET" in route.methods and route.path_format not in FOR_STRANGERS]
+
+
+def test_there_are_pages_to_ask_for() -> None:
+    assert {"/", "/console/launch", "/console/instances/{instance_id}"} < set(console_pages())
+
+
+@pytest.mark.parametrize("path", console_pages())
+async def test_no_page_is_shown_to_who_did_not_sign_in(stage: Stage, path: str) -> None:
+    api = await stage.api()
+    address = re.sub(r"{\w+}", "8e2d9a51-6c5a-4a6e-9b60-7d1f2c3b4a59", path)
+    async with httpx.AsyncClient(base_url=api.url) as client:
+        for headers in ({}, {"Cookie": f"{COOKIE}=made-up"}):
+            shown = await client.get(address, headers=headers)
+            assert shown.status_code == 303
+            assert shown.headers["location"] == f"/sign-in?next={address}"
+            assert shown.text == ""
+
+
+async def test_nothing_is_changed_by_a_session_without_the_token_of_its_pages(stage: Stage) -> None:
+    api = await stage.api()
+    routes = (await api.client.get("/schema/openapi.json")).json()["paths"]
+    changes = [(verb, path) for path, verbs in routes.items() for verb in verbs if verb != "get"]
+    assert len(changes) > 15
+    async with signed_in(api) as client:
+        for verb, path in changes:
+            address = re.sub(r"{\w+}", "8e2d9a51-6c5a-4a6e-9b60-7d1f2c3b4a59", path)
+            refused = await client.request(verb, address, json=None if verb == "delete" else {})
+            assert refused.status_code == 403, (verb, path)
+            assert refused.json().get("error", refused.json())["code"] == "csrf_token_invalid"
 
 
 async def test_a_wrong_key_is_refused_in_words(stage: Stage, window: Window) -> None:

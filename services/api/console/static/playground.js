@@ -9,7 +9,7 @@ import { WORDS } from "./words.js";
 const LOOK_MS = 1000;
 const REASON_MS = 10_000;
 const AGAIN_MS = 3000;
-const MARKED = 50;
+const MARKED = 50; // models that are looked at before any is chosen: each is a question of its own
 const NEAR_PX = 40;
 const byId = (id) => document.getElementById(id);
 const [models, form, text, send, stop, anew] = ["model", "ask", "text", "send", "stop", "anew"].map(byId);
@@ -19,6 +19,7 @@ const problem = byId("problem");
 const launch = byId("launch"); // not on the page of who may not
 const ready = new Set();
 const embedding = new Set();
+const looked = new Set();
 let talk = [];
 let answering = null; // what stops the answer that is coming in
 let usable = false;
@@ -43,7 +44,8 @@ function list(names, chosen) {
   const talking = names.filter((name) => !embedding.has(name));
   const groups = [
     ["Ready", talking.filter((name) => ready.has(name))],
-    ["Not ready", talking.filter((name) => !ready.has(name))],
+    ["Not ready", talking.filter((name) => looked.has(name) && !ready.has(name))],
+    ["Not looked at yet", talking.filter((name) => !looked.has(name))],
     ["Making embeddings, no answers", names.filter((name) => embedding.has(name))],
   ];
   const shown = groups.filter(([, of]) => of.length).map(([label, of]) => {
@@ -59,6 +61,7 @@ function list(names, chosen) {
 
 async function stateOf(name) {
   const { instances, task } = await get(`/models/resolve?model=${encodeURIComponent(name)}`);
+  looked.add(name);
   if (task === "embed") embedding.add(name);
   const seen = JSON.stringify(instances.map((one) => [one.id, one.status, one.progress_percent, one.eligible]));
   return { ready: instances.some((one) => one.eligible), seen };
@@ -80,8 +83,10 @@ async function look() {
   const mine = ++round;
   const name = models.value;
   try {
+    const before = looked.has(name);
     const found = await stateOf(name);
     if (mine !== round) return;
+    if (!before) list([...models.options].map((option) => option.value), name);
     if (embedding.has(name)) {
       tell(`${name} makes embeddings: POST /v1/embeddings is what it answers, not a chat.`);
       return;
