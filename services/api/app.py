@@ -123,6 +123,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
             inference=routing.inference,
             authentication=authentication,
             dependencies={
+                "authentication": authentication,
                 "cataloguing": cataloguing,
                 "database": database,
                 "estimates": estimates,

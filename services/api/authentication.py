@@ -49,6 +49,11 @@ class Authentication:
             raise Unproven
         return owner
 
+    def expires_at(self, header: Callable[[str], str | None]) -> int | None:
+        """When what a request is made with ends by itself, in seconds since 1970. A key does not."""
+        session = None if header("authorization") else self.session(header("cookie"))
+        return None if session is None else session.expires_at
+
     def session(self, cookies: str | None) -> Token | None:
         """The one in a Cookie header, whether its key still exists or not.
 

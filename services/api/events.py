@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
-from services.api.authentication import MEMBERS
+from services.api.authentication import MEMBERS, Authentication
 from services.api.instances import identified
 from services.api.intents import Intents
 from services.api.keys import ApiKey
@@ -57,13 +57,18 @@ _DESCRIPTION: Final = (
 async def all_events(
     *,
     request: Request[Any, ApiKey, Any],
+    authentication: NamedDependency[Authentication],
     event_source: NamedDependency[EventSource],
     last_event_id: LastEventId = None,
     after: After = None,
     begin: From = None,
 ) -> EventStream:
     return event_source.stream(
-        request.auth, last_event_id=last_event_id or after or None, instance_id=None, begin=_beginning(begin)
+        request.auth,
+        until=authentication.expires_at(request.headers.get),
+        last_event_id=last_event_id or after or None,
+        instance_id=None,
+        begin=_beginning(begin),
     )
 
 
@@ -78,6 +83,7 @@ async def events_of_instance(
     *,
     request: Request[Any, ApiKey, Any],
     instance_id: FromPath[str],
+    authentication: NamedDependency[Authentication],
     event_source: NamedDependency[EventSource],
     intents: NamedDependency[Intents],
     last_event_id: LastEventId = None,
@@ -87,6 +93,7 @@ async def events_of_instance(
     instance = await intents.load(identified(instance_id), request.auth)
     return event_source.stream(
         request.auth,
+        until=authentication.expires_at(request.headers.get),
         last_event_id=last_event_id or after or None,
         instance_id=instance.id,
         begin=_beginning(begin),

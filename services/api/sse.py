@@ -6,6 +6,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -60,13 +61,26 @@ class EventSource:
         self._stall_s = stall_s
 
     def stream(
-        self, owner: ApiKey, *, last_event_id: str | None, instance_id: UUID | None, begin: Begin
+        self,
+        owner: ApiKey,
+        *,
+        until: int | None,
+        last_event_id: str | None,
+        instance_id: UUID | None,
+        begin: Begin,
     ) -> "EventStream":
-        """A response that goes on until the client leaves, its key is revoked, or the service stops."""
+        """A response that goes on until the client leaves, its key is revoked, or the service stops.
+
+        Or `until` then, in seconds since 1970: when the session ends that it was asked for in.
+        """
         messages = self._messages(
             Interest(owner.organization_id, instance_id), last_event_id=last_event_id, begin=begin
         )
-        return EventStream(messages, self._stall_s, lambda: self._mirror.keys.holds(owner.id))
+
+        def allowed() -> bool:
+            return self._mirror.keys.holds(owner.id) and (until is None or time.time() < until)
+
+        return EventStream(messages, self._stall_s, allowed)
 
     async def _messages(self, interest: Interest, *, last_event_id: str | None, begin: Begin) -> AsyncGenerator[bytes]:
         """Messages for the wire, until the feed lets the client go.
@@ -176,7 +190,8 @@ def _reset(epoch: str, position: int, given: str) -> bytes:
 class EventStream(ASGIResponse):
     """Sends the messages of an EventSource until either side has had enough.
 
-    `allowed` is asked before each message: a client whose key was revoked is told nothing more.
+    `allowed` is asked before each message: a client whose key was revoked, or whose session is over, is told nothing
+    more.
     """
 
     def __init__(self, messages: AsyncGenerator[bytes], stall_s: float, allowed: Callable[[], bool]) -> None:

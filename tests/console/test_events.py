@@ -3,11 +3,13 @@
 import json
 import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
-from tests.api.stage import Stage
+from shared.lifecycle.instance import Instance
+from tests.api.stage import RunningApi, Stage
 from tests.console.conftest import Window
 from tests.console.test_fleet import recent
 from tests.console.test_pages import complaints
@@ -16,6 +18,7 @@ from tests.lifecycle import histories as h
 
 PATH = "/console/events"
 MOST = 200
+BEFORE = 500
 
 
 async def types(page: Page) -> list[str]:
@@ -102,6 +105,97 @@ async def test_the_page_holds_no_more_than_the_newest(stage: Stage, window: Wind
     await expect(page.locator("#count")).to_have_text(f"the newest {MOST}")
     await page.get_by_label("Instance", exact=True).fill(str(last.id))
     await expect(page.locator("#feed > li")).to_have_count(last.version)
+
+
+async def an_old_one(stage: Stage, api: RunningApi, **specification: Any) -> Instance:
+    """An instance behind whose events there are more than the page looks through."""
+    old = await stage.happened(*recent(h.a_launch(**specification)))
+    others = 0
+    while others <= BEFORE:
+        last = await stage.happened(*recent(h.a_ready_instance(name="another")))
+        others += last.version
+    await api.projected(last)
+    return old
+
+
+async def test_all_of_an_instance_is_there_however_long_ago_it_happened(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    old = await an_old_one(stage, api, name="the old one")
+    page = await window.open(api, f"{PATH}?instance={old.id}")
+    rows = page.locator("#feed > li")
+    await expect(rows).to_have_count(old.version)
+    await expect(page.locator("#reach")).to_have_text(f"All events of the old one, {old.id}.")
+    await stage.happened(f.ssh_install_started(), instance_id=old.id)
+    await expect(rows).to_have_count(old.version + 1)
+    await page.get_by_label("Type").select_option("InstanceReady")
+    await expect(page.get_by_text("No event of the old one is like that yet.")).to_be_visible()
+    await page.get_by_label("Type").select_option("IpAssigned")
+    await expect(rows).to_have_count(1)
+    text = page.get_by_label("Instance", exact=True)
+    await text.fill("the old")
+    await expect(page.get_by_text("No event that is looked through here is like that.")).to_be_visible()
+    await expect(page.locator("#reach")).to_contain_text(re.compile(r"The newest \d{3} events are .*, since \d\d:\d\d"))
+    await text.fill("The old one")
+    await expect(rows).to_have_count(1)
+    await page.get_by_role("button", name="Pause").click()
+    await text.fill("")
+    await expect(rows).to_have_count(MOST // 10)  # each of the others has got its address
+    await expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+async def test_a_name_is_looked_up_further_than_the_list_s_first_page(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    old = await stage.happened(*recent(h.a_launch(name="the old one")))
+    await api.projected(old)
+    listed = await api.client.get("/instances")
+    [shown] = listed.json()["items"]
+
+    async def in_pages(route: Route) -> None:
+        further = "cursor=" in route.request.url
+        items = [shown] if further else [{**shown, "id": str(uuid4()), "name": "a newer one"}]
+        body = {"items": items, "next_cursor": None if further else "further"}
+        await route.fulfill(json=body, headers={"last-event-id": listed.headers["last-event-id"]})
+
+    page = await window.open(api, "/sign-in")
+    await page.route(re.compile(r"/instances\?"), in_pages)
+    await page.goto(f"{api.url}{PATH}?instance=the%20old%20one")
+    await expect(page.locator("#reach")).to_contain_text(str(old.id))
+    await expect(page.locator("#feed > li")).to_have_count(old.version)
+
+
+async def test_one_that_there_is_not_is_said_to_be_missing(stage: Stage, window: Window) -> None:
+    window.forgives = "status of 404"
+    page = await window.open(await stage.api(), f"{PATH}?instance={uuid4()}")
+    await expect(page.locator("#nothing")).to_contain_text("There is no such instance")
+    await page.get_by_label("Instance", exact=True).fill("")
+    await expect(page.get_by_text("Nothing has happened yet.")).to_be_visible()
+
+
+async def test_what_others_did_is_not_taken_for_nothing(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    acme = await api.organization("acme")
+    old = await an_old_one(stage, api, name="ours", organization_id=acme["id"])
+    page = await window.open(api, PATH, key=await api.user_key("acme"))
+    await expect(page.locator("#nothing")).to_contain_text(
+        f"None of the installation's newest {BEFORE} events is yours."
+    )
+    await page.get_by_label("Instance", exact=True).fill("ours")
+    await expect(page.locator("#feed > li")).to_have_count(old.version)
+
+
+async def test_a_command_that_follows_more_than_is_shown_says_so(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    await stage.happened(*recent(h.a_launch(name="evening")))
+    page = await window.open(api, f"{PATH}?instance=even")
+    await expect(page.locator(".command")).to_contain_text("lifecycle.>")
+    await expect(page.locator(".command")).to_contain_text("of every instance")
+    await page.get_by_label("Instance", exact=True).fill("evening")
+    await expect(page.locator(".command")).not_to_contain_text("of every instance")
+    await page.get_by_label("Instance", exact=True).fill("")
+    await expect(page.locator(".command")).not_to_contain_text("of every instance")
 
 
 async def test_a_feed_that_is_paused_stands_still_and_misses_nothing(stage: Stage, window: Window) -> None:

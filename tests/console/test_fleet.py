@@ -91,6 +91,38 @@ async def test_a_bar_moves_nothing_but_itself(stage: Stage, window: Window) -> N
     assert await page.evaluate("window.shifted") == 0
 
 
+@pytest.mark.parametrize("width", [360, 740, 900, 1080, 1400])
+async def test_type_zone_and_cost_are_there_on_every_screen(stage: Stage, window: Window, width: int) -> None:
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_ready_instance()))
+    page = await window.open(api, viewport={"width": width, "height": 740})
+    for part in ("type", "zone", "cost"):
+        shown = row(page, instance).locator(f"[data-of={part}]")
+        await expect(shown).to_be_visible()
+        await expect(shown).not_to_have_text("—")
+        box, whole = await shown.bounding_box(), await row(page, instance).bounding_box()
+        assert box is not None
+        assert whole is not None
+        assert whole["x"] < box["x"] < box["x"] + box["width"] < whole["x"] + whole["width"]
+        assert await shown.evaluate("(text) => text.scrollWidth <= text.parentElement.clientWidth"), "it is cut off"
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_when_it_is_most_likely_ready_is_told_without_pointing_at_it(stage: Stage, window: Window) -> None:
+    api = await stage.api(estimate_seconds=0.2)
+    instance = await stage.happened(*recent(h.a_launch()))
+    page = await window.open(api)
+    await expect(row(page, instance).get_by_role("cell").nth(4)).to_contain_text("nine times in ten by")
+
+
+async def test_who_has_no_instance_yet_is_led_to_where_one_is_launched(stage: Stage, window: Window) -> None:
+    page = await window.open(await stage.api())
+    nothing = page.locator(".empty:visible")
+    await expect(nothing).to_contain_text("coldstart instances create MODEL")
+    await nothing.get_by_role("link", name="Launch one").click()
+    await expect(page).to_have_url(re.compile("/console/launch$"))
+
+
 async def test_failures_come_first_with_their_cause(stage: Stage, window: Window) -> None:
     await stage.projector()
     api = await stage.api()

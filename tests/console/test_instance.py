@@ -1,12 +1,15 @@
 """One instance: its steps against what is usual, why it failed, what it was before, and what may be done with it."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, Route, expect
 
 from shared.bus.install_output import InstallOutput, InstallOutputs, OutputLine
+from shared.lifecycle.events import DrainRequested, Event, InstanceArchived, ReinstallRequested, TerminationRequested
 from shared.lifecycle.fold import fold
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
@@ -16,6 +19,7 @@ from tests.console.conftest import Window
 from tests.console.test_fleet import api_at, recent, stayed, stays
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
+from tests.lifecycle.facts import Facts
 
 
 async def opened(window: Window, api: RunningApi, instance: Instance, query: str = "", **options: Any) -> Page:
@@ -169,6 +173,139 @@ async def test_what_it_was_at_any_event_can_be_looked_at_again(stage: Stage, win
     await expect(page.locator("#status")).to_have_text("unavailable")
     await page.goto(address)
     await expect(page.locator("#status")).to_have_text("booting")
+
+
+async def test_what_it_was_is_found_by_dragging_along_its_steps(stage: Stage, window: Window) -> None:
+    """Five seconds lie between two events; the failure, which ends the picture, is told above it."""
+    api = await stage.api()
+    history = recent((*h.an_installing_instance(), f.ssh_install_failed(), f.startup_failed()))
+    instance = await stage.happened(*history)
+    page = await opened(window, api, instance)
+    began, ended = history[0].occurred_at, history[-1].occurred_at
+    track = page.locator("#waterfall .track").nth(2)
+    box = await track.bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+
+    async def goes(version: int) -> None:
+        """Just behind this event."""
+        then = history[version - 1].occurred_at + timedelta(seconds=1)
+        await page.mouse.move(box["x"] + box["width"] * ((then - began) / (ended - began)), y)
+
+    async def is_as_it_was(version: int) -> None:
+        was = fold(history[:version])
+        assert was is not None
+        await expect(page.locator("#past")).to_contain_text(f"after {history[version - 1].type()}.")
+        await expect(page.locator("#status")).to_have_text(was.status)
+        await expect(page.locator("#snapshot-title")).to_have_text(f"At event {version}")
+        assert await track.bounding_box() == box
+
+    await expect(page.locator("#failure")).to_be_visible()
+    await goes(5)
+    await expect(page.locator("#past")).to_be_hidden()
+    await page.mouse.down()
+    await is_as_it_was(5)
+    for version in (7, 12, 2, instance.version - 1):
+        await goes(version)
+        await is_as_it_was(version)
+    await page.mouse.move(box["x"] - 50, y + 200)
+    await is_as_it_was(1)
+    await page.mouse.up()
+    await goes(7)
+    await is_as_it_was(1)
+    await expect(page).to_have_url(re.compile(r"at=1$"))
+    await page.mouse.move(box["x"] + box["width"], y)
+    await page.mouse.down()
+    await expect(page.locator("#snapshot-title")).to_have_text("Now")
+    await page.mouse.up()
+    await expect(page.locator("#failure")).to_be_visible()
+    assert await track.bounding_box() == box
+
+
+async def test_a_finger_that_scrolls_over_the_steps_chooses_nothing_and_one_that_taps_does(
+    stage: Stage, window: Window
+) -> None:
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_ready_instance()))
+    page = await opened(window, api, instance, has_touch=True, viewport={"width": 360, "height": 740})
+    track = page.locator("#waterfall .track").first
+    await track.scroll_into_view_if_needed()
+    box = await track.bounding_box()
+    assert box is not None
+    before = int(await page.evaluate("scrollY"))
+    finger = await page.context.new_cdp_session(page)
+    for kind, up in (("touchStart", 0), *(("touchMove", 10 * step) for step in range(1, 12)), ("touchEnd", None)):
+        points = [] if up is None else [{"x": box["x"] + 1, "y": box["y"] + 5 - up}]
+        await finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    async def scrolled() -> bool:
+        return int(await page.evaluate("scrollY")) > before
+
+    await until(scrolled)
+    await expect(page.locator("#past")).to_be_hidden()
+    await track.tap(position={"x": 1, "y": 5})
+    await expect(page.locator("#past")).to_contain_text("after InstanceRequested.")
+
+
+async def test_an_address_that_names_its_newest_event_is_that_of_now(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_ready_instance()))
+    page = await opened(window, api, instance, query=f"?at={instance.version}")
+    await expect(page.get_by_role("button", name="Drain")).to_be_visible()
+    await expect(page.locator("#past")).to_be_hidden()
+    await expect(page).to_have_url(re.compile(f"{instance.id}$"))
+    await stage.happened(f.health_lost(), instance_id=instance.id)
+    await expect(page.locator("#status")).to_have_text("unavailable")
+    await page.goto(f"{page.url}?at={instance.version}")
+    await expect(page.locator("#past")).to_contain_text("after InstanceReady.")
+    await expect(page.get_by_role("button", name="Drain")).to_be_hidden()
+
+
+async def test_what_is_usual_is_asked_for_again_though_nothing_more_happens(stage: Stage, window: Window) -> None:
+    window.forgives = "net::ERR_FAILED"
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_ready_instance()))
+    page = await window.open(api, "/sign-in")
+    await page.route("**/steps", lambda route: route.abort())
+    async with page.expect_event("requestfailed"):
+        await page.goto(f"{api.url}/console/instances/{instance.id}")
+    await expect(page.locator("#events > li")).to_have_count(instance.version)
+    await page.unroute("**/steps")
+    await expect(page.locator("#basis")).to_contain_text("The band is what is usual")
+
+
+ACTIONS = (
+    ("Drain", h.a_ready_instance(), DrainRequested, Status.DRAINING),
+    ("Terminate", h.a_ready_instance(), TerminationRequested, Status.TERMINATING),
+    ("Reinstall", h.a_ready_instance(), ReinstallRequested, Status.INSTALLING),
+    ("Archive", h.a_terminated_instance(), InstanceArchived, Status.ARCHIVED),
+)
+
+
+@pytest.mark.parametrize(("verb", "history", "recorded", "status"), ACTIONS, ids=[verb for verb, *_ in ACTIONS])
+async def test_what_is_confirmed_is_recorded_and_what_is_cancelled_is_not_even_asked(
+    *, stage: Stage, window: Window, verb: str, history: Facts, recorded: type[Event], status: Status
+) -> None:
+    await stage.projector()
+    api = await stage.api()
+    instance = await stage.happened(*recent(history))
+    page = await opened(window, api, instance)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method) if request.method != "GET" else None)
+    dialog = page.get_by_role("dialog")
+    await page.get_by_role("button", name=verb).click()
+    await expect(dialog).to_contain_text(f"{verb} {instance.specification.name}?")
+    await dialog.get_by_role("button", name="Cancel").click()
+    await expect(dialog).to_be_hidden()
+    assert asked == []
+    await page.get_by_role("button", name=verb).click()
+    await dialog.get_by_role("button", name=verb).click()
+    await expect(page.locator("#status")).to_have_text(status)
+    await expect(dialog).to_be_hidden()
+    assert len(asked) == 1
+    assert (await stage.journal.load(instance.id)).version == instance.version + 1
+    timeline = (await api.client.get(f"/instances/{instance.id}/timeline", params={"limit": 200})).json()["items"]
+    assert (timeline[-1]["type"], timeline[-1]["actor"]) == (recorded.type(), "api")
 
 
 async def test_a_page_that_was_cut_off_has_every_event_once(stage: Stage, window: Window) -> None:

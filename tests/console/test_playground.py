@@ -19,6 +19,7 @@ from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 
 PATH = "/console/playground"
+LOOKED_AT = 50
 
 
 def chunk(content: str, **more: Any) -> bytes:
@@ -308,6 +309,30 @@ async def test_what_makes_embeddings_is_told_apart_and_not_asked_to_chat(stage: 
     await page.get_by_role("combobox", name="Model").select_option(MODEL)
     await expect(page.get_by_role("button", name="Send")).to_be_enabled()
     await expect(page.get_by_role("alert")).to_be_hidden()
+
+
+async def test_a_model_that_was_not_looked_at_is_not_said_to_be_unready(stage: Stage, window: Window) -> None:
+    window.forgives = "status of 404"
+    worker = await stage.worker()
+    await stage.ready(worker.address)
+    api = await stage.api()
+    await catalogued(api)
+    await api.routes()
+    names = [*(f"some/model-{number}" for number in range(LOOKED_AT)), MODEL]
+
+    async def many(route: Route) -> None:
+        await route.fulfill(json={"data": [{"id": name} for name in names]})
+
+    page = await window.open(api, "/sign-in")
+    await page.route("**/v1/models", many)
+    await page.goto(api.url + PATH)
+    await expect(page.locator('#model optgroup[label="Not ready"] option')).to_have_count(LOOKED_AT)
+    unlooked = page.locator('#model optgroup[label="Not looked at yet"] option')
+    await expect(unlooked).to_have_text(MODEL)
+    await page.get_by_role("combobox", name="Model").select_option(MODEL)
+    await expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    await expect(page.locator('#model optgroup[label="Ready"] option')).to_have_text(MODEL)
+    await expect(unlooked).to_have_count(0)
 
 
 async def test_where_there_is_no_model_that_is_said(stage: Stage, window: Window) -> None:

@@ -1,5 +1,7 @@
 """Who gets in: by key or by a link that works once, and only from our own pages."""
 
+import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -8,11 +10,17 @@ from urllib.parse import quote
 import httpx
 import pytest
 from aiohttp import web
+from litestar.routes import HTTPRoute
 from playwright.async_api import expect
 
+from services.api.console.app import console
+from services.api.console.assets import Assets
 from services.api.sessions import COOKIE
 from tests.api.stage import ADMIN_KEY, BODY, MODEL, RunningApi, Stage, until
 from tests.console.conftest import Window
+from tests.lifecycle import facts
+
+FOR_STRANGERS = {"/sign-in", "/console/static/{digest}/{name}"}
 
 
 @asynccontextmanager
@@ -41,6 +49,41 @@ async def test_pages_are_for_those_who_signed_in_and_lead_back_to_where_one_was_
     await expect(page).to_have_url(f"{api.url}/sign-in")
     await page.goto(api.url)
     await expect(page).to_have_url(f"{api.url}/sign-in?next=/")
+
+
+def console_pages() -> list[str]:
+    """Every one that is not for strangers."""
+    routes = [route for route in console(Assets.read()).routes if isinstance(route, HTTPRoute)]
+    return [route.path_format for route in routes if "GET" in route.methods and route.path_format not in FOR_STRANGERS]
+
+
+def test_there_are_pages_to_ask_for() -> None:
+    assert {"/", "/console/launch", "/console/instances/{instance_id}"} < set(console_pages())
+
+
+@pytest.mark.parametrize("path", console_pages())
+async def test_no_page_is_shown_to_who_did_not_sign_in(stage: Stage, path: str) -> None:
+    api = await stage.api()
+    address = re.sub(r"{\w+}", "8e2d9a51-6c5a-4a6e-9b60-7d1f2c3b4a59", path)
+    async with httpx.AsyncClient(base_url=api.url) as client:
+        for headers in ({}, {"Cookie": f"{COOKIE}=made-up"}):
+            shown = await client.get(address, headers=headers)
+            assert shown.status_code == 303
+            assert shown.headers["location"] == f"/sign-in?next={address}"
+            assert shown.text == ""
+
+
+async def test_nothing_is_changed_by_a_session_without_the_token_of_its_pages(stage: Stage) -> None:
+    api = await stage.api()
+    routes = (await api.client.get("/schema/openapi.json")).json()["paths"]
+    changes = [(verb, path) for path, verbs in routes.items() for verb in verbs if verb != "get"]
+    assert len(changes) > 15
+    async with signed_in(api) as client:
+        for verb, path in changes:
+            address = re.sub(r"{\w+}", "8e2d9a51-6c5a-4a6e-9b60-7d1f2c3b4a59", path)
+            refused = await client.request(verb, address, json=None if verb == "delete" else {})
+            assert refused.status_code == 403, (verb, path)
+            assert refused.json().get("error", refused.json())["code"] == "csrf_token_invalid"
 
 
 async def test_a_wrong_key_is_refused_in_words(stage: Stage, window: Window) -> None:
@@ -135,6 +178,30 @@ async def test_a_session_ends_by_itself_and_cannot_be_made_up(stage: Stage) -> N
         assert not await refused(session)
         assert await refused(session[:-1] + ("A" if session[-1] != "A" else "B"))
         await until(lambda: refused(session))
+
+
+async def test_an_event_stream_ends_with_the_session_that_it_was_asked_for_in(stage: Stage) -> None:
+    api = await stage.api(session_seconds=2.0, ping_seconds=0.1)
+    instance = await stage.happened(facts.instance_requested())
+    for path in ("/events", f"/instances/{instance.id}/events"):
+        async with signed_in(api) as client, asyncio.timeout(10), client.stream("GET", path) as told:
+            assert told.status_code == 200
+            lines = [line async for line in told.aiter_lines()]
+            assert ": ping" in lines
+    async with asyncio.timeout(10), signed_in(api) as client:
+        with_key = client.stream("GET", "/events", headers={"Authorization": f"Bearer {ADMIN_KEY}"})
+        async with with_key as told:
+            lines_of_key = told.aiter_lines()
+            session = client.cookies[COOKIE]
+            client.cookies.clear()
+
+            async def over() -> bool:
+                await anext(lines_of_key)
+                return (await client.get("/instances", headers={"Cookie": f"{COOKIE}={session}"})).status_code == 401
+
+            await until(over)
+            while await anext(lines_of_key) != ": ping":
+                pass
 
 
 async def test_a_link_signs_in_once_whichever_process_it_comes_to(stage: Stage, window: Window) -> None:

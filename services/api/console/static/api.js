@@ -14,8 +14,11 @@ export class Refusal extends Error {
 
 const unanswered = () => new Refusal(0, { title: "No answer", detail: "The api does not answer; try again in a moment." });
 
-/** The response, whole; throws a Refusal for an error. A session that has ended leads to the sign-in page. */
-export async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
+/**
+ * The response, whole; throws a Refusal for an error. A session that has ended leads to the sign-in page, unless the
+ * page `stays`: what it asks by itself takes nobody from what they read or type.
+ */
+export async function ask(path, { method = "GET", body, headers = {}, signal, stays = false } = {}) {
   const sent = { ...headers, "X-CSRF-Token": csrf };
   if (body !== undefined) sent["Content-Type"] = "application/json";
   let response;
@@ -26,7 +29,7 @@ export async function ask(path, { method = "GET", body, headers = {}, signal } =
   }
   const date = Date.parse(response.headers.get("date"));
   if (date) ahead = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
-  if (response.status === 401) signIn();
+  if (response.status === 401 && !stays) signIn();
   if (!response.ok) throw new Refusal(response.status, await response.json().catch(() => ({})));
   return response;
 }
@@ -57,6 +60,8 @@ export async function all(path) {
 /** Milliseconds by the server's clock, should this machine's be wrong. */
 export const now = () => Date.now() + ahead;
 
+export const signInAddress = () => `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
+
 export function signIn() {
-  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  location.assign(signInAddress());
 }

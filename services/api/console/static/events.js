@@ -1,39 +1,51 @@
 // The live feed: the newest events of those that are asked for, each with its JSON, and how to follow them on NATS.
-import { ask, Refusal } from "./api.js";
+import { get, now, Refusal } from "./api.js";
 import { copies } from "./copy.js";
-import { exact, seconds } from "./format.js";
+import { clock, exact, seconds } from "./format.js";
+import { InstanceNames } from "./instance-names.js";
 import { showState, write } from "./live.js";
 import { Stream } from "./stream.js";
+import { told } from "./told.js";
 
 const MOST = 200; // rows on the page
 const KEPT = 2000; // events that filters look through
 const BEFORE = 500; // events, of everything that has happened, that the feed begins with
 const AGAIN_MS = 3000;
-const TOLD = ["message", "phase", "stage", "reason", "ip_address", "zone", "told"];
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const SETTLED_MS = 300; // of one who types
+const WEEK_MS = 6 * 24 * 3600_000; // a day of the week says which
 const byId = (id) => document.getElementById(id);
 const filters = byId("filters");
 const { type, instance } = filters.elements;
 const feed = byId("feed");
 const pause = byId("pause");
 const template = byId("row").content.firstElementChild;
-const names = new Map();
-let kept = [];
+const sees = feed.dataset.sees; // "all", or "own": what an organisation has
+const names = new InstanceNames((id, name) => {
+  if (names.size <= MOST) byId("instances").append(new Option(name, id));
+  write(byId("command"), command());
+});
+const everything = source(null);
+let one = null; // the instance that is meant, followed by itself from its first event on
 let waiting = []; // not shown yet: of this frame, or of a pause
 let paused = false;
 let frame = 0;
-let listening = false;
+let settling = 0;
 
-function take(event) {
+/** Events that come in; `whole`: all that there are of them, `refusal`: why none comes. */
+function source(id) {
+  return { id, kept: [], whole: true, listening: false, refusal: null, stream: null };
+}
+
+const shown = () => one ?? everything;
+
+function take(from, event) {
   const { id, specification } = event.data.instance;
-  if (!names.has(id)) {
-    names.set(id, specification.name);
-    if (names.size <= MOST) byId("instances").append(new Option(specification.name, id));
-    write(byId("command"), command());
-  }
-  kept.push(event);
+  names.add(id, specification.name);
+  from.kept.push(event);
+  if (from.kept.length > KEPT) from.kept = from.kept.slice(-KEPT);
+  from.whole &&= from.kept.length < KEPT;
+  if (from !== shown()) return;
   waiting.push(event);
-  if (kept.length > KEPT) kept = kept.slice(-KEPT);
   if (waiting.length > KEPT) waiting = waiting.slice(-KEPT);
   frame ||= requestAnimationFrame(draw);
 }
@@ -47,8 +59,30 @@ function draw() {
   const held = paused && waiting.filter(wanted).length;
   write(byId("count"), held ? `${held} more since the pause` : feed.children.length >= MOST ? `the newest ${MOST}` : "");
   feed.hidden = !feed.children.length;
-  byId("nothing").hidden = !feed.hidden || !listening;
-  write(byId("nothing"), kept.length ? "No event is like that yet." : "Nothing has happened yet. What happens from now on comes here by itself.");
+  const { listening, refusal } = shown();
+  byId("nothing").hidden = !feed.hidden || !(listening || refusal);
+  write(byId("nothing"), refusal ? `${refusal.title}. ${refusal.message}` : without());
+  write(byId("reach"), listening && !refusal ? reach() : "");
+}
+
+/** What it means that no row is shown. */
+function without() {
+  const { id, kept, whole } = shown();
+  if (id) return kept.length ? `No event of ${names.of(id)} is like that yet.` : "Loading …";
+  if (!kept.length && whole) return "Nothing has happened yet. What happens from now on comes here by itself.";
+  if (!kept.length) return `None of the installation's newest ${BEFORE} events is yours. What happens from now on comes here by itself.`;
+  return whole ? "No event is like that yet." : "No event that is looked through here is like that.";
+}
+
+/** How far back the filters look. */
+function reach() {
+  const { id, kept, whole } = shown();
+  if (id) return `${whole ? "All" : `The newest ${KEPT}`} events of ${names.of(id)}, ${id}.`;
+  if (whole) return kept.length ? "All that has happened is looked through." : "";
+  const looked = sees === "all" ? `The newest ${kept.length} events` : `What is yours of the installation's newest ${BEFORE} events, and of all since,`;
+  const at = kept.length && Date.parse(kept[0].time);
+  const since = sees === "all" && at ? `, since ${now() - at < WEEK_MS ? clock(at) : exact(at)}` : "";
+  return `${looked} ${sees === "all" ? "are" : "is"} looked through${since}. Of one instance, named whole or by its id, all are there.`;
 }
 
 function prepend(events) {
@@ -61,25 +95,31 @@ function prepend(events) {
 function redraw() {
   feed.replaceChildren();
   waiting = paused ? waiting : [];
-  const shown = new Set(waiting);
-  prepend(kept.filter((event) => !shown.has(event) && wanted(event)));
+  const held = new Set(waiting);
+  prepend(shown().kept.filter((event) => !held.has(event) && wanted(event)));
   write(byId("command"), command());
+  draw();
+}
+
+function filtered() {
+  redraw();
   const query = new URLSearchParams([...new FormData(filters)].filter(([, value]) => value));
   history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
-  draw();
+  clearTimeout(settling);
+  settling = setTimeout(settle, SETTLED_MS);
 }
 
 function wanted({ type: its, data }) {
   const text = instance.value.trim().toLowerCase();
   const { id, specification } = data.instance;
-  return (!type.value || its === type.value) && (!text || id.includes(text) || specification.name.toLowerCase().includes(text));
+  const meant = one || !text || id.includes(text) || specification.name.toLowerCase().includes(text);
+  return meant && (!type.value || its === type.value);
 }
 
 /** A subject can name one instance by its id, or all. */
 function command() {
-  const text = instance.value.trim().toLowerCase();
-  const called = [...names].filter(([, name]) => text && name.toLowerCase() === text).map(([id]) => id);
-  const id = UUID.test(text) ? text : called.length === 1 ? called[0] : null;
+  const id = names.meant(instance.value);
+  write(byId("wider"), instance.value.trim() && !id ? "of every instance: a subject has no part of a name or an id" : "");
   if (!type.value) return `nats sub 'lifecycle.${id ? `${id}.` : ""}>'`;
   return `nats sub 'lifecycle.${id ?? "*"}.${type.value}'`;
 }
@@ -94,7 +134,7 @@ function row(event) {
   part("time").title = `${exact(at)}, told by ${actor}`;
   write(part("type"), its);
   write(part("name"), specification.name);
-  write(part("told"), TOLD.map((name) => data.event[name]).find((value) => typeof value === "string") ?? "");
+  write(part("told"), told(data.event));
   write(part("percent"), `${percent} %`);
   part("page").href = `/console/instances/${id}?at=${data.instance.version}`;
   write(part("id"), id);
@@ -102,23 +142,67 @@ function row(event) {
   return element;
 }
 
-const asked = new URLSearchParams(location.search);
-type.value = asked.get("type") ?? "";
-instance.value = asked.get("instance") ?? "";
-filters.addEventListener("input", redraw);
-filters.addEventListener("submit", (event) => event.preventDefault());
-pause.addEventListener("click", () => {
-  paused = !paused;
+/** Who typed has stopped: whom it means may have to be looked up. */
+async function settle() {
+  turn();
+  try {
+    await names.seek(() => instance.value);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    settling = setTimeout(settle, AGAIN_MS);
+  }
+  turn();
+}
+
+/** To the one instance that is meant, or back to all. */
+function turn() {
+  const id = names.meant(instance.value);
+  if (id === (one?.id ?? null)) return;
+  one?.stream?.end();
+  one = id && source(id);
+  if (paused) pauses(false); // it was another feed that was to stand still
+  if (one) open(one);
+  redraw();
+}
+
+async function open(its) {
+  try {
+    names.add(its.id, (await get(`/instances/${its.id}`)).name);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    its.refusal = error;
+    if (its === one && error.status !== 404) setTimeout(() => its === one && open(its), AGAIN_MS);
+    draw();
+    return;
+  }
+  its.refusal = null;
+  if (its === one) its.stream = follow(its, `/instances/${its.id}/events?from=start`);
+}
+
+function pauses(whether) {
+  paused = whether;
   pause.setAttribute("aria-pressed", String(paused));
   write(pause, paused ? "Go on" : "Pause");
   draw();
-});
+}
+
+const asked = new URLSearchParams(location.search);
+type.value = asked.get("type") ?? "";
+instance.value = asked.get("instance") ?? "";
+filters.addEventListener("input", filtered);
+filters.addEventListener("submit", (event) => event.preventDefault());
+pause.addEventListener("click", () => pauses(!paused));
 copies(byId("copy"), () => byId("command"));
 write(byId("command"), command());
+turn();
 begin();
 
 function begin() {
-  recent().then(follow, (error) => {
+  recent().then((after) => {
+    everything.whole = after.endsWith("-0");
+    follow(everything, "/events", after);
+    settle();
+  }, (error) => {
     if (!(error instanceof Refusal)) throw error;
     write(byId("nothing"), `${error.title}. ${error.message}`);
     setTimeout(begin, AGAIN_MS);
@@ -127,20 +211,20 @@ function begin() {
 
 /** The id of an event to begin behind: epoch and sequence, as the list of instances says how far it is. */
 async function recent() {
-  const id = (await ask("/instances?limit=1")).headers.get("last-event-id");
+  const id = await names.more();
   const at = id.lastIndexOf("-");
   return `${id.slice(0, at)}-${Math.max(0, Number(id.slice(at + 1)) - BEFORE)}`;
 }
 
-function follow(after) {
-  return new Stream("/events", {
+function follow(from, address, after = null) {
+  return new Stream(address, {
     after,
-    event: take,
+    event: (event) => take(from, event),
     estimate: () => null,
     reset: () => location.reload(),
     state: (word) => {
-      showState(word);
-      listening ||= word === "live";
+      if (from === everything) showState(word);
+      from.listening ||= word === "live";
       draw();
     },
   });

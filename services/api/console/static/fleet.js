@@ -17,6 +17,7 @@ const filters = byId("filters");
 const table = byId("fleet");
 const list = byId("rows");
 const nothing = byId("nothing");
+const none = byId("none");
 const template = byId("row").content.firstElementChild;
 const counts = new Map([...document.querySelectorAll("[data-count]")].map((one) => [one.dataset.count, one]));
 const rows = new Map();
@@ -31,10 +32,8 @@ let stream = null;
 const store = new Store((instance, before) => {
   dirty.add(instance.id);
   reorder ||= before?.status !== instance.status || before.on !== instance.on;
-  if (loaded) {
-    const said = milestone(instance, before);
-    if (said) announce(said);
-  }
+  const said = milestone(instance, before);
+  if (said) announce(said);
   frame ||= requestAnimationFrame(draw);
 });
 
@@ -86,7 +85,9 @@ function drawTimes(instance) {
   const ready = launching && instance.eta ? Date.parse(instance.eta.ready_at_p50) : null;
   write(parts.eta, ready ? about((ready - moment) / 1000) : "");
   write(parts.clock, ready ? clock(Math.max(ready, moment)) : "");
-  parts.clock.title = ready ? `in nine of ten cases by ${clock(Date.parse(instance.eta.ready_at_p90))}` : "";
+  const most = ready ? `nine times in ten by ${clock(Math.max(Date.parse(instance.eta.ready_at_p90), moment))}` : "";
+  parts.clock.title = most;
+  write(parts.most, most); // a title is told to nobody who does not point at it
   const cost = costAt(instance, moment);
   write(parts.cost, cost === null ? "—" : money(cost, instance.currency));
 }
@@ -135,7 +136,8 @@ function arrange() {
   }
   if (focused !== document.activeElement && list.contains(focused)) focused.focus({ preventScroll: true });
   table.hidden = !shown.length;
-  nothing.hidden = shown.length > 0 || !loaded;
+  nothing.hidden = shown.length > 0 || !loaded || !listed.length;
+  none.hidden = listed.length > 0 || !loaded;
   summarize(listed);
 }
 
@@ -153,7 +155,7 @@ function summarize(all) {
   const count = `${all.length} ${all.length === 1 ? "instance" : "instances"}`;
   const cut = more ? [`of those terminated only the newest ${MOST_GONE}`] : [];
   write(byId("sum"), [count, ...cut, ...prices].join(" · "));
-  write(nothing, all.length ? "No instance is like that." : "There is no instance yet. Launch one: coldstart instances create MODEL");
+  write(nothing, "No instance is like that.");
 }
 
 function filtered() {

@@ -34,6 +34,12 @@ export function about(seconds) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
 
+/** An estimate as a sentence, at `moment`: what has passed already is now. */
+export function expectation({ ready_at_p50: half, ready_at_p90: most }, moment) {
+  const [soon, late] = [half, most].map((text) => Math.max(Date.parse(text), moment));
+  return `ready in ${about((soon - moment) / 1000)}, at ${clock(soon)}; nine times in ten by ${clock(late)}`;
+}
+
 export function clock(ms, today = Date.now()) {
   const near = Math.abs(ms - today) < 12 * 3600_000 || new Date(ms).toDateString() === new Date(today).toDateString();
   return (near ? TIME : DAY_AND_TIME).format(ms);

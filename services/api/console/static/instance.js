@@ -2,11 +2,12 @@
 import { get, now, Refusal } from "./api.js";
 import { confirm } from "./confirm.js";
 import { element } from "./element.js";
-import { about, clock, exact, lasting, money, seconds } from "./format.js";
+import { exact, expectation, lasting, money, seconds } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
 import { InstallOutput } from "./output.js";
 import { cause, costAt, doing, fromSnapshot, group, inWords, Store, where } from "./store.js";
 import { Stream } from "./stream.js";
+import { told } from "./told.js";
 import { steps, Waterfall } from "./waterfall.js";
 import { WORDS } from "./words.js";
 
@@ -15,12 +16,12 @@ const page = byId("instance");
 const id = page.dataset.id;
 const list = byId("events");
 const moment = byId("moment");
-const waterfall = new Waterfall(byId("waterfall"));
+const waterfall = new Waterfall(byId("waterfall"), lookAt);
 const GROUPS = {
   model: "launches of this model on this type", instance_type: "launches on this type",
   provider: "launches at this provider", all: "launches of any kind",
 };
-const TOLD = ["phase", "stage", "reason", "message", "ip_address", "zone", "told"];
+const AGAIN_MS = 3000;
 const ADVICE = {
   provisioning_failed: "What was made of it is given back. Launch another, in other zones or of another type.",
   startup_failed: "Its machine is given back; one that is launched with keep_for_inspection stays for a look.",
@@ -38,7 +39,9 @@ let events = [];
 let usual = new Map();
 let usualOf = null; // the attempt and type that it is of
 let chosen = null; // the version that is looked at; null: always the newest
-let wanted = Number(new URLSearchParams(location.search).get("at")) || null;
+const asked = Number(new URLSearchParams(location.search).get("at")) || null;
+let wanted = asked < Number(page.dataset.version) ? asked : null; // as after its newest event, it is now
+if (asked !== wanted) history.replaceState(null, "", location.pathname);
 let frame = 0;
 const store = new Store((instance, before) => {
   const said = milestone(instance, before);
@@ -74,7 +77,11 @@ async function learn(of) {
     found = await get(`/instances/${id}/steps`);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    if (of === usualOf) usualOf = null; // with the next event it is asked for again
+    setTimeout(() => {
+      if (of !== usualOf) return;
+      usualOf = null;
+      learn(of);
+    }, AGAIN_MS);
     return;
   }
   if (of !== usualOf) return;
@@ -86,8 +93,7 @@ async function learn(of) {
 }
 
 function eventRow(event) {
-  const detail = TOLD.map((name) => event.fact[name]).find((value) => typeof value === "string") ?? "";
-  const cells = [["num", seconds(event.at)], ["event-type", event.type], ["event-told", detail], ["num right", `${event.snapshot.progress_percent} %`]];
+  const cells = [["num", seconds(event.at)], ["event-type", event.type], ["event-told", told(event.fact)], ["num right", `${event.snapshot.progress_percent} %`]];
   const button = element(
     "button",
     { type: "button", "data-version": event.snapshot.version, title: `${exact(event.at)}, told by ${event.actor}` },
@@ -109,8 +115,8 @@ function draw() {
   fill(byId("bar"), instance.percent, doing(instance));
   const facts = [instance.model, instance.type, instance.zone ?? instance.provider, instance.attempt > 1 && `attempt ${instance.attempt}`, instance.address];
   write(byId("facts"), facts.filter(Boolean).join("  ·  "));
-  drawFailure(instance, event.snapshot);
-  drawActions(live ? event.snapshot : null);
+  drawFailure(event.snapshot, live);
+  drawActions(latest().snapshot, live);
   drawPast(event, live);
   drawSnapshot(event, instance, live);
   drawOutput(event, live);
@@ -160,25 +166,25 @@ function since({ status, stepSince, statusSince }, at, launching) {
   return status === "ready" ? `for ${lasting(at - statusSince)}` : `${inWords(status)} for ${lasting(at - statusSince)}`;
 }
 
-function expectation(eta, at) {
-  const [half, most] = [Date.parse(eta.ready_at_p50), Date.parse(eta.ready_at_p90)];
-  return `ready in ${about((half - at) / 1000)}, at ${clock(Math.max(half, at))}; nine times in ten by ${clock(Math.max(most, at))}`;
-}
-
-function drawFailure(instance, snapshot) {
-  const { error, status } = instance;
+/** In the past the place of what was still to fail is kept: nothing moves away under who drags along the steps. */
+function drawFailure(snapshot, live) {
+  const failed = snapshot.error || live ? snapshot : (events.findLast((one) => one.snapshot.error)?.snapshot ?? snapshot);
+  const { error, status, progress_percent: percent, step } = failed;
   byId("failure").hidden = !error;
+  byId("failure").style.visibility = snapshot.error ? "visible" : "hidden";
   if (!error) return;
-  write(byId("failure-title"), `${inWords(status)} at ${instance.percent} %, ${WORDS.labels[instance.step] ?? instance.step}`);
+  write(byId("failure-title"), `${inWords(status)} at ${percent} %, ${WORDS.labels[step] ?? step}`);
   write(byId("failure-message"), cause(error));
-  write(byId("failure-advice"), kept(snapshot) ? KEPT : ADVICE[status] ?? "");
+  write(byId("failure-advice"), kept(failed) ? KEPT : ADVICE[status] ?? "");
 }
 
-function drawActions(snapshot) {
+/** The past is not to be changed; the place of the buttons stays theirs. */
+function drawActions(snapshot, live) {
   for (const button of byId("actions").children) {
     const { verb } = button.dataset;
-    button.hidden = !snapshot || !WORDS.actions[verb].includes(snapshot.status) || !worthwhile(verb, snapshot);
+    button.hidden = !WORDS.actions[verb].includes(snapshot.status) || !worthwhile(verb, snapshot);
   }
+  byId("actions").style.visibility = live ? "visible" : "hidden";
 }
 
 const kept = ({ status, specification, resources }) =>
@@ -228,10 +234,19 @@ function drawSnapshot({ snapshot }, instance) {
 }
 
 function look(version) {
+  const before = chosen;
   wanted = null; // whatever the address asked for
   chosen = version === null || version >= latest().snapshot.version ? null : version;
+  if (chosen === before) return;
   history.replaceState(null, "", chosen === null ? location.pathname : `?at=${chosen}`);
   drawSoon();
+}
+
+/** As it was after the last event of the shown attempt that had happened then. */
+function lookAt(then) {
+  const { attempt } = looked().snapshot;
+  const mine = events.filter((one) => one.snapshot.attempt === attempt);
+  look((mine.findLast(({ at }) => at <= then) ?? mine[0]).snapshot.version);
 }
 
 moment.addEventListener("input", () => look(Number(moment.value)));

@@ -1,6 +1,9 @@
 // Whether the page is live, and what a screen reader is told of what happens on it.
+import { signInAddress } from "./api.js";
+
 const shown = document.getElementById("live");
 const word = document.getElementById("live-word");
+const signedOut = document.getElementById("signed-out");
 const announcements = document.getElementById("announcements");
 const PAUSE_MS = 4000;
 const MOST = 3;
@@ -15,6 +18,12 @@ export function showState(state) {
   if (state === "reconnecting" && was === "live") announce("Connection lost, reconnecting.");
   if (state === "live" && was === "reconnecting") announce("Live again.");
   if (state !== "connecting") was = state;
+}
+
+/** That nothing on the page is up to date any more, and where one signs in again. */
+export function showSignedOut(whether) {
+  signedOut.hidden = !whether;
+  signedOut.querySelector("a").href = signInAddress();
 }
 
 /** Politely: what comes in quick succession is told together, and not all of it. */

@@ -32,7 +32,7 @@ export class InstallOutput {
     if (this.#asking || !worthwhile) return;
     [this.#asking, this.#due] = [true, false];
     try {
-      const log = await get(`${this.#path}/logs`);
+      const log = await get(`${this.#path}/logs`, { stays: true });
       const [was, is] = [this.#log, log].map(({ attempt, install_try: nth, items }) => `${attempt} ${nth} ${items.at(-1)?.number}`);
       this.#log = log;
       if (was !== is) this.#changed();

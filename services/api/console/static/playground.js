@@ -1,14 +1,14 @@
 // A chat with a model; while that is not ready, how far it is.
 import { chat, reasonOf } from "./chat.js";
 import { get, now, Refusal } from "./api.js";
-import { about, clock, took } from "./format.js";
+import { expectation, took } from "./format.js";
 import { announce, fill, write } from "./live.js";
 import { group, inWords, where } from "./store.js";
 
 const LOOK_MS = 1000;
 const REASON_MS = 10_000;
 const AGAIN_MS = 3000;
-const MARKED = 50;
+const MARKED = 50; // models that are looked at before any is chosen: each is a question of its own
 const NEAR_PX = 40;
 const byId = (id) => document.getElementById(id);
 const [models, form, text, send, stop, anew] = ["model", "ask", "text", "send", "stop", "anew"].map(byId);
@@ -18,6 +18,7 @@ const problem = byId("problem");
 const launch = byId("launch"); // not on the page of who may not
 const ready = new Set();
 const embedding = new Set();
+const looked = new Set();
 let talk = [];
 let answering = null; // what stops the answer that is coming in
 let usable = false;
@@ -42,7 +43,8 @@ function list(names, chosen) {
   const talking = names.filter((name) => !embedding.has(name));
   const groups = [
     ["Ready", talking.filter((name) => ready.has(name))],
-    ["Not ready", talking.filter((name) => !ready.has(name))],
+    ["Not ready", talking.filter((name) => looked.has(name) && !ready.has(name))],
+    ["Not looked at yet", talking.filter((name) => !looked.has(name))],
     ["Making embeddings, no answers", names.filter((name) => embedding.has(name))],
   ];
   const shown = groups.filter(([, of]) => of.length).map(([label, of]) => {
@@ -58,6 +60,7 @@ function list(names, chosen) {
 
 async function stateOf(name) {
   const { instances, task } = await get(`/models/resolve?model=${encodeURIComponent(name)}`);
+  looked.add(name);
   if (task === "embed") embedding.add(name);
   const seen = JSON.stringify(instances.map((one) => [one.id, one.status, one.progress_percent, one.eligible]));
   return { ready: instances.some((one) => one.eligible), seen };
@@ -79,8 +82,10 @@ async function look() {
   const mine = ++round;
   const name = models.value;
   try {
+    const before = looked.has(name);
     const found = await stateOf(name);
     if (mine !== round) return;
+    if (!before) list([...models.options].map((option) => option.value), name);
     if (embedding.has(name)) {
       tell(`${name} makes embeddings: POST /v1/embeddings is what it answers, not a chat.`);
       return;
@@ -130,8 +135,7 @@ function show(name, { message, status, step, progress_percent: percent, eta }) {
   write(byId("step"), where({ status, step }));
   fill(byId("bar"), percent, where({ status, step }) || inWords(status));
   byId("bar").setAttribute("aria-label", `Progress of ${name}`);
-  const at = eta && [Date.parse(eta.ready_at_p50), Date.parse(eta.ready_at_p90)];
-  write(byId("eta"), at ? `ready in ${about((at[0] - now()) / 1000)}, at ${clock(Math.max(at[0], now()))}; nine times in ten by ${clock(Math.max(at[1], now()))}` : "");
+  write(byId("eta"), eta ? expectation(eta, now()) : "");
 }
 
 function tell(words) {

@@ -1,5 +1,6 @@
 // The event stream, resumed without a gap: by the id of the last event, whoever cut the line.
 import { ask } from "./api.js";
+import { showSignedOut } from "./live.js";
 import { WORDS } from "./words.js";
 
 const FIRST_PAUSE_MS = 250;
@@ -15,21 +16,30 @@ export class Stream {
   #pause = FIRST_PAUSE_MS;
   #again = 0;
   #letGo = 0;
+  #ended = new AbortController();
 
   /**
    * `after`: the id of the event to begin behind. `handlers`: `event(cloudEvent)`, `estimate(told)`, `reset()` when
-   * what is shown has to be loaded anew, and `state(word)`: connecting, live, reconnecting or paused.
+   * what is shown has to be loaded anew, and `state(word)`: connecting, live, reconnecting, paused or signed out.
    */
   constructor(address, { after = null, ...handlers }) {
     this.#address = address;
     this.#handlers = handlers;
     this.#last = after;
-    document.addEventListener("visibilitychange", () => this.#seen());
-    addEventListener("pagehide", () => this.#close("paused"));
-    addEventListener("pageshow", (event) => event.persisted && this.#seen());
-    addEventListener("online", () => visible() && this.#source?.readyState !== EventSource.OPEN && this.#open());
+    const { signal } = this.#ended;
+    document.addEventListener("visibilitychange", () => this.#seen(), { signal });
+    addEventListener("pagehide", () => this.#close("paused"), { signal });
+    addEventListener("pageshow", (event) => event.persisted && this.#seen(), { signal });
+    addEventListener("online", () => visible() && this.#source?.readyState !== EventSource.OPEN && this.#open(), { signal });
     this.#handlers.state(visible() ? "connecting" : "paused"); // it may have been opened behind another tab
     if (visible()) this.#open();
+  }
+
+  /** For good: nobody wants it any more. */
+  end() {
+    this.#ended.abort();
+    clearTimeout(this.#letGo);
+    this.#close();
   }
 
   // A browser has six connections to a host: tabs that nobody looks at must not keep one each.
@@ -57,15 +67,24 @@ export class Stream {
     source.onopen = () => {
       this.#pause = FIRST_PAUSE_MS;
       this.#handlers.state("live");
+      showSignedOut(false); // another tab may have signed in again
     };
     source.onerror = () => this.#reopen();
   }
 
   #reopen() {
     this.#close("reconnecting");
-    ask("/v1/models").catch(() => null); // a session that has ended leads to the sign-in page
+    this.#signedOut();
     this.#again = setTimeout(() => this.#open(), this.#pause * (0.5 + Math.random()));
     this.#pause = Math.min(LONGEST_PAUSE_MS, this.#pause * 2);
+  }
+
+  /** A stream does not say why it is refused; where the session is over it would be for ever. */
+  async #signedOut() {
+    const over = await ask("/v1/models", { stays: true }).then(() => false, ({ status }) => status === 401);
+    if (!over || this.#ended.signal.aborted) return;
+    this.#close("signed out");
+    showSignedOut(true);
   }
 
   #close(state) {

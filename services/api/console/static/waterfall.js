@@ -4,6 +4,7 @@ import { write } from "./live.js";
 import { WORDS } from "./words.js";
 
 const READY = 100;
+const SLOP_PX = 8; // so far a finger moves that only taps
 
 /**
  * Each step with `from` and `to` in milliseconds, null where it has not come so far; `running`: it is there now.
@@ -25,9 +26,32 @@ export function steps(moments, end, now) {
 export class Waterfall {
   #body;
   #rows = new Map();
+  #begin = 0;
+  #end = 0;
 
-  constructor(body) {
+  /** `pointed(moment)` is called with what is clicked at, and with all that is dragged over. */
+  constructor(body, pointed) {
     this.#body = body;
+    const tell = ({ clientX }) => pointed(this.#momentAt(clientX));
+    const dragged = ({ pointerId }) => body.hasPointerCapture(pointerId);
+    let from = null;
+    let along = false; // and not up or down, as a finger goes that scrolls
+    body.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || !event.isPrimary || !event.target.closest(".when")) return;
+      body.setPointerCapture(event.pointerId);
+      from = event;
+      along = event.pointerType !== "touch";
+      if (along) tell(event);
+    });
+    body.addEventListener("pointermove", (event) => {
+      if (!dragged(event)) return;
+      const [x, y] = [event.clientX - from.clientX, event.clientY - from.clientY].map(Math.abs);
+      along ||= x > Math.max(y, SLOP_PX);
+      if (along) tell(event);
+    });
+    body.addEventListener("pointerup", (event) => {
+      if (dragged(event) && (along || Math.abs(event.clientY - from.clientY) < SLOP_PX)) tell(event);
+    });
   }
 
   /** `cursor`: the moment that is looked at, or null; `stopped`: the running step is where it failed. */
@@ -35,6 +59,7 @@ export class Waterfall {
     const placed = expected(shown, usual, stopped);
     const begin = placed[0].from;
     const end = Math.max(...placed.map((step) => step.to), begin + 1000);
+    [this.#begin, this.#end] = [begin, end];
     const at = (moment) => `${(Math.max(0, moment - begin) / (end - begin)) * 100}%`;
     for (const [percent, { row }] of this.#rows) {
       if (!placed.some((step) => step.percent === percent)) {
@@ -63,11 +88,16 @@ export class Waterfall {
     }
   }
 
+  #momentAt(x) {
+    const { left, width } = this.#body.querySelector(".track").getBoundingClientRect();
+    return this.#begin + Math.min(1, Math.max(0, (x - left) / width)) * (this.#end - this.#begin);
+  }
+
   #row(step) {
     if (!this.#rows.has(step.percent)) {
       const row = this.#body.insertRow();
       row.innerHTML =
-        '<th scope="row"></th><td><div class="track"><i class="band"></i><b class="span"></b><u class="cursor" hidden></u></div></td>' +
+        '<th scope="row"></th><td class="when"><div class="track"><i class="band"></i><b class="span"></b><u class="cursor" hidden></u></div></td>' +
         '<td class="num right"></td><td class="num right hint"></td>';
       const [name, track, tookCell, usually] = row.cells;
       name.textContent = step.label;
