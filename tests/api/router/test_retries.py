@@ -62,6 +62,28 @@ async def test_two_more_are_asked_at_most_and_none_of_them_twice(stage: Stage) -
     assert sorted(scene.asked) == [0, 0, 1, 1, 1]
 
 
+async def test_a_connection_that_was_kept_makes_no_difference_nobody_is_asked_twice(stage: Stage) -> None:
+    scene = await a_scene(stage, 4, **CALM)
+
+    async def each_has_one() -> bool:
+        assert (await scene.api.chat()).status_code == 200
+        return all(scene.asked)
+
+    await until(each_has_one)
+    scene.all_answer(drops)
+    failed = await scene.api.chat()
+    assert (failed.status_code, failed.json()["error"]["code"]) == (502, "worker_failed")
+    assert sorted(scene.asked) == [0, 1, 1, 1]
+
+
+async def test_a_connection_that_its_worker_closed_while_idle_fails_no_request(stage: Stage) -> None:
+    scene = await a_scene(stage, 1, **CALM)
+    assert (await scene.api.chat()).status_code == 200
+    scene.workers[0].hang_up()
+    assert (await scene.api.chat()).status_code == 200
+    assert scene.asked == [2]
+
+
 async def test_the_last_one_s_own_words_are_passed_on(stage: Stage) -> None:
     scene = await a_scene(stage, 2, **CALM)
     scene.all_answer(answering(503, {"error": {"message": "overloaded"}}))
