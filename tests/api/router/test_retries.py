@@ -92,6 +92,44 @@ async def test_the_last_one_s_own_words_are_passed_on(stage: Stage) -> None:
     assert scene.asked == [1, 1]
 
 
+OVERLOADED: dict[str, Any] = {"error": {"message": "overloaded"}}
+
+
+async def overloaded(_: web.Request) -> web.Response:
+    return web.json_response(OVERLOADED, status=503, headers={"Retry-After": "7"})
+
+
+def passed_on(failed: httpx.Response) -> bool:
+    return (failed.status_code, failed.json(), failed.headers["retry-after"]) == (503, OVERLOADED, "7")
+
+
+async def test_its_own_words_are_passed_on_too_when_the_other_has_stopped_being_ready_meanwhile(stage: Stage) -> None:
+    scene = await a_scene(stage, 2, **CALM)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        other = scene.instances[1 - first_asked(scene)]
+        await stage.happened(facts.health_lost(), instance_id=other.id)
+        await scene.eligible(1)
+        return await overloaded(request)
+
+    scene.all_answer(answer)
+    assert passed_on(await scene.api.chat())
+    assert sum(scene.asked) == 1
+
+
+async def test_its_own_words_are_passed_on_too_when_the_client_s_deadline_has_passed(stage: Stage) -> None:
+    scene = await a_scene(stage, 2, **CALM)
+
+    async def late(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.05)
+        return await overloaded(request)
+
+    scene.all_answer(late)
+    scene.api.client.headers["x-stainless-read-timeout"] = "0.01"
+    assert passed_on(await scene.api.chat())
+    assert sum(scene.asked) == 1
+
+
 @pytest.mark.parametrize("status", [400, 404, 409, 422, 429, 500])
 async def test_an_answer_is_an_answer(stage: Stage, status: int) -> None:
     scene = await a_scene(stage, 2, **CALM)
@@ -133,6 +171,17 @@ async def test_a_stream_that_breaks_ends_with_an_error_and_without_done_and_is_n
     assert events[4:] == [b""]
     assert DONE.strip() not in events
     assert sum(scene.asked) == 1
+
+
+async def test_a_stream_that_falls_silent_ends_with_an_error_and_nobody_is_set_aside(stage: Stage) -> None:
+    scene = await a_scene(stage, 1, worker_silence_seconds=0.1, breaker_failures=1, breaker_pause_seconds=60.0)
+    scene.all_answer(streaming(*WORDS, gate=asyncio.Event()))
+    events = (await scene.api.chat(stream=True)).text.split("\n\n")
+    assert '"worker_timeout"' in events[1]
+    assert await breaker_of(scene, 0) == "closed"
+    scene.all_answer(streaming(*WORDS, breaks=True))
+    await scene.api.chat(stream=True)
+    assert await breaker_of(scene, 0) == "open"
 
 
 async def test_a_stream_that_breaks_within_an_event_still_has_a_readable_error(stage: Stage) -> None:
