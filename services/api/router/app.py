@@ -21,6 +21,7 @@ from services.api.router.forwarding import Forwarding
 from services.api.router.inference import Inference
 from services.api.router.key_limits import Limits
 from services.api.router.metrics import Gauges
+from services.api.router.nearest import Nearest
 from services.api.router.probing import prober
 from services.api.router.reconciling import Reconciling
 from services.api.router.serving import Serving
@@ -102,8 +103,10 @@ async def router(
     begin_with(standing)
     feed.begin(installation, position)
 
+    nearest = Nearest(table, estimates)
     waiting = Waiting(
         table,
+        nearest,
         most=settings.wait_for_ready_requests,
         longest_s=settings.wait_for_ready_seconds,
         heartbeat_s=settings.wait_heartbeat_seconds,
@@ -120,7 +123,7 @@ async def router(
             is_stale=lambda: feed.age > settings.router_staleness_seconds,
         ),
         waiting=waiting,
-        unready=Unready(table, estimates),
+        unready=Unready(nearest, estimates),
         limits=Limits(),
         usage=usage,
         longest_s=settings.request_deadline_seconds,
