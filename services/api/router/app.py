@@ -98,6 +98,10 @@ async def router(
         resumed=lost_touch.set,
         heartbeat_s=settings.stream_heartbeat_seconds,
     )
+
+    def is_stale() -> bool:
+        return feed.age > settings.router_staleness_seconds
+
     reconciling = Reconciling(table, database, feed, lost_touch, interval_s=settings.routes_refresh_seconds)
     position, standing = await database.standing(installation)
     begin_with(standing)
@@ -120,7 +124,7 @@ async def router(
             table,
             balance,
             breakers,
-            is_stale=lambda: feed.age > settings.router_staleness_seconds,
+            is_stale=is_stale,
         ),
         waiting=waiting,
         unready=Unready(nearest, estimates),
@@ -141,7 +145,7 @@ async def router(
                         max_body_bytes=settings.max_inference_body_bytes,
                         body_s=settings.request_body_seconds,
                     ),
-                    Explaining(mirror, table, balance, breakers),
+                    Explaining(mirror, table, balance, breakers, is_stale=is_stale),
                     feed,
                     Gauges(feed, balance, breakers),
                 )
