@@ -166,6 +166,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                     settings.api_host,
                     settings.api_port,
                     grace_s=settings.shutdown_seconds,
+                    kept_alive_s=settings.client_kept_alive_seconds,
                     on_leaving=feed.close,
                 ) as url:
                     log.info("serving", url=url)
