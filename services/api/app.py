@@ -76,6 +76,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
             pool,
             admin_key=settings.admin_key,
             refresh_s=settings.refresh_seconds,
+            timeout_s=patience_s,
             on_projected=projection.moved,
         )
         await mirror.load()
