@@ -31,6 +31,7 @@ class Order:
     seconds: float
     events: int = 0
     pause_s: float = 0.0
+    model: str = MODEL
 
 
 @dataclass
@@ -123,7 +124,7 @@ class Caller(asyncio.Protocol):
 
 def request_of(order: Order) -> bytes:
     words = "Tell me about the capital of France, in one sentence. " * 10
-    body = {"model": MODEL, "messages": [{"role": "user", "content": words}], "temperature": 0.1}
+    body = {"model": order.model, "messages": [{"role": "user", "content": words}], "temperature": 0.1}
     if order.events:
         body |= {"stream": True, "bench_events": order.events, "bench_pause_s": order.pause_s}
     content = json.dumps(body).encode()

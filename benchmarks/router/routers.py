@@ -6,12 +6,13 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import httpx
 
 from benchmarks.router.processes import NotStarted, accepts, program
-from benchmarks.router.scene import MODEL
+from benchmarks.router.scene import MODEL, OFFERING, ORGANIZATION
 from coldstart.embedded import servers
 from coldstart.stack.processes import Service
 from shared.bus.connection import connect
@@ -24,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 LOCK = Path(__file__).with_name("requirements-litellm.lock")
 LITELLM = ROOT / ".venv-litellm"
 OK = 200
+WORKERS = ("127.83.12.7", "127.83.12.8", "127.83.12.9")
+"""One process has all of these addresses: what is measured is in front of it."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,10 @@ class Target:
     port: int
     key: str = "none"
     pid: int = 0
+    model: str = MODEL
 
     async def answers(self) -> bool:
-        body = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}]}
+        body = {"model": self.model, "messages": [{"role": "user", "content": "hello"}]}
         url = f"http://{self.host}:{self.port}/v1/chat/completions"
         async with httpx.AsyncClient(headers={"Authorization": f"Bearer {self.key}"}, timeout=30) as client:
             try:
@@ -46,15 +50,18 @@ class Target:
 
 @asynccontextmanager
 async def the_worker(folder: Path) -> AsyncGenerator[Target]:
-    worker = Target("worker alone", "127.83.12.7", free_port())
-    command = (sys.executable, "-m", "benchmarks.router.worker", worker.host, str(worker.port))
+    worker = Target("worker alone", WORKERS[0], free_port())
+    command = (sys.executable, "-m", "benchmarks.router.worker", ",".join(WORKERS), str(worker.port))
     async with program(*command, log=folder / "worker.log", serves=accepts(worker.host, worker.port)) as process:
         yield replace(worker, pid=process.pid)
 
 
 @asynccontextmanager
 async def coldstart(folder: Path, worker: Target, profile: Path | None = None) -> AsyncGenerator[Target]:
-    """The api as it runs in production, asked with a user's key."""
+    """The api as it runs in production, with everything on.
+
+    Three instances to choose from, and an organisation's key with limits, which asks by the organisation's own name.
+    """
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(servers(folder, None, None))
         connection = await connect(running.nats_url, "benchmark")
@@ -75,16 +82,32 @@ async def coldstart(folder: Path, worker: Target, profile: Path | None = None) -
             environment["PROFILE_TO"] = str(profile)
         module = "services.api" if profile is None else "benchmarks.router.profiled"
         service = await stack.enter_async_context(Service(module, environment, folder / "api.log").supervised())
-        await stage.ready(worker.host)
+        for host in WORKERS:
+            await stage.ready(host)
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=30
         ) as admin:
             (await admin.post("/models", json={"model": MODEL})).raise_for_status()
-            limited = {"name": "benchmark", **FAR_LIMITS, "allowed_models": [MODEL]}
+            (await admin.post("/organizations", json={"slug": ORGANIZATION})).raise_for_status()
+            offered = {"code": OFFERING.partition("/")[2], "model": MODEL}
+            (await admin.post(f"/organizations/{ORGANIZATION}/offerings", json=offered)).raise_for_status()
+            limited = {
+                "name": "benchmark",
+                "organization": ORGANIZATION,
+                **FAR_LIMITS,
+                "allowed_models": [OFFERING],
+            }
             key = (await admin.post("/api-keys", json=limited)).raise_for_status().json()
-        target = Target("coldstart", "127.0.0.1", port, key["key"], service.pid or 0)
+        target = Target("coldstart", "127.0.0.1", port, key["key"], service.pid or 0, OFFERING)
         await until(target.answers)
+        await until(partial(all_chosen, target))
         yield target
+
+
+async def all_chosen(target: Target) -> bool:
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {target.key}"}, timeout=30) as client:
+        told = await client.get(f"http://{target.host}:{target.port}/models/resolve", params={"model": target.model})
+    return [one["eligible"] for one in told.raise_for_status().json()["instances"]] == [True] * len(WORKERS)
 
 
 FAR_LIMITS = {"requests_per_minute": 1_000_000_000, "tokens_per_minute": 2_000_000_000, "max_concurrent": 100_000}

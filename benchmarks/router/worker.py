@@ -1,4 +1,6 @@
-"""A worker that costs next to nothing: `python -m benchmarks.router.worker HOST PORT` answers every POST as vLLM would.
+"""A worker that costs next to nothing: `python -m benchmarks.router.worker HOSTS PORT` answers POSTs as vLLM would.
+
+It listens on several addresses, with commas between them, as if it were several.
 
 Without `"stream": true` with one answer, made beforehand; with it with `bench_events` events, as fast as they are taken
 or one every `bench_pause_s`.
@@ -88,10 +90,10 @@ class Worker(asyncio.Protocol):
             self._transport.write(TOKEN + (TOLD_USAGE if self._tells_usage else b"") + DONE)
 
 
-async def main(host: str, port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Worker, host, port, backlog=2048)
+async def main(hosts: list[str], port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(Worker, hosts, port, backlog=2048)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], int(sys.argv[2])))
+    uvloop.run(main(sys.argv[1].split(","), int(sys.argv[2])))

@@ -76,6 +76,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
             pool,
             admin_key=settings.admin_key,
             refresh_s=settings.refresh_seconds,
+            timeout_s=patience_s,
             on_projected=projection.moved,
         )
         await mirror.load()
@@ -167,6 +168,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                     settings.api_host,
                     settings.api_port,
                     grace_s=settings.shutdown_seconds,
+                    kept_alive_s=settings.client_kept_alive_seconds,
                     on_leaving=feed.close,
                 ) as url:
                     log.info("serving", url=url)

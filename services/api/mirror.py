@@ -19,7 +19,6 @@ from shared.postgres.connection import DATABASE_ERRORS, Connection, Pool, connec
 
 CHANGED: Final = "access_changed"
 PROJECTED: Final = "projected"
-_ANSWER_TIMEOUT_S: Final = 5.0
 _PAUSE_S: Final = 0.25
 
 log = structlog.get_logger()
@@ -29,7 +28,8 @@ class Mirror:
     """`catalogue`, `keys` and `organizations` are swapped whole, at once, and fit each other.
 
     `admin_key` is valid whatever the database says. With the database down they stay as they were: nobody can
-    revoke a key then, and inference goes on.
+    revoke a key then, and inference goes on. `timeout_s`: for how long the database may let it wait, to be connected or
+    for an answer, before it tries anew.
     """
 
     def __init__(
@@ -39,12 +39,14 @@ class Mirror:
         *,
         admin_key: SecretStr | None,
         refresh_s: float,
+        timeout_s: float = 5.0,
         on_projected: Callable[[], None],
     ) -> None:
         self._database_url = database_url
         self._pool = pool
         self._configured = _configured(admin_key)
         self._refresh_s = refresh_s
+        self._timeout_s = timeout_s
         self._on_projected = on_projected
         self._changed = asyncio.Event()
         self._loading = asyncio.Lock()
@@ -69,7 +71,10 @@ class Mirror:
         while True:
             try:
                 async with connecting(
-                    self._database_url.get_secret_value(), name="api-mirror", command_timeout_s=_ANSWER_TIMEOUT_S
+                    self._database_url.get_secret_value(),
+                    name="api-mirror",
+                    command_timeout_s=self._timeout_s,
+                    connect_timeout_s=self._timeout_s,
                 ) as connection:
                     await self._follow(connection)
             except DATABASE_ERRORS as error:

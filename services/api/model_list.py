@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from services.api.catalogue import Catalogue
+from services.api.keys import KeyLimits
 from services.api.organizations import Organization
-from services.api.resolution import Resolved, Rule, resolve
+from services.api.resolution import Resolved, Rule, allowed, resolve
 
 
-def listed(catalogue: Catalogue, organization: Organization | None) -> list[dict[str, Any]]:
-    """Every name that a caller of `organization`, or of none, may ask for."""
-    models = [_shown(model.model, model.created_at) for model in catalogue]
+def listed(catalogue: Catalogue, organization: Organization | None, owner: KeyLimits) -> list[dict[str, Any]]:
+    """Every name that a caller of `organization`, or of none, may ask for with this key."""
+    models = [_shown(model.model, model.created_at) for model in catalogue if allowed(owner, model.model, model)]
     if organization is None:
         return models
     names = (organization.name_of(offering.code) for offering in catalogue.offerings(organization.id))
@@ -18,7 +19,7 @@ def listed(catalogue: Catalogue, organization: Organization | None) -> list[dict
     offered = [
         shown(name, resolved)
         for name, resolved in found
-        if isinstance(resolved, Resolved) and resolved.rule is Rule.OFFERING
+        if isinstance(resolved, Resolved) and resolved.rule is Rule.OFFERING and allowed(owner, name, resolved.model)
     ]
     return models + offered
 

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 from services.api.catalogue import Catalogue, Model
+from services.api.keys import KeyLimits
 from services.api.organizations import Organization
 
 _UUID_LENGTH: Final = 36
@@ -56,6 +57,19 @@ def resolve(name: str | None, catalogue: Catalogue, organization: Organization |
     if organization and (model := _offered(name, catalogue, organization)):
         return Resolved(model, Rule.OFFERING)
     return ModelNotFound(name)
+
+
+def allowed(owner: KeyLimits, name: str, model: Model) -> bool:
+    """Whether a key may use a model by this name: it allows the name, the model's id on the hub, or its UUID."""
+    return owner.allowed_models is None or not {name, model.model, str(model.id)}.isdisjoint(owner.allowed_models)
+
+
+def shadowed(name: str, catalogue: Catalogue, organization: Organization | None) -> bool:
+    """Whether the organisation has an offering of this name, which means a catalogued model to everyone."""
+    if organization is None or catalogue.named(name) is None:
+        return False
+    slug, _, code = name.partition("/")
+    return slug == organization.slug and catalogue.offering(organization.id, code) is not None
 
 
 def _identified(name: str, catalogue: Catalogue) -> Model | None:

@@ -20,11 +20,13 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, host: str, port: int, *, grace_s: float, on_leaving: Callable[[], None]
+    app: ASGIApp, host: str, port: int, *, grace_s: float, kept_alive_s: float, on_leaving: Callable[[], None]
 ) -> AsyncGenerator[str]:
     """Serve `app`; yields the URL it is bound to (port 0 takes a free one).
 
-    On leaving no connection is taken any more, `on_leaving` is called, and what is being answered has `grace_s`.
+    A connection is kept for `kept_alive_s` after an answer, in whole seconds: longer than its client keeps it, so that
+    no request meets its end. On leaving no connection is taken any more, `on_leaving` is called, and what is being
+    answered has `grace_s`.
     """
     listener = socket.create_server(
         (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
@@ -38,6 +40,7 @@ async def serving(
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=max(1, round(kept_alive_s)),
             timeout_graceful_shutdown=max(1, round(grace_s)),
         )
     )

@@ -19,6 +19,8 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     `limits_check_seconds`: how often it is looked whether an organisation has reached a spending limit.
     `session_seconds`: for how long a browser stays signed in to the console.
     `hub_search_timeout_seconds`: for how long somebody who searches for a model waits for the hub's part of the answer.
+    `client_kept_alive_seconds`: for how long a client's connection is kept for its next request; OpenAI's clients keep
+    theirs for five seconds, load balancers mostly for sixty, and whoever is asked should keep it longer than who asks.
     `router_staleness_seconds`: for how long the router goes on without hearing from the stream; health counts on it.
     """
 
@@ -34,6 +36,7 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     hub_search_timeout_seconds: Seconds = 4.0
     hub_search_cache_seconds: Seconds = 60.0
 
+    client_kept_alive_seconds: Seconds = 75.0
     router_staleness_seconds: Seconds = 15.0
     stream_heartbeat_seconds: Seconds = 1.0
     projection_wait_seconds: Seconds = 0.5

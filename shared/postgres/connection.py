@@ -57,12 +57,13 @@ async def connecting(
     *,
     name: str,
     command_timeout_s: float | None = COMMAND_TIMEOUT_S,
+    connect_timeout_s: float = CONNECT_TIMEOUT_S,
     server_settings: dict[str, str] | None = None,
 ) -> AsyncGenerator[Connection]:
     """One connection of its own, for what belongs to a session: advisory locks, LISTEN, a search path."""
     connection = await asyncpg.connect(
         url,
-        timeout=CONNECT_TIMEOUT_S,
+        timeout=connect_timeout_s,
         command_timeout=command_timeout_s,
         server_settings={"application_name": name, **_KEEP_ALIVE, **(server_settings or {})},
     )
@@ -71,4 +72,4 @@ async def connecting(
         yield connection
     finally:
         with suppress(*DATABASE_ERRORS):  # broken, or hanging: asyncpg has then cut it off
-            await connection.close(timeout=CLOSE_TIMEOUT_S)
+            await connection.close(timeout=min(CLOSE_TIMEOUT_S, command_timeout_s or CLOSE_TIMEOUT_S))

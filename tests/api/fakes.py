@@ -75,8 +75,17 @@ class FakeWorker:
     answer: Answer = _in_openai_s_words
     seen: list[Seen] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
+    _lines: set[asyncio.BaseTransport] = field(default_factory=set)
+
+    def hang_up(self) -> None:
+        """Close every connection that there is."""
+        for line in self._lines:
+            line.close()
+        self._lines.clear()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.transport is not None:
+            self._lines.add(request.transport)
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.seen.append(Seen(request.path, headers, body))

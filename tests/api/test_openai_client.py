@@ -1,9 +1,12 @@
 """The unmodified client of OpenAI, against the router."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 import openai
 import pytest
+from aiohttp import web
 from openai import AsyncOpenAI, OpenAI
 
 from tests.api.router.test_inference import catalogued
@@ -70,16 +73,85 @@ def asked_in_turn(url: str, key: str) -> list[object]:
             model=MODEL, messages=[{"role": "user", "content": "hello"}], stream=True
         )
         words = [chunk.choices[0].delta.content or "" for chunk in stream]
-        return [chat.choices[0].message.content, "".join(words), [model.id for model in client.models.list()]]
+        made = client.embeddings.create(model=EMBEDDING_MODEL, input="hello", encoding_format="float")
+        models = {model.id for model in client.models.list()}
+        return [chat.choices[0].message.content, "".join(words), made.data[0].embedding, models]
 
 
 async def test_the_synchronous_client_works_too(stage: Stage) -> None:
+    api, worker, embedder = await stage.api(), await stage.worker(), await stage.worker()
+    await catalogued(api)
+    await catalogued(api, EMBEDDING_MODEL)
+    await stage.ready(worker.address)
+    await stage.ready(embedder.address, model=EMBEDDING_MODEL, task="embed")
+    await api.routes()
+    await api.routes(EMBEDDING_MODEL, "/v1/embeddings", input="hello")
+    answers = await asyncio.to_thread(asked_in_turn, api.url, await api.user_key())
+    assert answers == ["Paris.", "Paris.", [0.25, -0.5], {MODEL, EMBEDDING_MODEL}]
+
+
+def refused_in_turn(url: str, key: str, elsewhere: str) -> list[tuple[type[Exception], str | None]]:
+    """What the synchronous client raises, asked for what it cannot have."""
+
+    def chat(key: str, model: str) -> None:
+        with OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
+            client.chat.completions.create(model=model, messages=[])
+
+    def embed() -> None:
+        with OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
+            client.embeddings.create(model=MODEL, input="x")
+
+    raised: list[tuple[type[Exception], str | None]] = []
+    asking: list[Callable[[], None]] = [
+        partial(chat, "wrong", MODEL),
+        partial(chat, key, "nobody/nothing"),
+        embed,
+        partial(chat, elsewhere, MODEL),
+        partial(chat, key, MODEL),
+    ]
+    for ask in asking:
+        try:
+            ask()
+        except openai.APIStatusError as error:
+            raised.append((type(error), error.code))
+    return raised
+
+
+async def test_the_synchronous_client_raises_the_same_errors(stage: Stage) -> None:
+    api = await stage.api()
+    await catalogued(api)
+    keys = await api.user_key(), await api.user_key(allowed_models=["a/b"])
+    assert await asyncio.to_thread(refused_in_turn, api.url, *keys) == [
+        (openai.AuthenticationError, "invalid_api_key"),
+        (openai.NotFoundError, "model_not_found"),
+        (openai.BadRequestError, "model_task_mismatch"),
+        (openai.PermissionDeniedError, "model_not_allowed"),
+        (openai.InternalServerError, "model_not_ready"),
+    ]
+
+
+async def test_its_own_retries_wait_for_as_long_as_we_say(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker's 503 tells in how many seconds it is worth to come back."""
     api, worker = await stage.api(), await stage.worker()
     await catalogued(api)
     await stage.ready(worker.address)
     await api.routes()
-    answers = await asyncio.to_thread(asked_in_turn, api.url, await api.user_key())
-    assert answers == ["Paris.", "Paris.", [MODEL]]
+    well, waited = worker.answer, list[float]()
+
+    async def overloaded(_: web.Request) -> web.Response:
+        worker.answer = well
+        return web.json_response({"error": {"message": "overloaded"}}, status=503, headers={"Retry-After": "7"})
+
+    async def at_once(seconds: float) -> None:
+        waited.append(seconds)
+
+    worker.answer = overloaded
+    async with AsyncOpenAI(base_url=f"{api.url}/v1", api_key=await api.user_key()) as client:
+        assert client.max_retries > 0
+        monkeypatch.setattr("openai._base_client.anyio.sleep", at_once)
+        chat = await client.chat.completions.create(model=MODEL, messages=[])
+    assert chat.choices[0].message.content == "Paris."
+    assert waited == [7.0]
 
 
 async def test_a_key_s_limits_raise_what_openai_s_raise(stage: Stage) -> None:

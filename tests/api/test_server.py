@@ -8,6 +8,7 @@ import pytest
 from litestar.types import Receive, Scope, Send
 
 from services.api.server import serving
+from services.api.settings import ApiSettings
 
 
 async def test_what_is_being_answered_when_the_block_fails_is_answered_and_nothing_listens_any_more() -> None:
@@ -21,10 +22,44 @@ async def test_what_is_being_answered_when_the_block_fails_is_answered_and_nothi
 
     async with httpx.AsyncClient(timeout=10) as client:
         with pytest.RaisesGroup(ZeroDivisionError):
-            async with serving(answer, "127.0.0.1", 0, grace_s=5, on_leaving=stopping.set) as url:
+            async with serving(answer, "127.0.0.1", 0, grace_s=5, kept_alive_s=5, on_leaving=stopping.set) as url:
                 asking = asyncio.create_task(client.get(url))
                 await asked.wait()
                 raise ZeroDivisionError
         assert (await asking).text == "ok"
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+
+
+async def answers_ok(_: Scope, __: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok", "more_body": False})
+
+
+async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    return await reader.readuntil(b"ok")
+
+
+async def test_a_client_s_connection_is_kept_for_as_long_as_was_asked() -> None:
+    async with (
+        asyncio.timeout(10),
+        serving(answers_ok, "127.0.0.1", 0, grace_s=1, kept_alive_s=1, on_leaving=nothing) as brief,
+        serving(answers_ok, "127.0.0.1", 0, grace_s=1, kept_alive_s=60, on_leaving=nothing) as patient,
+    ):
+        parted = await asyncio.open_connection("127.0.0.1", urlsplit(brief).port)
+        kept = await asyncio.open_connection("127.0.0.1", urlsplit(patient).port)
+        assert await asked(*kept)
+        assert await asked(*parted)
+        assert await parted[0].read() == b"", "closed by the server, after its time"
+        assert await asked(*kept)
+        for _, writer in (parted, kept):
+            writer.close()
+
+
+def nothing() -> None: ...
+
+
+def test_clients_part_first_by_default() -> None:
+    keeps_s = ApiSettings.model_fields["client_kept_alive_seconds"].default
+    assert keeps_s > 60, "as long as load balancers mostly keep theirs; OpenAI's clients keep them for five"

@@ -21,6 +21,7 @@ from services.api.router.forwarding import Forwarding
 from services.api.router.inference import Inference
 from services.api.router.key_limits import Limits
 from services.api.router.metrics import Gauges
+from services.api.router.nearest import Nearest
 from services.api.router.probing import prober
 from services.api.router.reconciling import Reconciling
 from services.api.router.serving import Serving
@@ -97,13 +98,19 @@ async def router(
         resumed=lost_touch.set,
         heartbeat_s=settings.stream_heartbeat_seconds,
     )
+
+    def is_stale() -> bool:
+        return feed.age > settings.router_staleness_seconds
+
     reconciling = Reconciling(table, database, feed, lost_touch, interval_s=settings.routes_refresh_seconds)
     position, standing = await database.standing(installation)
     begin_with(standing)
     feed.begin(installation, position)
 
+    nearest = Nearest(table, estimates)
     waiting = Waiting(
         table,
+        nearest,
         most=settings.wait_for_ready_requests,
         longest_s=settings.wait_for_ready_seconds,
         heartbeat_s=settings.wait_heartbeat_seconds,
@@ -117,10 +124,10 @@ async def router(
             table,
             balance,
             breakers,
-            is_stale=lambda: feed.age > settings.router_staleness_seconds,
+            is_stale=is_stale,
         ),
         waiting=waiting,
-        unready=Unready(table, estimates),
+        unready=Unready(nearest, estimates),
         limits=Limits(),
         usage=usage,
         longest_s=settings.request_deadline_seconds,
@@ -138,7 +145,7 @@ async def router(
                         max_body_bytes=settings.max_inference_body_bytes,
                         body_s=settings.request_body_seconds,
                     ),
-                    Explaining(mirror, table, balance, breakers),
+                    Explaining(mirror, table, balance, breakers, is_stale=is_stale),
                     feed,
                     Gauges(feed, balance, breakers),
                 )

@@ -16,7 +16,10 @@ _NAMED: Final = b'"model"'
 _MODEL: Final = re.compile(_NAMED + _SPACE + rb":" + _SPACE + rb"(" + _STRING + rb")")
 _MEMBER: Final = re.compile(_SPACE + rb"(" + _STRING + rb")" + _SPACE + rb":" + _SPACE)
 _OPENING: Final = re.compile(_SPACE + rb"\{" + _SPACE)
-_ASK_FOR_USAGE: Final = b'"stream_options":{"include_usage":true}'
+_INCLUDE: Final = b'"include_usage":true'
+_ASK_FOR_USAGE: Final = b'"stream_options":{%b}' % _INCLUDE
+_TRUE: Final = (b"true", b"1")  # vLLM takes a 1 for true
+_UNSAID: Final = msgspec.Raw()
 
 
 class _Body(msgspec.Struct):
@@ -24,19 +27,30 @@ class _Body(msgspec.Struct):
 
     model: Any = None
     stream: Any = False
-    stream_options: Any = msgspec.UNSET
+    stream_options: msgspec.Raw = _UNSAID
+
+
+class _Options(msgspec.Struct):
+    include_usage: msgspec.Raw = _UNSAID
+    continuous_usage_stats: msgspec.Raw = _UNSAID
 
 
 _DECODER: Final = msgspec.json.Decoder(_Body)
+_OPTIONS: Final = msgspec.json.Decoder(_Options)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`model` is what the client named; `hides_usage`: it streams, and has not said whether it wants usage told."""
+    """`model` is what the client named.
+
+    `adds_usage`: it streams, and has not said whether it wants usage told; `hides_usage`: nor has it asked for it in
+    vLLM's own way, by `continuous_usage_stats`, which are told in every chunk and once more at the end.
+    """
 
     body: bytes
     model: str | None
     streams: bool
+    adds_usage: bool
     hides_usage: bool
     has_options: bool
 
@@ -49,18 +63,17 @@ class Asked:
             raise Refusal(400, "invalid_json", f"The body is no JSON object: {error}.") from None
         if read.model is not None and not isinstance(read.model, str):
             raise Refusal(400, "invalid_type", "`model` is a string.", param="model")
-        options = read.stream_options
-        has_options = options is not msgspec.UNSET
-        unsaid = not has_options or options is None or (isinstance(options, dict) and "include_usage" not in options)
+        options = bytes(read.stream_options)
         streams = read.stream in (True, 1)  # vLLM takes a 1 for true
-        return cls(body, read.model, streams, streams and unsaid, has_options)
+        adds, hides = _what_is_unsaid(options) if streams else (False, False)
+        return cls(body, read.model, streams, adds, hides, bool(options))
 
     def sent_on(self, model: str) -> bytes:
         """The body as the worker gets it: `model` is its name there, and usage is asked for; nothing else changes."""
         body = self.body
         if model != self.model:
             body = _renamed(body, model)
-        if not self.hides_usage:
+        if not self.adds_usage:
             return body
         if self.has_options:
             return _with_members(body, {"stream_options": _including_usage})
@@ -79,9 +92,26 @@ def _renamed(body: bytes, model: str) -> bytes:
     return _with_members(body, {"model": lambda _: value})
 
 
+def _what_is_unsaid(options: bytes) -> tuple[bool, bool]:
+    """Whether these, of a stream, say nothing of usage at its end; and whether they ask for none anywhere else."""
+    if options in (b"", b"null"):
+        return True, True
+    if not options.startswith(b"{"):
+        return False, False
+    read = _OPTIONS.decode(options)
+    unsaid = not bytes(read.include_usage)
+    return unsaid, unsaid and bytes(read.continuous_usage_stats) not in _TRUE
+
+
 def _including_usage(options: bytes) -> bytes:
-    """`null`, or an object that says nothing of usage."""
-    return json.dumps({**(json.loads(options) or {}), "include_usage": True}).encode()
+    """`null`, or an object that says nothing of usage, with that wish added; what is neither stays as it is."""
+    if options == b"null":
+        return b"{%b}" % _INCLUDE
+    opening = _OPENING.match(options)
+    if opening is None:
+        return options
+    rest = options[opening.end() :]
+    return opening[0] + _INCLUDE + (b"" if rest.startswith(b"}") else b",") + rest
 
 
 def _with_members(body: bytes, changes: dict[str, Any]) -> bytes:

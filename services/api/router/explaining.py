@@ -1,6 +1,7 @@
 """`/models/resolve`: which rule finds a model for whoever asks, and who would answer for it."""
 
-from typing import Annotated, Any, Final
+from collections.abc import Callable
+from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
 from litestar import Request, get
@@ -11,9 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from services.api.authentication import ANY_KEY
 from services.api.keys import ApiKey, Role
 from services.api.mirror import Mirror
-from services.api.resolution import ModelMissing, ModelNotFound, Resolved, Rule, resolve
+from services.api.resolution import ModelMissing, ModelNotFound, Resolved, Rule, allowed, resolve, shadowed
 from services.api.router.balance import Balance
 from services.api.router.breakers import Breakers, BreakerState
+from services.api.router.forwarding import STALE
 from services.api.router.table import RoutingTable
 from shared.lifecycle.events import Task
 from shared.lifecycle.instance import Instance
@@ -37,7 +39,10 @@ class Candidate(BaseModel):
 
 
 class Explanation(BaseModel):
-    """`rule`, `model` and `task` are null, and `code` that of the answer under /v1, where nothing is found."""
+    """`rule`, `model` and `task` are null where nothing is found.
+
+    `code`: that of the answer under /v1 when no worker would be asked, however many were ready.
+    """
 
     model_config = ConfigDict(frozen=True)
     asked: str
@@ -51,35 +56,62 @@ class Explanation(BaseModel):
 
 
 class Explaining:
-    def __init__(self, mirror: Mirror, table: RoutingTable, balance: Balance, breakers: Breakers) -> None:
+    """`is_stale` says when the table has had no word from the stream for too long to be believed."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        table: RoutingTable,
+        balance: Balance,
+        breakers: Breakers,
+        *,
+        is_stale: Callable[[], bool],
+    ) -> None:
         self._mirror = mirror
         self._table = table
         self._balance = balance
         self._breakers = breakers
+        self._is_stale = is_stale
 
     def explain(self, asked: str, owner: ApiKey) -> Explanation:
-        match resolve(asked, self._mirror.catalogue, self._mirror.organization_of(owner)):
-            case Resolved(model=model, rule=rule):
-                everyone = owner.role is Role.ADMIN
-                table, organization = self._table, owner.organization_id
-                known = table.serving_anyone(model.model) if everyone else table.serving(model.model, organization)
-                return Explanation(
-                    asked=asked,
-                    rule=rule,
-                    model=model.model,
-                    model_id=model.id,
-                    task=model.task,
-                    code=None,
-                    detail=_FOUND_BY[rule],
-                    instances=[self._candidate(instance, owner) for instance in known],
-                )
+        organization = self._mirror.organization_of(owner)
+        match resolve(asked, self._mirror.catalogue, organization):
+            case Resolved() as found:
+                hides = shadowed(asked, self._mirror.catalogue, organization)
+                return self._found(asked, found, owner, _FOUND_BY[found.rule] + (_HIDES if hides else ""))
             case ModelMissing():
                 return _nothing(asked, "model_required", "No model is named.")
             case ModelNotFound():
                 return _nothing(asked, "model_not_found", _NOT_FOUND)
 
-    def _candidate(self, instance: Instance, owner: ApiKey) -> Candidate:
-        reason = self._reason(instance, owner)
+    def _found(self, asked: str, found: Resolved, owner: ApiKey, detail: str) -> Explanation:
+        model = found.model
+        everyone = owner.role is Role.ADMIN
+        known = (
+            self._table.serving_anyone(model.model)
+            if everyone
+            else self._table.serving(model.model, owner.organization_id)
+        )
+        refused = None
+        if not allowed(owner, asked, model):
+            refused = _Refused("model_not_allowed", "this key may not use the model")
+            detail += f" This key may use {', '.join(owner.allowed_models or ())} only."
+        elif self._is_stale():
+            refused = _Refused("routes_stale", "the router has lost touch with the event stream")
+            detail += f" {STALE}"
+        return Explanation(
+            asked=asked,
+            rule=found.rule,
+            model=model.model,
+            model_id=model.id,
+            task=model.task,
+            code=refused and refused.code,
+            detail=detail,
+            instances=[self._candidate(instance, owner, refused) for instance in known],
+        )
+
+    def _candidate(self, instance: Instance, owner: ApiKey, refused: "_Refused | None") -> Candidate:
+        reason = refused.reason if refused else self._reason(instance, owner)
         return Candidate(
             id=instance.id,
             name=instance.specification.name,
@@ -108,6 +140,16 @@ class Explaining:
         return None
 
 
+class _Refused(NamedTuple):
+    """Why no worker at all is asked."""
+
+    code: str
+    reason: str
+
+
+_HIDES: Final = (
+    " It hides the offering of that name that this key's organisation has; GET its offerings says what to do."
+)
 _FOUND_BY: Final = {
     Rule.ID: "It is the id of a catalogued model.",
     Rule.PUBLIC: "It is the whole id of a catalogued public model, which means the same for everyone.",

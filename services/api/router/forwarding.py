@@ -4,6 +4,7 @@ Which failures go to another worker, and which do not, is the contract in docs/r
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,7 +26,10 @@ RETRIES: Final = 2
 _UNAVAILABLE: Final = frozenset({502, 503})
 _OWN_KEY_REFUSED: Final = frozenset({401, 403})
 _ANSWERS: Final = frozenset(range(200, 600)) - frozenset(range(300, 400))
+_ERROR: Final = 400
 _FAULT: Final = 500
+_SHOWN: Final = 500
+STALE: Final = "The router has lost touch with the event stream and does not know who is ready; try again."
 _HOP_BY_HOP: Final = frozenset(
     {
         b"connection",
@@ -62,7 +66,10 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Served:
-    """Who answered, with which status, and what it used, as far as it is known. Times in seconds since `began`."""
+    """Who answered, with which status, and what it used, as far as it is known. Times in seconds since `began`.
+
+    The `status` of an answer that breaks off is that of the error which ends it, whatever was in its head.
+    """
 
     began: float
     instance_id: UUID | None = None
@@ -99,33 +106,40 @@ class Forwarding:
 
     async def forward(self, outgoing: Outgoing, response: Response, served: Served) -> bool:
         """Let a worker answer; False when none is ready. Raises Refusal, BrokenOff."""
+        self._expect_fresh()
         tried: set[UUID] = set()
         trouble: Refusal | None = None
-        while workers := self._others(outgoing, tried):
+        workers = self._table.workers(outgoing.model, outgoing.organization)
+        while workers:
             worker = self._balance.choose(self._breakers.usable(workers), outgoing.session)
             tried.add(worker.instance_id)
             if trouble is not None:
                 metrics.retries.inc()
             with self._balance.busy(worker):
-                trouble = await self._try(worker, outgoing, response, served, last=not self._others(outgoing, tried))
+                trouble = await self._try(worker, outgoing, response, served, tried)
             if trouble is None:
                 return True
+            self._expect_fresh()
+            workers = self._others(outgoing, tried)
         if trouble is not None:
             raise trouble
         return False
 
-    def _others(self, outgoing: Outgoing, tried: set[UUID]) -> list[Worker]:
-        """Who may be asked now. Raises Refusal where nobody knows that."""
+    def _expect_fresh(self) -> None:
+        """Raises Refusal where nobody knows who is ready."""
         if self._is_stale():
-            message = "The router has lost touch with the event stream and does not know who is ready; try again."
-            raise Refusal(503, "routes_stale", message, headers={"Retry-After": "5"})
-        if tried and (len(tried) > RETRIES or asyncio.get_running_loop().time() >= outgoing.deadline):
+            raise Refusal(503, "routes_stale", STALE, headers={"Retry-After": "5"})
+
+    def _others(self, outgoing: Outgoing, tried: set[UUID]) -> list[Worker]:
+        """Who may be asked now, after these."""
+        too_late = asyncio.get_running_loop().time() >= outgoing.deadline
+        if len(tried) > RETRIES or too_late or self._is_stale():
             return []
         workers = self._table.workers(outgoing.model, outgoing.organization)
-        return [worker for worker in workers if worker.instance_id not in tried] if tried else workers
+        return [worker for worker in workers if worker.instance_id not in tried]
 
     async def _try(
-        self, worker: Worker, outgoing: Outgoing, response: Response, served: Served, *, last: bool
+        self, worker: Worker, outgoing: Outgoing, response: Response, served: Served, tried: set[UUID]
     ) -> Refusal | None:
         """None when it has answered; what to tell the client if nobody else can be asked."""
         headers = [*outgoing.headers, (b"authorization", worker.authorization)]
@@ -133,7 +147,7 @@ class Forwarding:
         try:
             async with self._upstream.ask(worker.address, b"POST", outgoing.path, headers, outgoing.body) as answer:
                 served.status = answer.status
-                if answer.status in _UNAVAILABLE and not last:
+                if answer.status in _UNAVAILABLE and self._others(outgoing, tried):
                     return self._failed(worker, Refusal(answer.status, "worker_failed", "The worker is unavailable."))
                 if answer.status in _OWN_KEY_REFUSED:
                     message = "The worker is not the one we know; it is about to be replaced."
@@ -168,21 +182,24 @@ class Forwarding:
         self, answer: Answer, chunk: bytes, worker: Worker, *, hides_usage: bool, response: Response, served: Served
     ) -> None:
         streams = _content_type(answer.headers) == EVENT_STREAM
-        if response.begun and not streams:  # the client was promised a stream while it waited
-            await response.end_stream(await _whole(answer, chunk))
-            return
+        promised = response.begun and not streams  # a stream, to a client that waited for it
         tally = served.tally = StreamTally(hides_usage=hides_usage) if streams else WholeTally()
         headers = list(_kept(answer.headers, without=b"content-length" if streams else b""))
         headers.append((b"x-coldstart-instance", str(worker.instance_id).encode()))
         await response.begin(answer.status, headers, streams=streams)
+        kept: list[bytes] = []
         try:
             while chunk:
-                if passing := tally.passing(chunk):
+                passing = tally.passing(chunk)
+                if promised:
+                    kept.append(passing)
+                elif passing:
                     await response.body(passing)
                 chunk = await answer.chunk()
         except UpstreamError as error:
-            lost = self._failed(worker, Refusal(502, "worker_failed", "The worker broke off in its answer."), error)
-            if not streams:
+            lost = self._lost(worker, error)
+            served.status = lost.status
+            if not response.streams:
                 raise BrokenOff from error
             await response.end_stream(lost.body(), inside_event=tally.inside_event)
             return
@@ -190,14 +207,31 @@ class Forwarding:
             self._failed(worker, Refusal(answer.status, "worker_failed", "The worker is unavailable."))
         elif answer.status < _FAULT and self._serves(worker):
             self._breakers.succeeded(worker)
-        await response.end(tally.rest())
+        if promised:
+            await response.end_stream(_in_openai_s_shape(answer.status, b"".join(kept)))
+        else:
+            await response.end(tally.rest())
+
+    def _lost(self, worker: Worker, error: UpstreamError) -> Refusal:
+        """In the middle of its answer. Silence says nothing of the worker: it may be at work."""
+        if isinstance(error, Silent):
+            return Refusal(504, "worker_timeout", "The worker said nothing more for too long.")
+        return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off in its answer."), error)
 
 
-async def _whole(answer: Answer, chunk: bytes) -> bytes:
-    chunks = [chunk]
-    while chunk:
-        chunks.append(chunk := await answer.chunk())
-    return b"".join(chunks)
+def _in_openai_s_shape(status: int, body: bytes) -> bytes:
+    """What a worker said instead of a stream, for a client whose stream has begun and will not see the status."""
+    if status < _ERROR and body:
+        return body
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        told = None
+    if isinstance(told, dict) and told.get("error"):
+        return body
+    words = body[:_SHOWN].decode(errors="replace").strip()
+    message = f"The worker answered {status}: {words}" if words else f"The worker answered {status}, without a word."
+    return Refusal(status if status >= _ERROR else 502, "worker_failed", message).body()
 
 
 def _content_type(headers: Headers) -> bytes:

@@ -18,7 +18,7 @@ from services.api.keys import ApiKey
 from services.api.mirror import Mirror
 from services.api.model_list import listed, shown
 from services.api.organizations import Organization
-from services.api.resolution import ModelMissing, ModelNotFound, Resolved, resolve
+from services.api.resolution import ModelMissing, ModelNotFound, Resolved, allowed, resolve
 from services.api.router.asked import Asked
 from services.api.router.forwarding import BrokenOff
 from services.api.router.refusal import Refusal, send_json
@@ -104,13 +104,14 @@ class Inference:
                 await self._serving.serve(incoming, receive, response)
         elif path == _MODELS:
             _expect(method, "GET")
-            models = listed(self._mirror.catalogue, organization)
+            models = listed(self._mirror.catalogue, organization, owner)
             await send_json(response, 200, json.dumps({"object": "list", "data": models}).encode())
         elif path.startswith(_MODELS + "/"):
             _expect(method, "GET")
             name = path.removeprefix(_MODELS + "/")
-            model = shown(name, self._resolved(name, organization))
-            await send_json(response, 200, json.dumps(model).encode())
+            resolved = self._resolved(name, organization)
+            _expect_allowed(resolved, name, owner)
+            await send_json(response, 200, json.dumps(shown(name, resolved)).encode())
         else:
             raise Refusal(404, "unknown_url", f"There is no {path}; see /schema for what there is.")
 
@@ -193,9 +194,13 @@ def _check(found: Resolved, asked: Asked, path: str, owner: ApiKey) -> None:
     if found.model.task != ENDPOINTS[path]:
         message = f"{found.model.model} {_FOR[found.model.task]}."
         raise Refusal(400, "model_task_mismatch", message, param="model")
-    if owner.allowed_models is not None and not {asked.model, found.model.model} & set(owner.allowed_models):
-        message = f"This key may not use {asked.model}; it may use {', '.join(owner.allowed_models)}."
-        raise Refusal(403, "model_not_allowed", message, param="model")
+    _expect_allowed(found, asked.model or "", owner)
+
+
+def _expect_allowed(found: Resolved, name: str, owner: ApiKey) -> None:
+    if not allowed(owner, name, found.model):
+        may = ", ".join(owner.allowed_models or ())
+        raise Refusal(403, "model_not_allowed", f"This key may not use {name}; it may use {may}.", param="model")
 
 
 def _expect(method: str, allowed: str) -> None:

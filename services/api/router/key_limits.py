@@ -17,7 +17,10 @@ _ROUNDING: Final = 1e-6
 
 
 class Bucket:
-    """Holds `per_minute` at most, and is filled with as many every minute; may be overdrawn by what is known late."""
+    """Holds `per_minute` at most, and is filled with as many every minute.
+
+    What is known late may overdraw it, by as much again at the most: nobody is kept out for more than two minutes.
+    """
 
     __slots__ = ("_at", "_level", "per_minute")
 
@@ -32,7 +35,7 @@ class Bucket:
         return self._level
 
     def take(self, amount: int, at: float) -> None:
-        self._level = self.level(at) - amount
+        self._level = max(self.level(at) - amount, -float(self.per_minute))
 
     def seconds_until(self, level: float, at: float) -> float:
         missing = level - self.level(at)

@@ -16,7 +16,7 @@ from services.api.keys import ApiKey
 from services.api.resolution import Resolved
 from services.api.router import metrics
 from services.api.router.asked import Asked
-from services.api.router.forwarding import BrokenOff, Forwarding, Outgoing, Served
+from services.api.router.forwarding import Forwarding, Outgoing, Served
 from services.api.router.key_limits import Limits
 from services.api.router.refusal import Refusal
 from services.api.router.response import Response
@@ -32,7 +32,7 @@ _TIMEOUTS: Final = (b"x-stainless-read-timeout", b"x-stainless-timeout")
 """In which OpenAI's own clients say for how many seconds they wait (Python's and Node's)."""
 _LEFT: Final = 499
 """What nginx logs for a client that left."""
-_BAD_GATEWAY: Final = 502
+_ERROR: Final = 400
 _BYTES_A_TOKEN: Final = 4
 
 
@@ -93,9 +93,6 @@ class Serving:
                 except Refusal as refusal:
                     served.status = refusal.status
                     raise
-                except BrokenOff:
-                    served.status = _BAD_GATEWAY
-                    raise
                 except asyncio.CancelledError:
                     served.status = _LEFT
                     raise
@@ -143,7 +140,8 @@ class Serving:
         if served.instance_id is None or served.status is None:
             return
         tokens, first_byte_s = served.tokens, served.first_byte_s
-        self._limits.used(incoming.owner, _charged(incoming, tokens))
+        if served.status < _ERROR or served.status == _LEFT:
+            self._limits.used(incoming.owner, _charged(incoming, tokens))
         if tokens is not None:
             metrics.tokens.labels("prompt").inc(tokens.prompt)
             metrics.tokens.labels("completion").inc(tokens.completion)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.api.upstream import Address
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.status import ENDING, GONE, Status
+from shared.lifecycle.status import GONE, Status
 from shared.secrets import Secrets
 
 
@@ -106,14 +106,6 @@ class RoutingTable:
     def worker(self, instance_id: UUID) -> Worker | None:
         """That of an instance, if it is ready."""
         return self._workers.get(instance_id)
-
-    def nearest(self, model: str, organization: UUID | None) -> Instance | None:
-        """The instance of a model that is the likeliest to be ready next."""
-        return max(
-            self.serving(model, organization),
-            key=lambda instance: (instance.status not in ENDING, instance.progress_percent, instance.created_at),
-            default=None,
-        )
 
     def next_change(self, model: str) -> asyncio.Event:
         """Set by the next event of an instance of that model."""

@@ -6,8 +6,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.api.estimates import Estimates
+from services.api.router.nearest import Nearest
 from services.api.router.refusal import Refusal
-from services.api.router.table import RoutingTable
 from shared.lifecycle.status import ENDING
 
 _UNKNOWN_S: Final = 30
@@ -16,13 +16,13 @@ _LONGEST_S: Final = 3_600
 
 
 class Unready:
-    def __init__(self, table: RoutingTable, estimates: Estimates) -> None:
-        self._table = table
+    def __init__(self, nearest: Nearest, estimates: Estimates) -> None:
+        self._nearest = nearest
         self._estimates = estimates
 
     def refusal(self, model: str, organization: UUID | None, at: datetime) -> Refusal:
         """503 about the instance that is the likeliest to be ready next."""
-        nearest = self._table.nearest(model, organization)
+        nearest = self._nearest.of(model, organization, at)
         retry_after_s = _UNKNOWN_S
         more: dict[str, Any] = dict.fromkeys(("instance_id", "status", "step", "progress_percent", "eta"))
         if nearest is None:

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
 from services.api.router import metrics
+from services.api.router.nearest import Nearest
 from services.api.router.refusal import Refusal
 from services.api.router.table import RoutingTable
 from shared.lifecycle.instance import Instance
@@ -21,8 +23,11 @@ _RETRY_AFTER: Final = {"Retry-After": "5"}
 class Waiting:
     """`most` requests at once, `longest_s` each; between two beats pass `heartbeat_s`."""
 
-    def __init__(self, table: RoutingTable, *, most: int, longest_s: float, heartbeat_s: float) -> None:
+    def __init__(
+        self, table: RoutingTable, nearest: Nearest, *, most: int, longest_s: float, heartbeat_s: float
+    ) -> None:
         self._table = table
+        self._nearest = nearest
         self._most = most
         self._longest_s = longest_s
         self._heartbeat_s = heartbeat_s
@@ -47,7 +52,7 @@ class Waiting:
             changed = self._table.next_change(model)
             if self._table.workers(model, organization):
                 return
-            nearest = self._table.nearest(model, organization)
+            nearest = self._nearest.of(model, organization, datetime.now(UTC))
             if nearest is None or nearest.status in ENDING:
                 return
             await beat(nearest)

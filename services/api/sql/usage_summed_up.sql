@@ -6,7 +6,8 @@ SELECT
     CASE WHEN 'model' = ANY ($3) THEN model END AS model,
     CASE WHEN 'instance' = ANY ($3) THEN instance_id END AS instance_id,
     count(*) AS requests,
-    count(*) FILTER (WHERE status >= 400) AS failed_requests,
+    -- 499: the client left, which is no failure.
+    count(*) FILTER (WHERE status >= 400 AND status <> 499) AS failed_requests,
     coalesce(sum(prompt_tokens), 0) AS prompt_tokens,
     coalesce(sum(completion_tokens), 0) AS completion_tokens,
     count(*) FILTER (WHERE estimated OR prompt_tokens IS NULL) AS requests_untold,

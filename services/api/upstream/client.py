@@ -3,8 +3,6 @@
 from contextlib import AbstractAsyncContextManager
 
 from services.api.upstream.answer import Answer
-from services.api.upstream.connection import Connection
-from services.api.upstream.errors import ConnectFailed, ConnectionLost
 from services.api.upstream.pool import Pool
 from services.api.upstream.request import Address, Headers, head_of, said_close
 
@@ -37,8 +35,8 @@ class Upstream:
         `headers` go out as they are, but Host and Content-Length are set here. When the block is left, by whatever
         way, before all of the answer was there, the connection is closed at once: so the worker stops working.
 
-        A kept connection may turn out to be closed already when the request is sent. If not one byte came back, the
-        request is sent again, once, on a new one; a new one that breaks is an error.
+        Nothing is ever sent twice. A kept connection on which its worker's end is known to have come is not used; one
+        whose end crosses the request on its way is lost like any other: nobody can tell then what the worker has read.
         """
         head = head_of(address, method, path, headers, body)
         return _Exchange(self._pool, address, head, body, to_head=method == b"HEAD", last=said_close(headers))
@@ -62,24 +60,7 @@ class _Exchange(AbstractAsyncContextManager[Answer]):
         self._last = last
 
     async def __aenter__(self) -> Answer:
-        kept = self._pool.take(self._address)
-        if kept is None:
-            return await self._on(await self._pool.open(self._address))
-        try:
-            return await self._on(kept)
-        except ConnectionLost as lost:
-            if not kept.unanswered:
-                raise
-            try:
-                fresh = await self._pool.open(self._address)
-            except ConnectFailed as failed:
-                raise lost from failed  # something was sent, after all
-        return await self._on(fresh)
-
-    async def __aexit__(self, *_: object) -> None:
-        self._pool.give_back(self._connection)
-
-    async def _on(self, connection: Connection) -> Answer:
+        connection = self._pool.take(self._address) or await self._pool.open(self._address)
         self._connection = connection
         try:
             answer = connection.send(self._head, self._body, to_head=self._to_head, last=self._last)
@@ -88,3 +69,6 @@ class _Exchange(AbstractAsyncContextManager[Answer]):
             self._pool.give_back(connection)
             raise
         return answer
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pool.give_back(self._connection)

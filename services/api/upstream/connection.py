@@ -1,6 +1,7 @@
 """One socket to a worker: a request goes out on it, its answer comes in, and then perhaps the next."""
 
 import asyncio
+import select
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -41,17 +42,17 @@ class Connection(asyncio.Protocol):
         return answer
 
     @property
-    def unanswered(self) -> bool:
-        """Not one byte came back for the request."""
-        return not self._reading.heard
-
-    @property
     def busy(self) -> bool:
         return self._answer is not None
 
     @property
     def usable(self) -> bool:
         return not self._transport.is_closing()
+
+    @property
+    def undisturbed(self) -> bool:
+        """Nothing has come from the worker, not even its end, that the event loop has not got round to yet."""
+        return self.usable and not self._arrived.poll(0)
 
     @property
     def reusable(self) -> bool:
@@ -74,6 +75,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._arrived = select.poll()
+        if (own := transport.get_extra_info("socket")) is not None:
+            self._arrived.register(own.fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         if self._answer is None or self._answer.ended:

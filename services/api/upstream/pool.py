@@ -30,9 +30,18 @@ class Pool:
         return sum(connection.usable and connection.busy for connection in self._open)
 
     def take(self, address: Address) -> Connection | None:
-        """The one that was used last, if one is idle: the others may come of age."""
+        """The one that was used last, if one is idle: the others may come of age.
+
+        One that is too old, or that its worker has closed, is not given out, even if nobody has looked at it yet.
+        """
         idle = self._idle.get(address)
-        return idle.pop() if idle else None
+        now = asyncio.get_running_loop().time()
+        while idle:
+            connection = idle.pop()
+            if now - connection.idle_since <= self._kept_alive_s and connection.undisturbed:
+                return connection
+            connection.break_off(ConnectionLost("idle for too long, or closed by its worker"))
+        return None
 
     async def open(self, address: Address) -> Connection:
         """Raises ConnectFailed."""

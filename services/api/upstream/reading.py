@@ -22,7 +22,6 @@ class Reading:
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self.go_on = True
-        self.heard = False
 
     def expect(self, answer: Answer, *, to_head: bool, last: bool) -> None:
         """`to_head`: its request is a HEAD, so there is no body whatever the fields say; `last`: we have said so."""
@@ -34,12 +33,10 @@ class Reading:
         self._bytes = 0
         self._fields = 0
         self._status = 0
-        self.heard = False
         self.go_on = not last
 
     def feed(self, data: bytes) -> None:
         """Raises ConnectionLost for what is not HTTP, or not what was asked for."""
-        self.heard = True
         self._answer.heard()
         try:
             self._parser.feed_data(data)

@@ -64,18 +64,68 @@ def test_every_other_byte_stays_when_the_model_is_renamed(body: bytes, sent: byt
     [
         (b'{"stream":true,"model":"a"}', b'{"stream_options":{"include_usage":true},"stream":true,"model":"a"}'),
         (
-            b'{"model":"a","stream":true, "stream_options" : {"continuous_usage_stats": true}}',
-            b'{"model":"a","stream":true, "stream_options" : {"continuous_usage_stats": true, "include_usage": true}}',
+            b'{"model":"a","stream":true, "stream_options" : { "x": 1e400,"x":"\\u00e9" }}',
+            b'{"model":"a","stream":true, "stream_options" : { "include_usage":true,"x": 1e400,"x":"\\u00e9" }}',
+        ),
+        (
+            b'{"model":"a","stream":true,"stream_options":{ }}',
+            b'{"model":"a","stream":true,"stream_options":{ "include_usage":true}}',
+        ),
+        (
+            b'{"model":"a","stream":true,"stream_options":{"continuous_usage_stats":false}}',
+            b'{"model":"a","stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":false}}',
+        ),
+        (
+            b'{"model":"a","stream":true,"stream_options":7,"stream_options":{}}',
+            b'{"model":"a","stream":true,"stream_options":7,"stream_options":{"include_usage":true}}',
         ),
         (
             b'{"model":"a","stream":true,"stream_options":null}',
-            b'{"model":"a","stream":true,"stream_options":{"include_usage": true}}',
+            b'{"model":"a","stream":true,"stream_options":{"include_usage":true}}',
         ),
     ],
 )
 def test_a_stream_that_has_not_said_whether_it_wants_usage_asks_for_it_and_hides_it(body: bytes, sent: bytes) -> None:
     asked = Asked.of(body)
     assert (asked.hides_usage, asked.sent_on("a")) == (True, sent)
+
+
+SPACE = st.text(" \t\r\n", max_size=3)
+ODD = st.sampled_from(
+    ["1e400", "-0.0", '"\\u0041\\/"', "[1 ,{ } ]", '{"include_usage": false}', '"}"', "null", '"\\\\"']
+)
+
+
+@st.composite
+def odd_options(draw: st.DrawFn) -> str:
+    """An object as nobody would write it: odd spaces, escapes, numbers; and the same name more than once."""
+    members = draw(st.lists(st.tuples(st.sampled_from(["a", "b", "mod\\u0065l", "stream"]), ODD), max_size=4))
+    spaces = draw(st.lists(SPACE, min_size=4 * len(members) + 1, max_size=4 * len(members) + 1))
+    first, *others = spaces
+    groups = [others[4 * at : 4 * at + 4] for at in range(len(members))]
+    written = ",".join(
+        f'{s[0]}"{name}"{s[1]}:{s[2]}{value}{s[3]}' for (name, value), s in zip(members, groups, strict=True)
+    )
+    return "{" + first + written + "}"
+
+
+@given(odd_options(), SPACE, SPACE)
+def test_whatever_else_the_options_of_a_stream_say_stays_as_it_was_written(
+    options: str, before: str, after: str
+) -> None:
+    body = f'{{"model":"a","stream":true,"stream_options":{before}{options}{after}, "x":1e400}}'.encode()
+    sent = Asked.of(body).sent_on("a")
+    begin, end = b'"include_usage":true,', b'"include_usage":true'
+    at = sent.index(end)
+    assert body in (sent[:at] + sent[at + len(begin) :], sent[:at] + sent[at + len(end) :])
+    assert json.loads(sent)["stream_options"] == {**json.loads(options), "include_usage": True}
+
+
+def test_who_asks_for_usage_in_every_chunk_is_not_spared_the_last_one() -> None:
+    """As vLLM does it by itself: its `include_usage` is true where there are options that say nothing of it."""
+    asked = Asked.of(b'{"model":"a","stream":true,"stream_options":{"continuous_usage_stats":true}}')
+    assert not asked.hides_usage
+    assert json.loads(asked.sent_on("a"))["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,8 @@ from services.api.router.inference import ENDPOINTS
 from shared.secrets import Secrets
 from tests.api.stage import EMBEDDING_MODEL, MASTER_SECRET, MODEL, PATIENCE_S, RunningApi, Stage, until
 from tests.lifecycle import facts
+
+JSON = {"Content-Type": "application/json"}
 
 
 async def catalogued(api: RunningApi, model: str = MODEL) -> str:
@@ -49,6 +52,47 @@ async def test_a_request_goes_out_as_it_came_and_changes_only_where_it_names_a_u
     assert "cookie" not in worker.seen[-1].headers
     await api.client.post("/v1/chat/completions", content=odd % uuid.encode(), headers=headers)
     assert json.loads(worker.seen[-1].body) == json.loads(odd % MODEL.encode())
+
+
+async def test_images_tool_calls_null_content_and_large_prompts_go_out_byte_for_byte(stage: Stage) -> None:
+    most = 4_000_000
+    api, worker = await stage.api(max_inference_body_bytes=most), await stage.worker()
+    await catalogued(api)
+    await stage.ready(worker.address)
+    await api.routes()
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBORw0KGgo=" * 1_000}}
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"at": "caf\u00e9"}'}}
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}, "strict": True}}
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": [{"type": "text", "text": "What is this? \u2615\n"}, image]},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "a caf\u00e9"},
+    ]
+    fields = {
+        "model": MODEL,
+        "messages": messages,
+        "tools": [tool],
+        "tool_choice": "auto",
+        "nobody_knows": {"x": [1.0]},
+    }
+    small = json.dumps(fields, ensure_ascii=False).encode()
+    pad = b"x" * (most - len(small) - len(b'"prompt":"",'))
+    for body in (small, json.dumps(fields, indent=1).encode(), b'{"prompt":"%b",' % pad + small[1:]):
+        answer = await api.client.post("/v1/chat/completions", content=body, headers=JSON)
+        assert answer.status_code == 200, answer.text
+        assert worker.seen[-1].body == body
+    assert len(body) == most
+    worker.seen.clear()
+    for content in (body + b" ", in_pieces(body + b" ")):
+        refused = await api.client.post("/v1/chat/completions", content=content, headers=JSON)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (413, "body_too_large")
+    assert worker.seen == []
+
+
+async def in_pieces(body: bytes) -> AsyncGenerator[bytes]:
+    """Sent without saying beforehand how much it is."""
+    for at in range(0, len(body), 100_000):
+        yield body[at : at + 100_000]
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_000])

@@ -74,10 +74,21 @@ def test_tokens_are_counted_when_they_are_known_and_what_was_too_much_is_missing
     clock = Clock()
     limits, key = Limits(clock), a_key(tokens_per_minute=100)
     request(limits, key)
-    limits.used(key, 250)
+    limits.used(key, 150)
     refused = refusal(limits, key)
-    assert refused.headers["Retry-After"] == "91", "150 too many, and one to begin with, at 100 a minute"
-    clock.now = 91
+    assert refused.headers["Retry-After"] == "31", "50 too many, and one to begin with, at 100 a minute"
+    clock.now = 31
+    request(limits, key)
+
+
+def test_no_more_is_missing_later_than_a_minute_s_worth() -> None:
+    clock = Clock()
+    limits, key = Limits(clock), a_key(tokens_per_minute=60)
+    request(limits, key)
+    limits.used(key, 1_000_000)
+    limits.used(key, 1_000_000)
+    assert refusal(limits, key).headers["Retry-After"] == "61"
+    clock.now = 61
     request(limits, key)
 
 
@@ -120,8 +131,8 @@ def test_what_an_answer_used_is_missing_although_the_limit_has_changed_meanwhile
     changed = key.model_copy(update={"tokens_per_minute": 50})
     request(limits, key)
     request(limits, changed)
-    limits.used(key, 200)
-    assert refusal(limits, changed).headers["Retry-After"] == "182"
+    limits.used(key, 60)
+    assert refusal(limits, changed).headers["Retry-After"] == "14", "10 too many, and one to begin with, at 50 a minute"
 
 
 def test_openai_s_headers_tell_what_is_left() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from statistics import median
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,21 +13,22 @@ from tests.api.router.scene import WORDS, Scene, a_scene, hangs, streaming
 from tests.api.stage import ADMIN_KEY, MODEL, PATIENCE_S, Stage, until
 
 CLOSED_WITHIN_S = 0.1
-TRIES = 5  # of which the fastest counts: what else runs on the machine is not what is looked at
+AT_ONCE = 50
+TRIES = 9  # of which the median counts: what else runs on the machine is not what is looked at
 
 
-def request_bytes(**fields: object) -> bytes:
+def request_bytes(key: str = ADMIN_KEY, **fields: object) -> bytes:
     body = json.dumps({"model": MODEL, "messages": [], **fields}).encode()
     return b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + (
-        b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s" % (ADMIN_KEY.encode(), len(body), body)
+        b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s" % (key.encode(), len(body), body)
     )
 
 
-async def asked(scene: Scene, **fields: object) -> asyncio.StreamWriter:
+async def asked(scene: Scene, key: str = ADMIN_KEY, **fields: object) -> asyncio.StreamWriter:
     """A request of a client that can be rude."""
     target = urlsplit(scene.api.url)
     _, writer = await asyncio.open_connection(target.hostname, target.port)
-    writer.write(request_bytes(**fields))
+    writer.write(request_bytes(key, **fields))
     return writer
 
 
@@ -56,7 +58,7 @@ async def test_a_worker_that_has_not_begun_is_told_at_once(stage: Stage, stream:
         writer = await asked(scene, stream=stream)
         await seen(scene.workers[0], count)
         took.append(await seconds_until_the_worker_knows(scene.workers[0], writer))
-    assert min(took) < CLOSED_WITHIN_S
+    assert median(took) < CLOSED_WITHIN_S
 
 
 async def test_a_worker_in_the_middle_of_a_stream_is_told_at_once(stage: Stage) -> None:
@@ -69,7 +71,7 @@ async def test_a_worker_in_the_middle_of_a_stream_is_told_at_once(stage: Stage) 
         writer.write(request_bytes(stream=True))
         await reader.readuntil(WORDS[0])
         took.append(await seconds_until_the_worker_knows(scene.workers[0], writer))
-    assert min(took) < CLOSED_WITHIN_S
+    assert median(took) < CLOSED_WITHIN_S
 
 
 async def test_a_thousand_aborted_requests_leave_nothing_in_flight(stage: Stage) -> None:
@@ -80,17 +82,24 @@ async def test_a_thousand_aborted_requests_leave_nothing_in_flight(stage: Stage)
     async def in_turn(request: web.Request) -> web.StreamResponse:
         return await (hangs if len(worker.seen) % 2 else began)(request)
 
-    scene.all_answer(in_turn)
-    for batch in range(1, 21):
-        writers = [await asked(scene, stream=bool(number % 3)) for number in range(50)]
-        await seen(worker, 50 * batch - 10)  # some leave before they were passed on
-        for writer in writers:
-            writer.transport.abort()
-
     async def nothing() -> bool:
         metrics = (await scene.api.client.get("/metrics")).text
         return await scene.in_flight() == 0 and "coldstart_router_requests_in_flight 0.0" in metrics
 
-    await until(nothing)
-    scene.all_answer(streaming(*WORDS))
-    assert (await scene.api.chat()).status_code == 200
+    scene.all_answer(in_turn)
+    key = await scene.api.user_key(max_concurrent=AT_ONCE)
+    for batch in range(1, 21):
+        writers = [await asked(scene, key, stream=bool(number % 3)) for number in range(AT_ONCE)]
+        await seen(worker, AT_ONCE * batch - 10)  # some leave before they were passed on
+        for writer in writers:
+            writer.transport.abort()
+        await until(nothing)
+
+    scene.all_answer(streaming(*WORDS, gate=(go_on := asyncio.Event())))
+    async with scene.api.as_(key) as user, asyncio.TaskGroup() as group:
+        body = {"model": MODEL, "messages": []}
+        answers = [group.create_task(user.post("/v1/chat/completions", json=body)) for _ in range(AT_ONCE)]
+        await seen(worker, AT_ONCE)
+        assert (await user.post("/v1/chat/completions", json=body)).status_code == 429, "and not one more"
+        go_on.set()
+    assert {answer.result().status_code for answer in answers} == {200}, "as many at once as the key may have"

@@ -72,6 +72,22 @@ async def test_a_stream_that_will_not_be_told_of_is_charged_by_its_size(stage: S
     assert (await chat(scene, key, **untold)).status_code == 429
 
 
+@pytest.mark.parametrize("status", [400, 500, 503])
+async def test_what_fails_costs_no_tokens(stage: Stage, status: int) -> None:
+    scene = await a_scene(stage, breaker_failures=1_000)
+    key = (await a_key(scene.api, tokens_per_minute=1_000))["key"]
+    scene.all_answer(answering(status))
+    large: dict[str, Any] = {"prompt": "word " * 1_000}
+    for _ in range(3):
+        failed = await chat(scene, key, **large)
+        assert (failed.status_code, failed.headers["x-ratelimit-remaining-tokens"]) == (status, "1000")
+    scene.all_answer(drops)
+    assert (await chat(scene, key, **large)).status_code == 502
+    scene.all_answer(streaming(*WORDS, breaks=True))
+    await chat(scene, key, stream=True, **large)
+    assert (await chat(scene, key, **large)).headers["x-ratelimit-remaining-tokens"] == "1000"
+
+
 async def test_a_row_that_the_database_will_never_take_keeps_no_other_from_it(stage: Stage) -> None:
     scene = await a_scene(stage, **FAST)
     key = (await a_key(scene.api))["key"]
@@ -138,6 +154,23 @@ async def test_what_failed_and_what_was_not_told_is_counted_as_that(stage: Stage
     (told,) = await summed(scene.api, 2, "model")
     assert (told["requests"], told["failed_requests"], told["requests_untold"]) == (2, 1, 2)
     assert told["completion_tokens"] == len(WORDS), "about one an event"
+
+
+async def test_a_stream_that_breaks_has_failed_and_one_that_its_client_left_has_not(stage: Stage) -> None:
+    scene = await a_scene(stage, breaker_failures=1_000, worker_silence_seconds=PATIENCE_S, **FAST)
+    broken, left = await a_key(scene.api), await a_key(scene.api)
+    scene.all_answer(streaming(*WORDS, breaks=True))
+    assert (await chat(scene, broken["key"], stream=True)).status_code == 200
+    scene.all_answer(streaming(*WORDS, gate=asyncio.Event()))
+    body = {"model": MODEL, "messages": [], "stream": True}
+    async with (
+        scene.api.as_(left["key"]) as user,
+        user.stream("POST", "/v1/chat/completions", json=body) as answer,
+    ):
+        await anext(answer.aiter_raw())
+    told = {one["key_id"]: one for one in await summed(scene.api, 2, "key")}
+    assert {key: one["failed_requests"] for key, one in told.items()} == {broken["id"]: 1, left["id"]: 0}
+    assert told[left["id"]]["completion_tokens"] == 1
 
 
 async def test_a_request_that_no_worker_was_asked_for_used_nothing(stage: Stage) -> None:

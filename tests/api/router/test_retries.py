@@ -1,8 +1,10 @@
 """The retry contract: what goes to another worker, what does not, and what the client is told (docs/routing.md)."""
 
 import asyncio
+import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator, Callable, Sized
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -10,11 +12,12 @@ import httpx
 import psutil
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
-from tests.api.fakes import a_worker
+from tests.api.fakes import loopback_address
 from tests.api.router.scene import DONE, WORDS, Answer, Scene, a_scene, answering, drops, hangs, streaming
 from tests.api.router.test_inference import catalogued
-from tests.api.stage import PATIENCE_S, Stage, until
+from tests.api.stage import MODEL, PATIENCE_S, RunningApi, Stage, until
 from tests.api.test_outages import database_away
 from tests.lifecycle import facts
 
@@ -62,12 +65,72 @@ async def test_two_more_are_asked_at_most_and_none_of_them_twice(stage: Stage) -
     assert sorted(scene.asked) == [0, 0, 1, 1, 1]
 
 
+async def test_a_connection_that_was_kept_makes_no_difference_nobody_is_asked_twice(stage: Stage) -> None:
+    scene = await a_scene(stage, 4, **CALM)
+
+    async def each_has_one() -> bool:
+        assert (await scene.api.chat()).status_code == 200
+        return all(scene.asked)
+
+    await until(each_has_one)
+    scene.all_answer(drops)
+    failed = await scene.api.chat()
+    assert (failed.status_code, failed.json()["error"]["code"]) == (502, "worker_failed")
+    assert sorted(scene.asked) == [0, 1, 1, 1]
+
+
+async def test_a_connection_that_its_worker_closed_while_idle_fails_no_request(stage: Stage) -> None:
+    scene = await a_scene(stage, 1, **CALM)
+    assert (await scene.api.chat()).status_code == 200
+    scene.workers[0].hang_up()
+    assert (await scene.api.chat()).status_code == 200
+    assert scene.asked == [2]
+
+
 async def test_the_last_one_s_own_words_are_passed_on(stage: Stage) -> None:
     scene = await a_scene(stage, 2, **CALM)
     scene.all_answer(answering(503, {"error": {"message": "overloaded"}}))
     failed = await scene.api.chat()
     assert (failed.status_code, failed.json()) == (503, {"error": {"message": "overloaded"}})
     assert scene.asked == [1, 1]
+
+
+OVERLOADED: dict[str, Any] = {"error": {"message": "overloaded"}}
+
+
+async def overloaded(_: web.Request) -> web.Response:
+    return web.json_response(OVERLOADED, status=503, headers={"Retry-After": "7"})
+
+
+def passed_on(failed: httpx.Response) -> bool:
+    return (failed.status_code, failed.json(), failed.headers["retry-after"]) == (503, OVERLOADED, "7")
+
+
+async def test_its_own_words_are_passed_on_too_when_the_other_has_stopped_being_ready_meanwhile(stage: Stage) -> None:
+    scene = await a_scene(stage, 2, **CALM)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        other = scene.instances[1 - first_asked(scene)]
+        await stage.happened(facts.health_lost(), instance_id=other.id)
+        await scene.eligible(1)
+        return await overloaded(request)
+
+    scene.all_answer(answer)
+    assert passed_on(await scene.api.chat())
+    assert sum(scene.asked) == 1
+
+
+async def test_its_own_words_are_passed_on_too_when_the_client_s_deadline_has_passed(stage: Stage) -> None:
+    scene = await a_scene(stage, 2, **CALM)
+
+    async def late(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.05)
+        return await overloaded(request)
+
+    scene.all_answer(late)
+    scene.api.client.headers["x-stainless-read-timeout"] = "0.01"
+    assert passed_on(await scene.api.chat())
+    assert sum(scene.asked) == 1
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422, 429, 500])
@@ -111,6 +174,17 @@ async def test_a_stream_that_breaks_ends_with_an_error_and_without_done_and_is_n
     assert events[4:] == [b""]
     assert DONE.strip() not in events
     assert sum(scene.asked) == 1
+
+
+async def test_a_stream_that_falls_silent_ends_with_an_error_and_nobody_is_set_aside(stage: Stage) -> None:
+    scene = await a_scene(stage, 1, worker_silence_seconds=0.1, breaker_failures=1, breaker_pause_seconds=60.0)
+    scene.all_answer(streaming(*WORDS, gate=asyncio.Event()))
+    events = (await scene.api.chat(stream=True)).text.split("\n\n")
+    assert '"worker_timeout"' in events[1]
+    assert await breaker_of(scene, 0) == "closed"
+    scene.all_answer(streaming(*WORDS, breaks=True))
+    await scene.api.chat(stream=True)
+    assert await breaker_of(scene, 0) == "open"
 
 
 async def test_a_stream_that_breaks_within_an_event_still_has_a_readable_error(stage: Stage) -> None:
@@ -183,22 +257,44 @@ async def breaker_of(scene: Scene, number: int) -> str:
     return str(next(one["breaker"] for one in instances if one["id"] == str(scene.instances[number].id)))
 
 
+@asynccontextmanager
+async def a_mortal_worker(stage: Stage) -> AsyncGenerator[tuple[str, Process]]:
+    """Its address, and the process that answers there, slowly."""
+    address = loopback_address()
+    command = (sys.executable, "-m", "tests.api.router.slow_worker", address, str(stage.worker_port))
+    process = await asyncio.create_subprocess_exec(*command)
+
+    async def serves() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(address, stage.worker_port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    try:
+        await until(serves, 3 * PATIENCE_S)
+        yield address, process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def retries_of(api: RunningApi) -> float:
+    lines = (await api.client.get("/metrics")).text.splitlines()
+    return float(next(line.split()[1] for line in lines if line.startswith("coldstart_router_retries_total ")))
+
+
 async def test_workers_killed_under_load_fail_no_request_that_must_not_fail(stage: Stage) -> None:
-    """Nobody listens there any more, and what was open is cut; a stream that had begun says so."""
+    """By SIGKILL, in the middle: who has no answer yet has another's, and a stream that had begun says so."""
     api = await stage.api(breaker_pause_seconds=0.05)
     await catalogued(api)
-    async with AsyncExitStack() as first, AsyncExitStack() as second:
-        doomed = [await stack.enter_async_context(a_worker(stage.worker_port)) for stack in (first, second)]
-        workers = [*doomed, await stage.worker()]
-        scene = Scene(api, [await stage.ready(worker.address) for worker in workers], workers)
+    async with a_mortal_worker(stage) as first, a_mortal_worker(stage) as second, a_mortal_worker(stage) as third:
+        instances = [await stage.ready(address) for address, _ in (first, second, third)]
+        scene = Scene(api, instances, [])
         await scene.eligible(3)
-        whole = workers[0].answer
-
-        async def answer(request: web.Request) -> web.StreamResponse:
-            streams = (await request.json()).get("stream") if request.method == "POST" else False
-            return await (streaming(*WORDS, DONE) if streams else whole)(request)
-
-        scene.all_answer(answer)
+        retried = await retries_of(api)
         outcomes: list[str] = []
         ended = asyncio.Event()
 
@@ -206,19 +302,23 @@ async def test_workers_killed_under_load_fail_no_request_that_must_not_fail(stag
             while not ended.is_set():
                 answered = await api.chat(stream=streams)
                 events = answered.text.split("\n\n")
-                told = "whole" if not streams or events[-2] == "data: [DONE]" else f"broken after {len(events) - 2}"
+                if not streams or events[-2] == "data: [DONE]":
+                    told = "whole"
+                else:
+                    told = "broken" if '"worker_failed"' in events[-2] else events[-2]
                 outcomes.append(f"{answered.status_code} {told}")
 
         async with asyncio.timeout(4 * PATIENCE_S), asyncio.TaskGroup() as group:
-            for number in range(8):
+            for number in range(24):
                 group.create_task(client(number % 2 == 0))
-            for worker, stack in zip(doomed, (first, second), strict=True):
-                await grown(worker.seen, 5)
-                await stack.aclose()
+            for _, process in (first, second):
+                await grown(outcomes, len(outcomes) + 100)
+                process.kill()
             await grown(outcomes, len(outcomes) + 200)
             ended.set()
-    assert set(outcomes) <= {"200 whole", *(f"200 broken after {count}" for count in range(1, 4))}
-    assert outcomes[-100:].count("200 whole") >= 90
+        assert set(outcomes) == {"200 whole", "200 broken"}, "and some streams were really cut"
+        assert await retries_of(api) > retried, "and some requests had not been answered"
+        assert set(outcomes[-100:]) == {"200 whole"}
 
 
 @asynccontextmanager
@@ -242,7 +342,8 @@ async def database_hanging(stage: Stage) -> AsyncGenerator[None]:
 
 @pytest.mark.parametrize("gone", [database_away, database_hanging])
 async def test_without_the_database_under_load_no_request_fails(stage: Stage, gone: Gone) -> None:
-    """For as long as thirty of every period in which something looks into it."""
+    """For as long as thirty of every period in which something looks into it, or waits for it, with a key that only the
+    database knows."""
     period_s = 0.1
     scene = await a_scene(
         stage, 2, refresh_seconds=period_s, routes_refresh_seconds=period_s, usage_write_seconds=period_s,
@@ -250,23 +351,29 @@ async def test_without_the_database_under_load_no_request_fails(stage: Stage, go
     )  # fmt: skip
     outcomes: list[int] = []
     ended = asyncio.Event()
+    key = await scene.api.user_key(requests_per_minute=1_000_000, tokens_per_minute=1_000_000, max_concurrent=100)
 
-    async def client() -> None:
+    async def client(user: httpx.AsyncClient) -> None:
         while not ended.is_set():
-            outcomes.append((await scene.api.chat()).status_code)
+            body = {"model": MODEL, "messages": []}
+            outcomes.append((await user.post("/v1/chat/completions", json=body)).status_code)
 
-    async with asyncio.TaskGroup() as group, gone(stage):
-        away_since = asyncio.get_running_loop().time()
+    with capture_logs() as logs:
+        async with scene.api.as_(key) as user, asyncio.TaskGroup() as group, gone(stage):
+            away_since = asyncio.get_running_loop().time()
 
-        async def long_enough() -> bool:
-            return asyncio.get_running_loop().time() - away_since > 30 * period_s
+            async def long_enough() -> bool:
+                return asyncio.get_running_loop().time() - away_since > 30 * period_s
 
-        for _ in range(8):
-            group.create_task(client())
-        await until(long_enough)
-        ended.set()
+            for _ in range(8):
+                group.create_task(client(user))
+            await until(long_enough)
+            ended.set()
     assert len(outcomes) > 100
     assert set(outcomes) == {200}
+    missed = [log["reason"] for log in logs if log["event"] == "keys, organisations and models not refreshed"]
+    assert missed, "it was really away, for all that looks into it"
+    assert gone is database_away or "TimeoutError()" in missed
     assert (await scene.api.client.get("/readyz")).status_code == 200
 
 

@@ -60,7 +60,7 @@ def test_order_and_repetition_do_not_matter(history: Facts, data: st.DataObject)
         in_order.apply(snapshot)
     for snapshot in data.draw(st.permutations(snapshots + data.draw(st.lists(st.sampled_from(snapshots))))):
         disturbed.apply(snapshot)
-    for told in (RoutingTable.workers, RoutingTable.serving, RoutingTable.nearest):
+    for told in (RoutingTable.workers, RoutingTable.serving):
         assert told(disturbed, MODEL, None) == told(in_order, MODEL, None)
 
 
@@ -113,8 +113,8 @@ def test_an_instance_is_for_its_own_organisation_and_a_shared_one_for_everybody(
     assert asked(OURS) == {shared.id, ours.id}
     assert asked(THEIRS) == asked(None) == {shared.id}
     table.replace([ours])
-    assert (table.serving(MODEL, THEIRS), table.nearest(MODEL, None)) == ([], None)
-    assert table.nearest(MODEL, OURS) == ours
+    assert table.serving(MODEL, THEIRS) == []
+    assert table.serving(MODEL, OURS) == [ours]
 
 
 def test_the_next_change_is_that_of_the_model_that_is_waited_for() -> None:

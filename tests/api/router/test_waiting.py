@@ -1,10 +1,13 @@
 """A request may wait for an instance to become ready; whoever does not is told when to come back."""
 
 import asyncio
+import json
+import math
 from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
 
 from tests.api.router.scene import Scene, answering
 from tests.api.router.test_inference import catalogued
@@ -77,6 +80,27 @@ async def test_a_stream_that_waits_hears_in_comments_how_far_its_instance_is(sta
     assert stream.headers["content-type"].startswith("text/event-stream")
 
 
+async def test_of_several_the_one_is_told_of_that_will_be_ready_soonest_and_not_the_one_that_was_lost(
+    stage: Stage,
+) -> None:
+    api = await stage.api(wait_heartbeat_seconds=0.02)
+    scene = await on_its_way(stage, api, "127.0.0.9")
+    lost = await stage.ready("127.0.0.8")
+    await stage.happened(facts.health_lost(), instance_id=lost.id)
+
+    async def known() -> bool:
+        statuses = [one["status"] for one in (await scene.explained())["instances"]]
+        return sorted(statuses) == ["booting", "unavailable"]
+
+    await until(known)
+    told = await api.chat()
+    error = told.json()["error"]
+    assert (error["instance_id"], error["status"]) == (str(scene.instances[0].id), "booting")
+    assert int(told.headers["retry-after"]) == min(3600, math.ceil(error["eta"]["p50_seconds"]))
+    waited = await asking(api, "0.1", stream=True)
+    assert waited.text.startswith(": booting 40 %")
+
+
 async def test_when_the_time_is_over_it_is_said_how_far_the_instance_is(stage: Stage) -> None:
     api = await stage.api()
     scene = await on_its_way(stage, api, "127.0.0.9")
@@ -146,6 +170,26 @@ async def test_a_worker_s_refusal_within_a_stream_that_waited_is_an_error_event(
     async with asyncio.timeout(PATIENCE_S):
         answer = await held
     assert answer.text.split("\n\n")[-2] == 'data: {"error": {"message": "too many tokens"}}'
+
+
+@pytest.mark.parametrize("said", [b"", b"<html>", b"null", b'{"detail": "no"}'])
+async def test_what_such_a_worker_says_in_other_words_is_put_into_openai_s(stage: Stage, said: bytes) -> None:
+    api, worker = await stage.api(), await stage.worker()
+    scene = await on_its_way(stage, api, worker.address)
+
+    async def curt(_: web.Request) -> web.Response:
+        return web.Response(status=400, body=said)
+
+    worker.answer = curt
+    held = asking(api, stream=True)
+    await waiting(api, 1)
+    await becomes_ready(stage, scene)
+    async with asyncio.timeout(PATIENCE_S):
+        answer = await held
+    error = json.loads(answer.text.split("\n\n")[-2].removeprefix("data: "))["error"]
+    assert error["type"] == "invalid_request_error"
+    assert error["message"].startswith("The worker answered 400")
+    assert said.decode() in error["message"]
 
 
 async def test_a_key_that_was_revoked_while_it_waited_is_not_served(stage: Stage) -> None:

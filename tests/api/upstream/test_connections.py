@@ -122,7 +122,9 @@ async def _is_empty(upstream: Upstream) -> bool:
 
 
 @pytest.mark.parametrize("how", ["closed", "reset"])
-async def test_a_kept_connection_that_ends_before_the_first_byte_is_replaced_once(upstream: Upstream, how: str) -> None:
+async def test_a_kept_connection_that_is_lost_once_it_was_used_is_an_error_and_nothing_is_sent_again(
+    upstream: Upstream, how: str
+) -> None:
     async def closing_on_the_second_request(line: Line) -> None:
         await line.request()
         await line.say(OK)
@@ -132,8 +134,50 @@ async def test_a_kept_connection_that_ends_before_the_first_byte_is_replaced_onc
 
     async with a_raw_worker(closing_on_the_second_request, answering(OK)) as worker:
         await ask(upstream, worker.address)
-        assert (await ask(upstream, worker.address, body=b"{}")).body == b"ok"
-        assert (worker.accepted, upstream.in_use) == (2, 0)
+        with pytest.raises(ConnectionLost):
+            await ask(upstream, worker.address, body=b"{}")
+        assert (worker.accepted, upstream.in_use) == (1, 0)
+
+
+@pytest.mark.parametrize("farewell", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"])
+async def test_a_kept_connection_that_its_worker_has_closed_is_not_used_even_if_nobody_has_noticed_yet(
+    upstream: Upstream, farewell: bytes
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = Address(*listener.getsockname())
+        first = asyncio.create_task(ask(upstream, address))
+        with await _taken(listener) as worker_s_end:
+            await _answered(worker_s_end)
+            await first
+            assert upstream.idle == 1
+            worker_s_end.sendall(farewell)
+        second = asyncio.create_task(ask(upstream, address))  # the event loop has not looked at the socket meanwhile
+        with await _taken(listener) as another:
+            await _answered(another)
+            assert (await second).body == b"ok"
+
+
+async def test_a_kept_connection_that_is_too_old_is_not_used_even_if_nobody_has_closed_it_yet() -> None:
+    rarely = Upstream(connect_s=1.0, silence_s=60.0, kept_alive_s=60.0)
+    async with a_raw_worker(answering(OK)) as worker:
+        await ask(rarely, worker.address)
+        (kept,) = rarely._pool._open
+        kept.idle_since -= 61
+        await ask(rarely, worker.address)
+        assert worker.accepted == 2
+        await rarely.close()
+
+
+async def _taken(listener: socket.socket) -> socket.socket:
+    listener.setblocking(False)
+    async with asyncio.timeout(PATIENCE_S):
+        accepted, _ = await asyncio.get_running_loop().sock_accept(listener)
+    return accepted
+
+
+async def _answered(connection: socket.socket) -> None:
+    await asyncio.get_running_loop().sock_recv(connection, 1 << 16)
+    await asyncio.get_running_loop().sock_sendall(connection, OK)
 
 
 async def test_a_new_connection_that_ends_before_the_first_byte_is_an_error(upstream: Upstream) -> None:
@@ -194,9 +238,7 @@ async def test_when_nobody_listens_any_more_a_request_that_was_sent_is_lost_and_
 
 
 async def _accepted(listener: socket.socket, conversation: Conversation) -> None:
-    listener.setblocking(False)
-    accepted, _ = await asyncio.get_running_loop().sock_accept(listener)
-    reader, writer = await asyncio.open_connection(sock=accepted)
+    reader, writer = await asyncio.open_connection(sock=await _taken(listener))
     await conversation(Line(reader, writer))
     writer.close()
 

@@ -1,0 +1,36 @@
+"""Which of a model's instances is the likeliest to be ready next: the one that a client is told of."""
+
+from datetime import datetime
+from math import inf
+from uuid import UUID
+
+from services.api.estimates import Estimates
+from services.api.router.table import RoutingTable
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import ENDING, Status
+
+
+class Nearest:
+    def __init__(self, table: RoutingTable, estimates: Estimates) -> None:
+        self._table = table
+        self._estimates = estimates
+
+    def of(self, model: str, organization: UUID | None, at: datetime) -> Instance | None:
+        """The one that will be ready soonest; then those for which nobody knows when, then those that are ending.
+
+        None where there is no instance.
+        """
+        return min(
+            self._table.serving(model, organization),
+            key=lambda instance: (*self._rank(instance, at), -instance.progress_percent, instance.created_at),
+            default=None,
+        )
+
+    def _rank(self, instance: Instance, at: datetime) -> tuple[int, float]:
+        """Progress says little: an instance that was ready and is lost keeps its 100 %."""
+        if instance.status is Status.READY:
+            return 0, 0.0
+        if instance.status in ENDING:
+            return 2, inf
+        estimate = self._estimates.of(instance, at)
+        return (1, inf) if estimate is None else (0, estimate.p50_seconds)
