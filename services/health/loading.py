@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from services.health.model_load import load_in
+from services.health.model_load import Load, ModelLoad
 from services.health.worker_log import LogUnavailable, WorkerLog
 from shared.bus.lease import LeaseLost
 from shared.host_keys import accepted_host_keys
@@ -69,20 +69,20 @@ class Loading:
 
     async def _follow(self, address: str, instance: Instance) -> None:
         """Until it is cancelled; what keeps it from the log is only waited out, since the probes decide."""
+        model_load = ModelLoad()
         while True:
             try:
                 keys = accepted_host_keys(self.secrets, instance)
                 async with aclosing(self.worker_log.follow(address, keys)) as lines:
                     async for line in lines:
-                        instance = await self._read(line, instance)
+                        instance = await self._read(model_load.after(line), instance)
             except LeaseLost:
                 return
             except (LogUnavailable, JournalUnavailable) as error:
                 log.info("model load not followed", instance_id=str(instance.id), reason=str(error))
             await asyncio.sleep(self.retry_s)
 
-    async def _read(self, line: str, instance: Instance) -> Instance:
-        load = load_in(line)
+    async def _read(self, load: Load | None, instance: Instance) -> Instance:
         if load is None:
             return instance
         fact = ModelLoadProgressed(

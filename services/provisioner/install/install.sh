@@ -152,11 +152,12 @@ worker_start() {
   if docker container inspect "$container" >/dev/null 2>&1; then
     docker rm --force "$container"
   fi
-  # The variables are named on the command line and valued in docker's own environment alone.
+  # Secrets are named on the command line and valued in docker's own environment alone. Without TQDM_POSITION=-1
+  # huggingface_hub says nothing of a download where there is no terminal; with it each state of a bar is a line.
   VLLM_API_KEY=$API_KEY HF_TOKEN=$HF_TOKEN docker run --detach --name "$container" --restart unless-stopped \
     --gpus all --ipc=host --publish "$WORKER_PORT:$WORKER_PORT" --volume "$data/huggingface:/root/.cache/huggingface" \
     --log-opt max-size=50m --log-opt max-file=2 --label "coldstart.attempt=$ATTEMPT" \
-    --env VLLM_API_KEY "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
+    --env VLLM_API_KEY --env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
 }
 
 for phase in "${PHASES[@]}"; do
