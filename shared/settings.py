@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic import AliasChoices, BeforeValidator, Field, PositiveFloat, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -24,6 +24,12 @@ class WithMachines(ServiceSettings):
     master_secret: SecretStr = Field(min_length=32)
     ssh_port: int = Field(default=22, ge=1, le=65_535)
     worker_port: int = Field(default=8000, ge=1, le=65_535)
+
+
+class WithStartup(WithMachines):
+    """`startup_seconds`: from the address (or the reinstall) to ready, the install in it; the same in every service."""
+
+    startup_seconds: PositiveFloat = 5400.0
 
 
 class WithHub(ServiceSettings):

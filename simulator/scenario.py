@@ -154,6 +154,8 @@ class Scenario(Frozen):
 
     never_ssh: bool = False
     """The host never listens."""
+    wrong_host_key: bool = False
+    """The host shows a host key of its own making, and not the one in its user-data."""
     install_fails_at: str | None = None
     """The install fails in this phase (the name that the script prints as `::phase::NAME`)."""
     install_fails_times: Annotated[int, Field(ge=1)] | None = None

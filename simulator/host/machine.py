@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from simulator.cloud.ports import MakeHost
 from simulator.host import cloud_init as user_data
@@ -39,7 +40,10 @@ class SimulatedMachine:
         if self.scenario.never_ssh:
             return
         await asyncio.sleep(self.scenario.ssh_up)
-        self.disk.attach(user_data.parse(self._cloud_init))
+        given = user_data.parse(self._cloud_init)
+        if self.scenario.wrong_host_key:
+            given = replace(given, host_key_private=None, host_key_public=None)
+        self.disk.attach(given)
         stand_ins_port = await self._stand_ins.start(self.address)
         root = str(self.disk.root)
         self._environment.update(

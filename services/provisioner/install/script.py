@@ -52,7 +52,7 @@ class InstallJob:
     revision: str | None = None
     """Of the model, as the Hub names it: a branch, a tag or a commit; None: its default."""
     vllm_args: tuple[str, ...] = ()
-    pull_seconds: int = 1800
+    pull_seconds: int = 900
     """How long pulling the image may take; the layers that came are there for the next try."""
     may_format: bool = False
     """Whether a disk that bears nothing at all is ours to take; on a machine that somebody owns it never is."""
