@@ -152,6 +152,8 @@ class Scenario(Frozen):
     scarce: tuple[str, ...] = ()
     """Types that the availability list calls `scarce`; they can be created all the same."""
 
+    machine_failures: Probability = 0.0
+    """With this probability each: a host lets nobody in, an install fails (once or for good), a worker serves none."""
     never_ssh: bool = False
     """The host never listens."""
     wrong_host_key: bool = False
