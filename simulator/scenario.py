@@ -152,8 +152,12 @@ class Scenario(Frozen):
     scarce: tuple[str, ...] = ()
     """Types that the availability list calls `scarce`; they can be created all the same."""
 
+    machine_failures: Probability = 0.0
+    """With this probability each: a host lets nobody in, an install fails (once or for good), a worker serves none."""
     never_ssh: bool = False
     """The host never listens."""
+    wrong_host_key: bool = False
+    """The host shows a host key of its own making, and not the one in its user-data."""
     install_fails_at: str | None = None
     """The install fails in this phase (the name that the script prints as `::phase::NAME`)."""
     install_fails_times: Annotated[int, Field(ge=1)] | None = None

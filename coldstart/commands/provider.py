@@ -97,7 +97,12 @@ def _say(report: dict[str, Any]) -> None:
             unknown["instance_id"] or "",
             Text(unknown["hint"]),
         )
+    for other in report["foreign"]:
+        installation = Text(f"of installation {other['installation'] or 'unknown'}")
+        table.add_row("other", "server", other["id"], other["zone"], other["instance_id"] or "", installation)
     if table.row_count:
         print_table(table)
+    if report["foreign"]:
+        say(f"  of other installations: {len(report['foreign'])}, never touched")
     for error in report["errors"]:
         complain(f"  {error}")

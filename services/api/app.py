@@ -62,7 +62,10 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         stack.push_async_callback(connection.close)
         jetstream = connection.jetstream()
         installation = await apply_topology(
-            jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds
+            jetstream,
+            replicas=settings.stream_replicas,
+            ack_wait_s=settings.lease_seconds,
+            installation=settings.installation,
         )
         database_url, patience_s = settings.database_url.get_secret_value(), settings.database_timeout_seconds
         pool = await stack.enter_async_context(connect_pool(database_url, name="api", command_timeout_s=patience_s))

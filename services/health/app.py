@@ -46,7 +46,12 @@ async def running(
     )
     connection = heeding(await broker.connect())
     jetstream = connection.jetstream()
-    installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
+    installation = await apply_topology(
+        jetstream,
+        replicas=settings.stream_replicas,
+        ack_wait_s=settings.lease_seconds,
+        installation=settings.installation,
+    )
     leases = Leases(round_trip(connection), settings.lease_seconds)
     journal = Journal(connection, actor="health", source=f"/coldstart/{installation}")
     secrets = Secrets(settings.master_secret.get_secret_value())

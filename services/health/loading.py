@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
-from services.health.model_load import load_in
+from services.health.model_load import Load, ModelLoad
 from services.health.worker_log import LogUnavailable, WorkerLog
 from shared.bus.lease import LeaseLost
 from shared.host_keys import accepted_host_keys
@@ -26,8 +27,11 @@ log = structlog.get_logger()
 
 
 def is_loading(instance: Instance) -> bool:
-    """From the end of its install: before that, the worker whose log it is may be an earlier attempt's."""
-    installed = instance.status is Status.STARTING and instance.reached(SshInstallCompleted)
+    """From the end of its install: before that, the worker whose log it is may be an earlier attempt's.
+
+    A server that was stopped meanwhile boots again, and its worker loads the model once more.
+    """
+    installed = instance.status in {Status.BOOTING, Status.STARTING} and instance.reached(SshInstallCompleted)
     return installed and instance.ip_address is not None and not instance.reached(ModelLoaded)
 
 
@@ -40,6 +44,7 @@ class Loading:
     retry_s: float
     now: Callable[[], datetime]
     record: Record
+    _instance: Instance | None = field(default=None, repr=False)
     _task: asyncio.Task[None] | None = field(default=None, repr=False)
     _address: str | None = None
 
@@ -53,13 +58,15 @@ class Loading:
 
     def know(self, instance: Instance) -> None:
         """To be told whenever the instance may have changed."""
+        self._instance = instance
         wanted = instance.ip_address if is_loading(instance) else None
         if wanted == self._address:
             return
         self._stop()
         self._address = wanted
         if wanted is not None:
-            self._task = asyncio.create_task(self._follow(wanted, instance), name=f"loading-{instance.id}")
+            following = self._follow(wanted, instance.id, instance.attempt)
+            self._task = asyncio.create_task(following, name=f"loading-{instance.id}")
             self._task.add_done_callback(_say_if_surprised)
 
     def _stop(self) -> None:
@@ -67,32 +74,37 @@ class Loading:
             self._task.cancel()
             self._task = None
 
-    async def _follow(self, address: str, instance: Instance) -> None:
-        """Until it is cancelled; what keeps it from the log is only waited out, since the probes decide."""
+    async def _follow(self, address: str, instance_id: UUID, attempt: int) -> None:
+        """Until it is cancelled; what keeps it from the log is only waited out, since the probes decide.
+
+        Each connection accepts what is accepted by then: a host key that was rotated meanwhile no more.
+        """
+        model_load = ModelLoad()
         while True:
             try:
-                keys = accepted_host_keys(self.secrets, instance)
-                async with aclosing(self.worker_log.follow(address, keys)) as lines:
+                async with aclosing(self.worker_log.follow(address, self._host_keys())) as lines:
                     async for line in lines:
-                        instance = await self._read(line, instance)
+                        if load := model_load.after(line):
+                            await self._tell(load, instance_id, attempt)
             except LeaseLost:
                 return
             except (LogUnavailable, JournalUnavailable) as error:
-                log.info("model load not followed", instance_id=str(instance.id), reason=str(error))
+                log.info("model load not followed", instance_id=str(instance_id), reason=str(error))
             await asyncio.sleep(self.retry_s)
 
-    async def _read(self, line: str, instance: Instance) -> Instance:
-        load = load_in(line)
-        if load is None:
-            return instance
+    def _host_keys(self) -> list[str]:
+        return accepted_host_keys(self.secrets, self._instance) if self._instance is not None else []
+
+    async def _tell(self, load: Load, instance_id: UUID, attempt: int) -> None:
         fact = ModelLoadProgressed(
-            instance_id=instance.id,
+            instance_id=instance_id,
             occurred_at=self.now(),
-            attempt=instance.attempt,
+            attempt=attempt,
             stage=load.stage,
             fraction=load.fraction,
         )
-        return await self.record(fact) if is_news(instance, fact) else instance
+        if self._instance is not None and is_news(self._instance, fact):
+            self._instance = await self.record(fact)
 
 
 def _say_if_surprised(task: asyncio.Task[None]) -> None:

@@ -3,10 +3,10 @@
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from shared.metrics import WithMetrics
-from shared.settings import WithMachines
+from shared.settings import WithStartup
 
 
-class HealthSettings(WithMachines, WithMetrics):
+class HealthSettings(WithStartup, WithMetrics):
     """`startup_seconds` counts from the address (or the reinstall) to ready, the other limits from the status.
 
     `router_staleness_seconds` is how long a router may still send requests along a route that is gone.
@@ -21,7 +21,6 @@ class HealthSettings(WithMachines, WithMetrics):
     lost_after_failures: PositiveInt = 3
     restored_after_passes: PositiveInt = 2
 
-    startup_seconds: PositiveFloat = 2700.0
     unavailable_seconds: PositiveFloat = 900.0
     drain_seconds: PositiveFloat = 600.0
     router_staleness_seconds: NonNegativeFloat = 15.0

@@ -89,6 +89,11 @@ async def verify_once(settings: ProgressSettings) -> Verdict:
 
 
 async def _prepare(settings: ProgressSettings, connection: Client) -> None:
-    await apply_topology(connection.jetstream(), replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
+    await apply_topology(
+        connection.jetstream(),
+        replicas=settings.stream_replicas,
+        ack_wait_s=settings.lease_seconds,
+        installation=settings.installation,
+    )
     async with connect_pool(settings.database_url.get_secret_value(), name="coldstart migrate", max_size=1) as pool:
         await migrate(pool)

@@ -60,7 +60,12 @@ async def serving(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
     )
     connection = heeding(await broker.connect())
     jetstream = connection.jetstream()
-    installation = await apply_topology(jetstream, replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds)
+    installation = await apply_topology(
+        jetstream,
+        replicas=settings.stream_replicas,
+        ack_wait_s=settings.lease_seconds,
+        installation=settings.installation,
+    )
     leases = Leases(round_trip(connection), settings.lease_seconds)
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         made = [await stack.enter_async_context(make_one(installation)) for make_one in make]

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from shared.bus.instance_types import InstanceType
-from shared.bus.reconciliation import Kind
+from shared.bus.reconciliation import Foreign, Kind
 
 SERVER_MISSING: Final = "server_missing"
 
@@ -201,6 +201,9 @@ class Provider(Protocol):
 
     async def tagged_servers(self) -> Sequence[Server]:
         """Every server of this installation, whoever's."""
+
+    async def foreign_servers(self) -> Sequence[Foreign]:
+        """Every server that bears Coldstart's tag, but not this installation's: to be shown, and left alone."""
 
     async def tagged_resources(self) -> Sequence[Resource]:
         """Everything else that bears this installation's tag, whoever's."""

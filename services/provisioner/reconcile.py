@@ -29,6 +29,9 @@ from shared.lifecycle.status import GONE
 _unknown: Final = Gauge(
     "coldstart_unknown_resources", "At the provider, with our tag, of no instance that we know", ["provider", "kind"]
 )
+_foreign: Final = Gauge(
+    "coldstart_foreign_servers", "At the provider, with the tag of another installation of Coldstart", ["provider"]
+)
 
 log = structlog.get_logger()
 
@@ -92,6 +95,9 @@ class Reconcile:
         await left_over.others(resources)
         if delete_unknown:
             await remove_unknown(this)
+        with this.noting("list of other installations' servers"):
+            this.foreign.extend(await self._provider.foreign_servers())
+            _foreign.labels(self._provider.name).set(len(this.foreign))
         self._show(this)
 
     async def _look_for_known(self, this: Round, servers: Sequence[Server] | None) -> None:
@@ -126,7 +132,12 @@ class Reconcile:
         for kind in Kind:
             number = sum(unknown.kind is kind for unknown in this.unknown)
             _unknown.labels(self._provider.name, kind).set(number)
-        told, self._told_of = self._told_of, {unknown.id for unknown in this.unknown}
+        told = self._told_of
+        self._told_of = {unknown.id for unknown in this.unknown} | {foreign.id for foreign in this.foreign}
         for unknown in this.unknown:
             if unknown.id not in told:
                 log.warning("unknown resource", provider=self._provider.name, **unknown.model_dump(mode="json"))
+        for foreign in this.foreign:
+            if foreign.id not in told:
+                shown = foreign.model_dump(mode="json")
+                log.warning("server of another installation", provider=self._provider.name, **shown)

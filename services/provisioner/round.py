@@ -14,7 +14,7 @@ from prometheus_client import Counter
 from services.provisioner.provider import Provider, ProviderError
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import LONGEST_TEXT, Overtaken
-from shared.bus.reconciliation import Removed, Report, Unknown
+from shared.bus.reconciliation import Foreign, Removed, Report, Unknown
 from shared.journal import Journal, JournalUnavailable
 from shared.lifecycle.instance import Instance
 
@@ -42,6 +42,7 @@ class Round:
     servers: int = 0
     removed: list[Removed] = field(default_factory=list)
     unknown: list[Unknown] = field(default_factory=list)
+    foreign: list[Foreign] = field(default_factory=list)
     lost: list[UUID] = field(default_factory=list)
     stopped: list[UUID] = field(default_factory=list)
     restarted: list[UUID] = field(default_factory=list)
@@ -112,6 +113,7 @@ class Round:
             servers=self.servers,
             removed=tuple(self.removed),
             unknown=tuple(self.unknown),
+            foreign=tuple(self.foreign),
             lost=tuple(self.lost),
             stopped=tuple(self.stopped),
             restarted=tuple(self.restarted),

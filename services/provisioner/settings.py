@@ -3,17 +3,26 @@
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from shared.metrics import WithMetrics
-from shared.settings import WithHub, WithMachines
+from shared.settings import WithHub, WithStartup
 
+_INSTALLING_AT_MOST: Final = 0.75
 Image = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]\S*$")]
 
 
-class ProvisionerSettings(WithMachines, WithHub, WithMetrics):
+def _half_of_the_startup(known: Mapping[str, Any]) -> float:
+    return float(known["startup_seconds"]) / 2
+
+
+def _third_of_the_install(known: Mapping[str, Any]) -> int:
+    return max(1, int(known["install_deadline_seconds"] / 3))
+
+
+class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     """The waits and budgets of every action."""
 
     machines: Path | None = None
@@ -43,9 +52,10 @@ class ProvisionerSettings(WithMachines, WithHub, WithMetrics):
     longest_backoff_seconds: PositiveFloat = 60.0
 
     install_tries: PositiveInt = 3
-    install_deadline_seconds: PositiveFloat = 3600.0
-    image_pull_seconds: PositiveInt = 1800
-    """Of one try; a pull that hangs is worth another one before the deadline of all."""
+    install_deadline_seconds: PositiveFloat = Field(default_factory=_half_of_the_startup)
+    """Of all tries, from SSH (or the reinstall). Well before health gives the startup up, not knowing why."""
+    image_pull_seconds: PositiveInt = Field(default_factory=_third_of_the_install)
+    """Of one try: another one, which keeps what has come, fits into the deadline of all."""
     install_look_seconds: PositiveFloat = 5.0
     """While the install says nothing, how often to see whether it is still wanted."""
     connect_timeout_seconds: PositiveFloat = 10.0
@@ -91,4 +101,8 @@ class ProvisionerSettings(WithMachines, WithHub, WithMetrics):
             raise ValueError("call_timeout_seconds must be under a third of lease_seconds")
         if self.settle_seconds <= self.call_timeout_seconds + self.tag_visibility_seconds:
             raise ValueError("settle_seconds must exceed call_timeout_seconds and tag_visibility_seconds together")
+        if self.install_deadline_seconds > self.startup_seconds * _INSTALLING_AT_MOST:
+            raise ValueError("install_deadline_seconds must be at most three quarters of startup_seconds")
+        if self.install_deadline_seconds < 2 * self.image_pull_seconds:
+            raise ValueError("install_deadline_seconds must have room for two tries of image_pull_seconds")
         return self

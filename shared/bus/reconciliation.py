@@ -72,8 +72,23 @@ class Removed(BaseModel):
     reason: Reason
 
 
+class Foreign(BaseModel):
+    """A server of another installation of Coldstart, perhaps of the one that this was before it lost its data.
+
+    The ids are what its tags name, None where they name none.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    id: str
+    zone: str
+    installation: UUID | None
+    instance_id: UUID | None
+
+
 class Report(BaseModel):
     """One round with one provider: `servers` were looked at, the lists of ids are instances, `unknown` is still there.
+
+    `foreign` is only shown: nothing of another installation is ever touched, not by command either.
 
     A round that had `errors` did the rest; the next one tries again.
     """
@@ -85,6 +100,7 @@ class Report(BaseModel):
     servers: int
     removed: tuple[Removed, ...] = ()
     unknown: tuple[Unknown, ...] = ()
+    foreign: tuple[Foreign, ...] = ()
     lost: tuple[UUID, ...] = ()
     stopped: tuple[UUID, ...] = ()
     restarted: tuple[UUID, ...] = ()

@@ -114,12 +114,23 @@ async def installation_id(jetstream: JetStreamContext) -> UUID | None:
     return UUID((info.config.metadata or {})[INSTALLATION])
 
 
-async def apply_topology(jetstream: JetStreamContext, *, replicas: int, ack_wait_s: float) -> UUID:
+class AnotherInstallation(Exception):
+    def __init__(self, found: UUID, wanted: UUID) -> None:
+        super().__init__(
+            f"COLDSTART_INSTALLATION is {wanted}, but this stream belongs to installation {found}: unset it, or start "
+            "with a stream that is yet to be made"
+        )
+
+
+async def apply_topology(
+    jetstream: JetStreamContext, *, replicas: int, ack_wait_s: float, installation: UUID | None = None
+) -> UUID:
     """Create or update all streams and consumers; safe to run by many services at once.
 
-    Returns the installation's UUID, made by whoever comes first and never changed.
+    Returns the installation's UUID: `installation`, or one made by whoever comes first; never changed. Raises
+    AnotherInstallation.
     """
-    installation = await installation_id(jetstream) or uuid4()
+    wanted, installation = installation, await installation_id(jetstream) or installation or uuid4()
     for config in _streams(replicas, installation):
         try:
             await jetstream.add_stream(config)
@@ -128,6 +139,8 @@ async def apply_topology(jetstream: JetStreamContext, *, replicas: int, ack_wait
                 installation = await installation_id(jetstream) or installation
                 config.metadata = {INSTALLATION: str(installation)}
             await jetstream.update_stream(config)
+    if wanted is not None and wanted != installation:
+        raise AnotherInstallation(installation, wanted)
     for trigger in TRIGGERS:
         for stream, durable, subjects in (
             (LIFECYCLE, trigger.durable, trigger.subjects),

@@ -3,12 +3,14 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from simulator.cloud.ports import MakeHost
 from simulator.host import cloud_init as user_data
 from simulator.host import processes
 from simulator.host.containers import Containers
 from simulator.host.disk import Disk
+from simulator.host.fates import Fates
 from simulator.host.faults import PHASES
 from simulator.host.sshd import SshServer
 from simulator.host.standins.server import StandIns
@@ -39,7 +41,10 @@ class SimulatedMachine:
         if self.scenario.never_ssh:
             return
         await asyncio.sleep(self.scenario.ssh_up)
-        self.disk.attach(user_data.parse(self._cloud_init))
+        given = user_data.parse(self._cloud_init)
+        if self.scenario.wrong_host_key:
+            given = replace(given, host_key_private=None, host_key_public=None)
+        self.disk.attach(given)
         stand_ins_port = await self._stand_ins.start(self.address)
         root = str(self.disk.root)
         self._environment.update(
@@ -82,6 +87,7 @@ class SimulatedMachine:
 
 def machines(settings: SimulatorSettings) -> MakeHost:
     """Machines on the settings' SSH port, their disks under its data folder by server id."""
+    fates = Fates()
 
     def make(
         *, server_id: str, address: str, tags: Sequence[str], cloud_init: bytes, scenario: Scenario
@@ -89,7 +95,7 @@ def machines(settings: SimulatorSettings) -> MakeHost:
         del tags  # the cloud has already chosen the scenario by them
         return SimulatedMachine(
             disk=Disk((settings.data_dir / "hosts" / server_id).absolute()), address=address,
-            ssh_port=settings.ssh_port, cloud_init=cloud_init, scenario=scenario,
+            ssh_port=settings.ssh_port, cloud_init=cloud_init, scenario=fates.meet(server_id, scenario),
         )  # fmt: skip
 
     return make

@@ -34,7 +34,7 @@ def a_type(name: str, price: float | None, **more: Any) -> dict[str, Any]:
 
 
 def a_report(**found: Any) -> dict[str, Any]:
-    names = ("removed", "unknown", "lost", "stopped", "restarted", "readdressed", "expired", "errors")
+    names = ("removed", "unknown", "foreign", "lost", "stopped", "restarted", "readdressed", "expired", "errors")
     return {"provider": "scaleway", "servers": 3, **{name: [] for name in names}, **found}
 
 
@@ -70,6 +70,18 @@ def test_a_reconciliation_says_what_it_removed_and_what_nobody_knows(api: FakeAp
     assert said[2] == ["removed", "server", "s-1", "a", ID, "duplicate"]
     assert said[3] == ["unknown", "volume", "v-1", "a", OTHER_ID, "not", "[ours]?"]
     assert api.asked[0].body == {"delete_unknown": False}
+
+
+def test_servers_of_other_installations_are_shown_with_whose_they_are(api: FakeApi) -> None:
+    theirs = {"id": "s-1", "zone": "a", "installation": OTHER_ID, "instance_id": ID}
+    nobodys = {"id": "s-2", "zone": "a", "installation": None, "instance_id": None}
+    api.says("POST", "/reconcile", values({"items": [a_report(foreign=[theirs, nobodys])]}))
+    result = run("reconcile")
+    assert result.exit_code == 0
+    said = [line.split() for line in result.stdout.splitlines()[1:]]
+    assert said[0] == ["other", "server", "s-1", "a", ID, "of", "installation", OTHER_ID]
+    assert said[1] == ["other", "server", "s-2", "a", "of", "installation", "unknown"]
+    assert " ".join(said[2]) == "of other installations: 2, never touched"
 
 
 def test_what_nobody_knows_is_deleted_only_after_a_yes(api: FakeApi) -> None:

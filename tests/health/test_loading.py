@@ -101,6 +101,31 @@ async def test_a_changed_address_is_followed(world: World, log: FakeLog) -> None
         await until(lambda: log.reading == 1)
 
 
+async def test_a_load_that_a_stopped_server_begins_anew_is_told_as_well(world: World, log: FakeLog) -> None:
+    async with watched(world, log=log.made):
+        await world.launched()
+        await world.happen(f.ssh_install_started(), f.ssh_install_completed())
+        log.lines.put_nowait(SHARDS.format(2))
+        await world.until(lambda one: one.reached(e.ModelLoadProgressed))
+        await world.happen(f.server_stopped())
+        assert (await world.until(Status.BOOTING)).reached(e.SshInstallCompleted)
+        log.lines.put_nowait(SHARDS.format(8))
+        await world.until(lambda one: one.progress_percent == 73)
+        assert await progressed(world) == [("shards", 0.438), ("shards", 0.7)]
+
+
+async def test_a_key_that_was_rotated_is_accepted_no_more_after_a_reconnection(world: World, log: FakeLog) -> None:
+    async with watched(world, log=log.made, log_retry_seconds=0.01):
+        await world.launched()
+        await world.happen(f.ssh_install_started(), f.ssh_install_completed())
+        await until(lambda: log.reading == 1)
+        await world.happen(f.host_key_rotated(counter=1))
+        log.gone = LogUnavailable("the connection broke")
+        log.lines.put_nowait("")
+        await until(lambda: list(log.asked[-1][1]) == [SECRETS.host_key(world.id, 1).public])
+    assert list(log.asked[0][1]) == [SECRETS.host_key(world.id, number).public for number in (0, 1)]
+
+
 async def test_a_log_that_cannot_be_read_delays_nothing_and_is_tried_again(world: World, log: FakeLog) -> None:
     log.gone = LogUnavailable("no SSH connection")
     async with watched(world, log=log.made, log_retry_seconds=0.01):

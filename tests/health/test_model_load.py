@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.health.model_load import load_in
+from services.health.model_load import Load, ModelLoad
 
 ENGINE = "(EngineCore_DP0 pid=148) "
 STAMP = "INFO 11-24 02:11:09 "
 LOAD = (
-    ("model-00001-of-00004.safetensors:  50%|█████     | 2.1G/4.2G [00:10<00:10, 210MB/s]", "download", 0.04375),
-    ("model-00004-of-00004.safetensors: 100%|██████████| 4.2G/4.2G [00:20<00:00, 210MB/s]", "download", 0.35),
+    (f"{ENGINE}model-00001-of-00004.safetensors:  50%|█████     | 2.1G/4.2G [00:10<00:10]\x1b[A", "download", 0.04375),
+    ("model-00004-of-00004.safetensors: 100%|██████████| 4.2G/4.2G [00:20<00:00, 210MB/s]", "download", 0.0875),
+    (f"{ENGINE}{STAMP}[weight_utils.py:487] Time spent downloading weights for a/b: 21.4 seconds", "download", 0.35),
     (f"{ENGINE}Loading safetensors checkpoint shards:   0% Completed | 0/9 [00:00<?, ?it/s]", "shards", 0.35),
     (f"{ENGINE}Loading safetensors checkpoint shards:  56% Completed | 5/9 [00:03<00:02,  1.51it/s]", "shards", 0.5444),
     (f"(Worker_TP0 pid=311) {STAMP}[default_loader.py:308] Loading weights took 24.84 seconds", "weights", 0.7),
@@ -25,15 +26,51 @@ LOAD = (
 
 @pytest.mark.parametrize(("line", "stage", "fraction"), LOAD)
 def test_each_line_of_a_load_says_how_far_it_is(line: str, stage: str, fraction: float) -> None:
-    load = load_in(line)
+    load = ModelLoad().after(line)
     assert load is not None
     assert load.stage == stage
     assert load.fraction == pytest.approx(fraction, abs=0.001)
 
 
 def test_a_load_goes_forward_line_by_line() -> None:
-    fractions = [load.fraction for line, *_ in LOAD if (load := load_in(line))]
+    model_load = ModelLoad()
+    fractions = [load.fraction for line, *_ in LOAD if (load := model_load.after(line))]
     assert fractions == sorted(fractions)
+
+
+def a_file(name: str, percent: int) -> str:
+    return f"\r{name}: {percent:3}%|█████     | 2.1G/4.2G [00:10<00:10, 210MB/s]\x1b[A"
+
+
+def after(*lines: str) -> Load | None:
+    """What the last of these lines says, behind the others."""
+    model_load = ModelLoad()
+    return [model_load.after(line) for line in lines][-1]
+
+
+@pytest.mark.parametrize(("percent", "fraction"), [(0, 0.0), (40, 0.14), (100, 0.35)])
+def test_a_model_of_one_file_is_told_as_it_comes(percent: int, fraction: float) -> None:
+    assert after(a_file("model.safetensors", percent)) == Load("download", fraction)
+
+
+def test_of_files_that_are_fetched_side_by_side_the_last_one_to_be_done_does_not_end_the_download() -> None:
+    shard = "model-0000{}-of-00005.safetensors".format
+    last = a_file(shard(5), 100)
+    assert after(last) == Load("download", 0.07)
+    begun = [a_file(shard(number), 20) for number in (1, 2, 3)]
+    assert after(*begun, last) == Load("download", 0.112)
+    ended = [a_file(shard(number), 100) for number in (3, 1, 2, 4)]
+    assert after(*begun, last, *ended) == Load("download", 0.35)
+
+
+def test_each_further_file_counts_beside_the_shards() -> None:
+    shards = [a_file(f"pytorch_model-0000{number}-of-00003.bin", 100) for number in (1, 2, 3)]
+    assert after(*shards, a_file("consolidated.safetensors", 0)) == Load("download", 0.262)
+
+
+def test_a_long_name_is_known_by_its_end() -> None:
+    begun = a_file("(…)nstruct-with-a-very-long-name-00001-of-00002.safetensors", 100)
+    assert after(begun) == Load("download", 0.175)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +81,22 @@ def test_a_load_goes_forward_line_by_line() -> None:
         '(APIServer pid=1) INFO:     127.0.0.1:4711 - "GET /health HTTP/1.1" 200 OK',
         f"{ENGINE}{STAMP}[core.py:93] Initializing a V1 LLM engine (v0.13.0) with config: model='a/b'",
         f"{ENGINE}Loading safetensors checkpoint shards",
+        "model.safetensors.index.json: 100%|██████████| 239k/239k [00:00<00:00, 11.2MB/s]",
     ],
 )
 def test_all_other_lines_say_nothing(line: str) -> None:
-    assert load_in(line) is None
+    assert ModelLoad().after(line) is None
 
 
-@given(st.text(max_size=80) | st.from_regex(r"shards: +\d{1,3}% Completed \| \d{1,5}/\d{1,5}"))
-def test_whatever_is_printed_is_a_fraction_or_nothing(line: str) -> None:
-    load = load_in(line)
-    assert load is None or 0 <= load.fraction <= 1
+@given(
+    st.lists(
+        st.text(max_size=80)
+        | st.from_regex(r"shards: +\d{1,3}% Completed \| \d{1,5}/\d{1,5}")
+        | st.from_regex(r"[a-c](-\d{1,5}-of-\d{1,5})?\.(safetensors|bin): +\d{1,3}%")
+    )
+)
+def test_whatever_is_printed_is_a_fraction_or_nothing(lines: list[str]) -> None:
+    model_load = ModelLoad()
+    for line in lines:
+        load = model_load.after(line)
+        assert load is None or 0 <= load.fraction <= 1

@@ -20,7 +20,7 @@ from shared.bus.topology import LIFECYCLE, WATCH, apply_topology
 from shared.journal import Journal
 from shared.lifecycle.events import Event, InstanceRequested, TerminationRequested
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.status import Status
+from shared.lifecycle.status import WATCHED, Status
 from shared.secrets import Secrets
 from tests.health.examples import SECRET, a_pace
 from tests.health.fake_worker import FakeWorker, a_machine
@@ -109,7 +109,7 @@ async def watched(world: World, *, log: MakeWorkerLog = SshWorkerLog, **override
     async with running(world.pace(**overrides), make_worker_log=log) as leases:
         yield leases
         instance = await world.journal.load(world.id)
-        if instance.status in {Status.READY, Status.UNAVAILABLE, Status.STARTING, Status.INSTALLING, Status.DRAINING}:
+        if instance.status in WATCHED:
             await world.happen(TerminationRequested(instance_id=world.id, occurred_at=datetime.now(UTC)))
         await world.until_unwatched()
 

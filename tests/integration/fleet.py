@@ -1,4 +1,4 @@
-"""Many launches at once in a cloud that fails now and then in every way it knows."""
+"""Many launches at once in a cloud that fails now and then in every way it knows, and so may its machines."""
 
 import asyncio
 from typing import Final
@@ -10,11 +10,11 @@ from tests.integration.line import Line
 ZONE: Final = "fr-par-2"
 
 
-def unreliable(probability: float, seed: int) -> Scenario:
-    """Every call fails with this probability, in any way."""
+def unreliable(probability: float, seed: int, *, machines: float = 0.0) -> Scenario:
+    """Every call fails with this probability, in any way; each stage of a machine's life with that of `machines`."""
     each = probability / len(Error)
     failures = (Failure(call=Call.ANY, error=error, times=None, probability=each) for error in Error)
-    return Scenario(seed=seed, failures=tuple(failures), hang=0.5)
+    return Scenario(seed=seed, failures=tuple(failures), machine_failures=machines, hang=0.5)
 
 
 async def launched(running: Line, count: int, *, within_s: float) -> dict[str, str]:

@@ -47,6 +47,24 @@ async def test_a_model_that_never_loads_ends_in_startup_failed_with_the_last_thi
         assert not await running.remaining()
 
 
+async def test_a_wrong_host_key_is_what_the_launch_failed_for_and_not_that_it_took_too_long(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    """All deadlines are in proportion to the one of the startup, as they are by default."""
+    changes: Changes = {service: {"startup_seconds": 8.0} for service in ("health", "provisioner")}
+    scenario = Scenario(wrong_host_key=True)
+    async with line(tmp_path, nats_url, database_url, scenario=scenario, changes=changes) as running:
+        instance_id = await running.create()
+        delayed = await running.heard.until(instance_id, "ActionDelayed")
+        assert delayed["data"]["event"]["code"] == "host_key_mismatch"
+        failed = await running.heard.until(instance_id, "StartupFailed")
+        assert failed["data"]["event"]["code"] == "host_key_mismatch"
+        assert failed["data"]["event"]["message"].startswith("Installing failed: gave up after")
+        await running.heard.until(instance_id, "ResourcesReleased")
+        assert (await running.show(instance_id))["error"]["code"] == "host_key_mismatch"
+        assert not await running.remaining()
+
+
 async def test_an_install_that_fails_names_its_phase_and_its_last_lines_and_is_tried_again_until_the_tries_are_spent(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:

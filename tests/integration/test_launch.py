@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 
 from shared.lifecycle.progress import PROGRESS
 from shared.lifecycle.status import STARTING_UP
+from simulator.scenario import Scenario
 from tests.integration.launches import MILESTONES, balanced
 from tests.integration.line import MODEL, Line, line
 
@@ -124,6 +125,35 @@ async def test_of_any_type_a_large_model_gets_the_cheapest_that_holds_it(
         for instance_id, expected in ((large, "H100-2-80G"), (small, "L4-1-24G")):
             created = await running.heard.until(instance_id, "InstanceCreated", "ProvisioningFailed")
             assert created["data"]["instance"]["instance_type"] == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"model": MODEL}, id="one file"),
+        pytest.param(
+            {
+                "model": "Qwen/Qwen2.5-72B-Instruct",
+                "instance_types": ["any"],
+                "vllm_args": ["--tensor-parallel-size=2"],
+            },
+            id="many files side by side",
+        ),
+    ],
+)
+async def test_a_download_is_told_while_it_lasts(
+    body: dict[str, Any], tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    async with line(tmp_path, nats_url, database_url, scenario=Scenario(model_load=2.0)) as running:
+        await running.offered()
+        instance_id = await running.ready(**body)
+        heard = running.heard.of(instance_id)
+        told = [event["data"]["event"] for event in heard if event["type"] == "ModelLoadProgressed"]
+        loads = [(event["stage"], event["fraction"]) for event in told]
+        fractions = [fraction for _, fraction in loads]
+        assert fractions == sorted(set(fractions))
+        assert list(dict.fromkeys(stage for stage, _ in loads))[:2] == ["download", "shards"]
+        assert any(0 < fraction < 0.35 for _, fraction in loads)
 
 
 async def test_an_sse_client_that_comes_back_misses_no_event_and_repeats_none(

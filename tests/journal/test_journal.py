@@ -19,6 +19,7 @@ from shared.bus.topology import (
     LIFECYCLE,
     MAX_HELD,
     TRIGGERS,
+    AnotherInstallation,
     append_subject,
     apply_topology,
     installation_id,
@@ -245,6 +246,24 @@ async def test_the_topology_is_applied_by_many_at_once_and_keeps_one_installatio
         assert info.config.max_deliver == -1
     for connection in connections:
         await connection.close()
+
+
+async def test_a_new_stream_may_be_that_of_an_installation_there_was(nats_url: str) -> None:
+    connection = await connect(nats_url, "test")
+    jetstream, former = connection.jetstream(), uuid4()
+    assert await apply_topology(jetstream, replicas=1, ack_wait_s=30, installation=former) == former
+    assert await apply_topology(jetstream, replicas=1, ack_wait_s=30) == former
+    assert await apply_topology(jetstream, replicas=1, ack_wait_s=30, installation=former) == former
+    await connection.close()
+
+
+async def test_a_stream_never_becomes_another_installation_s(nats_url: str) -> None:
+    async with journal_at(nats_url) as (_, connection):
+        jetstream = connection.jetstream()
+        found = await installation_id(jetstream)
+        with pytest.raises(AnotherInstallation, match=str(found)):
+            await apply_topology(jetstream, replicas=1, ack_wait_s=30, installation=uuid4())
+        assert await installation_id(jetstream) == found
 
 
 async def test_a_changed_ack_wait_reaches_consumers_that_exist(nats_url: str) -> None:

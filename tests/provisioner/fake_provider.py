@@ -22,7 +22,7 @@ from services.provisioner.provider import (
     TryAgain,
 )
 from shared.bus.instance_types import InstanceType
-from shared.bus.reconciliation import Kind
+from shared.bus.reconciliation import Foreign, Kind
 
 ABLE = Capabilities(power=True, volumes=True, ports=True, cloud_init=True)
 OFFERED = (
@@ -84,6 +84,7 @@ class FakeProvider:
     machines: dict[str, Machine] = field(default_factory=dict)
     volumes: dict[str, tuple[str, str]] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
+    foreign: list[Foreign] = field(default_factory=list)
     opened: dict[str, tuple[int, ...]] = field(default_factory=dict)
     let_in: dict[str, tuple[str, ...]] = field(default_factory=dict)
     address: str = "127.0.0.1"
@@ -162,6 +163,10 @@ class FakeProvider:
     async def tagged_servers(self) -> Sequence[Server]:
         async with self._call("tagged_servers"):
             return self._listed()
+
+    async def foreign_servers(self) -> Sequence[Foreign]:
+        async with self._call("foreign_servers"):
+            return list(self.foreign)
 
     async def get_server(self, zone: str, server_id: str) -> Server | None:
         async with self._call("get_server"):

@@ -98,11 +98,11 @@ async def test_the_revision_and_the_arguments_of_the_request_reach_the_machine(s
 
 
 @pytest.mark.parametrize(("ours", "told"), [(True, b"yes"), (False, b"''")])
-async def test_only_where_volumes_are_ours_may_the_machine_format_a_disk(stage: Stage, ours: bool, told: bytes) -> None:
+async def test_only_where_volumes_are_ours_is_the_whole_machine(stage: Stage, ours: bool, told: bytes) -> None:
     stage.provider.capabilities = replace(stage.provider.capabilities, volumes=ours)
     await stage.launched()
     await stage.deliver(e.SshReachable)
-    assert re.findall(rb"^MAY_FORMAT=(.*)$", plain(stage.shell.received[0]), re.MULTILINE) == [told]
+    assert re.findall(rb"^OURS=(.*)$", plain(stage.shell.received[0]), re.MULTILINE) == [told]
 
 
 def plain(stdin: bytes) -> bytes:

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from services.provisioner.known import KnownInstances
 from services.provisioner.provider import Order, Server, TryAgain
 from services.provisioner.reconcile import Reconcile
-from shared.bus.reconciliation import Kind
+from shared.bus.reconciliation import Foreign, Kind
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
 from tests.provisioner.fake_provider import Group
@@ -33,6 +33,10 @@ async def _server_of(stage: Stage, instance_id: UUID) -> Server:
     made = await stage.provider.create_server(Order(instance_id, "another", "zone-2", "L4-1-24G", b""))
     assert isinstance(made, Server)
     return made
+
+
+def _foreign_servers() -> float | None:
+    return REGISTRY.get_sample_value("coldstart_foreign_servers", {"provider": "scaleway"})
 
 
 async def _untagged(stage: Stage) -> Server:
@@ -93,6 +97,27 @@ async def test_without_a_list_of_the_rest_servers_are_still_judged(stage: Stage,
     report = await reconcile()
     assert [removed.id for removed in report.removed] == [duplicate.id]
     assert report.errors == ("list of volumes, addresses and security groups: cloud_error: not now",)
+
+
+async def test_servers_of_other_installations_are_shown_counted_and_left_alone(
+    stage: Stage, reconcile: Reconcile
+) -> None:
+    stage.provider.foreign = [Foreign(id="theirs", zone="zone-1", installation=uuid4(), instance_id=uuid4())]
+    report = await reconcile(delete_unknown=True)
+    assert (list(report.foreign), report.removed, report.unknown) == (stage.provider.foreign, (), ())
+    assert _foreign_servers() == 1
+    stage.provider.foreign.clear()
+    await reconcile()
+    assert _foreign_servers() == 0
+
+
+async def test_what_others_have_is_not_worth_a_round(stage: Stage, reconcile: Reconcile) -> None:
+    await stage.launched()
+    duplicate = await _server_of(stage, stage.instance_id)
+    stage.provider.fail("foreign_servers", TryAgain("cloud_error", "not now"))
+    report = await reconcile()
+    assert [removed.id for removed in report.removed] == [duplicate.id]
+    assert report.errors == ("list of other installations' servers: cloud_error: not now",)
 
 
 async def test_without_a_journal_nothing_is_removed(stage: Stage, reconcile: Reconcile) -> None:
@@ -168,7 +193,7 @@ async def test_rounds_do_not_overlap(stage: Stage, reconcile: Reconcile) -> None
         assert stage.provider.calls == ["tagged_servers"]
         let_go.set()
     assert first.result().ended_at <= second.result().began_at
-    assert stage.provider.calls == ["tagged_servers", "tagged_resources"] * 2
+    assert stage.provider.calls == ["tagged_servers", "tagged_resources", "foreign_servers"] * 2
 
 
 async def test_an_instance_whose_events_cannot_be_read_is_left_even_by_command(

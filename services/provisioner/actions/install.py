@@ -200,7 +200,7 @@ class _Install:
             revision=instance.specification.revision,
             task=instance.specification.task,
             vllm_args=instance.specification.vllm_args,
-            may_format=self._u.provider.capabilities.volumes,
+            ours=self._u.provider.capabilities.volumes,
             pull_seconds=settings.image_pull_seconds,
             worker_port=settings.worker_port,
             api_key=secrets.worker_api_key(instance.id, instance.attempt),

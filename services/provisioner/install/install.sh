@@ -19,7 +19,7 @@ disk_label=coldstart-data
 container=coldstart-worker
 
 fail() {
-  echo "$1" >&2
+  echo "$*" >&2
   exit 1
 }
 
@@ -68,7 +68,7 @@ data_disk() {
   local disk mounted=no
   ! mountpoint --quiet "$data" || mounted=yes
   disk=$(blkid --label "$disk_label" || true)
-  if [[ -z $disk && $mounted == no && -n $MAY_FORMAT ]]; then
+  if [[ -z $disk && $mounted == no && -n $OURS ]]; then
     disk=$(blank_disk)
     [[ -z $disk ]] || mkfs.ext4 -q -L "$disk_label" "$disk"
   fi
@@ -109,8 +109,15 @@ nvidia_toolkit() {
     apt update
     apt install -y nvidia-container-toolkit
   fi
+  [[ $(docker info --format '{{json .Runtimes}}') != *'"nvidia"'* ]] || return 0
+  # Docker's restart ends every container: on a machine that somebody owns, that is theirs to do.
+  local running
+  running=$(docker ps --format '{{.Names}}')
+  [[ -n $OURS || -z $running ]] || fail "Docker has no nvidia runtime yet, and gets it by a restart, which would end" \
+    "containers that run here (${running//$'\n'/, }): when they may end, run \`nvidia-ctk runtime configure" \
+    "--runtime=docker && systemctl restart docker\` on this machine"
   nvidia-ctk runtime configure --runtime=docker
-  [[ $(docker info --format '{{json .Runtimes}}') == *'"nvidia"'* ]] || systemctl restart docker
+  systemctl restart docker
 }
 
 used_mb() {
@@ -137,9 +144,11 @@ with_size() {
 # In the foreground, so that whoever ends the install's process group ends the pull as well.
 image_pull() {
   ! docker image inspect "$IMAGE" >/dev/null 2>&1 || return 0
-  local status=0
+  local status=0 began=$SECONDS
   timeout --foreground --kill-after=10 "$PULL_SECONDS" docker pull "$IMAGE" 2>&1 | with_size || status=$?
-  ((status != 124)) || fail "the image has not come within $PULL_SECONDS s; what came of it is kept"
+  # 137 is what timeout says when it had to kill; a pull that somebody else killed has not had its time.
+  ((status != 124 && (status != 137 || SECONDS - began < PULL_SECONDS))) ||
+    fail "the image has not come within $PULL_SECONDS s; what came of it is kept"
   return "$status"
 }
 
@@ -152,11 +161,12 @@ worker_start() {
   if docker container inspect "$container" >/dev/null 2>&1; then
     docker rm --force "$container"
   fi
-  # The variables are named on the command line and valued in docker's own environment alone.
+  # Secrets are named on the command line and valued in docker's own environment alone. Without TQDM_POSITION=-1
+  # huggingface_hub says nothing of a download where there is no terminal; with it each state of a bar is a line.
   VLLM_API_KEY=$API_KEY HF_TOKEN=$HF_TOKEN docker run --detach --name "$container" --restart unless-stopped \
     --gpus all --ipc=host --publish "$WORKER_PORT:$WORKER_PORT" --volume "$data/huggingface:/root/.cache/huggingface" \
     --log-opt max-size=50m --log-opt max-file=2 --label "coldstart.attempt=$ATTEMPT" \
-    --env VLLM_API_KEY "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
+    --env VLLM_API_KEY --env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
 }
 
 for phase in "${PHASES[@]}"; do

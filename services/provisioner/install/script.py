@@ -52,10 +52,10 @@ class InstallJob:
     revision: str | None = None
     """Of the model, as the Hub names it: a branch, a tag or a commit; None: its default."""
     vllm_args: tuple[str, ...] = ()
-    pull_seconds: int = 1800
+    pull_seconds: int = 900
     """How long pulling the image may take; the layers that came are there for the next try."""
-    may_format: bool = False
-    """Whether a disk that bears nothing at all is ours to take; on a machine that somebody owns it never is."""
+    ours: bool = False
+    """The machine serves nothing else, so a disk that bears nothing at all may be taken, and Docker restarted."""
     host_key_private: str | None = field(default=None, repr=False)
     """An Ed25519 key in OpenSSH's format that the machine proves itself with from now on; None: it keeps its own."""
 
@@ -93,7 +93,7 @@ def stdin_of(job: InstallJob) -> bytes:
         "MODEL": job.model,
         "REVISION": job.revision or "",
         "TASK": job.task,
-        "MAY_FORMAT": "yes" if job.may_format else "",
+        "OURS": "yes" if job.ours else "",
         "PULL_SECONDS": str(job.pull_seconds),
         "WORKER_PORT": str(job.worker_port),
         "API_KEY": job.api_key,

@@ -1,6 +1,8 @@
 """vLLM's command line, as far as an installation may use it; anything else is refused as vLLM refuses it."""
 
 import argparse
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +24,9 @@ _SWITCHES: Final = (
 )  # fmt: skip
 _EMBEDDING_FAMILIES: Final = ("bge-", "e5-", "gte-", "embed")
 _GATED: Final = ("meta-llama/",)
+_BILLIONS: Final = re.compile(r"-(\d+(?:\.\d+)?)B\b")
+_BYTES_OF_A_PARAMETER: Final = 2
+_LARGEST_FILE_GB: Final = 5
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,19 @@ class Arguments:
     max_model_len: int
     gated: bool
     """The weights are behind a licence and no token was given."""
+    bars: bool
+    """huggingface_hub shows how far a download is: never by itself where there is no terminal."""
     non_default: dict[str, Any]
     """What vLLM prints when it starts, secrets and all."""
+
+    @property
+    def weight_files(self) -> tuple[str, ...]:
+        """As its owner has cut it, going by the size in the model's name: into files of at most 5 GB."""
+        size = _BILLIONS.search(self.model)
+        shards = math.ceil(float(size[1]) * _BYTES_OF_A_PARAMETER / _LARGEST_FILE_GB) if size else 1
+        if shards == 1:
+            return ("model.safetensors",)
+        return tuple(f"model-{shard:05d}-of-{shards:05d}.safetensors" for shard in range(1, shards + 1))
 
 
 def parse(words: Sequence[str], environment: Mapping[str, str]) -> Arguments:
@@ -66,6 +82,7 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Arguments:
         api_keys=tuple(given.api_key or filter(None, [environment.get("VLLM_API_KEY")])),
         max_model_len=given.max_model_len or (512 if detected else 32_768),
         gated=given.model.startswith(_GATED) and not environment.get("HF_TOKEN"),
+        bars=environment.get("TQDM_POSITION") == "-1",
         non_default={name: value for name, value in vars(given).items() if value != parser.get_default(name)},
     )
 

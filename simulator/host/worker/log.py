@@ -1,15 +1,16 @@
 """vLLM's own log lines, in the order and the words of v0.13.0."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Final
 
 from .arguments import Arguments
 
-_SHARDS: Final = 9
 _GRAPHS: Final = 67
-_SHARD_MEGABYTES: Final = 990
+_SIDE_BY_SIDE: Final = 8
+"""So many files huggingface_hub fetches at once."""
+_SHARD_MEGABYTES: Final = 4_900
 _BAR_WIDTH: Final = 10
 
 
@@ -47,17 +48,19 @@ def loading(arguments: Arguments) -> Iterator[float]:
            f"max_seq_len={arguments.max_model_len}, tensor_parallel_size=1")  # fmt: skip
     engine(f"[gpu_model_runner.py:3562] Starting to load model {arguments.model}...")
     yield 0.05
-    for shard in range(1, _SHARDS + 1):
-        name = f"model-{shard:05d}-of-{_SHARDS:05d}.safetensors"
-        for done in (0, _SHARD_MEGABYTES * 2 // 5, _SHARD_MEGABYTES):
-            _bar(name, done, _SHARD_MEGABYTES, unit="M")
-            yield 0.05 + 0.2 * (shard - 1 + done / _SHARD_MEGABYTES) / _SHARDS
+    files = arguments.weight_files
+    fetched = dict.fromkeys(files, 0)
+    for name, done in _fetching(files):
+        fetched[name] = done
+        if arguments.bars:
+            _file_bar(name, done)
+        yield 0.05 + 0.2 * sum(fetched.values()) / (_SHARD_MEGABYTES * len(files))
     engine(f"[weight_utils.py:487] Time spent downloading weights for {arguments.model}: 21.37 seconds")
-    for shard in range(_SHARDS + 1):
+    for shard in range(len(files) + 1):
         # vLLM's own format for this bar ends every state of it with a new line.
-        engine_process(f"\rLoading safetensors checkpoint shards: {100 * shard / _SHARDS:3.0f}% Completed | "
-                       f"{shard}/{_SHARDS} [00:00<00:00, 12.00it/s]\n")  # fmt: skip
-        yield 0.25 + 0.4 * shard / _SHARDS
+        engine_process(f"\rLoading safetensors checkpoint shards: {100 * shard / len(files):3.0f}% Completed | "
+                       f"{shard}/{len(files)} [00:00<00:00, 12.00it/s]\n")  # fmt: skip
+        yield 0.25 + 0.4 * shard / len(files)
     engine("[default_loader.py:308] Loading weights took 24.84 seconds")
     engine("[backends.py:643] Using cache directory: /root/.cache/vllm/torch_compile_cache/ for vLLM's torch.compile")
     yield 0.7
@@ -65,7 +68,7 @@ def loading(arguments: Arguments) -> Iterator[float]:
     yield 0.75
     engine("[monitor.py:34] torch.compile takes 18.53 s in total")
     for graph in (0, _GRAPHS * 3 // 7, _GRAPHS):
-        _bar("Capturing CUDA graphs (mixed prefill-decode, PIECEWISE)", graph, _GRAPHS, prefixed=True)
+        _graph_bar(graph, own_line=arguments.bars)
         yield 0.75 + 0.2 * graph / _GRAPHS
     engine("[gpu_model_runner.py:4587] Graph capturing finished in 5 secs, took 0.61 GiB")
     engine("[core.py:259] init engine (profile, create kv cache, warmup model) took 32.10 seconds")
@@ -83,13 +86,34 @@ def access(client: str, request: str, status: int) -> None:
     plain(f'(APIServer pid=1) INFO:     {client} - "{request} HTTP/1.1" {status} {HTTPStatus(status).phrase}')
 
 
-def _bar(name: str, done: int, total: int, *, unit: str = "", prefixed: bool = False) -> None:
-    """One state of a tqdm bar: it overwrites the one before, and only the last ends the line."""
+def _fetching(files: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Each file and how many megabytes of it have come. Of those fetched side by side, the last ones end first."""
+    for first in range(0, len(files), _SIDE_BY_SIDE):
+        batch = files[first : first + _SIDE_BY_SIDE]
+        yield from ((name, 0) for name in batch)
+        yield from ((name, _SHARD_MEGABYTES * 2 // 5) for name in batch)
+        yield from ((name, _SHARD_MEGABYTES) for name in reversed(batch))
+
+
+def _file_bar(name: str, done: int) -> None:
+    """One state, as tqdm prints it at position -1: a line of its own, with the cursor sent up behind it."""
+    engine_process(f"\r{_bar(name, done, _SHARD_MEGABYTES, unit='M')}\x1b[A\n")
+
+
+def _graph_bar(done: int, *, own_line: bool) -> None:
+    """The bar of vLLM itself, terminal or not: without lines of its own each state overwrites the one before."""
+    state = f"\r{_bar('Capturing CUDA graphs (mixed prefill-decode, PIECEWISE)', done, _GRAPHS)}"
+    if own_line:
+        engine_process(f"{state}\x1b[A\n")
+    else:
+        prefix = "(EngineCore_DP0 pid=148) " if done == 0 else ""
+        print(prefix + state, end="\n" if done == _GRAPHS else "", flush=True)  # noqa: T201
+
+
+def _bar(name: str, done: int, total: int, *, unit: str = "") -> str:
     filled = _BAR_WIDTH * done // total
-    state = (f"\r{name}: {100 * done / total:3.0f}%|{'█' * filled}{' ' * (_BAR_WIDTH - filled)}| "
-             f"{done}{unit}/{total}{unit} [00:00<00:00, 24.00it/s]")  # fmt: skip
-    prefix = "(EngineCore_DP0 pid=148) " if prefixed and done == 0 else ""
-    print(prefix + state, end="\n" if done == total else "", flush=True)  # noqa: T201
+    return (f"{name}: {100 * done / total:3.0f}%|{'█' * filled}{' ' * (_BAR_WIDTH - filled)}| "
+            f"{done}{unit}/{total}{unit} [00:00<00:00, 24.00it/s]")  # fmt: skip
 
 
 def _stamp() -> str:

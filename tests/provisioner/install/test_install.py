@@ -18,7 +18,8 @@ import pytest
 from services.provisioner.install import script
 from services.provisioner.install.script import INTERRUPTED, PHASES, SUPERSEDED, InstallJob, Phase, parse_line, stdin_of
 from simulator.host import processes
-from simulator.host.disk import BlockDevice
+from simulator.host.containers import new_id
+from simulator.host.disk import BlockDevice, Container
 from simulator.host.faults import PHASES as PHASES_THAT_CAN_FAIL
 from simulator.scenario import Scenario
 from tests.simulator.host.machines import QUICK, WORKER_PORT, Machine, booted, eventually, new_key, private_text
@@ -29,7 +30,7 @@ JOB = InstallJob(
     worker_port=WORKER_PORT, api_key="key-of-attempt-1", hf_token="hf_reader",
 )  # fmt: skip
 SECOND_ATTEMPT = dataclasses.replace(JOB, attempt=2, api_key="key-of-attempt-2")
-FORMATTING = dataclasses.replace(JOB, may_format=True)
+FORMATTING = dataclasses.replace(JOB, ours=True)
 SECOND_TRY = dataclasses.replace(JOB, attempt_try=2)
 
 
@@ -153,6 +154,58 @@ async def test_a_pull_that_hangs_fails_its_try_and_the_next_one_pulls_again(tmp_
         assert "v0.13.0: Pulling from vllm/vllm-openai" in running.lines
         machine.host.scenario = QUICK
         assert (await install(machine, SECOND_TRY))[0] == 0
+
+
+async def test_a_pull_that_has_to_be_killed_says_the_same(tmp_path: Path) -> None:
+    async with booted(tmp_path, SLOW_PULL) as machine:
+        machine.host.disk.install_command("docker")
+        replace_tool(machine, "docker", '[[ $1 != pull ]] || trap "" TERM; exec "$real" "$@"')
+        replace_tool(machine, "timeout", 'exec "$real" "${@/--kill-after=10/--kill-after=0.2}"')
+        status, running = await install(machine, dataclasses.replace(JOB, pull_seconds=1))
+        assert status == 1
+        assert running.lines[-1] == "the image has not come within 1 s; what came of it is kept"
+
+
+async def test_a_pull_that_somebody_else_kills_is_not_said_to_have_taken_too_long(tmp_path: Path) -> None:
+    async with booted(tmp_path, SLOW_PULL) as machine:
+        machine.host.disk.install_command("docker")
+        replace_tool(machine, "docker", '[[ $1 != pull ]] || kill -KILL $$; exec "$real" "$@"')
+        status, running = await install(machine, JOB)
+        assert status == 1
+        assert "has not come within" not in running.text
+
+
+def replace_tool(machine: Machine, name: str, script: str) -> None:
+    """On this machine's PATH; `$real` is what was there."""
+    tool = machine.host.disk.bin / name
+    folder = tool.with_name("replaced")
+    folder.mkdir(exist_ok=True)
+    real = tool.rename(folder / name)
+    tool.write_text(f"#!/bin/bash\nreal={shlex.quote(str(real))}\n{script}\n")
+    tool.chmod(0o755)
+
+
+async def test_where_somebody_s_containers_run_docker_is_not_restarted_and_they_read_what_to_do(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        contents = machine.host.disk.contents
+        contents.containers["grafana"] = Container(
+            id=new_id(), name="grafana", image="grafana/grafana", arguments=(), environment={}, host_port=3000,
+            container_port=3000, restarts=False, created_at=0.0, running=True,
+        )  # fmt: skip
+        status, running = await install(machine, JOB)
+        assert (status, running.phases[-1]) == (1, "nvidia_toolkit")
+        assert (
+            "(grafana): when they may end, run `nvidia-ctk runtime configure --runtime=docker && " in running.lines[-1]
+        )
+        assert not contents.docker_runtimes | contents.configured_runtimes
+        assert (await install(machine, dataclasses.replace(SECOND_TRY, ours=True)))[0] == 0
+
+
+async def test_a_docker_that_has_the_runtime_is_left_as_it_is(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        machine.host.disk.contents.docker_runtimes.add("nvidia")
+        assert (await install(machine, JOB))[0] == 0
+        assert not machine.host.disk.contents.configured_runtimes
 
 
 async def test_a_finished_install_is_reported_and_not_repeated(tmp_path: Path) -> None:
@@ -373,7 +426,7 @@ async def test_a_blank_disk_is_formatted_and_mounted_for_the_models(tmp_path: Pa
         assert (await install(machine, FORMATTING))[0] == 0
         assert (disk.filesystem, disk.label) == ("ext4", "coldstart-data")
         assert disk.mounted_at == str(machine.host.disk.root / "mnt/data")
-        assert (await install(machine, dataclasses.replace(SECOND_ATTEMPT, may_format=True)))[0] == 0
+        assert (await install(machine, dataclasses.replace(SECOND_ATTEMPT, ours=True)))[0] == 0
         assert our_fstab_lines(machine) == 1
 
 

@@ -71,6 +71,10 @@ async def test_of_two_installations_one_has_the_machine_and_the_other_sees_only_
     assert isinstance(server.instance_id, UUID)
     assert await theirs.create_server(order()) == OutOfStock("own", "own")
     assert list(await theirs.tagged_servers()) == list(await theirs.find_servers(server.instance_id)) == []
+    (foreign,) = await theirs.foreign_servers()
+    assert (foreign.id, foreign.instance_id) == ("desk", server.instance_id)
+    assert foreign.installation not in {None, server.instance_id}
+    assert list(await ours.foreign_servers()) == []
     assert await theirs.get_server("own", server.id) is None
     await theirs.delete_server("own", server.id)
     assert await ours.get_server("own", server.id) == server

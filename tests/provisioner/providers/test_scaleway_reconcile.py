@@ -83,16 +83,30 @@ async def _remaining(control: Control) -> Any:
     return (await control("GET", "account"))["remaining"]
 
 
-async def test_an_installation_that_lost_its_data_touches_nothing_of_the_one_it_was(
+async def test_an_installation_that_lost_its_data_touches_nothing_of_the_one_it_was_and_shows_it(
     connection: Client, provider: ScalewayProvider, neighbour: ScalewayProvider, control: Control
 ) -> None:
     """A new stream has a new installation's id, and what bears the old one is not its own, even by command."""
-    await _whole_of(neighbour, uuid4())
+    server = await _whole_of(neighbour, instance_id := uuid4())
     before = await _remaining(control)
     report = await _reconcile(connection, provider)(delete_unknown=True)
     assert not any((report.servers, report.removed, report.unknown, report.errors))
+    (foreign,) = report.foreign
+    assert (foreign.id, foreign.zone, foreign.instance_id) == (server.id, server.zone, instance_id)
     assert await _remaining(control) == before
     assert len(before["servers"]) == len(before["block_volumes"]) == len(before["security_groups"]) == 1
+
+
+async def test_an_installation_that_takes_its_former_id_up_again_deletes_by_command_what_it_had(
+    connection: Client, provider: ScalewayProvider, neighbour: ScalewayProvider, control: Control
+) -> None:
+    """COLDSTART_INSTALLATION, for a stream that is made anew."""
+    del provider
+    await _whole_of(neighbour, uuid4())
+    report = await _reconcile(connection, neighbour)(delete_unknown=True)
+    assert not report.foreign
+    assert [each.kind for each in report.removed] == [Kind.SERVER, Kind.VOLUME, Kind.SECURITY_GROUP]
+    assert not any((await _remaining(control)).values())
 
 
 async def test_by_command_all_that_is_unknown_goes_and_the_neighbour_s_stays(

@@ -22,6 +22,12 @@ async def test_the_machine_proves_itself_with_the_key_from_cloud_init(tmp_path: 
                 pass
 
 
+async def test_a_machine_may_show_another_key_than_the_one_from_cloud_init(tmp_path: Path) -> None:
+    async with booted(tmp_path, QUICK.model_copy(update={"wrong_host_key": True})) as machine:
+        with pytest.raises(asyncssh.HostKeyNotVerifiable):
+            await machine.run("true")
+
+
 async def test_only_the_authorized_key_signs_in_and_only_as_root(tmp_path: Path) -> None:
     async with booted(tmp_path) as machine:
         with pytest.raises(asyncssh.PermissionDenied):

@@ -18,6 +18,7 @@ from simulator.scenario import Scenario
 from tests.simulator.host.machines import QUICK, WORKER_PORT, Machine, booted, eventually
 
 MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
+LARGE = "Qwen/Qwen2.5-72B-Instruct"
 KEY = "a-key"
 
 
@@ -167,20 +168,38 @@ async def test_the_metrics_count_what_was_served_by_why_it_ended(tmp_path: Path)
 
 
 async def test_the_log_shows_the_load_in_vllms_words(tmp_path: Path) -> None:
-    arguments = ("--model", MODEL, "--api-key", "printed-key")
+    arguments = ("--model", LARGE, "--api-key", "printed-key")
     async with serving(tmp_path, *arguments) as machine:
         await eventually(lambda: health_of(machine))
         log = log_of(machine)
         for words in (
-            "non-default args: {'model': 'Qwen/Qwen2.5-0.5B-Instruct'", "'api_key': ['printed-key']",
-            "Loading safetensors checkpoint shards:  56% Completed | 5/9", "torch.compile takes",
+            "non-default args: {'model': 'Qwen/Qwen2.5-72B-Instruct'", "'api_key': ['printed-key']",
+            "Loading safetensors checkpoint shards:  55% Completed | 16/29", "torch.compile takes",
             "Graph capturing finished",
-            "\rmodel-00002-of-00009.safetensors:  40%|████      | 396M/990M", "init engine (profile",
+            "init engine (profile", "Time spent downloading weights for",
             "\rCapturing CUDA graphs (mixed prefill-decode, PIECEWISE):  42%|████      | 28/67",
             "Application startup complete.",
         ):  # fmt: skip
             assert words in log
         assert "(APIServer pid=1)" in log
+        assert ".safetensors:" not in log
+
+
+async def test_a_download_is_shown_file_by_file_only_where_tqdm_was_told_that_each_state_is_a_line(
+    tmp_path: Path,
+) -> None:
+    async def lines_of(folder: Path, model: str) -> list[str]:
+        async with serving(folder, "--model", model, environment={"TQDM_POSITION": "-1"}) as machine:
+            await eventually(lambda: health_of(machine))
+            return [line for line in log_of(machine).split("\n") if ".safetensors:" in line]
+
+    one_file = await lines_of(tmp_path / "one", MODEL)
+    assert [line.split("|")[0].split("\r")[-1] for line in one_file] == [
+        f"model.safetensors: {percent:3}%" for percent in (0, 40, 100)
+    ]
+    done = [line for line in await lines_of(tmp_path / "many", LARGE) if "100%" in line]
+    assert "model-00008-of-00029" in done[0]
+    assert len(done) == 29
 
 
 async def test_a_key_that_came_by_the_environment_is_not_printed(tmp_path: Path) -> None:
@@ -193,11 +212,11 @@ async def test_a_worker_that_never_loads_stays_closed(tmp_path: Path) -> None:
     async with serving(tmp_path, scenario=QUICK.model_copy(update={"never_loads": True})) as machine:
 
         async def stuck() -> bool | None:
-            return "56% Completed" in log_of(machine) or None
+            return "100% Completed" in log_of(machine) or None
 
         await eventually(stuck)
         assert await health_of(machine) is None
-        assert "67% Completed" not in log_of(machine)
+        assert "Loading weights took" not in log_of(machine)
 
 
 async def test_a_worker_that_dies_does_not_come_back(tmp_path: Path) -> None:

@@ -21,9 +21,14 @@ _NOBODY: Final = UUID(int=0)
 
 @dataclass(frozen=True)
 class Claim:
-    """By whom a machine is claimed; `instance_id` is None for another installation's, or a line that says no ids."""
+    """By whom a machine is claimed; `instance_id` is None for another installation's, or a line that says no ids.
+
+    `installation` and `theirs` are another one's and its instance, where the line says them.
+    """
 
     instance_id: UUID | None
+    installation: UUID | None = None
+    theirs: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -84,11 +89,17 @@ class Claims:
             case ["free"]:
                 return None
             case ["claimed", installation, instance_id] if installation == str(self.installation):
-                try:
-                    return Claim(UUID(instance_id))
-                except ValueError:
-                    return Claim(None)
+                return Claim(_id_in(instance_id))
+            case ["claimed", installation, instance_id]:
+                return Claim(None, _id_in(installation), _id_in(instance_id))
             case ["claimed", *_]:
                 return Claim(None)
             case _:
                 raise TryAgain("machine_failed", f"machine {machine.name} said {line!r}")
+
+
+def _id_in(word: str) -> UUID | None:
+    try:
+        return UUID(word)
+    except ValueError:
+        return None

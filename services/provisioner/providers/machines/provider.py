@@ -23,6 +23,7 @@ from services.provisioner.provider import (
 from services.provisioner.providers.machines.claims import Claim, Claims
 from services.provisioner.providers.machines.inventory import Inventory, Machine
 from shared.bus.instance_types import InstanceType
+from shared.bus.reconciliation import Foreign
 
 NAME: Final = "machines"
 NOT_CAPABLE: Final = "not_capable"
@@ -184,6 +185,15 @@ class MachinesProvider:
                 case _:
                     pass
         return servers
+
+    async def foreign_servers(self) -> Sequence[Foreign]:
+        """Of the machines that answer. A claim that says no ids is somebody else's, too."""
+        claims = await self._look_at(self._machines)
+        return [
+            Foreign(id=machine.name, zone=machine.zone, installation=claim.installation, instance_id=claim.theirs)
+            for machine in self._machines
+            if isinstance(claim := claims[machine.name], Claim) and claim.instance_id is None
+        ]
 
     async def tagged_resources(self) -> Sequence[Resource]:
         return []

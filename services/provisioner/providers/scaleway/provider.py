@@ -15,6 +15,7 @@ from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from services.provisioner.providers.scaleway.tags import Tags
 from services.provisioner.providers.scaleway.volumes import Volumes
 from shared.bus.instance_types import InstanceType
+from shared.bus.reconciliation import Foreign
 
 
 class ScalewayProvider:
@@ -95,6 +96,9 @@ class ScalewayProvider:
 
     async def tagged_servers(self) -> Sequence[Server]:
         return await self._calls.in_each(self.zones, self._servers.find)
+
+    async def foreign_servers(self) -> Sequence[Foreign]:
+        return await self._calls.in_each(self.zones, self._servers.foreign)
 
     async def tagged_resources(self) -> Sequence[Resource]:
         volumes = await self._calls.in_each(self.zones, self._volumes.tagged)

@@ -12,7 +12,8 @@ from services.provisioner.provider import Order, OutOfStock, Power, ProviderErro
 from services.provisioner.providers.scaleway.errors import Busy, NotThere, SoldOut
 from services.provisioner.providers.scaleway.products import Products
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
-from services.provisioner.providers.scaleway.tags import Tags, instance_in
+from services.provisioner.providers.scaleway.tags import OURS, Tags, installation_in, instance_in
+from shared.bus.reconciliation import Foreign
 
 CLOUD_INIT: Final = "cloud-init"
 SCRATCH: Final = "scratch"
@@ -75,14 +76,27 @@ class Servers:
 
     def find(self, zone: str, instance_id: UUID | None = None) -> list[Server]:
         """All of this installation, or only that instance's."""
+        listed = self._listed(zone, self._tags.of_whom(instance_id))
+        return [_shown(server) for server in listed if self._tags.borne(server.tags, instance_id)]
 
-        def page(number: int) -> tuple[list[ScalewayServer], int]:
-            answer = self._api.list_servers(
-                zone=zone, tags=[self._tags.of_whom(instance_id)], page=number, per_page=PAGE_SIZE
+    def foreign(self, zone: str) -> list[Foreign]:
+        return [
+            Foreign(
+                id=server.id,
+                zone=server.zone,
+                installation=installation_in(server.tags),
+                instance_id=instance_in(server.tags),
             )
+            for server in self._listed(zone, OURS)
+            if self._tags.foreign(server.tags)
+        ]
+
+    def _listed(self, zone: str, tag: str) -> list[ScalewayServer]:
+        def page(number: int) -> tuple[list[ScalewayServer], int]:
+            answer = self._api.list_servers(zone=zone, tags=[tag], page=number, per_page=PAGE_SIZE)
             return answer.servers, answer.total_count
 
-        return [_shown(server) for server in pages(page) if self._tags.borne(server.tags, instance_id)]
+        return list(pages(page))
 
     def get(self, zone: str, server_id: str) -> Server | None:
         try:

@@ -1,0 +1,38 @@
+"""Which machines fail, and how, where a scenario leaves that to chance."""
+
+from random import Random
+from typing import Any, Final
+
+from simulator.host.faults import PHASES
+from simulator.scenario import Scenario
+
+_SOON: Final = 1.0
+
+
+class Fates:
+    """Each server has its own from its first boot on; the seed repeats them for the same order of first boots."""
+
+    def __init__(self) -> None:
+        self._dice: dict[int, Random] = {}
+        self._drawn: dict[str, dict[str, Any]] = {}
+
+    def meet(self, server_id: str, scenario: Scenario) -> Scenario:
+        """What this server is to do."""
+        if not scenario.machine_failures:
+            return scenario
+        if server_id not in self._drawn:
+            dice = self._dice.setdefault(scenario.seed, Random(scenario.seed))  # noqa: S311 - chance, not secrecy
+            self._drawn[server_id] = _drawn(dice, scenario.machine_failures)
+        return scenario.model_copy(update=self._drawn[server_id])
+
+
+def _drawn(dice: Random, probability: float) -> dict[str, Any]:
+    drawn: dict[str, Any] = {}
+    if dice.random() < probability:
+        drawn[dice.choice(("never_ssh", "wrong_host_key"))] = True
+    if dice.random() < probability:
+        drawn["install_fails_at"] = dice.choice(sorted(PHASES))
+        drawn["install_fails_times"] = dice.choice((1, None))
+    if dice.random() < probability:
+        drawn |= dice.choice(({"never_loads": True}, {"dies_after_ready": _SOON}))
+    return drawn

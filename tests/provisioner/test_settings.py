@@ -1,0 +1,53 @@
+"""The deadlines fit into each other: a pull into an install, an install into a startup."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from services.health.settings import HealthSettings
+from services.provisioner.settings import ProvisionerSettings
+
+SECRET = {"master_secret": "a master secret that is long enough for anybody"}
+LARGE_GB = 140
+SLOW_GB_PER_S = 0.1
+BOOTING_AND_LOADING_S = 600
+
+
+def settings(**changes: Any) -> ProvisionerSettings:
+    return ProvisionerSettings.model_validate({**SECRET, **changes})
+
+
+def test_health_and_the_provisioner_know_the_same_startup() -> None:
+    assert HealthSettings.model_validate(SECRET).startup_seconds == settings().startup_seconds
+
+
+@pytest.mark.parametrize("startup_seconds", [60, 5400, 20_000])
+def test_an_install_that_fails_says_so_well_before_the_startup_is_given_up(startup_seconds: float) -> None:
+    made = settings(startup_seconds=startup_seconds)
+    assert made.install_deadline_seconds == startup_seconds / 2
+    assert 2 * made.image_pull_seconds < made.install_deadline_seconds
+
+
+def test_after_the_longest_install_there_is_still_time_to_fetch_a_large_model_slowly() -> None:
+    made = settings()
+    left_s = made.startup_seconds - made.install_deadline_seconds
+    assert left_s > LARGE_GB / SLOW_GB_PER_S + BOOTING_AND_LOADING_S
+
+
+def test_a_deadline_of_ones_own_is_taken() -> None:
+    made = settings(startup_seconds=1000, install_deadline_seconds=600, image_pull_seconds=250)
+    assert (made.install_deadline_seconds, made.image_pull_seconds) == (600, 250)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"startup_seconds": 1000, "install_deadline_seconds": 800}, "at most three quarters of startup_seconds"),
+        ({"image_pull_seconds": 1800}, "room for two tries of image_pull_seconds"),
+        ({"startup_seconds": -1}, "startup_seconds"),
+    ],
+)
+def test_deadlines_that_do_not_fit_are_refused(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        settings(**changes)
