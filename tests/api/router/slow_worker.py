@@ -18,7 +18,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
         return web.json_response({"choices": []})
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
-    for event in (*WORDS, DONE):
+    for event in (*5 * WORDS, DONE):  # for longer than a busy machine keeps its reader waiting
         await response.write(event)
         await asyncio.sleep(PAUSE_S)
     return response

@@ -347,7 +347,7 @@ async def test_without_the_database_under_load_no_request_fails(stage: Stage, go
     period_s = 0.1
     scene = await a_scene(
         stage, 2, refresh_seconds=period_s, routes_refresh_seconds=period_s, usage_write_seconds=period_s,
-        database_timeout_seconds=period_s, limits_check_seconds=period_s, eta_refresh_seconds=period_s,
+        database_timeout_seconds=5 * period_s, limits_check_seconds=period_s, eta_refresh_seconds=period_s,
     )  # fmt: skip
     outcomes: list[int] = []
     ended = asyncio.Event()
