@@ -11,11 +11,15 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from coldstart.embedded.nats import EmbeddedNats
 from coldstart.embedded.postgres import EmbeddedPostgres
 
 SUMMARY: Final = "summary"
+
+settings.register_profile("coldstart", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("coldstart")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

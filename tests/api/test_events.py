@@ -171,7 +171,7 @@ async def api(stage: Stage) -> RunningApi:
     return await stage.api()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.integers(0, 4), meanwhile=st.integers(0, 12), pieces=st.lists(st.integers(0, 3), max_size=5))
 async def test_however_often_a_client_is_cut_off_it_sees_every_event_once_and_in_order(
     stage: Stage, api: RunningApi, before: int, meanwhile: int, pieces: list[int]

@@ -253,7 +253,7 @@ def one_look(instance: Instance, data: st.DataObject) -> dict[Probe, Outcome]:
 
 
 @law(st.sampled_from(sorted(WATCHED - {Status.READY})), st.data())
-@effort(max_examples=60, deadline=None)
+@effort(max_examples=60)
 def test_whatever_is_seen_every_status_with_a_deadline_is_left_soon_after_it(
     status: Status, data: st.DataObject
 ) -> None:

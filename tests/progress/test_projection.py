@@ -46,7 +46,7 @@ def disturbed(draw: st.DrawFn, history: Facts) -> list[list[Recorded]]:
     return [events[begin:end] for begin, end in pairwise(cuts)]
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), history=histories())
 async def test_order_and_repetition_do_not_matter(database: Connection, data: st.DataObject, history: Facts) -> None:
     expected = await projected(database, recorded(history))

@@ -208,7 +208,7 @@ def answers(draw: st.DrawFn) -> tuple[bytes, Told]:
 
 
 @given(answer=answers(), data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_segmentation_of_an_answer_changes_what_it_says(answer: tuple[bytes, Told], data: st.DataObject) -> None:
     said, expected = answer
     cuts = sorted(data.draw(st.sets(st.integers(1, len(said) - 1), max_size=20)))
