@@ -1,11 +1,12 @@
 """Opening ports: through a group that is there, to those who are let in, whatever somebody deletes by hand."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from pydantic import ValidationError
 
-from services.provisioner.provider import TryAgain
+from services.provisioner.provider import ProviderError, Rejected, TryAgain
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
 from tests.provisioner.fake_provider import Delays
@@ -104,3 +105,61 @@ async def test_a_server_that_is_gone_gets_no_further_group(stage: Stage) -> None
     await stage.deliver(e.IpAssigned)
     assert stage.provider.groups.keys() == {"group-1"}
     assert (await stage.instance()).status is Status.PROVISIONING_FAILED
+
+
+# Once the install has begun, the instance does not fail for its ports any more
+
+
+async def while_it_installs(stage: Stage) -> None:
+    """A machine whose port answers before anybody has closed the others."""
+    await stage.launched(until=e.IpAssigned)
+    await stage.happened(e.SshReachable, attempt=1)
+    await stage.happened(e.SshInstallStarted, attempt=1)
+
+
+@pytest.mark.parametrize(
+    "error", [TryAgain("cloud_error", "not now"), Rejected("permission_denied", "the API key may not do this")]
+)
+async def test_ports_are_opened_in_the_end_however_often_that_fails_while_the_machine_installs(
+    stage: Stage, error: ProviderError
+) -> None:
+    await while_it_installs(stage)
+    failures = 3 * stage.settings.launch_tries
+    stage.provider.fail("open_ports", *[error] * failures)
+    await stage.deliver(e.IpAssigned)
+    assert stage.provider.opened == {"server-1": (22, 8000)}
+    assert len(await stage.events(e.PortsOpened)) == 1
+    delayed = await stage.events(e.ActionDelayed)
+    assert [(each.number, each.code) for each in delayed] == [(n, error.code) for n in range(1, failures + 1)]
+    instance = await stage.instance()
+    assert (instance.status, instance.error) == (Status.INSTALLING, None)
+
+
+async def test_the_pauses_grow_beyond_those_of_a_launch_and_the_next_holder_goes_on(stage: Stage) -> None:
+    stage.with_settings(longest_backoff_seconds=0.01, longest_release_backoff_seconds=0.64)
+    await while_it_installs(stage)
+    for number in range(1, 9):
+        await stage.happened(
+            e.ActionDelayed, action=e.Action.OPEN_PORTS, attempt=1, number=number, code="cloud_error", reason="not now",
+            next_try_at=datetime.now(UTC),
+        )  # fmt: skip
+    stage.provider.fail("open_ports", TryAgain("cloud_error", "not now"))
+    await stage.deliver(e.IpAssigned, redelivered=True, age_s=3600.0)
+    last = (await stage.events(e.ActionDelayed))[-1]
+    assert (last.next_try_at - last.occurred_at).total_seconds() >= 0.3
+    assert len(await stage.events(e.PortsOpened)) == 1
+
+
+async def test_ports_are_left_as_they_are_once_the_instance_ends(stage: Stage) -> None:
+    await while_it_installs(stage)
+    stage.provider.fail("open_ports", *[TryAgain("cloud_error", "not now")] * 100)
+
+    async def has_given_up_failing() -> bool:
+        return len(await stage.events(e.ActionDelayed)) > stage.settings.launch_tries
+
+    opening = asyncio.create_task(stage.deliver(e.IpAssigned))
+    await stage.until(has_given_up_failing)
+    await stage.terminated()
+    await opening
+    assert stage.provider.empty
+    assert (await stage.instance()).status is Status.TERMINATED
