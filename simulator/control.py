@@ -40,6 +40,7 @@ class Control:
             web.post("/_simulator/servers/{server_id}/stop", self.stop),
             web.post("/_simulator/servers/{server_id}/start", self.start),
             web.post("/_simulator/servers/{server_id}/readdress", self.readdress),
+            web.post("/_simulator/servers/{server_id}/attach", self.attach),
             web.post("/_simulator/volumes", self.make_volume),
             web.post("/_simulator/pause", self.pause),
             web.post("/_simulator/resume", self.resume),
@@ -106,6 +107,19 @@ class Control:
             raise web.HTTPConflict(text="only a running server without a flexible address can be readdressed")
         await self._cloud.machines.readdress(server)
         return web.json_response(_server(server))
+
+    async def attach(self, request: web.Request) -> web.Response:
+        """Somebody attaches a new block volume of his own in the console; answers with the volume."""
+        server = self._living(request)
+        if not server.volumes:
+            raise web.HTTPConflict(text="its boot volume is not made yet")
+        volume = Volume(
+            name="attached in the console", zone=server.zone, size=BOOT_VOLUME_BYTES, block=True, server_id=server.id
+        )
+        self._account.add_volume(volume)
+        server.volumes.append(volume)
+        server.note("volume attached")
+        return web.json_response(_volume(volume))
 
     async def make_volume(self, request: web.Request) -> web.Response:
         """A block volume that no server holds, with any tags: the API itself makes none."""

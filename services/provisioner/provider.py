@@ -83,8 +83,9 @@ class Resource:
 
 @dataclass(frozen=True)
 class Server:
-    """`instance_id` is read from its tags; `volume_ids`, the boot volume first, grows a while after creation.
+    """`instance_id` is read from its tags; `volume_ids` are told a while after creation, once the boot volume is there.
 
+    It comes first; the others came with the image, or were attached by somebody.
     `host_key` is the machine's own public key, where the provider knows one.
     """
 

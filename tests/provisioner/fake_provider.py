@@ -47,13 +47,17 @@ class Delays:
 
 @dataclass
 class Machine:
-    """A server, and when it came to be as it is. `asked` is every power command that was accepted."""
+    """A server, and when it came to be as it is. `asked` is every power command that was accepted.
+
+    `attached` are volumes that somebody else has made.
+    """
 
     server: Server
     order: Order
     made_at: float
     volume_id: str
     cloud_init: bytes
+    attached: tuple[str, ...] = ()
     changed_at: float = 0.0
     asked: list[str] = field(default_factory=list)
     deleted_at: float | None = None
@@ -111,6 +115,14 @@ class FakeProvider:
     def lose(self, server_id: str) -> None:
         """Somebody else deleted it."""
         self.machines[server_id].deleted_at = time.monotonic()
+
+    def attach(self, server_id: str) -> str:
+        """Somebody attaches a volume of his own; its id."""
+        machine = self.machines[server_id]
+        volume_id = f"theirs-{next(self._numbers)}"
+        machine.attached = (*machine.attached, volume_id)
+        self.volumes[volume_id] = (machine.server.zone, server_id)
+        return volume_id
 
     @asynccontextmanager
     async def _call(self, name: str) -> AsyncGenerator[None]:
@@ -297,7 +309,7 @@ class FakeProvider:
         """As an answer shows it now; the boot volume comes to be when its time has come."""
         if time.monotonic() >= machine.made_at + self.delays.volume:
             self.volumes.setdefault(machine.volume_id, (machine.server.zone, machine.server.id))
-            machine.server = replace(machine.server, volume_ids=(machine.volume_id,))
+            machine.server = replace(machine.server, volume_ids=(machine.volume_id, *machine.attached))
         power = self._power(machine)
         has_address = power is Power.ON and time.monotonic() - machine.changed_at >= self.delays.address
         return replace(machine.server, power=power, ip_address=self.address if has_address else None)

@@ -21,6 +21,8 @@ from services.provisioner.provider import (
 from shared.bus.reconciliation import Kind
 
 PATIENCE_S = 20.0
+Attach = Callable[[Server], Awaitable[str]]
+"""Somebody attaches a volume of his own to a server; its id."""
 _T = TypeVar("_T")
 
 
@@ -39,11 +41,15 @@ def needs(provider: Provider, capability: str) -> None:
 
 
 class ProviderContract:
-    """A subclass gives the fixtures `provider` and `instance_type`, and may give `sold_out_type`."""
+    """A subclass gives the fixtures `provider` and `instance_type`, and may give `sold_out_type` and `attach`."""
 
     @pytest.fixture
     def sold_out_type(self) -> str:
         pytest.skip("nothing is sold out here")
+
+    @pytest.fixture
+    def attach(self) -> Attach:
+        pytest.skip("nobody attaches a volume here")
 
     @pytest.fixture
     def cloud_init(self) -> bytes:
@@ -218,6 +224,20 @@ class ProviderContract:
         assert await eventually(lambda: provider.delete_volume(zone, volume_id), bool)
         assert await provider.delete_volume(zone, volume_id) is True
         assert await eventually(lambda: provider.find_volumes(instance_id), lambda found: not found) == []
+
+    async def test_a_volume_that_somebody_attached_comes_after_the_boot_volume_and_outlives_the_server_untagged(
+        self, provider: Provider, with_volume: Server, instance_id: UUID, attach: Attach
+    ) -> None:
+        zone, (boot_volume_id,) = with_volume.zone, with_volume.volume_ids
+        theirs = await attach(with_volume)
+        seen = await provider.get_server(zone, with_volume.id)
+        assert seen is not None
+        assert seen.volume_ids == (boot_volume_id, theirs)
+        await eventually(partial(provider.grow_volume, zone, boot_volume_id, 200, instance_id), bool)
+        await provider.delete_server(zone, with_volume.id)
+        assert await eventually(lambda: provider.delete_volume(zone, boot_volume_id), bool)
+        assert await eventually(lambda: provider.find_volumes(instance_id), lambda found: not found) == []
+        assert await provider.grow_volume(zone, theirs, 1, instance_id), "it is there no longer"
 
     async def test_a_network_is_released_twice(
         self, provider: Provider, with_volume: Server, instance_id: UUID

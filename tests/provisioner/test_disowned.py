@@ -94,6 +94,16 @@ async def test_a_volume_is_tagged_before_its_server_goes(stage: Stage, reconcile
     assert stage.provider.empty
 
 
+async def test_a_volume_that_somebody_attached_stays(stage: Stage, reconcile: Reconcile) -> None:
+    server = await _whole_of(stage, uuid4())
+    theirs = stage.provider.attach(server.id)
+    report = await reconcile(delete_unknown=True)
+    assert not stage.provider.alive
+    assert stage.provider.volumes.keys() == {theirs}
+    assert theirs not in {each.id for each in report.removed}
+    assert theirs not in stage.provider.tagged_volumes
+
+
 async def test_a_server_is_not_deleted_while_its_volume_cannot_be_tagged(stage: Stage, reconcile: Reconcile) -> None:
     server = await _whole_of(stage, uuid4())
     stage.provider.fail("grow_volume", TryAgain("cloud_error", "not now"))

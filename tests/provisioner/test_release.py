@@ -79,6 +79,35 @@ async def test_every_volume_is_on_record_before_its_server_goes(stage: Stage) ->
     assert recorded == ["volume-1"]
 
 
+@pytest.mark.parametrize("reached", [e.VolumeResized, e.SshReachable])
+async def test_a_volume_that_somebody_attached_stays(stage: Stage, reached: type[e.Event]) -> None:
+    await stage.launched(until=reached)
+    theirs = stage.provider.attach("server-1")
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert not stage.provider.alive
+    assert stage.provider.volumes.keys() == {theirs}
+    instance = await stage.instance()
+    assert [volume.id for volume in instance.resources.volumes] == ["volume-1"]
+    assert (instance.status, instance.resources.released) == (Status.TERMINATED, True)
+
+
+@pytest.mark.parametrize("reached", [e.InstanceRequested, e.InstanceCreated, e.SshReachable])
+async def test_a_further_volume_that_came_with_the_image_goes(stage: Stage, reached: type[e.Event]) -> None:
+    """It is there before the server is ever powered on, when nobody can have any use for another one."""
+
+    async def made_with_it() -> None:
+        stage.provider.attach("server-1")
+
+    stage.provider.after["create_server"] = made_with_it
+    await stage.launched(until=reached)
+    if reached is e.InstanceRequested:
+        await _another_server(stage)
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+
+
 async def test_servers_found_by_tag_and_recorded_duplicates_go_too(stage: Stage) -> None:
     await stage.launched()
     unrecorded = await _another_server(stage)

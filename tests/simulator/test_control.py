@@ -50,6 +50,14 @@ async def test_a_stopped_server_is_started_again_elsewhere_with_its_volume(
     assert hosts.made[1].address == started["address"]
 
 
+async def test_a_volume_that_somebody_attaches_is_shown_behind_the_boot_volume(sdk: Sdk, control: Control) -> None:
+    server = await sdk.with_volume()
+    attached = await control("POST", f"servers/{server.id}/attach")
+    shown = (await sdk.get(server.id)).volumes
+    assert [shown[slot].id for slot in ("0", "1")] == [server.volumes["0"].id, attached["id"]]
+    assert (attached["server_id"], attached["tags"]) == (server.id, [])
+
+
 async def test_only_a_stopped_server_is_started(sdk: Sdk, control: Control) -> None:
     server = await sdk.booted()
     with pytest.raises(ClientResponseError) as refused:

@@ -95,12 +95,14 @@ async def test_an_installation_that_lost_its_data_touches_nothing_of_the_one_it_
     assert len(before["servers"]) == len(before["block_volumes"]) == len(before["security_groups"]) == 1
 
 
-async def test_by_command_all_that_is_unknown_goes_and_the_neighbour_s_stays(
+async def test_by_command_all_that_is_unknown_goes_and_what_others_made_or_attached_stays(
     connection: Client, provider: ScalewayProvider, neighbour: ScalewayProvider, control: Control
 ) -> None:
     await _whole_of(neighbour, uuid4())
     before = await _remaining(control)
     server = await _whole_of(provider, instance_id := uuid4())
+    theirs = (await control("POST", f"servers/{server.id}/attach"))["id"]
+    before["block_volumes"].append(theirs)
     reconcile = _reconcile(connection, provider)
     told = await reconcile()
     assert {(each.kind, each.instance_id) for each in told.unknown} == {

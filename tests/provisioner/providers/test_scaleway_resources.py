@@ -308,6 +308,19 @@ async def test_an_address_that_somebody_else_gave_the_server_stays_his(
     assert (await account(control))["remaining"]["ips"] == [theirs.id]
 
 
+async def test_without_its_boot_volume_nothing_that_somebody_attached_is_taken_for_it(
+    provider: ScalewayProvider, control: Control, simulator: Simulator
+) -> None:
+    """Somebody has attached the one and detached the other."""
+    server = await with_volume(provider, await made(provider, uuid4()))
+    attached = await control("POST", f"servers/{server.id}/attach")
+    told = (await ask(Sdk(simulator).instance.get_server, zone=server.zone, server_id=server.id)).server
+    assert told is not None
+    assert servers._shown(told).volume_ids == (*server.volume_ids, attached["id"])
+    del told.volumes["0"]
+    assert servers._shown(told).volume_ids == ()
+
+
 async def test_a_list_of_many_pages_is_read_to_its_end(
     provider: ScalewayProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,8 @@ from services.provisioner.providers.scaleway.tags import Tags, instance_in
 
 CLOUD_INIT: Final = "cloud-init"
 SCRATCH: Final = "scratch"
+BOOT_SLOT: Final = "0"
+"""Where Scaleway puts the volume that it makes of the image; what is attached later comes into the next free ones."""
 POWER: Final[Mapping[str, Power]] = {
     "stopped": Power.OFF,
     "starting": Power.STARTING,
@@ -120,8 +122,8 @@ class Servers:
 def _shown(server: ScalewayServer | None) -> Server:
     if server is None or (power := POWER.get(str(server.state))) is None:
         raise TryAgain("bad_answer", f"a server that cannot be understood: {server and server.state}")
-    kept = [volume for volume in server.volumes.items() if str(volume[1].volume_type) != SCRATCH]
-    kept.sort(key=lambda slot: (not slot[1].boot, int(slot[0])))
+    lasting = {slot: each.id for slot, each in server.volumes.items() if str(each.volume_type) != SCRATCH}
+    volumes = [lasting[slot] for slot in sorted(lasting, key=int)] if BOOT_SLOT in lasting else []
     addresses = sorted(server.public_ips, key=lambda ip: str(ip.family) != "inet")
     address = addresses[0] if addresses else None
     group = server.security_group
@@ -131,7 +133,7 @@ def _shown(server: ScalewayServer | None) -> Server:
         instance_type=server.commercial_type,
         instance_id=instance_in(server.tags),
         power=power,
-        volume_ids=tuple(volume.id for _, volume in kept),
+        volume_ids=tuple(volumes),
         ip_address=None if address is None else address.address,
         address_id=None if address is None else address.id,
         security_group_id=None if group is None else group.id,
