@@ -41,6 +41,7 @@ class Control:
             web.post("/_simulator/servers/{server_id}/start", self.start),
             web.post("/_simulator/servers/{server_id}/readdress", self.readdress),
             web.post("/_simulator/servers/{server_id}/attach", self.attach),
+            web.post("/_simulator/servers/{server_id}/ungroup", self.ungroup),
             web.post("/_simulator/volumes", self.make_volume),
             web.post("/_simulator/pause", self.pause),
             web.post("/_simulator/resume", self.resume),
@@ -120,6 +121,13 @@ class Control:
         server.volumes.append(volume)
         server.note("volume attached")
         return web.json_response(_volume(volume))
+
+    async def ungroup(self, request: web.Request) -> web.Response:
+        """Somebody moves the server into its zone's default security group."""
+        server = self._living(request)
+        server.security_group = self._account.default_security_group(server.zone)
+        server.note("moved to the default security group")
+        return web.json_response(_server(server))
 
     async def make_volume(self, request: web.Request) -> web.Response:
         """A block volume that no server holds, with any tags: the API itself makes none."""

@@ -65,12 +65,11 @@ class Machine:
 
 @dataclass
 class Group:
-    """A security group; `server_id` is who is in it."""
+    """A security group."""
 
     instance_id: UUID
     zone: str
     made_at: float
-    server_id: str | None = None
 
 
 @dataclass
@@ -112,6 +111,10 @@ class FakeProvider:
     def empty(self) -> bool:
         return not self.alive and not self.volumes and not self.groups
 
+    def group_of(self, server_id: str) -> str | None:
+        """Which security group it is in."""
+        return self.machines[server_id].server.security_group_id
+
     def lose(self, server_id: str) -> None:
         """Somebody else deleted it."""
         self.machines[server_id].deleted_at = time.monotonic()
@@ -149,6 +152,8 @@ class FakeProvider:
                 return OutOfStock(order.zone, order.instance_type)
             if refusal := self.not_sold.get((order.zone, order.instance_type)):
                 raise refusal
+            if order.security_group_id is not None:
+                self._group(order.zone, order.security_group_id, had_no_effect=True)
             number = next(self._numbers)
             server = Server(
                 id=f"server-{number}",
@@ -156,6 +161,7 @@ class FakeProvider:
                 instance_type=order.instance_type,
                 instance_id=order.instance_id,
                 power=Power.OFF,
+                security_group_id=order.security_group_id,
             )
             self.machines[server.id] = Machine(server, order, time.monotonic(), f"volume-{number}", order.cloud_init)
             return server
@@ -202,12 +208,12 @@ class FakeProvider:
             if machine is not None and self._power(machine) in {Power.ON, Power.STARTING}:
                 self._ask(machine, "off")
 
-    async def make_security_group(self, server: Server, instance_id: UUID) -> str:
+    async def make_security_group(self, zone: str, instance_id: UUID) -> str:
         async with self._call("make_security_group"):
-            if found := self._groups_of(instance_id):
+            if found := [each for each in self._groups_of(instance_id) if self.groups[each].zone == zone]:
                 return min(found)
             group_id = f"group-{next(self._numbers_of_groups)}"
-            self.groups[group_id] = Group(instance_id, server.zone, time.monotonic())
+            self.groups[group_id] = Group(instance_id, zone, time.monotonic())
             return group_id
 
     async def open_ports(
@@ -219,10 +225,10 @@ class FakeProvider:
         source_ranges: Sequence[str],
     ) -> None:
         async with self._call("open_ports"):
-            group = self.groups.get(security_group_id)
-            if group is None or group.zone != server.zone:
-                raise TryAgain(SERVER_MISSING, f"no group {security_group_id} of {instance_id} in {server.zone}")
-            group.server_id = server.id
+            del instance_id
+            self._group(server.zone, security_group_id)
+            machine = self.machines[server.id]
+            machine.server = replace(machine.server, security_group_id=security_group_id)
             self.opened[server.id] = tuple(ports)
             self.let_in[server.id] = tuple(source_ranges)
 
@@ -254,7 +260,7 @@ class FakeProvider:
     async def release_network(self, instance_id: UUID, security_group_ids: Sequence[str]) -> Sequence[str]:
         async with self._call("release_network"):
             known = {*self._groups_of(instance_id), *(self.groups.keys() & set(security_group_ids))}
-            if any(self.groups[group_id].server_id in self.alive for group_id in known):
+            if known & {self.group_of(server_id) for server_id in self.alive}:
                 raise TryAgain("resource_in_use", "a server is still in it")
             for group_id in known:
                 del self.groups[group_id]
@@ -274,6 +280,11 @@ class FakeProvider:
                 if group.made_at <= visible
             ]
             return [*volumes, *groups]
+
+    def _group(self, zone: str, group_id: str, *, had_no_effect: bool = False) -> None:
+        group = self.groups.get(group_id)
+        if group is None or group.zone != zone:
+            raise TryAgain(SERVER_MISSING, f"no group {group_id} in {zone}", had_no_effect=had_no_effect)
 
     def _there(self, zone: str, server_id: str) -> Machine | None:
         machine = self.machines.get(server_id)

@@ -26,7 +26,7 @@ async def _whole_of(stage: Stage, instance_id: UUID) -> Server:
     made = await provider.create_server(Order(instance_id, "stray", "zone-2", "L4-1-24G", b""))
     assert isinstance(made, Server)
     await provider.power_on("zone-2", made.id)
-    group_id = await provider.make_security_group(made, instance_id)
+    group_id = await provider.make_security_group(made.zone, instance_id)
     await provider.open_ports(made, instance_id, group_id, (22,), ("0.0.0.0/0",))
     found = await provider.get_server("zone-2", made.id)
     assert found is not None

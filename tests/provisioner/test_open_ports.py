@@ -28,14 +28,27 @@ def test_a_range_that_is_none_keeps_the_provisioner_from_starting(ranges: tuple[
         quick(source_ranges=ranges)
 
 
+async def test_ports_are_opened_in_the_group_that_the_server_was_made_in(stage: Stage) -> None:
+    await stage.launched(until=e.IpAssigned)
+    assert stage.provider.group_of("server-1") == "group-1"
+    await stage.deliver(e.IpAssigned)
+    assert stage.provider.calls.count("make_security_group") == 1
+    (opened,) = await stage.events(e.PortsOpened)
+    assert opened.security_group_id == "group-1"
+
+
+async def test_a_server_in_no_group_of_ours_is_put_into_one(stage: Stage) -> None:
+    await stage.launched_without_a_group()
+    assert stage.provider.group_of("server-1") is None
+    await stage.deliver(e.IpAssigned)
+    (opened,) = await stage.events(e.PortsOpened)
+    assert stage.provider.group_of("server-1") == opened.security_group_id == "group-1"
+
+
 async def with_a_group_that_somebody_deleted(stage: Stage) -> None:
     stage.provider.delays = Delays(group_tags=60.0)
     await stage.launched(until=e.IpAssigned)
-    server = await stage.provider.get_server("zone-1", "server-1")
-    assert server is not None
-    group_id = await stage.provider.make_security_group(server, stage.instance_id)
-    await stage.happened(e.SecurityGroupFound, server_id=server.id, security_group_id=group_id)
-    del stage.provider.groups[group_id]
+    del stage.provider.groups["group-1"]
 
 
 def test_the_ranges_are_a_json_list_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +62,7 @@ async def test_a_group_that_somebody_deleted_is_replaced_without_a_failed_try(st
     assert [found.security_group_id for found in await stage.events(e.SecurityGroupFound)] == ["group-1", "group-2"]
     (opened,) = await stage.events(e.PortsOpened)
     assert opened.security_group_id == "group-2"
-    assert stage.provider.groups["group-2"].server_id == "server-1"
+    assert stage.provider.group_of("server-1") == "group-2"
     assert await stage.events(e.ActionDelayed) == []
 
 
@@ -90,7 +103,8 @@ async def test_two_holders_of_a_deleted_group_put_the_server_into_the_same_new_o
 
     stage.provider.before["make_security_group"] = first
     await asyncio.gather(stage.deliver(e.IpAssigned), stage.deliver(e.IpAssigned))
-    assert {group.server_id for group in stage.provider.groups.values()} == {None, "server-1"}
+    assert len(stage.provider.groups) == 2
+    assert stage.provider.group_of("server-1") == "group-2"
     assert stage.provider.calls.count("make_security_group") == 3
 
 
@@ -101,7 +115,7 @@ async def test_a_server_that_is_gone_gets_no_further_group(stage: Stage) -> None
         stage.provider.lose("server-1")
         stage.provider.fail("open_ports", TryAgain("server_missing", "no such server"))
 
-    stage.provider.after["make_security_group"] = gone
+    stage.provider.before["open_ports"] = gone
     await stage.deliver(e.IpAssigned)
     assert stage.provider.groups.keys() == {"group-1"}
     assert (await stage.instance()).status is Status.PROVISIONING_FAILED

@@ -59,7 +59,7 @@ async def _whole_of(provider: ScalewayProvider, instance_id: UUID) -> Server:
     assert isinstance(made, Server)
     server = await eventually(partial(provider.get_server, made.zone, made.id), lambda s: bool(s and s.volume_ids))
     assert server is not None
-    group_id = await provider.make_security_group(server, instance_id)
+    group_id = await provider.make_security_group(server.zone, instance_id)
     await provider.open_ports(server, instance_id, group_id, (22,), ("0.0.0.0/0",))
     await provider.power_on(server.zone, server.id)
     return server

@@ -1,4 +1,4 @@
-"""Servers: made without a volume of ours and powered off, found by their tags, powered, deleted."""
+"""Servers: made in a group of ours, without a volume of ours and powered off, found by tags, powered, deleted."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -60,6 +60,7 @@ class Servers:
                 image=image,
                 dynamic_ip_required=True,
                 tags=self._tags.of(order.instance_id),
+                security_group=order.security_group_id,
             ).server
         except SoldOut:
             return OutOfStock(order.zone, order.instance_type)
