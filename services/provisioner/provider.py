@@ -22,6 +22,9 @@ from shared.bus.instance_types import InstanceType
 from shared.bus.reconciliation import Kind
 
 SERVER_MISSING: Final = "server_missing"
+TIMED_OUT: Final = "timed_out"
+GIGABYTE: Final = 10**9
+"""In bytes, wherever something is counted in GB."""
 
 
 class ProviderError(Exception):

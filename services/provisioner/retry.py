@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 
 from services.provisioner.pauses import backoff_s
-from services.provisioner.provider import ProviderError, Rejected, TryAgain
+from services.provisioner.provider import TIMED_OUT, ProviderError, Rejected, TryAgain
 from services.provisioner.undertaking import Overtaken, Undertaking, now
 from shared.bus.lease import LeaseLost
 from shared.journal import JournalUnavailable
@@ -14,7 +14,6 @@ from shared.lifecycle.errors import LifecycleError
 from shared.lifecycle.events import Action, ProvisioningFailed, StartupFailed
 from shared.lifecycle.status import FAILURES
 
-TIMED_OUT: Final = "timed_out"
 UNEXPECTED: Final = "unexpected"
 _DOING: Final = {
     Action.CREATE: "creating the server",
