@@ -40,6 +40,8 @@ class Control:
             web.post("/_simulator/servers/{server_id}/stop", self.stop),
             web.post("/_simulator/servers/{server_id}/start", self.start),
             web.post("/_simulator/servers/{server_id}/readdress", self.readdress),
+            web.post("/_simulator/servers/{server_id}/attach", self.attach),
+            web.post("/_simulator/servers/{server_id}/ungroup", self.ungroup),
             web.post("/_simulator/volumes", self.make_volume),
             web.post("/_simulator/pause", self.pause),
             web.post("/_simulator/resume", self.resume),
@@ -105,6 +107,26 @@ class Control:
         if server.state is not ServerState.RUNNING or not all(ip.dynamic for ip in server.ips):
             raise web.HTTPConflict(text="only a running server without a flexible address can be readdressed")
         await self._cloud.machines.readdress(server)
+        return web.json_response(_server(server))
+
+    async def attach(self, request: web.Request) -> web.Response:
+        """Somebody attaches a new block volume of his own in the console; answers with the volume."""
+        server = self._living(request)
+        if not server.volumes:
+            raise web.HTTPConflict(text="its boot volume is not made yet")
+        volume = Volume(
+            name="attached in the console", zone=server.zone, size=BOOT_VOLUME_BYTES, block=True, server_id=server.id
+        )
+        self._account.add_volume(volume)
+        server.volumes.append(volume)
+        server.note("volume attached")
+        return web.json_response(_volume(volume))
+
+    async def ungroup(self, request: web.Request) -> web.Response:
+        """Somebody moves the server into its zone's default security group."""
+        server = self._living(request)
+        server.security_group = self._account.default_security_group(server.zone)
+        server.note("moved to the default security group")
         return web.json_response(_server(server))
 
     async def make_volume(self, request: web.Request) -> web.Response:

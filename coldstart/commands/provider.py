@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.commands.context import Json, api, complain, non_empty, print_json, print_table, say
+from coldstart.commands.context import Json, api, complain, non_empty, print_json, print_table, say, warn
 from coldstart.commands.days import FirstDay, LastDay
 from coldstart.commands.naming import OfOrganization, slugs
 from coldstart.money import money
@@ -43,8 +43,11 @@ def costs(
 ) -> None:
     """Add up what the servers have cost at list price, by organisation and day (UTC)."""
     with api() as client:
-        days = list(client.pages("/costs", organization=organization, **{"from": begin, "to": to}))
+        answer = client.get("/costs", organization=organization, **{"from": begin, "to": to})
+        days, unpriced = answer["items"], answer["unpriced"]
         names = {None: "shared", **slugs(client, days)} if not as_json else {}
+    if unpriced:
+        warn(f"{unpriced:,} more had a server on at a price that nobody knows: they are not in these sums.")
     if as_json:
         print_json(days)
         return

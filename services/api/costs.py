@@ -28,8 +28,11 @@ class DayCost(BaseModel):
 
 
 class Costs(BaseModel):
+    """`unpriced`: so many instances had a server on in those days whose price nobody knows, and are not in the sums."""
+
     model_config = ConfigDict(frozen=True)
     items: list[DayCost]
+    unpriced: int
     next_cursor: None = None
 
 
@@ -38,7 +41,8 @@ class Costs(BaseModel):
     opt=MEMBERS,
     summary="Add up what the servers have cost, by organisation and day",
     description="Days are in UTC, `from` and `to` included; by default the last thirty. The newest comes first. "
-    "A user's key sees its organisation's.",
+    "A user's key sees its organisation's. `unpriced` counts the instances that are missing in the sums: the "
+    "provider's price list could not be read when they were created, or names no price.",
 )
 async def list_costs(
     *,
@@ -54,7 +58,8 @@ async def list_costs(
     now = datetime.now(UTC)
     first, last = days(begin, to, now.date())
     of = whose(organization, request.auth, mirror)
-    return Costs(items=[DayCost.model_validate(row) for row in await database.costs(first, last, now, of)])
+    items = [DayCost.model_validate(row) for row in await database.costs(first, last, now, of)]
+    return Costs(items=items, unpriced=await database.unpriced(first, last, now, of))
 
 
 ROUTES: Final = (list_costs,)

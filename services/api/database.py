@@ -105,6 +105,11 @@ class Database:
         rows = await self._pool.fetch(sql("costs_by_day"), first, last, until, organization_id)
         return [dict(row) for row in rows]
 
+    async def unpriced(self, first: date, last: date, at: datetime, organization_id: UUID | None) -> int:
+        """How many instances had a server on in those days that `costs` cannot count: nobody knows its price."""
+        until = at.astimezone(UTC).replace(tzinfo=None)
+        return int(await self._pool.fetchval(sql("unpriced"), first, last, until, organization_id))
+
     async def past_launches(self, most: int) -> list[Launch]:
         """Of the attempts that became ready the newest."""
         return [Launch.model_validate(dict(row)) for row in await self._pool.fetch(sql("past_launches"), most)]

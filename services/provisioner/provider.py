@@ -22,6 +22,9 @@ from shared.bus.instance_types import InstanceType
 from shared.bus.reconciliation import Foreign, Kind
 
 SERVER_MISSING: Final = "server_missing"
+TIMED_OUT: Final = "timed_out"
+GIGABYTE: Final = 10**9
+"""In bytes, wherever something is counted in GB."""
 
 
 class ProviderError(Exception):
@@ -83,8 +86,9 @@ class Resource:
 
 @dataclass(frozen=True)
 class Server:
-    """`instance_id` is read from its tags; `volume_ids`, the boot volume first, grows a while after creation.
+    """`instance_id` is read from its tags; `volume_ids` are told a while after creation, once the boot volume is there.
 
+    It comes first; the others came with the image, or were attached by somebody.
     `host_key` is the machine's own public key, where the provider knows one.
     """
 
@@ -102,13 +106,14 @@ class Server:
 
 @dataclass(frozen=True)
 class Order:
-    """`cloud_init` is a #cloud-config document in bytes."""
+    """`cloud_init` is a #cloud-config document in bytes; `security_group_id` is where there are `ports`."""
 
     instance_id: UUID
     name: str
     zone: str
     instance_type: str
     cloud_init: bytes
+    security_group_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ class Provider(Protocol):
     async def instance_types(self) -> tuple[InstanceType, ...]: ...
 
     async def create_server(self, order: Order) -> Server | OutOfStock:
-        """A server, powered off, that bears the installation's and the instance's tags.
+        """A server, powered off, that bears the installation's and the instance's tags, and is in the order's group.
 
         OutOfStock, Rejected and `had_no_effect` say that there is none: once it is made, all that fails is TryAgain.
         Its boot volume may appear later, and its tags may be found by `find_servers` later.
@@ -165,8 +170,8 @@ class Provider(Protocol):
     async def power_off(self, zone: str, server_id: str) -> None:
         """Ask for it; returns before the server stands. One that is off, or gone, is left alone."""
 
-    async def make_security_group(self, server: Server, instance_id: UUID) -> str:
-        """The id of one that bears the instance's tag: what is found already, else a new one that lets nothing in.
+    async def make_security_group(self, zone: str, instance_id: UUID) -> str:
+        """The id of one there that bears the instance's tag: one that is found, else a new one that lets nothing in.
 
         A new one's tag may be found later, so two calls may make two. Nothing is in it yet.
         """
@@ -179,7 +184,7 @@ class Provider(Protocol):
         ports: Sequence[int],
         source_ranges: Sequence[str],
     ) -> None:
-        """Put the server into this group, and let these TCP ports and nothing else in through it.
+        """Let these TCP ports and nothing else in through this group, and put the server into it if it is not there.
 
         `source_ranges` are CIDR blocks, of IPv4 and IPv6.
         """

@@ -1,7 +1,10 @@
-"""Taking a server away without leaving anything behind it: first its volumes' ids are on record, then it goes."""
+"""Taking a server away without leaving anything behind it: first its volumes' ids are on record, then it goes.
+
+What somebody else attached to it is left to him, detached.
+"""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -10,7 +13,7 @@ from services.provisioner.pauses import looks
 from services.provisioner.provider import Power, Provider, Server, TryAgain
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import now
-from shared.lifecycle.events import VolumeFound
+from shared.lifecycle.events import VolumeFound, VolumeResized
 from shared.lifecycle.instance import Instance
 
 STILL_ON: Final = "server_still_on"
@@ -57,7 +60,7 @@ class Removal:
 
     async def _look(self, zone: str, server_id: str) -> Server | None:
         server = await self.provider.get_server(zone, server_id)
-        for volume_id in server.volume_ids if server else ():
+        for volume_id in _own_volumes(server, await self.guard()) if server else ():
             await self.record(
                 VolumeFound(instance_id=self.instance_id, occurred_at=now(), volume_id=volume_id, server_id=server_id)
             )
@@ -91,3 +94,15 @@ class Removal:
         instance = await self.guard()
         known = instance.resources.volumes if instance else ()
         return server_id in self._recorded or any(volume.server_id == server_id for volume in known)
+
+
+def _own_volumes(server: Server, instance: Instance | None) -> Sequence[str]:
+    """Of those attached: all that came with it, as long as nobody can have attached another one.
+
+    Those of the claimed server were on record before it was powered on, and no other server ever is. Of an instance
+    that no journal knows, the boot volume alone is certain; what bears its tag is found by that.
+    """
+    if instance is None:
+        return server.volume_ids[:1]
+    claimed = server.id == instance.resources.server_id
+    return () if claimed and instance.reached(VolumeResized) else server.volume_ids

@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 
 from services.provisioner.pauses import backoff_s
-from services.provisioner.provider import ProviderError, Rejected, TryAgain
+from services.provisioner.provider import TIMED_OUT, ProviderError, Rejected, TryAgain
 from services.provisioner.undertaking import Overtaken, Undertaking, now
 from shared.bus.lease import LeaseLost
 from shared.journal import JournalUnavailable
@@ -14,7 +14,6 @@ from shared.lifecycle.errors import LifecycleError
 from shared.lifecycle.events import Action, ProvisioningFailed, StartupFailed
 from shared.lifecycle.status import FAILURES
 
-TIMED_OUT: Final = "timed_out"
 UNEXPECTED: Final = "unexpected"
 _DOING: Final = {
     Action.CREATE: "creating the server",
@@ -45,28 +44,47 @@ async def persist(u: Undertaking, once: Once, *, choices: Callable[[], int] = la
     """Until it works, or its tries or its deadline are spent, or the provider says never: then the instance fails.
 
     Each of the `choices` that a try has, as known after it, has tries of its own.
-    The deadline may have passed while nobody held the action: each holder tries twice before it gives up for that.
+    Where the instance can no longer fail for it (its install has begun, or it serves), this never gives up: it goes on
+    as a release does, since an unrestricted machine must not stay so because a cloud had a bad minute.
     """
-    settings = u.settings
     tried = False
     while True:
         try:
             await translated(u, once)
-        except Rejected as error:
-            await fail(u, error.code, error.message)
-        except TryAgain as error:
+        except (Rejected, TryAgain) as error:
             number = (await u.guard()).failed_tries.get(u.action, 0) + 1
-            pause = backoff_s(number, settings.backoff_seconds, settings.longest_backoff_seconds, error.retry_after)
-            if number >= settings.launch_tries * choices():
-                await fail(u, error.code, f"gave up after {number} tries; the last one: {error.message}")
-            elif tried and u.age_s() + pause > settings.launch_deadline_seconds:
-                await fail(u, error.code, f"gave up after {u.age_s():.0f} s; the last try: {error.message}")
-            else:
-                await u.delay(error.code, error.message, pause)
-                await u.lease.sleep(pause)
-                tried = True
-                continue
-        return
+            pause = _pause_s(u, error, number, u.settings.longest_backoff_seconds)
+            if why := _in_vain(u, error, number, pause, choices(), tried=tried):
+                if await fail(u, error.code, why):
+                    return
+                await u.guard()
+                pause = _pause_s(u, error, number, u.settings.longest_release_backoff_seconds)
+            await u.delay(error.code, error.message, pause)
+            await u.lease.sleep(pause)
+            tried = True
+        else:
+            return
+
+
+def _pause_s(u: Undertaking, error: ProviderError, number: int, longest: float) -> float:
+    asked = error.retry_after if isinstance(error, TryAgain) else None
+    return backoff_s(number, u.settings.backoff_seconds, longest, asked)
+
+
+def _in_vain(
+    u: Undertaking, error: ProviderError, number: int, pause: float, choices: int, *, tried: bool
+) -> str | None:
+    """Why there is no next try; None while there is one.
+
+    The deadline may have passed while nobody held the action: each holder tries twice before it gives up for that.
+    """
+    if isinstance(error, Rejected):
+        return error.message
+    if number >= u.settings.launch_tries * choices:
+        return f"gave up after {number} tries; the last one: {error.message}"
+    if tried and u.age_s() + pause > u.settings.launch_deadline_seconds:
+        return f"gave up after {u.age_s():.0f} s; the last try: {error.message}"
+    return None
 
 
 def in_time(u: Undertaking, awaited: str) -> None:
@@ -78,8 +96,11 @@ def in_time(u: Undertaking, awaited: str) -> None:
         raise Rejected(TIMED_OUT, f"waited {u.age_s():.0f} s for {awaited}")
 
 
-async def fail(u: Undertaking, code: str, message: str) -> None:
-    """End the instance, saying in which action and why; dropped when that no longer holds. Raises LeaseLost."""
+async def fail(u: Undertaking, code: str, message: str) -> bool:
+    """End the instance, saying in which action and why; dropped when that no longer holds. Raises LeaseLost.
+
+    Whether it has failed, with this or before.
+    """
     said = f"{_DOING[u.action].capitalize()} failed: {message}"
     failure: ProvisioningFailed | StartupFailed
     if u.action is Action.INSTALL:
@@ -89,6 +110,7 @@ async def fail(u: Undertaking, code: str, message: str) -> None:
         failure = ProvisioningFailed(
             instance_id=u.instance_id, occurred_at=now(), action=u.action, code=code, message=said
         )
-    after = await u.conclude(failure)
-    if after.status not in FAILURES:
-        log.warning("failed, but no longer needed", action=u.action, instance_id=str(u.instance_id), reason=said)
+    failed = (await u.conclude(failure)).status in FAILURES
+    if not failed:
+        log.warning("cannot fail for it any more", action=u.action, instance_id=str(u.instance_id), reason=said)
+    return failed

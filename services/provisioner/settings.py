@@ -43,8 +43,11 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     poll_seconds: PositiveFloat = 1.0
     """At most between two looks at a server that is about to change; the first ones come sooner."""
 
-    launch_tries: PositiveInt = 6
-    """Of each action of a launch; when it creates a server, for each zone and type it may choose."""
+    launch_tries: PositiveInt = 35
+    """Of each action of a launch; when it creates a server, for each zone and type it may choose.
+
+    So many that the deadline comes first even where every pause is as short as it can be.
+    """
     launch_deadline_seconds: PositiveFloat = 900.0
     """Of each action of a launch, from the moment its trigger was recorded."""
     backoff_seconds: PositiveFloat = 2.0

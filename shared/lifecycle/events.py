@@ -132,10 +132,13 @@ class IpAssigned(Fact):
 
 
 class SecurityGroupFound(Fact):
-    """A security group that was made for this instance, and will have to be deleted once no server is in it."""
+    """A security group that was made for this instance, and will have to be deleted once no server is in it.
+
+    `server_id` is null when it was made for a server that was still to be ordered.
+    """
 
     identity = ("security_group_id",)
-    server_id: str
+    server_id: str | None = None
     security_group_id: str
 
 

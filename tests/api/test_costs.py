@@ -61,6 +61,29 @@ async def test_each_organisation_has_its_own_sum_and_what_is_unpriced_has_none(s
     assert {item["organization_id"]: item["cost"] for item in items} == {None: 2.75, str(ACME): 3.0}
 
 
+async def test_what_is_unpriced_is_counted_where_it_had_a_server_on(stage: Stage) -> None:
+    await stage.projector()
+    api = await stage.api()
+    end = gone(EVENING + timedelta(hours=3))
+    never_on = f.instance_requested(specification=f.a_specification()), f.instance_created(hourly_price=None)
+    for history in (
+        on_from(EVENING, *end),
+        on_from(EVENING, *end, price=None),
+        on_from(EVENING, price=None, organization_id=str(ACME)),
+        never_on,
+    ):
+        await api.projected(await stage.happened(*history))
+
+    async def unpriced(**period: str) -> int:
+        answer = (await api.client.get("/costs", params=period)).json()
+        return int(answer["unpriced"])
+
+    assert await unpriced(**{"from": "2025-12-01", "to": "2025-12-31"}) == 0
+    assert await unpriced(**{"from": "2026-01-01", "to": "2026-01-01"}) == 2
+    assert await unpriced(**{"from": "2026-01-02", "to": "2026-01-02"}) == 2
+    assert await unpriced(**{"from": "2026-01-03", "to": "2026-01-03"}) == 1
+
+
 async def test_the_hours_when_somebody_had_it_off_are_not_counted(stage: Stage) -> None:
     off = f.server_stopped(occurred_at=EVENING + timedelta(hours=1))
     on = f.server_restarted(occurred_at=EVENING + timedelta(hours=4))

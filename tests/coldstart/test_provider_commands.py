@@ -49,13 +49,22 @@ def test_types_are_listed_cheapest_first_with_their_zones(api: FakeApi) -> None:
 def test_costs_are_listed_by_day_and_organisation(api: FakeApi) -> None:
     shared = {"day": "2026-01-02", "organization_id": None, "currency": "EUR", "cost": 2.25}
     acme, deleted = {**shared, "organization_id": ID}, {**shared, "organization_id": OTHER_ID}
-    api.says("GET", "/costs", page(shared, acme, deleted))
+    api.says("GET", "/costs", values({"items": [shared, acme, deleted], "unpriced": 0, "next_cursor": None}))
     api.says("GET", "/organizations", page({"id": ID, "slug": "acme"}))
-    told = run("costs", "--from", "2026-01-01", "--organization", "acme").stdout.splitlines()[1:]
+    result = run("costs", "--from", "2026-01-01", "--organization", "acme")
+    told = result.stdout.splitlines()[1:]
+    assert result.stderr == ""
     assert [line.split()[1] for line in told] == ["shared", "acme", OTHER_ID[:8]]
     assert told[0].split() == ["2026-01-02", "shared", "2.25", "EUR"]
     assert api.asked[0].path == "/costs?organization=acme&from=2026-01-01"
     assert json.loads(run("costs", "--json").stdout) == [shared, acme, deleted]
+
+
+def test_costs_say_how_many_instances_are_not_in_them(api: FakeApi) -> None:
+    api.says("GET", "/costs", values({"items": [], "unpriced": 2, "next_cursor": None}))
+    result = run("costs", "--json")
+    assert json.loads(result.stdout) == []
+    assert result.stderr.startswith("warning: 2 more had a server on at a price that nobody knows")
 
 
 def test_a_reconciliation_says_what_it_removed_and_what_nobody_knows(api: FakeApi) -> None:

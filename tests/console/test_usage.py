@@ -35,7 +35,7 @@ async def seeded(stage: Stage, rows: Sequence[Usage]) -> None:
 
 
 async def cost(
-    stage: Stage, api: RunningApi, since: datetime, until_: datetime | None, *, price: float = 1.0, **more: Any
+    stage: Stage, api: RunningApi, since: datetime, until_: datetime | None, *, price: float | None = 1.0, **more: Any
 ) -> Instance:
     """An instance whose server was on so long, or is."""
     currency = more.pop("currency", "EUR")
@@ -129,6 +129,16 @@ async def test_costs_are_those_that_the_api_tells_by_day_and_organisation(some: 
     table = await cells(page, "#costs tbody tr")
     assert table[-3:] == [["2026-01-02", "acme", "€12.00"], ["2026-01-02", "shared", "€1.50"], ["2026-01-01", "—", "—"]]
     assert [row[0] for row in table] == [f"2026-01-{day:02}" for day in (10, 9, 8, 7, 6, 5, 4, 3, 2, 2, 1)]
+
+
+async def test_what_no_sum_can_count_is_said_beneath(some: Used, window: Window) -> None:
+    page = await some.seen(window)
+    await expect(page.locator("#costs")).not_to_contain_text("Not in these sums")
+    await cost(some.stage, some.api, NOON, NOON + timedelta(hours=1), price=None)
+    await page.reload()
+    await expect(page.locator("#costs > .hint")).to_have_text(
+        "Not in these sums: 1 instance with a server on at a price that nobody knows."
+    )
 
 
 async def test_a_day_without_any_cost_is_a_gap_and_bars_begin_at_zero(some: Used, window: Window) -> None:

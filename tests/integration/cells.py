@@ -98,6 +98,8 @@ SEEN_TO_HAVE_WORKED: Final = {
     Call.UPDATE_SERVER,
 }
 """Where the next look tells that a call did its work, its answer is not needed, however often it is lost."""
+OF_A_MOVED_SERVER: Final = {Call.UPDATE_SERVER}
+"""Asked only when somebody has put the server into another group than the one that it was made in."""
 DISPENSABLE: Final = {Call.LIST_SERVERS}
 """A launch that has ordered nothing yet does not need to be told that there is nothing."""
 

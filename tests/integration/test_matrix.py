@@ -17,6 +17,7 @@ from tests.integration.cells import (
     CLOUD,
     GROUPS_OF_CALLS,
     IN_THE_MATRIX,
+    OF_A_MOVED_SERVER,
     OF_ALL_INSTANCES,
     OF_NO_INSTANCE,
     OPENED,
@@ -66,6 +67,7 @@ def test_every_call_of_the_cloud_has_its_place_in_the_matrix_or_a_reason_why_not
 class Stage:
     """Plays cells on a line. `made` are the calls made for each instance, `calls` those for anybody.
 
+    `put_back` are the instances whose server was not in their group when its ports were opened.
     What did not become what its cell says is in `wrong`.
     """
 
@@ -73,6 +75,9 @@ class Stage:
         self.made: set[tuple[str, Call]] = set()
         self.calls: set[Call] = set()
         self.wrong: list[str] = []
+        self.put_back: set[str] = set()
+        self._to_move: set[str] = set()
+        self._moved: set[str] = set()
         self._rehearsed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._room = asyncio.Semaphore(AT_ONCE)
 
@@ -84,6 +89,10 @@ class Stage:
                 instance_id = tag.removeprefix(INSTANCE_TAG)
                 await self._rehearsed[instance_id].wait()
                 self.made.add((instance_id, subject.call))
+                if subject.call is Call.POWERON and instance_id in self._to_move - self._moved:
+                    await self._move(instance_id)
+                if subject.call in OF_A_MOVED_SERVER:
+                    self.put_back.add(instance_id)
 
     @asynccontextmanager
     async def line(self, folder: Path, nats_url: str, database_url: str) -> AsyncGenerator[Line]:
@@ -98,6 +107,8 @@ class Stage:
         async with self._room:
             instance_id = await self._line.create(**{"zones": [ZONE], **wanted})
             await self._line.rehearse(cell.scenario if cell else CLOUD, instance_id)
+            if cell is not None and cell.call in OF_A_MOVED_SERVER:
+                self._to_move.add(instance_id)
             self._rehearsed[instance_id].set()
             event = await self._line.heard.until(instance_id, "PortsOpened", *FAILED)
             await self._line.rehearse(CLOUD, instance_id)
@@ -139,17 +150,36 @@ class Stage:
 
     async def _tag_an_address(self, instance_id: str) -> None:
         """One that somebody made for this instance: nothing here makes any."""
-        servers = (await self._line.account())["servers"]
-        tags = next(each["tags"] for each in servers if f"{INSTANCE_TAG}{instance_id}" in each["tags"])
+        tags = (await self._server(instance_id))["tags"]
         await ask(Sdk(self._line.simulator).instance.create_ip, zone=ZONE, tags=tags)
         self.calls.discard(Call.CREATE_IP)
 
+    async def _move(self, instance_id: str) -> None:
+        """Into the default group, as somebody may do by hand."""
+        self._moved.add(instance_id)
+        server = await self._server(instance_id)
+        (await self._line.control.post(f"servers/{server['id']}/ungroup")).raise_for_status()
+
+    async def _server(self, instance_id: str) -> Any:
+        servers = (await self._line.account())["servers"]
+        return next(each for each in servers if f"{INSTANCE_TAG}{instance_id}" in each["tags"])
+
     async def is_over(self) -> None:
-        """All went as it should, nothing is left, nobody ever had two servers, every call made has its place here."""
+        """All went as it should, nothing is left, nobody ever had two servers, every call made has its place here.
+
+        And every server was made in its instance's own group: none had to be put there but those that somebody moved.
+        """
         assert not self.wrong
+        assert self.put_back == self._moved == self._to_move
         assert not await self._line.remaining()
         assert self.calls <= IN_THE_MATRIX | OF_ALL_INSTANCES
-        owners = [tag for each in (await self._line.account())["servers"] for tag in each["tags"]]
+        account = await self._line.account()
+        tags_of = {group["id"]: group["tags"] for group in account["security_groups"]}
+        outside = {tag for each in account["servers"] for tag in {*each["tags"]} - {*tags_of[each["security_group"]]}}
+        assert {each for each in outside if each.startswith(INSTANCE_TAG)} <= {
+            INSTANCE_TAG + each for each in self._moved
+        }
+        owners = [tag for each in account["servers"] for tag in each["tags"]]
         ours = [tag for tag in owners if tag.startswith(INSTANCE_TAG)]
         assert len(ours) == len(set(ours))
 

@@ -47,13 +47,17 @@ class Delays:
 
 @dataclass
 class Machine:
-    """A server, and when it came to be as it is. `asked` is every power command that was accepted."""
+    """A server, and when it came to be as it is. `asked` is every power command that was accepted.
+
+    `attached` are volumes that somebody else has made.
+    """
 
     server: Server
     order: Order
     made_at: float
     volume_id: str
     cloud_init: bytes
+    attached: tuple[str, ...] = ()
     changed_at: float = 0.0
     asked: list[str] = field(default_factory=list)
     deleted_at: float | None = None
@@ -61,12 +65,11 @@ class Machine:
 
 @dataclass
 class Group:
-    """A security group; `server_id` is who is in it."""
+    """A security group."""
 
     instance_id: UUID
     zone: str
     made_at: float
-    server_id: str | None = None
 
 
 @dataclass
@@ -109,9 +112,21 @@ class FakeProvider:
     def empty(self) -> bool:
         return not self.alive and not self.volumes and not self.groups
 
+    def group_of(self, server_id: str) -> str | None:
+        """Which security group it is in."""
+        return self.machines[server_id].server.security_group_id
+
     def lose(self, server_id: str) -> None:
         """Somebody else deleted it."""
         self.machines[server_id].deleted_at = time.monotonic()
+
+    def attach(self, server_id: str) -> str:
+        """Somebody attaches a volume of his own; its id."""
+        machine = self.machines[server_id]
+        volume_id = f"theirs-{next(self._numbers)}"
+        machine.attached = (*machine.attached, volume_id)
+        self.volumes[volume_id] = (machine.server.zone, server_id)
+        return volume_id
 
     @asynccontextmanager
     async def _call(self, name: str) -> AsyncGenerator[None]:
@@ -138,6 +153,8 @@ class FakeProvider:
                 return OutOfStock(order.zone, order.instance_type)
             if refusal := self.not_sold.get((order.zone, order.instance_type)):
                 raise refusal
+            if order.security_group_id is not None:
+                self._group(order.zone, order.security_group_id, had_no_effect=True)
             number = next(self._numbers)
             server = Server(
                 id=f"server-{number}",
@@ -145,6 +162,7 @@ class FakeProvider:
                 instance_type=order.instance_type,
                 instance_id=order.instance_id,
                 power=Power.OFF,
+                security_group_id=order.security_group_id,
             )
             self.machines[server.id] = Machine(server, order, time.monotonic(), f"volume-{number}", order.cloud_init)
             return server
@@ -195,12 +213,12 @@ class FakeProvider:
             if machine is not None and self._power(machine) in {Power.ON, Power.STARTING}:
                 self._ask(machine, "off")
 
-    async def make_security_group(self, server: Server, instance_id: UUID) -> str:
+    async def make_security_group(self, zone: str, instance_id: UUID) -> str:
         async with self._call("make_security_group"):
-            if found := self._groups_of(instance_id):
+            if found := [each for each in self._groups_of(instance_id) if self.groups[each].zone == zone]:
                 return min(found)
             group_id = f"group-{next(self._numbers_of_groups)}"
-            self.groups[group_id] = Group(instance_id, server.zone, time.monotonic())
+            self.groups[group_id] = Group(instance_id, zone, time.monotonic())
             return group_id
 
     async def open_ports(
@@ -212,10 +230,10 @@ class FakeProvider:
         source_ranges: Sequence[str],
     ) -> None:
         async with self._call("open_ports"):
-            group = self.groups.get(security_group_id)
-            if group is None or group.zone != server.zone:
-                raise TryAgain(SERVER_MISSING, f"no group {security_group_id} of {instance_id} in {server.zone}")
-            group.server_id = server.id
+            del instance_id
+            self._group(server.zone, security_group_id)
+            machine = self.machines[server.id]
+            machine.server = replace(machine.server, security_group_id=security_group_id)
             self.opened[server.id] = tuple(ports)
             self.let_in[server.id] = tuple(source_ranges)
 
@@ -247,7 +265,7 @@ class FakeProvider:
     async def release_network(self, instance_id: UUID, security_group_ids: Sequence[str]) -> Sequence[str]:
         async with self._call("release_network"):
             known = {*self._groups_of(instance_id), *(self.groups.keys() & set(security_group_ids))}
-            if any(self.groups[group_id].server_id in self.alive for group_id in known):
+            if known & {self.group_of(server_id) for server_id in self.alive}:
                 raise TryAgain("resource_in_use", "a server is still in it")
             for group_id in known:
                 del self.groups[group_id]
@@ -267,6 +285,11 @@ class FakeProvider:
                 if group.made_at <= visible
             ]
             return [*volumes, *groups]
+
+    def _group(self, zone: str, group_id: str, *, had_no_effect: bool = False) -> None:
+        group = self.groups.get(group_id)
+        if group is None or group.zone != zone:
+            raise TryAgain(SERVER_MISSING, f"no group {group_id} in {zone}", had_no_effect=had_no_effect)
 
     def _there(self, zone: str, server_id: str) -> Machine | None:
         machine = self.machines.get(server_id)
@@ -302,7 +325,7 @@ class FakeProvider:
         """As an answer shows it now; the boot volume comes to be when its time has come."""
         if time.monotonic() >= machine.made_at + self.delays.volume:
             self.volumes.setdefault(machine.volume_id, (machine.server.zone, machine.server.id))
-            machine.server = replace(machine.server, volume_ids=(machine.volume_id,))
+            machine.server = replace(machine.server, volume_ids=(machine.volume_id, *machine.attached))
         power = self._power(machine)
         has_address = power is Power.ON and time.monotonic() - machine.changed_at >= self.delays.address
         return replace(machine.server, power=power, ip_address=self.address if has_address else None)

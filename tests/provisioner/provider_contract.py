@@ -21,6 +21,8 @@ from services.provisioner.provider import (
 from shared.bus.reconciliation import Kind
 
 PATIENCE_S = 20.0
+Attach = Callable[[Server], Awaitable[str]]
+"""Somebody attaches a volume of his own to a server; its id."""
 _T = TypeVar("_T")
 
 
@@ -39,11 +41,15 @@ def needs(provider: Provider, capability: str) -> None:
 
 
 class ProviderContract:
-    """A subclass gives the fixtures `provider` and `instance_type`, and may give `sold_out_type`."""
+    """A subclass gives the fixtures `provider` and `instance_type`, and may give `sold_out_type` and `attach`."""
 
     @pytest.fixture
     def sold_out_type(self) -> str:
         pytest.skip("nothing is sold out here")
+
+    @pytest.fixture
+    def attach(self) -> Attach:
+        pytest.skip("nobody attaches a volume here")
 
     @pytest.fixture
     def cloud_init(self) -> bytes:
@@ -138,14 +144,41 @@ class ProviderContract:
         made: list[str] = []
 
         async def found_again() -> bool:
-            made.append(await provider.make_security_group(with_volume, instance_id))
+            made.append(await provider.make_security_group(with_volume.zone, instance_id))
             return len(set(made)) < len(made)
 
         assert await eventually(found_again, bool)
 
+    async def test_a_server_is_made_in_the_group_of_its_order_which_stays_as_long_as_it(
+        self, provider: Provider, instance_type: str, instance_id: UUID, cloud_init: bytes
+    ) -> None:
+        needs(provider, "ports")
+        zone = provider.zones[0]
+        group_id = await provider.make_security_group(zone, instance_id)
+        order = Order(instance_id, "contract", zone, instance_type, cloud_init, group_id)
+        made = await provider.create_server(order)
+        assert isinstance(made, Server)
+        assert made.security_group_id == group_id
+        await provider.open_ports(made, instance_id, group_id, (22,), ("0.0.0.0/0",))
+        with pytest.raises(TryAgain):
+            await provider.release_network(instance_id, (group_id,))
+        await provider.delete_server(zone, made.id)
+        assert list(await provider.release_network(instance_id, (group_id,))) == [group_id]
+
+    async def test_no_server_is_made_in_a_group_that_is_gone(
+        self, provider: Provider, instance_type: str, instance_id: UUID, cloud_init: bytes
+    ) -> None:
+        needs(provider, "ports")
+        zone = provider.zones[0]
+        group_id = await provider.make_security_group(zone, instance_id)
+        await provider.release_network(instance_id, (group_id,))
+        with pytest.raises(TryAgain) as missing:
+            await provider.create_server(Order(instance_id, "contract", zone, instance_type, cloud_init, group_id))
+        assert (missing.value.code, missing.value.had_no_effect) == (SERVER_MISSING, True)
+
     async def test_ports_may_be_opened_twice(self, provider: Provider, with_volume: Server, instance_id: UUID) -> None:
         needs(provider, "ports")
-        group_id = await provider.make_security_group(with_volume, instance_id)
+        group_id = await provider.make_security_group(with_volume.zone, instance_id)
         for _ in range(2):
             await provider.open_ports(with_volume, instance_id, group_id, (22, 8000), ("0.0.0.0/0",))
 
@@ -153,7 +186,7 @@ class ProviderContract:
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
         needs(provider, "ports")
-        group_ids = {await provider.make_security_group(with_volume, instance_id) for _ in range(2)}
+        group_ids = {await provider.make_security_group(with_volume.zone, instance_id) for _ in range(2)}
         assert set(await provider.release_network(instance_id, tuple(group_ids))) == group_ids
         assert list(await provider.release_network(instance_id, tuple(group_ids))) == []
 
@@ -161,7 +194,7 @@ class ProviderContract:
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
         needs(provider, "ports")
-        group_id = await provider.make_security_group(with_volume, instance_id)
+        group_id = await provider.make_security_group(with_volume.zone, instance_id)
         await provider.release_network(instance_id, (group_id,))
         with pytest.raises(TryAgain) as missing:
             await provider.open_ports(with_volume, instance_id, group_id, (22,), ("0.0.0.0/0",))
@@ -174,7 +207,7 @@ class ProviderContract:
         needs(provider, "ports")
         zone, (volume_id, *_) = with_volume.zone, with_volume.volume_ids
         await eventually(partial(provider.grow_volume, zone, volume_id, 200, instance_id), bool)
-        group_id = await provider.make_security_group(with_volume, instance_id)
+        group_id = await provider.make_security_group(with_volume.zone, instance_id)
         expected = {
             Resource(Kind.VOLUME, volume_id, zone, instance_id),
             Resource(Kind.SECURITY_GROUP, group_id, zone, instance_id),
@@ -219,11 +252,25 @@ class ProviderContract:
         assert await provider.delete_volume(zone, volume_id) is True
         assert await eventually(lambda: provider.find_volumes(instance_id), lambda found: not found) == []
 
+    async def test_a_volume_that_somebody_attached_comes_after_the_boot_volume_and_outlives_the_server_untagged(
+        self, provider: Provider, with_volume: Server, instance_id: UUID, attach: Attach
+    ) -> None:
+        zone, (boot_volume_id,) = with_volume.zone, with_volume.volume_ids
+        theirs = await attach(with_volume)
+        seen = await provider.get_server(zone, with_volume.id)
+        assert seen is not None
+        assert seen.volume_ids == (boot_volume_id, theirs)
+        await eventually(partial(provider.grow_volume, zone, boot_volume_id, 200, instance_id), bool)
+        await provider.delete_server(zone, with_volume.id)
+        assert await eventually(lambda: provider.delete_volume(zone, boot_volume_id), bool)
+        assert await eventually(lambda: provider.find_volumes(instance_id), lambda found: not found) == []
+        assert await provider.grow_volume(zone, theirs, 1, instance_id), "it is there no longer"
+
     async def test_a_network_is_released_twice(
         self, provider: Provider, with_volume: Server, instance_id: UUID
     ) -> None:
         needs(provider, "ports")
-        group_id = await provider.make_security_group(with_volume, instance_id)
+        group_id = await provider.make_security_group(with_volume.zone, instance_id)
         await provider.open_ports(with_volume, instance_id, group_id, (22, 8000), ("0.0.0.0/0",))
         with pytest.raises(TryAgain):
             await provider.release_network(instance_id, (group_id,))

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from services.provisioner.offers import Offers
 from services.provisioner.perform import Perform
+from services.provisioner.provider import Order, Server
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import Means
 from shared.bus.envelope import Recorded
@@ -125,6 +126,16 @@ class Stage:
             await self.deliver(trigger)
         if until is e.SshReachable:
             await self.happened(e.SshReachable, attempt=1)
+
+    async def launched_without_a_group(self) -> None:
+        """Up to its address, with a server that was made in no group of ours, as by an earlier version."""
+        await self.requested()
+        zone, kind = "zone-1", "L4-1-24G"
+        made = await self.provider.create_server(Order(self.instance_id, "qwen", zone, kind, b""))
+        assert isinstance(made, Server)
+        await self.happened(e.InstanceCreated, server_id=made.id, zone=zone, instance_type=kind)
+        for trigger in (e.InstanceCreated, e.VolumeResized, e.InstanceStarted):
+            await self.deliver(trigger)
 
     async def trigger(self, kind: type[e.Event]) -> Recorded:
         """The last event of that kind."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from shared.bus.instance_types import InstanceType
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
-from tests.provisioner.fake_provider import Delays
+from tests.provisioner.fake_provider import ABLE, Delays
 from tests.provisioner.stage import Stage, a_lease
 
 
@@ -31,6 +32,72 @@ async def test_a_requested_instance_gets_a_server_that_is_off(stage: Stage) -> N
     assert (created.zone, created.instance_type) == ("zone-2", "L4-1-24G")
     assert stage.provider.alive == [created.server_id]
     assert (await stage.provider.get_server("zone-2", created.server_id)).power is Power.OFF  # type: ignore[union-attr]
+
+
+async def test_a_server_is_made_in_a_group_that_is_on_record_and_lets_nothing_in(stage: Stage) -> None:
+    async def look() -> None:
+        (group_id,) = (await stage.instance()).resources.security_group_ids
+        assert group_id in stage.provider.groups
+
+    stage.provider.before["create_server"] = look
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    assert stage.provider.group_of("server-1") == "group-1"
+    assert not stage.provider.opened
+    assert [found.server_id for found in await stage.events(e.SecurityGroupFound)] == [None]
+
+
+async def test_all_orders_of_a_zone_share_a_group_and_all_groups_go_with_the_instance(stage: Stage) -> None:
+    stage.provider.delays = Delays(group_tags=60)
+    stage.provider.out_of_stock = {("zone-1", "L4-1-24G"), ("zone-1", "H100-1-80G")}
+    await stage.requested(zones=("zone-1", "zone-2"), instance_types=("L4-1-24G", "H100-1-80G"))
+    await stage.deliver(e.InstanceRequested)
+    assert [group.zone for group in stage.provider.groups.values()] == ["zone-1", "zone-2"]
+    assert stage.provider.group_of("server-1") == "group-2"
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+
+
+async def test_the_next_order_is_made_in_a_new_group_when_somebody_has_deleted_the_first(stage: Stage) -> None:
+    async def deleted() -> None:
+        stage.provider.groups.clear()
+
+    stage.provider.before["create_server"] = deleted
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    assert stage.provider.group_of("server-1") == "group-2"
+    assert (await stage.instance()).resources.security_group_ids == ("group-1", "group-2")
+
+
+async def test_nothing_lies_between_a_look_for_servers_and_the_first_order(stage: Stage) -> None:
+    """So that two holders that overlap seldom order twice."""
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    assert stage.provider.calls[-2:] == ["find_servers", "create_server"]
+
+
+async def test_a_refused_group_is_a_refusal_of_its_zone(stage: Stage) -> None:
+    stage.provider.fail("make_security_group", Rejected("quota_exceeded", "too many groups"))
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    assert (await stage.instance()).zone == "zone-2"
+
+
+async def test_whoever_may_make_no_group_at_all_is_told_at_once(stage: Stage) -> None:
+    stage.provider.fail("make_security_group", Rejected("permission_denied", "the API key may not do this"))
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    (failed,) = await stage.events(e.ProvisioningFailed)
+    assert failed.code == "permission_denied"
+    assert stage.provider.calls.count("create_server") == 0
+
+
+async def test_without_ports_to_open_no_group_is_made(stage: Stage) -> None:
+    stage.provider.capabilities = replace(ABLE, ports=False)
+    await stage.requested()
+    await stage.deliver(e.InstanceRequested)
+    assert await stage.told() == ["InstanceRequested", "InstanceCreated"]
 
 
 async def test_the_default_zone_is_the_providers_first(stage: Stage) -> None:
@@ -226,8 +293,8 @@ async def test_where_nothing_was_ordered_yet_a_look_that_fails_keeps_no_launch_w
     stage.provider.fail("find_servers", Silent("machine_unreachable", "the desk is off"))
     await stage.requested()
     await stage.deliver(e.InstanceRequested)
-    assert stage.provider.calls == ["instance_types", "find_servers", "create_server"]
-    assert await stage.told() == ["InstanceRequested", "InstanceCreated"]
+    assert stage.provider.calls == ["instance_types", "make_security_group", "find_servers", "create_server"]
+    assert await stage.told() == ["InstanceRequested", "SecurityGroupFound", "InstanceCreated"]
 
 
 async def test_after_an_order_whose_answer_was_lost_who_is_silent_is_waited_for(stage: Stage) -> None:
@@ -244,7 +311,7 @@ async def test_a_redelivered_creation_waits_for_who_is_silent(stage: Stage) -> N
     await stage.requested()
     await stage.deliver(e.InstanceRequested, redelivered=True)
     assert [event.code for event in await stage.events(e.ActionDelayed)] == ["machine_unreachable"]
-    assert stage.provider.calls[:3] == ["instance_types", "find_servers", "find_servers"]
+    assert stage.provider.calls[2:4] == ["find_servers", "find_servers"]
 
 
 async def _falls_silent(stage: Stage) -> None:
@@ -277,15 +344,25 @@ async def test_a_creation_that_a_termination_overtook_is_recorded_and_released(s
     assert (await stage.instance()).status is Status.TERMINATED
 
 
-async def test_a_server_made_after_the_instance_was_terminated_is_released_too(stage: Stage) -> None:
+async def _ended(stage: Stage) -> None:
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert (await stage.instance()).status is Status.TERMINATED
+
+
+async def test_no_server_is_made_once_a_release_has_taken_its_group(stage: Stage) -> None:
     await stage.requested()
+    stage.provider.before["create_server"] = partial(_ended, stage)
+    await stage.deliver(e.InstanceRequested)
+    assert stage.provider.calls.count("create_server") == 1
+    assert not stage.provider.machines
+    assert stage.provider.empty
 
-    async def ended() -> None:
-        await stage.terminated()
-        await stage.deliver(e.TerminationRequested)
-        assert (await stage.instance()).status is Status.TERMINATED
 
-    stage.provider.before["create_server"] = ended
+async def test_a_server_made_after_the_instance_was_terminated_is_released_too(stage: Stage) -> None:
+    stage.provider.capabilities = replace(ABLE, ports=False)
+    await stage.requested()
+    stage.provider.before["create_server"] = partial(_ended, stage)
     await stage.deliver(e.InstanceRequested)
     assert stage.provider.alive == ["server-1"]
     await stage.deliver(e.InstanceCreated)
@@ -316,7 +393,7 @@ async def test_a_lease_lost_before_the_call_stops_it(stage: Stage) -> None:
     with pytest.raises(LeaseLost):
         await stage.deliver(e.InstanceRequested, lease=lease)
     assert "create_server" not in stage.provider.calls
-    assert await stage.told() == ["InstanceRequested"]
+    assert await stage.events(e.InstanceCreated) == []
 
 
 async def test_the_price_of_the_chosen_type_is_recorded(stage: Stage) -> None:

@@ -26,7 +26,7 @@ async def _whole_of(stage: Stage, instance_id: UUID) -> Server:
     made = await provider.create_server(Order(instance_id, "stray", "zone-2", "L4-1-24G", b""))
     assert isinstance(made, Server)
     await provider.power_on("zone-2", made.id)
-    group_id = await provider.make_security_group(made, instance_id)
+    group_id = await provider.make_security_group(made.zone, instance_id)
     await provider.open_ports(made, instance_id, group_id, (22,), ("0.0.0.0/0",))
     found = await provider.get_server("zone-2", made.id)
     assert found is not None
@@ -92,6 +92,16 @@ async def test_a_volume_is_tagged_before_its_server_goes(stage: Stage, reconcile
     assert {each.kind for each in (await reconcile()).unknown} == {Kind.VOLUME, Kind.SECURITY_GROUP}
     await reconcile(delete_unknown=True)
     assert stage.provider.empty
+
+
+async def test_a_volume_that_somebody_attached_stays(stage: Stage, reconcile: Reconcile) -> None:
+    server = await _whole_of(stage, uuid4())
+    theirs = stage.provider.attach(server.id)
+    report = await reconcile(delete_unknown=True)
+    assert not stage.provider.alive
+    assert stage.provider.volumes.keys() == {theirs}
+    assert theirs not in {each.id for each in report.removed}
+    assert theirs not in stage.provider.tagged_volumes
 
 
 async def test_a_server_is_not_deleted_while_its_volume_cannot_be_tagged(stage: Stage, reconcile: Reconcile) -> None:

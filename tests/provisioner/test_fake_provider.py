@@ -2,8 +2,9 @@
 
 import pytest
 
+from services.provisioner.provider import Server
 from tests.provisioner.fake_provider import Delays, FakeProvider
-from tests.provisioner.provider_contract import ProviderContract
+from tests.provisioner.provider_contract import Attach, ProviderContract
 
 
 class TestFakeProvider(ProviderContract):
@@ -19,3 +20,10 @@ class TestFakeProvider(ProviderContract):
     def provider(self) -> FakeProvider:
         late = Delays(tags=0.1, group_tags=0.1, volume=0.1, power_on=0.1, address=0.1, power_off=0.1, detach=0.1)
         return FakeProvider(delays=late, out_of_stock={("zone-1", "H100-1-80G")})
+
+    @pytest.fixture
+    def attach(self, provider: FakeProvider) -> Attach:
+        async def attached(server: Server) -> str:
+            return provider.attach(server.id)
+
+        return attached

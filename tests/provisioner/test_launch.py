@@ -27,12 +27,12 @@ async def test_a_launch_goes_from_request_to_open_ports(stage: Stage) -> None:
     await stage.launched(volume_gb=250)
     assert await stage.told() == [
         "InstanceRequested",
+        "SecurityGroupFound",
         "InstanceCreated",
         "VolumeFound",
         "VolumeResized",
         "InstanceStarted",
         "IpAssigned",
-        "SecurityGroupFound",
         "PortsOpened",
         "SshReachable",
     ]

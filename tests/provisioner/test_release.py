@@ -79,6 +79,35 @@ async def test_every_volume_is_on_record_before_its_server_goes(stage: Stage) ->
     assert recorded == ["volume-1"]
 
 
+@pytest.mark.parametrize("reached", [e.VolumeResized, e.SshReachable])
+async def test_a_volume_that_somebody_attached_stays(stage: Stage, reached: type[e.Event]) -> None:
+    await stage.launched(until=reached)
+    theirs = stage.provider.attach("server-1")
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert not stage.provider.alive
+    assert stage.provider.volumes.keys() == {theirs}
+    instance = await stage.instance()
+    assert [volume.id for volume in instance.resources.volumes] == ["volume-1"]
+    assert (instance.status, instance.resources.released) == (Status.TERMINATED, True)
+
+
+@pytest.mark.parametrize("reached", [e.InstanceRequested, e.InstanceCreated, e.SshReachable])
+async def test_a_further_volume_that_came_with_the_image_goes(stage: Stage, reached: type[e.Event]) -> None:
+    """It is there before the server is ever powered on, when nobody can have any use for another one."""
+
+    async def made_with_it() -> None:
+        stage.provider.attach("server-1")
+
+    stage.provider.after["create_server"] = made_with_it
+    await stage.launched(until=reached)
+    if reached is e.InstanceRequested:
+        await _another_server(stage)
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+
+
 async def test_servers_found_by_tag_and_recorded_duplicates_go_too(stage: Stage) -> None:
     await stage.launched()
     unrecorded = await _another_server(stage)
@@ -267,30 +296,47 @@ async def test_a_group_whose_tag_is_listed_late_goes_by_its_id(stage: Stage) -> 
     assert stage.provider.empty
 
 
-async def test_a_group_that_a_dead_holder_made_unrecorded_is_waited_for(stage: Stage) -> None:
+about_to_make_a_group = pytest.mark.parametrize("trigger", [e.InstanceRequested, e.IpAssigned])
+
+
+async def _until_a_group_is_made(stage: Stage, trigger: type[e.Event]) -> None:
+    """With the server, or because its server is in none."""
+    if trigger is e.InstanceRequested:
+        await stage.requested()
+    else:
+        await stage.launched_without_a_group()
+
+
+@about_to_make_a_group
+async def test_a_group_that_a_dead_holder_made_unrecorded_is_waited_for(stage: Stage, trigger: type[e.Event]) -> None:
     stage.provider.delays = Delays(group_tags=0.15)
-    await stage.launched(until=e.IpAssigned)
+    await _until_a_group_is_made(stage, trigger)
     stage.provider.fail("make_security_group", Crashed(), when="after")
     with pytest.raises(Crashed):
-        await stage.deliver(e.IpAssigned)
+        await stage.deliver(trigger)
     await stage.terminated()
     await stage.deliver(e.TerminationRequested)
     assert stage.provider.empty
 
 
-async def test_a_group_is_on_record_before_the_server_is_in_it_and_goes_when_that_was_overtaken(stage: Stage) -> None:
+@about_to_make_a_group
+async def test_a_group_is_on_record_before_the_server_is_in_it_and_goes_when_that_was_overtaken(
+    stage: Stage, trigger: type[e.Event]
+) -> None:
     stage.provider.delays = Delays(group_tags=60)
-    await stage.launched(until=e.IpAssigned)
+    await _until_a_group_is_made(stage, trigger)
     stage.provider.after["make_security_group"] = stage.terminated
-    await stage.deliver(e.IpAssigned)
+    await stage.deliver(trigger)
     assert "open_ports" not in stage.provider.calls
+    assert stage.provider.calls.count("create_server") == (trigger is e.IpAssigned)
     assert (await stage.instance()).resources.security_group_ids == ("group-1",)
     assert stage.provider.empty
 
 
-async def test_a_group_made_after_the_release_is_released_too(stage: Stage) -> None:
+@about_to_make_a_group
+async def test_a_group_made_after_the_release_is_released_too(stage: Stage, trigger: type[e.Event]) -> None:
     stage.provider.delays = Delays(group_tags=60)
-    await stage.launched(until=e.IpAssigned)
+    await _until_a_group_is_made(stage, trigger)
 
     async def ended() -> None:
         await stage.terminated()
@@ -298,15 +344,16 @@ async def test_a_group_made_after_the_release_is_released_too(stage: Stage) -> N
         assert (await stage.instance()).status is Status.TERMINATED
 
     stage.provider.before["make_security_group"] = ended
-    await stage.deliver(e.IpAssigned)
+    await stage.deliver(trigger)
     await stage.deliver(e.SecurityGroupFound)
     assert stage.provider.empty
     assert (await stage.instance()).resources.released
 
 
-async def test_two_holders_that_make_two_groups_use_one_and_both_go(stage: Stage) -> None:
+@about_to_make_a_group
+async def test_two_holders_that_make_two_groups_use_one_and_both_go(stage: Stage, trigger: type[e.Event]) -> None:
     stage.provider.delays = Delays(group_tags=60)
-    await stage.launched(until=e.IpAssigned)
+    await _until_a_group_is_made(stage, trigger)
     met = asyncio.Barrier(2)
 
     async def first() -> None:
@@ -317,8 +364,10 @@ async def test_two_holders_that_make_two_groups_use_one_and_both_go(stage: Stage
         await met.wait()
 
     stage.provider.before["make_security_group"] = first
-    await asyncio.gather(stage.deliver(e.IpAssigned), stage.deliver(e.IpAssigned))
-    assert {group.server_id for group in stage.provider.groups.values()} == {None, "server-1"}
+    await asyncio.gather(stage.deliver(trigger), stage.deliver(trigger))
+    assert set((await stage.instance()).resources.security_group_ids) == stage.provider.groups.keys()
+    assert len(stage.provider.groups) == 2
+    assert {stage.provider.group_of(each) for each in stage.provider.alive} <= stage.provider.groups.keys()
     await stage.terminated()
     await stage.deliver(e.TerminationRequested)
     assert stage.provider.empty

@@ -2,6 +2,7 @@
 
 import pytest
 from aiohttp import ClientResponseError
+from scaleway.instance.v1 import SecurityGroupPolicy
 from scaleway_core.api import ScalewayException
 
 from simulator.control import NewVolume
@@ -48,6 +49,27 @@ async def test_a_stopped_server_is_started_again_elsewhere_with_its_volume(
     assert started["address"] not in (None, server.public_ips[0].address)
     assert started["volumes"] == [server.volumes["0"].id]
     assert hosts.made[1].address == started["address"]
+
+
+async def test_a_volume_that_somebody_attaches_is_shown_behind_the_boot_volume(sdk: Sdk, control: Control) -> None:
+    server = await sdk.with_volume()
+    attached = await control("POST", f"servers/{server.id}/attach")
+    shown = (await sdk.get(server.id)).volumes
+    assert [shown[slot].id for slot in ("0", "1")] == [server.volumes["0"].id, attached["id"]]
+    assert (attached["server_id"], attached["tags"]) == (server.id, [])
+
+
+async def test_a_server_is_moved_into_the_default_group(sdk: Sdk, control: Control) -> None:
+    made = await ask(
+        sdk.instance.create_security_group, zone=ZONE, name="theirs", description="", stateful=True,
+        inbound_default_policy=SecurityGroupPolicy.DROP, outbound_default_policy=SecurityGroupPolicy.ACCEPT,
+    )  # fmt: skip
+    group = made.security_group
+    assert group is not None
+    server = await sdk.create(security_group=group.id)
+    moved = await control("POST", f"servers/{server.id}/ungroup")
+    account = await control("GET", "account")
+    assert [each["default"] for each in account["security_groups"] if each["id"] == moved["security_group"]] == [True]
 
 
 async def test_only_a_stopped_server_is_started(sdk: Sdk, control: Control) -> None:

@@ -8,11 +8,11 @@ import structlog
 
 from services.provisioner.actions.volumes import note_volumes
 from services.provisioner.cloud_init import cloud_init
-from services.provisioner.provider import Order, OutOfStock, Rejected, Server, TryAgain
+from services.provisioner.provider import SERVER_MISSING, Order, OutOfStock, Rejected, Server, TryAgain
 from services.provisioner.retry import persist
 from services.provisioner.undertaking import Undertaking, now
 from shared.bus.instance_types import InstanceType
-from shared.lifecycle.events import InstanceCreated, Specification
+from shared.lifecycle.events import InstanceCreated, SecurityGroupFound, Specification
 from shared.lifecycle.instance import Instance
 
 OUT_OF_STOCK: Final = "out_of_stock"
@@ -47,11 +47,16 @@ def choices(wanted: Specification, zones: Sequence[str], offered: Sequence[Insta
 
 
 class _Creation:
-    """`_unsure_until` is when an earlier order would be found at last; None while there certainly was none."""
+    """`_unsure_until` is when an earlier order would be found at last; None while there certainly was none.
+
+    `_groups`: in which security group a zone's servers are ordered; `_refused`: where there is none, until it is told.
+    """
 
     def __init__(self, u: Undertaking) -> None:
         self._u = u
         self.possible: list[tuple[str, str]] = []
+        self._groups: dict[str, str] = {}
+        self._refused: dict[str, Rejected] = {}
         self._unsure_until: float | None = self._settled_at() if u.lease.redelivered else None
 
     async def once(self) -> None:
@@ -61,6 +66,7 @@ class _Creation:
         known = await self._u.means.offers.if_known(self._u.provider.name)
         self.possible = choices(instance.specification, self._u.provider.zones, known)
         offered = {kind.name: kind for kind in known}
+        await self._prepared()
         servers = await self._adopted() or await self._ordered()
         for server in servers:
             kind = offered.get(server.instance_type)
@@ -152,6 +158,50 @@ class _Creation:
 
     async def _order(self, zone: str, instance_type: str) -> Server | OutOfStock | Rejected:
         """Rejected is returned when it is this choice that is refused. Raises ProviderError for all else."""
+        try:
+            return await self._made(zone, instance_type, await self._group(zone))
+        except Rejected as error:
+            self._check_of_one_choice(error)
+            return error
+
+    def _check_of_one_choice(self, error: Rejected) -> None:
+        """Raises the error when it is one of any choice."""
+        if error.code not in OF_ONE_CHOICE:
+            raise error
+
+    async def _prepared(self) -> None:
+        """What the first order needs is there before the look: as little as can be lies between a look and an order.
+
+        For two holders that overlap order twice when neither can see the other's server yet.
+        """
+        if self.possible:
+            zone = self.possible[0][0]
+            try:
+                await self._group(zone)
+            except Rejected as error:
+                self._check_of_one_choice(error)
+                self._refused[zone] = error
+
+    async def _group(self, zone: str) -> str | None:
+        """On record before a server is in it. It lets nothing in yet: no machine is open to more than it should be.
+
+        One in a zone where nothing is to be had stays empty until the release: another holder may be ordering there.
+        """
+        if not self._u.provider.capabilities.ports:
+            return None
+        if refused := self._refused.pop(zone, None):
+            raise refused
+        if zone not in self._groups:
+            await self._u.guard()
+            made = await self._u.provider.make_security_group(zone, self._u.instance_id)
+            await self._u.record(
+                SecurityGroupFound(instance_id=self._u.instance_id, occurred_at=now(), security_group_id=made)
+            )
+            self._groups[zone] = made
+        return self._groups[zone]
+
+    async def _made(self, zone: str, instance_type: str, security_group_id: str | None) -> Server | OutOfStock:
+        """Raises ProviderError."""
         instance = await self._u.guard()
         order = Order(
             instance_id=instance.id,
@@ -159,18 +209,19 @@ class _Creation:
             zone=zone,
             instance_type=instance_type,
             cloud_init=self._cloud_init(instance),
+            security_group_id=security_group_id,
         )
         self._unsure_until = self._settled_at()
-        outcome: Server | OutOfStock | Rejected
         try:
             outcome = await self._u.provider.create_server(order)
-        except Rejected as error:
-            if error.code not in OF_ONE_CHOICE:
-                raise
-            outcome = error
         except TryAgain as error:
             if error.had_no_effect:
                 self._unsure_until = None
+            if error.code == SERVER_MISSING:  # somebody has deleted the group meanwhile
+                self._groups.pop(zone, None)
+            raise
+        except Rejected:
+            self._unsure_until = None
             raise
         self._unsure_until = None
         return outcome

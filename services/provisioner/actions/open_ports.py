@@ -38,12 +38,13 @@ async def open_ports(u: Undertaking) -> None:
 
 
 async def _opened(u: Undertaking, server: Server, ports: Sequence[int]) -> str:
-    """The group they are open in: the first on record that is there, else a new one. Somebody may delete one by hand.
+    """The group they are open in: the one on record that the server was made in.
 
-    Its id is on record before anything is in it: two holders may make two, and use one.
+    Somebody may have moved it, or deleted a group by hand: then the first on record that is there, else a new one. Its
+    id is on record before anything is in it: two holders may make two, and use one.
     """
     missing = set[str]()
-    for security_group_id in await _on_record(u):
+    for security_group_id in sorted(await _on_record(u), key=lambda each: each != server.security_group_id):
         try:
             await _open(u, server, security_group_id, ports)
         except TryAgain as error:
@@ -53,7 +54,7 @@ async def _opened(u: Undertaking, server: Server, ports: Sequence[int]) -> str:
             missing.add(security_group_id)
         else:
             return security_group_id
-    made = await u.provider.make_security_group(server, u.instance_id)
+    made = await u.provider.make_security_group(server.zone, u.instance_id)
     await u.record(
         SecurityGroupFound(instance_id=u.instance_id, occurred_at=now(), server_id=server.id, security_group_id=made)
     )

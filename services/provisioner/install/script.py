@@ -23,7 +23,7 @@ SUPERSEDED: Final = 90
 INTERRUPTED: Final = 91
 """Exit status: the install vanished without a status (killed, or the machine rebooted). The same try may run again."""
 STILL_RUNNING: Final = 92
-"""Exit status: an older attempt could not be ended, so nothing was begun."""
+"""Exit status, of claim.sh too: an older attempt could not be ended, so nothing was begun."""
 
 
 def _declared_phases(script: str) -> tuple[str, ...]:

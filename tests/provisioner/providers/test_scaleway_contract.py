@@ -2,8 +2,10 @@
 
 import pytest
 
+from services.provisioner.provider import Server
 from simulator.scenario import Call, Error, Failure, Scenario
-from tests.provisioner.provider_contract import ProviderContract
+from tests.provisioner.provider_contract import Attach, ProviderContract
+from tests.simulator.clients import Control
 
 SOLD_OUT = "H100-1-80G"
 
@@ -24,3 +26,10 @@ class TestScalewayProvider(ProviderContract):
     @pytest.fixture
     def sold_out_type(self) -> str:
         return SOLD_OUT
+
+    @pytest.fixture
+    def attach(self, control: Control) -> Attach:
+        async def attached(server: Server) -> str:
+            return str((await control("POST", f"servers/{server.id}/attach"))["id"])
+
+        return attached

@@ -31,12 +31,14 @@ ASKED_FOR: Final = {
     Error.INTERNAL_AFTER: (TryAgain, "cloud_error"),
     Error.BAD_GATEWAY: (TryAgain, "cloud_unavailable"),
     Error.UNAVAILABLE: (TryAgain, "cloud_unavailable"),
-    Error.TIMEOUT_BEFORE: (TryAgain, "cloud_unreachable"),
-    Error.TIMEOUT_AFTER: (TryAgain, "cloud_unreachable"),
+    Error.TIMEOUT_BEFORE: (TryAgain, "timed_out"),
+    Error.TIMEOUT_AFTER: (TryAgain, "timed_out"),
     Error.RESET_BEFORE: (TryAgain, "cloud_unreachable"),
     Error.RESET_AFTER: (TryAgain, "cloud_unreachable"),
 }
 NOW: Final = datetime(2026, 11, 24, 2, tzinfo=UTC)
+SILENT_S: Final = 4.0
+"""How long the cloud hangs before it cuts the connection: longer than a call may take."""
 HTML: Final = "<html><body>nginx</body></html>"
 EXAMPLES: Final[list[tuple[int, Any, type[ProviderError], str]]] = [
     (412, {"type": "out_of_stock", "resource": "L4-1-24G"}, SoldOut, "out_of_stock"),
@@ -174,12 +176,19 @@ def test_a_message_says_what_to_do_and_what_the_cloud_said() -> None:
     assert "resource L4-1-24G, quota 1, current 1" in message
 
 
+@pytest.fixture
+def call_timeout_s() -> float:
+    return SILENT_S / 2
+
+
 @pytest.mark.parametrize("error", [each for each in Error if each is not Error.NOT_FOUND])
 async def test_a_failed_call_of_a_simulated_cloud_has_its_documented_outcome(
     provider: ScalewayProvider, control: Control, error: Error
 ) -> None:
     failure = Failure(call=Call.POWERON, error=error)
-    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (failure,), "retry_after": 2}))
+    await control(
+        "PUT", "scenario", QUICK.model_copy(update={"failures": (failure,), "retry_after": 2, "hang": SILENT_S})
+    )
     order = Order(uuid4(), "failing", provider.zones[0], "L4-1-24G", b"")
     server = await provider.create_server(order)
     assert not isinstance(server, OutOfStock)
@@ -199,7 +208,7 @@ async def test_an_offer_that_cannot_be_read_has_the_same_outcomes(
     provider: ScalewayProvider, control: Control, call: Call, error: Error
 ) -> None:
     failure = Failure(call=call, error=error, zone=provider.zones[-1])
-    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (failure,)}))
+    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (failure,), "hang": SILENT_S}))
     with pytest.raises(ProviderError) as failed:
         await provider.instance_types()
     kind, code = ASKED_FOR[error]

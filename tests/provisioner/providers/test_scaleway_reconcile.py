@@ -59,7 +59,7 @@ async def _whole_of(provider: ScalewayProvider, instance_id: UUID) -> Server:
     assert isinstance(made, Server)
     server = await eventually(partial(provider.get_server, made.zone, made.id), lambda s: bool(s and s.volume_ids))
     assert server is not None
-    group_id = await provider.make_security_group(server, instance_id)
+    group_id = await provider.make_security_group(server.zone, instance_id)
     await provider.open_ports(server, instance_id, group_id, (22,), ("0.0.0.0/0",))
     await provider.power_on(server.zone, server.id)
     return server
@@ -109,12 +109,14 @@ async def test_an_installation_that_takes_its_former_id_up_again_deletes_by_comm
     assert not any((await _remaining(control)).values())
 
 
-async def test_by_command_all_that_is_unknown_goes_and_the_neighbour_s_stays(
+async def test_by_command_all_that_is_unknown_goes_and_what_others_made_or_attached_stays(
     connection: Client, provider: ScalewayProvider, neighbour: ScalewayProvider, control: Control
 ) -> None:
     await _whole_of(neighbour, uuid4())
     before = await _remaining(control)
     server = await _whole_of(provider, instance_id := uuid4())
+    theirs = (await control("POST", f"servers/{server.id}/attach"))["id"]
+    before["block_volumes"].append(theirs)
     reconcile = _reconcile(connection, provider)
     told = await reconcile()
     assert {(each.kind, each.instance_id) for each in told.unknown} == {

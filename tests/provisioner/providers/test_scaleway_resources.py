@@ -168,7 +168,7 @@ async def test_power_is_left_alone_where_it_is_as_wanted(provider: ScalewayProvi
 
 async def test_only_the_given_ports_are_open(provider: ScalewayProvider, control: Control) -> None:
     server = await with_volume(provider, await made(provider, instance_id := uuid4()))
-    group_id = await provider.make_security_group(server, instance_id)
+    group_id = await provider.make_security_group(server.zone, instance_id)
     for ports in ((22, 8000), (2222,)):
         await provider.open_ports(server, instance_id, group_id, ports, ("0.0.0.0/0",))
         (group,) = [each for each in (await account(control))["security_groups"] if not each["default"]]
@@ -181,11 +181,28 @@ async def test_only_the_given_ports_are_open(provider: ScalewayProvider, control
     assert shown["security_group"] == group_id
 
 
+async def test_a_server_is_made_in_its_group_and_one_that_was_moved_is_put_back_with_its_ports(
+    provider: ScalewayProvider, control: Control
+) -> None:
+    zone, instance_id = provider.zones[0], uuid4()
+    group_id = await provider.make_security_group(zone, instance_id)
+    server = await provider.create_server(Order(instance_id, "made", zone, "L4-1-24G", CLOUD_INIT, group_id))
+    assert isinstance(server, Server)
+    before = await account(control)
+    assert [each["security_group"] for each in before["servers"]] == [group_id]
+    assert [each["rules"] for each in before["security_groups"] if each["id"] == group_id] == [[]]
+    await control("POST", f"servers/{server.id}/ungroup")
+    moved = await provider.get_server(zone, server.id)
+    assert moved is not None
+    await provider.open_ports(moved, instance_id, group_id, (22,), ("0.0.0.0/0",))
+    assert [each["security_group"] for each in (await account(control))["servers"]] == [group_id]
+
+
 async def test_each_port_is_open_to_each_range_of_ipv4_and_ipv6(
     provider: ScalewayProvider, simulator: Simulator
 ) -> None:
     server = await with_volume(provider, await made(provider, instance_id := uuid4()))
-    group_id = await provider.make_security_group(server, instance_id)
+    group_id = await provider.make_security_group(server.zone, instance_id)
     await provider.open_ports(server, instance_id, group_id, (22, 8000), ("10.0.0.0/8", "2001:db8::/32"))
     shown = await ask(
         Sdk(simulator).instance.list_security_group_rules, security_group_id=group_id, zone=server.zone, per_page=100
@@ -227,7 +244,7 @@ async def test_what_bears_our_tag_is_listed_of_every_kind_zone_and_page_and_noth
                 server = await with_volume(cloud, created)
                 (volume_id,) = server.volume_ids
                 await eventually(partial(cloud.grow_volume, zone, volume_id, 200, instance_id), bool)
-                group_id = await cloud.make_security_group(server, instance_id)
+                group_id = await cloud.make_security_group(server.zone, instance_id)
                 address = await addressed(owner, zone, instance_id)
                 if owner == installation:
                     expected |= {
@@ -246,7 +263,7 @@ async def test_groups_that_several_make_at_once_leave_nothing_behind(
 ) -> None:
     await control("PUT", "scenario", QUICK.model_copy(update={"tag_visible": 60}))
     server = await with_volume(provider, await made(provider, instance_id := uuid4()))
-    groups = await asyncio.gather(*(provider.make_security_group(server, instance_id) for _ in range(4)))
+    groups = await asyncio.gather(*(provider.make_security_group(server.zone, instance_id) for _ in range(4)))
     assert len(set(groups)) == 4
     await provider.open_ports(server, instance_id, groups[0], (22, 8000), ("0.0.0.0/0",))
     (shown,) = (await account(control))["servers"]
@@ -275,7 +292,7 @@ async def test_a_whole_life_leaves_nothing_at_the_provider(provider: ScalewayPro
         lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.power is Power.ON and s.ip_address)
     )
     assert running is not None
-    group_id = await provider.make_security_group(running, instance_id)
+    group_id = await provider.make_security_group(running.zone, instance_id)
     await provider.open_ports(running, instance_id, group_id, (22, 8000), ("0.0.0.0/0",))
     await provider.power_off(server.zone, server.id)
     off = await eventually(
@@ -306,6 +323,19 @@ async def test_an_address_that_somebody_else_gave_the_server_stays_his(
     await provider.delete_server(server.zone, server.id)
     assert list(await provider.release_network(instance_id, ())) == []
     assert (await account(control))["remaining"]["ips"] == [theirs.id]
+
+
+async def test_without_its_boot_volume_nothing_that_somebody_attached_is_taken_for_it(
+    provider: ScalewayProvider, control: Control, simulator: Simulator
+) -> None:
+    """Somebody has attached the one and detached the other."""
+    server = await with_volume(provider, await made(provider, uuid4()))
+    attached = await control("POST", f"servers/{server.id}/attach")
+    told = (await ask(Sdk(simulator).instance.get_server, zone=server.zone, server_id=server.id)).server
+    assert told is not None
+    assert servers._shown(told).volume_ids == (*server.volume_ids, attached["id"])
+    del told.volumes["0"]
+    assert servers._shown(told).volume_ids == ()
 
 
 async def test_a_list_of_many_pages_is_read_to_its_end(

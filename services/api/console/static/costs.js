@@ -12,13 +12,14 @@ const CENT = 0.01;
 const total = (items) => items.reduce((sum, { cost }) => sum + cost, 0);
 const whole = (value, currency) => money(value, currency).replace(/[.,]00(?!\d)/, "");
 
-/** Into `host`: what these items of /costs say of the period. `nameOf` an organisation's id. */
-export function showCosts(host, items, { period, today, nameOf }) {
+/** Into `host`: what this answer of /costs says of the period. `nameOf` an organisation's id. */
+export function showCosts(host, { items, unpriced }, { period, today, nameOf }) {
   const named = items.map((item) => ({ ...item, name: item.organization_id ? nameOf(item.organization_id) : SHARED }));
   const currencies = [...new Set(named.map(({ currency }) => currency))].sort();
   const nothing = element("p", { class: "panel hint", text: `No server has cost anything from ${period.from} to ${period.to}.` });
   const panels = currencies.map((currency) => panel(named.filter((item) => item.currency === currency), currency, period, today));
-  host.replaceChildren(...(panels.length ? panels : [nothing]));
+  const missing = element("p", { class: "hint", text: `Not in these sums: ${unpriced} ${unpriced === 1 ? "instance" : "instances"} with a server on at a price that nobody knows.` });
+  host.replaceChildren(...(panels.length ? panels : [nothing]), ...(unpriced ? [missing] : []));
 }
 
 /** As a table for a spreadsheet, the oldest day first. */

@@ -46,7 +46,7 @@ async function load() {
     ]);
     if (mine !== asking) return;
     const { items, truncated } = sums ?? models;
-    shown = { period, by: grouped, models: models.items, sums: items, truncated, costs: cost?.items ?? [] };
+    shown = { period, by: grouped, models: models.items, sums: items, truncated, costs: cost ?? { items: [], unpriced: 0 } };
     problems.clear();
     draw();
   } catch (error) {
@@ -68,7 +68,7 @@ function draw() {
   drawOrganizations();
   if (costs) {
     showCosts(costs, shown.costs, { period, today: dayOf(now()), nameOf: (id) => names.of("organization", id) });
-    byId("cost-csv").hidden = !shown.costs.length;
+    byId("cost-csv").hidden = !shown.costs.items.length;
   }
   showModels(byId("models"), models, period);
   write(byId("requests-sum"), models.length ? inWords(models) : "");
@@ -131,7 +131,7 @@ by.addEventListener("change", () => {
   load();
 });
 byId("cost-csv")?.addEventListener("click", () =>
-  download(`costs-${shown.period.from}-${shown.period.to}.csv`, costRows(shown.costs, (id) => names.of("organization", id))));
+  download(`costs-${shown.period.from}-${shown.period.to}.csv`, costRows(shown.costs.items, (id) => names.of("organization", id))));
 byId("requests-csv").addEventListener("click", () =>
   download(`requests-by-${shown.by}-${shown.period.from}-${shown.period.to}.csv`, sumRows(shown.sums, shown.by, nameOf)));
 recall();

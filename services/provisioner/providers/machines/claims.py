@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Final, Literal
 from uuid import UUID
 
+from services.provisioner.install.script import COMMAND, STILL_RUNNING
 from services.provisioner.machine import Exited, Shell, Unreachable, WrongHostKey
-from services.provisioner.provider import TryAgain
+from services.provisioner.provider import TIMED_OUT, TryAgain
 from services.provisioner.providers.machines.inventory import Machine
 
-COMMAND: Final = "bash -s"
-STILL_RUNNING: Final = 92
-"""Exit status of claim.sh: an install on the machine could not be ended yet."""
 _SCRIPT: Final = (Path(__file__).parent / "claim.sh").read_text()
 _NOBODY: Final = UUID(int=0)
 
@@ -72,7 +70,7 @@ class Claims:
                     else:
                         said.append(line.strip())
         except TimeoutError:
-            raise TryAgain("timed_out", f"machine {machine.name} did not answer within {timeout_s:g} s") from None
+            raise TryAgain(TIMED_OUT, f"machine {machine.name} did not answer within {timeout_s:g} s") from None
         except Unreachable as error:
             raise TryAgain("machine_unreachable", f"machine {machine.name}: {error}") from error
         except WrongHostKey as error:

@@ -135,9 +135,9 @@ class MachinesProvider:
     async def power_off(self, zone: str, server_id: str) -> None:
         """Its owner's business."""
 
-    async def make_security_group(self, server: Server, instance_id: UUID) -> str:
+    async def make_security_group(self, zone: str, instance_id: UUID) -> str:
         del instance_id
-        raise Rejected(NOT_CAPABLE, f"nothing but its owner opens the ports of machine {server.id}")
+        raise Rejected(NOT_CAPABLE, f"nothing but their owner opens the ports of the machines in {zone}")
 
     async def open_ports(
         self,

@@ -16,11 +16,10 @@ import requests
 import structlog
 from prometheus_client import Counter, Histogram
 
-from services.provisioner.provider import OutOfStock, ProviderError, TryAgain
+from services.provisioner.provider import TIMED_OUT, OutOfStock, ProviderError, TryAgain
 from services.provisioner.providers.scaleway.errors import lost
 
 THREADS: Final = 32
-TIMED_OUT: Final = "timed_out"
 PROVIDER: Final = "scaleway"
 DONE: Final = "done"
 SOLD_OUT: Final = "out_of_stock"

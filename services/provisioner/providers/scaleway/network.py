@@ -28,9 +28,9 @@ class Network:
         self._api = sdk.instance
         self._tags = tags
 
-    def make_security_group(self, server: Server, instance_id: UUID) -> str:
-        group = self._chosen(server, self._groups(server.zone, instance_id)) or self._made(server, instance_id)
-        return group.id
+    def make_security_group(self, zone: str, instance_id: UUID) -> str:
+        found = min((group.id for group in self._groups(zone, instance_id)), default=None)
+        return found or self._made(zone, instance_id).id
 
     def open_ports(
         self,
@@ -40,7 +40,7 @@ class Network:
         ports: Sequence[int],
         source_ranges: Sequence[str],
     ) -> None:
-        """The rules are complete before the server is in the group."""
+        """A server that somebody has moved to another group is put back once the rules are complete."""
         openings = product(ports, source_ranges)
         self._api.set_security_group_rules(
             zone=server.zone,
@@ -90,13 +90,9 @@ class Network:
         found += [(Kind.ADDRESS, address.id, address.tags) for address in self._addresses(zone)]
         return [Resource(kind, resource_id, zone, instance_in(tags)) for kind, resource_id, tags in found]
 
-    def _chosen(self, server: Server, groups: Sequence[SecurityGroup]) -> SecurityGroup | None:
-        """The one that it is in already, else always the same one."""
-        return min(groups, key=lambda group: (group.id != server.security_group_id, group.id), default=None)
-
-    def _made(self, server: Server, instance_id: UUID) -> SecurityGroup:
+    def _made(self, zone: str, instance_id: UUID) -> SecurityGroup:
         group = self._api.create_security_group(
-            zone=server.zone,
+            zone=zone,
             name=_name(instance_id),
             description="Opened by Coldstart for one instance.",
             tags=self._tags.of(instance_id),

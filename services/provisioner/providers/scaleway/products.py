@@ -7,12 +7,12 @@ from uuid import UUID
 from scaleway.instance.v1 import ServerType
 from scaleway.marketplace.v2 import LocalImage, LocalImageType
 
+from services.provisioner.provider import GIGABYTE
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from shared.bus.instance_types import Availability, InstanceType
 
 SHORTAGE: Final = "shortage"
 TOLD: Final[Mapping[str, Availability]] = {"available": "available", "scarce": "scarce", SHORTAGE: SHORTAGE}
-GIGABYTE: Final = 10**9
 CURRENCY: Final = "EUR"
 """Scaleway's price lists are in euros; the API names no currency."""
 

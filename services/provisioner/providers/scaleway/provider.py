@@ -69,8 +69,8 @@ class ScalewayProvider:
     async def power_off(self, zone: str, server_id: str) -> None:
         await self._calls(self._servers.power_off, zone, server_id)
 
-    async def make_security_group(self, server: Server, instance_id: UUID) -> str:
-        return await self._calls(self._network.make_security_group, server, instance_id)
+    async def make_security_group(self, zone: str, instance_id: UUID) -> str:
+        return await self._calls(self._network.make_security_group, zone, instance_id)
 
     async def open_ports(
         self,

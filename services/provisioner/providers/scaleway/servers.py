@@ -1,4 +1,4 @@
-"""Servers: made without a volume of ours and powered off, found by their tags, powered, deleted."""
+"""Servers: made in a group of ours, without a volume of ours and powered off, found by tags, powered, deleted."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -17,6 +17,8 @@ from shared.bus.reconciliation import Foreign
 
 CLOUD_INIT: Final = "cloud-init"
 SCRATCH: Final = "scratch"
+BOOT_SLOT: Final = "0"
+"""Where Scaleway puts the volume that it makes of the image; what is attached later comes into the next free ones."""
 POWER: Final[Mapping[str, Power]] = {
     "stopped": Power.OFF,
     "starting": Power.STARTING,
@@ -59,6 +61,7 @@ class Servers:
                 image=image,
                 dynamic_ip_required=True,
                 tags=self._tags.of(order.instance_id),
+                security_group=order.security_group_id,
             ).server
         except SoldOut:
             return OutOfStock(order.zone, order.instance_type)
@@ -134,8 +137,8 @@ class Servers:
 def _shown(server: ScalewayServer | None) -> Server:
     if server is None or (power := POWER.get(str(server.state))) is None:
         raise TryAgain("bad_answer", f"a server that cannot be understood: {server and server.state}")
-    kept = [volume for volume in server.volumes.items() if str(volume[1].volume_type) != SCRATCH]
-    kept.sort(key=lambda slot: (not slot[1].boot, int(slot[0])))
+    lasting = {slot: each.id for slot, each in server.volumes.items() if str(each.volume_type) != SCRATCH}
+    volumes = [lasting[slot] for slot in sorted(lasting, key=int)] if BOOT_SLOT in lasting else []
     addresses = sorted(server.public_ips, key=lambda ip: str(ip.family) != "inet")
     address = addresses[0] if addresses else None
     group = server.security_group
@@ -145,7 +148,7 @@ def _shown(server: ScalewayServer | None) -> Server:
         instance_type=server.commercial_type,
         instance_id=instance_in(server.tags),
         power=power,
-        volume_ids=tuple(volume.id for _, volume in kept),
+        volume_ids=tuple(volumes),
         ip_address=None if address is None else address.address,
         address_id=None if address is None else address.id,
         security_group_id=None if group is None else group.id,

@@ -5,13 +5,12 @@ from uuid import UUID
 
 from scaleway.block.v1 import Volume, VolumeStatus
 
-from services.provisioner.provider import Rejected, Resource
+from services.provisioner.provider import GIGABYTE, Rejected, Resource
 from services.provisioner.providers.scaleway.errors import Busy, InUse, NotThere
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from services.provisioner.providers.scaleway.tags import Tags, instance_in
 from shared.bus.reconciliation import Kind
 
-GIGABYTE: Final = 10**9
 CHANGING: Final = frozenset({VolumeStatus.CREATING, VolumeStatus.RESIZING, VolumeStatus.UPDATING})
 """A server whose volume is in one of these is not powered on."""
 
