@@ -19,7 +19,6 @@ CHANGING = (
     Call.POWERON,
     Call.CREATE_SECURITY_GROUP,
     Call.SET_SECURITY_GROUP_RULES,
-    Call.UPDATE_SERVER,
 )
 """The calls by which a launch changes the world."""
 
