@@ -258,7 +258,24 @@ async def test_any_key_may_chat_with_what_it_may_use(stage: Stage, window: Windo
     await said(page, "hello")
     await expect(page.locator("#talk")).to_contain_text("Paris.")
     page = await window.open(api, PATH, key=await api.user_key(allowed_models=["acme/chat"]))
-    await expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    await expect(page.get_by_text("no model yet that this key may use")).to_be_visible()
+
+
+async def test_a_model_that_is_taken_from_a_key_while_it_chats_is_refused_in_words(
+    stage: Stage, window: Window
+) -> None:
+    window.forgives = "status of (403|503)"
+    worker = await stage.worker()
+    await stage.ready(worker.address)
+    api = await stage.api()
+    await catalogued(api)
+    await api.routes()
+    key = (await api.client.post("/api-keys", json={"name": "somebody", "role": "user"})).json()
+    page = await window.open(api, PATH, key=key["key"])
+    await said(page, "hello")
+    await expect(page.locator("#talk")).to_contain_text("Paris.")
+    changed = await api.client.patch(f"/api-keys/{key['id']}", json={"allowed_models": ["acme/chat"]})
+    assert changed.status_code == 200, changed.text
     await said(page, "hello")
     await expect(page.get_by_role("alert")).to_contain_text("This key may not use")
 
@@ -337,7 +354,7 @@ async def test_a_model_that_was_not_looked_at_is_not_said_to_be_unready(stage: S
 
 async def test_where_there_is_no_model_that_is_said(stage: Stage, window: Window) -> None:
     page = await window.open(await stage.api(), PATH)
-    await expect(page.get_by_text("There is no model yet.")).to_be_visible()
+    await expect(page.get_by_text("There is no model yet")).to_be_visible()
     await expect(page.get_by_label("Message")).to_be_hidden()
 
 
