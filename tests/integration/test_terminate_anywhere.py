@@ -36,7 +36,9 @@ async def test_a_terminate_right_after_any_event_of_a_launch_leaves_nothing(
 
         async def launch_and_end(milestone: str) -> None:
             instance_id = await running.create()
-            await running.heard.until(instance_id, milestone)
+            await running.heard.until(
+                instance_id, milestone, "InstanceReady"
+            )  # a worker may be faster than its install
             await running.terminate(instance_id)
             await ended(running, instance_id)
 
