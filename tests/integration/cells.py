@@ -117,7 +117,7 @@ LASTING: Final = (
     Error.RESET_AFTER,
     Error.PERMISSIONS_DENIED,
 )
-"""One of each kind: more would be the same wait again. (NOT_FOUND is believed: it ends a release.)"""
+"""One of each kind: more would be the same wait again. (NOT_FOUND is believed of what is not listed.)"""
 ZONES: Final = (ZONE, "pl-waw-2")
 TYPES: Final = (INSTANCE_TYPE, "L40S-1-48G")
 FIRST, SECOND, IN_THE_OTHER_ZONE = (ZONES[0], TYPES[0]), (ZONES[0], TYPES[1]), (ZONES[1], TYPES[0])

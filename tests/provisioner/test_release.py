@@ -288,6 +288,17 @@ async def test_a_volume_found_on_an_ended_instance_is_released(stage: Stage) -> 
     assert (instance.status, instance.resources.released) == (Status.TERMINATED, True)
 
 
+async def test_a_release_looks_once_more_after_it_has_found_a_group(stage: Stage) -> None:
+    """For what is answered to a deletion may not be so; and the server has gone before."""
+    await stage.launched()
+    await stage.terminated()
+    stage.provider.machines.clear()
+    stage.provider.volumes.clear()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+    assert stage.provider.calls.count("release_network") == 2
+
+
 async def test_a_group_whose_tag_is_listed_late_goes_by_its_id(stage: Stage) -> None:
     stage.provider.delays = Delays(group_tags=60)
     await stage.launched()

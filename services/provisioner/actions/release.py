@@ -53,11 +53,11 @@ class _Release:
         await self._volumes(await self._u.guard(), volumes, trouble)
         trouble.raise_first()
         groups = (await self._u.guard()).resources.security_group_ids
-        await self._u.provider.release_network(self._u.instance_id, groups)
+        network = await self._u.provider.release_network(self._u.instance_id, groups)
         if saw_any:
             return
         learned = (await self._u.guard()).resources.revision != before.resources.revision
-        if volumes or learned or (_in_flight(before) and not self._settled(before)):
+        if volumes or network or learned or (_in_flight(before) and not self._settled(before)):
             await self._u.lease.sleep(self._u.settings.poll_seconds)
             return
         self.over = await self._said(before)

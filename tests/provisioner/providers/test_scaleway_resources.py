@@ -276,6 +276,17 @@ async def test_groups_that_several_make_at_once_leave_nothing_behind(
     assert (await account(control))["remaining"]["security_groups"] == []
 
 
+async def test_what_is_listed_was_there_whatever_is_answered_to_its_deletion(
+    provider: ScalewayProvider, control: Control
+) -> None:
+    missing = Failure(call=Call.DELETE_SECURITY_GROUP, error=Error.NOT_FOUND, times=1)
+    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (missing,)}))
+    group_id = await provider.make_security_group("fr-par-2", instance_id := uuid4())
+    released = [list(await provider.release_network(instance_id, ())) for _ in range(3)]
+    assert released == [[group_id], [group_id], []]
+    assert (await account(control))["remaining"]["security_groups"] == []
+
+
 async def test_a_whole_life_leaves_nothing_at_the_provider(provider: ScalewayProvider, control: Control) -> None:
     server = await with_volume(provider, await made(provider, instance_id := uuid4()))
     await provider.grow_volume(server.zone, server.volume_ids[0], 200, instance_id)

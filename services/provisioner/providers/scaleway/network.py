@@ -57,32 +57,33 @@ class Network:
     def release(self, zone: str, instance_id: UUID, security_group_ids: Sequence[str]) -> list[str]:
         """The ids of what was there. Tries all; raises the first TryAgain, as while a server is still in the group.
 
-        A recorded id does not say its zone: the others answer that they do not know it.
+        A recorded id does not say its zone: the others answer that they do not know it. What is listed was there,
+        whatever is answered to its deletion.
         """
         delete_group, delete_address = self._api.delete_security_group, self._api.delete_ip
+        groups = [group.id for group in self._groups(zone, instance_id)]
+        addresses = [address.id for address in self._addresses(zone, instance_id)]
         deletions = {
             **{
                 group_id: partial(delete_group, zone=zone, security_group_id=group_id)
-                for group_id in (*security_group_ids, *(group.id for group in self._groups(zone, instance_id)))
+                for group_id in (*security_group_ids, *groups)
             },
-            **{
-                address.id: partial(delete_address, zone=zone, ip=address.id)
-                for address in self._addresses(zone, instance_id)
-            },
+            **{address_id: partial(delete_address, zone=zone, ip=address_id) for address_id in addresses},
         }
-        gone: list[str] = []
+        there: list[str] = []
         refused: list[TryAgain] = []
         for resource_id, delete in deletions.items():
             try:
                 delete()
-                gone.append(resource_id)
+                there.append(resource_id)
             except NotThere:
-                continue
+                if resource_id in (*groups, *addresses):
+                    there.append(resource_id)
             except TryAgain as error:
                 refused.append(error)
         if refused:
             raise refused[0]
-        return gone
+        return there
 
     def tagged(self, zone: str) -> list[Resource]:
         """All of this installation."""
