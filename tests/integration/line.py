@@ -95,22 +95,30 @@ class Line:
 
     async def create(self, **body: Any) -> str:
         """Request an instance; returns its id."""
-        answer = await self.http.post("/instances", json={"model": MODEL, "instance_types": [INSTANCE_TYPE], **body})
+        answer = await self._requested(body, {})
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
     async def create_until_accepted(self) -> str:
         """As a careful client does while the api keeps dying: the same key, until it answers."""
-        key = {"Idempotency-Key": "a-careful-client"}
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 try:
-                    body = {"model": MODEL, "instance_types": [INSTANCE_TYPE]}
-                    answer = await self.http.post("/instances", json=body, headers=key)
+                    answer = await self._requested({}, {"Idempotency-Key": "a-careful-client"})
                     assert answer.status_code == 202, answer.text
                     return str(answer.json()["id"])
                 except httpx.TransportError:
                     await asyncio.sleep(0.1)  # it is being started again
+
+    async def _requested(self, body: dict[str, Any], headers: dict[str, str]) -> httpx.Response:
+        """Asked again while a provisioner that has just been started has not told yet what there is."""
+        asked = {"model": MODEL, "instance_types": [INSTANCE_TYPE], **body}
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                answer = await self.http.post("/instances", json=asked, headers=headers)
+                if answer.status_code != 503 or answer.json()["code"] != "instance_types_unknown":
+                    return answer
+                await asyncio.sleep(0.1)
 
     async def offered(self) -> None:
         """Until it is known what the provider offers: a provisioner of its own process tells it when it starts."""
