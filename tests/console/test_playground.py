@@ -62,11 +62,7 @@ class Speaker:
 
 @asynccontextmanager
 async def a_chat(stage: Stage, window: Window, **options: Any) -> AsyncGenerator[tuple[Page, FakeWorker]]:
-    worker = await stage.worker()
-    await stage.ready(worker.address)
-    api = await stage.api()
-    await catalogued(api)
-    await api.routes()
+    api, worker = await with_a_ready_model(stage)
     page = await window.open(api, PATH, **options)
     await expect(page.get_by_role("button", name="Send")).to_be_enabled()
     yield page, worker
@@ -74,6 +70,15 @@ async def a_chat(stage: Stage, window: Window, **options: Any) -> AsyncGenerator
 
 async def catalogued(api: RunningApi) -> None:
     assert (await api.client.post("/models", json={"model": MODEL})).status_code == 201
+
+
+async def with_a_ready_model(stage: Stage) -> tuple[RunningApi, FakeWorker]:
+    worker = await stage.worker()
+    await stage.ready(worker.address)
+    api = await stage.api()
+    await catalogued(api)
+    await api.routes()
+    return api, worker
 
 
 async def said(page: Page, text: str) -> None:
@@ -249,11 +254,7 @@ async def test_a_model_that_is_not_ready_shows_how_far_it_is_until_it_can_be_use
 
 async def test_any_key_may_chat_with_what_it_may_use(stage: Stage, window: Window) -> None:
     window.forgives = "status of (403|503)"
-    worker = await stage.worker()
-    await stage.ready(worker.address)
-    api = await stage.api()
-    await catalogued(api)
-    await api.routes()
+    api, _ = await with_a_ready_model(stage)
     page = await window.open(api, PATH, key=await api.user_key())
     await said(page, "hello")
     await expect(page.locator("#talk")).to_contain_text("Paris.")
@@ -265,11 +266,7 @@ async def test_a_model_that_is_taken_from_a_key_while_it_chats_is_refused_in_wor
     stage: Stage, window: Window
 ) -> None:
     window.forgives = "status of (403|503)"
-    worker = await stage.worker()
-    await stage.ready(worker.address)
-    api = await stage.api()
-    await catalogued(api)
-    await api.routes()
+    api, _ = await with_a_ready_model(stage)
     key = (await api.client.post("/api-keys", json={"name": "somebody", "role": "user"})).json()
     page = await window.open(api, PATH, key=key["key"])
     await said(page, "hello")
@@ -283,11 +280,7 @@ async def test_a_model_that_is_taken_from_a_key_while_it_chats_is_refused_in_wor
 async def test_what_is_sent_before_the_model_is_known_to_be_ready_is_said_once_it_is(
     stage: Stage, window: Window
 ) -> None:
-    worker = await stage.worker()
-    await stage.ready(worker.address)
-    api = await stage.api()
-    await catalogued(api)
-    await api.routes()
+    api, _ = await with_a_ready_model(stage)
     page = await window.open(api, "/sign-in")
     sent = asyncio.Event()
     looks = 0
@@ -330,11 +323,7 @@ async def test_what_makes_embeddings_is_told_apart_and_not_asked_to_chat(stage: 
 
 async def test_a_model_that_was_not_looked_at_is_not_said_to_be_unready(stage: Stage, window: Window) -> None:
     window.forgives = "status of 404"
-    worker = await stage.worker()
-    await stage.ready(worker.address)
-    api = await stage.api()
-    await catalogued(api)
-    await api.routes()
+    api, _ = await with_a_ready_model(stage)
     names = [*(f"some/model-{number}" for number in range(LOOKED_AT)), MODEL]
 
     async def many(route: Route) -> None:
