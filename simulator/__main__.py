@@ -6,6 +6,7 @@ import signal
 import sys
 
 from simulator.app import Simulator
+from simulator.cloud.books import BooksUnreadable
 
 
 async def main() -> None:
@@ -13,10 +14,13 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopped.set)
-    async with Simulator() as simulator:
-        sys.stdout.write(json.dumps({"url": simulator.url}) + "\n")
-        sys.stdout.flush()
-        await stopped.wait()
+    try:
+        async with Simulator() as simulator:
+            sys.stdout.write(json.dumps({"url": simulator.url}) + "\n")
+            sys.stdout.flush()
+            await stopped.wait()
+    except BooksUnreadable as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """The simulator as one object: `async with Simulator(settings) as simulator: simulator.url`."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from simulator.cloud.account import Account
 from simulator.cloud.addresses import Addresses
 from simulator.cloud.api import routes
+from simulator.cloud.books import Books
 from simulator.cloud.failures import Rehearsals
 from simulator.cloud.gate import Cloud, OnCall
 from simulator.cloud.machines import Machines
@@ -19,6 +22,7 @@ from simulator.hub import Hub
 from simulator.settings import SimulatorSettings
 
 SHUTDOWN_SECONDS = 1.0
+_CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class Simulator:
@@ -43,12 +47,22 @@ class Simulator:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            addresses = stack.enter_context(Addresses((self.settings.ssh_port, self.settings.worker_port)))
+            keep, ports = self.settings.keep, (self.settings.ssh_port, self.settings.worker_port)
+            books = Books(self.settings.data_dir if keep else None)
+            saved = books.read()
+            addresses = stack.enter_context(Addresses(ports, saved.network))
             account, rehearsals = Account(self.settings), Rehearsals(self.settings.scenario)
-            machines = Machines(account, addresses, rehearsals, self._hosts)
+            saved.restore(account)
+
+            def write() -> None:
+                books.write(account, addresses.network)
+
+            machines = Machines(account, addresses, rehearsals, self._hosts, on_change=write, keep_disks=keep)
             stack.push_async_callback(machines.close)
+            await machines.resume()
+            write()
             cloud = Cloud(self.settings, account, rehearsals, machines, on_call=self.on_call)
-            app = web.Application()
+            app = web.Application(middlewares=[_written_down(write)])
             app.add_routes(
                 [
                     *routes(cloud, addresses),
@@ -70,3 +84,17 @@ class Simulator:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+
+def _written_down(write: Callable[[], None]) -> Middleware:
+    """What a call has changed is on disk before it is answered."""
+
+    @web.middleware
+    async def written_down(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        finally:
+            if request.method in _CHANGING:
+                write()
+
+    return written_down

@@ -22,7 +22,9 @@ class SimulatorSettings(BaseSettings):
     port: Port = 0
     """0: any free port. The first line on standard output says which."""
     data_dir: Path = Path(".coldstart/simulator")
-    """The disks of the hosts."""
+    """The disks of the hosts, and with `keep` the account."""
+    keep: bool = False
+    """Whether the account outlives the process: the next one with this data folder goes on with its servers."""
     ssh_port: Annotated[int, Field(ge=1, le=65_535)] = 2222
     worker_port: Annotated[int, Field(ge=1, le=65_535)] = 8000
 

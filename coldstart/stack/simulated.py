@@ -31,10 +31,11 @@ class SimulatedCloud:
 
 @asynccontextmanager
 async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> AsyncGenerator[SimulatedCloud]:
-    """Raises ServiceFailed. Its machines and volumes live as long as its process."""
+    """Raises ServiceFailed. Its machines and volumes are kept in `data_dir`: the next one there goes on with them."""
     account = from_environment(SimulatorSettings)
     options = {
         "SIMULATOR_DATA_DIR": str(data_dir / "simulator"),
+        "SIMULATOR_KEEP": "true",
         "SIMULATOR_SSH_PORT": str(_SSH_PORT),
         "SIMULATOR_WORKER_PORT": str(_WORKER_PORT),
         **({"SIMULATOR_SCENARIO": scenario} if scenario else {}),

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 from simulator.cloud.account import Account
 from simulator.cloud.addresses import Addresses
@@ -19,13 +19,52 @@ log = logging.getLogger(__name__)
 class Machines:
     """Owns every task that works behind the API's answers, and every host."""
 
-    def __init__(self, account: Account, addresses: Addresses, rehearsals: Rehearsals, make_host: MakeHost) -> None:
+    def __init__(
+        self,
+        account: Account,
+        addresses: Addresses,
+        rehearsals: Rehearsals,
+        make_host: MakeHost,
+        *,
+        on_change: Callable[[], None] = lambda: None,
+        keep_disks: bool = False,
+    ) -> None:
+        """`on_change` is called after each piece of work; with `keep_disks` closing is a power cut, not the end."""
         self._account = account
+        self._on_change = on_change
+        self._keep_disks = keep_disks
         self._addresses = addresses
         self._rehearsals = rehearsals
         self._make_host = make_host
         self._tasks: set[asyncio.Task[None]] = set()
         self._faults: list[BaseException] = []
+
+    async def resume(self) -> None:
+        """Go on with the servers of an earlier time; returns once those that ran have booted.
+
+        Each keeps its address, unless another simulator has its network now.
+        """
+        for ip in self._account.all_ips.values():
+            if not self._addresses.claim(ip.address):
+                ip.address = self._addresses.take() or ip.address
+        for server in list(self._account.servers()):
+            match server.state:
+                case ServerState.RUNNING:
+                    server.transition = self._own(self._boot_again(server))
+                case ServerState.STARTING:
+                    server.state = ServerState.STOPPED
+                    self.power_on(server)
+                case ServerState.STOPPING if server.terminating:
+                    self.delete(server)
+                case ServerState.STOPPING:
+                    self._stopped(server, server.ips[0].address if server.ips else None)
+                case ServerState.STOPPED:
+                    pass
+            if not server.volumes and server.deleted_at is None:
+                self._own(self._make_boot_volume(server, self._scenario(server)))
+        booting = [server.transition for server in self._account.servers() if server.transition is not None]
+        if booting:
+            await asyncio.wait(booting)
 
     def created(self, server: Server) -> None:
         """The rest of a creation: the boot volume comes later, and lists learn the tags later."""
@@ -55,6 +94,7 @@ class Machines:
     def terminate(self, server: Server) -> None:
         """Begin to stop a running server that is deleted once it is stopped."""
         self._begin_to_stop(server, "terminate")
+        server.terminating = True
         server.transition = self._own(self._terminate(server, server.transition, self._scenario(server).poweroff))
 
     def delete(self, server: Server) -> None:
@@ -91,13 +131,17 @@ class Machines:
         await asyncio.wait([server.transition])
 
     async def close(self) -> None:
-        """End all work and destroy every host. Raises what any of it has raised meanwhile, as one group."""
+        """End all work and every host, disk and all unless they are kept.
+
+        Raises what any of it has raised meanwhile, as one group.
+        """
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
         hosts = [server.host for server in self._account.all_servers.values() if server.host is not None]
-        endings = await asyncio.gather(*(host.destroy() for host in hosts), return_exceptions=True)
+        ends = (host.stop() if self._keep_disks else host.destroy() for host in hosts)
+        endings = await asyncio.gather(*ends, return_exceptions=True)
         faults = [*self._faults, *(ending for ending in endings if ending is not None)]
         if faults:
             raise BaseExceptionGroup("the simulated machines failed", faults)
@@ -133,6 +177,16 @@ class Machines:
                 await server.host.start()
             server.state_detail = "booted"
 
+    async def _boot_again(self, server: Server) -> None:
+        """A server that ran when the simulator ended runs for the API all the while."""
+        address = self._public_address(server) or self._addresses.take()
+        if address is None:
+            raise no_free_address()
+        server.host = self._host(server, address, self._scenario(server))
+        server.note("booted again")
+        await self._show_address(server, address, 0.0)
+        await server.host.start()
+
     async def _show_address(self, server: Server, address: str, delay: float) -> None:
         await asyncio.sleep(delay)
         if server.dynamic_ip_required and not server.ips:
@@ -150,7 +204,11 @@ class Machines:
         host = server.host
         if host is not None:
             await asyncio.gather(host.stop(), asyncio.sleep(delay))
-            self._release(server, host.address)
+        self._stopped(server, host.address if host is not None else None)
+
+    def _stopped(self, server: Server, address: str | None) -> None:
+        if address is not None:
+            self._release(server, address)
         server.state, server.state_detail = ServerState.STOPPED, ""
         server.note("stopped")
 
@@ -228,6 +286,7 @@ class Machines:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._on_change()
         if not task.cancelled() and (fault := task.exception()) is not None:
             log.error("a simulated machine failed", exc_info=fault)
             self._faults.append(fault)

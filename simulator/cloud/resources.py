@@ -134,6 +134,7 @@ class Server:
     created_at: datetime = field(default_factory=now)
     modified_at: datetime = field(default_factory=now)
     deleted_at: datetime | None = None
+    terminating: bool = False
     host: Host | None = None
     transition: asyncio.Task[None] | None = None
 

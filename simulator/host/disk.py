@@ -80,6 +80,7 @@ class Disk:
         self.root = folder / "root"
         self.bin = folder / "bin"
         self._contents = folder / "contents.json"
+        self._boot = folder / "boot"
         self.contents = Contents()
 
     @property
@@ -93,6 +94,16 @@ class Disk:
     @property
     def authorized_keys(self) -> Path:
         return self.root / "root/.ssh/authorized_keys"
+
+    @property
+    def boot(self) -> str:
+        """The id of the boot that uses this disk, or that was never ended; empty after a power-off."""
+        return self._boot.read_text() if self._boot.exists() else ""
+
+    @boot.setter
+    def boot(self, boot_id: str) -> None:
+        if self.folder.exists():
+            self._boot.write_text(boot_id)
 
     def attach(self, cloud_init: CloudInit) -> None:
         """Read what the last boot left, or lay out a fresh machine as cloud-init does at a first boot."""

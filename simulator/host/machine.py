@@ -45,6 +45,9 @@ class SimulatedMachine:
         if self.scenario.wrong_host_key:
             given = replace(given, host_key_private=None, host_key_public=None)
         self.disk.attach(given)
+        if last := self.disk.boot:  # its simulator was killed, and what it ran in the machine was not
+            await asyncio.to_thread(processes.end_all, last)
+        self.disk.boot = self.boot_id
         stand_ins_port = await self._stand_ins.start(self.address)
         root = str(self.disk.root)
         self._environment.update(
@@ -62,6 +65,8 @@ class SimulatedMachine:
         await self._stand_ins.stop()
         await self.containers.power_off()
         await asyncio.to_thread(processes.end_all, self.boot_id)
+        if self.disk.boot == self.boot_id:
+            self.disk.boot = ""
 
     async def destroy(self) -> None:
         await self.stop()

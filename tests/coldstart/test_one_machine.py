@@ -38,6 +38,19 @@ class Up:
         async with httpx.AsyncClient(base_url=self.reach["api_url"], headers=headers, timeout=30) as client:
             return await client.request(method, path, **options)
 
+    async def says(self, instance_id: str, status: str) -> None:
+        """Until the instance has this status."""
+        headers = {"Authorization": f"Bearer {self.reach['admin_key']}"}
+        url = f"{self.reach['api_url']}/instances/{instance_id}/events?from=start"
+        async with (
+            asyncio.timeout(START_S),
+            httpx.AsyncClient(headers=headers, timeout=START_S) as client,
+            client.stream("GET", url) as events,
+        ):
+            async for line in events.aiter_lines():
+                if line.startswith("data:") and f'"status":"{status}"' in line.replace('": "', '":"'):
+                    return
+
 
 async def coldstart(*words: str, **environment: str) -> Process:
     return await asyncio.create_subprocess_exec(
@@ -81,12 +94,13 @@ async def test_it_prints_a_link_that_signs_in_to_the_console_once_and_makes_othe
                 assert (await browser.get(link[0])).status_code == 403
 
 
-async def test_a_stack_that_was_killed_leaves_nothing_running_and_comes_back_with_its_data(tmp_path: Path) -> None:
+async def test_a_stack_that_was_killed_leaves_nothing_running_and_comes_back_with_its_machines(tmp_path: Path) -> None:
     async with up(tmp_path) as first:
         assert (await first.request("GET", "/readyz")).status_code == 200
         assert first.reach["admin_key"] in first.said
         body = {"model": MODEL, "instance_types": ["L4-1-24G"]}
         instance = (await first.request("POST", "/instances", json=body)).json()
+        await first.says(instance["id"], "ready")
         family = first.family()
         names = {process.pid: " ".join(process.cmdline()) for process in family if is_alive(process)}
         first.process.kill()
@@ -100,6 +114,11 @@ async def test_a_stack_that_was_killed_leaves_nothing_running_and_comes_back_wit
         assert first.reach["admin_key"] not in second.said
         kept = await second.request("GET", f"/instances/{instance['id']}")
         assert kept.json()["created_at"] == instance["created_at"]
+        chat = {"model": MODEL, "messages": [{"role": "user", "content": "Still there?"}]}
+        answer = await second.request("POST", "/v1/chat/completions", json=chat, headers={"X-Wait-For-Ready": "30"})
+        assert "Still there?" in answer.text
+        told = (await second.request("GET", f"/instances/{instance['id']}/timeline")).json()["items"]
+        assert not {"InstanceLost", "ServerDeleted"} & {event["type"] for event in told}
         family = second.family()
         second.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(START_S):

@@ -98,6 +98,19 @@ async def test_a_power_off_ends_what_was_detached_and_keeps_the_disk(tmp_path: P
         assert (await machine.run("cat kept")).stdout == "kept\n"
 
 
+async def test_a_boot_ends_what_a_killed_simulator_has_left_running_in_the_machine(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        killed = machine.host
+        try:
+            await machine.run("setsid sleep 600 >/dev/null 2>&1 </dev/null &")
+            assert processes.running(killed.boot_id)
+            machine.address = own_address()
+            await machine.next_boot().start()
+            assert not processes.running(killed.boot_id)
+        finally:
+            await killed.stop()
+
+
 async def test_a_destroyed_machine_leaves_no_disk(tmp_path: Path) -> None:
     async with booted(tmp_path) as machine:
         await machine.host.destroy()
