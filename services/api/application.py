@@ -27,6 +27,7 @@ from services.api import (
     usage,
 )
 from services.api.authentication import Authentication, Authorize
+from services.api.bodies import BodyRequest
 from services.api.console import links
 from services.api.console.app import console
 from services.api.console.assets import Assets
@@ -34,7 +35,7 @@ from services.api.console.rendering import engine
 from services.api.documentation import complete, openapi_config
 from services.api.events import AS_IT_IS
 from services.api.metrics import Measured
-from services.api.problems import Problem, malformed_json, to_problem
+from services.api.problems import FieldError, invalid, malformed_json, to_problem, unsupported_media_type
 from services.api.router import explaining
 from services.api.router.inference import ENDPOINTS, Inference
 
@@ -74,7 +75,8 @@ def application(
         guards=[Authorize(authentication)],
         dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in dependencies.items()},
         exception_handlers={Exception: to_problem},
-        before_request=_only_json,
+        before_request=_checked,
+        request_class=BodyRequest,
         request_max_body_size=max_body_bytes,
         openapi_config=openapi_config(),
         template_config=TemplateConfig(instance=engine(assets)),
@@ -98,6 +100,19 @@ def _giving(value: Any) -> Callable[[], Any]:
     return give
 
 
+def _checked(request: Request[Any, Any, Any]) -> None:
+    """What no route has to look at by itself. Raises Problem."""
+    _no_null(request)
+    _only_json(request)
+
+
+def _no_null(request: Request[Any, Any, Any]) -> None:
+    """PostgreSQL's text cannot hold a null character, and nothing that can be asked for has one in its name."""
+    for name, value in request.query_params.multi_items():
+        if "\0" in name or "\0" in value:
+            raise invalid(FieldError(pointer=name, detail="nothing here has a null character."))
+
+
 def _only_json(request: Request[Any, Any, Any]) -> None:
     """Litestar would read any body as JSON, whatever its sender says that it is."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -105,5 +120,4 @@ def _only_json(request: Request[Any, Any, Any]) -> None:
     if "data" in request.route_handler.parsed_fn_signature.parameters and not has_body:
         raise malformed_json("The body is empty")
     if request.method in _WITH_BODY and has_body and kind != "application/json":
-        detail = f"The body's type is {kind or 'not given'}; send JSON, as 'Content-Type: application/json'."
-        raise Problem(415, "unsupported_media_type", "The body's type is not supported", detail)
+        raise unsupported_media_type(kind, "JSON, as 'Content-Type: application/json'")

@@ -1,6 +1,6 @@
 """Which days a report is about."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Final, TypeAlias
 
 from litestar.params import QueryParameter
@@ -15,9 +15,12 @@ LastDay: TypeAlias = Annotated[date | None, QueryParameter(description="The last
 
 
 def days(begin: date | None, to: date | None, today: date) -> tuple[date, date]:
-    """The first and the last, both included; by default thirty of them. Raises Problem."""
+    """The first and the last, both included; by default thirty of them, or what there is since the first of all days.
+
+    Raises Problem.
+    """
     last = to or today
-    first = begin or last - timedelta(days=_BY_DEFAULT - 1)
+    first = begin or date.fromordinal(max(1, last.toordinal() - _BY_DEFAULT + 1))
     if first > last:
         raise invalid(FieldError(pointer="from", detail=f"{first} is after {last}."))
     if (last - first).days + 1 > LONGEST:

@@ -20,7 +20,7 @@ from services.api.keys import ApiKey
 from services.api.mirror import Mirror
 from services.api.ownership import organization_for, whose
 from services.api.pages import Cursor, Limit, Page, page, position, version
-from services.api.problems import FieldError, Problem, invalid
+from services.api.problems import Problem
 from services.api.views import InstanceView, NewInstance, TimelineRow
 from shared.journal import Decision
 from shared.lifecycle import decide
@@ -91,8 +91,6 @@ async def list_(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response[Page[InstanceView]]:
-    if model is not None and "\0" in model:
-        raise invalid(FieldError(pointer="model", detail="no model's id has a null character."))
     seen = feed.event_id(*await database.position())
     found = await database.instances(
         after=position(cursor),

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -45,8 +45,8 @@ def position(cursor: str | None) -> Position | None:
         at = datetime.fromisoformat(created_at)
         if at.tzinfo is None:
             raise _malformed(cursor)
-        return at, UUID(item_id)
-    except (ValueError, TypeError, AttributeError) as error:
+        return at.astimezone(UTC), UUID(item_id)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:  # at the ends of time there may be no UTC
         raise _malformed(cursor) from error
 
 
@@ -71,7 +71,7 @@ def _encoded(values: Sequence[object]) -> str:
 def _decoded(cursor: str) -> list[Any]:
     try:
         found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except (binascii.Error, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(cursor) from error
     if not isinstance(found, list):
         raise TypeError(cursor)

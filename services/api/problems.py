@@ -93,6 +93,11 @@ def malformed_json(reason: str) -> Problem:
     return Problem(400, "malformed_json", "The body is no JSON", f"{reason}; see /schema for what is expected.")
 
 
+def unsupported_media_type(kind: str, instead: str) -> Problem:
+    detail = f"The body's type is {kind or 'not given'}; send {instead}."
+    return Problem(415, "unsupported_media_type", "The body's type is not supported", detail)
+
+
 def _from_litestar(error: HTTPException) -> Problem:
     headers = error.headers or {}
     if isinstance(error, SerializationException) or isinstance(error.__cause__, SerializationException):
@@ -125,8 +130,6 @@ def _from_exception(error: Exception) -> Problem | None:
             return error
         case HTTPException():
             return _from_litestar(error)
-        case RecursionError():  # only decoding a body recurses
-            return malformed_json("It is nested too deeply")
         case InstanceUnknown():
             detail = f"No instance {error.instance_id}; GET /instances lists those that exist."
             return Problem(404, "instance_not_found", "There is no such instance", detail)

@@ -1,7 +1,7 @@
 """`/usage`: what was used, by whom and of what, as the workers told it."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
@@ -18,7 +18,6 @@ from services.api.ownership import whose
 from services.api.router.usage_table import UsageTable
 
 _MOST: Final = 10_000
-_ONE_DAY: Final = timedelta(days=1)
 
 Group = Literal["day", "key", "organization", "model", "instance"]
 _GROUPS: Final[Sequence[Group]] = ("day", "model")
@@ -95,8 +94,8 @@ async def list_usage(
     first, last = days(begin, to, datetime.now(UTC).date())
     of = whose(organization, request.auth, mirror)
     rows = await usage_table.summed_up(
-        _midnight(first),
-        _midnight(last) + _ONE_DAY,
+        first,
+        last,
         group_by or _GROUPS,
         organization=of,
         key=_only_key(request.auth),
@@ -108,10 +107,6 @@ async def list_usage(
 def _only_key(owner: ApiKey) -> UUID | None:
     """Of which key alone this key may see the usage; None for any that is not kept from it otherwise."""
     return None if owner.role is Role.ADMIN or owner.organization_id else owner.id
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 ROUTES: Final = (list_usage,)

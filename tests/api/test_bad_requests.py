@@ -2,6 +2,7 @@
 # ruff: noqa: E501  one bad request a line
 
 import json
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -33,6 +34,14 @@ class Bad:
         return await client.request(self.method, self.path, content=content, headers=headers | self.headers)
 
 
+def encoded(content: bytes) -> str:
+    return urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def a_cursor(*values: object) -> str:
+    return encoded(json.dumps(values).encode())
+
+
 def an_instance(**fields: Any) -> dict[str, Any]:
     return BODY | fields
 
@@ -56,7 +65,14 @@ BAD = (
     Bad("GET", "/instances?limit=many", 422, "invalid_request", "limit"),
     Bad("GET", "/instances?cursor=eA", 422, "invalid_request", "cursor"),
     Bad("GET", "/instances?cursor=%FF%00", 422, "invalid_request", "cursor"),
+    Bad("GET", "/instances?cursor=" + a_cursor("0001-01-01T00:00:00+14:00", SOME_ID), 422, "invalid_request", "cursor"),
+    Bad("GET", "/models?cursor=" + a_cursor("9999-12-31T23:59:59-12:00", SOME_ID), 422, "invalid_request", "cursor"),
+    Bad("GET", "/api-keys?cursor=" + a_cursor("2026-01-31T09:30:00", SOME_ID), 422, "invalid_request", "cursor"),
+    Bad("GET", "/api-keys?cursor=" + encoded(b"[" * 5000), 422, "invalid_request", "cursor"),
+    Bad("GET", "/api-keys?cursor=" + encoded(b"[1" + b"0" * 5000 + b"]"), 422, "invalid_request", "cursor"),
     Bad("GET", "/instances?model=%00", 422, "invalid_request", "model"),
+    Bad("GET", "/models/search?q=a%00b", 422, "invalid_request", "q"),
+    Bad("GET", "/organizations?%00=1", 422, "invalid_request"),
     Bad("GET", "/events?from=middle", 422, "invalid_request", "from"),
     Bad("DELETE", "/api-keys/not-an-id", 404, "api_key_not_found"),
     Bad("DELETE", f"/api-keys/{SOME_ID}", 404, "api_key_not_found"),
@@ -104,6 +120,9 @@ BAD = (
     Bad("POST", "/instances", 400, "malformed_json", content=b""),
     Bad("POST", "/instances", 400, "malformed_json", content=b"\xff\xfe\x00"),
     Bad("POST", "/instances", 400, "malformed_json", content=b'{"model": "\\ud800"}'),
+    Bad("POST", "/instances", 400, "malformed_json", "UTF-8", content=b'{"model": "\xff"}'),
+    Bad("POST", "/api-keys", 400, "malformed_json", "UTF-8", content=b'{"name": "\xed\xa0\x80"}'),
+    Bad("PATCH", f"/api-keys/{SOME_ID}", 400, "malformed_json", "UTF-8", content=b'{"\xc3": 1}'),
     Bad("POST", "/instances", 400, "malformed_json", content=b"[" * 100_000),
     Bad("POST", "/instances", 415, "unsupported_media_type", "application/json", content=b"a=b", headers={"Content-Type": "application/x-www-form-urlencoded"}),
     Bad("POST", "/instances", 413, "body_too_large", content=b'{"name": "' + b"x" * 10_000_000 + b'"}'),
@@ -145,6 +164,29 @@ async def test_a_streamed_body_that_is_too_large_is_refused_while_it_comes(stage
 
     answer = await api.client.post("/instances", content=endless(), headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+async def test_at_the_ends_of_time_there_is_nothing_to_report_and_nothing_fails(stage: Stage) -> None:
+    api = await stage.api()
+    for path in ("/costs", "/usage"):
+        for days in (
+            "to=0001-01-01",
+            "from=0001-01-01&to=0001-12-31",
+            "to=9999-12-31",
+            "from=9999-12-31&to=9999-12-31",
+        ):
+            answer = await api.client.get(f"{path}?{days}")
+            assert (answer.status_code, answer.json()["items"]) == (200, []), f"{path}?{days} {answer.text}"
+
+
+async def test_a_form_of_another_kind_than_a_page_sends_is_refused_as_such(stage: Stage) -> None:
+    api = await stage.api()
+    part = b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\n\xff\r\n--x--'
+    answer = await api.client.post(
+        "/sign-in", content=part, headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+    assert answer.status_code == 415
+    assert "application/x-www-form-urlencoded" in answer.text
 
 
 async def test_without_a_valid_key_nothing_is_told(stage: Stage) -> None:

@@ -58,6 +58,8 @@ class Asked:
     def of(cls, body: bytes) -> Self:
         """Raises Refusal for what is no JSON object, or names its model by something else than a string."""
         try:
+            if not body.isascii():
+                body.decode()  # the decoder does not look at what it passes over
             read = _DECODER.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Refusal(400, "invalid_json", f"The body is no JSON object: {error}.") from None

@@ -1,7 +1,7 @@
 """Usage in PostgreSQL: written in batches, summed up on demand, forgotten after its time."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,14 +25,14 @@ class UsageTable:
 
     async def summed_up(
         self,
-        begin: datetime,
-        end: datetime,
+        first: date,
+        last: date,
         group_by: Sequence[str],
         *,
         organization: UUID | None,
         key: UUID | None,
         limit: int,
     ) -> list[dict[str, Any]]:
-        """The newest day first; `end` is not included, and of None there may be any."""
-        rows = await self._pool.fetch(sql("usage_summed_up"), begin, end, group_by, organization, key, limit)
+        """From the first day to the last in UTC, the newest first; of None there may be any."""
+        rows = await self._pool.fetch(sql("usage_summed_up"), first, last, group_by, organization, key, limit)
         return [dict(row) for row in rows]

@@ -1,4 +1,4 @@
--- $1, $2: from when, until when; $3: by what it is summed up; $4, $5: only of this organisation, only of this key.
+-- $1, $2: the first and the last day, in UTC; $3: by what it is summed up; $4, $5: only of this organisation, only of this key.
 SELECT
     CASE WHEN 'day' = ANY ($3::text[]) THEN (at AT TIME ZONE 'UTC')::date END AS day,
     CASE WHEN 'key' = ANY ($3) THEN key_id END AS key_id,
@@ -14,8 +14,8 @@ SELECT
     percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_byte_ms) AS first_byte_ms,
     percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration_ms) AS duration_ms
 FROM usage
-WHERE at >= $1
-  AND at < $2
+WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC'
+  AND at < ($2::date + 1)::timestamp AT TIME ZONE 'UTC'
   AND ($4::uuid IS NULL OR organization_id = $4)
   AND ($5::uuid IS NULL OR key_id = $5)
 GROUP BY 1, 2, 3, 4, 5

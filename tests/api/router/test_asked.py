@@ -163,3 +163,18 @@ def test_a_model_that_is_no_string_is_refused(model: bytes) -> None:
 def test_a_model_that_is_named_in_another_spelling_is_not_taken_for_one_further_inside() -> None:
     body = b'{"x":{"model":"a"},"mod\\u0065l":"a"}'
     assert Asked.of(body).sent_on("b") == b'{"x":{"model":"a"},"mod\\u0065l":"b"}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"\xff": 1, "model": "a/b", "messages": [{"model": 1}]}',
+        b'{"model": "a/b", "model": "a/b", "\xed\xa0\x80": 1}',
+        b'{"model": "a/b", "prompt": "\xc3"}',
+        b'{"model": "a/b", "stream": true, "stream_options": {"\xff": 1}}',
+    ],
+)
+def test_a_body_that_is_no_utf_8_is_refused_wherever_it_is_not(body: bytes) -> None:
+    with pytest.raises(Refusal) as refused:
+        Asked.of(body).sent_on("another/name")
+    assert (refused.value.status, refused.value.code) == (400, "invalid_json")

@@ -1,0 +1,29 @@
+"""How bodies are read: what is not written as its sender says that it is gets a problem document, whatever is wrong."""
+
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures import FormMultiDict
+
+from services.api.problems import malformed_json, unsupported_media_type
+
+_MULTIPART = "multipart/form-data"
+
+
+class BodyRequest(Request[Any, Any, Any]):
+    """Litestar's own lets pass what its parsers raise besides their own errors."""
+
+    async def json(self) -> Any:
+        """Raises Problem, and SerializationException."""
+        try:
+            return await super().json()
+        except UnicodeDecodeError:
+            raise malformed_json("It is not written in UTF-8") from None
+        except RecursionError:
+            raise malformed_json("It is nested too deeply") from None
+
+    async def form(self) -> FormMultiDict:
+        """Url-encoded: nothing here uploads files, and what multipart parts hold may be anything. Raises Problem."""
+        if self.content_type[0] == _MULTIPART:
+            raise unsupported_media_type(_MULTIPART, "a form, as 'Content-Type: application/x-www-form-urlencoded'")
+        return await super().form()
