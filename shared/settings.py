@@ -3,8 +3,16 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AliasChoices, BeforeValidator, Field, PositiveFloat, SecretStr
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PositiveFloat, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.images import is_repository
+
+
+def _names_a_repository(text: str) -> str:
+    if not is_repository(text):
+        raise ValueError(f"{text!r} is no image's repository; write it without a tag, such as vllm/vllm-openai")
+    return text
 
 
 class ServiceSettings(BaseSettings):
@@ -43,6 +51,9 @@ class WithHub(ServiceSettings):
     model_config = SettingsConfigDict(populate_by_name=True)
 
     hf_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("COLDSTART_HF_TOKEN", "HF_TOKEN"))
+
+    allowed_images: tuple[Annotated[str, AfterValidator(_names_a_repository)], ...] = ("vllm/vllm-openai",)
+    """Repositories whose images get the token, and that an organisation's key may name; the same in every service."""
 
 
 class WithDatabase(ServiceSettings):

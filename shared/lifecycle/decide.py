@@ -18,12 +18,13 @@ from shared.lifecycle.transitions import moves
 def request(existing: Instance | None, requested: InstanceRequested) -> InstanceRequested | None:
     """None when exactly this was requested before. Raises InstanceConflict when something else was.
 
-    What the weights need, and what was left to spend, was found out and not asked for: another time it may differ.
+    Whether the model is gated, what its weights need and what was left to spend was found out and not asked for:
+    another time it may differ.
     """
     if existing is None:
         return requested
     known = existing.specification
-    found_out = {"gpu_memory_gb": known.gpu_memory_gb, "max_hourly_price": known.max_hourly_price}
+    found_out = {name: getattr(known, name) for name in ("gated", "gpu_memory_gb", "max_hourly_price")}
     if known != requested.specification.model_copy(update=found_out):
         raise InstanceConflict(existing.id)
     return None

@@ -35,7 +35,8 @@ class Specification(BaseModel):
     cheapest first. `volume_gb` is the size of the boot volume in 10⁹ bytes. `max_lifetime` and `idle_shutdown` are in
     seconds, from the request and from the last request that the worker served. `gpu_memory_gb` is what the model's
     weights need of all GPUs together at least, in 10⁹ bytes, as far as was known then. `max_hourly_price` is what a
-    server of any type may cost at list price: what was left of the organisation's spending by the hour.
+    server of any type may cost at list price: what was left of the organisation's spending by the hour. `gated`: the
+    hub gives the model's files only to who accepted its licence; None in what was recorded before anybody kept that.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +44,7 @@ class Specification(BaseModel):
     name: str
     model: str
     task: Task = "generate"
+    gated: Annotated[bool | None, Field(exclude_if=lambda gated: gated is None)] = None
     organization_id: UUID | None = None
     provider: str = "scaleway"
     zones: tuple[str, ...] = ()

@@ -45,6 +45,10 @@ class Container(BaseModel):
     container_port: int
     restarts: bool
     labels: dict[str, str] = {}
+    cache: Path | None = None
+    """The folder of the machine that the image finds as its models' cache."""
+    shared_memory: str | None = None
+    """`--shm-size`; None: Docker's 64 MB."""
     created_at: float
     running: bool = False
     restart_count: int = 0

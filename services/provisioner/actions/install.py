@@ -200,11 +200,12 @@ class _Install:
             revision=instance.specification.revision,
             task=instance.specification.task,
             vllm_args=instance.specification.vllm_args,
+            organization_id=instance.specification.organization_id,
             ours=self._u.provider.capabilities.volumes,
             pull_seconds=settings.image_pull_seconds,
             worker_port=settings.worker_port,
             api_key=secrets.worker_api_key(instance.id, instance.attempt),
-            hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
+            hf_token=settings.hf_token_for(instance.specification),
             host_key_private=None if keeps_its_own else secrets.host_key(instance.id, ROTATED).private,
             claimed_by=instance.id if keeps_its_own else None,
         )

@@ -79,7 +79,7 @@ data_disk() {
   elif [[ $mounted == no ]]; then
     echo "no data disk: models are kept on the boot disk"
   fi
-  mkdir -p "$data/huggingface"
+  mkdir -p "$data/huggingface/$CACHE"
   df -h "$data"
 }
 
@@ -159,12 +159,14 @@ worker_start() {
   [[ $TASK != embed ]] || model+=(--runner pooling)
   # A worker of an earlier attempt answers with another key and holds the GPU's memory.
   if docker container inspect "$container" >/dev/null 2>&1; then
-    docker rm --force "$container"
+    docker rm --force --volumes "$container"
   fi
+  # vLLM's processes for several GPUs share memory, more of it than Docker's 64 MB; the host's is never theirs.
+  [[ -z $SHARED_MEMORY ]] || options+=(--shm-size "$SHARED_MEMORY")
   # Secrets are named on the command line and valued in docker's own environment alone. Without TQDM_POSITION=-1
   # huggingface_hub says nothing of a download where there is no terminal; with it each state of a bar is a line.
   VLLM_API_KEY=$API_KEY HF_TOKEN=$HF_TOKEN docker run --detach --name "$container" --restart unless-stopped \
-    --gpus all --ipc=host --publish "$WORKER_PORT:$WORKER_PORT" --volume "$data/huggingface:/root/.cache/huggingface" \
+    --gpus all --publish "$WORKER_PORT:$WORKER_PORT" --volume "$data/huggingface/$CACHE:/root/.cache/huggingface" \
     --log-opt max-size=50m --log-opt max-file=2 --label "coldstart.attempt=$ATTEMPT" \
     --env VLLM_API_KEY --env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
 }

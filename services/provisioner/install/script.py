@@ -10,10 +10,14 @@ from uuid import UUID
 
 import asyncssh
 
+from services.provisioner.install.parallelism import uses_several_gpus
+
 _HERE: Final = Path(__file__).parent
 _INSTALL: Final = (_HERE / "install.sh").read_text()
 _RUN: Final = (_HERE / "run.sh").read_text()
 _MARK: Final = "::phase::"
+_SHARED_MEMORY: Final = "16g"
+"""For the buffers of NCCL and vLLM between the processes of several GPUs: more than they fill; unused, it is free."""
 
 COMMAND: Final = "bash -s"
 """What to execute over SSH; `stdin_of(job)` is its standard input, to be closed after that."""
@@ -52,6 +56,8 @@ class InstallJob:
     revision: str | None = None
     """Of the model, as the Hub names it: a branch, a tag or a commit; None: its default."""
     vllm_args: tuple[str, ...] = ()
+    organization_id: UUID | None = None
+    """Whose downloaded models it uses and adds to: none but its own; None: those of the instances that all share."""
     pull_seconds: int = 900
     """How long pulling the image may take; the layers that came are there for the next try."""
     ours: bool = False
@@ -93,6 +99,8 @@ def stdin_of(job: InstallJob) -> bytes:
         "MODEL": job.model,
         "REVISION": job.revision or "",
         "TASK": job.task,
+        "CACHE": f"organizations/{job.organization_id}" if job.organization_id else "shared",
+        "SHARED_MEMORY": _SHARED_MEMORY if uses_several_gpus(job.vllm_args) else "",
         "OURS": "yes" if job.ours else "",
         "PULL_SECONDS": str(job.pull_seconds),
         "WORKER_PORT": str(job.worker_port),

@@ -24,7 +24,7 @@ async def docker(machine: Machine, call: Call) -> int:
             return await pull(machine, call, image)
         case ["run", *rest]:
             return await _run(machine, call, rest)
-        case ["rm", "--force" | "-f", name] if not name.startswith("-"):
+        case ["rm", "--force", "--volumes", name] if not name.startswith("-"):
             return await _rm(machine, call, name)
         case ["container", "inspect", *rest] | ["inspect", *rest]:
             return inspect(machine, call, rest)
@@ -42,7 +42,7 @@ async def _run(machine: Machine, call: Call, rest: list[str]) -> int:
     flags.add_argument("--name", required=True)
     flags.add_argument("--restart", choices=("no", "unless-stopped"), default="no")
     flags.add_argument("--gpus", choices=("all",), required=True)
-    flags.add_argument("--ipc", choices=("host",), required=True)
+    flags.add_argument("--shm-size", choices=("16g",))
     flags.add_argument("--publish", required=True)
     flags.add_argument("--volume", required=True)
     flags.add_argument("--log-opt", action="append", choices=("max-size=50m", "max-file=2"))
@@ -64,7 +64,8 @@ async def _run(machine: Machine, call: Call, rest: list[str]) -> int:
     container = Container(
         id=new_id(), name=given.name, image=tagged(given.image), arguments=tuple(given.arguments),
         environment=_environment(given.env, call.variables), host_port=int(host_port),
-        container_port=int(container_port), restarts=given.restart == "unless-stopped",
+        container_port=int(container_port), restarts=given.restart == "unless-stopped", cache=Path(folder),
+        shared_memory=given.shm_size,
         labels=dict(label.split("=", 1) for label in given.label), created_at=time.time(),
     )  # fmt: skip
     machine.containers.run(container)

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
 import aiohttp
 import asyncssh
@@ -114,6 +115,30 @@ async def test_an_embedding_model_is_served_for_embeddings(tmp_path: Path) -> No
             body = {"model": job.model, "input": "hello"}
             async with http.post(machine.url("/v1/embeddings"), json=body) as response:
                 assert response.status == 200
+
+
+async def test_one_gpu_needs_no_shared_memory_and_several_get_some_of_their_own(tmp_path: Path) -> None:
+    several = dataclasses.replace(SECOND_ATTEMPT, vllm_args=("--tensor-parallel-size", "2"))
+    async with booted(tmp_path) as machine:
+        containers = machine.host.disk.contents.containers
+        assert (await install(machine, JOB))[0] == 0
+        assert containers["coldstart-worker"].shared_memory is None
+        assert (await install(machine, several))[0] == 0
+        assert containers["coldstart-worker"].shared_memory == "16g"
+
+
+async def test_each_organisation_has_a_cache_of_its_own_and_what_all_share_another(tmp_path: Path) -> None:
+    owners = (UUID(int=1), UUID(int=2), None)
+    caches = []
+    async with booted(tmp_path) as machine:
+        for attempt, owner in enumerate(owners, start=1):
+            job = dataclasses.replace(JOB, attempt=attempt, organization_id=owner)
+            assert (await install(machine, job))[0] == 0
+            cache = machine.host.disk.contents.containers["coldstart-worker"].cache
+            assert cache is not None
+            assert cache.stat().st_mode & 0o077 == 0
+            caches.append(cache)
+    assert not [(one, other) for one in caches for other in caches if one is not other and one.is_relative_to(other)]
 
 
 AWKWARD = (

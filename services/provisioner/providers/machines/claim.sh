@@ -33,8 +33,9 @@ take() {
   sync "$state"
 }
 
-# The worker and whatever the install kept hold secrets. The models stay, for whoever has the machine next; so do the
-# install's two locks, which are empty: a lock that is deleted while somebody waits for it locks nothing.
+# The worker, its volumes and whatever the install kept hold secrets. The models stay, for the next instance of the same
+# organisation; so do the install's two locks, which are empty: a lock that is deleted while somebody waits for it locks
+# nothing.
 give_back() {
   [[ $(cat "$claim" 2>/dev/null) == "$ours" ]] || return 0
   exec 8>>"$state/gate"
@@ -43,7 +44,7 @@ give_back() {
   if command -v docker >/dev/null; then
     local containers
     containers=$(docker ps --all --format '{{.Names}}')
-    [[ $'\n'$containers$'\n' != *$'\n'coldstart-worker$'\n'* ]] || docker rm --force coldstart-worker >/dev/null
+    [[ $'\n'$containers$'\n' != *$'\n'coldstart-worker$'\n'* ]] || docker rm --force --volumes coldstart-worker >/dev/null
   fi
   rm -f "$state"/attempt-*.log "$state"/install.sh "$state"/marker "$state"/marker.new
   rm -f "$claim"

@@ -1,0 +1,13 @@
+"""Whether a worker uses several GPUs, as its vLLM options say: by default it uses one, however many there are."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+_SPREADING: Final = frozenset({"--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel-size"})
+
+
+def uses_several_gpus(vllm_args: Sequence[str]) -> bool:
+    """Both `--tensor-parallel-size 2` in two and `--tensor-parallel-size=2` in one are understood."""
+    words = [word for argument in vllm_args for word in argument.split("=", 1)]
+    return any(flag in _SPREADING and value != "1" for flag, value in pairwise(words))
