@@ -11,10 +11,11 @@ from simulator.host.cloud_init import CloudInit
 
 _STAND_IN: Final = Path(__file__).parent / "standins" / "client.bash"
 _STAND_INS: Final = (
-    "apt-get", "blkid", "curl", "dpkg", "lsblk", "mkfs.ext4", "mount", "mountpoint", "nvidia-smi", "systemctl",
+    "apt-get", "blkid", "cmp", "curl", "dpkg", "lsblk", "mkfs.ext4", "mount", "mountpoint", "nvidia-smi", "systemctl",
+    "udevadm",
 )  # fmt: skip
 _TOOLS: Final = (
-    "awk", "base64", "basename", "bash", "cat", "chmod", "cmp", "cp", "cut", "date", "df", "dirname", "du", "echo",
+    "awk", "base64", "basename", "bash", "cat", "chmod", "cp", "cut", "date", "df", "dirname", "du", "echo",
     "env", "false", "find", "flock", "grep", "head", "hostname", "id", "kill", "ln", "ls", "mkdir", "mktemp", "mv",
     "nproc", "od", "printf", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "setsid", "sh", "sha256sum", "sleep",
     "sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "tr", "true", "uname", "uniq", "uptime", "wc",
@@ -23,7 +24,12 @@ _TOOLS: Final = (
 _SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 
+_UNITS: Final = {"G": 10**9, "T": 10**12}
+
+
 class BlockDevice(BaseModel):
+    """`data`: it holds something without a signature. `unreadable`: every read is an I/O error."""
+
     name: str
     size: str
     type: str = "disk"
@@ -31,6 +37,14 @@ class BlockDevice(BaseModel):
     filesystem: str | None = None
     label: str | None = None
     mounted_at: str | None = None
+    removable: bool = False
+    read_only: bool = False
+    data: bool = False
+    unreadable: bool = False
+
+    @property
+    def bytes(self) -> int:
+        return round(float(self.size[:-1]) * _UNITS[self.size[-1]])
 
 
 class Container(BaseModel):

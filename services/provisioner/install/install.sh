@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+# shellcheck shell=bash
 # Turns a GPU machine into a vLLM worker. Safe to run again: every phase finds what is already done.
 #
 # Its job arrives as assignments on standard input (script.py writes them), so that no secret is ever on a command
@@ -15,7 +15,6 @@ exec </dev/null
 
 root=${COLDSTART_ROOT:-}
 data=$root/mnt/data
-disk_label=coldstart-data
 container=coldstart-worker
 
 fail() {
@@ -44,45 +43,6 @@ host_key() {
   systemctl reload ssh
 }
 
-# Prints the first disk that bears nothing at all: no partition, no file system, no signature of any kind.
-blank_disk() {
-  local disks name type children signature
-  disks=$(lsblk --noheadings --nodeps --paths --output NAME,TYPE)
-  while read -r name type; do
-    [[ $type == disk ]] || continue
-    children=$(lsblk --noheadings --output NAME "$name")
-    [[ $children != *$'\n'* ]] || continue
-    signature=0
-    blkid --probe "$name" >/dev/null || signature=$?
-    # blkid's status 2 alone says that it found nothing; any other is an error or a doubt.
-    if ((signature == 2)); then
-      echo "$name"
-      return
-    fi
-  done <<<"$disks"
-}
-
-# A disk that bears our label is ours, whoever mounted it; what else is mounted there is its owner's and stays so.
-data_disk() {
-  mkdir -p "$data"
-  local disk mounted=no
-  ! mountpoint --quiet "$data" || mounted=yes
-  disk=$(blkid --label "$disk_label" || true)
-  if [[ -z $disk && $mounted == no && -n $OURS ]]; then
-    disk=$(blank_disk)
-    [[ -z $disk ]] || mkfs.ext4 -q -L "$disk_label" "$disk"
-  fi
-  if [[ -n $disk ]]; then
-    [[ $mounted == yes ]] || mount "$disk" "$data"
-    grep -qs "^LABEL=$disk_label " "$root/etc/fstab" ||
-      echo "LABEL=$disk_label $data ext4 defaults,nofail,x-systemd.before=docker.service 0 2" >>"$root/etc/fstab"
-  elif [[ $mounted == no ]]; then
-    echo "no data disk: models are kept on the boot disk"
-  fi
-  mkdir -p "$data/huggingface/$CACHE"
-  df -h "$data"
-}
-
 docker_install() {
   if ! command -v docker >/dev/null; then
     dpkg --configure -a
@@ -109,9 +69,11 @@ nvidia_toolkit() {
     apt update
     apt install -y nvidia-container-toolkit
   fi
-  [[ $(docker info --format '{{json .Runtimes}}') != *'"nvidia"'* ]] || return 0
+  # In a condition, docker's failure would pass for the answer that there is no such runtime.
+  local runtimes running
+  runtimes=$(docker info --format '{{json .Runtimes}}')
+  [[ $runtimes != *'"nvidia"'* ]] || return 0
   # Docker's restart ends every container: on a machine that somebody owns, that is theirs to do.
-  local running
   running=$(docker ps --format '{{.Names}}')
   [[ -n $OURS || -z $running ]] || fail "Docker has no nvidia runtime yet, and gets it by a restart, which would end" \
     "containers that run here (${running//$'\n'/, }): when they may end, run \`nvidia-ctk runtime configure" \
@@ -121,26 +83,29 @@ nvidia_toolkit() {
 }
 
 used_mb() {
-  df --output=used --block-size=1MB "$root/var/lib" | tail -n 1
+  local said
+  said=$(df --output=used --block-size=1MB "$root/var/lib") && echo "$((${said##*$'\n'}))"
 }
 
 # Over a pipe docker prints each state of each layer as a line, but no bytes: while it says nothing, the disk does.
 with_size() {
-  local before line status
-  before=$(used_mb)
+  local before now line status
+  before=$(used_mb) || before=""
   while true; do
     status=0
     read -rt 10 line || status=$?
     if ((status == 0)); then
       echo "$line"
     elif ((status > 128)); then
-      echo "$(($(used_mb) - before)) MB have come so far"
+      now=$(used_mb) || now=""
+      [[ -z $before || -z $now ]] || echo "$((now - before)) MB have come so far"
     else
       return 0
     fi
   done
 }
 
+# An image that cannot be asked for is pulled: of one that is there, nothing comes twice.
 # In the foreground, so that whoever ends the install's process group ends the pull as well.
 image_pull() {
   ! docker image inspect "$IMAGE" >/dev/null 2>&1 || return 0
@@ -158,9 +123,9 @@ worker_start() {
   [[ -z $REVISION ]] || model+=(--revision "$REVISION")
   [[ $TASK != embed ]] || model+=(--runner pooling)
   # A worker of an earlier attempt answers with another key and holds the GPU's memory.
-  if docker container inspect "$container" >/dev/null 2>&1; then
-    docker rm --force --volumes "$container"
-  fi
+  local containers
+  containers=$(docker ps --all --format '{{.Names}}')
+  [[ $'\n'$containers$'\n' != *$'\n'"$container"$'\n'* ]] || docker rm --force --volumes "$container"
   # vLLM's processes for several GPUs share memory, more of it than Docker's 64 MB; the host's is never theirs.
   [[ -z $SHARED_MEMORY ]] || options+=(--shm-size "$SHARED_MEMORY")
   # Secrets are named on the command line and valued in docker's own environment alone. Without TQDM_POSITION=-1

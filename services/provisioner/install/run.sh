@@ -3,19 +3,13 @@
 # assignments that script.py puts before it; nothing runs before the last line has arrived.
 #
 # Two locks: the gate is held while one caller decides, the lock by every process of an install as long as it lives.
-# The marker says `attempt try status leader`, where status is `running` or the install's exit status.
+# The marker says `attempt try status leader`, where status is `running` or the install's exit status (ending.sh reads it).
 set -euo pipefail
 umask 077
 
 exit_superseded=90
 exit_interrupted=91
 exit_still_running=92
-
-read_marker() {
-  known=0 known_try=0 known_status=none leader=0
-  # An empty one is what a power cut may leave of it.
-  [[ ! -s $state/marker ]] || read -r known known_try known_status leader <"$state/marker"
-}
 
 # shellcheck disable=SC2317  # both are called in the session that start() begins
 write_marker() {
@@ -52,7 +46,8 @@ start() {
 follow() {
   exec 8>&- 9>&-
   flock --shared "$state/lock" true &
-  tail --pid=$! --sleep-interval=0.1 --lines=+1 --follow "$log"
+  # A log that cannot be shown says nothing about the install.
+  tail --pid=$! --sleep-interval=0.1 --lines=+1 --follow "$log" || exit "$exit_interrupted"
   # Whoever has ended that install holds the gate until the marker names the next one.
   exec 8>>"$state/gate"
   flock --timeout 60 8 || exit "$exit_still_running"
@@ -71,7 +66,7 @@ end_running() {
   echo "ending the install of attempt $known, try $known_try" >&2
   local signal
   for signal in TERM KILL; do
-    ((leader <= 1)) || kill -"$signal" -- "-$leader" 2>/dev/null || true
+    signal_install "$signal" "$leader"
     ! flock --timeout 10 9 || return 0
   done
   exit "$exit_still_running"
@@ -99,7 +94,7 @@ main() {
     exit "$exit_superseded"
   elif ((known == attempt)); then
     if finished && ((known_status == 0 || known_try == try)); then
-      cat "$log"
+      cat "$log" || echo "what it printed cannot be read"
       exit "$known_status"
     elif ! finished && [[ $running == yes ]]; then
       follow

@@ -13,8 +13,10 @@ import asyncssh
 from services.provisioner.install.parallelism import uses_several_gpus
 
 _HERE: Final = Path(__file__).parent
-_INSTALL: Final = (_HERE / "install.sh").read_text()
-_RUN: Final = (_HERE / "run.sh").read_text()
+_INSTALL: Final = (_HERE / "data_disk.sh").read_text() + (_HERE / "install.sh").read_text()
+ENDING: Final = (_HERE / "ending.sh").read_text()
+"""How run.sh and claim.sh signal an install that runs."""
+_RUN: Final = ENDING + (_HERE / "run.sh").read_text()
 _MARK: Final = "::phase::"
 _SHARED_MEMORY: Final = "16g"
 """For the buffers of NCCL and vLLM between the processes of several GPUs: more than they fill; unused, it is free."""

@@ -1,4 +1,4 @@
-"""lsblk, blkid, mkfs, mount and mountpoint over a list of block devices that never existed."""
+"""lsblk, blkid, cmp, mkfs, mount, mountpoint and udevadm over a list of block devices that never existed."""
 
 from pathlib import Path
 from typing import Final
@@ -8,41 +8,74 @@ from simulator.host.standins.call import Call, Flags, Machine, Refused
 
 _NOTHING_FOUND: Final = 2
 _NOT_MOUNTED: Final = 32
+_TROUBLE: Final = 2
 
 
 async def lsblk(machine: Machine, call: Call) -> int:
-    flags = Flags("lsblk")
-    for switch in ("--noheadings", "--nodeps", "--paths"):
-        flags.add_argument(switch, action="store_true")
-    flags.add_argument("--output", choices=("NAME,TYPE", "NAME"), required=True)
-    flags.add_argument("device", nargs="?")
-    given = flags.parse_args(call.arguments)
-    if not given.noheadings or given.nodeps == (given.device is not None):
-        raise Refused("listing with headings, or a tree of everything")
+    match list(call.arguments):
+        case ["--noheadings", "--output", "NAME", name]:
+            shown = [each.name.removeprefix("/dev/") for each in _devices(machine) if name in {each.name, each.parent}]
+        case ["--pairs", "--nodeps", "--bytes", "--paths", "--output", "KNAME,TYPE,RM,RO,HOTPLUG,SIZE,MOUNTPOINT"]:
+            shown = [_in_pairs(device) for device in _devices(machine) if device.parent is None]
+        case other:
+            raise Refused(" ".join(other))
     if machine.fault("data_disk"):
         call.err("lsblk: failed to access sysfs directory: /sys/dev/block: No such file or directory")
         return 1
-    for device in machine.disk.contents.devices:
-        if device.parent is not None if given.nodeps else given.device not in (device.name, device.parent):
-            continue
-        name = device.name if given.paths else device.name.removeprefix("/dev/")
-        call.out(f"{name} {device.type}" if given.output == "NAME,TYPE" else name)
+    for line in shown:
+        call.out(line)
     return 0
 
 
+def _in_pairs(device: BlockDevice) -> str:
+    removable = int(device.removable)
+    return (
+        f'KNAME="{device.name}" TYPE="{device.type}" RM="{removable}" RO="{int(device.read_only)}" '
+        f'HOTPLUG="{removable}" SIZE="{device.bytes}" MOUNTPOINT="{device.mounted_at or ""}"'
+    )
+
+
 async def blkid(machine: Machine, call: Call) -> int:
+    """Of what it cannot read it says that it has found nothing, as the real one does."""
     match list(call.arguments):
-        case ["--label", label]:
-            found = [device.name for device in machine.disk.contents.devices if device.label == label]
+        case ["--cache-file", "/dev/null", "--match-token", token, "--output", "device"]:
+            label = token.removeprefix("LABEL=")
+            found = [each.name for each in _devices(machine) if each.label == label and not each.unreadable]
         case ["--probe", name]:
             device = _device(machine, name)
-            partitioned = any(other.parent == name for other in machine.disk.contents.devices)
-            found = [f'{name}: TYPE="{device.filesystem}"'] if device.filesystem or partitioned else []
+            partitioned = any(other.parent == name for other in _devices(machine))
+            bears = (device.filesystem or partitioned) and not device.unreadable
+            found = [f'{name}: TYPE="{device.filesystem}"'] if bears else []
         case other:
             raise Refused(" ".join(other))
     for line in found:
         call.out(line)
     return 0 if found else _NOTHING_FOUND
+
+
+async def cmp(machine: Machine, call: Call) -> int:
+    """Whether a MiB of a disk is zeros; 2 is an error."""
+    flags = Flags("cmp")
+    flags.add_argument("--silent", action="store_true", required=True)
+    flags.add_argument("--ignore-initial", required=True)
+    flags.add_argument("--bytes", type=int, required=True)
+    flags.add_argument("device")
+    flags.add_argument("zeros", choices=("/dev/zero",))
+    given = flags.parse_args(call.arguments)
+    device = _device(machine, given.device)
+    at, of_zeros = map(int, given.ignore_initial.split(":"))
+    if of_zeros != 0 or at + given.bytes > device.bytes:
+        raise Refused("comparing past the end")
+    if device.unreadable:
+        return _TROUBLE
+    return 1 if device.data or device.filesystem else 0
+
+
+async def udevadm(machine: Machine, call: Call) -> int:
+    del machine
+    if list(call.arguments) != ["settle", "--timeout=30"]:
+        raise Refused(" ".join(call.arguments))
+    return 0
 
 
 async def mkfs_ext4(machine: Machine, call: Call) -> int:
@@ -52,8 +85,8 @@ async def mkfs_ext4(machine: Machine, call: Call) -> int:
     flags.add_argument("device")
     given = flags.parse_args(call.arguments)
     device = _device(machine, given.device)
-    if device.filesystem is not None:
-        raise Refused(f"destroying the file system on {device.name}")
+    if device.filesystem is not None or device.data or device.removable or device.read_only or device.unreadable:
+        raise Refused(f"destroying what is on {device.name}")
     device.filesystem, device.label = "ext4", given.L
     machine.disk.save()
     return 0
@@ -84,8 +117,12 @@ async def mountpoint(machine: Machine, call: Call) -> int:
     return 0 if any(device.mounted_at == folder for device in machine.disk.contents.devices) else _NOT_MOUNTED
 
 
+def _devices(machine: Machine) -> list[BlockDevice]:
+    return machine.disk.contents.devices
+
+
 def _device(machine: Machine, name: str) -> BlockDevice:
-    for device in machine.disk.contents.devices:
+    for device in _devices(machine):
         if device.name == name:
             return device
     raise Refused(f"no block device {name}")

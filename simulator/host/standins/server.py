@@ -11,6 +11,7 @@ from simulator.host.standins.call import REFUSED, Call, Machine, Refused, StandI
 STAND_INS: Final[dict[str, StandIn]] = {
     "apt-get": packages.apt_get,
     "blkid": disks.blkid,
+    "cmp": disks.cmp,
     "curl": packages.curl,
     "docker": docker.docker,
     "dpkg": packages.dpkg,
@@ -21,6 +22,7 @@ STAND_INS: Final[dict[str, StandIn]] = {
     "nvidia-ctk": gpu.nvidia_ctk,
     "nvidia-smi": gpu.nvidia_smi,
     "systemctl": system.systemctl,
+    "udevadm": disks.udevadm,
 }
 _NO_SUCH_COMMAND: Final = 127
 

@@ -18,12 +18,22 @@ import pytest
 
 from services.provisioner.install import script
 from services.provisioner.install.script import INTERRUPTED, PHASES, SUPERSEDED, InstallJob, Phase, parse_line, stdin_of
+from services.provisioner.providers.machines import claims
 from simulator.host import processes
 from simulator.host.containers import new_id
 from simulator.host.disk import BlockDevice, Container
 from simulator.host.faults import PHASES as PHASES_THAT_CAN_FAIL
 from simulator.scenario import Scenario
-from tests.simulator.host.machines import QUICK, WORKER_PORT, Machine, booted, eventually, new_key, private_text
+from tests.simulator.host.machines import (
+    QUICK,
+    WORKER_PORT,
+    Machine,
+    booted,
+    eventually,
+    new_key,
+    private_text,
+    replace_tool,
+)
 
 SLOW_PULL = QUICK.model_copy(update={"image_pull": 60.0})
 JOB = InstallJob(
@@ -198,16 +208,6 @@ async def test_a_pull_that_somebody_else_kills_is_not_said_to_have_taken_too_lon
         status, running = await install(machine, JOB)
         assert status == 1
         assert "has not come within" not in running.text
-
-
-def replace_tool(machine: Machine, name: str, script: str) -> None:
-    """On this machine's PATH; `$real` is what was there."""
-    tool = machine.host.disk.bin / name
-    folder = tool.with_name("replaced")
-    folder.mkdir(exist_ok=True)
-    real = tool.rename(folder / name)
-    tool.write_text(f"#!/bin/bash\nreal={shlex.quote(str(real))}\n{script}\n")
-    tool.chmod(0o755)
 
 
 async def test_where_somebody_s_containers_run_docker_is_not_restarted_and_they_read_what_to_do(tmp_path: Path) -> None:
@@ -489,25 +489,64 @@ async def test_what_its_owner_mounted_there_is_used_and_left_to_its_owner(tmp_pa
         assert our_fstab_lines(machine) == 0
 
 
-@pytest.mark.parametrize("bears", [{"filesystem": "xfs"}, {"partition": True}])
-async def test_a_disk_that_bears_anything_is_not_touched(tmp_path: Path, bears: dict[str, str | bool]) -> None:
+@pytest.mark.parametrize(
+    "bears",
+    [
+        {"filesystem": "xfs"},
+        {"partition": True},
+        {"data": True},
+        {"unreadable": True},
+        {"filesystem": "ext4", "label": "coldstart-data", "unreadable": True},
+        {"read_only": True},
+        {"removable": True},
+        {"size": "16G"},
+        {"size": "90T"},
+        {"name": "/dev/zram0"},
+        {"type": "mpath"},
+    ],
+)
+async def test_a_disk_that_is_not_certain_to_be_nobody_s_is_not_touched(
+    tmp_path: Path, bears: dict[str, str | bool]
+) -> None:
+    given = {"name": "/dev/vdb", "size": "100G", **bears}
     async with booted(tmp_path) as machine:
-        disk = BlockDevice(name="/dev/vdb", size="100G", filesystem="xfs" if "filesystem" in bears else None)
+        disk = BlockDevice.model_validate({name: value for name, value in given.items() if name != "partition"})
         machine.host.disk.contents.devices.append(disk)
         if "partition" in bears:
             machine.host.disk.contents.devices.append(
                 BlockDevice(name="/dev/vdb1", size="99G", type="part", parent="/dev/vdb")
             )
         before = disk.model_copy()
-        assert (await install(machine, FORMATTING))[0] == 0
+        status, running = await install(machine, FORMATTING)
+        assert status == 0, running.text
         assert disk == before
 
 
+async def test_a_docker_that_is_silent_is_not_taken_for_one_without_the_runtime(tmp_path: Path) -> None:
+    """As when its daemon is down for a moment: restarting it would end somebody's containers."""
+    async with booted(tmp_path) as machine:
+        machine.host.disk.install_command("docker")
+        machine.host.disk.contents.docker_runtimes.add("nvidia")
+        replace_tool(machine, "docker", '[[ $* != *json* ]] || { echo null; exit 1; }; exec "$real" "$@"')
+        status, running = await install(machine, FORMATTING)
+        assert (status, running.phases[-1]) == (1, "nvidia_toolkit")
+        assert not machine.host.disk.contents.configured_runtimes
+
+
+async def test_a_pull_goes_on_though_nobody_can_say_how_much_has_come(tmp_path: Path) -> None:
+    impatient = script._INSTALL.replace("read -rt 10 ", "read -rt 0.03 ")
+    fed = stdin_of(JOB).decode().replace(shlex.quote(script._INSTALL), shlex.quote(impatient))
+    async with booted(tmp_path, QUICK.model_copy(update={"image_pull": 0.5})) as machine:
+        replace_tool(machine, "df", '[[ $1 == -h ]] && exec "$real" "$@"; exit 1')
+        async with machine.connected() as connection:
+            ran = await connection.run(script.COMMAND, input=fed, timeout=20)
+    assert ran.exit_status == 0, ran.stdout
+
+
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
-@pytest.mark.parametrize("name", ["install.sh", "run.sh"])
-def test_the_scripts_pass_shellcheck(name: str) -> None:
-    path = Path(script.__file__).with_name(name)
-    checked = subprocess.run(["shellcheck", path], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("fed", [script._INSTALL, script._RUN, claims._SCRIPT], ids=["install", "run", "claim"])
+def test_the_scripts_pass_shellcheck(fed: str) -> None:
+    checked = subprocess.run(["shellcheck", "-"], input=fed, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
 
 

@@ -1,16 +1,17 @@
 """Who may run an install and when: the real run.sh in a real bash, with an install that only says that it was there."""
 
 import asyncio
+import os
 import shlex
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 
 from services.provisioner.install import script
 from services.provisioner.install.script import COMMAND, SUPERSEDED
 
-RUN: Final = Path(script.__file__).with_name("run.sh").read_text()
 ALONE: Final = """
 mkdir "$COLDSTART_ROOT/inside" || { echo overlap; exit 5; }
 echo run >>"$COLDSTART_ROOT/runs"
@@ -24,7 +25,7 @@ echo ran
 async def run(root: Path, attempt: int, attempt_try: int) -> tuple[int | None, str]:
     fed = (
         f"COLDSTART_ATTEMPT={attempt}\nCOLDSTART_TRY={attempt_try}\nCOLDSTART_JOB=''\nCOLDSTART_CLAIMED_BY=''\n"
-        f"COLDSTART_INSTALL={shlex.quote(ALONE)}\n{RUN}"
+        f"COLDSTART_INSTALL={shlex.quote(ALONE)}\n{script._RUN}"
     )
     process = await asyncio.create_subprocess_exec(
         *COMMAND.split(),
@@ -53,6 +54,10 @@ LATER_KNOWN: Final = (SUPERSEDED, "", 0)
     [
         (None, (1, 1), RAN),
         ("", (1, 1), RAN),
+        ("1", (1, 1), RAN),
+        ("1 1 0", (1, 1), RAN),
+        ("1 1 runn", (1, 1), RAN),
+        ("\0\0\0\0", (1, 1), RAN),
         ("1 1 0 1", (1, 1), (0, KNOWN, 0)),
         ("1 1 0 1", (1, 2), (0, KNOWN, 0)),
         ("1 2 0 1", (1, 1), (0, KNOWN, 0)),
@@ -78,7 +83,7 @@ async def test_what_the_marker_says_decides_while_no_install_runs(
     if marker is not None:
         (state / "marker").write_text(f"{marker}\n" if marker else "")
     if marker:
-        attempt, attempt_try, *_ = marker.split()
+        attempt, attempt_try, *_ = (*marker.strip("\0").split(), "0", "0")
         (state / f"attempt-{attempt}-{attempt_try}.log").write_text(KNOWN)
     assert (*await run(tmp_path, *asked), runs_in(tmp_path)) == answer
 
@@ -87,3 +92,29 @@ async def test_of_many_callers_at_once_one_runs_the_install_and_all_hear_it(tmp_
     answers = await asyncio.gather(*(run(tmp_path, 1, 1) for _ in range(24)))
     assert set(answers) == {(0, "ran\n")}
     assert runs_in(tmp_path) == 1
+
+
+async def test_the_status_of_a_finished_install_is_told_though_its_log_is_gone(tmp_path: Path) -> None:
+    state = tmp_path / "var/lib/coldstart"
+    state.mkdir(parents=True)
+    (state / "marker").write_text("1 1 0 1\n")
+    status, said = await run(tmp_path, 1, 1)
+    assert (status, said.splitlines()[-1], runs_in(tmp_path)) == (0, "what it printed cannot be read", 0)
+
+
+async def test_a_number_that_is_somebody_else_s_by_now_is_not_signalled(tmp_path: Path) -> None:
+    """The marker is from before a reboot, and the lock is held by what the install has left behind."""
+    state = tmp_path / "var/lib/coldstart"
+    state.mkdir(parents=True)
+    stranger = await asyncio.create_subprocess_exec("sleep", "600", start_new_session=True)
+    holder = await asyncio.create_subprocess_exec("flock", str(state / "lock"), "sleep", "600", start_new_session=True)
+    try:
+        (state / "marker").write_text(f"1 1 running {stranger.pid}\n")
+        signal = f'state={state}\n{script.ENDING}\nread_marker\nsignal_install KILL "$leader"'
+        ended = await asyncio.create_subprocess_exec("bash", "-euc", signal)
+        assert await ended.wait() == 0
+        assert psutil.Process(stranger.pid).status() != psutil.STATUS_ZOMBIE
+    finally:
+        os.killpg(holder.pid, 9)
+        stranger.kill()
+        await asyncio.gather(stranger.wait(), holder.wait())

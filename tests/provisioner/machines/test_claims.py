@@ -1,9 +1,6 @@
 """One machine, one instance of one installation: whoever else asks, and whenever."""
 
 import asyncio
-import shutil
-import subprocess
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncssh
@@ -14,7 +11,7 @@ from services.provisioner.machine import Exited
 from services.provisioner.provider import Order, OutOfStock, Rejected, Server, Silent, TryAgain
 from services.provisioner.providers.machines import MachinesProvider, claims
 from tests.provisioner.machines.conftest import SHELL, listed, provider_of
-from tests.simulator.host.machines import WORKER_PORT, Machine, new_key
+from tests.simulator.host.machines import WORKER_PORT, Machine, new_key, replace_tool
 
 
 def order(instance_id: UUID | None = None, *, instance_type: str = "own", zone: str = "own") -> Order:
@@ -195,8 +192,29 @@ async def test_a_claim_that_nobody_can_read_is_a_claim(boxes: list[Machine], ins
     assert list(await provider.tagged_servers()) == []
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
-def test_the_script_passes_shellcheck() -> None:
-    script = Path(claims.__file__).parent / "claim.sh"
-    checked = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stdout
+async def test_a_claim_that_nobody_could_look_for_is_not_taken_for_none(boxes: list[Machine]) -> None:
+    provider = provider_of(listed(boxes[0], "desk"))
+    server = await claimed(provider)
+    replace_tool(boxes[0], "ls", "echo 'Input/output error' >&2; exit 2")
+    for call in (provider.get_server("own", server.id), provider.delete_server("own", server.id)):
+        with pytest.raises(TryAgain, match=r"machine_failed.*Input/output error"):
+            await call
+
+
+@pytest.mark.parametrize("left", ["", "1 1", "\0\0\0"])
+async def test_a_machine_is_given_back_whatever_a_power_cut_left_of_the_marker(boxes: list[Machine], left: str) -> None:
+    provider = provider_of(listed(boxes[0], "desk"))
+    server = await claimed(provider)
+    (boxes[0].host.disk.root / "var/lib/coldstart/marker").write_text(left)
+    await provider.delete_server("own", server.id)
+    assert set(files_of(boxes[0])) == {"gate", "lock"}
+
+
+async def test_a_machine_that_is_still_claimed_is_not_taken_for_given_back(
+    boxes: list[Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = provider_of(listed(boxes[0], "desk"))
+    server = await claimed(provider)
+    monkeypatch.setattr(claims, "_SCRIPT", claims._SCRIPT.replace("give_back) give_back ;;", ""))
+    with pytest.raises(TryAgain, match="still claimed"):
+        await provider.delete_server("own", server.id)

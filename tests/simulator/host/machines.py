@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import shlex
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -94,6 +95,16 @@ class Machine:
     async def run(self, command: str) -> asyncssh.SSHCompletedProcess:
         async with self.connected() as connection:
             return await connection.run(command, timeout=20)
+
+
+def replace_tool(machine: Machine, name: str, script: str) -> None:
+    """On this machine's PATH; `$real` is what was there."""
+    tool = machine.host.disk.bin / name
+    folder = tool.with_name("replaced")
+    folder.mkdir(exist_ok=True)
+    real = tool.rename(folder / name)
+    tool.write_text(f"#!/bin/bash\nreal={shlex.quote(str(real))}\n{script}\n")
+    tool.chmod(0o755)
 
 
 @asynccontextmanager

@@ -9,16 +9,23 @@ umask 077
 
 exit_still_running=92
 
+# Free only if the folder that the claim would be in could be listed: a test for a file says no to an error, too.
 say() {
-  local holder
-  if holder=$(cat "$claim" 2>/dev/null); then
+  local holder=""
+  if is_in "$claim"; then
+    holder=$(cat "$claim")
     echo "claimed $holder"
-  elif [[ -e $claim ]]; then
-    echo "$claim cannot be read" >&2
-    exit 1
   else
     echo free
   fi
+}
+
+# Whether there is such a file. Ends the script when nobody can tell, however it is called.
+is_in() {
+  local folder=${1%/*} names
+  [[ $folder == "$state" ]] && ! is_in "$state" && return 1
+  names=$(ls -A "$folder") || exit 1
+  [[ $'\n'$names$'\n' == *$'\n'"${1##*/}"$'\n'* ]]
 }
 
 # A link appears whole or not at all, and never replaces another: one of two that ask at once has the machine.
@@ -37,7 +44,10 @@ take() {
 # organisation; so do the install's two locks, which are empty: a lock that is deleted while somebody waits for it locks
 # nothing.
 give_back() {
-  [[ $(cat "$claim" 2>/dev/null) == "$ours" ]] || return 0
+  local holder
+  is_in "$claim" || return 0
+  holder=$(cat "$claim")
+  [[ $holder == "$ours" ]] || return 0
   exec 8>>"$state/gate"
   flock --timeout 3 8 || exit "$exit_still_running"
   end_install
@@ -53,11 +63,11 @@ give_back() {
 
 # As run.sh ends one: the whole process group of the install that holds the lock.
 end_install() {
-  local leader=0 signal
-  [[ ! -e $state/marker ]] || read -r _ _ _ leader <"$state/marker"
+  local signal
+  read_marker
   exec 9>>"$state/lock"
   for signal in none TERM KILL; do
-    [[ $signal == none ]] || ((leader <= 1)) || kill -"$signal" -- "-$leader" 2>/dev/null || true
+    [[ $signal == none ]] || signal_install "$signal" "$leader"
     ! flock --timeout 1 9 || return 0
   done
   exit "$exit_still_running"

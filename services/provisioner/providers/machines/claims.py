@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final, Literal
 from uuid import UUID
 
-from services.provisioner.install.script import COMMAND, STILL_RUNNING
+from services.provisioner.install.script import COMMAND, ENDING, STILL_RUNNING
 from services.provisioner.machine import Exited, Shell, Unreachable, WrongHostKey
 from services.provisioner.provider import TIMED_OUT, TryAgain
 from services.provisioner.providers.machines.inventory import Machine
 
-_SCRIPT: Final = (Path(__file__).parent / "claim.sh").read_text()
+_SCRIPT: Final = ENDING + (Path(__file__).parent / "claim.sh").read_text()
 _NOBODY: Final = UUID(int=0)
 
 

@@ -155,7 +155,8 @@ class MachinesProvider:
         del zone
         match self._meant(server_id):
             case (machine, instance_id):
-                await self._claims.give_back(machine, instance_id, self._timeout_s)
+                if await self._claims.give_back(machine, instance_id, self._timeout_s) == Claim(instance_id):
+                    raise TryAgain("machine_failed", f"machine {machine.name} is still claimed after it was given back")
             case None:
                 log.warning("machine not in the file", server_id=server_id)
 
