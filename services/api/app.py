@@ -15,6 +15,7 @@ from services.api.console.links import SignInLinks
 from services.api.console.rendering import Pages
 from services.api.database import Database
 from services.api.estimates import Estimates
+from services.api.front.limits import Limits, most_connections, raise_descriptor_limit
 from services.api.hub import Hub
 from services.api.hub_cache import HubCache
 from services.api.hub_search import HubSearch
@@ -170,8 +171,8 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                     app,
                     settings.api_host,
                     settings.api_port,
+                    limits=_limits(settings),
                     grace_s=settings.shutdown_seconds,
-                    kept_alive_s=settings.client_kept_alive_seconds,
                     on_leaving=feed.close,
                 ) as url:
                     log.info("serving", url=url)
@@ -179,6 +180,22 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
             finally:
                 for task in tasks:
                     task.cancel()
+
+
+def _limits(settings: ApiSettings) -> Limits:
+    return Limits(
+        head_bytes=settings.max_head_bytes,
+        target_bytes=settings.max_target_bytes,
+        headers=settings.max_headers,
+        body_bytes=settings.max_body_bytes,
+        inference_body_bytes=settings.max_inference_body_bytes,
+        head_s=settings.request_head_seconds,
+        body_s=settings.request_body_seconds,
+        kept_alive_s=settings.client_kept_alive_seconds,
+        discard_s=settings.discard_seconds,
+        stall_s=settings.stall_seconds,
+        connections=most_connections(settings.max_connections, raise_descriptor_limit()),
+    )
 
 
 async def _first_admin_key(database: Database) -> str | None:

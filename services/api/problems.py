@@ -54,7 +54,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.more = dict(more or {})
 
-    def response(self) -> Response[dict[str, Any]]:
+    def document(self) -> dict[str, Any]:
         body: dict[str, Any] = {
             "type": _TYPE + self.code,
             "title": self.title,
@@ -65,7 +65,10 @@ class Problem(Exception):
         }
         if self.errors:
             body["errors"] = [error.model_dump() for error in self.errors]
-        return Response(body, status_code=self.status, headers=self.headers, media_type=PROBLEM_JSON)
+        return body
+
+    def response(self) -> Response[dict[str, Any]]:
+        return Response(self.document(), status_code=self.status, headers=self.headers, media_type=PROBLEM_JSON)
 
 
 def invalid(*errors: FieldError) -> Problem:

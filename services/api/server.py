@@ -1,13 +1,17 @@
-"""uvicorn inside an `async with`: signals stay with whoever runs the process."""
+"""uvicorn's server inside an `async with`, with our own connections: signals stay with whoever runs the process."""
 
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from typing import Any, Final, cast
 
 import uvicorn
 from litestar.types import ASGIApp
+
+from services.api.front.connection import Connection
+from services.api.front.front import Front
+from services.api.front.limits import Limits
 
 _BACKLOG: Final = 2048
 
@@ -20,32 +24,34 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, host: str, port: int, *, grace_s: float, kept_alive_s: float, on_leaving: Callable[[], None]
+    app: ASGIApp, host: str, port: int, *, limits: Limits, grace_s: float, on_leaving: Callable[[], None]
 ) -> AsyncGenerator[str]:
     """Serve `app`; yields the URL it is bound to (port 0 takes a free one).
 
-    A connection is kept for `kept_alive_s` after an answer, in whole seconds: longer than its client keeps it, so that
-    no request meets its end. On leaving no connection is taken any more, `on_leaving` is called, and what is being
-    answered has `grace_s`.
+    On leaving no connection is taken any more, `on_leaving` is called, and what is being answered has `grace_s`.
     """
     listener = socket.create_server(
         (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
     )
+
+    def connection(**_: Any) -> Connection:
+        return Connection(front)
+
     server = _Server(
         uvicorn.Config(
-            app,
-            http="httptools",
+            cast("Any", app),
+            http=cast("Any", connection),  # uvicorn only calls it
             ws="none",
             lifespan="off",
             log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=max(1, round(kept_alive_s)),
+            proxy_headers=False,
             timeout_graceful_shutdown=max(1, round(grace_s)),
         )
     )
+    front: Front = Front(app, limits, server.server_state)
     with listener:
         async with asyncio.TaskGroup() as group:
+            watching = group.create_task(front.watch())
             serving = group.create_task(server.serve(sockets=[listener]))
             try:
                 yield _url(host, listener.getsockname()[1])
@@ -53,6 +59,7 @@ async def serving(
                 server.should_exit = True
                 on_leaving()
                 await asyncio.wait([serving])  # a group that is left by an error would cancel it in the middle
+                watching.cancel()
 
 
 def _url(host: str, port: int) -> str:

@@ -21,6 +21,9 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     `hub_search_timeout_seconds`: for how long somebody who searches for a model waits for the hub's part of the answer.
     `client_kept_alive_seconds`: for how long a client's connection is kept for its next request; OpenAI's clients keep
     theirs for five seconds, load balancers mostly for sixty, and whoever is asked should keep it longer than who asks.
+    `request_head_seconds`, `request_body_seconds`: within which each has to come; a connection that says nothing has as
+    long as a head. `discard_seconds`: for how long the rest of a refused upload is read and thrown away, so that its
+    sender sees why. `stall_seconds`: for how long a client may read nothing of its answer.
     `router_staleness_seconds`: for how long the router goes on without hearing from the stream; health counts on it.
     """
 
@@ -36,6 +39,13 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     hub_search_timeout_seconds: Seconds = 4.0
     hub_search_cache_seconds: Seconds = 60.0
 
+    max_connections: int = Field(default=10_000, gt=0, description="of clients, as far as the descriptors allow")
+    max_head_bytes: int = Field(default=32_768, ge=1_024, description="of a request, its first line included")
+    max_target_bytes: int = Field(default=8_192, ge=256, description="of a request's address")
+    max_headers: int = Field(default=100, ge=10)
+    request_head_seconds: Seconds = 10.0
+    request_body_seconds: Seconds = 60.0
+    discard_seconds: Seconds = 10.0
     client_kept_alive_seconds: Seconds = 75.0
     router_staleness_seconds: Seconds = 15.0
     stream_heartbeat_seconds: Seconds = 1.0
@@ -55,7 +65,6 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     worker_connect_seconds: Seconds = 3.0
     worker_silence_seconds: Seconds = 300.0
     worker_kept_alive_seconds: Seconds = 2.0
-    request_body_seconds: Seconds = 60.0
     routes_refresh_seconds: Seconds = 60.0
     request_deadline_seconds: Seconds = 600.0
     breaker_failures: int = Field(default=3, gt=0, description="failures of a worker in a row that set it aside")

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from litestar.types import Receive, Scope, Send
 
+from services.api.front.limits import Limits
 from services.api.server import serving
 from services.api.settings import ApiSettings
 
@@ -22,7 +23,7 @@ async def test_what_is_being_answered_when_the_block_fails_is_answered_and_nothi
 
     async with httpx.AsyncClient(timeout=10) as client:
         with pytest.RaisesGroup(ZeroDivisionError):
-            async with serving(answer, "127.0.0.1", 0, grace_s=5, kept_alive_s=5, on_leaving=stopping.set) as url:
+            async with serving(answer, "127.0.0.1", 0, limits=Limits(), grace_s=5, on_leaving=stopping.set) as url:
                 asking = asyncio.create_task(client.get(url))
                 await asked.wait()
                 raise ZeroDivisionError
@@ -44,8 +45,8 @@ async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> b
 async def test_a_client_s_connection_is_kept_for_as_long_as_was_asked() -> None:
     async with (
         asyncio.timeout(10),
-        serving(answers_ok, "127.0.0.1", 0, grace_s=1, kept_alive_s=1, on_leaving=nothing) as brief,
-        serving(answers_ok, "127.0.0.1", 0, grace_s=1, kept_alive_s=60, on_leaving=nothing) as patient,
+        serving(answers_ok, "127.0.0.1", 0, limits=Limits(kept_alive_s=1), grace_s=1, on_leaving=nothing) as brief,
+        serving(answers_ok, "127.0.0.1", 0, limits=Limits(), grace_s=1, on_leaving=nothing) as patient,
     ):
         parted = await asyncio.open_connection("127.0.0.1", urlsplit(brief).port)
         kept = await asyncio.open_connection("127.0.0.1", urlsplit(patient).port)

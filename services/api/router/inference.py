@@ -14,6 +14,7 @@ import structlog
 from litestar.types import Receive, Scope, Send
 
 from services.api.authentication import UNPROVEN, Authentication, Unproven
+from services.api.front.recognition import recognise
 from services.api.keys import ApiKey
 from services.api.mirror import Mirror
 from services.api.model_list import listed, shown
@@ -82,6 +83,7 @@ class Inference:
     ) -> None:
         path, method = scope["path"], str(scope.get("method"))
         owner = self._owner(method, headers)
+        recognise(scope)
         organization = self._mirror.organization_of(owner)
         if path in ENDPOINTS:
             _expect(method, "POST")

@@ -1,0 +1,52 @@
+"""What a client may cost before anybody knows who it is."""
+
+import resource
+from dataclasses import dataclass
+from typing import Final
+
+_OWN_FILES: Final = 128
+"""Descriptors for everything that is no client: the database, NATS, the log, and connections on their way out."""
+_FILES_A_CLIENT: Final = 2
+"""A request for a model has a connection to a worker, too."""
+_INFERENCE: Final = "/v1/"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bytes and seconds.
+
+    `head_s`: from its first byte; a connection that says nothing has as long. `kept_alive_s`: without a request after
+    an answer. `discard_s`: for how long the rest of a refused upload is read, and thrown away. `stall_s`: for how long
+    a client may read nothing of its answer. `pipelined`: requests that may be sent ahead of the answer to one.
+    """
+
+    head_bytes: int = 32_768
+    target_bytes: int = 8_192
+    headers: int = 100
+    body_bytes: int = 1_000_000
+    inference_body_bytes: int = 32_000_000
+    head_s: float = 10.0
+    body_s: float = 60.0
+    kept_alive_s: float = 75.0
+    discard_s: float = 10.0
+    stall_s: float = 30.0
+    pipelined: int = 8
+    connections: int = 10_000
+
+    def body_bytes_of(self, path: str) -> int:
+        return self.inference_body_bytes if path.startswith(_INFERENCE) else self.body_bytes
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the process's soft limit of open files to its hard one, and return it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def most_connections(wanted: int, files: int) -> int:
+    """How many of the wanted connections a process with so many descriptors can really hold."""
+    if files == resource.RLIM_INFINITY:
+        return wanted
+    return max(1, min(wanted, (files - _OWN_FILES) // _FILES_A_CLIENT))

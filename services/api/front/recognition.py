@@ -1,0 +1,13 @@
+"""How the application tells the server that a request bears a valid key: its connection then keeps its place."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+EXTENSION: Final = "coldstart.recognised"
+"""In the ASGI scope's `extensions`: a function without arguments."""
+
+
+def recognise(scope: Mapping[str, Any]) -> None:
+    recognised = (scope.get("extensions") or {}).get(EXTENSION)
+    if recognised is not None:
+        recognised()

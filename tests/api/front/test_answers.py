@@ -1,0 +1,158 @@
+"""How answers leave: protected, in the client's version, one behind the other, and not for ever."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from litestar.types import Receive, Scope, Send
+
+from services.api.front.limits import Limits
+from tests.api.front.line import Counting, a_line, answer
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def streams(_: Scope, __: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"one", "more_body": True})
+    await send({"type": "http.response.body", "body": b"two", "more_body": False})
+
+
+async def test_http_1_0_is_answered_in_http_1_0() -> None:
+    async with a_line(app=streams) as line:
+        told = await line.told(b"GET / HTTP/1.0\r\n\r\n")
+    assert told.startswith(b"HTTP/1.0 200 OK\r\n")
+    assert b"chunked" not in told
+    assert told.endswith(b"\r\n\r\nonetwo")
+
+
+async def test_http_1_1_is_answered_in_chunks() -> None:
+    async with a_line(app=streams) as line:
+        told = await line.told(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b"transfer-encoding: chunked\r\n" in told
+    assert told.endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("asked", [GET, b"nonsense\r\n\r\n"])
+async def test_every_answer_is_protected(asked: bytes) -> None:
+    async with a_line() as line:
+        client = await line.client(asked)
+        told = await client.answer()
+        client.writer.close()
+    for expected in (
+        b"x-content-type-options: nosniff\r\n",
+        b"x-frame-options: DENY\r\n",
+        b"content-security-policy: frame-ancestors 'none'\r\n",
+        b"cache-control: no-store\r\n",
+    ):
+        assert expected in told
+
+
+async def test_what_an_answer_says_itself_counts() -> None:
+    async def keeps(_: Scope, __: Receive, send: Send) -> None:
+        headers = [(b"Cache-Control", b"public, immutable"), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async with a_line(app=keeps) as line:
+        client = await line.client(GET)
+        told = await client.answer()
+        client.writer.close()
+    assert b"cache-control: public, immutable\r\n" in told
+    assert told.count(b"cache-control") == 1
+    assert b"x-frame-options: DENY\r\n" in told
+
+
+@pytest.mark.parametrize("value", [b"a\r\nset-cookie: b", b"a\nb", b"a\0"])
+async def test_a_header_never_becomes_two(value: bytes) -> None:
+    async def splits(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x", value)]})
+
+    async with a_line(app=splits) as line:
+        told = await line.told(GET)
+    assert b"set-cookie" not in told
+    assert b"200" not in told
+
+
+async def test_requests_sent_ahead_are_answered_in_their_order_and_too_many_not_at_all() -> None:
+    async with a_line(Limits(pipelined=3)) as line:
+        client = await line.client(b"".join(GET.replace(b"/", b"/%d" % number, 1) for number in range(1_000)))
+        told = await client.rest()
+        assert [scope["path"] for scope in line.app.asked] == ["/0", "/1", "/2", "/3"]
+        assert told.count(b"HTTP/1.1 200 OK\r\n") == 4
+        assert told.count(b"connection: close\r\n") == 1
+
+
+async def test_nonsense_behind_a_request_that_is_being_answered_does_not_hurt_it() -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: Scope, __: Receive, send: Send) -> None:
+        asked.set()
+        await go_on.wait()
+        await answer(send, 200, b"ok")
+
+    async with a_line(app=slow) as line:
+        client = await line.client(GET)
+        await asked.wait()
+        await client.say(b"nonsense\r\n\r\n")
+        await asyncio.sleep(0)
+        go_on.set()
+        told = await client.rest()
+    assert told.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert told.endswith(b"ok")
+
+
+async def test_a_client_that_leaves_is_noticed_at_once() -> None:
+    async with a_line() as line:
+        client = await line.client(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nh")
+        client.writer.close()
+        async with asyncio.timeout(5):
+            await line.app.left.wait()
+
+
+async def test_who_reads_nothing_of_an_answer_is_let_go() -> None:
+    left = asyncio.Event()
+
+    async def pours(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        line.front.look()
+        try:
+            while line.front.state.connections:
+                await send({"type": "http.response.body", "body": b"a" * 100_000, "more_body": True})
+        finally:
+            left.set()
+
+    async with a_line(app=pours) as line:
+        client = await line.client(GET)
+        (connection,) = line.front.state.connections
+        client.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        while connection.writable is None:  # type: ignore[union-attr]  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        line.later(0)
+        line.later(29)
+        assert not left.is_set()
+        line.later(2)
+        async with asyncio.timeout(5):
+            await left.wait()
+        client.writer.close()
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError(), None])
+async def test_an_application_that_does_not_answer_is_answered_for(fault: Exception | None) -> None:
+    async def fails(*_: Any) -> None:
+        if fault:
+            raise fault
+
+    async with a_line(app=fails) as line:
+        told = await line.told(GET)
+    assert told.startswith(b"HTTP/1.1 500 ")
+
+
+async def test_the_next_request_is_read_behind_an_upgrade_that_is_not_done() -> None:
+    upgrade = b"GET /one HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    async with a_line(app=(app := Counting())) as line:
+        client = await line.client(upgrade + GET)
+        assert (await client.answer()).endswith(b"ok")
+        assert (await client.answer()).endswith(b"ok")
+        client.writer.close()
+    assert [scope["path"] for scope in app.asked] == ["/one", "/"]
