@@ -1,20 +1,19 @@
-"""Real servers for every test that needs one: its own NATS, its own database in a shared PostgreSQL.
+"""Real servers for every test that needs one: an account of its own in NATS, a database of its own in PostgreSQL.
 
 What a test has recorded as a property named `SUMMARY` is a line of the run's summary, also when it passed.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
-from pathlib import Path
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Final
-from uuid import uuid4
 
-import asyncpg
 import pytest
 from hypothesis import settings
 
-from coldstart.embedded.nats import EmbeddedNats
-from coldstart.embedded.postgres import EmbeddedPostgres
+from shared.postgres.connection import connect_pool
+from shared.postgres.migrate import migrate
+from tests.scratch import ScratchNats, ScratchPostgres, new_database
 
 SUMMARY: Final = "summary"
 
@@ -30,28 +29,59 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                     terminalreporter.write_line(line)
 
 
+@pytest.fixture(scope="session")
+def accounts(tmp_path_factory: pytest.TempPathFactory) -> Generator[Iterator[str]]:
+    """URLs of NATS accounts that nobody has used; a further server is started when those of one are used up."""
+
+    def urls(runner: asyncio.Runner) -> Generator[str]:
+        while True:
+            server = ScratchNats(tmp_path_factory.mktemp("nats"))
+            runner.run(server.__aenter__())
+            try:
+                yield from server.urls()
+            finally:
+                runner.run(server.__aexit__(None, None, None))
+
+    with asyncio.Runner() as runner, closing(urls(runner)) as unused:
+        yield unused
+
+
 @pytest.fixture
-async def nats_url(tmp_path: Path) -> AsyncGenerator[str]:
-    """A JetStream server of the test's own: stream names are fixed, so isolation is a server."""
-    async with EmbeddedNats(tmp_path / "nats-server") as server:
-        yield server.url
+def nats_url(accounts: Iterator[str]) -> str:
+    """An account of the test's own, with JetStream: as good as a server of its own, and there at once."""
+    return next(accounts)
 
 
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """One PostgreSQL server for the whole session; use `database_url` for a database of the test's own."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    server = ScratchPostgres(tmp_path_factory.mktemp("postgres"))
     with asyncio.Runner() as runner:
         runner.run(server.__aenter__())
         yield server.url
         runner.run(server.__aexit__(None, None, None))
 
 
+@pytest.fixture(scope="session")
+def template(postgres_url: str) -> str:
+    """The name of a database with the project's tables, which others are copied from."""
+
+    async def migrated() -> str:
+        name, url = await new_database(postgres_url)
+        async with connect_pool(url, name="test") as pool:
+            await migrate(pool)
+        return name
+
+    with asyncio.Runner() as runner:
+        return runner.run(migrated())
+
+
 @pytest.fixture
-async def database_url(postgres_url: str) -> AsyncGenerator[str]:
-    name = f"test_{uuid4().hex}"
-    connection = await asyncpg.connect(postgres_url)
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    yield f"{postgres_url.rpartition('/')[0]}/{name}"
-    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await connection.close()
+async def database_url(postgres_url: str, template: str) -> str:
+    """A database of the test's own, with the project's tables. It goes with its server."""
+    return (await new_database(postgres_url, template))[1]
+
+
+@pytest.fixture
+async def empty_database_url(postgres_url: str) -> str:
+    return (await new_database(postgres_url))[1]

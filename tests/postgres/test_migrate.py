@@ -10,8 +10,8 @@ from shared.postgres.migrate import MigrationRefused, found, migrate
 
 
 @pytest.fixture
-async def pool(database_url: str) -> AsyncGenerator[Pool]:
-    async with connect_pool(database_url, name="test") as pool:
+async def pool(empty_database_url: str) -> AsyncGenerator[Pool]:
+    async with connect_pool(empty_database_url, name="test") as pool:
         yield pool
 
 
@@ -25,13 +25,13 @@ async def applied(pool: Pool) -> list[int]:
     return [row["version"] for row in await pool.fetch("SELECT version FROM schema_migrations ORDER BY version")]
 
 
-async def test_five_services_that_start_at_once_migrate_once(database_url: str) -> None:
+async def test_five_services_that_start_at_once_migrate_once(empty_database_url: str) -> None:
     async def start() -> None:
-        async with connect_pool(database_url, name="test") as pool:
+        async with connect_pool(empty_database_url, name="test") as pool:
             await migrate(pool)
 
     await asyncio.gather(*(start() for _ in range(5)))
-    async with connect_pool(database_url, name="test") as pool:
+    async with connect_pool(empty_database_url, name="test") as pool:
         assert (await applied(pool))[0] == 1
         assert await pool.fetchval("SELECT count(*) FROM instances") == 0
 
