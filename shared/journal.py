@@ -11,13 +11,14 @@ from typing import Final
 from uuid import UUID
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 from nats.js.errors import APIError, NotFoundError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from shared.bus.envelope import Origin, Recorded, Undecodable, decode, encode
-from shared.bus.topology import LIFECYCLE, append_subject, instance_subject
+from shared.bus.topology import LIFECYCLE, append_subject, event_subject, instance_subject
 from shared.lifecycle.decide import request
 from shared.lifecycle.errors import InstanceUnknown, LifecycleError
 from shared.lifecycle.events import Event, InstanceRequested, event_id
@@ -28,6 +29,8 @@ from shared.lifecycle.news import is_news
 _ANSWER_TIMEOUT_S: Final = 2.0
 _PATIENCE_S: Final = 60.0
 _TRANSPORT: Final = (NatsError, TimeoutError, OSError)
+_NOT_FOUND: Final = "404"
+_NO_MESSAGE: Final = 10037
 
 Decision = Callable[[Instance, datetime], Event]
 """One of `shared.lifecycle.decide`: the fact that an intent becomes, or IntentRefused."""
@@ -35,6 +38,14 @@ Decision = Callable[[Instance, datetime], Event]
 
 class JournalUnavailable(Exception):
     """An append lost its race, got no answer or was refused, again and again for a minute."""
+
+
+class _NotWhereItIsRead(JournalUnavailable):
+    """The stream acknowledged an append and keeps it elsewhere: another program has changed its configuration."""
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(f"the stream does not keep message {sequence} under the subject where events are read")
+        self.sequence = sequence
 
 
 @dataclass(frozen=True)
@@ -135,6 +146,7 @@ class Journal:
         check: Callable[[], None] | None,
     ) -> Recorded:
         unsure_after: int | None = None
+        message_id = str(own)
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(JournalUnavailable),
             stop=stop_after_delay(_PATIENCE_S),
@@ -158,10 +170,14 @@ class Journal:
                 if check is not None:
                     check()
                 unsure_after = place.sequence
-                return await self._publish(place, own, event, origin)
+                try:
+                    return await self._publish(place, own, event, origin, message_id)
+                except _NotWhereItIsRead as misplaced:
+                    message_id = f"{own}:{misplaced.sequence}"  # the stream takes no message twice by the same id
+                    raise
         raise AssertionError("unreachable")
 
-    async def _publish(self, place: _Place, own: UUID, event: Event, origin: Origin) -> Recorded:
+    async def _publish(self, place: _Place, own: UUID, event: Event, origin: Origin, message_id: str) -> Recorded:
         if place.last is None:
             assert isinstance(event, InstanceRequested)  # noqa: S101  judge saw to it
             instance = begin(event)
@@ -172,7 +188,8 @@ class Journal:
                 append_subject(instance.id, event.type()),
                 encode(own, event, instance, origin, self._source),
                 headers={
-                    "Nats-Msg-Id": str(own),
+                    "Nats-Msg-Id": message_id,
+                    "Nats-Expected-Stream": LIFECYCLE,
                     "Nats-Expected-Last-Subject-Sequence": str(place.sequence),
                     "Nats-Expected-Last-Subject-Sequence-Subject": instance_subject(instance.id),
                 },
@@ -183,7 +200,22 @@ class Journal:
             raise JournalUnavailable(str(error)) from error
         except _TRANSPORT as error:
             raise JournalUnavailable(repr(error)) from error
+        await self._check_place(ack.seq, event_subject(instance.id, event.type()))
         return Recorded(own, event, instance, origin, ack.seq, datetime.now(UTC))
+
+    async def _check_place(self, sequence: int, subject: str) -> None:
+        """An acknowledgement says only that the stream has the message, not under which subject.
+
+        Raises JournalUnavailable.
+        """
+        if (found := await self._direct({"seq": sequence})) and (found.headers or {}).get("Nats-Subject") == subject:
+            return
+        try:  # a follower may lag
+            kept = (await self._jetstream.get_msg(LIFECYCLE, seq=sequence)).subject
+        except _TRANSPORT as error:
+            raise JournalUnavailable(repr(error)) from error
+        if kept != subject:
+            raise _NotWhereItIsRead(sequence)
 
     async def _mine_after(self, instance_id: UUID, sequence: int, own: UUID) -> Recorded | None:
         """Whether the append that got no answer, or lost a race, had taken its place after all."""
@@ -224,18 +256,28 @@ class Journal:
                     LIFECYCLE, seq=at_or_after, subject=subject, next=at_or_after is not None, direct=not from_leader
                 )
                 return message.seq or 0, message.data or b"", message.time or datetime.now(UTC)
-            answer = await self._connection.request(
-                f"$JS.API.DIRECT.GET.{LIFECYCLE}",
-                json.dumps({"last_by_subj": subject}).encode(),
-                timeout=_ANSWER_TIMEOUT_S,
-            )
-        except NotFoundError:
+        except NotFoundError as error:
+            if error.err_code == _NO_MESSAGE:
+                return None
+            raise JournalUnavailable(f"no stream {LIFECYCLE}") from error
+        except _TRANSPORT as error:
+            raise JournalUnavailable(repr(error)) from error
+        if (found := await self._direct({"last_by_subj": subject})) is None:
             return None
+        headers = found.headers or {}
+        return int(headers["Nats-Sequence"]), found.data, datetime.fromisoformat(headers["Nats-Time-Stamp"])
+
+    async def _direct(self, request: dict[str, object]) -> Msg | None:
+        """What any replica holds; it may lag behind the leader. Raises JournalUnavailable."""
+        try:
+            answer = await self._connection.request(
+                f"$JS.API.DIRECT.GET.{LIFECYCLE}", json.dumps(request).encode(), timeout=_ANSWER_TIMEOUT_S
+            )
         except _TRANSPORT as error:
             raise JournalUnavailable(repr(error)) from error
         headers = answer.headers or {}
-        if headers.get("Status") == "404":
+        if headers.get("Status") == _NOT_FOUND:
             return None
         if "Nats-Sequence" not in headers:
             raise JournalUnavailable(headers.get("Description", "the stream gave no message and no reason"))
-        return int(headers["Nats-Sequence"]), answer.data, datetime.fromisoformat(headers["Nats-Time-Stamp"])
+        return answer

@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -18,9 +19,19 @@ import uvloop
 log = structlog.get_logger()
 
 
+class StartRefused(Exception):
+    """What is there does not allow a start; the message says in one sentence what to do."""
+
+
 def run(running: Callable[[], AbstractAsyncContextManager[object]]) -> None:
-    """Enter what `running` returns, say so, and leave it on the first signal."""
-    uvloop.run(_until_told(running))
+    """Enter what `running` returns, say so, and leave it on the first signal.
+
+    A refused start is a line on standard error and exit status 1.
+    """
+    try:
+        uvloop.run(_until_told(running))
+    except StartRefused as refused:
+        sys.exit(str(refused))
 
 
 async def _until_told(running: Callable[[], AbstractAsyncContextManager[object]]) -> None:

@@ -37,7 +37,7 @@ from services.api.tenants import Tenants
 from shared.bus.connection import connect
 from shared.bus.install_output import InstallOutputs
 from shared.bus.instance_types import InstanceTypes
-from shared.bus.topology import apply_topology
+from shared.bus.topology_guard import guarded_topology
 from shared.journal import Journal
 from shared.postgres.connection import connect_pool
 from shared.postgres.migrate import migrate
@@ -62,12 +62,15 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         connection = await connect(settings.nats_url.get_secret_value(), "api", lost_touch.set)
         stack.push_async_callback(connection.close)
         jetstream = connection.jetstream()
-        installation = await apply_topology(
-            jetstream,
-            replicas=settings.stream_replicas,
-            ack_wait_s=settings.lease_seconds,
-            installation=settings.installation,
+        guard = await stack.enter_async_context(
+            guarded_topology(
+                connection,
+                replicas=settings.stream_replicas,
+                ack_wait_s=settings.lease_seconds,
+                installation=settings.installation,
+            )
         )
+        installation = guard.identity.installation
         database_url, patience_s = settings.database_url.get_secret_value(), settings.database_timeout_seconds
         pool = await stack.enter_async_context(connect_pool(database_url, name="api", command_timeout_s=patience_s))
         await migrate(pool)
@@ -144,6 +147,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                 "explaining": routing.explaining,
                 "feed": feed,
                 "gauges": routing.gauges,
+                "guard": guard,
                 "offered": instance_types,
                 "install_outputs": InstallOutputs(jetstream, replicas=settings.stream_replicas),
                 "pages": Pages(authentication, sessions),

@@ -12,6 +12,7 @@ from services.api.feed import Feed
 from services.api.problems import unavailable
 from services.api.router.metrics import Gauges
 from services.api.settings import ApiSettings
+from shared.bus.topology_guard import TopologyGuard
 
 
 @get("/healthz", opt=OPEN, summary="Is this process alive?")
@@ -23,14 +24,24 @@ async def healthz() -> dict[str, str]:
     "/readyz",
     opt=OPEN,
     summary="May requests be sent here?",
-    description="503 while the routing table is older than its staleness limit. The database is not asked: inference "
-    "goes on without it.",
+    description="503 while the routing table is older than its staleness limit, and while what is asked for could not "
+    "be recorded, as far as the last look at the event stream tells (every few seconds). `troubles` are changes of the "
+    "stream's configuration that could not be undone. The database is not asked: inference goes on without it.",
 )
-async def readyz(feed: NamedDependency[Feed], settings: NamedDependency[ApiSettings]) -> dict[str, Any]:
+async def readyz(
+    feed: NamedDependency[Feed], guard: NamedDependency[TopologyGuard], settings: NamedDependency[ApiSettings]
+) -> dict[str, Any]:
     if feed.age > settings.router_staleness_seconds:
         detail = f"Nothing was heard from the event stream for more than {settings.router_staleness_seconds:g} s."
         raise unavailable("routes_stale", "The routing table is stale", detail)
-    return {"status": "ready", "routing_table_age_seconds": round(feed.age, 3)}
+    troubles = guard.troubles
+    if unrecorded := [trouble.reason for trouble in troubles if trouble.of_appends]:
+        raise unavailable("events_not_recorded", "Nothing can be recorded", "; ".join(unrecorded))
+    return {
+        "status": "ready",
+        "routing_table_age_seconds": round(feed.age, 3),
+        "troubles": [trouble.reason for trouble in troubles],
+    }
 
 
 @get("/metrics", opt=OPEN, summary="Metrics in Prometheus's format", media_type=metrics.CONTENT_TYPE)

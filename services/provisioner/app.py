@@ -27,7 +27,8 @@ from shared.bus.instance_types import InstanceTypes
 from shared.bus.lease import Leases
 from shared.bus.not_understood import FailsItsInstance
 from shared.bus.subscriber import Subscriber, stop_asking
-from shared.bus.topology import INSTALL, LAUNCH, RELEASE, apply_topology
+from shared.bus.topology import INSTALL, LAUNCH, RELEASE
+from shared.bus.topology_guard import guarded_topology
 from shared.journal import Journal
 from shared.logs import BUS
 from shared.secrets import Secrets
@@ -60,14 +61,15 @@ async def serving(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
     )
     connection = heeding(await broker.connect())
     jetstream = connection.jetstream()
-    installation = await apply_topology(
-        jetstream,
+    leases = Leases(round_trip(connection), settings.lease_seconds)
+    guarding = guarded_topology(
+        connection,
         replicas=settings.stream_replicas,
         ack_wait_s=settings.lease_seconds,
         installation=settings.installation,
     )
-    leases = Leases(round_trip(connection), settings.lease_seconds)
-    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+    async with guarding as guard, AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        installation = guard.identity.installation
         made = [await stack.enter_async_context(make_one(installation)) for make_one in make]
         means = _means(settings, connection, installation, {provider.name: provider for provider in made})
         perform, not_understood = Perform(means), FailsItsInstance(means.journal)

@@ -19,7 +19,8 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 
-from shared.bus.topology import EVERY_EVENT, INSTALLATION, LIFECYCLE
+from shared.bus.installation import installation_of
+from shared.bus.topology import EVERY_EVENT, LIFECYCLE
 
 BATCH: Final = 1000
 """How many messages one request asks for: what bounds memory while whoever reads is slow."""
@@ -53,9 +54,12 @@ async def stream_state(connection: Client) -> StreamState:
     """As the stream's leader says. Raises ReadingInterrupted."""
     try:
         info = await connection.jetstream(timeout=_ANSWER_TIMEOUT_S).stream_info(LIFECYCLE)
-        return StreamState(UUID((info.config.metadata or {})[INSTALLATION]), info.state.last_seq)
-    except (*TRANSPORT, KeyError, ValueError) as error:  # not there, or made by hand
+    except TRANSPORT as error:
         raise ReadingInterrupted(repr(error)) from error
+    installation = installation_of(info.config)
+    if installation is None:  # made by hand, or overwritten
+        raise ReadingInterrupted(f"the stream {LIFECYCLE} does not say which installation it belongs to")
+    return StreamState(installation, info.state.last_seq)
 
 
 async def position_before(connection: Client, at: datetime) -> int | None:

@@ -1,9 +1,9 @@
 """Every stream and durable consumer, declared here and nowhere else, applied at start-up like migrations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -16,17 +16,16 @@ from nats.js.api import (
     StreamConfig,
     SubjectTransform,
 )
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import BadRequestError
 
+from shared.bus.installation import INSTALLATION, STREAM, StreamIdentity, identity_to_apply
 from shared.lifecycle.events import Event, IpAssigned, ReinstallRequested
 from shared.lifecycle.plan import INSTALLING, LAUNCHING, RELEASING
 
-LIFECYCLE: Final = "LIFECYCLE"
+LIFECYCLE: Final = STREAM
 DEAD_LETTERS: Final = "DEAD_LETTERS"
 REPLAYS: Final = "REPLAYS"
 EVERY_EVENT: Final = "lifecycle.>"
-INSTALLATION: Final = "coldstart.installation"
-"""The key in the stream's metadata that holds this installation's UUID."""
 DUPLICATE_WINDOW_S: Final = 120.0
 MAX_HELD: Final = 100_000
 """Above any number of instances: JetStream's default of 1,000 would never deliver the 1,001st held message."""
@@ -64,6 +63,11 @@ def append_subject(instance_id: UUID, event: str) -> str:
     return f"journal.{instance_id}.{event}"
 
 
+def event_subject(instance_id: UUID, event: str) -> str:
+    """Where the stream keeps what was appended, and where it is read."""
+    return f"lifecycle.{instance_id}.{event}"
+
+
 def replay_subject(consumer: str) -> str:
     """Where a dead letter of this consumer goes to be handled again."""
     return f"replays.{consumer}"
@@ -74,26 +78,33 @@ def instance_subject(instance_id: UUID) -> str:
     return f"lifecycle.{instance_id}.>"
 
 
-def _streams(replicas: int, installation: UUID) -> Iterable[StreamConfig]:
+def streams(replicas: int, installation: UUID) -> Iterator[StreamConfig]:
+    """LIFECYCLE first. What is left out has the server's default: no limit that could drop an event."""
     yield StreamConfig(
         name=LIFECYCLE,
         description="Every event of every instance, with the instance after it",
         subjects=["journal.*.*"],
         subject_transform=SubjectTransform(src="journal.*.*", dest="lifecycle.{{wildcard(1)}}.{{wildcard(2)}}"),
         republish=RePublish(src=EVERY_EVENT, dest=EVERY_EVENT),
+        retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
         num_replicas=replicas,
         duplicate_window=DUPLICATE_WINDOW_S,
         allow_direct=True,
+        deny_delete=True,  # the server refuses every update that takes these two away
+        deny_purge=True,
         metadata={INSTALLATION: str(installation)},
     )
     yield StreamConfig(
         name=DEAD_LETTERS,
         description="Messages that could not be understood or handled, with the reason and where they came from",
         subjects=["dead_letters.>"],
+        retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
         num_replicas=replicas,
+        duplicate_window=DUPLICATE_WINDOW_S,
         allow_direct=True,
+        deny_purge=True,  # a letter that was handled again is deleted
     )
     yield StreamConfig(
         name=REPLAYS,
@@ -102,53 +113,23 @@ def _streams(replicas: int, installation: UUID) -> Iterable[StreamConfig]:
         retention=RetentionPolicy.WORK_QUEUE,
         storage=StorageType.FILE,
         num_replicas=replicas,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        deny_delete=True,
+        deny_purge=True,
     )
 
 
-async def installation_id(jetstream: JetStreamContext) -> UUID | None:
-    """The UUID of the installation that this stream belongs to; None before the first start."""
-    try:
-        info = await jetstream.stream_info(LIFECYCLE)
-    except NotFoundError:
-        return None
-    return UUID((info.config.metadata or {})[INSTALLATION])
-
-
-class AnotherInstallation(Exception):
-    def __init__(self, found: UUID, wanted: UUID) -> None:
-        super().__init__(
-            f"COLDSTART_INSTALLATION is {wanted}, but this stream belongs to installation {found}: unset it, or start "
-            "with a stream that is yet to be made"
-        )
-
-
-async def apply_topology(
-    jetstream: JetStreamContext, *, replicas: int, ack_wait_s: float, installation: UUID | None = None
-) -> UUID:
-    """Create or update all streams and consumers; safe to run by many services at once.
-
-    Returns the installation's UUID: `installation`, or one made by whoever comes first; never changed. Raises
-    AnotherInstallation.
-    """
-    wanted, installation = installation, await installation_id(jetstream) or installation or uuid4()
-    for config in _streams(replicas, installation):
-        try:
-            await jetstream.add_stream(config)
-        except BadRequestError:  # it exists with another configuration, or was made a moment ago by another service
-            if config.name == LIFECYCLE:
-                installation = await installation_id(jetstream) or installation
-                config.metadata = {INSTALLATION: str(installation)}
-            await jetstream.update_stream(config)
-    if wanted is not None and wanted != installation:
-        raise AnotherInstallation(installation, wanted)
+def consumers(replicas: int, ack_wait_s: float) -> Iterator[tuple[str, ConsumerConfig]]:
+    """Each with the stream that it is on."""
     for trigger in TRIGGERS:
         for stream, durable, subjects in (
             (LIFECYCLE, trigger.durable, trigger.subjects),
             (REPLAYS, trigger.replays, [replay_subject(trigger.durable)]),
         ):
-            await jetstream.add_consumer(
+            yield (
                 stream,
                 ConsumerConfig(
+                    name=durable,
                     durable_name=durable,
                     deliver_policy=DeliverPolicy.ALL,
                     ack_policy=AckPolicy.EXPLICIT,
@@ -159,4 +140,34 @@ async def apply_topology(
                     num_replicas=replicas,
                 ),
             )
-    return installation
+
+
+async def apply_topology(
+    jetstream: JetStreamContext, *, replicas: int, ack_wait_s: float, installation: UUID | None = None
+) -> UUID:
+    """Create or update all streams and consumers; safe to run by many services at once.
+
+    Returns the installation's UUID: `installation`, or one made by whoever comes first; never changed. Raises
+    AnotherInstallation, InstallationLost.
+    """
+    return (
+        await applied_topology(jetstream, replicas=replicas, ack_wait_s=ack_wait_s, installation=installation)
+    ).installation
+
+
+async def applied_topology(
+    jetstream: JetStreamContext, *, replicas: int, ack_wait_s: float, installation: UUID | None = None
+) -> StreamIdentity:
+    """As `apply_topology`; returns which stream it is, too."""
+    its = await identity_to_apply(jetstream, installation)
+    for config in streams(replicas, its):
+        try:
+            await jetstream.add_stream(config)
+        except BadRequestError:  # it exists with another configuration, or was made a moment ago by another service
+            if config.name == LIFECYCLE:
+                its = await identity_to_apply(jetstream, installation)
+                config.metadata = {INSTALLATION: str(its)}
+            await jetstream.update_stream(config)
+    for stream, consumer in consumers(replicas, ack_wait_s):
+        await jetstream.add_consumer(stream, consumer)
+    return StreamIdentity(its, (await jetstream.stream_info(LIFECYCLE)).created)

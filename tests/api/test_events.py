@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from services.api.app import running
-from shared.bus.topology import LIFECYCLE, append_subject, installation_id
+from shared.bus.installation import installation_id
+from shared.bus.topology import LIFECYCLE, append_subject
 from shared.lifecycle.instance import Instance
 from tests.api.stage import ADMIN_KEY, BODY, PATIENCE_S, RunningApi, Stage, until
 from tests.lifecycle import facts

@@ -8,16 +8,19 @@ from urllib.parse import urlsplit
 import asyncpg
 from pydantic import SecretStr
 
-from shared.bus.topology import LIFECYCLE, apply_topology
+from shared.bus.installation import installation_of
+from shared.bus.topology import LIFECYCLE, RELEASE, apply_topology
+from shared.lifecycle.status import Status
 from tests.api.router.test_inference import catalogued
 from tests.api.stage import BODY, MODEL, RunningApi, Stage, until
 from tests.api.test_events import following
+from tests.bus.test_topology_guard import OVERWRITTEN
 from tests.lifecycle import facts
 from tests.nats_proxy import Operation, nats_proxy
 
 
-async def status_of(api: RunningApi, path: str) -> int:
-    return (await api.client.get(path)).status_code
+async def status_of(api: RunningApi, path: str, method: str = "GET") -> int:
+    return (await api.client.request(method, path)).status_code
 
 
 @asynccontextmanager
@@ -161,3 +164,44 @@ async def test_events_reach_clients_while_the_database_is_away(stage: Stage) -> 
         (message,) = await follower.take(1)
         assert message.event == "InstanceRequested"
         await happening
+
+
+async def test_what_another_program_did_to_the_stream_is_changed_back_and_no_intent_is_lost_meanwhile(
+    stage: Stage,
+) -> None:
+    """As a client does it that declares the stream by its own defaults; the consumers are deleted, too."""
+    api = await stage.api()
+    jetstream = stage.connection.jetstream()
+    for _ in range(3):
+        instance = await stage.happened(facts.instance_requested())
+        config = (await jetstream.stream_info(LIFECYCLE)).config
+        await jetstream.update_stream(config.evolve(**OVERWRITTEN))
+        await jetstream.delete_consumer(LIFECYCLE, RELEASE.durable)
+        answered = await status_of(api, f"/instances/{instance.id}", "DELETE")
+        assert answered in {202, 503}
+        if answered == 202:
+            assert (await stage.journal.load(instance.id)).status is Status.TERMINATING
+
+    async def mended() -> object:
+        consumers = {consumer.name for consumer in await jetstream.consumers_info(LIFECYCLE)}
+        return installation_of((await jetstream.stream_info(LIFECYCLE)).config) and RELEASE.durable in consumers
+
+    await until(mended)
+    instance = await stage.happened(facts.instance_requested())
+    assert await status_of(api, f"/instances/{instance.id}", "DELETE") == 202
+    assert (await stage.journal.load(instance.id)).status is Status.TERMINATING
+    assert await status_of(api, "/readyz") == 200
+
+
+async def test_while_nothing_can_be_recorded_readyz_says_why_and_an_intent_is_refused(stage: Stage) -> None:
+    api = await stage.api(journal_timeout_seconds=1.0)
+    instance = await stage.happened(facts.instance_requested())
+    await stage.connection.jetstream().delete_stream(LIFECYCLE)
+
+    async def told() -> bool:
+        answer = await api.client.get("/readyz")
+        return answer.status_code == 503 and answer.json()["code"] == "events_not_recorded"
+
+    await until(told)
+    assert "restore its backup" in (await api.client.get("/readyz")).json()["detail"]
+    assert await status_of(api, f"/instances/{instance.id}", "DELETE") == 503

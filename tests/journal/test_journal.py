@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from nats.errors import MaxPayloadError
 
 from shared.bus.connection import connect
+from shared.bus.installation import AnotherInstallation, installation_id
 from shared.bus.lease import LeaseLost
 from shared.bus.topology import (
     INSTALL,
@@ -19,12 +20,10 @@ from shared.bus.topology import (
     LIFECYCLE,
     MAX_HELD,
     TRIGGERS,
-    AnotherInstallation,
     append_subject,
     apply_topology,
-    installation_id,
 )
-from shared.journal import Journal
+from shared.journal import Journal, JournalUnavailable
 from shared.lifecycle import events as e
 from shared.lifecycle.decide import terminate
 from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRefused
@@ -321,3 +320,25 @@ async def test_an_event_that_is_too_large_is_refused_at_once(journal: Journal) -
         await journal.record(
             e.InstanceFailed(instance_id=instance_id, occurred_at=NOW, code="too_large", message="x" * 2_000_000)
         )
+
+
+async def test_what_the_stream_keeps_where_nobody_reads_it_is_not_recorded(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with journal_at(nats_url) as (journal, connection):
+        instance_id = await begun(journal)
+        jetstream = connection.jetstream()
+        declared = (await jetstream.stream_info(LIFECYCLE)).config
+        await jetstream.update_stream(declared.evolve(subject_transform=None))
+        monkeypatch.setattr("shared.journal._PATIENCE_S", 0.1)
+        with pytest.raises(JournalUnavailable, match="where events are read"):
+            await journal.intend(instance_id, terminate, intent_id=uuid4(), at=NOW)
+        assert await types(journal, instance_id) == ["InstanceRequested"]
+        monkeypatch.undo()
+        waiting = asyncio.create_task(journal.intend(instance_id, terminate, intent_id=uuid4(), at=NOW))
+        misplaced = (await jetstream.stream_info(LIFECYCLE)).state.last_seq
+        while (await jetstream.stream_info(LIFECYCLE)).state.last_seq == misplaced:
+            pass
+        await jetstream.update_stream(declared)
+        assert (await waiting).status is Status.TERMINATING
+        assert await types(journal, instance_id) == ["InstanceRequested", "TerminationRequested"]

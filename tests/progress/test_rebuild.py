@@ -12,6 +12,7 @@ from services.progress.rebuild import SchemaChanged, rebuild
 from services.progress.shadow import RebuildRunning
 from shared.bus.topology import LIFECYCLE
 from shared.postgres.connection import DATABASE_ERRORS, Connection
+from tests.bus.older_streams import let_events_be_deleted
 from tests.lifecycle import histories as h
 from tests.progress.read_model import all_rows
 from tests.progress.service import Stage, malformed
@@ -88,6 +89,7 @@ async def test_an_empty_stream_can_be_rebuilt_from(stage: Stage) -> None:
 
 
 async def test_events_deleted_from_the_end_of_the_stream_do_not_keep_a_rebuild_waiting(stage: Stage) -> None:
+    await let_events_be_deleted(stage.author.connection.jetstream())
     last = await stage.author.write(h.a_launch())
     await stage.author.connection.jetstream().delete_msg(LIFECYCLE, last)
     assert (await rebuild_once(stage.settings)).sequence == last

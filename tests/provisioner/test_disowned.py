@@ -10,6 +10,7 @@ from services.provisioner.provider import Order, Power, Server, TryAgain
 from services.provisioner.reconcile import Reconcile
 from shared.bus.reconciliation import Kind, Reason
 from shared.lifecycle import events as e
+from tests.bus.older_streams import let_events_be_deleted
 from tests.provisioner.fake_provider import Delays, Group
 from tests.provisioner.rounds import a_reconcile
 from tests.provisioner.stage import Stage
@@ -185,6 +186,7 @@ async def test_a_lost_journal_deletes_nothing(stage: Stage, reconcile: Reconcile
 
 
 async def test_a_partly_restored_journal_deletes_nothing_of_what_it_lacks(stage: Stage, reconcile: Reconcile) -> None:
+    await let_events_be_deleted(stage.connection.jetstream())
     await stage.launched()
     lacking = stage.instance_id
     await stage.connection.jetstream().purge_stream("LIFECYCLE", subject=f"lifecycle.{lacking}.>")

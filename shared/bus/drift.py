@@ -1,0 +1,58 @@
+"""What a stream or consumer has been changed to, beside what the topology declares. Pure.
+
+A cluster's operator may place streams where they wish, and services that are started with different settings must not
+fight over them: placement, replicas and ack waits are no drift.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, Final
+
+from nats.js.api import ConsumerConfig, ConsumerInfo, StreamConfig
+
+_NOT_OF_A_STREAM: Final = frozenset({"name", "description", "metadata", "num_replicas", "placement", "first_seq"})
+_NOT_OF_A_CONSUMER: Final = frozenset(
+    {
+        *("name", "description", "metadata", "num_replicas", "ack_wait", "max_waiting"),
+        *("filter_subject", "filter_subjects", "pause_until"),  # compared by what they mean
+    }
+)
+PAUSED: Final = "paused"
+_UNSET: Final[Sequence[Any]] = (None, False, 0, -1, "", "none", "default", [], {})
+"""How the server and its client spell that something was not asked for."""
+
+
+def of_stream(declared: StreamConfig, found: StreamConfig) -> tuple[str, ...]:
+    """The names of the fields that differ."""
+    return _differing(declared, found, _NOT_OF_A_STREAM)
+
+
+def of_consumer(declared: ConsumerConfig, found: ConsumerInfo) -> tuple[str, ...]:
+    """The names of the fields that differ; `PAUSED` when it delivers nothing for a while."""
+    differing = list(_differing(declared, found.config, _NOT_OF_A_CONSUMER))
+    if _filters(declared) != _filters(found.config):
+        differing.append("filter_subjects")
+    if found.paused:
+        differing.append(PAUSED)
+    return tuple(differing)
+
+
+def _differing(
+    declared: StreamConfig | ConsumerConfig, found: StreamConfig | ConsumerConfig, left_out: Iterable[str]
+) -> tuple[str, ...]:
+    names = [field.name for field in fields(declared) if field.name not in left_out]
+    return tuple(name for name in names if _plain(getattr(declared, name)) != _plain(getattr(found, name)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        value = value.value
+    if is_dataclass(value):
+        value = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        value = {name: each for name, each in value.items() if each is not None}
+    return None if value in _UNSET else value
+
+
+def _filters(config: ConsumerConfig) -> Sequence[str]:
+    return sorted({*(config.filter_subjects or ()), *filter(None, (config.filter_subject,))})

@@ -1,0 +1,216 @@
+"""Keeps streams and consumers as the topology declares them, and knows whether an append would be recorded.
+
+What another program changed is changed back: at once when the server tells of it, else at the next look. Guards of
+many services may do so at the same time. A stream of events that is gone, or is somebody else's, is never made or taken
+over: that is told until a person has decided.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, StreamConfig, StreamInfo
+from nats.js.errors import APIError, NotFoundError
+from prometheus_client import Counter, Gauge
+
+from shared.bus import drift
+from shared.bus.installation import INSTALLATION, StreamIdentity, installation_of
+from shared.bus.topology import LIFECYCLE, append_subject, applied_topology, consumers, streams
+
+ADVISORIES: Final = ("$JS.EVENT.ADVISORY.STREAM.*.*", "$JS.EVENT.ADVISORY.CONSUMER.*.*.*")
+LOOK_S: Final = 5.0
+"""At most between two looks, whatever the server tells of."""
+STALE_AFTER_LOOKS: Final = 3
+_SHORTEST_PAUSE_S: Final = 0.1
+_WRONG_LAST_SEQUENCE: Final = 10071
+_NO_SUCH_SEQUENCE: Final = 2**53
+_NOBODY: Final = UUID(int=0)
+
+log = structlog.get_logger()
+_healed: Final = Counter("coldstart_topology_healed_total", "Streams and consumers that were changed back", ["name"])
+_troubles: Final = Gauge("coldstart_topology_troubles", "Why events cannot be recorded, or not all: how many reasons")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """`of_appends`: an append would not be recorded where it is read."""
+
+    reason: str
+    of_appends: bool
+
+
+@dataclass
+class TopologyGuard:
+    """`troubles`: what the last look found and could not mend."""
+
+    connection: Client
+    identity: StreamIdentity
+    replicas: int
+    ack_wait_s: float
+    look_s: float = LOOK_S
+    answer_s: float = 2.0
+    clock: Callable[[], float] = time.monotonic
+    looked_at: float = field(default=-math.inf, init=False)
+    _troubles: tuple[Trouble, ...] = field(default=(), init=False)
+    _told_of: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    @property
+    def troubles(self) -> tuple[Trouble, ...]:
+        if self.clock() - self.looked_at > STALE_AFTER_LOOKS * self.look_s:
+            reason = f"JetStream was not looked at for {STALE_AFTER_LOOKS * self.look_s:g} s"
+            return (*self._troubles, Trouble(reason, of_appends=True))
+        return self._troubles
+
+    async def run(self) -> None:
+        """Look for ever. The owner cancels it."""
+        for subject in ADVISORIES:
+            await self.connection.subscribe(subject, cb=self._heed)
+        while True:
+            self._told_of.clear()
+            await self.look()
+            await asyncio.sleep(_SHORTEST_PAUSE_S)  # whatever others do, and however often
+            try:
+                async with asyncio.timeout(self.look_s):
+                    await self._told_of.wait()
+            except TimeoutError:
+                pass
+
+    async def look(self) -> None:
+        """Compare, change back what differs, and try whether the journal is taken in."""
+        try:
+            troubles = tuple([trouble async for trouble in self._look()])
+        except (NatsError, OSError) as error:
+            troubles = (Trouble(f"JetStream does not answer: {error!r}", of_appends=True),)
+        for trouble in troubles:
+            if trouble not in self._troubles:
+                log.error("the topology is not as declared", reason=trouble.reason, of_appends=trouble.of_appends)
+        if self._troubles and not troubles:
+            log.warning("the topology is as declared again")
+        self._troubles, self.looked_at = troubles, self.clock()
+        _troubles.set(len(troubles))
+
+    async def _heed(self, advisory: Msg) -> None:
+        """A stream or consumer was made, changed or deleted. Readers' own come and go."""
+        ours = {config.name for config in streams(1, _NOBODY)} | {config.name for _, config in consumers(1, 1.0)}
+        if ours & {*advisory.subject.split(".")[-1:]}:
+            self._told_of.set()
+
+    async def _look(self) -> AsyncGenerator[Trouble]:
+        jetstream = self.connection.jetstream(timeout=self.answer_s)
+        for stream in streams(self.replicas, self.identity.installation):
+            if reason := await self._stream(jetstream, stream):
+                yield Trouble(reason, of_appends=stream.name == LIFECYCLE)
+                if stream.name == LIFECYCLE:
+                    return
+        for on, consumer in consumers(self.replicas, self.ack_wait_s):
+            if reason := await self._consumer(jetstream, on, consumer):
+                yield Trouble(reason, of_appends=False)
+        if reason := await _refusal_of_an_append(jetstream):
+            yield Trouble(reason, of_appends=True)
+
+    async def _stream(self, jetstream: JetStreamContext, declared: StreamConfig) -> str | None:
+        name = str(declared.name)
+        try:
+            info = await jetstream.stream_info(name)
+        except NotFoundError:
+            if name == LIFECYCLE:
+                return f"the stream {LIFECYCLE} is gone: restore its backup, or start anew to begin with an empty one"
+            await jetstream.add_stream(declared)
+            self._tell_healed(name, ("deleted",))
+            return None
+        differing = drift.of_stream(declared, info.config)
+        if name == LIFECYCLE:
+            if whose := self._whose(info):
+                return whose
+            if installation_of(info.config) is None:
+                differing = (*differing, INSTALLATION)
+        if not differing:
+            return None
+        kept = info.config
+        try:
+            await jetstream.update_stream(declared.evolve(num_replicas=kept.num_replicas, placement=kept.placement))
+        except APIError as error:
+            return _unmended(f"stream {name}", differing, error)
+        self._tell_healed(name, differing)
+        return None
+
+    def _whose(self, info: StreamInfo) -> str | None:
+        """Why this stream is not the one that this service began with."""
+        installation = installation_of(info.config)
+        if installation is None and info.created == self.identity.created:
+            return None
+        if installation == self.identity.installation:
+            self.identity = StreamIdentity(installation, info.created)  # restored from a backup
+            return None
+        whose = f"belongs to installation {installation}" if installation else "was made by another program"
+        return f"the stream {LIFECYCLE} {whose}, not to {self.identity.installation}: start anew to use it all the same"
+
+    async def _consumer(self, jetstream: JetStreamContext, stream: str, declared: ConsumerConfig) -> str | None:
+        name = str(declared.name)
+        try:
+            differing = drift.of_consumer(declared, await jetstream.consumer_info(stream, name))
+        except NotFoundError:
+            differing = ("deleted",)
+        if not differing:
+            return None
+        try:
+            await jetstream.add_consumer(stream, declared)
+            if drift.PAUSED in differing:
+                await jetstream.resume_consumer(stream, name)
+        except APIError as error:
+            return _unmended(f"consumer {name}", differing, error)
+        self._tell_healed(name, differing)
+        return None
+
+    def _tell_healed(self, name: str, differing: Iterable[str]) -> None:
+        _healed.labels(name).inc()
+        log.warning("another program had changed the topology; changed back", name=name, what=[*differing])
+
+
+async def _refusal_of_an_append(jetstream: JetStreamContext) -> str | None:
+    """Whether the journal is taken in: asked by an append that expects what cannot be, so nothing is recorded."""
+    headers = {"Nats-Expected-Last-Subject-Sequence": str(_NO_SUCH_SEQUENCE), "Nats-Expected-Stream": LIFECYCLE}
+    try:
+        await jetstream.publish(append_subject(_NOBODY, "Probe"), headers=headers)
+    except APIError as error:
+        return None if error.err_code == _WRONG_LAST_SEQUENCE else f"appends are refused: {_said(error)}"
+    except (NatsError, OSError) as error:
+        return f"appends get no answer: {error!r}"
+    return "an append was taken in that expected what cannot be"
+
+
+def _unmended(what: str, differing: Iterable[str], error: APIError) -> str:
+    return f"the {what} was changed ({', '.join(differing)}) and cannot be changed back: {_said(error)}"
+
+
+def _said(error: APIError) -> str:
+    return error.description or repr(error)
+
+
+@asynccontextmanager
+async def guarded_topology(
+    connection: Client, *, replicas: int, ack_wait_s: float, installation: UUID | None = None
+) -> AsyncGenerator[TopologyGuard]:
+    """Apply the topology, and keep it while the block runs. Raises AnotherInstallation, InstallationLost."""
+    identity = await applied_topology(
+        connection.jetstream(), replicas=replicas, ack_wait_s=ack_wait_s, installation=installation
+    )
+    guard = TopologyGuard(connection, identity, replicas, ack_wait_s)
+    await guard.look()
+    keeping = asyncio.create_task(guard.run())
+    try:
+        yield guard
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
