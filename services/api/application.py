@@ -38,6 +38,7 @@ from services.api.metrics import Measured
 from services.api.problems import FieldError, invalid, malformed_json, to_problem, unsupported_media_type
 from services.api.router import explaining
 from services.api.router.inference import ENDPOINTS, Inference
+from services.api.session_cookie import with_one_session_cookie
 
 _PARTS = (
     instances,
@@ -88,7 +89,8 @@ def application(
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         """Not a mount of Litestar's: to that, `/v10` would be `/v1` too."""
-        await (inference if scope["path"].startswith("/v1/") else control)(scope, receive, send)
+        to = inference if scope["path"].startswith("/v1/") else control
+        await to(with_one_session_cookie(scope), receive, send)
 
     return Measured(dispatch, frozenset({"/v1/models", *ENDPOINTS}))
 

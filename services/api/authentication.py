@@ -10,7 +10,8 @@ from litestar.handlers.base import BaseRouteHandler
 from services.api.keys import ApiKey, Role
 from services.api.mirror import Mirror
 from services.api.problems import Problem
-from services.api.sessions import COOKIE, Purpose, Sessions, Token
+from services.api.session_cookie import COOKIE
+from services.api.sessions import Purpose, Sessions, Token
 
 _BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 _CHANGES_NOTHING: Final = frozenset({"GET", "HEAD", "OPTIONS"})

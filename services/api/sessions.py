@@ -15,7 +15,6 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-COOKIE: Final = "coldstart_session"
 _BODY: Final = struct.Struct("!16s16sQ")
 
 

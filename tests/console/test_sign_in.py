@@ -15,7 +15,7 @@ from playwright.async_api import expect
 
 from services.api.console.app import console
 from services.api.console.assets import Assets
-from services.api.sessions import COOKIE
+from services.api.session_cookie import COOKIE, UNDER_TLS
 from tests.api.stage import ADMIN_KEY, BODY, MODEL, RunningApi, Stage, until
 from tests.console.conftest import Window
 from tests.lifecycle import facts
@@ -104,7 +104,41 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(stage: S
         secure = await client.post("/sign-in", data={"key": ADMIN_KEY}, headers={"X-Forwarded-Proto": "https"})
     attributes = {part.strip() for part in plain.headers["set-cookie"].split(";")[1:]}
     assert attributes == {"HttpOnly", "Max-Age=43200", "Path=/", "SameSite=strict"}
+    assert secure.headers["set-cookie"].startswith(f"{UNDER_TLS}=")
     assert "; Secure" in secure.headers["set-cookie"]
+    assert "domain" not in secure.headers["set-cookie"].lower()
+
+
+async def test_under_tls_a_session_counts_by_the_name_that_no_other_host_can_set_and_by_no_other(stage: Stage) -> None:
+    api = await stage.api(ping_seconds=0.1)
+    tls = {"X-Forwarded-Proto": "https"}
+    async with httpx.AsyncClient(base_url=api.url, timeout=10) as client:
+        entered = await client.post("/sign-in", data={"key": ADMIN_KEY}, headers=tls)
+        session = entered.headers["set-cookie"].partition("=")[2].partition(";")[0]
+        client.cookies.clear()
+
+        async def status(name: str, path: str, headers: dict[str, str]) -> int:
+            return (await client.get(path, headers={"Cookie": f"a=b; {name}={session}", **headers})).status_code
+
+        for path in ("/instances", "/v1/models"):
+            assert await status(UNDER_TLS, path, tls) == 200
+            assert await status(COOKIE, path, tls) == 401
+            assert await status(UNDER_TLS, path, {}) == 401
+            assert await status(COOKIE, path, {}) == 200
+
+        planted = {"Cookie": f"{COOKIE}=planted; {UNDER_TLS}={session}", **tls}
+        page = (await client.get("/", headers=planted)).text
+        token = page.partition('name="csrf-token" content="')[2].partition('"')[0]
+        assert (await client.post("/sign-in-links", headers=planted)).status_code == 403
+        assert (await client.post("/sign-in-links", headers={**planted, "X-CSRF-Token": token})).status_code == 201
+        async with asyncio.timeout(10), client.stream("GET", "/events", headers=planted) as told:
+            assert told.status_code == 200
+            async for line in told.aiter_lines():
+                if line == ": ping":
+                    break
+        left = await client.post("/sign-out", headers=planted)
+        assert left.headers["set-cookie"].startswith(f"{UNDER_TLS}=")
+        assert "Max-Age=0" in left.headers["set-cookie"]
 
 
 @pytest.mark.parametrize("target", ["https://elsewhere.test/", "//elsewhere.test", "/\\elsewhere.test", "javascript:x"])

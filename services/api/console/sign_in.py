@@ -14,7 +14,8 @@ from services.api.console.links import SignInLinks
 from services.api.console.origin import from_here
 from services.api.console.rendering import HEADERS, bare
 from services.api.mirror import Mirror
-from services.api.sessions import COOKIE, Purpose, Sessions
+from services.api.session_cookie import cookie_name
+from services.api.sessions import Purpose, Sessions
 from services.api.settings import ApiSettings
 
 _INSIDE: Final = re.compile(r"/(?![/\\])[^\x00-\x20\x7f]*")
@@ -83,7 +84,7 @@ def _inside(target: str | None) -> str:
 
 def _cookie(request: Request[Any, Any, Any], value: str, lifetime_s: float) -> Cookie:
     return Cookie(
-        COOKIE,
+        cookie_name(request.url.scheme),
         value=value,
         max_age=round(lifetime_s),
         httponly=True,
