@@ -45,6 +45,19 @@ def add(
 
 
 @app.command()
+def remove(
+    model: Annotated[str, typer.Argument(help="By its id on the hub, or its UUID.", callback=non_empty)],
+) -> None:
+    """Take a model that has no instances out of the catalogue; an offering that has its name answers again."""
+    with api() as client:
+        found = next((one for one in client.pages("/models") if model in (one["id"], one["model"])), None)
+        if found is None:
+            raise typer.BadParameter(f"The catalogue has no {model!r}; `coldstart models list` shows what it has.")
+        client.delete(f"/models/{found['id']}")
+    say(f"{found['model']}  removed")
+
+
+@app.command()
 def search(
     text: Annotated[str, typer.Argument(help="Words of a model's id, such as 'qwen 7b'.", callback=non_empty)],
     limit: Annotated[int, typer.Option(min=1, max=50, help="Of the catalogue, and of the hub each.")] = 20,

@@ -62,6 +62,9 @@ def create(
     spend_per_hour: PerHour = None,
     spend_per_month: PerMonth = None,
     at_limit: WhenReached = None,
+    insist: Annotated[
+        bool, typer.Option("--insist", help="Also when the slug is a name on the hub, or the hub cannot be asked.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make an organisation."""
@@ -72,6 +75,7 @@ def create(
         spend_per_hour=spend_per_hour,
         spend_per_month=spend_per_month,
         at_limit=at_limit,
+        insist=insist or None,
     )
     with api() as client:
         made = client.post("/organizations", body)

@@ -21,6 +21,7 @@ from services.api.hub_cache import HubCache
 from services.api.hub_search import HubSearch
 from services.api.intake import Intake
 from services.api.intents import Intents
+from services.api.launch_rights import LaunchRights
 from services.api.launches import Launches
 from services.api.mirror import Mirror
 from services.api.model_search import ModelSearch
@@ -31,6 +32,7 @@ from services.api.router.usage_table import UsageTable
 from services.api.server import serving
 from services.api.sessions import Sessions
 from services.api.settings import ApiSettings
+from services.api.slugs import Slugs
 from services.api.spending_limits import LimitChecks
 from services.api.sse import EventSource
 from services.api.tenants import Tenants
@@ -122,7 +124,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         stack.callback(hub_search.close)
         cataloguing = Cataloguing(mirror, database, lookups)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
-        intake = Intake(cataloguing, instance_types)
+        intake = Intake(cataloguing, instance_types, LaunchRights(mirror, settings.allowed_images))
         tenants = Tenants(pool)
         launches = Launches(mirror, database, tenants, instance_types)
         limits = LimitChecks(mirror, database, launches, instance_types, journal)
@@ -159,6 +161,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                 "reconciliation": Reconciliation(connection, settings.reconcile_timeout_seconds),
                 "sessions": sessions,
                 "settings": settings,
+                "slugs": Slugs(mirror, hub),
                 "sign_in_links": SignInLinks(pool, sessions, lifetime_s=settings.sign_in_link_seconds),
                 "tenants": tenants,
                 "usage_table": usage_table,

@@ -42,6 +42,15 @@ Position = tuple[datetime, UUID]
 """Where a page ended, newest first."""
 
 
+@dataclass(frozen=True)
+class ModelUses:
+    """How many instances of it are neither terminated nor archived, and by which names it is offered."""
+
+    model: str
+    instances: int
+    offerings: tuple[str, ...]
+
+
 class LastAdminKey(Exception):
     """Nobody could administer this installation any more."""
 
@@ -126,11 +135,28 @@ class Database:
         rows = await self._pool.fetch(sql("page_of_models"), *(after or (None, None)), limit)
         return [Model.model_validate(dict(row)) for row in rows]
 
-    async def add_model(self, found: Found) -> Model:
+    async def add_model(self, found: Found | Model) -> Model:
         """The model as it stands in the catalogue now, whoever put it there, with its figures where they are known."""
         values = (found.model, found.task, found.gated, found.parameters, found.weights_bytes)
         row = await self._pool.fetchrow(sql("add_model"), uuid4(), *values)
         return Model.model_validate(_only(row))
+
+    async def measure_model(self, model: str, parameters: int, weights_bytes: int | None) -> Model | None:
+        """With these figures where it had none; None when it is not in the catalogue any more."""
+        row = await self._pool.fetchrow(sql("measure_model"), model, parameters, weights_bytes)
+        return Model.model_validate(dict(row)) if row else None
+
+    async def remove_model(self, model_id: UUID) -> ModelUses | None:
+        """What it is used by, in which case it stays; None when there was no such model."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            model = await connection.fetchval(sql("lock_model"), model_id)
+            if model is None:
+                return None
+            row = _only(await connection.fetchrow(sql("uses_of_model"), model_id, model))
+            uses = ModelUses(model, row["instances"], tuple(row["offerings"] or ()))
+            if not (uses.instances or uses.offerings):
+                await connection.execute(sql("remove_model"), model_id)
+        return uses
 
     async def api_keys(self, *, after: Position | None, limit: int) -> list[ApiKey]:
         rows = await self._pool.fetch(sql("page_of_api_keys"), *(after or (None, None)), limit)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
-from services.api.catalogue import Model
 from services.api.problems import FieldError
 from services.api.vllm_args import given
 from shared.bus.instance_types import InstanceType
@@ -79,7 +78,7 @@ def loaded_gb(model: Weights, loading: Loading) -> float | None:
     return (max(stored, 4 * parameters) if stored >= 2 * parameters else stored) / _GB
 
 
-def least_gb(model: Model, vllm_args: Sequence[str], revision: str | None) -> float | None:
+def least_gb(model: Weights, vllm_args: Sequence[str], revision: str | None) -> float | None:
     """What all GPUs together have to have for the weights, whatever else is done; None where nobody knows.
 
     The figures are those of the main branch; how much stays in the host's memory depends on the number of GPUs.
@@ -111,7 +110,7 @@ def misfits(specification: Specification, offered: Sequence[InstanceType]) -> It
             yield FieldError(pointer=f"/instance_types/{at}", detail=detail)
 
 
-def warnings(specification: Specification, model: Model, offered: Sequence[InstanceType]) -> Iterator[str]:
+def warnings(specification: Specification, model: Weights, offered: Sequence[InstanceType]) -> Iterator[str]:
     """Of each type that the instance may get, what most likely will not do."""
     loading = Loading.of(specification.vllm_args)
     loaded = loaded_gb(model, loading)

@@ -1,12 +1,12 @@
-"""The Hugging Face hub: whether a model exists, whether we may have it, what it is for, how large it is."""
+"""The Hugging Face hub: which models there are, what we may have, what for and how large; which owners there are."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
-from httpx2 import HTTPError, TimeoutException
+from httpx2 import HTTPError, Response, TimeoutException
 from huggingface_hub import HfApi, ModelInfo, get_session, hf_raise_for_status
 from huggingface_hub.errors import (
     DisabledRepoError,
@@ -16,6 +16,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # exported lazily
+from litestar.status_codes import HTTP_404_NOT_FOUND
 from pydantic import SecretStr
 
 from services.api.weights import weights_bytes
@@ -103,12 +104,18 @@ class Unreachable:
 
 
 Failure: TypeAlias = TokenRefused | RateLimited | Unreachable
+Answer = TypeVar("Answer")
 Lookup: TypeAlias = Found | NotOnHub | Private | Gated | Disabled | Unsupported | Failure
 
 
 class Lookups(Protocol):
     async def look_up(self, model: str) -> Lookup:
         """Never raises for what the hub may answer."""
+
+
+class Namespaces(Protocol):
+    async def has_namespace(self, name: str) -> bool | Failure:
+        """Whether a user or an organisation has this name, in any case. Never raises for what the hub may answer."""
 
 
 class Hub:
@@ -125,15 +132,22 @@ class Hub:
 
     async def look_up(self, model: str) -> Lookup:
         """Never raises for what the hub may answer. Takes twice the time-out at most, which two requests may."""
-        try:
-            async with asyncio.timeout(2 * self._timeout_s):  # a turn among the threads is waited for no longer either
-                return await asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, model)
-        except TimeoutError:
-            return Unreachable(f"it did not answer within {2 * self._timeout_s:g} s")
+        return await self._asked(self._look_up, model)
+
+    async def has_namespace(self, name: str) -> bool | Failure:
+        """Whether a user or an organisation has this name, in any case; takes as long as `look_up` at most."""
+        return await self._asked(self._has_namespace, name)
 
     def close(self) -> None:
         """Waits for no answer."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _asked(self, ask: Callable[[str], Answer], name: str) -> Answer | Unreachable:
+        try:
+            async with asyncio.timeout(2 * self._timeout_s):  # a turn among the threads is waited for no longer either
+                return await asyncio.get_running_loop().run_in_executor(self._threads, ask, name)
+        except TimeoutError:
+            return Unreachable(f"it did not answer within {2 * self._timeout_s:g} s")
 
     def _look_up(self, model: str) -> Lookup:
         try:
@@ -173,11 +187,27 @@ class Hub:
             weights_bytes=stored,
         )
 
+    def _has_namespace(self, name: str) -> bool | Failure:
+        try:
+            return any(self._has_overview(kind, name) for kind in ("organizations", "users"))
+        except FAULTS as error:
+            return failure(error, with_token=bool(self._token), timeout_s=self._timeout_s)
+
+    def _has_overview(self, kind: str, name: str) -> bool:
+        """As HfApi.get_organization_overview and get_user_overview ask, which take no time-out. Raises FAULTS."""
+        response = self._get(f"{kind}/{name}/overview")
+        if response.status_code == HTTP_404_NOT_FOUND:
+            return False
+        hf_raise_for_status(response)
+        return True
+
     def _check_access(self, model: str) -> None:
         """HfApi.auth_check takes no time-out, so its request is made here. Raises GatedRepoError."""
-        headers = {"authorization": f"Bearer {self._token}"}
-        url = f"{self._endpoint}/api/models/{model}/auth-check"
-        hf_raise_for_status(get_session().get(url, headers=headers, timeout=self._timeout_s))
+        hf_raise_for_status(self._get(f"models/{model}/auth-check"))
+
+    def _get(self, path: str) -> Response:
+        headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
+        return get_session().get(f"{self._endpoint}/api/{path}", headers=headers, timeout=self._timeout_s)
 
 
 def failure(error: Exception, *, with_token: bool, timeout_s: float) -> Failure:

@@ -1,6 +1,7 @@
 """From the body of POST /instances to a request that can be recorded; whatever is wrong is said before anything is."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -8,7 +9,9 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.api import fit
-from services.api.cataloguing import Cataloguing
+from services.api.cataloguing import Cataloguing, Meant
+from services.api.keys import ApiKey
+from services.api.launch_rights import LaunchRights
 from services.api.organizations import Organization, Slug
 from services.api.problems import FieldError, invalid, unavailable
 from services.api.vllm_args import refused
@@ -87,20 +90,30 @@ class InstanceBody(BaseModel):
     ] = None
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a launch asks for, before it is admitted."""
+
+    specification: Specification
+    model: Meant
+
+
 class Intake:
-    def __init__(self, cataloguing: Cataloguing, instance_types: InstanceTypes) -> None:
+    def __init__(self, cataloguing: Cataloguing, instance_types: InstanceTypes, rights: LaunchRights) -> None:
         self._cataloguing = cataloguing
         self._instance_types = instance_types
+        self._rights = rights
 
-    async def specification(self, body: InstanceBody, organization: Organization | None) -> Specification:
-        """For an organisation, or for everybody; with the model looked up. Raises Problem."""
+    async def wanted(self, body: InstanceBody, organization: Organization | None) -> Wanted:
+        """For an organisation, or for everybody; with the model looked up, but not catalogued yet. Raises Problem."""
         if errors := tuple(refused(body.vllm_args)):
             raise invalid(*errors)
-        model, _ = await self._cataloguing.model(body.model, organization)
-        return Specification(
+        model = await self._cataloguing.meant(body.model, organization)
+        specification = Specification(
             name=body.name or _name_for(model.model),
             model=model.model,
             task=model.task,
+            gated=model.gated,
             organization_id=organization.id if organization else None,
             provider=body.provider or await self._default_provider(),
             zones=_preferred(body.zones),
@@ -114,16 +127,26 @@ class Intake:
             max_lifetime=body.max_lifetime,
             idle_shutdown=body.idle_shutdown,
         )
+        return Wanted(specification, model)
 
     async def _default_provider(self) -> str:
         told = await self._instance_types.of_all()
         return next(iter(told)) if len(told) == 1 else DEFAULT_PROVIDER
 
-    async def warnings(self, specification: Specification) -> list[str]:
+    async def warnings(self, wanted: Wanted) -> list[str]:
         """What most likely will not do, of what its provider offers now."""
-        model = self._cataloguing.known(specification.model)
-        offered = await self._instance_types.of(specification.provider)
-        return list(fit.warnings(specification, model, offered)) if model and offered else []
+        offered = await self._instance_types.of(wanted.specification.provider)
+        fitting = fit.warnings(wanted.specification, wanted.model, offered) if offered else ()
+        return [*self._rights.warnings(wanted.specification), *fitting]
+
+    async def check_rights(self, wanted: Wanted, owner: ApiKey) -> None:
+        """That this key may launch it. Raises Problem."""
+        await self._rights.check(owner, wanted.specification, wanted.model)
+
+    async def catalogue(self, wanted: Wanted, owner: ApiKey) -> None:
+        """Its launch was admitted, so its model may be asked for."""
+        if self._rights.may_add(owner, wanted.model):
+            await self._cataloguing.add(wanted.model)
 
     async def check_offer(self, specification: Specification) -> None:
         """That the provider has such servers there, and that the model fits them. Raises Problem."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4, uuid5
 
-from services.api.intake import InstanceBody, Intake, requested
+from services.api.intake import InstanceBody, Intake, Wanted, requested
 from services.api.keys import ApiKey
 from services.api.launches import Launches
 from services.api.organizations import Organization
@@ -17,9 +17,9 @@ from services.api.projection import Projection
 from shared.journal import Decision, Journal, JournalUnavailable
 from shared.lifecycle.decide import terminate
 from shared.lifecycle.errors import InstanceUnknown, IntentRefused
-from shared.lifecycle.events import Event, InstanceRequested
+from shared.lifecycle.events import Event
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.status import Status
+from shared.lifecycle.status import GONE, Status
 
 _FROM_KEYS: Final = "idempotency/"
 
@@ -64,16 +64,17 @@ class Intents:
         traceparent: str | None,
     ) -> Accepted:
         """Raises Problem, InstanceConflict, JournalUnavailable."""
-        specification = await self._intake.specification(body, organization)
+        wanted = await self._intake.wanted(body, organization)
         instance_id = uuid5(owner.id, _FROM_KEYS + idempotency_key) if idempotency_key else uuid4()
-        asked = requested(instance_id, specification)
         async with self._patiently():
-            warnings = await self._intake.warnings(specification)
+            warnings = await self._intake.warnings(wanted)
         if organization is None:
-            instance, began = await self._begin(asked, None, traceparent)
+            instance, began = await self._begin(instance_id, wanted, owner, None, traceparent)
         else:
             async with self._launches.turn(organization.id) as limited:
-                instance, began = await self._begin(asked, limited, traceparent)
+                instance, began = await self._begin(instance_id, wanted, owner, limited, traceparent)
+        if instance.status not in GONE:  # also a repetition, for the launch may not have come this far
+            await self._intake.catalogue(wanted, owner)
         return Accepted(await self.shown(instance), began=began, warnings=warnings)
 
     async def intend(self, instance_id: UUID, decide: Decision, owner: ApiKey, traceparent: str | None) -> Instance:
@@ -99,15 +100,24 @@ class Intents:
             raise
 
     async def _begin(
-        self, asked: InstanceRequested, organization: Organization | None, traceparent: str | None
+        self,
+        instance_id: UUID,
+        wanted: Wanted,
+        owner: ApiKey,
+        organization: Organization | None,
+        traceparent: str | None,
     ) -> tuple[Instance, bool]:
+        """A repetition is not judged anew: what was admitted stays so."""
+        specification = wanted.specification
         async with self._patiently():
-            known = await self._exists(asked.instance_id)
-            if not known:
-                await self._intake.check_offer(asked.specification)
+            known = await self._exists(instance_id)
+        if not known:
+            await self._intake.check_rights(wanted, owner)
+            async with self._patiently():
+                await self._intake.check_offer(specification)
         if organization is not None and not known:
-            admitted = await self._launches.admit(organization, asked.specification)
-            asked = asked.model_copy(update={"specification": admitted})
+            specification = await self._launches.admit(organization, specification)
+        asked = requested(instance_id, specification)
         async with self._patiently():
             instance, began = await self._journal.request(asked, intent_id=uuid4(), traceparent=traceparent)
         if began:

@@ -1,17 +1,20 @@
 """`/models`: what may be served."""
 
 from typing import Annotated, Final
+from uuid import UUID
 
-from litestar import Response, get, post
+from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.authentication import ANY_KEY
 from services.api.catalogue import Model
 from services.api.cataloguing import Cataloguing
 from services.api.database import Database
+from services.api.mirror import Mirror
 from services.api.pages import Cursor, Limit, Page, page, position
+from services.api.problems import Problem
 
 
 class ModelBody(BaseModel):
@@ -33,8 +36,43 @@ async def list_models(database: NamedDependency[Database], limit: Limit = 50, cu
     description="201 when it is new there, 200 when it was there before. Asking for an instance does the same.",
 )
 async def add_model(data: JSONBody[ModelBody], cataloguing: NamedDependency[Cataloguing]) -> Response[Model]:
-    model, new = await cataloguing.model(data.model)
-    return Response(model, status_code=201 if new else 200)
+    meant = await cataloguing.meant(data.model)
+    return Response(await cataloguing.add(meant), status_code=200 if isinstance(meant, Model) else 201)
 
 
-ROUTES: Final = (list_models, add_model)
+@delete(
+    "/models/{model_id:str}",
+    summary="Take a model out of the catalogue",
+    description="Refused while an instance of it is neither terminated nor archived, or an offering is of it. Its "
+    "usage stays. An offering that it shadowed answers again.",
+)
+async def remove_model(
+    model_id: FromPath[str], database: NamedDependency[Database], mirror: NamedDependency[Mirror]
+) -> None:
+    uses = await database.remove_model(_identified(model_id))
+    if uses is None:
+        raise _unknown(model_id)
+    if uses.instances:
+        detail = f"{uses.instances} of its instances are neither terminated nor archived; end them first. "
+        detail += f"GET /instances?model={uses.model} lists them."
+        raise Problem(409, "model_in_use", "The model still has instances", detail)
+    if uses.offerings:
+        detail = f"It is offered as {', '.join(uses.offerings)}: take that back first, or offer another model there."
+        raise Problem(409, "model_offered", "The model is offered by organisations", detail)
+    await mirror.load()
+
+
+ROUTES: Final = (list_models, add_model, remove_model)
+
+
+def _identified(model_id: str) -> UUID:
+    """Raises Problem for what is no UUID: no model can be found by it."""
+    try:
+        return UUID(model_id)
+    except ValueError:
+        raise _unknown(model_id) from None
+
+
+def _unknown(model_id: str) -> Problem:
+    detail = f"No model of the catalogue has the id {model_id!r}: those are UUIDs. GET /models lists them."
+    return Problem(404, "model_not_found", "There is no such model", detail)

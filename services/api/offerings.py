@@ -10,14 +10,14 @@ from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.authentication import MEMBERS
-from services.api.catalogue import Catalogue, Offering
+from services.api.catalogue import Catalogue, Model, Offering
 from services.api.cataloguing import Cataloguing
 from services.api.keys import ApiKey
 from services.api.mirror import Mirror
 from services.api.organizations import Organization
 from services.api.ownership import organization_at, unknown_organization
 from services.api.problems import FieldError, Problem
-from services.api.tenants import OrganizationGone, Tenants
+from services.api.tenants import ModelGone, OrganizationGone, Tenants
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 AskedModel = Annotated[str, Field(min_length=1, max_length=200, description="As on the Hugging Face hub, or its UUID.")]
@@ -64,7 +64,10 @@ class OfferingView(BaseModel):
         name = organization.name_of(offering.code)
         shadowed, model = catalogue.named(name) is not None, catalogue.identified(offering.model_id)
         detail = (
-            f"{name} is a public model's id and means that model; offer this under another code." if shadowed else None
+            f"{name} is a public model's id and means that model: offer this under another code, or have an "
+            f"administrator take that model out of the catalogue (coldstart models remove {name})."
+            if shadowed
+            else None
         )
         return cls(
             id=offering.id,
@@ -114,15 +117,20 @@ async def add_offering(
 ) -> OfferingView:
     organization = organization_at(slug, request.auth, mirror)
     name = organization.name_of(data.code)
-    model, _ = await cataloguing.model(data.model)
+    meant = await cataloguing.meant(data.model)
     await mirror.load()
-    if mirror.catalogue.named(name):
+    if name == meant.model or mirror.catalogue.named(name):
         detail = f"{name} is the id of a public model, which everyone may ask for by it; choose another code."
         raise _taken("offering_collides", "A public model has this name", detail)
-    try:
-        made = await tenants.add_offering(organization.id, data.code, model.id, active=data.active)
-    except OrganizationGone:
-        raise unknown_organization(slug) from None
+    made = None
+    if not mirror.catalogue.offering(organization.id, data.code):
+        model = await cataloguing.add(meant)
+        try:
+            made = await tenants.add_offering(organization.id, data.code, model.id, active=data.active)
+        except OrganizationGone:
+            raise unknown_organization(slug) from None
+        except ModelGone:
+            raise _model_gone(model) from None
     if made is None:
         detail = f"{name} is offered already; change it with PATCH, or choose another code."
         raise _taken("offering_exists", "There is such an offering already", detail)
@@ -143,8 +151,11 @@ async def change_offering(
 ) -> OfferingView:
     organization = organization_at(slug, request.auth, mirror)
     offering = _offering(organization, code, mirror.catalogue)
-    model_id = (await cataloguing.model(data.model))[0].id if data.model else None
-    changed = await tenants.change_offering(offering.id, model_id=model_id, active=data.active)
+    model = await cataloguing.add(await cataloguing.meant(data.model)) if data.model else None
+    try:
+        changed = await tenants.change_offering(offering.id, model_id=model.id if model else None, active=data.active)
+    except ModelGone:
+        raise _model_gone(model) from None
     await mirror.load()
     if changed is None:
         raise _unknown(organization, code)
@@ -171,6 +182,12 @@ ROUTES: Final = (list_offerings, add_offering, change_offering, remove_offering)
 
 def _taken(code: str, title: str, detail: str) -> Problem:
     return Problem(409, code, title, detail, errors=(FieldError(pointer="/code", detail=detail),))
+
+
+def _model_gone(model: Model | None) -> Problem:
+    named = model.model if model else "The model"
+    detail = f"{named} has just been taken out of the catalogue; try again to add it anew."
+    return Problem(409, "model_gone", "The model is not in the catalogue any more", detail)
 
 
 def _offering(organization: Organization, code: str, catalogue: Catalogue) -> Offering:

@@ -14,6 +14,7 @@ from services.api.mirror import Mirror
 from services.api.organizations import Limits, Organization, Slug
 from services.api.ownership import may_see_organization, organization_at, unknown_organization
 from services.api.problems import FieldError, Problem
+from services.api.slugs import Slugs
 from services.api.tenants import Tenants
 from shared.lifecycle.status import GONE
 
@@ -26,6 +27,10 @@ class OrganizationBody(Limits):
     model_config = ConfigDict(frozen=True, extra="forbid")
     slug: Slug
     name: Name | None = None
+    insist: Annotated[
+        bool,
+        Field(description="Also when somebody on the Hugging Face hub has this name, or nobody can tell."),
+    ] = False
 
 
 class OrganizationChangeBody(Limits):
@@ -48,10 +53,20 @@ async def list_organizations(request: Request[Any, ApiKey, Any], mirror: NamedDe
     return OrganizationList(items=[one for one in mirror.organizations if may_see_organization(request.auth, one)])
 
 
-@post("/organizations", status_code=201, summary="Make an organisation")
+@post(
+    "/organizations",
+    status_code=201,
+    summary="Make an organisation",
+    description="Refused, unless one insists, where ids of public models may begin with its slug: those win.",
+)
 async def add_organization(
-    data: JSONBody[OrganizationBody], tenants: NamedDependency[Tenants], mirror: NamedDependency[Mirror]
+    data: JSONBody[OrganizationBody],
+    tenants: NamedDependency[Tenants],
+    mirror: NamedDependency[Mirror],
+    slugs: NamedDependency[Slugs],
 ) -> Organization:
+    if not data.insist and mirror.organizations.called(data.slug) is None:
+        await slugs.check(data.slug)
     made = await tenants.add_organization(data.slug, data.name or data.slug, data)
     if made is None:
         detail = f"{data.slug!r} is taken; choose another slug, or use the one there is."

@@ -1,7 +1,7 @@
 """Organisations and their offerings as the database holds them; Mirror holds them for reading."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -11,6 +11,8 @@ from services.api.database import sql
 from services.api.organizations import Limits, Organization
 from shared.lifecycle.instance import Instance
 from shared.postgres.connection import Pool
+
+_OF_THE_MODEL: Final = "offerings_model_id_fkey"
 
 
 class Tenants:
@@ -46,18 +48,22 @@ class Tenants:
         return [Instance.model_validate(row["snapshot"]) for row in rows]
 
     async def add_offering(self, organization_id: UUID, code: str, model_id: UUID, *, active: bool) -> Offering | None:
-        """None when the code is taken. Raises OrganizationGone."""
+        """None when the code is taken. Raises OrganizationGone, ModelGone."""
         try:
             row = await self._pool.fetchrow(sql("add_offering"), uuid4(), organization_id, code, model_id, active)
-        except asyncpg.ForeignKeyViolationError:
-            raise OrganizationGone from None
+        except asyncpg.ForeignKeyViolationError as error:
+            gone = ModelGone if error.as_dict().get("constraint_name") == _OF_THE_MODEL else OrganizationGone
+            raise gone from None
         return Offering.model_validate(dict(row)) if row else None
 
     async def change_offering(
         self, offering_id: UUID, *, model_id: UUID | None, active: bool | None
     ) -> Offering | None:
-        """None stands for what stays as it is, and is given when it is gone."""
-        row = await self._pool.fetchrow(sql("change_offering"), offering_id, model_id, active)
+        """None stands for what stays as it is, and is given when it is gone. Raises ModelGone."""
+        try:
+            row = await self._pool.fetchrow(sql("change_offering"), offering_id, model_id, active)
+        except asyncpg.ForeignKeyViolationError:
+            raise ModelGone from None
         return Offering.model_validate(dict(row)) if row else None
 
     async def remove_offering(self, offering_id: UUID) -> bool:
@@ -67,3 +73,7 @@ class Tenants:
 
 class OrganizationGone(Exception):
     """Somebody else has just deleted it."""
+
+
+class ModelGone(Exception):
+    """Somebody else has just taken it out of the catalogue."""

@@ -1,4 +1,4 @@
-"""A small Hugging Face hub: what `list_models`, `model_info` and `auth_check` ask, for a handful of models."""
+"""A small Hugging Face hub: what `list_models`, `model_info`, `auth_check` and overviews ask, for a few models."""
 
 from simulator.hub.api import Hub
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from math import ceil
 
 from aiohttp import web
 from pydantic import SecretStr
 
 from simulator.hub.listing import Listing, Refused
-from simulator.hub.models import LEGACY, MODELS, Model
+from simulator.hub.models import LEGACY, MODELS, USERS, Model
 from simulator.scenario import HubError, Scenario
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -28,6 +28,8 @@ class Hub:
 
     def routes(self) -> list[web.RouteDef]:
         routes = [web.get(f"{PREFIX}/api/models", self._rehearsed(self.list_models))]
+        for kind, known in (("organizations", {model.owner for model in MODELS.values()}), ("users", USERS)):
+            routes.append(web.get(f"{PREFIX}/api/{kind}/{{name}}/overview", self._rehearsed(self._overview(known))))
         for name in ("{namespace}/{name}", "{name}"):
             model = f"{PREFIX}/api/models/{name}"
             routes += [
@@ -68,6 +70,20 @@ class Hub:
             message = f"Access to model {model.id} is restricted. You must have access to it and be authenticated."
             raise _refusal(web.HTTPUnauthorized, message, code="GatedRepo")
         return web.json_response({})
+
+    def _overview(self, known: Collection[str]) -> Handler:
+        """Of one of these owners, in any case; an organisation and a user have no name in common."""
+
+        async def overview(request: web.Request) -> web.Response:
+            self._knows(request)
+            asked = request.match_info["name"]
+            name = next((each for each in known if each.lower() == asked.lower()), None)
+            if name is None:
+                raise _refusal(web.HTTPNotFound, f"{asked} does not exist")
+            told = {"type": "user", "user": name} if name in USERS else {"type": "org", "name": name}
+            return web.json_response({**told, "fullname": name, "avatarUrl": f"/avatars/{name}.svg"})
+
+        return overview
 
     def _rehearsed(self, handler: Handler) -> Handler:
         async def handle(request: web.Request) -> web.Response:

@@ -24,13 +24,18 @@ class Model:
     downloads: int = 1_000_000
     quantization: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def owner(self) -> str:
+        """Whose it is: what stands before the slash."""
+        return self.id.partition("/")[0]
+
     def properties(self) -> dict[str, Any]:
         """Everything `expand` may ask for, by the hub's own names; what is None is not told."""
         total = sum(self.parameters.values())
         config = {"architectures": [self.architecture], "model_type": self.model_type}
         weights = "model.safetensors" if total else "pytorch_model.bin"
         told = {
-            "author": self.id.partition("/")[0],
+            "author": self.owner,
             "sha": self.sha,
             "createdAt": "2024-09-16T11:52:46.000Z",
             "lastModified": "2024-09-25T12:32:56.000Z",
@@ -160,5 +165,8 @@ MODELS: Final = {
         ),
     )
 }
+
+USERS: Final = ("julien-c",)
+"""People with a name on the hub; whoever owns a model above is an organisation."""
 
 LEGACY: Final = {"gpt2": "openai-community/gpt2"}

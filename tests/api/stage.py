@@ -137,7 +137,7 @@ class RunningApi:
         return str(made.json()["key"])
 
     async def organization(self, slug: str, **limits: Any) -> dict[str, Any]:
-        made = await self.client.post("/organizations", json={"slug": slug, **limits})
+        made = await self.client.post("/organizations", json={"slug": slug, "insist": True, **limits})
         assert made.status_code == 201, made.text
         return dict(made.json())
 

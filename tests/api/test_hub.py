@@ -38,6 +38,9 @@ class Asking:
     async def about(self, model: str, *, token: str | None = None) -> Lookup:
         return await Hub(self.url, SecretStr(token) if token else None, 5.0).look_up(model)
 
+    async def has(self, name: str, *, token: str | None = None) -> object:
+        return await Hub(self.url, SecretStr(token) if token else None, 5.0).has_namespace(name)
+
 
 @pytest.fixture(params=["fake", "simulated"])
 async def asking(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Asking]:
@@ -158,3 +161,10 @@ async def test_no_hub_at_all_is_told_with_its_reason() -> None:
     lookup = await Hub("http://127.0.0.1:9", None, 5.0).look_up(MODEL)
     assert isinstance(lookup, Unreachable)
     assert "ConnectError" in lookup.reason
+
+
+async def test_owners_are_known_in_any_case_whether_organisations_or_people(asking: Asking) -> None:
+    told = [await asking.has(name) for name in ("Qwen", "qwen", "julien-c", "JULIEN-C", "nobody", "qwen2")]
+    assert told == [True, True, True, True, False, False]
+    assert await asking.has("qwen", token=asking.token) is True
+    assert await asking.has("qwen", token="hf_wrong") == TokenRefused()

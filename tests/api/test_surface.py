@@ -23,6 +23,7 @@ ROUTES = {
     "/reconcile": {"post"},
     "/sign-in-links": {"post"},
     "/models": {"get", "post"},
+    "/models/{model_id}": {"delete"},
     "/models/resolve": {"get"},
     "/models/search": {"get"},
     "/usage": {"get"},

@@ -241,6 +241,27 @@ def test_organisations_are_made_listed_changed_and_deleted(api: FakeApi) -> None
     assert run("orgs", "delete", "acme").stdout == "acme  deleted\n"
 
 
+def test_an_organisation_is_insisted_on_only_when_that_is_typed(api: FakeApi) -> None:
+    api.says("POST", "/organizations", values(ORGANIZATION, 201))
+    assert run("orgs", "create", "acme", "--insist").stdout == "acme  made\n"
+    assert api.asked[0].body == {"slug": "acme", "insist": True}
+
+
+@pytest.mark.parametrize("said", [MODEL, "6f1c3a52-0000-4000-8000-000000000001"])
+def test_a_model_is_removed_by_its_name_or_its_uuid(api: FakeApi, said: str) -> None:
+    known = {"id": "6f1c3a52-0000-4000-8000-000000000001", "model": MODEL}
+    api.says("GET", "/models", page({"id": "another", "model": "a/b"}, known))
+    api.says("DELETE", f"/models/{known['id']}", values(None))
+    assert run("models", "remove", said).stdout == f"{MODEL}  removed\n"
+
+
+def test_a_model_that_the_catalogue_has_not_cannot_be_removed(api: FakeApi) -> None:
+    api.says("GET", "/models", page())
+    refused = run("models", "remove", MODEL)
+    assert (refused.exit_code, [asked.method for asked in api.asked]) == (2, ["GET"])
+    assert MODEL in refused.stderr
+
+
 def test_offerings_are_added_listed_and_removed(api: FakeApi) -> None:
     path = "/organizations/acme/offerings"
     api.says("POST", path, values(OFFERING, 201))

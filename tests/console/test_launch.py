@@ -274,6 +274,18 @@ async def test_a_wrong_input_in_a_rarer_field_is_unfolded_and_said_next_to_it(st
     await is_wrong(page, page.get_by_label("Organisation"), "organization", "no organisation has the slug 'acme'")
 
 
+async def test_an_image_that_a_member_may_not_name_is_said_next_to_it(stage: Stage, window: Window) -> None:
+    window.forgives = "status of 4"
+    api = await stage.api()
+    await api.organization("acme")
+    page = await window.open(api, f"/console/launch?model={MODEL}", key=await api.user_key("acme"))
+    await page.get_by_text("Advanced").click()
+    image = page.get_by_label("Image")
+    await image.fill("evil/vllm-openai")
+    await page.get_by_role("button", name="Launch").click()
+    await is_wrong(page, image, "image", "COLDSTART_ALLOWED_IMAGES")
+
+
 async def test_only_an_administrator_chooses_whose_it_is(stage: Stage, window: Window) -> None:
     api, page = await opened(stage, window)
     await expect(page.locator("#organization")).to_have_count(1)

@@ -72,6 +72,24 @@ async def test_an_organisation_is_made_changed_and_deleted(stage: Stage, window:
     assert (await api.client.get("/organizations/acme")).status_code == 404
 
 
+async def test_a_slug_that_is_somebody_s_on_the_hub_is_said_next_to_it_and_may_be_insisted_on(
+    stage: Stage, window: Window
+) -> None:
+    window.forgives = "status of 4"
+    api = await stage.api()
+    page = await window.open(api, PATH)
+    await page.get_by_role("button", name="Make an organisation").click()
+    slug, insist = page.get_by_label("Slug"), page.get_by_role("checkbox")
+    await slug.fill("qwen")
+    await send(page)
+    await is_wrong(page, slug, "slug", "somebody's name on the Hugging Face hub")
+    await insist.check()
+    await send(page)
+    await expect(row(page, "qwen")).to_be_visible()
+    await row(page, "qwen").get_by_role("button", name="Change").click()
+    await expect(insist).to_be_hidden()
+
+
 async def test_what_is_used_is_shown_against_the_limits(stage: Stage, window: Window) -> None:
     api = await acme(stage, **LIMITS)
     await api.organization("globex")

@@ -153,3 +153,15 @@ async def test_a_list_refuses_what_the_hub_refuses(simulator: Simulator, query: 
     with pytest.raises(HfHubHTTPError) as refused:
         await listed(simulator, **query)
     assert refused.value.response.status_code == 400
+
+
+async def test_owners_have_an_overview_and_nobody_else(simulator: Simulator) -> None:
+    api = HfApi(endpoint=simulator.hub_url, token=False)
+    assert (await ask(api.get_organization_overview, "qwen")).name == "Qwen"
+    assert (await ask(api.get_user_overview, "julien-c")).username == "julien-c"
+    for question in (api.get_organization_overview, api.get_user_overview):
+        with pytest.raises(HfHubHTTPError) as missing:
+            await ask(question, "nobody")
+        assert missing.value.response.status_code == 404
+    with pytest.raises(HfHubHTTPError):
+        await ask(api.get_user_overview, "Qwen")

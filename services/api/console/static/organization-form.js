@@ -15,7 +15,10 @@ export function make(done) {
   dialog.open({
     title: "Make an organisation",
     verb: "Make",
-    send: (inputs) => ask("/organizations", { method: "POST", body: { slug: inputs.slug.value.trim(), name: inputs.name.value.trim() || null, ...limits(inputs) } }),
+    send: (inputs) => {
+      const [slug, name] = [inputs.slug.value.trim(), inputs.name.value.trim() || null];
+      return ask("/organizations", { method: "POST", body: { slug, name, insist: inputs.insist.checked, ...limits(inputs) } });
+    },
     done,
   });
 }

@@ -1,0 +1,35 @@
+"""Whether an organisation may take a slug: its offerings' names must not be ids that public models have, or may get."""
+
+from typing import Final
+
+from services.api import hub
+from services.api.hub_problems import unanswered
+from services.api.mirror import Mirror
+from services.api.problems import FieldError, Problem
+
+_INSIST: Final = ' Or insist: "insist": true, --insist.'
+
+
+class Slugs:
+    def __init__(self, mirror: Mirror, namespaces: hub.Namespaces) -> None:
+        self._mirror = mirror
+        self._hub = namespaces
+
+    async def check(self, slug: str) -> None:
+        """Raises Problem, also when the hub cannot be asked: then nobody knows."""
+        if any(model.model.partition("/")[0].lower() == slug for model in self._mirror.catalogue):
+            raise _on_the_hub(slug, f"the catalogue has models whose ids begin with {slug}/")
+        match await self._hub.has_namespace(slug):
+            case True:
+                raise _on_the_hub(slug, f"{slug} is somebody's name on the Hugging Face hub")
+            case False:
+                return
+            case failure:
+                raise unanswered(f"the name {slug}", failure, instead=_INSIST)
+
+
+def _on_the_hub(slug: str, why: str) -> Problem:
+    detail = f"{why}, and a public model's id wins over an offering's name: choose another slug."
+    detail = f'{detail[0].upper()}{detail[1:]} If {slug} is your own name there, insist: "insist": true, --insist.'
+    errors = (FieldError(pointer="/slug", detail=detail),)
+    return Problem(409, "slug_on_hub", "The slug is a name on the Hugging Face hub", detail, errors=errors)
