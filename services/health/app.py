@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from faststream.nats import NatsBroker
 
-from services.health.aiohttp_prober import AiohttpProber
+from services.health.http_prober import HttpProber
 from services.health.passing import Passing
 from services.health.probes import Prober
 from services.health.settings import HealthSettings
@@ -32,7 +32,7 @@ MakeWorkerLog = Callable[[SshKey, HealthSettings], WorkerLog]
 @asynccontextmanager
 async def running(
     settings: HealthSettings,
-    open_prober: OpenProber = AiohttpProber.open,
+    open_prober: OpenProber = HttpProber.open,
     make_worker_log: MakeWorkerLog = SshWorkerLog,
 ) -> AsyncGenerator[Leases]:
     """Watch whatever must be watched while the block runs; gives every watch back at once when it ends.

@@ -90,6 +90,8 @@ class Loading:
                 return
             except (LogUnavailable, JournalUnavailable) as error:
                 log.info("model load not followed", instance_id=str(instance_id), reason=str(error))
+            except Exception:  # the loop's bound: whatever a machine answers, its next answer may be read again
+                log.exception("model load not followed", instance_id=str(instance_id))
             await asyncio.sleep(self.retry_s)
 
     def _host_keys(self) -> list[str]:

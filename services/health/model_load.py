@@ -19,10 +19,11 @@ class Load:
     fraction: float
 
 
-_FILE: Final = re.compile(r"([^\s/]{1,80}?)(?:-(\d{1,5})-of-(\d{1,5}))?\.(?:safetensors|bin): +(\d{1,3})%")
+_FILE: Final = re.compile(r"\.(?:safetensors|bin): +(\d{1,3})%")
+_NAME: Final = re.compile(r"([^\s/]+?)(?:-(\d{1,5})-of-(\d{1,5}))?$")
 _FETCHING: Final = re.compile(r"Fetching \d+ files: +(\d{1,3})%")
 _SHARDS: Final = re.compile(r"checkpoint shards: +\d{1,3}% Completed \| (\d{1,5})/(\d{1,5})")
-_GRAPHS: Final = re.compile(r"Capturing CUDA graphs?\b.*\| (\d{1,5})/(\d{1,5}) \[")
+_GRAPHS: Final = re.compile(r"Capturing CUDA graphs?\b.{0,200}\| (\d{1,5})/(\d{1,5}) \[")
 _MARKS: Final[Mapping[str, Load]] = {
     "Time spent downloading weights": Load("download", 0.35),
     "Loading weights took": Load("weights", 0.7),
@@ -36,6 +37,10 @@ _WEIGHTS: Final = 0.7
 _COMPILED: Final = 0.85
 _CAPTURED: Final = 0.95
 _DIGITS: Final = 3
+_LONGEST_LINE: Final = 1000
+_LONGEST_NAME: Final = 80
+_MOST_FILES: Final = 1000
+"""A log is a machine's to write: what is longer, or more, than any model has says nothing."""
 
 
 @dataclass
@@ -46,11 +51,13 @@ class ModelLoad:
         default_factory=lambda: defaultdict(dict), repr=False
     )
     """By what a file is a part of, and of how many parts."""
+    _heard: int = 0
 
     def after(self, line: str) -> Load | None:
         """How far it is; None for a line that says nothing of that."""
+        line = line[:_LONGEST_LINE]
         if match := _FILE.search(line):
-            return Load("download", self._downloaded(*match.groups()))
+            return self._downloaded(line[: match.start()], match[1])
         if match := _FETCHING.search(line):
             return Load("download", _between(0.0, _DOWNLOADED, int(match[1]), 100))
         if match := _SHARDS.search(line):
@@ -59,11 +66,22 @@ class ModelLoad:
             return Load("graph_capture", _between(_COMPILED, _CAPTURED, int(match[1]), int(match[2])))
         return next((load for mark, load in _MARKS.items() if mark in line), None)
 
-    def _downloaded(self, name: str, number: str | None, total: str | None, percent: str) -> float:
+    def _downloaded(self, before: str, percent: str) -> Load | None:
         """A part that has not been heard of yet has not begun."""
-        self._files[name, int(total or 1)][number or ""] = min(int(percent), 100) / 100
-        expected = sum(max(parts, len(heard)) for (_, parts), heard in self._files.items())
-        return _between(0.0, _DOWNLOADED, sum(sum(heard.values()) for heard in self._files.values()), expected)
+        named = _NAME.search(before, max(0, len(before) - _LONGEST_NAME))
+        if named is None:
+            return None
+        name, number, total = named.groups(default="")
+        whole = (name, int(total or 1))
+        if number not in self._files.get(whole, ()):
+            if self._heard == _MOST_FILES:
+                return None
+            self._heard += 1
+        self._files[whole][number] = min(int(percent), 100) / 100
+        expected = sum(max(each, len(heard)) for (_, each), heard in self._files.items())
+        return Load(
+            "download", _between(0.0, _DOWNLOADED, sum(sum(heard.values()) for heard in self._files.values()), expected)
+        )
 
 
 def _between(begin: float, end: float, number: float, total: int) -> float:

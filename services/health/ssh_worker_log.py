@@ -1,14 +1,15 @@
 """The worker's log over SSH: one command that only reads, on a connection whose host key is pinned."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Final
 
 import asyncssh
 
 from services.health.settings import HealthSettings
 from services.health.worker_log import LogUnavailable
+from shared.machine_output import lines
 from shared.secrets import SshKey
 
 CONTAINER: Final = "coldstart-worker"
@@ -16,10 +17,7 @@ CONTAINER: Final = "coldstart-worker"
 COMMAND: Final = f"docker logs --follow --tail 2000 {CONTAINER}"
 """Eight files that are fetched side by side print a line each per second: so this reaches back some minutes."""
 USER: Final = "root"
-_LONGEST_LINE: Final = 16 * 1024
-_AT_ONCE: Final = 64 * 1024
 _UNANSWERED: Final = 3
-_LINE_ENDS: Final = re.compile(r"[\r\n]+")
 
 
 class SshWorkerLog:
@@ -37,11 +35,13 @@ class SshWorkerLog:
             except (OSError, asyncssh.Error) as error:
                 raise LogUnavailable(f"no SSH connection to {address}: {type(error).__name__}") from error
             try:
-                process = await connection.create_process(
-                    COMMAND, stdin=asyncssh.DEVNULL, stderr=asyncssh.STDOUT, encoding="utf-8", errors="replace"
-                )
-                async for line in _lines(process.stdout):
-                    yield line
+                async with asyncio.timeout(self._settings.log_connect_seconds):
+                    process = await connection.create_process(
+                        COMMAND, stdin=asyncssh.DEVNULL, stderr=asyncssh.STDOUT, encoding="utf-8", errors="replace"
+                    )
+                async with aclosing(lines(process.stdout)) as printed:
+                    async for line in printed:
+                        yield line
             except (OSError, asyncssh.Error) as error:
                 raise LogUnavailable(f"the SSH connection to {address} broke: {type(error).__name__}") from error
             finally:
@@ -58,18 +58,7 @@ class SshWorkerLog:
                 known_hosts=(trusted, [], []),
                 agent_path=None,
                 config=None,
+                compression_algs="none",  # what a machine sends is as large as it came
                 keepalive_interval=self._settings.log_connect_seconds,
                 keepalive_count_max=_UNANSWERED,
             )
-
-
-async def _lines(output: asyncssh.SSHReader[str]) -> AsyncGenerator[str]:
-    """Ended by line feeds or, as a progress bar does it, by carriage returns; one that goes on and on is cut."""
-    rest = ""
-    while chunk := await output.read(_AT_ONCE):
-        *whole, rest = _LINE_ENDS.split(rest + chunk)
-        for line in whole:
-            yield line
-        rest = rest[-_LONGEST_LINE:]
-    if rest:
-        yield rest

@@ -14,7 +14,7 @@ from services.health.look import Chain, chains, milestones
 from services.health.memory import Memory, remembered
 from services.health.passing import Passing
 from services.health.patience import pause
-from services.health.probes import Outcome, Passed, Probe, Prober, Target
+from services.health.probes import Failed, Outcome, Passed, Probe, Prober, Target
 from services.health.settings import HealthSettings
 from services.health.watch import must_be_watched, verdict
 from services.health.worker_log import WorkerLog
@@ -28,6 +28,9 @@ from shared.secrets import Secrets
 log = structlog.get_logger()
 _probes: Final = Counter(
     "coldstart_health_probes_total", "Probes by the status of the instance they look at", ["status", "probe"]
+)
+_surprises: Final = Counter(
+    "coldstart_health_surprises_total", "Probes that met what nobody foresaw; each counts as a failed one", ["probe"]
 )
 
 Clock = Callable[[], datetime]
@@ -71,6 +74,7 @@ class _Watch:
     instance: Instance
     memory: Memory
     reload_at: float = 0.0
+    surprised: set[tuple[Probe, str]] = field(default_factory=set)
     pausing: asyncio.Timeout | None = field(default=None, repr=False)
 
     async def keep(self) -> None:
@@ -120,7 +124,7 @@ class _Watch:
         )
         for probe in chain:
             _probes.labels(instance.status, probe).inc()
-            outcome = await self.service.prober.probe(probe, target)
+            outcome = await self._ask(probe, target)
             outcomes[probe] = outcome
             for milestone in milestones(instance, probe, outcome):
                 if not self.instance.reached(milestone):
@@ -129,6 +133,21 @@ class _Watch:
                     )
             if not isinstance(outcome, Passed):
                 return
+
+    async def _ask(self, probe: Probe, target: Target) -> Outcome:
+        """Whatever the prober meets is an outcome: a watch that it ended would never reach a deadline again.
+
+        Told with its traceback once a watch, since a worker may bring it about with every answer.
+        """
+        try:
+            return await self.service.prober.probe(probe, target)
+        except Exception as error:
+            kind = type(error).__name__
+            _surprises.labels(probe).inc()
+            if (probe, kind) not in self.surprised:
+                self.surprised.add((probe, kind))
+                log.exception("probe surprised", instance_id=str(self.instance.id), probe=probe)
+            return Failed(f"an answer that nobody foresaw ({kind})")
 
     async def _judge(self) -> None:
         event = verdict(self.instance, self.memory, self.trigger.recorded_at, self.service.now(), self.service.settings)

@@ -32,7 +32,7 @@ class FakeLog:
     lines: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     asked: list[tuple[str, Sequence[str]]] = field(default_factory=list)
     reading: int = 0
-    gone: LogUnavailable | None = None
+    gone: Exception | None = None
 
     def made(self, _key: SshKey, _settings: HealthSettings) -> WorkerLog:
         return self
@@ -134,6 +134,18 @@ async def test_a_log_that_cannot_be_read_delays_nothing_and_is_tried_again(world
         await until(lambda: len(log.asked) > 2)
         await world.worker.open()
         assert (await world.until(Status.READY)).progress_percent == 100
+
+
+async def test_a_log_whose_reading_meets_what_nobody_foresaw_is_read_again(world: World, log: FakeLog) -> None:
+    log.gone = UnicodeError("what a machine sent")
+    async with watched(world, log=log.made, log_retry_seconds=0.01):
+        await world.launched()
+        await world.happen(f.ssh_install_started(), f.ssh_install_completed())
+        await until(lambda: len(log.asked) > 2)
+        log.gone = None
+        log.lines.put_nowait(SHARDS.format(4))
+
+        await world.until(lambda instance: instance.step == "ModelLoadProgressed")
 
 
 async def test_only_the_keys_of_this_machine_are_accepted(world: World, log: FakeLog) -> None:

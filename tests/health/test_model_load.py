@@ -100,3 +100,14 @@ def test_whatever_is_printed_is_a_fraction_or_nothing(lines: list[str]) -> None:
     for line in lines:
         load = model_load.after(line)
         assert load is None or 0 <= load.fraction <= 1
+
+
+def test_a_log_that_names_files_without_end_is_heard_for_so_many_and_no_more() -> None:
+    load = ModelLoad()
+    heard = [load.after(a_file(f"file-{number}.safetensors", 100)) for number in range(3_000)]
+    assert sum(one is not None for one in heard) == 1_000
+    assert load.after(a_file("file-7.safetensors", 50)) is not None
+
+
+def test_what_a_line_says_behind_a_length_that_no_bar_has_is_not_heard() -> None:
+    assert after("x" * 5_000 + " " + a_file("model.safetensors", 50)) is None

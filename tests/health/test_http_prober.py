@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 from aiohttp import web
 
-from services.health.aiohttp_prober import AiohttpProber
+from services.health.http_prober import HttpProber
 from services.health.probes import Failed, OldWorker, Outcome, Passed, Probe, Refused, Running, Target
 from tests.health.examples import a_pace
 from tests.health.fake_worker import MODEL, FakeWorker, Handler, a_closed_port, a_machine
@@ -18,7 +18,7 @@ WORKER_PROBES = (Probe.HEALTH, Probe.MODELS, Probe.WARMUP)
 @dataclass
 class Machine:
     worker: FakeWorker
-    prober: AiohttpProber
+    prober: HttpProber
     target: Target
 
     async def probe(self, probe: Probe) -> Outcome:
@@ -32,7 +32,7 @@ async def machine() -> AsyncGenerator[Machine]:
         pace = a_pace(
             ssh_port=ssh_port, worker_port=worker.port, connect_seconds=0.5, answer_seconds=0.2, warmup_seconds=0.3
         )
-        async with AiohttpProber.open(pace) as prober:
+        async with HttpProber.open(pace) as prober:
             yield Machine(worker, prober, Target("127.0.0.1", MODEL, "generate", worker.api_key))
 
 
@@ -68,7 +68,7 @@ async def test_a_closed_port_is_refused(machine: Machine, probe: Probe) -> None:
 
 
 async def test_a_closed_ssh_port_is_refused(machine: Machine) -> None:
-    async with AiohttpProber.open(a_pace(ssh_port=a_closed_port())) as prober:
+    async with HttpProber.open(a_pace(ssh_port=a_closed_port())) as prober:
         assert await prober.probe(Probe.SSH, machine.target) == Refused()
 
 
@@ -88,7 +88,7 @@ def a_port_that_drops_packets() -> Iterator[int]:
 
 async def test_a_machine_that_drops_packets_is_given_up_after_the_time_for_connecting(machine: Machine) -> None:
     with a_port_that_drops_packets() as port:
-        async with AiohttpProber.open(a_pace(ssh_port=port, worker_port=port, connect_seconds=0.05)) as prober:
+        async with HttpProber.open(a_pace(ssh_port=port, worker_port=port, connect_seconds=0.05)) as prober:
             for probe in Probe:
                 assert await prober.probe(probe, machine.target) == Failed("no answer within 0.05 s")
 

@@ -1,0 +1,203 @@
+"""The prober that asks over the network: a plain TCP connect for SSH, one bounded question after the other for vLLM.
+
+A worker is a stranger: its image may be anybody's, and its machine taken over. So nothing it says is more than a number
+or a yes, and no answer, of whatever size or pace, costs more than its limits.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Final, Self, TypeVar, assert_never
+
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import BaseModel, Field, ValidationError
+
+from services.health.probes import Failed, OldWorker, Outcome, Passed, Probe, Refused, Running, Target
+from services.health.settings import HealthSettings
+from services.health.worker_http import NotConnected, NotHttp, Question, TooLarge, ask, connected
+
+_NOTHING: Final = 64 * 1024
+_DOCUMENT: Final = 1024 * 1024
+_METRICS: Final = 2 * 1024 * 1024
+"""Bytes of an answer: of none that is read, of a JSON document, of metrics (some 60 kB an engine)."""
+_MOST_ITEMS: Final = 4096
+"""Models of a list, and choices of a completion."""
+_MOST_DIMENSIONS: Final = 65_536
+_GAUGES: Final = ("vllm:num_requests_running", "vllm:num_requests_waiting")
+_SERVED: Final = "vllm:request_success_total"
+_SAMPLE: Final = re.compile(rf"^(?:{'|'.join((*_GAUGES, _SERVED))})[ {{].*$".encode(), re.MULTILINE)
+_MOST_SAMPLES: Final = 512
+_LONGEST_SAMPLE: Final = 2048
+_MOST_REQUESTS: Final = 1e15
+"""A float counts each one up to there; a worker that claims more has counted nothing."""
+
+
+class _Model(BaseModel):
+    id: str
+
+
+class _Models(BaseModel):
+    data: list[_Model] = Field(max_length=_MOST_ITEMS)
+
+
+class _Choice(BaseModel):
+    text: str
+
+
+class _Completion(BaseModel):
+    choices: list[_Choice] = Field(min_length=1, max_length=_MOST_ITEMS)
+
+
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Embedding(BaseModel):
+    embedding: list[_Number] = Field(min_length=1, max_length=_MOST_DIMENSIONS)
+
+
+class _Embeddings(BaseModel):
+    data: list[_Embedding] = Field(min_length=1, max_length=_MOST_ITEMS)
+
+
+_Document = TypeVar("_Document", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class _Body:
+    content: bytes
+
+
+class HttpProber:
+    """vLLM's HTTP surface as its OpenAI-compatible server documents it."""
+
+    def __init__(self, settings: HealthSettings) -> None:
+        self._settings = settings
+        self._slots = asyncio.Semaphore(settings.probes_at_once)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: HealthSettings) -> AsyncGenerator[Self]:
+        yield cls(settings)
+
+    async def probe(self, probe: Probe, target: Target) -> Outcome:
+        async with self._slots:
+            match probe:
+                case Probe.SSH:
+                    return await self._ssh(target)
+                case Probe.HEALTH:
+                    return await self._health(target)
+                case Probe.MODELS:
+                    return await self._models(target)
+                case Probe.WARMUP:
+                    return await self._warm_up(target)
+                case Probe.RUNNING:
+                    return await self._running(target)
+                case _:
+                    assert_never(probe)
+
+    async def _ssh(self, target: Target) -> Outcome:
+        try:
+            _, writer = await connected(target.address, self._settings.ssh_port, self._settings.connect_seconds)
+        except NotConnected as error:
+            return _not_connected(error, self._settings.connect_seconds)
+        writer.transport.abort()  # it was there; whatever it says is of no interest
+        return Passed()
+
+    async def _health(self, target: Target) -> Outcome:
+        question = Question("GET", "/health", target.api_key)
+        answer = await self._ask(question, target, self._settings.answer_seconds, _NOTHING)
+        return Passed() if isinstance(answer, _Body) else answer
+
+    async def _models(self, target: Target) -> Outcome:
+        question = Question("GET", "/v1/models", target.api_key)
+        listed = _read(await self._ask(question, target, self._settings.answer_seconds, _DOCUMENT), _Models)
+        if not isinstance(listed, _Models):
+            return listed
+        if any(model.id == target.model for model in listed.data):
+            return Passed()
+        return Failed(f"{target.model} is not among the {len(listed.data)} models listed")
+
+    async def _warm_up(self, target: Target) -> Outcome:
+        expected: type[BaseModel] = _Completion
+        path, wanted = "/v1/completions", dict[str, object](prompt="Hello", max_tokens=1, temperature=0)
+        if target.task == "embed":
+            path, wanted, expected = "/v1/embeddings", {"input": "Hello"}, _Embeddings
+        question = Question("POST", path, target.api_key, {"model": target.model, **wanted})
+        given = _read(await self._ask(question, target, self._settings.warmup_seconds, _DOCUMENT), expected)
+        return Passed() if isinstance(given, BaseModel) else given
+
+    async def _running(self, target: Target) -> Outcome:
+        question = Question("GET", "/metrics", target.api_key)
+        answer = await self._ask(question, target, self._settings.answer_seconds, _METRICS)
+        return _counted(answer.content) if isinstance(answer, _Body) else answer
+
+    async def _ask(self, question: Question, target: Target, seconds: float, longest: int) -> "_Body | Outcome":
+        settings = self._settings
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await ask(
+                    target.address,
+                    settings.worker_port,
+                    question,
+                    longest=longest,
+                    connect_s=settings.connect_seconds,
+                )
+        except NotConnected as error:
+            return _not_connected(error, settings.connect_seconds)
+        except TimeoutError:
+            return _no_answer(seconds)
+        except (TooLarge, NotHttp) as error:
+            return Failed(str(error))
+        except OSError as error:
+            return Failed(f"the connection broke ({type(error).__name__})")
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            return OldWorker()
+        if answer.status != HTTPStatus.OK:
+            return Failed(f"HTTP {answer.status}")
+        return _Body(answer.body)
+
+
+def _counted(metrics: bytes) -> Outcome:
+    """What runs and what was served, of the few lines that say so."""
+    lines: list[str] = []
+    for sample in _SAMPLE.finditer(metrics):
+        if len(lines) == _MOST_SAMPLES or len(sample[0]) > _LONGEST_SAMPLE:
+            return Failed("more counts than any worker has")
+        lines.append(sample[0].decode(errors="replace") + "\n")
+    try:
+        samples = [sample for family in text_string_to_metric_families("".join(lines)) for sample in family.samples]
+    except (ValueError, LookupError):
+        return Failed("the metrics cannot be read")
+    if not all(0 <= sample.value <= _MOST_REQUESTS for sample in samples):  # of NaN that is not true either
+        return Failed("a count that is no number of requests")
+    running = [sample.value for sample in samples if sample.name in _GAUGES]
+    if not running:
+        return Failed(f"no {_GAUGES[0]} among the metrics")
+    served = [sample.value for sample in samples if sample.name == _SERVED]
+    return Running(round(sum(running)), sum(served) if served else None)
+
+
+def _read(answer: _Body | Outcome, model: type[_Document]) -> _Document | Outcome:
+    if not isinstance(answer, _Body):
+        return answer
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError:
+        return Failed("an answer that is not what the OpenAI API says")
+
+
+def _no_answer(seconds: float) -> Failed:
+    return Failed(f"no answer within {seconds:g} s")
+
+
+def _not_connected(error: NotConnected, within_s: float) -> Outcome:
+    match error.cause:
+        case None:
+            return _no_answer(within_s)
+        case ConnectionRefusedError():
+            return Refused()
+        case cause:
+            return Failed(f"not reachable ({cause.strerror or type(cause).__name__})")

@@ -1,0 +1,135 @@
+"""One question to a worker over HTTP/1.1, on a connection of its own: every byte of the answer is bounded.
+
+Nothing is asked for that could make an answer larger than it came: no compression, no redirect, no upgrade. What the
+worker sends behind its answer is not read. The time is the caller's to bound.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+import h11
+
+HEAD: Final = 16 * 1024
+"""Bytes of a status line and its headers, of a chunk's head, or of trailers."""
+_PIECE: Final = 16 * 1024
+_FRAMES: Final = 64 * 1024
+"""Bytes that may come beside the body: heads, and what frames the chunks."""
+_MOST_PIECES: Final = 4096
+"""Of a body: a chunk of a single byte costs as much work as one of thousands."""
+_MOST_PREFACES: Final = 4
+_SUCCESS: Final = 200
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`body` is that of a 200, and empty for every other status."""
+
+    status: int
+    body: bytes = b""
+
+
+class NotConnected(Exception):
+    """`cause` is what the system said; None where nobody took the connection in time."""
+
+    def __init__(self, cause: OSError | None) -> None:
+        super().__init__(repr(cause) if cause else "no connection in time")
+        self.cause = cause
+
+
+class TooLarge(Exception):
+    """More than was asked for; the message says of what."""
+
+
+class NotHttp(Exception):
+    """What came breaks the protocol, or is an answer that nobody asked for; the message says in which way."""
+
+
+@dataclass(frozen=True)
+class Question:
+    method: str
+    path: str
+    bearer: str
+    body: dict[str, Any] | None = None
+
+    def encoded(self, host: str) -> list[h11.Event]:
+        body = b"" if self.body is None else json.dumps(self.body).encode()
+        headers = [("Host", host), ("Authorization", f"Bearer {self.bearer}"), ("Connection", "close")]
+        if body:
+            headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        request = h11.Request(method=self.method, target=self.path, headers=headers)
+        return [request, *([h11.Data(data=body)] if body else []), h11.EndOfMessage()]
+
+
+async def ask(address: str, port: int, question: Question, *, longest: int, connect_s: float) -> Answer:
+    """The answer, its body of at most `longest` bytes.
+
+    Raises NotConnected, TooLarge, NotHttp, and OSError where the connection breaks.
+    """
+    reader, writer = await connected(address, port, connect_s)
+    try:
+        protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD)
+        host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        for event in question.encoded(host):
+            writer.write(protocol.send(event) or b"")
+        return await _Reading(protocol, reader, longest).answer()
+    except h11.RemoteProtocolError as error:
+        raise NotHttp("an answer that is no HTTP") from error
+    finally:
+        writer.transport.abort()
+
+
+async def connected(address: str, port: int, within_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Raises NotConnected."""
+    try:
+        async with asyncio.timeout(within_s) as limit:
+            return await asyncio.open_connection(address, port)
+    except OSError as error:  # TimeoutError is one: ours, or the system's own
+        raise NotConnected(None if limit.expired() else error) from error
+
+
+@dataclass
+class _Reading:
+    protocol: h11.Connection
+    reader: asyncio.StreamReader
+    longest: int
+    received: int = 0
+
+    async def answer(self) -> Answer:
+        response = await self._response()
+        if response.status_code != _SUCCESS:
+            return Answer(response.status_code)
+        if any(name == b"content-encoding" and value.lower() != b"identity" for name, value in response.headers):
+            raise NotHttp("a compressed answer, which nobody asked for")
+        body, pieces = bytearray(), 0
+        while not isinstance(event := await self._event(), h11.EndOfMessage):
+            if not isinstance(event, h11.Data):
+                raise NotHttp("an answer without an end")
+            body += event.data
+            pieces += 1
+            if len(body) > self.longest:
+                raise TooLarge(f"an answer of more than {self.longest} bytes")
+            if pieces > _MOST_PIECES:
+                raise TooLarge(f"an answer of more than {_MOST_PIECES} pieces")
+        return Answer(_SUCCESS, bytes(body))
+
+    async def _response(self) -> h11.Response:
+        for _ in range(_MOST_PREFACES + 1):
+            event = await self._event()
+            if isinstance(event, h11.Response):
+                return event
+            if not isinstance(event, h11.InformationalResponse):
+                raise NotHttp("no answer at all")
+        raise TooLarge(f"more than {_MOST_PREFACES} interim answers")
+
+    async def _event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        while True:
+            event = self.protocol.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            received = await self.reader.read(_PIECE)
+            self.received += len(received)
+            if self.received > self.longest + _FRAMES:
+                raise TooLarge(f"an answer of more than {self.longest} bytes")
+            self.protocol.receive_data(received)
