@@ -6,6 +6,8 @@ from typing import Annotated, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.admin_key import AdminKey
+
 
 class StackSettings(BaseSettings):
     """Of the one-machine stack. With `nats_url` and `database_url` set, no server is started."""
@@ -16,7 +18,7 @@ class StackSettings(BaseSettings):
     nats_url: SecretStr | None = None
     database_url: SecretStr | None = None
     master_secret: SecretStr | None = None
-    admin_key: SecretStr | None = None
+    admin_key: AdminKey | None = None
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8080
 

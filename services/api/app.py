@@ -167,7 +167,13 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                 "usage_table": usage_table,
             },
             max_body_bytes=settings.max_body_bytes,
+            metrics_access=settings.metrics_access,
         )
+
+        def leave() -> None:
+            feed.close()
+            authentication.wrong_keys.close()
+
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(each)
@@ -180,7 +186,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                     settings.api_port,
                     limits=_limits(settings),
                     grace_s=settings.shutdown_seconds,
-                    on_leaving=feed.close,
+                    on_leaving=leave,
                 ) as url:
                     log.info("serving", url=url)
                     yield Api(url, first_admin_key)

@@ -64,7 +64,12 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 def application(
-    *, inference: Inference, authentication: Authentication, dependencies: Mapping[str, Any], max_body_bytes: int
+    *,
+    inference: Inference,
+    authentication: Authentication,
+    dependencies: Mapping[str, Any],
+    max_body_bytes: int,
+    metrics_access: str,
 ) -> ASGIApp:
     """`dependencies` are what the routes ask for, by name.
 
@@ -72,7 +77,11 @@ def application(
     """
     assets = Assets.read()
     control = Litestar(
-        route_handlers=[*(route for part in _PARTS for route in part.ROUTES), console(assets)],
+        route_handlers=[
+            *(route for part in _PARTS for route in part.ROUTES),
+            *probes.metrics_routes(metrics_access),
+            console(assets),
+        ],
         guards=[Authorize(authentication)],
         dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in dependencies.items()},
         exception_handlers={Exception: to_problem},

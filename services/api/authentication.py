@@ -1,17 +1,19 @@
 """Who asks, and whether they may. `/v1` asks the same keys but answers in OpenAI's own error shape."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from services.api.front.recognition import recognise
 from services.api.keys import ApiKey, Role
 from services.api.mirror import Mirror
 from services.api.problems import Problem
 from services.api.session_cookie import COOKIE
 from services.api.sessions import Purpose, Sessions, Token
+from services.api.wrong_keys import TooManyWrongKeys, WrongKeys
 
 _BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 _CHANGES_NOTHING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -31,9 +33,10 @@ class Unproven(Exception):
 class Authentication:
     """A key in the Authorization header, or else a session in the cookie: browsers send that by themselves."""
 
-    def __init__(self, mirror: Mirror, sessions: Sessions) -> None:
+    def __init__(self, mirror: Mirror, sessions: Sessions, wrong_keys: WrongKeys | None = None) -> None:
         self._mirror = mirror
         self._sessions = sessions
+        self.wrong_keys = wrong_keys or WrongKeys()
 
     def owner(self, method: str, header: Callable[[str], str | None]) -> ApiKey | None:
         """The key that a request is made with. Raises Unproven."""
@@ -73,7 +76,7 @@ class Authorize:
     def __init__(self, authentication: Authentication) -> None:
         self._authentication = authentication
 
-    def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         access = handler.opt.get("access")
         if access == "open":
             return
@@ -82,6 +85,8 @@ class Authorize:
         except Unproven:
             raise Problem(403, "csrf_token_invalid", "The request may come from another page", UNPROVEN) from None
         if owner is None:
+            if "authorization" in connection.headers:
+                await wrong_key_came(self._authentication.wrong_keys, connection.scope)
             raise Problem(
                 401,
                 "unauthorized",
@@ -94,7 +99,18 @@ class Authorize:
             if owner.organization_id:
                 detail = "This key uses /v1 and what its organisation has; this needs an administrator's key."
             raise Problem(403, "forbidden", "This key may not do that", detail)
+        recognise(connection.scope)
         connection.scope["auth"] = owner
+
+
+async def wrong_key_came(wrong_keys: WrongKeys, scope: Mapping[str, Any]) -> None:
+    """To be awaited before a wrong key is answered. Raises Problem 429."""
+    try:
+        await wrong_keys.came(scope)
+    except TooManyWrongKeys as error:
+        title, detail = "There were too many wrong keys", f"{error} Wait, and look at the key."
+        headers = {"Retry-After": str(error.retry_after_s)}
+        raise Problem(429, "too_many_wrong_keys", title, detail, headers=headers) from None
 
 
 def _allowed(user: ApiKey, access: str | None) -> bool:

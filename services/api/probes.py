@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from nats.js import JetStreamContext
 
 from services.api import metrics
@@ -44,11 +45,22 @@ async def readyz(
     }
 
 
-@get("/metrics", opt=OPEN, summary="Metrics in Prometheus's format", media_type=metrics.CONTENT_TYPE)
-async def metrics_(
+def metrics_routes(access: str) -> tuple[HTTPRouteHandler, ...]:
+    """`access`: `open` to everybody, for whoever has an administrator's key, or `off`: then there is no such route."""
+    if access == "off":
+        return ()
+    opt = OPEN if access == "open" else {}
+    return (
+        get("/metrics", opt=opt, summary="Metrics in Prometheus's format", media_type=metrics.CONTENT_TYPE)(
+            read_metrics
+        ),
+    )
+
+
+async def read_metrics(
     feed: NamedDependency[Feed], gauges: NamedDependency[Gauges], jetstream: NamedDependency[JetStreamContext]
 ) -> Response[bytes]:
     return Response(await metrics.rendered(feed, gauges, jetstream), media_type=metrics.CONTENT_TYPE)
 
 
-ROUTES: Final = (healthz, readyz, metrics_)
+ROUTES: Final = (healthz, readyz)

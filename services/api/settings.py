@@ -1,10 +1,11 @@
 """What the api reads from its environment."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from shared.admin_key import AdminKey
 from shared.settings import WithDatabase, WithHub, WithMachines
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -14,6 +15,7 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     """`api_port` 0 takes any free port. All times are in seconds.
 
     `admin_key`: the administrator's key; unset, one is made at the first start and printed once.
+    `metrics_access`: who may read `/metrics`: whoever has an administrator's key, everybody, or nobody.
     `eta_refresh_seconds`: how often past launches are read again; `estimate_seconds`: how often an event stream tells
     when what is starting up will be ready.
     `limits_check_seconds`: how often it is looked whether an organisation has reached a spending limit.
@@ -31,7 +33,9 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)
-    admin_key: SecretStr | None = Field(default=None, min_length=16)
+    admin_key: AdminKey | None = None
+
+    metrics_access: Literal["admin", "open", "off"] = "admin"
 
     hf_endpoint: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     hub_timeout_seconds: Seconds = 10.0

@@ -23,7 +23,7 @@ from shared.lifecycle.instance import Instance
 from tests.api.fakes import FakeHub, FakeWorker, a_worker, free_port
 from tests.lifecycle import facts
 
-ADMIN_KEY = "the-admin-key-of-the-tests"
+ADMIN_KEY = "the-admin-key-of-the-tests-and-benchmarks"
 MASTER_SECRET = "a master secret of at least thirty-two characters"
 MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
 EMBEDDING_MODEL = "BAAI/bge-small-en-v1.5"

@@ -71,8 +71,8 @@ async def test_the_page_needs_no_other_host_and_no_key(stage: Stage) -> None:
         assert path in page.text
 
 
-async def test_whoever_runs_it_needs_no_key_for_probes_and_metrics(stage: Stage) -> None:
-    api = await stage.api()
+async def test_whoever_runs_it_needs_no_key_for_probes_and_may_open_the_metrics(stage: Stage) -> None:
+    api = await stage.api(metrics_access="open")
     await api.client.get("/instances/8e2d9a51-6c5a-4a6e-9b60-7d1f2c3b4a59")
     await api.chat()
     async with httpx.AsyncClient(base_url=api.url) as stranger:
@@ -89,3 +89,37 @@ async def test_whoever_runs_it_needs_no_key_for_probes_and_metrics(stage: Stage)
     ):
         assert line in metrics, metrics
     assert MODEL not in metrics
+
+
+async def test_metrics_are_for_administrators_unless_somebody_decides_otherwise(stage: Stage) -> None:
+    api, without = await stage.api(), await stage.api(metrics_access="off")
+    async with httpx.AsyncClient(base_url=api.url) as stranger, api.as_(await api.user_key()) as user:
+        assert (await stranger.get("/metrics")).status_code == 401
+        assert (await user.get("/metrics")).status_code == 403
+    assert "coldstart_http_requests_total" in (await api.client.get("/metrics")).text
+    assert (await without.client.get("/metrics")).json()["code"] == "not_found"
+
+
+async def test_no_answer_is_kept_guessed_at_or_shown_within_another_page(stage: Stage) -> None:
+    api = await stage.api()
+    async with httpx.AsyncClient(base_url=api.url) as stranger:
+        page = await stranger.get("/sign-in")
+        (asset, *_) = re.findall(r"/console/static/[^\"]+", page.text)
+        answers = [
+            page,
+            *[await stranger.get(path) for path in ("/schema", "/schema/openapi.json", "/healthz", "/instances")],
+            *[
+                await stranger.get(path)
+                for path in ("/v1/models", "/nowhere", "/v1/nowhere", "/%00", "/console/static/a/b")
+            ],
+            await stranger.get("/" + "a" * 10_000),
+            await api.client.get("/v1/models"),
+        ]
+        kept = await stranger.get(asset)
+    for answer in (*answers, kept):
+        assert answer.headers.get_list("x-content-type-options") == ["nosniff"], answer.url
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert "immutable" in answer.headers["cache-control"] if answer is kept else True
+    for answer in answers:
+        assert answer.headers["cache-control"] == "no-store", answer.url

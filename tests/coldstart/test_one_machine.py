@@ -163,7 +163,7 @@ PRODUCTION = {
     "COLDSTART_NATS_URL": "nats://127.0.0.1:9",
     "COLDSTART_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
     "COLDSTART_MASTER_SECRET": "the production's master secret, of enough characters",
-    "COLDSTART_ADMIN_KEY": "the production's admin key",
+    "COLDSTART_ADMIN_KEY": "the production's admin key, of enough characters",
     "SCW_ACCESS_KEY": "SCWPRODUCTION0000000",
     "SCW_SECRET_KEY": "00000000-0000-4000-8000-000000000000",
     "SCW_DEFAULT_PROJECT_ID": "00000000-0000-4000-8000-000000000001",

@@ -30,7 +30,7 @@ from simulator.settings import SimulatorSettings
 
 MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
 INSTANCE_TYPE = "L4-1-24G"
-ADMIN_KEY = "cs-admin-integration-tests"
+ADMIN_KEY = "cs-admin-integration-tests-0123456789"
 MASTER_SECRET = "integration-tests-master-secret-0123456789"
 INSTANCE_TAG = "coldstart:instance:"
 PATIENCE_S = 60.0

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
-from services.api.authentication import OPEN
+from services.api.authentication import OPEN, Authentication, wrong_key_came
 from services.api.console.links import SignInLinks
 from services.api.console.origin import from_here
 from services.api.console.rendering import HEADERS, bare
@@ -33,6 +33,7 @@ async def sign_in_page(
     request: Request[Any, Any, Any],
     sign_in_links: NamedDependency[SignInLinks],
     sessions: NamedDependency[Sessions],
+    authentication: NamedDependency[Authentication],
     settings: NamedDependency[ApiSettings],
     token: Annotated[str | None, QueryParameter(max_length=300)] = None,
     target: Annotated[str | None, QueryParameter(name="next", max_length=2000)] = None,
@@ -41,6 +42,7 @@ async def sign_in_page(
         return _form(target, None)
     key_id = await sign_in_links.use(token)
     if key_id is None:
+        await wrong_key_came(authentication.wrong_keys, request.scope)
         return _form(target, _SPENT, status=403)
     begun = sessions.issue(Purpose.SESSION, key_id, settings.session_seconds)
     page = bare("onward", target=_inside(target))  # a redirect would still be the other site's navigation
@@ -52,6 +54,7 @@ async def sign_in_page(
 async def sign_in(
     request: Request[Any, Any, Any],
     mirror: NamedDependency[Mirror],
+    authentication: NamedDependency[Authentication],
     sessions: NamedDependency[Sessions],
     settings: NamedDependency[ApiSettings],
 ) -> Template | Redirect:
@@ -61,6 +64,7 @@ async def sign_in(
         return _form(target, _ELSEWHERE, status=403)
     owner = mirror.keys.owner(key)
     if owner is None:
+        await wrong_key_came(authentication.wrong_keys, request.scope)
         return _form(target, _REFUSED, status=403)
     begun = sessions.issue(Purpose.SESSION, owner.id, settings.session_seconds)
     cookie = _cookie(request, begun.text, settings.session_seconds)

@@ -25,6 +25,7 @@ from services.api.router.forwarding import BrokenOff
 from services.api.router.refusal import Refusal, send_json
 from services.api.router.response import Response
 from services.api.router.serving import Incoming, Serving
+from services.api.wrong_keys import TooManyWrongKeys
 from shared.lifecycle.events import Task
 
 ENDPOINTS: Final[dict[str, Task]] = {
@@ -38,6 +39,7 @@ _FOR: Final[dict[Task, str]] = {
     "embed": "makes embeddings: use /v1/embeddings",
 }
 _SHOWN: Final = 200
+UNAUTHORIZED: Final = 401
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
 log = structlog.get_logger()
@@ -82,8 +84,7 @@ class Inference:
         self, scope: Scope, headers: Mapping[bytes, bytes], request_id: bytes, receive: Receive, response: Response
     ) -> None:
         path, method = scope["path"], str(scope.get("method"))
-        owner = self._owner(method, headers)
-        recognise(scope)
+        owner = await self._admitted(scope, method, headers)
         organization = self._mirror.organization_of(owner)
         if path in ENDPOINTS:
             _expect(method, "POST")
@@ -125,6 +126,24 @@ class Inference:
         except TimeoutError:
             raise Refusal(408, "body_timeout", f"The body has not come within {self._body_s:g} s.") from None
 
+    async def _admitted(self, scope: Scope, method: str, headers: Mapping[bytes, bytes]) -> ApiKey:
+        """Wrong keys are refused late. Raises Refusal."""
+        try:
+            owner = self._owner(method, headers)
+        except Refusal as refusal:
+            if refusal.status == UNAUTHORIZED and b"authorization" in headers:
+                await self._wrong_key_came(scope)
+            raise
+        recognise(scope)
+        return owner
+
+    async def _wrong_key_came(self, scope: Scope) -> None:
+        try:
+            await self._authentication.wrong_keys.came(scope)
+        except TooManyWrongKeys as error:
+            headers = {"Retry-After": str(error.retry_after_s)}
+            raise Refusal(429, "too_many_wrong_keys", f"{error} Wait, and look at the key.", headers=headers) from None
+
     def _owner(self, method: str, headers: Mapping[bytes, bytes]) -> ApiKey:
         try:
             owner = self._authentication.owner(method, lambda name: headers.get(name.encode(), b"").decode("latin-1"))
@@ -132,7 +151,7 @@ class Inference:
             raise Refusal(403, "csrf_token_invalid", UNPROVEN) from None
         if owner is None:
             message = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
-            raise Refusal(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
+            raise Refusal(UNAUTHORIZED, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
         return owner
 
     def _found(self, owner: ApiKey, asked: Asked, path: str) -> Resolved:
