@@ -34,7 +34,7 @@ class Response:
             await self({"type": "http.response.start", "status": status, "headers": list(headers)})
 
     async def begin_stream(self) -> None:
-        await self.begin(200, [(b"content-type", EVENT_STREAM), (b"cache-control", b"no-cache")], streams=True)
+        await self.begin(200, [(b"content-type", EVENT_STREAM), (b"cache-control", b"no-store")], streams=True)
 
     async def body(self, chunk: bytes) -> None:
         await self({"type": "http.response.body", "body": chunk, "more_body": True})
