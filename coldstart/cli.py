@@ -19,12 +19,23 @@ from coldstart.commands import (
     top,
     usage,
 )
+from coldstart.commands.context import warn
+from shared.environment import unknown
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="GPU inference instances: a model id and a GPU type go in, an OpenAI-compatible endpoint comes out.",
 )
+
+
+@app.callback()
+def _every_command() -> None:
+    """What holds for all of them."""
+    for sentence in unknown():
+        warn(sentence)
+
+
 app.command()(stack.up)
 app.command()(stack.demo)
 app.command()(console.console)

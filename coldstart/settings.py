@@ -1,12 +1,16 @@
 """What the command line reads from the environment: where its data lies, and what it must not start itself."""
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.admin_key import AdminKey
+from shared.environment import SettingsInvalid, from_environment
+from shared.settings import DatabaseUrl, HttpUrl, NatsUrl
+
+__all__ = ["ClientSettings", "CloudSettings", "SettingsInvalid", "StackSettings", "from_environment"]
 
 
 class StackSettings(BaseSettings):
@@ -15,8 +19,8 @@ class StackSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="COLDSTART_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     data_dir: Path = Path(".coldstart")
-    nats_url: SecretStr | None = None
-    database_url: SecretStr | None = None
+    nats_url: NatsUrl | None = None
+    database_url: DatabaseUrl | None = None
     master_secret: SecretStr | None = None
     admin_key: AdminKey | None = None
     api_host: str = "127.0.0.1"
@@ -29,7 +33,7 @@ class ClientSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="COLDSTART_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     data_dir: Path = Path(".coldstart")
-    api_url: str | None = None
+    api_url: HttpUrl | None = None
     api_key: SecretStr | None = None
 
 
@@ -47,20 +51,3 @@ class CloudSettings(BaseSettings):
         scaleway = "Scaleway" if self.secret_key else ""
         own = f"machines in {self.machines}" if self.machines else ""
         return " and ".join(filter(None, (scaleway, own)))
-
-
-class SettingsInvalid(Exception):
-    """Names each variable that holds what it cannot; not what it holds, which may be a secret."""
-
-
-Settings = TypeVar("Settings", bound=BaseSettings)
-
-
-def from_environment(kind: type[Settings]) -> Settings:
-    """Raises SettingsInvalid."""
-    try:
-        return kind()
-    except ValidationError as error:
-        prefix = kind.model_config.get("env_prefix", "")
-        wrong = [f"{prefix}{'.'.join(map(str, item['loc']))}".upper() + f": {item['msg']}" for item in error.errors()]
-        raise SettingsInvalid("\n".join(wrong)) from None

@@ -35,17 +35,29 @@ def run(running: Callable[[], AbstractAsyncContextManager[object]]) -> None:
 
 
 async def _until_told(running: Callable[[], AbstractAsyncContextManager[object]]) -> None:
-    told = asyncio.Event()
+    """A start that waits for a server which is away ends on a signal too."""
+    told, starting = asyncio.Event(), asyncio.current_task()
+
+    def tell() -> None:
+        told.set()
+        if starting is not None:
+            starting.cancel()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    async with running():
-        _settle()
-        log.info("running")
-        _notify("READY=1")
-        await told.wait()
-        log.info("stopping")
-        _notify("STOPPING=1")
+        loop.add_signal_handler(number, tell)
+    try:
+        async with running():
+            starting = None
+            _settle()
+            log.info("running")
+            _notify("READY=1")
+            await told.wait()
+            log.info("stopping")
+            _notify("STOPPING=1")
+    except asyncio.CancelledError:
+        if starting is None:
+            raise
 
 
 def _settle() -> None:

@@ -5,17 +5,20 @@ import json
 import signal
 import sys
 
+from pydantic import ValidationError
+
 from simulator.app import Simulator
 from simulator.cloud.books import BooksUnreadable
+from simulator.settings import SimulatorSettings
 
 
-async def main() -> None:
+async def main(settings: SimulatorSettings) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopped.set)
     try:
-        async with Simulator() as simulator:
+        async with Simulator(settings) as simulator:
             sys.stdout.write(json.dumps({"url": simulator.url}) + "\n")
             sys.stdout.flush()
             await stopped.wait()
@@ -24,4 +27,10 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        settings = SimulatorSettings()
+    except ValidationError as error:
+        for item in error.errors():
+            sys.stderr.write(f"SIMULATOR_{'.'.join(map(str, item['loc']))}".upper() + f": {item['msg']}.\n")
+        sys.exit(2)
+    asyncio.run(main(settings))

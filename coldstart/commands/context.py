@@ -16,10 +16,11 @@ from coldstart.settings import ClientSettings, SettingsInvalid, from_environment
 from coldstart.stack.files import NoStack, find_reach
 from coldstart.stack.processes import ServiceFailed
 from coldstart.stack.stack import StackRefused
+from shared.environment import WRONG_SETTINGS
 
 out: Final = Console()
 err: Final = Console(stderr=True)
-_REFUSALS: Final = (ApiProblem, NoStack, SettingsInvalid, StackRefused, ServiceFailed, EmbeddedServerError)
+_REFUSALS: Final = (ApiProblem, NoStack, StackRefused, ServiceFailed, EmbeddedServerError)
 _NO_EDGE: Final = 10_000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -45,9 +46,12 @@ def api() -> Generator[Api]:
 
 @contextmanager
 def explained() -> Generator[None]:
-    """A refusal is a line on standard error and exit status 1, never a traceback."""
+    """A refusal is a line on standard error and exit status 1 (2 for wrong settings), never a traceback."""
     try:
         yield
+    except SettingsInvalid as wrong:
+        complain(str(wrong))
+        raise typer.Exit(WRONG_SETTINGS) from None
     except _REFUSALS as refusal:
         complain(str(refusal))
         raise typer.Exit(1) from None

@@ -10,6 +10,8 @@ EmbeddedServerError
 
 from pathlib import Path
 
+from coldstart.last_words import last_words
+
 
 class EmbeddedServerError(Exception):
     """Says in one message what happened and what a person can do about it."""
@@ -32,16 +34,16 @@ class PortTakenError(EmbeddedServerError):
 
 class StartFailedError(EmbeddedServerError):
     def __init__(self, what: str, log: Path, log_tail: str) -> None:
-        """Tell what failed, with the last lines of the server's own log."""
-        super().__init__(f"{what}; the end of {log}:\n{log_tail or '(empty)'}")
+        """Tell what failed, with the last line of the server's own log."""
+        super().__init__(f"{what}: {last_words(log)}\nIts log is {log}.")
         self.log_tail = log_tail
 
 
 class ServerEndedError(EmbeddedServerError):
-    def __init__(self, name: str, status: int, log: Path, log_tail: str) -> None:
+    def __init__(self, name: str, status: int, log: Path) -> None:
         """Tell how a server ended that nobody had stopped; a negative `status` is a signal's number."""
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        super().__init__(f"the embedded {name} {how}; the end of {log}:\n{log_tail or '(empty)'}")
+        super().__init__(f"the embedded {name} {how}: {last_words(log)}\nIts log is {log}.")
         self.status = status
 
 

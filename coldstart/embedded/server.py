@@ -68,7 +68,7 @@ class EmbeddedServer(ABC):
     async def ended(self) -> NoReturn:
         """Wait until the server ends by itself and raise ServerEndedError. Cancel this before leaving the context."""
         status = await self._process.wait()
-        raise ServerEndedError(self.name, status, self.folder.log, self.folder.log_tail())
+        raise ServerEndedError(self.name, status, self.folder.log)
 
     @abstractmethod
     def url_on(self, port: int) -> str: ...

@@ -16,6 +16,8 @@ from typing import Final
 import structlog
 
 from coldstart.embedded import launcher
+from coldstart.last_words import last_words, size, written
+from shared.environment import WRONG_SETTINGS, SettingsInvalid
 
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
@@ -29,9 +31,9 @@ log = structlog.get_logger()
 class ServiceFailed(Exception):
     """A service ended, or said nothing, before it ever served; or it ended and cannot be started again."""
 
-    def __init__(self, name: str, log_file: Path, what: str = "did not start") -> None:
-        tail = "\n".join(log_file.read_text(errors="replace").splitlines()[-10:]) if log_file.exists() else ""
-        super().__init__(f"{name} {what}; the end of {log_file}:\n{tail}")
+    def __init__(self, name: str, log_file: Path, what: str = "did not start", *, since: int = 0) -> None:
+        """`since`: the size of its log when it was started."""
+        super().__init__(f"{name} {what}: {last_words(log_file, since)}\nIts log is {log_file}.")
 
 
 class Readiness:
@@ -61,6 +63,7 @@ class Service:
         self.environment = environment
         self.log_file = log_file
         self.starts = 0
+        self._logged = 0
         self._process: Process | None = None
         self._serving = asyncio.Event()
 
@@ -74,34 +77,40 @@ class Service:
 
     @asynccontextmanager
     async def supervised(self) -> AsyncGenerator["Service"]:
-        """Raises ServiceFailed when its first start fails; later ends are followed by a start."""
+        """Raises as `_keep` does when its first start fails; later ends are followed by a start."""
         with tempfile.TemporaryDirectory(prefix="coldstart-") as folder:
             readiness = Readiness(Path(folder) / "notify")
             keeping = asyncio.create_task(self._keep(readiness))
             serving = asyncio.create_task(self._serving.wait())
             try:
                 await asyncio.wait({keeping, serving}, return_when=asyncio.FIRST_COMPLETED, timeout=START_SECONDS)
+                if keeping.done():
+                    keeping.result()
                 if not self._serving.is_set():
-                    raise ServiceFailed(self.name, self.log_file)
+                    what = f"did not start within {START_SECONDS:g} s"
+                    raise ServiceFailed(self.name, self.log_file, what, since=self._logged)
                 yield self
             finally:
                 for task in (keeping, serving):
                     task.cancel()
-                    with suppress(asyncio.CancelledError, ServiceFailed):
+                    with suppress(asyncio.CancelledError, ServiceFailed, SettingsInvalid):
                         await task
                 await self._stop()
                 readiness.close()
 
     async def _keep(self, readiness: Readiness) -> None:
-        pause = FIRST_PAUSE_S
+        """Raises ServiceFailed or SettingsInvalid when the first start fails."""
+        pause, self._logged = FIRST_PAUSE_S, size(self.log_file)
         while True:
             notify = {"NOTIFY_SOCKET": str(readiness.path)}
             process = self._process = await launched(self.module, {**self.environment, **notify}, self.log_file)
             self.starts += 1
             served = await self._serve(process, readiness)
-            log.warning("service ended", service=self.name, status=process.returncode, again_in_s=pause)
             if not served and self.starts == 1:
-                raise ServiceFailed(self.name, self.log_file)
+                if process.returncode == WRONG_SETTINGS:
+                    raise SettingsInvalid(written(self.log_file, self._logged).strip())
+                raise ServiceFailed(self.name, self.log_file, since=self._logged)
+            log.warning("service ended", service=self.name, status=process.returncode, again_in_s=pause)
             await asyncio.sleep(pause)
             pause = FIRST_PAUSE_S if served else min(LONGEST_PAUSE_S, pause * 2)
 

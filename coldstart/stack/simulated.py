@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from coldstart.last_words import size
 from coldstart.settings import from_environment
 from coldstart.stack.processes import START_SECONDS, ServiceFailed, launched, stopped
 from simulator.settings import SimulatorSettings
@@ -40,14 +41,15 @@ async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> As
         "SIMULATOR_WORKER_PORT": str(_WORKER_PORT),
         **({"SIMULATOR_SCENARIO": scenario} if scenario else {}),
     }
+    logged = size(log_file)
     process = await launched("simulator", options, log_file, stdout=PIPE)
 
     async def ended() -> None:
         await process.wait()
-        raise ServiceFailed("simulator", log_file, "ended by itself")
+        raise ServiceFailed("simulator", log_file, "ended by itself", since=logged)
 
     try:
-        url = await _announced(process, log_file)
+        url = await _announced(process, log_file, logged)
         yield SimulatedCloud(
             url,
             {
@@ -68,13 +70,13 @@ async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> As
         await stopped(process)
 
 
-async def _announced(process: asyncio.subprocess.Process, log_file: Path) -> str:
+async def _announced(process: asyncio.subprocess.Process, log_file: Path, logged: int) -> str:
     """Its first line of output says where it listens."""
     if process.stdout is None:
-        raise ServiceFailed("simulator", log_file)
+        raise ServiceFailed("simulator", log_file, since=logged)
     try:
         async with asyncio.timeout(START_SECONDS):
             line = await process.stdout.readline()
         return str(json.loads(line)["url"])
     except (TimeoutError, ValueError) as error:
-        raise ServiceFailed("simulator", log_file) from error
+        raise ServiceFailed("simulator", log_file, since=logged) from error

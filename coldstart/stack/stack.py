@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from coldstart.embedded.errors import EmbeddedServerError
 from coldstart.embedded.folder import ServerFolder
 from coldstart.embedded.servers import RunningServers, servers
-from coldstart.settings import StackSettings
+from coldstart.settings import SettingsInvalid, StackSettings
 from coldstart.stack.files import Reach, forget_reach, made_once, tell_reach
 from coldstart.stack.processes import Service, ServiceFailed
 from coldstart.stack.simulated import SimulatedCloud, simulating
@@ -69,7 +69,7 @@ class Stack:
 async def stack(settings: StackSettings, *, simulated: bool, scenario: str | None = None) -> AsyncGenerator[Stack]:
     """Start everything and stop it in reverse; in a cloud that is simulated by `scenario` (JSON), or in the real one.
 
-    Raises StackRefused, ServiceFailed, EmbeddedServerError.
+    Raises StackRefused, SettingsInvalid, ServiceFailed, EmbeddedServerError.
     """
     if simulated and settings.nats_url is not None:
         raise CloudMissing
@@ -137,8 +137,9 @@ async def _all_serving(cleanup: AsyncExitStack, services: tuple[Service, ...]) -
         async with asyncio.TaskGroup() as group:
             for service in services:
                 group.create_task(cleanup.enter_async_context(service.supervised()))
-    except* ServiceFailed as failures:
-        raise failures.exceptions[0] from None
+    except* (ServiceFailed, SettingsInvalid) as failures:
+        wrong = [failure for failure in failures.exceptions if isinstance(failure, SettingsInvalid)]
+        raise (wrong or failures.exceptions)[0] from None
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -2,12 +2,13 @@
 
 from services.api.app import running
 from services.api.settings import ApiSettings
+from shared.environment import settings_or_exit
 from shared.logs import configure_logs
 from shared.running import run
 
 
 def main() -> None:
-    settings = ApiSettings()
+    settings = settings_or_exit(ApiSettings)
     configure_logs("api", settings.log_level, settings.log_format)
     run(lambda: running(settings))
 

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.admin_key import AdminKey
-from shared.settings import WithDatabase, WithHub, WithMachines
+from shared.settings import HttpUrl, WithDatabase, WithHub, WithMachines
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -37,7 +37,7 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
 
     metrics_access: Literal["admin", "open", "off"] = "admin"
 
-    hf_endpoint: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
+    hf_endpoint: HttpUrl = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     hub_timeout_seconds: Seconds = 10.0
     hub_cache_seconds: Seconds = 600.0
     hub_search_timeout_seconds: Seconds = 4.0

@@ -14,7 +14,7 @@ from services.health.settings import HealthSettings
 from services.health.ssh_worker_log import SshWorkerLog
 from services.health.watcher import Watcher
 from services.health.worker_log import WorkerLog
-from shared.bus.connection import connect_options, heeding, round_trip
+from shared.bus.connection import connect_options, heeding, round_trip, telling_of_a_wait
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.lease import Leases
 from shared.bus.not_understood import FailsItsInstance
@@ -44,7 +44,8 @@ async def running(
         **connect_options(settings.nats_url.get_secret_value(), "health", passing.reconnected),
         logger=logging.getLogger(BUS),
     )
-    connection = heeding(await broker.connect())
+    with telling_of_a_wait(settings.nats_url.get_secret_value()):
+        connection = heeding(await broker.connect())
     jetstream = connection.jetstream()
     installation = await apply_topology(
         jetstream,

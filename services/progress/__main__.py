@@ -14,6 +14,7 @@ from services.progress.settings import ProgressSettings
 from services.progress.verify import Verdict
 from shared.bus.envelope import Undecodable
 from shared.bus.reader import TRANSPORT, ReadingInterrupted
+from shared.environment import settings_or_exit
 from shared.logs import configure_logs
 from shared.metrics import metrics_served
 from shared.postgres.connection import DATABASE_ERRORS
@@ -30,7 +31,7 @@ def main() -> None:
     command = given.command
     if (command == "replay") != (given.sequence is not None):
         parser.error("a sequence is given with replay, and with nothing else")
-    settings = ProgressSettings()
+    settings = settings_or_exit(ProgressSettings)
     configure_logs("progress", settings.log_level, settings.log_format)
     if command == "rebuild":
         uvloop.run(rebuild_once(settings))

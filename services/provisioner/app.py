@@ -20,7 +20,7 @@ from services.provisioner.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.ssh import SshShell
 from services.provisioner.undertaking import Means
-from shared.bus.connection import connect_options, heeding, round_trip
+from shared.bus.connection import connect_options, heeding, round_trip, telling_of_a_wait
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.install_output import InstallOutputs
 from shared.bus.instance_types import InstanceTypes
@@ -59,7 +59,8 @@ async def serving(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
         logger=logging.getLogger(BUS),
         graceful_timeout=settings.stop_grace_seconds,
     )
-    connection = heeding(await broker.connect())
+    with telling_of_a_wait(settings.nats_url.get_secret_value()):
+        connection = heeding(await broker.connect())
     jetstream = connection.jetstream()
     leases = Leases(round_trip(connection), settings.lease_seconds)
     guarding = guarded_topology(

@@ -13,7 +13,7 @@ from shared.metrics import WithMetrics
 from shared.settings import WithHub, WithStartup
 
 _INSTALLING_AT_MOST: Final = 0.75
-Image = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]\S*$")]
+Image = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]\S*$", examples=["an image such as vllm/vllm-openai:v0.13.0"])]
 
 
 def _half_of_the_startup(known: Mapping[str, Any]) -> float:

@@ -1,7 +1,8 @@
 """One NATS connection per process: reconnects for ever, says so in the log."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final, TypedDict
 
@@ -11,6 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 RECONNECT_WAIT_S: Final = 0.25
+_SLOW_S: Final = 3.0
 _LONGER_THAN_A_DEAD_CONNECTION_S: Final = 600
 
 log = structlog.get_logger()
@@ -55,7 +57,21 @@ def connect_options(url: str, name: str, reconnected: Callable[[], None] = _unhe
 
 
 async def connect(url: str, name: str, reconnected: Callable[[], None] = _unheard) -> Client:
-    return heeding(await nats.connect(**connect_options(url, name, reconnected)))
+    with telling_of_a_wait(url):
+        return heeding(await nats.connect(**connect_options(url, name, reconnected)))
+
+
+@contextmanager
+def telling_of_a_wait(url: str) -> Iterator[None]:
+    """nats-py tries for ever and says nothing; who looks at the log is told what is being waited for."""
+    at = url.rpartition("@")[2].rpartition("//")[2]
+    waiting = asyncio.get_running_loop().call_later(
+        _SLOW_S, lambda: log.warning("waiting for NATS, which does not answer", at=at, setting="COLDSTART_NATS_URL")
+    )
+    try:
+        yield
+    finally:
+        waiting.cancel()
 
 
 def heeding(connection: Client) -> Client:

@@ -8,6 +8,8 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
+from shared.running import StartRefused
+
 CONNECT_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 30.0
 CLOSE_TIMEOUT_S: Final = 5.0
@@ -31,16 +33,23 @@ async def _speak_json(connection: Connection) -> None:
 async def connect_pool(
     url: str, *, name: str, min_size: int = 1, max_size: int = 10, command_timeout_s: float = COMMAND_TIMEOUT_S
 ) -> AsyncGenerator[Pool]:
-    """A pool whose connections take and give `jsonb` as decoded JSON; `name` is shown in pg_stat_activity."""
-    pool = await asyncpg.create_pool(
-        url,
-        min_size=min_size,
-        max_size=max_size,
-        init=_speak_json,
-        timeout=CONNECT_TIMEOUT_S,
-        command_timeout=command_timeout_s,
-        server_settings={"application_name": name},
-    )
+    """A pool whose connections take and give `jsonb` as decoded JSON; `name` is shown in pg_stat_activity.
+
+    Raises StartRefused.
+    """
+    try:
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=min_size,
+            max_size=max_size,
+            init=_speak_json,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=command_timeout_s,
+            server_settings={"application_name": name},
+        )
+    except (*DATABASE_ERRORS, ValueError) as error:
+        reason = str(error) or type(error).__name__
+        raise StartRefused(f"PostgreSQL cannot be used: {reason}. Look at COLDSTART_DATABASE_URL.") from error
     try:
         yield pool
     finally:

@@ -9,6 +9,9 @@ import sys
 def main(behaviour: str) -> None:
     if behaviour == "fails":
         sys.exit("there is no way to go on")
+    if behaviour == "refuses":
+        sys.stderr.write("COLDSTART_X takes a whole number.\n")
+        sys.exit(2)
     if behaviour == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if behaviour != "silent":

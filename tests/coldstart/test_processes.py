@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from coldstart.settings import SettingsInvalid
 from coldstart.stack import processes
 from coldstart.stack.processes import Service, ServiceFailed
 from tests.embedded.owners import PROJECT, gone
@@ -45,12 +46,21 @@ async def test_a_service_that_was_killed_is_started_again(tmp_path: Path) -> Non
     await gone([last])
 
 
-async def test_a_first_start_that_fails_says_so_with_the_end_of_the_log(tmp_path: Path) -> None:
+async def test_a_first_start_that_fails_says_so_in_one_line_and_where_the_log_is(tmp_path: Path) -> None:
     service = a_service(tmp_path, "fails")
-    with pytest.raises(ServiceFailed, match=r"one_service did not start(.|\n)*there is no way to go on"):
+    service.log_file.write_text("of an earlier time\n")
+    with pytest.raises(ServiceFailed) as failed:
         async with service.supervised():
             pass
+    assert str(failed.value) == (f"one_service did not start: there is no way to go on\nIts log is {service.log_file}.")
     assert service.starts == 1
+
+
+async def test_a_service_that_refuses_its_settings_is_quoted_and_nothing_else(tmp_path: Path) -> None:
+    service = a_service(tmp_path, "refuses")
+    with pytest.raises(SettingsInvalid, match=r"\ACOLDSTART_X takes a whole number\.\Z"):
+        async with service.supervised():
+            pass
 
 
 async def test_a_service_that_never_says_it_serves_is_given_up_and_ended(

@@ -6,6 +6,8 @@ from uuid import UUID
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.settings import HttpUrl
+
 GPU_ZONES: Final = ("fr-par-2", "pl-waw-2")
 """Where Scaleway rents L4, L40S and H100; its documentation's page "Product availability" (June 2025)."""
 GPU_IMAGE: Final = "ubuntu_noble_gpu_os_13_nvidia"
@@ -25,11 +27,13 @@ class ScalewaySettings(BaseSettings):
         populate_by_name=True,
     )
 
-    access_key: str = Field(pattern=r"^SCW[A-Z0-9]{17}$")
-    secret_key: SecretStr
+    access_key: str = Field(
+        pattern=r"^SCW[A-Z0-9]{17}$", examples=["SCW and 17 capital letters or digits, as Scaleway's console shows it"]
+    )
+    secret_key: SecretStr = Field(examples=["the secret of that key, which is a UUID"])
     default_project_id: UUID
-    default_zone: str = Field(default=GPU_ZONES[0], pattern=ZONE)
-    api_url: str = Field(default="https://api.scaleway.com", pattern=r"^https?://[^/]+")
+    default_zone: str = Field(default=GPU_ZONES[0], pattern=ZONE, examples=["a zone such as fr-par-2"])
+    api_url: HttpUrl = "https://api.scaleway.com"
 
     zones: tuple[str, ...] = Field(default=GPU_ZONES, validation_alias="COLDSTART_SCALEWAY_ZONES")
     """A JSON list. One that is taken away hides what is still rented there: empty it first."""

@@ -1,0 +1,30 @@
+"""Every `COLDSTART_` variable that anything here reads: `python -m coldstart.variables > shared/variables.txt`."""
+
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from pydantic_settings import BaseSettings
+
+from coldstart.settings import ClientSettings, CloudSettings, StackSettings
+from services.api.settings import ApiSettings
+from services.health.settings import HealthSettings
+from services.progress.settings import ProgressSettings
+from services.provisioner.providers.scaleway.settings import ScalewaySettings
+from services.provisioner.settings import ProvisionerSettings
+from shared.environment import PREFIX, variables
+
+_ALL: Final[tuple[type[BaseSettings], ...]] = (
+    *(StackSettings, ClientSettings, CloudSettings),
+    *(ApiSettings, HealthSettings, ProgressSettings, ProvisionerSettings, ScalewaySettings),
+)
+
+
+def every() -> Iterator[str]:
+    """In the order of the alphabet."""
+    named = {name for kind in _ALL for field in kind.model_fields for name in variables(kind, field)}
+    yield from sorted(name for name in named if name.startswith(PREFIX))
+
+
+if __name__ == "__main__":
+    sys.stdout.write("".join(f"{name}\n" for name in every()))
