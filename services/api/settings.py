@@ -77,6 +77,8 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     breaker_probe_seconds: Seconds = 5.0
     wait_for_ready_seconds: Seconds = 1800.0
     wait_for_ready_requests: int = Field(default=1_000, ge=0)
+    wait_for_ready_requests_per_organization: int = Field(default=500, ge=0)
+    wait_for_ready_requests_per_key: int = Field(default=100, ge=0)
     wait_heartbeat_seconds: Seconds = 5.0
     usage_write_seconds: Seconds = 1.0
     usage_retention_days: int = Field(default=400, gt=0)
@@ -84,4 +86,6 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
 
     max_body_bytes: int = Field(default=1_000_000, gt=0)
     max_inference_body_bytes: int = Field(default=32_000_000, gt=0)
+    max_inference_bytes_held: int = Field(default=256_000_000, gt=0, description="of all requests' bodies at once")
+    max_requests_per_organization: int = Field(default=2_000, gt=0, description="under /v1 at once")
     max_backlog: int = Field(default=1_000, gt=0, description="events an SSE client may be behind before it is dropped")

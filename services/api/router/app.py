@@ -15,6 +15,7 @@ from services.api.estimates import Estimates
 from services.api.feed import Feed
 from services.api.mirror import Mirror
 from services.api.router.balance import Balance
+from services.api.router.bodies import Bodies
 from services.api.router.breakers import Breakers
 from services.api.router.explaining import Explaining
 from services.api.router.forwarding import Forwarding
@@ -112,12 +113,15 @@ async def router(
         table,
         nearest,
         most=settings.wait_for_ready_requests,
+        most_each=settings.wait_for_ready_requests_per_organization,
+        most_a_key=settings.wait_for_ready_requests_per_key,
         longest_s=settings.wait_for_ready_seconds,
         heartbeat_s=settings.wait_heartbeat_seconds,
     )
     usage = UsageLog(
         usage_table, interval_s=settings.usage_write_seconds, kept=timedelta(days=settings.usage_retention_days)
     )
+    limits = Limits(most_each=settings.max_requests_per_organization)
     serving = Serving(
         forwarding=Forwarding(
             upstream,
@@ -128,7 +132,7 @@ async def router(
         ),
         waiting=waiting,
         unready=Unready(nearest, estimates),
-        limits=Limits(),
+        limits=limits,
         usage=usage,
         longest_s=settings.request_deadline_seconds,
     )
@@ -142,7 +146,10 @@ async def router(
                         mirror,
                         authentication,
                         serving,
-                        max_body_bytes=settings.max_inference_body_bytes,
+                        limits=limits,
+                        bodies=Bodies(
+                            most=settings.max_inference_bytes_held, longest=settings.max_inference_body_bytes
+                        ),
                         body_s=settings.request_body_seconds,
                     ),
                     Explaining(mirror, table, balance, breakers, is_stale=is_stale),

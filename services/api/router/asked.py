@@ -2,22 +2,27 @@
 
 import json
 import re
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from services.api.router.members import Malformed, Spans, Steps, spans
 from services.api.router.refusal import Refusal
 
+_AT_ONCE: Final = 262_144
+"""Bytes of a body that are decoded in one go, in 1 ms at the most; of more, the outermost level is read in steps."""
+_LONGEST_VALUE: Final = 65_536
+"""Of a value that the router has to understand, in a body that is read in steps."""
 _SPACE: Final = rb"[ \t\r\n]*"
 _STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
-_TOKEN: Final = re.compile(_STRING + rb'|[{}\[\]]|[^\s"{}\[\]:,]+')
 _NAMED: Final = b'"model"'
 _MODEL: Final = re.compile(_NAMED + _SPACE + rb":" + _SPACE + rb"(" + _STRING + rb")")
-_MEMBER: Final = re.compile(_SPACE + rb"(" + _STRING + rb")" + _SPACE + rb":" + _SPACE)
 _OPENING: Final = re.compile(_SPACE + rb"\{" + _SPACE)
 _INCLUDE: Final = b'"include_usage":true'
-_ASK_FOR_USAGE: Final = b'"stream_options":{%b}' % _INCLUDE
+_ASK_FOR_USAGE: Final = b'"stream_options":{%b},' % _INCLUDE
 _TRUE: Final = (b"true", b"1")  # vLLM takes a 1 for true
 _UNSAID: Final = msgspec.Raw()
 
@@ -35,13 +40,19 @@ class _Options(msgspec.Struct):
     continuous_usage_stats: msgspec.Raw = _UNSAID
 
 
+class _Edit(NamedTuple):
+    begin: int
+    end: int
+    written: bytes
+
+
 _DECODER: Final = msgspec.json.Decoder(_Body)
 _OPTIONS: Final = msgspec.json.Decoder(_Options)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`model` is what the client named.
+    """`model` is what the client named; `spans` are known of a body that was read in steps.
 
     `adds_usage`: it streams, and has not said whether it wants usage told; `hides_usage`: nor has it asked for it in
     vLLM's own way, by `continuous_usage_stats`, which are told in every chunk and once more at the end.
@@ -53,45 +64,96 @@ class Asked:
     adds_usage: bool
     hides_usage: bool
     has_options: bool
+    spans: Spans | None = None
 
-    @classmethod
-    def of(cls, body: bytes) -> Self:
-        """Raises Refusal for what is no JSON object, or names its model by something else than a string."""
-        try:
-            if not body.isascii():
-                body.decode()  # the decoder does not look at what it passes over
-            read = _DECODER.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise Refusal(400, "invalid_json", f"The body is no JSON object: {error}.") from None
-        if read.model is not None and not isinstance(read.model, str):
-            raise Refusal(400, "invalid_type", "`model` is a string.", param="model")
-        options = bytes(read.stream_options)
-        streams = read.stream in (True, 1)  # vLLM takes a 1 for true
-        adds, hides = _what_is_unsaid(options) if streams else (False, False)
-        return cls(body, read.model, streams, adds, hides, bool(options))
-
-    def sent_on(self, model: str) -> bytes:
+    def sent_on(self, model: str) -> Steps[bytes]:
         """The body as the worker gets it: `model` is its name there, and usage is asked for; nothing else changes."""
-        body = self.body
-        if model != self.model:
-            body = _renamed(body, model)
-        if not self.adds_usage:
-            return body
-        if self.has_options:
-            return _with_members(body, {"stream_options": _including_usage})
-        opening = _OPENING.match(body)
-        assert opening is not None  # noqa: S101  it was read as an object
-        return body[: opening.end()] + _ASK_FOR_USAGE + b"," + body[opening.end() :]
+        body, renames = self.body, model != self.model
+        if renames and self.spans is None and (renamed := _renamed_at_once(body, model)) is not None:
+            body, renames = renamed, False
+        changes: dict[str, Callable[[bytes], bytes]] = {}
+        if renames:
+            value = json.dumps(model).encode()
+            changes["model"] = lambda _: value
+        if self.adds_usage and self.has_options:
+            changes["stream_options"] = _including_usage
+        edits: list[_Edit] = []
+        if changes:
+            found = self.spans
+            if found is None:
+                found = yield from _members(body)
+            edits += _edits(body, found, changes)
+        if self.adds_usage and not self.has_options:
+            begin = body.index(b"{") + 1  # it says that it streams, so there is a member behind this
+            edits.append(_Edit(begin, begin, _ASK_FOR_USAGE))
+        return _edited(body, edits)
 
 
-def _renamed(body: bytes, model: str) -> bytes:
+def read(body: bytes) -> Steps[Asked]:
+    """Raises Refusal for what is no JSON object, or names its model by something else than a string."""
+    if len(body) <= _AT_ONCE:
+        return _asked(body, _decoded(body), None)
+    found = yield from _members(body)
+    return _asked(body, _decoded(_of_interest(body, found)), found)
+
+
+def _asked(body: bytes, read: _Body, found: Spans | None) -> Asked:
+    if read.model is not None and not isinstance(read.model, str):
+        raise Refusal(400, "invalid_type", "`model` is a string.", param="model")
+    options = bytes(read.stream_options)
+    streams = read.stream in (True, 1)  # vLLM takes a 1 for true
+    adds, hides = _what_is_unsaid(options) if streams else (False, False)
+    return Asked(body, read.model, streams, adds, hides, bool(options), found)
+
+
+def _decoded(body: bytes) -> _Body:
+    try:
+        if not body.isascii():
+            body.decode()  # the decoder does not look at what it passes over
+        return _DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _no_object(error) from None
+
+
+def _members(body: bytes) -> Steps[Spans]:
+    try:
+        yield from _utf_8(body)
+        return (yield from spans(body, _Body.__struct_fields__))
+    except (Malformed, UnicodeDecodeError) as error:
+        raise _no_object(error) from None
+
+
+def _utf_8(body: bytes) -> Steps[None]:
+    """Raises UnicodeDecodeError for what is none."""
+    if body.isascii():
+        return
+    decoder = getincrementaldecoder("utf-8")()
+    for begin in range(0, len(body), _AT_ONCE):
+        decoder.decode(body[begin : begin + _AT_ONCE], final=begin + _AT_ONCE >= len(body))
+        yield
+
+
+def _no_object(error: Exception) -> Refusal:
+    return Refusal(400, "invalid_json", f"The body is no JSON object: {error}.")
+
+
+def _of_interest(body: bytes, found: Spans) -> bytes:
+    """An object of just these members. Of a name that is given twice the last one counts, as for other readers."""
+    members = []
+    for name, places in found.items():
+        begin, end = places[-1]
+        if end - begin > _LONGEST_VALUE:
+            raise Refusal(400, "invalid_value", f"`{name}` has more than {_LONGEST_VALUE} bytes.", param=name)
+        members.append(b'"%b":%b' % (name.encode(), body[begin:end]))
+    return b"{" + b",".join(members) + b"}"
+
+
+def _renamed_at_once(body: bytes, model: str) -> bytes | None:
     """Where `"model"` stands just once, that is most likely the place: a look at the result is cheaper than a scan."""
-    value = json.dumps(model).encode()
-    if body.count(_NAMED) == 1 and (named := _MODEL.search(body)) is not None:
-        renamed = body[: named.start(1)] + value + body[named.end(1) :]
-        if _DECODER.decode(renamed).model == model:
-            return renamed
-    return _with_members(body, {"model": lambda _: value})
+    if body.count(_NAMED) != 1 or (named := _MODEL.search(body)) is None:
+        return None
+    renamed = body[: named.start(1)] + json.dumps(model).encode() + body[named.end(1) :]
+    return renamed if _DECODER.decode(renamed).model == model else None
 
 
 def _what_is_unsaid(options: bytes) -> tuple[bool, bool]:
@@ -116,35 +178,20 @@ def _including_usage(options: bytes) -> bytes:
     return opening[0] + _INCLUDE + (b"" if rest.startswith(b"}") else b",") + rest
 
 
-def _with_members(body: bytes, changes: dict[str, Any]) -> bytes:
-    """The body with the values of these members of its outermost object replaced; itself when it has none of them.
-
-    A name that stands there twice is replaced twice: which of them a reader takes is its own affair.
-    """
-    pieces: list[bytes] = []
-    copied = 0
-    opening = _OPENING.match(body)
-    at = opening.end() if opening else len(body)
-    while (member := _MEMBER.match(body, at)) is not None:
-        value_at, value_end = member.end(), _value_end(body, member.end())
-        change = changes.get(json.loads(member[1]))
-        if change is not None:
-            pieces += [body[copied:value_at], change(body[value_at:value_end])]
-            copied = value_end
-        comma = body.find(b",", value_end)  # between two members nothing else can stand but space
-        if comma < 0:
-            break
-        at = comma + 1
-    return b"".join([*pieces, body[copied:]]) if pieces else body
+def _edits(body: bytes, found: Spans, changes: dict[str, Callable[[bytes], bytes]]) -> Iterable[_Edit]:
+    """A name that stands there twice is replaced twice: which of them a reader takes is its own affair."""
+    for name, change in changes.items():
+        for begin, end in found.get(name, ()):
+            yield _Edit(begin, end, change(body[begin:end]))
 
 
-def _value_end(body: bytes, at: int) -> int:
-    depth = 0
-    for token in _TOKEN.finditer(body, at):
-        if token[0] in (b"{", b"["):
-            depth += 1
-        elif token[0] in (b"}", b"]"):
-            depth -= 1
-        if depth == 0:
-            return token.end()
-    return len(body)
+def _edited(body: bytes, edits: list[_Edit]) -> bytes:
+    """Itself when there is nothing to change."""
+    if not edits:
+        return body
+    pieces: list[bytes | memoryview] = []
+    whole, copied = memoryview(body), 0
+    for edit in sorted(edits):
+        pieces += [whole[copied : edit.begin], edit.written]
+        copied = edit.end
+    return b"".join([*pieces, whole[copied:]])

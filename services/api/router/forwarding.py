@@ -6,7 +6,7 @@ Which failures go to another worker, and which do not, is the contract in docs/r
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -15,11 +15,13 @@ import structlog
 
 from services.api.router import metrics
 from services.api.router.balance import Balance
+from services.api.router.bodies import Body
 from services.api.router.breakers import Breakers
 from services.api.router.refusal import Refusal
-from services.api.router.response import EVENT_STREAM, Headers, Response
+from services.api.router.response import EVENT_STREAM, Response
+from services.api.router.response_headers import content_type, is_coded, passed_back
 from services.api.router.table import RoutingTable, Worker
-from services.api.router.tally import StreamTally, Tally, Tokens, WholeTally
+from services.api.router.tally import StreamTally, Tally, Tokens, TooLong, WholeTally
 from services.api.upstream import Answer, ConnectFailed, Silent, Upstream, UpstreamError
 
 RETRIES: Final = 2
@@ -29,24 +31,9 @@ _ANSWERS: Final = frozenset(range(200, 600)) - frozenset(range(300, 400))
 _ERROR: Final = 400
 _FAULT: Final = 500
 _SHOWN: Final = 500
+_MOST_KEPT: Final = 1_048_576
+"""Of an answer that its client can get only as one event."""
 STALE: Final = "The router has lost touch with the event stream and does not know who is ready; try again."
-_HOP_BY_HOP: Final = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"date",
-        b"server",
-        b"x-request-id",
-    }
-)
-"""RFC 9110, 7.6.1; and what our own server says of itself and of the request."""
-
 log = structlog.get_logger()
 
 
@@ -58,7 +45,7 @@ class Outgoing:
     organization: UUID | None
     path: bytes
     headers: list[tuple[bytes, bytes]]
-    body: bytes
+    body: Body
     session: bytes | None
     hides_usage: bool
     deadline: float
@@ -145,7 +132,9 @@ class Forwarding:
         headers = [*outgoing.headers, (b"authorization", worker.authorization)]
         served.instance_id = worker.instance_id
         try:
-            async with self._upstream.ask(worker.address, b"POST", outgoing.path, headers, outgoing.body) as answer:
+            async with self._upstream.ask(
+                worker.address, b"POST", outgoing.path, headers, outgoing.body.content
+            ) as answer:
                 served.status = answer.status
                 if answer.status in _UNAVAILABLE and self._others(outgoing, tried):
                     return self._failed(worker, Refusal(answer.status, "worker_failed", "The worker is unavailable."))
@@ -155,7 +144,11 @@ class Forwarding:
                 if answer.status not in _ANSWERS:
                     message = "The worker answered with a redirection, which is never followed, or with no status."
                     return self._failed(worker, Refusal(502, "worker_failed", message))
+                if is_coded(answer.headers):
+                    message = "The worker answered in a content coding, and nobody asked for one."
+                    return self._failed(worker, Refusal(502, "worker_failed", message))
                 first = await answer.chunk()
+                outgoing.body.let_go()  # nobody else is asked from here on
                 served.first_byte_s = time.perf_counter() - served.began
                 await self._pass_back(
                     answer, first, worker, hides_usage=outgoing.hides_usage, response=response, served=served
@@ -181,22 +174,23 @@ class Forwarding:
     async def _pass_back(
         self, answer: Answer, chunk: bytes, worker: Worker, *, hides_usage: bool, response: Response, served: Served
     ) -> None:
-        streams = _content_type(answer.headers) == EVENT_STREAM
+        streams = content_type(answer.headers) == EVENT_STREAM
         promised = response.begun and not streams  # a stream, to a client that waited for it
         tally = served.tally = StreamTally(hides_usage=hides_usage) if streams else WholeTally()
-        headers = list(_kept(answer.headers, without=b"content-length" if streams else b""))
+        headers = passed_back(answer.status, answer.headers, streams=streams)
         headers.append((b"x-coldstart-instance", str(worker.instance_id).encode()))
         await response.begin(answer.status, headers, streams=streams)
-        kept: list[bytes] = []
+        kept = bytearray()
         try:
             while chunk:
                 passing = tally.passing(chunk)
                 if promised:
-                    kept.append(passing)
+                    kept += passing
+                    _expect_short(kept)
                 elif passing:
                     await response.body(passing)
                 chunk = await answer.chunk()
-        except UpstreamError as error:
+        except (UpstreamError, TooLong) as error:
             lost = self._lost(worker, error)
             served.status = lost.status
             if not response.streams:
@@ -208,15 +202,20 @@ class Forwarding:
         elif answer.status < _FAULT and self._serves(worker):
             self._breakers.succeeded(worker)
         if promised:
-            await response.end_stream(_in_openai_s_shape(answer.status, b"".join(kept)))
+            await response.end_stream(_in_openai_s_shape(answer.status, bytes(kept)))
         else:
             await response.end(tally.rest())
 
-    def _lost(self, worker: Worker, error: UpstreamError) -> Refusal:
+    def _lost(self, worker: Worker, error: Exception) -> Refusal:
         """In the middle of its answer. Silence says nothing of the worker: it may be at work."""
         if isinstance(error, Silent):
             return Refusal(504, "worker_timeout", "The worker said nothing more for too long.")
         return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off in its answer."), error)
+
+
+def _expect_short(kept: bytearray) -> None:
+    if len(kept) > _MOST_KEPT:
+        raise TooLong(f"more than {_MOST_KEPT} bytes instead of a stream")
 
 
 def _in_openai_s_shape(status: int, body: bytes) -> bytes:
@@ -232,14 +231,3 @@ def _in_openai_s_shape(status: int, body: bytes) -> bytes:
     words = body[:_SHOWN].decode(errors="replace").strip()
     message = f"The worker answered {status}: {words}" if words else f"The worker answered {status}, without a word."
     return Refusal(status if status >= _ERROR else 502, "worker_failed", message).body()
-
-
-def _content_type(headers: Headers) -> bytes:
-    return next((value.split(b";")[0].strip().lower() for name, value in headers if name == b"content-type"), b"")
-
-
-def _kept(headers: Headers, *, without: bytes) -> Iterable[tuple[bytes, bytes]]:
-    """What is not about the connection between us and the worker (it may name further such fields itself)."""
-    named = {field.strip().lower() for name, value in headers if name == b"connection" for field in value.split(b",")}
-    dropped = _HOP_BY_HOP | named | {without} if named or without else _HOP_BY_HOP
-    return ((name, value) for name, value in headers if name not in dropped)

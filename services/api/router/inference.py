@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, cast
+from typing import Final, NamedTuple
 from uuid import uuid4
 
 import structlog
@@ -20,11 +20,14 @@ from services.api.mirror import Mirror
 from services.api.model_list import listed, shown
 from services.api.organizations import Organization
 from services.api.resolution import ModelMissing, ModelNotFound, Resolved, allowed, resolve
-from services.api.router.asked import Asked
+from services.api.router.asked import read
+from services.api.router.bodies import Bodies, Body, expect_acceptable
 from services.api.router.forwarding import BrokenOff
+from services.api.router.key_limits import Limits
 from services.api.router.refusal import Refusal, send_json
 from services.api.router.response import Response
 from services.api.router.serving import Incoming, Serving
+from services.api.router.turns import Turns
 from services.api.wrong_keys import TooManyWrongKeys
 from shared.lifecycle.events import Task
 
@@ -45,6 +48,14 @@ _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 log = structlog.get_logger()
 
 
+class _Head(NamedTuple):
+    """`headers` by their names in lower case."""
+
+    path: str
+    headers: Mapping[bytes, bytes]
+    request_id: bytes
+
+
 class Inference:
     """`body_s`: within which a request's body has to come."""
 
@@ -54,14 +65,17 @@ class Inference:
         authentication: Authentication,
         serving: Serving,
         *,
-        max_body_bytes: int,
+        limits: Limits,
+        bodies: Bodies,
         body_s: float,
     ) -> None:
         self._mirror = mirror
         self._authentication = authentication
         self._body_s = body_s
         self._serving = serving
-        self._max_body_bytes = max_body_bytes
+        self._limits = limits
+        self._bodies = bodies
+        self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -88,23 +102,7 @@ class Inference:
         organization = self._mirror.organization_of(owner)
         if path in ENDPOINTS:
             _expect(method, "POST")
-            began, at = time.perf_counter(), datetime.now(UTC)
-            body = await self._body(headers, receive)
-            if body is not None:
-                asked = Asked.of(body)
-                found = self._found(owner, asked, path)
-                incoming = Incoming(
-                    path=path,
-                    headers=headers,
-                    request_id=request_id,
-                    owner=owner,
-                    asked=asked,
-                    found=found,
-                    began=began,
-                    at=at,
-                    confirm=partial(self._confirm, found, headers, asked, path),
-                )
-                await self._serving.serve(incoming, receive, response)
+            await self._complete(_Head(path, headers, request_id), owner, receive, response)
         elif path == _MODELS:
             _expect(method, "GET")
             models = listed(self._mirror.catalogue, organization, owner)
@@ -118,11 +116,39 @@ class Inference:
         else:
             raise Refusal(404, "unknown_url", f"There is no {path}; see /schema for what there is.")
 
-    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes | None:
-        """None when the client left in the middle of it. Raises Refusal."""
+    async def _complete(self, head: _Head, owner: ApiKey, receive: Receive, response: Response) -> None:
+        """What a key may use is judged, and taken, before its body is read."""
+        path, headers = head.path, head.headers
+        expect_acceptable(headers, self._bodies.longest)
+        with self._limits.admitted(owner), self._bodies.of(owner) as body:
+            response.own += [(name.encode(), value.encode()) for name, value in self._limits.headers(owner)]
+            began, at = time.perf_counter(), datetime.now(UTC)
+            if not await self._read(body, headers, receive):
+                return
+            asked = await self._turns.finished(read(body.content))
+            found = self._found(owner, asked.model, path)
+            body.content = await self._turns.finished(asked.sent_on(found.model.model))
+            incoming = Incoming(
+                path=path,
+                headers=headers,
+                request_id=head.request_id,
+                owner=owner,
+                body=body,
+                streams=asked.streams,
+                hides_usage=asked.hides_usage,
+                found=found,
+                began=began,
+                at=at,
+                confirm=partial(self._confirm, found, headers, asked.model, path),
+            )
+            del asked  # the body as it came
+            await self._serving.serve(incoming, receive, response)
+
+    async def _read(self, body: Body, headers: Mapping[bytes, bytes], receive: Receive) -> bool:
+        """False when the client left in the middle of it. Raises Refusal."""
         try:
             async with asyncio.timeout(self._body_s):
-                return await read_body(headers, receive, self._max_body_bytes)
+                return await body.read(headers, receive)
         except TimeoutError:
             raise Refusal(408, "body_timeout", f"The body has not come within {self._body_s:g} s.") from None
 
@@ -154,16 +180,16 @@ class Inference:
             raise Refusal(UNAUTHORIZED, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
         return owner
 
-    def _found(self, owner: ApiKey, asked: Asked, path: str) -> Resolved:
+    def _found(self, owner: ApiKey, model: str | None, path: str) -> Resolved:
         """What this key may have by this name, here. Raises Refusal."""
-        found = self._resolved(asked.model, self._mirror.organization_of(owner))
-        _check(found, asked, path, owner)
+        found = self._resolved(model, self._mirror.organization_of(owner))
+        _check(found, model, path, owner)
         return found
 
-    def _confirm(self, found: Resolved, headers: Mapping[bytes, bytes], asked: Asked, path: str) -> None:
+    def _confirm(self, found: Resolved, headers: Mapping[bytes, bytes], model: str | None, path: str) -> None:
         """That it is still so after a while. Raises Refusal."""
-        if self._found(self._owner("POST", headers), asked, path).model.id != found.model.id:
-            raise Refusal(409, "model_changed", f"{asked.model} means another model by now; ask again.", param="model")
+        if self._found(self._owner("POST", headers), model, path).model.id != found.model.id:
+            raise Refusal(409, "model_changed", f"{model} means another model by now; ask again.", param="model")
 
     def _resolved(self, named: str | None, organization: Organization | None) -> Resolved:
         match resolve(named, self._mirror.catalogue, organization):
@@ -185,37 +211,12 @@ async def _refuse(response: Response, refusal: Refusal) -> None:
         await response.end_stream(refusal.body())
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes | None:
-    """None when the client left in the middle of it. Raises Refusal."""
-    kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
-    if kind != b"application/json":
-        wrong = f"The body's type is {kind.decode('latin-1')}; send JSON, as 'Content-Type: application/json'."
-        raise Refusal(415, "unsupported_media_type", wrong)
-    too_large = Refusal(413, "body_too_large", f"The body is larger than {most} bytes.")
-    told = headers.get(b"content-length", b"0")
-    if told.isdigit() and int(told) > most:
-        raise too_large
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunk = cast("bytes", message.get("body", b""))
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > most:
-            raise too_large
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-
-
-def _check(found: Resolved, asked: Asked, path: str, owner: ApiKey) -> None:
+def _check(found: Resolved, model: str | None, path: str, owner: ApiKey) -> None:
     """That this key may ask this model for that. Raises Refusal."""
     if found.model.task != ENDPOINTS[path]:
         message = f"{found.model.model} {_FOR[found.model.task]}."
         raise Refusal(400, "model_task_mismatch", message, param="model")
-    _expect_allowed(found, asked.model or "", owner)
+    _expect_allowed(found, model or "", owner)
 
 
 def _expect_allowed(found: Resolved, name: str, owner: ApiKey) -> None:

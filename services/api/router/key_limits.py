@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,18 +59,36 @@ class _Use:
 
 
 class Limits:
-    """`clock` counts seconds."""
+    """`most_each`: requests of one organisation at once, whatever their keys; `clock` counts seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, most_each: float = math.inf) -> None:
         self._clock = clock
+        self._most_each = most_each
+        self._organizations: Counter[UUID] = Counter()
         self._uses: dict[UUID, _Use] = {}
 
     @contextmanager
     def admitted(self, key: ApiKey) -> Generator[None]:
-        """The block is one request of this key. Raises Refusal 429 before it begins."""
-        if key.requests_per_minute is key.tokens_per_minute is key.max_concurrent is None:
+        """The block is one request of this key, from before its body is read. Raises Refusal 429 before it begins."""
+        organization = key.organization_id
+        if organization is not None and self._organizations[organization] >= self._most_each:
+            message = f"Your organization has {self._most_each} requests under way already; wait for some of them."
+            raise Refusal(429, "rate_limit_exceeded", message, headers={"Retry-After": "1"})
+        use = self._take(key)
+        use.concurrent += 1
+        if organization is not None:
+            self._organizations[organization] += 1
+        try:
             yield
-            return
+        finally:
+            use.concurrent -= 1
+            if organization is not None:
+                self._organizations[organization] -= 1
+
+    def _take(self, key: ApiKey) -> _Use:
+        """One request of what it may use. Raises Refusal."""
+        if key.requests_per_minute is key.tokens_per_minute is key.max_concurrent is None:
+            return _Use()
         use, at = self._use(key), self._clock()
         if key.max_concurrent is not None and use.concurrent >= key.max_concurrent:
             raise self._refused(key, "concurrent requests", key.max_concurrent, 1.0)
@@ -79,11 +98,7 @@ class Limits:
             if pause_s := use.requests.seconds_until(1, at):
                 raise self._refused(key, "requests per minute", use.requests.per_minute, pause_s)
             use.requests.take(1, at)
-        use.concurrent += 1
-        try:
-            yield
-        finally:
-            use.concurrent -= 1
+        return use
 
     def used(self, key: ApiKey, tokens: int) -> None:
         """Known when the answer has ended; what was too much is missing from the next minute.

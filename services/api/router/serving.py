@@ -15,7 +15,7 @@ from services.api.connection import WhileConnected
 from services.api.keys import ApiKey
 from services.api.resolution import Resolved
 from services.api.router import metrics
-from services.api.router.asked import Asked
+from services.api.router.bodies import Body
 from services.api.router.forwarding import Forwarding, Outgoing, Served
 from services.api.router.key_limits import Limits
 from services.api.router.refusal import Refusal
@@ -47,7 +47,9 @@ class Incoming:
     headers: Mapping[bytes, bytes]
     request_id: bytes
     owner: ApiKey
-    asked: Asked
+    body: Body
+    streams: bool
+    hides_usage: bool
     found: Resolved
     began: float
     at: datetime
@@ -81,23 +83,21 @@ class Serving:
     async def serve(self, incoming: Incoming, receive: Receive, response: Response) -> None:
         """Raises Refusal, BrokenOff."""
         served = Served(incoming.began)
-        with self._limits.admitted(incoming.owner):
-            response.own += [
-                (b"x-coldstart-model", incoming.model.encode()),
-                (b"x-coldstart-rule", incoming.found.rule.encode()),
-                *((name.encode(), value.encode()) for name, value in self._limits.headers(incoming.owner)),
-            ]
-            async with WhileConnected(receive, lambda: response.complete):
-                try:
-                    await self._answer(incoming, response, served)
-                except Refusal as refusal:
-                    served.status = refusal.status
-                    raise
-                except asyncio.CancelledError:
-                    served.status = _LEFT
-                    raise
-                finally:
-                    self._account(incoming, served)
+        response.own += [
+            (b"x-coldstart-model", incoming.model.encode()),
+            (b"x-coldstart-rule", incoming.found.rule.encode()),
+        ]
+        async with WhileConnected(receive, lambda: response.complete):
+            try:
+                await self._answer(incoming, response, served)
+            except Refusal as refusal:
+                served.status = refusal.status
+                raise
+            except asyncio.CancelledError:
+                served.status = _LEFT
+                raise
+            finally:
+                self._account(incoming, served)
 
     async def _answer(self, incoming: Incoming, response: Response, served: Served) -> None:
         headers, organization = incoming.headers, incoming.owner.organization_id
@@ -111,9 +111,9 @@ class Serving:
                 (b"content-type", headers.get(b"content-type", b"application/json")),
                 *((name, value) for name, value in headers.items() if name in PASSED_ON),
             ],
-            body=incoming.asked.sent_on(incoming.model),
+            body=incoming.body,
             session=headers.get(b"x-session-id"),
-            hides_usage=incoming.asked.hides_usage,
+            hides_usage=incoming.hides_usage,
             deadline=self._deadline(headers),
         )
         if await self._forwarding.forward(outgoing, response, served):
@@ -121,11 +121,11 @@ class Serving:
         if seconds:
 
             async def beat(instance: Instance) -> None:
-                if incoming.asked.streams:
+                if incoming.streams:
                     await response.begin_stream()
                     await response.body(heartbeat(instance))
 
-            await self._waiting.until_ready(incoming.model, organization, seconds, beat)
+            await self._waiting.until_ready(incoming.model, incoming.owner, seconds, beat)
             incoming.confirm()
             outgoing = replace(outgoing, deadline=self._deadline(headers))
             if await self._forwarding.forward(outgoing, response, served):
@@ -170,7 +170,7 @@ def _charged(incoming: Incoming, tokens: Tokens | None) -> int:
     """Against the key's limit. A prompt whose tokens nobody tells counts a quarter of its bytes."""
     if tokens is not None and not tokens.estimated:
         return tokens.total
-    return len(incoming.asked.body) // _BYTES_A_TOKEN + (tokens.completion if tokens else 0)
+    return incoming.body.received // _BYTES_A_TOKEN + (tokens.completion if tokens else 0)
 
 
 def _patience_s(headers: Mapping[bytes, bytes], longest_s: float) -> float:

@@ -9,12 +9,19 @@ _USAGE: Final = re.compile(rb'"usage"\s*:\s*(?=\{)')
 """Never inside a string: there its quotes would be escaped."""
 _ENDS: Final = (b"\r\n\r\n", b"\n\n", b"\r\r")
 _EVENT_END: Final = re.compile(b"|".join(_ENDS))
-_MAY_TELL_USAGE: Final = re.compile(rb"(?:d|da|dat|data|data:[ \t]*|data:[ \t]*\{.*)?\Z", re.DOTALL)
+_LONGEST_TAIL: Final = 3
+"""Of an event that has not ended: all but the last byte of its end."""
+_LONGEST_BEGINNING: Final = 80
+_MAY_TELL_USAGE: Final = re.compile(rb"(?:d|da|dat|data|data:[ \t]{0,64}(?:\{.*)?)\Z", re.DOTALL)
+_NO_CHOICES: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
+_DATA: Final = b"data:"
 _LONGEST_USAGE: Final = 4_096
 _LONGEST_NAME: Final = 64
 """Of `"usage" : {` with all its spaces: as much is looked at again with what comes next."""
 _MOST_TOKENS: Final = 2**31 - 1
-_LONGEST_EVENT: Final = 4_194_304
+_LONGEST_HELD: Final = 65_536
+"""Of an event that may tell of nothing but usage: a longer one does not."""
+_LONGEST_EVENT: Final = 16_777_216
 _DECODER: Final = json.JSONDecoder()
 
 
@@ -31,11 +38,15 @@ class Tokens:
         return self.prompt + self.completion
 
 
+class TooLong(Exception):
+    """Nobody has to keep as much as this worker says without an end."""
+
+
 class Tally(Protocol):
-    """Sees every chunk of one answer."""
+    """Sees every chunk of one answer, and each byte once."""
 
     def passing(self, chunk: bytes) -> bytes:
-        """What of it, and of what was held back before, the client gets now."""
+        """What of it, and of what was held back before, the client gets now. Raises TooLong."""
 
     def rest(self) -> bytes:
         """What is still held back when the answer has ended."""
@@ -49,23 +60,35 @@ class Tally(Protocol):
         """None while nothing was told."""
 
 
+class _Usage:
+    """The last that was told, found in whatever pieces it comes."""
+
+    def __init__(self) -> None:
+        self.before = b""
+        self.told: bytes | None = None
+
+    def see(self, piece: bytes) -> None:
+        seen = self.before + piece
+        told_at = None
+        for match in _USAGE.finditer(seen):
+            told_at = match.end()
+        if told_at is not None:
+            self.told = seen[told_at : told_at + _LONGEST_USAGE]
+        elif self.told is not None and len(self.told) < _LONGEST_USAGE:
+            self.told += piece[: _LONGEST_USAGE - len(self.told)]
+        self.before = seen[-_LONGEST_NAME:]
+
+
 class WholeTally:
     """Of an answer that is one JSON document: it passes untouched, and where usage is told in it is noticed."""
 
     inside_event = False
 
     def __init__(self) -> None:
-        self._before = b""
-        self._usage: bytes | None = None
+        self._usage = _Usage()
 
     def passing(self, chunk: bytes) -> bytes:
-        seen = self._before + chunk
-        told_at = max((told.end() for told in _USAGE.finditer(seen)), default=None)
-        if told_at is not None:
-            self._usage = seen[told_at : told_at + _LONGEST_USAGE]
-        elif self._usage is not None and len(self._usage) < _LONGEST_USAGE:
-            self._usage += chunk[: _LONGEST_USAGE - len(self._usage)]
-        self._before = seen[-_LONGEST_NAME:]
+        self._usage.see(chunk)
         return chunk
 
     def rest(self) -> bytes:
@@ -73,7 +96,7 @@ class WholeTally:
 
     @property
     def tokens(self) -> Tokens | None:
-        return None if self._usage is None else _told(self._usage, 0)
+        return _tokens(self._usage.told)
 
 
 class StreamTally:
@@ -85,64 +108,114 @@ class StreamTally:
 
     def __init__(self, *, hides_usage: bool) -> None:
         self._hides_usage = hides_usage
-        self._unfinished = b""
-        self._given = 0  # of the unfinished event, to the client
         self._events = 0
-        self._told: Tokens | None = None
+        self._told: bytes | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """No event is unfinished. Known of one: its size, its last bytes, and what of it the client has not got."""
+        self._size = 0
+        self._tail = b""
+        self._held: list[bytes] = []
+        self._held_size = 0
+        self._usage = _Usage()
 
     @property
     def inside_event(self) -> bool:
-        return self._given > 0
+        return self._size > self._held_size
 
     def passing(self, chunk: bytes) -> bytes:
-        data = self._unfinished + chunk if self._unfinished else chunk
-        end = _last_end(data)
+        if not self._size and chunk.endswith(_ENDS):  # as nearly always
+            return self._without_usage(chunk)
         passing = b""
-        if end:
-            passing = self._without_usage(data[:end])[self._given :]
-            data, self._given = data[end:], 0
-        if len(data) > _LONGEST_EVENT or not (self._hides_usage and _MAY_TELL_USAGE.match(data)):
-            passing += data[self._given :]
-            data = data[-_LONGEST_EVENT:]
-            self._given = len(data)
-        self._unfinished = data
-        return passing
+        if self._size:
+            end = _EVENT_END.search(self._tail + chunk)
+            if end is None:
+                return self._going_on(chunk)
+            behind = end.end() - len(self._tail)
+            passing = self._ended(chunk[:behind])
+            chunk = chunk[behind:]
+        behind = _last_end(chunk, 0, len(chunk))
+        passing += self._without_usage(chunk[:behind])
+        return passing + self._going_on(chunk[behind:]) if behind < len(chunk) else passing
 
     def rest(self) -> bytes:
-        unfinished, self._unfinished = self._unfinished, b""
-        return self._without_usage(unfinished)[self._given :]
+        return self._ended(b"")
 
     @property
     def tokens(self) -> Tokens | None:
-        if self._told is None and self._events:
-            return Tokens(0, self._events, estimated=True)
-        return self._told
+        told = _tokens(self._told)
+        return told or (Tokens(0, self._events, estimated=True) if self._events else None)
+
+    def _going_on(self, piece: bytes) -> bytes:
+        """More of an event, and not its end."""
+        waits = self._hides_usage and not self.inside_event
+        self._size += len(piece)
+        if self._size > _LONGEST_EVENT:
+            raise TooLong(f"an event of more than {_LONGEST_EVENT} bytes")
+        self._tail = (self._tail + piece)[-_LONGEST_TAIL:]
+        if waits:
+            self._held.append(piece)
+            self._held_size += len(piece)
+            if self._may_tell_usage():
+                return b""
+            piece = self._let_go()
+        self._see(piece)
+        return piece
+
+    def _ended(self, piece: bytes) -> bytes:
+        """The last of an event, if one has begun."""
+        if self.inside_event:
+            self._see(piece)
+            self._told = self._usage.told or self._told
+        else:
+            piece = self._without_usage(self._let_go() + piece)
+        self._begin()
+        return piece
+
+    def _may_tell_usage(self) -> bool:
+        """Its beginning says so: of that, one piece is enough, or the few that make up as much."""
+        if self._held_size > _LONGEST_HELD:
+            return False
+        if self._held_size - len(self._held[-1]) >= _LONGEST_BEGINNING:
+            return True  # it was looked at before
+        return _MAY_TELL_USAGE.match(b"".join(self._held)) is not None
+
+    def _let_go(self) -> bytes:
+        held = b"".join(self._held)
+        self._held, self._held_size = [], 0
+        return held
+
+    def _see(self, piece: bytes) -> None:
+        """What the client gets of an event before its end."""
+        self._events += (self._usage.before[1 - len(_DATA) :] + piece).count(_DATA)
+        self._usage.see(piece)
 
     def _without_usage(self, events: bytes) -> bytes:
-        self._events += events.count(b"data:")
-        if _USAGE.search(events) is None:
-            return events
+        """Of whole events."""
+        self._events += events.count(_DATA)
         kept: list[bytes] = []
-        begin = 0
-        for end in [*(match.end() for match in _EVENT_END.finditer(events)), len(events)]:
-            event, given, begin = events[begin:end], begin < self._given, end
-            match = _USAGE.search(event)
-            if match is not None:
-                self._told = _told(event, match.end()) or self._told
-            if match is None or given or not (self._hides_usage and _tells_usage_only(event)):
-                kept.append(event)
-        return b"".join(kept)
+        copied = looked = 0
+        while (match := _USAGE.search(events, looked)) is not None:
+            begin = _last_end(events, looked, match.start()) or looked
+            end = _EVENT_END.search(events, match.end())
+            looked = end.end() if end else len(events)
+            self._told = events[match.end() : min(looked, match.end() + _LONGEST_USAGE)]
+            if self._hides_usage and _tells_usage_only(events[begin:looked]):
+                kept.append(events[copied:begin])
+                copied = looked
+        return b"".join([*kept, events[copied:]]) if kept else events
 
 
-def _last_end(data: bytes) -> int:
-    """Behind the last event that is whole. As _EVENT_END, but found from behind."""
-    return max(at + len(end) if (at := data.rfind(end)) >= 0 else 0 for end in _ENDS)
+def _last_end(data: bytes, begin: int, end: int) -> int:
+    """Behind the last event that is whole, between these; 0 where there is none. As _EVENT_END, found from behind."""
+    return max(at + len(mark) if (at := data.rfind(mark, begin, end)) >= 0 else 0 for mark in _ENDS)
 
 
-def _told(data: bytes, at: int) -> Tokens | None:
+def _tokens(told: bytes | None) -> Tokens | None:
     """None for what makes no sense: it was not written for us."""
     try:
-        usage, _ = _DECODER.raw_decode(data[at : at + _LONGEST_USAGE].decode(errors="replace"))
+        usage, _ = _DECODER.raw_decode((told or b"").decode(errors="replace"))
         prompt, completion = usage["prompt_tokens"], usage.get("completion_tokens") or 0
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -153,6 +226,8 @@ def _told(data: bytes, at: int) -> Tokens | None:
 
 def _tells_usage_only(event: bytes) -> bool:
     """OpenAI's reference: the last chunk before [DONE], with usage and no choices."""
+    if len(event) > _LONGEST_HELD or _NO_CHOICES.search(event) is None:
+        return False
     lines = event.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     data = b"\n".join(line.removeprefix(b"data:") for line in lines if line.startswith(b"data:"))
     try:

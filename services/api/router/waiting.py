@@ -1,12 +1,14 @@
 """Requests that are held until an instance is ready: a bounded number, for a bounded time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+from services.api.keys import ApiKey
 from services.api.router import metrics
 from services.api.router.nearest import Nearest
 from services.api.router.refusal import Refusal
@@ -21,30 +23,56 @@ _RETRY_AFTER: Final = {"Retry-After": "5"}
 
 
 class Waiting:
-    """`most` requests at once, `longest_s` each; between two beats pass `heartbeat_s`."""
+    """`most` requests at once, `most_each` of one organisation, `most_a_key` of one key.
+
+    Each for `longest_s`; between two beats pass `heartbeat_s`.
+    """
 
     def __init__(
-        self, table: RoutingTable, nearest: Nearest, *, most: int, longest_s: float, heartbeat_s: float
+        self,
+        table: RoutingTable,
+        nearest: Nearest,
+        *,
+        most: int,
+        most_each: int,
+        most_a_key: int,
+        longest_s: float,
+        heartbeat_s: float,
     ) -> None:
         self._table = table
         self._nearest = nearest
         self._most = most
         self._longest_s = longest_s
         self._heartbeat_s = heartbeat_s
+        self._most_each = most_each
+        self._most_a_key = most_a_key
         self._held = 0
+        self._by_key: Counter[UUID] = Counter()
+        self._by_organization: Counter[UUID | None] = Counter()
 
-    async def until_ready(self, model: str, organization: UUID | None, seconds: float, beat: Beat) -> None:
+    async def until_ready(self, model: str, key: ApiKey, seconds: float, beat: Beat) -> None:
         """Return once a worker is ready, none can be expected any more, or the time is over. Raises Refusal."""
-        if self._held >= self._most:
-            message = f"{self._most} requests wait for an instance already; try again, or do without X-Wait-For-Ready."
-            raise Refusal(503, "too_many_waiting", message, headers=_RETRY_AFTER)
+        self._expect_room(key)
+        organization = key.organization_id
         self._held += 1
+        self._by_key[key.id] += 1
+        self._by_organization[organization] += 1
         try:
             with suppress(TimeoutError), metrics.waiting.track_inprogress():
                 async with asyncio.timeout(min(seconds, self._longest_s)):
                     await self._wait(model, organization, beat)
         finally:
             self._held -= 1
+            self._by_key[key.id] -= 1
+            self._by_organization[organization] -= 1
+
+    def _expect_room(self, key: ApiKey) -> None:
+        if self._by_key[key.id] >= self._most_a_key:
+            raise _too_many(429, f"{self._most_a_key} requests of this key wait for an instance already")
+        if key.organization_id and self._by_organization[key.organization_id] >= self._most_each:
+            raise _too_many(429, f"{self._most_each} requests of your organization wait for an instance already")
+        if self._held >= self._most:
+            raise _too_many(503, f"{self._most} requests wait for an instance already")
 
     async def _wait(self, model: str, organization: UUID | None, beat: Beat) -> None:
         loop = asyncio.get_running_loop()
@@ -59,6 +87,11 @@ class Waiting:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(loop.time() + self._heartbeat_s):
                     await changed.wait()
+
+
+def _too_many(status: int, message: str) -> Refusal:
+    words = f"{message}; try again, or do without X-Wait-For-Ready."
+    return Refusal(status, "too_many_waiting", words, headers=_RETRY_AFTER)
 
 
 def heartbeat(instance: Instance) -> bytes:

@@ -64,6 +64,7 @@ class _Exchange(AbstractAsyncContextManager[Answer]):
         self._connection = connection
         try:
             answer = connection.send(self._head, self._body, to_head=self._to_head, last=self._last)
+            self._body = b""  # of what is not sent yet, the connection keeps hold
             await answer.head()
         except BaseException:
             self._pool.give_back(connection)

@@ -8,8 +8,13 @@ from services.api.upstream.answer import Answer
 from services.api.upstream.errors import ConnectionLost
 
 _LONGEST_HEAD: Final = 65_536
-"""Bytes, with all interim answers before it and the fields after a chunked body."""
+"""Bytes that are not body, without a byte of it between them: a head with all interim answers before it, the
+extensions of a chunk, the fields after a chunked body."""
+_MOST_FIELDS: Final = 128
+"""Of all those together."""
+_STATUSES: Final = range(100, 600)
 _INTERIM: Final = range(100, 200)
+_NO_CONTENT: Final = 204
 _SWITCHING_PROTOCOLS: Final = 101
 
 
@@ -30,7 +35,7 @@ class Reading:
         self._in_head = True
         self._until_close = False
         self._headers: list[tuple[bytes, bytes]] = []
-        self._bytes = 0
+        self._beside = 0
         self._fields = 0
         self._status = 0
         self.go_on = not last
@@ -38,12 +43,13 @@ class Reading:
     def feed(self, data: bytes) -> None:
         """Raises ConnectionLost for what is not HTTP, or not what was asked for."""
         self._answer.heard()
+        self._beside += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise ConnectionLost(f"no HTTP: {error.__context__ or error}") from error
-        if self._in_head:
-            self._bytes = _bounded(self._bytes + len(data))
+        if self._beside > _LONGEST_HEAD:
+            raise ConnectionLost(f"more than {_LONGEST_HEAD} bytes of a head, or of what is no body")
 
     def end(self) -> None:
         """Nothing more comes. Raises ConnectionLost when that is too early."""
@@ -57,7 +63,9 @@ class Reading:
             self.go_on = False  # an answer to nothing
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._fields = _bounded(self._fields + len(name) + len(value))
+        self._fields += 1
+        if self._fields > _MOST_FIELDS:
+            raise ConnectionLost(f"more than {_MOST_FIELDS} fields")
         if self._in_head:
             self._headers.append((name.lower(), value.rstrip(b" \t")))  # RFC 9112, 5.1; the parser leaves it
 
@@ -65,6 +73,8 @@ class Reading:
         if self._answer.ended:
             return
         self._status = self._parser.get_status_code()
+        if self._status not in _STATUSES:
+            raise ConnectionLost(f"no such status: {self._status}")
         if self._status == _SWITCHING_PROTOCOLS:
             raise ConnectionLost("the worker changes the protocol")
         if self._status in _INTERIM:
@@ -74,6 +84,8 @@ class Reading:
         codings = [value.lower() for name, value in self._headers if name == b"transfer-encoding"]
         if codings not in ([], [b"chunked"]):
             raise ConnectionLost(f"unknown transfer coding {codings}")
+        if self._status == _NO_CONTENT and (codings or any(map(_promises_body, self._headers))):
+            raise ConnectionLost("a body in an answer without content")
         self._until_close = not codings and all(name != b"content-length" for name, _ in self._headers)
         if not self._parser.should_keep_alive():
             self.go_on = False
@@ -83,6 +95,7 @@ class Reading:
             self._answer.end()
 
     def on_body(self, data: bytes) -> None:
+        self._beside = 0
         if not self._answer.ended:
             self._answer.add(data)
 
@@ -91,7 +104,6 @@ class Reading:
             self._answer.end()
 
 
-def _bounded(size: int) -> int:
-    if size > _LONGEST_HEAD:
-        raise ConnectionLost(f"a head of more than {_LONGEST_HEAD} bytes")
-    return size
+def _promises_body(field: tuple[bytes, bytes]) -> bool:
+    name, value = field
+    return name == b"content-length" and value.strip(b"0") != b""

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.router.asked import Asked
+from services.api.router.asked import Asked, read
 from services.api.router.refusal import Refusal
+from tests.api.router.steps import finished, longest_step
 
 VALUES = st.recursive(
     st.none()
@@ -26,6 +27,14 @@ BODIES = st.builds(
 ).filter(lambda body: "stream_options" not in body)
 
 
+def ask(body: bytes) -> Asked:
+    return finished(read(body))
+
+
+def sent_on(body: bytes, model: str) -> bytes:
+    return finished(ask(body).sent_on(model))
+
+
 def written(body: dict[str, Any], *, indent: int | None, ascii_only: bool) -> bytes:
     return json.dumps(body, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
 
@@ -34,7 +43,7 @@ def written(body: dict[str, Any], *, indent: int | None, ascii_only: bool) -> by
 def test_only_the_model_and_the_wish_for_usage_change(
     body: dict[str, Any], indent: int | None, ascii_only: bool, model: str
 ) -> None:
-    sent = Asked.of(written(body, indent=indent, ascii_only=ascii_only)).sent_on(model)
+    sent = sent_on(written(body, indent=indent, ascii_only=ascii_only), model)
     wished = {"stream_options": {"include_usage": True}} if body.get("stream") else {}
     assert json.loads(sent) == {**body, "model": model, **wished}
 
@@ -42,7 +51,7 @@ def test_only_the_model_and_the_wish_for_usage_change(
 @given(BODIES, st.sampled_from([None, 0, 2]))
 def test_a_body_that_needs_no_change_is_the_same_bytes(body: dict[str, Any], indent: int | None) -> None:
     raw = written({**body, "stream": False}, indent=indent, ascii_only=True)
-    assert Asked.of(raw).sent_on(body["model"]) is raw
+    assert sent_on(raw, body["model"]) is raw
 
 
 @pytest.mark.parametrize(
@@ -56,7 +65,7 @@ def test_a_body_that_needs_no_change_is_the_same_bytes(body: dict[str, Any], ind
     ],
 )
 def test_every_other_byte_stays_when_the_model_is_renamed(body: bytes, sent: bytes) -> None:
-    assert Asked.of(body).sent_on("b") == sent
+    assert sent_on(body, "b") == sent
 
 
 @pytest.mark.parametrize(
@@ -86,8 +95,8 @@ def test_every_other_byte_stays_when_the_model_is_renamed(body: bytes, sent: byt
     ],
 )
 def test_a_stream_that_has_not_said_whether_it_wants_usage_asks_for_it_and_hides_it(body: bytes, sent: bytes) -> None:
-    asked = Asked.of(body)
-    assert (asked.hides_usage, asked.sent_on("a")) == (True, sent)
+    asked = ask(body)
+    assert (asked.hides_usage, finished(asked.sent_on("a"))) == (True, sent)
 
 
 SPACE = st.text(" \t\r\n", max_size=3)
@@ -114,7 +123,7 @@ def test_whatever_else_the_options_of_a_stream_say_stays_as_it_was_written(
     options: str, before: str, after: str
 ) -> None:
     body = f'{{"model":"a","stream":true,"stream_options":{before}{options}{after}, "x":1e400}}'.encode()
-    sent = Asked.of(body).sent_on("a")
+    sent = sent_on(body, "a")
     begin, end = b'"include_usage":true,', b'"include_usage":true'
     at = sent.index(end)
     assert body in (sent[:at] + sent[at + len(begin) :], sent[:at] + sent[at + len(end) :])
@@ -123,9 +132,10 @@ def test_whatever_else_the_options_of_a_stream_say_stays_as_it_was_written(
 
 def test_who_asks_for_usage_in_every_chunk_is_not_spared_the_last_one() -> None:
     """As vLLM does it by itself: its `include_usage` is true where there are options that say nothing of it."""
-    asked = Asked.of(b'{"model":"a","stream":true,"stream_options":{"continuous_usage_stats":true}}')
+    asked = ask(b'{"model":"a","stream":true,"stream_options":{"continuous_usage_stats":true}}')
     assert not asked.hides_usage
-    assert json.loads(asked.sent_on("a"))["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
+    options = json.loads(finished(asked.sent_on("a")))["stream_options"]
+    assert options == {"include_usage": True, "continuous_usage_stats": True}
 
 
 @pytest.mark.parametrize(
@@ -140,8 +150,8 @@ def test_who_asks_for_usage_in_every_chunk_is_not_spared_the_last_one() -> None:
     ],
 )
 def test_a_request_that_does_not_stream_or_has_said_it_is_sent_on_as_it_is(body: bytes) -> None:
-    asked = Asked.of(body)
-    assert (asked.hides_usage, asked.sent_on("a")) == (False, body)
+    asked = ask(body)
+    assert (asked.hides_usage, finished(asked.sent_on("a"))) == (False, body)
 
 
 @pytest.mark.parametrize(
@@ -149,19 +159,20 @@ def test_a_request_that_does_not_stream_or_has_said_it_is_sent_on_as_it_is(body:
 )
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(Refusal) as refused:
-        Asked.of(body)
+        ask(body)
     assert (refused.value.status, refused.value.code) == (400, "invalid_json")
 
 
 @pytest.mark.parametrize("model", [b"3", b"{}", b"true", b'["a"]'])
 def test_a_model_that_is_no_string_is_refused(model: bytes) -> None:
     with pytest.raises(Refusal) as refused:
-        Asked.of(b'{"model":' + model + b"}")
+        ask(b'{"model":' + model + b"}")
     assert (refused.value.code, refused.value.param) == ("invalid_type", "model")
 
 
 def test_a_model_that_is_named_in_another_spelling_is_not_taken_for_one_further_inside() -> None:
     body = b'{"x":{"model":"a"},"mod\\u0065l":"a"}'
+<<<<<<< HEAD
     assert Asked.of(body).sent_on("b") == b'{"x":{"model":"a"},"mod\\u0065l":"b"}'
 
 
@@ -178,3 +189,76 @@ def test_a_body_that_is_no_utf_8_is_refused_wherever_it_is_not(body: bytes) -> N
     with pytest.raises(Refusal) as refused:
         Asked.of(body).sent_on("another/name")
     assert (refused.value.status, refused.value.code) == (400, "invalid_json")
+=======
+    assert sent_on(body, "b") == b'{"x":{"model":"a"},"mod\\u0065l":"b"}'
+
+
+LARGE = b'"x":"' + b"x" * 300_000 + b'"'
+"""A member that makes a body too large to be read in one go."""
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (b'{%b,"model":"a"}', b'{%b,"model":"b"}'),
+        (b' {"model" : "a"\n, %b } ', b' {"model" : "b"\n, %b } '),
+        (b'{"mod\\u0065l":"a",%b,"model":"a"}', b'{"mod\\u0065l":"b",%b,"model":"b"}'),
+        (b'{"y":{"model":"a"},"model":"a",%b,"z":["model"]}', b'{"y":{"model":"a"},"model":"b",%b,"z":["model"]}'),
+        (
+            b'{"stream":1,%b,"stream_options":{"x":1e400},"model":"a"}',
+            b'{"stream":1,%b,"stream_options":{"include_usage":true,"x":1e400},"model":"b"}',
+        ),
+        (
+            b'{"stream":true,%b,"model":"a"}',
+            b'{"stream_options":{"include_usage":true},"stream":true,%b,"model":"b"}',
+        ),
+    ],
+)
+def test_of_a_large_body_every_other_byte_stays_too(body: bytes, sent: bytes) -> None:
+    asked = ask(body % LARGE)
+    assert asked.model == "a"
+    assert finished(asked.sent_on("b")) == sent % LARGE
+    assert finished(ask(body % LARGE).sent_on("a")) == sent.replace(b'"b"', b'"a"') % LARGE
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'[{"model":"a",%b}]', "invalid_json"),
+        (b'{%b,"model":"a"', "invalid_json"),
+        (b'{%b "model":"a"}', "invalid_json"),
+        (b'{%b,"model":"a"} {}', "invalid_json"),
+        (b'{%b,"model":"a","y":"\xff"}', "invalid_json"),
+        (b'{%b,"model":"a","y":"\xc3', "invalid_json"),
+        (b'{%b,"model":["a"]}', "invalid_type"),
+        (b'{%b,"model":"' + b"a" * 70_000 + b'"}', "invalid_value"),
+        (b'{%b,"y":' + b"[" * 1_000 + b"]" * 1_000 + b"}", "invalid_json"),
+        (b'{%b,"y":' + b"[" * 100_000, "invalid_json"),
+        (b"{%b," + b'"y":0,' * 1_000 + b'"model":"a"}', "invalid_json"),
+    ],
+)
+def test_a_large_body_is_refused_that_is_no_object_or_not_worth_the_work(body: bytes, code: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        ask(body.replace(b"%b", LARGE))
+    assert (refused.value.status, refused.value.code) == (400, code)
+
+
+@pytest.mark.parametrize(
+    "unit", [b'"model",', b'{"model":"a"},', b"[],", b"[[[[[[[[1]]]]]]]],", b'"\\"",', b'{"content":"hello"},', b" 1,"]
+)
+def test_renaming_a_model_never_holds_the_event_loop_for_long(unit: bytes) -> None:
+    """Its longest step is a small part of all of the work."""
+    body = b'{"messages":[%b 0],"model":"a"}' % (unit * (4_000_000 // len(unit)))
+    longest_s, whole_s, asked = longest_step(read(body))
+    assert longest_s < whole_s / 20
+    longest_s, _, sent = longest_step(asked.sent_on("b"))
+    assert longest_s < whole_s / 3  # all of it is copied
+    assert sent == body.replace(b'"model":"a"}', b'"model":"b"}') or unit == b'{"model":"a"},'
+
+
+def test_many_names_in_a_body_that_is_read_in_one_go_are_no_long_work_either() -> None:
+    body = b'{"messages":[%b 0],"model":"a"}' % (b'"model",' * 30_000)
+    longest_s, whole_s, sent = longest_step(ask(body).sent_on("b"))
+    assert longest_s < whole_s / 2
+    assert sent == body.replace(b'"a"', b'"b"')
+>>>>>>> 4db7373 (Judge a key before its body is read, rename a model in bounded steps, and pass back no header that a worker forged)

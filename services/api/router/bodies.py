@@ -1,0 +1,118 @@
+"""Requests' bodies while they are held in memory: so many bytes of all of them, and half of that of any one owner."""
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from io import BytesIO
+from typing import Final, cast
+from uuid import UUID
+
+from litestar.types import Receive
+
+from services.api.keys import ApiKey
+from services.api.router.refusal import Refusal
+
+_RETRY_AFTER: Final = {"Retry-After": "1"}
+
+
+class Bodies:
+    """`most` bytes in this process; of the keys of one organisation, or of a key that has none, half of it.
+
+    One body of `longest` bytes has room in either.
+    """
+
+    def __init__(self, *, most: int, longest: int) -> None:
+        self.longest = longest
+        self._most = max(most, longest)
+        self._most_each = max(most // 2, longest)
+        self._held = 0
+        self._by_owner: Counter[UUID] = Counter()
+
+    @property
+    def held(self) -> int:
+        return self._held
+
+    def of(self, key: ApiKey) -> "Body":
+        return Body(self, key.organization_id or key.id)
+
+    def expect_room(self, owner: UUID, size: int) -> None:
+        """Raises Refusal where as many bytes more would be too many."""
+        if self._by_owner[owner] + size > self._most_each:
+            message = f"Your requests' bodies hold {self._most_each} bytes already; wait for some of the answers."
+            raise Refusal(429, "too_many_bytes_held", message, headers=_RETRY_AFTER)
+        if self._held + size > self._most:
+            message = "The bodies of all requests hold as many bytes as there is room for; try again in a moment."
+            raise Refusal(503, "too_many_bytes_held", message, headers=_RETRY_AFTER)
+
+    def change(self, owner: UUID, by: int) -> None:
+        self._held += by
+        self._by_owner[owner] += by
+        if not self._by_owner[owner]:
+            del self._by_owner[owner]
+
+
+class Body(AbstractContextManager["Body"]):
+    """One request's: `content` is let go when nobody will be sent it any more, at the latest when the block ends."""
+
+    __slots__ = ("_bodies", "_owner", "_size", "content", "received")
+
+    def __init__(self, bodies: Bodies, owner: UUID) -> None:
+        self._bodies = bodies
+        self._owner = owner
+        self._size = 0
+        self.content = b""
+        self.received = 0
+
+    def __exit__(self, *_: object) -> None:
+        self.let_go()
+
+    def let_go(self) -> None:
+        self.content = b""
+        self._bodies.change(self._owner, -self._size)
+        self._size = 0
+
+    async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bool:
+        """False when the client left in the middle of it. Raises Refusal."""
+        self._bodies.expect_room(self._owner, _told_length(headers))
+        message = await receive()
+        if not message.get("more_body", False) and message["type"] != "http.disconnect":
+            self.content = cast("bytes", message.get("body", b""))
+            self._take(len(self.content))
+            return True
+        whole = BytesIO()  # not a list: that of many small pieces takes many times their size
+        while message["type"] != "http.disconnect":
+            piece = cast("bytes", message.get("body", b""))
+            self._take(len(piece))
+            whole.write(piece)
+            if not message.get("more_body", False):
+                self.content = whole.getvalue()
+                return True
+            message = await receive()
+        return False
+
+    def _take(self, size: int) -> None:
+        if self.received + size > self._bodies.longest:
+            raise too_large(self._bodies.longest)
+        self._bodies.expect_room(self._owner, size)
+        self._bodies.change(self._owner, size)
+        self._size += size
+        self.received += size
+
+
+def expect_acceptable(headers: Mapping[bytes, bytes], longest: int) -> None:
+    """What can be told from the head alone. Raises Refusal."""
+    kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
+    if kind != b"application/json":
+        wrong = f"The body's type is {kind.decode('latin-1')}; send JSON, as 'Content-Type: application/json'."
+        raise Refusal(415, "unsupported_media_type", wrong)
+    if _told_length(headers) > longest:
+        raise too_large(longest)
+
+
+def too_large(longest: int) -> Refusal:
+    return Refusal(413, "body_too_large", f"The body is larger than {longest} bytes.")
+
+
+def _told_length(headers: Mapping[bytes, bytes]) -> int:
+    told = headers.get(b"content-length", b"0")
+    return int(told) if told.isdigit() else 0
