@@ -118,8 +118,13 @@ class Intents:
         if organization is not None and not known:
             specification = await self._launches.admit(organization, specification)
         asked = requested(instance_id, specification)
-        async with self._patiently():
-            instance, began = await self._journal.request(asked, intent_id=uuid4(), traceparent=traceparent)
+        try:
+            async with self._patiently():
+                instance, began = await self._journal.request(asked, intent_id=uuid4(), traceparent=traceparent)
+        except JournalUnavailable:
+            if not known:  # it was admitted, and may be recorded all the same
+                await self._intake.catalogue(wanted, owner)
+            raise
         if began:
             self._launches.accepted(instance)
         return instance, began

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from tests.api.fakes import HUB_TOKEN
 from tests.api.stage import BODY, EMBEDDING_MODEL, MODEL, RunningApi, Stage
+from tests.nats_proxy import Operation, nats_proxy
 
 GATED = "meta-llama/Llama-3.1-8B-Instruct"
 OTHERS_IMAGES = (
@@ -75,6 +76,26 @@ async def test_a_launch_that_was_recorded_and_not_catalogued_is_when_it_is_repea
     again = await launched((await stage.api()).client, "key")
     assert (again.status_code, again.json()["id"]) == (202, asked)
     assert await catalogued(api) == {MODEL}
+
+
+async def test_a_launch_of_which_nobody_knows_whether_it_was_recorded_is_catalogued(stage: Stage) -> None:
+    async with nats_proxy(stage.nats_url) as wire:
+        api = await stage.api(nats_url=SecretStr(wire.url), journal_timeout_seconds=0.3, router_staleness_seconds=30)
+        recorded = asyncio.Event()
+
+        async def noticed(operation: Operation) -> bool:
+            if operation.subject.endswith("InstanceRequested"):
+                recorded.set()
+            return True
+
+        async def lost(_: Operation) -> bool:
+            return not recorded.is_set()
+
+        wire.to_server, wire.to_client = noticed, lost
+        answer = await launched(api.client)
+        assert (answer.status_code, answer.json()["code"]) == (503, "journal_unavailable")
+        assert recorded.is_set()
+        assert await catalogued(api) == {MODEL}
 
 
 async def test_an_organisation_s_name_is_taken_by_no_member_whatever_its_case(stage: Stage) -> None:
