@@ -124,11 +124,17 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         stack.callback(hub_search.close)
         cataloguing = Cataloguing(mirror, database, lookups)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
-        intake = Intake(cataloguing, instance_types, LaunchRights(mirror, settings.allowed_images))
+        rights = LaunchRights(mirror, settings.allowed_images)
         tenants = Tenants(pool)
         launches = Launches(mirror, database, tenants, instance_types)
         limits = LimitChecks(mirror, database, launches, instance_types, journal)
-        intents = Intents(journal, projection, intake, launches, settings.journal_timeout_seconds)
+        intents = Intents(
+            journal,
+            projection,
+            Intake(cataloguing, instance_types, rights),
+            launches,
+            settings.journal_timeout_seconds,
+        )
         app = application(
             inference=routing.inference,
             authentication=authentication,
@@ -157,7 +163,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                 "jetstream": jetstream,
                 "launches": launches,
                 "mirror": mirror,
-                "model_search": ModelSearch(mirror, hub_search),
+                "model_search": ModelSearch(mirror, hub_search, rights),
                 "reconciliation": Reconciliation(connection, settings.reconcile_timeout_seconds),
                 "sessions": sessions,
                 "settings": settings,

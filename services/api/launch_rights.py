@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from services.api.catalogue import Model
 from services.api.cataloguing import Meant
@@ -15,21 +15,52 @@ from shared.lifecycle.events import Specification
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 
 
+class NewModel(Protocol):
+    """A model of the hub, by its id there."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def gated(self) -> bool: ...
+
+
 class LaunchRights:
     def __init__(self, mirror: Mirror, allowed_images: Sequence[str]) -> None:
         self._mirror = mirror
         self._allowed_images = allowed_images
 
     async def check(self, owner: ApiKey, wanted: Specification, meant: Meant) -> None:
-        """Raises Problem `launch_not_allowed`, of the first thing that needs an administrator."""
+        """Raises Problem `launch_not_allowed`."""
+        if owner.role is Role.ADMIN:
+            return
+        errors = list(self._errors(wanted))
         if not isinstance(meant, Model):
             await self._mirror.load()  # another process may just have made an organisation of this name
-        if owner.role is not Role.ADMIN and (errors := (*self._of_the_model(meant), *self._of_the_rest(wanted))):
-            raise Problem(403, "launch_not_allowed", "This key may not launch that", errors[0].detail, errors=errors)
+            if why := self.why_not_add(owner, meant):
+                errors.insert(0, FieldError(pointer="/model", detail=why))
+        if errors:
+            detail = " ".join(error.detail for error in errors)
+            raise Problem(403, "launch_not_allowed", "This key may not launch that", detail, errors=tuple(errors))
 
     def may_add(self, owner: ApiKey, meant: Meant) -> bool:
-        """Whether a launch with this key may bring the model into the catalogue."""
-        return owner.role is Role.ADMIN or isinstance(meant, Model) or not any(self._of_the_model(meant))
+        """Whether a launch with this key may bring the model into the catalogue; one that was there may come back."""
+        return isinstance(meant, Model) or self.why_not_add(owner, meant) is None
+
+    def why_not_add(self, owner: ApiKey, new: NewModel) -> str | None:
+        """Why a launch with this key brings no such model into the catalogue; None where it may.
+
+        Its name must not take an organisation's; and whoever owns a gated model may let our token's owner in unasked.
+        """
+        if owner.role is Role.ADMIN:
+            return None
+        ask = f"ask an administrator to add it: coldstart models add {new.model}."
+        namespace = new.model.partition("/")[0]
+        if self._mirror.organizations.called(namespace.lower()):
+            why = f"is not in the catalogue, and names that begin with {namespace}/ are reserved here"
+            return f"{new.model} {why}: {ask}"
+        if new.gated:
+            return f"{new.model} is not in the catalogue, and needs our HF_TOKEN because it is gated: {ask}"
+        return None
 
     def warnings(self, wanted: Specification) -> Iterator[str]:
         """What an administrator may do and most likely does not mean to."""
@@ -39,23 +70,7 @@ class LaunchRights:
                 "COLDSTART_ALLOWED_IMAGES."
             )
 
-    def _of_the_model(self, meant: Meant) -> Iterator[FieldError]:
-        """Of one that is not in the catalogue yet.
-
-        Its name may not take an organisation's; and whoever owns a gated model may let our token's owner in unasked.
-        """
-        if isinstance(meant, Model):
-            return
-        ask = f"ask an administrator to add it: coldstart models add {meant.model}"
-        namespace = meant.model.partition("/")[0]
-        if self._mirror.organizations.called(namespace.lower()):
-            why = f"is not in the catalogue, and names that begin with {namespace}/ are reserved here"
-            yield FieldError(pointer="/model", detail=f"{meant.model} {why}: {ask}.")
-        elif meant.gated:
-            why = "is not in the catalogue, and needs our HF_TOKEN because it is gated"
-            yield FieldError(pointer="/model", detail=f"{meant.model} {why}: {ask}.")
-
-    def _of_the_rest(self, wanted: Specification) -> Iterator[FieldError]:
+    def _errors(self, wanted: Specification) -> Iterator[FieldError]:
         if wanted.image is not None and not is_allowed(wanted.image, self._allowed_images):
             known = ", ".join(self._allowed_images) or "none"
             detail = f"{wanted.image} may not be run with this key; repositories that may are {known}, with any tag. "

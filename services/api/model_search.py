@@ -14,6 +14,7 @@ from services.api.catalogue import Catalogue, Model
 from services.api.hub import Failure, RateLimited, TokenRefused, Unreachable
 from services.api.hub_search import HubSearch, Listed, told
 from services.api.keys import ApiKey
+from services.api.launch_rights import LaunchRights
 from services.api.mirror import Mirror
 from services.api.organizations import Organization
 from services.api.ownership import organization_at
@@ -68,11 +69,12 @@ class FoundModels(BaseModel):
 
 
 class ModelSearch:
-    def __init__(self, mirror: Mirror, hub: HubSearch) -> None:
+    def __init__(self, mirror: Mirror, hub: HubSearch, rights: LaunchRights) -> None:
         self._mirror = mirror
         self._hub = hub
+        self._rights = rights
 
-    async def found(self, text: str, organization: Organization | None, limit: int) -> FoundModels:
+    async def found(self, text: str, owner: ApiKey, organization: Organization | None, limit: int) -> FoundModels:
         """By all words of `text`, in any order and case; without one, the catalogue alone."""
         words = text.casefold().split()
         answer: tuple[Listed, ...] | Failure = await self._hub.search(text) if words else ()
@@ -82,7 +84,7 @@ class ModelSearch:
             self._of_catalogue(name, model, told_by_hub.get(name)) for name, model in named if _has(words, name)
         ]
         known = self._mirror.catalogue
-        listed = [self._of_hub(one) for one in told_by_hub.values() if known.named(one.model) is None]
+        listed = [self._of_hub(one, owner) for one in told_by_hub.values() if known.named(one.model) is None]
         items = [*_best(catalogued, text)[:limit], *_best(listed, text)[:limit]]
         return FoundModels(items=items, hub=_hub_answer(answer) if words else HubAnswer(status="not_asked"))
 
@@ -102,8 +104,8 @@ class ModelSearch:
             why=_UNLICENSED if needs_token else None,
         )
 
-    def _of_hub(self, listed: Listed) -> FoundModel:
-        usable, why = self._usable(listed)
+    def _of_hub(self, listed: Listed, owner: ApiKey) -> FoundModel:
+        usable, why = self._usable(listed, owner)
         return FoundModel(
             model=listed.model,
             in_catalogue=False,
@@ -117,14 +119,16 @@ class ModelSearch:
             why=why,
         )
 
-    def _usable(self, listed: Listed) -> tuple[bool, str | None]:
+    def _usable(self, listed: Listed, owner: ApiKey) -> tuple[bool, str | None]:
         """Whose licences were accepted is only known one by one, so a launch may still be refused."""
         if listed.task is None:
             purpose = f"It is for {listed.pipeline}" if listed.pipeline else "The hub does not say what it is for"
             return False, f"{purpose}; text generation and embeddings are what is served here."
-        if listed.gated:
-            return self._hub.has_token, _LICENCE if self._hub.has_token else _UNLICENSED
-        return True, None
+        if listed.gated and not self._hub.has_token:
+            return False, _UNLICENSED
+        if why := self._rights.why_not_add(owner, listed):
+            return False, why
+        return True, _LICENCE if listed.gated else None
 
 
 def _catalogued(catalogue: Catalogue, organization: Organization | None) -> Iterator[tuple[str, Model]]:
@@ -183,7 +187,7 @@ async def search_models(
     if q is not None and len(text) < _SHORTEST:
         raise invalid(FieldError(pointer="q", detail="two characters at least; leave it out for the catalogue alone."))
     whose = organization_at(organization, request.auth, mirror) if organization else None
-    return await model_search.found(text, whose or mirror.organization_of(request.auth), limit)
+    return await model_search.found(text, request.auth, whose or mirror.organization_of(request.auth), limit)
 
 
 ROUTES: Final = (search_models,)

@@ -93,6 +93,21 @@ async def test_a_gated_model_says_what_it_takes_with_a_token_and_without_one(sta
     assert (gated["in_catalogue"], gated["usable"]) == (True, False)
 
 
+async def test_a_member_reads_which_models_an_administrator_has_to_add_for_it(stage: Stage) -> None:
+    api = await stage.api(hf_token=TOKEN)
+    await api.organization("acme")
+    await api.organization("openai-community")
+    async with api.as_(await api.user_key("acme")) as member:
+        for model in (GATED, "openai-community/gpt2"):
+            asked = {"q": model}
+            (found,) = (await member.get("/models/search", params=asked)).json()["items"]
+            assert not found["usable"]
+            assert f"coldstart models add {model}" in found["why"]
+            assert (await search(api, model))["items"][0]["usable"]
+            await catalogued(api, model)
+            assert (await member.get("/models/search", params=asked)).json()["items"][0]["usable"]
+
+
 async def test_what_is_not_served_comes_last_with_the_reason(stage: Stage) -> None:
     api = await stage.api()
     items = (await search(api, "open"))["items"]
