@@ -10,6 +10,7 @@ from nats.errors import Error as NatsError
 from rich.table import Table
 from rich.text import Text
 
+from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import Json, complain, explained, print_json, print_table, say
 from coldstart.commands.read_model import progress, servers
 from shared.bus.dead_letters import DeadLetters, Letter
@@ -46,6 +47,7 @@ def replay(
         list[int] | None, typer.Argument(metavar="[NUMBER]...", help="As `coldstart deadletters list` shows them.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Each that there is.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Have messages handled again by whom they came from; exit status 1 if one still cannot be.
 
@@ -56,6 +58,9 @@ def replay(
     letters = [letter for letter in _with_letters(_all) if every or letter.number in (numbers or ())]
     for number in sorted(set(numbers or ()) - {letter.number for letter in letters}):
         complain(f"{number}  there is no such dead letter")
+    if every and letters:
+        words = "What they ask for is done now: instances may be launched, installed again or released."
+        ask(f"Replay {len(letters)} dead letters?", words, yes=yes)
     handled = [_replayed(letter) for letter in letters]
     if not all(handled) or len(letters) < len(set(numbers or ())):
         raise typer.Exit(1)

@@ -1,14 +1,15 @@
 """`coldstart instances`: create, look at, and end instances."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import uuid4
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.api_client import Api
+from coldstart.api_client import Api, ApiProblem
+from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import (
     Json,
     api,
@@ -32,6 +33,13 @@ from coldstart.watching_many import events_of, watch_many
 from shared.lifecycle.instance import Failure
 from shared.lifecycle.status import Status
 from shared.lifecycle.words import NAMES, cause
+
+_BECOMES: Final = {
+    "Terminate": "Running requests are cut off, and all it holds at the provider is deleted. This cannot be undone. "
+    "`coldstart instances drain {name}` lets them end first.",
+    "Reinstall": "The worker is installed anew on the same machine, and answers nothing until it is ready again.",
+}
+_SERVING: Final = frozenset({Status.READY, Status.UNAVAILABLE, Status.DRAINING})
 
 app = typer.Typer(no_args_is_help=True, help="Create, look at, and end instances.")
 
@@ -186,9 +194,12 @@ def drain(instance: Instance, as_json: Json = False) -> None:
 
 
 @app.command()
-def reinstall(instance: Instance, as_json: Json = False) -> None:
-    """Install the worker again on the same server."""
-    _ask(instance, "reinstall", as_json=as_json)
+def reinstall(instance: Instance, *, yes: Yes = False, as_json: Json = False) -> None:
+    """Install the worker again on the same server; one that serves is asked about."""
+    with api() as client:
+        meant = instance_id(client, instance)
+        _ask_if_it_serves(client, meant, "Reinstall", yes=yes)
+        _say(client.post(f"/instances/{meant}/reinstall"), as_json=as_json)
 
 
 @app.command()
@@ -198,15 +209,36 @@ def archive(instance: Instance, as_json: Json = False) -> None:
 
 
 @app.command()
-def terminate(instance: Instance, as_json: Json = False) -> None:
-    """End an instance and delete everything of it at the provider."""
+def terminate(instance: Instance, *, yes: Yes = False, as_json: Json = False) -> None:
+    """End an instance and delete everything of it at the provider; one that serves is asked about."""
     with api() as client:
-        _say(client.delete(f"/instances/{instance_id(client, instance)}"), as_json=as_json)
+        meant = instance_id(client, instance)
+        _ask_if_it_serves(client, meant, "Terminate", yes=yes)
+        _say(client.delete(f"/instances/{meant}"), as_json=as_json)
 
 
 def _ask(instance: str, verb: str, *, as_json: bool) -> None:
     with api() as client:
         _say(client.post(f"/instances/{instance_id(client, instance)}/{verb}"), as_json=as_json)
+
+
+def _ask_if_it_serves(client: Api, meant: str, verb: str, *, yes: bool) -> None:
+    if yes:
+        return
+    found = client.get(f"/instances/{meant}")
+    if Status(found["status"]) in _SERVING:
+        serves = f"It serves {found['model']}, with {_in_flight(client, found)}."
+        ask(f"{verb} {found['name']}?", f"{serves} {_BECOMES[verb].format(**found)}", yes=yes)
+
+
+def _in_flight(client: Api, instance: dict[str, Any]) -> str:
+    """As `3 requests in flight`. One that a name does not lead to has none that anybody can count."""
+    try:
+        resolved = client.get("/models/resolve", model=instance["model"])["instances"]
+    except ApiProblem:
+        resolved = []
+    running = next((one["in_flight"] for one in resolved if one["id"] == instance["id"]), None)
+    return "an unknown number of requests in flight" if running is None else f"{running} requests in flight"
 
 
 def _say(instance: dict[str, Any], *, as_json: bool) -> None:

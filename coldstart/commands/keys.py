@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from coldstart.commands.asking import Yes, ask
 from coldstart.commands.changes import changes
 from coldstart.commands.context import Json, api, each_non_empty, given, non_empty, print_json, print_table, say
 from coldstart.commands.naming import key_id
@@ -114,10 +115,12 @@ def update(
 
 
 @app.command()
-def revoke(key: Key) -> None:
+def revoke(key: Key, *, yes: Yes = False) -> None:
     """Refuse a key from now on."""
     with api() as client:
         revoked = key_id(client, key)
+        words = "Whoever uses it is refused from now on, everywhere. This cannot be undone."
+        ask(f"Revoke {revoked}?", words, yes=yes)
         client.delete(f"/api-keys/{revoked}")
     say(f"{revoked}  revoked")
 

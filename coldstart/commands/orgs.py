@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from coldstart.commands.asking import Yes, ask
 from coldstart.commands.changes import changes
 from coldstart.commands.context import Json, api, given, name_in_address, non_empty, print_json, print_table, say
 
@@ -109,8 +110,10 @@ def update(
 
 
 @app.command()
-def delete(slug: Slug) -> None:
+def delete(slug: Slug, *, yes: Yes = False) -> None:
     """Delete an organisation that has no instances any more, with its keys and offerings."""
+    words = "Its keys are refused from now on, and its offerings are gone. This cannot be undone."
+    ask(f"Delete {slug}?", words, yes=yes)
     with api() as client:
         client.delete(f"/organizations/{slug}")
     say(f"{slug}  deleted")
@@ -164,8 +167,11 @@ def update_offering(
 
 
 @offerings.command("remove")
-def remove_offering(slug: Slug, code: Code) -> None:
+def remove_offering(slug: Slug, code: Code, *, yes: Yes = False) -> None:
     """Take an offering back."""
+    name = f"{slug}/{code}"
+    words = f"Who asks for {name} is told that there is no such model. The model itself stays."
+    ask(f"Delete {name}?", words, yes=yes)
     with api() as client:
         client.delete(f"/organizations/{slug}/offerings/{code}")
     say(f"{slug}/{code}  removed")

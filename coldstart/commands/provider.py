@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import Json, api, complain, non_empty, print_json, print_table, say, warn
 from coldstart.commands.days import FirstDay, LastDay
 from coldstart.commands.naming import OfOrganization, slugs
@@ -62,12 +63,13 @@ def reconcile(
     delete_unknown: Annotated[
         bool, typer.Option("--delete-unknown", help="Delete what bears our tag and belongs to no instance we know.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before deleting.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Compare what the providers hold with the journal, now."""
-    if delete_unknown and not yes:
-        typer.confirm("Delete everything of instances that this installation does not know?", abort=True)
+    if delete_unknown:
+        words = "Servers, volumes, addresses and security groups that bear its tag. This cannot be undone."
+        ask("Delete everything of instances that this installation does not know?", words, yes=yes)
     with api() as client:
         reports = client.post("/reconcile", {"delete_unknown": delete_unknown}, timeout_s=RECONCILIATION_S)["items"]
     if as_json:

@@ -6,14 +6,17 @@ import sys
 
 import typer
 
+from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import explained
 from coldstart.settings import ClientSettings, from_environment
 from coldstart.stack.files import find_reach
 
 
-def rebuild() -> None:
+def rebuild(yes: Yes = False) -> None:
     """Make the read model in PostgreSQL again from the stream, while events keep coming."""
     with explained():
+        servers()
+        ask("Rebuild the read model?", "Rows of what can no longer be read from the stream are gone then.", yes=yes)
         raise typer.Exit(progress("rebuild"))
 
 

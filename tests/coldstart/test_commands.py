@@ -120,6 +120,7 @@ def test_timeline_shows_each_event(api: FakeApi) -> None:
 @pytest.mark.parametrize("verb", ["drain", "reinstall", "archive"])
 def test_an_intent_says_what_became_of_the_instance(api: FakeApi, verb: str) -> None:
     api.says("POST", f"/instances/{ID}/{verb}", values(an_instance("draining"), 202))
+    api.says("GET", f"/instances/{ID}", values(an_instance("starting")))
     assert run("instances", verb, ID).stdout == f"{ID}  qwen  draining\n"
     assert json.loads(run("instances", verb, ID, "--json").stdout)["id"] == ID
 
@@ -128,13 +129,13 @@ def test_an_intent_says_what_became_of_the_instance(api: FakeApi, verb: str) -> 
 def test_an_instance_can_be_named_by_id_beginning_or_name(api: FakeApi, said: str) -> None:
     api.says("GET", "/instances", page(an_instance(), an_instance(id=OTHER_ID, name="other")))
     api.says("DELETE", f"/instances/{ID}", values(an_instance("terminating"), 202))
-    assert run("instances", "terminate", said).stdout == f"{ID}  qwen  terminating\n"
+    assert run("instances", "terminate", said, "--yes").stdout == f"{ID}  qwen  terminating\n"
 
 
 def test_a_name_means_the_instance_that_is_not_gone(api: FakeApi) -> None:
     api.says("GET", "/instances", page(an_instance(), an_instance("terminated", id=OTHER_ID)))
     api.says("DELETE", f"/instances/{ID}", values(an_instance("terminating"), 202))
-    assert run("instances", "terminate", "qwen").exit_code == 0
+    assert run("instances", "terminate", "qwen", "--yes").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -190,7 +191,7 @@ def test_keys_are_made_shown_and_revoked_by_a_beginning(api: FakeApi) -> None:
     assert run("keys", "create", "mine", "--role", "admin").stdout == "csk_abcdefgh\n"
     assert api.asked[0].body == {"name": "mine", "role": "admin"}
     assert "[x]" in run("keys", "list").stdout
-    assert run("keys", "revoke", "6d16").stdout == f"{ID}  revoked\n"
+    assert run("keys", "revoke", "6d16", "--yes").stdout == f"{ID}  revoked\n"
     ambiguous = run("keys", "revoke", "6d")
     assert ambiguous.exit_code == 1
     assert "2 keys have an id that begins with '6d'" in ambiguous.stderr
@@ -238,7 +239,7 @@ def test_organisations_are_made_listed_changed_and_deleted(api: FakeApi) -> None
     changed = run("orgs", "update", "acme", "--max-instances", "0", "--unlimited", "spend-per-month")
     assert changed.stdout == "acme  changed\n"
     assert api.asked[3].body == {"max_instances": 0, "spend_per_month": None}
-    assert run("orgs", "delete", "acme").stdout == "acme  deleted\n"
+    assert run("orgs", "delete", "acme", "--yes").stdout == "acme  deleted\n"
 
 
 def test_an_organisation_is_insisted_on_only_when_that_is_typed(api: FakeApi) -> None:
@@ -271,7 +272,7 @@ def test_offerings_are_added_listed_and_removed(api: FakeApi) -> None:
     assert api.asked[0].body == {"code": "chat", "model": MODEL, "active": False}
     first, second = run("orgs", "offerings", "list", "acme").stdout.splitlines()[1:]
     assert (first.split(), second.endswith("choose another code.")) == (["acme/chat", MODEL, "inactive"], True)
-    assert run("orgs", "offerings", "remove", "acme", "chat").stdout == "acme/chat  removed\n"
+    assert run("orgs", "offerings", "remove", "acme", "chat", "--yes").stdout == "acme/chat  removed\n"
 
 
 def test_an_instance_may_be_an_organisation_s(api: FakeApi) -> None:

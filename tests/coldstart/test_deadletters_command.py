@@ -86,7 +86,7 @@ async def test_one_is_handed_back_to_its_consumer_and_the_others_stay(stream: Cl
 
 async def test_one_of_progress_is_projected_and_goes(stream: Client, database_url: str) -> None:
     await a_letter(stream, "progress", *await an_event(stream))
-    result = await run("replay", "--all")
+    result = await run("replay", "--all", "--yes")
     assert result.exit_code == 0, result.output
     assert await numbers() == []
     async with connect_pool(database_url, name="test") as pool:
@@ -100,7 +100,7 @@ async def test_what_still_cannot_be_handled_stays_and_is_named(stream: Client) -
         await a_letter(stream, "nobody", sequence, data),
         await a_letter(stream, "progress", 1000, data),
     ]
-    result = await run("replay", "--all")
+    result = await run("replay", "--all", "--yes")
     assert result.exit_code == 1
     assert "1  still cannot be read: " in result.stderr
     assert "2  nobody is called nobody" in result.stderr

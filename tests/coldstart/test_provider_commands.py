@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from coldstart.cli import app
+from coldstart.commands import asking
 from tests.coldstart.fake_api import FakeApi, page, values
 from tests.coldstart.told import ID, MODEL, OTHER_ID, an_instance
 
@@ -93,7 +94,8 @@ def test_servers_of_other_installations_are_shown_with_whose_they_are(api: FakeA
     assert " ".join(said[2]) == "of other installations: 2, never touched"
 
 
-def test_what_nobody_knows_is_deleted_only_after_a_yes(api: FakeApi) -> None:
+def test_what_nobody_knows_is_deleted_only_after_a_yes(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "somebody_is_there", lambda: True)
     api.says("POST", "/reconcile", values({"items": [a_report()]}))
     assert run("reconcile", "--delete-unknown", typed="n\n").exit_code == 1
     assert api.asked == []

@@ -9,10 +9,11 @@ let asked = null;
 
 /**
  * Ask, and when it is confirmed send `method` to `path`, then call `done()`; what is refused is said in the dialog.
- * `verb` is what the button says.
+ * `verb` is what the button says. `before`, a promise, is said before the words once it is known.
  */
-export function confirm({ title: asks, words: told, verb, danger = false, path, method, done = () => undefined }) {
-  asked = { path, method, done };
+export function confirm({ title: asks, words: told, before = null, verb, danger = false, path, method, done = () => undefined }) {
+  const mine = { path, method, done };
+  asked = mine;
   write(title, asks);
   write(words, told);
   write(proceed, verb);
@@ -20,6 +21,7 @@ export function confirm({ title: asks, words: told, verb, danger = false, path, 
   proceed.disabled = false;
   proceed.classList.toggle("danger", danger);
   dialog.showModal();
+  before?.then((known) => asked === mine && write(words, `${known} ${told}`));
 }
 
 proceed.addEventListener("click", async () => {

@@ -28,6 +28,7 @@ const ADVICE = {
   failed: "What is left of it is given back. Launch another in its place.",
 };
 const KEPT = "Its machine was kept for a look. Reinstall it, or terminate it to stop paying for it.";
+const SERVING = new Set(["ready", "unavailable", "draining"]);
 const CONFIRM = {
   drain: "New requests go elsewhere, running ones may end. Then it is terminated and its machine given back.",
   terminate: "Running requests are cut off, and all it holds at the provider is deleted. This cannot be undone.",
@@ -259,14 +260,24 @@ list.addEventListener("click", (event) => {
   if (button) look(Number(button.dataset.version));
 });
 
+/** As the command line says it: what would be cut off. */
+async function serves({ model }) {
+  const { instances } = await get(`/models/resolve?model=${encodeURIComponent(model)}`).catch(() => ({ instances: [] }));
+  const running = instances.find((one) => one.id === id)?.in_flight ?? "an unknown number of";
+  return `It serves ${model}, with ${running} requests in flight.`;
+}
+
 byId("actions").addEventListener("click", (event) => {
   const verb = event.target.closest("button")?.dataset.verb;
   if (!verb) return;
   const word = verb[0].toUpperCase() + verb.slice(1);
   const ending = verb === "terminate";
+  const instance = store.get(id);
+  const cutsOff = (ending || verb === "reinstall") && SERVING.has(instance.status);
   confirm({
-    title: `${word} ${store.get(id).name}?`,
+    title: `${word} ${instance.name}?`,
     words: CONFIRM[verb],
+    before: cutsOff ? serves(instance) : null,
     verb: word,
     danger: ending,
     path: ending ? `/instances/${id}` : `/instances/${id}/${verb}`,

@@ -1,0 +1,30 @@
+"""What cannot be taken back is done only when somebody has said so: on a terminal when asked, else by `--yes`."""
+
+import sys
+from typing import Annotated, Final
+
+import typer
+
+from coldstart.commands.context import complain, err
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+REFUSED: Final = 2
+
+
+def ask(question: str, words: str = "", *, yes: bool) -> None:
+    """Return if the answer is yes. `words` say what becomes of it.
+
+    Without a terminal to ask on, and without `yes`: exit status 2, and nothing is done.
+    """
+    if yes:
+        return
+    if not somebody_is_there():
+        complain(f"{question} {words}".rstrip() + "\nNobody can be asked here: say --yes if it is meant.")
+        raise typer.Exit(REFUSED)
+    if words:
+        err.print(words, highlight=False, markup=False, soft_wrap=True)
+    typer.confirm(f"{question} [y/N]", show_default=False, prompt_suffix=" ", abort=True, err=True)
+
+
+def somebody_is_there() -> bool:
+    return sys.stdin.isatty()
