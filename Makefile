@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo up test test-fast chaos lint bench screenshots docs lock clean
+.PHONY: demo up test test-fast chaos lint bench screenshots docs lock clean purge
 
 demo: .venv/.ready        ## launch, chat, terminate, in a simulated cloud
 	@$(BIN)/coldstart demo
@@ -50,8 +50,13 @@ lock: .venv/.build        ## pin again what pyproject.toml asks for
 
 LOCKED := --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
-clean:                    ## everything that was installed or recorded here
-	rm -rf .venv .venv-litellm .coldstart
+clean:                    ## what was installed and cached here; what was recorded stays
+	rm -rf .venv .venv-litellm tests/node/node_modules
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -not -path './.coldstart/*' -prune -exec rm -rf {} +
+
+purge: .venv/.ready       ## what was recorded: the data folder, after a question; not while machines are rented
+	@$(BIN)/coldstart purge
 
 .venv/.build: requirements-build.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -13,6 +13,7 @@ from coldstart.commands import (
     models,
     orgs,
     provider,
+    purge,
     read_model,
     resolve,
     stack,
@@ -50,6 +51,7 @@ app.command()(resolve.resolve)
 app.command()(eta.eta)
 app.command()(top.top)
 app.command()(stack.ssh_key)
+app.command()(purge.purge)
 instances.app.command()(logs.logs)
 app.add_typer(instances.app, name="instances")
 app.add_typer(events.app, name="events")

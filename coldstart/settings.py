@@ -46,6 +46,12 @@ class CloudSettings(BaseSettings):
     machines: Path | None = Field(default=None, validation_alias="COLDSTART_MACHINES")
 
     @property
+    def providers(self) -> frozenset[str]:
+        """As requests name them."""
+        configured = {"scaleway": self.secret_key, "machines": self.machines}
+        return frozenset(name for name, setting in configured.items() if setting)
+
+    @property
     def names(self) -> str:
         """What is configured, for people; empty when nothing is."""
         scaleway = "Scaleway" if self.secret_key else ""

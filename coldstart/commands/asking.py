@@ -11,8 +11,8 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 REFUSED: Final = 2
 
 
-def ask(question: str, words: str = "", *, yes: bool) -> None:
-    """Return if the answer is yes. `words` say what becomes of it.
+def ask(question: str, words: str = "", *, yes: bool, word: str | None = None) -> None:
+    """Return if the answer is yes, or `word`, where one has to be typed. `words` say what becomes of it.
 
     Without a terminal to ask on, and without `yes`: exit status 2, and nothing is done.
     """
@@ -23,7 +23,10 @@ def ask(question: str, words: str = "", *, yes: bool) -> None:
         raise typer.Exit(REFUSED)
     if words:
         err.print(words, highlight=False, markup=False, soft_wrap=True)
-    typer.confirm(f"{question} [y/N]", show_default=False, prompt_suffix=" ", abort=True, err=True)
+    if word is None:
+        typer.confirm(f"{question} [y/N]", show_default=False, prompt_suffix=" ", abort=True, err=True)
+    elif typer.prompt(f"{question} Type {word} to do it", default="", show_default=False, err=True) != word:
+        raise typer.Abort
 
 
 def somebody_is_there() -> bool:

@@ -13,14 +13,22 @@ from rich.table import Table
 from coldstart.api_client import Api, ApiProblem
 from coldstart.embedded.errors import EmbeddedServerError
 from coldstart.settings import ClientSettings, SettingsInvalid, from_environment
-from coldstart.stack.files import NoStack, find_reach
+from coldstart.stack.files import NoInstallation, NoStack, SecretMissing, find_reach
 from coldstart.stack.processes import ServiceFailed
 from coldstart.stack.stack import StackRefused
 from shared.environment import WRONG_SETTINGS
 
 out: Final = Console()
 err: Final = Console(stderr=True)
-_REFUSALS: Final = (ApiProblem, NoStack, StackRefused, ServiceFailed, EmbeddedServerError)
+_REFUSALS: Final = (
+    ApiProblem,
+    EmbeddedServerError,
+    NoInstallation,
+    NoStack,
+    SecretMissing,
+    ServiceFailed,
+    StackRefused,
+)
 _NO_EDGE: Final = 10_000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

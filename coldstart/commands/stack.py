@@ -3,21 +3,25 @@
 import asyncio
 import signal
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
-from pydantic import SecretStr
 
 from coldstart.api_client import Api
 from coldstart.commands.console import sign_in_link
 from coldstart.commands.context import explained, out, say
 from coldstart.demo import demo as run_demo
 from coldstart.doctor import examine
+from coldstart.leaving import found_standing, goes_on, goes_on_unknown, simulation_pauses
 from coldstart.settings import CloudSettings, StackSettings, from_environment
-from coldstart.stack.files import made_once
-from coldstart.stack.stack import DataFolderUnusable, Stack, stack
+from coldstart.stack.files import MASTER_SECRET, NoInstallation, kept
+from coldstart.stack.stack import Stack, master_secret, stack
+from coldstart.stack.standing import JournalUnreadable, standing
 from shared.logs import configure_logs
 from shared.secrets import Secrets
+
+LEAVING_S: Final = 5.0
+"""How long a stop waits for the journal to say what goes on."""
 
 
 def up() -> None:
@@ -52,16 +56,19 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def ssh_key() -> None:
+def ssh_key(
+    new: Annotated[bool, typer.Option("--new", help="Of an installation that has not been started yet.")] = False,
+) -> None:
     """Print the public key that this installation signs in to its machines with, for /root/.ssh/authorized_keys."""
     with explained():
         settings = from_environment(StackSettings)
-        try:
-            secret = settings.master_secret or SecretStr(made_once(settings.data_dir.absolute(), "master-secret")[0])
-        except OSError as error:
-            raise DataFolderUnusable(error) from error
-    key = Secrets(secret.get_secret_value()).ssh_client_key()
-    typer.echo(f"{key.public} coldstart")
+        data_dir = settings.data_dir.absolute()
+        given = settings.master_secret.get_secret_value() if settings.master_secret else kept(data_dir, MASTER_SECRET)
+        if given is None and new:
+            given = master_secret(settings, data_dir)
+        if given is None:
+            raise NoInstallation(data_dir)
+    typer.echo(f"{Secrets(given).ssh_client_key().public} coldstart")
 
 
 async def _until_told(settings: StackSettings) -> None:
@@ -86,8 +93,33 @@ async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
     async with stack(settings, simulated=not cloud) as running:
         if told.is_set():  # a client library may swallow a cancellation that comes while it connects
             return
-        _welcome(running, settings, cloud, await asyncio.to_thread(_sign_in_link, running))
-        await running.broken()
+        link = await asyncio.to_thread(_sign_in_link, running)
+        if cloud:
+            await _say_what_stands(running.reach.nats_url)
+        _welcome(running, settings, cloud, link)
+        try:
+            await running.broken()
+        finally:
+            await _say_what_goes_on(running.reach.nats_url, cloud)
+
+
+async def _say_what_stands(nats_url: str) -> None:
+    """After a crash of this stack as well: the machines did not hear of it."""
+    with suppress(JournalUnreadable):  # the services would not serve either, and the stack says so itself
+        for line in found_standing(await standing(nats_url)):
+            say(line)
+
+
+async def _say_what_goes_on(nats_url: str, cloud: str) -> None:
+    try:
+        async with asyncio.timeout(LEAVING_S):
+            instances = await standing(nats_url)
+    except (JournalUnreadable, TimeoutError) as error:
+        lines = goes_on_unknown(str(error) or "the journal did not answer in time", cloud) if cloud else []
+    else:
+        lines = goes_on(instances, cloud) if cloud else simulation_pauses(instances)
+    for line in lines:
+        say(line)
 
 
 def _sign_in_link(running: Stack) -> str:

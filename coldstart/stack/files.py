@@ -9,6 +9,9 @@ from typing import Final
 
 import psutil
 
+MASTER_SECRET: Final = "master-secret"  # noqa: S105 (a file's name)
+SIMULATED: Final = "simulated"
+CLOUDS: Final = "clouds"
 _RUNNING: Final = "stack.json"
 
 
@@ -34,17 +37,53 @@ class Reach:
     pid: int
 
 
-def made_once(data_dir: Path, name: str, prefix: str = "") -> tuple[str, bool]:
-    """The secret in this file (mode 600), and whether it was made just now."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = data_dir / name
+class SecretMissing(Exception):
+    """A secret of an installation that exists already is not there; another one would not be its own."""
+
+    def __init__(self, path: Path, variable: str) -> None:
+        super().__init__(
+            f"{path} is missing or empty, and this installation needs the one that it has always had: put it back, or "
+            f"set {variable}. To begin a new installation, set COLDSTART_DATA_DIR to a new folder."
+        )
+
+
+class NoInstallation(Exception):
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(
+            f"there is no installation in {data_dir}: set COLDSTART_DATA_DIR to its folder, or start one there with "
+            "'coldstart up'."
+        )
+
+
+def kept(data_dir: Path, name: str) -> str | None:
+    """The secret in this file; None when there is none, or an empty one."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip(), False
+        return (data_dir / name).read_text().strip() or None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def made_once(data_dir: Path, name: str, prefix: str = "") -> tuple[str, bool]:
+    """The secret in this file (mode 600), and whether it was made just now: whole, by one of all that race for it."""
+    found = kept(data_dir, name)
+    if found is not None:
+        return found, False
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path, draft = data_dir / name, data_dir / f"{name}.{secrets.token_hex(8)}"
     secret = prefix + secrets.token_urlsafe(32)
-    with os.fdopen(descriptor, "w") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secret)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        found = kept(data_dir, name)
+        if found is None:
+            raise SecretMissing(path, f"COLDSTART_{name.replace('-', '_').upper()}") from None
+        return found, False
+    finally:
+        draft.unlink()
     return secret, True
 
 
@@ -58,6 +97,23 @@ def tell_reach(data_dir: Path, reach: Reach) -> None:
 
 def forget_reach(data_dir: Path) -> None:
     (data_dir / _RUNNING).unlink(missing_ok=True)
+
+
+def note_clouds(data_dir: Path, provisioned: frozenset[str]) -> None:
+    """Remember that this installation has provisioned there."""
+    known = clouds(data_dir) or frozenset()
+    if not provisioned <= known:
+        draft = data_dir / f"{CLOUDS}.new"
+        draft.write_text("".join(f"{each}\n" for each in sorted(known | provisioned)))
+        draft.replace(data_dir / CLOUDS)
+
+
+def clouds(data_dir: Path) -> frozenset[str] | None:
+    """Every cloud that it has ever provisioned in; None where nobody has noted it."""
+    try:
+        return frozenset((data_dir / CLOUDS).read_text().splitlines())
+    except FileNotFoundError:
+        return None
 
 
 def find_reach(data_dir: Path) -> Reach:

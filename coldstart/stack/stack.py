@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
@@ -14,8 +15,18 @@ from pydantic import SecretStr
 from coldstart.embedded.errors import EmbeddedServerError
 from coldstart.embedded.folder import ServerFolder
 from coldstart.embedded.servers import RunningServers, servers
-from coldstart.settings import SettingsInvalid, StackSettings
-from coldstart.stack.files import Reach, forget_reach, made_once, tell_reach
+from coldstart.settings import CloudSettings, SettingsInvalid, StackSettings, from_environment
+from coldstart.stack.files import (
+    MASTER_SECRET,
+    SIMULATED,
+    Reach,
+    SecretMissing,
+    forget_reach,
+    kept,
+    made_once,
+    note_clouds,
+    tell_reach,
+)
 from coldstart.stack.processes import Service, ServiceFailed
 from coldstart.stack.simulated import SimulatedCloud, simulating
 
@@ -80,9 +91,11 @@ async def stack(settings: StackSettings, *, simulated: bool, scenario: str | Non
         except OSError as error:
             raise DataFolderUnusable(error) from error
         port = _free_port(settings.api_host, settings.api_port)
+        secret = master_secret(settings, data_dir)
         running = await cleanup.enter_async_context(
             servers(data_dir, _revealed(settings.nats_url), _revealed(settings.database_url))
         )
+        note_clouds(data_dir, frozenset({SIMULATED}) if simulated else from_environment(CloudSettings).providers)
         logs = data_dir / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         cloud = None
@@ -91,11 +104,10 @@ async def stack(settings: StackSettings, *, simulated: bool, scenario: str | Non
         admin_key, new_key = _revealed(settings.admin_key) or "", False
         if not admin_key:
             admin_key, new_key = made_once(data_dir, "admin-key", "cs-admin-")
-        master_secret = _revealed(settings.master_secret) or made_once(data_dir, "master-secret")[0]
         environment = {
             "COLDSTART_NATS_URL": running.nats_url,
             "COLDSTART_DATABASE_URL": running.database_url,
-            "COLDSTART_MASTER_SECRET": master_secret,
+            "COLDSTART_MASTER_SECRET": secret,
             "COLDSTART_ADMIN_KEY": admin_key,
             "COLDSTART_API_HOST": settings.api_host,
             "COLDSTART_API_PORT": str(port),
@@ -140,6 +152,22 @@ async def _all_serving(cleanup: AsyncExitStack, services: tuple[Service, ...]) -
     except* (ServiceFailed, SettingsInvalid) as failures:
         wrong = [failure for failure in failures.exceptions if isinstance(failure, SettingsInvalid)]
         raise (wrong or failures.exceptions)[0] from None
+
+
+def master_secret(settings: StackSettings, data_dir: Path) -> str:
+    """Made for an installation that is new only: another one would sign in to none of its machines.
+
+    Raises SecretMissing, DataFolderUnusable.
+    """
+    given = _revealed(settings.master_secret) or kept(data_dir, MASTER_SECRET)
+    if given is not None:
+        return given
+    if settings.nats_url is not None or (data_dir / "nats" / "data").exists():
+        raise SecretMissing(data_dir / MASTER_SECRET, "COLDSTART_MASTER_SECRET")
+    try:
+        return made_once(data_dir, MASTER_SECRET)[0]
+    except OSError as error:
+        raise DataFolderUnusable(error) from error
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -1,12 +1,18 @@
-"""`python -m services.provisioner`: any number of these may run."""
+"""`python -m services.provisioner`: any number of these may run. With `tagged` it only lists, and ends."""
 
+import asyncio
 import os
+import sys
+from collections.abc import Sequence
 from typing import Final
 
-from services.provisioner.app import running
+from services.provisioner.app import MakeProvider, providers_of, running
+from services.provisioner.provider import ProviderError
 from services.provisioner.providers.machines import InventoryInvalid, inventory_at
 from services.provisioner.providers.scaleway import ScalewaySettings
 from services.provisioner.settings import ProvisionerSettings
+from services.provisioner.tagged import tagged
+from shared.bus.reader import ReadingInterrupted
 from shared.environment import settings_or_exit, wrong
 from shared.logs import configure_logs
 from shared.metrics import metrics_served
@@ -29,8 +35,19 @@ def main() -> None:
     if scaleway is None and machines is None:
         wrong(NO_PROVIDER)
     configure_logs("provisioner", settings.log_level, settings.log_format)
+    if sys.argv[1:] == ["tagged"]:
+        print_tagged(settings, providers_of(settings, scaleway, machines))
+        return
     with metrics_served(settings):
         run(lambda: running(settings, scaleway, machines))
+
+
+def print_tagged(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -> None:
+    try:
+        lines = asyncio.run(tagged(settings.nats_url.get_secret_value(), make))
+    except (ProviderError, ReadingInterrupted) as error:
+        sys.exit(str(error))
+    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 if __name__ == "__main__":

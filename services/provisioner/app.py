@@ -41,6 +41,12 @@ def running(
     settings: ProvisionerSettings, scaleway: ScalewaySettings | None, machines: Inventory | None = None
 ) -> AbstractAsyncContextManager[Leases]:
     """Act on Scaleway, on machines that exist already, or on both, while the block runs."""
+    return serving(settings, providers_of(settings, scaleway, machines))
+
+
+def providers_of(
+    settings: ProvisionerSettings, scaleway: ScalewaySettings | None, machines: Inventory | None
+) -> list[MakeProvider]:
     timeout_s = settings.call_timeout_seconds
     make: list[MakeProvider] = []
     if scaleway is not None:
@@ -48,7 +54,7 @@ def running(
     if machines is not None:
         shell = _shell(settings, Secrets(settings.master_secret.get_secret_value()))
         make.append(lambda installation: nullcontext(MachinesProvider(machines, installation, shell, timeout_s)))
-    return serving(settings, make)
+    return make
 
 
 @asynccontextmanager

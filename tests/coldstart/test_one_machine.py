@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import httpx
 import psutil
 import pytest
 
+from tests.coldstart.recorded import a_journal
 from tests.coldstart.told import MODEL
 from tests.embedded.owners import PROJECT, gone, is_alive
+from tests.lifecycle import histories as h
 
 pytestmark = pytest.mark.timeout(120)
 START_S = 60
@@ -63,9 +66,9 @@ async def coldstart(*words: str, **environment: str) -> Process:
 
 
 @asynccontextmanager
-async def up(data_dir: Path) -> AsyncGenerator[Up]:
+async def up(data_dir: Path, **environment: str) -> AsyncGenerator[Up]:
     """Killed at the end if it is still there; what it started ends with it."""
-    process = await coldstart("up", COLDSTART_DATA_DIR=str(data_dir), COLDSTART_API_PORT="0")
+    process = await coldstart("up", COLDSTART_DATA_DIR=str(data_dir), COLDSTART_API_PORT="0", **environment)
     assert process.stdout is not None
     try:
         said = b""
@@ -157,6 +160,27 @@ async def test_a_stack_can_be_stopped_while_it_starts(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert rest.decode() == "stopping …\n"
     assert not (tmp_path / "stack.json").exists()
+
+
+async def test_a_stack_says_what_stands_elsewhere_when_it_starts_and_when_it_stops(tmp_path: Path) -> None:
+    """Whatever ended the one before. The machine that it stands on, one's own, never answers here."""
+    key = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
+    machines = tmp_path / "machines.toml"
+    machines.write_text(f'[[machine]]\nname = "desk"\naddress = "127.0.0.1"\nhost_key = "{key}"\n')
+    async with a_journal(tmp_path / "data", h.a_ready_instance(name="desk-job", provider="machines")):
+        pass
+    own = {
+        "COLDSTART_MACHINES": str(machines),
+        "COLDSTART_SSH_PORT": "9",
+        "COLDSTART_MASTER_SECRET": PRODUCTION["COLDSTART_MASTER_SECRET"],
+    }
+    async with up(tmp_path / "data", **own) as stack:
+        assert "standing   1 instance from before, 0.75 EUR an hour at list price\n  desk-job  machines" in stack.said
+        stack.process.send_signal(signal.SIGINT)
+        rest, _ = await stack.process.communicate()
+    assert "goes on without this stack, 0.75 EUR an hour at list price:\n  desk-job  machines" in rest.decode()
+    assert "coldstart instances terminate NAME" in rest.decode()
+    assert (tmp_path / "data/clouds").read_text() == "machines\n"
 
 
 PRODUCTION = {

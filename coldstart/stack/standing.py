@@ -1,0 +1,60 @@
+"""Which instances hold something at a provider, as the journal says: it needs NATS alone, not the services."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import nats
+from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
+
+from shared.bus.topology import LIFECYCLE
+from shared.journal import Journal, JournalUnavailable
+from shared.lifecycle.errors import LifecycleError
+from shared.lifecycle.events import InstanceRequested
+from shared.lifecycle.instance import Instance
+
+_CONNECT_S: Final = 5
+_REQUESTED: Final = f"lifecycle.*.{InstanceRequested.__name__}"
+
+
+class JournalUnreadable(Exception):
+    """Nobody can say which instances hold something; the message says why."""
+
+
+async def standing(nats_url: str) -> list[Instance]:
+    """Those that are not released yet, the oldest first: live, ending, failed, kept. Raises JournalUnreadable."""
+    try:
+        connection = await nats.connect(
+            nats_url, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=_CONNECT_S, error_cb=_unsaid
+        )
+        try:
+            info = await connection.jetstream().stream_info(LIFECYCLE, subjects_filter=_REQUESTED)
+            journal = Journal(connection, actor="coldstart", source="/coldstart")
+            found = [await journal.load(UUID(subject.split(".")[1])) for subject in info.state.subjects or {}]
+        finally:
+            await connection.close()
+    except NotFoundError:
+        raise JournalUnreadable(f"there is no stream {LIFECYCLE}") from None
+    except (NatsError, OSError, ValueError, JournalUnavailable, LifecycleError) as error:
+        raise JournalUnreadable(repr(error)) from error
+    return sorted((each for each in found if not each.resources.released), key=lambda each: each.created_at)
+
+
+def simulated(instance: Instance) -> bool:
+    """The simulated cloud gives its machines loopback addresses."""
+    return instance.ip_address is not None and instance.ip_address.startswith("127.")
+
+
+def by_the_hour(instances: Sequence[Instance]) -> dict[str, float]:
+    """What their servers that are on cost an hour, by currency, where the price is known."""
+    sums: dict[str, float] = {}
+    for each in instances:
+        if each.server_on and each.hourly_price is not None:
+            currency = each.currency or ""
+            sums[currency] = sums.get(currency, 0.0) + each.hourly_price
+    return sums
+
+
+async def _unsaid(error: Exception) -> None:
+    """What is raised is told once, and in fewer words."""

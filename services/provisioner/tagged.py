@@ -1,0 +1,26 @@
+"""`python -m services.provisioner tagged`: what the providers hold of this installation, asked now. Changes nothing."""
+
+from collections.abc import Sequence
+
+from services.provisioner.app import MakeProvider
+from shared.bus.connection import connect
+from shared.bus.reader import stream_state
+
+
+async def tagged(nats_url: str, make: Sequence[MakeProvider]) -> list[str]:
+    """A line each: provider, kind, id, zone. Raises ReadingInterrupted, ProviderError: then nobody can say.
+
+    Machines of one's own that do not answer are left out: they are not rented.
+    """
+    connection = await connect(nats_url, "tagged")
+    try:
+        installation = (await stream_state(connection)).installation
+    finally:
+        await connection.close()
+    lines = []
+    for make_one in make:
+        async with make_one(installation) as provider:
+            servers = [("server", server.id, server.zone) for server in await provider.tagged_servers()]
+            others = [(str(each.kind), each.id, each.zone) for each in await provider.tagged_resources()]
+            lines += [" ".join((provider.name, *each)) for each in (*servers, *others)]
+    return lines
