@@ -5,6 +5,7 @@ import typer
 from coldstart.commands import (
     console,
     deadletters,
+    env,
     eta,
     events,
     instances,
@@ -52,6 +53,7 @@ app.command()(eta.eta)
 app.command()(top.top)
 app.command()(stack.ssh_key)
 app.command()(purge.purge)
+app.command()(env.env)
 instances.app.command()(logs.logs)
 app.add_typer(instances.app, name="instances")
 app.add_typer(events.app, name="events")

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -44,12 +45,20 @@ def api() -> Generator[Api]:
         if settings.api_url is None:
             reach = find_reach(settings.data_dir)
             url, key = reach.api_url, key or reach.admin_key
-        elif key is None:  # the local stack's key is nobody else's business
-            raise ApiProblem("COLDSTART_API_URL is set without COLDSTART_API_KEY; set both, or neither.")
         else:
             url = settings.api_url
+            key = key or _key_of_the_stack_at(url, settings.data_dir)
         with Api(url, key) as client:
             yield client
+
+
+def _key_of_the_stack_at(url: str, data_dir: Path) -> str:
+    """The stack's key is nobody else's business than of the stack itself. Raises ApiProblem."""
+    with suppress(NoStack):
+        reach = find_reach(data_dir)
+        if url.rstrip("/") == reach.api_url:
+            return reach.admin_key
+    raise ApiProblem("COLDSTART_API_URL is set without COLDSTART_API_KEY; set both, or neither.")
 
 
 @contextmanager

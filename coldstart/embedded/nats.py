@@ -1,6 +1,5 @@
 """The embedded NATS server, with JetStream on disk."""
 
-import json
 import signal
 from importlib.metadata import distribution
 from pathlib import Path
@@ -15,23 +14,22 @@ from coldstart.embedded.errors import UnsupportedSystemError
 from coldstart.embedded.ports import HOST
 from coldstart.embedded.process import Command
 from coldstart.embedded.server import EmbeddedServer
+from shared.bus.accounts import OPERATOR, SERVICES
+from shared.bus.nats_configuration import configuration, quoted
 
-_USER: Final = "coldstart"
 _CONFIGURATION: Final = Template("""\
 # Written at each start.
 server_name: coldstart
 listen: "$host:$port"
-authorization { user: $user, password: "$password" }
-jetstream {
-    store_dir: $store
-    sync_interval: always  # a publish is answered once it is on disk
-    max_memory_store: 64MB
-}
-""")
+$rest""")
+_FORMER_ACCOUNT: Final = "$G"
+"""nats-server's name of the account that everybody had while there was only one."""
+_PASSWORDS: Final = {OPERATOR: "password"}
+"""A user's is in a file of its own; the operator's has its name from when there was no other."""
 
 
 class EmbeddedNats(EmbeddedServer):
-    """`async with EmbeddedNats(data_dir) as nats: nats.url`: nats://user:password@127.0.0.1:port."""
+    """`async with EmbeddedNats(data_dir) as nats: nats.url`: nats://user:password@127.0.0.1:port, the operator's."""
 
     name = "nats"
     program = "nats-server"
@@ -39,22 +37,30 @@ class EmbeddedNats(EmbeddedServer):
     not_yet = (NoServersError, AuthorizationError, APIError)
 
     def url_on(self, port: int) -> str:
-        return f"nats://{_USER}:{self.folder.password('password')}@{HOST}:{port}"
+        return self._url_of(OPERATOR, port)
+
+    def url_of(self, user: str) -> str:
+        """Where the running server is for this one of `shared.bus.accounts`, password included."""
+        return self._url_of(user, self.folder.port or 0)
 
     async def prepare(self) -> None:
+        """Data of a version that had one account for all becomes the services'."""
         self.folder.data.mkdir(mode=0o700, exist_ok=True)
+        former, services = (self.folder.data / "jetstream" / name for name in (_FORMER_ACCOUNT, SERVICES))
+        if former.exists() and not services.exists():
+            former.rename(services)
 
     def command(self, port: int) -> Command:
-        """Write the configuration, which also keeps the password off the command line."""
-        configuration = _CONFIGURATION.substitute(
-            host=HOST,
-            port=port,
-            user=_USER,
-            password=self.folder.password("password"),
-            store=json.dumps(str(self.folder.data), ensure_ascii=False),  # nats-server knows no \u escapes
-        )
-        file = self.folder.write("server.conf", configuration)
+        """Write the configuration, which also keeps the passwords off the command line."""
+        rest = configuration(lambda user: quoted(self._password(user)), quoted(str(self.folder.data)))
+        file = self.folder.write("server.conf", _CONFIGURATION.substitute(host=HOST, port=port, rest=rest))
         return Command(_program(), ["--config", str(file)], self.folder.data, self.stop_signal)
+
+    def _url_of(self, user: str, port: int) -> str:
+        return f"nats://{user}:{self._password(user)}@{HOST}:{port}"
+
+    def _password(self, user: str) -> str:
+        return self.folder.password(_PASSWORDS.get(user, f"{user}-password"))
 
     async def probe(self, port: int) -> None:
         client = Client()

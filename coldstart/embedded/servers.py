@@ -1,7 +1,7 @@
 """The servers that the stack needs and nobody has given it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,15 @@ from coldstart.embedded.server import EmbeddedServer
 
 @dataclass(frozen=True)
 class RunningServers:
-    """Where NATS and PostgreSQL are, and which of them are ours."""
+    """Where NATS and PostgreSQL are, and which of them are ours.
+
+    `nats_url` is the operator's; `nats_url_of` a user of `shared.bus.accounts`, None where the server was given.
+    """
 
     nats_url: str
     database_url: str
     embedded: tuple[EmbeddedServer, ...]
+    nats_url_of: Callable[[str], str | None]
 
     async def one_ended(self) -> None:
         """Raise ServerEndedError once an embedded server ends by itself; returns at once if there is none.
@@ -33,6 +37,10 @@ class RunningServers:
                 task.cancel()
 
 
+def _unknown(_: str) -> None:
+    """Which users a server has that is somebody else's."""
+
+
 @asynccontextmanager
 async def servers(data_dir: Path, nats_url: str | None, database_url: str | None) -> AsyncIterator[RunningServers]:
     """Start what is not given, below `data_dir`; with both URLs given, nothing is started or written.
@@ -41,12 +49,13 @@ async def servers(data_dir: Path, nats_url: str | None, database_url: str | None
     """
     async with AsyncExitStack() as cleanup:
         embedded: list[EmbeddedServer] = []
+        nats_url_of: Callable[[str], str | None] = _unknown
         if nats_url is None:
             nats = await cleanup.enter_async_context(EmbeddedNats(data_dir))
             embedded.append(nats)
-            nats_url = nats.url
+            nats_url, nats_url_of = nats.url, nats.url_of
         if database_url is None:
             postgres = await cleanup.enter_async_context(EmbeddedPostgres(data_dir))
             embedded.append(postgres)
             database_url = postgres.url
-        yield RunningServers(nats_url, database_url, tuple(embedded))
+        yield RunningServers(nats_url, database_url, tuple(embedded), nats_url_of)

@@ -27,7 +27,10 @@ class NoStack(Exception):
 
 @dataclass(frozen=True)
 class Reach:
-    """How to talk to a running stack. `simulator_url` is None when it provisions in a real cloud."""
+    """How to talk to a running stack. `simulator_url` is None when it provisions in a real cloud.
+
+    `nats_url` is the operator's, `follower_nats_url` only reads; None where the server is not the stack's own.
+    """
 
     api_url: str
     admin_key: str
@@ -35,6 +38,7 @@ class Reach:
     database_url: str
     simulator_url: str | None
     pid: int
+    follower_nats_url: str | None = None
 
 
 class SecretMissing(Exception):

@@ -29,7 +29,10 @@ from coldstart.stack.files import (
 )
 from coldstart.stack.processes import Service, ServiceFailed
 from coldstart.stack.simulated import SimulatedCloud, simulating
+from shared.bus.accounts import COPIER, FOLLOWER
 
+COPIES: Final = "progress"
+"""The service that copies events for followers."""
 SERVICES: Final = ("services.progress", "services.health", "services.provisioner", "services.api")
 
 
@@ -105,7 +108,6 @@ async def stack(settings: StackSettings, *, simulated: bool, scenario: str | Non
         if not admin_key:
             admin_key, new_key = made_once(data_dir, "admin-key", "cs-admin-")
         environment = {
-            "COLDSTART_NATS_URL": running.nats_url,
             "COLDSTART_DATABASE_URL": running.database_url,
             "COLDSTART_MASTER_SECRET": secret,
             "COLDSTART_ADMIN_KEY": admin_key,
@@ -113,7 +115,11 @@ async def stack(settings: StackSettings, *, simulated: bool, scenario: str | Non
             "COLDSTART_API_PORT": str(port),
             **(cloud.environment if cloud else {}),
         }
-        services = tuple(Service(module, environment, logs / f"{module.rpartition('.')[2]}.log") for module in SERVICES)
+        services = tuple(
+            Service(module, environment | _nats(running, name), logs / f"{name}.log")
+            for module in SERVICES
+            for name in [module.rpartition(".")[2]]
+        )
         await _all_serving(cleanup, services)
         reach = Reach(
             f"http://{f'[{settings.api_host}]' if ':' in settings.api_host else settings.api_host}:{port}",
@@ -122,6 +128,7 @@ async def stack(settings: StackSettings, *, simulated: bool, scenario: str | Non
             running.database_url,
             cloud.url if cloud else None,
             os.getpid(),
+            running.nats_url_of(FOLLOWER),
         )
         tell_reach(data_dir, reach)
         cleanup.callback(forget_reach, data_dir)
@@ -130,6 +137,13 @@ async def stack(settings: StackSettings, *, simulated: bool, scenario: str | Non
             await _first_to_fail(running, cloud)
 
         yield Stack(reach, services, new_key, broken)
+
+
+def _nats(running: RunningServers, service: str) -> dict[str, str]:
+    """A service's own user; and the one that writes what followers read."""
+    urls = {"COLDSTART_NATS_URL": running.nats_url_of(service) or running.nats_url}
+    copier = running.nats_url_of(COPIER)
+    return urls | {"COLDSTART_FOLLOWERS_NATS_URL": copier} if service == COPIES and copier else urls
 
 
 async def _first_to_fail(running: RunningServers, cloud: SimulatedCloud | None) -> None:

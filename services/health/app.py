@@ -14,7 +14,7 @@ from services.health.settings import HealthSettings
 from services.health.ssh_worker_log import SshWorkerLog
 from services.health.watcher import Watcher
 from services.health.worker_log import WorkerLog
-from shared.bus.connection import connect_options, heeding, round_trip, telling_of_a_wait
+from shared.bus.connection import connect_options, heeding, inbox_prefix, round_trip, telling_of_a_wait
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.lease import Leases
 from shared.bus.not_understood import FailsItsInstance
@@ -40,11 +40,12 @@ async def running(
     Yields the leases, one for each watch held.
     """
     passing = Passing()
+    url = settings.nats_url.get_secret_value()
     broker = NatsBroker(
-        **connect_options(settings.nats_url.get_secret_value(), "health", passing.reconnected),
+        **connect_options(url, "health", passing.reconnected),
         logger=logging.getLogger(BUS),
     )
-    with telling_of_a_wait(settings.nats_url.get_secret_value()):
+    with telling_of_a_wait(url):
         connection = heeding(await broker.connect())
     jetstream = connection.jetstream()
     installation = await apply_topology(
@@ -66,7 +67,7 @@ async def running(
             settings=settings,
         )
         subscriber = Subscriber(WATCH, leases, DeadLetters(jetstream), watcher.watch, FailsItsInstance(journal))
-        subscriber.attach(broker, max_held=settings.max_watches)
+        subscriber.attach(broker, max_held=settings.max_watches, inbox=inbox_prefix(url))
         keeping = group.create_task(leases.keep_alive())
         try:
             await connection.subscribe(EVERY_EVENT, cb=passing.heard)

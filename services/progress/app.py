@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from services.progress.followers_copy import copying
 from services.progress.projection import Checkpoint, Projection
 from services.progress.projector import Projector
 from services.progress.rebuild import already_put_aside, rebuild
@@ -27,7 +28,7 @@ async def running(settings: ProgressSettings) -> AsyncGenerator[Projector]:
     try:
         await _prepare(settings, connection)
         projector = Projector(connection, settings)
-        async with asyncio.TaskGroup() as group:
+        async with _copying(settings, connection), asyncio.TaskGroup() as group:
             projecting = group.create_task(projector.run())
             try:
                 yield projector
@@ -35,6 +36,17 @@ async def running(settings: ProgressSettings) -> AsyncGenerator[Projector]:
                 projecting.cancel()
     finally:
         await connection.close()
+
+
+def _copying(settings: ProgressSettings, connection: Client) -> AbstractAsyncContextManager[None]:
+    if settings.followers_nats_url is None:
+        return nullcontext()
+    return copying(
+        connection,
+        settings.followers_nats_url.get_secret_value(),
+        replicas=settings.stream_replicas,
+        heartbeat_s=settings.stream_heartbeat_seconds,
+    )
 
 
 async def rebuild_once(settings: ProgressSettings) -> Checkpoint:

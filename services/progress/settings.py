@@ -1,6 +1,6 @@
 """What the progress service reads from its environment."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from shared.metrics import WithMetrics
 from shared.settings import WithDatabase
@@ -12,8 +12,10 @@ class ProgressSettings(WithDatabase, WithMetrics):
     `standby_seconds`: how often a standby looks whether it is needed; `stream_heartbeat_seconds`: how often an idle
     stream says that it is there (two missed ones mean an interruption); `longest_pause_seconds`: between two tries
     while a server is away.
+    `followers_nats_url`: the account that followers read, to copy the stream to; unset, it is not copied.
     """
 
+    followers_nats_url: SecretStr | None = None
     standby_seconds: float = Field(default=0.5, gt=0)
     stream_heartbeat_seconds: float = Field(default=1.0, ge=0.1)
     longest_pause_seconds: float = Field(default=5.0, gt=0)

@@ -20,7 +20,7 @@ from services.provisioner.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.ssh import SshShell
 from services.provisioner.undertaking import Means
-from shared.bus.connection import connect_options, heeding, round_trip, telling_of_a_wait
+from shared.bus.connection import connect_options, heeding, inbox_prefix, round_trip, telling_of_a_wait
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.install_output import InstallOutputs
 from shared.bus.instance_types import InstanceTypes
@@ -60,12 +60,13 @@ def providers_of(
 @asynccontextmanager
 async def serving(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -> AsyncGenerator[Leases]:
     """Act while the block runs; gives every trigger back at once when it ends. Yields the leases, one for each."""
+    url = settings.nats_url.get_secret_value()
     broker = NatsBroker(
-        **connect_options(settings.nats_url.get_secret_value(), "provisioner"),
+        **connect_options(url, "provisioner"),
         logger=logging.getLogger(BUS),
         graceful_timeout=settings.stop_grace_seconds,
     )
-    with telling_of_a_wait(settings.nats_url.get_secret_value()):
+    with telling_of_a_wait(url):
         connection = heeding(await broker.connect())
     jetstream = connection.jetstream()
     leases = Leases(round_trip(connection), settings.lease_seconds)
@@ -86,7 +87,7 @@ async def serving(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
             (RELEASE, settings.max_releasing),
         ):
             subscriber = Subscriber(trigger, leases, DeadLetters(jetstream), perform, not_understood)
-            subscriber.attach(broker, max_held=max_held)
+            subscriber.attach(broker, max_held=max_held, inbox=inbox_prefix(url))
         rounds = [Reconcile(means.journal, provider, KnownInstances(connection), settings) for provider in made]
         OnDemand(rounds).attach(broker)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)

@@ -1,10 +1,12 @@
 """One NATS connection per process: reconnects for ever, says so in the log."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final, TypedDict
+from urllib.parse import urlsplit
 
 import nats
 import structlog
@@ -13,6 +15,9 @@ from nats.aio.msg import Msg
 
 RECONNECT_WAIT_S: Final = 0.25
 _SLOW_S: Final = 3.0
+INBOX: Final = "_INBOX"
+"""Of whoever has no user of its own."""
+_A_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
 _LONGER_THAN_A_DEAD_CONNECTION_S: Final = 600
 
 log = structlog.get_logger()
@@ -21,6 +26,7 @@ log = structlog.get_logger()
 class ConnectOptions(TypedDict):
     servers: list[str]
     name: str
+    inbox_prefix: str
     max_reconnect_attempts: int
     reconnect_time_wait: Any  # annotated int by FastStream, taken as seconds of any kind by nats-py
     error_cb: Any
@@ -48,12 +54,19 @@ def connect_options(url: str, name: str, reconnected: Callable[[], None] = _unhe
     return ConnectOptions(
         servers=[url],
         name=name,
+        inbox_prefix=inbox_prefix(url),
         max_reconnect_attempts=-1,
         reconnect_time_wait=RECONNECT_WAIT_S,
         error_cb=on_error,
         disconnected_cb=on_disconnect,
         reconnected_cb=on_reconnect,
     )
+
+
+def inbox_prefix(url: str) -> str:
+    """Each user has its own, so that nobody hears what another one is answered: see `shared.bus.accounts`."""
+    user = urlsplit(url).username or ""
+    return f"{INBOX}_{user}" if _A_TOKEN.fullmatch(user) else INBOX
 
 
 async def connect(url: str, name: str, reconnected: Callable[[], None] = _unheard) -> Client:

@@ -13,6 +13,7 @@ from faststream.nats.subscriber.usecases import LogicSubscriber
 from nats.aio.msg import Msg
 from nats.errors import MsgAlreadyAckdError
 
+from shared.bus.connection import INBOX
 from shared.bus.dead_letters import DeadLetters, sequence_of
 from shared.bus.envelope import Recorded, Undecodable, decode
 from shared.bus.lease import Lease, LeaseLost, Leases
@@ -44,6 +45,13 @@ async def stop_asking(broker: NatsBroker) -> None:
 
 
 @dataclass(frozen=True)
+class _Attaching:
+    broker: NatsBroker
+    max_held: int
+    inbox: str
+
+
+@dataclass(frozen=True)
 class Subscriber:
     """Acknowledges a message when `handle` returned and has it redelivered later when it raised; replays too.
 
@@ -56,21 +64,25 @@ class Subscriber:
     handle: Handle
     not_understood: NotUnderstood
 
-    def attach(self, broker: NatsBroker, *, max_held: int) -> None:
-        """Let `broker` feed this from the durable consumers that the topology declared."""
+    def attach(self, broker: NatsBroker, *, max_held: int, inbox: str = INBOX) -> None:
+        """Let `broker` feed this from the durable consumers that the topology declared, by way of `inbox`."""
         trigger = self.trigger
-        self._attach(broker, LIFECYCLE, trigger.subjects[0], trigger.durable, max_held)
-        self._attach(broker, REPLAYS, replay_subject(trigger.durable), trigger.replays, max_held)
+        options = _Attaching(broker, max_held, inbox)
+        self._attach(LIFECYCLE, trigger.subjects[0], trigger.durable, options)
+        self._attach(REPLAYS, replay_subject(trigger.durable), trigger.replays, options)
 
-    def _attach(self, broker: NatsBroker, stream: str, subject: str, durable: str, max_held: int) -> None:
+    def _attach(self, stream: str, subject: str, durable: str, options: _Attaching) -> None:
+        broker = options.broker
+
         @broker.subscriber(
             subject,
             durable=durable,
             stream=JStream(stream, declare=False),
             pull_sub=PullSub(batch_size=1, timeout=FETCH_TIMEOUT_S),
             ack_policy=AckPolicy.MANUAL,
-            max_workers=max_held,
+            max_workers=options.max_held,
             title=durable,
+            inbox_prefix=f"{options.inbox}.".encode(),
         )
         async def delivered(_: bytes) -> None:
             message: NatsMessage = broker.context.get_local("message")

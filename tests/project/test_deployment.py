@@ -1,6 +1,7 @@
 """docker-compose.yml and the Dockerfile against the code: every command exists, every variable is read by somebody."""
 
 import re
+import subprocess
 import tomllib
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,6 +13,9 @@ import pytest
 import yaml
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
+
+from shared.bus.accounts import SERVICES, accounts
+from shared.bus.nats_configuration import variable
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -68,8 +72,31 @@ def test_only_the_api_is_reachable_from_outside_and_only_on_loopback() -> None:
 
 
 def test_the_nats_server_is_recent_enough_for_what_the_journal_asks_of_it() -> None:
-    version = COMPOSE["services"]["nats"]["image"].partition(":")[2]
+    version = COMPOSE["services"]["nats"]["image"].partition(":")[2].partition("-")[0]
     assert tuple(map(int, version.split("."))) >= (2, 12)
+
+
+def test_every_service_is_its_own_user_on_nats_and_the_server_knows_every_users_password() -> None:
+    nats = COMPOSE["services"]["nats"]
+    for service in ("api", "provisioner", "health", "progress"):
+        url = f"nats://{service}:${{NATS_{service.upper()}_PASSWORD}}@nats:4222"
+        assert OWN[service]["environment"]["COLDSTART_NATS_URL"] == url
+    assert "${NATS_COPIER_PASSWORD}" in OWN["progress"]["environment"]["COLDSTART_FOLLOWERS_NATS_URL"]
+    assert set(nats["environment"]) == {variable(user.name) for account in accounts() for user in account.users}
+    assert ROOT / COMPOSE["configs"]["nats"]["file"] == ROOT / "docs" / "nats.conf"
+
+
+def test_what_an_earlier_nats_server_kept_becomes_the_services_once(tmp_path: Path) -> None:
+    shell, flag, script = COMPOSE["services"]["nats"]["command"]
+    script = script.replace("$$", "$").replace("/data/", f"{tmp_path}/").replace("exec nats-server", "exec true")
+    former, now = tmp_path / "jetstream" / "$G", tmp_path / "jetstream" / SERVICES
+    subprocess.run([shell, flag, script], check=True)
+    assert not (tmp_path / "jetstream").exists()
+    for kept in ("first", "second"):
+        former.mkdir(parents=True)
+        (former / kept).touch()
+        subprocess.run([shell, flag, script], check=True)
+    assert [file.name for file in now.iterdir()] == ["first"]
 
 
 def test_the_image_holds_every_package_of_the_project() -> None:

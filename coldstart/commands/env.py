@@ -1,0 +1,34 @@
+"""`eval "$(coldstart env)"`: what other programs need to follow the stack in the data folder."""
+
+import shlex
+from typing import Annotated
+
+import typer
+
+from coldstart.commands.context import complain, explained
+from coldstart.settings import ClientSettings, from_environment
+from coldstart.stack.files import find_reach
+
+
+def env(
+    *,
+    admin_key: Annotated[
+        bool,
+        typer.Option("--admin-key", help="Also COLDSTART_API_KEY, the administrator's key, which may do anything."),
+    ] = False,
+) -> None:
+    """Print the running stack's addresses for a shell: eval "$(coldstart env)".
+
+    NATS_URL may read events and nothing else (docs/events.md). No key is printed unless you ask for it.
+    """
+    with explained():
+        reach = find_reach(from_environment(ClientSettings).data_dir)
+    variables = {"COLDSTART_API_URL": reach.api_url}
+    if reach.follower_nats_url is None:
+        complain("COLDSTART_NATS_URL is a server of yours: docs/running.md says how followers get a user on it.")
+    else:
+        variables["NATS_URL"] = reach.follower_nats_url
+    if admin_key:
+        variables["COLDSTART_API_KEY"] = reach.admin_key
+    for name, value in variables.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")

@@ -1,0 +1,139 @@
+"""The copy of the stream that followers read, in an account of their own (`shared.bus.accounts` says why).
+
+Any number of copiers may run: each message is expected behind the one before it, so none comes twice or out of order.
+Where the copy is not what a copier would have made, it is made anew.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Final, NoReturn
+from uuid import UUID
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import StreamConfig
+from nats.js.errors import NotFoundError
+from prometheus_client import Counter, Gauge
+
+from shared.bus import drift
+from shared.bus.connection import connect
+from shared.bus.installation import installation_of
+from shared.bus.reader import TRANSPORT, ReadingInterrupted, reading, stream_state
+from shared.bus.topology import LIFECYCLE, streams
+
+KEPT_BYTES: Final = 500_000_000
+"""Of the newest events: a follower that wants older ones asks the api."""
+SEQUENCE: Final = "Coldstart-Sequence"
+"""The header with a message's sequence in the stream itself."""
+_PAUSE_S: Final = 1.0
+_ANSWER_TIMEOUT_S: Final = 5.0
+_OUTAGES: Final = (ReadingInterrupted, *TRANSPORT)
+
+log = structlog.get_logger()
+_position: Final = Gauge("coldstart_followers_copy_sequence", "The last event that followers can read")
+_remade: Final = Counter("coldstart_followers_copy_remade_total", "How often the followers' copy was made anew")
+
+
+@dataclass(frozen=True)
+class _End:
+    """Of the copy: its own last sequence, and the stream's sequence of what it copied last."""
+
+    sequence: int
+    copied: int
+
+
+class FollowersCopy:
+    def __init__(self, source: Client, target: Client, *, replicas: int, heartbeat_s: float) -> None:
+        self._source = source
+        self._target: JetStreamContext = target.jetstream(timeout=_ANSWER_TIMEOUT_S)
+        self._replicas = replicas
+        self._heartbeat_s = heartbeat_s
+
+    async def run(self) -> NoReturn:
+        """Copy for ever; after any outage go on behind what the copy has."""
+        while True:
+            try:
+                await self._follow(await self.prepare())
+            except _OUTAGES as error:
+                log.warning("the followers' copy was interrupted", reason=repr(error), again_in_s=_PAUSE_S)
+                await asyncio.sleep(_PAUSE_S)
+
+    async def prepare(self) -> _End:
+        """Make the copy unless it is there. Raises ReadingInterrupted, nats.errors.Error."""
+        state = await stream_state(self._source)
+        declared = copy_config(self._replicas, state.installation)
+        try:
+            info = await self._target.stream_info(LIFECYCLE)
+        except NotFoundError:
+            await self._target.add_stream(declared)
+            return _End(0, 0)
+        end = await self._end(info.state.last_seq)
+        ours = installation_of(info.config) == state.installation and not drift.of_stream(declared, info.config)
+        if ours and end and end.copied <= state.last_sequence:
+            return end
+        log.warning("the followers' copy is not what was copied; it is made anew")
+        _remade.inc()
+        await self._target.delete_stream(LIFECYCLE)
+        await self._target.add_stream(declared)
+        return _End(0, 0)
+
+    async def _end(self, last_sequence: int) -> _End | None:
+        """None where the last message is none that was copied."""
+        if not last_sequence:
+            return _End(0, 0)
+        try:
+            last = await self._target.get_msg(LIFECYCLE, seq=last_sequence)
+            return _End(last_sequence, int((last.headers or {})[SEQUENCE]))
+        except (NotFoundError, KeyError, ValueError):
+            return None
+
+    async def _follow(self, end: _End) -> NoReturn:
+        last = end.sequence
+        async with reading(self._source, after=end.copied, heartbeat_s=self._heartbeat_s) as events:
+            while True:
+                for message in await events.batch():
+                    last = await self._copy(message, last)
+
+    async def _copy(self, message: Msg, last: int) -> int:
+        sequence = str(message.metadata.sequence.stream)
+        headers = {SEQUENCE: sequence, "Nats-Msg-Id": sequence, "Nats-Expected-Last-Sequence": str(last)}
+        subject = f"journal.{message.subject.partition('.')[2]}"
+        copied = await self._target.publish(subject, message.data, headers=headers)
+        _position.set(int(sequence))
+        return copied.seq
+
+
+def copy_config(replicas: int, installation: UUID) -> StreamConfig:
+    """As the stream itself, save that the oldest go, and that it may be made anew."""
+    original = next(config for config in streams(replicas, installation) if config.name == LIFECYCLE)
+    return original.evolve(max_bytes=KEPT_BYTES, deny_delete=False, deny_purge=False)
+
+
+@asynccontextmanager
+async def copying(source: Client, url: str, *, replicas: int, heartbeat_s: float) -> AsyncGenerator[None]:
+    """Copy to the account at `url` while the block runs, whatever is wrong there."""
+    task = asyncio.create_task(_connect_and_run(source, url, replicas, heartbeat_s))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _connect_and_run(source: Client, url: str, replicas: int, heartbeat_s: float) -> NoReturn:
+    while True:
+        try:
+            target = await connect(url, "followers' copy")
+            break
+        except TRANSPORT as error:
+            log.warning("the followers' account cannot be reached", reason=repr(error), again_in_s=_PAUSE_S)
+            await asyncio.sleep(_PAUSE_S)
+    try:
+        await FollowersCopy(source, target, replicas=replicas, heartbeat_s=heartbeat_s).run()
+    finally:
+        await target.close()

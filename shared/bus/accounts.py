@@ -1,0 +1,199 @@
+"""Who may do what on NATS: the one rule, from which the server's configuration is written. Pure.
+
+The services share an account, in which each user has the subjects that it needs. Followers have an account of their
+own, with a copy of the stream: whoever may send any request names the subject of its answer, which the server checks
+against no permission. In the services' account a follower could so have an answer of JetStream's kept as an event.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from shared.bus import install_output, instance_types, reconciliation
+from shared.bus.topology import (
+    DEAD_LETTERS,
+    EVERY_EVENT,
+    INSTALL,
+    LAUNCH,
+    LIFECYCLE,
+    RELEASE,
+    REPLAYS,
+    TRIGGERS,
+    WATCH,
+    Trigger,
+)
+from shared.bus.topology_guard import ADVISORIES
+
+SERVICES: Final = "COLDSTART"
+FOLLOWERS: Final = "FOLLOWERS"
+OPERATOR: Final = "coldstart"
+COPIER: Final = "copier"
+FOLLOWER: Final = "follower"
+_EVERYTHING: Final = (">",)
+_BUCKETS: Final = (install_output.BUCKET, instance_types.BUCKET)
+
+
+@dataclass(frozen=True)
+class User:
+    """What it may publish, save what is `denied`, and what it may subscribe to."""
+
+    name: str
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+    denied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an account may take of the server."""
+
+    memory: str
+    disk: str
+    streams: int
+    consumers: int
+    connections: int
+
+
+@dataclass(frozen=True)
+class Account:
+    """`limits` None: whatever the server has."""
+
+    name: str
+    users: tuple[User, ...]
+    limits: Limits | None = None
+
+
+def inbox(user: str) -> str:
+    """Where answers to this user's requests come; nobody else may subscribe to it."""
+    return f"_INBOX_{user}"
+
+
+def accounts() -> tuple[Account, ...]:
+    return (
+        Account(SERVICES, (_operator(), _api(), _provisioner(), _health(), _progress())),
+        Account(FOLLOWERS, (_copier(), _follower()), Limits("16MB", "1GB", streams=1, consumers=200, connections=200)),
+    )
+
+
+def _operator() -> User:
+    """Of people and the command line: what goes wrong beyond expectation must be mendable."""
+    return User(OPERATOR, _EVERYTHING, _EVERYTHING)
+
+
+def _api() -> User:
+    publish = (*_topology(), *_reading(), *_recording(), *_buckets_read(), reconciliation.SUBJECT)
+    return User("api", publish, (*_own_inbox("api"), *ADVISORIES), denied=_held_by_others())
+
+
+def _provisioner() -> User:
+    triggers = (LAUNCH, INSTALL, RELEASE)
+    answers = f"{inbox('api')}.>"  # to requests for reconciliation
+    return User(
+        "provisioner",
+        (*_topology(), *_reading(), *_recording(), *_holding(triggers), *_buckets_written(), answers),
+        (*_own_inbox("provisioner"), *ADVISORIES, reconciliation.SUBJECT),
+        denied=_held_by_others(*triggers),
+    )
+
+
+def _health() -> User:
+    return User("health", (*_topology(), *_recording(), *_holding((WATCH,))), (*_own_inbox("health"), EVERY_EVENT))
+
+
+def _progress() -> User:
+    publish = (*_topology(), *_reading(), "dead_letters.progress")
+    return User("progress", publish, _own_inbox("progress"), denied=_held_by_others())
+
+
+def _copier() -> User:
+    """Alone writes the followers' copy; all else in that account is theirs."""
+    return User(
+        COPIER,
+        (*_requests(f"STREAM.{{}}.{LIFECYCLE}", "INFO", "CREATE", "UPDATE", "DELETE", "MSG.GET"), "journal.*.*"),
+        _own_inbox(COPIER),
+    )
+
+
+def _follower() -> User:
+    """May read the copy, by consumers of its own, and change nothing that other accounts have."""
+    publish = (
+        *_requests("{}", "INFO", "STREAM.NAMES", "STREAM.LIST"),
+        *_requests(f"{{}}.{LIFECYCLE}", "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET", "CONSUMER.CREATE"),
+        *_requests(f"{{}}.{LIFECYCLE}", "CONSUMER.NAMES", "CONSUMER.LIST"),
+        *_requests(f"{{}}.{LIFECYCLE}.>", "DIRECT.GET", "CONSUMER.CREATE", "CONSUMER.DURABLE.CREATE"),
+        *_requests(f"CONSUMER.{{}}.{LIFECYCLE}.*", "INFO", "MSG.NEXT", "DELETE"),
+        f"$JS.ACK.{LIFECYCLE}.>",
+        f"$JS.FC.{LIFECYCLE}.>",
+    )
+    return User(FOLLOWER, publish, (EVERY_EVENT, "_INBOX.>"))
+
+
+def _requests(pattern: str, *names: str) -> Iterator[str]:
+    return (f"$JS.API.{pattern.format(name)}" for name in names)
+
+
+def _own_inbox(user: str) -> tuple[str, ...]:
+    return (f"{inbox(user)}.>",)
+
+
+def _topology() -> Iterator[str]:
+    """Any service may come first. None may delete or purge a stream, or delete a consumer that holds work."""
+    yield from _requests("{}", "INFO")
+    for stream in (LIFECYCLE, DEAD_LETTERS, REPLAYS):
+        yield from _requests(f"STREAM.{{}}.{stream}", "INFO", "CREATE", "UPDATE")
+    for stream, durable in _durables(TRIGGERS):
+        yield from _requests(f"CONSUMER.{{}}.{stream}.{durable}", "INFO", "CREATE", "PAUSE")
+
+
+def _reading() -> Iterator[str]:
+    """By a consumer of one's own, whose name nobody can guess."""
+    yield from _requests(f"CONSUMER.{{}}.{LIFECYCLE}.*", "MSG.NEXT", "DELETE")
+    yield from _requests(f"CONSUMER.{{}}.{LIFECYCLE}.*.>", "CREATE")
+    yield from _getting()
+
+
+def _getting() -> Iterator[str]:
+    return _requests(f"{{}}.{LIFECYCLE}", "STREAM.MSG.GET", "DIRECT.GET")
+
+
+def _recording() -> Iterator[str]:
+    yield "journal.*.*"
+    yield from _getting()
+
+
+def _holding(triggers: Iterable[Trigger]) -> Iterator[str]:
+    for stream, durable in _durables(triggers):
+        yield from _requests(f"CONSUMER.{{}}.{stream}.{durable}", "MSG.NEXT")
+        yield f"$JS.ACK.{stream}.{durable}.>"
+    for trigger in triggers:
+        yield f"dead_letters.{trigger.durable}"
+
+
+def _held_by_others(*own: Trigger) -> tuple[str, ...]:
+    """What the names of readers' consumers, which are anything, would allow."""
+    names = [name for _, name in _durables(trigger for trigger in TRIGGERS if trigger not in own)]
+    asked = [f"CONSUMER.{{}}.{LIFECYCLE}.{name}" for name in names if not name.endswith("-replays")]
+    every = [f"CONSUMER.{{}}.{LIFECYCLE}.{trigger.durable}" for trigger in TRIGGERS]
+    return (
+        *(subject for pattern in asked for subject in _requests(pattern, "MSG.NEXT")),
+        *(subject for pattern in every for subject in _requests(pattern, "DELETE")),
+    )
+
+
+def _durables(triggers: Iterable[Trigger]) -> Iterator[tuple[str, str]]:
+    for trigger in triggers:
+        yield LIFECYCLE, trigger.durable
+        yield REPLAYS, trigger.replays
+
+
+def _buckets_read() -> Iterator[str]:
+    for bucket in _BUCKETS:
+        yield from _requests(f"{{}}.KV_{bucket}", "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET")
+        yield from _requests(f"{{}}.KV_{bucket}.>", "DIRECT.GET")
+
+
+def _buckets_written() -> Iterator[str]:
+    yield from _buckets_read()
+    for bucket in _BUCKETS:
+        yield from _requests(f"STREAM.{{}}.KV_{bucket}", "CREATE", "UPDATE")
+        yield f"$KV.{bucket}.>"

@@ -1,0 +1,86 @@
+"""nats-server's configuration, written from `shared.bus.accounts`. `python -m` this prints docs/nats.conf."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from string import Template
+from typing import Final
+
+from shared.bus.accounts import Account, User, accounts
+
+_HEAD: Final = """\
+# nats-server's configuration for Coldstart, drawn from the code: make docs
+# It takes every password from a variable of its environment. A password begins with a letter: nats-server reads a word
+# of digits as a number.
+"""
+_JETSTREAM: Final = Template("""\
+jetstream {
+    store_dir: $store
+    sync_interval: always  # a publish is answered once it is on disk
+    max_memory_store: 64MB
+}
+""")
+_USER: Final = Template("""\
+            {
+                user: $name
+                password: $password
+                permissions {
+                    publish { allow: [$publish]$denied }
+                    subscribe { allow: [$subscribe] }
+                }
+            }
+""")
+
+
+def configuration(password_of: Callable[[str], str], store: str) -> str:
+    """`password_of` a user and `store` are values as the configuration has them, quoted where need be."""
+    written = "".join(_account(account, password_of) for account in accounts())
+    return f"{_JETSTREAM.substitute(store=store)}accounts {{\n{written}}}\n"
+
+
+def variable(user: str) -> str:
+    """The variable of the server's environment that holds this user's password."""
+    return f"NATS_{user.upper()}_PASSWORD"
+
+
+def page() -> str:
+    return _HEAD + configuration(lambda user: f"${variable(user)}", '"/data"')
+
+
+def quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)  # nats-server knows no \\u escapes
+
+
+def _account(account: Account, password_of: Callable[[str], str]) -> str:
+    users = "".join(_user(user, password_of(user.name)) for user in account.users)
+    return f"    {account.name} {{\n        {_limits(account)}\n        users: [\n{users}        ]\n    }}\n"
+
+
+def _limits(account: Account) -> str:
+    limits = account.limits
+    if limits is None:
+        return "jetstream: enabled"
+    return (
+        f"jetstream {{ max_mem: {limits.memory}, max_file: {limits.disk}, "
+        f"max_streams: {limits.streams}, max_consumers: {limits.consumers} }}\n"
+        f"        limits {{ max_conn: {limits.connections} }}"
+    )
+
+
+def _user(user: User, password: str) -> str:
+    denied = f", deny: [{_subjects(user.denied)}]" if user.denied else ""
+    return _USER.substitute(
+        name=user.name,
+        password=password,
+        publish=_subjects(user.publish),
+        denied=denied,
+        subscribe=_subjects(user.subscribe),
+    )
+
+
+def _subjects(subjects: Iterable[str]) -> str:
+    return "".join(f"\n                        {quoted(subject)}" for subject in dict.fromkeys(subjects))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

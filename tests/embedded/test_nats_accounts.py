@@ -1,0 +1,177 @@
+"""What each user of the embedded NATS may do, tried on the real server."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.js.errors import APIError
+
+from coldstart.embedded.nats import EmbeddedNats
+from coldstart.embedded.ports import HOST
+from coldstart.embedded.process import Command
+from services.progress.followers_copy import FollowersCopy
+from shared.bus.accounts import COPIER, FOLLOWER, accounts, inbox
+from shared.bus.connection import connect
+from shared.bus.nats_configuration import page
+from shared.bus.topology import LAUNCH, LIFECYCLE, WATCH, apply_topology
+from tests.embedded.owners import PROJECT
+
+WITHIN_S = 20
+OF_NO_FOLLOWER = (
+    *(
+        "journal.victim.InstanceReady",
+        "requests.reconcile",
+        f"replays.{LAUNCH.durable}",
+        f"dead_letters.{WATCH.durable}",
+    ),
+    *("$KV.install_output.victim", "$JS.API.STREAM.INFO.KV_install_output", "$JS.API.DIRECT.GET.KV_install_output.x"),
+    *(f"$JS.API.STREAM.{verb}.{LIFECYCLE}" for verb in ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE")),
+    *(f"$JS.API.CONSUMER.{verb}.REPLAYS.{LAUNCH.replays}" for verb in ("CREATE", "DELETE", "MSG.NEXT", "INFO")),
+    f"$JS.ACK.REPLAYS.{LAUNCH.replays}.1.1.1.1.1",
+)
+OF_NO_SERVICE = (
+    *(f"$JS.API.STREAM.{verb}.{LIFECYCLE}" for verb in ("DELETE", "PURGE", "MSG.DELETE")),
+    *(f"$JS.API.CONSUMER.DELETE.{LIFECYCLE}.{trigger.durable}" for trigger in (LAUNCH, WATCH)),
+    "lifecycle.victim.InstanceReady",
+)
+OF_ONE_SERVICE = {
+    f"$JS.API.CONSUMER.MSG.NEXT.{LIFECYCLE}.{LAUNCH.durable}": "provisioner",
+    f"$JS.API.CONSUMER.MSG.NEXT.{LIFECYCLE}.{WATCH.durable}": "health",
+    f"$JS.ACK.{LIFECYCLE}.{WATCH.durable}.1.1.1.1.1": "health",
+    "$KV.instance_types.scaleway": "provisioner",
+    "requests.reconcile": "api",
+}
+FORMER = Template("""
+listen: "$host:$port"
+authorization { user: coldstart, password: "$password" }
+jetstream { store_dir: "$store", sync_interval: always }
+""")
+
+
+class Former(EmbeddedNats):
+    """As it was while there was one user, in the account of everybody."""
+
+    def command(self, port: int) -> Command:
+        command = super().command(port)
+        password, store = self.folder.password("password"), self.folder.data
+        self.folder.write("server.conf", FORMER.substitute(host=HOST, port=port, password=password, store=store))
+        return command
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncGenerator[EmbeddedNats]:
+    async with EmbeddedNats(tmp_path) as server:
+        yield server
+
+
+@asynccontextmanager
+async def connected(url: str, **options: Any) -> AsyncGenerator[Client]:
+    connection = await nats.connect(url, **options)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def refused(url: str, publish: Iterable[str] = (), subscribe: Iterable[str] = ()) -> set[str]:
+    """Those of these subjects that the server refuses, in lower case."""
+    said: list[str] = []
+
+    async def on_error(error: Exception) -> None:
+        said.append(str(error))
+
+    tried = [*publish, *subscribe]
+    async with connected(url, error_cb=on_error, allow_reconnect=False) as connection:
+        for subject in publish:
+            await connection.publish(subject, b"{}")
+        for subject in subscribe:
+            await connection.subscribe(subject)
+        await connection.flush()
+        async with asyncio.timeout(WITHIN_S):
+            await connection.flush()
+    return {subject.lower() for subject in tried if any(f'"{subject}"'.lower() in each.lower() for each in said)}
+
+
+async def test_a_follower_may_publish_nothing_that_matters_and_hear_nothing_but_events(server: EmbeddedNats) -> None:
+    unheard = (f"{inbox('api')}.>", "requests.>", "$JS.EVENT.>", "$KV.>", ">")
+    found = await refused(server.url_of(FOLLOWER), OF_NO_FOLLOWER, unheard)
+    assert found == {subject.lower() for subject in (*OF_NO_FOLLOWER, *unheard)}
+
+
+async def test_an_answer_that_a_follower_has_sent_elsewhere_reaches_no_journal(server: EmbeddedNats) -> None:
+    """The server checks the subject of a request, not that of its answer."""
+    async with connected(server.url) as operator, connected(server.url_of(FOLLOWER)) as follower:
+        await apply_topology(operator.jetstream(), replicas=1, ack_wait_s=5)
+        for elsewhere in ("journal.victim.InstanceRequested", f"replays.{LAUNCH.durable}"):
+            await follower.publish(f"$JS.API.STREAM.INFO.{LIFECYCLE}", b"", reply=elsewhere)
+        await follower.flush()
+        await operator.flush()
+        for stream in (LIFECYCLE, "REPLAYS"):
+            assert (await operator.jetstream().stream_info(stream)).state.last_seq == 0
+
+
+async def test_a_follower_reads_its_copy_by_consumers_of_its_own_and_so_many_of_them(server: EmbeddedNats) -> None:
+    source = await connect(server.url_of("progress"), "source")
+    async with (
+        connected(server.url) as operator,
+        connected(server.url_of(COPIER), inbox_prefix=inbox(COPIER)) as copier,
+    ):
+        await apply_topology(operator.jetstream(), replicas=1, ack_wait_s=5)
+        await FollowersCopy(source, copier, replicas=1, heartbeat_s=1).prepare()
+        await copier.jetstream().publish("journal.some.InstanceReady", b"ready")
+        async with connected(server.url_of(FOLLOWER)) as follower:
+            jetstream = follower.jetstream()
+            ordered = await jetstream.subscribe("lifecycle.>", stream=LIFECYCLE, ordered_consumer=True)
+            assert (await ordered.next_msg(WITHIN_S)).data == b"ready"
+            pulled = await jetstream.pull_subscribe("lifecycle.>", durable="mine", stream=LIFECYCLE)
+            (message,) = await pulled.fetch(1, WITHIN_S)
+            await message.ack_sync()
+            assert (await jetstream.get_last_msg(LIFECYCLE, "lifecycle.some.>")).data == b"ready"
+            await jetstream.delete_consumer(LIFECYCLE, "mine")
+            (limits,) = [account.limits for account in accounts() if account.limits]
+            for number in range(limits.consumers - 1):  # and the ordered one
+                await jetstream.add_consumer(LIFECYCLE, durable_name=f"of-many-{number}")
+            with pytest.raises(APIError, match="maximum consumers"):
+                await jetstream.add_consumer(LIFECYCLE, durable_name="one-too-many")
+    for connection in (source, copier):
+        await connection.close()
+
+
+@pytest.mark.parametrize("service", ["api", "provisioner", "health", "progress"])
+async def test_a_service_may_do_what_is_its_own_and_destroy_nothing(server: EmbeddedNats, service: str) -> None:
+    others = [subject for subject, its in OF_ONE_SERVICE.items() if its != service]
+    unheard = (f"{inbox('coldstart')}.>", "_INBOX.>", "journal.>")
+    found = await refused(server.url_of(service), (*OF_NO_SERVICE, *OF_ONE_SERVICE), unheard)
+    assert found == {subject.lower() for subject in (*OF_NO_SERVICE, *others, *unheard)}
+
+
+async def test_data_of_a_version_with_one_user_is_kept_and_its_password_still_is_the_operators(tmp_path: Path) -> None:
+    async with Former(tmp_path) as former, connected(former.url) as connection:
+        installation = await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=5)
+        await connection.jetstream().publish("journal.some.InstanceRequested", b"kept")
+        url = former.url
+    for _ in range(2):  # and so it stays
+        async with EmbeddedNats(tmp_path) as server, connected(url) as connection:
+            assert server.url == url
+            jetstream = connection.jetstream()
+            assert await apply_topology(jetstream, replicas=1, ack_wait_s=5) == installation
+            assert (await jetstream.get_last_msg(LIFECYCLE, "lifecycle.some.>")).data == b"kept"
+            consumer = await jetstream.consumer_info(LIFECYCLE, LAUNCH.durable)
+            assert consumer.num_pending == 1
+
+
+async def test_every_user_has_a_password_that_only_the_owner_reads(server: EmbeddedNats) -> None:
+    files = [file for file in server.folder.path.iterdir() if "password" in file.name]
+    users = [user.name for account in accounts() for user in account.users]
+    assert len({file.read_text() for file in files}) == len(users)
+    assert {file.stat().st_mode & 0o777 for file in (*files, server.folder.path / "server.conf")} == {0o600}
+
+
+def test_the_configuration_to_paste_is_the_codes() -> None:
+    assert (PROJECT / "docs" / "nats.conf").read_text() == page()
