@@ -64,7 +64,7 @@ class OfferingView(BaseModel):
         name = organization.name_of(offering.code)
         shadowed, model = catalogue.named(name) is not None, catalogue.identified(offering.model_id)
         detail = (
-            f"{name} is a public model's id and means that model: offer this under another code, or have an "
+            f"{name} is a public model's id and means that model; offer this under another code, or have an "
             f"administrator take that model out of the catalogue (coldstart models remove {name})."
             if shadowed
             else None

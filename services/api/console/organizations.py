@@ -48,12 +48,14 @@ async def organization(
     pages: NamedDependency[Pages],
 ) -> Template:
     found, catalogue = organization_at(slug, request.auth, mirror), mirror.catalogue
+    names = (found.name_of(one.code) for one in catalogue.offerings(found.id))
     return pages.page(
         request,
         "organization",
         organization=found,
         used=await used(found, launches, database, await offered.of_all(), datetime.now(UTC)),
         offerings=[OfferingView.of(one, found, catalogue) for one in catalogue.offerings(found.id)],
+        shadowing={name: model.id for name in names if (model := catalogue.named(name))},
     )
 
 

@@ -52,18 +52,24 @@ byId("offer").addEventListener("click", () => {
   });
 });
 byId("offerings")?.addEventListener("change", (event) => switched(event.target));
-byId("offerings")?.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-verb=remove]");
+byId("offerings")?.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-verb=remove], [data-verb=unshadow]");
   if (!button) return;
   const { name, at } = named(button);
-  confirm({
-    title: `Delete ${name}?`,
-    words: `Who asks for ${name} is told that there is no such model. The model itself stays.`,
-    verb: "Delete",
-    danger: true,
-    path: at,
-    method: "DELETE",
-    done: again,
-  });
+  const asked = {
+    remove: {
+      title: `Delete ${name}?`,
+      words: `Who asks for ${name} is told that there is no such model. The model itself stays.`,
+      verb: "Delete",
+      path: at,
+    },
+    unshadow: {
+      title: `Take the public model ${name} out of the catalogue?`,
+      words: `The offering ${name} answers again. The public model comes back when an administrator adds or launches it.`,
+      verb: "Take it out",
+      path: `/models/${button.dataset.model}`,
+    },
+  };
+  confirm({ ...asked[button.dataset.verb], danger: true, method: "DELETE", done: again });
 });
 suggest().catch((error) => tell(problem, error));
