@@ -1,13 +1,14 @@
 """Answers pass byte for byte, wherever they are cut; what was used is read from them on the way."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.router.tally import StreamTally, Tally, Tokens, WholeTally
+from services.api.router.tally import StreamTally, Tally, Tokens, TooLong, WholeTally
 
 USAGE: dict[str, Any] = {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}}
 DONE = b"data: [DONE]\n\n"
@@ -98,6 +99,56 @@ def test_an_event_without_end_is_not_kept_for_ever() -> None:
     tally = StreamTally(hides_usage=True)
     endless = b"data: " + b"x" * 5_000_000
     assert tally.passing(endless) == endless
+
+
+@pytest.mark.parametrize("hides_usage", [True, False])
+@pytest.mark.parametrize("begun", [b"data: {", b": comment "])
+def test_each_byte_of_an_event_is_looked_at_once(begun: bytes, hides_usage: bool) -> None:
+    """What comes late in a long event, byte by byte, costs no more than what comes early."""
+
+    def cost_s(size: int) -> float:
+        tally = StreamTally(hides_usage=hides_usage)
+        tally.passing(begun + b"x" * size)
+        began = time.thread_time()
+        for _ in range(2_000):
+            tally.passing(b"x")
+        return time.thread_time() - began
+
+    assert cost_s(4_000_000) < 10 * cost_s(1_000)
+
+
+def test_an_event_that_is_held_back_byte_by_byte_costs_the_same_for_each() -> None:
+    tally = StreamTally(hides_usage=True)
+
+    def cost_s() -> float:
+        began = time.thread_time()
+        for _ in range(10_000):
+            assert tally.passing(b"x") == b""
+        return time.thread_time() - began
+
+    assert tally.passing(b"data: {") == b""
+    first_s = cost_s()
+    for _ in range(4):
+        last_s = cost_s()
+    assert last_s < 4 * first_s
+    assert tally.passing(b"x" * 30_000) == b"data: {" + b"x" * 80_000  # too long for the usage alone
+
+
+@pytest.mark.parametrize("hides_usage", [True, False])
+def test_an_event_that_does_not_end_is_too_long_for_everybody(hides_usage: bool) -> None:
+    tally = StreamTally(hides_usage=hides_usage)
+    for _ in range(16):
+        assert tally.passing(b"data: " + b"x" * 1_000_000)
+    with pytest.raises(TooLong):
+        tally.passing(b"x" * 1_000_000)
+    assert tally.inside_event
+
+
+def test_many_events_that_tell_usage_in_one_piece_are_counted_once_each() -> None:
+    tally = StreamTally(hides_usage=True)
+    running = event(choices=[{"index": 0}], usage=USAGE)
+    assert passed(tally, [(running + LAST) * 1_000 + DONE]) == running * 1_000 + DONE
+    assert tally.tokens == Tokens(7, 3)
 
 
 NONSENSE = [

@@ -44,9 +44,13 @@ async def waiting(api: RunningApi, count: int) -> None:
     await until(held)
 
 
-def asking(api: RunningApi, seconds: str = "60", **more: Any) -> asyncio.Task[httpx.Response]:
+def asking(
+    api: RunningApi, seconds: str = "60", *, client: httpx.AsyncClient | None = None, **more: Any
+) -> asyncio.Task[httpx.Response]:
     headers = {"X-Wait-For-Ready": seconds}
-    return asyncio.create_task(api.client.post("/v1/chat/completions", json={**BODY, **more}, headers=headers))
+    return asyncio.create_task(
+        (client or api.client).post("/v1/chat/completions", json={**BODY, **more}, headers=headers)
+    )
 
 
 async def test_a_request_that_waits_is_served_the_moment_an_instance_is_ready(stage: Stage) -> None:
@@ -141,6 +145,21 @@ async def test_only_so_many_wait_and_only_so_long(stage: Stage) -> None:
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many_waiting")
     async with asyncio.timeout(PATIENCE_S):
         assert (await held).json()["error"]["code"] == "model_not_ready"
+
+
+async def test_no_key_and_no_organization_takes_all_the_places_of_those_that_wait(stage: Stage) -> None:
+    api = await stage.api(wait_for_ready_requests_per_key=1, wait_for_ready_requests_per_organization=1)
+    await on_its_way(stage, api, "127.0.0.9")
+    await api.organization("acme")
+    async with api.as_(await api.user_key("acme")) as one, api.as_(await api.user_key("acme")) as another:
+        held = [asking(api), asking(api, client=one)]
+        await waiting(api, 2)
+        for client in (api.client, one, another):
+            refused = await asking(api, client=client)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_waiting")
+        for task in held:
+            task.cancel()
+        await waiting(api, 0)
 
 
 async def test_who_leaves_waits_no_longer(stage: Stage) -> None:

@@ -1,0 +1,90 @@
+"""What a key may use is judged before its request's body is read, and a body under way counts."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from tests.api.router.scene import Scene, a_scene
+from tests.api.router.test_metering import chat
+from tests.api.stage import MODEL, PATIENCE_S, Stage, until
+
+BODY = json.dumps({"model": MODEL, "messages": []}).encode()
+
+
+@asynccontextmanager
+async def a_request(
+    scene: Scene, key: str, *, length: int, sent: bytes = b""
+) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """One whose body has begun at the most."""
+    url = urlsplit(str(scene.api.client.base_url))
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write(
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b" % (key.encode(), length, sent)
+    )
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def status(reader: asyncio.StreamReader) -> int:
+    async with asyncio.timeout(PATIENCE_S):
+        return int((await reader.readline()).split()[1])
+
+
+async def test_who_has_used_up_its_requests_is_told_before_it_sends_a_body(stage: Stage) -> None:
+    scene = await a_scene(stage)
+    key = await scene.api.user_key(requests_per_minute=1)
+    assert (await chat(scene, key)).status_code == 200
+    async with a_request(scene, key, length=1_000_000) as (reader, _):
+        assert await status(reader) == 429
+
+
+async def test_a_body_under_way_is_one_of_the_requests_at_once(stage: Stage) -> None:
+    scene = await a_scene(stage, max_requests_per_organization=2)
+    await scene.api.organization("acme")
+    keys = [await scene.api.user_key("acme", max_concurrent=one) for one in (1, 1, None)]
+
+    async def answers(key: str, expected: int) -> None:
+        async def answered() -> bool:
+            return bool((await chat(scene, key)).status_code == expected)
+
+        await until(answered)
+
+    async with a_request(scene, keys[0], length=len(BODY)) as (reader, writer):
+        await answers(keys[0], 429)
+        await answers(keys[2], 200)
+        async with a_request(scene, keys[1], length=len(BODY)):
+            await answers(keys[2], 429)  # as many as its organisation may have
+        await answers(keys[2], 200)
+        writer.write(BODY)
+        assert await status(reader) == 200
+    await answers(keys[0], 200)
+
+
+async def test_bodies_that_have_no_room_are_refused_and_room_is_made_by_answers(stage: Stage) -> None:
+    scene = await a_scene(stage, max_inference_body_bytes=1_000, max_inference_bytes_held=1_000)
+    key = await scene.api.user_key()
+    padding = "x" * 600
+    async with a_request(scene, key, length=1_000, sent=b" " * 700) as (reader, _):
+
+        async def full() -> bool:
+            refused = await scene.api.chat(padding=padding)
+            assert refused.status_code in (200, 503)
+            return refused.status_code == 503 and refused.json()["error"]["code"] == "too_many_bytes_held"
+
+        await until(full)
+        assert (await chat(scene, key, padding=padding)).status_code == 429
+        assert (await chat(scene, key)).status_code == 200
+        async with a_request(scene, key, length=900) as (refused, _):
+            assert await status(refused) == 429
+        assert not reader.at_eof()
+    for _ in range(3):
+        await until(lambda: _serves(scene, padding))
+
+
+async def _serves(scene: Scene, padding: str) -> bool:
+    return (await scene.api.chat(padding=padding)).status_code == 200
