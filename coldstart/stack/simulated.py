@@ -61,6 +61,7 @@ async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> As
                 "HF_ENDPOINT": f"{url}/hub",
                 "HF_TOKEN": account.hub_token.get_secret_value(),
                 "COLDSTART_MACHINES": "",
+                "COLDSTART_SIMULATED": "cloud,hub",
                 "COLDSTART_SSH_PORT": str(_SSH_PORT),
                 "COLDSTART_WORKER_PORT": str(_WORKER_PORT),
             },

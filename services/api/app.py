@@ -32,6 +32,7 @@ from services.api.router.usage_table import UsageTable
 from services.api.server import serving
 from services.api.sessions import Sessions
 from services.api.settings import ApiSettings
+from services.api.simulated import Simulated
 from services.api.slugs import Slugs
 from services.api.spending_limits import LimitChecks
 from services.api.sse import EventSource
@@ -39,6 +40,7 @@ from services.api.tenants import Tenants
 from shared.bus.connection import connect
 from shared.bus.install_output import InstallOutputs
 from shared.bus.instance_types import InstanceTypes
+from shared.bus.provider_status import ProviderStatuses
 from shared.bus.topology_guard import guarded_topology
 from shared.journal import Journal
 from shared.postgres.connection import connect_pool
@@ -57,7 +59,7 @@ class Api:
 
 
 @asynccontextmanager
-async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
+async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR0915 - one list of all that is wired
     """Serve until the block ends; then let event streams go at once and requests finish."""
     async with AsyncExitStack() as stack:
         lost_touch = asyncio.Event()
@@ -113,6 +115,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         journal = Journal(connection, actor="api", source=f"/coldstart/{installation}")
         hub = Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds)
         stack.callback(hub.close)
+        simulated = Simulated(settings.simulated, hub.models)
         lookups = HubCache(hub, settings.hub_cache_seconds)
         stack.callback(lookups.close)
         hub_search = HubSearch(
@@ -122,8 +125,9 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
             kept_s=settings.hub_search_cache_seconds,
         )
         stack.callback(hub_search.close)
-        cataloguing = Cataloguing(mirror, database, lookups)
+        cataloguing = Cataloguing(mirror, database, lookups, simulated)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
+        statuses = ProviderStatuses(jetstream, replicas=settings.stream_replicas)
         rights = LaunchRights(mirror, settings.allowed_images)
         tenants = Tenants(pool)
         launches = Launches(mirror, database, tenants, instance_types)
@@ -131,7 +135,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         intents = Intents(
             journal,
             projection,
-            Intake(cataloguing, instance_types, rights),
+            Intake(cataloguing, instance_types, statuses, rights, simulated),
             launches,
             settings.journal_timeout_seconds,
         )
@@ -157,6 +161,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
                 "gauges": routing.gauges,
                 "guard": guard,
                 "offered": instance_types,
+                "statuses": statuses,
                 "install_outputs": InstallOutputs(jetstream, replicas=settings.stream_replicas),
                 "pages": Pages(authentication, sessions),
                 "intents": intents,
@@ -174,6 +179,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
             },
             max_body_bytes=settings.max_body_bytes,
             metrics_access=settings.metrics_access,
+            simulated=settings.simulated,
         )
 
         def leave() -> None:

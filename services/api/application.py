@@ -1,6 +1,6 @@
 """The whole HTTP surface: which routes there are, who may use them, how errors look."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from litestar import Litestar, Request
@@ -39,6 +39,7 @@ from services.api.problems import FieldError, invalid, malformed_json, to_proble
 from services.api.router import explaining
 from services.api.router.inference import ENDPOINTS, Inference
 from services.api.session_cookie import with_one_session_cookie
+from services.api.simulated import Part, announced, badge
 
 _PARTS = (
     instances,
@@ -70,6 +71,7 @@ def application(
     dependencies: Mapping[str, Any],
     max_body_bytes: int,
     metrics_access: str,
+    simulated: Sequence[Part] = (),
 ) -> ASGIApp:
     """`dependencies` are what the routes ask for, by name.
 
@@ -89,7 +91,7 @@ def application(
         request_class=BodyRequest,
         request_max_body_size=max_body_bytes,
         openapi_config=openapi_config(),
-        template_config=TemplateConfig(instance=engine(assets)),
+        template_config=TemplateConfig(instance=engine(assets, badge(simulated))),
         compression_config=CompressionConfig("gzip", gzip_compress_level=_COMPRESSION, exclude_opt_key=AS_IT_IS),
         plugins=[PydanticPlugin(validate_strict=True)],
         logging_config=None,
@@ -101,7 +103,7 @@ def application(
         to = inference if scope["path"].startswith("/v1/") else control
         await to(with_one_session_cookie(scope), receive, send)
 
-    return Measured(dispatch, frozenset({"/v1/models", *ENDPOINTS}))
+    return announced(Measured(dispatch, frozenset({"/v1/models", *ENDPOINTS})), simulated)
 
 
 def _giving(value: Any) -> Callable[[], Any]:

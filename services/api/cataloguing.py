@@ -13,7 +13,9 @@ from services.api.database import DOWN, Database
 from services.api.hub_problems import admitted, refused
 from services.api.mirror import Mirror
 from services.api.organizations import Organization
+from services.api.problems import Problem
 from services.api.resolution import Resolved, resolve
+from services.api.simulated import Simulated
 
 _PATIENCE_S: Final = 2.0
 """For the figures of a model that can be served without them; the answer that comes later is kept for the next one."""
@@ -24,7 +26,8 @@ log = structlog.get_logger()
 
 
 class Cataloguing:
-    def __init__(self, mirror: Mirror, database: Database, models: hub.Lookups) -> None:
+    def __init__(self, mirror: Mirror, database: Database, models: hub.Lookups, simulated: Simulated) -> None:
+        self._simulated = simulated
         self._mirror = mirror
         self._database = database
         self._hub = models
@@ -37,7 +40,10 @@ class Cataloguing:
         if not _is_hub_id(name):
             detail = f"{name!r} is no id of the Hugging Face hub; write it as there, such as Qwen/Qwen2.5-7B-Instruct."
             raise refused("model_id_malformed", "This is no model id", detail)
-        found = admitted(name, await self._hub.look_up(name))
+        try:
+            found = admitted(name, await self._hub.look_up(name))
+        except Problem as refusal:
+            raise await self._simulated.by_hub(refusal) from None
         if respelled := self._mirror.catalogue.named(found.model):  # the hub's own spelling may be another
             return await self._measured(respelled)
         return found

@@ -34,6 +34,7 @@ _TASKS: Final[Mapping[str, Task]] = {
 """What the hub calls a model's pipeline, for those that vLLM serves through `/v1`."""
 _GENERATES: Final = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
 _AT_ONCE: Final = 8
+_SOME: Final = 20
 _EXPAND: Final = ("config", "gated", "pipeline_tag", "private", "safetensors", "sha")
 FAULTS: Final = (HTTPError, OfflineModeIsEnabled, ValueError, TypeError, KeyError, AttributeError)
 """All that asking the hub may raise; ModelInfo takes any JSON for granted."""
@@ -137,6 +138,20 @@ class Hub:
     async def has_namespace(self, name: str) -> bool | Failure:
         """Whether a user or an organisation has this name, in any case; takes as long as `look_up` at most."""
         return await self._asked(self._has_namespace, name)
+
+    async def models(self) -> list[str]:
+        """Some that could be served here; none where the hub gives no answer. For a hub that has only a few."""
+        try:
+            async with asyncio.timeout(2 * self._timeout_s):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._models)
+        except (TimeoutError, *FAULTS):
+            return []
+
+    def _models(self) -> list[str]:
+        found = HfApi(endpoint=self._endpoint, token=self._token).list_models(
+            limit=_SOME, expand=["config", "gated", "pipeline_tag", "private"]
+        )
+        return sorted(model.id for model in found if task_of(model) and not model.private)
 
     def close(self) -> None:
         """Waits for no answer."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.api.authentication import ANY_KEY
 from shared.bus.instance_types import InstanceType, InstanceTypes
+from shared.bus.provider_status import ProviderStatus, ProviderStatuses
 
 
 class Offer(InstanceType):
@@ -18,16 +19,18 @@ class Offer(InstanceType):
 
 
 class Offers(BaseModel):
-    """All there are: they are too few for pages."""
+    """All there are: they are too few for pages. `providers` tells of each whether it can be used, and why not."""
 
     model_config = ConfigDict(frozen=True)
     items: list[Offer]
+    providers: list[ProviderStatus]
     next_cursor: None = None
 
 
 @get("/instance-types", opt=ANY_KEY, summary="List what can be rented, with prices per hour and availability")
 async def list_instance_types(
     offered: NamedDependency[InstanceTypes],
+    statuses: NamedDependency[ProviderStatuses],
     provider: Annotated[str | None, QueryParameter(max_length=64, description="Only of this provider.")] = None,
 ) -> Offers:
     told = await offered.of_all()
@@ -37,7 +40,8 @@ async def list_instance_types(
             for name, kinds in told.items()
             if provider in (None, name)
             for kind in kinds
-        ]
+        ],
+        providers=[status for status in await statuses.of_all() if provider in (None, status.provider)],
     )
 
 

@@ -14,8 +14,10 @@ from services.api.keys import ApiKey
 from services.api.launch_rights import LaunchRights
 from services.api.organizations import Organization, Slug
 from services.api.problems import FieldError, invalid, unavailable
+from services.api.simulated import Simulated
 from services.api.vllm_args import refused
 from shared.bus.instance_types import InstanceType, InstanceTypes
+from shared.bus.provider_status import ProviderStatuses
 from shared.lifecycle.events import InstanceRequested, Specification
 
 DEFAULT_PROVIDER: Final = "scaleway"
@@ -99,7 +101,16 @@ class Wanted:
 
 
 class Intake:
-    def __init__(self, cataloguing: Cataloguing, instance_types: InstanceTypes, rights: LaunchRights) -> None:
+    def __init__(
+        self,
+        cataloguing: Cataloguing,
+        instance_types: InstanceTypes,
+        statuses: ProviderStatuses,
+        rights: LaunchRights,
+        simulated: Simulated,
+    ) -> None:
+        self._statuses = statuses
+        self._simulated = simulated
         self._cataloguing = cataloguing
         self._instance_types = instance_types
         self._rights = rights
@@ -148,14 +159,20 @@ class Intake:
         if self._rights.may_add(owner, wanted.model):
             await self._cataloguing.add(wanted.model)
 
+    async def _why(self, provider: str) -> str:
+        status = await self._statuses.of(provider)
+        return status.reason if status and status.reason else "the provisioner tells it when it starts"
+
     async def check_offer(self, specification: Specification) -> None:
         """That the provider has such servers there, and that the model fits them. Raises Problem."""
         offered = await self._instance_types.of(specification.provider)
         if offered is None and (told := await self._instance_types.of_all()):
             detail = f"{specification.provider} is not known; known are {', '.join(told)}."
-            raise invalid(FieldError(pointer="/provider", detail=detail))
+            raise self._simulated.by_cloud(invalid(FieldError(pointer="/provider", detail=detail)))
         if offered is None:
-            detail = f"What {specification.provider} offers is not known yet: the provisioner tells it when it starts."
+            detail = (
+                f"What {specification.provider} offers is not known yet: {await self._why(specification.provider)}."
+            )
             raise unavailable("instance_types_unknown", "The instance types are not known yet", detail)
         errors = [*_unknown_types(specification, offered), *_unknown_zones(specification, offered)]
         if not errors and not _to_be_had(specification, offered):
@@ -163,7 +180,7 @@ class Intake:
             errors = [FieldError(pointer="/zones", detail=detail)]
         errors = errors or list(fit.misfits(specification, offered))
         if errors:
-            raise invalid(*errors)
+            raise self._simulated.by_cloud(invalid(*errors))
 
 
 def requested(instance_id: UUID, specification: Specification) -> InstanceRequested:

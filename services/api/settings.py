@@ -1,14 +1,19 @@
 """What the api reads from its environment."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from shared.admin_key import AdminKey
 from shared.settings import HttpUrl, WithDatabase, WithHub, WithMachines
 
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _words(value: Any) -> Any:
+    """As `cloud,hub`: whoever exports it writes no JSON."""
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
 
 class ApiSettings(WithDatabase, WithMachines, WithHub):
@@ -19,6 +24,7 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     `eta_refresh_seconds`: how often past launches are read again; `estimate_seconds`: how often an event stream tells
     when what is starting up will be ready.
     `limits_check_seconds`: how often it is looked whether an organisation has reached a spending limit.
+    `simulated`: what of cloud and hub is simulated, for its users to be told.
     `session_seconds`: for how long a browser stays signed in to the console.
     `hub_search_timeout_seconds`: for how long somebody who searches for a model waits for the hub's part of the answer.
     `client_kept_alive_seconds`: for how long a client's connection is kept for its next request; OpenAI's clients keep
@@ -36,6 +42,10 @@ class ApiSettings(WithDatabase, WithMachines, WithHub):
     admin_key: AdminKey | None = None
 
     metrics_access: Literal["admin", "open", "off"] = "admin"
+
+    simulated: Annotated[tuple[Literal["cloud", "hub"], ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(), examples=["cloud, hub, or both, as cloud,hub"]
+    )
 
     hf_endpoint: HttpUrl = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     hub_timeout_seconds: Seconds = 10.0

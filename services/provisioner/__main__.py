@@ -1,12 +1,17 @@
-"""`python -m services.provisioner`: any number of these may run. With `tagged` it only lists, and ends."""
+"""`python -m services.provisioner`: any number of these may run.
+
+With `tagged` it only lists; with `check` it says of each provider, as a line of JSON, why it cannot be used. Both end.
+"""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Sequence
 from typing import Final
 
 from services.provisioner.app import MakeProvider, providers_of, running
+from services.provisioner.check import check
 from services.provisioner.provider import ProviderError
 from services.provisioner.providers.machines import InventoryInvalid, inventory_at
 from services.provisioner.providers.scaleway import ScalewaySettings
@@ -34,6 +39,9 @@ def main() -> None:
         wrong(f"COLDSTART_MACHINES: {error}")
     if scaleway is None and machines is None:
         wrong(NO_PROVIDER)
+    if sys.argv[1:] == ["check"]:
+        asyncio.run(_check(providers_of(settings, scaleway, machines)))
+        return
     configure_logs("provisioner", settings.log_level, settings.log_format)
     if sys.argv[1:] == ["tagged"]:
         print_tagged(settings, providers_of(settings, scaleway, machines))
@@ -48,6 +56,11 @@ def print_tagged(settings: ProvisionerSettings, make: Sequence[MakeProvider]) ->
     except (ProviderError, ReadingInterrupted) as error:
         sys.exit(str(error))
     sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+async def _check(make: Sequence[MakeProvider]) -> None:
+    async for provider, reason in check(make):
+        sys.stdout.write(json.dumps({"provider": provider, "reason": reason}) + "\n")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from shared.bus.install_output import InstallOutputs
 from shared.bus.instance_types import InstanceTypes
 from shared.bus.lease import Leases
 from shared.bus.not_understood import FailsItsInstance
+from shared.bus.provider_status import ProviderStatuses
 from shared.bus.subscriber import Subscriber, stop_asking
 from shared.bus.topology import INSTALL, LAUNCH, RELEASE
 from shared.bus.topology_guard import guarded_topology
@@ -91,10 +92,11 @@ async def serving(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
         rounds = [Reconcile(means.journal, provider, KnownInstances(connection), settings) for provider in made]
         OnDemand(rounds).attach(broker)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
+        statuses = ProviderStatuses(jetstream, replicas=settings.stream_replicas)
         owned = [
             group.create_task(leases.keep_alive()),
             *(group.create_task(each.for_ever()) for each in rounds),
-            *(group.create_task(means.offers.tell(name, instance_types)) for name in means.providers),
+            *(group.create_task(means.offers.tell(name, instance_types, statuses)) for name in means.providers),
         ]
         try:
             await broker.start()

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -12,6 +13,7 @@ from services.provisioner.pauses import backoff_s
 from services.provisioner.provider import Provider, ProviderError, TryAgain
 from services.provisioner.settings import ProvisionerSettings
 from shared.bus.instance_types import InstanceType, InstanceTypes
+from shared.bus.provider_status import ProviderStatus, ProviderStatuses, redacted
 
 UNEXPECTED: Final = "unexpected"
 
@@ -79,18 +81,48 @@ class Offers:
         """The shortest pause before a next try is half of `backoff_seconds`."""
         return _Asked(error, self._monotonic() + self._settings.backoff_seconds / 2)
 
-    async def tell(self, provider: str, bucket: InstanceTypes) -> None:
-        """Tell the other services what this provider offers, and that there are no others; the owner cancels it."""
-        failures = 0
+    async def tell(self, provider: str, bucket: InstanceTypes, statuses: ProviderStatuses) -> None:
+        """Tell the other services what this provider offers, how it is, and that there are no others.
+
+        The owner cancels it.
+        """
+        failures, status = 0, ProviderStatus(provider=provider, since=datetime.now(UTC))
         while True:
             try:
                 await bucket.keep_only(self._providers)
-                await bucket.publish(provider, await self.of(provider))
+                await statuses.keep_only(self._providers)
+                reason = await self._tell_offers(provider, bucket)
+                failures = 0 if reason is None else failures + 1
+                pause = self._pause(failures)
+                status = _changed(status, reason, pause)
+                await statuses.tell(status)
             except Exception:  # the loop's bound: what cannot be told now is told soon after
                 failures += 1
+                pause = self._pause(failures)
                 log.exception("instance types not told", provider=provider)
-                first, longest = self._settings.backoff_seconds, self._settings.longest_backoff_seconds
-                await asyncio.sleep(backoff_s(failures, first, longest))
-            else:
-                failures = 0
-                await asyncio.sleep(self._settings.instance_types_seconds)
+            await asyncio.sleep(pause)
+
+    async def _tell_offers(self, provider: str, bucket: InstanceTypes) -> str | None:
+        """Why the provider cannot be used, or None. A price list is public: what needs a key is asked, too."""
+        try:
+            await bucket.publish(provider, await self.of(provider))
+            if self._providers[provider].capabilities.power:
+                await self._providers[provider].foreign_servers()
+        except ProviderError as error:
+            log.warning("provider not to be used", provider=provider, reason=redacted(str(error)))
+            return redacted(error.message)
+        return None
+
+    def _pause(self, failures: int) -> float:
+        if not failures:
+            return self._settings.instance_types_seconds
+        return backoff_s(failures, self._settings.backoff_seconds, self._settings.longest_backoff_seconds)
+
+
+def _changed(before: ProviderStatus, reason: str | None, pause: float) -> ProviderStatus:
+    """`since` stays while it is well, and while it is not, whatever the reason."""
+    now = datetime.now(UTC)
+    same = (before.reason is None) == (reason is None)
+    next_try_at = now + timedelta(seconds=pause) if reason else None
+    since = before.since if same else now
+    return ProviderStatus(provider=before.provider, reason=reason, since=since, next_try_at=next_try_at)

@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 
 RECONNECT_WAIT_S: Final = 0.25
 _SLOW_S: Final = 3.0
+_CLOSING_S: Final = 0.1
 INBOX: Final = "_INBOX"
 """Of whoever has no user of its own."""
 _A_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -31,6 +32,7 @@ class ConnectOptions(TypedDict):
     reconnect_time_wait: Any  # annotated int by FastStream, taken as seconds of any kind by nats-py
     error_cb: Any
     disconnected_cb: Any
+    closed_cb: Any
     reconnected_cb: Any
 
 
@@ -44,10 +46,18 @@ def connect_options(url: str, name: str, reconnected: Callable[[], None] = _unhe
     async def on_error(error: Exception) -> None:
         log.warning("nats error", connection=name, reason=repr(error))
 
+    lost: list[asyncio.TimerHandle] = []
+
     async def on_disconnect() -> None:
-        log.warning("nats disconnected", connection=name)
+        """A close of our own is a disconnection to nats-py, and no news: it is followed by `on_close` at once."""
+        lost.append(asyncio.get_running_loop().call_later(_CLOSING_S, _tell_of_loss, name))
+
+    async def on_close() -> None:
+        while lost:
+            lost.pop().cancel()
 
     async def on_reconnect() -> None:
+        lost.clear()
         log.info("nats reconnected", connection=name)
         reconnected()
 
@@ -59,6 +69,7 @@ def connect_options(url: str, name: str, reconnected: Callable[[], None] = _unhe
         reconnect_time_wait=RECONNECT_WAIT_S,
         error_cb=on_error,
         disconnected_cb=on_disconnect,
+        closed_cb=on_close,
         reconnected_cb=on_reconnect,
     )
 
@@ -67,6 +78,10 @@ def inbox_prefix(url: str) -> str:
     """Each user has its own, so that nobody hears what another one is answered: see `shared.bus.accounts`."""
     user = urlsplit(url).username or ""
     return f"{INBOX}_{user}" if _A_TOKEN.fullmatch(user) else INBOX
+
+
+def _tell_of_loss(name: str) -> None:
+    log.warning("nats disconnected", connection=name)
 
 
 async def connect(url: str, name: str, reconnected: Callable[[], None] = _unheard) -> Client:

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from shared.lifecycle.events import Specification
 
 BUCKET: Final = "instance_types"
+STATUS: Final = "status."
+"""Before a provider's name: not what it offers, but whether it answers (`provider_status.py`)."""
 _SUBJECTS: Final = f"$KV.{BUCKET}."
 
 
@@ -95,4 +97,5 @@ class InstanceTypes:
             info = await self._jetstream.stream_info(f"KV_{BUCKET}", subjects_filter=f"{_SUBJECTS}>")
         except NotFoundError:
             return []
-        return sorted(subject.removeprefix(_SUBJECTS) for subject in info.state.subjects or ())
+        names = (subject.removeprefix(_SUBJECTS) for subject in info.state.subjects or ())
+        return sorted(name for name in names if not name.startswith(STATUS))

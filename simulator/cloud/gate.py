@@ -91,7 +91,8 @@ def guarded(cloud: Cloud, endpoint: Endpoint) -> Callable[[web.Request], Awaitab
 def response_of(refusal: ApiError) -> web.Response:
     if isinstance(refusal.body, str):
         return web.Response(status=refusal.status, text=refusal.body, content_type="text/html", headers=refusal.headers)
-    return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
+    told = f"{refusal.body.get('message', '')} (the simulated cloud)".strip()
+    return web.json_response({**refusal.body, "message": told}, status=refusal.status, headers=refusal.headers)
 
 
 def _admit(cloud: Cloud, endpoint: Endpoint, request: web.Request) -> None:

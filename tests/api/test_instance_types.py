@@ -1,10 +1,12 @@
 """What can be rented, as the provisioners have told it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from shared.bus.instance_types import InstanceType, InstanceTypes
+from shared.bus.provider_status import ProviderStatus, ProviderStatuses
 from tests.api.stage import BODY, MODEL, Stage
 
 L4 = InstanceType(
@@ -48,7 +50,7 @@ async def test_with_one_provider_a_request_need_not_name_it_nor_a_type(stage: St
 async def test_nothing_is_listed_before_a_provisioner_has_told_anything(stage: Stage) -> None:
     await stage.connection.jetstream().delete_key_value("instance_types")
     api = await stage.api()
-    assert (await api.client.get("/instance-types")).json() == {"items": [], "next_cursor": None}
+    assert (await api.client.get("/instance-types")).json() == {"items": [], "next_cursor": None, "providers": []}
     refused = await api.client.post("/instances", json=BODY)
     assert (refused.status_code, refused.json()["code"]) == (503, "instance_types_unknown")
 
@@ -60,3 +62,21 @@ async def test_who_asks_leaves_no_consumer_behind(stage: Stage) -> None:
     await told.keep_only(())
     assert await told.of_all() == {}
     assert (await jetstream.stream_info("KV_instance_types")).state.consumer_count == 0
+
+
+async def test_a_provider_that_cannot_be_used_is_told_with_the_reason_and_the_next_try(stage: Stage) -> None:
+    jetstream = stage.connection.jetstream()
+    await jetstream.delete_key_value("instance_types")
+    at = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
+    status = ProviderStatus(provider="scaleway", reason="the API key is not accepted", since=at, next_try_at=at)
+    statuses = ProviderStatuses(jetstream, replicas=1)
+    await statuses.tell(status)
+    api = await stage.api()
+    told = (await api.client.get("/instance-types")).json()
+    assert told["items"] == []
+    assert told["providers"] == [status.model_dump(mode="json")]
+    refused = await api.client.post("/instances", json=BODY)
+    assert (refused.status_code, refused.json()["code"]) == (503, "instance_types_unknown")
+    assert "the API key is not accepted" in refused.json()["detail"]
+    await statuses.keep_only(())
+    assert (await api.client.get("/instance-types")).json()["providers"] == []

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from nats.errors import NoRespondersError
+from structlog.testing import capture_logs
 
-from shared.bus.connection import connect, round_trip
+from shared.bus.connection import connect, connect_options, round_trip
 from tests.nats_proxy import Operation, nats_proxy
 
 
@@ -56,3 +57,16 @@ async def _cancelled_when_answered(answer: "asyncio.Future[Any]", _time_out_s: f
         await asyncio.sleep(0)
     except asyncio.CancelledError:
         return answer.result()
+
+
+async def test_a_connection_that_is_closed_is_no_news_and_one_that_is_lost_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.bus.connection._CLOSING_S", 0)
+    closed, lost = connect_options("nats://127.0.0.1:9", "closed"), connect_options("nats://127.0.0.1:9", "lost")
+    with capture_logs() as told:
+        await closed["disconnected_cb"]()
+        await closed["closed_cb"]()
+        await lost["disconnected_cb"]()
+        fired = asyncio.Event()
+        asyncio.get_running_loop().call_later(0, fired.set)
+        await fired.wait()
+    assert [(each["event"], each["connection"]) for each in told] == [("nats disconnected", "lost")]

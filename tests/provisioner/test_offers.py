@@ -1,12 +1,16 @@
 """Prices and types are there for a launch, and never in its way."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import cast
+from uuid import uuid4
 
 import pytest
 
 from services.provisioner.offers import Offers
-from services.provisioner.provider import TryAgain
+from services.provisioner.provider import Rejected, TryAgain
+from shared.bus.instance_types import InstanceType, InstanceTypes
+from shared.bus.provider_status import ProviderStatus, ProviderStatuses
 from tests.provisioner.fake_provider import OFFERED, FakeProvider
 from tests.provisioner.stage import quick
 
@@ -88,3 +92,43 @@ async def test_a_list_that_nobody_can_read_is_no_list(offers: Offers, provider: 
     with pytest.raises(TryAgain) as failed:
         await offers.of(NAME)
     assert (failed.value.code, failed.value.message) == ("unexpected", "the list of types cannot be read: KeyError")
+
+
+class Told:
+    """Where offers and statuses are told, as far as a test reads them; `enough` is set by the second status."""
+
+    def __init__(self) -> None:
+        self.statuses: list[ProviderStatus] = []
+        self.offered: list[tuple[InstanceType, ...]] = []
+        self.enough = asyncio.Event()
+
+    async def keep_only(self, providers: Collection[str]) -> None:
+        assert set(providers) == {NAME}
+
+    async def publish(self, provider: str, types: tuple[InstanceType, ...]) -> None:
+        assert provider == NAME
+        self.offered.append(types)
+
+    async def tell(self, status: ProviderStatus) -> None:
+        self.statuses.append(status)
+        if len(self.statuses) > 1:
+            self.enough.set()
+
+
+async def test_a_cloud_that_refuses_the_key_is_told_without_the_key_until_it_takes_it(provider: FakeProvider) -> None:
+    key, told = str(uuid4()), Told()
+    provider.fail("foreign_servers", Rejected("invalid_credentials", f"{key} is not accepted\x1b[2J"))
+    offers = Offers({NAME: provider}, quick(instance_types_seconds=300.0, backoff_seconds=0.01))
+    telling = asyncio.create_task(offers.tell(NAME, cast("InstanceTypes", told), cast("ProviderStatuses", told)))
+    async with asyncio.timeout(10):
+        await told.enough.wait()
+    telling.cancel()
+    refused, accepted = told.statuses[:2]
+    assert refused.reason is not None
+    assert "is not accepted" in refused.reason
+    assert key not in refused.reason
+    assert refused.reason.isprintable()
+    assert refused.next_try_at is not None
+    assert (accepted.reason, accepted.next_try_at) == (None, None)
+    assert accepted.since >= refused.since
+    assert told.offered == [OFFERED, OFFERED]

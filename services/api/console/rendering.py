@@ -23,8 +23,11 @@ HEADERS: Final = {
 """No page is kept by anybody, and none runs, loads or sends anything that is not ours."""
 
 
-def engine(assets: Assets) -> JinjaTemplateEngine:
-    """Everything is escaped, and a name that a page was not given is a fault."""
+def engine(assets: Assets, simulated: tuple[str, str] | None = None) -> JinjaTemplateEngine:
+    """Everything is escaped, and a name that a page was not given is a fault.
+
+    `simulated`: the words and the meaning of the badge that every page shows.
+    """
     environment = Environment(
         loader=PackageLoader("services.api.console"),
         autoescape=True,
@@ -33,6 +36,7 @@ def engine(assets: Assets) -> JinjaTemplateEngine:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = assets.address
+    environment.globals["simulated"] = simulated
     return JinjaTemplateEngine(engine_instance=environment)
 
 

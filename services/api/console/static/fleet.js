@@ -1,5 +1,6 @@
 // Every instance, failures first, each row changed only where it has.
 import { ask, now, read, Refusal } from "./api.js";
+import { watchClouds } from "./clouds.js";
 import { about, clock, exact, lasting, money } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
 import { costAt, doing, fromSnapshot, fromView, group, inWords, Store } from "./store.js";
@@ -219,3 +220,4 @@ function begin() {
     setTimeout(begin, AGAIN_MS);
   });
 }
+watchClouds();

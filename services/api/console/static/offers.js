@@ -1,6 +1,7 @@
 // The types and zones there are to choose from, with prices and stock that stay fresh while somebody looks at them.
 import { get, Refusal } from "./api.js";
 import { ANY, Choices } from "./choices.js";
+import { tellClouds } from "./clouds.js";
 import { arrange, element } from "./element.js";
 import { clock, money } from "./format.js";
 import { announce, write } from "./live.js";
@@ -51,10 +52,11 @@ function refresh() {
 }
 
 async function read() {
-  const { items } = await get("/instance-types");
+  const { items, providers } = await get("/instance-types");
   const before = ofProvider(); // whose it is may have been changed meanwhile
   offered = items.filter((one) => one.gpus);
   [readAt, unread] = [Date.now(), ""];
+  tellClouds(providers);
   drawProviders();
   draw();
   tellStock(before);
