@@ -33,7 +33,7 @@ ESLINT := tests/node/node_modules/.bin/eslint --config tests/node/eslint.config.
 
 bench: .venv/.ready-dev   ## every benchmark; the router's is beside nginx, installed where Debian has it
 	@test -x /usr/sbin/nginx || apt-get install -y -qq --no-install-recommends nginx-light || true
-	@for benchmark in idle launch projection fleet router console; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+	@for benchmark in idle launch projection fleet router floods console; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 screenshots: .venv/.ready-dev  ## the pictures in docs/, of the real pages; needs chromium
 	@$(BIN)/python -m tests.console.screenshots

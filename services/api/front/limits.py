@@ -9,6 +9,9 @@ _OWN_FILES: Final = 128
 _FILES_A_CLIENT: Final = 2
 """A request for a model has a connection to a worker, too."""
 _INFERENCE: Final = "/v1/"
+_FORMS: Final = frozenset({"/sign-in", "/sign-out"})
+"""The only routes that read a body of somebody without a key."""
+_FORM_BYTES: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Limits:
     connections: int = 10_000
 
     def body_bytes_of(self, path: str) -> int:
+        if path in _FORMS:
+            return min(_FORM_BYTES, self.body_bytes)
         return self.inference_body_bytes if path.startswith(_INFERENCE) else self.body_bytes
 
 

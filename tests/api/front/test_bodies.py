@@ -19,10 +19,12 @@ BEARER = b"Authorization: Bearer valid\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-@pytest.mark.parametrize("path", [b"/", b"/v1/chat/completions"])
-async def test_a_body_that_says_that_it_is_too_large_is_refused_before_it_comes(path: bytes) -> None:
+@pytest.mark.parametrize(
+    ("path", "most"), [(b"/", 1_000_000), (b"/v1/chat/completions", 32_000_000), (b"/sign-in", 16_384)]
+)
+async def test_a_body_that_says_that_it_is_too_large_is_refused_before_it_comes(path: bytes, most: int) -> None:
     async with a_line() as line:
-        told = await line.told(b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 32000001\r\n\r\n" % path)
+        told = await line.told(b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (path, most + 1))
     assert told.startswith(b"HTTP/1.1 413 ")
     assert not line.app.asked
 
