@@ -21,11 +21,11 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from shared.bus.envelope import Origin, encode
 from shared.bus.event_schema import schema
 from shared.bus.topology import LIFECYCLE
-from shared.lifecycle.fold import fold
 from tests.coldstart.test_one_machine import Up, coldstart, up
 from tests.coldstart.told import MODEL
 from tests.embedded.owners import PROJECT
 from tests.lifecycle import histories
+from tests.lifecycle.facts import given
 
 pytestmark = pytest.mark.timeout(180)
 PAGE: Final = (PROJECT / "docs" / "events.md").read_text()
@@ -150,7 +150,7 @@ def test_the_schema_on_the_page_is_the_codes_and_refuses_what_no_service_records
     source = f"/coldstart/{uuid4()}"
     for history in histories.IN_STATUS.values():
         for number, fact in enumerate(history, start=1):
-            event = json.loads(encode(uuid4(), fact, fold(history[:number]), Origin("test", uuid4()), source))
+            event = json.loads(encode(uuid4(), fact, given(*history[:number]), Origin("test", uuid4()), source))
             assert [error.message for error in valid.iter_errors(event)] == []
     for wrong in (
         {**event, "type": "InstanceVanished"},
