@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from services.api.database import Database, LastAdminKey
 from services.api.keys import ApiKey, KeyLimits, Role
 from services.api.mirror import Mirror
+from services.api.openapi.answers import refusals
 from services.api.organizations import Slug
 from services.api.ownership import organization_named
 from services.api.pages import Cursor, Limit, Page, page, position
@@ -72,7 +73,11 @@ async def change_api_key(
     return changed
 
 
-@delete("/api-keys/{key_id:str}", summary="Refuse a key from now on, everywhere within a second")
+@delete(
+    "/api-keys/{key_id:str}",
+    summary="Refuse a key from now on, everywhere within a second",
+    responses=refusals({409: "It is the last administrator's key"}),
+)
 async def remove_api_key(
     key_id: FromPath[str],
     database: NamedDependency[Database],

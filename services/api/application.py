@@ -1,11 +1,13 @@
 """The whole HTTP surface: which routes there are, who may use them, how errors look."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from litestar import Litestar, Request
+from litestar import HttpMethod, Litestar, Request, Response, route
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.plugins.pydantic import PydanticPlugin
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -26,15 +28,15 @@ from services.api import (
     tenancy,
     usage,
 )
-from services.api.authentication import Authentication, Authorize
+from services.api.authentication import OPEN, Authentication, Authorize
 from services.api.bodies import BodyRequest
 from services.api.console import links
 from services.api.console.app import console
 from services.api.console.assets import Assets
 from services.api.console.rendering import engine
-from services.api.documentation import complete, openapi_config
 from services.api.events import AS_IT_IS
 from services.api.metrics import Measured
+from services.api.openapi.document import complete, openapi_config
 from services.api.problems import FieldError, invalid, malformed_json, to_problem, unsupported_media_type
 from services.api.router import explaining
 from services.api.router.inference import ENDPOINTS, Inference
@@ -78,12 +80,9 @@ def application(
     None may be named like a field of a body: what is wrong with that field would pass for a fault of ours.
     """
     assets = Assets.read()
+    routes = [*(handler for part in _PARTS for handler in part.ROUTES), *probes.metrics_routes(metrics_access)]
     control = Litestar(
-        route_handlers=[
-            *(route for part in _PARTS for route in part.ROUTES),
-            *probes.metrics_routes(metrics_access),
-            console(assets),
-        ],
+        route_handlers=[*_told_methods(routes), *routes, console(assets)],
         guards=[Authorize(authentication)],
         dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in dependencies.items()},
         exception_handlers={Exception: to_problem},
@@ -96,7 +95,7 @@ def application(
         plugins=[PydanticPlugin(validate_strict=True)],
         logging_config=None,
     )
-    complete(control.openapi_schema)
+    complete(control)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         """Not a mount of Litestar's: to that, `/v10` would be `/v1` too."""
@@ -104,6 +103,23 @@ def application(
         await to(with_one_session_cookie(scope), receive, send)
 
     return announced(Measured(dispatch, frozenset({"/v1/models", *ENDPOINTS})), simulated)
+
+
+def _told_methods(routes: Iterable[HTTPRouteHandler]) -> Iterator[HTTPRouteHandler]:
+    """Which methods an address takes. They come first: Litestar's own answer knows those of one handler only."""
+    taken: dict[str, set[str]] = defaultdict(lambda: {"OPTIONS"})
+    for handler in routes:
+        for path in handler.paths:
+            taken[path] |= handler.http_methods
+    return (_telling(path, ", ".join(sorted(methods))) for path, methods in taken.items())
+
+
+def _telling(path: str, methods: str) -> HTTPRouteHandler:
+    @route(path, http_method=[HttpMethod.OPTIONS], opt=OPEN, status_code=204, include_in_schema=False)
+    async def told() -> Response[None]:
+        return Response(None, status_code=204, headers={"Allow": methods})
+
+    return told
 
 
 def _giving(value: Any) -> Callable[[], Any]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 from litestar import Request, get
 from litestar.di import NamedDependency
+from litestar.openapi.spec import OpenAPIFormat, Schema
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
 from services.api.authentication import MEMBERS, Authentication
@@ -33,6 +34,7 @@ From = Annotated[
     QueryParameter(
         name="from",
         max_length=64,
+        schema_extra={"any_of": [Schema(const="start"), Schema(format=OpenAPIFormat.DATE_TIME)]},
         description="Begin with the first event instead of with the next one (`start`), or with the first one that was "
         "recorded at this time or later, such as `2026-01-31T09:30:00Z`.",
     ),

@@ -18,6 +18,7 @@ from services.api.intake import InstanceBody
 from services.api.intents import Intents
 from services.api.keys import ApiKey
 from services.api.mirror import Mirror
+from services.api.openapi.answers import refusals, told
 from services.api.ownership import organization_for, whose
 from services.api.pages import Cursor, Limit, Page, page, position, version
 from services.api.problems import Problem
@@ -28,6 +29,7 @@ from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_REFUSED: Final = refusals({409: "The instance is not in a state in which that can be done"})
 
 IdempotencyKey = Annotated[
     str | None,
@@ -40,10 +42,21 @@ IdempotencyKey = Annotated[
 ]
 
 
+TraceParent = Annotated[
+    str | None,
+    HeaderParameter(name="traceparent", description="The sender's W3C trace context; a malformed one is passed over."),
+]
+
+
 @post(
     "/instances",
     opt=MEMBERS,
     status_code=202,
+    responses=refusals({404: "The organisation has been deleted", 502: "The hub refuses our token"}),
+    response_headers=[
+        told("Location", "Where the instance is shown"),
+        told("Idempotency-Replayed", "`true`: an earlier request with this Idempotency-Key began the instance"),
+    ],
     summary="Ask for an instance",
     description="It is created, installed and watched in the background; follow it at /instances/{id}/events.",
 )
@@ -55,9 +68,10 @@ async def create(
     estimates: NamedDependency[Estimates],
     mirror: NamedDependency[Mirror],
     idempotency_key: IdempotencyKey = None,
+    traceparent: TraceParent = None,
 ) -> Response[NewInstance]:
     organization = await organization_for(data.organization, request.auth, mirror)
-    accepted = await intents.request(data, request.auth, organization, idempotency_key, _traceparent(request))
+    accepted = await intents.request(data, request.auth, organization, idempotency_key, _known(traceparent))
     instance, at = accepted.instance, datetime.now(UTC)
     headers = {"Location": f"/instances/{instance.id}"}
     if not accepted.began:
@@ -70,6 +84,7 @@ async def create(
     "/instances",
     opt=MEMBERS,
     summary="List instances, newest first",
+    response_headers=[told("Last-Event-ID", "How much of the event stream the list is made of at least")],
     description="Archived ones only with ?status=archived. A user's key sees those of its organisation. The header "
     "Last-Event-ID says how much of the event stream they are made of at least: /events resumes behind it with no gap.",
 )
@@ -133,26 +148,36 @@ async def timeline(
     opt=MEMBERS,
     status_code=202,
     summary="Terminate an instance and release all it holds",
+    responses=_REFUSED,
 )
 async def terminate(
     request: Request[Any, ApiKey, Any],
     instance_id: FromPath[str],
     intents: NamedDependency[Intents],
     estimates: NamedDependency[Estimates],
+    traceparent: TraceParent = None,
 ) -> InstanceView:
-    return _shown(await intents.terminate(identified(instance_id), request.auth, _traceparent(request)), estimates)
+    return _shown(await intents.terminate(identified(instance_id), request.auth, _known(traceparent)), estimates)
 
 
 def _intent(verb: str, decision: Decision, summary: str) -> HTTPRouteHandler:
-    @post(f"/instances/{{instance_id:str}}/{verb}", opt=MEMBERS, status_code=202, summary=summary, operation_id=verb)
+    @post(
+        f"/instances/{{instance_id:str}}/{verb}",
+        opt=MEMBERS,
+        status_code=202,
+        summary=summary,
+        operation_id=verb,
+        responses=_REFUSED,
+    )
     async def intend(
         request: Request[Any, ApiKey, Any],
         instance_id: FromPath[str],
         intents: NamedDependency[Intents],
         estimates: NamedDependency[Estimates],
+        traceparent: TraceParent = None,
     ) -> InstanceView:
         asked = identified(instance_id)
-        return _shown(await intents.intend(asked, decision, request.auth, _traceparent(request)), estimates)
+        return _shown(await intents.intend(asked, decision, request.auth, _known(traceparent)), estimates)
 
     return intend
 
@@ -183,7 +208,6 @@ def _shown(instance: Instance, estimates: Estimates) -> InstanceView:
     return InstanceView.of(instance, now, estimates.of(instance, now))
 
 
-def _traceparent(request: Request[Any, Any, Any]) -> str | None:
-    """The sender's W3C trace context, if it has one."""
-    given = request.headers.get("traceparent", "")
-    return given if _TRACEPARENT.fullmatch(given) else None
+def _known(traceparent: str | None) -> str | None:
+    """None where it is no W3C trace context."""
+    return traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None

@@ -3,14 +3,14 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.api import fit
 from services.api.cataloguing import Cataloguing, Meant
-from services.api.keys import ApiKey
+from services.api.keys import ApiKey, ModelName
 from services.api.launch_rights import LaunchRights
 from services.api.organizations import Organization, Slug
 from services.api.problems import FieldError, invalid, unavailable
@@ -54,6 +54,8 @@ def _listed(value: Any) -> Any:
     return [ANY] if value == ANY else value
 
 
+Zones = Annotated[list[Choice], Field(max_length=16)]
+Types = Annotated[list[Choice], Field(min_length=1, max_length=16)]
 Lifetime = Annotated[int, Field(ge=60, le=31_536_000)]
 
 
@@ -66,21 +68,19 @@ class InstanceBody(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: Annotated[
-        str, Field(min_length=1, max_length=200, description="As on the Hugging Face hub, or an own offering's name.")
-    ]
+    model: Annotated[ModelName, Field(description="As on the Hugging Face hub, or an own offering's name.")]
     organization: Annotated[
         Slug | None, Field(description="Whose it is. Default: the key's own; of an administrator's key, everybody's.")
     ] = None
     name: Name | None = None
     provider: Annotated[Choice | None, Field(description="Default: scaleway, or the only one there is.")] = None
-    zones: Annotated[list[Choice], Field(max_length=16), BeforeValidator(_listed)] = []
-    instance_types: Annotated[list[Choice], Field(min_length=1, max_length=16), BeforeValidator(_listed)] = [ANY]
+    zones: Annotated[Zones, BeforeValidator(_listed, json_schema_input_type=Zones | Literal["any"])] = []
+    instance_types: Annotated[Types, BeforeValidator(_listed, json_schema_input_type=Types | Literal["any"])] = [ANY]
     volume_gb: Annotated[int, Field(ge=150, le=10_000, description="The boot volume, in 10⁹ bytes.")] = 200
     image: Image | None = None
     revision: Revision | None = None
     vllm_args: Annotated[
-        list[Annotated[str, Field(max_length=200)]],
+        list[Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]],
         Field(max_length=64, description="More of vLLM's options, of those that may be set."),
     ] = []
     keep_for_inspection: bool = False

@@ -176,7 +176,12 @@ async def search_models(
     request: Request[Any, ApiKey, Any],
     model_search: NamedDependency[ModelSearch],
     mirror: NamedDependency[Mirror],
-    q: Annotated[str | None, QueryParameter(max_length=_LONGEST, description="Two characters or more.")] = None,
+    q: Annotated[
+        str | None,
+        QueryParameter(
+            max_length=_LONGEST, description="Two characters or more.", schema_extra={"min_length": _SHORTEST}
+        ),
+    ] = None,
     organization: Annotated[
         str | None,
         QueryParameter(max_length=63, description="Whose offerings are among them. Default: those of the key's own."),

@@ -1,18 +1,21 @@
 """`/models`: what may be served."""
 
-from typing import Annotated, Final
+from typing import Final
 from uuid import UUID
 
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from services.api.authentication import ANY_KEY
 from services.api.catalogue import Model
 from services.api.cataloguing import Cataloguing
 from services.api.database import Database
+from services.api.keys import ModelName
 from services.api.mirror import Mirror
+from services.api.openapi.answers import refusals
 from services.api.pages import Cursor, Limit, Page, page, position
 from services.api.problems import Problem
 
@@ -21,7 +24,7 @@ class ModelBody(BaseModel):
     """A model's id on the Hugging Face hub."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    model: Annotated[str, Field(min_length=1, max_length=200)]
+    model: ModelName
 
 
 @get("/models", opt=ANY_KEY, summary="List the catalogue, newest first")
@@ -33,6 +36,10 @@ async def list_models(database: NamedDependency[Database], limit: Limit = 50, cu
 @post(
     "/models",
     summary="Look a model up on the hub and add it to the catalogue",
+    responses={
+        200: ResponseSpec(Model, description="It was there before", generate_examples=False),
+        **refusals({502: "The hub refuses our token"}),
+    },
     description="201 when it is new there, 200 when it was there before. Asking for an instance does the same.",
 )
 async def add_model(data: JSONBody[ModelBody], cataloguing: NamedDependency[Cataloguing]) -> Response[Model]:
@@ -43,6 +50,7 @@ async def add_model(data: JSONBody[ModelBody], cataloguing: NamedDependency[Cata
 @delete(
     "/models/{model_id:str}",
     summary="Take a model out of the catalogue",
+    responses=refusals({409: "It still has instances or offerings"}),
     description="Refused while an instance of it is neither terminated nor archived, or an offering is of it. Its "
     "usage stays. An offering that it shadowed answers again.",
 )

@@ -12,15 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.authentication import MEMBERS
 from services.api.catalogue import Catalogue, Model, Offering
 from services.api.cataloguing import Cataloguing
-from services.api.keys import ApiKey
+from services.api.keys import ApiKey, ModelName
 from services.api.mirror import Mirror
+from services.api.openapi.answers import refusals
 from services.api.organizations import Organization
 from services.api.ownership import organization_at, unknown_organization
 from services.api.problems import FieldError, Problem
 from services.api.tenants import ModelGone, OrganizationGone, Tenants
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-AskedModel = Annotated[str, Field(min_length=1, max_length=200, description="As on the Hugging Face hub, or its UUID.")]
+AskedModel = Annotated[ModelName, Field(description="As on the Hugging Face hub, or its UUID.")]
 
 
 class OfferingBody(BaseModel):
@@ -104,6 +105,7 @@ async def list_offerings(
     "/organizations/{slug:str}/offerings",
     status_code=201,
     summary="Give a model a name of the organisation's own",
+    responses=refusals({409: "The name is taken", 502: "The hub refuses our token"}),
     description="Refused where a catalogued model has that id: a public id always wins.",
 )
 async def add_offering(
@@ -138,7 +140,11 @@ async def add_offering(
     return OfferingView.of(made, organization, mirror.catalogue)
 
 
-@patch("/organizations/{slug:str}/offerings/{code:str}", summary="Switch an offering on or off, or to another model")
+@patch(
+    "/organizations/{slug:str}/offerings/{code:str}",
+    summary="Switch an offering on or off, or to another model",
+    responses=refusals({502: "The hub refuses our token"}),
+)
 async def change_offering(
     *,
     request: Request[Any, ApiKey, Any],

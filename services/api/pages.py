@@ -18,7 +18,10 @@ Item = TypeVar("Item", bound=BaseModel)
 LONGEST: Final = 200
 
 Limit = Annotated[int, QueryParameter(ge=1, le=LONGEST, description="How many items at most.")]
-Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before.")]
+Cursor = Annotated[
+    str | None,
+    QueryParameter(description="`next_cursor` of the page before.", schema_extra={"pattern": "^[A-Za-z0-9_=-]+$"}),
+]
 
 
 class Page(BaseModel, Generic[Item]):

@@ -10,6 +10,7 @@ from nats.js import JetStreamContext
 from services.api import metrics
 from services.api.authentication import OPEN
 from services.api.feed import Feed
+from services.api.openapi.answers import refusals
 from services.api.problems import unavailable
 from services.api.router.metrics import Gauges
 from services.api.settings import ApiSettings
@@ -25,6 +26,7 @@ async def healthz() -> dict[str, str]:
     "/readyz",
     opt=OPEN,
     summary="May requests be sent here?",
+    responses=refusals({503: "Not now"}),
     description="503 while the routing table is older than its staleness limit, and while what is asked for could not "
     "be recorded, as far as the last look at the event stream tells (every few seconds). `troubles` are changes of the "
     "stream's configuration that could not be undone. The database is not asked: inference goes on without it.",

@@ -3,12 +3,13 @@
 Codes are stable; each is the last part of its `type`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.exceptions import HTTPException, ValidationException
 from nats.errors import Error as NatsError
 from pydantic import BaseModel, ConfigDict
 
@@ -103,12 +104,11 @@ def unsupported_media_type(kind: str, instead: str) -> Problem:
 
 def _from_litestar(error: HTTPException) -> Problem:
     headers = error.headers or {}
-    if isinstance(error, SerializationException) or isinstance(error.__cause__, SerializationException):
-        return malformed_json(str(error.detail))
     if error.status_code in _BY_STATUS:
         return Problem(error.status_code, *_BY_STATUS[error.status_code], headers=headers)
-    if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        return invalid(*(_field_error(item) for item in error.extra))
+    if isinstance(error, ValidationException):
+        found = error.extra if isinstance(error.extra, list) else [_missing(error)]
+        return invalid(*(_field_error(item) for item in found))
     code, title = "bad_request", "The request could not be understood"
     return Problem(error.status_code, code, title, str(error.detail), headers=headers)
 
@@ -122,6 +122,13 @@ def _field_error(item: Any) -> FieldError:
     return FieldError(pointer=key, detail=_UNKNOWN.get(message, message))
 
 
+def _missing(error: ValidationException) -> dict[str, str]:
+    """Of a parameter that is missing, Litestar tells the name in its sentence alone."""
+    named = _NAMED.search(error.detail)
+    return {"key": named[1] if named else "", "message": error.detail, "source": "query"}
+
+
+_NAMED: Final = re.compile(r"'([^']+)'")
 _NAMES: Final = {"begin": "from", "idempotency_key": "Idempotency-Key", "last_event_id": "Last-Event-ID"}
 """Parameters whose names are no Python names."""
 _UNKNOWN: Final = {"Extra inputs are not permitted": "there is no such field; see /schema for those that exist."}

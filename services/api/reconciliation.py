@@ -9,10 +9,10 @@ from litestar.params import JSONBody
 from nats.aio.client import Client
 from pydantic import BaseModel, ConfigDict
 
+from services.api.openapi.answers import refusals
 from services.api.problems import Problem, unavailable
 from shared.bus.reconciliation import (
     NobodyAnswers,
-    ReconciliationRequest,
     Report,
     TimedOut,
     request_reconciliation,
@@ -36,6 +36,13 @@ class Reconciliation:
             raise Problem(504, "reconciliation_unfinished", "The reconciliation takes long", detail) from None
 
 
+class ReconciliationBody(BaseModel):
+    """What POST /reconcile takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    delete_unknown: bool = False
+
+
 class Reports(BaseModel):
     """One for each provider."""
 
@@ -48,10 +55,11 @@ class Reports(BaseModel):
     "/reconcile",
     status_code=200,
     summary="Compare what the providers hold with the journal, now",
+    responses=refusals({504: "It is not done in time, and goes on"}),
     description="What belongs to an ended instance, and duplicates, are removed, as every minute. Resources of "
     "instances that nobody knows are reported, and deleted only with `delete_unknown`.",
 )
-async def reconcile(data: JSONBody[ReconciliationRequest], reconciliation: NamedDependency[Reconciliation]) -> Reports:
+async def reconcile(data: JSONBody[ReconciliationBody], reconciliation: NamedDependency[Reconciliation]) -> Reports:
     return Reports(items=await reconciliation(delete_unknown=data.delete_unknown))
 
 

@@ -11,6 +11,7 @@ from services.api.authentication import MEMBERS
 from services.api.keys import ApiKey
 from services.api.launches import Launches
 from services.api.mirror import Mirror
+from services.api.openapi.answers import refusals
 from services.api.organizations import Limits, Organization, Slug
 from services.api.ownership import may_see_organization, organization_at, unknown_organization
 from services.api.problems import FieldError, Problem
@@ -58,6 +59,7 @@ async def list_organizations(request: Request[Any, ApiKey, Any], mirror: NamedDe
     status_code=201,
     summary="Make an organisation",
     description="Refused, unless one insists, where ids of public models may begin with its slug: those win.",
+    responses=refusals({409: "The slug is taken, or a name on the Hugging Face hub"}),
 )
 async def add_organization(
     data: JSONBody[OrganizationBody],
@@ -102,6 +104,7 @@ async def change_organization(
 @delete(
     "/organizations/{slug:str}",
     summary="Delete an organisation with its keys and offerings",
+    responses=refusals({409: "It still has instances"}),
     description="Refused while it has instances that are neither terminated nor archived.",
 )
 async def remove_organization(

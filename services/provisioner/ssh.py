@@ -2,21 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import asyncssh
 
 from services.provisioner.machine import Exited, Unreachable, WrongHostKey
-from shared.machine_output import lines
-from shared.plain_text import plain_line, shortened
 from shared.secrets import SshKey
 
 USER: Final = "root"
 _UNANSWERED: Final = 3
 _FAILURES: Final = (OSError, asyncssh.Error)
-_LONGEST_WORDS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -31,18 +28,15 @@ class SshSession:
         return " ".join(key.export_public_key().decode().split()[:2])
 
     async def run(self, command: str, stdin: bytes) -> AsyncGenerator[str | Exited]:
-        """Standard output and error in one; bytes that are no UTF-8 are replaced. Raises Unreachable.
-
-        Lines come without their ends, none longer and all no faster than `shared.machine_output` lets them.
-        """
+        """Standard output and error in one; bytes that are no UTF-8 are replaced. Raises Unreachable."""
         try:
             process = await self.connection.create_process(
                 command, stderr=asyncssh.STDOUT, encoding="utf-8", errors="replace"
             )
             process.stdin.write(stdin.decode())
             process.stdin.write_eof()
-            async with aclosing(lines(process.stdout)) as printed:
-                async for line in printed:
+            async for line in process.stdout:
+                if line:  # a wait that the end cuts short gives an empty one
                     yield line
             await process.wait_closed()
         except _FAILURES as error:
@@ -75,12 +69,11 @@ class SshShell:
                     known_hosts=(trusted, [], []),
                     agent_path=None,
                     config=None,
-                    compression_algs="none",  # what a machine sends is as large as it came
                     keepalive_interval=self.keepalive_s,
                     keepalive_count_max=_UNANSWERED,
                 )
         except asyncssh.HostKeyNotVerifiable as error:
-            raise WrongHostKey(f"whoever answers at {address} has another host key: {_words(error)}") from error
+            raise WrongHostKey(f"whoever answers at {address} has another host key: {error.reason}") from error
         except _FAILURES as error:
             raise Unreachable(f"no SSH connection to {address}: {_words(error)}") from error
         try:
@@ -90,5 +83,4 @@ class SshShell:
 
 
 def _words(error: BaseException) -> str:
-    """The machine may have chosen them: what it says when it hangs up is a part."""
-    return shortened(plain_line(str(error)), _LONGEST_WORDS) or type(error).__name__
+    return str(error) or type(error).__name__

@@ -10,8 +10,6 @@ from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt
 
-from shared.plain_text import Told
-
 _NAMESPACE: Final = UUID("6c8d6f0e-5a0e-5f0e-9a55-0d2f8f6f7a31")
 
 
@@ -188,8 +186,8 @@ class SshInstallFailed(AttemptFact):
     install_try: PositiveInt
     exit_status: int | None
     phase: str | None
-    output: tuple[Told, ...] = ()
-    reason: Told
+    output: tuple[str, ...] = ()
+    reason: str
 
 
 class SshInstallCompleted(AttemptFact):
@@ -229,7 +227,7 @@ class HealthLost(AttemptFact):
 
     identity = ("outage",)
     outage: PositiveInt
-    reason: Told
+    reason: str
 
 
 class HealthRestored(AttemptFact):
@@ -245,24 +243,24 @@ class ActionDelayed(Fact):
     attempt: PositiveInt
     number: PositiveInt
     code: str
-    reason: Told
+    reason: str
     next_try_at: AwareDatetime
 
 
 class ProvisioningFailed(Fact):
     action: Action
     code: str
-    message: Told
+    message: str
 
 
 class StartupFailed(AttemptFact):
     code: str
-    message: Told
+    message: str
 
 
 class InstanceFailed(Fact):
     code: str
-    message: Told
+    message: str
 
 
 class ServerLost(Fact):

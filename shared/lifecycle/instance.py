@@ -7,7 +7,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, f
 
 from shared.lifecycle.events import Action, Specification
 from shared.lifecycle.status import LIVE, Status
-from shared.plain_text import Told
 
 
 class Failure(BaseModel):
@@ -15,7 +14,7 @@ class Failure(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     code: str
-    message: Told
+    message: str
 
 
 class Delay(BaseModel):
@@ -25,7 +24,7 @@ class Delay(BaseModel):
     action: Action
     number: PositiveInt
     code: str
-    reason: Told
+    reason: str
     next_try_at: AwareDatetime
 
 

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from tests.api.stage import BODY, Stage
 
 SOME_ID = "5f0c6c1e-1d2c-4b8e-9d5f-0a1b2c3d4e5f"
+JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,12 @@ BAD = (
     Bad("POST", "/instances", 422, "invalid_request", "/model", body=an_instance(model=7)),
     Bad("POST", "/instances", 422, "invalid_request", "/model", body=an_instance(model=None)),
     Bad("POST", "/instances", 422, "model_id_malformed", "Qwen/", body=an_instance(model="../../etc/passwd")),
-    Bad("POST", "/instances", 422, "model_id_malformed", body=an_instance(model="a/b\0")),
+    Bad("POST", "/instances", 422, "invalid_request", "/model", body=an_instance(model="a/b\0")),
+    Bad("POST", "/instances", 422, "invalid_request", "/volume_gb", body=an_instance(volume_gb=200.5)),
+    Bad("POST", "/instances", 422, "invalid_request", "/volume_gb", body=an_instance(volume_gb=149.0)),
+    Bad("POST", "/reconcile", 422, "invalid_request", "/delete_unknwon", body={"delete_unknwon": True}),
+    Bad("GET", "/models/resolve", 422, "invalid_request", "model"),
+    Bad("GET", "/costs?to=null", 422, "invalid_request", "2026-01-31"),
     Bad("POST", "/instances", 422, "model_not_found", "/model", body=an_instance(model="acme-labs/support-7b")),
     Bad("POST", "/instances", 422, "invalid_request", "Idempotency-Key", body=BODY, headers={"Idempotency-Key": "x" * 256}),
     Bad("POST", "/instances", 422, "invalid_request", body=[1, 2]),
@@ -177,6 +183,12 @@ async def test_at_the_ends_of_time_there_is_nothing_to_report_and_nothing_fails(
         ):
             answer = await api.client.get(f"{path}?{days}")
             assert (answer.status_code, answer.json()["items"]) == (200, []), f"{path}?{days} {answer.text}"
+
+
+async def test_a_whole_number_may_be_written_as_one_with_a_fraction_of_nothing(stage: Stage) -> None:
+    api = await stage.api()
+    made = await api.client.post("/organizations", content=b'{"slug": "acme", "max_instances": 3.0}', headers=JSON)
+    assert (made.status_code, made.json()["max_instances"]) == (201, 3), made.text
 
 
 async def test_a_form_of_another_kind_than_a_page_sends_is_refused_as_such(stage: Stage) -> None:

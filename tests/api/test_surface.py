@@ -49,7 +49,9 @@ async def test_the_description_names_every_route_and_how_its_errors_look(stage: 
     document = (await api.client.get("/schema/openapi.json")).json()
     assert {path: set(item) for path, item in document["paths"].items()} == ROUTES
     operation = document["paths"]["/instances"]["post"]
-    assert "application/problem+json" in operation["responses"]["default"]["content"]
+    refused = document["components"]["responses"]["422"]["content"]["application/problem+json"]["schema"]
+    assert operation["responses"]["422"]["$ref"] == "#/components/responses/422"
+    assert refused["$ref"] == "#/components/schemas/ProblemDocument"
     assert "202" in operation["responses"]
     body = document["components"]["schemas"]["InstanceBody"]
     assert set(body["required"]) == {"model"}

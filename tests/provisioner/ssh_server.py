@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import asyncssh
 
@@ -46,8 +45,7 @@ class _Server(asyncssh.SSHServer):
 
 
 @asynccontextmanager
-async def ssh_server(host_key: SshKey, client_key: SshKey, behave: Behave, **offers: Any) -> AsyncGenerator[SshServer]:
-    """`offers` are what asyncssh lets a server offer."""
+async def ssh_server(host_key: SshKey, client_key: SshKey, behave: Behave) -> AsyncGenerator[SshServer]:
     state = SshServer(0)
 
     async def handle(process: Process) -> None:
@@ -64,7 +62,6 @@ async def ssh_server(host_key: SshKey, client_key: SshKey, behave: Behave, **off
         authorized_client_keys=asyncssh.import_authorized_keys(client_key.public),
         process_factory=handle,
         encoding="utf-8",
-        **offers,
     )
     state.port = server.get_port()
     try:

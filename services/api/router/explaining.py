@@ -176,7 +176,7 @@ def _nothing(asked: str, code: str, detail: str) -> Explanation:
 async def resolve_model(
     request: Request[Any, ApiKey, Any],
     explaining: NamedDependency[Explaining],
-    model: Annotated[str, QueryParameter(max_length=10_000, description="As it is named under /v1.")],
+    model: Annotated[str, QueryParameter(max_length=200, description="As it is named under /v1.")],
 ) -> Explanation:
     return explaining.explain(model, request.auth)
 

@@ -43,10 +43,11 @@ def page(document: dict[str, Any]) -> str:
 
 def _operation(method: str, address: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
     rows = [
-        (parameter["name"], parameter["in"], _kind(parameter.get("schema", {})), parameter.get("description", ""))
+        (parameter["name"], _place(parameter), _kind(parameter.get("schema", {})), parameter.get("description", ""))
         for parameter in operation.get("parameters", [])
     ]
     rows += _body_rows(operation.get("requestBody", {}), document)
+    rows.append(("answers", "", "", ", ".join(sorted(operation.get("responses", {})))))
     table = "".join(f"<tr><td><b>{escape(a)}</b><td>{escape(b)}<td>{escape(c)}<td>{escape(d)}" for a, b, c, d in rows)
     summary = escape(operation.get("summary", ""))
     return (
@@ -55,10 +56,15 @@ def _operation(method: str, address: str, operation: dict[str, Any], document: d
     )
 
 
+def _place(parameter: dict[str, Any]) -> str:
+    optional = parameter["in"] == "path" or not parameter.get("required")
+    return str(parameter["in"]) if optional else f"{parameter['in']}, required"
+
+
 def _body_rows(body: dict[str, Any], document: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     schema = body.get("content", {}).get("application/json", {}).get("schema", {})
     name = schema.get("$ref", "").rpartition("/")[2]
-    found = document.get("components", {}).get("schemas", {}).get(name, {})
+    found = document.get("components", {}).get("schemas", {}).get(name, schema)
     required = set(found.get("required", []))
     return [
         (field, "body, required" if field in required else "body", _kind(of), of.get("description", ""))
@@ -67,11 +73,15 @@ def _body_rows(body: dict[str, Any], document: dict[str, Any]) -> list[tuple[str
 
 
 def _kind(schema: dict[str, Any]) -> str:
-    if "oneOf" in schema:
-        return " or ".join(_kind(one) for one in schema["oneOf"])
+    for alternatives in (schema[key] for key in ("oneOf", "anyOf") if key in schema):
+        return " or ".join(_kind({"type": schema.get("type"), **one}) for one in alternatives)
+    if "const" in schema:
+        return str(schema["const"])
+    if "format" in schema:
+        return str(schema["format"])
     if "enum" in schema:
         return " | ".join(str(value) for value in schema["enum"])
     if schema.get("type") == "array":
         return f"list of {_kind(schema.get('items', {}))}"
-    kind = schema.get("type", schema.get("$ref", "").rpartition("/")[2])
+    kind = schema.get("type") or schema.get("$ref", "").rpartition("/")[2] or "anything"
     return " or ".join(kind) if isinstance(kind, list) else str(kind)

@@ -1,0 +1,154 @@
+"""`/v1` in the OpenAPI description: its routes are no Litestar's, and a worker judges most of what is asked there."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_AS_OPENAI: Final = "As in https://platform.openai.com/docs/api-reference; any OpenAI client works."
+_MORE: Final = (
+    " The fields named here are those that Coldstart reads, or that every worker needs. All others go to the worker as "
+    "they are: OpenAI's, and vLLM's own."
+)
+_REFUSED: Final = {
+    "400": "The request makes no sense, or the worker says so",
+    "401": "There is no valid key",
+    "403": "This key may not use this model, or a console's session did not prove that its own page asks",
+    "404": "There is no such model for this key",
+    "408": "The request did not come within its time",
+    "409": "The name means another model by now: ask again",
+    "413": "The body is too large",
+    "414": "The address is too long",
+    "415": "The body is not said to be JSON",
+    "422": "The worker cannot do what is asked",
+    "429": "The key has reached a limit; `Retry-After` says when to ask again",
+    "431": "The request's head is too large",
+    "500": "A fault of ours, or of the worker",
+    "502": "The worker failed",
+    "503": "No instance is ready, or the routes are not known; `Retry-After` says when to ask again",
+    "504": "The worker took too long",
+}
+_OF_LISTS: Final = ("400", "401", "404", "408", "413", "414", "429", "431", "500", "503")
+_WITH_HEADER: Final = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
+_TEXT: Final = {"type": "string"}
+
+SCHEMAS: Final[dict[str, dict[str, Any]]] = {
+    "OpenAIError": {
+        "type": "object",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["message", "type", "param", "code"],
+                "properties": {
+                    "message": _TEXT,
+                    "type": _TEXT,
+                    "param": {"type": ["string", "null"]},
+                    "code": {"type": ["string", "integer", "null"]},
+                },
+            }
+        },
+    },
+    "OpenAIModel": {
+        "type": "object",
+        "required": ["id", "object", "created", "owned_by"],
+        "properties": {"id": _TEXT, "object": {"const": "model"}, "created": {"type": "integer"}, "owned_by": _TEXT},
+    },
+    "OpenAIModelList": {
+        "type": "object",
+        "required": ["object", "data"],
+        "properties": {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": {"$ref": "#/components/schemas/OpenAIModel"}},
+        },
+    },
+}
+
+
+def _operation(summary: str, answer: dict[str, Any], refused: tuple[str, ...], **more: Any) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "description": _AS_OPENAI + (_MORE if "requestBody" in more else ""),
+        **more,
+        "responses": {"200": answer} | {status: _refusal(status) for status in refused},
+    }
+
+
+def _asking(summary: str, needed: dict[str, Any], *, streams: bool) -> dict[str, Any]:
+    """Of an endpoint that a worker answers; `needed` are the fields besides `model` that it cannot do without."""
+    fields = {"model": {"type": "string", "minLength": 1, "description": "As `GET /v1/models` has it."}, **needed}
+    if streams:
+        fields["stream"] = {"description": "`true`: answer as server-sent events, the last of which is `[DONE]`."}
+    body = {"type": "object", "required": ["model"], "properties": fields, "additionalProperties": True}
+    kinds: dict[str, dict[str, Any] | None] = {"application/json": {"type": "object"}}
+    if streams:
+        kinds["text/event-stream"] = None
+    return _operation(
+        summary,
+        _answer("As OpenAI answers", kinds),
+        tuple(_REFUSED),
+        parameters=_HEADERS,
+        requestBody={"required": True, "content": {"application/json": {"schema": body}}},
+    )
+
+
+def _answer(description: str, kinds: Mapping[str, dict[str, Any] | None]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "headers": {"X-Request-Id": {"required": True, "schema": _TEXT}},
+        "content": {kind: {"schema": schema} if schema else {} for kind, schema in kinds.items()},
+    }
+
+
+def _refusal(status: str) -> dict[str, Any]:
+    answer = _answer(_REFUSED[status], {"application/json": {"$ref": "#/components/schemas/OpenAIError"}})
+    if header := _WITH_HEADER.get(status):
+        answer["headers"][header] = {"required": True, "schema": _TEXT}
+    return answer
+
+
+def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+
+
+_HEADERS: Final = [
+    _header("X-Session-Id", "Requests with the same one go to the same worker, as long as it serves.", type="string"),
+    _header("X-Wait-For-Ready", "Wait so many seconds for an instance to be ready.", type="number", minimum=0),
+    _header("X-Request-Id", "Told in the answer and to the worker; made anew if it looks otherwise.", type="string"),
+]
+_NAMED: Final = [{"name": "model", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}]
+
+PATHS: Final[dict[str, dict[str, Any]]] = {
+    "/v1/models": {
+        "get": _operation(
+            "List the models that may be asked for (OpenAI)",
+            _answer("The models", {"application/json": {"$ref": "#/components/schemas/OpenAIModelList"}}),
+            _OF_LISTS,
+        )
+    },
+    "/v1/models/{model}": {
+        "get": _operation(
+            "Show one of them; the id may be written with its slash (OpenAI)",
+            _answer("The model", {"application/json": {"$ref": "#/components/schemas/OpenAIModel"}}),
+            ("403", *_OF_LISTS),
+            parameters=_NAMED,
+        )
+    },
+    "/v1/chat/completions": {
+        "post": _asking(
+            "Answer a chat, at once or as a stream (OpenAI)",
+            {"messages": {"description": "The conversation so far, as a list of messages."}},
+            streams=True,
+        )
+    },
+    "/v1/completions": {
+        "post": _asking(
+            "Complete a text, at once or as a stream (OpenAI)",
+            {"prompt": {"description": "The text to be completed."}},
+            streams=True,
+        )
+    },
+    "/v1/embeddings": {
+        "post": _asking(
+            "Embed texts (OpenAI)", {"input": {"description": "The text, or a list of texts."}}, streams=False
+        )
+    },
+}
