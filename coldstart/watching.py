@@ -18,6 +18,7 @@ from coldstart.waiting import briefly, expected
 from shared.lifecycle.progress import label
 from shared.lifecycle.status import Status
 from shared.lifecycle.words import NAMES
+from shared.plain_text import plain_line
 
 
 @dataclass
@@ -67,7 +68,7 @@ def detail(event: dict[str, Any]) -> str:
     fact = event["data"]["event"]
     for name in ("phase", "stage", "reason", "message", "ip_address", "zone"):
         if fact.get(name):
-            return f" ({fact[name]})"
+            return f" ({plain_line(fact[name])})"
     return ""
 
 
@@ -85,7 +86,7 @@ def watch(
         for told in _lines(journey, events):
             console.print(told, highlight=False, markup=False, soft_wrap=True)
         return journey
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    bar = Progress(TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     task = bar.add_task(title, total=100)
     with Live(_Drawing(bar, journey), console=console, refresh_per_second=8) as live:
         for _ in _lines(journey, events):

@@ -6,8 +6,11 @@ from typing import Final, Literal
 
 import structlog
 
+from shared.plain_text import plain, plain_line
+
 BUS: Final = "faststream"
 """The logger to give a broker: without one it makes its own, whose level it sets itself, with lines to stdout."""
+_OF_SEVERAL_LINES: Final = frozenset({"exception", "stack"})
 
 
 def configure_logs(service: str, level: str, log_format: Literal["json", "console"]) -> None:
@@ -35,6 +38,7 @@ def configure_logs(service: str, level: str, log_format: Literal["json", "consol
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                _plain,
                 renderer,
             ],
         )
@@ -43,3 +47,11 @@ def configure_logs(service: str, level: str, log_format: Literal["json", "consol
     structlog.contextvars.bind_contextvars(service=service)
     for noisy in ("asyncssh", "aiohttp.access", "uvicorn.access", "httpx", "httpx2", "nats", BUS):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _plain(_: object, __: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A machine's words stay within their value: they move no cursor, and begin no line that looks like an entry."""
+    for name, value in entry.items():
+        if isinstance(value, str):
+            entry[name] = plain(value).replace("\n", "\n  ") if name in _OF_SEVERAL_LINES else plain_line(value)
+    return entry

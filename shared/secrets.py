@@ -1,12 +1,17 @@
 """Every secret of an installation, derived from one master secret (HKDF-SHA256, RFC 5869). None is ever stored."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+_INSTANCES: Final = 1024
+"""Whose secrets are kept at hand: deriving them for each line of an output took longer than reading it."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class Secrets:
 
     def __init__(self, master: str) -> None:
         self._master = master.encode()
+        self._of = lru_cache(maxsize=_INSTANCES)(self._secrets_of)
 
     def ssh_client_key(self) -> SshKey:
         """What the installation signs in to its machines with."""
@@ -41,11 +47,14 @@ class Secrets:
 
     def redact(self, text: str, instance_id: UUID, attempt: int) -> str:
         """`text` without any secret derived for this instance up to that attempt."""
-        keys = [self.worker_api_key(instance_id, number) for number in range(1, attempt + 1)]
-        hosts = (line for counter in (0, 1) for line in self.host_key(instance_id, counter).private.splitlines()[1:-1])
-        for secret in (*keys, *hosts):
+        for secret in self._of(instance_id, attempt):
             text = text.replace(secret, "[redacted]")
         return text
+
+    def _secrets_of(self, instance_id: UUID, attempt: int) -> tuple[str, ...]:
+        keys = (self.worker_api_key(instance_id, number) for number in range(1, attempt + 1))
+        hosts = (line for counter in (0, 1) for line in self.host_key(instance_id, counter).private.splitlines()[1:-1])
+        return (*keys, *hosts)
 
     def _derive(self, purpose: str) -> bytes:
         return HKDF(algorithm=SHA256(), length=32, salt=b"coldstart", info=purpose.encode()).derive(self._master)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from coldstart.api_client import Api, ApiProblem
@@ -17,10 +16,12 @@ from coldstart.settings import ClientSettings, SettingsInvalid, from_environment
 from coldstart.stack.files import NoInstallation, NoStack, SecretMissing, find_reach
 from coldstart.stack.processes import ServiceFailed
 from coldstart.stack.stack import StackRefused
+from coldstart.terminal import Terminal
 from shared.environment import WRONG_SETTINGS
+from shared.plain_text import plain_line
 
-out: Final = Console()
-err: Final = Console(stderr=True)
+out: Final = Terminal()
+err: Final = Terminal(stderr=True)
 _REFUSALS: Final = (
     ApiProblem,
     EmbeddedServerError,
@@ -75,22 +76,22 @@ def explained() -> Generator[None]:
 
 
 def complain(text: str) -> None:
-    err.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+    err.print(text, style="red", soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """On standard error: what a script reads stays whole."""
-    err.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+    err.print(f"warning: {text}", style="yellow", soft_wrap=True)
 
 
 def say(text: str) -> None:
     """One line, whatever is in it and however long it is."""
-    out.print(text, highlight=False, markup=False, soft_wrap=True)
+    out.print(plain_line(text), soft_wrap=True)
 
 
 def print_table(table: Table) -> None:
     """Fitted to a terminal; for a pipe, whole lines however long."""
-    (out if out.is_terminal else Console(width=_NO_EDGE)).print(table, highlight=False)
+    (out if out.is_terminal else Terminal(width=_NO_EDGE)).print(table, highlight=False)
 
 
 def print_json(value: Any) -> None:

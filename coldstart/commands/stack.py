@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Annotated, Final
 
 import typer
+from rich.text import Text
 
 from coldstart.api_client import Api
 from coldstart.commands.console import sign_in_link
@@ -51,7 +52,7 @@ def doctor() -> None:
         findings = examine(from_environment(StackSettings))
     for finding in findings:
         mark, style = ("ok", "green") if finding.fine else ("missing" if finding.essential else "note", "yellow")
-        out.print(f"[{style}]{mark:<8}[/] {finding.subject}: {finding.detail}", highlight=False)
+        out.print(Text.assemble((f"{mark:<8}", style), f" {finding.subject}: {finding.detail}"))
     if any(finding.essential and not finding.fine for finding in findings):
         raise typer.Exit(1)
 

@@ -34,7 +34,10 @@ class Session(Protocol):
         """The public key that the machine has proved itself with, one of those accepted."""
 
     def run(self, command: str, stdin: bytes) -> AsyncGenerator[str | Exited]:
-        """Every line of its output as it comes, then how it exited. Raises Unreachable when the connection breaks."""
+        """Every line of its output as it comes, then how it exited. Raises Unreachable when the connection breaks.
+
+        A machine is not to be trusted: the lines are bounded, but they may say anything.
+        """
 
 
 class Shell(Protocol):

@@ -101,7 +101,7 @@ async def fail(u: Undertaking, code: str, message: str) -> bool:
 
     Whether it has failed, with this or before.
     """
-    said = f"{_DOING[u.action].capitalize()} failed: {message}"
+    said = u.printable(f"{_DOING[u.action].capitalize()} failed: {message}")
     failure: ProvisioningFailed | StartupFailed
     if u.action is Action.INSTALL:
         attempt = (await u.guard()).attempt

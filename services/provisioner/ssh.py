@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import asyncssh
 
 from services.provisioner.machine import Exited, Unreachable, WrongHostKey
+from shared.machine_output import lines
+from shared.plain_text import plain_line, shortened
 from shared.secrets import SshKey
 
 USER: Final = "root"
 _UNANSWERED: Final = 3
 _FAILURES: Final = (OSError, asyncssh.Error)
+_LONGEST_WORDS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,18 @@ class SshSession:
         return " ".join(key.export_public_key().decode().split()[:2])
 
     async def run(self, command: str, stdin: bytes) -> AsyncGenerator[str | Exited]:
-        """Standard output and error in one; bytes that are no UTF-8 are replaced. Raises Unreachable."""
+        """Standard output and error in one; bytes that are no UTF-8 are replaced. Raises Unreachable.
+
+        Lines come without their ends, none longer and all no faster than `shared.machine_output` lets them.
+        """
         try:
             process = await self.connection.create_process(
                 command, stderr=asyncssh.STDOUT, encoding="utf-8", errors="replace"
             )
             process.stdin.write(stdin.decode())
             process.stdin.write_eof()
-            async for line in process.stdout:
-                if line:  # a wait that the end cuts short gives an empty one
+            async with aclosing(lines(process.stdout)) as printed:
+                async for line in printed:
                     yield line
             await process.wait_closed()
         except _FAILURES as error:
@@ -69,11 +75,12 @@ class SshShell:
                     known_hosts=(trusted, [], []),
                     agent_path=None,
                     config=None,
+                    compression_algs="none",  # what a machine sends is as large as it came
                     keepalive_interval=self.keepalive_s,
                     keepalive_count_max=_UNANSWERED,
                 )
         except asyncssh.HostKeyNotVerifiable as error:
-            raise WrongHostKey(f"whoever answers at {address} has another host key: {error.reason}") from error
+            raise WrongHostKey(f"whoever answers at {address} has another host key: {_words(error)}") from error
         except _FAILURES as error:
             raise Unreachable(f"no SSH connection to {address}: {_words(error)}") from error
         try:
@@ -83,4 +90,5 @@ class SshShell:
 
 
 def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    """The machine may have chosen them: what it says when it hangs up is a part."""
+    return shortened(plain_line(str(error)), _LONGEST_WORDS) or type(error).__name__

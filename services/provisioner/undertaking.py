@@ -18,6 +18,7 @@ from shared.journal import Journal
 from shared.lifecycle.events import Action, ActionDelayed, Event
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.plan import plan
+from shared.plain_text import plain_line, shortened
 from shared.secrets import Secrets
 
 UNKNOWN_PROVIDER: Final = "unknown_provider"
@@ -96,7 +97,7 @@ class Undertaking:
                 attempt=instance.attempt,
                 number=instance.failed_tries.get(self.action, 0) + 1,
                 code=code,
-                reason=reason,
+                reason=self.printable(reason),
                 next_try_at=now() + timedelta(seconds=seconds),
             )
         )
@@ -110,11 +111,14 @@ class Undertaking:
         return time.monotonic() - self.began
 
     def printable(self, text: str) -> str:
-        """What a machine or a library said, as it may enter an event: without secrets, and cut where it is long."""
-        redacted = self.means.secrets.redact(text, self.instance_id, self.trigger.instance.attempt)
+        """What a machine, a cloud or a library said, as it may enter an event: plain, without secrets, not too long.
+
+        Secrets go last: one that control characters were strewn into is whole without them.
+        """
+        redacted = self.means.secrets.redact(plain_line(text), self.instance_id, self.trigger.instance.attempt)
         if token := self.settings.hf_token:
             redacted = redacted.replace(token.get_secret_value(), "[redacted]")
-        return redacted if len(redacted) <= LONGEST_TEXT else redacted[: LONGEST_TEXT - 1] + "…"
+        return shortened(redacted, LONGEST_TEXT)
 
 
 def now() -> datetime:

@@ -12,6 +12,8 @@ from nats.js.errors import BucketNotFoundError, KeyNotFoundError
 from nats.js.kv import KeyValue
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from shared.plain_text import Told
+
 BUCKET: Final = "install_output"
 KEPT_S: Final = 7 * 86_400.0
 MOST_LINES: Final = 200
@@ -23,7 +25,7 @@ class OutputLine(BaseModel):
     model_config = ConfigDict(frozen=True)
     number: int
     at: AwareDatetime
-    text: str
+    text: Told
 
 
 class InstallOutput(BaseModel):

@@ -10,6 +10,8 @@ from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt
 
+from shared.plain_text import Told
+
 _NAMESPACE: Final = UUID("6c8d6f0e-5a0e-5f0e-9a55-0d2f8f6f7a31")
 
 
@@ -186,8 +188,8 @@ class SshInstallFailed(AttemptFact):
     install_try: PositiveInt
     exit_status: int | None
     phase: str | None
-    output: tuple[str, ...] = ()
-    reason: str
+    output: tuple[Told, ...] = ()
+    reason: Told
 
 
 class SshInstallCompleted(AttemptFact):
@@ -227,7 +229,7 @@ class HealthLost(AttemptFact):
 
     identity = ("outage",)
     outage: PositiveInt
-    reason: str
+    reason: Told
 
 
 class HealthRestored(AttemptFact):
@@ -243,24 +245,24 @@ class ActionDelayed(Fact):
     attempt: PositiveInt
     number: PositiveInt
     code: str
-    reason: str
+    reason: Told
     next_try_at: AwareDatetime
 
 
 class ProvisioningFailed(Fact):
     action: Action
     code: str
-    message: str
+    message: Told
 
 
 class StartupFailed(AttemptFact):
     code: str
-    message: str
+    message: Told
 
 
 class InstanceFailed(Fact):
     code: str
-    message: str
+    message: Told
 
 
 class ServerLost(Fact):

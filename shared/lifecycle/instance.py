@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, f
 
 from shared.lifecycle.events import Action, Specification
 from shared.lifecycle.status import LIVE, Status
+from shared.plain_text import Told
 
 
 class Failure(BaseModel):
@@ -14,7 +15,7 @@ class Failure(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     code: str
-    message: str
+    message: Told
 
 
 class Delay(BaseModel):
@@ -24,7 +25,7 @@ class Delay(BaseModel):
     action: Action
     number: PositiveInt
     code: str
-    reason: str
+    reason: Told
     next_try_at: AwareDatetime
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import asyncssh
 
@@ -45,7 +46,8 @@ class _Server(asyncssh.SSHServer):
 
 
 @asynccontextmanager
-async def ssh_server(host_key: SshKey, client_key: SshKey, behave: Behave) -> AsyncGenerator[SshServer]:
+async def ssh_server(host_key: SshKey, client_key: SshKey, behave: Behave, **offers: Any) -> AsyncGenerator[SshServer]:
+    """`offers` are what asyncssh lets a server offer."""
     state = SshServer(0)
 
     async def handle(process: Process) -> None:
@@ -62,6 +64,7 @@ async def ssh_server(host_key: SshKey, client_key: SshKey, behave: Behave) -> As
         authorized_client_keys=asyncssh.import_authorized_keys(client_key.public),
         process_factory=handle,
         encoding="utf-8",
+        **offers,
     )
     state.port = server.get_port()
     try:

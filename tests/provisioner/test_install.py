@@ -181,6 +181,26 @@ async def test_a_line_without_end_is_cut_and_still_enters_an_event(stage: Stage)
     assert (await stage.instance()).status is Status.STARTING
 
 
+async def test_what_acts_on_a_terminal_or_a_reader_does_not_enter_an_event(stage: Stage) -> None:
+    key = stage.secrets.worker_api_key(stage.instance_id, 1)
+    strewn = "\x1b[0m".join(key)
+    stage.shell.outcomes += [failing("\x1b[31mE: no\x1b[0m\u202e such\x9b2J\0\ud800", strewn), Outcome()]
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    (failed,) = await stage.events(e.SshInstallFailed)
+    assert failed.output == ("E: no\N{REPLACEMENT CHARACTER} such" + "\N{REPLACEMENT CHARACTER}" * 2, "[redacted]")
+    assert failed.reason.endswith("in phase docker_install: [redacted]")
+
+
+async def test_a_phase_that_is_printed_again_and_again_is_looked_into_once(stage: Stage) -> None:
+    stage.shell.outcomes.append(Outcome(lines=(*ALL_PHASES, *ALL_PHASES * 50, "::phase::\x1b[2J\n", "::phase::none\n")))
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert (await stage.instance()).status is Status.STARTING
+    assert [event.phase for event in await stage.events(e.SshInstallPhaseReached)] == list(PHASES)
+    assert len(stage.shell.connections) < 5
+
+
 async def test_when_every_try_failed_the_instance_has_failed_and_says_where(stage: Stage) -> None:
     stage.shell.outcomes += [failing("E: no such package\n")] * 3
     await stage.launched()

@@ -3,12 +3,14 @@
 import asyncio
 import socket
 import time
+from contextlib import aclosing, suppress
 from uuid import UUID
 
 import pytest
 
 from services.provisioner.machine import Exited, Unreachable, WrongHostKey
 from services.provisioner.ssh import SshShell
+from shared.machine_output import AT_ONCE, LONGEST_LINE
 from shared.secrets import Secrets, SshKey
 from tests.provisioner.ssh_server import Process, ssh_server
 
@@ -36,7 +38,7 @@ async def answers(process: Process, _: str) -> None:
 
 async def test_lines_of_both_outputs_come_in_order_then_the_exit_status() -> None:
     async with ssh_server(OURS, CLIENT, answers) as server:
-        assert await said_by(shell_to(server.port), OURS, NEXT) == ["one\n", "two\n", "three", Exited(3)]
+        assert await said_by(shell_to(server.port), OURS, NEXT) == ["one", "two", "three", Exited(3)]
         assert server.received == ["echo é\n"]
         assert server.users == ["root"]
 
@@ -55,7 +57,7 @@ async def test_lines_come_as_they_are_printed() -> None:
         shell_to(server.port).open("127.0.0.1", [OURS.public]) as session,
     ):
         coming = session.run("bash -s", b"")
-        assert await anext(coming) == "first\n"
+        assert await anext(coming) == "first"
         heard.set()
         assert await anext(coming) == Exited(0)
         await coming.aclose()
@@ -134,7 +136,7 @@ async def test_a_machine_that_goes_silent_is_noticed() -> None:
         shell_to(server.port, keepalive_s=0.1).open("127.0.0.1", [OURS.public]) as session,
     ):
         coming = session.run("bash -s", b"")
-        assert await anext(coming) == "one\n"
+        assert await anext(coming) == "one"
         server.deafen()
         with pytest.raises(Unreachable):
             await anext(coming)
@@ -152,9 +154,72 @@ async def test_leaving_while_the_machine_hangs_takes_no_time() -> None:
         shell_to(server.port).open("127.0.0.1", [OURS.public]) as session,
     ):
         coming = session.run("bash -s", b"")
-        assert await anext(coming) == "one\n"
+        assert await anext(coming) == "one"
         waiting = asyncio.ensure_future(anext(coming))
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait([waiting])
         await coming.aclose()
+
+
+async def test_a_line_without_an_end_is_cut_and_what_comes_after_it_is_heard() -> None:
+    async def floods(process: Process, _: str) -> None:
+        process.stdout.write("x" * 300_000 + "\nlast\n")
+        process.exit(0)
+
+    async with ssh_server(OURS, CLIENT, floods) as server:
+        assert await said_by(shell_to(server.port), OURS) == ["x" * LONGEST_LINE, "last", Exited(0)]
+
+
+async def test_a_machine_that_prints_without_an_end_is_made_to_wait() -> None:
+    written = 0
+
+    async def floods(process: Process, _: str) -> None:
+        nonlocal written
+        while True:
+            process.stdout.write("x" * 65_536 + "\n")
+            written += 65_536
+            await process.stdout.drain()
+
+    async with (
+        ssh_server(OURS, CLIENT, floods) as server,
+        shell_to(server.port).open("127.0.0.1", [OURS.public]) as session,
+    ):
+        heard = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.5), aclosing(session.run("bash -s", b"")) as said:
+                async for _ in said:
+                    heard += 1
+        assert 0 < heard <= AT_ONCE / 65_536 + 2
+        assert written < AT_ONCE + 8_000_000, "beside what is read, only the windows of SSH and TCP are filled"
+
+
+async def test_what_a_machine_says_as_it_hangs_up_is_plain_and_short() -> None:
+    async def hangs_up(process: Process, _: str) -> None:
+        process.channel.get_connection().disconnect(2, "\x1b[2J\u202e" + "x" * 30_000)
+
+    async with ssh_server(OURS, CLIENT, hangs_up) as server:
+        with pytest.raises(Unreachable) as told:
+            await said_by(shell_to(server.port), OURS)
+    assert str(told.value).isprintable()
+    assert len(str(told.value)) < 400
+
+
+@pytest.mark.parametrize("banner", [b"x" * 65_536, b"\x1b[2J\r\n" * 8_192])
+async def test_a_port_that_greets_without_an_end_is_unreachable(banner: bytes) -> None:
+    async def greets(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while not writer.is_closing():
+                writer.write(banner)
+                await writer.drain()
+
+    async with await asyncio.start_server(greets, "127.0.0.1", 0) as server:
+        with pytest.raises(Unreachable) as told:
+            await said_by(shell_to(server.sockets[0].getsockname()[1]), OURS)
+    assert str(told.value).isprintable()
+
+
+async def test_a_machine_that_would_compress_is_not_spoken_to() -> None:
+    async with ssh_server(OURS, CLIENT, answers, compression_algs=["zlib@openssh.com"]) as server:
+        with pytest.raises(Unreachable, match="compression"):
+            await said_by(shell_to(server.port), OURS)

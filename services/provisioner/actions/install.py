@@ -135,11 +135,16 @@ class _Install:
                     return said.status
                 printed.hear(said)
                 match parse_line(said):
-                    case Phase(name):
+                    case Phase(name) if self._comes_after(name):
                         await self._reached(job, name)
+                    case Phase():
+                        pass  # once is enough: a machine may print it for ever
                     case Output(text):
                         self._lines.append(self._u.printable(text))
         raise Unreachable("the machine stopped talking before the install had ended")
+
+    def _comes_after(self, phase: str) -> bool:
+        return self._phase is None or PHASES.index(phase) > PHASES.index(self._phase)
 
     async def _reached(self, job: InstallJob, phase: str) -> None:
         self._phase = phase

@@ -176,6 +176,18 @@ def test_a_message_says_what_to_do_and_what_the_cloud_said() -> None:
     assert "resource L4-1-24G, quota 1, current 1" in message
 
 
+def test_what_a_cloud_says_is_told_in_plain_characters() -> None:
+    body = {"type": "invalid_arguments", "message": "\x1b[31mno\x1b[0m\u202e\r\nreally\0", "help_message": "x" * 9_000}
+    message = refusal(answer(400, body), NOW).message
+    assert "no\N{REPLACEMENT CHARACTER} really\N{REPLACEMENT CHARACTER}; xxx" in message
+    assert message.isprintable()
+    assert len(message) < 600
+
+
+def test_an_answer_of_any_depth_is_a_proxys_page() -> None:
+    assert refusal(answer(500, "[" * 100_000), NOW).code == "cloud_error"
+
+
 @pytest.fixture
 def call_timeout_s() -> float:
     return SILENT_S / 2

@@ -1,9 +1,10 @@
 """Servers that are no Scaleway: pages of proxies, redirections, lists without an end; and the settings."""
 
 import asyncio
+import gzip
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from uuid import uuid4
 
 import pytest
@@ -46,6 +47,28 @@ async def test_a_proxys_page_proves_nothing(status: int) -> None:
         with pytest.raises(TryAgain) as misled:
             await provider.get_server("fr-par-2", str(uuid4()))
     assert misled.value.code == "bad_answer"
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_an_answer_without_an_end_is_left(encoding: str) -> None:
+    sent = 0
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        response = web.StreamResponse(headers={"Content-Encoding": encoding})
+        await response.prepare(request)
+        piece = gzip.compress(b" " * 4_000_000) if encoding == "gzip" else b" " * 1_000_000
+        with suppress(OSError):
+            while True:
+                await response.write(piece)
+                sent += len(piece)
+        return response
+
+    async with in_front_of(endless) as provider:
+        with pytest.raises(TryAgain) as misled:
+            await provider.get_server("fr-par-2", str(uuid4()))
+    assert misled.value.code == "bad_answer"
+    assert sent < sdk.LARGEST_ANSWER + 16_000_000
 
 
 async def test_a_redirection_is_not_followed_with_our_key() -> None:

@@ -12,9 +12,11 @@ from services.provisioner.install.script import COMMAND, ENDING, STILL_RUNNING
 from services.provisioner.machine import Exited, Shell, Unreachable, WrongHostKey
 from services.provisioner.provider import TIMED_OUT, TryAgain
 from services.provisioner.providers.machines.inventory import Machine
+from shared.plain_text import plain_line, shortened
 
 _SCRIPT: Final = ENDING + (Path(__file__).parent / "claim.sh").read_text()
 _NOBODY: Final = UUID(int=0)
+_LONGEST_WORDS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Claims:
             "COLDSTART_INSTANCE": str(instance_id),
         }
         given = "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
-        said: list[str] = []
+        last = ""
         status: int | None = None
         try:
             async with (
@@ -68,7 +70,7 @@ class Claims:
                     if isinstance(line, Exited):
                         status = line.status
                     else:
-                        said.append(line.strip())
+                        last = line.strip() or last
         except TimeoutError:
             raise TryAgain(TIMED_OUT, f"machine {machine.name} did not answer within {timeout_s:g} s") from None
         except Unreachable as error:
@@ -77,10 +79,12 @@ class Claims:
             raise TryAgain("host_key_mismatch", f"machine {machine.name}: {error}") from error
         if status == STILL_RUNNING:
             raise TryAgain("install_still_running", f"an install on machine {machine.name} has not ended yet")
-        if status != 0 or not said:
-            last = said[-1] if said else "it said nothing"
-            raise TryAgain("machine_failed", f"machine {machine.name}, exit status {status}: {last}")
-        return self._read(machine, said[-1])
+        last = shortened(plain_line(last), _LONGEST_WORDS)
+        if status != 0 or not last:
+            raise TryAgain(
+                "machine_failed", f"machine {machine.name}, exit status {status}: {last or 'it said nothing'}"
+            )
+        return self._read(machine, last)
 
     def _read(self, machine: Machine, line: str) -> Claim | None:
         match line.split():

@@ -14,6 +14,7 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from services.provisioner.provider import SERVER_MISSING, ProviderError, Rejected, TryAgain
+from shared.plain_text import plain_line, shortened
 
 LONGEST_RETRY_AFTER_S: Final = 300.0
 LONGEST_DETAIL: Final = 400
@@ -170,7 +171,7 @@ def _read(response: requests.Response, at: datetime) -> Answer:
     retry_after = _seconds(response.headers.get("Retry-After", ""), at)
     try:
         body = response.json()
-    except requests.exceptions.JSONDecodeError:
+    except (requests.exceptions.JSONDecodeError, RecursionError):
         body = None
     if not isinstance(body, dict) or "message" not in body:
         return Answer(response.status_code, detail=f"status {response.status_code}", retry_after=retry_after)
@@ -191,7 +192,7 @@ def _told(body: Mapping[str, Any], details: list[dict[str, Any]]) -> str:
     said += [", ".join(f"{key} {value}" for key, value in each.items()) for each in details]
     if isinstance(fields := body.get("fields"), dict):
         said += [f"{key}: {value}" for key, value in fields.items()]
-    return "; ".join(str(part) for part in said if part)[:LONGEST_DETAIL]
+    return shortened(plain_line("; ".join(str(part)[:LONGEST_DETAIL] for part in said if part)), LONGEST_DETAIL)
 
 
 def _list(value: object) -> list[Any]:

@@ -1,6 +1,7 @@
 """The official SDK, with what it lacks: a time-out on every request, connections kept open, and pages that end."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -13,7 +14,7 @@ from scaleway.instance.v1.custom_api import InstanceUtilsV1API
 from scaleway.marketplace.v2 import MarketplaceV2API
 from scaleway_core.api import API, Body
 
-from services.provisioner.provider import TryAgain
+from services.provisioner.provider import TIMED_OUT, TryAgain
 from services.provisioner.providers.scaleway.calls import THREADS, time_left_s
 from services.provisioner.providers.scaleway.errors import refusal
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
@@ -21,6 +22,9 @@ from services.provisioner.providers.scaleway.settings import ScalewaySettings
 PAGE_SIZE: Final = 100
 """The largest that the API takes."""
 MOST_PAGES: Final = 100
+_PIECE: Final = 64 * 1024
+LARGEST_ANSWER: Final = 16 * 1024 * 1024
+"""Bytes; a page of a hundred servers has some hundred thousand."""
 CONNECT_S: Final = 3.0
 """Well under a call's own time: only who sees that no connection came knows that nothing was asked."""
 
@@ -44,6 +48,7 @@ class _Timed(API):
     ) -> requests.Response:
         """Not logged as the SDK does it, since user data has keys in it. Redirections would carry our key elsewhere."""
         left_s = time_left_s()
+        until = time.monotonic() + left_s
         response = self._session.request(
             method=method,
             url=f"{self.client.api_url}{path}",
@@ -58,7 +63,9 @@ class _Timed(API):
             data=body if body is None or isinstance(body, bytes) else json.dumps(body),
             timeout=(min(CONNECT_S, left_s), left_s),
             allow_redirects=False,
+            stream=True,
         )
+        response._content = _whole(response, until)  # noqa: SLF001  what the SDK and `json()` read
         total = response.headers.get("x-total-count")
         if total is not None and response.ok:
             content = {**response.json(), "total_count": int(total)}
@@ -68,6 +75,23 @@ class _Timed(API):
     def _throw_on_error(self, res: requests.Response) -> None:
         if res.status_code >= requests.codes.multiple_choices:
             raise refusal(res, datetime.now(UTC))
+
+
+def _whole(response: requests.Response, until: float) -> bytes:
+    """Raises TryAgain where it is too large, or still comes at that time: requests' own limit is between two pieces.
+
+    Who has asked may have left by then: what an answer says is told all the same.
+    """
+    content = bytearray()
+    for piece in response.iter_content(_PIECE):
+        content += piece
+        if time.monotonic() > until:
+            response.close()
+            raise TryAgain(TIMED_OUT, "the answer did not end in time: look at https://status.scaleway.com")
+        if len(content) > LARGEST_ANSWER:
+            response.close()
+            raise TryAgain("bad_answer", f"an answer of more than {LARGEST_ANSWER} bytes: check SCW_API_URL")
+    return bytes(content)
 
 
 class InstanceApi(_Timed, InstanceUtilsV1API):
