@@ -43,6 +43,25 @@ def test_what_may_not_be_set_is_named_with_its_place(arguments: list[str], at: i
     assert said in error.detail
 
 
+REVEALING = (
+    "--trust-remote-code", "--hf-token", "--hf-overrides", "--hf-config-path", "--tokenizer", "--tokenizer-revision",
+    "--code-revision", "--revision", "--model", "--download-dir", "--config", "--chat-template", "--middleware",
+    "--tool-parser-plugin", "--reasoning-parser-plugin", "--io-processor-plugin", "--logits-processors",
+    "--worker-cls", "--worker-extension-cls", "--scheduler-cls", "--distributed-executor-backend",
+    "--allowed-local-media-path", "--model-loader-extra-config", "--speculative-config", "--kv-transfer-config",
+    "--additional-config", "--lora-modules", "--enable-prompt-embeds", "--root-path", "--ssl-keyfile", "--host",
+)  # fmt: skip
+"""What loads code or another model, reads a file, or says what the worker was started with."""
+
+
+@pytest.mark.parametrize("option", REVEALING)
+def test_what_runs_code_or_reads_files_next_to_the_token_may_not_be_set_in_any_spelling(option: str) -> None:
+    underscored = f"--{option[2:].replace('-', '_')}"
+    for written in (option, underscored, f"{option}.x", option[:-1], option.upper()):
+        for arguments in ([written, "x"], [f"{written}=x"], ["--seed", "1", written]):
+            assert "may not be set" in next(refused(arguments)).detail
+
+
 @given(st.lists(st.sampled_from(sorted(SWITCHES | VALUES.keys())) | st.text(max_size=12), max_size=6))
 def test_whatever_is_written_is_judged(arguments: list[str]) -> None:
     places = [int(error.pointer.rpartition("/")[2]) for error in refused(arguments)]
