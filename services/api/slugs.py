@@ -18,10 +18,10 @@ class Slugs:
     async def check(self, slug: str) -> None:
         """Raises Problem, also when the hub cannot be asked: then nobody knows."""
         if any(model.model.partition("/")[0].lower() == slug for model in self._mirror.catalogue):
-            raise _on_the_hub(slug, f"the catalogue has models whose ids begin with {slug}/")
+            raise _on_the_hub(slug, f"Ids of models in the catalogue begin with {slug}/.")
         match await self._hub.has_namespace(slug):
             case True:
-                raise _on_the_hub(slug, f"{slug} is somebody's name on the Hugging Face hub")
+                raise _on_the_hub(slug, f"Somebody on the Hugging Face hub is called {slug}.")
             case False:
                 return
             case failure:
@@ -29,7 +29,7 @@ class Slugs:
 
 
 def _on_the_hub(slug: str, why: str) -> Problem:
-    detail = f"{why}, and a public model's id wins over an offering's name: choose another slug."
-    detail = f'{detail[0].upper()}{detail[1:]} If {slug} is your own name there, insist: "insist": true, --insist.'
+    detail = f"{why} A public model's id wins over an offering's name, so choose another slug."
+    detail += f' If {slug} is your own name there, insist: "insist": true, --insist.'
     errors = (FieldError(pointer="/slug", detail=detail),)
     return Problem(409, "slug_on_hub", "The slug is a name on the Hugging Face hub", detail, errors=errors)

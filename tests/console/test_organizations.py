@@ -82,7 +82,7 @@ async def test_a_slug_that_is_somebody_s_on_the_hub_is_said_next_to_it_and_may_b
     slug, insist = page.get_by_label("Slug"), page.get_by_role("checkbox")
     await slug.fill("qwen")
     await send(page)
-    await is_wrong(page, slug, "slug", "somebody's name on the Hugging Face hub")
+    await is_wrong(page, slug, "slug", "Somebody on the Hugging Face hub is called qwen.")
     await insist.check()
     await send(page)
     await expect(row(page, "qwen")).to_be_visible()
