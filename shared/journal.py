@@ -31,6 +31,7 @@ _PATIENCE_S: Final = 60.0
 _TRANSPORT: Final = (NatsError, TimeoutError, OSError)
 _NOT_FOUND: Final = "404"
 _NO_MESSAGE: Final = 10037
+_WRONG_LAST_SEQUENCE: Final = 10071
 
 Decision = Callable[[Instance, datetime], Event]
 """One of `shared.lifecycle.decide`: the fact that an intent becomes, or IntentRefused."""
@@ -56,14 +57,25 @@ class _Place:
     sequence: int
 
 
-class Journal:
-    """`actor` names the service that records; `source` is the CloudEvents source of this installation."""
+def _unheard(_: str | None) -> None:
+    pass
 
-    def __init__(self, connection: Client, *, actor: str, source: str) -> None:
+
+class Journal:
+    """`actor` names the service that records; `source` is the CloudEvents source of this installation.
+
+    `appended` is called after every append: with None when it is recorded, with the reason when the stream did not take
+    it in; a lost race is neither.
+    """
+
+    def __init__(
+        self, connection: Client, *, actor: str, source: str, appended: Callable[[str | None], None] = _unheard
+    ) -> None:
         self._connection = connection
         self._jetstream = connection.jetstream(timeout=_ANSWER_TIMEOUT_S)
         self._actor = actor
         self._source = source
+        self._appended = appended
 
     async def load(self, instance_id: UUID) -> Instance:
         """The instance as it is now. Raises InstanceUnknown, JournalUnavailable."""
@@ -197,10 +209,18 @@ class Journal:
         except MaxPayloadError:
             raise  # a caller's mistake, which no retry mends
         except APIError as error:
+            if error.err_code != _WRONG_LAST_SEQUENCE:
+                self._appended(str(error))
             raise JournalUnavailable(str(error)) from error
         except _TRANSPORT as error:
+            self._appended(repr(error))
             raise JournalUnavailable(repr(error)) from error
-        await self._check_place(ack.seq, event_subject(instance.id, event.type()))
+        try:
+            await self._check_place(ack.seq, event_subject(instance.id, event.type()))
+        except JournalUnavailable as error:
+            self._appended(str(error))
+            raise
+        self._appended(None)
         return Recorded(own, event, instance, origin, ack.seq, datetime.now(UTC))
 
     async def _check_place(self, sequence: int, subject: str) -> None:

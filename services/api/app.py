@@ -112,7 +112,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
         )
         feed = routing.feed
 
-        journal = Journal(connection, actor="api", source=f"/coldstart/{installation}")
+        journal = Journal(connection, actor="api", source=f"/coldstart/{installation}", appended=guard.appended)
         hub = Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds)
         stack.callback(hub.close)
         simulated = Simulated(settings.simulated, hub.models)

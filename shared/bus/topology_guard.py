@@ -30,6 +30,8 @@ from shared.bus.topology import LIFECYCLE, append_subject, applied_topology, con
 ADVISORIES: Final = ("$JS.EVENT.ADVISORY.STREAM.*.*", "$JS.EVENT.ADVISORY.CONSUMER.*.*.*")
 LOOK_S: Final = 5.0
 """At most between two looks, whatever the server tells of."""
+FAILURE_COUNTS_S: Final = 30.0
+"""After a failed append, as long as none succeeds; then requests may come again, and try."""
 STALE_AFTER_LOOKS: Final = 3
 _SHORTEST_PAUSE_S: Final = 0.1
 _WRONG_LAST_SEQUENCE: Final = 10071
@@ -61,6 +63,7 @@ class TopologyGuard:
     answer_s: float = 2.0
     clock: Callable[[], float] = time.monotonic
     looked_at: float = field(default=-math.inf, init=False)
+    _failed_append: tuple[str, float] | None = field(default=None, init=False)
     _troubles: tuple[Trouble, ...] = field(default=(), init=False)
     _told_of: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
@@ -69,7 +72,14 @@ class TopologyGuard:
         if self.clock() - self.looked_at > STALE_AFTER_LOOKS * self.look_s:
             reason = f"JetStream was not looked at for {STALE_AFTER_LOOKS * self.look_s:g} s"
             return (*self._troubles, Trouble(reason, of_appends=True))
+        if self._failed_append and self.clock() - self._failed_append[1] < FAILURE_COUNTS_S:
+            reason = f"the last append was not taken in: {self._failed_append[0]}"
+            return (*self._troubles, Trouble(reason, of_appends=True))
         return self._troubles
+
+    def appended(self, failure: str | None) -> None:
+        """What became of an append: a disk that is full refuses only what would be written, and no look writes."""
+        self._failed_append = (failure, self.clock()) if failure else None
 
     async def run(self) -> None:
         """Look for ever. The owner cancels it."""

@@ -205,3 +205,23 @@ async def test_while_nothing_can_be_recorded_readyz_says_why_and_an_intent_is_re
     await until(told)
     assert "restore its backup" in (await api.client.get("/readyz")).json()["detail"]
     assert await status_of(api, f"/instances/{instance.id}", "DELETE") == 503
+
+
+async def test_readyz_remembers_an_append_that_the_stream_refused_until_one_succeeds(stage: Stage) -> None:
+    """As with a full disk, which refuses what would be written and answers everything else."""
+    instance = await stage.happened(facts.instance_requested())
+    async with nats_proxy(stage.nats_url) as proxy:
+        api = await stage.api(nats_url=SecretStr(proxy.url), journal_timeout_seconds=3.0)
+
+        async def swallow(operation: Operation) -> bool:
+            return not operation.subject.startswith(f"journal.{instance.id}")
+
+        proxy.to_server = swallow
+        assert await status_of(api, f"/instances/{instance.id}", "DELETE") == 503
+        refused = await api.client.get("/readyz")
+        assert (refused.status_code, refused.json()["code"]) == (503, "events_not_recorded")
+        assert "the last append was not taken in" in refused.json()["detail"]
+        proxy.to_server = _pass
+        assert await status_of(api, f"/instances/{instance.id}", "DELETE") == 202
+        assert await status_of(api, "/readyz") == 200
+        await stage.stack.aclose()

@@ -4,26 +4,27 @@ import asyncio
 import os
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
 from services.progress.app import running
 from services.progress.settings import ProgressSettings
+from shared.bus.topology import LIFECYCLE
 from tests.lifecycle import histories as h
 from tests.progress.read_model import all_rows
 from tests.progress.service import Stage
 
 
 @asynccontextmanager
-async def process(settings: ProgressSettings, *arguments: str) -> AsyncGenerator[Process]:
+async def process(settings: ProgressSettings, *arguments: str, stderr: int = DEVNULL) -> AsyncGenerator[Process]:
     environment = {
         "COLDSTART_NATS_URL": settings.nats_url.get_secret_value(),
         "COLDSTART_DATABASE_URL": settings.database_url.get_secret_value(),
         "COLDSTART_STANDBY_SECONDS": str(settings.standby_seconds),
     }
     program = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.progress", *arguments, env={**os.environ, **environment}, stderr=DEVNULL
+        sys.executable, "-m", "services.progress", *arguments, env={**os.environ, **environment}, stderr=stderr
     )
     try:
         yield program
@@ -59,3 +60,14 @@ async def test_the_command_rebuilds(stage: Stage) -> None:
         async with process(stage.settings, "rebuild") as program:
             assert await program.wait() == 0
         assert await all_rows(stage.database) == rows
+
+
+async def test_a_start_that_finds_a_stream_without_its_installation_says_so_in_a_sentence(stage: Stage) -> None:
+    jetstream = stage.author.connection.jetstream()
+    config = (await jetstream.stream_info(LIFECYCLE)).config
+    await jetstream.update_stream(config.evolve(metadata={}))
+    async with process(stage.settings, stderr=PIPE) as program:
+        _, said = await program.communicate()
+        assert program.returncode == 1
+    (sentence,) = said.decode().splitlines()
+    assert sentence.startswith(f"the stream {LIFECYCLE} does not say which installation it belongs to")
