@@ -9,7 +9,7 @@ import asyncssh
 
 from services.health.settings import HealthSettings
 from services.health.worker_log import LogUnavailable
-from shared.machine_output import lines
+from shared.machine_output import WINDOW, Flood, lines
 from shared.secrets import SshKey
 
 CONTAINER: Final = "coldstart-worker"
@@ -37,11 +37,18 @@ class SshWorkerLog:
             try:
                 async with asyncio.timeout(self._settings.log_connect_seconds):
                     process = await connection.create_process(
-                        COMMAND, stdin=asyncssh.DEVNULL, stderr=asyncssh.STDOUT, encoding="utf-8", errors="replace"
+                        COMMAND,
+                        stdin=asyncssh.DEVNULL,
+                        stderr=asyncssh.STDOUT,
+                        encoding="utf-8",
+                        errors="replace",
+                        window=WINDOW,
                     )
                 async with aclosing(lines(process.stdout)) as printed:
                     async for line in printed:
                         yield line
+            except Flood as error:
+                raise LogUnavailable(f"{address}: {error}") from error
             except (OSError, asyncssh.Error) as error:
                 raise LogUnavailable(f"the SSH connection to {address} broke: {type(error).__name__}") from error
             finally:

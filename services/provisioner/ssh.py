@@ -9,7 +9,7 @@ from typing import Final
 import asyncssh
 
 from services.provisioner.machine import Exited, Unreachable, WrongHostKey
-from shared.machine_output import lines
+from shared.machine_output import WINDOW, Flood, lines
 from shared.plain_text import plain_line, shortened
 from shared.secrets import SshKey
 
@@ -33,11 +33,11 @@ class SshSession:
     async def run(self, command: str, stdin: bytes) -> AsyncGenerator[str | Exited]:
         """Standard output and error in one; bytes that are no UTF-8 are replaced. Raises Unreachable.
 
-        Lines come without their ends, none longer and all no faster than `shared.machine_output` lets them.
+        Lines come without their ends. A machine that prints more than `shared.machine_output` allows is left.
         """
         try:
             process = await self.connection.create_process(
-                command, stderr=asyncssh.STDOUT, encoding="utf-8", errors="replace"
+                command, stderr=asyncssh.STDOUT, encoding="utf-8", errors="replace", window=WINDOW
             )
             process.stdin.write(stdin.decode())
             process.stdin.write_eof()
@@ -45,6 +45,8 @@ class SshSession:
                 async for line in printed:
                     yield line
             await process.wait_closed()
+        except Flood as error:
+            raise Unreachable(f"the machine was left: {error}") from error
         except _FAILURES as error:
             raise Unreachable(f"the SSH connection broke: {_words(error)}") from error
         if process.exit_status is None or process.exit_signal is not None:
