@@ -143,7 +143,7 @@ async def add_offering(
 @patch(
     "/organizations/{slug:str}/offerings/{code:str}",
     summary="Switch an offering on or off, or to another model",
-    responses=refusals({502: "The hub refuses our token"}),
+    responses=refusals({409: "The model has just been removed", 502: "The hub refuses our token"}),
 )
 async def change_offering(
     *,

@@ -59,7 +59,7 @@ async def list_organizations(request: Request[Any, ApiKey, Any], mirror: NamedDe
     status_code=201,
     summary="Make an organisation",
     description="Refused, unless one insists, where ids of public models may begin with its slug: those win.",
-    responses=refusals({409: "The slug is taken, or a name on the Hugging Face hub"}),
+    responses=refusals({409: "The slug is taken, or a name on the Hugging Face hub", 502: "The hub refuses our token"}),
 )
 async def add_organization(
     data: JSONBody[OrganizationBody],

@@ -187,7 +187,9 @@ async def test_every_route_is_for_whom_it_should_be(two: Two) -> None:
         for client, allowed in ((two.member, FOR_MEMBERS | FOR_ANY_KEY), (nobody, FOR_ANY_KEY)):
             may = set()
             for method, path in control - (streams & allowed):
-                address = path.format(instance_id=two.theirs.id, slug="globex", key_id=uuid4(), code="chat")
+                address = path.format(
+                    instance_id=two.theirs.id, slug="globex", key_id=uuid4(), model_id=uuid4(), code="chat"
+                )
                 body = {"": ""} if method in {"post", "patch"} else None
                 if (await client.request(method, address, json=body)).status_code != 403:
                     may.add((method, path))
