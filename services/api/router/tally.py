@@ -21,6 +21,8 @@ _LONGEST_NAME: Final = 64
 _MOST_TOKENS: Final = 2**31 - 1
 _LONGEST_HELD: Final = 65_536
 """Of an event that may tell of nothing but usage: a longer one does not."""
+_MOST_LOOKS: Final = 64
+"""At events of a stream that have no choices: one tells of the usage, and no other is expected."""
 _LONGEST_EVENT: Final = 16_777_216
 _DECODER: Final = json.JSONDecoder()
 
@@ -69,9 +71,7 @@ class _Usage:
 
     def see(self, piece: bytes) -> None:
         seen = self.before + piece
-        told_at = None
-        for match in _USAGE.finditer(seen):
-            told_at = match.end()
+        told_at = _last_told(seen)
         if told_at is not None:
             self.told = seen[told_at : told_at + _LONGEST_USAGE]
         elif self.told is not None and len(self.told) < _LONGEST_USAGE:
@@ -110,6 +110,7 @@ class StreamTally:
         self._hides_usage = hides_usage
         self._events = 0
         self._told: bytes | None = None
+        self._looks = _MOST_LOOKS
         self._begin()
 
     def _begin(self) -> None:
@@ -194,17 +195,32 @@ class StreamTally:
     def _without_usage(self, events: bytes) -> bytes:
         """Of whole events."""
         self._events += events.count(_DATA)
+        told_at = _last_told(events)
+        if told_at is None:
+            return events
+        self._told = events[told_at : told_at + _LONGEST_USAGE]
+        return self._without_usage_only(events) if self._hides_usage else events
+
+    def _without_usage_only(self, events: bytes) -> bytes:
         kept: list[bytes] = []
         copied = looked = 0
-        while (match := _USAGE.search(events, looked)) is not None:
+        while self._looks and (match := _NO_CHOICES.search(events, looked)) is not None:
+            self._looks -= 1
             begin = _last_end(events, looked, match.start()) or looked
             end = _EVENT_END.search(events, match.end())
             looked = end.end() if end else len(events)
-            self._told = events[match.end() : min(looked, match.end() + _LONGEST_USAGE)]
-            if self._hides_usage and _tells_usage_only(events[begin:looked]):
+            if _tells_usage_only(events[begin:looked]):
                 kept.append(events[copied:begin])
                 copied = looked
         return b"".join([*kept, events[copied:]]) if kept else events
+
+
+def _last_told(data: bytes) -> int | None:
+    """Where the last usage begins."""
+    told_at = None
+    for match in _USAGE.finditer(data):
+        told_at = match.end()
+    return told_at
 
 
 def _last_end(data: bytes, begin: int, end: int) -> int:
@@ -226,7 +242,7 @@ def _tokens(told: bytes | None) -> Tokens | None:
 
 def _tells_usage_only(event: bytes) -> bool:
     """OpenAI's reference: the last chunk before [DONE], with usage and no choices."""
-    if len(event) > _LONGEST_HELD or _NO_CHOICES.search(event) is None:
+    if len(event) > _LONGEST_HELD:
         return False
     lines = event.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     data = b"\n".join(line.removeprefix(b"data:") for line in lines if line.startswith(b"data:"))

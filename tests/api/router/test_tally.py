@@ -144,11 +144,18 @@ def test_an_event_that_does_not_end_is_too_long_for_everybody(hides_usage: bool)
     assert tally.inside_event
 
 
-def test_many_events_that_tell_usage_in_one_piece_are_counted_once_each() -> None:
+def test_usage_told_with_every_event_is_taken_out_only_where_it_is_alone() -> None:
     tally = StreamTally(hides_usage=True)
     running = event(choices=[{"index": 0}], usage=USAGE)
-    assert passed(tally, [(running + LAST) * 1_000 + DONE]) == running * 1_000 + DONE
+    assert passed(tally, [running * 1_000 + LAST * 3 + DONE]) == running * 1_000 + DONE
     assert tally.tokens == Tokens(7, 3)
+
+
+def test_a_worker_that_tells_nothing_but_usage_is_not_looked_at_for_ever() -> None:
+    tally = StreamTally(hides_usage=True)
+    shown = passed(tally, [LAST] * 1_000 + [DONE])
+    assert shown.endswith(LAST + DONE)
+    assert len(shown) > 900 * len(LAST)
 
 
 NONSENSE = [
