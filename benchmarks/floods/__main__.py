@@ -13,21 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import httpx
 import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.floods.known import KNOWN, WORKER
+from benchmarks.floods.known import Flood as KnownFlood
 from benchmarks.floods.strangers import STRANGERS, Flood
 from benchmarks.router.processes import accepts, program, stopped
+from benchmarks.router.scene import MODEL, OFFERING, ORGANIZATION
 from coldstart.embedded import servers
 from shared.bus.connection import connect
 from shared.bus.topology import apply_topology
 from shared.logs import configure_logs
 from tests.api.fakes import a_hub, free_port
-from tests.api.stage import Stage
+from tests.api.stage import ADMIN_KEY, Stage, until
 from tests.integration.victim import environment_of
 
-FLOODS: tuple[Flood, ...] = STRANGERS
+FLOODS: tuple[Flood | KnownFlood, ...] = (*STRANGERS, *KNOWN)
 HOST = "127.0.0.1"
 LONGEST_S = 15.0
 LOOK_EVERY_S = 0.02
@@ -77,19 +81,22 @@ async def _stage(folder: Path, stack: AsyncExitStack) -> Stage:
     return Stage(running.nats_url, running.database_url, connection, hub, stack, free_port())
 
 
-async def _flooded(flood: Flood, stage: Stage, log: Path) -> Measured:
+async def _flooded(flood: Flood | KnownFlood, stage: Stage, log: Path) -> Measured:
     port = free_port()
     settings = stage.settings(api_port=port, router_staleness_seconds=15.0, stream_heartbeat_seconds=1.0)
-    limited = f"ulimit -n {flood.files} && " if flood.files else ""
+    files = flood.files if isinstance(flood, Flood) else None
+    limited = f"ulimit -n {files} && " if files else ""
     command = ("sh", "-c", f"{limited}exec {sys.executable} -m services.api")
     async with program(*command, log=log, serves=accepts(HOST, port), environment=environment_of(settings)) as api:
         await _healthz(port)
+        arguments = ["benchmarks.floods.strangers", flood.name, HOST, str(port)]
+        if isinstance(flood, KnownFlood):
+            key = await _known(stage, port, flood)
+            arguments = ["benchmarks.floods.known", flood.name, HOST, str(port), key, str(stage.worker_port)]
         process = psutil.Process(api.pid)
         now = process.memory_info().rss / 1e6
         measured = Measured(now, now)
-        flooding = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "benchmarks.floods.strangers", flood.name, HOST, str(port))
-        )
+        flooding = await asyncio.create_subprocess_exec(sys.executable, "-m", *arguments)
         ending = asyncio.create_task(flooding.wait())
         looking = [asyncio.create_task(_memory(process, measured)), asyncio.create_task(_others(port, measured))]
         try:
@@ -100,6 +107,26 @@ async def _flooded(flood: Flood, stage: Stage, log: Path) -> Measured:
             await asyncio.gather(*looking, return_exceptions=True)
             await stopped(flooding)
     return measured
+
+
+async def _known(stage: Stage, port: int, flood: KnownFlood) -> str:
+    """The key of somebody whose organisation has a worker."""
+    admin = httpx.AsyncClient(base_url=f"http://{HOST}:{port}", headers={"Authorization": f"Bearer {ADMIN_KEY}"})
+    async with admin:
+        if (await admin.post("/organizations", json={"slug": ORGANIZATION})).is_success:
+            (await admin.post("/models", json={"model": MODEL})).raise_for_status()
+            offered = {"code": OFFERING.partition("/")[2], "model": MODEL}
+            (await admin.post(f"/organizations/{ORGANIZATION}/offerings", json=offered)).raise_for_status()
+            await stage.ready(WORKER)
+        made = await admin.post("/api-keys", json={"name": "flood", "organization": ORGANIZATION, **flood.limits})
+        key = str(made.raise_for_status().json()["key"])
+
+        async def ready() -> bool:
+            told = await admin.get("/models/resolve", params={"model": MODEL})
+            return [one["eligible"] for one in told.json()["instances"]] == [True]
+
+        await until(ready)
+    return key
 
 
 async def _memory(process: psutil.Process, measured: Measured) -> None:
