@@ -12,7 +12,7 @@ from typing import Literal
 
 from nats.aio.msg import Msg
 from pydantic import AliasChoices, SecretStr
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, NoDecode
 
 from coldstart.stack.processes import Service
 from shared.bus.connection import connect
@@ -33,7 +33,8 @@ def environment_of(settings: BaseSettings) -> dict[str, str]:
         if isinstance(alias, AliasChoices):
             alias = str(alias.choices[0])
         if value is not None:
-            text = json.dumps(value) if isinstance(value, tuple) else str(value)
+            plain = any(one is NoDecode for one in info.metadata)
+            text = str(value) if not isinstance(value, tuple) else ",".join(value) if plain else json.dumps(value)
             text = value.get_secret_value() if isinstance(value, SecretStr) else text
             environment[alias if isinstance(alias, str) else f"{prefix}{name}".upper()] = text
     return environment

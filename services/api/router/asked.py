@@ -66,11 +66,19 @@ class Asked:
     has_options: bool
     spans: Spans | None = None
 
-    def sent_on(self, model: str) -> Steps[bytes]:
-        """The body as the worker gets it: `model` is its name there, and usage is asked for; nothing else changes."""
+    def sent_on(self, model: str) -> bytes | Steps[bytes]:
+        """The body as the worker gets it: `model` is its name there, and usage is asked for; nothing else changes.
+
+        In steps where that is long work.
+        """
         body, renames = self.body, model != self.model
         if renames and self.spans is None and (renamed := _renamed_at_once(body, model)) is not None:
             body, renames = renamed, False
+        if not renames and not self.adds_usage:
+            return body
+        return self._changed(body, model, renames=renames)
+
+    def _changed(self, body: bytes, model: str, *, renames: bool) -> Steps[bytes]:
         changes: dict[str, Callable[[bytes], bytes]] = {}
         if renames:
             value = json.dumps(model).encode()
@@ -89,10 +97,12 @@ class Asked:
         return _edited(body, edits)
 
 
-def read(body: bytes) -> Steps[Asked]:
-    """Raises Refusal for what is no JSON object, or names its model by something else than a string."""
-    if len(body) <= _AT_ONCE:
-        return _asked(body, _decoded(body), None)
+def read(body: bytes) -> Asked | Steps[Asked]:
+    """In steps where that is long work. Raises Refusal for what is no JSON object, or a model that is no string."""
+    return _asked(body, _decoded(body), None) if len(body) <= _AT_ONCE else _read_in_steps(body)
+
+
+def _read_in_steps(body: bytes) -> Steps[Asked]:
     found = yield from _members(body)
     return _asked(body, _decoded(_of_interest(body, found)), found)
 

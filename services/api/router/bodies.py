@@ -1,6 +1,5 @@
 """Requests' bodies while they are held in memory: so many bytes of all of them, and half of that of any one owner."""
 
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from io import BytesIO
@@ -12,6 +11,8 @@ from litestar.types import Receive
 from services.api.keys import ApiKey
 from services.api.router.refusal import Refusal
 
+_AT_ONCE: Final = 65_536
+"""Bytes that mostly come in one piece: whether they have room is seen then."""
 _RETRY_AFTER: Final = {"Retry-After": "1"}
 
 
@@ -26,7 +27,7 @@ class Bodies:
         self._most = max(most, longest)
         self._most_each = max(most // 2, longest)
         self._held = 0
-        self._by_owner: Counter[UUID] = Counter()
+        self._by_owner: dict[UUID, int] = {}
 
     @property
     def held(self) -> int:
@@ -37,17 +38,25 @@ class Bodies:
 
     def expect_room(self, owner: UUID, size: int) -> None:
         """Raises Refusal where as many bytes more would be too many."""
-        if self._by_owner[owner] + size > self._most_each:
+        if self._by_owner.get(owner, 0) + size > self._most_each:
             message = f"Your requests' bodies hold {self._most_each} bytes already; wait for some of the answers."
             raise Refusal(429, "too_many_bytes_held", message, headers=_RETRY_AFTER)
         if self._held + size > self._most:
             message = "The bodies of all requests hold as many bytes as there is room for; try again in a moment."
             raise Refusal(503, "too_many_bytes_held", message, headers=_RETRY_AFTER)
 
-    def change(self, owner: UUID, by: int) -> None:
-        self._held += by
-        self._by_owner[owner] += by
-        if not self._by_owner[owner]:
+    def take(self, owner: UUID, size: int) -> None:
+        """Raises Refusal."""
+        self.expect_room(owner, size)
+        self._held += size
+        self._by_owner[owner] = self._by_owner.get(owner, 0) + size
+
+    def give_back(self, owner: UUID, size: int) -> None:
+        self._held -= size
+        left = self._by_owner[owner] - size
+        if left:
+            self._by_owner[owner] = left
+        else:
             del self._by_owner[owner]
 
 
@@ -68,12 +77,14 @@ class Body(AbstractContextManager["Body"]):
 
     def let_go(self) -> None:
         self.content = b""
-        self._bodies.change(self._owner, -self._size)
-        self._size = 0
+        if self._size:
+            self._bodies.give_back(self._owner, self._size)
+            self._size = 0
 
     async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bool:
         """False when the client left in the middle of it. Raises Refusal."""
-        self._bodies.expect_room(self._owner, _told_length(headers))
+        if (told := _told_length(headers)) > _AT_ONCE:
+            self._bodies.expect_room(self._owner, told)
         message = await receive()
         if not message.get("more_body", False) and message["type"] != "http.disconnect":
             self.content = cast("bytes", message.get("body", b""))
@@ -93,8 +104,9 @@ class Body(AbstractContextManager["Body"]):
     def _take(self, size: int) -> None:
         if self.received + size > self._bodies.longest:
             raise too_large(self._bodies.longest)
-        self._bodies.expect_room(self._owner, size)
-        self._bodies.change(self._owner, size)
+        if not size:
+            return
+        self._bodies.take(self._owner, size)
         self._size += size
         self.received += size
 

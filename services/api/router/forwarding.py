@@ -162,7 +162,9 @@ class Forwarding:
         return None
 
     def _failed(self, worker: Worker, trouble: Refusal, error: Exception | None = None) -> Refusal:
-        log.warning("worker failed", instance_id=str(worker.instance_id), code=trouble.code, reason=repr(error)[:_SHOWN])
+        log.warning(
+            "worker failed", instance_id=str(worker.instance_id), code=trouble.code, reason=repr(error)[:_SHOWN]
+        )
         if self._serves(worker):
             self._breakers.failed(worker)
         return trouble

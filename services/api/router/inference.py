@@ -20,7 +20,7 @@ from services.api.mirror import Mirror
 from services.api.model_list import listed, shown
 from services.api.organizations import Organization
 from services.api.resolution import ModelMissing, ModelNotFound, Resolved, allowed, resolve
-from services.api.router.asked import read
+from services.api.router.asked import Asked, read
 from services.api.router.bodies import Bodies, Body, expect_acceptable
 from services.api.router.forwarding import BrokenOff
 from services.api.router.key_limits import Limits
@@ -125,9 +125,12 @@ class Inference:
             began, at = time.perf_counter(), datetime.now(UTC)
             if not await self._read(body, headers, receive):
                 return
-            asked = await self._turns.finished(read(body.content))
+            asked = read(body.content)
+            if not isinstance(asked, Asked):
+                asked = await self._turns.finished(asked)
             found = self._found(owner, asked.model, path)
-            body.content = await self._turns.finished(asked.sent_on(found.model.model))
+            sent = asked.sent_on(found.model.model)
+            body.content = sent if isinstance(sent, bytes) else await self._turns.finished(sent)
             incoming = Incoming(
                 path=path,
                 headers=headers,
@@ -141,7 +144,7 @@ class Inference:
                 at=at,
                 confirm=partial(self._confirm, found, headers, asked.model, path),
             )
-            del asked  # the body as it came
+            del asked, sent  # the body as it came
             await self._serving.serve(incoming, receive, response)
 
     async def _read(self, body: Body, headers: Mapping[bytes, bytes], receive: Receive) -> bool:

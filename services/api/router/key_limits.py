@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,20 +63,21 @@ class Limits:
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, most_each: float = math.inf) -> None:
         self._clock = clock
         self._most_each = most_each
-        self._organizations: Counter[UUID] = Counter()
+        self._organizations: dict[UUID, int] = {}
         self._uses: dict[UUID, _Use] = {}
 
     @contextmanager
     def admitted(self, key: ApiKey) -> Generator[None]:
         """The block is one request of this key, from before its body is read. Raises Refusal 429 before it begins."""
         organization = key.organization_id
-        if organization is not None and self._organizations[organization] >= self._most_each:
+        under_way = 0 if organization is None else self._organizations.get(organization, 0)
+        if under_way >= self._most_each:
             message = f"Your organization has {self._most_each} requests under way already; wait for some of them."
             raise Refusal(429, "rate_limit_exceeded", message, headers={"Retry-After": "1"})
         use = self._take(key)
         use.concurrent += 1
         if organization is not None:
-            self._organizations[organization] += 1
+            self._organizations[organization] = under_way + 1
         try:
             yield
         finally:
