@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import Json, api, non_empty, print_json, print_table, say, warn
 
 _GB: Final = 1e9
@@ -47,12 +48,16 @@ def add(
 @app.command()
 def remove(
     model: Annotated[str, typer.Argument(help="By its id on the hub, or its UUID.", callback=non_empty)],
+    *,
+    yes: Yes = False,
 ) -> None:
     """Take a model that has no instances out of the catalogue; an offering that has its name answers again."""
     with api() as client:
         found = next((one for one in client.pages("/models") if model in (one["id"], one["model"])), None)
         if found is None:
             raise typer.BadParameter(f"The catalogue has no {model!r}; `coldstart models list` shows what it has.")
+        words = "An offering of its name answers again. It comes back when an administrator adds or launches it."
+        ask(f"Take {found['model']} out of the catalogue?", words, yes=yes)
         client.delete(f"/models/{found['id']}")
     say(f"{found['model']}  removed")
 

@@ -22,7 +22,7 @@ from shared.logs import configure_logs
 from shared.secrets import Secrets
 
 LEAVING_S: Final = 5.0
-"""How long a stop waits for the journal to say what goes on."""
+"""How long a start and a stop wait for the journal to say what stands."""
 
 
 def up() -> None:
@@ -91,32 +91,38 @@ async def _until_told(settings: StackSettings) -> None:
 async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
     say("starting …")
     cloud = from_environment(CloudSettings).names
-    async with stack(settings, simulated=not cloud) as running:
-        if told.is_set():  # a client library may swallow a cancellation that comes while it connects
-            return
-        link = await asyncio.to_thread(_sign_in_link, running)
-        if cloud:
-            await _say_what_stands(running.reach.nats_url)
-        _welcome(running, settings, cloud, link)
-        try:
-            await running.broken()
-        finally:
-            await _say_what_goes_on(running.reach.nats_url, cloud)
+    served = False
+    try:
+        async with stack(settings, simulated=not cloud) as running:
+            if told.is_set():  # a client library may swallow a cancellation that comes while it connects
+                return
+            link = await asyncio.to_thread(_sign_in_link, running)
+            if cloud:
+                await _say_what_stands(running.reach.nats_url)
+            _welcome(running, settings, cloud, link)
+            served = True
+            try:
+                await running.broken()
+            finally:
+                await _say_what_goes_on(running.reach.nats_url, cloud)
+    finally:
+        if cloud and told.is_set() and not served:
+            for line in goes_on_unknown("the stack was still starting", cloud):
+                say(line)
 
 
 async def _say_what_stands(nats_url: str) -> None:
     """After a crash of this stack as well: the machines did not hear of it."""
     with suppress(JournalUnreadable):  # the services would not serve either, and the stack says so itself
-        for line in found_standing(await standing(nats_url)):
+        for line in found_standing(await standing(nats_url, timeout_s=LEAVING_S)):
             say(line)
 
 
 async def _say_what_goes_on(nats_url: str, cloud: str) -> None:
     try:
-        async with asyncio.timeout(LEAVING_S):
-            instances = await standing(nats_url)
-    except (JournalUnreadable, TimeoutError) as error:
-        lines = goes_on_unknown(str(error) or "the journal did not answer in time", cloud) if cloud else []
+        instances = await standing(nats_url, timeout_s=LEAVING_S)
+    except JournalUnreadable as error:
+        lines = goes_on_unknown(f"the journal cannot be read: {error}", cloud) if cloud else []
     else:
         lines = goes_on(instances, cloud) if cloud else simulation_pauses(instances)
     for line in lines:
@@ -140,5 +146,7 @@ def _welcome(running: Stack, settings: StackSettings, cloud: str, link: str) -> 
         say("admin key  as in COLDSTART_ADMIN_KEY")
     say(f"events     {reach.nats_url.partition('@')[2] or reach.nats_url}")
     say(f"cloud      {f'simulated, {reach.simulator_url}' if reach.simulator_url else cloud}")
+    new = "  (a new installation)" if running.new_key else ""
+    say(f"data       {settings.data_dir.absolute()}{new}")
     say(f"logs       {settings.data_dir}/logs")
     say("Ctrl-C stops everything; what was recorded is kept.")

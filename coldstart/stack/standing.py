@@ -1,5 +1,6 @@
 """Which instances hold something at a provider, as the journal says: it needs NATS alone, not the services."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
@@ -14,7 +15,9 @@ from shared.lifecycle.errors import LifecycleError
 from shared.lifecycle.events import InstanceRequested
 from shared.lifecycle.instance import Instance
 
+_AT_ONCE: Final = 100
 _CONNECT_S: Final = 5
+_PATIENCE_S: Final = 30.0
 _REQUESTED: Final = f"lifecycle.*.{InstanceRequested.__name__}"
 
 
@@ -22,23 +25,34 @@ class JournalUnreadable(Exception):
     """Nobody can say which instances hold something; the message says why."""
 
 
-async def standing(nats_url: str) -> list[Instance]:
+async def standing(nats_url: str, *, timeout_s: float = _PATIENCE_S) -> list[Instance]:
     """Those that are not released yet, the oldest first: live, ending, failed, kept. Raises JournalUnreadable."""
     try:
-        connection = await nats.connect(
-            nats_url, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=_CONNECT_S, error_cb=_unsaid
-        )
-        try:
-            info = await connection.jetstream().stream_info(LIFECYCLE, subjects_filter=_REQUESTED)
-            journal = Journal(connection, actor="coldstart", source="/coldstart")
-            found = [await journal.load(UUID(subject.split(".")[1])) for subject in info.state.subjects or {}]
-        finally:
-            await connection.close()
+        async with asyncio.timeout(timeout_s):
+            found = await _all(nats_url)
     except NotFoundError:
         raise JournalUnreadable(f"there is no stream {LIFECYCLE}") from None
+    except TimeoutError:
+        raise JournalUnreadable("it did not answer in time") from None
     except (NatsError, OSError, ValueError, JournalUnavailable, LifecycleError) as error:
         raise JournalUnreadable(repr(error)) from error
     return sorted((each for each in found if not each.resources.released), key=lambda each: each.created_at)
+
+
+async def _all(nats_url: str) -> list[Instance]:
+    connection = await nats.connect(
+        nats_url, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=_CONNECT_S, error_cb=_unsaid
+    )
+    try:
+        info = await connection.jetstream().stream_info(LIFECYCLE, subjects_filter=_REQUESTED)
+        journal = Journal(connection, actor="coldstart", source="/coldstart")
+        ids = [UUID(subject.split(".")[1]) for subject in info.state.subjects or {}]
+        found: list[Instance] = []
+        for first in range(0, len(ids), _AT_ONCE):
+            found += await asyncio.gather(*map(journal.load, ids[first : first + _AT_ONCE]))
+        return found
+    finally:
+        await connection.close()
 
 
 def simulated(instance: Instance) -> bool:

@@ -25,6 +25,7 @@ def _laid_down(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     api.says("GET", "/instances", page(an_instance()))
     api.says("GET", f"/instances/{ID}", values(an_instance()))
     api.says("GET", "/models/resolve", values(RESOLVED))
+    api.says("GET", "/models", page({"id": ID, "model": MODEL}))
     api.says("GET", "/api-keys", page({"id": ID, "name": "mine"}))
     for method, path in DONE:
         api.says(method, path, values({**an_instance("terminating"), "items": []}))
@@ -37,6 +38,7 @@ DONE = (
     ("DELETE", "/organizations/acme"),
     ("DELETE", "/organizations/acme/offerings/chat"),
     ("POST", "/reconcile"),
+    ("DELETE", f"/models/{ID}"),
 )
 COMMANDS = (
     (("instances", "terminate", "qwen"), f"It serves {MODEL}, with 3 requests in flight."),
@@ -44,6 +46,7 @@ COMMANDS = (
     (("keys", "revoke", "6d16"), "refused from now on"),
     (("orgs", "delete", "acme"), "its offerings are gone"),
     (("orgs", "offerings", "remove", "acme", "chat"), "no such model"),
+    (("models", "remove", MODEL), "An offering of its name answers again."),
     (DELETE_UNKNOWN, "Delete everything of instances that this installation does not know?"),
 )
 

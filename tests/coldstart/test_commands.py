@@ -253,12 +253,12 @@ def test_a_model_is_removed_by_its_name_or_its_uuid(api: FakeApi, said: str) -> 
     known = {"id": "6f1c3a52-0000-4000-8000-000000000001", "model": MODEL}
     api.says("GET", "/models", page({"id": "another", "model": "a/b"}, known))
     api.says("DELETE", f"/models/{known['id']}", values(None))
-    assert run("models", "remove", said).stdout == f"{MODEL}  removed\n"
+    assert run("models", "remove", said, "--yes").stdout == f"{MODEL}  removed\n"
 
 
 def test_a_model_that_the_catalogue_has_not_cannot_be_removed(api: FakeApi) -> None:
     api.says("GET", "/models", page())
-    refused = run("models", "remove", MODEL)
+    refused = run("models", "remove", MODEL, "--yes")
     assert (refused.exit_code, [asked.method for asked in api.asked]) == (2, ["GET"])
     assert MODEL in refused.stderr
 
