@@ -10,8 +10,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 import structlog
 import uvloop
@@ -24,12 +24,16 @@ class StartRefused(Exception):
 
 
 def run(running: Callable[[], AbstractAsyncContextManager[object]]) -> None:
-    """Enter what `running` returns, say so, and leave it on the first signal.
-
-    A refused start is a line on standard error and exit status 1.
-    """
-    try:
+    """Enter what `running` returns, say so, and leave it on the first signal."""
+    with refusal_told():
         uvloop.run(_until_told(running))
+
+
+@contextmanager
+def refusal_told() -> Iterator[None]:
+    """A refused start is a line on standard error and exit status 1."""
+    try:
+        yield
     except StartRefused as refused:
         sys.exit(str(refused))
 

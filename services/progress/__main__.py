@@ -18,7 +18,7 @@ from shared.environment import settings_or_exit
 from shared.logs import configure_logs
 from shared.metrics import metrics_served
 from shared.postgres.connection import DATABASE_ERRORS
-from shared.running import run
+from shared.running import refusal_told, run
 
 
 def main() -> None:
@@ -33,18 +33,24 @@ def main() -> None:
         parser.error("a sequence is given with replay, and with nothing else")
     settings = settings_or_exit(ProgressSettings)
     configure_logs("progress", settings.log_level, settings.log_format)
-    if command == "rebuild":
-        uvloop.run(rebuild_once(settings))
-    elif command == "verify":
-        sys.exit(told(uvloop.run(verify_once(settings))))
-    elif command == "replay":
-        try:
-            uvloop.run(project_once_more(settings, given.sequence))
-        except (Undecodable, ReadingInterrupted, *DATABASE_ERRORS, *TRANSPORT) as error:
-            sys.exit(f"the event at {given.sequence} still cannot be projected: {error}")
-    else:
+    if command is None:
         with metrics_served(settings):
             run(lambda: running(settings))
+        return
+    with refusal_told():
+        if command == "rebuild":
+            uvloop.run(rebuild_once(settings))
+        elif command == "verify":
+            sys.exit(told(uvloop.run(verify_once(settings))))
+        else:
+            _replay(settings, given.sequence)
+
+
+def _replay(settings: ProgressSettings, sequence: int) -> None:
+    try:
+        uvloop.run(project_once_more(settings, sequence))
+    except (Undecodable, ReadingInterrupted, *DATABASE_ERRORS, *TRANSPORT) as error:
+        sys.exit(f"the event at {sequence} still cannot be projected: {error}")
 
 
 def told(verdict: Verdict) -> int:

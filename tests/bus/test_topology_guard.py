@@ -27,6 +27,7 @@ from shared.bus.topology import (
 )
 from shared.bus.topology_guard import TopologyGuard
 from shared.journal import Journal
+from tests.bus.older_streams import let_events_be_deleted
 from tests.journal.test_journal import requested
 from tests.nats_proxy import Operation, nats_proxy
 
@@ -176,6 +177,16 @@ async def test_events_cannot_be_deleted_or_purged_and_a_client_with_its_own_defa
         with pytest.raises(APIError):
             await forbidden
     assert await differing(connection, guard.identity.installation) == []
+
+
+async def test_what_an_earlier_version_made_is_protected_by_the_next_start(connection: Client) -> None:
+    installation = await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=ACK_WAIT_S)
+    await let_events_be_deleted(connection.jetstream())
+    await recorded(connection, installation)
+    assert installation == await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=ACK_WAIT_S)
+    assert await differing(connection, installation) == []
+    with pytest.raises(APIError):
+        await connection.jetstream().delete_msg(LIFECYCLE, 1)
 
 
 async def test_a_stream_that_is_gone_is_told_and_not_made_until_somebody_starts_anew(connection: Client) -> None:

@@ -10,7 +10,7 @@ from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import jsonschema_rs
@@ -111,6 +111,26 @@ async def launched(stack: Up) -> None:
     assert (await stack.request("POST", "/instances", json=body)).status_code == 202
 
 
+async def everything_else(stack: Up) -> None:
+    """What the services ask of NATS besides a launch."""
+    (instance,) = (await stack.request("GET", "/instances")).json()["items"]
+    asked: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("GET", f"/instances/{instance['id']}/logs", {}),
+        ("GET", "/instance-types", {}),
+        ("POST", "/reconcile", {"json": {}}),
+        ("DELETE", f"/instances/{instance['id']}", {}),
+    )
+    for method, path, options in asked:
+        answer = await stack.request(method, path, **options)
+        assert answer.is_success, answer.text
+
+
+def violations(data_dir: Path) -> list[str]:
+    """What the server has refused to a service: its client only logs it."""
+    logs = (data_dir / "logs").iterdir()
+    return [line for log in logs for line in log.read_text().splitlines() if "violation" in line.lower()]
+
+
 async def test_every_block_of_the_page_works_as_written_and_what_comes_is_as_the_schema_says(tmp_path: Path) -> None:
     (evaluated, curl), programs, (commands,) = blocks("sh"), blocks("python"), blocks("nats")
     assert evaluated == 'eval "$(coldstart env)"\n'
@@ -129,6 +149,8 @@ async def test_every_block_of_the_page_works_as_written_and_what_comes_is_as_the
             heard = [group.create_task(hears(told, subject)) for subject in subscribed]
             await launched(stack)
         events = await viewed(told)
+        await everything_else(stack)
+        assert violations(tmp_path) == []
     for lines in (task.result() for task in running):
         assert any(FIRST in line for line in lines)
     assert {str(event["type"]) for event in heard[-1].result()} == {LAST}

@@ -8,6 +8,8 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
+import pytest
+
 from services.progress.app import running
 from services.progress.settings import ProgressSettings
 from shared.bus.topology import LIFECYCLE
@@ -62,11 +64,14 @@ async def test_the_command_rebuilds(stage: Stage) -> None:
         assert await all_rows(stage.database) == rows
 
 
-async def test_a_start_that_finds_a_stream_without_its_installation_says_so_in_a_sentence(stage: Stage) -> None:
+@pytest.mark.parametrize("arguments", [(), ("rebuild",)])
+async def test_a_start_that_finds_a_stream_without_its_installation_says_so_in_a_sentence(
+    stage: Stage, arguments: tuple[str, ...]
+) -> None:
     jetstream = stage.author.connection.jetstream()
     config = (await jetstream.stream_info(LIFECYCLE)).config
     await jetstream.update_stream(config.evolve(metadata={}))
-    async with process(stage.settings, stderr=PIPE) as program:
+    async with process(stage.settings, *arguments, stderr=PIPE) as program:
         _, said = await program.communicate()
         assert program.returncode == 1
     (sentence,) = said.decode().splitlines()
