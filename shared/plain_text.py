@@ -11,6 +11,8 @@ from pydantic import AfterValidator
 
 LONGEST: Final = 2_000
 """Characters of a message or a reason, so that an event fits a message of the stream."""
+VISIBLE: Final = r"^[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+$"
+"""A pattern for names that people choose: the same in Python, in OpenAPI and in the browser."""
 UNSHOWABLE: Final = "\N{REPLACEMENT CHARACTER}"
 
 _SEQUENCES: Final = re.compile(

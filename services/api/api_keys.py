@@ -17,13 +17,14 @@ from services.api.ownership import organization_named
 from services.api.pages import Cursor, Limit, Page, page, position
 from services.api.problems import FieldError, Problem, invalid
 from services.api.views import NewApiKey
+from shared.plain_text import VISIBLE
 
 
 class ApiKeyBody(KeyLimits):
     """`name` says what the key is for; `organization` is a slug, and only of a user's key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=VISIBLE)]
     role: Literal["admin", "user"] = "user"
     organization: Slug | None = None
 

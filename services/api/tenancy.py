@@ -18,8 +18,9 @@ from services.api.problems import FieldError, Problem
 from services.api.slugs import Slugs
 from services.api.tenants import Tenants
 from shared.lifecycle.status import GONE
+from shared.plain_text import VISIBLE
 
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=VISIBLE)]
 
 
 class OrganizationBody(Limits):

@@ -73,7 +73,7 @@ def decode(data: bytes, sequence: int, recorded_at: datetime) -> Recorded:
             sequence=sequence,
             recorded_at=recorded_at,
         )
-    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ValidationError) as error:
         raise Undecodable(f"{type(error).__name__}: {error}") from error
 
 
