@@ -39,6 +39,8 @@ class Api:
             raise ApiProblem(f"{url} is no address of an api: {error}") from error
         self._url = url
         self._patience_s = patience_s
+        self.simulated = ""
+        """What the api said last of what is simulated, as `cloud, hub`; empty where all is real."""
         self.away: str | None = None
         """Why no event can come at the moment; None while a stream is open."""
 
@@ -141,6 +143,7 @@ class Api:
             response = self._client.request(method, path, **options)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ApiProblem(f"no answer from {self._url}: {error}") from error
+        self.simulated = response.headers.get("X-Coldstart-Simulated", "")
         if response.is_error:
             raise _problem(response)
         return response.json() if response.content else None

@@ -1,7 +1,10 @@
 """What a machine needs to run the whole stack, looked at one by one."""
 
+import json
+import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ from typing import Final
 
 from coldstart.embedded.ports import is_free
 from coldstart.settings import CloudSettings, StackSettings
+from coldstart.stack.files import MASTER_SECRET, kept
 
 _ROOM_GB: Final = 2.0
 
@@ -27,7 +31,7 @@ class Finding:
 
 
 def examine(settings: StackSettings) -> list[Finding]:
-    return [*_system(), *_servers(settings), _port(settings), _room(settings.data_dir), _cloud()]
+    return [*_system(), *_servers(settings), _port(settings), _room(settings.data_dir), *_clouds(settings)]
 
 
 def _system() -> Iterator[Finding]:
@@ -74,5 +78,17 @@ def _room(data_dir: Path) -> Finding:
     return Finding("data folder", writable and free_gb > _ROOM_GB, detail)
 
 
-def _cloud() -> Finding:
-    return Finding("cloud", True, CloudSettings().names or "simulated", essential=False)
+def _clouds(settings: StackSettings) -> Iterator[Finding]:
+    """A real one is asked, by the service that would use it."""
+    if not CloudSettings().names:
+        yield Finding("cloud", True, "SIMULATED: no SCW_ variables and no COLDSTART_MACHINES are set", essential=False)
+        return
+    secret = kept(settings.data_dir.absolute(), MASTER_SECRET) or "-" * 32  # none is needed to ask
+    environment = {"COLDSTART_MASTER_SECRET": secret, **os.environ}
+    command = [sys.executable, "-m", "services.provisioner", "check"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  our own words
+    for line in done.stdout.splitlines():
+        told = json.loads(line)
+        yield Finding(f"cloud {told['provider']}", not told["reason"], told["reason"] or "can be used")
+    if done.returncode:
+        yield Finding("cloud", False, done.stderr.strip().replace("\n", " "))

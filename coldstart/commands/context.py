@@ -84,6 +84,11 @@ def warn(text: str) -> None:
     err.print(f"warning: {text}", style="yellow", soft_wrap=True)
 
 
+def note(text: str) -> None:
+    """As `warn`, for what is as it should be."""
+    err.print(text, style="cyan", highlight=False, markup=False, soft_wrap=True)
+
+
 def say(text: str) -> None:
     """One line, whatever is in it and however long it is."""
     out.print(plain_line(text), soft_wrap=True)

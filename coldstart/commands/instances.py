@@ -1,5 +1,6 @@
 """`coldstart instances`: create, look at, and end instances."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import uuid4
@@ -17,6 +18,7 @@ from coldstart.commands.context import (
     each_non_empty,
     given,
     non_empty,
+    note,
     out,
     print_json,
     print_table,
@@ -26,7 +28,9 @@ from coldstart.commands.context import (
 from coldstart.commands.durations import seconds
 from coldstart.commands.naming import Instance, OfOrganization, instance_id
 from coldstart.fleet import ON_THEIR_WAY, Fleet, Member
+from coldstart.how_to_call import endpoint
 from coldstart.listing import WIDE, listed
+from coldstart.settings import ClientSettings, from_environment
 from coldstart.waiting import expected
 from coldstart.watching import watch, watch_as_json
 from coldstart.watching_many import events_of, watch_many
@@ -41,6 +45,8 @@ _BECOMES: Final = {
 }
 _SERVING: Final = frozenset({Status.READY, Status.UNAVAILABLE, Status.DRAINING})
 
+_SIMULATED: Final = "No machine is rented, and answers are made up."
+_SIMULATED_HUB: Final = "Machines are real and cost money."
 app = typer.Typer(no_args_is_help=True, help="Create, look at, and end instances.")
 
 
@@ -98,6 +104,7 @@ def create(
     with api() as client:
         instance = client.post("/instances", body, headers={"Idempotency-Key": str(uuid4())})
         _say(instance, as_json=as_json)
+        _say_what_is_simulated(client)
         for warning in instance.get("warnings", []):
             warn(warning)
         if watching:
@@ -116,6 +123,7 @@ def list_(
     """List instances, newest first."""
     with api() as client:
         instances = list(client.pages("/instances", status=status, model=model, organization=organization))
+        _say_what_is_simulated(client)
     if as_json:
         print_json(instances)
         return
@@ -274,6 +282,24 @@ def _follow(client: Api, instance: dict[str, Any], *, as_json: bool) -> None:
         error = journey.instance.get("error")
         complain(_why(Status(journey.instance["status"]), Failure.model_validate(error) if error else None))
         raise typer.Exit(1)
+    if not as_json:
+        _say_endpoint(client, journey.instance["specification"])
+
+
+def _say_endpoint(client: Api, specification: dict[str, Any]) -> None:
+    organization = None
+    if specification.get("organization_id"):
+        with suppress(ApiProblem):
+            known = client.pages("/organizations")
+            organization = next((one["slug"] for one in known if one["id"] == specification["organization_id"]), None)
+    for line in endpoint(client.url, specification, organization, from_environment(ClientSettings)):
+        say(line)
+
+
+def _say_what_is_simulated(client: Api) -> None:
+    """On standard error: what a script reads stays whole."""
+    if client.simulated:
+        note(f"Simulated: {client.simulated}. {_SIMULATED if 'cloud' in client.simulated else _SIMULATED_HUB}")
 
 
 def _follow_all(client: Api, *, endless: bool, as_json: bool) -> None:

@@ -2,19 +2,23 @@
 
 import asyncio
 import signal
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Annotated, Final
 
 import typer
 from rich.text import Text
 
 from coldstart.api_client import Api
+from coldstart.clouds import changes
 from coldstart.commands.console import sign_in_link
 from coldstart.commands.context import explained, out, say
 from coldstart.demo import demo as run_demo
 from coldstart.doctor import examine
+from coldstart.how_to_call import program
 from coldstart.leaving import found_standing, goes_on, goes_on_unknown, simulation_pauses
 from coldstart.settings import CloudSettings, StackSettings, from_environment
+from coldstart.slow_steps import telling_slow_steps
 from coldstart.stack.files import MASTER_SECRET, NoInstallation, kept
 from coldstart.stack.stack import Stack, master_secret, stack
 from coldstart.stack.standing import JournalUnreadable, standing
@@ -93,7 +97,7 @@ async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
     cloud = from_environment(CloudSettings).names
     served = False
     try:
-        async with stack(settings, simulated=not cloud) as running:
+        async with _started(settings, simulated=not cloud) as running:
             if told.is_set():  # a client library may swallow a cancellation that comes while it connects
                 return
             link = await asyncio.to_thread(_sign_in_link, running)
@@ -101,14 +105,34 @@ async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
                 await _say_what_stands(running.reach.nats_url)
             _welcome(running, settings, cloud, link)
             served = True
+            telling = asyncio.create_task(_say_how_clouds_are(running))
             try:
                 await running.broken()
             finally:
+                telling.cancel()
                 await _say_what_goes_on(running.reach.nats_url, cloud)
     finally:
         if cloud and told.is_set() and not served:
             for line in goes_on_unknown("the stack was still starting", cloud):
                 say(line)
+
+
+@asynccontextmanager
+async def _started(settings: StackSettings, *, simulated: bool) -> AsyncGenerator[Stack]:
+    """Says what a start that takes long is waiting for."""
+    async with AsyncExitStack() as cleanup:
+        with telling_slow_steps(say) as begin:
+            running = await cleanup.enter_async_context(stack(settings, simulated=simulated, begin=begin))
+        yield running
+
+
+async def _say_how_clouds_are(running: Stack) -> None:
+    providers = from_environment(CloudSettings).providers
+    if not providers:
+        return
+    with Api(running.reach.api_url, running.reach.admin_key) as client:
+        async for line in changes(client, providers):
+            say(f"cloud      {line}")
 
 
 async def _say_what_stands(nats_url: str) -> None:
@@ -137,7 +161,7 @@ def _sign_in_link(running: Stack) -> str:
 def _welcome(running: Stack, settings: StackSettings, cloud: str, link: str) -> None:
     reach = running.reach
     say(f"api        {reach.api_url}")
-    say(f"console    {link}  (signs in once, for ten minutes; another: coldstart console)")
+    say(f"console    {link}  (signs in once, for ten minutes; another: {program()} console)")
     if running.new_key:
         say(f"admin key  {reach.admin_key}  (shown this once; kept in {settings.data_dir}/admin-key)")
     elif settings.admin_key is None:
@@ -145,8 +169,11 @@ def _welcome(running: Stack, settings: StackSettings, cloud: str, link: str) -> 
     else:
         say("admin key  as in COLDSTART_ADMIN_KEY")
     say(f"events     {reach.nats_url.partition('@')[2] or reach.nats_url}")
-    say(f"cloud      {f'simulated, {reach.simulator_url}' if reach.simulator_url else cloud}")
+    simulated = f"SIMULATED: no machine is rented, and answers are made up  ({reach.simulator_url})"
+    say(f"cloud      {simulated if reach.simulator_url else cloud}")
     new = "  (a new installation)" if running.new_key else ""
     say(f"data       {settings.data_dir.absolute()}{new}")
     say(f"logs       {settings.data_dir}/logs")
+    launch = "Qwen/Qwen2.5-0.5B-Instruct --type L4-1-24G" if reach.simulator_url else "Qwen/Qwen2.5-0.5B-Instruct"
+    say(f"next       {program()} instances create {launch} --watch  (here, in another terminal)")
     say("Ctrl-C stops everything; what was recorded is kept.")

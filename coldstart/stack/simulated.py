@@ -12,8 +12,10 @@ from typing import Final
 from coldstart.last_words import size
 from coldstart.settings import from_environment
 from coldstart.stack.processes import START_SECONDS, ServiceFailed, launched, stopped
+from simulator.cloud.books import Books, BooksUnreadable
 from simulator.settings import SimulatorSettings
 
+_FOLDER: Final = "simulator"
 _SSH_PORT: Final = 2222
 _WORKER_PORT: Final = 8000
 
@@ -30,12 +32,20 @@ class SimulatedCloud:
     ended: Callable[[], Coroutine[None, None, None]]
 
 
+def holds_servers(data_dir: Path) -> bool:
+    """Whether the simulated cloud of this folder, which need not run, has any."""
+    try:
+        return bool(Books(data_dir / _FOLDER).read().servers)
+    except BooksUnreadable:
+        return True  # nobody knows
+
+
 @asynccontextmanager
 async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> AsyncGenerator[SimulatedCloud]:
     """Raises ServiceFailed. Its machines and volumes are kept in `data_dir`: the next one there goes on with them."""
     account = from_environment(SimulatorSettings)
     options = {
-        "SIMULATOR_DATA_DIR": str(data_dir / "simulator"),
+        "SIMULATOR_DATA_DIR": str(data_dir / _FOLDER),
         "SIMULATOR_KEEP": "true",
         "SIMULATOR_SSH_PORT": str(_SSH_PORT),
         "SIMULATOR_WORKER_PORT": str(_WORKER_PORT),

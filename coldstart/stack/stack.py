@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import shutil
 import socket
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,11 +17,13 @@ from coldstart.embedded.errors import EmbeddedServerError
 from coldstart.embedded.folder import ServerFolder
 from coldstart.embedded.servers import RunningServers, servers
 from coldstart.settings import CloudSettings, SettingsInvalid, StackSettings, from_environment
+from coldstart.slow_steps import Step
 from coldstart.stack.files import (
     MASTER_SECRET,
     SIMULATED,
     Reach,
     SecretMissing,
+    clouds,
     forget_reach,
     kept,
     made_once,
@@ -28,11 +31,12 @@ from coldstart.stack.files import (
     tell_reach,
 )
 from coldstart.stack.processes import Service, ServiceFailed
-from coldstart.stack.simulated import SimulatedCloud, simulating
+from coldstart.stack.simulated import SimulatedCloud, holds_servers, simulating
 from shared.bus.accounts import COPIER, FOLLOWER
 
 COPIES: Final = "progress"
 """The service that copies events for followers."""
+_LEAST_ROOM: Final = 500_000_000
 SERVICES: Final = ("services.progress", "services.health", "services.provisioner", "services.api")
 
 
@@ -55,6 +59,24 @@ class AddressUnusable(StackRefused):
 class DataFolderUnusable(StackRefused):
     def __init__(self, error: OSError) -> None:
         super().__init__(f"cannot keep data in {error.filename}: {error.strerror}; set COLDSTART_DATA_DIR to another.")
+
+
+class NoRoom(StackRefused):
+    def __init__(self, place: Path, free_bytes: int) -> None:
+        super().__init__(
+            f"{free_bytes / 1e6:.0f} MB are free in {place}, and {_LEAST_ROOM / 1e6:.0f} MB are needed: make room, or "
+            "set COLDSTART_DATA_DIR to a folder on another disk."
+        )
+
+
+class OtherCloud(StackRefused):
+    """To the instances of one cloud, another one is a cloud that has lost all their machines."""
+
+    def __init__(self, data_dir: Path, clouds: str, do: str) -> None:
+        super().__init__(
+            f"{data_dir} holds instances of {clouds}, which would count as lost: {do}, or set COLDSTART_DATA_DIR to "
+            "another folder."
+        )
 
 
 class CloudMissing(StackRefused):
@@ -80,8 +102,12 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(settings: StackSettings, *, simulated: bool, scenario: str | None = None) -> AsyncGenerator[Stack]:
+async def stack(
+    settings: StackSettings, *, simulated: bool, scenario: str | None = None, begin: Step = lambda _: None
+) -> AsyncGenerator[Stack]:
     """Start everything and stop it in reverse; in a cloud that is simulated by `scenario` (JSON), or in the real one.
+
+    `begin` is told each step.
 
     Raises StackRefused, SettingsInvalid, ServiceFailed, EmbeddedServerError.
     """
@@ -93,8 +119,11 @@ async def stack(settings: StackSettings, *, simulated: bool, scenario: str | Non
             cleanup.enter_context(ServerFolder(data_dir, "stack").locked())
         except OSError as error:
             raise DataFolderUnusable(error) from error
+        _check_clouds(data_dir, simulated=simulated)
         port = _free_port(settings.api_host, settings.api_port)
         secret = master_secret(settings, data_dir)
+        _check_room(data_dir)
+        begin(f"NATS and PostgreSQL in {data_dir}")
         running = await cleanup.enter_async_context(
             servers(data_dir, _revealed(settings.nats_url), _revealed(settings.database_url))
         )
@@ -103,6 +132,7 @@ async def stack(settings: StackSettings, *, simulated: bool, scenario: str | Non
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         cloud = None
         if simulated:
+            begin(f"the simulated cloud, whose log is {logs / 'simulator.log'}")
             cloud = await cleanup.enter_async_context(simulating(data_dir, logs / "simulator.log", scenario))
         admin_key, new_key = _revealed(settings.admin_key) or "", False
         if not admin_key:
@@ -120,6 +150,7 @@ async def stack(settings: StackSettings, *, simulated: bool, scenario: str | Non
             for module in SERVICES
             for name in [module.rpartition(".")[2]]
         )
+        begin(f"the services, whose logs are in {logs}")
         await _all_serving(cleanup, services)
         reach = Reach(
             f"http://{f'[{settings.api_host}]' if ':' in settings.api_host else settings.api_host}:{port}",
@@ -186,6 +217,23 @@ def master_secret(settings: StackSettings, data_dir: Path) -> str:
 
 def _revealed(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
+
+
+def _check_room(data_dir: Path) -> None:
+    """Raises NoRoom: a NATS that finds its disk full in the middle takes nothing any more."""
+    free = shutil.disk_usage(data_dir).free
+    if free < _LEAST_ROOM:
+        raise NoRoom(data_dir, free)
+
+
+def _check_clouds(data_dir: Path, *, simulated: bool) -> None:
+    """Raises OtherCloud where a start would lose what an earlier one has launched."""
+    real = (clouds(data_dir) or frozenset()) - {SIMULATED}
+    if simulated and real:
+        do = "set its SCW_ variables or COLDSTART_MACHINES as before"
+        raise OtherCloud(data_dir, " and ".join(sorted(real)), do)
+    if not simulated and holds_servers(data_dir):
+        raise OtherCloud(data_dir, "the simulated cloud", "start it without a cloud and terminate them")
 
 
 def _free_port(host: str, port: int) -> int:

@@ -57,7 +57,9 @@ def test_create_and_watch_ends_well_once_it_is_ready(api: FakeApi) -> None:
     api.says("GET", f"/instances/{ID}/events", stream(LAUNCH))
     result = run(*CREATE, "--watch")
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1] == "100 %  ready        InstanceReady"
+    said = result.stdout.splitlines()
+    assert "100 %  ready        InstanceReady" in said
+    assert [line.partition("  ")[0] for line in said[-4:]] == ["base URL", "model", "key", "try it"]
     assert api.asked[1].path == f"/instances/{ID}/events?from=start"
 
 

@@ -19,7 +19,7 @@ def test_everything_that_the_stack_needs_is_looked_at(tmp_path: Path) -> None:
     found = findings(data_dir=tmp_path)
     assert set(found) == {"Python", "system", "bash", "NATS", "PostgreSQL", "port", "data", "cloud"}
     assert all(finding.fine for finding in found.values())
-    assert found["cloud"].detail == "simulated"
+    assert found["cloud"].detail.startswith("SIMULATED")
 
 
 def test_a_server_that_is_given_is_not_looked_for(tmp_path: Path) -> None:
@@ -50,7 +50,16 @@ def test_a_data_folder_that_does_not_exist_yet_is_fine(tmp_path: Path) -> None:
 
 def test_scaleways_variables_mean_scaleway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCW_SECRET_KEY", "a-secret")
-    assert findings(data_dir=tmp_path)["cloud"].detail == "Scaleway"
+    missing = findings(data_dir=tmp_path)["cloud"]
+    assert not missing.fine
+    assert "SCW_ACCESS_KEY is not set" in missing.detail
+    monkeypatch.setenv("SCW_ACCESS_KEY", "SCWXXXXXXXXXXXXXXXXX")
+    monkeypatch.setenv("SCW_SECRET_KEY", "00000000-0000-4000-8000-000000000000")
+    monkeypatch.setenv("SCW_DEFAULT_PROJECT_ID", "00000000-0000-4000-8000-000000000001")
+    monkeypatch.setenv("SCW_API_URL", "http://127.0.0.1:9")
+    unreachable = findings(data_dir=tmp_path)["cloud"]
+    assert not unreachable.fine
+    assert "the connection failed: check the network, and SCW_API_URL" in unreachable.detail
 
 
 def test_something_essential_missing_is_exit_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

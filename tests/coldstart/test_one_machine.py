@@ -120,8 +120,15 @@ async def test_a_stack_that_was_killed_leaves_nothing_running_and_comes_back_wit
         chat = {"model": MODEL, "messages": [{"role": "user", "content": "Still there?"}]}
         answer = await second.request("POST", "/v1/chat/completions", json=chat, headers={"X-Wait-For-Ready": "30"})
         assert "Still there?" in answer.text
-        told = (await second.request("GET", f"/instances/{instance['id']}/timeline")).json()["items"]
-        assert not {"InstanceLost", "ServerDeleted"} & {event["type"] for event in told}
+        assert "SIMULATED" in second.said
+        assert re.search(r"^next .*coldstart instances create Qwen/Qwen2.5-0.5B-Instruct", second.said, re.MULTILINE)
+        watching = await coldstart("instances", "watch", instance["id"], COLDSTART_DATA_DIR=str(tmp_path))
+        told = (await watching.communicate())[0].decode()
+        curl = next(line.removeprefix("try it").strip() for line in told.splitlines() if line.startswith("try it"))
+        pasted = await asyncio.create_subprocess_exec("/bin/sh", "-c", curl, stdout=PIPE)
+        assert b"Say hello." in (await pasted.communicate())[0]
+        happened = (await second.request("GET", f"/instances/{instance['id']}/timeline")).json()["items"]
+        assert not {"InstanceLost", "ServerDeleted"} & {event["type"] for event in happened}
         family = second.family()
         second.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(START_S):

@@ -1,0 +1,75 @@
+"""How the reader calls `coldstart` in the shell they are in, and how they reach what it has launched."""
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from coldstart.settings import ClientSettings
+from coldstart.stack.files import find_reach, kept
+
+ADMIN_KEY: Final = "admin-key"
+_FOLDER: Final = "COLDSTART_DATA_DIR"
+
+
+def program() -> str:
+    """`coldstart` where the shell finds this very one by its name, else its path; with the data folder, if one is set.
+
+    Another terminal has not the settings of this one.
+    """
+    own, found = Path(sys.executable).with_name("coldstart"), shutil.which("coldstart")
+    if found and Path(found).resolve() == own.resolve():
+        called = "coldstart"
+    elif own.exists():
+        called = shlex.quote(_from_here(own))
+    else:
+        called = f"{shlex.quote(_from_here(Path(sys.executable)))} -m coldstart"
+    folder = os.environ.get(_FOLDER)
+    return f"{_FOLDER}={shlex.quote(str(Path(folder).absolute()))} {called}" if folder else called
+
+
+def endpoint(
+    url: str, specification: Mapping[str, Any], organization: str | None, settings: ClientSettings
+) -> Iterator[str]:
+    """Where a ready instance answers, whose key it takes, and a line to paste; no key is among them."""
+    base = f"{url.rstrip('/')}/v1"
+    of_whom = f" --organization {shlex.quote(organization)}" if organization else ""
+    making = f"{program()} keys create"
+    yield f"base URL   {base}  (for any OpenAI client)"
+    yield f"model      {specification['model']}"
+    yield f"key        {making} 'my laptop'{of_whom}"
+    if organization and settings.api_key is None:
+        key = f"$({making} curl{of_whom})"
+    else:
+        key = _own_key(settings) or f"$({making} curl)"
+    yield f"try it     {_curl(base, specification, key)}"
+
+
+def _own_key(settings: ClientSettings) -> str | None:
+    """A word of the shell that becomes the key that this command uses."""
+    if settings.api_key is not None:
+        return "$COLDSTART_API_KEY"
+    file = settings.data_dir / ADMIN_KEY
+    if settings.api_url is None and kept(settings.data_dir, ADMIN_KEY) == find_reach(settings.data_dir).admin_key:
+        return f"$(cat {shlex.quote(str(file))})"
+    return None
+
+
+def _curl(base: str, specification: Mapping[str, Any], key: str) -> str:
+    model = specification["model"]
+    if specification.get("task") == "embed":
+        path, body = "embeddings", {"model": model, "input": "Hello."}
+    else:
+        path, body = "chat/completions", {"model": model, "messages": [{"role": "user", "content": "Say hello."}]}
+    words = ("curl", "-sS", f"{base}/{path}", "-H", "Content-Type: application/json", "-d", json.dumps(body))
+    return f'{shlex.join(words)} -H "Authorization: Bearer {key}"'
+
+
+def _from_here(path: Path) -> str:
+    """As short as it can be said in this folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

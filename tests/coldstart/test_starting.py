@@ -1,0 +1,83 @@
+"""What a start says while it lasts, what it refuses to begin, and how the clouds are."""
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from coldstart.api_client import Api
+from coldstart.clouds import changes
+from coldstart.settings import StackSettings
+from coldstart.slow_steps import telling_slow_steps
+from coldstart.stack.files import SIMULATED, note_clouds
+from coldstart.stack.simulated import holds_servers
+from coldstart.stack.stack import NoRoom, OtherCloud, stack
+from tests.coldstart.fake_api import FakeApi, values
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+async def test_a_step_that_lasts_is_told_and_a_quick_one_is_not() -> None:
+    said, twice = [], asyncio.Event()
+
+    def say(line: str) -> None:
+        said.append(line)
+        if len(said) > 1:
+            twice.set()
+
+    with telling_slow_steps(say, slow_s=0.01) as begin:
+        begin("the quick one")
+        begin("NATS")
+        async with asyncio.timeout(10):
+            await twice.wait()
+    assert set(said) == {"still starting NATS …"}
+
+
+async def refused(data_dir: Path, *, simulated: bool) -> str:
+    with pytest.raises((NoRoom, OtherCloud)) as refusal:
+        async with stack(StackSettings(data_dir=data_dir, api_port=0), simulated=simulated):
+            pass
+    return str(refusal.value)
+
+
+async def test_a_full_disk_is_said_before_anything_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 12_000_000))
+    assert "12 MB are free" in await refused(tmp_path, simulated=True)
+    assert not (tmp_path / "nats").exists()
+
+
+async def test_a_simulated_cloud_is_not_put_in_the_place_of_a_real_one(tmp_path: Path) -> None:
+    note_clouds(tmp_path, frozenset({SIMULATED, "scaleway"}))
+    assert "holds instances of scaleway" in await refused(tmp_path, simulated=True)
+
+
+async def test_a_real_cloud_is_not_put_in_the_place_of_a_simulated_one_that_has_servers(tmp_path: Path) -> None:
+    assert not holds_servers(tmp_path)
+    (tmp_path / "simulator").mkdir()
+    (tmp_path / "simulator/account.json").write_text("{")
+    assert "holds instances of the simulated cloud" in await refused(tmp_path, simulated=False)
+
+
+async def test_a_cloud_is_told_when_it_cannot_be_used_and_when_it_can_again(api: FakeApi) -> None:
+    def told(reason: str | None) -> Any:
+        status = {"provider": "scaleway", "reason": reason, "since": "2026-01-01T00:00:00Z", "next_try_at": None}
+        return values({"items": [], "next_cursor": None, "providers": [status]})
+
+    nothing = values({"items": [], "next_cursor": None, "providers": []})
+    api.says("GET", "/instance-types", nothing, told("no key"), told("no key"), told(None))
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    with Api(api.url, "key") as client:
+        lines = changes(client, {"scaleway"}, pause)
+        assert await anext(lines) == "scaleway cannot be used: no key"
+        assert await anext(lines) == "scaleway can be used"
+    assert pauses[0] < pauses[1]
