@@ -36,6 +36,7 @@ bench: .venv/.ready-dev   ## every benchmark; the router's is beside nginx, inst
 	@for benchmark in idle launch projection fleet router floods console; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 screenshots: .venv/.ready-dev  ## the pictures in docs/, of the real pages; needs chromium
+	@command -v chromium >/dev/null || { echo "chromium is needed for pictures: install it (on Debian: apt-get install chromium)."; exit 1; }
 	@$(BIN)/python -m tests.console.screenshots
 
 docs: .venv/.ready-dev    ## the pages that are drawn from the code
@@ -61,17 +62,15 @@ purge: .venv/.ready       ## what was recorded: the data folder, after a questio
 	@$(BIN)/coldstart purge
 
 .venv/.build: requirements-build.lock
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
+	@sh install.sh $(PYTHON) build
 	@touch $@
 
 .venv/.ready: requirements.lock .venv/.build
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@sh install.sh $(PYTHON) run
 	@touch $@
 
 .venv/.ready-dev: requirements-dev.lock .venv/.ready
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@sh install.sh $(PYTHON) dev
 	@touch $@
 
 .venv/.ready-node: tests/node/package-lock.json .venv/.ready

@@ -97,7 +97,7 @@ async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
     cloud = from_environment(CloudSettings).names
     served = False
     try:
-        async with _started(settings, simulated=not cloud) as running:
+        async with _started(settings, told, simulated=not cloud) as running:
             if told.is_set():  # a client library may swallow a cancellation that comes while it connects
                 return
             link = await asyncio.to_thread(_sign_in_link, running)
@@ -118,10 +118,10 @@ async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def _started(settings: StackSettings, *, simulated: bool) -> AsyncGenerator[Stack]:
-    """Says what a start that takes long is waiting for."""
+async def _started(settings: StackSettings, told: asyncio.Event, *, simulated: bool) -> AsyncGenerator[Stack]:
+    """Says what a start that takes long is waiting for, until it is told to stop."""
     async with AsyncExitStack() as cleanup:
-        with telling_slow_steps(say) as begin:
+        with telling_slow_steps(lambda line: None if told.is_set() else say(line)) as begin:
             running = await cleanup.enter_async_context(stack(settings, simulated=simulated, begin=begin))
         yield running
 
