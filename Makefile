@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo up test test-fast chaos lint bench screenshots docs lock clean purge
+.PHONY: demo up test test-fast chaos conformance lint bench screenshots docs lock clean purge
 
 demo: .venv/.ready        ## launch, chat, terminate, in a simulated cloud
 	@$(BIN)/coldstart demo
@@ -20,6 +20,10 @@ test-fast: .venv/.ready-dev  ## pure and unit tests only
 chaos: .venv/.ready-dev   ## 200 launches whose provisioner is killed or stalled at random calls
 	@seed=$${COLDSTART_CHAOS_SEED:-$$(date +%s)}; runs=$${COLDSTART_CHAOS_RUNS:-200}; echo "$$runs runs, seed $$seed"; \
 	COLDSTART_CHAOS_SEED=$$seed COLDSTART_CHAOS_RUNS=$$runs $(PYTEST) tests/integration/test_chaos.py
+
+conformance: .venv/.ready-dev  ## the OpenAPI document against the api, with 200 requests to each operation
+	@seed=$${COLDSTART_CONFORMANCE_SEED:-$$(date +%s)}; examples=$${COLDSTART_CONFORMANCE_EXAMPLES:-200}; echo "seed $$seed"; \
+	COLDSTART_CONFORMANCE_SEED=$$seed COLDSTART_CONFORMANCE_EXAMPLES=$$examples $(PYTEST) tests/api/openapi
 
 lint: .venv/.ready-dev .venv/.ready-node  ## style, types, import contracts
 	@$(BIN)/ruff format --check .
