@@ -5,10 +5,12 @@ from collections import deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from litestar.types import Scope
+
 from services.api.front import refusals
 from services.api.front.addresses import party
 from services.api.front.exchange import Exchange
-from services.api.front.parser import Ends, Parser, Request
+from services.api.front.parser import Ends, Parser
 from services.api.front.recognition import EXTENSION
 from services.api.problems import Problem
 
@@ -32,6 +34,9 @@ class Phase(Enum):
     ANSWERING = auto()
     DEAF = auto()
     DISCARDING = auto()
+
+
+_IDLE, _HEAD, _BODY, _ANSWERING, _DEAF, _DISCARDING = Phase  # to look one up costs more than it should, each time
 
 
 class Connection(asyncio.Protocol):
@@ -58,13 +63,14 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.write = self._transport.write
         client = _address(transport, "peername")
         server = _address(transport, "sockname")
         self.party = party(client[0]) if client else ""
         self._parser = Parser(self, self._limits, Ends(client, server, {EXTENSION: self._recognise}))
         self._front.state.connections.add(cast("Any", self))  # uvicorn asks for no more than `shutdown`
         if self._front.places.admit(self):
-            self._enter(Phase.IDLE, self._limits.head_s)
+            self._enter(_IDLE, self._limits.head_s)
         else:
             self._say(refusals.FULL, _TURNED_AWAY_S)
 
@@ -79,7 +85,8 @@ class Connection(asyncio.Protocol):
         del self._parser  # it holds this one: nobody should have to look for cycles under a flood
 
     def data_received(self, data: bytes) -> None:
-        if self._phase is Phase.DEAF or self._phase is Phase.DISCARDING:
+        phase = self._phase
+        if phase is _DEAF or phase is _DISCARDING:
             return
         problem = self._parser.feed(data)
         if problem is None:
@@ -102,30 +109,23 @@ class Connection(asyncio.Protocol):
         self._phase = None  # what follows has a time of its own
         return len(self._ahead) < self._limits.pipelined
 
-    def requested(self, request: Request) -> None:
-        exchange = Exchange(self, request, self._front.app_behind_proxy if request.forwarded else self._front.app)
+    def requested(
+        self, scope: Scope, most_body: int, *, keep_alive: bool, awaits_continue: bool, forwarded: bool
+    ) -> Exchange:
+        app = self._front.app_behind_proxy if forwarded else self._front.app
+        exchange = Exchange(self, scope, app, most_body, keep_alive=keep_alive, awaits_continue=awaits_continue)
         self._latest = exchange
         if self._exchange is None:
             self._begin(exchange)
         else:
             self._ahead.append(exchange)
-
-    def body(self, chunk: bytes) -> bool:
-        """False when it has become too large."""
-        return self._latest is None or self._latest.take(chunk)
-
-    def whole(self) -> None:
-        if self._latest is not None:
-            self._latest.end()
+        return exchange
 
     # What an exchange asks for
 
     @property
     def date(self) -> bytes:
         return self._front.date
-
-    def write(self, data: bytes) -> None:
-        self._transport.write(data)
 
     def pause_reading(self) -> None:
         if self._reading and not self._transport.is_closing():
@@ -143,7 +143,7 @@ class Connection(asyncio.Protocol):
         if self.known and not self._recognised:
             self._front.places.estranged(self)
         if not exchange.keep_alive:
-            self._part(whole=exchange.whole and self._phase is not Phase.DEAF)
+            self._part(whole=exchange.whole and self._phase is not _DEAF)
         elif self._ahead:
             self._begin(self._ahead.popleft())
         else:
@@ -171,22 +171,22 @@ class Connection(asyncio.Protocol):
 
     def _note_phase(self) -> None:
         if self._parser.in_head:
-            self._enter(Phase.HEAD, self._limits.head_s)
+            self._enter(_HEAD, self._limits.head_s)
         elif self._latest is not None and not (self._latest.whole or self._latest.over):
-            self._enter(Phase.BODY, self._limits.body_s)
+            self._enter(_BODY, self._limits.body_s)
         elif self._exchange is not None:
-            self._enter(Phase.ANSWERING, _NEVER)
+            self._enter(_ANSWERING, _NEVER)
         else:
-            self._enter(Phase.IDLE, self._limits.kept_alive_s)
+            self._enter(_IDLE, self._limits.kept_alive_s)
 
     def _enter(self, phase: Phase, seconds: float) -> None:
         """A deadline is set once: whoever sends a little from time to time has no longer than others."""
         if phase is self._phase:
             return
         self._phase = phase
-        self._deadline = self._clock() + seconds
+        self._deadline = _NEVER if phase is _ANSWERING else self._clock() + seconds
         if not self.known:
-            (self._front.places.busy if phase is Phase.ANSWERING else self._front.places.waits)(self)
+            (self._front.places.busy if phase is _ANSWERING else self._front.places.waits)(self)
 
     def _refuse(self, problem: Problem) -> None:
         """What is being read is wrong, too large or overdue; requests that came whole before it are still answered."""
@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
             self._say(problem)
             return
         self._end_behind(self._exchange)
-        self._phase, self._deadline = Phase.DEAF, _NEVER
+        self._phase, self._deadline = _DEAF, _NEVER
         self.resume_reading()
 
     def _say(self, problem: Problem, seconds: float | None = None) -> None:
@@ -222,7 +222,7 @@ class Connection(asyncio.Protocol):
             return
         self._transport.write_eof()
         self.resume_reading()
-        self._enter(Phase.DISCARDING, self._limits.discard_s if seconds is None else seconds)
+        self._enter(_DISCARDING, self._limits.discard_s if seconds is None else seconds)
 
     def look(self, now: float) -> None:
         """Once a second, or so."""
@@ -238,22 +238,21 @@ class Connection(asyncio.Protocol):
             self._overdue()
 
     def _overdue(self) -> None:
-        match self._phase:
-            case Phase.HEAD:
-                self._refuse(refusals.HEAD_OVERDUE)
-            case Phase.BODY:
-                self._refuse(refusals.BODY_OVERDUE)
-            case Phase.DISCARDING:
-                self._transport.abort()
-            case _:
-                self._transport.close()
+        if self._phase is _HEAD:
+            self._refuse(refusals.HEAD_OVERDUE)
+        elif self._phase is _BODY:
+            self._refuse(refusals.BODY_OVERDUE)
+        elif self._phase is _DISCARDING:
+            self._transport.abort()
+        else:
+            self._transport.close()
 
     def evict(self) -> None:
         """Somebody else needs its place: an answer that is due is given, and not waited for."""
         if self._transport.get_write_buffer_size():
             self._transport.abort()
             return
-        if self._phase in (Phase.HEAD, Phase.BODY) and not (self._exchange and self._exchange.begun):
+        if self._phase in (_HEAD, _BODY) and not (self._exchange and self._exchange.begun):
             self._say(refusals.FULL)
         self._transport.close()
 

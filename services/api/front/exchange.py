@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import structlog
-from litestar.types import ASGIApp, Message
+from litestar.types import ASGIApp, Message, Scope
 
 from services.api.front import refusals
 from services.api.front.head import head
-from services.api.front.parser import Request
 
 if TYPE_CHECKING:
     from services.api.front.connection import Connection
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 _BUFFERED: Final = 65_536
 """Of a body that the application has not asked for; the line waits beyond that."""
 _WITHOUT_BODY: Final = frozenset({204, 304})
-_FRAMING: Final = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _GONE: Final[Any] = {"type": "http.disconnect"}
 
@@ -29,13 +27,43 @@ log = structlog.get_logger()
 class Exchange:
     """`whole`: the request has come to its end; `over`: the answer has, or nobody waits for it any more."""
 
-    def __init__(self, connection: "Connection", request: Request, app: ASGIApp) -> None:
+    __slots__ = (
+        "_app",
+        "_awaits_continue",
+        "_body",
+        "_buffered",
+        "_chunked",
+        "_connection",
+        "_most_body",
+        "_news",
+        "_owed",
+        "_received",
+        "_unread",
+        "_without_body",
+        "answered",
+        "begun",
+        "keep_alive",
+        "lost",
+        "scope",
+        "whole",
+    )
+
+    def __init__(
+        self,
+        connection: "Connection",
+        scope: Scope,
+        app: ASGIApp,
+        most_body: int,
+        *,
+        keep_alive: bool,
+        awaits_continue: bool,
+    ) -> None:
         self._connection = connection
         self._app = app
-        self.scope = request.scope
-        self.keep_alive = request.keep_alive
-        self._most_body = request.most_body
-        self._awaits_continue = request.awaits_continue
+        self.scope = scope
+        self.keep_alive = keep_alive
+        self._most_body = most_body
+        self._awaits_continue = awaits_continue
         self._body: list[bytes] = []
         self._buffered = 0
         self._received = 0
@@ -137,30 +165,24 @@ class Exchange:
         self._awaits_continue = False
         if not self.whole:  # the rest of the request would be taken for the next one
             self.keep_alive = False
-        fields, closes = [], False
-        for raw_name, value in headers:
-            name = raw_name.lower()
-            if name in _FRAMING:
-                if name == b"content-length":
-                    self._owed = int(value)
-                elif name == b"transfer-encoding":
-                    continue  # how an answer is sent is our own affair
-                elif b"close" in value.lower():
-                    closes, self.keep_alive = True, False
-            fields.append((name, value))
-        more = b"" if self.keep_alive or closes else b"connection: close\r\n"
+        connection = self._connection
         modern = self.scope["http_version"] == "1.1"
+        lines, framing = head(status, headers, connection.date, b"HTTP/1.1 " if modern else b"HTTP/1.0 ")
+        length, says = framing.get(b"content-length"), framing.get(b"connection")
+        closes = says is not None and b"close" in says.lower()
+        if closes:
+            self.keep_alive = False
+        more = b"" if self.keep_alive or closes else b"connection: close\r\n"
         self._without_body = status in _WITHOUT_BODY or self.scope.get("method") == "HEAD"
-        if self._without_body:
-            self._owed = None
-        elif self._owed is None:
-            self._chunked = modern
-            if modern:
+        if not self._without_body:
+            if length is not None:
+                self._owed = int(length)
+            elif modern:
+                self._chunked = True
                 more += b"transfer-encoding: chunked\r\n"
-            else:
-                self.keep_alive = False
-        version = b"1.1" if modern else b"1.0"
-        self._connection.write(head(status, fields, self._connection.date, more=more, version=version))
+            elif self.keep_alive:
+                self.keep_alive, more = False, b"connection: close\r\n"
+        connection.write(b"".join((lines, more, b"\r\n")))
 
     def _go_on(self, body: bytes, *, more: bool) -> None:
         if self._without_body:

@@ -11,6 +11,8 @@ _PROTECTION: Final[Mapping[bytes, bytes]] = {
     b"cache-control": b"no-store",
 }
 """No browser guesses what an answer is, shows it in another page, or keeps it. What the application says counts."""
+_FRAMING: Final = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+_NOTED: Final = _FRAMING | _PROTECTION.keys()
 
 
 def _lines(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -26,18 +28,25 @@ class BadHead(Exception):
 
 
 def head(
-    status: int, fields: Iterable[tuple[bytes, bytes]], date: bytes, *, more: bytes = b"", version: bytes = b"1.1"
-) -> bytes:
-    """`date` and `more` are whole lines. Raises BadHead."""
-    parts = [b"HTTP/", version, b" ", _STATUS.get(status) or b"%d \r\n" % status, date]
-    missing = _PROTECTION
-    given = 0
+    status: int, fields: Iterable[tuple[bytes, bytes]], date: bytes, version: bytes = b"HTTP/1.1 "
+) -> tuple[bytes, Mapping[bytes, bytes]]:
+    """All lines but the empty one, and what was said of the framing. Raises BadHead.
+
+    `date` is a whole line. A Transfer-Encoding is left out: how an answer is sent is the server's own affair.
+    """
+    parts = [version, _STATUS.get(status) or b"%d \r\n" % status, date]
+    missing, framing = _PROTECTION, {}
     for name, value in fields:
-        if name in _PROTECTION:
-            missing = {each: missing[each] for each in missing if each != name}
-        parts.append(b"%b: %b\r\n" % (name, value))
-        given += 1
+        name = name.lower()  # noqa: PLW2901
+        if name in _NOTED:
+            if name in _FRAMING:
+                framing[name] = value
+                if name == b"transfer-encoding":
+                    continue
+            else:
+                missing = {each: missing[each] for each in missing if each != name}
+        parts += (name, b": ", value, b"\r\n")
     lines = b"".join(parts)
-    if lines.count(b"\n") != given + 1 + bool(date) or lines.count(b"\r") != lines.count(b"\n") or b"\0" in lines:
+    if lines.count(b"\n") != len(parts) // 4 + 2 or lines.count(b"\r") != lines.count(b"\n") or b"\0" in lines:
         raise BadHead
-    return b"".join((lines, _ALL_OF_IT if missing is _PROTECTION else _lines(missing.items()), more, b"\r\n"))
+    return lines + (_ALL_OF_IT if missing is _PROTECTION else _lines(missing.items())), framing

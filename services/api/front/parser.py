@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
 import httptools
@@ -29,25 +29,25 @@ class Ends:
     extensions: dict[str, Callable[[], None]]
 
 
-@dataclass(slots=True)
-class Request:
-    """A request whose head is complete. `forwarded`: a proxy says whom it comes from."""
+class Body(Protocol):
+    """Takes the body of one request. `take` is False when it has become too large; `end`: the request is whole."""
 
-    scope: Scope
-    keep_alive: bool
-    awaits_continue: bool
-    forwarded: bool
-    most_body: int
+    def take(self, chunk: bytes) -> bool: ...
+
+    def end(self) -> None: ...
 
 
 class Taker(Protocol):
+    """`begins`: whether another request may be read. `requested`: its head is complete, and this takes the rest.
+
+    `forwarded`: a proxy says whom it comes from.
+    """
+
     def begins(self) -> bool: ...
 
-    def requested(self, request: Request) -> None: ...
-
-    def body(self, chunk: bytes) -> bool: ...
-
-    def whole(self) -> None: ...
+    def requested(
+        self, scope: Scope, most_body: int, *, keep_alive: bool, awaits_continue: bool, forwarded: bool
+    ) -> Body: ...
 
 
 class _Refused(Exception):
@@ -66,6 +66,9 @@ class Parser:
         self.target = b""
         self._head_bytes = 0
         self._most_body = 0
+        self._body: Body | None = None
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._noted: dict[bytes, bytes] = {}
         self._wrong: Problem | None = None
 
     def feed(self, data: bytes) -> Problem | None:
@@ -84,6 +87,8 @@ class Parser:
                 rest = b"".join((behind, rest)) if behind else rest
             except httptools.HttpParserError:
                 return self._wrong or refusals.BAD_REQUEST
+            if len(self._headers) > self._limits.headers:
+                return refusals.too_many_headers(self._limits.headers)
             # Trailers and what may stand between chunks count like a head. What begins behind a body counts from the
             # next piece on.
             self._head_bytes = 0 if self._got_on else self._head_bytes + len(piece)
@@ -99,8 +104,8 @@ class Parser:
             raise _Refused
         self.in_head = True
         self.target = b""
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._noted: dict[bytes, bytes] = {}
+        self._headers = []
+        self._noted = {}
 
     def on_url(self, url: bytes) -> None:
         self.target += url
@@ -108,47 +113,47 @@ class Parser:
             self._stop(refusals.target_too_long(self._limits.target_bytes))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.in_head:
-            return  # a trailer
         name = name.lower()
         if name in _NOTED:
             if name in self._noted and name in _ONCE:
                 self._stop(refusals.twice(name))
             self._noted[name] = value
         self._headers.append((name, value))
-        if len(self._headers) > self._limits.headers:
-            self._stop(refusals.too_many_headers(self._limits.headers))
 
     def on_headers_complete(self) -> None:
-        scope, noted = self._scope(), self._noted
+        if len(self._headers) > self._limits.headers:
+            self._stop(refusals.too_many_headers(self._limits.headers))
+        scope, noted, parser = self._scope(), self._noted, self._parser
         modern = scope["http_version"] == "1.1"
         self._most_body = self._limits.body_bytes_of(scope["path"])
-        self._judge_body()
-        request = Request(
-            scope,
-            keep_alive=modern and self._parser.should_keep_alive(),
-            awaits_continue=modern and noted.get(b"expect", b"").lower() == b"100-continue",
-            forwarded=not _FORWARDED.isdisjoint(noted),
-            most_body=self._most_body,
-        )
+        if b"content-length" in noted or b"transfer-encoding" in noted:
+            self._judge_body()
         self.in_head = False
-        self._taker.requested(request)
+        self._headers, self._noted = [], {}  # what comes now are trailers
+        self._body = self._taker.requested(
+            scope,
+            self._most_body,
+            keep_alive=modern and parser.should_keep_alive(),
+            awaits_continue=modern and b"expect" in noted and noted[b"expect"].lower() == b"100-continue",
+            forwarded=b"x-forwarded-for" in noted or b"x-forwarded-proto" in noted,
+        )
 
     def on_body(self, body: bytes) -> None:
         self._got_on = True
-        if not self._taker.body(body):
+        if self._body is not None and not self._body.take(body):
             self._stop(refusals.body_too_large(self._most_body))
 
     def on_message_complete(self) -> None:
         self._got_on = True
-        self._taker.whole()
+        if self._body is not None:
+            self._body.end()
 
     def _scope(self) -> Scope:
         raw_path, _, query = self.target.partition(b"#")[0].partition(b"?")
         if not raw_path.startswith(b"/"):
             raw_path = httptools.parse_url(self.target).path or b"/"
         path = raw_path.decode("ascii")
-        scope = {
+        scope: Any = {
             "type": "http",
             "asgi": _ASGI,
             "http_version": self._parser.get_http_version(),
@@ -164,7 +169,8 @@ class Parser:
             "extensions": self._ends.extensions,
             "state": {},
         }
-        return cast("Scope", scope)
+        found: Scope = scope
+        return found
 
     def _judge_body(self) -> None:
         """Before any of it is read."""

@@ -81,4 +81,5 @@ def answer(problem: Problem, target: bytes, date: bytes) -> bytes:
         "connection": "close",
     }
     fields = [(name.lower().encode(), value.encode()) for name, value in told.items()]
-    return head(problem.status, fields, date) + body
+    lines, _ = head(problem.status, fields, date)
+    return lines + b"\r\n" + body
