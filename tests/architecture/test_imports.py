@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LIFECYCLE = sorted((ROOT / "shared" / "lifecycle").glob("*.py"))
+PLAIN_TEXT = ROOT / "shared" / "plain_text.py"
+LIFECYCLE = [*sorted((ROOT / "shared" / "lifecycle").glob("*.py")), PLAIN_TEXT]
 ESTIMATES = sorted((ROOT / "shared" / "eta").glob("*.py"))
 
 
@@ -21,10 +22,11 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", LIFECYCLE, ids=lambda path: path.name)
-def test_the_lifecycle_imports_the_standard_library_and_pydantic_only(path: Path) -> None:
+def test_the_lifecycle_imports_plain_text_the_standard_library_and_pydantic_only(path: Path) -> None:
     for module in imported(path):
         root = module.partition(".")[0]
-        assert module.startswith("shared.lifecycle") or root == "pydantic" or root in sys.stdlib_module_names
+        pure = module.startswith("shared.lifecycle") or module == "shared.plain_text"
+        assert pure or root == "pydantic" or root in sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("path", ESTIMATES, ids=lambda path: path.name)
