@@ -37,6 +37,7 @@ async def demo(console: Console, *, keep: bool) -> bool:
     scenario = Scenario()
     try:
         async with stack(alone(data_dir), simulated=True, scenario=scenario.model_dump_json()) as running:
+            console.print("SIMULATED: no machine is rented, and answers are made up", style="yellow", highlight=False)
             console.print(f"stack up in {time.monotonic() - began:.1f} s: {running.reach.api_url}", highlight=False)
             try:
                 async with row_lag(running.reach.nats_url, running.reach.database_url) as lag:
