@@ -88,12 +88,12 @@ def started(**variables: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_provisioner_without_any_provider_does_not_start_and_says_what_is_missing() -> None:
     ended = started()
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr.startswith("no provider is configured: set SCW_ACCESS_KEY")
     assert "COLDSTART_MACHINES" in ended.stderr
 
 
 def test_a_provisioner_with_a_wrong_file_of_machines_does_not_start_and_says_what_is_wrong(tmp_path: Path) -> None:
     ended = started(COLDSTART_MACHINES=str(tmp_path / "no.toml"))
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr.startswith("COLDSTART_MACHINES: ")
