@@ -44,6 +44,18 @@ async def test_another_worker_is_asked_where_one_does_not_answer_in_http(stage: 
     assert (refused.status_code, refused.json()["error"]["code"]) == (502, "worker_failed")
 
 
+async def test_an_answer_without_content_is_one(stage: Stage) -> None:
+    scene = await a_scene(stage)
+
+    async def nothing(_: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    scene.all_answer(nothing)
+    for _ in range(2):
+        answer = await scene.api.chat()
+        assert (answer.status_code, answer.content, answer.headers.get("content-length")) == (204, b"", None)
+
+
 async def test_an_event_without_an_end_breaks_the_stream_off(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally, "_LONGEST_EVENT", 10_000)
     monkeypatch.setattr(tally, "_LONGEST_HELD", 1_000)
