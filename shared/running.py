@@ -12,9 +12,12 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Final
 
 import structlog
 import uvloop
+
+_AGAIN_S: Final = 1.0
 
 log = structlog.get_logger()
 
@@ -46,6 +49,7 @@ async def _until_told(running: Callable[[], AbstractAsyncContextManager[object]]
         told.set()
         if starting is not None:
             starting.cancel()
+            loop.call_later(_AGAIN_S, tell)  # a client library may swallow a cancellation that comes while it connects
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -158,7 +158,10 @@ from shared.running import run
 @asynccontextmanager
 async def running():
     print("entering", flush=True)
-    await asyncio.Event().wait()
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        await asyncio.Event().wait()  # as a client library that swallows it
     yield
 
 run(running)
