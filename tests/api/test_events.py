@@ -250,7 +250,8 @@ async def test_a_position_of_another_epoch_or_of_the_future_is_answered_with_a_r
 
 async def test_a_client_that_does_not_read_is_let_go_and_can_resume(stage: Stage) -> None:
     api = await stage.api(max_backlog=5, stall_seconds=0.3)
-    instance = await stage.happened(facts.instance_requested())
+    large = facts.a_specification(vllm_args=("x" * 100_000,))  # each event holds the instance after it
+    instance = await stage.happened(facts.instance_requested(specification=large))
     host, port = api.url.removeprefix("http://").split(":")
     with socket.socket() as idle:
         idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -258,8 +259,7 @@ async def test_a_client_that_does_not_read_is_let_go_and_can_resume(stage: Stage
         idle.sendall(f"GET /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_KEY}\r\n\r\n".encode())
         await followed(api, 1)
         for number in range(1, 101):
-            delayed = facts.action_delayed(number=number, reason="x" * 100_000)
-            await stage.happened(delayed, instance_id=instance.id)
+            await stage.happened(facts.action_delayed(number=number), instance_id=instance.id)
         await followed(api, 0)
         received = await asyncio.to_thread(_all_of, idle)
     seen = [match.decode() for match in re.findall(rb"id: (\S+)\nevent: ActionDelayed\n", received)]

@@ -318,7 +318,7 @@ async def test_an_event_that_is_too_large_is_refused_at_once(journal: Journal) -
     instance_id = await begun(journal)
     with pytest.raises(MaxPayloadError):
         await journal.record(
-            e.InstanceFailed(instance_id=instance_id, occurred_at=NOW, code="too_large", message="x" * 2_000_000)
+            e.InstanceFailed(instance_id=instance_id, occurred_at=NOW, code="x" * 2_000_000, message="too large")
         )
 
 
