@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from services.api.catalogue import Model
 from services.api.cataloguing import Meant
 from services.api.keys import ApiKey, Role
 from services.api.mirror import Mirror
@@ -34,7 +33,7 @@ class LaunchRights:
         if owner.role is Role.ADMIN:
             return
         errors = list(self._errors(wanted))
-        if not isinstance(meant, Model):
+        if self._mirror.catalogue.named(meant.model) is None:
             await self._mirror.load()  # another process may just have made an organisation of this name
             if why := self.why_not_add(owner, meant):
                 errors.insert(0, FieldError(pointer="/model", detail=why))
@@ -43,8 +42,8 @@ class LaunchRights:
             raise Problem(403, "launch_not_allowed", "This key may not launch that", detail, errors=tuple(errors))
 
     def may_add(self, owner: ApiKey, meant: Meant) -> bool:
-        """Whether a launch with this key may bring the model into the catalogue; one that was there may come back."""
-        return isinstance(meant, Model) or self.why_not_add(owner, meant) is None
+        """Whether a launch with this key may bring the model into the catalogue, also one that has just left it."""
+        return self.why_not_add(owner, meant) is None
 
     def why_not_add(self, owner: ApiKey, new: NewModel) -> str | None:
         """Why a launch with this key brings no such model into the catalogue; None where it may.

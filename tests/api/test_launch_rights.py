@@ -125,6 +125,24 @@ async def test_an_organisation_that_another_process_has_just_made_counts(stage: 
         refused(await launched(member), "/model")
 
 
+async def test_a_model_that_was_removed_during_a_member_s_launch_does_not_come_back(stage: Stage) -> None:
+    async with nats_proxy(stage.nats_url) as wire:
+        api = await stage.api(nats_url=SecretStr(wire.url), router_staleness_seconds=30)
+        for slug in ("acme", "qwen"):
+            await api.organization(slug)
+        model = (await api.client.post("/models", json={"model": MODEL})).json()["id"]
+
+        async def removed(operation: Operation) -> bool:
+            if operation.subject.endswith("InstanceRequested"):
+                assert (await api.client.delete(f"/models/{model}")).status_code == 204
+            return True
+
+        async with api.as_(await api.user_key("acme")) as member:
+            wire.to_server = removed
+            assert (await launched(member)).status_code == 202
+        assert await catalogued(api) == set()
+
+
 async def test_a_gated_model_is_added_by_an_administrator_before_members_launch_it(stage: Stage) -> None:
     api = await stage.api(hf_token=SecretStr(HUB_TOKEN))
     await api.organization("acme")

@@ -19,6 +19,8 @@ _LONGEST_VALUE: Final = 65_536
 _SPACE: Final = rb"[ \t\r\n]*"
 _STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _NAMED: Final = b'"model"'
+_MAY_SPELL_MODEL: Final = b"\\u006"
+"""Each of its letters begins like this where it is escaped."""
 _MODEL: Final = re.compile(_NAMED + _SPACE + rb":" + _SPACE + rb"(" + _STRING + rb")")
 _OPENING: Final = re.compile(_SPACE + rb"\{" + _SPACE)
 _INCLUDE: Final = b'"include_usage":true'
@@ -160,7 +162,7 @@ def _of_interest(body: bytes, found: Spans) -> bytes:
 
 def _renamed_at_once(body: bytes, model: str) -> bytes | None:
     """Where `"model"` stands just once, that is most likely the place: a look at the result is cheaper than a scan."""
-    if body.count(_NAMED) != 1 or (named := _MODEL.search(body)) is None:
+    if _MAY_SPELL_MODEL in body or body.count(_NAMED) != 1 or (named := _MODEL.search(body)) is None:
         return None
     renamed = body[: named.start(1)] + json.dumps(model).encode() + body[named.end(1) :]
     return renamed if _DECODER.decode(renamed).model == model else None

@@ -148,7 +148,8 @@ class Forwarding:
                     message = "The worker answered in a content coding, and nobody asked for one."
                     return self._failed(worker, Refusal(502, "worker_failed", message))
                 first = await answer.chunk()
-                outgoing.body.let_go()  # nobody else is asked from here on
+                if answer.request_taken:
+                    outgoing.body.let_go()  # nobody else is asked from here on
                 served.first_byte_s = time.perf_counter() - served.began
                 await self._pass_back(
                     answer, first, worker, hides_usage=outgoing.hides_usage, response=response, served=served

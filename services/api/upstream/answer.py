@@ -12,13 +12,15 @@ _MOST_UNREAD: Final = 65_536
 class Answer:
     """Who asked reads `status`, `headers` (names in lower case, values and order as sent) and chunks.
 
-    The connection fills it: begin, add, end, or fail at any point. It has one reader at a time.
+    The connection fills it: begin, add, end, or fail at any point. It has one reader at a time. `all_written`: the
+    transport has been given the whole request.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.ended = False
+        self.all_written = True
         self._loop = loop
         self._transport = transport
         self._parts: list[bytes] = []
@@ -27,6 +29,11 @@ class Answer:
         self._error: UpstreamError | None = None
         self._news: asyncio.Future[None] | None = None
         self._heard_at = 0.0
+
+    @property
+    def request_taken(self) -> bool:
+        """Whether nothing of the request is kept for the worker any more; it may answer before it has read all."""
+        return self.all_written and self._transport.get_write_buffer_size() == 0
 
     async def chunk(self) -> bytes:
         """What has arrived of the body, at least one byte; b"" at its end. Raises UpstreamError.

@@ -38,6 +38,7 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.write(head)
             self._unsent = memoryview(body)
+            answer.all_written = False
             self._send_on()
         return answer
 
@@ -116,3 +117,5 @@ class Connection(asyncio.Protocol):
         while self._unsent and self._may_write and self.usable:
             part, self._unsent = self._unsent[:_AT_ONCE], self._unsent[_AT_ONCE:]
             self._transport.write(part)
+        if self._answer is not None and not self._unsent:
+            self._answer.all_written = True

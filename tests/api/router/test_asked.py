@@ -61,6 +61,7 @@ def test_a_body_that_needs_no_change_is_the_same_bytes(body: dict[str, Any], ind
         (b' { "x" : "\\"model\\": " ,\t"model" :\n"a" } \n', b' { "x" : "\\"model\\": " ,\t"model" :\n"b" } \n'),
         (b'{"mod\\u0065l":"a","x":1e400}', b'{"mod\\u0065l":"b","x":1e400}'),
         (b'{"model":"a","model":"a","x":"\\\\"}', b'{"model":"b","model":"b","x":"\\\\"}'),
+        (b'{"m\\u006fdel":"c","model":"a"}', b'{"m\\u006fdel":"b","model":"b"}'),
         (b'{"x":"\xc3\xa9","model":"a"}', b'{"x":"\xc3\xa9","model":"b"}'),
     ],
 )

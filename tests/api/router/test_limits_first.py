@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+from tests.api.fakes import loopback_address
 from tests.api.router.scene import Scene, a_scene
 from tests.api.router.test_metering import chat
 from tests.api.stage import MODEL, PATIENCE_S, Stage, until
 
+LARGE = 16_000_000
+"""Bytes: more than two sockets take that nobody reads from."""
 BODY = json.dumps({"model": MODEL, "messages": []}).encode()
 
 
@@ -84,6 +88,29 @@ async def test_bodies_that_have_no_room_are_refused_and_room_is_made_by_answers(
         assert not reader.at_eof()
     for _ in range(3):
         await until(lambda: _serves(scene, padding))
+
+
+async def test_a_body_counts_until_its_worker_has_taken_it_even_if_that_answers_before(stage: Stage) -> None:
+    scene = await a_scene(stage, workers=0, max_inference_body_bytes=LARGE, max_inference_bytes_held=LARGE)
+    address, left = loopback_address(), asyncio.Event()
+
+    async def answers_at_once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {}\n\n")
+        await left.wait()
+        writer.close()
+
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        listening.bind((address, stage.worker_port))
+        async with await asyncio.start_server(answers_at_once, sock=listening, limit=1):
+            await stage.ready(address)
+            await scene.eligible(1)
+            key, whole = await scene.api.user_key(), BODY.ljust(LARGE)
+            async with a_request(scene, key, length=LARGE, sent=whole) as (reader, _):
+                assert await status(reader) == 200
+                async with a_request(scene, key, length=LARGE) as (refused, _):
+                    assert await status(refused) == 429
+            left.set()
 
 
 async def _serves(scene: Scene, padding: str) -> bool:
