@@ -34,8 +34,10 @@ def passed_back(status: int, headers: Headers, *, streams: bool) -> list[tuple[b
         return []
     passed = [(b"content-type", _shown_type(headers))]
     for name, value in headers:
-        if (name == b"retry-after" and _SECONDS.fullmatch(value)) or (name == b"content-length" and not streams):
+        if name == b"retry-after" and _SECONDS.fullmatch(value):
             passed.append((name, value))
+        elif name == b"content-length" and not streams:
+            passed.append((name, value.lstrip(b"0") or b"0"))  # int takes no number of 5,000 digits
     return passed
 
 

@@ -56,6 +56,13 @@ async def test_an_answer_without_content_is_one(stage: Stage) -> None:
         assert (answer.status_code, answer.content, answer.headers.get("content-length")) == (204, b"", None)
 
 
+async def test_a_length_with_thousands_of_zeros_is_one_of_two_digits(stage: Stage) -> None:
+    scene = await a_scene(stage)
+    scene.all_answer(saying(b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\n{}" % b"2".zfill(5_000)))
+    answer = await scene.api.chat()
+    assert (answer.status_code, answer.headers["content-length"], answer.text) == (200, "2", "{}")
+
+
 async def test_an_event_without_an_end_breaks_the_stream_off(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally, "_LONGEST_EVENT", 10_000)
     monkeypatch.setattr(tally, "_LONGEST_HELD", 1_000)
