@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from coldstart.commands.context import complain, err
+from shared.plain_text import plain_line
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 REFUSED: Final = 2
@@ -22,7 +23,8 @@ def ask(question: str, words: str = "", *, yes: bool, word: str | None = None) -
         complain(f"{question} {words}".rstrip() + "\nNobody can be asked here: say --yes if it is meant.")
         raise typer.Exit(REFUSED)
     if words:
-        err.print(words, highlight=False, markup=False, soft_wrap=True)
+        err.print(words, soft_wrap=True)
+    question = plain_line(question)  # what asks prints by itself
     if word is None:
         typer.confirm(f"{question} [y/N]", show_default=False, prompt_suffix=" ", abort=True, err=True)
     elif typer.prompt(f"{question} Type {word} to do it", default="", show_default=False, err=True) != word:

@@ -14,7 +14,7 @@ from rich.text import Text
 from typer.testing import CliRunner
 
 from coldstart.cli import app
-from coldstart.commands import logs
+from coldstart.commands import asking, logs
 from coldstart.terminal import Terminal
 from tests.coldstart.fake_api import Answer, FakeApi, page, stream, values
 from tests.coldstart.told import ID, LAUNCH, MODEL, an_event, an_instance
@@ -172,6 +172,27 @@ def test_no_command_passes_on_what_acts_on_a_terminal(
     told = result.stdout + result.stderr
     assert not ACTING & set(told)
     assert LITERAL in told, "it is shown, as what it is"
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "known"),
+    [
+        (f"models remove {ID}", "/models", page(spoiled(MODEL_ROW))),
+        (f"instances terminate {ID}", INSTANCE, values(spoiled(an_instance()))),
+    ],
+)
+def test_no_question_does_either(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, command: str, path: str, known: Answer
+) -> None:
+    monkeypatch.setenv("COLDSTART_API_URL", api.url)
+    monkeypatch.setenv("COLDSTART_API_KEY", "a-key")
+    monkeypatch.setattr(asking, "somebody_is_there", lambda: True)
+    api.says("GET", path, known)
+    api.says("GET", "/models/resolve", values(spoiled(RESOLVED)))
+    asked = CliRunner().invoke(app, command.split(), input="n\n").stderr
+    assert not ACTING & set(asked)
+    assert LITERAL in asked
+    assert "[y/N]" in asked
 
 
 TEXTS: Final = st.text(st.one_of(st.sampled_from(sorted(ACTING)), st.characters()), max_size=40) | st.builds(
