@@ -11,7 +11,9 @@ from pydantic import AfterValidator
 
 LONGEST: Final = 2_000
 """Characters of a message or a reason, so that an event fits a message of the stream."""
-VISIBLE: Final = r"^[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+$"
+_UNSEEN: Final = r"\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+"""What nobody sees, with line separators (U+2028) and overrides of the direction (U+202A, U+2066)."""
+VISIBLE: Final = rf"^[^\x00-\x1f\x7f-\x9f{_UNSEEN}]+$"
 """A pattern for names that people choose: the same in Python, in OpenAPI and in the browser."""
 UNSHOWABLE: Final = "\N{REPLACEMENT CHARACTER}"
 
@@ -23,10 +25,9 @@ _SEQUENCES: Final = re.compile(
 )
 """Whole escape sequences: what is left of a coloured line without them is the line."""
 _UNSHOWABLE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1 but for tab and line feed
-    "\xad\u061c\u180e\u200b-\u200f\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"  # what nobody sees
-    "\u2028-\u202e"  # line separators and overrides of the direction; U+2066 to U+2069 are above
-    "\ud800-\udfff]"  # halves of a character, which no encoding takes
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1 but for tab and line feed
+    rf"{_UNSEEN}\U000e0000-\U000e0fff"
+    r"\ud800-\udfff]"  # halves of a character, which no encoding takes
 )
 
 

@@ -8,7 +8,19 @@ from services.api.tenancy import OrganizationBody, OrganizationChangeBody
 
 
 @pytest.mark.parametrize(
-    "name", ["mine\x9b2J", "admin\u202etxt", "ac\u200bme", "\x1b[31m", "a\u2066b", "a\nb", "\ufeff"]
+    "name",
+    [
+        "mine\x9b2J",
+        "admin\u202etxt",
+        "ac\u200bme",
+        "\x1b[31m",
+        "a\u2066b",
+        "a\nb",
+        "\ufeff",
+        "ac\xadme",
+        "a\u061cb",
+        "a\ufff9b",
+    ],
 )
 def test_a_name_with_what_nobody_sees_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="name"):
