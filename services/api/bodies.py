@@ -5,8 +5,9 @@ from typing import Any, Final
 import msgspec
 from litestar import Request
 from litestar.datastructures import FormMultiDict
+from litestar.exceptions import InternalServerException
 
-from services.api.problems import malformed_json, unsupported_media_type
+from services.api.problems import client_left, malformed_json, unsupported_media_type
 
 _MULTIPART: Final = "multipart/form-data"
 
@@ -22,6 +23,13 @@ _DECODER: Final = msgspec.json.Decoder(float_hook=_number)
 
 class BodyRequest(Request[Any, Any, Any]):
     """Litestar's own lets pass what its parsers raise besides their own errors."""
+
+    async def body(self) -> bytes:
+        """Raises Problem."""
+        try:
+            return await super().body()
+        except InternalServerException:
+            raise client_left() from None
 
     async def json(self) -> Any:
         """Raises Problem."""

@@ -97,6 +97,11 @@ def malformed_json(reason: str) -> Problem:
     return Problem(400, "malformed_json", "The body is no JSON", f"{reason}; see /schema for what is expected.")
 
 
+def client_left() -> Problem:
+    """Nobody hears of it; metrics count it as what it is, not as a fault of ours."""
+    return Problem(499, "client_left", "The client left", "It left before the whole of its request had come.")
+
+
 def unsupported_media_type(kind: str, instead: str) -> Problem:
     detail = f"The body's type is {kind or 'not given'}; send {instead}."
     return Problem(415, "unsupported_media_type", "The body's type is not supported", detail)

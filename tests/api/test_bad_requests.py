@@ -1,6 +1,7 @@
 """Whatever is wrong with a request is told as a problem document; nothing is recorded, nothing is logged as a fault."""
 # ruff: noqa: E501  one bad request a line
 
+import asyncio
 import json
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from uuid import uuid4
 import httpx
 from structlog.testing import capture_logs
 
-from tests.api.stage import BODY, Stage
+from tests.api.stage import ADMIN_KEY, BODY, Stage, until
 
 SOME_ID = "5f0c6c1e-1d2c-4b8e-9d5f-0a1b2c3d4e5f"
 JSON = {"Content-Type": "application/json"}
@@ -246,6 +247,21 @@ async def test_what_we_did_not_foresee_is_logged_once_and_kept_to_ourselves(stag
     assert "JSON" not in answer.text
     assert "ValidationError" not in answer.text
     assert len([entry for entry in logs if entry["log_level"] == "error"]) == 1
+
+
+async def test_a_client_that_leaves_within_its_body_is_no_fault_of_ours(stage: Stage) -> None:
+    api = await stage.api()
+    _, writer = await asyncio.open_connection(*api.url.removeprefix("http://").split(":"))
+    head = f"POST /instances HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_KEY}\r\n"
+    writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{".encode())
+    await writer.drain()
+    writer.close()
+
+    async def counted() -> bool:
+        metrics = (await api.client.get("/metrics")).text
+        return 'coldstart_http_requests_total{method="POST",route="/instances",status="499"}' in metrics
+
+    await until(counted)
 
 
 async def test_before_a_provisioner_has_told_its_types_the_sender_is_asked_to_wait(stage: Stage) -> None:

@@ -82,7 +82,9 @@ class Connection(asyncio.Protocol):
                 exchange.lose()
         self.resume_writing()
         self._parser.close()
-        del self._parser  # it holds this one: nobody should have to look for cycles under a flood
+        del self._parser  # these hold this one: nobody should have to look for cycles under a flood
+        self._exchange = self._latest = None
+        self._ahead.clear()
 
     def data_received(self, data: bytes) -> None:
         phase = self._phase
@@ -140,6 +142,8 @@ class Connection(asyncio.Protocol):
     def answered(self, exchange: Exchange) -> None:
         self._front.state.total_requests += 1
         self._exchange = None
+        if exchange is self._latest:
+            self._latest = None
         if self.known and not self._recognised:
             self._front.places.estranged(self)
         if not exchange.keep_alive:
@@ -152,7 +156,7 @@ class Connection(asyncio.Protocol):
 
     def broken(self, exchange: Exchange, problem: Problem) -> None:
         """The application has ended without an answer, or in the middle of one."""
-        if exchange.begun or exchange is not self._exchange:
+        if exchange.begun:
             self._transport.close()
         else:
             self._say(problem)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _BUFFERED: Final = 65_536
 """Of a body that the application has not asked for; the line waits beyond that."""
+_PIECE: Final = 65_536
+"""Of an answer's body: more of it is written when the client has read what came before."""
 _WITHOUT_BODY: Final = frozenset({204, 304})
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _GONE: Final[Any] = {"type": "http.disconnect"}
@@ -82,17 +84,17 @@ class Exchange:
         return self.answered or self.lost
 
     async def run(self) -> None:
+        problem = refusals.FAULT
         try:
             await self._app(self.scope, self.receive, self.send)  # type: ignore[arg-type]
         except asyncio.CancelledError:
-            self._connection.broken(self, refusals.STOPPING)
+            problem = refusals.STOPPING
             raise
         except Exception:
             log.exception("request failed", path=self.scope["path"])
-            self._connection.broken(self, refusals.FAULT)
-            return
-        if not self.over:  # the application cannot say otherwise that it cannot go on
-            self._connection.broken(self, refusals.FAULT)
+        finally:
+            if not self.over:  # the application cannot say otherwise that it cannot go on
+                self._connection.broken(self, problem)
 
     # What the connection tells
 
@@ -156,12 +158,20 @@ class Exchange:
         if message["type"] == "http.response.start" and not self.begun:
             self._begin(int(message["status"]), cast("_Headers", message.get("headers", ())))
         elif message["type"] == "http.response.body" and self.begun and not self.answered:
-            self._go_on(message.get("body", b""), more=bool(message.get("more_body", False)))
+            body, more = message.get("body", b""), bool(message.get("more_body", False))
+            if len(body) > _PIECE:
+                await self._send_in_pieces(memoryview(body), more=more)
+            else:
+                self._go_on(body, more=more)
         else:
             raise RuntimeError(message["type"])
 
+    async def _send_in_pieces(self, body: memoryview, *, more: bool) -> None:
+        for at in range(0, len(body), _PIECE):
+            piece, follows = body[at : at + _PIECE], more or at + _PIECE < len(body)
+            await self.send(cast("Message", {"type": "http.response.body", "body": piece, "more_body": follows}))
+
     def _begin(self, status: int, headers: _Headers) -> None:
-        self.begun = True
         self._awaits_continue = False
         if not self.whole:  # the rest of the request would be taken for the next one
             self.keep_alive = False
@@ -182,9 +192,10 @@ class Exchange:
                 more += b"transfer-encoding: chunked\r\n"
             elif self.keep_alive:
                 self.keep_alive, more = False, b"connection: close\r\n"
+        self.begun = True
         connection.write(b"".join((lines, more, b"\r\n")))
 
-    def _go_on(self, body: bytes, *, more: bool) -> None:
+    def _go_on(self, body: bytes | memoryview, *, more: bool) -> None:
         if self._without_body:
             body = b""
         if self._owed is not None:
@@ -193,11 +204,12 @@ class Exchange:
                 raise RuntimeError("The body's length is another one than its Content-Length.")
         if self._chunked:
             last = b"" if more else b"0\r\n\r\n"
-            self._connection.write(b"%x\r\n%b\r\n%b" % (len(body), body, last) if body else last)
+            self._connection.write(b"".join((b"%x\r\n" % len(body), body, b"\r\n", last)) if body else last)
         elif body:
             self._connection.write(body)
         if not more:
             self.answered = True
+            self._body.clear()
             if self._news is not None:
                 self._news.set()
             self._connection.answered(self)

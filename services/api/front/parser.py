@@ -13,9 +13,9 @@ from services.api.front.limits import Limits
 from services.api.problems import Problem
 
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
-_ONCE: Final = frozenset({b"authorization", b"content-length", b"host"})
+_ONCE: Final = frozenset({b"authorization", b"content-length", b"host", b"transfer-encoding"})
 _FORWARDED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
-_NOTED: Final = _ONCE | _FORWARDED | {b"expect", b"transfer-encoding"}
+_NOTED: Final = _ONCE | _FORWARDED | {b"expect"}
 
 Address = tuple[str, int]
 
@@ -86,6 +86,7 @@ class Parser:
                 behind = memoryview(piece)[upgrade.args[0] :]
                 rest = b"".join((behind, rest)) if behind else rest
             except httptools.HttpParserError:
+                self.target = self.target or _target(piece)
                 return self._wrong or refusals.BAD_REQUEST
             if len(self._headers) > self._limits.headers:
                 return refusals.too_many_headers(self._limits.headers)
@@ -125,6 +126,10 @@ class Parser:
             self._stop(refusals.too_many_headers(self._limits.headers))
         scope, noted, parser = self._scope(), self._noted, self._parser
         modern = scope["http_version"] == "1.1"
+        if modern and b"host" not in noted:
+            self._stop(refusals.WITHOUT_HOST)
+        if not modern and scope["http_version"] != "1.0":
+            self._stop(refusals.BAD_REQUEST)
         self._most_body = self._limits.body_bytes_of(scope["path"])
         if b"content-length" in noted or b"transfer-encoding" in noted:
             self._judge_body()
@@ -147,6 +152,7 @@ class Parser:
         self._got_on = True
         if self._body is not None:
             self._body.end()
+            self._body = None
 
     def _scope(self) -> Scope:
         raw_path, _, query = self.target.partition(b"#")[0].partition(b"?")
@@ -174,6 +180,8 @@ class Parser:
 
     def _judge_body(self) -> None:
         """Before any of it is read."""
+        if self._noted.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+            self._stop(refusals.BAD_REQUEST)
         size = int(self._noted.get(b"content-length", 0))
         if size > self._most_body:
             self._stop(refusals.body_too_large(self._most_body))
@@ -183,3 +191,8 @@ class Parser:
     def _stop(self, problem: Problem) -> None:
         self._wrong = problem
         raise _Refused
+
+
+def _target(begun: bytes | memoryview) -> bytes:
+    """What stands where a request's target should, of one that httptools does not understand."""
+    return bytes(begun).lstrip().partition(b" ")[2]

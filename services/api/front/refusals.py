@@ -56,6 +56,7 @@ def twice(name: bytes) -> Problem:
     return Problem(400, "header_repeated", title, "Send one: which of two counts would be a guess.")
 
 
+WITHOUT_HOST: Final = Problem(400, "host_missing", "There is no Host header", "Send one, as HTTP/1.1 says.")
 UPGRADE_WITH_BODY: Final = Problem(
     400,
     "upgrade_with_body",

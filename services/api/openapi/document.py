@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, Final, cast
 
-from litestar import Litestar, Response, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import (
     Components,
     OpenAPIMediaType,
@@ -46,6 +46,20 @@ _NAMES: Final[dict[str, dict[str, Any]]] = {
 """What may stand in an address, besides UUIDs: what looks otherwise is the name of nothing."""
 
 
+class _Once(OpenAPIRenderPlugin):
+    """Kept as it was rendered first. YAML takes half a second of everybody's time, and needs no key."""
+
+    def __init__(self, plugin: OpenAPIRenderPlugin) -> None:
+        super().__init__(path=plugin.paths, media_type=plugin.media_type, favicon="", style="")
+        self._plugin = plugin
+        self._rendered: bytes | None = None
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        if self._rendered is None:
+            self._rendered = self._plugin.render(request, openapi_schema)
+        return self._rendered
+
+
 def openapi_config() -> OpenAPIConfig:
     """Everything is served from here: neither the page nor the documents need another host."""
     session = "The console's own, for its pages; what changes something needs `X-CSRF-Token` besides."
@@ -60,7 +74,7 @@ def openapi_config() -> OpenAPIConfig:
                 "session": SecurityScheme(type="apiKey", name=COOKIE, security_scheme_in="cookie", description=session),
             }
         ),
-        render_plugins=[SchemaPage(), JsonRenderPlugin(), YamlRenderPlugin()],
+        render_plugins=[_Once(SchemaPage()), _Once(JsonRenderPlugin()), _Once(YamlRenderPlugin())],
         openapi_router=Router("/schema", route_handlers=[], opt=OPEN, include_in_schema=False, after_request=_missing),
     )
 

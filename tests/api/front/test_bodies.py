@@ -1,9 +1,11 @@
 """A body is judged before it is read, has its time, and nobody is cut off before seeing why it was refused."""
 
 import asyncio
+import gc
 import io
 import json
 import tracemalloc
+import weakref
 
 import aiohttp
 import httpx
@@ -67,6 +69,42 @@ async def test_a_body_without_a_key_is_kept_nowhere_and_its_sender_sees_the_refu
         assert b"connection: close\r\n" in told
         assert most < 8 * MEGABYTE, "of 20"
         client.writer.close()
+
+
+async def test_a_body_that_nobody_read_is_not_kept_behind_its_answer() -> None:
+    size = 200_000
+    async with a_line() as line:
+        clients = [await line.client() for _ in range(10)]
+        tracemalloc.start()
+        try:
+            for client in clients:
+                await client.say(HEAD % size + b"\r\n" + b"a" * size)
+                assert (await client.answer()).startswith(b"HTTP/1.1 401 ")
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert held < 2 * size, "of ten"
+        for client in clients:
+            client.writer.close()
+
+
+async def test_nothing_of_a_client_that_has_left_waits_for_the_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with a_line() as line:
+            client = await line.client(HEAD % 5 + BEARER + b"\r\nh")
+            while not line.app.asked:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            connection = weakref.ref(next(iter(line.front.state.connections)))
+            client.writer.close()
+            async with asyncio.timeout(5):
+                await line.app.left.wait()
+                line.app.asked.clear()
+                while connection() is not None:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+    finally:
+        gc.enable()
 
 
 async def test_the_rest_of_a_refused_upload_is_read_for_a_moment_only() -> None:

@@ -53,6 +53,10 @@ async def test_what_never_ends_is_refused_and_kept_nowhere(begun: bytes) -> None
         (GET + b"Host: y\r\n\r\n", 400, "header_repeated"),
         (GET + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\na", 400, "bad_request"),
         (b"what is this?\r\n\r\n", 400, "bad_request"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "host_missing"),
+        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 400, "bad_request"),
+        (CHUNKED.replace(b"chunked", b"gzip, chunked") + b"0\r\n\r\n", 400, "bad_request"),
+        (CHUNKED.replace(b"chunked", b"identity\r\nTransfer-Encoding: chunked") + b"0\r\n\r\n", 400, "header_repeated"),
         (GET + b"Upgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nhi", 400, "upgrade_with_body"),
     ],
 )
@@ -65,11 +69,18 @@ async def test_a_head_that_will_not_do_is_told_so_as_a_problem_document(head: by
     assert not line.app.asked
 
 
-async def test_under_v1_it_is_told_in_openai_s_shape() -> None:
+@pytest.mark.parametrize(
+    ("begun", "code"),
+    [
+        (b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40_000, "head_too_large"),
+        (b"GET /v1/\xff HTTP/1.1\r\nHost: x\r\n\r\n", "bad_request"),
+        (b"get /v1/models HTTP/1.1\r\nHost: x\r\n\r\n", "bad_request"),
+    ],
+)
+async def test_under_v1_it_is_told_in_openai_s_shape(begun: bytes, code: str) -> None:
     async with a_line() as line:
-        told = await line.told(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40_000)
-    assert told.startswith(b"HTTP/1.1 431 ")
-    assert json.loads(told.partition(b"\r\n\r\n")[2])["error"]["code"] == "head_too_large"
+        told = await line.told(begun)
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["error"]["code"] == code
 
 
 async def test_a_head_as_large_as_is_allowed_is_answered() -> None:
