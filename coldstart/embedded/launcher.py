@@ -7,12 +7,14 @@ has threads. Standard library only; its one argument is a `Launch` as JSON.
 import ctypes
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 from typing import Final, TypedDict
 
+_POLITE: Final = 10
 _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 _WAITED_FOR: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGCHLD)
 
@@ -22,6 +24,7 @@ class Launch(TypedDict):
 
     `parent` is the process that asks for it. `lifeline` is the reading end of a pipe that the parent holds open, for
     systems that cannot signal a parent's death, or None on Linux. `inherited` file descriptors are the server's to use.
+    `most_memory` is in bytes: a server that wants more ends. One with a limit gives way to others on the processor.
     """
 
     command: list[str]
@@ -31,12 +34,16 @@ class Launch(TypedDict):
     parent: int
     lifeline: int | None
     inherited: list[int]
+    most_memory: int | None
 
 
 def main(launch: Launch) -> None:
     """Become the server, or watch over it where the kernel does not offer to."""
     os.chdir(launch["folder"])  # before the account changes: it need not be able to walk there
     os.umask(0o077)
+    if launch["most_memory"] is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (launch["most_memory"],) * 2)
+        os.nice(_POLITE)
     if launch["account"] is not None:
         uid, gid = launch["account"]
         os.setgroups([])

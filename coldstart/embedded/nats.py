@@ -1,10 +1,11 @@
-"""The embedded NATS server, with JetStream on disk."""
+"""The embedded NATS servers, with JetStream on disk: the services', and another one for followers."""
 
 import signal
+from collections.abc import Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 from string import Template
-from typing import Final
+from typing import ClassVar, Final
 
 from nats.aio.client import Client
 from nats.errors import AuthorizationError, NoServersError
@@ -14,7 +15,7 @@ from coldstart.embedded.errors import UnsupportedSystemError
 from coldstart.embedded.ports import HOST
 from coldstart.embedded.process import Command
 from coldstart.embedded.server import EmbeddedServer
-from shared.bus.accounts import OPERATOR, SERVICES
+from shared.bus.accounts import FOLLOWER, OPERATOR, SERVICES, Account, followers, services
 from shared.bus.nats_configuration import configuration, quoted
 
 _CONFIGURATION: Final = Template("""\
@@ -32,12 +33,17 @@ class EmbeddedNats(EmbeddedServer):
     """`async with EmbeddedNats(data_dir) as nats: nats.url`: nats://user:password@127.0.0.1:port, the operator's."""
 
     name = "nats"
+    account: ClassVar[Account] = services()
+    user: ClassVar[str] = OPERATOR
+    """Whose `url` is."""
+    most_memory: ClassVar[int | None] = None
+    environment: ClassVar[Mapping[str, str]] = {}
     program = "nats-server"
     stop_signal = signal.SIGTERM
     not_yet = (NoServersError, AuthorizationError, APIError)
 
     def url_on(self, port: int) -> str:
-        return self._url_of(OPERATOR, port)
+        return self._url_of(self.user, port)
 
     def url_of(self, user: str) -> str:
         """Where the running server is for this one of `shared.bus.accounts`, password included."""
@@ -52,9 +58,13 @@ class EmbeddedNats(EmbeddedServer):
 
     def command(self, port: int) -> Command:
         """Write the configuration, which also keeps the passwords off the command line."""
-        rest = configuration(lambda user: quoted(self._password(user)), quoted(str(self.folder.data)))
+        rest = configuration(self.account, lambda user: quoted(self._password(user)), quoted(str(self.folder.data)))
         file = self.folder.write("server.conf", _CONFIGURATION.substitute(host=HOST, port=port, rest=rest))
-        return Command(_program(), ["--config", str(file)], self.folder.data, self.stop_signal)
+        return Command(
+            *(_program(), ["--config", str(file)], self.folder.data, self.stop_signal),
+            environment=self.environment,
+            most_memory=self.most_memory,
+        )
 
     def _url_of(self, user: str, port: int) -> str:
         return f"nats://{user}:{self._password(user)}@{HOST}:{port}"
@@ -75,6 +85,16 @@ class EmbeddedNats(EmbeddedServer):
             await client.jetstream().account_info()
         finally:
             await client.close()
+
+
+class FollowersNats(EmbeddedNats):
+    """`url` is a follower's. What followers do cannot take the machine's memory."""
+
+    name = "followers"
+    account = followers()
+    user = FOLLOWER
+    most_memory = 768 * 2**20
+    environment: ClassVar[Mapping[str, str]] = {"GOMEMLIMIT": "384MiB"}  # from there on it is tidied up more often
 
 
 async def _refused_while_starting(error: Exception) -> None:

@@ -29,7 +29,8 @@ class Command:
     """A server program and how to run it.
 
     `account` is the (uid, gid) to run as, None for the caller's own; `stop_signal` is the orderly end; `inherited`
-    are file descriptors that the program finds under the same numbers.
+    are file descriptors that the program finds under the same numbers. A program that wants more bytes than
+    `most_memory` ends, and gives way to others on the processor.
     """
 
     program: Path
@@ -39,6 +40,7 @@ class Command:
     account: tuple[int, int] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     inherited: Sequence[int] = ()
+    most_memory: int | None = None
 
 
 @asynccontextmanager
@@ -75,6 +77,7 @@ async def _launched(command: Command, output: int, lifeline: int | None) -> Proc
         parent=os.getpid(),
         lifeline=lifeline,
         inherited=list(command.inherited),
+        most_memory=command.most_memory,
     )
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(launch)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_SERVERS: Final = ("stack", "nats", "postgres")
+_SERVERS: Final = ("stack", "nats", "followers", "postgres")
 """Folders of a server each, which has its lock there."""
 _FILES: Final = ("master-secret*", "admin-key*", "stack.json*", "clouds*")
 _WITHIN: Final = {"logs": ("*.log",), "simulator": ("hosts", "account.json*")}

@@ -151,6 +151,7 @@ async def launched(
         parent=os.getpid(),
         lifeline=reading,
         inherited=[],
+        most_memory=None,
     )
     output = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:

@@ -15,6 +15,8 @@ from pydantic import SecretStr
 
 from coldstart.embedded.errors import EmbeddedServerError
 from coldstart.embedded.folder import ServerFolder
+from coldstart.embedded.followers import followers_server
+from coldstart.embedded.nats import FollowersNats
 from coldstart.embedded.servers import RunningServers, servers
 from coldstart.settings import CloudSettings, SettingsInvalid, StackSettings, from_environment
 from coldstart.slow_steps import Step
@@ -32,7 +34,7 @@ from coldstart.stack.files import (
 )
 from coldstart.stack.processes import Service, ServiceFailed
 from coldstart.stack.simulated import SimulatedCloud, holds_servers, simulating
-from shared.bus.accounts import COPIER, FOLLOWER
+from shared.bus.accounts import COPIER
 
 COPIES: Final = "progress"
 """The service that copies events for followers."""
@@ -127,6 +129,9 @@ async def stack(
         running = await cleanup.enter_async_context(
             servers(data_dir, _revealed(settings.nats_url), _revealed(settings.database_url))
         )
+        followers = None
+        if settings.nats_url is None:
+            followers = await cleanup.enter_async_context(followers_server(data_dir))
         note_clouds(data_dir, frozenset({SIMULATED}) if simulated else from_environment(CloudSettings).providers)
         logs = data_dir / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -146,7 +151,7 @@ async def stack(
             **(cloud.environment if cloud else {}),
         }
         services = tuple(
-            Service(module, environment | _nats(running, name), logs / f"{name}.log")
+            Service(module, environment | _nats(running, name, followers), logs / f"{name}.log")
             for module in SERVICES
             for name in [module.rpartition(".")[2]]
         )
@@ -159,7 +164,7 @@ async def stack(
             running.database_url,
             cloud.url if cloud else None,
             os.getpid(),
-            running.nats_url_of(FOLLOWER),
+            followers.url if followers else None,
         )
         tell_reach(data_dir, reach)
         cleanup.callback(forget_reach, data_dir)
@@ -170,11 +175,12 @@ async def stack(
         yield Stack(reach, services, new_key, broken)
 
 
-def _nats(running: RunningServers, service: str) -> dict[str, str]:
+def _nats(running: RunningServers, service: str, followers: FollowersNats | None) -> dict[str, str]:
     """A service's own user; and the one that writes what followers read."""
     urls = {"COLDSTART_NATS_URL": running.nats_url_of(service) or running.nats_url}
-    copier = running.nats_url_of(COPIER)
-    return urls | {"COLDSTART_FOLLOWERS_NATS_URL": copier} if service == COPIES and copier else urls
+    if service == COPIES and followers:
+        urls["COLDSTART_FOLLOWERS_NATS_URL"] = followers.url_of(COPIER)
+    return urls
 
 
 async def _first_to_fail(running: RunningServers, cloud: SimulatedCloud | None) -> None:

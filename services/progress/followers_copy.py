@@ -1,4 +1,4 @@
-"""The copy of the stream that followers read, in an account of their own (`shared.bus.accounts` says why).
+"""The copy of the stream that followers read, on a server of their own (`shared.bus.accounts` says why).
 
 Any number of copiers may run: each message is expected behind the one before it, so none comes twice or out of order.
 Where the copy is not what a copier would have made, it is made anew.
@@ -131,7 +131,7 @@ async def _connect_and_run(source: Client, url: str, replicas: int, heartbeat_s:
             target = await connect(url, "followers' copy")
             break
         except TRANSPORT as error:
-            log.warning("the followers' account cannot be reached", reason=repr(error), again_in_s=_PAUSE_S)
+            log.warning("the followers' server cannot be reached", reason=repr(error), again_in_s=_PAUSE_S)
             await asyncio.sleep(_PAUSE_S)
     try:
         await FollowersCopy(source, target, replicas=replicas, heartbeat_s=heartbeat_s).run()

@@ -12,7 +12,7 @@ class ProgressSettings(WithDatabase, WithMetrics):
     `standby_seconds`: how often a standby looks whether it is needed; `stream_heartbeat_seconds`: how often an idle
     stream says that it is there (two missed ones mean an interruption); `longest_pause_seconds`: between two tries
     while a server is away.
-    `followers_nats_url`: the account that followers read, to copy the stream to; unset, it is not copied.
+    `followers_nats_url`: the server that followers read, to copy the stream to; unset, it is not copied.
     """
 
     followers_nats_url: SecretStr | None = None

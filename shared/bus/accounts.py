@@ -3,6 +3,9 @@
 The services share an account, in which each user has the subjects that it needs. Followers have an account of their
 own, with a copy of the stream: whoever may send any request names the subject of its answer, which the server checks
 against no permission. In the services' account a follower could so have an answer of JetStream's kept as an event.
+
+Their account is on a server of its own: all accounts of a server share one queue of requests to JetStream, and a
+follower who asks without pause keeps everybody else from being answered.
 """
 
 from collections.abc import Iterable, Iterator
@@ -45,13 +48,18 @@ class User:
 
 @dataclass(frozen=True)
 class Limits:
-    """What an account may take of the server."""
+    """What an account may take of its server.
+
+    Of each connection: its `subscriptions`, and `pending`, what the server keeps for it while it does not read.
+    """
 
     memory: str
     disk: str
     streams: int
     consumers: int
     connections: int
+    subscriptions: int
+    pending: str
 
 
 @dataclass(frozen=True)
@@ -68,10 +76,16 @@ def inbox(user: str) -> str:
     return f"_INBOX_{user}"
 
 
-def accounts() -> tuple[Account, ...]:
-    return (
-        Account(SERVICES, (_operator(), _api(), _provisioner(), _health(), _progress())),
-        Account(FOLLOWERS, (_copier(), _follower()), Limits("16MB", "1GB", streams=1, consumers=200, connections=200)),
+def services() -> Account:
+    return Account(SERVICES, (_operator(), _api(), _provisioner(), _health(), _progress()))
+
+
+def followers() -> Account:
+    """Connections that do not read cost 64 × 4 MB together."""
+    return Account(
+        FOLLOWERS,
+        (_copier(), _follower()),
+        Limits("16MB", "1GB", streams=1, consumers=200, connections=64, subscriptions=200, pending="4MB"),
     )
 
 

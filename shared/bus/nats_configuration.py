@@ -1,4 +1,7 @@
-"""nats-server's configuration, written from `shared.bus.accounts`. `python -m` this prints docs/nats.conf."""
+"""nats-server's configuration, written from `shared.bus.accounts`: one for each account, which has its own server.
+
+`python -m` this prints docs/nats.conf, with `followers` docs/nats-followers.conf.
+"""
 
 import json
 import sys
@@ -6,7 +9,7 @@ from collections.abc import Callable, Iterable
 from string import Template
 from typing import Final
 
-from shared.bus.accounts import Account, User, accounts
+from shared.bus.accounts import Account, User, followers, services
 
 _HEAD: Final = """\
 # nats-server's configuration for Coldstart, drawn from the code: make docs
@@ -32,10 +35,10 @@ _USER: Final = Template("""\
 """)
 
 
-def configuration(password_of: Callable[[str], str], store: str) -> str:
+def configuration(account: Account, password_of: Callable[[str], str], store: str) -> str:
     """`password_of` a user and `store` are values as the configuration has them, quoted where need be."""
-    written = "".join(_account(account, password_of) for account in accounts())
-    return f"{_JETSTREAM.substitute(store=store)}accounts {{\n{written}}}\n"
+    pending = f"max_pending: {account.limits.pending}\n" if account.limits else ""
+    return f"{pending}{_JETSTREAM.substitute(store=store)}accounts {{\n{_account(account, password_of)}}}\n"
 
 
 def variable(user: str) -> str:
@@ -43,8 +46,8 @@ def variable(user: str) -> str:
     return f"NATS_{user.upper()}_PASSWORD"
 
 
-def page() -> str:
-    return _HEAD + configuration(lambda user: f"${variable(user)}", '"/data"')
+def page(account: Account) -> str:
+    return _HEAD + configuration(account, lambda user: f"${variable(user)}", '"/data"')
 
 
 def quoted(value: str) -> str:
@@ -63,7 +66,7 @@ def _limits(account: Account) -> str:
     return (
         f"jetstream {{ max_mem: {limits.memory}, max_file: {limits.disk}, "
         f"max_streams: {limits.streams}, max_consumers: {limits.consumers} }}\n"
-        f"        limits {{ max_conn: {limits.connections} }}"
+        f"        limits {{ max_conn: {limits.connections}, max_subs: {limits.subscriptions} }}"
     )
 
 
@@ -83,4 +86,4 @@ def _subjects(subjects: Iterable[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(page(followers() if sys.argv[1:] == ["followers"] else services()))

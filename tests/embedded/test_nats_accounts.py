@@ -1,22 +1,28 @@
-"""What each user of the embedded NATS may do, tried on the real server."""
+"""What each user of the embedded NATS servers may do, tried on the real ones."""
 
 import asyncio
+import json
+import os
+import signal
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from string import Template
 from typing import Any
+from urllib.parse import urlsplit
 
 import nats
+import psutil
 import pytest
 from nats.aio.client import Client
 from nats.js.errors import APIError
 
-from coldstart.embedded.nats import EmbeddedNats
+from coldstart.embedded.followers import followers_server
+from coldstart.embedded.nats import EmbeddedNats, FollowersNats
 from coldstart.embedded.ports import HOST
 from coldstart.embedded.process import Command
 from services.progress.followers_copy import FollowersCopy
-from shared.bus.accounts import COPIER, FOLLOWER, accounts, inbox
+from shared.bus.accounts import COPIER, FOLLOWER, Account, followers, inbox, services
 from shared.bus.connection import connect
 from shared.bus.nats_configuration import page
 from shared.bus.topology import LAUNCH, LIFECYCLE, WATCH, apply_topology
@@ -70,6 +76,12 @@ async def server(tmp_path: Path) -> AsyncGenerator[EmbeddedNats]:
         yield server
 
 
+@pytest.fixture
+async def copy(tmp_path: Path) -> AsyncGenerator[FollowersNats]:
+    async with FollowersNats(tmp_path) as server:
+        yield server
+
+
 @asynccontextmanager
 async def connected(url: str, **options: Any) -> AsyncGenerator[Client]:
     connection = await nats.connect(url, **options)
@@ -98,34 +110,72 @@ async def refused(url: str, publish: Iterable[str] = (), subscribe: Iterable[str
     return {subject.lower() for subject in tried if any(f'"{subject}"'.lower() in each.lower() for each in said)}
 
 
-async def test_a_follower_may_publish_nothing_that_matters_and_hear_nothing_but_events(server: EmbeddedNats) -> None:
+async def test_a_follower_may_publish_nothing_that_matters_and_hear_nothing_but_events(copy: FollowersNats) -> None:
     unheard = (f"{inbox('api')}.>", "requests.>", "$JS.EVENT.>", "$KV.>", ">")
-    found = await refused(server.url_of(FOLLOWER), OF_NO_FOLLOWER, unheard)
+    found = await refused(copy.url_of(FOLLOWER), OF_NO_FOLLOWER, unheard)
     assert found == {subject.lower() for subject in (*OF_NO_FOLLOWER, *unheard)}
 
 
-async def test_an_answer_that_a_follower_has_sent_elsewhere_reaches_no_journal(server: EmbeddedNats) -> None:
-    """The server checks the subject of a request, not that of its answer."""
-    async with connected(server.url) as operator, connected(server.url_of(FOLLOWER)) as follower:
-        await apply_topology(operator.jetstream(), replicas=1, ack_wait_s=5)
-        for elsewhere in ("journal.victim.InstanceRequested", f"replays.{LAUNCH.durable}"):
-            await follower.publish(f"$JS.API.STREAM.INFO.{LIFECYCLE}", b"", reply=elsewhere)
-        await follower.flush()
-        await operator.flush()
-        for stream in (LIFECYCLE, "REPLAYS"):
-            assert (await operator.jetstream().stream_info(stream)).state.last_seq == 0
+async def answer(url: str, asked: str = "") -> str:
+    """What the server says to this user up to a PONG or the end of the connection."""
+    at = urlsplit(url)
+    reader, writer = await asyncio.open_connection(at.hostname, at.port)
+    try:
+        sign_in = json.dumps({"user": at.username, "pass": at.password, "verbose": False})
+        writer.write(f"CONNECT {sign_in}\r\n{asked}PING\r\n".encode())
+        async with asyncio.timeout(WITHIN_S):
+            try:
+                return (await reader.readuntil(b"PONG")).decode()
+            except asyncio.IncompleteReadError as ended:
+                return ended.partial.decode()
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
-async def test_a_follower_reads_its_copy_by_consumers_of_its_own_and_so_many_of_them(server: EmbeddedNats) -> None:
+async def test_a_follower_is_nobody_on_the_services_server(server: EmbeddedNats, copy: FollowersNats) -> None:
+    """There it could have an answer sent to the journal, and keep JetStream busy until it answers nobody else."""
+    at = server.url.rpartition("@")[2]
+    for user in (FOLLOWER, COPIER):
+        assert "Authorization Violation" in await answer(f"{copy.url_of(user).rpartition('@')[0]}@{at}")
+
+
+async def test_a_connection_of_a_follower_has_so_many_subscriptions(copy: FollowersNats) -> None:
+    (limits,) = filter(None, [followers().limits])
+    asked = "".join(f"SUB lifecycle.{number}.> {number}\r\n" for number in range(limits.subscriptions + 3))
+    assert (await answer(copy.url, asked)).count("maximum subscriptions exceeded") == 3
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="this system's limits cannot be read")
+async def test_the_followers_server_has_so_much_memory_and_is_started_again_where_it_was(tmp_path: Path) -> None:
+    async with followers_server(tmp_path) as server, connected(server.url, max_reconnect_attempts=-1) as follower:
+        assert psutil.Process(server.pid).rlimit(psutil.RLIMIT_DATA)[1] == FollowersNats.most_memory
+        again = asyncio.Event()
+
+        async def reconnected() -> None:
+            again.set()
+
+        follower.options["reconnect_time_wait"] = 0.1
+        follower._reconnected_cb = reconnected
+        os.kill(server.pid, signal.SIGKILL)
+        async with asyncio.timeout(WITHIN_S):
+            await again.wait()
+        assert (await follower.jetstream().account_info()).streams == 0
+
+
+async def test_a_follower_reads_its_copy_by_consumers_of_its_own_and_so_many_of_them(
+    server: EmbeddedNats, copy: FollowersNats
+) -> None:
     source = await connect(server.url_of("progress"), "source")
     async with (
         connected(server.url) as operator,
-        connected(server.url_of(COPIER), inbox_prefix=inbox(COPIER)) as copier,
+        connected(copy.url_of(COPIER), inbox_prefix=inbox(COPIER)) as copier,
     ):
         await apply_topology(operator.jetstream(), replicas=1, ack_wait_s=5)
         await FollowersCopy(source, copier, replicas=1, heartbeat_s=1).prepare()
         await copier.jetstream().publish("journal.some.InstanceReady", b"ready")
-        async with connected(server.url_of(FOLLOWER)) as follower:
+        async with connected(copy.url) as follower:
             jetstream = follower.jetstream()
             ordered = await jetstream.subscribe("lifecycle.>", stream=LIFECYCLE, ordered_consumer=True)
             assert (await ordered.next_msg(WITHIN_S)).data == b"ready"
@@ -134,7 +184,7 @@ async def test_a_follower_reads_its_copy_by_consumers_of_its_own_and_so_many_of_
             await message.ack_sync()
             assert (await jetstream.get_last_msg(LIFECYCLE, "lifecycle.some.>")).data == b"ready"
             await jetstream.delete_consumer(LIFECYCLE, "mine")
-            (limits,) = [account.limits for account in accounts() if account.limits]
+            (limits,) = filter(None, [followers().limits])
             for number in range(limits.consumers - 1):  # and the ordered one
                 await jetstream.add_consumer(LIFECYCLE, durable_name=f"of-many-{number}")
             with pytest.raises(APIError, match="maximum consumers"):
@@ -168,10 +218,10 @@ async def test_data_of_a_version_with_one_user_is_kept_and_its_password_still_is
 
 async def test_every_user_has_a_password_that_only_the_owner_reads(server: EmbeddedNats) -> None:
     files = [file for file in server.folder.path.iterdir() if "password" in file.name]
-    users = [user.name for account in accounts() for user in account.users]
-    assert len({file.read_text() for file in files}) == len(users)
+    assert len({file.read_text() for file in files}) == len(services().users)
     assert {file.stat().st_mode & 0o777 for file in (*files, server.folder.path / "server.conf")} == {0o600}
 
 
-def test_the_configuration_to_paste_is_the_codes() -> None:
-    assert (PROJECT / "docs" / "nats.conf").read_text() == page()
+@pytest.mark.parametrize(("name", "account"), [("nats.conf", services()), ("nats-followers.conf", followers())])
+def test_the_configuration_to_paste_is_the_codes(name: str, account: Account) -> None:
+    assert (PROJECT / "docs" / name).read_text() == page(account)

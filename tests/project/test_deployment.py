@@ -14,14 +14,14 @@ import yaml
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
-from shared.bus.accounts import SERVICES, accounts
+from shared.bus.accounts import SERVICES, followers, services
 from shared.bus.nats_configuration import variable
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-OWN = {name: service for name, service in COMPOSE["services"].items() if name not in {"postgres", "nats"}}
+OWN = {name: service for name, service in COMPOSE["services"].items() if service["image"].startswith("coldstart:")}
 SETTINGS_MODULES = (
     "services.api.settings",
     "services.health.settings",
@@ -77,13 +77,16 @@ def test_the_nats_server_is_recent_enough_for_what_the_journal_asks_of_it() -> N
 
 
 def test_every_service_is_its_own_user_on_nats_and_the_server_knows_every_users_password() -> None:
-    nats = COMPOSE["services"]["nats"]
     for service in ("api", "provisioner", "health", "progress"):
         url = f"nats://{service}:${{NATS_{service.upper()}_PASSWORD}}@nats:4222"
         assert OWN[service]["environment"]["COLDSTART_NATS_URL"] == url
-    assert "${NATS_COPIER_PASSWORD}" in OWN["progress"]["environment"]["COLDSTART_FOLLOWERS_NATS_URL"]
-    assert set(nats["environment"]) == {variable(user.name) for account in accounts() for user in account.users}
-    assert ROOT / COMPOSE["configs"]["nats"]["file"] == ROOT / "docs" / "nats.conf"
+    copier = "nats://copier:${NATS_COPIER_PASSWORD}@nats-followers:4222"
+    assert OWN["progress"]["environment"]["COLDSTART_FOLLOWERS_NATS_URL"] == copier
+    for name, account in (("nats", services()), ("nats-followers", followers())):
+        server = COMPOSE["services"][name]
+        assert set(server["environment"]) == {variable(user.name) for user in account.users}
+        assert server["configs"] == [{"source": name, "target": "/etc/nats/nats.conf"}]
+        assert ROOT / COMPOSE["configs"][name]["file"] == ROOT / "docs" / f"{name}.conf"
 
 
 def test_what_an_earlier_nats_server_kept_becomes_the_services_once(tmp_path: Path) -> None:

@@ -102,12 +102,23 @@ async def test_the_status_of_a_finished_install_is_told_though_its_log_is_gone(t
     assert (status, said.splitlines()[-1], runs_in(tmp_path)) == (0, "what it printed cannot be read", 0)
 
 
+async def holding(file: Path) -> asyncio.subprocess.Process:
+    """A process of a group of its own that has this file where an install has its lock."""
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-c", 'exec 9>>"$1"; echo; exec sleep 600', "bash", str(file)),
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline()
+    return process
+
+
 async def test_a_number_that_is_somebody_else_s_by_now_is_not_signalled(tmp_path: Path) -> None:
     """The marker is from before a reboot, and the lock is held by what the install has left behind."""
     state = tmp_path / "var/lib/coldstart"
     state.mkdir(parents=True)
-    stranger = await asyncio.create_subprocess_exec("sleep", "600", start_new_session=True)
-    holder = await asyncio.create_subprocess_exec("flock", str(state / "lock"), "sleep", "600", start_new_session=True)
+    stranger, holder = [await holding(file) for file in (tmp_path / "its-own", state / "lock")]
     try:
         (state / "marker").write_text(f"1 1 running {stranger.pid}\n")
         signal = f'state={state}\n{script.ENDING}\nread_marker\nsignal_install KILL "$leader"'

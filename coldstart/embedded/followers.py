@@ -1,0 +1,44 @@
+"""The server that followers read, started again whenever it ends: whatever they do to it, the stack goes on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final, NoReturn
+
+import structlog
+
+from coldstart.embedded.errors import EmbeddedServerError
+from coldstart.embedded.nats import FollowersNats
+
+_PAUSE_S: Final = 1.0
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def followers_server(data_dir: Path) -> AsyncIterator[FollowersNats]:
+    """Raises EmbeddedServerError if it cannot start at first. Enter it in the event loop's thread."""
+    started: asyncio.Future[FollowersNats] = asyncio.get_running_loop().create_future()
+    keeping = asyncio.create_task(_keep(data_dir, started))
+    try:
+        yield await started
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+
+
+async def _keep(data_dir: Path, started: asyncio.Future[FollowersNats]) -> NoReturn:
+    """Each has the port and the passwords of the one before."""
+    while True:
+        try:
+            async with FollowersNats(data_dir) as server:
+                if not started.done():
+                    started.set_result(server)
+                await server.ended()
+        except EmbeddedServerError as error:
+            if not started.done():
+                started.set_exception(error)
+            log.warning("the followers' server ended", reason=str(error), again_in_s=_PAUSE_S)
+            await asyncio.sleep(_PAUSE_S)
