@@ -23,18 +23,23 @@ step() {
         "If that is about the network, look at PIP_INDEX_URL, UV_INDEX_URL and your proxy; all of it is in $log."
 }
 
+say() { printf '%s …\n' "$*" >&2; }
+
 case $what in
 build)
     checked
+    say "making .venv"
     test -x "$bin/pip" || rm -rf .venv  # a venv that was begun and never finished
     test -x "$bin/python" || "$python" -m venv .venv || fail "The virtual environment .venv could not be made."
     step "$bin/python" -m pip install --disable-pip-version-check --retries 2 --require-hashes -r requirements-build.lock
     ;;
 run)
+    say "installing into .venv what the stack needs: up to a minute, and only this time"
     step "$bin/uv" pip install --python "$bin/python" --require-hashes -r requirements.lock
     step "$bin/uv" pip install --python "$bin/python" --no-deps --no-build-isolation --editable .
     ;;
 dev)
+    say "installing into .venv what the tests need"
     step "$bin/uv" pip install --python "$bin/python" --require-hashes -r requirements-dev.lock
     ;;
 esac

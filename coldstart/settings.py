@@ -38,22 +38,26 @@ class ClientSettings(BaseSettings):
 
 
 class CloudSettings(BaseSettings):
-    """Whether there is anything real to provision: Scaleway by its own variable, a file of one's own machines."""
+    """Whether there is anything real to provision: Scaleway by its own variables, a file of one's own machines.
+
+    One of Scaleway's two keys means Scaleway: the provisioner then says that the other is missing.
+    """
 
     model_config = SettingsConfigDict(env_prefix="SCW_", env_ignore_empty=True, frozen=True, extra="ignore")
 
+    access_key: str | None = None
     secret_key: SecretStr | None = None
     machines: Path | None = Field(default=None, validation_alias="COLDSTART_MACHINES")
 
     @property
     def providers(self) -> frozenset[str]:
         """As requests name them."""
-        configured = {"scaleway": self.secret_key, "machines": self.machines}
+        configured = {"scaleway": self.access_key or self.secret_key, "machines": self.machines}
         return frozenset(name for name, setting in configured.items() if setting)
 
     @property
     def names(self) -> str:
         """What is configured, for people; empty when nothing is."""
-        scaleway = "Scaleway" if self.secret_key else ""
+        scaleway = "Scaleway" if "scaleway" in self.providers else ""
         own = f"machines in {self.machines}" if self.machines else ""
         return " and ".join(filter(None, (scaleway, own)))

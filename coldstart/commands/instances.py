@@ -1,6 +1,5 @@
 """`coldstart instances`: create, look at, and end instances."""
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import uuid4
@@ -14,7 +13,6 @@ from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import (
     Json,
     api,
-    complain,
     each_non_empty,
     given,
     non_empty,
@@ -26,15 +24,12 @@ from coldstart.commands.context import (
     warn,
 )
 from coldstart.commands.durations import seconds
+from coldstart.commands.following import follow, follow_all, follow_many, saying_on_ctrl_c
 from coldstart.commands.naming import Instance, OfOrganization, instance_id
-from coldstart.fleet import ON_THEIR_WAY, Fleet, Member
-from coldstart.how_to_call import endpoint
+from coldstart.fleet import Fleet, Member
+from coldstart.how_to_call import program
 from coldstart.listing import WIDE, listed
-from coldstart.settings import ClientSettings, from_environment
 from coldstart.waiting import expected
-from coldstart.watching import watch, watch_as_json
-from coldstart.watching_many import events_of, watch_many
-from shared.lifecycle.instance import Failure
 from shared.lifecycle.status import Status
 from shared.lifecycle.words import NAMES, cause
 
@@ -64,7 +59,7 @@ def create(
     zones: Annotated[list[str] | None, typer.Option("--zone", help="Zone; again for the next choice.")] = None,
     name: Annotated[str | None, typer.Option(help="Defaults to the model's.")] = None,
     organization: Annotated[
-        str | None, typer.Option(help="Whose it is: a slug. Defaults to the key's; of an administrator, everybody's.")
+        str | None, typer.Option(help="Owning organisation (slug). Default: the key's; for administrators, shared.")
     ] = None,
     provider: Annotated[str | None, typer.Option(help="Defaults to scaleway, or the only one there is.")] = None,
     volume_gb: Annotated[int | None, typer.Option(help="Size of the boot volume, in GB.")] = None,
@@ -74,10 +69,10 @@ def create(
         list[str] | None, typer.Option("--vllm-arg", help="One of vLLM's options, as --max-model-len=8192; repeatable.")
     ] = None,
     max_lifetime: Annotated[
-        int | None, typer.Option(parser=seconds, metavar="TIME", help="End it so long after now, as 8h.")
+        int | None, typer.Option(parser=seconds, metavar="TIME", help="Terminate after this long, e.g. 8h.")
     ] = None,
     idle_shutdown: Annotated[
-        int | None, typer.Option(parser=seconds, metavar="TIME", help="End it when unused for so long, as 30m.")
+        int | None, typer.Option(parser=seconds, metavar="TIME", help="Drain when unused for this long, e.g. 30m.")
     ] = None,
     keep_for_inspection: Annotated[
         bool, typer.Option("--keep-for-inspection", help="Leave the server standing if starting it up fails.")
@@ -102,13 +97,14 @@ def create(
         keep_for_inspection=keep_for_inspection or None,
     )
     with api() as client:
-        instance = client.post("/instances", body, headers={"Idempotency-Key": str(uuid4())})
+        with saying_on_ctrl_c(f"Whether it was asked for is not known: {program()} instances list shows it if it was."):
+            instance = client.post("/instances", body, headers={"Idempotency-Key": str(uuid4())})
         _say(instance, as_json=as_json)
         _say_what_is_simulated(client)
         for warning in instance.get("warnings", []):
             warn(warning)
         if watching:
-            _follow(client, instance, as_json=as_json)
+            follow(client, instance, as_json=as_json)
 
 
 @app.command("list")
@@ -168,15 +164,15 @@ def watch_(
         raise typer.BadParameter("name instances, or ask for all, not both.", param_hint="--all")
     with api() as client:
         if not instances:
-            _follow_all(client, endless=everything, as_json=as_json)
+            follow_all(client, endless=everything, as_json=as_json)
             return
         ids = list(dict.fromkeys(instance_id(client, instance) for instance in instances))
         if len(ids) == 1:
-            _follow(client, client.get(f"/instances/{ids[0]}"), as_json=as_json)
+            follow(client, client.get(f"/instances/{ids[0]}"), as_json=as_json)
         else:
             position = client.position()
             rows = [client.get(f"/instances/{one}") for one in ids]
-            _follow_many(client, Fleet(frozenset(ids)), rows, position, as_json=as_json)
+            follow_many(client, Fleet(frozenset(ids)), rows, position, as_json=as_json)
 
 
 @app.command()
@@ -256,10 +252,6 @@ def _say(instance: dict[str, Any], *, as_json: bool) -> None:
         say(f"{instance['id']}  {instance['name']}  {NAMES[Status(instance['status'])]}")
 
 
-def _why(status: Status, error: Failure | None) -> str:
-    return cause(error) if error else NAMES[status]
-
-
 def _in_words(name: str, value: Any) -> str:
     match name, value:
         case _, None:
@@ -272,57 +264,7 @@ def _in_words(name: str, value: Any) -> str:
             return str(value)
 
 
-def _follow(client: Api, instance: dict[str, Any], *, as_json: bool) -> None:
-    path, now = f"/instances/{instance['id']}/events", instance["version"]
-    if as_json:
-        journey = watch_as_json(client.events(path, **{"from": "start"}), print_json, since=now)
-    else:
-        journey = watch(out, client.told(path, **{"from": "start"}), title=instance["name"], since=now)
-    if journey.instance["status"] != Status.READY:
-        error = journey.instance.get("error")
-        complain(_why(Status(journey.instance["status"]), Failure.model_validate(error) if error else None))
-        raise typer.Exit(1)
-    if not as_json:
-        _say_endpoint(client, journey.instance["specification"])
-
-
-def _say_endpoint(client: Api, specification: dict[str, Any]) -> None:
-    organization = None
-    if specification.get("organization_id"):
-        with suppress(ApiProblem):
-            known = client.pages("/organizations")
-            organization = next((one["slug"] for one in known if one["id"] == specification["organization_id"]), None)
-    for line in endpoint(client.url, specification, organization, from_environment(ClientSettings)):
-        say(line)
-
-
 def _say_what_is_simulated(client: Api) -> None:
     """On standard error: what a script reads stays whole."""
     if client.simulated:
         note(f"Simulated: {client.simulated}. {_SIMULATED if 'cloud' in client.simulated else _SIMULATED_HUB}")
-
-
-def _follow_all(client: Api, *, endless: bool, as_json: bool) -> None:
-    """The list may lag behind the events: each that it shows on its way is looked at by itself."""
-    position = client.position()
-    rows = [client.get(f"/instances/{row['id']}") for row in client.pages("/instances", status=sorted(ON_THEIR_WAY))]
-    if not rows and not as_json:
-        say("Nothing is on its way to ready.")
-    _follow_many(client, Fleet(), rows, position, endless=endless, as_json=as_json)
-
-
-def _follow_many(
-    client: Api, fleet: Fleet, rows: list[dict[str, Any]], position: str, *, as_json: bool, endless: bool = False
-) -> None:
-    fleet.shown(rows, datetime.now(UTC))
-    told = client.told("/events", after=position)
-    if as_json:
-        for event in events_of(fleet, told, endless=endless):
-            print_json(event)
-    else:
-        watch_many(out, fleet, told, lambda: client.away, endless=endless)
-    wrong = [member for member in fleet.members if member.status is not Status.READY]
-    for member in wrong:
-        complain(f"{member.name}: {_why(member.status, member.error)}")
-    if wrong:
-        raise typer.Exit(1)

@@ -39,7 +39,8 @@ from shared.bus.accounts import COPIER
 COPIES: Final = "progress"
 """The service that copies events for followers."""
 _LEAST_ROOM: Final = 500_000_000
-SERVICES: Final = ("services.progress", "services.health", "services.provisioner", "services.api")
+PROVISIONER: Final = "services.provisioner"
+SERVICES: Final = ("services.progress", "services.health", PROVISIONER, "services.api")
 
 
 class StackRefused(Exception):
@@ -76,8 +77,8 @@ class OtherCloud(StackRefused):
 
     def __init__(self, data_dir: Path, clouds: str, do: str) -> None:
         super().__init__(
-            f"{data_dir} holds instances of {clouds}, which would count as lost: {do}, or set COLDSTART_DATA_DIR to "
-            "another folder."
+            f"{data_dir} was used with {clouds}, whose instances would count as lost: {do}, or set COLDSTART_DATA_DIR "
+            "to another folder."
         )
 
 
@@ -132,7 +133,7 @@ async def stack(
         followers = None
         if settings.nats_url is None:
             followers = await cleanup.enter_async_context(followers_server(data_dir))
-        note_clouds(data_dir, frozenset({SIMULATED}) if simulated else from_environment(CloudSettings).providers)
+        provisioned = frozenset({SIMULATED}) if simulated else from_environment(CloudSettings).providers
         logs = data_dir / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         cloud = None
@@ -156,7 +157,7 @@ async def stack(
             for name in [module.rpartition(".")[2]]
         )
         begin(f"the services, whose logs are in {logs}")
-        await _all_serving(cleanup, services)
+        await _all_serving(cleanup, services, lambda: note_clouds(data_dir, provisioned))
         reach = Reach(
             f"http://{f'[{settings.api_host}]' if ':' in settings.api_host else settings.api_host}:{port}",
             admin_key,
@@ -194,12 +195,23 @@ async def _first_to_fail(running: RunningServers, cloud: SimulatedCloud | None) 
     await asyncio.Event().wait()  # none of it is ours to watch
 
 
-async def _all_serving(cleanup: AsyncExitStack, services: tuple[Service, ...]) -> None:
-    """Start them side by side; they wait for each other through the stream and the database."""
+async def _all_serving(
+    cleanup: AsyncExitStack, services: tuple[Service, ...], provisioning: Callable[[], None]
+) -> None:
+    """Start them side by side; they wait for each other through the stream and the database.
+
+    `provisioning` is called once the provisioner has taken its settings: one that refuses them has rented nothing.
+    """
+
+    async def start(service: Service) -> None:
+        await cleanup.enter_async_context(service.supervised())
+        if service.module == PROVISIONER:
+            provisioning()
+
     try:
         async with asyncio.TaskGroup() as group:
             for service in services:
-                group.create_task(cleanup.enter_async_context(service.supervised()))
+                group.create_task(start(service))
     except* (ServiceFailed, SettingsInvalid) as failures:
         wrong = [failure for failure in failures.exceptions if isinstance(failure, SettingsInvalid)]
         raise (wrong or failures.exceptions)[0] from None

@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from coldstart.cli import app
-from tests.coldstart.fake_api import FakeApi, page, problem, stream, values
+from tests.coldstart.fake_api import Answer, FakeApi, page, problem, stream, values
 from tests.coldstart.told import ENDING, FAILURE, ID, LAUNCH, MODEL, OTHER_ID, an_instance
 
 KEY = {"id": ID, "prefix": "csk_abcdef", "name": "mine", "role": "user", "created_at": "2026-01-01T00:00:00Z"}
@@ -303,21 +302,51 @@ def test_tail_for_a_script_is_a_line_of_json_each(api: FakeApi) -> None:
     assert [json.loads(line) for line in run("events", "tail", "--json").stdout.splitlines()] == list(LAUNCH)
 
 
-@pytest.mark.parametrize("words", [("events", "tail"), ("instances", "watch", ID), ("instances", "watch")])
-def test_ctrl_c_ends_quietly(api: FakeApi, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("events", "tail"), ()),
+        (("instances", "watch", "--all"), ()),
+        (("instances", "watch"), ("The instances go on without being watched", "instances list")),
+        (("instances", "watch", ID), ("qwen goes on without being watched", f"instances terminate {ID[:8]}.")),
+        ((*CREATE, "--watch"), ("qwen goes on without being watched", f"instances watch {ID[:8]}.")),
+    ],
+)
+def test_ctrl_c_ends_the_command_and_says_what_goes_on(
+    api: FakeApi, words: tuple[str, ...], said: tuple[str, ...]
+) -> None:
     requested = an_instance("provisioning", version=0)
     api.says("GET", "/instances", page(requested))
+    api.says("POST", "/instances", values(requested, 202))
     api.says("GET", f"/instances/{ID}", values(requested))
     for path in ("/events", f"/instances/{ID}/events"):
         api.says("GET", path, stream(LAUNCH[:1], hold=True))
-    command = [sys.executable, "-c", _INTERRUPTIBLE, *words]
-    with subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.PIPE, stdout=subprocess.PIPE) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline()
+    told = interrupted_after(words, "InstanceRequested")
+    assert all(part in told for part in said)
+    assert len(told.splitlines()) == bool(said)
+
+
+def test_ctrl_c_while_an_instance_is_asked_for_says_that_nobody_knows_whether_it_was(api: FakeApi) -> None:
+    api.says("POST", "/instances", Answer(b"", 202, hold=True))
+    command = (sys.executable, "-c", _INTERRUPTIBLE, *CREATE)
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as running:
+        assert api.holding.wait(30)
         running.send_signal(signal.SIGINT)
-        rest, complaint = running.communicate(timeout=30)
+        _, said = running.communicate(timeout=30)
     assert running.returncode == 130
-    assert rest + complaint in (b"", b"\n")
+    assert b"instances list shows it if it was" in said
+
+
+def interrupted_after(words: tuple[str, ...], text: str) -> str:
+    """What is said on standard error after Ctrl-C, which comes when `text` has been printed."""
+    command = [sys.executable, "-c", _INTERRUPTIBLE, *words]
+    with subprocess.Popen(command, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert any(text in line for line in iter(running.stdout.readline, ""))
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=30)
+    assert running.returncode == 130
+    return said.strip()
 
 
 _INTERRUPTIBLE = """

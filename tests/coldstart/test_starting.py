@@ -9,9 +9,9 @@ import pytest
 
 from coldstart.api_client import Api
 from coldstart.clouds import changes
-from coldstart.settings import StackSettings
+from coldstart.settings import CloudSettings, SettingsInvalid, StackSettings, from_environment
 from coldstart.slow_steps import telling_slow_steps
-from coldstart.stack.files import SIMULATED, note_clouds
+from coldstart.stack.files import SIMULATED, clouds, note_clouds
 from coldstart.stack.simulated import holds_servers
 from coldstart.stack.stack import NoRoom, OtherCloud, stack
 from tests.coldstart.fake_api import FakeApi, values
@@ -54,14 +54,32 @@ async def test_a_full_disk_is_said_before_anything_is_started(tmp_path: Path, mo
 
 async def test_a_simulated_cloud_is_not_put_in_the_place_of_a_real_one(tmp_path: Path) -> None:
     note_clouds(tmp_path, frozenset({SIMULATED, "scaleway"}))
-    assert "holds instances of scaleway" in await refused(tmp_path, simulated=True)
+    assert "was used with scaleway" in await refused(tmp_path, simulated=True)
 
 
 async def test_a_real_cloud_is_not_put_in_the_place_of_a_simulated_one_that_has_servers(tmp_path: Path) -> None:
     assert not holds_servers(tmp_path)
     (tmp_path / "simulator").mkdir()
     (tmp_path / "simulator/account.json").write_text("{")
-    assert "holds instances of the simulated cloud" in await refused(tmp_path, simulated=False)
+    assert "was used with the simulated cloud" in await refused(tmp_path, simulated=False)
+
+
+async def test_settings_that_were_refused_do_not_bind_the_data_folder_to_a_cloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLDSTART_MACHINES", str(tmp_path / "typo.yaml"))
+    with pytest.raises(SettingsInvalid, match="cannot be read"):
+        async with stack(StackSettings(data_dir=tmp_path, api_port=0), simulated=False):
+            pass
+    assert clouds(tmp_path) is None
+
+
+@pytest.mark.parametrize("variable", ["SCW_ACCESS_KEY", "SCW_SECRET_KEY"])
+def test_one_of_the_two_keys_means_scaleway_and_never_a_simulated_cloud(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "a key")
+    assert from_environment(CloudSettings).names == "Scaleway"
 
 
 async def test_a_cloud_is_told_when_it_cannot_be_used_and_when_it_can_again(api: FakeApi) -> None:

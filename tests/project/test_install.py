@@ -63,6 +63,7 @@ def test_a_registry_that_is_not_reached_is_a_sentence_and_the_next_make_begins_a
     stand_in(clone, "python3", f'case "$1 $2" in "-m venv") {made};; *) exec {REAL} "$@";; esac')
     for _ in range(2):
         said = make(clone)
+        assert said.startswith("making .venv …\n")
         assert "Nothing could be installed: ERROR: no route to the registry" in said
         assert "look at PIP_INDEX_URL" in said
 

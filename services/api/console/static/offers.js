@@ -10,6 +10,7 @@ const EVERY_MS = 60_000;
 const SOON_MS = 2000; // while nothing is known: services start side by side
 const CHEAPEST = "the cheapest that is in stock and may hold the weights";
 const NOT_YET = "What there is is not known yet: the provisioner tells it when it starts.";
+const UNUSABLE = "What there is is not known while the provider cannot be used.";
 const GONE = "not offered any more";
 const byId = (id) => document.getElementById(id);
 const [provider, hint] = [byId("provider"), byId("instance_types-hint")];
@@ -19,6 +20,7 @@ const ticks = new Map(); // of zones, by name
 const lost = new Map(); // what was chosen and went out of stock: since when
 export const [types, zones] = [new Choices(), new Choices()];
 let offered = [];
+let usable = true;
 let needed = null;
 let readAt = 0;
 let unread = ""; // why the last try to read it again failed
@@ -57,6 +59,7 @@ async function read() {
   offered = items.filter((one) => one.gpus);
   [readAt, unread] = [Date.now(), ""];
   tellClouds(providers);
+  usable = !providers.some((one) => one.reason);
   drawProviders();
   draw();
   tellStock(before);
@@ -94,7 +97,7 @@ function draw() {
     else fill(row, there.get(name));
   }
   const any = byId("any-type") ?? anyType();
-  write(any.lastElementChild, offered.length ? CHEAPEST : NOT_YET);
+  write(any.lastElementChild, offered.length ? CHEAPEST : usable ? NOT_YET : UNUSABLE);
   arrange(byId("types"), [any, ...rows.values()]);
   types.show();
   drawZones([...there.values()]);

@@ -1,0 +1,56 @@
+"""A provider that cannot be used: the bar on the pages from which somebody would launch."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from shared.bus.provider_status import ProviderStatus, ProviderStatuses
+from tests.api.stage import Stage
+from tests.console.conftest import Window
+from tests.console.test_pages import complaints
+
+AT = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
+WELL = ProviderStatus(provider="scaleway", since=AT)
+REFUSED = WELL.model_copy(update={"reason": "the API key is not accepted", "next_try_at": AT})
+HOSTILE = REFUSED.model_copy(update={"reason": "<img src=x onerror=alert(1)>\nall is well", "next_try_at": None})
+
+
+def told(stage: Stage) -> ProviderStatuses:
+    """What the provisioner tells."""
+    return ProviderStatuses(stage.connection.jetstream(), replicas=1)
+
+
+async def look_again(page: Page) -> None:
+    """The pages ask every fifteen seconds, and at once when they are looked at again."""
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+async def test_the_fleet_says_why_a_provider_cannot_be_used_until_it_can(stage: Stage, window: Window) -> None:
+    await told(stage).tell(REFUSED)
+    page = await window.open(await stage.api(), timezone_id="Asia/Tokyo", viewport={"width": 360, "height": 740})
+    bar = page.locator("#clouds")
+    await expect(bar).to_have_text(
+        re.compile(r"^scaleway cannot be used since 12:00.*: the API key is not accepted\. The next try is at 12:00")
+    )
+    assert await complaints(page) == []
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+    await told(stage).tell(HOSTILE)
+    await look_again(page)
+    await expect(bar).to_contain_text("<img src=x onerror=alert(1)>")
+    assert await bar.locator("*").count() == 0
+    await told(stage).tell(WELL)
+    await look_again(page)
+    await expect(bar).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_form_says_it_before_anything_is_asked_for(stage: Stage, window: Window, scheme: Any) -> None:
+    await stage.connection.jetstream().delete_key_value("instance_types")
+    await told(stage).tell(REFUSED)
+    page = await window.open(await stage.api(), "/console/launch", color_scheme=scheme)
+    await expect(page.locator("#clouds")).to_contain_text("scaleway cannot be used since")
+    await expect(page.locator("#types")).to_contain_text("not known while the provider cannot be used")
+    assert await complaints(page) == []
