@@ -35,9 +35,9 @@ async def demo(console: Console, *, keep: bool) -> bool:
     began = time.monotonic()
     data_dir = Path(tempfile.mkdtemp(prefix="coldstart-demo-"))
     scenario = Scenario()
+    console.print("SIMULATED: no machine is rented, and answers are made up", style="yellow", highlight=False)
     try:
         async with stack(alone(data_dir), simulated=True, scenario=scenario.model_dump_json()) as running:
-            console.print("SIMULATED: no machine is rented, and answers are made up", style="yellow", highlight=False)
             console.print(f"stack up in {time.monotonic() - began:.1f} s: {running.reach.api_url}", highlight=False)
             try:
                 async with row_lag(running.reach.nats_url, running.reach.database_url) as lag:
@@ -46,6 +46,10 @@ async def demo(console: Console, *, keep: bool) -> bool:
             except ApiProblem as problem:
                 console.print(str(problem), style="red", highlight=False, markup=False)
                 passed = False
+    except asyncio.CancelledError:
+        console.print("interrupted: all that the demo started is stopped", highlight=False)
+        raise
+    else:
         console.print(f"{'done' if passed else 'failed'} in {time.monotonic() - began:.1f} s", highlight=False)
         return passed
     finally:
