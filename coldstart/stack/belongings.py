@@ -7,7 +7,12 @@ from typing import Final
 
 _SERVERS: Final = ("stack", "nats", "followers", "postgres")
 """Folders of a server each, which has its lock there."""
-_FILES: Final = ("master-secret*", "admin-key*", "stack.json*", "clouds*")
+_DRAFT: Final = "[0-9a-f]" * 16
+_FILES: Final = (
+    *("master-secret", f"master-secret.{_DRAFT}", "admin-key", f"admin-key.{_DRAFT}"),
+    *("stack.json", "stack.json.new", "clouds", "clouds.new"),
+)
+"""Each with what a start that was killed leaves of it."""
 _WITHIN: Final = {"logs": ("*.log",), "simulator": ("hosts", "account.json*")}
 
 

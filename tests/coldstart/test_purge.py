@@ -156,14 +156,17 @@ def test_only_what_coldstart_made_is_deleted_and_links_are_not_followed(folder: 
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "hosts").mkdir(parents=True)
     (elsewhere / "lock").touch()
-    (folder / "notes.txt").touch()
-    (folder / "logs/mine.txt").touch()
+    for name in ("notes.txt", "clouds.yaml", "master-secret.backup", "logs/mine.txt"):
+        (folder / name).touch()
+    (folder / f"master-secret.{16 * 'a'}").touch()  # of a start that was killed
+    (folder / "logs/link.log").symlink_to(elsewhere / "lock")
     (folder / "nats").mkdir()
     (folder / "postgres").symlink_to(elsewhere)
     found = belongings(folder)
-    assert {path.name for path in found.left} == {"notes.txt", "mine.txt", "nats", "postgres"}
+    kept = {"notes.txt", "clouds.yaml", "master-secret.backup", "nats", "postgres"}
+    assert {path.name for path in found.left} == {*kept, "mine.txt", "link.log"}
     found.delete()
-    assert {path.name for path in folder.iterdir()} == {"notes.txt", "logs", "nats", "postgres"}
+    assert {path.name for path in folder.iterdir()} == {*kept, "logs"}
     assert (elsewhere / "hosts").exists()
 
 
