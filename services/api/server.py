@@ -14,9 +14,17 @@ from services.api.front.front import Front
 from services.api.front.limits import Limits
 
 _BACKLOG: Final = 2048
+_ACCEPTED_AT_ONCE: Final = 32
+"""Connections that get a descriptor before anybody has looked whether there is a place for them."""
 
 
 class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """What asyncio accepts at once and what may wait to be accepted are the same number to it."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)
+
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
@@ -45,6 +53,7 @@ async def serving(
             lifespan="off",
             log_config=None,
             proxy_headers=False,
+            backlog=_ACCEPTED_AT_ONCE,
             timeout_graceful_shutdown=max(1, round(grace_s)),
         )
     )

@@ -1,6 +1,8 @@
 """The server ends orderly however its block ends."""
 
 import asyncio
+import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -10,6 +12,8 @@ from litestar.types import Receive, Scope, Send
 from services.api.front.limits import Limits
 from services.api.server import serving
 from services.api.settings import ApiSettings
+
+_CROWD = 300
 
 
 async def test_what_is_being_answered_when_the_block_fails_is_answered_and_nothing_listens_any_more() -> None:
@@ -56,6 +60,35 @@ async def test_a_client_s_connection_is_kept_for_as_long_as_was_asked() -> None:
         assert await asked(*kept)
         for _, writer in (parted, kept):
             writer.close()
+
+
+async def test_a_crowd_that_comes_at_once_has_few_descriptors_at_once() -> None:
+    limits = Limits(connections=4)
+    async with serving(answers_ok, "127.0.0.1", 0, limits=limits, grace_s=1, on_leaving=nothing) as url:
+        port = urlsplit(url).port
+        crowd = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(_CROWD)]
+        before = most = _open_files()
+        asking = asyncio.create_task(_one_more(port))
+        async with asyncio.timeout(10):
+            while not asking.done():
+                await asyncio.sleep(0)
+                most = max(most, _open_files())
+        assert await asking, "all before it have been accepted"
+    assert most - before < _CROWD / 2
+    for client in crowd:
+        client.close()
+
+
+async def _one_more(port: int | None) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        return await asked(reader, writer)
+    finally:
+        writer.close()
+
+
+def _open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
 
 
 def nothing() -> None: ...

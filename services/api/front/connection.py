@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _NEVER: Final = float("inf")
 _TURNED_AWAY_S: Final = 2.0
 """For how long somebody for whom there is no place is listened to, so that the answer is seen."""
+_TURNED_AWAY_AT_ONCE: Final = 32
+"""More of them are not listened to: each has a descriptor."""
 
 
 class Phase(Enum):
@@ -73,6 +75,8 @@ class Connection(asyncio.Protocol):
             self._enter(_IDLE, self._limits.head_s)
         else:
             self._say(refusals.FULL, _TURNED_AWAY_S)
+            if len(self._front.state.connections) - len(self._front.places) > _TURNED_AWAY_AT_ONCE:
+                self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._front.state.connections.discard(cast("Any", self))

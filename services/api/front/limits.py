@@ -4,8 +4,8 @@ import resource
 from dataclasses import dataclass
 from typing import Final
 
-_OWN_FILES: Final = 128
-"""Descriptors for everything that is no client: the database, NATS, the log, and connections on their way out."""
+_OWN_FILES: Final = 256
+"""Descriptors for everything that is no client: the database, NATS, the log, and connections on their way in or out."""
 _FILES_A_CLIENT: Final = 2
 """A request for a model has a connection to a worker, too."""
 _INFERENCE: Final = "/v1/"

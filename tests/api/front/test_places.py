@@ -3,12 +3,13 @@
 import asyncio
 import resource
 
+from litestar.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from services.api.front.addresses import Remembered, party
 from services.api.front.limits import Limits, most_connections
 from services.api.front.places import Places
-from tests.api.front.line import a_line
+from tests.api.front.line import a_line, answer
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 WITH_KEY = GET + b"Authorization: Bearer valid\r\n\r\n"
@@ -99,8 +100,29 @@ def test_only_so_many_parties_are_remembered_and_each_for_its_time() -> None:
     assert not remembered.until("1", now=9.0)
 
 
+async def test_of_those_for_whom_there_is_no_place_few_are_listened_to_and_all_are_told() -> None:
+    asked, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def waits(_: Scope, __: Receive, send: Send) -> None:
+        asked.release()
+        await go_on.wait()
+        await answer(send, 200, b"ok")
+
+    async with a_line(Limits(connections=4), waits) as line:
+        clients = [await line.client(GET + b"\r\n") for _ in range(3)]
+        for _ in clients:
+            await asked.acquire()
+        clients += [await line.client() for _ in range(100)]
+        for client in clients[-50:]:
+            assert (await client.rest()).startswith(b"HTTP/1.1 503 ")
+        assert len(line.front.state.connections) < 40, "the others have not left by themselves"
+        go_on.set()
+        for client in clients:
+            client.writer.close()
+
+
 def test_there_are_never_more_places_than_descriptors_for_them() -> None:
-    assert most_connections(10_000, 1_024) == 448
+    assert most_connections(10_000, 1_024) == 384
     assert most_connections(10_000, 1_048_576) == 10_000
     assert most_connections(10_000, resource.RLIM_INFINITY) == 10_000
 
