@@ -11,7 +11,7 @@ from services.api.problems import FieldError, Problem
 from shared.images import is_allowed
 from shared.lifecycle.events import Specification
 
-_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
+_COMMIT: Final = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE)
 
 
 class NewModel(Protocol):

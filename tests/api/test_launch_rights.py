@@ -149,7 +149,7 @@ async def test_a_gated_model_is_added_by_an_administrator_before_members_launch_
     async with api.as_(await api.user_key("acme")) as member:
         refused(await launched(member, model=GATED), "/model", "HF_TOKEN", f"coldstart models add {GATED}")
         assert (await api.client.post("/models", json={"model": GATED})).status_code == 201
-        for revision in ("refs/pr/7", "pr/7", "0e9e39f249a16976918f6564b8830bc894c89659", "ABCDEF0"):
+        for revision in ("refs/pr/7", "pr/7", "0e9e39f249a16976918f6564b8830bc894c89659", "ABCDEF0", "abcd"):
             refused(await launched(member, model=GATED, revision=revision), "/revision", "branch or tag")
         gated = await launched(member, model=GATED, revision="v1.0")
     plain = await launched(api.client, model=MODEL, revision="refs/pr/7")
