@@ -221,6 +221,16 @@ async def test_what_goes_wrong_on_the_way_is_said_in_words(stage: Stage, window:
         await expect(page.locator("#talk > li")).to_have_count(2)
 
 
+async def test_what_is_no_answer_of_a_model_is_said_in_words_too(stage: Stage, window: Window) -> None:
+    async with a_chat(stage, window) as (page, worker):
+        speaker = Speaker(worker)
+        for nonsense in (b"no JSON", b"null", b"{}", b'{"choices":7}'):
+            await said(page, "one")
+            speaker.send(b"data: " + nonsense + b"\n\n")
+            await expect(page.get_by_role("alert")).to_contain_text("no answer of a model")
+            await expect(page.get_by_label("Message")).to_have_value("one")
+
+
 async def test_a_model_that_is_not_ready_shows_how_far_it_is_until_it_can_be_used(stage: Stage, window: Window) -> None:
     window.forgives = "status of 503"
     worker = await stage.worker()

@@ -37,7 +37,7 @@ export async function chat(model, talk, signal, grown) {
       done = true;
       break;
     }
-    const chunk = JSON.parse(data);
+    const chunk = read(data);
     if (chunk.error) throw new Refused(response.status, chunk.error);
     usage = chunk.usage ?? usage;
     const { content, reasoning_content: thought, reasoning = thought } = chunk.choices[0]?.delta ?? {};
@@ -54,6 +54,17 @@ export async function chat(model, talk, signal, grown) {
     tokens,
     rate: tokens > 1 && last > first ? ((tokens - 1) * 1000) / (last - first) : null,
   };
+}
+
+/** A worker may say anything. Throws a Refusal for what is neither an error nor a part of an answer. */
+function read(data) {
+  try {
+    const chunk = JSON.parse(data);
+    if (chunk.error || Array.isArray(chunk.choices)) return chunk;
+  } catch {
+    // it is not even JSON
+  }
+  throw new Refused(0, { message: "The worker says something that is no answer of a model." });
 }
 
 async function post(body, signal) {
