@@ -36,6 +36,7 @@ from shared.lifecycle.words import NAMES, cause
 _BECOMES: Final = {
     "Terminate": "Running requests are cut off, and all it holds at the provider is deleted. This cannot be undone. "
     "`coldstart instances drain {name}` lets them end first.",
+    "Drain": "New requests go elsewhere, running ones may end. Then it is terminated and its machine given back.",
     "Reinstall": "The worker is installed anew on the same machine, and answers nothing until it is ready again.",
 }
 _SERVING: Final = frozenset({Status.READY, Status.UNAVAILABLE, Status.DRAINING})
@@ -192,9 +193,12 @@ def timeline(instance: Instance, as_json: Json = False) -> None:
 
 
 @app.command()
-def drain(instance: Instance, as_json: Json = False) -> None:
-    """Let running requests end, then terminate."""
-    _ask(instance, "drain", as_json=as_json)
+def drain(instance: Instance, *, yes: Yes = False, as_json: Json = False) -> None:
+    """Let running requests end, then terminate; one that serves is asked about."""
+    with api() as client:
+        meant = instance_id(client, instance)
+        _ask_if_it_serves(client, meant, "Drain", yes=yes)
+        _say(client.post(f"/instances/{meant}/drain"), as_json=as_json)
 
 
 @app.command()
@@ -209,7 +213,8 @@ def reinstall(instance: Instance, *, yes: Yes = False, as_json: Json = False) ->
 @app.command()
 def archive(instance: Instance, as_json: Json = False) -> None:
     """Put an ended instance away."""
-    _ask(instance, "archive", as_json=as_json)
+    with api() as client:
+        _say(client.post(f"/instances/{instance_id(client, instance)}/archive"), as_json=as_json)
 
 
 @app.command()
@@ -219,11 +224,6 @@ def terminate(instance: Instance, *, yes: Yes = False, as_json: Json = False) ->
         meant = instance_id(client, instance)
         _ask_if_it_serves(client, meant, "Terminate", yes=yes)
         _say(client.delete(f"/instances/{meant}"), as_json=as_json)
-
-
-def _ask(instance: str, verb: str, *, as_json: bool) -> None:
-    with api() as client:
-        _say(client.post(f"/instances/{instance_id(client, instance)}/{verb}"), as_json=as_json)
 
 
 def _ask_if_it_serves(client: Api, meant: str, verb: str, *, yes: bool) -> None:

@@ -33,6 +33,7 @@ def _laid_down(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
 
 DONE = (
     ("DELETE", f"/instances/{ID}"),
+    ("POST", f"/instances/{ID}/drain"),
     ("POST", f"/instances/{ID}/reinstall"),
     ("DELETE", f"/api-keys/{ID}"),
     ("DELETE", "/organizations/acme"),
@@ -42,6 +43,7 @@ DONE = (
 )
 COMMANDS = (
     (("instances", "terminate", "qwen"), f"It serves {MODEL}, with 3 requests in flight."),
+    (("instances", "drain", "qwen"), f"It serves {MODEL}, with 3 requests in flight."),
     (("instances", "reinstall", "qwen"), f"It serves {MODEL}, with 3 requests in flight."),
     (("keys", "revoke", "6d16"), "refused from now on"),
     (("orgs", "delete", "acme"), "its offerings are gone"),
@@ -114,7 +116,7 @@ def test_whoever_terminates_reads_of_the_gentler_way() -> None:
 
 def test_the_console_asks_in_the_same_words() -> None:
     static = "".join(path.read_text() for path in STATIC.glob("*.js"))
-    for words in (("instances", "terminate", ID), *(command for command, _ in COMMANDS[1:5])):
+    for words in (("instances", "terminate", ID), *(command for command, _ in COMMANDS[1:6])):
         said = run(*words).stderr.split("?", 1)[1].splitlines()[0]
         told = said.partition("in flight. ")[2] or said
         told = told.partition(" `coldstart")[0].replace("acme/chat", "${name}").strip()

@@ -135,7 +135,7 @@ COMMANDS: Final[Mapping[str, Mapping[tuple[str, str], Any]]] = {
     },
     f"instances create {MODEL}": {("POST", "/instances"): values(spoiled(PROBLEM), 422)},
     f"instances timeline {ID}": {("GET", f"{INSTANCE}/timeline"): page(spoiled(STEP))},
-    f"instances drain {ID}": {("POST", f"{INSTANCE}/drain"): values(spoiled(an_instance("draining")), 202)},
+    f"instances drain {ID} --yes": {("POST", f"{INSTANCE}/drain"): values(spoiled(an_instance("draining")), 202)},
     f"instances logs {ID}": {("GET", f"{INSTANCE}/logs"): values(spoiled(LINES))},
     f"instances logs {ID} --json": {("GET", f"{INSTANCE}/logs"): values(spoiled(LINES))},
     "events tail": {("GET", "/events"): stream(spoiled(LAUNCHES), more=b"event: reset\ndata: {}\n\n")},
