@@ -1,6 +1,7 @@
 """What a stack has put into its data folder, by name: nothing else in there is ever deleted."""
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,8 +43,9 @@ class Belongings:
             else:
                 path.unlink()
         for folder in (*(self.folder / name for name in _WITHIN), self.folder):
-            if _is_folder(folder) and not any(folder.iterdir()):
-                folder.rmdir()
+            if _is_folder(folder):
+                with suppress(OSError):  # something else is in it, or it is where a disk is mounted
+                    folder.rmdir()
 
 
 def belongings(folder: Path) -> Belongings:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,19 @@ def test_only_what_coldstart_made_is_deleted_and_links_are_not_followed(folder: 
     found.delete()
     assert {path.name for path in folder.iterdir()} == {*kept, "logs"}
     assert (elsewhere / "hosts").exists()
+
+
+def test_a_folder_that_is_a_mounted_disk_is_emptied_and_stays(tmp_path: Path) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "none", volume], capture_output=True, check=False).returncode:
+        pytest.skip("only root mounts")
+    try:
+        made_once(volume, "master-secret")
+        belongings(volume).delete()
+        assert list(volume.iterdir()) == []
+    finally:
+        subprocess.run(["umount", volume], check=True)
 
 
 def test_a_folder_that_is_none_of_ours_is_refused(folder: Path, tmp_path: Path) -> None:
