@@ -4,6 +4,7 @@ Run by its path, as a process of its own, so that nothing of this happens betwee
 has threads. Standard library only; its one argument is a `Launch` as JSON.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -42,7 +43,8 @@ def main(launch: Launch) -> None:
     os.chdir(launch["folder"])  # before the account changes: it need not be able to walk there
     os.umask(0o077)
     if launch["most_memory"] is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (launch["most_memory"],) * 2)
+        with contextlib.suppress(ValueError):  # a smaller limit holds already
+            resource.setrlimit(resource.RLIMIT_DATA, (launch["most_memory"],) * 2)
         os.nice(_POLITE)
     if launch["account"] is not None:
         uid, gid = launch["account"]
