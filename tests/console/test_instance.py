@@ -368,7 +368,7 @@ async def test_a_late_answer_closes_no_dialog_that_asks_of_something_else(stage:
     await page.keyboard.press("Escape")
     await expect(page.locator("#status")).to_have_text("draining")
     await page.get_by_role("button", name="Terminate").click()
-    async with page.expect_request_finished(lambda request: request.url.endswith("/drain")):
+    async with page.expect_response(lambda answer: answer.url.endswith("/drain")):
         answered.set()
     await page.evaluate("new Promise((done) => setTimeout(done))")
     await dialog.get_by_role("button", name="Terminate").click()
