@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from coldstart.cli import app
 from coldstart.commands import asking, logs
+from coldstart.commands.context import out
 from coldstart.terminal import Terminal
 from tests.coldstart.fake_api import Answer, FakeApi, page, stream, values
 from tests.coldstart.told import ID, LAUNCH, MODEL, an_event, an_instance
@@ -163,7 +164,7 @@ def test_no_command_passes_on_what_acts_on_a_terminal(
 ) -> None:
     monkeypatch.setenv("COLDSTART_API_URL", api.url)
     monkeypatch.setenv("COLDSTART_API_KEY", "a-key")
-    monkeypatch.setenv("COLUMNS", "5000")
+    monkeypatch.setattr(out, "_width", 5_000)  # read from the environment when it was made
     monkeypatch.setattr(logs, "_BETWEEN_S", 0.0)
     for (method, path), answer in COMMANDS[command].items():
         api.says(method, path, answer if isinstance(answer, Answer) else values(answer))
