@@ -124,7 +124,15 @@ def _field_error(item: Any) -> FieldError:
     key = _NAMES.get(key, key)
     if item.get("source") in (None, "body"):
         key = "/" + key.replace(".", "/")
-    return FieldError(pointer=key, detail=_UNKNOWN.get(message, message))
+    return FieldError(pointer=key, detail=_in_plain_words(message))
+
+
+def _in_plain_words(message: str) -> str:
+    """A sentence of pydantic's, without its own words for what was sent."""
+    for its_words, ours in _PLAIN:
+        if message.startswith(its_words):
+            return ours + message.removeprefix(its_words).removesuffix(_PARSING)
+    return message
 
 
 def _missing(error: ValidationException) -> dict[str, str]:
@@ -136,7 +144,16 @@ def _missing(error: ValidationException) -> dict[str, str]:
 _NAMED: Final = re.compile(r"'([^']+)'")
 _NAMES: Final = {"begin": "from", "idempotency_key": "Idempotency-Key", "last_event_id": "Last-Event-ID"}
 """Parameters whose names are no Python names."""
-_UNKNOWN: Final = {"Extra inputs are not permitted": "there is no such field; see /schema for those that exist."}
+_PARSING: Final = ", unable to parse string as an integer"
+_PLAIN: Final = (
+    ("Extra inputs are not permitted", "there is no such field; see /schema for those that exist."),
+    ("Value error, ", ""),
+    ("Input should be ", "has to be "),
+    ("String should match pattern ", "has characters that do not belong here; it has to match the pattern "),
+    ("String should have ", "has to have "),
+    ("List should have ", "has to have "),
+    ("Field required", "is missing"),
+)
 
 
 def _from_exception(error: Exception) -> Problem | None:

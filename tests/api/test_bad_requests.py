@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 from structlog.testing import capture_logs
 
 from tests.api.stage import ADMIN_KEY, BODY, Stage, until
@@ -270,3 +271,22 @@ async def test_before_a_provisioner_has_told_its_types_the_sender_is_asked_to_wa
     answer = await api.client.post("/instances", json=BODY)
     assert (answer.status_code, answer.json()["code"]) == (503, "instance_types_unknown")
     assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"name": "?!"}, "/name: has characters that do not belong here; it has to match the pattern '"),
+        ({"volume_gb": 5}, "/volume_gb: has to be greater than or equal to 150"),
+        ({"volume_gb": "much"}, "/volume_gb: has to be a valid integer"),
+        ({"model": None}, "/model: has to be a valid string"),
+        ({"colour": "red"}, "/colour: there is no such field"),
+    ],
+)
+async def test_what_is_wrong_with_a_field_is_said_without_words_of_a_library(
+    stage: Stage, more: dict[str, Any], said: str
+) -> None:
+    refused = await (await stage.api()).client.post("/instances", json={**BODY, **more})
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith(said)
+    assert "should" not in refused.json()["detail"]

@@ -195,7 +195,7 @@ async def test_a_wrong_input_in_every_other_field_is_said_next_to_it(stage: Stag
     await idle.fill("0.001")
     await submit(page)
     await is_wrong(page, name, "name", "pattern")
-    await is_wrong(page, ends, "max_lifetime", "In seconds: Input should be a valid integer")
+    await is_wrong(page, ends, "max_lifetime", "In seconds: has to be a valid integer")
     await is_wrong(page, idle, "idle_shutdown", "greater than or equal to 60")
     await expect(name).to_be_focused()
     await expect(page.get_by_role("alert")).to_contain_text("What is wrong is said above.")

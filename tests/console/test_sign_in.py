@@ -51,6 +51,15 @@ async def test_pages_are_for_those_who_signed_in_and_lead_back_to_where_one_was_
     await expect(page).to_have_url(f"{api.url}/sign-in?next=/")
 
 
+async def test_the_badge_of_a_simulated_cloud_is_no_wider_than_its_words(stage: Stage, window: Window) -> None:
+    api = await stage.api(simulated=("cloud",))
+    page = await window.page()
+    await page.goto(f"{api.url}/sign-in")
+    box = await page.get_by_text("Simulated cloud").bounding_box()
+    assert box is not None
+    assert box["width"] < 200
+
+
 def console_pages() -> list[str]:
     """Every one that is not for strangers."""
     routes = [route for route in console(Assets.read()).routes if isinstance(route, HTTPRoute)]
