@@ -6,7 +6,7 @@ from typing import Final
 from services.api.upstream.errors import UpstreamError
 
 _MOST_UNREAD: Final = 65_536
-"""Bytes. Past it the worker is not read until somebody has taken them; one read may bring 256 kB more."""
+"""Bytes. Past it the worker is not read until somebody has taken them; one read may bring 64 kB more."""
 
 
 class Answer:

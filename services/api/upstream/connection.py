@@ -12,9 +12,11 @@ from services.api.upstream.request import Address
 
 _AT_ONCE: Final = 262_144
 """Bytes of a body that are handed to the transport together; it copies what the socket does not take."""
+_READ: Final = memoryview(bytearray(65_536))
+"""What comes from any worker lies here until it has been looked at, at once: one read brings no more than this."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """`lost` is told when it is closed, whoever closed it."""
 
     def __init__(self, address: Address, lost: Callable[["Connection"], None]) -> None:
@@ -80,7 +82,14 @@ class Connection(asyncio.Protocol):
         if (own := transport.get_extra_info("socket")) is not None:
             self._arrived.register(own.fileno(), select.POLLIN)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        del sizehint
+        return _READ
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(_READ[:nbytes])
+
+    def data_received(self, data: bytes | memoryview) -> None:
         if self._answer is None or self._answer.ended:
             self._transport.abort()  # nobody asked
             return

@@ -40,7 +40,7 @@ class Reading:
         self._status = 0
         self.go_on = not last
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Raises ConnectionLost for what is not HTTP, or not what was asked for."""
         self._answer.heard()
         self._beside += len(data)

@@ -1,5 +1,6 @@
 """A worker that has turned ends the request that it answers, and nothing else: whatever it says is of bounded size."""
 
+import asyncio
 from collections.abc import Iterator
 from itertools import repeat
 
@@ -14,6 +15,8 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 MOST = 200_000
 """Bytes: whoever takes as many that are no body would take any number of them."""
+
+AHEAD = 131_072
 
 IMPOSSIBLE = [
     *(
@@ -91,3 +94,16 @@ async def test_a_body_in_the_smallest_chunks_is_still_a_body() -> None:
         connection.data_received(b"1;extended\r\nx\r\n")
         received += len(await answer.chunk())
     assert (received, wire.closed) == (30_000, False)
+
+
+async def test_a_reader_that_comes_late_finds_no_more_than_so_much(upstream: Upstream) -> None:
+    """What was read ahead for each of a thousand slow clients is in memory at once."""
+    whole = 4_000_000
+    async with a_raw_worker(answering(a_json_answer(b"x" * whole))) as worker:
+        async with upstream.ask(worker.address, b"POST", b"/v1/x", [], b"") as answer:
+            found = []
+            while chunk := await answer.chunk():
+                found.append(len(chunk))
+                for _ in range(5):
+                    await asyncio.sleep(0)
+        assert (sum(found), max(found) <= AHEAD) == (whole, True)
