@@ -1,7 +1,7 @@
 """A port that answers every question with whatever bytes it is told to, and counts how many it got rid of."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -21,14 +21,37 @@ class HostileWorker:
                 writer.write(piece)
                 await writer.drain()
                 self.sent += len(piece)
-        writer.close()
+
+
+@asynccontextmanager
+async def a_port(play: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> AsyncGenerator[int]:
+    """Each connection is played to until the block ends, which leaves none open."""
+    playing = set[asyncio.Task[None]]()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        playing.add(task)
+        try:
+            await play(reader, writer)
+            writer.close()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+        finally:
+            playing.discard(task)
+
+    async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+        for task in playing:
+            task.cancel()
+        while playing:
+            await asyncio.wait(tuple(playing))
 
 
 @asynccontextmanager
 async def a_hostile_worker(answer: Iterable[bytes] = ()) -> AsyncGenerator[HostileWorker]:
     worker = HostileWorker(answer=answer)
-    async with await asyncio.start_server(worker.play, "127.0.0.1", 0) as server:
-        worker.port = server.sockets[0].getsockname()[1]
+    async with a_port(worker.play) as worker.port:
         yield worker
 
 

@@ -32,7 +32,7 @@ from shared.lifecycle.status import Status
 from shared.secrets import Secrets
 from tests.health.examples import SECRET, a_pace
 from tests.health.fake_worker import MODEL
-from tests.health.hostile_worker import a_hostile_worker, endlessly
+from tests.health.hostile_worker import a_hostile_worker, a_port, endlessly
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 
@@ -98,8 +98,7 @@ async def test_an_answer_that_drips_is_left_after_the_probes_own_time() -> None:
             writer.write(b"X: y\r\n")
             await asyncio.sleep(0.01)
 
-    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with a_port(drip) as port:
         assert await asked(Probe.HEALTH, port, answer_seconds=0.1) == Failed("no answer within 0.1 s")
 
 
@@ -111,8 +110,8 @@ async def test_whatever_an_ssh_port_says_it_is_reachable_and_not_read(banner: by
                 writer.write(banner)
                 await writer.drain()
 
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
-        assert await asked(Probe.SSH, server.sockets[0].getsockname()[1]) == Passed()
+    async with a_port(greet) as port:
+        assert await asked(Probe.SSH, port) == Passed()
 
 
 @pytest.mark.parametrize("status", ["000", "001", "099", "101", "1e2", "-20", "9999", "²00"])
