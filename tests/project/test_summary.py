@@ -6,14 +6,16 @@ from pathlib import Path
 
 from tests.conftest import SUMMARY
 
+PLUGINS = ("-p", "tests.conftest", "-p", "no:schemathesis")
+
 
 def test_what_a_test_records_for_the_summary_is_shown_though_it_passed(tmp_path: Path) -> None:
     (tmp_path / "test_one.py").write_text(
         f"def test_one(record_property):\n    record_property({SUMMARY!r}, 'drawn from seed 7')\n"
     )
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-n", "1", str(tmp_path / "test_one.py")],
-        capture_output=True, text=True, check=False, timeout=60,
+        [sys.executable, "-m", "pytest", *PLUGINS, "-n", "1", str(tmp_path / "test_one.py")],
+        capture_output=True, text=True, check=False, timeout=110,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout
     assert "drawn from seed 7" in ran.stdout.splitlines()

@@ -82,6 +82,7 @@ nvidia_toolkit() {
   systemctl restart docker
 }
 
+# Something else on the machine may free more than has come.
 used_mb() {
   local said
   said=$(df --output=used --block-size=1MB "$root/var/lib") && echo "$((${said##*$'\n'}))"
@@ -98,7 +99,7 @@ with_size() {
       echo "$line"
     elif ((status > 128)); then
       now=$(used_mb) || now=""
-      [[ -z $before || -z $now ]] || echo "$((now - before)) MB have come so far"
+      [[ -z $before || -z $now ]] || echo "$((now > before ? now - before : 0)) MB have come so far"
     else
       return 0
     fi
