@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
             self._enter(_IDLE, self._limits.kept_alive_s)
 
     def _enter(self, phase: Phase, seconds: float) -> None:
-        """A deadline is set once: whoever sends a little from time to time has no longer than others."""
+        """A deadline is set once per phase: sending a little from time to time does not extend it."""
         if phase is self._phase:
             return
         self._phase = phase
