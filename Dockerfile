@@ -4,14 +4,14 @@ WORKDIR /build
 COPY requirements.lock requirements-build.lock ./
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements-build.lock \
-    && /venv/bin/uv pip install --python /venv/bin/python --require-hashes -r requirements.lock
+    && /venv/bin/uv pip install --python /venv/bin/python --compile-bytecode --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY coldstart coldstart
 COPY services services
 COPY shared shared
 COPY simulator simulator
 COPY migrations migrations
-RUN /venv/bin/uv pip install --python /venv/bin/python --no-deps --no-build-isolation .
+RUN /venv/bin/uv pip install --python /venv/bin/python --compile-bytecode --no-deps --no-build-isolation .
 
 FROM python:3.13-slim
 COPY --from=build /venv /venv

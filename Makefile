@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
+# Every service and command is a process of its own: without compiled modules each start costs another second.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo up test test-fast chaos conformance lint bench screenshots docs lock clean purge
 
 demo: .venv/.ready        ## launch, chat, terminate, in a simulated cloud

@@ -35,11 +35,11 @@ build)
     ;;
 run)
     say "installing into .venv what the stack needs: up to a minute, and only this time"
-    step "$bin/uv" pip install --python "$bin/python" --require-hashes -r requirements.lock
+    step "$bin/uv" pip install --python "$bin/python" --compile-bytecode --require-hashes -r requirements.lock
     step "$bin/uv" pip install --python "$bin/python" --no-deps --no-build-isolation --editable .
     ;;
 dev)
     say "installing into .venv what the tests need"
-    step "$bin/uv" pip install --python "$bin/python" --require-hashes -r requirements-dev.lock
+    step "$bin/uv" pip install --python "$bin/python" --compile-bytecode --require-hashes -r requirements-dev.lock
     ;;
 esac

@@ -4,9 +4,11 @@ What a test has recorded as a property named `SUMMARY` is a line of the run's su
 """
 
 import asyncio
+import socket
+from asyncio import selector_events
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import settings
@@ -19,6 +21,28 @@ SUMMARY: Final = "summary"
 
 settings.register_profile("coldstart", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("coldstart")
+
+
+def _close_what_asyncio_loses() -> None:
+    """A connection that is accepted in the instant in which its server closes is refused by asyncio, and left open.
+
+    The collector then closes it with a warning, in whatever test runs by then. Servers end all the time in tests.
+    """
+    transport = selector_events._SelectorTransport  # type: ignore[attr-defined]
+    made = transport.__init__
+
+    def made_or_closed(self: Any, loop: Any, sock: socket.socket, *rest: Any) -> None:
+        try:
+            made(self, loop, sock, *rest)
+        except AssertionError:  # of Server._attach
+            sock.close()
+            self._sock = None
+            raise
+
+    transport.__init__ = made_or_closed
+
+
+_close_what_asyncio_loses()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -99,9 +99,9 @@ class Line:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
-    async def create_until_accepted(self) -> str:
+    async def create_until_accepted(self, within_s: float) -> str:
         """As a careful client does while the api keeps dying: the same key, until it answers."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(within_s):
             while True:
                 try:
                     answer = await self._requested({}, {"Idempotency-Key": "a-careful-client"})

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings
 from shared.bus.topology import INSTALL, LAUNCH, RELEASE, Trigger
 from tests.integration.launches import MILESTONES, balanced
 from tests.integration.line import AllSettings, Changes, line
-from tests.integration.victim import Moment, victim
+from tests.integration.victim import PATIENCE_S, Moment, victim
 
 LEASE = {"lease_seconds": 1.5}
 SWIFT: Changes = {
@@ -58,7 +58,7 @@ async def test_a_service_killed_at_every_event_does_not_keep_a_launch_from_ready
             folder=tmp_path,
         ) as dying,
     ):
-        instance_id = await running.create_until_accepted()
+        instance_id = await running.create_until_accepted(PATIENCE_S)
         await running.heard.until(instance_id, "InstanceReady", "StartupFailed", "ProvisioningFailed", "InstanceFailed")
         for milestone in set(MILESTONES) - OVERTAKEN:  # some may come late, after what was seen to work
             await running.heard.until(instance_id, milestone)

@@ -40,20 +40,24 @@ class StandIns:
         return port
 
     async def stop(self) -> None:
-        if self._server is None:
+        server, self._server = self._server, None
+        if server is None:
             return
-        self._server.close()
+        server.close()
         for writer in self._connections:
             writer.transport.abort()
         if self._connections:
             await asyncio.wait(self._connections.values())
-        await self._server.wait_closed()
-        self._server = None
+        await server.wait_closed()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio runs this as a task
-        self._connections[writer] = task
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Known before anything is awaited: `stop` ends every connection, the one made in the same instant too."""
+        if self._server is None:
+            writer.transport.abort()
+        else:
+            self._connections[writer] = asyncio.create_task(self._serve(reader, writer))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 await self._answer(reader, writer)
