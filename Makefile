@@ -51,7 +51,7 @@ docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m coldstart.variables > shared/variables.txt
 	@$(BIN)/python -m shared.bus.nats_configuration > docs/nats.conf
 	@$(BIN)/python -m shared.bus.nats_configuration followers > docs/nats-followers.conf
-	@$(BIN)/python -m shared.bus.event_schema > docs/events-schema.json
+	@$(BIN)/python -m shared.journal.event_schema > docs/events-schema.json
 
 lock: .venv/.build        ## pin again what pyproject.toml asks for
 	@printf 'hatchling\nuv\n' | $(BIN)/uv pip compile - -o requirements-build.lock $(LOCKED)

@@ -23,8 +23,9 @@ from nats.aio.client import Client
 from coldstart.embedded import servers
 from services.progress.projection import CHANNEL
 from shared.bus.connection import connect
-from shared.bus.envelope import Origin, encode
-from shared.bus.topology import LIFECYCLE, append_subject, apply_topology
+from shared.bus.topology import apply_topology
+from shared.journal.envelope import Origin, encode
+from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle.events import Event, event_id
 from shared.lifecycle.fold import begin, evolve
 from shared.lifecycle.instance import Instance

@@ -9,7 +9,7 @@ from statistics import quantiles
 import nats
 from nats.aio.msg import Msg
 
-from shared.bus.topology import EVERY_EVENT
+from shared.journal.streams import EVERY_EVENT
 from shared.postgres.connection import connecting
 
 

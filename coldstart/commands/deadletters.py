@@ -14,8 +14,8 @@ from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import Json, complain, explained, print_json, print_table, say
 from coldstart.commands.read_model import progress, servers
 from shared.bus.dead_letters import DeadLetters, Letter
-from shared.bus.envelope import Undecodable, decode
 from shared.bus.topology import TRIGGERS
+from shared.journal.envelope import Undecodable, decode
 
 _PROJECTOR: Final = "progress"
 _CONNECT_S: Final = 5

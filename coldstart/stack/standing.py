@@ -9,8 +9,8 @@ import nats
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
-from shared.bus.topology import LIFECYCLE
-from shared.journal import Journal, JournalUnavailable
+from shared.journal.journal import Journal, JournalUnavailable
+from shared.journal.streams import LIFECYCLE
 from shared.lifecycle.errors import LifecycleError
 from shared.lifecycle.events import InstanceRequested
 from shared.lifecycle.instance import Instance

@@ -8,41 +8,41 @@ from dataclasses import dataclass
 
 import structlog
 
+from services.api.access.authentication import Authentication
+from services.api.access.cache import AccessCache
+from services.api.access.sessions import Sessions
+from services.api.admission.intake import Intake
+from services.api.admission.intents import Intents
+from services.api.admission.launch_rights import LaunchRights
+from services.api.admission.launches import Launches
+from services.api.admission.projection import Projection
+from services.api.admission.spending_limits import LimitChecks
 from services.api.application import application
-from services.api.authentication import Authentication
-from services.api.cataloguing import Cataloguing
+from services.api.catalogue.cataloguing import Cataloguing
+from services.api.catalogue.hub.cache import HubCache
+from services.api.catalogue.hub.client import Hub
+from services.api.catalogue.hub.search import HubSearch
+from services.api.catalogue.simulated import Simulated
+from services.api.catalogue.slugs import Slugs
 from services.api.console.links import SignInLinks
 from services.api.console.rendering import Pages
-from services.api.database import Database
-from services.api.estimates import Estimates
-from services.api.front.limits import Limits, most_connections, raise_descriptor_limit
-from services.api.hub import Hub
-from services.api.hub_cache import HubCache
-from services.api.hub_search import HubSearch
-from services.api.intake import Intake
-from services.api.intents import Intents
-from services.api.launch_rights import LaunchRights
-from services.api.launches import Launches
-from services.api.mirror import Mirror
-from services.api.model_search import ModelSearch
-from services.api.projection import Projection
-from services.api.reconciliation import Reconciliation
+from services.api.control.model_search import ModelSearch
+from services.api.control.reconciliation import Reconciliation
+from services.api.estimates.estimates import Estimates
+from services.api.feed.sse import EventSource
+from services.api.http.database import Database
+from services.api.http.front.limits import Limits, most_connections, raise_descriptor_limit
+from services.api.http.server import serving
 from services.api.router.app import router
-from services.api.router.usage_table import UsageTable
-from services.api.server import serving
-from services.api.sessions import Sessions
 from services.api.settings import ApiSettings
-from services.api.simulated import Simulated
-from services.api.slugs import Slugs
-from services.api.spending_limits import LimitChecks
-from services.api.sse import EventSource
-from services.api.tenants import Tenants
+from services.api.tenancy.tenants import Tenants
+from services.api.usage.usage_table import UsageTable
 from shared.bus.connection import connect
-from shared.bus.install_output import InstallOutputs
-from shared.bus.instance_types import InstanceTypes
-from shared.bus.provider_status import ProviderStatuses
 from shared.bus.topology_guard import guarded_topology
-from shared.journal import Journal
+from shared.install_output import InstallOutputs
+from shared.journal.journal import Journal
+from shared.offers.instance_types import InstanceTypes
+from shared.offers.provider_status import ProviderStatuses
 from shared.postgres.connection import connect_pool
 from shared.postgres.migrate import migrate
 from shared.secrets import Secrets
@@ -82,7 +82,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
         first_admin_key = None if settings.admin_key else await _first_admin_key(database)
 
         projection = Projection(database, settings.projection_wait_seconds)
-        mirror = Mirror(
+        access = AccessCache(
             settings.database_url,
             pool,
             admin_key=settings.admin_key,
@@ -90,10 +90,10 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
             timeout_s=patience_s,
             on_projected=projection.moved,
         )
-        await mirror.load()
+        await access.load()
 
         sessions = Sessions(Secrets(settings.master_secret.get_secret_value()).session_key())
-        authentication = Authentication(mirror, sessions)
+        authentication = Authentication(access, sessions)
         estimates = Estimates(database, launches=settings.eta_launches, refresh_s=settings.eta_refresh_seconds)
         await estimates.load()
         usage_table = UsageTable(pool)
@@ -104,7 +104,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
                 installation=installation,
                 database=database,
                 usage_table=usage_table,
-                mirror=mirror,
+                access=access,
                 authentication=authentication,
                 estimates=estimates,
                 lost_touch=lost_touch,
@@ -125,13 +125,13 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
             kept_s=settings.hub_search_cache_seconds,
         )
         stack.callback(hub_search.close)
-        cataloguing = Cataloguing(mirror, database, lookups, simulated)
+        cataloguing = Cataloguing(access, database, lookups, simulated)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
         statuses = ProviderStatuses(jetstream, replicas=settings.stream_replicas)
-        rights = LaunchRights(mirror, settings.allowed_images)
+        rights = LaunchRights(access, settings.allowed_images)
         tenants = Tenants(pool)
-        launches = Launches(mirror, database, tenants, instance_types)
-        limits = LimitChecks(mirror, database, launches, instance_types, journal)
+        launches = Launches(access, database, tenants, instance_types)
+        limits = LimitChecks(access, database, launches, instance_types, journal)
         intents = Intents(
             journal,
             projection,
@@ -149,7 +149,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
                 "estimates": estimates,
                 "event_source": EventSource(
                     feed,
-                    mirror,
+                    access,
                     estimates,
                     estimate_s=settings.estimate_seconds,
                     ping_s=settings.ping_seconds,
@@ -167,12 +167,12 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
                 "intents": intents,
                 "jetstream": jetstream,
                 "launches": launches,
-                "mirror": mirror,
-                "model_search": ModelSearch(mirror, hub_search, rights),
+                "access": access,
+                "model_search": ModelSearch(access, hub_search, rights),
                 "reconciliation": Reconciliation(connection, settings.reconcile_timeout_seconds),
                 "sessions": sessions,
                 "settings": settings,
-                "slugs": Slugs(mirror, hub),
+                "slugs": Slugs(access, hub),
                 "sign_in_links": SignInLinks(pool, sessions, lifetime_s=settings.sign_in_link_seconds),
                 "tenants": tenants,
                 "usage_table": usage_table,
@@ -189,7 +189,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(each)
-                for each in (mirror.run(), estimates.run(), limits.run(settings.limits_check_seconds))
+                for each in (access.run(), estimates.run(), limits.run(settings.limits_check_seconds))
             ]
             try:
                 async with serving(

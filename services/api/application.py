@@ -12,7 +12,15 @@ from litestar.plugins.pydantic import PydanticPlugin
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from services.api import (
+from services.api import probes
+from services.api.access.authentication import OPEN, Authentication, Authorize
+from services.api.access.session_cookie import with_one_session_cookie
+from services.api.catalogue.simulated import Part, announced, badge
+from services.api.console import links
+from services.api.console.app import console
+from services.api.console.assets import Assets
+from services.api.console.rendering import engine
+from services.api.control import (
     api_keys,
     costs,
     events,
@@ -22,26 +30,18 @@ from services.api import (
     model_search,
     models,
     offerings,
+    organizations,
     past_launches,
-    probes,
     reconciliation,
-    tenancy,
     usage,
 )
-from services.api.authentication import OPEN, Authentication, Authorize
-from services.api.bodies import BodyRequest
-from services.api.console import links
-from services.api.console.app import console
-from services.api.console.assets import Assets
-from services.api.console.rendering import engine
-from services.api.events import AS_IT_IS
+from services.api.control.bodies import BodyRequest
+from services.api.control.events import AS_IT_IS
+from services.api.control.openapi.document import complete, openapi_config
+from services.api.control.problems import FieldError, invalid, malformed_json, to_problem, unsupported_media_type
 from services.api.metrics import Measured
-from services.api.openapi.document import complete, openapi_config
-from services.api.problems import FieldError, invalid, malformed_json, to_problem, unsupported_media_type
 from services.api.router import explaining
 from services.api.router.inference import ENDPOINTS, Inference
-from services.api.session_cookie import with_one_session_cookie
-from services.api.simulated import Part, announced, badge
 
 _PARTS = (
     instances,
@@ -50,7 +50,7 @@ _PARTS = (
     past_launches,
     models,
     model_search,
-    tenancy,
+    organizations,
     offerings,
     api_keys,
     instance_types,

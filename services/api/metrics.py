@@ -8,7 +8,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from nats.js import JetStreamContext
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
-from services.api.feed import Feed
+from services.api.feed.feed import Feed
 from services.api.router.metrics import Gauges
 from shared.bus.reader import TRANSPORT
 from shared.bus.topology import DEAD_LETTERS

@@ -8,10 +8,10 @@ from litestar.handlers import HTTPRouteHandler
 from nats.js import JetStreamContext
 
 from services.api import metrics
-from services.api.authentication import OPEN
-from services.api.feed import Feed
-from services.api.openapi.answers import refusals
-from services.api.problems import unavailable
+from services.api.access.authentication import OPEN
+from services.api.control.openapi.answers import refusals
+from services.api.control.problems import unavailable
+from services.api.feed.feed import Feed
 from services.api.router.metrics import Gauges
 from services.api.settings import ApiSettings
 from shared.bus.topology_guard import TopologyGuard

@@ -19,8 +19,9 @@ from shared.bus.dead_letters import DeadLetters
 from shared.bus.lease import Leases
 from shared.bus.not_understood import FailsItsInstance
 from shared.bus.subscriber import Subscriber, stop_asking
-from shared.bus.topology import EVERY_EVENT, WATCH, apply_topology
-from shared.journal import Journal
+from shared.bus.topology import WATCH, apply_topology
+from shared.journal.journal import Journal
+from shared.journal.streams import EVERY_EVENT
 from shared.logs import BUS
 from shared.secrets import Secrets, SshKey
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from nats.aio.msg import Msg
 
-from shared.bus.envelope import Undecodable, decode
+from shared.journal.envelope import Undecodable, decode
 from shared.lifecycle.instance import Instance
 
 Told = Callable[[Instance | None], None]

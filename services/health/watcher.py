@@ -18,9 +18,9 @@ from services.health.probes import Failed, Outcome, Passed, Probe, Prober, Targe
 from services.health.settings import HealthSettings
 from services.health.watch import must_be_watched, verdict
 from services.health.worker_log import WorkerLog
-from shared.bus.envelope import Recorded
 from shared.bus.lease import Lease, LeaseLost
-from shared.journal import Journal, JournalUnavailable
+from shared.journal.envelope import Recorded
+from shared.journal.journal import Journal, JournalUnavailable
 from shared.lifecycle.events import Event, ReinstallRequested
 from shared.lifecycle.instance import Instance
 from shared.secrets import Secrets

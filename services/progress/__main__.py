@@ -12,9 +12,9 @@ import uvloop
 from services.progress.app import project_once_more, rebuild_once, running, verify_once
 from services.progress.settings import ProgressSettings
 from services.progress.verify import Verdict
-from shared.bus.envelope import Undecodable
 from shared.bus.reader import TRANSPORT, ReadingInterrupted
 from shared.environment import settings_or_exit
+from shared.journal.envelope import Undecodable
 from shared.logs import configure_logs
 from shared.metrics import metrics_served
 from shared.postgres.connection import DATABASE_ERRORS

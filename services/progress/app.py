@@ -14,9 +14,9 @@ from services.progress.rebuild import already_put_aside, rebuild
 from services.progress.settings import ProgressSettings
 from services.progress.verify import Verdict, verify
 from shared.bus.connection import connect
-from shared.bus.envelope import decode
 from shared.bus.reader import ReadingInterrupted, reading, stream_state
 from shared.bus.topology import apply_topology
+from shared.journal.envelope import decode
 from shared.postgres.connection import connect_pool, connecting
 from shared.postgres.migrate import migrate
 

@@ -23,7 +23,8 @@ from shared.bus import drift
 from shared.bus.connection import connect
 from shared.bus.installation import installation_of
 from shared.bus.reader import TRANSPORT, ReadingInterrupted, reading, stream_state
-from shared.bus.topology import LIFECYCLE, streams
+from shared.bus.topology import streams
+from shared.journal.streams import LIFECYCLE
 
 KEPT_BYTES: Final = 500_000_000
 """Of the newest events: a follower that wants older ones asks the api."""

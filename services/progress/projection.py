@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 
 from services.progress.rows import latest_instances, timeline_row
 from services.progress.statements import sql
-from shared.bus.envelope import Recorded, Undecodable, decode
+from shared.journal.envelope import Recorded, Undecodable, decode
 from shared.lifecycle.status import ENDING
 from shared.postgres.connection import Connection
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.bus.envelope import Recorded
+from shared.journal.envelope import Recorded
 
 
 class InstanceRow(NamedTuple):

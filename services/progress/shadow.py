@@ -10,7 +10,7 @@ from nats.js.errors import NotFoundError
 from services.progress.projection import Projection
 from services.progress.statements import sql
 from shared.bus.reader import reading
-from shared.bus.topology import EVERY_EVENT, LIFECYCLE
+from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 from shared.postgres.connection import Connection
 
 SESSION: Final = {"search_path": "rebuilding", "synchronous_commit": "off"}

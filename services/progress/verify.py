@@ -12,8 +12,8 @@ from nats.aio.msg import Msg
 from services.progress.projection import Checkpoint, Projection, checkpoint
 from services.progress.shadow import SESSION, Shadow, shadow_tables
 from services.progress.statements import sql
-from shared.bus.envelope import Recorded, Undecodable, decode
 from shared.bus.reader import reading, stream_state
+from shared.journal.envelope import Recorded, Undecodable, decode
 from shared.lifecycle.events import InstanceRequested
 from shared.lifecycle.fold import begin, evolve
 from shared.lifecycle.instance import Instance

@@ -22,16 +22,16 @@ from services.provisioner.ssh import SshShell
 from services.provisioner.undertaking import Means
 from shared.bus.connection import connect_options, heeding, inbox_prefix, round_trip, telling_of_a_wait
 from shared.bus.dead_letters import DeadLetters
-from shared.bus.install_output import InstallOutputs
-from shared.bus.instance_types import InstanceTypes
 from shared.bus.lease import Leases
 from shared.bus.not_understood import FailsItsInstance
-from shared.bus.provider_status import ProviderStatuses
 from shared.bus.subscriber import Subscriber, stop_asking
 from shared.bus.topology import INSTALL, LAUNCH, RELEASE
 from shared.bus.topology_guard import guarded_topology
-from shared.journal import Journal
+from shared.install_output import InstallOutputs
+from shared.journal.journal import Journal
 from shared.logs import BUS
+from shared.offers.instance_types import InstanceTypes
+from shared.offers.provider_status import ProviderStatuses
 from shared.secrets import Secrets
 
 MakeProvider = Callable[[UUID], AbstractAsyncContextManager[Provider]]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.provisioner.app import MakeProvider
 from services.provisioner.provider import Provider, ProviderError
-from shared.bus.provider_status import redacted
+from shared.offers.provider_status import redacted
 
 _NOBODY: UUID = UUID(int=0)
 """Of no installation: nothing is changed, and nothing is found."""

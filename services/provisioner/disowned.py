@@ -8,9 +8,9 @@ from uuid import UUID
 from services.provisioner.removal import Removal
 from services.provisioner.round import Round
 from services.provisioner.undertaking import Overtaken
-from shared.bus.reconciliation import Kind, Reason, Removed, Unknown
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.events import VolumeFound
+from shared.reconciliation import Kind, Reason, Removed, Unknown
 
 ONLY_TO_TAG_GB: Final = 1
 """No volume is smaller, so growing it to this size does no more than tag it."""

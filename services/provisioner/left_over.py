@@ -10,10 +10,10 @@ from services.provisioner.provider import Resource, Server
 from services.provisioner.removal import Removal
 from services.provisioner.round import Round
 from services.provisioner.undertaking import Overtaken, now
-from shared.bus.reconciliation import Kind, Reason, Removed
 from shared.lifecycle.events import InstanceCreated
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE
+from shared.reconciliation import Kind, Reason, Removed
 
 
 class LeftOver:

@@ -12,8 +12,8 @@ import structlog
 from services.provisioner.pauses import backoff_s
 from services.provisioner.provider import Provider, ProviderError, TryAgain
 from services.provisioner.settings import ProvisionerSettings
-from shared.bus.instance_types import InstanceType, InstanceTypes
-from shared.bus.provider_status import ProviderStatus, ProviderStatuses, redacted
+from shared.offers.instance_types import InstanceType, InstanceTypes
+from shared.offers.provider_status import ProviderStatus, ProviderStatuses, redacted
 
 UNEXPECTED: Final = "unexpected"
 

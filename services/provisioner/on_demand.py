@@ -7,7 +7,7 @@ from typing import Final
 from faststream.nats import NatsBroker
 
 from services.provisioner.reconcile import Reconcile
-from shared.bus.reconciliation import QUEUE, SUBJECT, ReconciliationReply, ReconciliationRequest
+from shared.reconciliation import QUEUE, SUBJECT, ReconciliationReply, ReconciliationRequest
 
 _WAITING: Final = 10
 """How many may have asked at once; each has a round of its own, one after the other."""

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from services.provisioner.provider import Resource
 from services.provisioner.round import Round
-from shared.bus.reconciliation import Kind, Reason, Unknown
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE, LIVE
+from shared.reconciliation import Kind, Reason, Unknown
 
 BY_COMMAND: Final = "the journal does not know its instance: `coldstart reconcile --delete-unknown` deletes it"
 UNTAGGED: Final = "its tags name no instance: delete it at the provider if nobody needs it"

@@ -14,8 +14,8 @@ from services.provisioner.actions.power_on import power_on
 from services.provisioner.actions.release import release
 from services.provisioner.actions.volumes import resize_volume
 from services.provisioner.undertaking import Means, Overtaken, Undertaking
-from shared.bus.envelope import Recorded
 from shared.bus.lease import Lease
+from shared.journal.envelope import Recorded
 from shared.lifecycle.events import Action
 from shared.lifecycle.plan import plan
 

@@ -18,8 +18,8 @@ from enum import StrEnum
 from typing import Final, Protocol
 from uuid import UUID
 
-from shared.bus.instance_types import InstanceType
-from shared.bus.reconciliation import Foreign, Kind
+from shared.offers.instance_types import InstanceType
+from shared.reconciliation import Foreign, Kind
 
 SERVER_MISSING: Final = "server_missing"
 TIMED_OUT: Final = "timed_out"

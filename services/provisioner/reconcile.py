@@ -20,11 +20,11 @@ from services.provisioner.server_news import ServerNews
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import now
 from shared.bus.reader import ReadingInterrupted
-from shared.bus.reconciliation import Kind, Report
-from shared.journal import Journal, JournalUnavailable
+from shared.journal.journal import Journal, JournalUnavailable
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE
+from shared.reconciliation import Kind, Report
 
 _unknown: Final = Gauge(
     "coldstart_unknown_resources", "At the provider, with our tag, of no instance that we know", ["provider", "kind"]

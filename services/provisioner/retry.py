@@ -9,7 +9,7 @@ from services.provisioner.pauses import backoff_s
 from services.provisioner.provider import TIMED_OUT, ProviderError, Rejected, TryAgain
 from services.provisioner.undertaking import Overtaken, Undertaking, now
 from shared.bus.lease import LeaseLost
-from shared.journal import JournalUnavailable
+from shared.journal.journal import JournalUnavailable
 from shared.lifecycle.errors import LifecycleError
 from shared.lifecycle.events import Action, ProvisioningFailed, StartupFailed
 from shared.lifecycle.status import FAILURES

@@ -14,9 +14,9 @@ from prometheus_client import Counter
 from services.provisioner.provider import Provider, ProviderError
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import LONGEST_TEXT, Overtaken
-from shared.bus.reconciliation import Foreign, Removed, Report, Unknown
-from shared.journal import Journal, JournalUnavailable
+from shared.journal.journal import Journal, JournalUnavailable
 from shared.lifecycle.instance import Instance
+from shared.reconciliation import Foreign, Removed, Report, Unknown
 
 AT_ONCE: Final = 10
 """Each removal waits for minutes, mostly: one after the other, a hundred of them would keep the next round waiting."""

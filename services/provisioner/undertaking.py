@@ -11,10 +11,10 @@ from services.provisioner.machine import Shell
 from services.provisioner.offers import Offers
 from services.provisioner.provider import Provider, Rejected
 from services.provisioner.settings import ProvisionerSettings
-from shared.bus.envelope import Recorded
-from shared.bus.install_output import InstallOutputs
 from shared.bus.lease import Lease
-from shared.journal import Journal
+from shared.install_output import InstallOutputs
+from shared.journal.envelope import Recorded
+from shared.journal.journal import Journal
 from shared.lifecycle.events import Action, ActionDelayed, Event
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.plan import plan

@@ -12,20 +12,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from shared.bus import install_output, instance_types, reconciliation
-from shared.bus.topology import (
-    DEAD_LETTERS,
-    EVERY_EVENT,
-    INSTALL,
-    LAUNCH,
-    LIFECYCLE,
-    RELEASE,
-    REPLAYS,
-    TRIGGERS,
-    WATCH,
-    Trigger,
-)
+from shared import install_output, reconciliation
+from shared.bus.topology import DEAD_LETTERS, INSTALL, LAUNCH, RELEASE, REPLAYS, TRIGGERS, WATCH, Trigger
 from shared.bus.topology_guard import ADVISORIES
+from shared.journal.streams import EVERY_EVENT, LIFECYCLE
+from shared.offers import instance_types
 
 SERVICES: Final = "COLDSTART"
 FOLLOWERS: Final = "FOLLOWERS"

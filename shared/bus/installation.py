@@ -15,9 +15,9 @@ from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError
 
+from shared.journal.streams import LIFECYCLE
 from shared.running import StartRefused
 
-STREAM: Final = "LIFECYCLE"
 INSTALLATION: Final = "coldstart.installation"
 """The key in the stream's metadata that holds this installation's UUID."""
 _SOURCE: Final = "/coldstart/"
@@ -46,9 +46,9 @@ class InstallationLost(StartRefused):
         which = (
             f"its last event is of {by_its_events}: set COLDSTART_INSTALLATION={by_its_events} to put that back"
             if by_its_events
-            else f"it has no events either: delete it (nats stream rm {STREAM}), and the next start makes it anew"
+            else f"it has no events either: delete it (nats stream rm {LIFECYCLE}), and the next start makes it anew"
         )
-        super().__init__(f"the stream {STREAM} does not say which installation it belongs to; {which}")
+        super().__init__(f"the stream {LIFECYCLE} does not say which installation it belongs to; {which}")
 
 
 def installation_of(config: StreamConfig) -> UUID | None:
@@ -65,7 +65,7 @@ async def installation_id(jetstream: JetStreamContext) -> UUID | None:
     Raises InstallationLost.
     """
     try:
-        info = await jetstream.stream_info(STREAM)
+        info = await jetstream.stream_info(LIFECYCLE)
     except NotFoundError:
         return None
     found = installation_of(info.config)
@@ -93,7 +93,7 @@ async def identity_to_apply(jetstream: JetStreamContext, wanted: UUID | None) ->
 async def _by_its_events(jetstream: JetStreamContext) -> UUID | None:
     """What the newest event says, wherever the stream keeps it."""
     try:
-        last = await jetstream.get_last_msg(STREAM, ">")
+        last = await jetstream.get_last_msg(LIFECYCLE, ">")
         return UUID(json.loads(last.data or b"")["source"].removeprefix(_SOURCE))
     except (NotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None

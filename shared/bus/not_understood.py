@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from shared.journal import Journal
+from shared.journal.journal import Journal
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.events import InstanceFailed
 

@@ -20,7 +20,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 
 from shared.bus.installation import installation_of
-from shared.bus.topology import EVERY_EVENT, LIFECYCLE
+from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 
 BATCH: Final = 1000
 """How many messages one request asks for: what bounds memory while whoever reads is slow."""

@@ -15,9 +15,10 @@ from nats.errors import MsgAlreadyAckdError
 
 from shared.bus.connection import INBOX
 from shared.bus.dead_letters import DeadLetters, sequence_of
-from shared.bus.envelope import Recorded, Undecodable, decode
 from shared.bus.lease import Lease, LeaseLost, Leases
-from shared.bus.topology import LIFECYCLE, REPLAYS, Trigger, replay_subject
+from shared.bus.topology import REPLAYS, Trigger, replay_subject
+from shared.journal.envelope import Recorded, Undecodable, decode
+from shared.journal.streams import LIFECYCLE
 
 FETCH_TIMEOUT_S: Final = 5.0
 """A reconnect forgets the request that was waiting at the server; only the next one brings messages again."""

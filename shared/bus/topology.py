@@ -18,14 +18,13 @@ from nats.js.api import (
 )
 from nats.js.errors import BadRequestError
 
-from shared.bus.installation import INSTALLATION, STREAM, StreamIdentity, identity_to_apply
+from shared.bus.installation import INSTALLATION, StreamIdentity, identity_to_apply
+from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 from shared.lifecycle.events import Event, IpAssigned, ReinstallRequested
 from shared.lifecycle.plan import INSTALLING, LAUNCHING, RELEASING
 
-LIFECYCLE: Final = STREAM
 DEAD_LETTERS: Final = "DEAD_LETTERS"
 REPLAYS: Final = "REPLAYS"
-EVERY_EVENT: Final = "lifecycle.>"
 DUPLICATE_WINDOW_S: Final = 120.0
 MAX_HELD: Final = 100_000
 """Above any number of instances: JetStream's default of 1,000 would never deliver the 1,001st held message."""
@@ -55,27 +54,9 @@ WATCH: Final = Trigger("health-watching", (IpAssigned, ReinstallRequested))
 TRIGGERS: Final = (LAUNCH, INSTALL, RELEASE, WATCH)
 
 
-def append_subject(instance_id: UUID, event: str) -> str:
-    """Where the journal publishes. The stream takes it in as `lifecycle.…`, and only then tells subscribers of it.
-
-    A plain subscriber would otherwise hear what the stream refused after a lost race, too.
-    """
-    return f"journal.{instance_id}.{event}"
-
-
-def event_subject(instance_id: UUID, event: str) -> str:
-    """Where the stream keeps what was appended, and where it is read."""
-    return f"lifecycle.{instance_id}.{event}"
-
-
 def replay_subject(consumer: str) -> str:
     """Where a dead letter of this consumer goes to be handled again."""
     return f"replays.{consumer}"
-
-
-def instance_subject(instance_id: UUID) -> str:
-    """Covers every event of one instance as the stream keeps it: what the journal expects its sequence under."""
-    return f"lifecycle.{instance_id}.>"
 
 
 def streams(replicas: int, installation: UUID) -> Iterator[StreamConfig]:

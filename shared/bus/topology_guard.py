@@ -25,7 +25,8 @@ from prometheus_client import Counter, Gauge
 
 from shared.bus import drift
 from shared.bus.installation import INSTALLATION, StreamIdentity, installation_of
-from shared.bus.topology import LIFECYCLE, append_subject, applied_topology, consumers, streams
+from shared.bus.topology import applied_topology, consumers, streams
+from shared.journal.streams import LIFECYCLE, append_subject
 
 ADVISORIES: Final = ("$JS.EVENT.ADVISORY.STREAM.*.*", "$JS.EVENT.ADVISORY.CONSUMER.*.*.*")
 LOOK_S: Final = 5.0

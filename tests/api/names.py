@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from services.api.resolution import Rule
+from services.api.catalogue.resolution import Rule
 from tests.api.stage import EMBEDDING_MODEL, MODEL
 
 Caller: TypeAlias = Literal["nobody's", "acme's", "openai-community's", "an administrator's"]

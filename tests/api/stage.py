@@ -15,11 +15,11 @@ from services.api.app import Api, running
 from services.api.settings import ApiSettings
 from services.progress import app as progress
 from services.progress.settings import ProgressSettings
-from shared.bus.instance_types import InstanceType, InstanceTypes
-from shared.bus.topology import LIFECYCLE
-from shared.journal import Journal
+from shared.journal.journal import Journal
+from shared.journal.streams import LIFECYCLE
 from shared.lifecycle.events import Event, InstanceRequested
 from shared.lifecycle.instance import Instance
+from shared.offers.instance_types import InstanceType, InstanceTypes
 from tests.api.fakes import FakeHub, FakeWorker, a_worker, free_port
 from tests.lifecycle import facts
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.api.connection import WhileConnected
+from services.api.http.connection import WhileConnected
 
 
 class Client:

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from services.api.days import LONGEST, days
-from services.api.problems import Problem
+from services.api.control.days import LONGEST, days
+from services.api.control.problems import Problem
 
 TODAY = date(2026, 3, 1)
 

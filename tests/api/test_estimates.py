@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.api.database import Database
-from services.api.estimates import Estimates
+from services.api.estimates.estimates import Estimates
+from services.api.http.database import Database
 from services.progress.projection import Projection
 from shared.eta.history import FEWEST
 from shared.eta.launch import Launch

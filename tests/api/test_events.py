@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from services.api.app import running
 from shared.bus.installation import installation_id
-from shared.bus.topology import LIFECYCLE, append_subject
+from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle.instance import Instance
 from tests.api.stage import ADMIN_KEY, BODY, PATIENCE_S, RunningApi, Stage, until
 from tests.lifecycle import facts

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from services.api.catalogue import Model
-from services.api.fit import least_gb, misfits, warnings
-from shared.bus.instance_types import InstanceType
+from services.api.admission.fit import least_gb, misfits, warnings
+from services.api.catalogue.catalogue import Model
 from shared.lifecycle.events import Specification
+from shared.offers.instance_types import InstanceType
 
 L4 = InstanceType(name="L4-1-24G", zones=("a",), gpus=1, gpu_memory_gb=24.0)
 TWO_L4 = InstanceType(name="L4-2-24G", zones=("a",), gpus=2, gpu_memory_gb=24.0)

@@ -1,6 +1,6 @@
 """Asking for an instance whose GPUs are too small, or hardly large enough."""
 
-from shared.bus.instance_types import InstanceType
+from shared.offers.instance_types import InstanceType
 from tests.api.stage import BODY, Stage
 from tests.api.test_catalogue import catalogued_before_figures_were_kept, figures
 

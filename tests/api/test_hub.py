@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from services.api.hub import (
+from services.api.catalogue.hub.client import (
     Disabled,
     Found,
     Gated,

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+from services.api.catalogue.hub import client as h
 
-from services.api import hub as h
-from services.api.hub_cache import HubCache
+from services.api.catalogue.hub.cache import HubCache
 
 FOUND = h.Found("a/b", "generate", gated=False)
 

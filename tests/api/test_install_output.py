@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.bus.install_output import InstallOutput, InstallOutputs, OutputLine
+from shared.install_output import InstallOutput, InstallOutputs, OutputLine
 from tests.api.stage import Stage
 from tests.lifecycle import facts
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.bus.instance_types import InstanceType, InstanceTypes
-from shared.bus.provider_status import ProviderStatus, ProviderStatuses
+from shared.offers.instance_types import InstanceType, InstanceTypes
+from shared.offers.provider_status import ProviderStatus, ProviderStatuses
 from tests.api.stage import BODY, MODEL, Stage
 
 L4 = InstanceType(

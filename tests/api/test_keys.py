@@ -4,8 +4,8 @@ import time
 import asyncpg
 import pytest
 
+from services.api.access.keys import hashed
 from services.api.app import running
-from services.api.keys import hashed
 from tests.api.stage import ADMIN_KEY, PATIENCE_S, Stage, until
 from tests.lifecycle import facts
 
@@ -65,7 +65,7 @@ async def test_a_key_made_here_is_valid_there_after_the_listening_connection_was
     try:
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE application_name = 'api-mirror' AND datname = current_database()"
+            "WHERE application_name = 'api-access' AND datname = current_database()"
         )
     finally:
         await connection.close()

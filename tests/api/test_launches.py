@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.bus.instance_types import InstanceType
+from shared.offers.instance_types import InstanceType
 from tests.api.stage import BODY, RunningApi, Stage
 from tests.lifecycle import facts as f
 

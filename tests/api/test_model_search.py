@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from services.api.hub import RateLimited, TokenRefused, Unreachable
-from services.api.hub_search import HubSearch, Listed, Search
+from services.api.catalogue.hub.client import RateLimited, TokenRefused, Unreachable
+from services.api.catalogue.hub.search import HubSearch, Listed, Search
 from tests.api.fakes import HUB_TOKEN, FakeHub, a_hub
 from tests.api.stage import EMBEDDING_MODEL, MODEL, RunningApi, Stage
 from tests.api.test_hub import GATED, PRIVATE

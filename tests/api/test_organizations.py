@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from services.api.organizations import AtLimit
+from services.api.tenancy.organizations import AtLimit
 from tests.api.names import LATER
 from tests.api.stage import EMBEDDING_MODEL, MODEL, Stage, until
 from tests.lifecycle import facts

@@ -9,7 +9,8 @@ import asyncpg
 from pydantic import SecretStr
 
 from shared.bus.installation import installation_of
-from shared.bus.topology import LIFECYCLE, RELEASE, apply_topology
+from shared.bus.topology import RELEASE, apply_topology
+from shared.journal.streams import LIFECYCLE
 from shared.lifecycle.status import Status
 from tests.api.router.test_inference import catalogued
 from tests.api.stage import BODY, MODEL, RunningApi, Stage, until

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from nats.aio.msg import Msg
 
-from shared.bus.reconciliation import QUEUE, SUBJECT, ReconciliationReply, ReconciliationRequest, Report
+from shared.reconciliation import QUEUE, SUBJECT, ReconciliationReply, ReconciliationRequest, Report
 from tests.api.stage import Stage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

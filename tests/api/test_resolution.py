@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.catalogue import Catalogue, Model, Offering
-from services.api.organizations import Organization
-from services.api.resolution import ModelMissing, ModelNotFound, Resolution, Resolved, Rule, resolve
+from services.api.catalogue.catalogue import Catalogue, Model, Offering
+from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolution, Resolved, Rule, resolve
+from services.api.tenancy.organizations import Organization
 from tests.api.names import CATALOGUED, EVERYONE, OFFERED, TABLE, Caller
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

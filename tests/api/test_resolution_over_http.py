@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 import httpx
 from pydantic import SecretStr
 
-from services.api.resolution import Rule
+from services.api.catalogue.resolution import Rule
 from tests.api.fakes import HUB_TOKEN
 from tests.api.names import CATALOGUED, OFFERED, TABLE, Caller
 from tests.api.stage import EMBEDDING_MODEL, RunningApi, Stage

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from litestar.types import Receive, Scope, Send
 
-from services.api.front.limits import Limits
-from services.api.server import serving
+from services.api.http.front.limits import Limits
+from services.api.http.server import serving
 from services.api.settings import ApiSettings
 
 _CROWD = 300

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.api.simulated import HEADER, badge
+from services.api.catalogue.simulated import HEADER, badge
 from tests.api.stage import BODY, MODEL, Stage
 
 NO_MODEL = {**BODY, "model": "nobody/nothing"}

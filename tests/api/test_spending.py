@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.api.spending import Price, counted, expected, per_hour, price
-from shared.bus.instance_types import InstanceType
+from services.api.admission.spending import Price, counted, expected, per_hour, price
 from shared.lifecycle.status import Status
+from shared.offers.instance_types import InstanceType
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.lifecycle.facts import given

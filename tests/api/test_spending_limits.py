@@ -11,16 +11,16 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from services.api.database import Database
-from services.api.launches import Launches
-from services.api.mirror import Mirror
-from services.api.spending_limits import LimitChecks, over_an_hour
-from services.api.tenants import Tenants
-from shared.bus.instance_types import InstanceTypes
-from shared.journal import Journal
+from services.api.access.cache import AccessCache
+from services.api.admission.launches import Launches
+from services.api.admission.spending_limits import LimitChecks, over_an_hour
+from services.api.http.database import Database
+from services.api.tenancy.tenants import Tenants
+from shared.journal.journal import Journal
 from shared.lifecycle.events import SpendingLimitReached
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
+from shared.offers.instance_types import InstanceTypes
 from shared.postgres.connection import connect_pool
 from tests.api.stage import RunningApi, Stage, until
 from tests.lifecycle import facts as f
@@ -36,12 +36,12 @@ class Replicas:
 
     stage: Stage
     api: RunningApi
-    mirror: Mirror
+    access: AccessCache
     checks: tuple[LimitChecks, LimitChecks]
 
     async def check(self, at: datetime = AT) -> None:
         """Both at once, twice."""
-        await self.mirror.load()
+        await self.access.load()
         for _ in range(2):
             await asyncio.gather(*(one.check(at) for one in self.checks))
 
@@ -71,15 +71,17 @@ async def replicas(stage: Stage) -> AsyncGenerator[Replicas]:
     await stage.projector()
     api = await stage.api()
     async with connect_pool(stage.database_url, name="test") as pool:
-        mirror = Mirror(SecretStr(stage.database_url), pool, admin_key=None, refresh_s=60, on_projected=lambda: None)
+        access = AccessCache(
+            SecretStr(stage.database_url), pool, admin_key=None, refresh_s=60, on_projected=lambda: None
+        )
         database, tenants = Database(pool), Tenants(pool)
         types = InstanceTypes(stage.connection.jetstream(), replicas=1)
         journal = Journal(stage.connection, actor="api", source="/coldstart/test")
 
         def checks() -> LimitChecks:
-            return LimitChecks(mirror, database, Launches(mirror, database, tenants, types), types, journal)
+            return LimitChecks(access, database, Launches(access, database, tenants, types), types, journal)
 
-        yield Replicas(stage, api, mirror, (checks(), checks()))
+        yield Replicas(stage, api, access, (checks(), checks()))
 
 
 READY = (f.ip_assigned(), f.ssh_install_completed(), f.instance_ready())
@@ -174,8 +176,8 @@ async def test_what_is_wrong_with_one_organisation_does_not_keep_the_others_from
 
 async def of_another_stream(replicas: Replicas, instance: Instance) -> dict[str, Any]:
     """A row of the read model whose instance the journal does not know."""
-    await replicas.mirror.load()
-    organization = replicas.mirror.organizations.called("first")
+    await replicas.access.load()
+    organization = replicas.access.organizations.called("first")
     assert organization is not None
     specification = instance.specification.model_copy(update={"organization_id": organization.id})
     other = instance.model_copy(update={"id": uuid4(), "specification": specification})

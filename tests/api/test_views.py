@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from services.api.views import InstanceView
+from services.api.control.views import InstanceView
 from tests.lifecycle import facts as f
 from tests.lifecycle.facts import AT, given
 

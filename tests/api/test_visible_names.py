@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from services.api.api_keys import ApiKeyBody
-from services.api.tenancy import OrganizationBody, OrganizationChangeBody
+from services.api.control.api_keys import ApiKeyBody
+from services.api.control.organizations import OrganizationBody, OrganizationChangeBody
 
 
 @pytest.mark.parametrize(

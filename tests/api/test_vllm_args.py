@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.vllm_args import SWITCHES, VALUES, refused
-from services.api.vllm_args import given as options
+from services.api.admission.vllm_args import SWITCHES, VALUES, refused
+from services.api.admission.vllm_args import given as options
 from simulator.host.worker.arguments import parse
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.api.weights import weights_bytes
+from services.api.catalogue.weights import weights_bytes
 
 AWQ = {"bits": 4, "quant_method": "awq"}
 

@@ -2,7 +2,7 @@
 
 from nats.js import JetStreamContext
 
-from shared.bus.topology import LIFECYCLE
+from shared.journal.streams import LIFECYCLE
 
 
 async def let_events_be_deleted(jetstream: JetStreamContext) -> None:

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from uuid import UUID
 
-from shared.bus.envelope import Origin, decode, encode
+from shared.journal.envelope import Origin, decode, encode
 from shared.lifecycle.events import InstanceRequested
 from tests.lifecycle import facts
 

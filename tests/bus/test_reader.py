@@ -10,7 +10,8 @@ from nats.js.api import StreamConfig
 
 from shared.bus.connection import connect
 from shared.bus.reader import BATCH, Reading, ReadingInterrupted, reading, stream_state
-from shared.bus.topology import EVERY_EVENT, LIFECYCLE, apply_topology
+from shared.bus.topology import apply_topology
+from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 from tests.nats_proxy import Operation, nats_proxy
 
 HEARTBEAT_S = 0.2

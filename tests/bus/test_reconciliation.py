@@ -9,7 +9,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from shared.bus.connection import connect
-from shared.bus.reconciliation import (
+from shared.reconciliation import (
     QUEUE,
     SUBJECT,
     Kind,

@@ -11,12 +11,13 @@ from faststream.nats import NatsBroker
 
 from shared.bus.connection import connect_options, round_trip
 from shared.bus.dead_letters import DeadLetters, Letter
-from shared.bus.envelope import Recorded
 from shared.bus.lease import Lease, Leases
 from shared.bus.subscriber import Handle, Subscriber, stop_asking
-from shared.bus.topology import DEAD_LETTERS, LAUNCH, LIFECYCLE, REPLAYS, append_subject, apply_topology
+from shared.bus.topology import DEAD_LETTERS, LAUNCH, REPLAYS, apply_topology
 from shared.bus.topology_guard import guarded_topology
-from shared.journal import Journal
+from shared.journal.envelope import Recorded
+from shared.journal.journal import Journal
+from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle.events import InstanceRequested, Specification
 
 ACK_WAIT = 1.0

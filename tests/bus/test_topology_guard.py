@@ -15,9 +15,7 @@ from shared.bus.connection import connect
 from shared.bus.installation import AnotherInstallation, InstallationLost, StreamIdentity, installation_of
 from shared.bus.topology import (
     DEAD_LETTERS,
-    EVERY_EVENT,
     LAUNCH,
-    LIFECYCLE,
     REPLAYS,
     WATCH,
     applied_topology,
@@ -26,7 +24,8 @@ from shared.bus.topology import (
     streams,
 )
 from shared.bus.topology_guard import TopologyGuard
-from shared.journal import Journal
+from shared.journal.journal import Journal
+from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 from tests.bus.older_streams import let_events_be_deleted
 from tests.journal.test_journal import requested
 from tests.nats_proxy import Operation, nats_proxy

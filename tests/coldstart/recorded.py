@@ -8,7 +8,7 @@ from uuid import uuid4
 from coldstart.embedded.nats import EmbeddedNats
 from shared.bus.connection import connect
 from shared.bus.topology import apply_topology
-from shared.journal import Journal
+from shared.journal.journal import Journal
 from shared.lifecycle.events import InstanceRequested
 from tests.lifecycle.facts import Facts
 

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from coldstart.cli import app
 from shared.bus.connection import connect
-from shared.bus.topology import LAUNCH, LIFECYCLE, REPLAYS, apply_topology
-from shared.journal import Journal
+from shared.bus.topology import LAUNCH, REPLAYS, apply_topology
+from shared.journal.journal import Journal
+from shared.journal.streams import LIFECYCLE
 from shared.postgres.connection import connect_pool
 from shared.postgres.migrate import migrate
 from tests.lifecycle import facts

@@ -18,9 +18,9 @@ import nats
 import pytest
 from nats.js.api import AckPolicy, ConsumerConfig
 
-from shared.bus.envelope import Origin, encode
-from shared.bus.event_schema import schema
-from shared.bus.topology import LIFECYCLE
+from shared.journal.envelope import Origin, encode
+from shared.journal.event_schema import schema
+from shared.journal.streams import LIFECYCLE
 from tests.coldstart.test_one_machine import Up, coldstart, up
 from tests.coldstart.told import MODEL
 from tests.embedded.owners import PROJECT

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from shared.bus.provider_status import ProviderStatus, ProviderStatuses
+from shared.offers.provider_status import ProviderStatus, ProviderStatuses
 from tests.api.stage import Stage
 from tests.console.conftest import Window
 from tests.console.test_pages import complaints

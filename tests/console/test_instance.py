@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from shared.bus.install_output import InstallOutput, InstallOutputs, OutputLine
+from shared.install_output import InstallOutput, InstallOutputs, OutputLine
 from shared.lifecycle.events import DrainRequested, Event, InstanceArchived, ReinstallRequested, TerminationRequested
 from shared.lifecycle.fold import fold
 from shared.lifecycle.instance import Instance
@@ -133,14 +133,14 @@ async def test_what_the_install_prints_is_shown_as_it_comes_and_as_far_as_it_was
     await expect(shown).to_be_hidden()
     await printed("::phase::preflight", "all there")
     await expect(shown.locator("pre")).to_have_text("::phase::preflight\nall there")
-    await printed("E: no mirror", install_try=2)
+    await printed("E: no access", install_try=2)
     await expect(shown).to_contain_text("try 2")
-    await expect(shown.locator("pre")).to_have_text("E: no mirror")
+    await expect(shown.locator("pre")).to_have_text("E: no access")
     await expect(shown.locator("pre")).to_be_visible()
     await page.locator("#events").get_by_text("SshInstallStarted").click()
     await expect(shown).to_be_hidden()  # nothing was printed when it began
     await page.get_by_role("button", name="Back to now").click()
-    await expect(shown.locator("pre")).to_have_text("E: no mirror")
+    await expect(shown.locator("pre")).to_have_text("E: no access")
 
 
 async def test_what_it_was_at_any_event_can_be_looked_at_again(stage: Stage, window: Window) -> None:

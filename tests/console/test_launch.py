@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
-from shared.bus.instance_types import InstanceType, InstanceTypes
+from shared.offers.instance_types import InstanceType, InstanceTypes
 from tests.api.stage import MODEL, RunningApi, Stage
 from tests.console.conftest import Window
 from tests.console.test_fleet import recent

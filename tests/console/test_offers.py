@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
-from shared.bus.instance_types import InstanceType, InstanceTypes
+from shared.offers.instance_types import InstanceType, InstanceTypes
 from tests.api.stage import MODEL, Stage
 from tests.console.conftest import Window
 from tests.console.test_launch import BOX, L4, L40S, PATH, SOLD_ELSEWHERE, choose, is_wrong, opened, submit, type_row

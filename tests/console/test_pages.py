@@ -130,7 +130,7 @@ async def test_nothing_keeps_anybody_from_using_a_page(stage: Stage, window: Win
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_nothing_keeps_anybody_from_using_an_instance_s_page(stage: Stage, window: Window, scheme: Any) -> None:
     api = await stage.api()
-    failed = (*h.an_installing_instance(), f.ssh_install_failed(output=("E: no mirror",)), f.startup_failed())
+    failed = (*h.an_installing_instance(), f.ssh_install_failed(output=("E: no access",)), f.startup_failed())
     for history in (h.a_starting_instance(), failed):
         instance = await stage.happened(*recent(history))
         page = await window.open(api, f"/console/instances/{instance.id}", color_scheme=scheme)

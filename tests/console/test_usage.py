@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from services.api.router.usage import Usage
-from services.api.router.usage_table import UsageTable
+from services.api.usage.usage_table import UsageTable
 from shared.lifecycle.instance import Instance
 from shared.postgres.connection import connect_pool
 from tests.api.stage import MODEL, RunningApi, Stage

@@ -16,7 +16,7 @@ from coldstart.colours import painted
 from coldstart.fleet import Member
 from services.api.console.assets import Assets
 from services.api.console.words import words
-from services.api.views import InstanceView
+from services.api.control.views import InstanceView
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 from shared.lifecycle.tone import TONES, Tone

@@ -25,7 +25,8 @@ from services.progress.followers_copy import FollowersCopy
 from shared.bus.accounts import COPIER, FOLLOWER, Account, followers, inbox, services
 from shared.bus.connection import connect
 from shared.bus.nats_configuration import page
-from shared.bus.topology import LAUNCH, LIFECYCLE, WATCH, apply_topology
+from shared.bus.topology import LAUNCH, WATCH, apply_topology
+from shared.journal.streams import LIFECYCLE
 from tests.embedded.owners import PROJECT
 
 WITHIN_S = 20

@@ -13,8 +13,9 @@ from services.health.app import running
 from services.health.probes import Outcome, Passed, Probe, Refused, Target
 from services.health.settings import HealthSettings
 from shared.bus.connection import connect
-from shared.bus.envelope import Origin, encode
-from shared.bus.topology import LIFECYCLE, WATCH, append_subject, apply_topology
+from shared.bus.topology import WATCH, apply_topology
+from shared.journal.envelope import Origin, encode
+from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle.events import event_id
 from tests.health.examples import a_pace
 from tests.health.watching import until

@@ -21,9 +21,9 @@ from services.health.probes import Failed, Outcome, Passed, Probe, Prober, Targe
 from services.health.settings import HealthSettings
 from services.health.watcher import Watcher
 from services.health.worker_log import LogUnavailable
-from shared.bus.envelope import Origin, Recorded
 from shared.bus.lease import Lease
-from shared.journal import Journal
+from shared.journal.envelope import Origin, Recorded
+from shared.journal.journal import Journal
 from shared.lifecycle import events as e
 from shared.lifecycle.fold import evolve
 from shared.lifecycle.instance import Instance

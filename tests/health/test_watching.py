@@ -9,8 +9,9 @@ import pytest
 from nats.js.errors import BadRequestError
 from prometheus_client import REGISTRY
 
-from shared.bus.envelope import Origin, encode
-from shared.bus.topology import DEAD_LETTERS, EVERY_EVENT, append_subject, instance_subject
+from shared.bus.topology import DEAD_LETTERS
+from shared.journal.envelope import Origin, encode
+from shared.journal.streams import EVERY_EVENT, append_subject, instance_subject
 from shared.lifecycle.events import Drained, HealthLost, HealthRestored, IdleLimitReached, WorkerReachable
 from shared.lifecycle.status import WATCHED, Status
 from tests.health.watching import World, a_world, until, watched

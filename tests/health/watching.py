@@ -14,10 +14,11 @@ from services.health.app import MakeWorkerLog, running
 from services.health.settings import HealthSettings
 from services.health.ssh_worker_log import SshWorkerLog
 from shared.bus.connection import connect
-from shared.bus.envelope import Recorded
 from shared.bus.lease import Leases
-from shared.bus.topology import LIFECYCLE, WATCH, apply_topology
-from shared.journal import Journal
+from shared.bus.topology import WATCH, apply_topology
+from shared.journal.envelope import Recorded
+from shared.journal.journal import Journal
+from shared.journal.streams import LIFECYCLE
 from shared.lifecycle.events import Event, InstanceRequested, TerminationRequested
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import WATCHED, Status

@@ -22,7 +22,7 @@ from services.provisioner import app as provisioner
 from services.provisioner.providers.scaleway import ScalewaySettings
 from services.provisioner.settings import ProvisionerSettings
 from shared.bus.connection import connect
-from shared.bus.topology import EVERY_EVENT
+from shared.journal.streams import EVERY_EVENT
 from simulator.app import Simulator
 from simulator.cloud.gate import OnCall
 from simulator.scenario import Scenario

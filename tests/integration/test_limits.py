@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from shared.bus.connection import connect
-from shared.journal import Journal
+from shared.journal.journal import Journal
 from shared.lifecycle.events import InstanceRequested, Specification
 from tests.integration.line import INSTANCE_TYPE, MODEL, Changes, Line, line
 

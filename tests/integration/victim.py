@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode
 
 from coldstart.stack.processes import Service
 from shared.bus.connection import connect
-from shared.bus.topology import EVERY_EVENT, LIFECYCLE
+from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 from tests.nats_proxy import Operation, nats_proxy
 
 PATIENCE_S = 120.0

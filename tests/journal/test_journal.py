@@ -14,16 +14,9 @@ from nats.errors import MaxPayloadError
 from shared.bus.connection import connect
 from shared.bus.installation import AnotherInstallation, installation_id
 from shared.bus.lease import LeaseLost
-from shared.bus.topology import (
-    INSTALL,
-    LAUNCH,
-    LIFECYCLE,
-    MAX_HELD,
-    TRIGGERS,
-    append_subject,
-    apply_topology,
-)
-from shared.journal import Journal, JournalUnavailable
+from shared.bus.topology import INSTALL, LAUNCH, MAX_HELD, TRIGGERS, apply_topology
+from shared.journal.journal import Journal, JournalUnavailable
+from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle import events as e
 from shared.lifecycle.decide import terminate
 from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRefused
@@ -330,7 +323,7 @@ async def test_what_the_stream_keeps_where_nobody_reads_it_is_not_recorded(
         jetstream = connection.jetstream()
         declared = (await jetstream.stream_info(LIFECYCLE)).config
         await jetstream.update_stream(declared.evolve(subject_transform=None))
-        monkeypatch.setattr("shared.journal._PATIENCE_S", 0.1)
+        monkeypatch.setattr("shared.journal.journal._PATIENCE_S", 0.1)
         with pytest.raises(JournalUnavailable, match="where events are read"):
             await journal.intend(instance_id, terminate, intent_id=uuid4(), at=NOW)
         assert await types(journal, instance_id) == ["InstanceRequested"]

@@ -96,7 +96,12 @@ def host_key_rotated(**overrides: Any) -> e.HostKeyRotated:
 
 
 def ssh_install_failed(**overrides: Any) -> e.SshInstallFailed:
-    example = {"install_try": 1, "exit_status": 100, "phase": "docker", "reason": "apt-get could not reach its mirror"}
+    example = {
+        "install_try": 1,
+        "exit_status": 100,
+        "phase": "docker",
+        "reason": "apt-get could not reach its mirror",
+    }
     return _of_the_first_attempt(e.SshInstallFailed, overrides, **example)
 
 

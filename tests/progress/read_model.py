@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from services.progress.projection import CHANNEL, checkpoint
-from shared.bus.envelope import Origin, Recorded
+from shared.journal.envelope import Origin, Recorded
 from shared.lifecycle.events import Event, event_id
 from shared.lifecycle.fold import evolve
 from shared.postgres.connection import Connection, connecting

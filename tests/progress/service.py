@@ -11,8 +11,9 @@ from pydantic import SecretStr
 
 from services.progress.settings import ProgressSettings
 from shared.bus.connection import connect
-from shared.bus.topology import LIFECYCLE, append_subject, apply_topology
-from shared.journal import Journal
+from shared.bus.topology import apply_topology
+from shared.journal.journal import Journal
+from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle.events import Event, InstanceRequested
 from shared.lifecycle.instance import Instance
 from shared.postgres.connection import Connection

@@ -12,7 +12,8 @@ from nats.js.api import RawStreamMsg
 from services.progress.followers_copy import SEQUENCE, FollowersCopy
 from shared.bus.connection import connect
 from shared.bus.installation import installation_of
-from shared.bus.topology import EVERY_EVENT, LIFECYCLE, apply_topology
+from shared.bus.topology import apply_topology
+from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 
 WITHIN_S = 20
 

@@ -12,7 +12,7 @@ import pytest
 
 from services.progress.app import running
 from services.progress.settings import ProgressSettings
-from shared.bus.topology import LIFECYCLE
+from shared.journal.streams import LIFECYCLE
 from tests.lifecycle import histories as h
 from tests.progress.read_model import all_rows
 from tests.progress.service import Stage

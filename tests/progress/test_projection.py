@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nats.aio.msg import Msg
 
 from services.progress.projection import AnotherInstallation, Projection, checkpoint
-from shared.bus.envelope import Recorded
+from shared.journal.envelope import Recorded
 from shared.lifecycle.status import Status
 from shared.postgres.connection import Connection
 from tests.lifecycle import facts as f

@@ -10,7 +10,7 @@ from services.progress.app import rebuild_once, running
 from services.progress.projection import Checkpoint
 from services.progress.rebuild import SchemaChanged, rebuild
 from services.progress.shadow import RebuildRunning
-from shared.bus.topology import LIFECYCLE
+from shared.journal.streams import LIFECYCLE
 from shared.postgres.connection import DATABASE_ERRORS, Connection
 from tests.bus.older_streams import let_events_be_deleted
 from tests.lifecycle import histories as h

@@ -6,7 +6,7 @@ import pytest
 
 from services.progress.app import project_once_more, running
 from services.progress.projection import checkpoint
-from shared.bus.envelope import Undecodable
+from shared.journal.envelope import Undecodable
 from tests.lifecycle import histories as h
 from tests.progress.read_model import all_rows
 from tests.progress.service import Stage, malformed

@@ -14,7 +14,8 @@ from coldstart.embedded.postgres import EmbeddedPostgres
 from services.progress.app import running
 from services.progress.projector import Projector
 from shared.bus.connection import connect
-from shared.bus.topology import DEAD_LETTERS, LIFECYCLE, append_subject, apply_topology
+from shared.bus.topology import DEAD_LETTERS, apply_topology
+from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle import events as e
 from shared.postgres.connection import Connection
 from tests.lifecycle import facts as f

@@ -9,8 +9,8 @@ from nats.js.api import RawStreamMsg
 from services.progress.__main__ import told
 from services.progress.app import running, verify_once
 from services.progress.verify import Verdict
-from shared.bus.envelope import Origin, encode
-from shared.bus.topology import LIFECYCLE, append_subject
+from shared.journal.envelope import Origin, encode
+from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle.events import event_id
 from shared.lifecycle.fold import evolve
 from tests.lifecycle import facts as f

@@ -6,7 +6,7 @@ import pytest
 
 from shared.bus.connection import connect
 from shared.bus.topology import apply_topology
-from shared.journal import Journal
+from shared.journal.journal import Journal
 from tests.provisioner.fake_provider import FakeProvider
 from tests.provisioner.stage import Stage
 

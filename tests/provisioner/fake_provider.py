@@ -21,8 +21,8 @@ from services.provisioner.provider import (
     Server,
     TryAgain,
 )
-from shared.bus.instance_types import InstanceType
-from shared.bus.reconciliation import Foreign, Kind
+from shared.offers.instance_types import InstanceType
+from shared.reconciliation import Foreign, Kind
 
 ABLE = Capabilities(power=True, volumes=True, ports=True, cloud_init=True)
 OFFERED = (

@@ -18,7 +18,7 @@ from services.provisioner.provider import (
     Server,
     TryAgain,
 )
-from shared.bus.reconciliation import Kind
+from shared.reconciliation import Kind
 
 PATIENCE_S = 20.0
 Attach = Callable[[Server], Awaitable[str]]

@@ -16,10 +16,10 @@ from services.provisioner.perform import Perform
 from services.provisioner.provider import Order, Server
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import Means
-from shared.bus.envelope import Recorded
-from shared.bus.install_output import InstallOutputs
 from shared.bus.lease import Lease
-from shared.journal import Journal
+from shared.install_output import InstallOutputs
+from shared.journal.envelope import Recorded
+from shared.journal.journal import Journal
 from shared.lifecycle import decide
 from shared.lifecycle import events as e
 from shared.lifecycle.instance import Instance

@@ -14,14 +14,15 @@ from pydantic import SecretStr
 from services.provisioner.app import serving
 from services.provisioner.install.script import PHASES
 from shared.bus.connection import connect
-from shared.bus.instance_types import InstanceTypes
 from shared.bus.lease import Leases
-from shared.bus.topology import INSTALL, LAUNCH, LIFECYCLE, RELEASE, append_subject
-from shared.journal import Journal
+from shared.bus.topology import INSTALL, LAUNCH, RELEASE
+from shared.journal.journal import Journal
+from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle import events as e
 from shared.lifecycle.decide import terminate
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
+from shared.offers.instance_types import InstanceTypes
 from shared.secrets import Secrets
 from tests.provisioner.fake_provider import Delays, FakeProvider
 from tests.provisioner.ssh_server import Process, ssh_server

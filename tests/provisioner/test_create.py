@@ -13,10 +13,10 @@ import pytest
 from services.provisioner.actions.create import choices
 from services.provisioner.provider import Power, Rejected, Silent, TryAgain
 from services.provisioner.undertaking import LONGEST_TEXT
-from shared.bus.instance_types import InstanceType
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
+from shared.offers.instance_types import InstanceType
 from tests.provisioner.fake_provider import ABLE, Delays
 from tests.provisioner.stage import Stage, a_lease
 

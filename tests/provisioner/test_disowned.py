@@ -8,8 +8,8 @@ import pytest
 
 from services.provisioner.provider import Order, Power, Server, TryAgain
 from services.provisioner.reconcile import Reconcile
-from shared.bus.reconciliation import Kind, Reason
 from shared.lifecycle import events as e
+from shared.reconciliation import Kind, Reason
 from tests.bus.older_streams import let_events_be_deleted
 from tests.provisioner.fake_provider import Delays, Group
 from tests.provisioner.rounds import a_reconcile

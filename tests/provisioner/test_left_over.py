@@ -11,9 +11,9 @@ from prometheus_client import REGISTRY
 from services.provisioner.ownership import reason_to_remove
 from services.provisioner.provider import Order, Resource, Server, TryAgain
 from services.provisioner.reconcile import Reconcile
-from shared.bus.reconciliation import Kind, Reason, Removed
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
+from shared.reconciliation import Kind, Reason, Removed
 from tests.lifecycle import facts
 from tests.lifecycle.facts import given
 from tests.provisioner.fake_provider import Group

@@ -9,8 +9,8 @@ import pytest
 
 from services.provisioner.offers import Offers
 from services.provisioner.provider import Rejected, TryAgain
-from shared.bus.instance_types import InstanceType, InstanceTypes
-from shared.bus.provider_status import ProviderStatus, ProviderStatuses
+from shared.offers.instance_types import InstanceType, InstanceTypes
+from shared.offers.provider_status import ProviderStatus, ProviderStatuses
 from tests.provisioner.fake_provider import OFFERED, FakeProvider
 from tests.provisioner.stage import quick
 

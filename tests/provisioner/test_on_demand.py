@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from services.provisioner.app import serving
 from services.provisioner.provider import Order
 from shared.bus.connection import connect
-from shared.bus.reconciliation import NobodyAnswers, request_reconciliation
+from shared.reconciliation import NobodyAnswers, request_reconciliation
 from tests.provisioner.fake_provider import FakeProvider
 from tests.provisioner.stage import quick
 

@@ -4,7 +4,7 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from shared.bus.install_output import KEPT_S, MOST_LINES, InstallOutput
+from shared.install_output import KEPT_S, MOST_LINES, InstallOutput
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
 from tests.provisioner.fake_shell import ALL_PHASES, Outcome

@@ -8,13 +8,13 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from services.api.authentication import OPEN
+from services.api.access.authentication import OPEN
 from services.api.console import events, fleet, instance, keys, launch, organizations, playground, sign_in, usage
 from services.api.console.assets import Assets
 from services.api.console.origin import from_another_site
 from services.api.console.rendering import HEADERS, bare
-from services.api.events import AS_IT_IS
-from services.api.problems import problem_of
+from services.api.control.events import AS_IT_IS
+from services.api.control.problems import problem_of
 
 _PAGES: Final = (sign_in, fleet, launch, instance, playground, events, organizations, keys, usage)
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"

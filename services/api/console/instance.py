@@ -7,11 +7,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Template
 
-from services.api.authentication import MEMBERS
+from services.api.access.authentication import MEMBERS
+from services.api.access.keys import ApiKey
+from services.api.admission.intents import Intents
 from services.api.console.rendering import Pages
-from services.api.instances import identified
-from services.api.intents import Intents
-from services.api.keys import ApiKey
+from services.api.control.instances import identified
 
 
 @get("/console/instances/{instance_id:str}", opt=MEMBERS)

@@ -6,16 +6,16 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.response import Template
 
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey
 from services.api.console.rendering import Pages
-from services.api.keys import ApiKey
-from services.api.mirror import Mirror
 
 
 @get("/console/keys")
 async def keys(
-    request: Request[Any, ApiKey, Any], mirror: NamedDependency[Mirror], pages: NamedDependency[Pages]
+    request: Request[Any, ApiKey, Any], access: NamedDependency[AccessCache], pages: NamedDependency[Pages]
 ) -> Template:
-    return pages.page(request, "keys", configured=mirror.has_configured_admin)
+    return pages.page(request, "keys", configured=access.has_configured_admin)
 
 
 ROUTES: Final = (keys,)

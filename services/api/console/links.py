@@ -8,9 +8,9 @@ from litestar import Request, post
 from litestar.di import NamedDependency
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from services.api.database import sql
-from services.api.keys import ApiKey
-from services.api.sessions import Purpose, Sessions
+from services.api.access.keys import ApiKey
+from services.api.access.sessions import Purpose, Sessions
+from services.api.http.database import sql
 from shared.postgres.connection import Pool
 
 

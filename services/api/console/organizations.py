@@ -8,30 +8,30 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Template
 
-from services.api.authentication import MEMBERS
+from services.api.access.authentication import MEMBERS
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey
+from services.api.admission.launches import Launches
+from services.api.admission.used import used
 from services.api.console.rendering import Pages
-from services.api.database import Database
-from services.api.keys import ApiKey
-from services.api.launches import Launches
-from services.api.mirror import Mirror
-from services.api.offerings import OfferingView
-from services.api.ownership import may_see_organization, organization_at
-from services.api.used import used
-from shared.bus.instance_types import InstanceTypes
+from services.api.control.offerings import OfferingView
+from services.api.http.database import Database
+from services.api.tenancy.ownership import may_see_organization, organization_at
+from shared.offers.instance_types import InstanceTypes
 
 
 @get("/console/organizations", opt=MEMBERS)
 async def organizations(
     *,
     request: Request[Any, ApiKey, Any],
-    mirror: NamedDependency[Mirror],
+    access: NamedDependency[AccessCache],
     launches: NamedDependency[Launches],
     database: NamedDependency[Database],
     offered: NamedDependency[InstanceTypes],
     pages: NamedDependency[Pages],
 ) -> Template:
     prices, now = await offered.of_all(), datetime.now(UTC)
-    seen = [one for one in mirror.organizations if may_see_organization(request.auth, one)]
+    seen = [one for one in access.organizations if may_see_organization(request.auth, one)]
     rows = [(one, await used(one, launches, database, prices, now)) for one in seen]
     return pages.page(request, "organizations", rows=rows)
 
@@ -41,13 +41,13 @@ async def organization(
     *,
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
-    mirror: NamedDependency[Mirror],
+    access: NamedDependency[AccessCache],
     launches: NamedDependency[Launches],
     database: NamedDependency[Database],
     offered: NamedDependency[InstanceTypes],
     pages: NamedDependency[Pages],
 ) -> Template:
-    found, catalogue = organization_at(slug, request.auth, mirror), mirror.catalogue
+    found, catalogue = organization_at(slug, request.auth, access), access.catalogue
     names = (found.name_of(one.code) for one in catalogue.offerings(found.id))
     return pages.page(
         request,

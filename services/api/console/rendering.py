@@ -7,10 +7,10 @@ from litestar import Request
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 
-from services.api.authentication import Authentication
+from services.api.access.authentication import Authentication
+from services.api.access.keys import ApiKey, Role
+from services.api.access.sessions import Sessions
 from services.api.console.assets import Assets
-from services.api.keys import ApiKey, Role
-from services.api.sessions import Sessions
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "

@@ -9,13 +9,13 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
-from services.api.authentication import OPEN, Authentication, wrong_key_came
+from services.api.access.authentication import OPEN, Authentication, wrong_key_came
+from services.api.access.cache import AccessCache
+from services.api.access.session_cookie import cookie_name
+from services.api.access.sessions import Purpose, Sessions
 from services.api.console.links import SignInLinks
 from services.api.console.origin import from_here
 from services.api.console.rendering import HEADERS, bare
-from services.api.mirror import Mirror
-from services.api.session_cookie import cookie_name
-from services.api.sessions import Purpose, Sessions
 from services.api.settings import ApiSettings
 
 _INSIDE: Final = re.compile(r"/(?![/\\])[^\x00-\x20\x7f]*")
@@ -53,7 +53,7 @@ async def sign_in_page(
 @post("/sign-in", opt=OPEN, status_code=200)
 async def sign_in(
     request: Request[Any, Any, Any],
-    mirror: NamedDependency[Mirror],
+    access: NamedDependency[AccessCache],
     authentication: NamedDependency[Authentication],
     sessions: NamedDependency[Sessions],
     settings: NamedDependency[ApiSettings],
@@ -62,7 +62,7 @@ async def sign_in(
     key, target = str(form.get("key", "")).strip(), str(form.get("next", ""))
     if not from_here(request):
         return _form(target, _ELSEWHERE, status=403)
-    owner = mirror.keys.owner(key)
+    owner = access.keys.owner(key)
     if owner is None:
         await wrong_key_came(authentication.wrong_keys, request.scope)
         return _form(target, _REFUSED, status=403)

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from nats.aio.client import Client
 
-from services.api.authentication import Authentication
-from services.api.database import Database
-from services.api.estimates import Estimates
-from services.api.feed import Feed
-from services.api.mirror import Mirror
+from services.api.access.authentication import Authentication
+from services.api.access.cache import AccessCache
+from services.api.estimates.estimates import Estimates
+from services.api.feed.feed import Feed
+from services.api.http.database import Database
 from services.api.router.balance import Balance
 from services.api.router.bodies import Bodies
 from services.api.router.breakers import Breakers
@@ -29,10 +29,10 @@ from services.api.router.serving import Serving
 from services.api.router.table import RoutingTable
 from services.api.router.unready import Unready
 from services.api.router.usage import UsageLog
-from services.api.router.usage_table import UsageTable
 from services.api.router.waiting import Waiting
 from services.api.settings import ApiSettings
 from services.api.upstream import Upstream
+from services.api.usage.usage_table import UsageTable
 from shared.lifecycle.instance import Instance
 from shared.postgres.connection import DATABASE_ERRORS
 from shared.secrets import Secrets
@@ -56,7 +56,7 @@ async def router(
     installation: UUID,
     database: Database,
     usage_table: UsageTable,
-    mirror: Mirror,
+    access: AccessCache,
     authentication: Authentication,
     estimates: Estimates,
     lost_touch: asyncio.Event,
@@ -143,7 +143,7 @@ async def router(
             try:
                 yield Router(
                     Inference(
-                        mirror,
+                        access,
                         authentication,
                         serving,
                         limits=limits,
@@ -152,7 +152,7 @@ async def router(
                         ),
                         body_s=settings.request_body_seconds,
                     ),
-                    Explaining(mirror, table, balance, breakers, is_stale=is_stale),
+                    Explaining(access, table, balance, breakers, is_stale=is_stale),
                     feed,
                     Gauges(feed, balance, breakers),
                 )

@@ -9,10 +9,10 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
-from services.api.authentication import ANY_KEY
-from services.api.keys import ApiKey, Role
-from services.api.mirror import Mirror
-from services.api.resolution import ModelMissing, ModelNotFound, Resolved, Rule, allowed, resolve, shadowed
+from services.api.access.authentication import ANY_KEY
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey, Role
+from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolved, Rule, allowed, resolve, shadowed
 from services.api.router.balance import Balance
 from services.api.router.breakers import Breakers, BreakerState
 from services.api.router.forwarding import STALE
@@ -60,24 +60,24 @@ class Explaining:
 
     def __init__(
         self,
-        mirror: Mirror,
+        access: AccessCache,
         table: RoutingTable,
         balance: Balance,
         breakers: Breakers,
         *,
         is_stale: Callable[[], bool],
     ) -> None:
-        self._mirror = mirror
+        self._access = access
         self._table = table
         self._balance = balance
         self._breakers = breakers
         self._is_stale = is_stale
 
     def explain(self, asked: str, owner: ApiKey) -> Explanation:
-        organization = self._mirror.organization_of(owner)
-        match resolve(asked, self._mirror.catalogue, organization):
+        organization = self._access.organization_of(owner)
+        match resolve(asked, self._access.catalogue, organization):
             case Resolved() as found:
-                hides = shadowed(asked, self._mirror.catalogue, organization)
+                hides = shadowed(asked, self._access.catalogue, organization)
                 return self._found(asked, found, owner, _FOUND_BY[found.rule] + (_HIDES if hides else ""))
             case ModelMissing():
                 return _nothing(asked, "model_required", "No model is named.")

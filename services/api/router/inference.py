@@ -13,13 +13,13 @@ from uuid import uuid4
 import structlog
 from litestar.types import Receive, Scope, Send
 
-from services.api.authentication import UNPROVEN, Authentication, Unproven
-from services.api.front.recognition import recognise
-from services.api.keys import ApiKey
-from services.api.mirror import Mirror
-from services.api.model_list import listed, shown
-from services.api.organizations import Organization
-from services.api.resolution import ModelMissing, ModelNotFound, Resolved, allowed, resolve
+from services.api.access.authentication import UNPROVEN, Authentication, Unproven
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey
+from services.api.access.wrong_keys import TooManyWrongKeys
+from services.api.catalogue.model_list import listed, shown
+from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolved, allowed, resolve
+from services.api.http.front.recognition import recognise
 from services.api.router.asked import Asked, read
 from services.api.router.bodies import Bodies, Body, expect_acceptable
 from services.api.router.forwarding import BrokenOff
@@ -28,7 +28,7 @@ from services.api.router.refusal import Refusal, send_json
 from services.api.router.response import Response
 from services.api.router.serving import Incoming, Serving
 from services.api.router.turns import Turns
-from services.api.wrong_keys import TooManyWrongKeys
+from services.api.tenancy.organizations import Organization
 from shared.lifecycle.events import Task
 
 ENDPOINTS: Final[dict[str, Task]] = {
@@ -61,7 +61,7 @@ class Inference:
 
     def __init__(
         self,
-        mirror: Mirror,
+        access: AccessCache,
         authentication: Authentication,
         serving: Serving,
         *,
@@ -69,7 +69,7 @@ class Inference:
         bodies: Bodies,
         body_s: float,
     ) -> None:
-        self._mirror = mirror
+        self._access = access
         self._authentication = authentication
         self._body_s = body_s
         self._serving = serving
@@ -99,13 +99,13 @@ class Inference:
     ) -> None:
         path, method = scope["path"], str(scope.get("method"))
         owner = await self._admitted(scope, method, headers)
-        organization = self._mirror.organization_of(owner)
+        organization = self._access.organization_of(owner)
         if path in ENDPOINTS:
             _expect(method, "POST")
             await self._complete(_Head(path, headers, request_id), owner, receive, response)
         elif path == _MODELS:
             _expect(method, "GET")
-            models = listed(self._mirror.catalogue, organization, owner)
+            models = listed(self._access.catalogue, organization, owner)
             await send_json(response, 200, json.dumps({"object": "list", "data": models}).encode())
         elif path.startswith(_MODELS + "/"):
             _expect(method, "GET")
@@ -185,7 +185,7 @@ class Inference:
 
     def _found(self, owner: ApiKey, model: str | None, path: str) -> Resolved:
         """What this key may have by this name, here. Raises Refusal."""
-        found = self._resolved(model, self._mirror.organization_of(owner))
+        found = self._resolved(model, self._access.organization_of(owner))
         _check(found, model, path, owner)
         return found
 
@@ -195,7 +195,7 @@ class Inference:
             raise Refusal(409, "model_changed", f"{model} means another model by now; ask again.", param="model")
 
     def _resolved(self, named: str | None, organization: Organization | None) -> Resolved:
-        match resolve(named, self._mirror.catalogue, organization):
+        match resolve(named, self._access.catalogue, organization):
             case Resolved() as found:
                 return found
             case ModelMissing():

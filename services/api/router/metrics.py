@@ -4,7 +4,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from services.api.feed import Feed
+from services.api.feed.feed import Feed
 from services.api.router.balance import Balance
 from services.api.router.breakers import Breakers
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from math import inf
 from uuid import UUID
 
-from services.api.estimates import Estimates
+from services.api.estimates.estimates import Estimates
 from services.api.router.table import RoutingTable
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import ENDING, Status

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from services.api.feed import Feed
+from services.api.feed.feed import Feed
 from services.api.router import metrics
 from services.api.router.table import RoutingTable
 from shared.lifecycle.instance import Instance

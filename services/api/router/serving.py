@@ -11,9 +11,9 @@ from uuid import uuid4
 
 from litestar.types import Receive
 
-from services.api.connection import WhileConnected
-from services.api.keys import ApiKey
-from services.api.resolution import Resolved
+from services.api.access.keys import ApiKey
+from services.api.catalogue.resolution import Resolved
+from services.api.http.connection import WhileConnected
 from services.api.router import metrics
 from services.api.router.bodies import Body
 from services.api.router.forwarding import Forwarding, Outgoing, Served

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from services.api.estimates import Estimates
+from services.api.estimates.estimates import Estimates
 from services.api.router.nearest import Nearest
 from services.api.router.refusal import Refusal
 from shared.lifecycle.status import ENDING

@@ -11,9 +11,9 @@ from services.provisioner.cloud_init import cloud_init
 from services.provisioner.provider import SERVER_MISSING, Order, OutOfStock, Rejected, Server, TryAgain
 from services.provisioner.retry import persist
 from services.provisioner.undertaking import Undertaking, now
-from shared.bus.instance_types import InstanceType
 from shared.lifecycle.events import InstanceCreated, SecurityGroupFound, Specification
 from shared.lifecycle.instance import Instance
+from shared.offers.instance_types import InstanceType
 
 OUT_OF_STOCK: Final = "out_of_stock"
 NOTHING_OFFERED: Final = "nothing_offered"

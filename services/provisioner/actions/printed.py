@@ -11,7 +11,7 @@ from nats.errors import Error as NatsError
 
 from services.provisioner.install.script import InstallJob
 from services.provisioner.undertaking import Undertaking, now
-from shared.bus.install_output import MOST_LINES, InstallOutput, OutputLine
+from shared.install_output import MOST_LINES, InstallOutput, OutputLine
 
 BETWEEN_S: Final = 1.0
 TIME_OUT_S: Final = 2.0

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from litestar.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from services.api.front.connection import Connection
-from services.api.front.front import Front
-from services.api.front.limits import Limits
-from services.api.front.recognition import recognise
+from services.api.http.front.connection import Connection
+from services.api.http.front.front import Front
+from services.api.http.front.limits import Limits
+from services.api.http.front.recognition import recognise
 
 PATIENCE_S = 10.0
 VALID = (b"authorization", b"Bearer valid")

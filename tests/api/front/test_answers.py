@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from litestar.types import Receive, Scope, Send
 
-from services.api.front.limits import Limits
+from services.api.http.front.limits import Limits
 from tests.api.front.line import Counting, a_line, answer
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from litestar.types import Receive, Scope, Send
 
-from services.api.front.limits import Limits
+from services.api.http.front.limits import Limits
 from tests.api.front.line import a_line
 
 MEGABYTE = 1_000_000

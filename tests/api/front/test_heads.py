@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from services.api.front.limits import Limits
+from services.api.http.front.limits import Limits
 from tests.api.front.line import VALID, a_line
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"

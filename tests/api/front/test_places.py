@@ -6,9 +6,9 @@ import resource
 from litestar.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from services.api.front.addresses import Remembered, party
-from services.api.front.limits import Limits, most_connections
-from services.api.front.places import Places
+from services.api.http.front.addresses import Remembered, party
+from services.api.http.front.limits import Limits, most_connections
+from services.api.http.front.places import Places
 from tests.api.front.line import a_line, answer
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"

@@ -13,8 +13,8 @@ from uuid import UUID
 import pytest
 from nats.aio.msg import Msg
 
-from services.api import wrong_keys
-from shared.bus.reconciliation import QUEUE, SUBJECT, ReconciliationReply
+from services.api.access import wrong_keys
+from shared.reconciliation import QUEUE, SUBJECT, ReconciliationReply
 from tests.api.stage import ADMIN_KEY, EMBEDDING_MODEL, MODEL, RunningApi, Stage
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")

@@ -235,7 +235,7 @@ async def test_a_question_that_makes_no_sense_says_so(stage: Stage, asked: dict[
 
 
 async def test_a_list_of_sums_that_was_cut_off_says_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.api.usage._MOST", 1)
+    monkeypatch.setattr("services.api.control.usage._MOST", 1)
     scene = await a_scene(stage, **FAST)
     keys = [(await a_key(scene.api))["key"] for _ in range(2)]
     await asyncio.gather(*(chat(scene, key) for key in keys))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from services.api.router.usage import Usage, UsageLog
-from services.api.router.usage_table import UsageTable
+from services.api.usage.usage_table import UsageTable
 from shared.postgres.connection import connect_pool
 from tests.api.stage import Stage, until
 from tests.api.used import used

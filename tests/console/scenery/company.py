@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
-from shared.bus.install_output import InstallOutput, InstallOutputs, OutputLine
+from shared.install_output import InstallOutput, InstallOutputs, OutputLine
 from shared.lifecycle.events import Action, Event
 from shared.lifecycle.instance import Instance
 from shared.postgres.connection import connect_pool

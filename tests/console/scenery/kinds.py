@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.bus.instance_types import InstanceType
+from shared.offers.instance_types import InstanceType
 from tests.api.stage import EMBEDDING_MODEL, MODEL
 
 SMALL, CHAT, LARGE, EMBEDDING = MODEL, "Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-72B-Instruct", EMBEDDING_MODEL

@@ -10,7 +10,7 @@ from uuid import UUID
 from aiohttp import web
 
 from services.api.router.usage import Usage
-from services.api.router.usage_table import UsageTable
+from services.api.usage.usage_table import UsageTable
 from shared.postgres.connection import Pool
 from tests.api.stage import RunningApi
 from tests.console.scenery.kinds import CHAT, EMBEDDING, LARGE, SMALL

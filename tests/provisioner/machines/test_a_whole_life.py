@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from services.provisioner.app import running
 from services.provisioner.providers.machines import Inventory
 from shared.bus.connection import connect
-from shared.journal import Journal
+from shared.journal.journal import Journal
 from shared.lifecycle import events as e
 from shared.lifecycle.decide import terminate
 from shared.lifecycle.instance import Instance

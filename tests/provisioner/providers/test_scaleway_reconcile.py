@@ -14,10 +14,10 @@ from services.provisioner.provider import Order, Power, Server
 from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
 from services.provisioner.reconcile import Reconcile
 from shared.bus.connection import connect
-from shared.bus.reconciliation import Kind
 from shared.bus.topology import apply_topology
-from shared.journal import Journal
+from shared.journal.journal import Journal
 from shared.lifecycle import events as e
+from shared.reconciliation import Kind
 from simulator.scenario import Scenario
 from tests.provisioner.provider_contract import eventually
 from tests.provisioner.providers.conftest import CALL_TIMEOUT_S, QUICK

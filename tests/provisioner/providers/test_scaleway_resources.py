@@ -10,8 +10,8 @@ import pytest
 from services.provisioner.provider import Order, OutOfStock, Power, Rejected, Resource, Server, TryAgain
 from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings, network, servers, volumes
 from services.provisioner.providers.scaleway.tags import Tags
-from shared.bus.instance_types import InstanceType
-from shared.bus.reconciliation import Kind
+from shared.offers.instance_types import InstanceType
+from shared.reconciliation import Kind
 from simulator.app import Simulator
 from simulator.scenario import Call, Error, Failure
 from tests.provisioner.provider_contract import eventually

@@ -22,8 +22,8 @@ from services.provisioner.provider import (
 )
 from services.provisioner.providers.machines.claims import Claim, Claims
 from services.provisioner.providers.machines.inventory import Inventory, Machine
-from shared.bus.instance_types import InstanceType
-from shared.bus.reconciliation import Foreign
+from shared.offers.instance_types import InstanceType
+from shared.reconciliation import Foreign
 
 NAME: Final = "machines"
 NOT_CAPABLE: Final = "not_capable"

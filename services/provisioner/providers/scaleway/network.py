@@ -20,7 +20,7 @@ from services.provisioner.provider import Resource, Server, TryAgain
 from services.provisioner.providers.scaleway.errors import NotThere
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from services.provisioner.providers.scaleway.tags import Tags, instance_in
-from shared.bus.reconciliation import Kind
+from shared.reconciliation import Kind
 
 
 class Network:

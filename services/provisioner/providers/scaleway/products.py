@@ -9,7 +9,7 @@ from scaleway.marketplace.v2 import LocalImage, LocalImageType
 
 from services.provisioner.provider import GIGABYTE
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
-from shared.bus.instance_types import Availability, InstanceType
+from shared.offers.instance_types import Availability, InstanceType
 
 SHORTAGE: Final = "shortage"
 TOLD: Final[Mapping[str, Availability]] = {"available": "available", "scarce": "scarce", SHORTAGE: SHORTAGE}

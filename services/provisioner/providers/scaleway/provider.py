@@ -14,8 +14,8 @@ from services.provisioner.providers.scaleway.servers import Servers
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from services.provisioner.providers.scaleway.tags import Tags
 from services.provisioner.providers.scaleway.volumes import Volumes
-from shared.bus.instance_types import InstanceType
-from shared.bus.reconciliation import Foreign
+from shared.offers.instance_types import InstanceType
+from shared.reconciliation import Foreign
 
 
 class ScalewayProvider:

@@ -13,7 +13,7 @@ from services.provisioner.providers.scaleway.errors import Busy, NotThere, SoldO
 from services.provisioner.providers.scaleway.products import Products
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from services.provisioner.providers.scaleway.tags import OURS, Tags, installation_in, instance_in
-from shared.bus.reconciliation import Foreign
+from shared.reconciliation import Foreign
 
 CLOUD_INIT: Final = "cloud-init"
 SCRATCH: Final = "scratch"

@@ -9,7 +9,7 @@ from services.provisioner.provider import GIGABYTE, Rejected, Resource
 from services.provisioner.providers.scaleway.errors import Busy, InUse, NotThere
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from services.provisioner.providers.scaleway.tags import Tags, instance_in
-from shared.bus.reconciliation import Kind
+from shared.reconciliation import Kind
 
 CHANGING: Final = frozenset({VolumeStatus.CREATING, VolumeStatus.RESIZING, VolumeStatus.UPDATING})
 """A server whose volume is in one of these is not powered on."""

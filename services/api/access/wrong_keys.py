@@ -1,0 +1,85 @@
+"""Wrong keys are answered late, by the address that they come from."""
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+from prometheus_client import Counter
+
+from services.api.http.front.addresses import Remembered, party
+
+_AT_ONCE: Final = 10
+_EVERY_S: Final = 1.0
+_LONGEST_S: Final = 10.0
+_WAITING: Final = 1_000
+_QUIET_S: Final = 60.0
+_REMEMBERED: Final = 10_000
+
+_tried: Final = Counter("coldstart_wrong_keys_total", "Keys and sign-in links that were none, or no longer")
+
+log = structlog.get_logger()
+
+
+class TooManyWrongKeys(Exception):
+    """So many wait for their answer that this one gets none."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("This address has sent too many wrong keys.")
+        self.retry_after_s = retry_after_s
+
+
+class WrongKeys:
+    """Of an address (IPv6: of a /64) ten are answered at once, then one a second, and ten may wait for that.
+
+    Only wrong keys are counted, and only wrong keys wait: who has a valid one shares an address with anybody.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep or self._until_closed
+        self._closed = asyncio.Event()
+        self._answered = Remembered(_REMEMBERED)
+        """Until when the answers to each party would take at one a second."""
+        self._logged = Remembered(_REMEMBERED)
+        self._waiting = 0
+
+    async def came(self, scope: Mapping[str, Any]) -> None:
+        """To be awaited before a request with a wrong key is answered. Raises TooManyWrongKeys."""
+        delay_s = self._delay_s(party(str((scope.get("client") or ("unknown",))[0])))
+        if not delay_s:
+            return
+        self._waiting += 1
+        try:
+            await self._sleep(delay_s)
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        self._closed.set()
+
+    async def _until_closed(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+
+    def _delay_s(self, who: str) -> float:
+        now = self._clock()
+        _tried.inc()
+        if not self._logged.until(who, now):
+            log.warning("wrong key", address=who)
+        self._logged.remember(who, now + _QUIET_S)
+        until = max(self._answered.until(who, now), now) + _EVERY_S
+        delay_s = max(0.0, until - now - _AT_ONCE * _EVERY_S)
+        if delay_s > _LONGEST_S or (delay_s and self._waiting >= _WAITING):
+            raise TooManyWrongKeys(math.ceil(max(delay_s - _LONGEST_S, _EVERY_S)))
+        self._answered.remember(who, until)
+        return delay_s

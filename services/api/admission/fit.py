@@ -1,0 +1,158 @@
+"""Whether a model's weights fit the GPUs of an instance type, as far as it can be known before vLLM loads them.
+
+Refused is only what cannot fit whatever vLLM does; what most likely will not do is accepted with a warning.
+Memory and weights are in 10⁹ bytes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, Self
+
+from services.api.admission.vllm_args import given
+from services.api.control.problems import FieldError
+from shared.lifecycle.events import Specification
+from shared.offers.instance_types import InstanceType
+
+_GB: Final = 1e9
+_GIB_IN_GB: Final = 2**30 / _GB
+_UTILIZATION: Final = 0.9
+"""The share of a GPU's memory that vLLM uses unless told otherwise by --gpu-memory-utilization."""
+_ROOM_GB: Final = 1.0
+"""Of each GPU: less than this is hardly enough for activations, CUDA graphs and any KV cache."""
+_LEAST_BYTES: Final = 0.5
+"""Of a parameter, however vLLM quantizes it while it loads: four bits."""
+_MAIN: Final = (None, "main")
+
+
+class Weights(Protocol):
+    """What is known of a model's size, as `Model` has it."""
+
+    @property
+    def parameters(self) -> int | None: ...
+    @property
+    def weights_bytes(self) -> int | None: ...
+
+
+@dataclass(frozen=True)
+class Loading:
+    """What a request's vLLM options say of where the weights go.
+
+    `gpus`: over how many they are spread; `offload_gb`: what stays in the host's memory of each GPU's part;
+    `quantizes`: they may become smaller; `wide`: every number takes four bytes.
+    """
+
+    gpus: int
+    utilization: float
+    offload_gb: float
+    quantizes: bool
+    wide: bool
+
+    @classmethod
+    def of(cls, vllm_args: Sequence[str]) -> Self:
+        options = given(vllm_args)
+        spread = ["--tensor-parallel-size", "--pipeline-parallel-size"]
+        if "--enable-expert-parallel" in options:
+            spread.append("--data-parallel-size")
+        gpus = 1
+        for option in spread:
+            gpus *= int(options.get(option, "1"))
+        return cls(
+            gpus=gpus,
+            utilization=float(options.get("--gpu-memory-utilization", _UTILIZATION)),
+            offload_gb=float(options.get("--cpu-offload-gb", 0)) * _GIB_IN_GB,
+            quantizes="--quantization" in options,
+            wide=options.get("--dtype") in {"float", "float32"},
+        )
+
+
+def loaded_gb(model: Weights, loading: Loading) -> float | None:
+    """What the weights take once loaded, not quantized any further; None where nobody knows.
+
+    vLLM loads what is stored with four bytes a number as two, unless told --dtype float32.
+    """
+    stored, parameters = model.weights_bytes, model.parameters
+    if stored is None or parameters is None:
+        return None
+    if not loading.wide:
+        return min(stored, 2 * parameters) / _GB
+    return (max(stored, 4 * parameters) if stored >= 2 * parameters else stored) / _GB
+
+
+def least_gb(model: Weights, vllm_args: Sequence[str], revision: str | None) -> float | None:
+    """What all GPUs together have to have for the weights, whatever else is done; None where nobody knows.
+
+    The figures are those of the main branch; how much stays in the host's memory depends on the number of GPUs.
+    """
+    loading = Loading.of(vllm_args)
+    loaded = loaded_gb(model, loading)
+    if loaded is None or model.parameters is None or loading.offload_gb or revision not in _MAIN:
+        return None
+    least = min(loaded, model.parameters * _LEAST_BYTES / _GB) if loading.quantizes else loaded
+    return round(least, 3) or None
+
+
+def misfits(specification: Specification, offered: Sequence[InstanceType]) -> Iterator[FieldError]:
+    """The named types that are too small; of any type, that all are."""
+    least = specification.gpu_memory_gb
+    if least is None:
+        return
+    weights = f"the weights of {specification.model} take {least:.1f} GB at least"
+    if not specification.instance_types:
+        types = _considered(specification, offered)
+        if types and not any(kind.may_hold(least) for kind in types):
+            largest = max(types, key=lambda kind: kind.all_gpu_memory_gb or 0.0)
+            detail = f"{weights}; the largest type offered here is {largest.name} with {_memory(largest)}."
+            yield FieldError(pointer="/instance_types", detail=detail)
+    by_name = {kind.name: kind for kind in offered}
+    for at, name in enumerate(specification.instance_types):
+        if not by_name[name].may_hold(least):
+            detail = f"{weights}; {name} has {_memory(by_name[name])}."
+            yield FieldError(pointer=f"/instance_types/{at}", detail=detail)
+
+
+def warnings(specification: Specification, model: Weights, offered: Sequence[InstanceType]) -> Iterator[str]:
+    """Of each type that the instance may get, what most likely will not do."""
+    loading = Loading.of(specification.vllm_args)
+    loaded = loaded_gb(model, loading)
+    if loaded is None or specification.revision not in _MAIN:
+        return
+    for kind in _considered(specification, offered):
+        if kind.gpu_memory_gb is None or not kind.may_hold(specification.gpu_memory_gb):
+            continue
+        used = min(loading.gpus, kind.gpus)
+        usable = used * loading.utilization * kind.gpu_memory_gb
+        left = usable + used * loading.offload_gb - loaded
+        if left < used * _ROOM_GB:
+            share = f"{usable:.1f} GB ({used} × {loading.utilization:.0%} of {kind.gpu_memory_gb:.1f} GB)"
+            figures = f"{kind.name}: vLLM may use {share}, the weights take {loaded:.1f} GB"
+            yield " ".join((f"{figures}: {_outlook(left)}.", *_remarks(kind, loading, used)))
+
+
+def _outlook(left_gb: float) -> str:
+    if left_gb < 0:
+        return "it will most likely not start"
+    return f"{left_gb:.1f} GB is left for all else, so it may not start, or serve short contexts only"
+
+
+def _remarks(kind: InstanceType, loading: Loading, used: int) -> Iterator[str]:
+    if used < kind.gpus:
+        yield f"It uses {used} of {kind.gpus} GPUs unless told otherwise by --tensor-parallel-size."
+    if loading.offload_gb:
+        yield f"That --cpu-offload-gb keeps {used * loading.offload_gb:.1f} GB in the host's memory is counted."
+    if loading.quantizes:
+        yield "What --quantization saves is not known and not counted."
+
+
+def _considered(specification: Specification, offered: Sequence[InstanceType]) -> list[InstanceType]:
+    """Those with GPUs that the instance may get, in the zones that it may be in."""
+    wanted, zones = specification.instance_types, set(specification.zones)
+    return [
+        kind
+        for kind in offered
+        if kind.gpus and (not wanted or kind.name in wanted) and (not zones or zones & set(kind.zones))
+    ]
+
+
+def _memory(kind: InstanceType) -> str:
+    """Only of a type whose memory is known."""
+    return f"{kind.all_gpu_memory_gb:.1f} GB ({kind.gpus} × {kind.gpu_memory_gb:.1f} GB)"

@@ -1,0 +1,221 @@
+"""From the body of POST /instances to a request that can be recorded; whatever is wrong is said before anything is."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from services.api.access.keys import ApiKey, ModelName
+from services.api.admission import fit
+from services.api.admission.launch_rights import LaunchRights
+from services.api.admission.vllm_args import refused
+from services.api.catalogue.cataloguing import Cataloguing, Meant
+from services.api.catalogue.simulated import Simulated
+from services.api.control.problems import FieldError, invalid, unavailable
+from services.api.tenancy.organizations import Organization, Slug
+from shared.lifecycle.events import InstanceRequested, Specification
+from shared.offers.instance_types import InstanceType, InstanceTypes
+from shared.offers.provider_status import ProviderStatuses
+
+DEFAULT_PROVIDER: Final = "scaleway"
+_LONGEST_NAME: Final = 63
+_NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9.-]+")
+
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$",
+        max_length=_LONGEST_NAME,
+        description="Letters, digits, spaces, dots, dashes and underscores. Default: derived from the model's id.",
+    ),
+]
+Choice = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+Image = Annotated[
+    str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]*$", max_length=255, description="The vLLM image to run.")
+]
+
+
+Revision = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$",
+        max_length=200,
+        description="A branch, tag or commit of the model's repository on the hub. Default: its main branch.",
+    ),
+]
+ANY: Final = "any"
+
+
+def _listed(value: Any) -> Any:
+    """The word alone may stand for a list of it."""
+    return [ANY] if value == ANY else value
+
+
+Zones = Annotated[list[Choice], Field(max_length=16)]
+Types = Annotated[list[Choice], Field(min_length=1, max_length=16)]
+Lifetime = Annotated[int, Field(ge=60, le=31_536_000)]
+
+
+class InstanceBody(BaseModel):
+    """What POST /instances takes. `zones` and `instance_types` are in order of preference, or the word "any".
+
+    Of any types (the default) the cheapest is taken that is in stock and may hold the model's weights. `max_lifetime`
+    and `idle_shutdown` are in seconds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: Annotated[ModelName, Field(description="As on the Hugging Face hub, or an own offering's name.")]
+    organization: Annotated[
+        Slug | None, Field(description="Whose it is. Default: the key's own; of an administrator's key, everybody's.")
+    ] = None
+    name: Name | None = None
+    provider: Annotated[Choice | None, Field(description="Default: scaleway, or the only one there is.")] = None
+    zones: Annotated[Zones, BeforeValidator(_listed, json_schema_input_type=Zones | Literal["any"])] = []
+    instance_types: Annotated[Types, BeforeValidator(_listed, json_schema_input_type=Types | Literal["any"])] = [ANY]
+    volume_gb: Annotated[int, Field(ge=150, le=10_000, description="The boot volume, in 10⁹ bytes.")] = 200
+    image: Image | None = None
+    revision: Revision | None = None
+    vllm_args: Annotated[
+        list[Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]],
+        Field(max_length=64, description="More of vLLM's options, of those that may be set."),
+    ] = []
+    keep_for_inspection: bool = False
+    max_lifetime: Annotated[
+        Lifetime | None, Field(description="Seconds after the request, it is drained or terminated.")
+    ] = None
+    idle_shutdown: Annotated[
+        Lifetime | None, Field(description="Seconds without a request on its worker, it is drained.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a launch asks for, before it is admitted."""
+
+    specification: Specification
+    model: Meant
+
+
+class Intake:
+    def __init__(
+        self,
+        cataloguing: Cataloguing,
+        instance_types: InstanceTypes,
+        statuses: ProviderStatuses,
+        rights: LaunchRights,
+        simulated: Simulated,
+    ) -> None:
+        self._statuses = statuses
+        self._simulated = simulated
+        self._cataloguing = cataloguing
+        self._instance_types = instance_types
+        self._rights = rights
+
+    async def wanted(self, body: InstanceBody, organization: Organization | None) -> Wanted:
+        """For an organisation, or for everybody; with the model looked up, but not catalogued yet. Raises Problem."""
+        if errors := tuple(refused(body.vllm_args)):
+            raise invalid(*errors)
+        model = await self._cataloguing.meant(body.model, organization)
+        specification = Specification(
+            name=body.name or _name_for(model.model),
+            model=model.model,
+            task=model.task,
+            gated=model.gated,
+            organization_id=organization.id if organization else None,
+            provider=body.provider or await self._default_provider(),
+            zones=_preferred(body.zones),
+            instance_types=_preferred(body.instance_types),
+            volume_gb=body.volume_gb,
+            image=body.image,
+            revision=body.revision,
+            vllm_args=tuple(body.vllm_args),
+            gpu_memory_gb=fit.least_gb(model, body.vllm_args, body.revision),
+            keep_for_inspection=body.keep_for_inspection,
+            max_lifetime=body.max_lifetime,
+            idle_shutdown=body.idle_shutdown,
+        )
+        return Wanted(specification, model)
+
+    async def _default_provider(self) -> str:
+        told = await self._instance_types.of_all()
+        return next(iter(told)) if len(told) == 1 else DEFAULT_PROVIDER
+
+    async def warnings(self, wanted: Wanted) -> list[str]:
+        """What most likely will not do, of what its provider offers now."""
+        offered = await self._instance_types.of(wanted.specification.provider)
+        fitting = fit.warnings(wanted.specification, wanted.model, offered) if offered else ()
+        return [*self._rights.warnings(wanted.specification), *fitting]
+
+    async def check_rights(self, wanted: Wanted, owner: ApiKey) -> None:
+        """That this key may launch it. Raises Problem."""
+        await self._rights.check(owner, wanted.specification, wanted.model)
+
+    async def catalogue(self, wanted: Wanted, owner: ApiKey) -> None:
+        """Its launch was admitted, so its model may be asked for."""
+        if self._rights.may_add(owner, wanted.model):
+            await self._cataloguing.add(wanted.model)
+
+    async def _why(self, provider: str) -> str:
+        status = await self._statuses.of(provider)
+        return status.reason if status and status.reason else "the provisioner tells it when it starts"
+
+    async def check_offer(self, specification: Specification) -> None:
+        """That the provider has such servers there, and that the model fits them. Raises Problem."""
+        offered = await self._instance_types.of(specification.provider)
+        if offered is None and (told := await self._instance_types.of_all()):
+            detail = f"{specification.provider} is not known; known are {', '.join(told)}."
+            raise self._simulated.by_cloud(invalid(FieldError(pointer="/provider", detail=detail)))
+        if offered is None:
+            detail = (
+                f"What {specification.provider} offers is not known yet: {await self._why(specification.provider)}."
+            )
+            raise unavailable("instance_types_unknown", "The instance types are not known yet", detail)
+        errors = [*_unknown_types(specification, offered), *_unknown_zones(specification, offered)]
+        if not errors and not _to_be_had(specification, offered):
+            detail = f"{' or '.join(specification.instance_types) or 'nothing'} is offered in none of these zones."
+            errors = [FieldError(pointer="/zones", detail=detail)]
+        errors = errors or list(fit.misfits(specification, offered))
+        if errors:
+            raise self._simulated.by_cloud(invalid(*errors))
+
+
+def requested(instance_id: UUID, specification: Specification) -> InstanceRequested:
+    return InstanceRequested(instance_id=instance_id, occurred_at=datetime.now(UTC), specification=specification)
+
+
+def _name_for(model: str) -> str:
+    """`Qwen/Qwen2.5-0.5B-Instruct` → `qwen2.5-0.5b-instruct`."""
+    name = _NOT_IN_NAMES.sub("-", model.rpartition("/")[2].lower()).strip("-.")
+    return name[:_LONGEST_NAME] or "model"
+
+
+def _preferred(choices: list[str]) -> tuple[str, ...]:
+    """None of them is preferred where any will do."""
+    return () if ANY in choices else tuple(choices)
+
+
+def _unknown_types(specification: Specification, offered: tuple[InstanceType, ...]) -> list[FieldError]:
+    known = sorted(kind.name for kind in offered)
+    return [
+        FieldError(pointer=f"/instance_types/{at}", detail=f"{name} is not offered; known are {', '.join(known)}.")
+        for at, name in enumerate(specification.instance_types)
+        if name not in known
+    ]
+
+
+def _unknown_zones(specification: Specification, offered: tuple[InstanceType, ...]) -> list[FieldError]:
+    known = sorted({zone for kind in offered for zone in kind.zones})
+    return [
+        FieldError(pointer=f"/zones/{at}", detail=f"{zone} is not known; known are {', '.join(known)}.")
+        for at, zone in enumerate(specification.zones)
+        if zone not in known
+    ]
+
+
+def _to_be_had(specification: Specification, offered: tuple[InstanceType, ...]) -> bool:
+    wanted, zones = set(specification.instance_types), set(specification.zones)
+    return any((not wanted or kind.name in wanted) and (not zones or zones & set(kind.zones)) for kind in offered)

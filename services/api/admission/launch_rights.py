@@ -1,0 +1,86 @@
+"""What an organisation's key may not launch although an administrator's may: it would take what is not its own."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
+
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey, Role
+from services.api.catalogue.cataloguing import Meant
+from services.api.control.problems import FieldError, Problem
+from shared.images import is_allowed
+from shared.lifecycle.events import Specification
+
+_COMMIT: Final = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE)
+
+
+class NewModel(Protocol):
+    """A model of the hub, by its id there."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def gated(self) -> bool: ...
+
+
+class LaunchRights:
+    def __init__(self, access: AccessCache, allowed_images: Sequence[str]) -> None:
+        self._access = access
+        self._allowed_images = allowed_images
+
+    async def check(self, owner: ApiKey, wanted: Specification, meant: Meant) -> None:
+        """Raises Problem `launch_not_allowed`."""
+        if owner.role is Role.ADMIN:
+            return
+        errors = list(self._errors(wanted))
+        if self._access.catalogue.named(meant.model) is None:
+            await self._access.load()  # another process may just have made an organisation of this name
+            if why := self.why_not_add(owner, meant):
+                errors.insert(0, FieldError(pointer="/model", detail=why))
+        if errors:
+            detail = " ".join(error.detail for error in errors)
+            raise Problem(403, "launch_not_allowed", "This key may not launch that", detail, errors=tuple(errors))
+
+    def may_add(self, owner: ApiKey, meant: Meant) -> bool:
+        """Whether a launch with this key may bring the model into the catalogue, also one that has just left it."""
+        return self.why_not_add(owner, meant) is None
+
+    def why_not_add(self, owner: ApiKey, new: NewModel) -> str | None:
+        """Why a launch with this key brings no such model into the catalogue; None where it may.
+
+        Its name must not take an organisation's; and whoever owns a gated model may let our token's owner in unasked.
+        """
+        if owner.role is Role.ADMIN:
+            return None
+        ask = f"ask an administrator to add it: coldstart models add {new.model}."
+        namespace = new.model.partition("/")[0]
+        if self._access.organizations.called(namespace.lower()):
+            why = f"is not in the catalogue, and names that begin with {namespace}/ are reserved here"
+            return f"{new.model} {why}: {ask}"
+        if new.gated:
+            return f"{new.model} is not in the catalogue, and needs our HF_TOKEN because it is gated: {ask}"
+        return None
+
+    def warnings(self, wanted: Specification) -> Iterator[str]:
+        """What an administrator may do and most likely does not mean to."""
+        if wanted.gated and wanted.image and not is_allowed(wanted.image, self._allowed_images):
+            yield (
+                f"{wanted.model} is gated, but {wanted.image} gets no HF_TOKEN: its repository is not in "
+                "COLDSTART_ALLOWED_IMAGES."
+            )
+
+    def _errors(self, wanted: Specification) -> Iterator[FieldError]:
+        if wanted.image is not None and not is_allowed(wanted.image, self._allowed_images):
+            known = ", ".join(self._allowed_images) or "none"
+            detail = f"{wanted.image} may not be run with this key; repositories that may are {known}, with any tag. "
+            detail += "Leave it out to have the configured image, or ask an administrator to add its repository to "
+            yield FieldError(pointer="/image", detail=f"{detail}COLDSTART_ALLOWED_IMAGES.")
+        if wanted.gated and wanted.revision is not None and _is_anybody_s(wanted.revision):
+            detail = f"{wanted.model} is gated, so it is given our HF_TOKEN, and anybody may propose a commit to it on "
+            detail += "the hub: name a branch or tag without a slash, or ask an administrator to launch it."
+            yield FieldError(pointer="/revision", detail=detail)
+
+
+def _is_anybody_s(revision: str) -> bool:
+    """Whether it may be a pull request of a stranger: the hub has those as refs/pr/N, and their commits by hash."""
+    return "/" in revision or _COMMIT.fullmatch(revision) is not None

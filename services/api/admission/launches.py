@@ -1,0 +1,117 @@
+"""Whether an organisation may have one more instance: by their number, and by what they cost.
+
+Launches of one organisation are judged one after the other within a process; several api processes may together
+overshoot by what is in flight in them.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from services.api.access.cache import AccessCache
+from services.api.admission.spending import CENTS_OF_CENTS, Offered, Price, counted, expected, per_hour, summed
+from services.api.control.problems import Problem
+from services.api.http.database import Database
+from services.api.tenancy.organizations import Organization
+from services.api.tenancy.tenants import Tenants
+from shared.lifecycle.events import Specification
+from shared.lifecycle.instance import Instance
+from shared.offers.instance_types import InstanceTypes
+
+
+class Launches:
+    """Remembers what it accepted until the read model shows it."""
+
+    def __init__(
+        self, access: AccessCache, database: Database, tenants: Tenants, instance_types: InstanceTypes
+    ) -> None:
+        self._access = access
+        self._database = database
+        self._tenants = tenants
+        self._instance_types = instance_types
+        self._turns: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._accepted: defaultdict[UUID, dict[UUID, Instance]] = defaultdict(dict)
+
+    @asynccontextmanager
+    async def turn(self, organization_id: UUID) -> AsyncGenerator[Organization]:
+        """The organisation as it is once it is this launch's, or its deletion's, turn. Raises Problem."""
+        async with self._turns[organization_id]:
+            organization = self._access.organizations.identified(organization_id)
+            if organization is None:
+                detail = "It has been deleted meanwhile."
+                raise Problem(404, "organization_not_found", "There is no such organisation", detail)
+            yield organization
+
+    def accepted(self, instance: Instance) -> None:
+        """It counts from now on."""
+        if instance.specification.organization_id is not None:
+            self._accepted[instance.specification.organization_id][instance.id] = instance
+
+    async def standing(self, organization_id: UUID) -> list[Instance]:
+        """The instances of which something may exist, those included that the read model does not show yet."""
+        accepted = self._accepted[organization_id]
+        shown = await self._tenants.standing(organization_id, list(accepted))
+        for instance in shown:
+            accepted.pop(instance.id, None)
+        return [*shown, *accepted.values()]
+
+    async def admit(self, organization: Organization, specification: Specification) -> Specification:
+        """What may be requested within its limits: of any type, none dearer than what is left of the hour's.
+
+        Raises Problem `limit_reached`.
+        """
+        if (organization.max_instances, organization.spend_per_hour, organization.spend_per_month) == (None,) * 3:
+            return specification
+        instances = await self.standing(organization.id)
+        _check_number(organization, counted(instances))
+        if organization.spend_per_month is not None:
+            await self._check_month(organization, organization.spend_per_month)
+        if organization.spend_per_hour is None:
+            return specification
+        return _within_hour(organization, instances, specification, await self._instance_types.of_all())
+
+    async def _check_month(self, organization: Organization, limit: float) -> None:
+        spent = await self._database.spent_this_month(organization.id, datetime.now(UTC))
+        if not limit:
+            said = "It may spend nothing in a month."
+            raise _reached(organization, "spend_per_month", said, limit=limit, used=sum(spent.values()))
+        for currency, amount in spent.items():
+            if amount >= limit:
+                said = f"It has spent {amount:.2f} {currency} this month, and its limit is {limit:.2f} {currency}."
+                raise _reached(organization, "spend_per_month", said, limit=limit, used=amount, currency=currency)
+
+
+def _check_number(organization: Organization, number: int) -> None:
+    limit = organization.max_instances
+    if limit is not None and number >= limit:
+        said = f"It has {number} instances, and its limit is {limit}."
+        raise _reached(organization, "max_instances", said, limit=limit, used=number, requested=1)
+
+
+def _within_hour(
+    organization: Organization, instances: list[Instance], specification: Specification, offered: Offered
+) -> Specification:
+    limit, asked = organization.spend_per_hour, expected(specification, offered)
+    if limit is None or asked is None:
+        return specification
+    used = per_hour(instances, offered).get(asked.currency, 0.0)
+    after = summed((asked, Price(used, asked.currency)))[asked.currency]
+    if after > limit:
+        at = "up to" if specification.instance_types else "at least"
+        said = f"Its instances cost {used:.2f} {asked.currency} an hour; with {at} {asked.amount:.2f} for this one "
+        said += f"it would be {after:.2f}, and its limit is {limit:.2f}."
+        figures = {"limit": limit, "used": used, "requested": asked.amount, "currency": asked.currency}
+        raise _reached(organization, "spend_per_hour", said, **figures)
+    if specification.instance_types:
+        return specification
+    return specification.model_copy(update={"max_hourly_price": round(limit - used, CENTS_OF_CENTS)})
+
+
+def _reached(organization: Organization, which: str, said: str, **figures: Any) -> Problem:
+    detail = f"{said} Terminate an instance of {organization.slug}, or have an administrator raise `{which}`."
+    more = {"organization": organization.slug, "limited_by": which, **figures}
+    return Problem(403, "limit_reached", "The organisation has reached a limit", detail, more=more)

@@ -1,0 +1,26 @@
+"""How much of its limits an organisation uses, added up as it is when one of its launches is judged."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.api.admission.launches import Launches
+from services.api.admission.spending import Offered, Sums, counted, per_hour
+from services.api.http.database import Database
+from services.api.tenancy.organizations import Organization
+
+
+@dataclass(frozen=True)
+class Used:
+    """The amounts are by currency: of an hour as it is now, and of the month in UTC so far."""
+
+    instances: int
+    hour: Sums
+    month: Sums
+
+
+async def used(
+    organization: Organization, launches: Launches, database: Database, offered: Offered, at: datetime
+) -> Used:
+    standing = await launches.standing(organization.id)
+    month = await database.spent_this_month(organization.id, at)
+    return Used(counted(standing), per_hour(standing, offered), month)

@@ -1,0 +1,83 @@
+"""Which of vLLM's own options a request may set: those that tune it, none that open, rename or replace anything.
+
+The names and values are those of `vllm serve` 0.13 (docs.vllm.ai, "Engine Arguments").
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from services.api.control.problems import FieldError
+
+_COUNT: Final = r"[1-9][0-9]{0,8}"
+_NUMBER: Final = r"[0-9]{1,6}(\.[0-9]{1,6})?"
+_WORD: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+
+SWITCHES: Final = frozenset(
+    {
+        "--async-scheduling",
+        "--enable-auto-tool-choice",
+        "--enable-chunked-prefill",
+        "--enable-expert-parallel",
+        "--enable-prefix-caching",
+        "--enforce-eager",
+        "--no-enable-chunked-prefill",
+        "--no-enable-prefix-caching",
+    }
+)
+VALUES: Final[Mapping[str, str]] = {
+    "--block-size": _COUNT,
+    "--chat-template-content-format": "auto|string|openai",
+    "--cpu-offload-gb": _NUMBER,
+    "--data-parallel-size": _COUNT,
+    "--dtype": "auto|half|float16|bfloat16|float|float32",
+    "--generation-config": "auto|vllm",
+    "--gpu-memory-utilization": r"0?\.[0-9]{1,4}|1(\.0)?",
+    "--kv-cache-dtype": _WORD,
+    "--load-format": _WORD,
+    "--max-logprobs": _COUNT,
+    "--max-model-len": rf"{_COUNT}[kKmM]?",
+    "--max-num-batched-tokens": rf"{_COUNT}[kKmM]?",
+    "--max-num-seqs": _COUNT,
+    "--pipeline-parallel-size": _COUNT,
+    "--quantization": _WORD,
+    "--reasoning-parser": _WORD,
+    "--seed": "[0-9]{1,10}",
+    "--swap-space": _NUMBER,
+    "--tensor-parallel-size": _COUNT,
+    "--tokenizer-mode": _WORD,
+    "--tool-call-parser": _WORD,
+}
+"""What the value of each has to look like, as a whole."""
+
+
+def refused(arguments: Sequence[str]) -> Iterator[FieldError]:
+    """What is wrong with these; `--flag value` in two and `--flag=value` in one are both taken."""
+    for at, flag, equals, value in _read(arguments):
+        if (wrong := _wrong(flag, equals, value)) is not None:
+            yield FieldError(pointer=f"/vllm_args/{at}", detail=wrong)
+
+
+def given(arguments: Sequence[str]) -> dict[str, str]:
+    """Every option with its value, that of a switch empty. Of one that is given twice the last counts, as in vLLM."""
+    return {flag: value for _, flag, _, value in _read(arguments)}
+
+
+def _read(arguments: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
+    """Where each option stands, its name, the equals sign if there is one, its value."""
+    at = 0
+    while at < len(arguments):
+        flag, equals, value = arguments[at].partition("=")
+        took = 1
+        if flag in VALUES and not equals:
+            value, took = (arguments[at + 1] if at + 1 < len(arguments) else ""), 2
+        yield at, flag, equals, value
+        at += took
+
+
+def _wrong(flag: str, equals: str, value: str) -> str | None:
+    if flag in SWITCHES:
+        return f"{flag} takes no value." if equals else None
+    if flag not in VALUES:
+        return f"{flag} may not be set here; those that may are {', '.join(sorted(SWITCHES | VALUES.keys()))}."
+    return None if re.fullmatch(VALUES[flag], value) else f"{value!r} is no value of {flag}."

@@ -1,0 +1,94 @@
+"""A model enters the catalogue when it is added, or when a launch of it was admitted; never on the inference path."""
+
+import asyncio
+from typing import Final, TypeAlias
+
+import structlog
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # exported lazily
+
+from services.api.access.cache import AccessCache
+from services.api.catalogue.catalogue import Model
+from services.api.catalogue.hub import client as hub
+from services.api.catalogue.hub.problems import admitted, refused
+from services.api.catalogue.resolution import Resolved, resolve
+from services.api.catalogue.simulated import Simulated
+from services.api.control.problems import Problem
+from services.api.http.database import DOWN, Database
+from services.api.tenancy.organizations import Organization
+
+_PATIENCE_S: Final = 2.0
+"""For the figures of a model that can be served without them; the answer that comes later is kept for the next one."""
+Meant: TypeAlias = Model | hub.Found
+"""What a name means: a model of the catalogue, or one of the hub that may enter it."""
+
+log = structlog.get_logger()
+
+
+class Cataloguing:
+    def __init__(self, access: AccessCache, database: Database, models: hub.Lookups, simulated: Simulated) -> None:
+        self._simulated = simulated
+        self._access = access
+        self._database = database
+        self._hub = models
+
+    async def meant(self, name: str, organization: Organization | None = None) -> Meant:
+        """What a caller of `organization` means by this; nothing is catalogued. Raises Problem."""
+        known = resolve(name, self._access.catalogue, organization)
+        if isinstance(known, Resolved):
+            return await self._measured(known.model)
+        if not _is_hub_id(name):
+            detail = f"{name!r} is no id of the Hugging Face hub; write it as there, such as Qwen/Qwen2.5-7B-Instruct."
+            raise refused("model_id_malformed", "This is no model id", detail)
+        try:
+            found = admitted(name, await self._hub.look_up(name))
+        except Problem as refusal:
+            raise await self._simulated.by_hub(refusal) from None
+        if respelled := self._access.catalogue.named(found.model):  # the hub's own spelling may be another
+            return await self._measured(respelled)
+        return found
+
+    async def add(self, meant: Meant) -> Model:
+        """The model as it stands in the catalogue now; it enters it unless it is there."""
+        if known := self._access.catalogue.named(meant.model):
+            return known
+        added = await self._database.add_model(meant)
+        await self._access.load()
+        self._tell_shadowed(added)
+        return added
+
+    def _tell_shadowed(self, model: Model) -> None:
+        """An offering of that name, made before the model came, is not served any more."""
+        slug, _, code = model.model.partition("/")
+        organization = self._access.organizations.called(slug)
+        if organization and self._access.catalogue.offering(organization.id, code):
+            log.warning("offering shadowed", organization=slug, name=model.model)
+
+    async def _measured(self, known: Model) -> Model:
+        """With figures, if it had none and the hub tells them now. What is in the way of that stops no launch."""
+        if known.parameters is not None:
+            return known
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                found = await self._hub.look_up(known.model)
+        except TimeoutError:
+            found = hub.Unreachable(f"no answer within {_PATIENCE_S} s")
+        if not isinstance(found, hub.Found) or found.parameters is None:
+            log.info("model not measured", model=known.model, answer=repr(found))
+            return known
+        try:
+            measured = await self._database.measure_model(known.model, found.parameters, found.weights_bytes)
+            await self._access.load()
+        except DOWN as error:
+            log.warning("figures of a model not kept", model=known.model, reason=repr(error))
+            return known
+        return measured or known
+
+
+def _is_hub_id(name: str) -> bool:
+    """A namespace and a name: of the few models without a namespace, the hub knows a spelling with one."""
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return "/" in name

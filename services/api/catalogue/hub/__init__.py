@@ -1,0 +1,1 @@
+"""The model hub: asked, searched and kept."""

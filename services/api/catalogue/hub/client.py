@@ -1,0 +1,278 @@
+"""The Hugging Face hub: which models there are, what we may have, what for and how large; which owners there are."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
+
+from httpx2 import HTTPError, Response, TimeoutException
+from huggingface_hub import HfApi, ModelInfo, get_session, hf_raise_for_status
+from huggingface_hub.errors import (
+    DisabledRepoError,
+    GatedRepoError,
+    HfHubHTTPError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # exported lazily
+from litestar.status_codes import HTTP_404_NOT_FOUND
+from pydantic import SecretStr
+
+from services.api.catalogue.weights import weights_bytes
+from shared.lifecycle.events import Task
+
+_TASKS: Final[Mapping[str, Task]] = {
+    "text-generation": "generate",
+    "text2text-generation": "generate",
+    "conversational": "generate",
+    "image-text-to-text": "generate",
+    "any-to-any": "generate",
+    "feature-extraction": "embed",
+    "sentence-similarity": "embed",
+}
+"""What the hub calls a model's pipeline, for those that vLLM serves through `/v1`."""
+_GENERATES: Final = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+_AT_ONCE: Final = 8
+_SOME: Final = 20
+_EXPAND: Final = ("config", "gated", "pipeline_tag", "private", "safetensors", "sha")
+FAULTS: Final = (HTTPError, OfflineModeIsEnabled, ValueError, TypeError, KeyError, AttributeError)
+"""All that asking the hub may raise; ModelInfo takes any JSON for granted."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """`model` is the id in the hub's own spelling, `sha` the commit looked at, `pipeline` its task's name there.
+
+    `weights_bytes` are those of the files. What the hub does not tell is None.
+    """
+
+    model: str
+    task: Task
+    gated: bool
+    sha: str | None = None
+    pipeline: str | None = None
+    parameters: int | None = None
+    weights_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class NotOnHub:
+    """Missing and private look the same to a caller who may not see it."""
+
+
+@dataclass(frozen=True)
+class Private:
+    pass
+
+
+@dataclass(frozen=True)
+class Gated:
+    """`with_token`: we showed one, and it has no access."""
+
+    with_token: bool
+
+
+@dataclass(frozen=True)
+class Disabled:
+    """Taken down, by its owner or the hub."""
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """`pipeline` is None where the hub does not know the model's task either."""
+
+    pipeline: str | None
+
+
+@dataclass(frozen=True)
+class TokenRefused:
+    pass
+
+
+@dataclass(frozen=True)
+class RateLimited:
+    """`retry_after_s` is None where the hub does not tell it."""
+
+    retry_after_s: int | None
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """No answer, none in time, or none that makes sense: it says nothing of the model."""
+
+    reason: str
+
+
+Failure: TypeAlias = TokenRefused | RateLimited | Unreachable
+Answer = TypeVar("Answer")
+Lookup: TypeAlias = Found | NotOnHub | Private | Gated | Disabled | Unsupported | Failure
+
+
+class Lookups(Protocol):
+    async def look_up(self, model: str) -> Lookup:
+        """Never raises for what the hub may answer."""
+
+
+class Namespaces(Protocol):
+    async def has_namespace(self, name: str) -> bool | Failure:
+        """Whether a user or an organisation has this name, in any case. Never raises for what the hub may answer."""
+
+
+class Hub:
+    """`endpoint` is passed on explicitly: huggingface_hub reads HF_ENDPOINT when it is imported.
+
+    Its threads are its own: a hub that hangs must not hold up who looks up a host's name in the loop's common ones.
+    """
+
+    def __init__(self, endpoint: str, token: SecretStr | None, timeout_s: float) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self._token = token.get_secret_value() if token else False
+        self._timeout_s = timeout_s
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hub")
+
+    async def look_up(self, model: str) -> Lookup:
+        """Never raises for what the hub may answer. Takes twice the time-out at most, which two requests may."""
+        return await self._asked(self._look_up, model)
+
+    async def has_namespace(self, name: str) -> bool | Failure:
+        """Whether a user or an organisation has this name, in any case; takes as long as `look_up` at most."""
+        return await self._asked(self._has_namespace, name)
+
+    async def models(self) -> list[str]:
+        """Some that could be served here; none where the hub gives no answer. For a hub that has only a few."""
+        try:
+            async with asyncio.timeout(2 * self._timeout_s):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._models)
+        except (TimeoutError, *FAULTS):
+            return []
+
+    def _models(self) -> list[str]:
+        found = HfApi(endpoint=self._endpoint, token=self._token).list_models(
+            limit=_SOME, expand=["config", "gated", "pipeline_tag", "private"]
+        )
+        return sorted(model.id for model in found if task_of(model) and not model.private)
+
+    def close(self) -> None:
+        """Waits for no answer."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _asked(self, ask: Callable[[str], Answer], name: str) -> Answer | Unreachable:
+        try:
+            async with asyncio.timeout(2 * self._timeout_s):  # a turn among the threads is waited for no longer either
+                return await asyncio.get_running_loop().run_in_executor(self._threads, ask, name)
+        except TimeoutError:
+            return Unreachable(f"it did not answer within {2 * self._timeout_s:g} s")
+
+    def _look_up(self, model: str) -> Lookup:
+        try:
+            return self._admitted(self._info(model))
+        except GatedRepoError:  # a subclass of RepositoryNotFoundError
+            return Gated(with_token=bool(self._token))
+        except RepositoryNotFoundError:
+            return NotOnHub()
+        except DisabledRepoError:
+            return Disabled()
+        except FAULTS as error:
+            return failure(error, with_token=bool(self._token), timeout_s=self._timeout_s)
+
+    def _info(self, model: str) -> ModelInfo:
+        api = HfApi(endpoint=self._endpoint, token=self._token)
+        return api.model_info(model, expand=list(_EXPAND), timeout=self._timeout_s)
+
+    def _admitted(self, info: ModelInfo) -> Lookup:
+        """Raises GatedRepoError."""
+        if info.private:
+            return Private()
+        if info.gated:
+            if not self._token:
+                return Gated(with_token=False)
+            self._check_access(info.id)
+        task = task_of(info)
+        if task is None:
+            return Unsupported(info.pipeline_tag)
+        parameters, stored = size_of(info)
+        return Found(
+            info.id,
+            task,
+            bool(info.gated),
+            sha=info.sha,
+            pipeline=info.pipeline_tag,
+            parameters=parameters,
+            weights_bytes=stored,
+        )
+
+    def _has_namespace(self, name: str) -> bool | Failure:
+        try:
+            return any(self._has_overview(kind, name) for kind in ("organizations", "users"))
+        except FAULTS as error:
+            return failure(error, with_token=bool(self._token), timeout_s=self._timeout_s)
+
+    def _has_overview(self, kind: str, name: str) -> bool:
+        """As HfApi.get_organization_overview and get_user_overview ask, which take no time-out. Raises FAULTS."""
+        response = self._get(f"{kind}/{name}/overview")
+        if response.status_code == HTTP_404_NOT_FOUND:
+            return False
+        hf_raise_for_status(response)
+        return True
+
+    def _check_access(self, model: str) -> None:
+        """HfApi.auth_check takes no time-out, so its request is made here. Raises GatedRepoError."""
+        hf_raise_for_status(self._get(f"models/{model}/auth-check"))
+
+    def _get(self, path: str) -> Response:
+        headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
+        return get_session().get(f"{self._endpoint}/api/{path}", headers=headers, timeout=self._timeout_s)
+
+
+def failure(error: Exception, *, with_token: bool, timeout_s: float) -> Failure:
+    """What one of the FAULTS means; of a model it says nothing."""
+    match error:
+        case HfHubHTTPError():
+            return _by_status(error.response.status_code, error.response.headers, with_token=with_token)
+        case TimeoutException():
+            return Unreachable(f"it did not answer within {timeout_s:g} s")
+        case HTTPError() | OfflineModeIsEnabled():
+            return Unreachable(f"{type(error).__name__}: {error}")
+        case _:
+            return Unreachable(f"its answer makes no sense: {type(error).__name__}")
+
+
+def task_of(info: ModelInfo) -> Task | None:
+    """None: it is not served here. Many models name no pipeline; then their architecture tells."""
+    if info.pipeline_tag:
+        return _TASKS.get(info.pipeline_tag)
+    architectures = (info.config or {}).get("architectures") or ()
+    return "generate" if any(name.endswith(_GENERATES) for name in architectures) else None
+
+
+def size_of(info: ModelInfo) -> tuple[int | None, int | None]:
+    """Its parameters and the bytes of its weights' files; None where the hub does not tell."""
+    counted = info.safetensors
+    if counted is None:
+        return None, None
+    return counted.total or None, weights_bytes(counted.parameters, _quantization(info))
+
+
+def _by_status(status: int, headers: Mapping[str, str], *, with_token: bool) -> Failure:
+    match status:
+        case 401 | 403 if with_token:
+            return TokenRefused()
+        case 429:
+            return RateLimited(_retry_after_s(headers))
+        case _:
+            return Unreachable(f"it answered {status}")
+
+
+def _quantization(info: ModelInfo) -> Mapping[str, Any]:
+    """Models of more than text keep it with their text part."""
+    config = info.config or {}
+    return config.get("quantization_config") or (config.get("text_config") or {}).get("quantization_config") or {}
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> int | None:
+    """The hub's own headers (IETF's draft on rate limits), or the plain one of a proxy before it."""
+    if (limit := parse_ratelimit_headers(headers)) and not limit.remaining:
+        return limit.reset_in_seconds
+    plain = headers.get("Retry-After", "")
+    return int(plain) if plain.isdecimal() else None

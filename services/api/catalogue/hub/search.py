@@ -1,0 +1,147 @@
+"""The models of the Hugging Face hub whose ids have some words in them, the most downloaded first."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from huggingface_hub import ModelInfo, get_session, hf_raise_for_status
+from pydantic import SecretStr
+
+from services.api.catalogue.hub.client import (
+    FAULTS,
+    Failure,
+    RateLimited,
+    TokenRefused,
+    Unreachable,
+    failure,
+    size_of,
+    task_of,
+)
+from services.api.catalogue.hub.single_flight import Kept
+from shared.lifecycle.events import Task
+
+_AT_ONCE: Final = 4
+_ASKED: Final = 50
+_REST_S: Final = 10.0
+"""Nobody who types waits for a hub that has just failed to answer."""
+_EXPAND: Final = ("config", "disabled", "downloads", "gated", "pipeline_tag", "private", "safetensors")
+"""Of what `HfApi.model_info` expands, a list does not: baseModels, childrenModelCount, usedStorage."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """`task` is None where it is not served here, `pipeline` its name on the hub. What nobody tells is None."""
+
+    model: str
+    task: Task | None
+    gated: bool
+    pipeline: str | None = None
+    parameters: int | None = None
+    weights_bytes: int | None = None
+    downloads: int | None = None
+
+
+Search: TypeAlias = tuple[Listed, ...] | Failure
+
+
+class HubSearch:
+    """Apart from the look-ups: whoever types ever so much holds up no launch.
+
+    An answer is kept for `kept_s`. A hub that gives none is left alone for ten seconds, or for as long as it says.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        token: SecretStr | None,
+        *,
+        timeout_s: float,
+        kept_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._address = endpoint.rstrip("/") + "/api/models"
+        self._token = token.get_secret_value() if token else None
+        self._timeout_s = timeout_s
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hub-search")
+        self._monotonic = monotonic
+        self._rest: tuple[Failure | None, float] = (None, 0.0)
+        self._kept = Kept(self._ask, lambda answer: kept_s if isinstance(answer, tuple | TokenRefused) else 0.0)
+
+    @property
+    def has_token(self) -> bool:
+        return self._token is not None
+
+    async def search(self, text: str) -> Search:
+        """At most fifty, none of them private. Never raises for what the hub may answer, nor waits beyond its time."""
+        return await self._kept.answer(text.casefold())
+
+    def close(self) -> None:
+        """Waits for no answer."""
+        self._kept.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _ask(self, text: str) -> Search:
+        if (failed := self._resting()) is not None:
+            return failed
+        try:
+            async with asyncio.timeout(self._timeout_s):  # a turn among the threads is waited for no longer either
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._search, text)
+        except TimeoutError:
+            return self._failed(Unreachable(f"it did not answer within {self._timeout_s:g} s"))
+
+    def _resting(self) -> Failure | None:
+        """Why the hub is left alone; None if it is not."""
+        failed, until = self._rest
+        return failed if self._monotonic() < until else None
+
+    def _failed(self, failed: Failure) -> Failure:
+        if not isinstance(failed, TokenRefused):
+            said = failed.retry_after_s if isinstance(failed, RateLimited) else None
+            self._rest = failed, self._monotonic() + (said or _REST_S)
+        return failed
+
+    def _search(self, text: str) -> Search:
+        """In a thread. One whose turn comes because an earlier one failed leaves the hub alone."""
+        if (failed := self._resting()) is not None:
+            return failed
+        try:
+            found = [ModelInfo(**item) for item in self._page(text)]  # type: ignore[no-untyped-call]
+        except FAULTS as error:
+            return self._failed(failure(error, with_token=self.has_token, timeout_s=self._timeout_s))
+        return tuple(_listed(info) for info in found if not info.private and not info.disabled)
+
+    def _page(self, text: str) -> list[dict[str, Any]]:
+        """What HfApi.list_models asks; that takes no time-out, and tries six times where the hub takes no more."""
+        query: dict[str, Any] = {"search": text, "sort": "downloads", "limit": _ASKED, "expand": list(_EXPAND)}
+        headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
+        response = get_session().get(self._address, params=query, headers=headers, timeout=self._timeout_s)
+        hf_raise_for_status(response)
+        return list(response.json())
+
+
+def _listed(info: ModelInfo) -> Listed:
+    parameters, stored = size_of(info)
+    return Listed(
+        info.id,
+        task_of(info),
+        bool(info.gated),
+        pipeline=info.pipeline_tag,
+        parameters=parameters,
+        weights_bytes=stored,
+        downloads=info.downloads,
+    )
+
+
+def told(answer: Failure) -> str:
+    """Why the hub said nothing, and what to do."""
+    match answer:
+        case TokenRefused():
+            return "The hub refuses our HF_TOKEN; the api service needs a valid one, or none."
+        case RateLimited(retry_after_s=seconds):
+            when = f"in {seconds} s" if seconds else "later"
+            return f"The Hugging Face hub takes no more questions for now; try again {when}."
+        case Unreachable(reason=reason):
+            return f"The Hugging Face hub could not be asked: {reason}."

@@ -1,0 +1,72 @@
+"""What of this installation is simulated, and how its users are told: in answers, in refusals, on every page."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Literal, TypeAlias
+
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.control.problems import FieldError, Problem
+
+HEADER: Final = "X-Coldstart-Simulated"
+Part: TypeAlias = Literal["cloud", "hub"]
+_NOTHING_REAL: Final = "No machine is rented and no model is loaded: {} are simulated on this computer."
+_FEW_MODELS: Final = "Machines are rented and cost money; the model hub is simulated and knows few models."
+_MEANS: Final[dict[tuple[Part, ...], tuple[str, str]]] = {
+    ("cloud", "hub"): ("Simulated cloud", _NOTHING_REAL.format("cloud, machines, answers and the model hub")),
+    ("cloud",): ("Simulated cloud", _NOTHING_REAL.format("cloud, machines and answers")),
+    ("hub",): ("Simulated hub", _FEW_MODELS),
+}
+
+
+class Simulated:
+    """`parts` are what is simulated; `models` asks the hub which models it could serve."""
+
+    def __init__(self, parts: Sequence[Part], models: Callable[[], Awaitable[Sequence[str]]]) -> None:
+        self._parts = parts
+        self._models = models
+
+    async def by_hub(self, refusal: Problem) -> Problem:
+        """The same refusal; of a simulated hub it says so, and what that hub knows."""
+        if "hub" not in self._parts:
+            return refusal
+        models = await self._models()
+        knows = f"; it knows {', '.join(models)}" if models else ""
+        return _marked(refusal, "hub", f" This is the simulated hub{knows}.")
+
+    def by_cloud(self, refusal: Problem) -> Problem:
+        """The same refusal; of a simulated cloud it says so."""
+        return _marked(refusal, "cloud", " This is the simulated cloud.") if "cloud" in self._parts else refusal
+
+
+def badge(parts: Sequence[Part]) -> tuple[str, str] | None:
+    """What the console's header shows, and what that means; None where everything is real."""
+    return _MEANS.get(tuple(sorted(set(parts))))
+
+
+def announced(app: ASGIApp, parts: Sequence[Part]) -> ASGIApp:
+    """Every answer of `app` tells in a header what is simulated; where nothing is, it is `app` itself."""
+    if not parts:
+        return app
+    header = (HEADER.lower().encode(), ", ".join(sorted(set(parts))).encode())
+
+    async def announcing(scope: Scope, receive: Receive, send: Send) -> None:
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], header]
+            await send(message)
+
+        await app(scope, receive, told)
+
+    return announcing
+
+
+def _marked(refusal: Problem, part: Part, sentence: str) -> Problem:
+    return Problem(
+        refusal.status,
+        refusal.code,
+        refusal.title,
+        refusal.detail + sentence,
+        errors=tuple(FieldError(pointer=error.pointer, detail=error.detail + sentence) for error in refusal.errors),
+        headers=refusal.headers,
+        more={**refusal.more, "simulated": part},
+    )

@@ -1,0 +1,1 @@
+"""The control API: its routes, its bodies, its problems."""

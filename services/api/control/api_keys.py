@@ -1,0 +1,109 @@
+"""`/api-keys`: who may ask, on whose behalf, and how much."""
+
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from litestar import delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from pydantic import ConfigDict, Field
+
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey, KeyLimits, Role
+from services.api.control.openapi.answers import refusals
+from services.api.control.pages import Cursor, Limit, Page, page, position
+from services.api.control.problems import FieldError, Problem, invalid
+from services.api.control.views import NewApiKey
+from services.api.http.database import Database, LastAdminKey
+from services.api.tenancy.organizations import Slug
+from services.api.tenancy.ownership import organization_named
+from shared.plain_text import VISIBLE
+
+
+class ApiKeyBody(KeyLimits):
+    """`name` says what the key is for; `organization` is a slug, and only of a user's key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=VISIBLE)]
+    role: Literal["admin", "user"] = "user"
+    organization: Slug | None = None
+
+
+class ApiKeyLimitsBody(KeyLimits):
+    """What is not named stays as it is; null takes a limit away."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@get("/api-keys", summary="List the keys, newest first, without the keys themselves")
+async def list_api_keys(database: NamedDependency[Database], limit: Limit = 50, cursor: Cursor = None) -> Page[ApiKey]:
+    found = await database.api_keys(after=position(cursor), limit=limit + 1)
+    return page(found, limit, lambda last: (last.created_at, last.id))
+
+
+@post("/api-keys", status_code=201, summary="Make a key; it is shown this once")
+async def add_api_key(
+    data: JSONBody[ApiKeyBody],
+    database: NamedDependency[Database],
+    access: NamedDependency[AccessCache],
+) -> NewApiKey:
+    role = Role(data.role)
+    if role is Role.ADMIN and data.organization is not None:
+        detail = "an administrator's key belongs to no organisation; leave this out, or make a user's key."
+        raise invalid(FieldError(pointer="/organization", detail=detail))
+    organization = await organization_named(data.organization, access)
+    made = await database.add_api_key(data.name, role, data, organization.id if organization else None)
+    await access.load()
+    if made is None:
+        detail = f"the organisation {data.organization!r} has just been deleted."
+        raise invalid(FieldError(pointer="/organization", detail=detail))
+    return made
+
+
+@patch("/api-keys/{key_id:str}", summary="Change a key's limits, everywhere within a second")
+async def change_api_key(
+    key_id: FromPath[str],
+    data: JSONBody[ApiKeyLimitsBody],
+    database: NamedDependency[Database],
+    access: NamedDependency[AccessCache],
+) -> ApiKey:
+    changed = await database.change_api_key(_identified(key_id), data.model_dump(exclude_unset=True))
+    if changed is None:
+        raise _unknown(key_id)
+    await access.load()
+    return changed
+
+
+@delete(
+    "/api-keys/{key_id:str}",
+    summary="Refuse a key from now on, everywhere within a second",
+    responses=refusals({409: "It is the last administrator's key"}),
+)
+async def remove_api_key(
+    key_id: FromPath[str],
+    database: NamedDependency[Database],
+    access: NamedDependency[AccessCache],
+) -> None:
+    try:
+        removed = await database.remove_api_key(_identified(key_id), keep_an_admin=not access.has_configured_admin)
+    except LastAdminKey:
+        detail = "It is the last administrator's key; make another one first."
+        raise Problem(409, "last_admin_key", "Nobody could administer this installation any more", detail) from None
+    if not removed:
+        raise _unknown(key_id)
+    await access.load()
+
+
+ROUTES: Final = (list_api_keys, add_api_key, change_api_key, remove_api_key)
+
+
+def _identified(key_id: str) -> UUID:
+    try:
+        return UUID(key_id)
+    except ValueError:
+        raise _unknown(key_id) from None
+
+
+def _unknown(key_id: str) -> Problem:
+    detail = f"No key has the id {key_id!r}; GET /api-keys lists those that can be removed here."
+    return Problem(404, "api_key_not_found", "There is no such key", detail)

@@ -1,0 +1,65 @@
+"""`/costs`: what the servers have cost, by organisation and day."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from pydantic import BaseModel, ConfigDict
+
+from services.api.access.authentication import MEMBERS
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey
+from services.api.control.days import FirstDay, LastDay, days
+from services.api.http.database import Database
+from services.api.tenancy.ownership import whose
+
+
+class DayCost(BaseModel):
+    """Of one day in UTC, at list price; `organization_id` is None for instances that everybody shares."""
+
+    model_config = ConfigDict(frozen=True)
+    day: date
+    organization_id: UUID | None
+    currency: str
+    cost: float
+
+
+class Costs(BaseModel):
+    """`unpriced`: so many instances had a server on in those days whose price nobody knows, and are not in the sums."""
+
+    model_config = ConfigDict(frozen=True)
+    items: list[DayCost]
+    unpriced: int
+    next_cursor: None = None
+
+
+@get(
+    "/costs",
+    opt=MEMBERS,
+    summary="Add up what the servers have cost, by organisation and day",
+    description="Days are in UTC, `from` and `to` included; by default the last thirty. The newest comes first. "
+    "A user's key sees its organisation's. `unpriced` counts the instances that are missing in the sums: the "
+    "provider's price list could not be read when they were created, or names no price.",
+)
+async def list_costs(
+    *,
+    request: Request[Any, ApiKey, Any],
+    access: NamedDependency[AccessCache],
+    database: NamedDependency[Database],
+    begin: FirstDay = None,
+    to: LastDay = None,
+    organization: Annotated[
+        str | None, QueryParameter(max_length=63, description="Only those of the one with this slug.")
+    ] = None,
+) -> Costs:
+    now = datetime.now(UTC)
+    first, last = days(begin, to, now.date())
+    of = whose(organization, request.auth, access)
+    items = [DayCost.model_validate(row) for row in await database.costs(first, last, now, of)]
+    return Costs(items=items, unpriced=await database.unpriced(first, last, now, of))
+
+
+ROUTES: Final = (list_costs,)

@@ -1,0 +1,46 @@
+"""Which days a report is about."""
+
+from datetime import date
+from typing import Annotated, Final, TypeAlias
+
+from litestar.openapi.spec import OpenAPIFormat
+from litestar.params import QueryParameter
+
+from services.api.control.problems import FieldError, invalid
+
+LONGEST: Final = 366
+_BY_DEFAULT: Final = 30
+_A_DAY: Final = {"format": OpenAPIFormat.DATE}
+
+FirstDay: TypeAlias = Annotated[
+    str | None, QueryParameter(name="from", schema_extra=_A_DAY, description="The first day, as 2026-01-31.")
+]
+LastDay: TypeAlias = Annotated[
+    str | None, QueryParameter(schema_extra=_A_DAY, description="The last day; today if it is not given.")
+]
+
+
+def days(begin: str | None, to: str | None, today: date) -> tuple[date, date]:
+    """The first and the last, both included; by default thirty of them, or what there is since the first of all days.
+
+    Raises Problem.
+    """
+    last = today if to is None else _day(to, "to")
+    by_default = date.fromordinal(max(1, last.toordinal() - _BY_DEFAULT + 1))
+    first = by_default if begin is None else _day(begin, "from")
+    if first > last:
+        raise invalid(FieldError(pointer="from", detail=f"{first} is after {last}."))
+    if (last - first).days + 1 > LONGEST:
+        raise invalid(FieldError(pointer="from", detail=f"at most {LONGEST} days at once."))
+    return first, last
+
+
+def _day(given: str, parameter: str) -> date:
+    """Written in no other way than this, so that nothing passes for a day by chance. Raises Problem."""
+    try:
+        day = date.fromisoformat(given)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != given:
+        raise invalid(FieldError(pointer=parameter, detail=f"{given!r} is no day; write it as 2026-01-31."))
+    return day

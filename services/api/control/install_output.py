@@ -1,0 +1,48 @@
+"""`/instances/{id}/logs`: what its install prints, as far as the provisioner has told."""
+
+from typing import Annotated, Any, Final
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+from pydantic import BaseModel, ConfigDict
+
+from services.api.access.authentication import MEMBERS
+from services.api.access.keys import ApiKey
+from services.api.admission.intents import Intents
+from services.api.control.instances import identified
+from shared.install_output import MOST_LINES, InstallOutputs, OutputLine
+
+
+class Log(BaseModel):
+    """All lines are of one try of one attempt, the oldest first; both are null before the first line."""
+
+    model_config = ConfigDict(frozen=True)
+    items: tuple[OutputLine, ...] = ()
+    attempt: int | None = None
+    install_try: int | None = None
+    next_cursor: None = None
+
+
+@get(
+    "/instances/{instance_id:str}/logs",
+    opt=MEMBERS,
+    summary="Show what the install printed last",
+    description="While it runs, about a second late, and for a week after; a further try begins anew. A line's `number`"
+    " counts from 1 within its try. What vLLM prints later is not in it.",
+)
+async def logs(
+    request: Request[Any, ApiKey, Any],
+    instance_id: FromPath[str],
+    intents: NamedDependency[Intents],
+    install_outputs: NamedDependency[InstallOutputs],
+    tail: Annotated[int, QueryParameter(ge=1, le=MOST_LINES, description="How many lines at most.")] = MOST_LINES,
+) -> Log:
+    instance = await intents.load(identified(instance_id), request.auth)
+    told = await install_outputs.of(instance.id)
+    if told is None:
+        return Log()
+    return Log(items=told.lines[-tail:], attempt=told.attempt, install_try=told.install_try)
+
+
+ROUTES: Final = (logs,)

@@ -1,0 +1,48 @@
+"""`/instance-types`: what can be rented, where, and for how much."""
+
+from typing import Annotated, Final
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from pydantic import BaseModel, ConfigDict
+
+from services.api.access.authentication import ANY_KEY
+from shared.offers.instance_types import InstanceType, InstanceTypes
+from shared.offers.provider_status import ProviderStatus, ProviderStatuses
+
+
+class Offer(InstanceType):
+    """An instance type of one provider; `availability` is by zone, as far as the provider tells it."""
+
+    provider: str
+
+
+class Offers(BaseModel):
+    """All there are: they are too few for pages. `providers` tells of each whether it can be used, and why not."""
+
+    model_config = ConfigDict(frozen=True)
+    items: list[Offer]
+    providers: list[ProviderStatus]
+    next_cursor: None = None
+
+
+@get("/instance-types", opt=ANY_KEY, summary="List what can be rented, with prices per hour and availability")
+async def list_instance_types(
+    offered: NamedDependency[InstanceTypes],
+    statuses: NamedDependency[ProviderStatuses],
+    provider: Annotated[str | None, QueryParameter(max_length=64, description="Only of this provider.")] = None,
+) -> Offers:
+    told = await offered.of_all()
+    return Offers(
+        items=[
+            Offer(provider=name, **kind.model_dump())
+            for name, kinds in told.items()
+            if provider in (None, name)
+            for kind in kinds
+        ],
+        providers=[status for status in await statuses.of_all() if provider in (None, status.provider)],
+    )
+
+
+ROUTES: Final = (list_instance_types,)

@@ -1,0 +1,213 @@
+"""`/instances`: ask for them, look at them, end them."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from litestar import Request, Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+
+from services.api.access.authentication import MEMBERS
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey
+from services.api.admission.intake import InstanceBody
+from services.api.admission.intents import Intents
+from services.api.control.openapi.answers import refusals, told
+from services.api.control.pages import Cursor, Limit, Page, page, position, version
+from services.api.control.problems import Problem
+from services.api.control.views import InstanceView, NewInstance, TimelineRow
+from services.api.estimates.estimates import Estimates
+from services.api.feed.feed import Feed
+from services.api.http.database import Database
+from services.api.tenancy.ownership import organization_for, whose
+from shared.journal.journal import Decision
+from shared.lifecycle import decide
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import Status
+
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_REFUSED: Final = refusals({409: "The instance is not in a state in which that can be done"})
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="The same key and body again give the same instance; another body is refused.",
+    ),
+]
+
+
+TraceParent = Annotated[
+    str | None,
+    HeaderParameter(name="traceparent", description="The sender's W3C trace context; a malformed one is passed over."),
+]
+
+
+@post(
+    "/instances",
+    opt=MEMBERS,
+    status_code=202,
+    responses=refusals({404: "The organisation has been deleted", 502: "The hub refuses our token"}),
+    response_headers=[
+        told("Location", "Where the instance is shown"),
+        told("Idempotency-Replayed", "`true`: an earlier request with this Idempotency-Key began the instance"),
+    ],
+    summary="Ask for an instance",
+    description="It is created, installed and watched in the background; follow it at /instances/{id}/events.",
+)
+async def create(
+    *,
+    request: Request[Any, ApiKey, Any],
+    data: JSONBody[InstanceBody],
+    intents: NamedDependency[Intents],
+    estimates: NamedDependency[Estimates],
+    access: NamedDependency[AccessCache],
+    idempotency_key: IdempotencyKey = None,
+    traceparent: TraceParent = None,
+) -> Response[NewInstance]:
+    organization = await organization_for(data.organization, request.auth, access)
+    accepted = await intents.request(data, request.auth, organization, idempotency_key, _known(traceparent))
+    instance, at = accepted.instance, datetime.now(UTC)
+    headers = {"Location": f"/instances/{instance.id}"}
+    if not accepted.began:
+        headers["Idempotency-Replayed"] = "true"
+    shown = NewInstance.of(instance, at, estimates.of(instance, at))
+    return Response(shown.model_copy(update={"warnings": accepted.warnings}), status_code=202, headers=headers)
+
+
+@get(
+    "/instances",
+    opt=MEMBERS,
+    summary="List instances, newest first",
+    response_headers=[told("Last-Event-ID", "How much of the event stream the list is made of at least")],
+    description="Archived ones only with ?status=archived. A user's key sees those of its organisation. The header "
+    "Last-Event-ID says how much of the event stream they are made of at least: /events resumes behind it with no gap.",
+)
+async def list_(
+    *,
+    request: Request[Any, ApiKey, Any],
+    database: NamedDependency[Database],
+    estimates: NamedDependency[Estimates],
+    feed: NamedDependency[Feed],
+    access: NamedDependency[AccessCache],
+    status: Annotated[
+        list[Status] | None,
+        QueryParameter(description="Only those in this status, or in one of several."),
+    ] = None,
+    model: Annotated[str | None, QueryParameter(max_length=200, description="Only those of this model.")] = None,
+    organization: Annotated[
+        str | None, QueryParameter(max_length=63, description="Only those of the one with this slug.")
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response[Page[InstanceView]]:
+    seen = feed.event_id(*await database.position())
+    found = await database.instances(
+        after=position(cursor),
+        limit=limit + 1,
+        statuses=status,
+        model=model,
+        organization_id=whose(organization, request.auth, access),
+    )
+    items = [_shown(instance, estimates) for instance in found]
+    return Response(page(items, limit, lambda last: (last.created_at, last.id)), headers={"Last-Event-ID": seen})
+
+
+@get("/instances/{instance_id:str}", opt=MEMBERS, summary="Show an instance as the journal knows it now")
+async def show(
+    request: Request[Any, ApiKey, Any],
+    instance_id: FromPath[str],
+    intents: NamedDependency[Intents],
+    estimates: NamedDependency[Estimates],
+) -> InstanceView:
+    return _shown(await intents.load(identified(instance_id), request.auth), estimates)
+
+
+@get("/instances/{instance_id:str}/timeline", opt=MEMBERS, summary="List what happened to an instance, oldest first")
+async def timeline(
+    *,
+    request: Request[Any, ApiKey, Any],
+    instance_id: FromPath[str],
+    intents: NamedDependency[Intents],
+    database: NamedDependency[Database],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[TimelineRow]:
+    instance = await intents.shown(await intents.load(identified(instance_id), request.auth))
+    rows = await database.timeline(instance.id, after=version(cursor), limit=limit + 1)
+    return page(rows, limit, lambda last: (last.version,))
+
+
+@delete(
+    "/instances/{instance_id:str}",
+    opt=MEMBERS,
+    status_code=202,
+    summary="Terminate an instance and release all it holds",
+    responses=_REFUSED,
+)
+async def terminate(
+    request: Request[Any, ApiKey, Any],
+    instance_id: FromPath[str],
+    intents: NamedDependency[Intents],
+    estimates: NamedDependency[Estimates],
+    traceparent: TraceParent = None,
+) -> InstanceView:
+    return _shown(await intents.terminate(identified(instance_id), request.auth, _known(traceparent)), estimates)
+
+
+def _intent(verb: str, decision: Decision, summary: str) -> HTTPRouteHandler:
+    @post(
+        f"/instances/{{instance_id:str}}/{verb}",
+        opt=MEMBERS,
+        status_code=202,
+        summary=summary,
+        operation_id=verb,
+        responses=_REFUSED,
+    )
+    async def intend(
+        request: Request[Any, ApiKey, Any],
+        instance_id: FromPath[str],
+        intents: NamedDependency[Intents],
+        estimates: NamedDependency[Estimates],
+        traceparent: TraceParent = None,
+    ) -> InstanceView:
+        asked = identified(instance_id)
+        return _shown(await intents.intend(asked, decision, request.auth, _known(traceparent)), estimates)
+
+    return intend
+
+
+ROUTES: Final = (
+    create,
+    list_,
+    show,
+    timeline,
+    terminate,
+    _intent("drain", decide.drain, "Let running requests end, then terminate"),
+    _intent("reinstall", decide.reinstall, "Install the worker anew on the same server"),
+    _intent("archive", decide.archive, "Put an ended instance away"),
+)
+
+
+def identified(instance_id: str) -> UUID:
+    """Raises Problem for what is no UUID: no instance can be found by it."""
+    try:
+        return UUID(instance_id)
+    except ValueError:
+        detail = f"{instance_id!r} is no id of an instance: those are UUIDs. GET /instances lists them."
+        raise Problem(404, "instance_not_found", "There is no such instance", detail) from None
+
+
+def _shown(instance: Instance, estimates: Estimates) -> InstanceView:
+    now = datetime.now(UTC)
+    return InstanceView.of(instance, now, estimates.of(instance, now))
+
+
+def _known(traceparent: str | None) -> str | None:
+    """None where it is no W3C trace context."""
+    return traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None

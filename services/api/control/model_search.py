@@ -1,0 +1,198 @@
+"""`/models/search`: what may be launched, of the catalogue and then of the hub. Never on the inference path."""
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Final, Literal
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.access.authentication import ANY_KEY
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey
+from services.api.admission import fit
+from services.api.admission.launch_rights import LaunchRights
+from services.api.catalogue.catalogue import Catalogue, Model
+from services.api.catalogue.hub.client import Failure, RateLimited, TokenRefused, Unreachable
+from services.api.catalogue.hub.search import HubSearch, Listed, told
+from services.api.catalogue.resolution import Resolved, Rule, resolve
+from services.api.control.problems import FieldError, invalid
+from services.api.tenancy.organizations import Organization
+from services.api.tenancy.ownership import organization_at
+from shared.lifecycle.events import Task
+
+_SHORTEST: Final = 2
+_LONGEST: Final = 200
+_AS_IT_IS: Final = fit.Loading.of(())
+_UNLICENSED: Final = "It is gated: accept its licence on the hub, then start the services with your HF_TOKEN."
+_LICENCE: Final = "Its licence has to be accepted on the hub by the owner of HF_TOKEN."
+
+
+class FoundModel(BaseModel):
+    """A model under the name to launch it by; `offering_of` is its id on the hub where that name is an organisation's.
+
+    `loaded_gb`: what the weights take once loaded, in 10⁹ bytes. `task` is null where it is not served here. `why`
+    says what keeps it from being `usable`, or what it takes. What nobody knows is null.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    offering_of: str | None = None
+    in_catalogue: bool
+    gated: bool
+    task: Task | None
+    parameters: int | None
+    weights_bytes: int | None
+    loaded_gb: float | None
+    downloads: int | None = None
+    usable: bool
+    why: str | None
+
+
+class HubAnswer(BaseModel):
+    """Whether the hub's models are among those found; `detail` says why not."""
+
+    model_config = ConfigDict(frozen=True)
+    status: Literal["answered", "not_asked", "unavailable", "rate_limited", "token_refused"]
+    detail: str | None = None
+
+
+class FoundModels(BaseModel):
+    """Of the catalogue first, then of the hub; what cannot be launched comes last."""
+
+    model_config = ConfigDict(frozen=True)
+    items: Annotated[list[FoundModel], Field(description="At most `limit` of the catalogue, and as many of the hub.")]
+    hub: HubAnswer
+    next_cursor: None = None
+
+
+class ModelSearch:
+    def __init__(self, access: AccessCache, hub: HubSearch, rights: LaunchRights) -> None:
+        self._access = access
+        self._hub = hub
+        self._rights = rights
+
+    async def found(self, text: str, owner: ApiKey, organization: Organization | None, limit: int) -> FoundModels:
+        """By all words of `text`, in any order and case; without one, the catalogue alone."""
+        words = text.casefold().split()
+        answer: tuple[Listed, ...] | Failure = await self._hub.search(text) if words else ()
+        told_by_hub = {one.model: one for one in answer} if isinstance(answer, tuple) else {}
+        named = _catalogued(self._access.catalogue, organization)
+        catalogued = [
+            self._of_catalogue(name, model, told_by_hub.get(name)) for name, model in named if _has(words, name)
+        ]
+        known = self._access.catalogue
+        listed = [self._of_hub(one, owner) for one in told_by_hub.values() if known.named(one.model) is None]
+        items = [*_best(catalogued, text)[:limit], *_best(listed, text)[:limit]]
+        return FoundModels(items=items, hub=_hub_answer(answer) if words else HubAnswer(status="not_asked"))
+
+    def _of_catalogue(self, name: str, model: Model, listed: Listed | None) -> FoundModel:
+        needs_token = model.gated and not self._hub.has_token
+        return FoundModel(
+            model=name,
+            offering_of=None if name == model.model else model.model,
+            in_catalogue=True,
+            gated=model.gated,
+            task=model.task,
+            parameters=model.parameters,
+            weights_bytes=model.weights_bytes,
+            loaded_gb=fit.loaded_gb(model, _AS_IT_IS),
+            downloads=listed.downloads if listed else None,
+            usable=not needs_token,
+            why=_UNLICENSED if needs_token else None,
+        )
+
+    def _of_hub(self, listed: Listed, owner: ApiKey) -> FoundModel:
+        usable, why = self._usable(listed, owner)
+        return FoundModel(
+            model=listed.model,
+            in_catalogue=False,
+            gated=listed.gated,
+            task=listed.task,
+            parameters=listed.parameters,
+            weights_bytes=listed.weights_bytes,
+            loaded_gb=fit.loaded_gb(listed, _AS_IT_IS),
+            downloads=listed.downloads,
+            usable=usable,
+            why=why,
+        )
+
+    def _usable(self, listed: Listed, owner: ApiKey) -> tuple[bool, str | None]:
+        """Whose licences were accepted is only known one by one, so a launch may still be refused."""
+        if listed.task is None:
+            purpose = f"It is for {listed.pipeline}" if listed.pipeline else "The hub does not say what it is for"
+            return False, f"{purpose}; text generation and embeddings are what is served here."
+        if listed.gated and not self._hub.has_token:
+            return False, _UNLICENSED
+        if why := self._rights.why_not_add(owner, listed):
+            return False, why
+        return True, _LICENCE if listed.gated else None
+
+
+def _catalogued(catalogue: Catalogue, organization: Organization | None) -> Iterator[tuple[str, Model]]:
+    """Every name that a launch for `organization`, or for everybody, may have. Offerings that are shadowed are none."""
+    for model in catalogue:
+        yield model.model, model
+    for offering in catalogue.offerings(organization.id) if organization else ():
+        name = organization.name_of(offering.code) if organization else offering.code
+        found = resolve(name, catalogue, organization)
+        if isinstance(found, Resolved) and found.rule is Rule.OFFERING:
+            yield name, found.model
+
+
+def _has(words: Iterable[str], name: str) -> bool:
+    folded = name.casefold()
+    return all(word in folded for word in words)
+
+
+def _best(found: list[FoundModel], text: str) -> list[FoundModel]:
+    """What is meant exactly comes first, what cannot be launched last; otherwise as they came."""
+    return sorted(found, key=lambda one: (one.model.casefold() != text.casefold(), not one.usable))
+
+
+def _hub_answer(answer: tuple[Listed, ...] | Failure) -> HubAnswer:
+    match answer:
+        case Unreachable():
+            return HubAnswer(status="unavailable", detail=told(answer))
+        case RateLimited():
+            return HubAnswer(status="rate_limited", detail=told(answer))
+        case TokenRefused():
+            return HubAnswer(status="token_refused", detail=told(answer))
+        case _:
+            return HubAnswer(status="answered")
+
+
+@get(
+    "/models/search",
+    opt=ANY_KEY,
+    summary="Find models to launch, in the catalogue and on the Hugging Face hub",
+    description="By all words of `q`, anywhere in the id; without `q`, the catalogue alone. A hub that does not answer "
+    "is told in `hub`, and what the catalogue has is there all the same. Private models are never found.",
+)
+async def search_models(
+    *,
+    request: Request[Any, ApiKey, Any],
+    model_search: NamedDependency[ModelSearch],
+    access: NamedDependency[AccessCache],
+    q: Annotated[
+        str | None,
+        QueryParameter(
+            max_length=_LONGEST, description="Two characters or more.", schema_extra={"min_length": _SHORTEST}
+        ),
+    ] = None,
+    organization: Annotated[
+        str | None,
+        QueryParameter(max_length=63, description="Whose offerings are among them. Default: those of the key's own."),
+    ] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=50, description="Of the catalogue, and of the hub each.")] = 20,
+) -> FoundModels:
+    text = " ".join((q or "").split())
+    if q is not None and len(text) < _SHORTEST:
+        raise invalid(FieldError(pointer="q", detail="two characters at least; leave it out for the catalogue alone."))
+    whose = organization_at(organization, request.auth, access) if organization else None
+    return await model_search.found(text, request.auth, whose or access.organization_of(request.auth), limit)
+
+
+ROUTES: Final = (search_models,)

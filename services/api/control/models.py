@@ -1,0 +1,86 @@
+"""`/models`: what may be served."""
+
+from typing import Final
+from uuid import UUID
+
+from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody
+from pydantic import BaseModel, ConfigDict
+
+from services.api.access.authentication import ANY_KEY
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ModelName
+from services.api.catalogue.catalogue import Model
+from services.api.catalogue.cataloguing import Cataloguing
+from services.api.control.openapi.answers import refusals
+from services.api.control.pages import Cursor, Limit, Page, page, position
+from services.api.control.problems import Problem
+from services.api.http.database import Database
+
+
+class ModelBody(BaseModel):
+    """A model's id on the Hugging Face hub."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    model: ModelName
+
+
+@get("/models", opt=ANY_KEY, summary="List the catalogue, newest first")
+async def list_models(database: NamedDependency[Database], limit: Limit = 50, cursor: Cursor = None) -> Page[Model]:
+    found = await database.models(after=position(cursor), limit=limit + 1)
+    return page(found, limit, lambda last: (last.created_at, last.id))
+
+
+@post(
+    "/models",
+    summary="Look a model up on the hub and add it to the catalogue",
+    responses={
+        200: ResponseSpec(Model, description="It was there before", generate_examples=False),
+        **refusals({502: "The hub refuses our token"}),
+    },
+    description="201 when it is new there, 200 when it was there before. Asking for an instance does the same.",
+)
+async def add_model(data: JSONBody[ModelBody], cataloguing: NamedDependency[Cataloguing]) -> Response[Model]:
+    meant = await cataloguing.meant(data.model)
+    return Response(await cataloguing.add(meant), status_code=200 if isinstance(meant, Model) else 201)
+
+
+@delete(
+    "/models/{model_id:str}",
+    summary="Take a model out of the catalogue",
+    responses=refusals({409: "It still has instances or offerings"}),
+    description="Refused while an instance of it is neither terminated nor archived, or an offering is of it. Its "
+    "usage stays. An offering that it shadowed answers again.",
+)
+async def remove_model(
+    model_id: FromPath[str], database: NamedDependency[Database], access: NamedDependency[AccessCache]
+) -> None:
+    uses = await database.remove_model(_identified(model_id))
+    if uses is None:
+        raise _unknown(model_id)
+    if uses.instances:
+        detail = f"{uses.instances} of its instances are neither terminated nor archived; end them first. "
+        detail += f"GET /instances?model={uses.model} lists them."
+        raise Problem(409, "model_in_use", "The model still has instances", detail)
+    if uses.offerings:
+        detail = f"It is offered as {', '.join(uses.offerings)}: take that back first, or offer another model there."
+        raise Problem(409, "model_offered", "The model is offered by organisations", detail)
+    await access.load()
+
+
+ROUTES: Final = (list_models, add_model, remove_model)
+
+
+def _identified(model_id: str) -> UUID:
+    """Raises Problem for what is no UUID: no model can be found by it."""
+    try:
+        return UUID(model_id)
+    except ValueError:
+        raise _unknown(model_id) from None
+
+
+def _unknown(model_id: str) -> Problem:
+    detail = f"No model of the catalogue has the id {model_id!r}: those are UUIDs. GET /models lists them."
+    return Problem(404, "model_not_found", "There is no such model", detail)

@@ -1,0 +1,208 @@
+"""`/organizations/{slug}/offerings`: what an organisation calls its models."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Self
+from uuid import UUID
+
+from litestar import Request, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.access.authentication import MEMBERS
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey, ModelName
+from services.api.catalogue.catalogue import Catalogue, Model, Offering
+from services.api.catalogue.cataloguing import Cataloguing
+from services.api.control.openapi.answers import refusals
+from services.api.control.problems import FieldError, Problem
+from services.api.tenancy.organizations import Organization
+from services.api.tenancy.ownership import organization_at, unknown_organization
+from services.api.tenancy.tenants import ModelGone, OrganizationGone, Tenants
+
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+AskedModel = Annotated[ModelName, Field(description="As on the Hugging Face hub, or its UUID.")]
+
+
+class OfferingBody(BaseModel):
+    """Its name is the organisation's slug, a slash, and `code`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    code: Code
+    model: AskedModel
+    active: bool = True
+
+
+class OfferingChangeBody(BaseModel):
+    """What is not named stays as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    model: AskedModel | None = None
+    active: bool | None = None
+
+
+class OfferingView(BaseModel):
+    """`name` is what to ask for under /v1; `shadowed`: a catalogued model has that id, and is what is served.
+
+    `detail` says what to do about that.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    organization_id: UUID
+    name: str
+    code: str
+    model_id: UUID
+    model: str | None
+    active: bool
+    shadowed: bool
+    detail: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, offering: Offering, organization: Organization, catalogue: Catalogue) -> Self:
+        name = organization.name_of(offering.code)
+        shadowed, model = catalogue.named(name) is not None, catalogue.identified(offering.model_id)
+        detail = (
+            f"{name} is a public model's id and means that model; offer this under another code, or have an "
+            f"administrator take that model out of the catalogue (coldstart models remove {name})."
+            if shadowed
+            else None
+        )
+        return cls(
+            id=offering.id,
+            organization_id=organization.id,
+            name=name,
+            code=offering.code,
+            model_id=offering.model_id,
+            model=model.model if model else None,
+            active=offering.active,
+            shadowed=shadowed,
+            detail=detail,
+            created_at=offering.created_at,
+        )
+
+
+class OfferingList(BaseModel):
+    """All there are: they are too few for pages."""
+
+    model_config = ConfigDict(frozen=True)
+    items: list[OfferingView]
+    next_cursor: None = None
+
+
+@get("/organizations/{slug:str}/offerings", opt=MEMBERS, summary="List an organisation's offerings, newest first")
+async def list_offerings(
+    request: Request[Any, ApiKey, Any], slug: FromPath[str], access: NamedDependency[AccessCache]
+) -> OfferingList:
+    organization, catalogue = organization_at(slug, request.auth, access), access.catalogue
+    offerings = catalogue.offerings(organization.id)
+    return OfferingList(items=[OfferingView.of(offering, organization, catalogue) for offering in offerings])
+
+
+@post(
+    "/organizations/{slug:str}/offerings",
+    status_code=201,
+    summary="Give a model a name of the organisation's own",
+    responses=refusals({409: "The name is taken", 502: "The hub refuses our token"}),
+    description="Refused where a catalogued model has that id: a public id always wins.",
+)
+async def add_offering(
+    *,
+    request: Request[Any, ApiKey, Any],
+    slug: FromPath[str],
+    data: JSONBody[OfferingBody],
+    tenants: NamedDependency[Tenants],
+    cataloguing: NamedDependency[Cataloguing],
+    access: NamedDependency[AccessCache],
+) -> OfferingView:
+    organization = organization_at(slug, request.auth, access)
+    name = organization.name_of(data.code)
+    meant = await cataloguing.meant(data.model)
+    await access.load()
+    if name == meant.model or access.catalogue.named(name):
+        detail = f"{name} is the id of a public model, which everyone may ask for by it; choose another code."
+        raise _taken("offering_collides", "A public model has this name", detail)
+    made = None
+    if not access.catalogue.offering(organization.id, data.code):
+        model = await cataloguing.add(meant)
+        try:
+            made = await tenants.add_offering(organization.id, data.code, model.id, active=data.active)
+        except OrganizationGone:
+            raise unknown_organization(slug) from None
+        except ModelGone:
+            raise _model_gone(model) from None
+    if made is None:
+        detail = f"{name} is offered already; change it with PATCH, or choose another code."
+        raise _taken("offering_exists", "There is such an offering already", detail)
+    await access.load()
+    return OfferingView.of(made, organization, access.catalogue)
+
+
+@patch(
+    "/organizations/{slug:str}/offerings/{code:str}",
+    summary="Switch an offering on or off, or to another model",
+    responses=refusals({409: "The model has just been removed", 502: "The hub refuses our token"}),
+)
+async def change_offering(
+    *,
+    request: Request[Any, ApiKey, Any],
+    slug: FromPath[str],
+    code: FromPath[str],
+    data: JSONBody[OfferingChangeBody],
+    tenants: NamedDependency[Tenants],
+    cataloguing: NamedDependency[Cataloguing],
+    access: NamedDependency[AccessCache],
+) -> OfferingView:
+    organization = organization_at(slug, request.auth, access)
+    offering = _offering(organization, code, access.catalogue)
+    model = await cataloguing.add(await cataloguing.meant(data.model)) if data.model else None
+    try:
+        changed = await tenants.change_offering(offering.id, model_id=model.id if model else None, active=data.active)
+    except ModelGone:
+        raise _model_gone(model) from None
+    await access.load()
+    if changed is None:
+        raise _unknown(organization, code)
+    return OfferingView.of(changed, organization, access.catalogue)
+
+
+@delete("/organizations/{slug:str}/offerings/{code:str}", summary="Take an offering back")
+async def remove_offering(
+    request: Request[Any, ApiKey, Any],
+    slug: FromPath[str],
+    code: FromPath[str],
+    tenants: NamedDependency[Tenants],
+    access: NamedDependency[AccessCache],
+) -> None:
+    organization = organization_at(slug, request.auth, access)
+    removed = await tenants.remove_offering(_offering(organization, code, access.catalogue).id)
+    await access.load()
+    if not removed:
+        raise _unknown(organization, code)
+
+
+ROUTES: Final = (list_offerings, add_offering, change_offering, remove_offering)
+
+
+def _taken(code: str, title: str, detail: str) -> Problem:
+    return Problem(409, code, title, detail, errors=(FieldError(pointer="/code", detail=detail),))
+
+
+def _model_gone(model: Model | None) -> Problem:
+    named = model.model if model else "The model"
+    detail = f"{named} has just been taken out of the catalogue; try again to add it anew."
+    return Problem(409, "model_gone", "The model is not in the catalogue any more", detail)
+
+
+def _offering(organization: Organization, code: str, catalogue: Catalogue) -> Offering:
+    found = catalogue.offering(organization.id, code)
+    if found is None:
+        raise _unknown(organization, code)
+    return found
+
+
+def _unknown(organization: Organization, code: str) -> Problem:
+    detail = f"{organization.slug} offers nothing as {code!r}; its offerings are listed at /offerings."
+    return Problem(404, "offering_not_found", "There is no such offering", detail)

@@ -1,0 +1,130 @@
+"""`/organizations`: who shares this installation."""
+
+from typing import Annotated, Any, Final
+
+from litestar import Request, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.access.authentication import MEMBERS
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey
+from services.api.admission.launches import Launches
+from services.api.catalogue.slugs import Slugs
+from services.api.control.openapi.answers import refusals
+from services.api.control.problems import FieldError, Problem
+from services.api.tenancy.organizations import Limits, Organization, Slug
+from services.api.tenancy.ownership import may_see_organization, organization_at, unknown_organization
+from services.api.tenancy.tenants import Tenants
+from shared.lifecycle.status import GONE
+from shared.plain_text import VISIBLE
+
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=VISIBLE)]
+
+
+class OrganizationBody(Limits):
+    """`slug` stands before the slash of its offerings and never changes; `name` is the slug by default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    slug: Slug
+    name: Name | None = None
+    insist: Annotated[
+        bool,
+        Field(description="Also when somebody on the Hugging Face hub has this name, or nobody can tell."),
+    ] = False
+
+
+class OrganizationChangeBody(Limits):
+    """What is not named stays as it is; null takes a limit away."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: Name = ""
+
+
+class OrganizationList(BaseModel):
+    """All there are: they are too few for pages."""
+
+    model_config = ConfigDict(frozen=True)
+    items: list[Organization]
+    next_cursor: None = None
+
+
+@get("/organizations", opt=MEMBERS, summary="List the organisations, newest first; a user's key sees its own")
+async def list_organizations(
+    request: Request[Any, ApiKey, Any], access: NamedDependency[AccessCache]
+) -> OrganizationList:
+    return OrganizationList(items=[one for one in access.organizations if may_see_organization(request.auth, one)])
+
+
+@post(
+    "/organizations",
+    status_code=201,
+    summary="Make an organisation",
+    description="Refused, unless one insists, where ids of public models may begin with its slug: those win.",
+    responses=refusals({409: "The slug is taken, or a name on the Hugging Face hub", 502: "The hub refuses our token"}),
+)
+async def add_organization(
+    data: JSONBody[OrganizationBody],
+    tenants: NamedDependency[Tenants],
+    access: NamedDependency[AccessCache],
+    slugs: NamedDependency[Slugs],
+) -> Organization:
+    if not data.insist and access.organizations.called(data.slug) is None:
+        await slugs.check(data.slug)
+    made = await tenants.add_organization(data.slug, data.name or data.slug, data)
+    if made is None:
+        detail = f"{data.slug!r} is taken; choose another slug, or use the one there is."
+        errors = (FieldError(pointer="/slug", detail=detail),)
+        raise Problem(409, "organization_exists", "There is such an organisation already", detail, errors=errors)
+    await access.load()
+    return made
+
+
+@get("/organizations/{slug:str}", opt=MEMBERS, summary="Show an organisation and its limits")
+async def show_organization(
+    request: Request[Any, ApiKey, Any], slug: FromPath[str], access: NamedDependency[AccessCache]
+) -> Organization:
+    return organization_at(slug, request.auth, access)
+
+
+@patch("/organizations/{slug:str}", summary="Change an organisation's name or limits")
+async def change_organization(
+    request: Request[Any, ApiKey, Any],
+    slug: FromPath[str],
+    data: JSONBody[OrganizationChangeBody],
+    tenants: NamedDependency[Tenants],
+    access: NamedDependency[AccessCache],
+) -> Organization:
+    organization = organization_at(slug, request.auth, access)
+    changed = await tenants.change_organization(organization.id, data.model_dump(mode="json", exclude_unset=True))
+    await access.load()
+    if changed is None:
+        raise unknown_organization(slug)
+    return changed
+
+
+@delete(
+    "/organizations/{slug:str}",
+    summary="Delete an organisation with its keys and offerings",
+    responses=refusals({409: "It still has instances"}),
+    description="Refused while it has instances that are neither terminated nor archived.",
+)
+async def remove_organization(
+    request: Request[Any, ApiKey, Any],
+    slug: FromPath[str],
+    tenants: NamedDependency[Tenants],
+    launches: NamedDependency[Launches],
+    access: NamedDependency[AccessCache],
+) -> None:
+    async with launches.turn(organization_at(slug, request.auth, access).id) as organization:
+        standing = [one for one in await launches.standing(organization.id) if one.status not in GONE]
+        if standing:
+            detail = f"{len(standing)} of its instances are neither terminated nor archived; end them first. "
+            detail += f"GET /instances?organization={slug} lists them."
+            raise Problem(409, "organization_in_use", "The organisation still has instances", detail)
+        await tenants.remove_organization(organization.id)
+        await access.load()
+
+
+ROUTES: Final = (list_organizations, add_organization, show_organization, change_organization, remove_organization)

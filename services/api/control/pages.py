@@ -1,0 +1,86 @@
+"""Lists by page: a cursor says where the last page ended, so nothing is shown twice while new things arrive."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Generic, TypeVar
+from uuid import UUID
+
+from litestar.params import QueryParameter
+from pydantic import BaseModel, ConfigDict
+
+from services.api.control.problems import FieldError, Problem, invalid
+from services.api.http.database import Position
+
+Item = TypeVar("Item", bound=BaseModel)
+LONGEST: Final = 200
+
+Limit = Annotated[int, QueryParameter(ge=1, le=LONGEST, description="How many items at most.")]
+Cursor = Annotated[
+    str | None,
+    QueryParameter(description="`next_cursor` of the page before.", schema_extra={"pattern": "^[A-Za-z0-9_=-]+$"}),
+]
+
+
+class Page(BaseModel, Generic[Item]):
+    """`next_cursor` is null on the last page."""
+
+    model_config = ConfigDict(frozen=True)
+    items: list[Item]
+    next_cursor: str | None
+
+
+def page(items: Sequence[Item], limit: int, position: Callable[[Item], Sequence[object]]) -> Page[Item]:
+    """Of one item more than `limit`, if there are as many: that one shows that another page follows."""
+    shown = list(items[:limit])
+    follows = len(items) > limit
+    return Page(items=shown, next_cursor=_encoded(position(shown[-1])) if follows else None)
+
+
+def position(cursor: str | None) -> Position | None:
+    """Raises Problem for what is no cursor of such a list."""
+    if cursor is None:
+        return None
+    try:
+        created_at, item_id = _decoded(cursor)
+        at = datetime.fromisoformat(created_at)
+        if at.tzinfo is None:
+            raise _malformed(cursor)
+        return at.astimezone(UTC), UUID(item_id)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:  # at the ends of time there may be no UTC
+        raise _malformed(cursor) from error
+
+
+def version(cursor: str | None) -> int:
+    """Raises Problem for what is no cursor of a timeline."""
+    if cursor is None:
+        return 0
+    try:
+        (found,) = _decoded(cursor)
+    except (ValueError, TypeError) as error:
+        raise _malformed(cursor) from error
+    if not isinstance(found, int) or not 0 <= found < 2**31:
+        raise _malformed(cursor)
+    return found
+
+
+def _encoded(values: Sequence[object]) -> str:
+    text = json.dumps([value if isinstance(value, int) else str(value) for value in values], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> list[Any]:
+    try:
+        found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(cursor) from error
+    if not isinstance(found, list):
+        raise TypeError(cursor)
+    return found
+
+
+def _malformed(cursor: str) -> Problem:
+    detail = f"{cursor!r} is no cursor of this list; begin without one, and pass on `next_cursor` as it is."
+    return invalid(FieldError(pointer="cursor", detail=detail))

@@ -1,0 +1,51 @@
+"""`/launches` and `/instances/{id}/steps`: how long past launches took, which is what estimates are made from."""
+
+from typing import Any, Final
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from pydantic import BaseModel, ConfigDict
+
+from services.api.access.authentication import MEMBERS
+from services.api.access.keys import ApiKey
+from services.api.admission.intents import Intents
+from services.api.control.instances import identified
+from services.api.estimates.estimates import Estimates
+from shared.eta.launch import Launch
+from shared.eta.steps import UsualSteps
+
+
+class PastLaunches(BaseModel):
+    """All that are looked at: the newest, `COLDSTART_ETA_LAUNCHES` at most."""
+
+    model_config = ConfigDict(frozen=True)
+    items: list[Launch]
+    next_cursor: None = None
+
+
+@get(
+    "/launches",
+    summary="List the past launches that estimates are made from, the newest first",
+    description="`reached` holds, for every percentage that a launch showed, the seconds from its beginning.",
+)
+async def list_launches(estimates: NamedDependency[Estimates]) -> PastLaunches:
+    return PastLaunches(items=estimates.history.launches)
+
+
+@get(
+    "/instances/{instance_id:str}/steps",
+    opt=MEMBERS,
+    summary="Say how long each step of such a launch usually takes",
+    description="Read from past launches of the same provider, type and model, or of wider groups, as `basis` says.",
+)
+async def list_steps(
+    request: Request[Any, ApiKey, Any],
+    instance_id: FromPath[str],
+    intents: NamedDependency[Intents],
+    estimates: NamedDependency[Estimates],
+) -> UsualSteps:
+    return estimates.steps_of(await intents.load(identified(instance_id), request.auth))
+
+
+ROUTES: Final = (list_launches, list_steps)

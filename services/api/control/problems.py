@@ -1,0 +1,198 @@
+"""Every error of the control API as a problem document (RFC 9457) whose detail says what to do.
+
+Codes are stable; each is the last part of its `type`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from nats.errors import Error as NatsError
+from pydantic import BaseModel, ConfigDict
+
+from services.api.http.database import DOWN
+from shared.journal.journal import JournalUnavailable
+from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRefused
+
+PROBLEM_JSON: Final = "application/problem+json"
+_TYPE: Final = "urn:coldstart:problem:"
+_RETRY_AFTER_S: Final = 2
+
+log = structlog.get_logger()
+
+
+class FieldError(BaseModel):
+    """`pointer` is a JSON pointer (RFC 6901) into the body, or the name of a parameter."""
+
+    model_config = ConfigDict(frozen=True)
+    pointer: str
+    detail: str
+
+
+class Problem(Exception):
+    """What is wrong with a request, or with us, as its sender is told; `more` are figures for programs."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        title: str,
+        detail: str,
+        *,
+        errors: tuple[FieldError, ...] = (),
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.status = status
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+        self.more = dict(more or {})
+
+    def document(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "type": _TYPE + self.code,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            **self.more,
+        }
+        if self.errors:
+            body["errors"] = [error.model_dump() for error in self.errors]
+        return body
+
+    def response(self) -> Response[dict[str, Any]]:
+        return Response(self.document(), status_code=self.status, headers=self.headers, media_type=PROBLEM_JSON)
+
+
+def invalid(*errors: FieldError) -> Problem:
+    detail = "; ".join(f"{error.pointer}: {error.detail}" for error in errors)
+    return Problem(422, "invalid_request", "The request is not valid", detail, errors=errors)
+
+
+def unavailable(code: str, title: str, detail: str, *, retry_after_s: int | None = None) -> Problem:
+    return Problem(503, code, title, detail, headers={"Retry-After": str(retry_after_s or _RETRY_AFTER_S)})
+
+
+_BY_STATUS: Final[Mapping[int, tuple[str, str, str]]] = {
+    404: ("not_found", "There is nothing at this address", "See /schema for the addresses that exist."),
+    405: ("method_not_allowed", "This address does not take this method", "See the Allow header for those it takes."),
+    413: ("body_too_large", "The body is too large", "Send a smaller body; see /schema for what is expected."),
+    415: ("unsupported_media_type", "The body's type is not supported", "Send JSON as application/json."),
+}
+
+
+def not_found() -> Problem:
+    return Problem(404, *_BY_STATUS[404])
+
+
+def malformed_json(reason: str) -> Problem:
+    return Problem(400, "malformed_json", "The body is no JSON", f"{reason}; see /schema for what is expected.")
+
+
+def client_left() -> Problem:
+    """Nobody hears of it; metrics count it as what it is, not as a fault of ours."""
+    return Problem(499, "client_left", "The client left", "It left before the whole of its request had come.")
+
+
+def unsupported_media_type(kind: str, instead: str) -> Problem:
+    detail = f"The body's type is {kind or 'not given'}; send {instead}."
+    return Problem(415, "unsupported_media_type", "The body's type is not supported", detail)
+
+
+def _from_litestar(error: HTTPException) -> Problem:
+    headers = error.headers or {}
+    if error.status_code in _BY_STATUS:
+        return Problem(error.status_code, *_BY_STATUS[error.status_code], headers=headers)
+    if isinstance(error, ValidationException):
+        found = error.extra if isinstance(error.extra, list) else [_missing(error)]
+        return invalid(*(_field_error(item) for item in found))
+    code, title = "bad_request", "The request could not be understood"
+    return Problem(error.status_code, code, title, str(error.detail), headers=headers)
+
+
+def _field_error(item: Any) -> FieldError:
+    """One entry of a Litestar ValidationException's `extra`."""
+    key, message = str(item.get("key", "")), str(item.get("message", "is not valid"))
+    key = _NAMES.get(key, key)
+    if item.get("source") in (None, "body"):
+        key = "/" + key.replace(".", "/")
+    return FieldError(pointer=key, detail=_in_plain_words(message))
+
+
+def _in_plain_words(message: str) -> str:
+    """A sentence of pydantic's, without its own words for what was sent."""
+    for its_words, ours in _PLAIN:
+        if message.startswith(its_words):
+            return ours + message.removeprefix(its_words).removesuffix(_PARSING)
+    return message
+
+
+def _missing(error: ValidationException) -> dict[str, str]:
+    """Of a parameter that is missing, Litestar tells the name in its sentence alone."""
+    named = _NAMED.search(error.detail)
+    return {"key": named[1] if named else "", "message": error.detail, "source": "query"}
+
+
+_NAMED: Final = re.compile(r"'([^']+)'")
+_NAMES: Final = {"begin": "from", "idempotency_key": "Idempotency-Key", "last_event_id": "Last-Event-ID"}
+"""Parameters whose names are no Python names."""
+_PARSING: Final = ", unable to parse string as an integer"
+_PLAIN: Final = (
+    ("Extra inputs are not permitted", "there is no such field; see /schema for those that exist."),
+    ("Value error, ", ""),
+    ("Input should be ", "has to be "),
+    ("String should match pattern ", "has characters that do not belong here; it has to match the pattern "),
+    ("String should have ", "has to have "),
+    ("List should have ", "has to have "),
+    ("Field required", "is missing"),
+)
+
+
+def _from_exception(error: Exception) -> Problem | None:
+    match error:
+        case Problem():
+            return error
+        case HTTPException():
+            return _from_litestar(error)
+        case InstanceUnknown():
+            detail = f"No instance {error.instance_id}; GET /instances lists those that exist."
+            return Problem(404, "instance_not_found", "There is no such instance", detail)
+        case IntentRefused():
+            return Problem(409, "intent_refused", f"Cannot {error.intent} this instance now", error.reason)
+        case InstanceConflict():
+            detail = "This Idempotency-Key was used for another request; use a new key, or send the same body again."
+            return Problem(422, "idempotency_conflict", "The Idempotency-Key belongs to another request", detail)
+        case JournalUnavailable() | NatsError():
+            detail = "The event stream does not answer; whether the request was taken is not known. Try again, with "
+            detail += "the same Idempotency-Key if there was one; otherwise look at GET /instances first."
+            return unavailable("journal_unavailable", "The event stream does not answer", detail)
+        case _ if isinstance(error, DOWN):
+            detail = "The database does not answer; inference goes on. Try again in a moment."
+            return unavailable("database_unavailable", "The database does not answer", detail)
+        case _:
+            return None
+
+
+def to_problem(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """The exception handler of everything but the console's pages, which say the same in HTML."""
+    return problem_of(request, error).response()
+
+
+def problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
+    """What we know is told, what we do not know is logged once and kept to ourselves."""
+    problem = _from_exception(error)
+    if problem is None:
+        log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+        detail = "Something went wrong that we did not foresee; it is in the log of the api service. Try again."
+        problem = Problem(500, "internal_error", "This is our fault", detail)
+    elif problem.status == 503:  # noqa: PLR2004
+        log.warning("request not served", path=request.url.path, code=problem.code, reason=repr(error))
+    return problem

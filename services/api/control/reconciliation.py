@@ -1,0 +1,66 @@
+"""`/reconcile`: have the provisioner compare what the providers hold with the journal, now."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from litestar import post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from nats.aio.client import Client
+from pydantic import BaseModel, ConfigDict
+
+from services.api.control.openapi.answers import refusals
+from services.api.control.problems import Problem, unavailable
+from shared.reconciliation import (
+    NobodyAnswers,
+    Report,
+    TimedOut,
+    request_reconciliation,
+)
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    connection: Client
+    patience_s: float
+
+    async def __call__(self, *, delete_unknown: bool) -> tuple[Report, ...]:
+        """Raises Problem."""
+        try:
+            return await request_reconciliation(self.connection, delete_unknown, self.patience_s)
+        except NobodyAnswers:
+            detail = "No provisioner is running, and only a provisioner talks to providers. Start one, and try again."
+            raise unavailable("no_provisioner", "Nobody can reconcile now", detail) from None
+        except TimedOut:
+            detail = f"It is not done after {self.patience_s:g} s, and goes on; the provisioner logs what it finds."
+            raise Problem(504, "reconciliation_unfinished", "The reconciliation takes long", detail) from None
+
+
+class ReconciliationBody(BaseModel):
+    """What POST /reconcile takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    delete_unknown: bool = False
+
+
+class Reports(BaseModel):
+    """One for each provider."""
+
+    model_config = ConfigDict(frozen=True)
+    items: tuple[Report, ...]
+    next_cursor: None = None
+
+
+@post(
+    "/reconcile",
+    status_code=200,
+    summary="Compare what the providers hold with the journal, now",
+    responses=refusals({504: "It is not done in time, and goes on"}),
+    description="What belongs to an ended instance, and duplicates, are removed, as every minute. Resources of "
+    "instances that nobody knows are reported, and deleted only with `delete_unknown`.",
+)
+async def reconcile(data: JSONBody[ReconciliationBody], reconciliation: NamedDependency[Reconciliation]) -> Reports:
+    return Reports(items=await reconciliation(delete_unknown=data.delete_unknown))
+
+
+ROUTES: Final = (reconcile,)

@@ -1,0 +1,1 @@
+"""The events as they come, and how they are told on."""

@@ -1,0 +1,221 @@
+"""One reader of the stream per process; everything here that lives on events is fed by it."""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from shared.bus.reader import Reading, ReadingInterrupted, position_before, reading, stream_state
+from shared.journal.envelope import Recorded, Undecodable, decode
+from shared.journal.streams import EVERY_EVENT, instance_subject
+from shared.lifecycle.instance import Instance
+
+_PAUSE_S: Final = 0.25
+_REPLAYS_AT_ONCE: Final = 32
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Published:
+    """An event as the stream holds it: `data` is its CloudEvents JSON, byte for byte."""
+
+    recorded: Recorded
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Interest:
+    """Of which organisation, and of which instance, a client is told; None: of any, or of all."""
+
+    organization_id: UUID | None = None
+    instance_id: UUID | None = None
+
+    def covers(self, instance: Instance) -> bool:
+        its = instance.specification.organization_id
+        return self.organization_id in (None, its) and self.instance_id in (None, instance.id)
+
+
+class Subscription:
+    """What one client has not yet been sent. A client too far behind is cut off, and resumes where it was."""
+
+    def __init__(self, interest: Interest, max_backlog: int) -> None:
+        self._interest = interest
+        self._backlog: asyncio.Queue[Published | None] = asyncio.Queue(max_backlog + 1)
+        self._max_backlog = max_backlog
+        self._closed = False
+
+    def offer(self, published: Published) -> None:
+        if self._closed or not self._interest.covers(published.recorded.instance):
+            return
+        if self._backlog.qsize() >= self._max_backlog:
+            self.close()
+        else:
+            self._backlog.put_nowait(published)
+
+    def close(self) -> None:
+        """End it behind what is already waiting."""
+        if not self._closed:
+            self._closed = True
+            self._backlog.put_nowait(None)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits to be sent."""
+        return self._backlog.empty()
+
+    async def next(self) -> Published | None:
+        """The next event; None when it is closed."""
+        return await self._backlog.get()
+
+
+class Feed:
+    """Keeps `position`, the last sequence read of the stream of `installation`.
+
+    Hands each instance to `apply`, each event to the subscriptions.
+
+    `forget` is called when the stream turned out to be another one, and everything begins anew; `resumed` when it is
+    read again after an interruption.
+    """
+
+    def __init__(
+        self,
+        connection: Client,
+        *,
+        apply: Callable[[Instance], object],
+        forget: Callable[[], None],
+        resumed: Callable[[], None],
+        heartbeat_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connection = connection
+        self._apply = apply
+        self._forget = forget
+        self._resumed = resumed
+        self._heartbeat_s = heartbeat_s
+        self._clock = clock
+        self.installation: UUID | None = None
+        self._caught_up_at = -math.inf
+        self._subscriptions: set[Subscription] = set()
+        self._replays = asyncio.Semaphore(_REPLAYS_AT_ONCE)
+        self._closed = False
+        self.position = 0
+
+    @property
+    def epoch(self) -> str:
+        """Tells the positions of one installation's stream from those of another."""
+        return self.installation.hex[:8] if self.installation else ""
+
+    def event_id(self, installation: UUID | None, sequence: int) -> str:
+        """What a client resumes behind that knows this much of that stream; of another one it knows nothing."""
+        return f"{self.epoch}-{sequence if installation == self.installation else 0}"
+
+    @property
+    def age(self) -> float:
+        """Seconds since this was last known to have read everything; infinite before the first time."""
+        return self._clock() - self._caught_up_at
+
+    @property
+    def clients(self) -> int:
+        return len(self._subscriptions)
+
+    def begin(self, installation: UUID, position: int) -> None:
+        """What was applied already, before the first run."""
+        self.installation, self.position = installation, position
+
+    async def run(self) -> None:
+        """Read for ever; after every interruption go on behind the last position. The owner cancels it."""
+        interrupted = False
+        while True:
+            try:
+                await self._check_identity()
+                async with self._reading(self.position, EVERY_EVENT) as events:
+                    if interrupted:
+                        interrupted = False
+                        self._resumed()
+                    while True:
+                        if events.caught_up:
+                            self._caught_up_at = self._clock()
+                        for message in await events.batch():
+                            self._take(message)
+            except ReadingInterrupted as interruption:
+                interrupted = True
+                log.warning("event feed interrupted", position=self.position, reason=str(interruption))
+                await asyncio.sleep(_PAUSE_S)
+
+    @contextmanager
+    def subscription(self, interest: Interest, max_backlog: int) -> Generator[Subscription]:
+        """From now on, that is behind `position`, every event that this covers."""
+        subscription = Subscription(interest, max_backlog)
+        self._subscriptions.add(subscription)
+        if self._closed:
+            subscription.close()
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+
+    async def replay(self, after: int, interest: Interest) -> AsyncGenerator[Published]:
+        """What the stream holds of it behind `after`, up to now. Raises ReadingInterrupted."""
+        subject = instance_subject(interest.instance_id) if interest.instance_id else EVERY_EVENT
+        async with self._replays, self._reading(after, subject) as events:
+            while not events.caught_up:
+                for message in await events.batch():
+                    published = _published(message)
+                    if published is not None and interest.covers(published.recorded.instance):
+                        yield published
+
+    async def end(self) -> int:
+        """The last sequence of the stream itself, which this may not have read yet. Raises ReadingInterrupted."""
+        return (await stream_state(self._connection)).last_sequence
+
+    async def before(self, at: datetime) -> int | None:
+        """The position behind which all was recorded at `at` or later; None if nothing was. Raises as `replay`."""
+        return await position_before(self._connection, at)
+
+    def close(self) -> None:
+        """Let every client go."""
+        self._closed = True
+        for subscription in self._subscriptions:
+            subscription.close()
+
+    def _reading(self, after: int, subject: str) -> AbstractAsyncContextManager[Reading]:
+        return reading(self._connection, after=after, subject=subject, heartbeat_s=self._heartbeat_s)
+
+    async def _check_identity(self) -> None:
+        stream = await stream_state(self._connection)
+        if stream.installation == self.installation and stream.last_sequence >= self.position:
+            return
+        was, now = self.installation, stream.installation
+        log.error("the stream is another one; beginning anew", was=str(was), now=str(now))
+        self.installation, self.position, self._caught_up_at = now, 0, -math.inf
+        self._forget()
+        for subscription in self._subscriptions:
+            subscription.close()
+
+    def _take(self, message: Msg) -> None:
+        published = _published(message)
+        self.position = message.metadata.sequence.stream
+        if published is not None:
+            self._apply(published.recorded.instance)
+            for subscription in self._subscriptions:
+                subscription.offer(published)
+
+
+def _published(message: Msg) -> Published | None:
+    """None for what this version cannot read; the projector keeps it among the dead letters."""
+    sequence = message.metadata.sequence.stream
+    try:
+        return Published(decode(message.data, sequence, message.metadata.timestamp), message.data)
+    except Undecodable as error:
+        log.warning("event not understood", subject=message.subject, sequence=sequence, reason=str(error))
+        return None

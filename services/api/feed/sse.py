@@ -1,0 +1,231 @@
+"""Server-sent events of the lifecycle: resumable from any position without a gap or a repetition.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Final, Literal, TypeAlias
+from uuid import UUID
+
+import structlog
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send
+
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey
+from services.api.estimates.estimates import Estimates
+from services.api.feed.feed import Feed, Interest, Published
+from services.api.http.connection import WhileConnected
+from shared.bus.reader import ReadingInterrupted
+
+_PING: Final = b": ping\n"
+"""Without an empty line: some clients dispatch an event at every one, even behind nothing but a comment."""
+_EVENT_ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
+
+log = structlog.get_logger()
+
+
+Begin: TypeAlias = datetime | Literal["start"] | None
+"""With which event a stream begins, where no Last-Event-ID says it: the first one recorded then, or the next."""
+
+
+class EventSource:
+    """`ping_s`: how often a silent line shows signs of life; `stall_s`: how long a client may refuse to read.
+
+    `estimate_s`: how often each instance that is starting up is told of, besides after its events.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        access: AccessCache,
+        estimates: Estimates,
+        *,
+        estimate_s: float,
+        ping_s: float,
+        stall_s: float,
+        max_backlog: int,
+    ) -> None:
+        self._feed = feed
+        self._access = access
+        self._estimates = estimates
+        self._estimate_s = estimate_s
+        self._ping_s = ping_s
+        self._max_backlog = max_backlog
+        self._stall_s = stall_s
+
+    def stream(
+        self,
+        owner: ApiKey,
+        *,
+        until: int | None,
+        last_event_id: str | None,
+        instance_id: UUID | None,
+        begin: Begin,
+    ) -> "EventStream":
+        """A response that goes on until the client leaves, its key is revoked, or the service stops.
+
+        Or `until` then, in seconds since 1970: when the session ends that it was asked for in.
+        """
+        messages = self._messages(
+            Interest(owner.organization_id, instance_id), last_event_id=last_event_id, begin=begin
+        )
+
+        def allowed() -> bool:
+            return self._access.keys.holds(owner.id) and (until is None or time.time() < until)
+
+        return EventStream(messages, self._stall_s, allowed)
+
+    async def _messages(self, interest: Interest, *, last_event_id: str | None, begin: Begin) -> AsyncGenerator[bytes]:
+        """Messages for the wire, until the feed lets the client go.
+
+        The first one tells the position behind which they begin, so that a client can resume that has seen no event.
+        Raises ReadingInterrupted: the client resumes later. A position of another epoch, or of the future, gets a
+        `reset` and begins as if none had been given.
+        """
+        with self._feed.subscription(interest, self._max_backlog) as subscription:
+            epoch, joined = self._feed.epoch, self._feed.position
+            after = await self._beginning(begin, joined)
+            if last_event_id is not None:
+                resumed = await self._position(last_event_id)
+                if resumed is None:
+                    yield _reset(self._feed.epoch, after, last_event_id)
+                else:
+                    after = resumed
+            yield _connected(epoch, after)
+            if after < joined:
+                async with aclosing(self._feed.replay(after, interest)) as history:
+                    async for published in history:
+                        after = published.recorded.sequence
+                        yield self._message(published)
+            due: set[UUID] = set()
+            clock = asyncio.get_running_loop().time
+            ping_at, estimate_at = clock() + self._ping_s, clock()
+            while True:
+                if clock() >= estimate_at:
+                    due = self._followed(interest)
+                    estimate_at = clock() + self._estimate_s
+                if due and subscription.idle:
+                    for estimate in self._told(due):
+                        yield estimate
+                        ping_at = clock() + self._ping_s
+                    due = set()
+                try:
+                    async with asyncio.timeout_at(min(ping_at, estimate_at)):
+                        live = await subscription.next()
+                except TimeoutError:
+                    if clock() >= ping_at:
+                        yield _PING
+                        ping_at = clock() + self._ping_s
+                    continue
+                if live is None:
+                    return
+                if live.recorded.sequence > after:
+                    yield self._message(live)
+                    ping_at = clock() + self._ping_s
+                    due.add(live.recorded.instance.id)
+
+    def _followed(self, interest: Interest) -> set[UUID]:
+        """Who is starting up, of those that the client follows."""
+        return {instance.id for instance in self._estimates.launching.values() if interest.covers(instance)}
+
+    def _told(self, instances: Iterable[UUID]) -> Iterator[bytes]:
+        """One message for each that is starting up. Without an id: where a client resumes is told by events alone."""
+        now = datetime.now(UTC)
+        for instance_id in instances:
+            instance = self._estimates.launching.get(instance_id)
+            eta = instance and self._estimates.of(instance, now)
+            if instance and eta:
+                told = {
+                    "instance_id": str(instance.id),
+                    "version": instance.version,
+                    "eta": eta.model_dump(mode="json"),
+                }
+                yield f"event: estimate\ndata: {json.dumps(told)}\n\n".encode()
+
+    async def _beginning(self, begin: Begin, joined: int) -> int:
+        match begin:
+            case datetime():
+                before = await self._feed.before(begin)
+                return joined if before is None else before
+            case "start":
+                return 0
+            case None:
+                return joined
+
+    async def _position(self, event_id: str) -> int | None:
+        """None for one that this stream never gave out."""
+        match = _EVENT_ID.fullmatch(event_id)
+        if match is None or match[1] != self._feed.epoch:
+            return None
+        position = int(match[2])
+        if position <= self._feed.position or position <= await self._feed.end():
+            return position
+        return None
+
+    def _message(self, published: Published) -> bytes:
+        recorded = published.recorded
+        head = f"id: {self._feed.epoch}-{recorded.sequence}\nevent: {recorded.event.type()}\n"
+        lines = (b"data: " + line for line in published.data.splitlines())
+        return head.encode() + b"\n".join(lines) + b"\n\n"
+
+
+def _connected(epoch: str, position: int) -> bytes:
+    """An id without data: a client keeps it as its last one, and dispatches no event."""
+    return f": connected\nid: {epoch}-{position}\n\n".encode()
+
+
+def _reset(epoch: str, position: int, given: str) -> bytes:
+    detail = "No event has the given Last-Event-ID here; load what you show anew, these events begin at `position`."
+    data = json.dumps({"last_event_id": given, "position": f"{epoch}-{position}", "detail": detail})
+    return f"id: {epoch}-{position}\nevent: reset\ndata: {data}\n\n".encode()
+
+
+class EventStream(ASGIResponse):
+    """Sends the messages of an EventSource until either side has had enough.
+
+    `allowed` is asked before each message: a client whose key was revoked, or whose session is over, is told nothing
+    more.
+    """
+
+    def __init__(self, messages: AsyncGenerator[bytes], stall_s: float, allowed: Callable[[], bool]) -> None:
+        super().__init__()
+        self._messages = messages
+        self._stall_s = stall_s
+        self._allowed = allowed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        async with WhileConnected(receive):
+            await self._send_all(send)
+
+    async def _send_all(self, send: Send) -> None:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [
+                    (b"content-type", b"text/event-stream; charset=utf-8"),
+                    (b"cache-control", b"no-store"),
+                    (b"x-accel-buffering", b"no"),
+                ],
+            }
+        )
+        try:
+            async with aclosing(self._messages) as messages:
+                async for message in messages:
+                    if not self._allowed():
+                        break
+                    async with asyncio.timeout(self._stall_s):
+                        await send({"type": "http.response.body", "body": message, "more_body": True})
+        except ReadingInterrupted as interruption:
+            log.warning("event stream ended early", reason=str(interruption))
+        except TimeoutError:
+            log.info("event stream dropped: its client does not read")
+            return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,1 @@
+"""Connections: what is read from them, and how much."""

@@ -1,0 +1,86 @@
+"""What the server answers by itself: problem documents, and errors in OpenAI's shape under /v1."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from prometheus_client import Counter
+
+from services.api.control.problems import PROBLEM_JSON, Problem
+from services.api.http.front.head import head
+from services.api.router.refusal import Refusal
+
+_INFERENCE: Final = b"/v1/"
+
+refused: Final = Counter("coldstart_http_refused_total", "What the server refused before the application", ["code"])
+
+BAD_REQUEST: Final = Problem(
+    400, "bad_request", "This is no HTTP/1.1 request", "The request could not be understood; see RFC 9112."
+)
+BODY_OVERDUE: Final = Problem(
+    408, "body_timeout", "The body took too long", "Send the whole body at once, or over a faster line."
+)
+HEAD_OVERDUE: Final = Problem(408, "head_timeout", "The request took too long", "Send the whole head at once.")
+FULL: Final = Problem(
+    503,
+    "too_many_connections",
+    "There are too many connections",
+    "Try again in a moment. Clients that have used a valid key of late come first.",
+    headers={"Retry-After": "2"},
+)
+STOPPING: Final = Problem(503, "stopping", "This server is stopping", "Try again.", headers={"Retry-After": "2"})
+FAULT: Final = Problem(
+    500, "internal_error", "This is our fault", "Something went wrong that we did not foresee; see the api's log."
+)
+
+
+def body_too_large(most: int) -> Problem:
+    return Problem(413, "body_too_large", "The body is too large", f"Send at most {most:,} bytes.")
+
+
+def head_too_large(most: int) -> Problem:
+    detail = f"Send at most {most:,} bytes of headers, the request line included."
+    return Problem(431, "head_too_large", "The head is too large", detail)
+
+
+def too_many_headers(most: int) -> Problem:
+    return Problem(431, "too_many_headers", "There are too many headers", f"Send at most {most:,}.")
+
+
+def target_too_long(most: int) -> Problem:
+    return Problem(414, "target_too_long", "The address is too long", f"Send at most {most:,} bytes.")
+
+
+def twice(name: bytes) -> Problem:
+    title = f"There are two {name.decode().title()} headers"
+    return Problem(400, "header_repeated", title, "Send one: which of two counts would be a guess.")
+
+
+WITHOUT_HOST: Final = Problem(400, "host_missing", "There is no Host header", "Send one, as HTTP/1.1 says.")
+UPGRADE_WITH_BODY: Final = Problem(
+    400,
+    "upgrade_with_body",
+    "A request with a body cannot upgrade",
+    "Send it without `Upgrade`; this server speaks HTTP/1.1 (Java: HttpClient.Version.HTTP_1_1).",
+)
+
+
+def answer(problem: Problem, target: bytes, date: bytes) -> bytes:
+    """The whole of it. The connection ends with it."""
+    refused.labels(problem.code).inc()
+    if target.startswith(_INFERENCE):
+        body, kind = (
+            Refusal(problem.status, problem.code, f"{problem.title}: {problem.detail}").body(),
+            "application/json",
+        )
+    else:
+        body, kind = json.dumps(problem.document()).encode(), PROBLEM_JSON
+    told: Mapping[str, str] = {
+        **problem.headers,
+        "content-type": kind,
+        "content-length": str(len(body)),
+        "connection": "close",
+    }
+    fields = [(name.lower().encode(), value.encode()) for name, value in told.items()]
+    lines, _ = head(problem.status, fields, date)
+    return lines + b"\r\n" + body

@@ -1,0 +1,75 @@
+"""uvicorn's server inside an `async with`, with our own connections: signals stay with whoever runs the process."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, cast
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from services.api.http.front.connection import Connection
+from services.api.http.front.front import Front
+from services.api.http.front.limits import Limits
+
+_BACKLOG: Final = 2048
+_ACCEPTED_AT_ONCE: Final = 32
+"""Connections that get a descriptor before anybody has looked whether there is a place for them."""
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """What asyncio accepts at once and what may wait to be accepted are the same number to it."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(
+    app: ASGIApp, host: str, port: int, *, limits: Limits, grace_s: float, on_leaving: Callable[[], None]
+) -> AsyncGenerator[str]:
+    """Serve `app`; yields the URL it is bound to (port 0 takes a free one).
+
+    On leaving no connection is taken any more, `on_leaving` is called, and what is being answered has `grace_s`.
+    """
+    listener = socket.create_server(
+        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
+    )
+
+    def connection(**_: Any) -> Connection:
+        return Connection(front)
+
+    server = _Server(
+        uvicorn.Config(
+            cast("Any", app),
+            http=cast("Any", connection),  # uvicorn only calls it
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            proxy_headers=False,
+            backlog=_ACCEPTED_AT_ONCE,
+            timeout_graceful_shutdown=max(1, round(grace_s)),
+        )
+    )
+    front: Front = Front(app, limits, server.server_state)
+    with listener:
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(front.watch())
+            serving = group.create_task(server.serve(sockets=[listener]))
+            try:
+                yield _url(host, listener.getsockname()[1])
+            finally:
+                server.should_exit = True
+                on_leaving()
+                await asyncio.wait([serving])  # a group that is left by an error would cancel it in the middle
+                watching.cancel()
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,1 @@
+"""Organisations, and whose an instance is."""

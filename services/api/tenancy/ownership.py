@@ -1,0 +1,72 @@
+"""What belongs to others is as if it did not exist."""
+
+from uuid import UUID
+
+from services.api.access.cache import AccessCache
+from services.api.access.keys import ApiKey, Role
+from services.api.control.problems import FieldError, Problem, invalid
+from services.api.tenancy.organizations import Organization
+from shared.lifecycle.errors import InstanceUnknown
+from shared.lifecycle.instance import Instance
+
+
+def may_see(owner: ApiKey, instance: Instance) -> bool:
+    """An administrator every instance, others those of their organisation."""
+    if owner.role is Role.ADMIN:
+        return True
+    return owner.organization_id is not None and owner.organization_id == instance.specification.organization_id
+
+
+def own(owner: ApiKey, instance: Instance) -> Instance:
+    """Raises InstanceUnknown."""
+    if not may_see(owner, instance):
+        raise InstanceUnknown(instance.id)
+    return instance
+
+
+def may_see_organization(owner: ApiKey, organization: Organization) -> bool:
+    return owner.role is Role.ADMIN or owner.organization_id == organization.id
+
+
+def organization_at(slug: str, owner: ApiKey, access: AccessCache) -> Organization:
+    """The one in an address. Raises Problem."""
+    found = access.organizations.called(slug)
+    if found is None or not may_see_organization(owner, found):
+        raise unknown_organization(slug)
+    return found
+
+
+async def organization_for(slug: str | None, owner: ApiKey, access: AccessCache) -> Organization | None:
+    """Whose an instance will be that `owner` asks for; None: everybody's. Raises Problem."""
+    if owner.role is Role.ADMIN:
+        return await organization_named(slug, access)
+    its = access.organization_of(owner)
+    if its is None or slug not in (None, its.slug):
+        detail = "A user's key asks for instances of its own organisation only; leave `organization` out."
+        raise Problem(403, "forbidden", "This key may not do that", detail)
+    return its
+
+
+def whose(slug: str | None, owner: ApiKey, access: AccessCache) -> UUID | None:
+    """What a list is confined to: a user's to its own organisation, an administrator's to any. Raises Problem."""
+    if slug is not None:
+        return organization_at(slug, owner, access).id
+    return owner.organization_id
+
+
+async def organization_named(slug: str | None, access: AccessCache) -> Organization | None:
+    """The one in a body's field `organization`, also when another process has just made it. Raises Problem."""
+    if slug is None:
+        return None
+    if access.organizations.called(slug) is None:
+        await access.load()
+    found = access.organizations.called(slug)
+    if found is None:
+        detail = f"no organisation has the slug {slug!r}; GET /organizations lists those there are."
+        raise invalid(FieldError(pointer="/organization", detail=detail))
+    return found
+
+
+def unknown_organization(slug: str) -> Problem:
+    detail = f"No organisation has the slug {slug!r}; GET /organizations lists those that this key may see."
+    return Problem(404, "organization_not_found", "There is no such organisation", detail)

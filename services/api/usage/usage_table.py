@@ -1,0 +1,38 @@
+"""Usage in PostgreSQL: written in batches, summed up on demand, forgotten after its time."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from services.api.http.database import sql
+from services.api.router.usage import Usage
+from shared.postgres.connection import Pool
+
+
+class UsageTable:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def add(self, rows: Sequence[Usage]) -> None:
+        """A row that is there already stays as it is."""
+        await self._pool.execute(sql("add_usage"), *zip(*rows, strict=True))
+
+    async def forget(self, before: datetime, most: int) -> bool:
+        """Whether there may be more than `most`."""
+        removed: str = await self._pool.execute(sql("forget_usage"), before, most)
+        return int(removed.removeprefix("DELETE ")) == most
+
+    async def summed_up(
+        self,
+        first: date,
+        last: date,
+        group_by: Sequence[str],
+        *,
+        organization: UUID | None,
+        key: UUID | None,
+        limit: int,
+    ) -> list[dict[str, Any]]:
+        """From the first day to the last in UTC, the newest first; of None there may be any."""
+        rows = await self._pool.fetch(sql("usage_summed_up"), first, last, group_by, organization, key, limit)
+        return [dict(row) for row in rows]

@@ -1,0 +1,303 @@
+"""The journal: what happened to every instance, on JetStream. Nothing else is the truth.
+
+An append expects the instance's last sequence; who loses a race loads again and judges again.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
+from nats.js.errors import APIError, NotFoundError
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from shared.journal.envelope import Origin, Recorded, Undecodable, decode, encode
+from shared.journal.streams import LIFECYCLE, append_subject, event_subject, instance_subject
+from shared.lifecycle.decide import request
+from shared.lifecycle.errors import InstanceUnknown, LifecycleError
+from shared.lifecycle.events import Event, InstanceRequested, event_id
+from shared.lifecycle.fold import begin, evolve
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.news import is_news
+
+_ANSWER_TIMEOUT_S: Final = 2.0
+_PATIENCE_S: Final = 60.0
+_TRANSPORT: Final = (NatsError, TimeoutError, OSError)
+_NOT_FOUND: Final = "404"
+_NO_MESSAGE: Final = 10037
+_WRONG_LAST_SEQUENCE: Final = 10071
+
+Decision = Callable[[Instance, datetime], Event]
+"""One of `shared.lifecycle.decide`: the fact that an intent becomes, or IntentRefused."""
+
+
+class JournalUnavailable(Exception):
+    """An append lost its race, got no answer or was refused, again and again for a minute."""
+
+
+class _NotWhereItIsRead(JournalUnavailable):
+    """The stream acknowledged an append and keeps it elsewhere: another program has changed its configuration."""
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(f"the stream does not keep message {sequence} under the subject where events are read")
+        self.sequence = sequence
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an instance's history ends: the next event is expected after `sequence`."""
+
+    last: Recorded | None
+    sequence: int
+
+
+def _unheard(_: str | None) -> None:
+    pass
+
+
+class Journal:
+    """`actor` names the service that records; `source` is the CloudEvents source of this installation.
+
+    `appended` is called after every append: with None when it is recorded, with the reason when the stream did not take
+    it in; a lost race is neither.
+    """
+
+    def __init__(
+        self, connection: Client, *, actor: str, source: str, appended: Callable[[str | None], None] = _unheard
+    ) -> None:
+        self._connection = connection
+        self._jetstream = connection.jetstream(timeout=_ANSWER_TIMEOUT_S)
+        self._actor = actor
+        self._source = source
+        self._appended = appended
+
+    async def load(self, instance_id: UUID) -> Instance:
+        """The instance as it is now. Raises InstanceUnknown, JournalUnavailable."""
+        last = (await self._end_of(instance_id)).last
+        if last is None:
+            raise InstanceUnknown(instance_id)
+        return last.instance
+
+    async def record(
+        self, fact: Event, *, cause: Recorded | None = None, check: Callable[[], None] | None = None
+    ) -> Instance:
+        """Append a fact about the world, whatever else happened meanwhile; drop it when it is no longer news.
+
+        `check` is asked right before each publish and may raise (a lost lease); leave it out for what is already true.
+        Returns the instance after the fact, or as it is when the fact was dropped.
+        Raises InstanceUnknown, JournalUnavailable.
+        """
+
+        def judge(instance: Instance | None) -> Event | None:
+            if instance is None:
+                raise InstanceUnknown(fact.instance_id)
+            return fact if is_news(instance, fact) else None
+
+        return (await self._append(fact.instance_id, event_id(fact), judge, self._origin(cause), check)).instance
+
+    async def request(
+        self, requested: InstanceRequested, *, intent_id: UUID, traceparent: str | None = None
+    ) -> tuple[Instance, bool]:
+        """Begin an instance. True when this call began it, False when exactly the same was requested before.
+
+        Raises InstanceConflict when its id was requested with another specification, JournalUnavailable.
+        """
+        began = False
+
+        def judge(instance: Instance | None) -> Event | None:
+            nonlocal began
+            decided = request(instance, requested)
+            began = decided is not None
+            return decided
+
+        origin = Origin(self._actor, traceparent=traceparent)
+        recorded = await self._append(requested.instance_id, intent_id, judge, origin, None)
+        return recorded.instance, began
+
+    async def intend(
+        self, instance_id: UUID, decide: Decision, *, intent_id: UUID, at: datetime, traceparent: str | None = None
+    ) -> Instance:
+        """Record what `decide` makes of an intent, judged by the instance as it is when the event is appended.
+
+        `intent_id` is this one intent's own: a repetition is another intent, and is decided anew.
+        Raises IntentRefused, InstanceUnknown, JournalUnavailable.
+        """
+
+        def judge(instance: Instance | None) -> Event:
+            if instance is None:
+                raise InstanceUnknown(instance_id)
+            return decide(instance, at)
+
+        origin = Origin(self._actor, traceparent=traceparent)
+        return (await self._append(instance_id, intent_id, judge, origin, None)).instance
+
+    async def history(self, instance_id: UUID, *, after: int = 0) -> AsyncIterator[Recorded]:
+        """Every event of an instance after that stream sequence, oldest first, save those that no longer decode."""
+        while (found := await self._next(instance_id, after)) is not None:
+            after, recorded = found
+            if recorded is not None:
+                yield recorded
+
+    def _origin(self, cause: Recorded | None) -> Origin:
+        if cause is None:
+            return Origin(self._actor)
+        return Origin(self._actor, causation_id=cause.id, traceparent=cause.origin.traceparent)
+
+    async def _append(
+        self,
+        instance_id: UUID,
+        own: UUID,
+        judge: Callable[[Instance | None], Event | None],
+        origin: Origin,
+        check: Callable[[], None] | None,
+    ) -> Recorded:
+        unsure_after: int | None = None
+        message_id = str(own)
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(JournalUnavailable),
+            stop=stop_after_delay(_PATIENCE_S),
+            wait=wait_random_exponential(multiplier=0.005, max=1.0),
+            reraise=True,
+        ):
+            with attempt:
+                if unsure_after is not None and (mine := await self._mine_after(instance_id, unsure_after, own)):
+                    return mine
+                place = await self._end_of(instance_id, from_leader=attempt.retry_state.attempt_number > 1)
+                try:
+                    event = judge(place.last.instance if place.last else None)
+                except LifecycleError:
+                    # what speaks against it may be itself: an append whose answer was lost can land this late
+                    if unsure_after is not None and (mine := await self._mine_after(instance_id, unsure_after, own)):
+                        return mine
+                    raise
+                if event is None:
+                    assert place.last is not None  # noqa: S101  only an existing instance makes a fact old
+                    return place.last
+                if check is not None:
+                    check()
+                unsure_after = place.sequence
+                try:
+                    return await self._publish(place, own, event, origin, message_id)
+                except _NotWhereItIsRead as misplaced:
+                    message_id = f"{own}:{misplaced.sequence}"  # the stream takes no message twice by the same id
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _publish(self, place: _Place, own: UUID, event: Event, origin: Origin, message_id: str) -> Recorded:
+        if place.last is None:
+            assert isinstance(event, InstanceRequested)  # noqa: S101  judge saw to it
+            instance = begin(event)
+        else:
+            instance = evolve(place.last.instance, event)
+        try:
+            ack = await self._jetstream.publish(
+                append_subject(instance.id, event.type()),
+                encode(own, event, instance, origin, self._source),
+                headers={
+                    "Nats-Msg-Id": message_id,
+                    "Nats-Expected-Stream": LIFECYCLE,
+                    "Nats-Expected-Last-Subject-Sequence": str(place.sequence),
+                    "Nats-Expected-Last-Subject-Sequence-Subject": instance_subject(instance.id),
+                },
+            )
+        except MaxPayloadError:
+            raise  # a caller's mistake, which no retry mends
+        except APIError as error:
+            if error.err_code != _WRONG_LAST_SEQUENCE:
+                self._appended(str(error))
+            raise JournalUnavailable(str(error)) from error
+        except _TRANSPORT as error:
+            self._appended(repr(error))
+            raise JournalUnavailable(repr(error)) from error
+        try:
+            await self._check_place(ack.seq, event_subject(instance.id, event.type()))
+        except JournalUnavailable as error:
+            self._appended(str(error))
+            raise
+        self._appended(None)
+        return Recorded(own, event, instance, origin, ack.seq, datetime.now(UTC))
+
+    async def _check_place(self, sequence: int, subject: str) -> None:
+        """An acknowledgement says only that the stream has the message, not under which subject.
+
+        Raises JournalUnavailable.
+        """
+        if (found := await self._direct({"seq": sequence})) and (found.headers or {}).get("Nats-Subject") == subject:
+            return
+        try:  # a follower may lag
+            kept = (await self._jetstream.get_msg(LIFECYCLE, seq=sequence)).subject
+        except _TRANSPORT as error:
+            raise JournalUnavailable(repr(error)) from error
+        if kept != subject:
+            raise _NotWhereItIsRead(sequence)
+
+    async def _mine_after(self, instance_id: UUID, sequence: int, own: UUID) -> Recorded | None:
+        """Whether the append that got no answer, or lost a race, had taken its place after all."""
+        found = await self._next(instance_id, sequence)
+        return found[1] if found and found[1] and found[1].id == own else None
+
+    async def _end_of(self, instance_id: UUID, *, from_leader: bool = False) -> _Place:
+        """One direct get, however long the history; a follower may lag, so after a conflict the leader is asked."""
+        found = await self._get(instance_subject(instance_id), None, from_leader=from_leader)
+        if found is None:
+            return _Place(None, 0)
+        sequence, data, recorded_at = found
+        try:
+            return _Place(decode(data, sequence, recorded_at), sequence)
+        except Undecodable:
+            last = None
+            async for recorded in self.history(instance_id):
+                last = recorded
+            return _Place(last, sequence)
+
+    async def _next(self, instance_id: UUID, after: int) -> tuple[int, Recorded | None] | None:
+        found = await self._get(instance_subject(instance_id), after + 1, from_leader=True)
+        if found is None:
+            return None
+        sequence, data, recorded_at = found
+        try:
+            return sequence, decode(data, sequence, recorded_at)
+        except Undecodable:
+            return sequence, None
+
+    async def _get(
+        self, subject: str, at_or_after: int | None, *, from_leader: bool
+    ) -> tuple[int, bytes, datetime] | None:
+        """The last message under `subject`, or the first from a sequence on."""
+        try:
+            if from_leader or at_or_after is not None:
+                message = await self._jetstream.get_msg(
+                    LIFECYCLE, seq=at_or_after, subject=subject, next=at_or_after is not None, direct=not from_leader
+                )
+                return message.seq or 0, message.data or b"", message.time or datetime.now(UTC)
+        except NotFoundError as error:
+            if error.err_code == _NO_MESSAGE:
+                return None
+            raise JournalUnavailable(f"no stream {LIFECYCLE}") from error
+        except _TRANSPORT as error:
+            raise JournalUnavailable(repr(error)) from error
+        if (found := await self._direct({"last_by_subj": subject})) is None:
+            return None
+        headers = found.headers or {}
+        return int(headers["Nats-Sequence"]), found.data, datetime.fromisoformat(headers["Nats-Time-Stamp"])
+
+    async def _direct(self, request: dict[str, object]) -> Msg | None:
+        """What any replica holds; it may lag behind the leader. Raises JournalUnavailable."""
+        try:
+            answer = await self._connection.request(
+                f"$JS.API.DIRECT.GET.{LIFECYCLE}", json.dumps(request).encode(), timeout=_ANSWER_TIMEOUT_S
+            )
+        except _TRANSPORT as error:
+            raise JournalUnavailable(repr(error)) from error
+        headers = answer.headers or {}
+        if headers.get("Status") == _NOT_FOUND:
+            return None
+        if "Nats-Sequence" not in headers:
+            raise JournalUnavailable(headers.get("Description", "the stream gave no message and no reason"))
+        return answer
