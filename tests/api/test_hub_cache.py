@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
-from services.api.catalogue.hub import client as h
 
+from services.api.catalogue.hub import client as h
 from services.api.catalogue.hub.cache import HubCache
 
 FOUND = h.Found("a/b", "generate", gated=False)
