@@ -1,10 +1,14 @@
 """Where we say no: each intent becomes a fact, or IntentRefused with a reason a person can act on."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from enum import StrEnum
+from typing import Final
 
 from shared.lifecycle.errors import InstanceConflict, IntentRefused
 from shared.lifecycle.events import (
     DrainRequested,
+    Event,
     InstanceArchived,
     InstanceRequested,
     ReinstallRequested,
@@ -13,6 +17,20 @@ from shared.lifecycle.events import (
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import ENDING, FAILURES, GONE, Status
 from shared.lifecycle.transitions import moves
+
+
+class Intent(StrEnum):
+    """What a person may ask of an instance that exists."""
+
+    DRAIN = "drain"
+    TERMINATE = "terminate"
+    REINSTALL = "reinstall"
+    ARCHIVE = "archive"
+
+
+def possible_actions(instance: Instance, at: datetime) -> tuple[Intent, ...]:
+    """What would not be refused now, in the order of `Intent`: whoever offers an action asks here."""
+    return tuple(intent for intent in Intent if _is_allowed(intent, instance, at))
 
 
 def request(existing: Instance | None, requested: InstanceRequested) -> InstanceRequested | None:
@@ -72,3 +90,20 @@ def archive(instance: Instance, at: datetime) -> InstanceArchived:
     if not instance.resources.released:
         raise IntentRefused("archive", "something of it may still exist at the provider; terminate it first.")
     return InstanceArchived(instance_id=instance.id, occurred_at=at)
+
+
+DECISIONS: Final[Mapping[Intent, Callable[[Instance, datetime], Event]]] = {
+    Intent.DRAIN: drain,
+    Intent.TERMINATE: terminate,
+    Intent.REINSTALL: reinstall,
+    Intent.ARCHIVE: archive,
+}
+"""Each takes the moment that its fact happens at, and raises IntentRefused."""
+
+
+def _is_allowed(intent: Intent, instance: Instance, at: datetime) -> bool:
+    try:
+        DECISIONS[intent](instance, at)
+    except IntentRefused:
+        return False
+    return True

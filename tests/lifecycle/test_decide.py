@@ -42,6 +42,25 @@ def test_an_intent_becomes_a_fact_or_is_refused_with_a_reason(intent: str, statu
     assert isinstance(refused.value, LifecycleError)
 
 
+@pytest.mark.parametrize("status", Status)
+def test_the_possible_actions_are_those_that_are_not_refused(status: Status) -> None:
+    expected = [intent for intent in decide.Intent if status in ALLOWED[intent][1]]
+    assert list(decide.possible_actions(given(*h.IN_STATUS[status]), f.AT)) == expected
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ((*h.a_failed_start(), f.resources_released()), {"terminate", "archive"}),
+        (h.a_failed_start(keep=True), {"terminate", "reinstall"}),
+        ((*h.a_terminated_instance(), f.volume_found(volume_id="late")), set()),
+    ],
+    ids=["a released failure", "one kept for inspection", "terminated, with a volume found later"],
+)
+def test_the_possible_actions_depend_on_more_than_the_status(history: Facts, expected: set[str]) -> None:
+    assert set(decide.possible_actions(given(*history), f.AT)) == expected
+
+
 @pytest.mark.parametrize("status", sorted(set(Status) - ENDING))
 def test_what_serves_is_ended_by_a_drain_and_what_starts_by_a_termination(status: Status) -> None:
     ended = decide.end(given(*h.IN_STATUS[status]), f.AT)
