@@ -1,0 +1,87 @@
+"""Who has written a client of this API finds in its document all that was there: `former.json` is an earlier one.
+
+What is new is named in `ADDITIONS`; what has gone or changed fails. Descriptions and summaries may be reworded.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.api.openapi.test_document import described
+from tests.api.stage import Stage
+
+FORMER: Final = Path(__file__).with_name("former.json")
+ADDITIONS: Final[Sequence[str]] = ()
+"""JSON pointers (RFC 6901) to what the document has gained, each with all that is below it.
+
+A string in a list is pointed at by itself, a parameter by its name, and anything else in a list by its index.
+"""
+PROSE: Final = frozenset({"description", "summary"})
+
+
+async def test_the_document_has_all_that_it_had_and_what_is_new_is_named(stage: Stage) -> None:
+    found = differences(json.loads(FORMER.read_text()), await described(stage), ADDITIONS)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("now", "difference"),
+    [
+        ({"a/b": [{"name": "x", "max": 2}], "required": ["one"]}, "changed: /a~1b/x/max"),
+        ({"a/b": [], "required": ["one"]}, "gone: /a~1b/x"),
+        ({"a/b": [{"name": "x", "max": 1}], "required": []}, "gone: /required/one"),
+        ({"a/b": [{"name": "x", "max": 1}], "required": {}}, "changed: /required"),
+        ({"a/b": [{"name": "x", "max": 1}], "required": ["one", "two"]}, "added without being named: /required/two"),
+        ({"a/b": [{"name": "x", "max": 1}], "required": ["one"]}, "named as an addition, but not there: /new"),
+    ],
+)
+def test_whatever_differs_is_seen(now: dict[str, Any], difference: str) -> None:
+    former = {"a/b": [{"name": "x", "max": 1}], "required": ["one"]}
+    assert difference in differences(former, now, ["/new"])
+
+
+def test_what_is_named_may_be_added_and_prose_may_be_reworded() -> None:
+    former = {"description": "as it was", "paths": {}}
+    now = {"description": "as it is", "paths": {"/new": {"get": {"summary": "New"}}}}
+    assert not differences(former, now, ["/paths/~1new"])
+
+
+def differences(former: Any, now: Any, additions: Sequence[str]) -> list[str]:
+    before, after = dict(entries(former)), dict(entries(now))
+    added = after.keys() - before.keys()
+    return [
+        *(f"gone: {pointer}" for pointer in sorted(before.keys() - after.keys())),
+        *(f"changed: {at}" for at in sorted(before.keys() & after.keys()) if before[at] != after[at]),
+        *(f"added without being named: {pointer}" for pointer in sorted(added) if not below(pointer, additions)),
+        *(f"named as an addition, but not there: {addition}" for addition in additions if addition not in added),
+    ]
+
+
+def below(pointer: str, additions: Sequence[str]) -> bool:
+    return any(f"{pointer}/".startswith(f"{addition}/") for addition in additions)
+
+
+def entries(value: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
+    """Everything in a document, by its pointer: what is plain with its value, what holds more with its kind."""
+    held: Mapping[str, Any]
+    match value:
+        case dict():
+            held = value
+        case list():
+            held = {key(at, item): item for at, item in enumerate(value)}
+        case _:
+            prose = isinstance(value, str) and pointer.rpartition("/")[2] in PROSE
+            yield pointer, "prose" if prose else value
+            return
+    yield pointer, type(value)
+    for name, inner in held.items():
+        yield from entries(inner, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
+
+
+def key(at: int, item: Any) -> str:
+    if isinstance(item, str):
+        return item
+    return str(item["name"]) if isinstance(item, dict) and "name" in item else str(at)
