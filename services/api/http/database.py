@@ -17,7 +17,7 @@ from services.api.control.views import NewApiKey, TimelineRow
 from services.api.tenancy.organizations import Organization
 from shared.eta.launch import Launch
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.status import Status
+from shared.lifecycle.status import GONE, Status
 from shared.postgres.connection import Connection, Pool
 from shared.postgres.statements import statement
 
@@ -74,7 +74,13 @@ class Database:
     ) -> list[Instance]:
         """Newest first; archived ones only when that is among `statuses`. None: whatever it is."""
         rows = await self._pool.fetch(
-            sql("page_of_instances"), *(after or (None, None)), limit, statuses, model, organization_id
+            sql("page_of_instances"),
+            *(after or (None, None)),
+            limit,
+            statuses,
+            model,
+            organization_id,
+            [Status.ARCHIVED],
         )
         return [Instance.model_validate(row["snapshot"]) for row in rows]
 
@@ -101,7 +107,7 @@ class Database:
             checkpoint = await connection.fetchrow(sql("checkpoint"), PROJECTION)
             if checkpoint is None or checkpoint["installation"] != installation:
                 return 0, []
-            rows = await connection.fetch(sql("standing_instances"), known)
+            rows = await connection.fetch(sql("standing_instances"), known, sorted(GONE))
         read = (_understood(row["snapshot"]) for row in rows)
         return checkpoint["sequence"], [instance for instance in read if instance is not None]
 
@@ -152,7 +158,7 @@ class Database:
             model = await connection.fetchval(sql("lock_model"), model_id)
             if model is None:
                 return None
-            row = _only(await connection.fetchrow(sql("uses_of_model"), model_id, model))
+            row = _only(await connection.fetchrow(sql("uses_of_model"), model_id, model, sorted(GONE)))
             uses = ModelUses(model, row["instances"], tuple(row["offerings"] or ()))
             if not (uses.instances or uses.offerings):
                 await connection.execute(sql("remove_model"), model_id)

@@ -1,2 +1,2 @@
--- $1: instances that are wanted although they may be gone.
-SELECT snapshot FROM instances WHERE status NOT IN ('terminated', 'archived') OR id = ANY ($1::uuid[])
+-- $1: instances that are wanted although they may be gone; $2: the statuses of those that are gone.
+SELECT snapshot FROM instances WHERE status <> ALL ($2::text[]) OR id = ANY ($1::uuid[])

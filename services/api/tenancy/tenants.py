@@ -10,6 +10,7 @@ from services.api.catalogue.catalogue import Offering
 from services.api.http.database import sql
 from services.api.tenancy.organizations import Limits, Organization
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import GONE
 from shared.postgres.connection import Pool
 
 _OF_THE_MODEL: Final = "offerings_model_id_fkey"
@@ -44,7 +45,7 @@ class Tenants:
 
     async def standing(self, organization_id: UUID, also: Sequence[UUID] = ()) -> list[Instance]:
         """Its instances of which something may still exist, and those of `also`, as far as the read model is."""
-        rows = await self._pool.fetch(sql("standing_of_organization"), organization_id, also)
+        rows = await self._pool.fetch(sql("standing_of_organization"), organization_id, also, sorted(GONE))
         return [Instance.model_validate(row["snapshot"]) for row in rows]
 
     async def add_offering(self, organization_id: UUID, code: str, model_id: UUID, *, active: bool) -> Offering | None:
