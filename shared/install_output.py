@@ -7,11 +7,10 @@ from typing import Final
 from uuid import UUID
 
 from nats.js import JetStreamContext
-from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError
 from nats.js.kv import KeyValue
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from shared.bucket import Bucket
 from shared.plain_text import Told
 
 BUCKET: Final = "install_output"
@@ -42,21 +41,15 @@ class InstallOutputs:
     """The latest of each instance, in one key-value bucket."""
 
     def __init__(self, jetstream: JetStreamContext, *, replicas: int) -> None:
-        self._jetstream = jetstream
-        self._replicas = replicas
-        self._bucket: KeyValue | None = None
+        self._bucket = Bucket(jetstream, BUCKET, replicas, kept_s=KEPT_S)
+        self._made: KeyValue | None = None
 
     async def tell(self, instance_id: UUID, output: InstallOutput) -> None:
         """In place of what was told of this instance before. Raises nats.errors.Error."""
-        if self._bucket is None:
-            config = KeyValueConfig(bucket=BUCKET, ttl=KEPT_S, storage=StorageType.FILE, replicas=self._replicas)
-            self._bucket = await self._jetstream.create_key_value(config)
-        await self._bucket.put(str(instance_id), output.model_dump_json().encode())
+        self._made = self._made or await self._bucket.make()
+        await self._made.put(str(instance_id), output.model_dump_json().encode())
 
     async def of(self, instance_id: UUID) -> InstallOutput | None:
         """None when nothing was printed yet, or too long ago. Raises nats.errors.Error."""
-        try:
-            entry = await (await self._jetstream.key_value(BUCKET)).get(str(instance_id))
-        except (BucketNotFoundError, KeyNotFoundError):
-            return None
-        return InstallOutput.model_validate_json(entry.value or b"")
+        told = await self._bucket.get(str(instance_id))
+        return None if told is None else InstallOutput.model_validate_json(told)

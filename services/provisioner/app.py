@@ -18,7 +18,6 @@ from services.provisioner.providers.machines import Inventory, MachinesProvider
 from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
 from services.provisioner.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
-from services.provisioner.ssh import SshShell
 from services.provisioner.undertaking import Means
 from shared.bus.connection import connect_options, heeding, inbox_prefix, round_trip, telling_of_a_wait
 from shared.bus.dead_letters import DeadLetters
@@ -33,6 +32,7 @@ from shared.logs import BUS
 from shared.offers.instance_types import InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
 from shared.secrets import Secrets
+from shared.ssh import SshShell
 
 MakeProvider = Callable[[UUID], AbstractAsyncContextManager[Provider]]
 """From the installation's id, which every resource bears as a tag."""

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from services.provisioner.machine import Shell
 from services.provisioner.offers import Offers
 from services.provisioner.provider import Provider, Rejected
 from services.provisioner.settings import ProvisionerSettings
@@ -18,6 +17,7 @@ from shared.journal.journal import Journal
 from shared.lifecycle.events import Action, ActionDelayed, Event
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.plan import plan
+from shared.machine import Shell
 from shared.plain_text import plain_line, shortened
 from shared.secrets import Secrets
 

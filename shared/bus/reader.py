@@ -20,6 +20,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 
 from shared.bus.installation import installation_of
+from shared.journal.direct_get import ANSWER_TIMEOUT_S, DirectGetFailed, direct_get
 from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 
 BATCH: Final = 1000
@@ -29,10 +30,8 @@ LATENESS_S: Final = 1.0
 """A silence longer than that many heartbeats and this means that the consumer or the connection is gone."""
 _REQUEST_S: Final = 30.0
 _FORGOTTEN_AFTER_S: Final = 60.0
-_ANSWER_TIMEOUT_S: Final = 2.0
 _HEARTBEAT: Final = "100"
 _EXPIRED: Final = "408"
-_NOT_FOUND: Final = "404"
 _LAST_DELIVERED: Final = "Nats-Last-Consumer"
 
 TRANSPORT: Final = (NatsError, OSError)  # TimeoutError is an OSError, and JetStream's errors are NATS's
@@ -53,7 +52,7 @@ class StreamState:
 async def stream_state(connection: Client) -> StreamState:
     """As the stream's leader says. Raises ReadingInterrupted."""
     try:
-        info = await connection.jetstream(timeout=_ANSWER_TIMEOUT_S).stream_info(LIFECYCLE)
+        info = await connection.jetstream(timeout=ANSWER_TIMEOUT_S).stream_info(LIFECYCLE)
     except TRANSPORT as error:
         raise ReadingInterrupted(repr(error)) from error
     installation = installation_of(info.config)
@@ -67,17 +66,11 @@ async def position_before(connection: Client, at: datetime) -> int | None:
 
     By the stream's own clock. Raises ReadingInterrupted.
     """
-    request = json.dumps({"start_time": at.isoformat(), "next_by_subj": EVERY_EVENT}).encode()
     try:
-        answer = await connection.request(f"$JS.API.DIRECT.GET.{LIFECYCLE}", request, timeout=_ANSWER_TIMEOUT_S)
-    except TRANSPORT as error:
-        raise ReadingInterrupted(repr(error)) from error
-    headers = answer.headers or {}
-    if headers.get("Status") == _NOT_FOUND:
-        return None
-    if "Nats-Sequence" not in headers:
-        raise ReadingInterrupted(headers.get("Description", "the stream gave no message and no reason"))
-    return int(headers["Nats-Sequence"]) - 1
+        found = await direct_get(connection, {"start_time": at.isoformat(), "next_by_subj": EVERY_EVENT})
+    except DirectGetFailed as error:
+        raise ReadingInterrupted(str(error)) from error
+    return int((found.headers or {})["Nats-Sequence"]) - 1 if found else None
 
 
 class Reading:
@@ -167,7 +160,7 @@ async def reading(
 
 
 async def _consumer(connection: Client, after: int, subject: str, headers_only: bool) -> ConsumerInfo:
-    return await connection.jetstream(timeout=_ANSWER_TIMEOUT_S).add_consumer(
+    return await connection.jetstream(timeout=ANSWER_TIMEOUT_S).add_consumer(
         LIFECYCLE,
         ConsumerConfig(
             name=f"reader-{uuid4().hex}",

@@ -3,7 +3,6 @@
 An append expects the instance's last sequence; who loses a race loads again and judges again.
 """
 
-import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from nats.errors import MaxPayloadError
 from nats.js.errors import APIError, NotFoundError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from shared.journal.direct_get import ANSWER_TIMEOUT_S, DirectGetFailed, direct_get
 from shared.journal.envelope import Origin, Recorded, Undecodable, decode, encode
 from shared.journal.streams import LIFECYCLE, append_subject, event_subject, instance_subject
 from shared.lifecycle.decide import request
@@ -26,10 +26,8 @@ from shared.lifecycle.fold import begin, evolve
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news
 
-_ANSWER_TIMEOUT_S: Final = 2.0
 _PATIENCE_S: Final = 60.0
 _TRANSPORT: Final = (NatsError, TimeoutError, OSError)
-_NOT_FOUND: Final = "404"
 _NO_MESSAGE: Final = 10037
 _WRONG_LAST_SEQUENCE: Final = 10071
 
@@ -72,7 +70,7 @@ class Journal:
         self, connection: Client, *, actor: str, source: str, appended: Callable[[str | None], None] = _unheard
     ) -> None:
         self._connection = connection
-        self._jetstream = connection.jetstream(timeout=_ANSWER_TIMEOUT_S)
+        self._jetstream = connection.jetstream(timeout=ANSWER_TIMEOUT_S)
         self._actor = actor
         self._source = source
         self._appended = appended
@@ -288,16 +286,8 @@ class Journal:
         return int(headers["Nats-Sequence"]), found.data, datetime.fromisoformat(headers["Nats-Time-Stamp"])
 
     async def _direct(self, request: dict[str, object]) -> Msg | None:
-        """What any replica holds; it may lag behind the leader. Raises JournalUnavailable."""
+        """Raises JournalUnavailable."""
         try:
-            answer = await self._connection.request(
-                f"$JS.API.DIRECT.GET.{LIFECYCLE}", json.dumps(request).encode(), timeout=_ANSWER_TIMEOUT_S
-            )
-        except _TRANSPORT as error:
-            raise JournalUnavailable(repr(error)) from error
-        headers = answer.headers or {}
-        if headers.get("Status") == _NOT_FOUND:
-            return None
-        if "Nats-Sequence" not in headers:
-            raise JournalUnavailable(headers.get("Description", "the stream gave no message and no reason"))
-        return answer
+            return await direct_get(self._connection, request)
+        except DirectGetFailed as error:
+            raise JournalUnavailable(str(error)) from error

@@ -8,17 +8,14 @@ from collections.abc import Collection
 from typing import Final, Literal
 
 from nats.js import JetStreamContext
-from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NotFoundError
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from shared.bucket import Bucket
 from shared.lifecycle.events import Specification
 
 BUCKET: Final = "instance_types"
 STATUS: Final = "status."
 """Before a provider's name: not what it offers, but whether it answers (`provider_status.py`)."""
-_SUBJECTS: Final = f"$KV.{BUCKET}."
-
 
 Availability = Literal["available", "scarce", "shortage"]
 
@@ -63,39 +60,24 @@ _TYPES: Final = TypeAdapter(tuple[InstanceType, ...])
 
 class InstanceTypes:
     def __init__(self, jetstream: JetStreamContext, *, replicas: int) -> None:
-        self._jetstream = jetstream
-        self._replicas = replicas
+        self._bucket = Bucket(jetstream, BUCKET, replicas)
 
     async def publish(self, provider: str, types: tuple[InstanceType, ...]) -> None:
-        config = KeyValueConfig(bucket=BUCKET, storage=StorageType.FILE, replicas=self._replicas)
-        bucket = await self._jetstream.create_key_value(config)
-        await bucket.put(provider, _TYPES.dump_json(types))
+        await self._bucket.put(provider, _TYPES.dump_json(types))
 
     async def keep_only(self, providers: Collection[str]) -> None:
         """Forget what any other provider offered."""
         for name in await self.of_all():
             if name not in providers:
-                await (await self._jetstream.key_value(BUCKET)).delete(name)
+                await self._bucket.delete(name)
 
     async def of(self, provider: str) -> tuple[InstanceType, ...] | None:
         """None as long as no provisioner has told what this provider offers."""
-        try:
-            bucket = await self._jetstream.key_value(BUCKET)
-            entry = await bucket.get(provider)
-        except (BucketNotFoundError, KeyNotFoundError):
-            return None
-        return _TYPES.validate_json(entry.value or b"[]")
+        told = await self._bucket.get(provider)
+        return None if told is None else _TYPES.validate_json(told or b"[]")
 
     async def of_all(self) -> dict[str, tuple[InstanceType, ...]]:
         """What each provider offers of which a provisioner has told, by its name."""
-        told = {name: await self.of(name) for name in await self._names()}
+        names = [name for name in await self._bucket.keys() if not name.startswith(STATUS)]
+        told = {name: await self.of(name) for name in names}
         return {name: types for name, types in told.items() if types is not None}
-
-    async def _names(self) -> list[str]:
-        """Also of those whose types were taken away. `keys()` would make a consumer, which outlives it for seconds."""
-        try:
-            info = await self._jetstream.stream_info(f"KV_{BUCKET}", subjects_filter=f"{_SUBJECTS}>")
-        except NotFoundError:
-            return []
-        names = (subject.removeprefix(_SUBJECTS) for subject in info.state.subjects or ())
-        return sorted(name for name in names if not name.startswith(STATUS))

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from services.provisioner.install.script import PHASES, SUPERSEDED
-from services.provisioner.machine import Exited, Unreachable, WrongHostKey
+from shared.machine import Exited, Unreachable, WrongHostKey
 
 ALL_PHASES = tuple(f"::phase::{name}\n" for name in PHASES)
 

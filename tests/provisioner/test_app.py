@@ -25,8 +25,8 @@ from shared.lifecycle.status import Status
 from shared.offers.instance_types import InstanceTypes
 from shared.secrets import Secrets
 from tests.provisioner.fake_provider import Delays, FakeProvider
-from tests.provisioner.ssh_server import Process, ssh_server
 from tests.provisioner.stage import MASTER, quick
+from tests.ssh.ssh_server import Process, ssh_server
 
 SECRETS = Secrets(MASTER)
 

@@ -11,12 +11,12 @@ import asyncssh
 import pytest
 
 from services.provisioner.install.script import COMMAND, PHASES, SUPERSEDED, InstallJob, stdin_of
-from services.provisioner.machine import Exited, Unreachable, WrongHostKey
 from services.provisioner.perform import Perform
-from services.provisioner.ssh import SshShell
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
+from shared.machine import Exited, Unreachable, WrongHostKey
 from shared.secrets import SshKey
+from shared.ssh import SshShell
 from simulator.scenario import Scenario
 from tests.provisioner.openssh import OpenSsh, needs_sshd, under_openssh
 from tests.provisioner.stage import Stage

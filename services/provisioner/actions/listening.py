@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from services.provisioner.machine import Exited
 from services.provisioner.undertaking import Undertaking
+from shared.machine import Exited
 
 
 async def while_wanted(

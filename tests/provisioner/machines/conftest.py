@@ -9,8 +9,8 @@ import asyncssh
 import pytest
 
 from services.provisioner.providers.machines import Inventory, MachinesProvider
-from services.provisioner.ssh import SshShell
 from shared.secrets import Secrets
+from shared.ssh import SshShell
 from tests.provisioner.stage import MASTER
 from tests.simulator.host.machines import SSH_PORT, Machine
 

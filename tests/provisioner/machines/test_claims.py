@@ -7,9 +7,9 @@ import asyncssh
 import pytest
 
 from services.provisioner.install.script import SUPERSEDED, InstallJob, stdin_of
-from services.provisioner.machine import Exited
 from services.provisioner.provider import Order, OutOfStock, Rejected, Server, Silent, TryAgain
 from services.provisioner.providers.machines import MachinesProvider, claims
+from shared.machine import Exited
 from tests.provisioner.machines.conftest import SHELL, listed, provider_of
 from tests.simulator.host.machines import WORKER_PORT, Machine, new_key, replace_tool
 

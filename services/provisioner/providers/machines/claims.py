@@ -9,9 +9,9 @@ from typing import Final, Literal
 from uuid import UUID
 
 from services.provisioner.install.script import COMMAND, ENDING, STILL_RUNNING
-from services.provisioner.machine import Exited, Shell, Unreachable, WrongHostKey
 from services.provisioner.provider import TIMED_OUT, TryAgain
 from services.provisioner.providers.machines.inventory import Machine
+from shared.machine import Exited, Shell, Unreachable, WrongHostKey
 from shared.plain_text import plain_line, shortened
 
 _SCRIPT: Final = ENDING + (Path(__file__).parent / "claim.sh").read_text()

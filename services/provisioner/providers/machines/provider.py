@@ -7,7 +7,6 @@ from uuid import UUID
 
 import structlog
 
-from services.provisioner.machine import Shell
 from services.provisioner.provider import (
     SERVER_MISSING,
     Capabilities,
@@ -22,6 +21,7 @@ from services.provisioner.provider import (
 )
 from services.provisioner.providers.machines.claims import Claim, Claims
 from services.provisioner.providers.machines.inventory import Inventory, Machine
+from shared.machine import Shell
 from shared.offers.instance_types import InstanceType
 from shared.reconciliation import Foreign
 

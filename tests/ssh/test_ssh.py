@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from services.provisioner.machine import Exited, Unreachable, WrongHostKey
-from services.provisioner.ssh import SshShell
+from shared.machine import Exited, Unreachable, WrongHostKey
 from shared.machine_output import AT_ONCE, LONGEST_LINE
 from shared.secrets import Secrets, SshKey
-from tests.provisioner.ssh_server import Process, ssh_server
+from shared.ssh import SshShell
+from tests.ssh.ssh_server import Process, ssh_server
 
 SECRETS = Secrets("0123456789abcdef" * 4)
 INSTANCE = UUID("0b54d3a6-27a5-4b2c-8a53-6f0c1a7f9d10")

@@ -8,20 +8,24 @@ from typing import Final
 
 import asyncssh
 
-from services.provisioner.machine import Exited, Unreachable, WrongHostKey
+from shared.machine import Exited, Unreachable, WrongHostKey
 from shared.machine_output import WINDOW, Flood, lines
 from shared.plain_text import plain_line, shortened
 from shared.secrets import SshKey
 
 USER: Final = "root"
 _UNANSWERED: Final = 3
+"""Keep-alives without an answer after which the connection counts as broken."""
 _FAILURES: Final = (OSError, asyncssh.Error)
 _LONGEST_WORDS: Final = 300
 
 
 @dataclass(frozen=True)
 class SshSession:
+    """`start_timeout_s`: within which the machine has to start a command."""
+
     connection: asyncssh.SSHClientConnection
+    start_timeout_s: float
 
     @property
     def host_key(self) -> str:
@@ -30,17 +34,24 @@ class SshSession:
             raise Unreachable("the machine has not proved itself")
         return " ".join(key.export_public_key().decode().split()[:2])
 
-    async def run(self, command: str, stdin: bytes) -> AsyncGenerator[str | Exited]:
+    async def run(self, command: str, stdin: bytes | None) -> AsyncGenerator[str | Exited]:
         """Standard output and error in one; bytes that are no UTF-8 are replaced. Raises Unreachable.
 
         Lines come without their ends. A machine that prints more than `shared.machine_output` allows is left.
         """
         try:
-            process = await self.connection.create_process(
-                command, stderr=asyncssh.STDOUT, encoding="utf-8", errors="replace", window=WINDOW
-            )
-            process.stdin.write(stdin.decode())
-            process.stdin.write_eof()
+            async with asyncio.timeout(self.start_timeout_s):
+                process = await self.connection.create_process(
+                    command,
+                    stdin=asyncssh.DEVNULL if stdin is None else asyncssh.PIPE,
+                    stderr=asyncssh.STDOUT,
+                    encoding="utf-8",
+                    errors="replace",
+                    window=WINDOW,
+                )
+            if stdin is not None:
+                process.stdin.write(stdin.decode())
+                process.stdin.write_eof()
             async with aclosing(lines(process.stdout)) as printed:
                 async for line in printed:
                     yield line
@@ -56,7 +67,7 @@ class SshSession:
 
 @dataclass(frozen=True)
 class SshShell:
-    """Signs in as root with `client_key`."""
+    """Signs in as root with `client_key`; sends a keep-alive every `keepalive_s` seconds."""
 
     client_key: SshKey
     port: int
@@ -86,7 +97,7 @@ class SshShell:
         except _FAILURES as error:
             raise Unreachable(f"no SSH connection to {address}: {_words(error)}") from error
         try:
-            yield SshSession(connection)
+            yield SshSession(connection, self.connect_timeout_s)
         finally:
             connection.abort()
 

@@ -1,0 +1,39 @@
+"""One message of the stream by a direct get: from whichever replica answers, which may lag behind the leader.
+
+https://docs.nats.io/nats-concepts/jetstream/streams#allowdirect
+"""
+
+import json
+from typing import Any, Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from shared.journal.streams import LIFECYCLE
+
+ANSWER_TIMEOUT_S: Final = 2.0
+_NOT_FOUND: Final = "404"
+
+
+class DirectGetFailed(Exception):
+    """No answer, or one that is neither a message nor "there is none"; the message says which."""
+
+
+async def direct_get(connection: Client, request: dict[str, Any]) -> Msg | None:
+    """The message that `request` asks for (`seq`, `last_by_subj`, `next_by_subj`, …); None where there is none.
+
+    Its headers tell `Nats-Sequence`, `Nats-Subject` and `Nats-Time-Stamp`. Raises DirectGetFailed.
+    """
+    try:
+        answer = await connection.request(
+            f"$JS.API.DIRECT.GET.{LIFECYCLE}", json.dumps(request).encode(), timeout=ANSWER_TIMEOUT_S
+        )
+    except (NatsError, OSError) as error:
+        raise DirectGetFailed(repr(error)) from error
+    headers = answer.headers or {}
+    if headers.get("Status") == _NOT_FOUND:
+        return None
+    if "Nats-Sequence" not in headers:
+        raise DirectGetFailed(headers.get("Description", "the stream gave no message and no reason"))
+    return answer
