@@ -1,0 +1,63 @@
+"""What followers read of an event stays as it was published: something may be added, and is listed here."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from shared.journal.event_schema import schema
+from tests.journal import former
+
+ADDED: Final[tuple[str, ...]] = ()
+"""Where something is that was not there, as the beginning of a JSON pointer."""
+CHANGED: Final[dict[str, Any]] = {}
+"""What stands at a JSON pointer now instead."""
+
+
+def leaves(node: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value with its JSON pointer, save the words for people. What has no order is named by its value."""
+    match node:
+        case dict():
+            for name, value in node.items():
+                if not (name == "description" and isinstance(value, str)):
+                    yield from leaves(value, f"{at}/{name}")
+        case list():
+            for number, value in enumerate(node):
+                yield from leaves(value, f"{at}/{_name(value, number)}")
+        case _:
+            yield at, node
+
+
+def _name(value: Any, number: int) -> Any:
+    match value:
+        case {"if": {"properties": {"type": {"const": event}}}}:
+            return event
+        case dict() | list():
+            return number
+        case _:
+            return value
+
+
+def _added(pointer: str) -> bool:
+    return any(pointer == start or pointer.startswith(f"{start}/") for start in ADDED)
+
+
+def test_published_events_have_what_they_had() -> None:
+    before, after = dict(leaves(former.event_schema())), dict(leaves(schema()))
+    assert {at: after.get(at) for at, value in before.items() if after.get(at) != value} == CHANGED
+
+
+def test_what_published_events_have_more_is_listed() -> None:
+    more = dict(leaves(schema())).keys() - dict(leaves(former.event_schema())).keys()
+    assert {at for at in more if not _added(at)} == set()
+    assert {start for start in ADDED if not any(at == start or at.startswith(f"{start}/") for at in more)} == set()
+
+
+def test_a_field_that_is_taken_away_or_changed_is_noticed() -> None:
+    changed = schema()
+    del changed["$defs"]["IpAssigned"]["properties"]["address_id"]
+    changed["$defs"]["IpAssigned"]["properties"]["ip_address"]["type"] = "integer"
+    changed["$defs"]["IpAssigned"]["required"].remove("server_id")
+    before, after = dict(leaves(former.event_schema())), dict(leaves(changed))
+    lost = {at for at, value in before.items() if after.get(at) != value} - CHANGED.keys()
+    of = "/$defs/IpAssigned"
+    assert {f"{of}/properties/ip_address/type", f"{of}/required/server_id"} <= lost
+    assert any(at.startswith(f"{of}/properties/address_id") for at in lost)
