@@ -38,8 +38,9 @@ from services.api.control import (
 from services.api.control.bodies import BodyRequest
 from services.api.control.events import AS_IT_IS
 from services.api.control.openapi.document import complete, openapi_config
-from services.api.control.problems import FieldError, invalid, malformed_json, to_problem, unsupported_media_type
+from services.api.control.problems import malformed_json, to_problem, unsupported_media_type
 from services.api.metrics import Measured
+from services.api.refusals import FieldError, invalid
 from services.api.router import explaining
 from services.api.router.inference import ENDPOINTS, Inference
 

@@ -12,8 +12,8 @@ from services.api.access.keys import ApiKey, Role
 from services.api.access.session_cookie import COOKIE
 from services.api.access.sessions import Purpose, Sessions, Token
 from services.api.access.wrong_keys import TooManyWrongKeys, WrongKeys
-from services.api.control.problems import Problem
 from services.api.http.front.recognition import recognise
+from services.api.http.problem import Problem
 
 _BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 _CHANGES_NOTHING: Final = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
 from services.api.admission.vllm_args import given
-from services.api.control.problems import FieldError
+from services.api.refusals import FieldError
 from shared.lifecycle.events import Specification
 from shared.offers.instance_types import InstanceType
 

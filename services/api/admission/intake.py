@@ -10,11 +10,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.api.access.keys import ApiKey, ModelName
 from services.api.admission import fit
+from services.api.admission.errors import InstanceTypesUnknown
 from services.api.admission.launch_rights import LaunchRights
 from services.api.admission.vllm_args import refused
 from services.api.catalogue.cataloguing import Cataloguing, Meant
 from services.api.catalogue.simulated import Simulated
-from services.api.control.problems import FieldError, invalid, unavailable
+from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Organization, Slug
 from shared.lifecycle.events import InstanceRequested, Specification
 from shared.offers.instance_types import InstanceType, InstanceTypes
@@ -116,7 +117,7 @@ class Intake:
         self._rights = rights
 
     async def wanted(self, body: InstanceBody, organization: Organization | None) -> Wanted:
-        """For an organisation, or for everybody; with the model looked up, but not catalogued yet. Raises Problem."""
+        """For an organisation, or for everybody; with the model looked up, but not catalogued yet. Raises Refused."""
         if errors := tuple(refused(body.vllm_args)):
             raise invalid(*errors)
         model = await self._cataloguing.meant(body.model, organization)
@@ -151,7 +152,7 @@ class Intake:
         return [*self._rights.warnings(wanted.specification), *fitting]
 
     async def check_rights(self, wanted: Wanted, owner: ApiKey) -> None:
-        """That this key may launch it. Raises Problem."""
+        """That this key may launch it. Raises Refused."""
         await self._rights.check(owner, wanted.specification, wanted.model)
 
     async def catalogue(self, wanted: Wanted, owner: ApiKey) -> None:
@@ -164,7 +165,7 @@ class Intake:
         return status.reason if status and status.reason else "the provisioner tells it when it starts"
 
     async def check_offer(self, specification: Specification) -> None:
-        """That the provider has such servers there, and that the model fits them. Raises Problem."""
+        """That the provider has such servers there, and that the model fits them. Raises Refused."""
         offered = await self._instance_types.of(specification.provider)
         if offered is None and (told := await self._instance_types.of_all()):
             detail = f"{specification.provider} is not known; known are {', '.join(told)}."
@@ -173,7 +174,7 @@ class Intake:
             detail = (
                 f"What {specification.provider} offers is not known yet: {await self._why(specification.provider)}."
             )
-            raise unavailable("instance_types_unknown", "The instance types are not known yet", detail)
+            raise InstanceTypesUnknown(detail)
         errors = [*_unknown_types(specification, offered), *_unknown_zones(specification, offered)]
         if not errors and not _to_be_had(specification, offered):
             detail = f"{' or '.join(specification.instance_types) or 'nothing'} is offered in none of these zones."

@@ -63,7 +63,7 @@ class Intents:
         idempotency_key: str | None,
         traceparent: str | None,
     ) -> Accepted:
-        """Raises Problem, InstanceConflict, JournalUnavailable."""
+        """Raises Refused, InstanceConflict, JournalUnavailable."""
         wanted = await self._intake.wanted(body, organization)
         instance_id = uuid5(owner.id, _FROM_KEYS + idempotency_key) if idempotency_key else uuid4()
         async with self._patiently():

@@ -6,8 +6,9 @@ from typing import Final, Protocol
 
 from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey, Role
+from services.api.admission.errors import LaunchNotAllowed
 from services.api.catalogue.cataloguing import Meant
-from services.api.control.problems import FieldError, Problem
+from services.api.refusals import FieldError
 from shared.images import is_allowed
 from shared.lifecycle.events import Specification
 
@@ -29,7 +30,7 @@ class LaunchRights:
         self._allowed_images = allowed_images
 
     async def check(self, owner: ApiKey, wanted: Specification, meant: Meant) -> None:
-        """Raises Problem `launch_not_allowed`."""
+        """Raises LaunchNotAllowed."""
         if owner.role is Role.ADMIN:
             return
         errors = list(self._errors(wanted))
@@ -39,7 +40,7 @@ class LaunchRights:
                 errors.insert(0, FieldError(pointer="/model", detail=why))
         if errors:
             detail = " ".join(error.detail for error in errors)
-            raise Problem(403, "launch_not_allowed", "This key may not launch that", detail, errors=tuple(errors))
+            raise LaunchNotAllowed(detail, errors=tuple(errors))
 
     def may_add(self, owner: ApiKey, meant: Meant) -> bool:
         """Whether a launch with this key may bring the model into the catalogue, also one that has just left it."""

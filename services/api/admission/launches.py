@@ -13,9 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from services.api.access.cache import AccessCache
+from services.api.admission.errors import LimitReached
 from services.api.admission.spending import CENTS_OF_CENTS, Offered, Price, counted, expected, per_hour, summed
-from services.api.control.problems import Problem
 from services.api.http.database import Database
+from services.api.tenancy.errors import OrganizationUnknown
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.tenants import Tenants
 from shared.lifecycle.events import Specification
@@ -38,12 +39,11 @@ class Launches:
 
     @asynccontextmanager
     async def turn(self, organization_id: UUID) -> AsyncGenerator[Organization]:
-        """The organisation as it is once it is this launch's, or its deletion's, turn. Raises Problem."""
+        """The organisation as it is once it is this launch's, or its deletion's, turn. Raises OrganizationUnknown."""
         async with self._turns[organization_id]:
             organization = self._access.organizations.identified(organization_id)
             if organization is None:
-                detail = "It has been deleted meanwhile."
-                raise Problem(404, "organization_not_found", "There is no such organisation", detail)
+                raise OrganizationUnknown("It has been deleted meanwhile.")
             yield organization
 
     def accepted(self, instance: Instance) -> None:
@@ -62,7 +62,7 @@ class Launches:
     async def admit(self, organization: Organization, specification: Specification) -> Specification:
         """What may be requested within its limits: of any type, none dearer than what is left of the hour's.
 
-        Raises Problem `limit_reached`.
+        Raises LimitReached.
         """
         if (organization.max_instances, organization.spend_per_hour, organization.spend_per_month) == (None,) * 3:
             return specification
@@ -111,7 +111,6 @@ def _within_hour(
     return specification.model_copy(update={"max_hourly_price": round(limit - used, CENTS_OF_CENTS)})
 
 
-def _reached(organization: Organization, which: str, said: str, **figures: Any) -> Problem:
+def _reached(organization: Organization, which: str, said: str, **figures: Any) -> LimitReached:
     detail = f"{said} Terminate an instance of {organization.slug}, or have an administrator raise `{which}`."
-    more = {"organization": organization.slug, "limited_by": which, **figures}
-    return Problem(403, "limit_reached", "The organisation has reached a limit", detail, more=more)
+    return LimitReached(detail, figures={"organization": organization.slug, "limited_by": which, **figures})

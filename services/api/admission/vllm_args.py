@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from services.api.control.problems import FieldError
+from services.api.refusals import FieldError
 
 _COUNT: Final = r"[1-9][0-9]{0,8}"
 _NUMBER: Final = r"[0-9]{1,6}(\.[0-9]{1,6})?"

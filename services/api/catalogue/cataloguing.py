@@ -9,12 +9,13 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from services.api.access.cache import AccessCache
 from services.api.catalogue.catalogue import Model
+from services.api.catalogue.errors import ModelIdMalformed
 from services.api.catalogue.hub import client as hub
-from services.api.catalogue.hub.problems import admitted, refused
+from services.api.catalogue.hub.problems import about_model, admitted
 from services.api.catalogue.resolution import Resolved, resolve
 from services.api.catalogue.simulated import Simulated
-from services.api.control.problems import Problem
 from services.api.http.database import DOWN, Database
+from services.api.refusals import Refused
 from services.api.tenancy.organizations import Organization
 
 _PATIENCE_S: Final = 2.0
@@ -33,17 +34,17 @@ class Cataloguing:
         self._hub = models
 
     async def meant(self, name: str, organization: Organization | None = None) -> Meant:
-        """What a caller of `organization` means by this; nothing is catalogued. Raises Problem."""
+        """What a caller of `organization` means by this; nothing is catalogued. Raises Refused."""
         known = resolve(name, self._access.catalogue, organization)
         if isinstance(known, Resolved):
             return await self._measured(known.model)
         if not _is_hub_id(name):
             detail = f"{name!r} is no id of the Hugging Face hub; write it as there, such as Qwen/Qwen2.5-7B-Instruct."
-            raise refused("model_id_malformed", "This is no model id", detail)
+            raise about_model(ModelIdMalformed, detail)
         try:
             found = admitted(name, await self._hub.look_up(name))
-        except Problem as refusal:
-            raise await self._simulated.by_hub(refusal) from None
+        except Refused as refused:
+            raise await self._simulated.by_hub(refused) from None
         if respelled := self._access.catalogue.named(found.model):  # the hub's own spelling may be another
             return await self._measured(respelled)
         return found

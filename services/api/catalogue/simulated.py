@@ -1,14 +1,15 @@
 """What of this installation is simulated, and how its users are told: in answers, in refusals, on every page."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.control.problems import FieldError, Problem
+from services.api.refusals import Refused
 
 HEADER: Final = "X-Coldstart-Simulated"
 Part: TypeAlias = Literal["cloud", "hub"]
+Reason = TypeVar("Reason", bound=Refused)
 _NOTHING_REAL: Final = "No machine is rented and no model is loaded: {} are simulated on this computer."
 _FEW_MODELS: Final = "Machines are rented and cost money; the model hub is simulated and knows few models."
 _MEANS: Final[dict[tuple[Part, ...], tuple[str, str]]] = {
@@ -25,17 +26,19 @@ class Simulated:
         self._parts = parts
         self._models = models
 
-    async def by_hub(self, refusal: Problem) -> Problem:
+    async def by_hub(self, refused: Reason) -> Reason:
         """The same refusal; of a simulated hub it says so, and what that hub knows."""
         if "hub" not in self._parts:
-            return refusal
+            return refused
         models = await self._models()
         knows = f"; it knows {', '.join(models)}" if models else ""
-        return _marked(refusal, "hub", f" This is the simulated hub{knows}.")
+        return refused.adding(f" This is the simulated hub{knows}.", simulated="hub")
 
-    def by_cloud(self, refusal: Problem) -> Problem:
+    def by_cloud(self, refused: Reason) -> Reason:
         """The same refusal; of a simulated cloud it says so."""
-        return _marked(refusal, "cloud", " This is the simulated cloud.") if "cloud" in self._parts else refusal
+        if "cloud" not in self._parts:
+            return refused
+        return refused.adding(" This is the simulated cloud.", simulated="cloud")
 
 
 def badge(parts: Sequence[Part]) -> tuple[str, str] | None:
@@ -58,15 +61,3 @@ def announced(app: ASGIApp, parts: Sequence[Part]) -> ASGIApp:
         await app(scope, receive, told)
 
     return announcing
-
-
-def _marked(refusal: Problem, part: Part, sentence: str) -> Problem:
-    return Problem(
-        refusal.status,
-        refusal.code,
-        refusal.title,
-        refusal.detail + sentence,
-        errors=tuple(FieldError(pointer=error.pointer, detail=error.detail + sentence) for error in refusal.errors),
-        headers=refusal.headers,
-        more={**refusal.more, "simulated": part},
-    )

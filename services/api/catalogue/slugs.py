@@ -3,9 +3,10 @@
 from typing import Final
 
 from services.api.access.cache import AccessCache
+from services.api.catalogue.errors import SlugOnHub
 from services.api.catalogue.hub import client as hub
 from services.api.catalogue.hub.problems import unanswered
-from services.api.control.problems import FieldError, Problem
+from services.api.refusals import FieldError
 
 _INSIST: Final = ' Or insist: "insist": true, --insist.'
 
@@ -16,7 +17,7 @@ class Slugs:
         self._hub = namespaces
 
     async def check(self, slug: str) -> None:
-        """Raises Problem, also when the hub cannot be asked: then nobody knows."""
+        """Raises Refused, also when the hub cannot be asked: then nobody knows."""
         if any(model.model.partition("/")[0].lower() == slug for model in self._access.catalogue):
             raise _on_the_hub(slug, f"Ids of models in the catalogue begin with {slug}/.")
         match await self._hub.has_namespace(slug):
@@ -28,8 +29,7 @@ class Slugs:
                 raise unanswered(f"the name {slug}", failure, instead=_INSIST)
 
 
-def _on_the_hub(slug: str, why: str) -> Problem:
+def _on_the_hub(slug: str, why: str) -> SlugOnHub:
     detail = f"{why} A public model's id wins over an offering's name, so choose another slug."
     detail += f' If {slug} is your own name there, insist: "insist": true, --insist.'
-    errors = (FieldError(pointer="/slug", detail=detail),)
-    return Problem(409, "slug_on_hub", "The slug is a name on the Hugging Face hub", detail, errors=errors)
+    return SlugOnHub(detail, errors=(FieldError(pointer="/slug", detail=detail),))

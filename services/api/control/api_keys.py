@@ -12,9 +12,10 @@ from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey, KeyLimits, Role
 from services.api.control.openapi.answers import refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position
-from services.api.control.problems import FieldError, Problem, invalid
 from services.api.control.views import NewApiKey
 from services.api.http.database import Database, LastAdminKey
+from services.api.http.problem import Problem
+from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Slug
 from services.api.tenancy.ownership import organization_named
 from shared.plain_text import VISIBLE

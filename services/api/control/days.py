@@ -6,7 +6,7 @@ from typing import Annotated, Final, TypeAlias
 from litestar.openapi.spec import OpenAPIFormat
 from litestar.params import QueryParameter
 
-from services.api.control.problems import FieldError, invalid
+from services.api.refusals import FieldError, invalid
 
 LONGEST: Final = 366
 _BY_DEFAULT: Final = 30
@@ -23,7 +23,7 @@ LastDay: TypeAlias = Annotated[
 def days(begin: str | None, to: str | None, today: date) -> tuple[date, date]:
     """The first and the last, both included; by default thirty of them, or what there is since the first of all days.
 
-    Raises Problem.
+    Raises Invalid.
     """
     last = today if to is None else _day(to, "to")
     by_default = date.fromordinal(max(1, last.toordinal() - _BY_DEFAULT + 1))
@@ -36,7 +36,7 @@ def days(begin: str | None, to: str | None, today: date) -> tuple[date, date]:
 
 
 def _day(given: str, parameter: str) -> date:
-    """Written in no other way than this, so that nothing passes for a day by chance. Raises Problem."""
+    """Written in no other way than this, so that nothing passes for a day by chance. Raises Invalid."""
     try:
         day = date.fromisoformat(given)
     except ValueError:

@@ -12,8 +12,8 @@ from services.api.access.authentication import MEMBERS, Authentication
 from services.api.access.keys import ApiKey
 from services.api.admission.intents import Intents
 from services.api.control.instances import identified
-from services.api.control.problems import FieldError, invalid
 from services.api.feed.sse import Begin, EventSource, EventStream
+from services.api.refusals import FieldError, invalid
 
 AS_IT_IS: Final = "as_it_is"
 """An option of routes whose answers are not compressed: what is streamed has to leave at once."""

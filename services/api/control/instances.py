@@ -17,11 +17,11 @@ from services.api.admission.intake import InstanceBody
 from services.api.admission.intents import Intents
 from services.api.control.openapi.answers import refusals, told
 from services.api.control.pages import Cursor, Limit, Page, page, position, version
-from services.api.control.problems import Problem
 from services.api.control.views import InstanceView, NewInstance, TimelineRow
 from services.api.estimates.estimates import Estimates
 from services.api.feed.feed import Feed
 from services.api.http.database import Database
+from services.api.http.problem import Problem
 from services.api.tenancy.ownership import organization_for, whose
 from shared.journal.journal import Decision
 from shared.lifecycle import decide

@@ -17,7 +17,7 @@ from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.hub.client import Failure, RateLimited, TokenRefused, Unreachable
 from services.api.catalogue.hub.search import HubSearch, Listed, told
 from services.api.catalogue.resolution import Resolved, Rule, resolve
-from services.api.control.problems import FieldError, invalid
+from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import organization_at
 from shared.lifecycle.events import Task

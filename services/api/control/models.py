@@ -16,8 +16,8 @@ from services.api.catalogue.catalogue import Model
 from services.api.catalogue.cataloguing import Cataloguing
 from services.api.control.openapi.answers import refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position
-from services.api.control.problems import Problem
 from services.api.http.database import Database
+from services.api.http.problem import Problem
 
 
 class ModelBody(BaseModel):

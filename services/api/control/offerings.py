@@ -15,7 +15,8 @@ from services.api.access.keys import ApiKey, ModelName
 from services.api.catalogue.catalogue import Catalogue, Model, Offering
 from services.api.catalogue.cataloguing import Cataloguing
 from services.api.control.openapi.answers import refusals
-from services.api.control.problems import FieldError, Problem
+from services.api.http.problem import Problem
+from services.api.refusals import FieldError
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import organization_at, unknown_organization
 from services.api.tenancy.tenants import ModelGone, OrganizationGone, Tenants

@@ -13,7 +13,8 @@ from services.api.access.keys import ApiKey
 from services.api.admission.launches import Launches
 from services.api.catalogue.slugs import Slugs
 from services.api.control.openapi.answers import refusals
-from services.api.control.problems import FieldError, Problem
+from services.api.http.problem import Problem
+from services.api.refusals import FieldError
 from services.api.tenancy.organizations import Limits, Organization, Slug
 from services.api.tenancy.ownership import may_see_organization, organization_at, unknown_organization
 from services.api.tenancy.tenants import Tenants

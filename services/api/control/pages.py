@@ -11,8 +11,8 @@ from uuid import UUID
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
-from services.api.control.problems import FieldError, Problem, invalid
 from services.api.http.database import Position
+from services.api.refusals import FieldError, Invalid, invalid
 
 Item = TypeVar("Item", bound=BaseModel)
 LONGEST: Final = 200
@@ -40,7 +40,7 @@ def page(items: Sequence[Item], limit: int, position: Callable[[Item], Sequence[
 
 
 def position(cursor: str | None) -> Position | None:
-    """Raises Problem for what is no cursor of such a list."""
+    """Raises Invalid for what is no cursor of such a list."""
     if cursor is None:
         return None
     try:
@@ -54,7 +54,7 @@ def position(cursor: str | None) -> Position | None:
 
 
 def version(cursor: str | None) -> int:
-    """Raises Problem for what is no cursor of a timeline."""
+    """Raises Invalid for what is no cursor of a timeline."""
     if cursor is None:
         return 0
     try:
@@ -81,6 +81,6 @@ def _decoded(cursor: str) -> list[Any]:
     return found
 
 
-def _malformed(cursor: str) -> Problem:
+def _malformed(cursor: str) -> Invalid:
     detail = f"{cursor!r} is no cursor of this list; begin without one, and pass on `next_cursor` as it is."
     return invalid(FieldError(pointer="cursor", detail=detail))

@@ -1,7 +1,4 @@
-"""Every error of the control API as a problem document (RFC 9457) whose detail says what to do.
-
-Codes are stable; each is the last part of its `type`.
-"""
+"""Every error of the control API as a problem document (RFC 9457): what a room refuses, and what a route does."""
 
 import re
 from collections.abc import Mapping
@@ -11,74 +8,43 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from nats.errors import Error as NatsError
-from pydantic import BaseModel, ConfigDict
 
 from services.api.http.database import DOWN
+from services.api.http.problem import STATUS, Problem
+from services.api.refusals import FieldError, Kind, Refused, invalid
 from shared.journal.journal import JournalUnavailable
 from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRefused
 
-PROBLEM_JSON: Final = "application/problem+json"
-_TYPE: Final = "urn:coldstart:problem:"
 _RETRY_AFTER_S: Final = 2
 
 log = structlog.get_logger()
 
 
-class FieldError(BaseModel):
-    """`pointer` is a JSON pointer (RFC 6901) into the body, or the name of a parameter."""
-
-    model_config = ConfigDict(frozen=True)
-    pointer: str
-    detail: str
-
-
-class Problem(Exception):
-    """What is wrong with a request, or with us, as its sender is told; `more` are figures for programs."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        title: str,
-        detail: str,
-        *,
-        errors: tuple[FieldError, ...] = (),
-        headers: Mapping[str, str] | None = None,
-        more: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(f"{code}: {detail}")
-        self.status = status
-        self.code = code
-        self.title = title
-        self.detail = detail
-        self.errors = errors
-        self.headers = dict(headers or {})
-        self.more = dict(more or {})
-
-    def document(self) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "type": _TYPE + self.code,
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-            "code": self.code,
-            **self.more,
-        }
-        if self.errors:
-            body["errors"] = [error.model_dump() for error in self.errors]
-        return body
-
-    def response(self) -> Response[dict[str, Any]]:
-        return Response(self.document(), status_code=self.status, headers=self.headers, media_type=PROBLEM_JSON)
+def of(refused: Refused) -> Problem:
+    """The document of what a room refuses."""
+    return Problem(
+        STATUS[refused.kind],
+        refused.code,
+        refused.title,
+        refused.detail,
+        errors=refused.errors,
+        headers=_headers(refused),
+        more=refused.figures,
+    )
 
 
-def invalid(*errors: FieldError) -> Problem:
-    detail = "; ".join(f"{error.pointer}: {error.detail}" for error in errors)
-    return Problem(422, "invalid_request", "The request is not valid", detail, errors=errors)
+def _headers(refused: Refused) -> dict[str, str]:
+    match refused.kind:
+        case Kind.UNAUTHENTICATED:
+            return {"WWW-Authenticate": "Bearer"}
+        case Kind.UNAVAILABLE:
+            return {"Retry-After": str(refused.retry_after_s or _RETRY_AFTER_S)}
+        case _:
+            return {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
 
 
-def unavailable(code: str, title: str, detail: str, *, retry_after_s: int | None = None) -> Problem:
-    return Problem(503, code, title, detail, headers={"Retry-After": str(retry_after_s or _RETRY_AFTER_S)})
+def unavailable(code: str, title: str, detail: str) -> Problem:
+    return Problem(503, code, title, detail, headers={"Retry-After": str(_RETRY_AFTER_S)})
 
 
 _BY_STATUS: Final[Mapping[int, tuple[str, str, str]]] = {
@@ -113,7 +79,7 @@ def _from_litestar(error: HTTPException) -> Problem:
         return Problem(error.status_code, *_BY_STATUS[error.status_code], headers=headers)
     if isinstance(error, ValidationException):
         found = error.extra if isinstance(error.extra, list) else [_missing(error)]
-        return invalid(*(_field_error(item) for item in found))
+        return of(invalid(*(_field_error(item) for item in found)))
     code, title = "bad_request", "The request could not be understood"
     return Problem(error.status_code, code, title, str(error.detail), headers=headers)
 
@@ -160,6 +126,8 @@ def _from_exception(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
+        case Refused():
+            return of(error)
         case HTTPException():
             return _from_litestar(error)
         case InstanceUnknown():

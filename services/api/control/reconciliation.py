@@ -10,7 +10,8 @@ from nats.aio.client import Client
 from pydantic import BaseModel, ConfigDict
 
 from services.api.control.openapi.answers import refusals
-from services.api.control.problems import Problem, unavailable
+from services.api.control.problems import unavailable
+from services.api.http.problem import Problem
 from shared.reconciliation import (
     NobodyAnswers,
     Report,

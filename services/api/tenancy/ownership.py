@@ -3,8 +3,10 @@
 from uuid import UUID
 
 from services.api.access.cache import AccessCache
+from services.api.access.errors import Forbidden
 from services.api.access.keys import ApiKey, Role
-from services.api.control.problems import FieldError, Problem, invalid
+from services.api.refusals import FieldError, invalid
+from services.api.tenancy.errors import OrganizationUnknown
 from services.api.tenancy.organizations import Organization
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.instance import Instance
@@ -29,7 +31,7 @@ def may_see_organization(owner: ApiKey, organization: Organization) -> bool:
 
 
 def organization_at(slug: str, owner: ApiKey, access: AccessCache) -> Organization:
-    """The one in an address. Raises Problem."""
+    """The one in an address. Raises OrganizationUnknown."""
     found = access.organizations.called(slug)
     if found is None or not may_see_organization(owner, found):
         raise unknown_organization(slug)
@@ -37,25 +39,25 @@ def organization_at(slug: str, owner: ApiKey, access: AccessCache) -> Organizati
 
 
 async def organization_for(slug: str | None, owner: ApiKey, access: AccessCache) -> Organization | None:
-    """Whose an instance will be that `owner` asks for; None: everybody's. Raises Problem."""
+    """Whose an instance will be that `owner` asks for; None: everybody's. Raises Refused."""
     if owner.role is Role.ADMIN:
         return await organization_named(slug, access)
     its = access.organization_of(owner)
     if its is None or slug not in (None, its.slug):
         detail = "A user's key asks for instances of its own organisation only; leave `organization` out."
-        raise Problem(403, "forbidden", "This key may not do that", detail)
+        raise Forbidden(detail)
     return its
 
 
 def whose(slug: str | None, owner: ApiKey, access: AccessCache) -> UUID | None:
-    """What a list is confined to: a user's to its own organisation, an administrator's to any. Raises Problem."""
+    """What a list is confined to: a user's to its own organisation, an administrator's to any. Raises Refused."""
     if slug is not None:
         return organization_at(slug, owner, access).id
     return owner.organization_id
 
 
 async def organization_named(slug: str | None, access: AccessCache) -> Organization | None:
-    """The one in a body's field `organization`, also when another process has just made it. Raises Problem."""
+    """The one in a body's field `organization`, also when another process has just made it. Raises Invalid."""
     if slug is None:
         return None
     if access.organizations.called(slug) is None:
@@ -67,6 +69,6 @@ async def organization_named(slug: str | None, access: AccessCache) -> Organizat
     return found
 
 
-def unknown_organization(slug: str) -> Problem:
+def unknown_organization(slug: str) -> OrganizationUnknown:
     detail = f"No organisation has the slug {slug!r}; GET /organizations lists those that this key may see."
-    return Problem(404, "organization_not_found", "There is no such organisation", detail)
+    return OrganizationUnknown(detail)

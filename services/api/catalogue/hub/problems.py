@@ -1,15 +1,26 @@
 """What the hub says no with, as whoever asked is told it."""
 
-from typing import Final, assert_never
+from typing import Final, TypeVar, assert_never
 
+from services.api.catalogue.errors import (
+    HubRateLimited,
+    HubTokenRefused,
+    HubUnavailable,
+    ModelDisabled,
+    ModelGated,
+    ModelNotOnHub,
+    ModelPrivate,
+    TaskNotSupported,
+)
 from services.api.catalogue.hub import client as hub
-from services.api.control.problems import FieldError, Problem, unavailable
+from services.api.refusals import FieldError, Refused
 
 _AT: Final = "/model"
+AboutModel = TypeVar("AboutModel", bound=Refused)
 
 
 def admitted(name: str, lookup: hub.Lookup) -> hub.Found:
-    """The model that was found. Raises Problem for one that is not served here, or when the hub gave no answer."""
+    """The model that was found. Raises Refused for one that is not served here, or when the hub gave no answer."""
     match lookup:
         case hub.Found():
             return lookup
@@ -17,47 +28,46 @@ def admitted(name: str, lookup: hub.Lookup) -> hub.Found:
             detail = (
                 f"The Hugging Face hub has no public model {name}; check the spelling. A private one looks the same."
             )
-            raise refused("model_not_found", "There is no such model", detail)
+            raise about_model(ModelNotOnHub, detail)
         case hub.Private():
             detail = f"{name} is private; everyone with a key could use it here, so only public models are served."
-            raise refused("model_private", "The model is private", detail)
+            raise about_model(ModelPrivate, detail)
         case hub.Gated(with_token=False):
             detail = f"{name} is gated: accept its licence on the hub, then start the services with your HF_TOKEN."
-            raise refused("model_gated", "The model is gated", detail)
+            raise about_model(ModelGated, detail)
         case hub.Gated():
             detail = f"{name} is gated, and the owner of HF_TOKEN has no access: accept its licence on the hub."
-            raise refused("model_gated", "The model is gated", detail)
+            raise about_model(ModelGated, detail)
         case hub.Disabled():
             detail = f"{name} was taken down on the hub, so nobody can load it any more; choose another model."
-            raise refused("model_disabled", "The model was taken down", detail)
+            raise about_model(ModelDisabled, detail)
         case hub.Unsupported(pipeline=pipeline):
             purpose = f"is for {pipeline}" if pipeline else "does not say what it is for"
             detail = f"{name} {purpose}; text generation and embeddings are what is served here."
-            raise refused("task_not_supported", "The model's task is not supported", detail)
+            raise about_model(TaskNotSupported, detail)
         case hub.TokenRefused() | hub.RateLimited() | hub.Unreachable():
             raise unanswered(name, lookup)
         case _:
             assert_never(lookup)
 
 
-def unanswered(name: str, failure: hub.Failure, *, instead: str = "") -> Problem:
+def unanswered(name: str, failure: hub.Failure, *, instead: str = "") -> Refused:
     """`instead`: what may be done now, besides asking again later."""
     match failure:
         case hub.TokenRefused():
             detail = f"The hub refuses our HF_TOKEN; the api service needs a valid one, or none.{instead}"
-            return Problem(502, "hub_token_refused", "The hub refuses our token", detail)
+            return HubTokenRefused(detail)
         case hub.RateLimited(retry_after_s=seconds):
             detail = f"The Hugging Face hub takes no more questions for now, so {name} could not be looked up. "
             detail += f"Try again later; those that come with an HF_TOKEN may ask more.{instead}"
-            title = "The Hugging Face hub is asked too often"
-            return unavailable("hub_rate_limited", title, detail, retry_after_s=seconds)
+            return HubRateLimited(detail, retry_after_s=seconds)
         case hub.Unreachable(reason=reason):
             detail = f"The Hugging Face hub could not be asked about {name} ({reason}). Try again in a moment.{instead}"
-            return unavailable("hub_unavailable", "The Hugging Face hub does not answer", detail)
+            return HubUnavailable(detail)
         case _:
             assert_never(failure)
 
 
-def refused(code: str, title: str, detail: str) -> Problem:
+def about_model(reason: type[AboutModel], detail: str) -> AboutModel:
     """Because of the model that is asked for."""
-    return Problem(422, code, title, detail, errors=(FieldError(pointer=_AT, detail=detail),))
+    return reason(detail, errors=(FieldError(pointer=_AT, detail=detail),))

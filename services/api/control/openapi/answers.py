@@ -10,7 +10,8 @@ from litestar.openapi.spec import OpenAPIHeader, OpenAPIMediaType, OpenAPIRespon
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.access.authentication import ANY_KEY, OPEN
-from services.api.control.problems import PROBLEM_JSON, FieldError
+from services.api.http.problem import PROBLEM_JSON
+from services.api.refusals import FieldError
 
 _OF_ONE: Final = frozenset({"organization"})
 """Parameters that name something which may not exist, or not for this key."""

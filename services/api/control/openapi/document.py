@@ -28,7 +28,8 @@ from services.api.access.session_cookie import COOKIE
 from services.api.control.openapi import answers, inference
 from services.api.control.openapi.models import schemas
 from services.api.control.openapi.page import SchemaPage
-from services.api.control.problems import PROBLEM_JSON, not_found
+from services.api.control.problems import not_found
+from services.api.http.problem import PROBLEM_JSON
 
 _DESCRIPTION: Final = (
     "A model id and a GPU instance type go in, an OpenAI-compatible endpoint comes out. Errors are problem documents "

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from litestar.types import Scope
 
-from services.api.control.problems import Problem
 from services.api.http.front import refusals
 from services.api.http.front.addresses import party
 from services.api.http.front.exchange import Exchange
 from services.api.http.front.parser import Ends, Parser
 from services.api.http.front.recognition import EXTENSION
+from services.api.http.problem import Problem
 
 if TYPE_CHECKING:
     from services.api.http.front.front import Front

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 import httptools
 from litestar.types import Scope
 
-from services.api.control.problems import Problem
 from services.api.http.front import refusals
 from services.api.http.front.limits import Limits
+from services.api.http.problem import Problem
 
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 _ONCE: Final = frozenset({b"authorization", b"content-length", b"host", b"transfer-encoding"})

@@ -6,8 +6,8 @@ from typing import Final
 
 from prometheus_client import Counter
 
-from services.api.control.problems import PROBLEM_JSON, Problem
 from services.api.http.front.head import head
+from services.api.http.problem import PROBLEM_JSON, Problem
 from services.api.router.refusal import Refusal
 
 _INFERENCE: Final = b"/v1/"
