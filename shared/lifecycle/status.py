@@ -28,3 +28,7 @@ LIVE: Final = frozenset(Status) - FAILURES - GONE - {Status.TERMINATING}
 STARTING_UP: Final = frozenset({Status.BOOTING, Status.INSTALLING, Status.STARTING})
 WATCHED: Final = STARTING_UP | {Status.READY, Status.UNAVAILABLE, Status.DRAINING}
 """Health looks at an instance in these (booting: from its address on) (law 7)."""
+SERVING: Final = frozenset({Status.READY, Status.UNAVAILABLE, Status.DRAINING})
+"""Requests may be running on its worker."""
+PUT_AWAY: Final = frozenset({Status.ARCHIVED})
+"""Lists leave these out unless they are asked for."""

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shared.lifecycle.instance import Delay, Failure
+from shared.lifecycle.decide import Intent
+from shared.lifecycle.instance import Delay, Failure, Instance
 from shared.lifecycle.progress import label
 from shared.lifecycle.status import FAILURES, Status
 
@@ -17,6 +18,20 @@ INSTEAD_OF_THE_STEP: Final[Mapping[Status, str]] = {
     Status.ARCHIVED: "",
 }
 """Where the last step says nothing of now; empty where the status says it all."""
+ADVICE: Final[Mapping[Status, str]] = {
+    Status.PROVISIONING_FAILED: "What was made of it is given back. Launch another, in other zones or of another type.",
+    Status.STARTUP_FAILED: "Its machine is given back; one that is launched with keep_for_inspection stays for a look.",
+    Status.FAILED: "What is left of it is given back. Launch another in its place.",
+}
+KEPT: Final = "Its machine was kept for a look. Reinstall it, or terminate it to stop paying for it."
+CONSEQUENCES: Final[Mapping[Intent, str]] = {
+    Intent.DRAIN: "New requests go elsewhere, running ones may end. Then it is terminated and its machine given back.",
+    Intent.TERMINATE: "Running requests are cut off, and all it holds at the provider is deleted. "
+    "This cannot be undone.",
+    Intent.REINSTALL: "The worker is installed anew on the same machine, and answers nothing until it is ready again.",
+    Intent.ARCHIVE: "It goes from the lists. Its history is kept.",
+}
+"""What is said before one of them is done."""
 
 
 def doing(status: Status, step: str, failure: Failure | None = None, delay: Delay | None = None) -> str:
@@ -33,3 +48,8 @@ def where(status: Status, step: str, delay: Delay | None = None) -> str:
 def cause(failure: Failure) -> str:
     """With the code, by which one can look it up."""
     return f"{failure.code}: {failure.message}"
+
+
+def advice(instance: Instance) -> str | None:
+    """What becomes of one that failed, and what to do; None for any other."""
+    return KEPT if instance.held_for_inspection else ADVICE.get(instance.status)

@@ -20,7 +20,7 @@ from shared.bus.installation import installation_id
 from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle.instance import Instance
 from tests.api.stage import ADMIN_KEY, BODY, PATIENCE_S, RunningApi, Stage, until
-from tests.lifecycle import facts
+from tests.lifecycle import facts, histories
 
 
 @asynccontextmanager
@@ -92,6 +92,21 @@ async def test_events_arrive_as_they_happen_each_a_cloud_event_with_the_instance
         assert event["data"]["instance"]["version"] == 1
         epoch, _, sequence = message.id.partition("-")
         assert (len(epoch), sequence) == (8, "2")
+
+
+async def test_an_event_describes_the_instance_after_it_as_the_api_shows_it(stage: Stage) -> None:
+    api = await stage.api()
+    instance = await stage.happened(*histories.a_ready_instance())
+    async with following(api, f"/instances/{instance.id}/events", **{"from": "start"}) as follower:
+        *_, last = await follower.take(instance.version)
+    described = last.json()["data"]["description"]
+    shown = (await api.client.get(f"/instances/{instance.id}")).json()
+    passing = {"as_of", "cost", "eta"}
+    assert {*shown} - {*described} == {"eta"}
+    assert {name: described[name] for name in described.keys() - passing} == {
+        name: shown[name] for name in shown.keys() - passing
+    }
+    assert described["as_of"] < shown["as_of"]
 
 
 async def test_an_instance_s_history_is_replayed_and_then_goes_on_live(stage: Stage) -> None:

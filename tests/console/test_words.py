@@ -16,7 +16,7 @@ from coldstart.colours import painted
 from coldstart.fleet import Member
 from services.api.console.assets import Assets
 from services.api.console.words import words
-from services.api.control.views import InstanceView
+from shared.description import InstanceView
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 from shared.lifecycle.tone import TONES, Tone
@@ -64,7 +64,7 @@ def test_a_tone_is_the_same_colour_in_the_consoles_styles() -> None:
 
 
 def view_and_snapshot(instance: Instance) -> dict[str, Any]:
-    view = InstanceView.of(instance, NOW, None)
+    view = InstanceView.of(instance, NOW, eta=None)
     return {"view": view.model_dump(mode="json"), "snapshot": instance.model_dump(mode="json")}
 
 

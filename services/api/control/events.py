@@ -41,11 +41,12 @@ From = Annotated[
 ]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DESCRIPTION: Final = (
-    "Each event is a CloudEvent (JSON) that holds the fact and the instance after it. `reset` means that the given "
-    "Last-Event-ID is of another installation, or of the future: load anew what you show. Every few seconds, and after "
-    "its events, `estimate` says when an instance that is starting up will be ready, as `eta` of `GET /instances/{id}` "
-    "does; it is no event and has no id. At first comes an id alone, to resume behind before any event has come. Lines "
-    "that begin with a colon are signs of life."
+    "Each event is a CloudEvent (JSON). Its `data` holds the fact (`event`), the instance after it as followers of the "
+    "stream get it (`instance`), and `description`: what GET /instances/{id} showed then, but for `eta`. `reset` means "
+    "that the given Last-Event-ID is of another installation, or of the future: load anew what you show. Every few "
+    "seconds, and after its events, `estimate` says when an instance that is starting up will be ready, as `eta` of "
+    "`GET /instances/{id}` does; it is no event and has no id. At first comes an id alone, to resume behind before any "
+    "event has come. Lines that begin with a colon are signs of life."
 )
 
 

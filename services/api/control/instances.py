@@ -17,12 +17,13 @@ from services.api.admission.intake import InstanceBody
 from services.api.admission.intents import Intents
 from services.api.control.openapi.answers import refusals, told
 from services.api.control.pages import Cursor, Limit, Page, page, position, version
-from services.api.control.views import InstanceView, NewInstance, TimelineRow
+from services.api.control.views import TimelineRow
 from services.api.estimates.estimates import Estimates
 from services.api.feed.feed import Feed
 from services.api.http.database import Database
 from services.api.http.problem import Problem
 from services.api.tenancy.ownership import organization_for, whose
+from shared.description import InstanceView, NewInstance
 from shared.journal.journal import Decision
 from shared.lifecycle import decide
 from shared.lifecycle.instance import Instance
@@ -76,8 +77,8 @@ async def create(
     headers = {"Location": f"/instances/{instance.id}"}
     if not accepted.began:
         headers["Idempotency-Replayed"] = "true"
-    shown = NewInstance.of(instance, at, estimates.of(instance, at))
-    return Response(shown.model_copy(update={"warnings": accepted.warnings}), status_code=202, headers=headers)
+    shown = NewInstance.of(instance, at, eta=estimates.of(instance, at), warnings=accepted.warnings)
+    return Response(shown, status_code=202, headers=headers)
 
 
 @get(
@@ -205,7 +206,7 @@ def identified(instance_id: str) -> UUID:
 
 def _shown(instance: Instance, estimates: Estimates) -> InstanceView:
     now = datetime.now(UTC)
-    return InstanceView.of(instance, now, estimates.of(instance, now))
+    return InstanceView.of(instance, now, eta=estimates.of(instance, now))
 
 
 def _known(traceparent: str | None) -> str | None:

@@ -1,12 +1,14 @@
 """One reader of the stream per process; everything here that lives on events is fed by it."""
 
 import asyncio
+import json
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from shared.bus.reader import Reading, ReadingInterrupted, position_before, reading, stream_state
+from shared.description import Description
 from shared.journal.envelope import Recorded, Undecodable, decode
 from shared.journal.streams import EVERY_EVENT, instance_subject
 from shared.lifecycle.instance import Instance
@@ -31,6 +34,14 @@ class Published:
 
     recorded: Recorded
     data: bytes
+
+    @cached_property
+    def described(self) -> bytes:
+        """`data` with `data.description`: the instance after the event, described as it was when that was recorded."""
+        body = json.loads(self.data)
+        description = Description.of(self.recorded.instance, self.recorded.recorded_at)
+        body["data"]["description"] = description.model_dump(mode="json")
+        return json.dumps(body).encode()
 
 
 @dataclass(frozen=True)

@@ -172,8 +172,7 @@ class EventSource:
     def _message(self, published: Published) -> bytes:
         recorded = published.recorded
         head = f"id: {self._feed.epoch}-{recorded.sequence}\nevent: {recorded.event.type()}\n"
-        lines = (b"data: " + line for line in published.data.splitlines())
-        return head.encode() + b"\n".join(lines) + b"\n\n"
+        return b"%sdata: %s\n\n" % (head.encode(), published.described)
 
 
 def _connected(epoch: str, position: int) -> bytes:

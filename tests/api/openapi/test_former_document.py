@@ -14,7 +14,19 @@ from tests.api.openapi.test_document import described
 from tests.api.stage import Stage
 
 FORMER: Final = Path(__file__).with_name("former.json")
-ADDITIONS: Final[Sequence[str]] = ()
+DESCRIBED: Final = (
+    *("actions", "advice", "as_of", "doing", "group", "serving"),
+    *("status_label", "step_label", "task", "tone", "where"),
+)
+ADDITIONS: Final[Sequence[str]] = (
+    *(f"/components/schemas/{enum}" for enum in ("Intent", "StatusGroup", "Tone")),
+    *(
+        f"/components/schemas/{schema}/{part}/{field}"
+        for schema in ("InstanceView", "NewInstance")
+        for part in ("properties", "required")
+        for field in DESCRIBED
+    ),
+)
 """JSON pointers (RFC 6901) to what the document has gained, each with all that is below it.
 
 A string in a list is pointed at by itself, a parameter by its name, and anything else in a list by its index.

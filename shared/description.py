@@ -1,0 +1,155 @@
+"""The one description of an instance: what lists, event streams, the command line and the console show of it.
+
+Whatever follows from an instance follows here, so that nobody who shows one derives it again. Field names are a
+contract: users and tests rely on them.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from shared.eta.estimate import Estimate
+from shared.lifecycle.cost import cost
+from shared.lifecycle.decide import Intent, possible_actions
+from shared.lifecycle.events import Task
+from shared.lifecycle.groups import GROUPS, ON_THEIR_WAY, SETTLED, StatusGroup
+from shared.lifecycle.instance import Delay, Failure, Instance
+from shared.lifecycle.progress import label
+from shared.lifecycle.status import SERVING, Status
+from shared.lifecycle.tone import TONES, Tone
+from shared.lifecycle.words import NAMES, advice, doing, where
+
+_CENTS_OF_CENTS: Final = 4
+_HOUR: Final = timedelta(hours=1)
+
+
+class Description(BaseModel):
+    """An instance at the moment `as_of`.
+
+    `step` is the last milestone reached, `step_since` when; `error` says why it failed, `advice` what to do then.
+    `doing`: what it is doing in words, or why it failed; `where`: the same, but of one that failed at what it did.
+    Each is empty where the status says it all. `delay`: what holds that up. `serving`: requests may be running on it.
+    `actions`: what may be asked of it now. `cost` is what its server has cost until `as_of`, at list price; None while
+    nobody knows the price. `server_on`: whether its server costs anything now.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    organization_id: UUID | None
+    name: str
+    provider: str
+    zone: str | None
+    instance_type: str | None
+    model: str
+    task: Task
+    status: Status
+    status_label: str
+    status_since: AwareDatetime
+    group: StatusGroup
+    tone: Tone
+    progress_percent: int
+    step: str
+    step_label: str
+    step_since: AwareDatetime
+    doing: str
+    where: str
+    attempt: int
+    ip_address: str | None
+    error: Failure | None
+    advice: str | None
+    delay: Delay | None
+    serving: bool
+    actions: tuple[Intent, ...]
+    hourly_price: float | None
+    currency: str | None
+    cost: float | None
+    server_on: bool
+    created_at: AwareDatetime
+    ready_at: AwareDatetime | None
+    updated_at: AwareDatetime
+    as_of: AwareDatetime
+    version: int
+
+    @classmethod
+    def of(cls, instance: Instance, at: datetime, **more: Any) -> Self:
+        """`more`: the fields that a subclass has besides."""
+        specification, status, spent = instance.specification, instance.status, cost(instance, at)
+        return cls(
+            id=instance.id,
+            organization_id=specification.organization_id,
+            name=specification.name,
+            provider=specification.provider,
+            zone=instance.zone,
+            instance_type=instance.instance_type,
+            model=specification.model,
+            task=specification.task,
+            status=status,
+            status_label=NAMES[status],
+            status_since=instance.status_since,
+            group=GROUPS[status],
+            tone=TONES[status],
+            progress_percent=instance.progress_percent,
+            step=instance.step,
+            step_label=label(instance.step),
+            step_since=instance.progress_since or instance.updated_at,
+            doing=doing(status, instance.step, instance.error, instance.delay),
+            where=where(status, instance.step, instance.delay),
+            attempt=instance.attempt,
+            ip_address=instance.ip_address,
+            error=instance.error,
+            advice=advice(instance),
+            delay=instance.delay,
+            serving=status in SERVING,
+            actions=possible_actions(instance, at),
+            hourly_price=instance.hourly_price,
+            currency=instance.currency,
+            cost=None if spent is None else round(spent, _CENTS_OF_CENTS),
+            server_on=instance.server_on,
+            created_at=instance.created_at,
+            ready_at=instance.ready_at,
+            updated_at=instance.updated_at,
+            as_of=at,
+            version=instance.version,
+            **more,
+        )
+
+    @property
+    def place(self) -> str:
+        """Its zone; the provider while it has none."""
+        return self.zone or self.provider
+
+    @property
+    def launching(self) -> bool:
+        """There is a step that it is at, and something to wait for."""
+        return self.group is StatusGroup.LAUNCHING
+
+    @property
+    def on_its_way(self) -> bool:
+        """To ready, for the first time or again."""
+        return self.group in ON_THEIR_WAY
+
+    @property
+    def settled(self) -> bool:
+        """Nothing else comes of it unless something happens to it."""
+        return self.group in SETTLED
+
+    def cost_after(self, passed: timedelta) -> float | None:
+        """`cost` so long after this was described, if its server stays as it is."""
+        if self.cost is None or self.hourly_price is None or not self.server_on:
+            return self.cost
+        return self.cost + self.hourly_price * (max(passed, timedelta()) / _HOUR)
+
+
+class InstanceView(Description):
+    """`eta`: when it will be ready; None unless it is on its way."""
+
+    eta: Estimate | None
+
+
+class NewInstance(InstanceView):
+    """`warnings` say what most likely will not do, such as weights that leave no room; normally there is none."""
+
+    warnings: list[str] = []
