@@ -9,6 +9,7 @@ import httpx
 import pytest
 from litestar.types import Receive, Scope, Send
 
+from services.api.http.front.connection import Connection
 from services.api.http.front.limits import Limits
 from services.api.http.server import serving
 from services.api.settings import ApiSettings
@@ -60,6 +61,23 @@ async def test_a_client_s_connection_is_kept_for_as_long_as_was_asked() -> None:
         assert await asked(*kept)
         for _, writer in (parted, kept):
             writer.close()
+
+
+async def test_a_body_is_sent_behind_its_head_at_once_whatever_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[asyncio.BaseTransport] = []
+    connection_made = Connection.connection_made
+
+    def seen(connection: Connection, transport: asyncio.BaseTransport) -> None:
+        made.append(transport)
+        connection_made(connection, transport)
+
+    monkeypatch.setattr(Connection, "connection_made", seen)
+    async with serving(answers_ok, "127.0.0.1", 0, limits=Limits(), grace_s=1, on_leaving=nothing) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+        await asked(reader, writer)
+        (transport,) = made
+        assert transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        writer.close()
 
 
 async def test_a_crowd_that_comes_at_once_has_few_descriptors_at_once() -> None:

@@ -41,6 +41,8 @@ async def serving(
     listener = socket.create_server(
         (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
     )
+    # asyncio sets it only on sockets that name their protocol; without it a body waits 40 ms behind its head
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def connection(**_: Any) -> Connection:
         return Connection(front)
