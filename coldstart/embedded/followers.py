@@ -10,6 +10,7 @@ import structlog
 
 from coldstart.embedded.errors import EmbeddedServerError
 from coldstart.embedded.nats import FollowersNats
+from shared.retry import retried_for_ever
 
 _PAUSE_S: Final = 1.0
 
@@ -31,14 +32,16 @@ async def followers_server(data_dir: Path) -> AsyncIterator[FollowersNats]:
 
 async def _keep(data_dir: Path, started: asyncio.Future[FollowersNats]) -> NoReturn:
     """Each has the port and the passwords of the one before."""
-    while True:
-        try:
-            async with FollowersNats(data_dir) as server:
-                if not started.done():
-                    started.set_result(server)
-                await server.ended()
-        except EmbeddedServerError as error:
+
+    async def keep() -> NoReturn:
+        async with FollowersNats(data_dir) as server:
             if not started.done():
-                started.set_exception(error)
-            log.warning("the followers' server ended", reason=str(error), again_in_s=_PAUSE_S)
-            await asyncio.sleep(_PAUSE_S)
+                started.set_result(server)
+            await server.ended()
+
+    def ended(error: BaseException, pause_s: float) -> None:
+        if not started.done():
+            started.set_exception(error)
+        log.warning("the followers' server ended", reason=str(error), again_in_s=pause_s)
+
+    await retried_for_ever(keep, EmbeddedServerError, pause_s=_PAUSE_S, failed=ended)

@@ -15,7 +15,7 @@ from services.progress.settings import ProgressSettings
 from services.progress.verify import Verdict, verify
 from shared.bus.connection import connect
 from shared.bus.reader import ReadingInterrupted, reading, stream_state
-from shared.bus.topology import apply_topology
+from shared.bus.start_up import connected
 from shared.journal.envelope import decode
 from shared.postgres.connection import connect_pool, connecting
 from shared.postgres.migrate import migrate
@@ -24,9 +24,8 @@ from shared.postgres.migrate import migrate
 @asynccontextmanager
 async def running(settings: ProgressSettings) -> AsyncGenerator[Projector]:
     """Project, or stand by, until the block ends."""
-    connection = await connect(settings.nats_url.get_secret_value(), "progress")
-    try:
-        await _prepare(settings, connection)
+    async with connected(settings, "progress") as connection:
+        await _migrated(settings)
         projector = Projector(connection, settings)
         async with _copying(settings, connection), asyncio.TaskGroup() as group:
             projecting = group.create_task(projector.run())
@@ -34,8 +33,6 @@ async def running(settings: ProgressSettings) -> AsyncGenerator[Projector]:
                 yield projector
             finally:
                 projecting.cancel()
-    finally:
-        await connection.close()
 
 
 def _copying(settings: ProgressSettings, connection: Client) -> AbstractAsyncContextManager[None]:
@@ -51,14 +48,11 @@ def _copying(settings: ProgressSettings, connection: Client) -> AbstractAsyncCon
 
 async def rebuild_once(settings: ProgressSettings) -> Checkpoint:
     """Compute the read model anew, whether or not a progress service is running."""
-    connection = await connect(settings.nats_url.get_secret_value(), "progress rebuild")
-    try:
-        await _prepare(settings, connection)
+    async with connected(settings, "progress rebuild") as connection:
+        await _migrated(settings)
         return await rebuild(
             connection, settings.database_url.get_secret_value(), heartbeat_s=settings.stream_heartbeat_seconds
         )
-    finally:
-        await connection.close()
 
 
 async def project_once_more(settings: ProgressSettings, sequence: int) -> None:
@@ -100,12 +94,6 @@ async def verify_once(settings: ProgressSettings) -> Verdict:
         await connection.close()
 
 
-async def _prepare(settings: ProgressSettings, connection: Client) -> None:
-    await apply_topology(
-        connection.jetstream(),
-        replicas=settings.stream_replicas,
-        ack_wait_s=settings.lease_seconds,
-        installation=settings.installation,
-    )
+async def _migrated(settings: ProgressSettings) -> None:
     async with connect_pool(settings.database_url.get_secret_value(), name="coldstart migrate", max_size=1) as pool:
         await migrate(pool)

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NoReturn
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from shared.bus.installation import installation_of
 from shared.bus.reader import TRANSPORT, ReadingInterrupted, reading, stream_state
 from shared.bus.topology import streams
 from shared.journal.streams import LIFECYCLE
+from shared.retry import retried_for_ever
 
 KEPT_BYTES: Final = 500_000_000
 """Of the newest events: a follower that wants older ones asks the api."""
@@ -56,12 +58,14 @@ class FollowersCopy:
 
     async def run(self) -> NoReturn:
         """Copy for ever; after any outage go on behind what the copy has."""
-        while True:
-            try:
-                await self._follow(await self.prepare())
-            except _OUTAGES as error:
-                log.warning("the followers' copy was interrupted", reason=repr(error), again_in_s=_PAUSE_S)
-                await asyncio.sleep(_PAUSE_S)
+
+        def interrupted(error: BaseException, pause_s: float) -> None:
+            log.warning("the followers' copy was interrupted", reason=repr(error), again_in_s=pause_s)
+
+        async def copy() -> NoReturn:
+            await self._follow(await self.prepare())
+
+        await retried_for_ever(copy, *_OUTAGES, pause_s=_PAUSE_S, failed=interrupted)
 
     async def prepare(self) -> _End:
         """Make the copy unless it is there. Raises ReadingInterrupted, nats.errors.Error."""
@@ -127,13 +131,11 @@ async def copying(source: Client, url: str, *, replicas: int, heartbeat_s: float
 
 
 async def _connect_and_run(source: Client, url: str, replicas: int, heartbeat_s: float) -> NoReturn:
-    while True:
-        try:
-            target = await connect(url, "followers' copy")
-            break
-        except TRANSPORT as error:
-            log.warning("the followers' server cannot be reached", reason=repr(error), again_in_s=_PAUSE_S)
-            await asyncio.sleep(_PAUSE_S)
+    def away(error: BaseException, pause_s: float) -> None:
+        log.warning("the followers' server cannot be reached", reason=repr(error), again_in_s=pause_s)
+
+    connecting = partial(connect, url, "followers' copy")
+    target = await retried_for_ever(connecting, *TRANSPORT, pause_s=_PAUSE_S, failed=away)
     try:
         await FollowersCopy(source, target, replicas=replicas, heartbeat_s=heartbeat_s).run()
     finally:

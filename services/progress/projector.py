@@ -1,8 +1,6 @@
 """Leads or stands by; follows the stream from the checkpoint; after any outage begins again from there."""
 
-import asyncio
 from dataclasses import dataclass, field
-from random import uniform
 from typing import Final, NoReturn
 
 import structlog
@@ -18,10 +16,11 @@ from services.progress.shadow import RebuildRunning
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.reader import ReadingInterrupted, reading, stream_state
 from shared.postgres.connection import DATABASE_ERRORS, Connection
+from shared.retry import backoff_s, retried_for_ever
 
 CONSUMER: Final = "progress"
 """Under which messages that cannot be projected lie in the dead letters."""
-_SHORTEST_PAUSE_S: Final = 0.05
+_FIRST_PAUSE_S: Final = 0.1
 _OUTAGES: Final = (
     *DATABASE_ERRORS,
     NatsError,
@@ -47,18 +46,11 @@ class Projector:
 
     async def run(self) -> NoReturn:
         """Project for ever; no outage of PostgreSQL or NATS ends it, loses an event or passes one over."""
-        while True:
-            try:
-                await self._lead()
-            except _OUTAGES as error:
-                if _stopping():
-                    raise asyncio.CancelledError from error
-                self.failures += 1
-                pause = uniform(0.5, 1) * min(  # noqa: S311  spreads replicas out, keeps no secret
-                    self.settings.longest_pause_seconds, _SHORTEST_PAUSE_S * 2.0 ** min(self.failures, 16)
-                )
-                log.warning("projection interrupted", reason=repr(error), again_in_s=round(pause, 2))
-                await asyncio.sleep(pause)
+        await retried_for_ever(self._lead, *_OUTAGES, pause_s=self._pause_s, failed=_interrupted)
+
+    def _pause_s(self, _: int) -> float:
+        self.failures += 1
+        return backoff_s(self.failures, _FIRST_PAUSE_S, self.settings.longest_pause_seconds)
 
     async def _lead(self) -> NoReturn:
         url = self.settings.database_url.get_secret_value()
@@ -102,7 +94,5 @@ class Projector:
                     raise LeadershipLost
 
 
-def _stopping() -> bool:
-    """Whether this task is cancelled: rolling back over a connection that is gone puts its own error in the place."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+def _interrupted(error: BaseException, pause_s: float) -> None:
+    log.warning("projection interrupted", reason=repr(error), again_in_s=round(pause_s, 2))

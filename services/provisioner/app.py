@@ -1,13 +1,9 @@
 """The provisioner, wired: the one place that builds its adapters."""
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from uuid import UUID
-
-from faststream.nats import NatsBroker
-from nats.aio.client import Client
 
 from services.provisioner.known import KnownInstances
 from services.provisioner.offers import Offers
@@ -19,16 +15,10 @@ from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySe
 from services.provisioner.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import Means
-from shared.bus.connection import connect_options, heeding, inbox_prefix, round_trip, telling_of_a_wait
-from shared.bus.dead_letters import DeadLetters
 from shared.bus.lease import Leases
-from shared.bus.not_understood import FailsItsInstance
-from shared.bus.subscriber import Subscriber, stop_asking
+from shared.bus.start_up import Holder, holder
 from shared.bus.topology import INSTALL, LAUNCH, RELEASE
-from shared.bus.topology_guard import guarded_topology
 from shared.install_output import InstallOutputs
-from shared.journal.journal import Journal
-from shared.logs import BUS
 from shared.offers.instance_types import InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
 from shared.secrets import Secrets
@@ -61,64 +51,42 @@ def providers_of(
 @asynccontextmanager
 async def serving(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -> AsyncGenerator[Leases]:
     """Act while the block runs; gives every trigger back at once when it ends. Yields the leases, one for each."""
-    url = settings.nats_url.get_secret_value()
-    broker = NatsBroker(
-        **connect_options(url, "provisioner"),
-        logger=logging.getLogger(BUS),
-        graceful_timeout=settings.stop_grace_seconds,
-    )
-    with telling_of_a_wait(url):
-        connection = heeding(await broker.connect())
-    jetstream = connection.jetstream()
-    leases = Leases(round_trip(connection), settings.lease_seconds)
-    guarding = guarded_topology(
-        connection,
-        replicas=settings.stream_replicas,
-        ack_wait_s=settings.lease_seconds,
-        installation=settings.installation,
-    )
-    async with guarding as guard, AsyncExitStack() as stack, asyncio.TaskGroup() as group:
-        installation = guard.identity.installation
-        made = [await stack.enter_async_context(make_one(installation)) for make_one in make]
-        means = _means(settings, connection, installation, {provider.name: provider for provider in made})
-        perform, not_understood = Perform(means), FailsItsInstance(means.journal)
-        for trigger, max_held in (
-            (LAUNCH, settings.max_launching),
-            (INSTALL, settings.max_installing),
-            (RELEASE, settings.max_releasing),
-        ):
-            subscriber = Subscriber(trigger, leases, DeadLetters(jetstream), perform, not_understood)
-            subscriber.attach(broker, max_held=max_held, inbox=inbox_prefix(url))
-        rounds = [Reconcile(means.journal, provider, KnownInstances(connection), settings) for provider in made]
-        OnDemand(rounds).attach(broker)
-        instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
-        statuses = ProviderStatuses(jetstream, replicas=settings.stream_replicas)
-        owned = [
-            group.create_task(leases.keep_alive()),
-            *(group.create_task(each.for_ever()) for each in rounds),
-            *(group.create_task(means.offers.tell(name, instance_types, statuses)) for name in means.providers),
-        ]
-        try:
-            await broker.start()
-            yield leases
-        finally:
-            await stop_asking(broker)
-            await leases.close(settings.stop_grace_seconds)
-            await broker.stop()
-            for task in owned:
-                task.cancel()
+    async with (
+        holder(settings, "provisioner", keeps_topology=True, stop_grace_s=settings.stop_grace_seconds) as service,
+        AsyncExitStack() as stack,
+    ):
+        made = [await stack.enter_async_context(make_one(service.installation)) for make_one in make]
+        means = _means(settings, service, {provider.name: provider for provider in made})
+        perform = Perform(means)
+        service.take(LAUNCH, perform, max_held=settings.max_launching)
+        service.take(INSTALL, perform, max_held=settings.max_installing)
+        service.take(RELEASE, perform, max_held=settings.max_releasing)
+        known = KnownInstances(service.connection)
+        rounds = [Reconcile(service.journal, provider, known, settings) for provider in made]
+        OnDemand(rounds).attach(service.broker)
+        instance_types = InstanceTypes(service.jetstream, replicas=settings.stream_replicas)
+        statuses = ProviderStatuses(service.jetstream, replicas=settings.stream_replicas)
+        async with asyncio.TaskGroup() as group:
+            owned = [
+                *(group.create_task(each.for_ever()) for each in rounds),
+                *(group.create_task(means.offers.tell(name, instance_types, statuses)) for name in means.providers),
+            ]
+            try:
+                async with service.holding() as leases:
+                    yield leases
+            finally:
+                for task in owned:
+                    task.cancel()
 
 
-def _means(
-    settings: ProvisionerSettings, connection: Client, installation: UUID, providers: Mapping[str, Provider]
-) -> Means:
+def _means(settings: ProvisionerSettings, service: Holder, providers: Mapping[str, Provider]) -> Means:
     secrets = Secrets(settings.master_secret.get_secret_value())
     return Means(
-        journal=Journal(connection, actor="provisioner", source=f"/coldstart/{installation}"),
+        journal=service.journal,
         providers=providers,
         offers=Offers(providers, settings),
         shell=_shell(settings, secrets),
-        install_outputs=InstallOutputs(connection.jetstream(), replicas=settings.stream_replicas),
+        install_outputs=InstallOutputs(service.jetstream, replicas=settings.stream_replicas),
         secrets=secrets,
         settings=settings,
     )

@@ -9,11 +9,11 @@ from typing import Final
 
 import structlog
 
-from services.provisioner.pauses import backoff_s
 from services.provisioner.provider import Provider, ProviderError, TryAgain
 from services.provisioner.settings import ProvisionerSettings
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from shared.offers.provider_status import ProviderStatus, ProviderStatuses, redacted
+from shared.retry import backoff_s
 
 UNEXPECTED: Final = "unexpected"
 

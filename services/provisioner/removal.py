@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from services.provisioner.pauses import looks
+from services.provisioner.polling import looks
 from services.provisioner.provider import Power, Provider, Server, TryAgain
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import now

@@ -5,7 +5,6 @@ from typing import Final
 
 import structlog
 
-from services.provisioner.pauses import backoff_s
 from services.provisioner.provider import TIMED_OUT, ProviderError, Rejected, TryAgain
 from services.provisioner.undertaking import Overtaken, Undertaking, now
 from shared.bus.lease import LeaseLost
@@ -13,6 +12,7 @@ from shared.journal.journal import JournalUnavailable
 from shared.lifecycle.errors import LifecycleError
 from shared.lifecycle.events import Action, ProvisioningFailed, StartupFailed
 from shared.lifecycle.status import FAILURES
+from shared.retry import backoff_s
 
 UNEXPECTED: Final = "unexpected"
 _DOING: Final = {

@@ -19,9 +19,11 @@ from shared.bus.lease import Lease, LeaseLost, Leases
 from shared.bus.topology import REPLAYS, Trigger, replay_subject
 from shared.journal.envelope import Recorded, Undecodable, decode
 from shared.journal.streams import LIFECYCLE
+from shared.retry import doubled_s
 
 FETCH_TIMEOUT_S: Final = 5.0
 """A reconnect forgets the request that was waiting at the server; only the next one brings messages again."""
+_FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 5.0
 """Short, because deliveries are counted over hand-overs too: a watch must not stay blind for having moved often."""
 
@@ -106,7 +108,7 @@ class Subscriber:
         except LeaseLost:
             log.info("lease lost", consumer=self.trigger.durable, subject=message.subject)
         except Exception:  # the loop's bound: whatever went wrong, the message is asked for again, not dropped
-            pause = min(LONGEST_PAUSE_S, 2.0 ** min(metadata.num_delivered - 2, 6))
+            pause = doubled_s(metadata.num_delivered, _FIRST_PAUSE_S, LONGEST_PAUSE_S)
             log.exception("handling failed", consumer=self.trigger.durable, subject=message.subject, again_in_s=pause)
             with suppress(MsgAlreadyAckdError):  # given back already, by a process that is stopping
                 await message.nak(delay=pause)

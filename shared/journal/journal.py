@@ -14,7 +14,6 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 from nats.js.errors import APIError, NotFoundError
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from shared.journal.direct_get import ANSWER_TIMEOUT_S, DirectGetFailed, direct_get
 from shared.journal.envelope import Origin, Recorded, Undecodable, decode, encode
@@ -25,11 +24,15 @@ from shared.lifecycle.events import Event, InstanceRequested, event_id
 from shared.lifecycle.fold import begin, evolve
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news
+from shared.retry import jittered_s, retrying
 
 _PATIENCE_S: Final = 60.0
 _TRANSPORT: Final = (NatsError, TimeoutError, OSError)
 _NO_MESSAGE: Final = 10037
 _WRONG_LAST_SEQUENCE: Final = 10071
+
+_FIRST_PAUSE_S: Final = 0.005
+_LONGEST_PAUSE_S: Final = 1.0
 
 Decision = Callable[[Instance, datetime], Event]
 """One of `shared.lifecycle.decide`: the fact that an intent becomes, or IntentRefused."""
@@ -53,6 +56,10 @@ class _Place:
 
     last: Recorded | None
     sequence: int
+
+
+def _pause_s(failures: int) -> float:
+    return jittered_s(failures, _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
 
 
 def _unheard(_: str | None) -> None:
@@ -157,12 +164,7 @@ class Journal:
     ) -> Recorded:
         unsure_after: int | None = None
         message_id = str(own)
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(JournalUnavailable),
-            stop=stop_after_delay(_PATIENCE_S),
-            wait=wait_random_exponential(multiplier=0.005, max=1.0),
-            reraise=True,
-        ):
+        async for attempt in retrying(JournalUnavailable, pause_s=_pause_s, for_s=_PATIENCE_S):
             with attempt:
                 if unsure_after is not None and (mine := await self._mine_after(instance_id, unsure_after, own)):
                     return mine

@@ -6,31 +6,13 @@ from typing import Final
 import pytest
 from pydantic import SecretStr
 
-from services.provisioner.pauses import backoff_s
 from services.provisioner.provider import TryAgain
 from services.provisioner.settings import ProvisionerSettings
 from shared.lifecycle import events as e
 from tests.provisioner.stage import MASTER, Stage
 
-FIRST_S: Final = 2.0
-LONGEST_S: Final = 60.0
 ASKED_S: Final = 0.4
 BUSY: Final = TryAgain("rate_limited", "too many requests", ASKED_S)
-
-
-@pytest.mark.parametrize(("number", "whole_s"), [(1, 2.0), (2, 4.0), (5, 32.0), (6, 60.0), (10**6, 60.0)])
-def test_a_pause_doubles_up_to_the_longest_and_up_to_half_of_it_is_random(number: int, whole_s: float) -> None:
-    pauses = {backoff_s(number, FIRST_S, LONGEST_S) for _ in range(100)}
-    assert all(whole_s / 2 <= pause <= whole_s for pause in pauses)
-    assert len(pauses) > 1
-
-
-def test_a_pause_is_never_shorter_than_what_was_asked_for_even_past_the_longest() -> None:
-    assert {backoff_s(1, FIRST_S, LONGEST_S, 300.0) for _ in range(100)} == {300.0}
-
-
-def test_a_pause_that_is_long_enough_anyway_is_not_prolonged() -> None:
-    assert all(FIRST_S / 2 <= backoff_s(1, FIRST_S, LONGEST_S, 0.1) <= FIRST_S for _ in range(100))
 
 
 def test_by_default_a_launch_is_tried_for_all_of_its_deadline_however_the_dice_fall() -> None:

@@ -1,7 +1,7 @@
 """A public address comes some time after the power."""
 
 from services.provisioner.actions.servers import present, the_server
-from services.provisioner.pauses import looks
+from services.provisioner.polling import looks
 from services.provisioner.provider import Power, TryAgain
 from services.provisioner.retry import in_time, persist
 from services.provisioner.undertaking import Undertaking, now

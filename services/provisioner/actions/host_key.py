@@ -5,7 +5,7 @@ import time
 import structlog
 
 from services.provisioner.actions.servers import the_server
-from services.provisioner.pauses import looks
+from services.provisioner.polling import looks
 from services.provisioner.undertaking import Undertaking, now
 from shared.host_keys import ROTATED, accepted_host_keys
 from shared.lifecycle.events import HostKeyRotated

@@ -19,7 +19,6 @@ from services.provisioner.install.script import (
     parse_line,
     stdin_of,
 )
-from services.provisioner.pauses import backoff_s
 from services.provisioner.provider import Rejected, TryAgain
 from services.provisioner.retry import fail, translated
 from services.provisioner.undertaking import Undertaking, now
@@ -32,6 +31,7 @@ from shared.lifecycle.events import (
 )
 from shared.lifecycle.instance import Instance
 from shared.machine import Exited, Session, Unreachable, WrongHostKey
+from shared.retry import backoff_s
 
 INSTALL_FAILED: Final = "install_failed"
 INSTALL_TIMED_OUT: Final = "install_timed_out"

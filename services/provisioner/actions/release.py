@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 
-from services.provisioner.pauses import backoff_s
 from services.provisioner.provider import ProviderError, Server, Silent, TryAgain
 from services.provisioner.removal import Removal
 from services.provisioner.retry import translated
@@ -13,6 +12,7 @@ from services.provisioner.undertaking import Undertaking, now
 from shared.lifecycle.events import InstanceTerminated, IpAssigned, PortsOpened, ResourcesReleased, ServerDeleted
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE, Status
+from shared.retry import backoff_s
 
 
 async def release(u: Undertaking) -> None:

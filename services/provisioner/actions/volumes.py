@@ -1,7 +1,7 @@
 """The boot volume: found when the provider has made it, and grown while its server is off."""
 
 from services.provisioner.actions.servers import present, the_server
-from services.provisioner.pauses import looks
+from services.provisioner.polling import looks
 from services.provisioner.provider import Server
 from services.provisioner.retry import in_time, persist
 from services.provisioner.undertaking import Undertaking, now

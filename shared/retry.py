@@ -1,0 +1,78 @@
+"""Trying again: the loop that goes on until it works, and how long it pauses in between."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay, stop_never
+
+Result = TypeVar("Result")
+_LARGEST_DOUBLING: Final = 20
+
+
+def doubled_s(failures: int, first: float, longest: float) -> float:
+    """The pause after so many failures in a row: `first` seconds after one, doubled after each more."""
+    return min(longest, first * 2.0 ** min(failures - 1, _LARGEST_DOUBLING))
+
+
+def backoff_s(failures: int, first: float, longest: float, retry_after: float | None = None) -> float:
+    """As `doubled_s`, up to half of it random, and never sooner than the other side asks (`retry_after`)."""
+    pause = doubled_s(failures, first, longest)
+    return max(pause * random.uniform(0.5, 1.0), retry_after or 0.0)  # noqa: S311  only spreads load
+
+
+def jittered_s(failures: int, first: float, longest: float) -> float:
+    """As `doubled_s`, all of it random: for many who collide with each other."""
+    return random.uniform(0.0, doubled_s(failures, first, longest))  # noqa: S311  only spreads load
+
+
+def _untold(_: BaseException, __: float) -> None:
+    pass
+
+
+def retrying(
+    *errors: type[Exception],
+    pause_s: float | Callable[[int], float],
+    for_s: float | None = None,
+    failed: Callable[[BaseException, float], None] = _untold,
+) -> AsyncRetrying:
+    """Attempts to iterate over, until one raises none of these errors.
+
+    `pause_s`: seconds before the next try, or a function to them from the number of failures so far.
+    `for_s`: seconds after which the last error is raised; None is for ever.
+    `failed` is told each error that is tried again, and the pause after it.
+    What is cancelled is not tried again, whatever error its cancellation ended with.
+    """
+
+    def again(error: BaseException) -> bool:
+        if not isinstance(error, errors):
+            return False
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error
+        return True
+
+    def tell(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if error is not None:
+            failed(error, state.upcoming_sleep)
+
+    return AsyncRetrying(
+        retry=retry_if_exception(again),
+        stop=stop_never if for_s is None else stop_after_delay(for_s),
+        wait=lambda state: pause_s(state.attempt_number) if callable(pause_s) else pause_s,
+        before_sleep=tell,
+        reraise=True,
+    )
+
+
+async def retried_for_ever(
+    once: Callable[[], Awaitable[Result]],
+    *errors: type[Exception],
+    pause_s: float | Callable[[int], float],
+    failed: Callable[[BaseException, float], None],
+) -> Result:
+    """What `once` returns when it raises none of these errors; the rest as in `retrying`."""
+    result: Result = await retrying(*errors, pause_s=pause_s, failed=failed)(once)
+    return result
