@@ -1,4 +1,4 @@
-"""What an instance has cost: the list price of its server for as long as that was on. Computed on read."""
+"""What an instance has cost: the list price of its server for the time that it was on. Computed on read."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,7 +9,7 @@ _HOUR: Final = timedelta(hours=1)
 
 
 def cost(instance: Instance, at: datetime) -> float | None:
-    """In the instance's currency, up to `at`; None while nobody knows its price."""
+    """The cost up to `at`, in the instance's currency; None while its price is unknown."""
     if instance.hourly_price is None:
         return None
     on = sum((max((period.until or at) - period.since, timedelta()) for period in instance.powered), timedelta())

@@ -1,4 +1,4 @@
-"""Where we say no: each intent becomes a fact, or IntentRefused with a reason a person can act on."""
+"""Turns each intent into a fact, or raises IntentRefused with a reason that a person can act on."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -29,7 +29,7 @@ class Intent(StrEnum):
 
 
 def possible_actions(instance: Instance, at: datetime) -> tuple[Intent, ...]:
-    """What would not be refused now, in the order of `Intent`: whoever offers an action asks here."""
+    """The intents that would not be refused now, in the order of `Intent`. Whoever offers actions asks here."""
     return tuple(intent for intent in Intent if _is_allowed(intent, instance, at))
 
 
@@ -65,14 +65,14 @@ def terminate(instance: Instance, at: datetime) -> TerminationRequested:
 
 
 def end(instance: Instance, at: datetime) -> DrainRequested | TerminationRequested:
-    """Drain what serves, terminate what starts up or was kept; what is ending already is left to end as it does."""
+    """Drain an instance that serves; terminate one that is starting or was kept. Refused if it is ending already."""
     if instance.status in ENDING and not instance.held_for_inspection:
         raise IntentRefused("end", f"the instance is {instance.status} already.")
     return drain(instance, at) if moves(instance.status, DrainRequested) else terminate(instance, at)
 
 
 def reinstall(instance: Instance, at: datetime) -> ReinstallRequested:
-    """Needs a server that is recorded and unreleased; after startup_failed, one that was kept."""
+    """Open the next attempt. Needs a recorded, unreleased server; after startup_failed, one that was kept."""
     if not moves(instance.status, ReinstallRequested):
         raise IntentRefused("reinstall", f"the instance is {instance.status}.")
     if instance.resources.server_id is None or instance.resources.released:
@@ -98,7 +98,7 @@ DECISIONS: Final[Mapping[Intent, Callable[[Instance, datetime], Event]]] = {
     Intent.REINSTALL: reinstall,
     Intent.ARCHIVE: archive,
 }
-"""Each takes the moment that its fact happens at, and raises IntentRefused."""
+"""Each takes the instance and the time of its fact, and raises IntentRefused."""
 
 
 def _is_allowed(intent: Intent, instance: Instance, at: datetime) -> bool:

@@ -14,7 +14,7 @@ class LifecycleError(Exception):
 
 
 class IntentRefused(LifecycleError):
-    """`intent` is the verb that was asked for; `reason` says what stands against it, for a person to read."""
+    """`intent` is the requested verb; `reason` says, for people, why it is impossible now."""
 
     def __init__(self, intent: str, reason: str) -> None:
         super().__init__(f"cannot {intent}: {reason}")

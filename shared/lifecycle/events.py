@@ -1,7 +1,7 @@
-"""Every fact that an instance's life is made of. Past tense, immutable, complete in itself.
+"""Every fact in an instance's life. Past tense, immutable, complete in itself.
 
-`identity` names the fields that tell one fact from another of the same type and instance: two services that
-see the same thing make the same fact, and the journal keeps it once.
+`identity` names the fields that distinguish facts of the same type and instance: if two services see the same
+thing, they make the same fact, and the journal keeps it once.
 """
 
 from enum import StrEnum
@@ -77,7 +77,7 @@ class Fact(BaseModel):
 
 
 class AttemptFact(Fact):
-    """A fact of one try at making the instance ready; of another attempt than the current one, it changes nothing."""
+    """A fact of one attempt to make the instance ready. If it is not the current attempt, nothing changes."""
 
     attempt: PositiveInt
 
@@ -89,8 +89,8 @@ class InstanceRequested(Fact):
 class InstanceCreated(Fact):
     """The server exists at the provider, powered off. The first one recorded claims the instance.
 
-    `hourly_price` is the list price in `currency` while it runs. `host_key` is the machine's own public key, where the
-    provider knows one; without it the machine was handed ours.
+    `hourly_price` is the list price in `currency` while it runs. `host_key` is the machine's own public key, if the
+    provider knows one; otherwise the machine was given ours.
     """
 
     identity = ("server_id",)
@@ -104,7 +104,7 @@ class InstanceCreated(Fact):
 
 
 class VolumeFound(Fact):
-    """A volume that belongs to a server of this instance, and will have to be deleted with it."""
+    """A volume that belongs to a server of this instance, and has to be deleted with it."""
 
     identity = ("volume_id",)
     volume_id: str
@@ -136,9 +136,9 @@ class IpAssigned(Fact):
 
 
 class SecurityGroupFound(Fact):
-    """A security group that was made for this instance, and will have to be deleted once no server is in it.
+    """A security group that was created for this instance, and has to be deleted when no server is in it any more.
 
-    `server_id` is null when it was made for a server that was still to be ordered.
+    `server_id` is null if the group was created before its server was ordered.
     """
 
     identity = ("security_group_id",)
@@ -182,7 +182,7 @@ class HostKeyRotated(Fact):
 
 
 class SshInstallFailed(AttemptFact):
-    """One try of the install ended badly. `output` holds its last lines, with every secret taken out."""
+    """One try of the install failed. `output` holds its last lines, without secrets."""
 
     identity = ("install_try",)
     install_try: PositiveInt
@@ -201,7 +201,7 @@ class WorkerReachable(AttemptFact):
 
 
 class ModelLoadProgressed(AttemptFact):
-    """vLLM said how far it is; `fraction` of the whole load, 0 to 1."""
+    """vLLM reported how far it is; `fraction` of the whole load, 0 to 1."""
 
     identity = ("stage", "fraction")
     stage: str
@@ -225,7 +225,7 @@ class InstanceReady(AttemptFact):
 
 
 class HealthLost(AttemptFact):
-    """Several failures in a row; `outage` counts them within the attempt, from 1."""
+    """Several probes in a row failed; `outage` numbers the outages of the attempt, from 1."""
 
     identity = ("outage",)
     outage: PositiveInt
@@ -266,7 +266,7 @@ class InstanceFailed(Fact):
 
 
 class ServerLost(Fact):
-    """The provider no longer knows the server: two gets by id, a minute apart, said so."""
+    """The provider no longer knows the server: two gets by id, a minute apart, did not find it."""
 
     identity = ("server_id",)
     server_id: str
@@ -287,7 +287,7 @@ class ServerRestarted(Fact):
 
 
 class ServerDeleted(Fact):
-    """The release has deleted the server that claimed the instance, or found it gone: it costs nothing from then on."""
+    """The release has deleted the instance's server, or found it gone: it costs nothing from then on."""
 
     identity = ("server_id",)
     server_id: str
@@ -301,19 +301,19 @@ class AddressChanged(Fact):
 
 
 class LifetimeLimitReached(Fact):
-    """It has lived for the `max_lifetime` that its owner gave it: what serves is drained, all else terminated."""
+    """The instance has reached its `max_lifetime`. If it serves it is drained, otherwise terminated."""
 
     limit_seconds: PositiveInt
 
 
 class IdleLimitReached(AttemptFact):
-    """No request ran on the worker for the `idle_shutdown` that its owner gave it: it is drained."""
+    """No request ran on the worker for the instance's `idle_shutdown`. It is drained."""
 
     limit_seconds: PositiveInt
 
 
 class SpendingLimitReached(Fact):
-    """Its organisation has reached what it may spend by the `period`; a drain, if one follows, is an event of its own.
+    """The organisation has reached its spending limit for the `period`; a drain that follows is an event of its own.
 
     `limit` and `spent` are in `currency`: per hour, or in the calendar `month` (of UTC, such as 2026-01).
     """
@@ -343,7 +343,7 @@ class DrainRequested(Fact):
 
 
 class Drained(Fact):
-    """Nothing ran for longer than a router may hold a stale route, or the limit passed (`forced`)."""
+    """No request ran for longer than a router may use a stale route, or the drain's time limit passed (`forced`)."""
 
     forced: bool = False
 
@@ -353,9 +353,9 @@ class TerminationRequested(Fact):
 
 
 class InstanceTerminated(Fact):
-    """Nothing of it is left at the provider; `server_id` is the one that was seen gone, if there ever was one.
+    """Nothing of it is left at the provider. `server_id` is the server that was seen gone, if there was one.
 
-    `revision` is that of the resources which were looked for: one that is learned of meanwhile is not gone yet.
+    `revision` is that of the resources that were looked for: a resource recorded meanwhile is not gone yet.
     """
 
     server_id: str | None
@@ -363,7 +363,7 @@ class InstanceTerminated(Fact):
 
 
 class ResourcesReleased(Fact):
-    """As InstanceTerminated, for an instance whose status is not `terminating`."""
+    """Like InstanceTerminated, for an instance whose status is not `terminating`."""
 
     identity = ("occurred_at",)
     server_id: str | None
@@ -422,11 +422,11 @@ EVENTS: Final[dict[str, type[Event]]] = {event.__name__: event for event in get_
 """Every event type by its name, in the order of a life."""
 
 INTENTS: Final = (ReinstallRequested, DrainRequested, TerminationRequested, InstanceArchived)
-"""What only `decide` makes; each call is its own event, so its id is the caller's."""
+"""Only `decide` makes these. Each call is its own event, so its id is the caller's."""
 
 
 def event_id(event: Event) -> UUID:
-    """The same for everyone who saw the same fact: UUIDv5 of instance, type, attempt (when bound to one), identity."""
+    """The same for everyone who saw the same fact: UUIDv5 of instance, type, attempt (if bound to one) and identity."""
     fields = ("attempt", *event.identity) if isinstance(event, AttemptFact) else event.identity
     parts = [str(event.instance_id), event.type(), *(str(getattr(event, field)) for field in fields)]
     return uuid5(_NAMESPACE, "/".join(parts))

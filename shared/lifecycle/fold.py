@@ -13,7 +13,7 @@ from shared.lifecycle.transitions import moves, status_after
 
 
 def begin(requested: e.InstanceRequested) -> Instance:
-    """The instance as its first fact makes it."""
+    """The instance after its first fact."""
     at = requested.occurred_at
     return Instance(
         id=requested.instance_id,
@@ -41,7 +41,7 @@ def evolve(instance: Instance, event: e.Event) -> Instance:
 
 
 def fold(events: Iterable[e.Event]) -> Instance | None:
-    """The instance after these facts; those before its request say nothing of any instance."""
+    """The instance after these facts; None without a request. Facts before the request are skipped."""
     instance: Instance | None = None
     for event in events:
         if instance is not None:
@@ -56,7 +56,7 @@ def _with(instance: Instance, **changes: Any) -> Instance:
 
 
 def _informed(instance: Instance, event: e.Event) -> Instance:
-    """What is learned from a fact whatever the status: ids, addresses, counters."""
+    """What a fact teaches whatever the status: ids, addresses, counters."""
     match event:
         case e.InstanceCreated():
             return _claimed(instance, event)
@@ -171,14 +171,14 @@ def _powered_off(instance: Instance, at: datetime) -> Instance:
 
 
 def _without_its_server(instance: Instance, at: datetime) -> Instance:
-    """It is never on again, if there ever was one."""
+    """The server, if there was one, is off for good."""
     resources = instance.resources
     gone = resources.model_copy(update={"server_gone": resources.server_id is not None})
     return _powered_off(_with(instance, resources=gone), at)
 
 
 def _powered_on_again(instance: Instance, at: datetime) -> Instance:
-    """Only after it was off, and not by a fact from before that."""
+    """Counts only after the server was off, and only if the fact is newer than that."""
     until = instance.powered[-1].until if instance.powered else None
     if until is None or at < until or instance.resources.server_gone:
         return instance
@@ -200,7 +200,7 @@ def _guarded_by(instance: Instance, security_group_id: str) -> Instance:
 
 
 def _holding(instance: Instance, **resources: Any) -> Instance:
-    """Something that was not known to exist does: whatever was released before, there is more to release."""
+    """Adds resources that were not known before. So there is more to release, whatever was released already."""
     before = instance.resources
     after = before.model_copy(update={name: value for name, value in resources.items() if value is not None})
     if after == before:
@@ -210,7 +210,7 @@ def _holding(instance: Instance, **resources: Any) -> Instance:
 
 
 def _advanced(instance: Instance, event: e.Event) -> Instance:
-    """A milestone is remembered whatever the status; progress and step follow it unless the instance is ending."""
+    """Remembers a milestone whatever the status. Progress and step follow it unless the instance is ending."""
     reached = percent(event)
     if reached is None:
         return instance
@@ -238,7 +238,7 @@ def _moved(instance: Instance, event: e.Event) -> Instance:
 
 
 def _going_on(instance: Instance) -> Instance:
-    """What has held up another action than the one that is due holds up nothing any more."""
+    """Drops the delay of an action that is no longer the one due."""
     if instance.delay is None or instance.delay.action is due(instance):
         return instance
     return _with(instance, delay=None)
@@ -263,7 +263,7 @@ def _failure(event: e.Event) -> Failure:
 
 
 def _next_attempt(instance: Instance, requested: e.ReinstallRequested) -> Instance:
-    """A further try on the same machine: what the machine went through stays, what vLLM went through does not."""
+    """A further attempt on the same machine: the machine's milestones stay, those of vLLM are dropped."""
     if requested.attempt != instance.attempt + 1 or not moves(instance.status, e.ReinstallRequested):
         return instance
     return _with(

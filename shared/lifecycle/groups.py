@@ -1,4 +1,4 @@
-"""The statuses that mean the same to whoever looks at many instances, who counts, sorts and filters by them."""
+"""Groups of statuses by which people count, sort and filter many instances."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,7 +8,7 @@ from shared.lifecycle.status import Status
 
 
 class StatusGroup(StrEnum):
-    """In the order in which they want to be looked at."""
+    """In the order of urgency."""
 
     FAILED = "failed"
     UNAVAILABLE = "unavailable"
@@ -34,9 +34,9 @@ GROUPS: Final[Mapping[Status, StatusGroup]] = {
     Status.FAILED: StatusGroup.FAILED,
 }
 ON_THEIR_WAY: Final = frozenset({StatusGroup.LAUNCHING, StatusGroup.UNAVAILABLE})
-"""To ready, for the first time or again."""
+"""On the way to ready, for the first time or again."""
 SETTLED: Final = frozenset({StatusGroup.FAILED, StatusGroup.READY, StatusGroup.GONE})
-"""Nothing else comes of it unless something happens to it."""
+"""They stay so unless something happens to the instance."""
 
 
 def statuses_of(*groups: StatusGroup) -> list[Status]:

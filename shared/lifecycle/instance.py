@@ -1,4 +1,4 @@
-"""The instance as its events made it: the snapshot that every event carries."""
+"""The instance after its events: the snapshot that every event carries."""
 
 from typing import Annotated
 from uuid import UUID
@@ -19,7 +19,7 @@ class Failure(BaseModel):
 
 
 class Delay(BaseModel):
-    """Why the action that is due has not succeeded: of its `number`-th try, after which the next comes at that time."""
+    """Why the `number`-th try of the due action failed, and when the next one comes."""
 
     model_config = ConfigDict(frozen=True)
     action: Action
@@ -36,7 +36,7 @@ class Volume(BaseModel):
 
 
 class Period(BaseModel):
-    """`until` is None as long as it lasts."""
+    """`until` is None while the period lasts."""
 
     model_config = ConfigDict(frozen=True)
     since: AwareDatetime
@@ -44,11 +44,11 @@ class Period(BaseModel):
 
 
 class Resources(BaseModel):
-    """Ids of everything that was ever seen of it at the provider, the server that claimed it first.
+    """Ids of everything that was ever seen of the instance at the provider; the server that claimed it comes first.
 
-    `server_gone`: that one no longer exists. `host_key` counts the keys that we gave the machine; `own_host_key` is the
-    public key of one that came with its own.
-    `revision` counts what was learned, so that a release can say how much of it it knew.
+    `server_gone`: that server no longer exists. `host_key` counts the keys that we gave the machine; `own_host_key` is
+    the public key of a machine that came with its own.
+    `revision` counts the additions, so that a release can say which of them it knew.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,12 +64,12 @@ class Resources(BaseModel):
     released: bool = False
 
     def gone_with(self, server_id: str | None, revision: int | None) -> bool:
-        """Whether a release that saw this server gone, and knew this revision, saw all that is recorded gone."""
+        """Whether a release that saw this server gone, and knew this revision, saw all recorded resources gone."""
         return self.server_id in (None, server_id) and revision in (None, self.revision)
 
 
 class Install(BaseModel):
-    """Where the install of the current attempt is: `failures` tries have ended badly, `phase` is the last one begun."""
+    """Where the install of the current attempt is: `failures` counts failed tries, `phase` is the last one begun."""
 
     model_config = ConfigDict(frozen=True)
     failures: int = 0
@@ -123,25 +123,25 @@ class Instance(BaseModel):
 
     @property
     def kept(self) -> bool:
-        """Failed while starting up, and left standing because its owner wants to look at it; as long as it stands."""
+        """Failed while starting, and its server is kept because its owner wants to inspect it."""
         wanted = self.status is Status.STARTUP_FAILED and self.specification.keep_for_inspection
         return wanted and not self.resources.server_gone
 
     @property
     def in_use(self) -> bool:
-        """Live, or kept: what becomes of its server without us is news."""
+        """Live, or kept: changes that others make to its server are news."""
         return self.status in LIVE or self.kept
 
     @property
     def held_for_inspection(self) -> bool:
-        """Kept, and its machine is still there."""
+        """Kept, and its machine still exists."""
         return self.kept and not self.resources.released
 
     @property
     def server_on(self) -> bool:
-        """As far as it is known: from our power-on, but for the times when somebody else had it off."""
+        """As far as known: on since our power-on, except while somebody else had it off."""
         return bool(self.powered) and self.powered[-1].until is None
 
     def reached(self, *milestones: type[BaseModel]) -> bool:
-        """Any of these, in the current attempt."""
+        """Whether the current attempt has reached any of these."""
         return any(milestone.__name__ in self.milestones for milestone in milestones)

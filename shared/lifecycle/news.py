@@ -1,4 +1,4 @@
-"""Whether a fact still says something new of the instance as it is now. The journal asks on every reload."""
+"""Whether a fact still says something new about the instance. The journal asks on every reload."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -22,7 +22,7 @@ DONE: Final[Mapping[Action, type[e.Event]]] = {
 
 
 def is_news(instance: Instance, event: e.Event) -> bool:
-    """False for what the instance already knows, and for an inference that no longer holds."""
+    """False for what the instance already knows, and for a conclusion that no longer holds."""
     if isinstance(event, e.AttemptFact) and event.attempt != instance.attempt:
         return False
     resources = instance.resources

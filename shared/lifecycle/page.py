@@ -23,8 +23,8 @@ def lifecycle_page() -> str:
 
 <!-- Drawn from shared/lifecycle by `python -m shared.lifecycle.page`. Do not edit: a test compares them. -->
 
-Every change of an instance is a fact. One that has no move from the instance's status is late, not wrong: it enters
-the timeline and changes no status. One of another attempt than the current enters the timeline and changes nothing.
+Every change of an instance is a fact. A fact without a move from the instance's status is late, not wrong: it enters
+the timeline and changes no status. A fact of an earlier or later attempt enters the timeline and changes nothing.
 
 {_diagram()}
 
@@ -38,22 +38,22 @@ the timeline and changes no status. One of another attempt than the current ente
 
 ## Progress
 
-Progress is the highest of these that was reached in the attempt. A reinstall begins the next attempt at {REINSTALL} %.
+Progress is the highest of these steps that the attempt has reached. A reinstall begins at {REINSTALL} %.
 
 {_table(("step", "percent", "what the instance does then"), _progress())}
 
 ## What the provisioner does
 
-Each event asks for one action at most, and only while the instance, as it is now, still needs it. An instance that
-has ended is released instead, whichever event comes, until nothing of it is left; one that failed to start may be kept
-for inspection.
+Each event asks for at most one action, and only while the instance still needs it. An instance that has ended is
+released instead, whichever event comes, until nothing of it is left. An instance that failed to start may be kept for
+inspection.
 
 {_table(("event", "action"), _actions())}
 
 ## Facts
 
-Every fact carries `instance_id` and `occurred_at`. Two facts of one type are the same fact when what is named in the
-last column is the same; the journal keeps it once.
+Every fact carries `instance_id` and `occurred_at`. Two facts of one type are the same fact if the fields in the last
+column are equal; the journal keeps it once.
 
 {_table(("event", "meaning", "fields", "the same fact by"), _facts())}
 """
@@ -76,7 +76,7 @@ def _diagram() -> str:
 
 
 def _common_moves(statuses: Iterable[Status]) -> dict[type[Event], Status]:
-    """What every one of these statuses does alike: drawn once, or the arrows would hide the rest."""
+    """The moves that all of these statuses share: drawn once, or the arrows would hide the rest."""
     first, *others = (TRANSITIONS[status] for status in sorted(statuses))
     return {kind: after for kind, after in first.items() if all(other.get(kind) is after for other in others)}
 

@@ -1,4 +1,4 @@
-"""The provisioner's to-do: from the event that woke it to the one action that this event may still ask for."""
+"""The provisioner's to-do: maps the event that triggered it to the one action that the event may still ask for."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -32,7 +32,7 @@ RELEASING: Final = (
     e.SecurityGroupFound,
     e.PortsOpened,
 )
-"""What ends an instance, and what may reveal a resource of one that has ended."""
+"""Events that end an instance, and events that may reveal a resource of an ended one."""
 
 _STEPS: Final[Mapping[type[e.Event], Action]] = {**LAUNCHING, **INSTALLING}
 _AT: Final[Mapping[str, Action]] = {
@@ -40,11 +40,11 @@ _AT: Final[Mapping[str, Action]] = {
     e.SshInstallStarted.type(): Action.INSTALL,
     e.SshInstallPhaseReached.type(): Action.INSTALL,
 }
-"""What is going on at a step."""
+"""The action under way at each step."""
 
 
 def plan(instance: Instance, trigger: e.Event) -> Action | None:
-    """The action due because of `trigger`, judged by the instance as it is now; None when done or overtaken."""
+    """The action due because of `trigger`, given the instance as it is now; None if it is done or overtaken."""
     if instance.status is Status.TERMINATING:
         return Action.RELEASE
     if instance.status in FAILURES | GONE:
@@ -58,7 +58,7 @@ def plan(instance: Instance, trigger: e.Event) -> Action | None:
 
 
 def due(instance: Instance) -> Action | None:
-    """What is going on with it now, as far as its status and step tell; None where it is not the provisioner's turn."""
+    """The action under way, as far as status and step tell; None if it is not the provisioner's turn."""
     if instance.status is Status.TERMINATING:
         return Action.RELEASE
     return _AT.get(instance.step) if instance.status in STARTING_UP | {Status.PROVISIONING} else None

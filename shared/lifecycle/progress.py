@@ -1,4 +1,4 @@
-"""What each milestone means in percent. Progress is the highest one reached in the attempt."""
+"""Each milestone's percentage. Progress is the highest one that the attempt has reached."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -22,11 +22,11 @@ PROGRESS: Final[Mapping[type[e.Event], int]] = {
     e.InstanceReady: 100,
 }
 PHASES: Final = range(55, 60)
-"""What SshInstallPhaseReached is spread over."""
+"""The percentages of SshInstallPhaseReached."""
 MODEL_LOAD: Final = range(61, 80)
-"""What ModelLoadProgressed is spread over."""
+"""The percentages of ModelLoadProgressed."""
 REINSTALL: Final = 50
-"""Where a further attempt begins: the machine is there and reachable."""
+"""Where a further attempt begins: the machine exists and is reachable."""
 
 KEPT_BY_A_REINSTALL: Final = frozenset(
     milestone.__name__ for milestone in PROGRESS if not issubclass(milestone, e.AttemptFact)
@@ -51,16 +51,16 @@ LABELS: Final[Mapping[str, str]] = {
     "InstanceReady": "ready",
     "ReinstallRequested": "reinstalling",
 }
-"""What an instance is doing once it has reached a step, for people."""
+"""What an instance does after a step, in words for people."""
 
 
 def label(step: str) -> str:
-    """The words for a step; of one that this version does not know, its name."""
+    """The words for a step; its name, if this version does not know it."""
     return LABELS.get(step, step)
 
 
 def percent(event: e.Event) -> int | None:
-    """How far an instance is that has reached this, 0 to 100; None for a fact that is no milestone."""
+    """The progress of an instance that has reached this, 0 to 100; None for a fact that is no milestone."""
     match event:
         case e.SshInstallPhaseReached(index=index, total=total):
             return PHASES.start + (len(PHASES) - 1) * min(index, total) // total

@@ -1,4 +1,4 @@
-"""The statuses of an instance, and the groups that the laws speak of."""
+"""The statuses of an instance, and the groups that the laws use."""
 
 from enum import StrEnum
 from typing import Final
@@ -23,12 +23,12 @@ class Status(StrEnum):
 FAILURES: Final = frozenset({Status.PROVISIONING_FAILED, Status.STARTUP_FAILED, Status.FAILED})
 GONE: Final = frozenset({Status.TERMINATED, Status.ARCHIVED})
 ENDING: Final = FAILURES | GONE | {Status.DRAINING, Status.TERMINATING}
-"""Progress and step stand still here: a person sees where the instance stopped (law 5)."""
+"""Progress and step stop changing here, so a person sees where the instance stopped (law 5)."""
 LIVE: Final = frozenset(Status) - FAILURES - GONE - {Status.TERMINATING}
 STARTING_UP: Final = frozenset({Status.BOOTING, Status.INSTALLING, Status.STARTING})
 WATCHED: Final = STARTING_UP | {Status.READY, Status.UNAVAILABLE, Status.DRAINING}
-"""Health looks at an instance in these (booting: from its address on) (law 7)."""
+"""Health watches an instance in these (booting: once it has an address) (law 7)."""
 SERVING: Final = frozenset({Status.READY, Status.UNAVAILABLE, Status.DRAINING})
 """Requests may be running on its worker."""
 PUT_AWAY: Final = frozenset({Status.ARCHIVED})
-"""Lists leave these out unless they are asked for."""
+"""Lists leave these out unless asked."""

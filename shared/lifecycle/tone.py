@@ -1,4 +1,4 @@
-"""What each status tells at a glance; whoever shows one turns its tone into a colour of its own."""
+"""Each status's meaning at a glance. Each user interface has its own colour for a tone."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -84,7 +84,7 @@ TRANSITIONS: Final[Mapping[Status, Mapping[type[e.Event], Status]]] = {
 
 
 def status_after(status: Status, event: type[e.Event]) -> Status:
-    """Total: a fact that has no move here leaves the status as it is."""
+    """The status after the event. Total: an event without a move here leaves the status as it is."""
     return TRANSITIONS[status].get(event, status)
 
 

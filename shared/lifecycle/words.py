@@ -1,4 +1,4 @@
-"""What is said of an instance, in the same words wherever it is shown: its status, what it is doing, why it failed."""
+"""The words for an instance, the same wherever it is shown: its status, what it is doing, why it failed."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -17,7 +17,7 @@ INSTEAD_OF_THE_STEP: Final[Mapping[Status, str]] = {
     Status.TERMINATED: "",
     Status.ARCHIVED: "",
 }
-"""Where the last step says nothing of now; empty where the status says it all."""
+"""For statuses in which the last step no longer describes it; empty if the status says it all."""
 ADVICE: Final[Mapping[Status, str]] = {
     Status.PROVISIONING_FAILED: "What was made of it is given back. Launch another, in other zones or of another type.",
     Status.STARTUP_FAILED: "Its machine is given back; one that is launched with keep_for_inspection stays for a look.",
@@ -31,25 +31,25 @@ CONSEQUENCES: Final[Mapping[Intent, str]] = {
     Intent.REINSTALL: "The worker is installed anew on the same machine, and answers nothing until it is ready again.",
     Intent.ARCHIVE: "It goes from the lists. Its history is kept.",
 }
-"""What is said before one of them is done."""
+"""What a person is told before confirming one."""
 
 
 def doing(status: Status, step: str, failure: Failure | None = None, delay: Delay | None = None) -> str:
-    """As `where`, but of one that failed why it did."""
+    """Like `where`, but for a failed instance why it failed."""
     return failure.message if status in FAILURES and failure is not None else where(status, step, delay)
 
 
 def where(status: Status, step: str, delay: Delay | None = None) -> str:
-    """What it is doing and what holds that up, or at what it failed; empty where its status says it all."""
+    """What it is doing and what delays that, or at what it failed; empty if its status says it all."""
     words = INSTEAD_OF_THE_STEP.get(status, label(step))
     return words if delay is None else f"{words}: {delay.reason} (try {delay.number})"
 
 
 def cause(failure: Failure) -> str:
-    """With the code, by which one can look it up."""
+    """The failure's code and message; people look it up by the code."""
     return f"{failure.code}: {failure.message}"
 
 
 def advice(instance: Instance) -> str | None:
-    """What becomes of one that failed, and what to do; None for any other."""
+    """What happens to a failed instance, and what to do; None for any other."""
     return KEPT if instance.held_for_inspection else ADVICE.get(instance.status)
