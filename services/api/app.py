@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from services.api.access.authentication import Authentication
-from services.api.access.cache import AccessCache
+from services.api.access.repository import ApiKeyRepository
 from services.api.access.sessions import Sessions
 from services.api.admission.intake import Intake
 from services.api.admission.intents import Intents
@@ -18,25 +18,30 @@ from services.api.admission.launches import Launches
 from services.api.admission.projection import Projection
 from services.api.admission.spending_limits import LimitChecks
 from services.api.application import application
+from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.cataloguing import Cataloguing
 from services.api.catalogue.hub.cache import HubCache
 from services.api.catalogue.hub.client import Hub
 from services.api.catalogue.hub.search import HubSearch
+from services.api.catalogue.repository import ModelRepository
 from services.api.catalogue.simulated import Simulated
 from services.api.catalogue.slugs import Slugs
 from services.api.console.links import SignInLinks
 from services.api.console.rendering import Pages
 from services.api.control.model_search import ModelSearch
 from services.api.control.reconciliation import Reconciliation
+from services.api.control.repository import InstanceRepository
 from services.api.estimates.estimates import Estimates
+from services.api.estimates.repository import LaunchRepository
+from services.api.feed.repository import ReadModelRepository
 from services.api.feed.sse import EventSource
-from services.api.http.database import Database
 from services.api.http.front.limits import Limits, most_connections, raise_descriptor_limit
 from services.api.http.server import serving
 from services.api.router.app import router
 from services.api.settings import ApiSettings
-from services.api.tenancy.tenants import Tenants
-from services.api.usage.usage_table import UsageTable
+from services.api.tenancy.repository import OfferingRepository, OrganizationRepository
+from services.api.usage.costs import CostRepository
+from services.api.usage.repository import UsageRepository
 from shared.bus.connection import connect
 from shared.bus.topology_guard import guarded_topology
 from shared.install_output import InstallOutputs
@@ -78,10 +83,10 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
         database_url, patience_s = settings.database_url.get_secret_value(), settings.database_timeout_seconds
         pool = await stack.enter_async_context(connect_pool(database_url, name="api", command_timeout_s=patience_s))
         await migrate(pool)
-        database = Database(pool)
-        first_admin_key = None if settings.admin_key else await _first_admin_key(database)
+        api_keys, read_model = ApiKeyRepository(pool), ReadModelRepository(pool)
+        first_admin_key = None if settings.admin_key else await _first_admin_key(api_keys)
 
-        projection = Projection(database, settings.projection_wait_seconds)
+        projection = Projection(pool, settings.projection_wait_seconds)
         access = AccessCache(
             settings.database_url,
             pool,
@@ -94,16 +99,18 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
 
         sessions = Sessions(Secrets(settings.master_secret.get_secret_value()).session_key())
         authentication = Authentication(access, sessions)
-        estimates = Estimates(database, launches=settings.eta_launches, refresh_s=settings.eta_refresh_seconds)
+        estimates = Estimates(
+            LaunchRepository(pool), launches=settings.eta_launches, refresh_s=settings.eta_refresh_seconds
+        )
         await estimates.load()
-        usage_table = UsageTable(pool)
+        usage = UsageRepository(pool)
         routing = await stack.enter_async_context(
             router(
                 settings,
                 connection,
                 installation=installation,
-                database=database,
-                usage_table=usage_table,
+                read_model=read_model,
+                ledger=usage,
                 access=access,
                 authentication=authentication,
                 estimates=estimates,
@@ -125,13 +132,13 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
             kept_s=settings.hub_search_cache_seconds,
         )
         stack.callback(hub_search.close)
-        cataloguing = Cataloguing(access, database, lookups, simulated)
+        models, costs, organizations = ModelRepository(pool), CostRepository(pool), OrganizationRepository(pool)
+        cataloguing = Cataloguing(access, models, lookups, simulated)
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
         statuses = ProviderStatuses(jetstream, replicas=settings.stream_replicas)
         rights = LaunchRights(access, settings.allowed_images)
-        tenants = Tenants(pool)
-        launches = Launches(access, database, tenants, instance_types)
-        limits = LimitChecks(access, database, launches, instance_types, journal)
+        launches = Launches(access, organizations, costs, instance_types)
+        limits = LimitChecks(access, costs, launches, instance_types, journal)
         intents = Intents(
             journal,
             projection,
@@ -145,7 +152,13 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
             dependencies={
                 "authentication": authentication,
                 "cataloguing": cataloguing,
-                "database": database,
+                "cost_repository": costs,
+                "instance_repository": InstanceRepository(pool),
+                "key_repository": api_keys,
+                "model_repository": models,
+                "offering_repository": OfferingRepository(pool),
+                "organization_repository": organizations,
+                "read_model": read_model,
                 "estimates": estimates,
                 "event_source": EventSource(
                     feed,
@@ -174,8 +187,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
                 "settings": settings,
                 "slugs": Slugs(access, hub),
                 "sign_in_links": SignInLinks(pool, sessions, lifetime_s=settings.sign_in_link_seconds),
-                "tenants": tenants,
-                "usage_table": usage_table,
+                "usage_repository": usage,
             },
             max_body_bytes=settings.max_body_bytes,
             metrics_access=settings.metrics_access,
@@ -223,8 +235,8 @@ def _limits(settings: ApiSettings) -> Limits:
     )
 
 
-async def _first_admin_key(database: Database) -> str | None:
-    made = await database.first_admin_key()
+async def _first_admin_key(api_keys: ApiKeyRepository) -> str | None:
+    made = await api_keys.add_first_admin_key()
     if made is None:
         return None
     sys.stdout.write(f"The administrator's API key, shown only this once: {made.key}\n")

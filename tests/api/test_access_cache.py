@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from services.api.access.cache import AccessCache
+from services.api.catalogue.access_cache import AccessCache
 from shared.postgres.connection import connect_pool
 from tests.api.stage import PATIENCE_S, Stage
 

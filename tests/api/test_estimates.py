@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.api.estimates.estimates import Estimates
-from services.api.http.database import Database
+from services.api.estimates.repository import LaunchRepository
 from services.progress.projection import Projection
 from shared.eta.history import FEWEST
 from shared.eta.launch import Launch
@@ -33,7 +33,7 @@ async def learned(stage: Stage, *histories: Facts, most: int = 100) -> list[Laun
             projection = Projection(connection, INSTALLATION, nothing_is_put_aside, announce=False)
             for history in histories:
                 await projection.commit(recorded(history), 1)
-        estimates = Estimates(Database(pool), launches=most, refresh_s=60)
+        estimates = Estimates(LaunchRepository(pool), launches=most, refresh_s=60)
         await estimates.load()
         return estimates.history.launches
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.catalogue.catalogue import Catalogue, Model, Offering
+from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolution, Resolved, Rule, resolve
+from services.api.tenancy.offerings import Offering
 from services.api.tenancy.organizations import Organization
 from tests.api.names import CATALOGUED, EVERYONE, OFFERED, TABLE, Caller
 

@@ -11,11 +11,11 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from services.api.access.cache import AccessCache
 from services.api.admission.launches import Launches
 from services.api.admission.spending_limits import LimitChecks, over_an_hour
-from services.api.http.database import Database
-from services.api.tenancy.tenants import Tenants
+from services.api.catalogue.access_cache import AccessCache
+from services.api.tenancy.repository import OrganizationRepository
+from services.api.usage.costs import CostRepository
 from shared.journal.journal import Journal
 from shared.lifecycle.events import SpendingLimitReached
 from shared.lifecycle.instance import Instance
@@ -74,12 +74,12 @@ async def replicas(stage: Stage) -> AsyncGenerator[Replicas]:
         access = AccessCache(
             SecretStr(stage.database_url), pool, admin_key=None, refresh_s=60, on_projected=lambda: None
         )
-        database, tenants = Database(pool), Tenants(pool)
+        costs, organizations = CostRepository(pool), OrganizationRepository(pool)
         types = InstanceTypes(stage.connection.jetstream(), replicas=1)
         journal = Journal(stage.connection, actor="api", source="/coldstart/test")
 
         def checks() -> LimitChecks:
-            return LimitChecks(access, database, Launches(access, database, tenants, types), types, journal)
+            return LimitChecks(access, costs, Launches(access, organizations, costs, types), types, journal)
 
         yield Replicas(stage, api, access, (checks(), checks()))
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from services.api.router.usage import Usage
+from services.api.usage.log import Usage
 from tests.api.stage import MODEL
 
 NOON: Final = datetime(2026, 1, 2, 12, tzinfo=UTC)

@@ -13,8 +13,8 @@ from uuid import UUID, uuid4
 import pytest
 from playwright.async_api import Page, expect
 
-from services.api.router.usage import Usage
-from services.api.usage.usage_table import UsageTable
+from services.api.usage.log import Usage
+from services.api.usage.repository import UsageRepository
 from shared.lifecycle.instance import Instance
 from shared.postgres.connection import connect_pool
 from tests.api.stage import MODEL, RunningApi, Stage
@@ -31,7 +31,7 @@ ASKED = "?from=2026-01-01&to=2026-01-10"
 
 async def seeded(stage: Stage, rows: Sequence[Usage]) -> None:
     async with connect_pool(stage.database_url, name="test") as pool:
-        await UsageTable(pool).add(rows)
+        await UsageRepository(pool).add(rows)
 
 
 async def cost(

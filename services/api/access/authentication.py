@@ -7,8 +7,7 @@ from typing import Any, Final
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
-from services.api.access.cache import AccessCache
-from services.api.access.keys import ApiKey, Role
+from services.api.access.keys import ApiKey, KnownKeys, Role
 from services.api.access.session_cookie import COOKIE
 from services.api.access.sessions import Purpose, Sessions, Token
 from services.api.access.wrong_keys import TooManyWrongKeys, WrongKeys
@@ -33,7 +32,7 @@ class Unproven(Exception):
 class Authentication:
     """A key in the Authorization header, or else a session in the cookie: browsers send that by themselves."""
 
-    def __init__(self, access: AccessCache, sessions: Sessions, wrong_keys: WrongKeys | None = None) -> None:
+    def __init__(self, access: KnownKeys, sessions: Sessions, wrong_keys: WrongKeys | None = None) -> None:
         self._access = access
         self._sessions = sessions
         self.wrong_keys = wrong_keys or WrongKeys()

@@ -3,11 +3,12 @@
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self, TypeAlias
+from typing import Annotated, Any, Final, Protocol, Self, TypeAlias
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 _NAMESPACE: Final = UUID("0b7a3f0e-6f0e-5b1c-8f5e-3a1d5c9e2b41")
 _MARK: Final = "csk_"
@@ -55,6 +56,12 @@ class ApiKey(KeyLimits):
     created_at: AwareDatetime
 
 
+class NewApiKey(ApiKey):
+    """The only answer that ever holds the key itself."""
+
+    key: str
+
+
 class Keys:
     """Those that are valid now, by the hash of the key: one immutable value that is swapped whole."""
 
@@ -76,6 +83,13 @@ class Keys:
         return self._by_hash.get(hashed(key))
 
 
+class KnownKeys(Protocol):
+    """Where the keys are known from; whoever holds them swaps them when they change."""
+
+    @property
+    def keys(self) -> Keys: ...
+
+
 def new_key() -> str:
     """256 random bits behind a mark that secret scanners can look for."""
     return _MARK + secrets.token_urlsafe(32)
@@ -93,3 +107,18 @@ def shown(key: str) -> str:
 def configured_key_id(key: str) -> UUID:
     """The identity of the key from the settings: the same in every process, another for another key."""
     return uuid5(_NAMESPACE, hashed(key).hex())
+
+
+def configured_keys(admin_key: SecretStr | None) -> list[tuple[bytes, ApiKey]]:
+    """The administrator's key from the settings with its hash, if there is one there."""
+    if admin_key is None:
+        return []
+    key = admin_key.get_secret_value()
+    owner = ApiKey(
+        id=configured_key_id(key),
+        name="COLDSTART_ADMIN_KEY",
+        role=Role.ADMIN,
+        prefix=shown(key),
+        created_at=datetime.now(UTC),
+    )
+    return [(hashed(key), owner)]

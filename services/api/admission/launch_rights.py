@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey, Role
 from services.api.admission.errors import LaunchNotAllowed
+from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.cataloguing import Meant
 from services.api.refusals import FieldError
 from shared.images import is_allowed

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from services.api.access.cache import AccessCache
 from services.api.admission.errors import LimitReached
 from services.api.admission.spending import CENTS_OF_CENTS, Offered, Price, counted, expected, per_hour, summed
-from services.api.http.database import Database
+from services.api.catalogue.access_cache import AccessCache
 from services.api.tenancy.errors import OrganizationUnknown
 from services.api.tenancy.organizations import Organization
-from services.api.tenancy.tenants import Tenants
+from services.api.tenancy.repository import OrganizationRepository
+from services.api.usage.costs import CostRepository
 from shared.lifecycle.events import Specification
 from shared.lifecycle.instance import Instance
 from shared.offers.instance_types import InstanceTypes
@@ -28,11 +28,15 @@ class Launches:
     """Remembers what it accepted until the read model shows it."""
 
     def __init__(
-        self, access: AccessCache, database: Database, tenants: Tenants, instance_types: InstanceTypes
+        self,
+        access: AccessCache,
+        organizations: OrganizationRepository,
+        costs: CostRepository,
+        instance_types: InstanceTypes,
     ) -> None:
         self._access = access
-        self._database = database
-        self._tenants = tenants
+        self._organizations = organizations
+        self._costs = costs
         self._instance_types = instance_types
         self._turns: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._accepted: defaultdict[UUID, dict[UUID, Instance]] = defaultdict(dict)
@@ -54,7 +58,7 @@ class Launches:
     async def standing(self, organization_id: UUID) -> list[Instance]:
         """The instances of which something may exist, those included that the read model does not show yet."""
         accepted = self._accepted[organization_id]
-        shown = await self._tenants.standing(organization_id, list(accepted))
+        shown = await self._organizations.standing(organization_id, list(accepted))
         for instance in shown:
             accepted.pop(instance.id, None)
         return [*shown, *accepted.values()]
@@ -75,7 +79,7 @@ class Launches:
         return _within_hour(organization, instances, specification, await self._instance_types.of_all())
 
     async def _check_month(self, organization: Organization, limit: float) -> None:
-        spent = await self._database.spent_this_month(organization.id, datetime.now(UTC))
+        spent = await self._costs.of_month(organization.id, datetime.now(UTC))
         if not limit:
             said = "It may spend nothing in a month."
             raise _reached(organization, "spend_per_month", said, limit=limit, used=sum(spent.values()))

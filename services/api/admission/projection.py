@@ -3,15 +3,15 @@
 import asyncio
 from uuid import UUID
 
-from services.api.http.database import Database
-from shared.postgres.connection import DATABASE_ERRORS
+from shared.postgres.connection import DATABASE_ERRORS, Pool
+from shared.postgres.statements import statement
 
 
 class Projection:
     """Woken by the projector's notifications; each names a position, so the version itself is looked up."""
 
-    def __init__(self, database: Database, patience_s: float) -> None:
-        self._database = database
+    def __init__(self, pool: Pool, patience_s: float) -> None:
+        self._pool = pool
         self._patience_s = patience_s
         self._moved = asyncio.Event()
 
@@ -26,8 +26,15 @@ class Projection:
             async with asyncio.timeout(self._patience_s):
                 while True:
                     moved = self._moved
-                    if await self._database.projected_version(instance_id) >= version:
+                    if await self._version(instance_id) >= version:
                         return
                     await moved.wait()
         except DATABASE_ERRORS:  # a TimeoutError is one of these
             return
+
+    async def _version(self, instance_id: UUID) -> int:
+        """0 when the projector has not seen it."""
+        found: int | None = await self._pool.fetchval(
+            statement("services.api.admission", "projected_version"), instance_id
+        )
+        return found or 0

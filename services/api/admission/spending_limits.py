@@ -14,11 +14,11 @@ import structlog
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
-from services.api.access.cache import AccessCache
 from services.api.admission.launches import Launches
 from services.api.admission.spending import Offered, price, summed
-from services.api.http.database import Database
+from services.api.catalogue.access_cache import AccessCache
 from services.api.tenancy.organizations import Organization
+from services.api.usage.costs import CostRepository
 from shared.journal.journal import Journal, JournalUnavailable
 from shared.lifecycle.decide import end
 from shared.lifecycle.errors import IntentRefused, LifecycleError
@@ -64,13 +64,13 @@ class LimitChecks:
     def __init__(
         self,
         access: AccessCache,
-        database: Database,
+        costs: CostRepository,
         launches: Launches,
         instance_types: InstanceTypes,
         journal: Journal,
     ) -> None:
         self._access = access
-        self._database = database
+        self._costs = costs
         self._launches = launches
         self._instance_types = instance_types
         self._journal = journal
@@ -100,7 +100,7 @@ class LimitChecks:
         if organization.spend_per_hour is not None and running:
             reached += over_an_hour(organization.spend_per_hour, running, await self._instance_types.of_all())
         if (limit := organization.spend_per_month) is not None and running:
-            spent = await self._database.spent_this_month(organization.id, at)
+            spent = await self._costs.of_month(organization.id, at)
             reached += [
                 Reached("month", limit, amount, currency, tuple(running))
                 for currency, amount in spent.items()

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from services.api.admission.launches import Launches
 from services.api.admission.spending import Offered, Sums, counted, per_hour
-from services.api.http.database import Database
 from services.api.tenancy.organizations import Organization
+from services.api.usage.costs import CostRepository
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Used:
 
 
 async def used(
-    organization: Organization, launches: Launches, database: Database, offered: Offered, at: datetime
+    organization: Organization, launches: Launches, costs: CostRepository, offered: Offered, at: datetime
 ) -> Used:
     standing = await launches.standing(organization.id)
-    month = await database.spent_this_month(organization.id, at)
+    month = await costs.of_month(organization.id, at)
     return Used(counted(standing), per_hour(standing, offered), month)

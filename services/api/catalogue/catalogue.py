@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from services.api.tenancy.offerings import Offering
 from shared.lifecycle.events import Task
 
 
@@ -23,19 +24,6 @@ class Model(BaseModel):
     gated: bool
     parameters: int | None = None
     weights_bytes: int | None = None
-    created_at: AwareDatetime
-
-
-class Offering(BaseModel):
-    """A model under a name of an organisation's own: its slug, a slash, `code`. Only an `active` one is served."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: UUID
-    organization_id: UUID
-    code: str
-    model_id: UUID
-    active: bool
     created_at: AwareDatetime
 
 

@@ -7,31 +7,32 @@ import structlog
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # exported lazily
 
-from services.api.access.cache import AccessCache
+from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Model
 from services.api.catalogue.errors import ModelIdMalformed
-from services.api.catalogue.hub import client as hub
+from services.api.catalogue.hub.client import Found, Lookups, Unreachable
 from services.api.catalogue.hub.problems import about_model, admitted
+from services.api.catalogue.repository import ModelRepository
 from services.api.catalogue.resolution import Resolved, resolve
 from services.api.catalogue.simulated import Simulated
-from services.api.http.database import DOWN, Database
 from services.api.refusals import Refused
 from services.api.tenancy.organizations import Organization
+from shared.postgres.connection import DOWN
 
 _PATIENCE_S: Final = 2.0
 """For the figures of a model that can be served without them; the answer that comes later is kept for the next one."""
-Meant: TypeAlias = Model | hub.Found
+Meant: TypeAlias = Model | Found
 """What a name means: a model of the catalogue, or one of the hub that may enter it."""
 
 log = structlog.get_logger()
 
 
 class Cataloguing:
-    def __init__(self, access: AccessCache, database: Database, models: hub.Lookups, simulated: Simulated) -> None:
+    def __init__(self, access: AccessCache, models: ModelRepository, hub: Lookups, simulated: Simulated) -> None:
         self._simulated = simulated
         self._access = access
-        self._database = database
-        self._hub = models
+        self._models = models
+        self._hub = hub
 
     async def meant(self, name: str, organization: Organization | None = None) -> Meant:
         """What a caller of `organization` means by this; nothing is catalogued. Raises Refused."""
@@ -53,7 +54,7 @@ class Cataloguing:
         """The model as it stands in the catalogue now; it enters it unless it is there."""
         if known := self._access.catalogue.named(meant.model):
             return known
-        added = await self._database.add_model(meant)
+        added = await self._models.add(meant)
         await self._access.load()
         self._tell_shadowed(added)
         return added
@@ -73,12 +74,12 @@ class Cataloguing:
             async with asyncio.timeout(_PATIENCE_S):
                 found = await self._hub.look_up(known.model)
         except TimeoutError:
-            found = hub.Unreachable(f"no answer within {_PATIENCE_S} s")
-        if not isinstance(found, hub.Found) or found.parameters is None:
+            found = Unreachable(f"no answer within {_PATIENCE_S} s")
+        if not isinstance(found, Found) or found.parameters is None:
             log.info("model not measured", model=known.model, answer=repr(found))
             return known
         try:
-            measured = await self._database.measure_model(known.model, found.parameters, found.weights_bytes)
+            measured = await self._models.measure(known.model, found.parameters, found.weights_bytes)
             await self._access.load()
         except DOWN as error:
             log.warning("figures of a model not kept", model=known.model, reason=repr(error))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.api.access.cache import AccessCache
+from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.errors import SlugOnHub
 from services.api.catalogue.hub import client as hub
 from services.api.catalogue.hub.problems import unanswered

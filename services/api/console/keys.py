@@ -6,8 +6,8 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.response import Template
 
-from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey
+from services.api.catalogue.access_cache import AccessCache
 from services.api.console.rendering import Pages
 
 

@@ -10,8 +10,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.api.access.keys import ApiKey
 from services.api.access.sessions import Purpose, Sessions
-from services.api.http.database import sql
 from shared.postgres.connection import Pool
+from shared.postgres.statements import statement
 
 
 class SignInLink(BaseModel):
@@ -36,7 +36,10 @@ class SignInLinks:
     async def use(self, text: str) -> UUID | None:
         """The key that it signs in as; None when it was used, has expired, or never was one."""
         token = self._sessions.read(Purpose.LINK, text)
-        if token is None or await self._pool.fetchval(sql("use_sign_in_link"), token.id, token.expires_at) is None:
+        if token is None:
+            return None
+        use = statement("services.api.console", "use_sign_in_link")
+        if await self._pool.fetchval(use, token.id, token.expires_at) is None:
             return None
         return token.key_id
 

@@ -9,14 +9,14 @@ from litestar.params import FromPath
 from litestar.response import Template
 
 from services.api.access.authentication import MEMBERS
-from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey
 from services.api.admission.launches import Launches
 from services.api.admission.used import used
+from services.api.catalogue.access_cache import AccessCache
 from services.api.console.rendering import Pages
 from services.api.control.offerings import OfferingView
-from services.api.http.database import Database
 from services.api.tenancy.ownership import may_see_organization, organization_at
+from services.api.usage.costs import CostRepository
 from shared.offers.instance_types import InstanceTypes
 
 
@@ -26,13 +26,13 @@ async def organizations(
     request: Request[Any, ApiKey, Any],
     access: NamedDependency[AccessCache],
     launches: NamedDependency[Launches],
-    database: NamedDependency[Database],
+    cost_repository: NamedDependency[CostRepository],
     offered: NamedDependency[InstanceTypes],
     pages: NamedDependency[Pages],
 ) -> Template:
     prices, now = await offered.of_all(), datetime.now(UTC)
     seen = [one for one in access.organizations if may_see_organization(request.auth, one)]
-    rows = [(one, await used(one, launches, database, prices, now)) for one in seen]
+    rows = [(one, await used(one, launches, cost_repository, prices, now)) for one in seen]
     return pages.page(request, "organizations", rows=rows)
 
 
@@ -43,7 +43,7 @@ async def organization(
     slug: FromPath[str],
     access: NamedDependency[AccessCache],
     launches: NamedDependency[Launches],
-    database: NamedDependency[Database],
+    cost_repository: NamedDependency[CostRepository],
     offered: NamedDependency[InstanceTypes],
     pages: NamedDependency[Pages],
 ) -> Template:
@@ -53,7 +53,7 @@ async def organization(
         request,
         "organization",
         organization=found,
-        used=await used(found, launches, database, await offered.of_all(), datetime.now(UTC)),
+        used=await used(found, launches, cost_repository, await offered.of_all(), datetime.now(UTC)),
         offerings=[OfferingView.of(one, found, catalogue) for one in catalogue.offerings(found.id)],
         shadowing={name: model.id for name in names if (model := catalogue.named(name))},
     )

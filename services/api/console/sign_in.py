@@ -10,9 +10,9 @@ from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
 from services.api.access.authentication import OPEN, Authentication, wrong_key_came
-from services.api.access.cache import AccessCache
 from services.api.access.session_cookie import cookie_name
 from services.api.access.sessions import Purpose, Sessions
+from services.api.catalogue.access_cache import AccessCache
 from services.api.console.links import SignInLinks
 from services.api.console.origin import from_here
 from services.api.console.rendering import HEADERS, bare

@@ -8,12 +8,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from pydantic import ConfigDict, Field
 
-from services.api.access.cache import AccessCache
-from services.api.access.keys import ApiKey, KeyLimits, Role
+from services.api.access.keys import ApiKey, KeyLimits, NewApiKey, Role
+from services.api.access.repository import ApiKeyRepository, LastAdminKey
+from services.api.catalogue.access_cache import AccessCache
 from services.api.control.openapi.answers import refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position
-from services.api.control.views import NewApiKey
-from services.api.http.database import Database, LastAdminKey
 from services.api.http.problem import Problem
 from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Slug
@@ -37,15 +36,17 @@ class ApiKeyLimitsBody(KeyLimits):
 
 
 @get("/api-keys", summary="List the keys, newest first, without the keys themselves")
-async def list_api_keys(database: NamedDependency[Database], limit: Limit = 50, cursor: Cursor = None) -> Page[ApiKey]:
-    found = await database.api_keys(after=position(cursor), limit=limit + 1)
+async def list_api_keys(
+    key_repository: NamedDependency[ApiKeyRepository], limit: Limit = 50, cursor: Cursor = None
+) -> Page[ApiKey]:
+    found = await key_repository.page(after=position(cursor), limit=limit + 1)
     return page(found, limit, lambda last: (last.created_at, last.id))
 
 
 @post("/api-keys", status_code=201, summary="Make a key; it is shown this once")
 async def add_api_key(
     data: JSONBody[ApiKeyBody],
-    database: NamedDependency[Database],
+    key_repository: NamedDependency[ApiKeyRepository],
     access: NamedDependency[AccessCache],
 ) -> NewApiKey:
     role = Role(data.role)
@@ -53,7 +54,7 @@ async def add_api_key(
         detail = "an administrator's key belongs to no organisation; leave this out, or make a user's key."
         raise invalid(FieldError(pointer="/organization", detail=detail))
     organization = await organization_named(data.organization, access)
-    made = await database.add_api_key(data.name, role, data, organization.id if organization else None)
+    made = await key_repository.add(data.name, role, data, organization.id if organization else None)
     await access.load()
     if made is None:
         detail = f"the organisation {data.organization!r} has just been deleted."
@@ -65,10 +66,10 @@ async def add_api_key(
 async def change_api_key(
     key_id: FromPath[str],
     data: JSONBody[ApiKeyLimitsBody],
-    database: NamedDependency[Database],
+    key_repository: NamedDependency[ApiKeyRepository],
     access: NamedDependency[AccessCache],
 ) -> ApiKey:
-    changed = await database.change_api_key(_identified(key_id), data.model_dump(exclude_unset=True))
+    changed = await key_repository.change(_identified(key_id), data.model_dump(exclude_unset=True))
     if changed is None:
         raise _unknown(key_id)
     await access.load()
@@ -82,11 +83,11 @@ async def change_api_key(
 )
 async def remove_api_key(
     key_id: FromPath[str],
-    database: NamedDependency[Database],
+    key_repository: NamedDependency[ApiKeyRepository],
     access: NamedDependency[AccessCache],
 ) -> None:
     try:
-        removed = await database.remove_api_key(_identified(key_id), keep_an_admin=not access.has_configured_admin)
+        removed = await key_repository.remove(_identified(key_id), keep_an_admin=not access.has_configured_admin)
     except LastAdminKey:
         detail = "It is the last administrator's key; make another one first."
         raise Problem(409, "last_admin_key", "Nobody could administer this installation any more", detail) from None

@@ -1,8 +1,7 @@
 """`/costs`: what the servers have cost, by organisation and day."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 from litestar import Request, get
 from litestar.di import NamedDependency
@@ -10,21 +9,11 @@ from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
 from services.api.access.authentication import MEMBERS
-from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey
+from services.api.catalogue.access_cache import AccessCache
 from services.api.control.days import FirstDay, LastDay, days
-from services.api.http.database import Database
 from services.api.tenancy.ownership import whose
-
-
-class DayCost(BaseModel):
-    """Of one day in UTC, at list price; `organization_id` is None for instances that everybody shares."""
-
-    model_config = ConfigDict(frozen=True)
-    day: date
-    organization_id: UUID | None
-    currency: str
-    cost: float
+from services.api.usage.costs import CostRepository, DayCost
 
 
 class Costs(BaseModel):
@@ -48,7 +37,7 @@ async def list_costs(
     *,
     request: Request[Any, ApiKey, Any],
     access: NamedDependency[AccessCache],
-    database: NamedDependency[Database],
+    cost_repository: NamedDependency[CostRepository],
     begin: FirstDay = None,
     to: LastDay = None,
     organization: Annotated[
@@ -58,8 +47,8 @@ async def list_costs(
     now = datetime.now(UTC)
     first, last = days(begin, to, now.date())
     of = whose(organization, request.auth, access)
-    items = [DayCost.model_validate(row) for row in await database.costs(first, last, now, of)]
-    return Costs(items=items, unpriced=await database.unpriced(first, last, now, of))
+    items = await cost_repository.by_day(first, last, now, of)
+    return Costs(items=items, unpriced=await cost_repository.unpriced(first, last, now, of))
 
 
 ROUTES: Final = (list_costs,)

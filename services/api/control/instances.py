@@ -11,16 +11,17 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from services.api.access.authentication import MEMBERS
-from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey
 from services.api.admission.intake import InstanceBody
 from services.api.admission.intents import Intents
+from services.api.catalogue.access_cache import AccessCache
 from services.api.control.openapi.answers import refusals, told
 from services.api.control.pages import Cursor, Limit, Page, page, position, version
+from services.api.control.repository import InstanceRepository
 from services.api.control.views import TimelineRow
 from services.api.estimates.estimates import Estimates
 from services.api.feed.feed import Feed
-from services.api.http.database import Database
+from services.api.feed.repository import ReadModelRepository
 from services.api.http.problem import Problem
 from services.api.tenancy.ownership import organization_for, whose
 from shared.description import InstanceView, NewInstance
@@ -92,7 +93,8 @@ async def create(
 async def list_(
     *,
     request: Request[Any, ApiKey, Any],
-    database: NamedDependency[Database],
+    instance_repository: NamedDependency[InstanceRepository],
+    read_model: NamedDependency[ReadModelRepository],
     estimates: NamedDependency[Estimates],
     feed: NamedDependency[Feed],
     access: NamedDependency[AccessCache],
@@ -107,8 +109,8 @@ async def list_(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response[Page[InstanceView]]:
-    seen = feed.event_id(*await database.position())
-    found = await database.instances(
+    seen = feed.event_id(*await read_model.position())
+    found = await instance_repository.page(
         after=position(cursor),
         limit=limit + 1,
         statuses=status,
@@ -135,12 +137,12 @@ async def timeline(
     request: Request[Any, ApiKey, Any],
     instance_id: FromPath[str],
     intents: NamedDependency[Intents],
-    database: NamedDependency[Database],
+    instance_repository: NamedDependency[InstanceRepository],
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[TimelineRow]:
     instance = await intents.shown(await intents.load(identified(instance_id), request.auth))
-    rows = await database.timeline(instance.id, after=version(cursor), limit=limit + 1)
+    rows = await instance_repository.timeline(instance.id, after=version(cursor), limit=limit + 1)
     return page(rows, limit, lambda last: (last.version,))
 
 

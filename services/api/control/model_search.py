@@ -9,10 +9,10 @@ from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.access.authentication import ANY_KEY
-from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey
 from services.api.admission import fit
 from services.api.admission.launch_rights import LaunchRights
+from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.hub.client import Failure, RateLimited, TokenRefused, Unreachable
 from services.api.catalogue.hub.search import HubSearch, Listed, told

@@ -10,13 +10,13 @@ from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict
 
 from services.api.access.authentication import ANY_KEY
-from services.api.access.cache import AccessCache
 from services.api.access.keys import ModelName
+from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Model
 from services.api.catalogue.cataloguing import Cataloguing
+from services.api.catalogue.repository import ModelRepository
 from services.api.control.openapi.answers import refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position
-from services.api.http.database import Database
 from services.api.http.problem import Problem
 
 
@@ -28,8 +28,10 @@ class ModelBody(BaseModel):
 
 
 @get("/models", opt=ANY_KEY, summary="List the catalogue, newest first")
-async def list_models(database: NamedDependency[Database], limit: Limit = 50, cursor: Cursor = None) -> Page[Model]:
-    found = await database.models(after=position(cursor), limit=limit + 1)
+async def list_models(
+    model_repository: NamedDependency[ModelRepository], limit: Limit = 50, cursor: Cursor = None
+) -> Page[Model]:
+    found = await model_repository.page(after=position(cursor), limit=limit + 1)
     return page(found, limit, lambda last: (last.created_at, last.id))
 
 
@@ -55,9 +57,9 @@ async def add_model(data: JSONBody[ModelBody], cataloguing: NamedDependency[Cata
     "usage stays. An offering that it shadowed answers again.",
 )
 async def remove_model(
-    model_id: FromPath[str], database: NamedDependency[Database], access: NamedDependency[AccessCache]
+    model_id: FromPath[str], model_repository: NamedDependency[ModelRepository], access: NamedDependency[AccessCache]
 ) -> None:
-    uses = await database.remove_model(_identified(model_id))
+    uses = await model_repository.remove(_identified(model_id))
     if uses is None:
         raise _unknown(model_id)
     if uses.instances:

@@ -10,16 +10,17 @@ from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.access.authentication import MEMBERS
-from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey, ModelName
-from services.api.catalogue.catalogue import Catalogue, Model, Offering
+from services.api.catalogue.access_cache import AccessCache
+from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.cataloguing import Cataloguing
 from services.api.control.openapi.answers import refusals
 from services.api.http.problem import Problem
 from services.api.refusals import FieldError
+from services.api.tenancy.offerings import Offering
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import organization_at, unknown_organization
-from services.api.tenancy.tenants import ModelGone, OrganizationGone, Tenants
+from services.api.tenancy.repository import ModelGone, OfferingRepository, OrganizationGone
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 AskedModel = Annotated[ModelName, Field(description="As on the Hugging Face hub, or its UUID.")]
@@ -114,7 +115,7 @@ async def add_offering(
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
     data: JSONBody[OfferingBody],
-    tenants: NamedDependency[Tenants],
+    offering_repository: NamedDependency[OfferingRepository],
     cataloguing: NamedDependency[Cataloguing],
     access: NamedDependency[AccessCache],
 ) -> OfferingView:
@@ -129,7 +130,7 @@ async def add_offering(
     if not access.catalogue.offering(organization.id, data.code):
         model = await cataloguing.add(meant)
         try:
-            made = await tenants.add_offering(organization.id, data.code, model.id, active=data.active)
+            made = await offering_repository.add(organization.id, data.code, model.id, active=data.active)
         except OrganizationGone:
             raise unknown_organization(slug) from None
         except ModelGone:
@@ -152,7 +153,7 @@ async def change_offering(
     slug: FromPath[str],
     code: FromPath[str],
     data: JSONBody[OfferingChangeBody],
-    tenants: NamedDependency[Tenants],
+    offering_repository: NamedDependency[OfferingRepository],
     cataloguing: NamedDependency[Cataloguing],
     access: NamedDependency[AccessCache],
 ) -> OfferingView:
@@ -160,7 +161,9 @@ async def change_offering(
     offering = _offering(organization, code, access.catalogue)
     model = await cataloguing.add(await cataloguing.meant(data.model)) if data.model else None
     try:
-        changed = await tenants.change_offering(offering.id, model_id=model.id if model else None, active=data.active)
+        changed = await offering_repository.change(
+            offering.id, model_id=model.id if model else None, active=data.active
+        )
     except ModelGone:
         raise _model_gone(model) from None
     await access.load()
@@ -174,11 +177,11 @@ async def remove_offering(
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
     code: FromPath[str],
-    tenants: NamedDependency[Tenants],
+    offering_repository: NamedDependency[OfferingRepository],
     access: NamedDependency[AccessCache],
 ) -> None:
     organization = organization_at(slug, request.auth, access)
-    removed = await tenants.remove_offering(_offering(organization, code, access.catalogue).id)
+    removed = await offering_repository.remove(_offering(organization, code, access.catalogue).id)
     await access.load()
     if not removed:
         raise _unknown(organization, code)

@@ -8,16 +8,16 @@ from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.access.authentication import MEMBERS
-from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey
 from services.api.admission.launches import Launches
+from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.slugs import Slugs
 from services.api.control.openapi.answers import refusals
 from services.api.http.problem import Problem
 from services.api.refusals import FieldError
 from services.api.tenancy.organizations import Limits, Organization, Slug
 from services.api.tenancy.ownership import may_see_organization, organization_at, unknown_organization
-from services.api.tenancy.tenants import Tenants
+from services.api.tenancy.repository import OrganizationRepository
 from shared.lifecycle.status import GONE
 from shared.plain_text import VISIBLE
 
@@ -67,13 +67,13 @@ async def list_organizations(
 )
 async def add_organization(
     data: JSONBody[OrganizationBody],
-    tenants: NamedDependency[Tenants],
+    organization_repository: NamedDependency[OrganizationRepository],
     access: NamedDependency[AccessCache],
     slugs: NamedDependency[Slugs],
 ) -> Organization:
     if not data.insist and access.organizations.called(data.slug) is None:
         await slugs.check(data.slug)
-    made = await tenants.add_organization(data.slug, data.name or data.slug, data)
+    made = await organization_repository.add(data.slug, data.name or data.slug, data)
     if made is None:
         detail = f"{data.slug!r} is taken; choose another slug, or use the one there is."
         errors = (FieldError(pointer="/slug", detail=detail),)
@@ -94,11 +94,11 @@ async def change_organization(
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
     data: JSONBody[OrganizationChangeBody],
-    tenants: NamedDependency[Tenants],
+    organization_repository: NamedDependency[OrganizationRepository],
     access: NamedDependency[AccessCache],
 ) -> Organization:
     organization = organization_at(slug, request.auth, access)
-    changed = await tenants.change_organization(organization.id, data.model_dump(mode="json", exclude_unset=True))
+    changed = await organization_repository.change(organization.id, data.model_dump(mode="json", exclude_unset=True))
     await access.load()
     if changed is None:
         raise unknown_organization(slug)
@@ -114,7 +114,7 @@ async def change_organization(
 async def remove_organization(
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
-    tenants: NamedDependency[Tenants],
+    organization_repository: NamedDependency[OrganizationRepository],
     launches: NamedDependency[Launches],
     access: NamedDependency[AccessCache],
 ) -> None:
@@ -124,7 +124,7 @@ async def remove_organization(
             detail = f"{len(standing)} of its instances are neither terminated nor archived; end them first. "
             detail += f"GET /instances?organization={slug} lists them."
             raise Problem(409, "organization_in_use", "The organisation still has instances", detail)
-        await tenants.remove_organization(organization.id)
+        await organization_repository.remove(organization.id)
         await access.load()
 
 

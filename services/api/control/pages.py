@@ -11,8 +11,8 @@ from uuid import UUID
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
-from services.api.http.database import Position
 from services.api.refusals import FieldError, Invalid, invalid
+from shared.postgres.keyset import Position
 
 Item = TypeVar("Item", bound=BaseModel)
 LONGEST: Final = 200

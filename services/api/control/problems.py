@@ -9,11 +9,11 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from nats.errors import Error as NatsError
 
-from services.api.http.database import DOWN
 from services.api.http.problem import STATUS, Problem
 from services.api.refusals import FieldError, Kind, Refused, invalid
 from shared.journal.journal import JournalUnavailable
 from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRefused
+from shared.postgres.connection import DOWN
 
 _RETRY_AFTER_S: Final = 2
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from services.api.access.keys import ApiKey
 from shared.lifecycle.status import Status
 
 
@@ -23,9 +22,3 @@ class TimelineRow(BaseModel):
     recorded_at: AwareDatetime
     actor: str
     data: dict[str, Any]
-
-
-class NewApiKey(ApiKey):
-    """The only answer that ever holds the key itself."""
-
-    key: str

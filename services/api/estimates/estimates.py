@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from services.api.http.database import Database
+from services.api.estimates.repository import LaunchRepository
 from shared.eta.estimate import LAUNCHING, Estimate, estimate, type_of
 from shared.eta.history import History
 from shared.eta.steps import UsualSteps, usual_steps
@@ -24,8 +24,8 @@ class Estimates:
     With the database down the past stays as it was: what was learned of launches does not spoil.
     """
 
-    def __init__(self, database: Database, *, launches: int, refresh_s: float) -> None:
-        self._database = database
+    def __init__(self, past: LaunchRepository, *, launches: int, refresh_s: float) -> None:
+        self._past = past
         self._launches = launches
         self._refresh_s = refresh_s
         self.history = History()
@@ -60,7 +60,7 @@ class Estimates:
 
     async def load(self) -> None:
         """Read the newest launches now."""
-        self.history = History(await self._database.past_launches(self._launches))
+        self.history = History(await self._past.newest(self._launches))
 
     async def run(self) -> None:
         """Read them again and again; the owner cancels it."""

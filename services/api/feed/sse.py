@@ -17,8 +17,8 @@ import structlog
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
-from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey
+from services.api.catalogue.access_cache import AccessCache
 from services.api.estimates.estimates import Estimates
 from services.api.feed.feed import Feed, Interest, Published
 from services.api.http.connection import WhileConnected

@@ -10,10 +10,10 @@ from uuid import UUID
 from nats.aio.client import Client
 
 from services.api.access.authentication import Authentication
-from services.api.access.cache import AccessCache
+from services.api.catalogue.access_cache import AccessCache
 from services.api.estimates.estimates import Estimates
 from services.api.feed.feed import Feed
-from services.api.http.database import Database
+from services.api.feed.repository import ReadModelRepository
 from services.api.router.balance import Balance
 from services.api.router.bodies import Bodies
 from services.api.router.breakers import Breakers
@@ -28,11 +28,10 @@ from services.api.router.reconciling import Reconciling
 from services.api.router.serving import Serving
 from services.api.router.table import RoutingTable
 from services.api.router.unready import Unready
-from services.api.router.usage import UsageLog
 from services.api.router.waiting import Waiting
 from services.api.settings import ApiSettings
 from services.api.upstream import Upstream
-from services.api.usage.usage_table import UsageTable
+from services.api.usage.log import Ledger, UsageLog
 from shared.lifecycle.instance import Instance
 from shared.postgres.connection import DATABASE_ERRORS
 from shared.secrets import Secrets
@@ -54,8 +53,8 @@ async def router(
     connection: Client,
     *,
     installation: UUID,
-    database: Database,
-    usage_table: UsageTable,
+    read_model: ReadModelRepository,
+    ledger: Ledger,
     access: AccessCache,
     authentication: Authentication,
     estimates: Estimates,
@@ -103,8 +102,8 @@ async def router(
     def is_stale() -> bool:
         return feed.age > settings.router_staleness_seconds
 
-    reconciling = Reconciling(table, database, feed, lost_touch, interval_s=settings.routes_refresh_seconds)
-    position, standing = await database.standing(installation)
+    reconciling = Reconciling(table, read_model, feed, lost_touch, interval_s=settings.routes_refresh_seconds)
+    position, standing = await read_model.standing(installation)
     begin_with(standing)
     feed.begin(installation, position)
 
@@ -119,7 +118,7 @@ async def router(
         heartbeat_s=settings.wait_heartbeat_seconds,
     )
     usage = UsageLog(
-        usage_table, interval_s=settings.usage_write_seconds, kept=timedelta(days=settings.usage_retention_days)
+        ledger, interval_s=settings.usage_write_seconds, kept=timedelta(days=settings.usage_retention_days)
     )
     limits = Limits(most_each=settings.max_requests_per_organization)
     serving = Serving(

@@ -10,8 +10,8 @@ from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
 from services.api.access.authentication import ANY_KEY
-from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey, Role
+from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolved, Rule, allowed, resolve, shadowed
 from services.api.router.balance import Balance
 from services.api.router.breakers import Breakers, BreakerState

@@ -14,9 +14,9 @@ import structlog
 from litestar.types import Receive, Scope, Send
 
 from services.api.access.authentication import UNPROVEN, Authentication, Unproven
-from services.api.access.cache import AccessCache
 from services.api.access.keys import ApiKey
 from services.api.access.wrong_keys import TooManyWrongKeys
+from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.model_list import listed, shown
 from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolved, allowed, resolve
 from services.api.http.front.recognition import recognise

@@ -20,7 +20,6 @@ first_byte: Final = Histogram(
     "From the request to the first byte of a worker's answer",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
 )
-usage_lost: Final = Counter("coldstart_usage_rows_lost_total", "Usage that could not be written for too long")
 
 
 class Gauges:

@@ -22,8 +22,8 @@ from services.api.router.refusal import Refusal
 from services.api.router.response import Response
 from services.api.router.tally import Tokens
 from services.api.router.unready import Unready
-from services.api.router.usage import Usage, UsageLog
 from services.api.router.waiting import Waiting, heartbeat
+from services.api.usage.log import Usage, UsageLog
 from shared.lifecycle.instance import Instance
 
 PASSED_ON: Final = frozenset({b"accept", b"traceparent", b"tracestate"})

@@ -1,10 +1,12 @@
 """Organisations: who owns instances, keys and offerings, and how much of them there may be."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Protocol, Self, TypeAlias
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.api.access.keys import ApiKey
 
 AtLimit: TypeAlias = Literal["warn", "drain"]
 """What becomes of an organisation's instances when a spending limit is reached; it is told in either case."""
@@ -60,3 +62,15 @@ class Organizations:
 
     def __iter__(self) -> Iterator[Organization]:
         return iter(self._by_id.values())
+
+
+class KnownOrganizations(Protocol):
+    """Where the organisations are known from; whoever holds them swaps them when they change."""
+
+    @property
+    def organizations(self) -> Organizations: ...
+
+    def organization_of(self, owner: ApiKey) -> Organization | None: ...
+
+    async def load(self) -> None:
+        """Read them anew, now."""

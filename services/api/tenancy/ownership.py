@@ -2,12 +2,11 @@
 
 from uuid import UUID
 
-from services.api.access.cache import AccessCache
 from services.api.access.errors import Forbidden
 from services.api.access.keys import ApiKey, Role
 from services.api.refusals import FieldError, invalid
 from services.api.tenancy.errors import OrganizationUnknown
-from services.api.tenancy.organizations import Organization
+from services.api.tenancy.organizations import KnownOrganizations, Organization
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.instance import Instance
 
@@ -30,7 +29,7 @@ def may_see_organization(owner: ApiKey, organization: Organization) -> bool:
     return owner.role is Role.ADMIN or owner.organization_id == organization.id
 
 
-def organization_at(slug: str, owner: ApiKey, access: AccessCache) -> Organization:
+def organization_at(slug: str, owner: ApiKey, access: KnownOrganizations) -> Organization:
     """The one in an address. Raises OrganizationUnknown."""
     found = access.organizations.called(slug)
     if found is None or not may_see_organization(owner, found):
@@ -38,7 +37,7 @@ def organization_at(slug: str, owner: ApiKey, access: AccessCache) -> Organizati
     return found
 
 
-async def organization_for(slug: str | None, owner: ApiKey, access: AccessCache) -> Organization | None:
+async def organization_for(slug: str | None, owner: ApiKey, access: KnownOrganizations) -> Organization | None:
     """Whose an instance will be that `owner` asks for; None: everybody's. Raises Refused."""
     if owner.role is Role.ADMIN:
         return await organization_named(slug, access)
@@ -49,14 +48,14 @@ async def organization_for(slug: str | None, owner: ApiKey, access: AccessCache)
     return its
 
 
-def whose(slug: str | None, owner: ApiKey, access: AccessCache) -> UUID | None:
+def whose(slug: str | None, owner: ApiKey, access: KnownOrganizations) -> UUID | None:
     """What a list is confined to: a user's to its own organisation, an administrator's to any. Raises Refused."""
     if slug is not None:
         return organization_at(slug, owner, access).id
     return owner.organization_id
 
 
-async def organization_named(slug: str | None, access: AccessCache) -> Organization | None:
+async def organization_named(slug: str | None, access: KnownOrganizations) -> Organization | None:
     """The one in a body's field `organization`, also when another process has just made it. Raises Invalid."""
     if slug is None:
         return None

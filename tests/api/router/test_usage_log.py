@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from services.api.router.usage import Usage, UsageLog
-from services.api.usage.usage_table import UsageTable
+from services.api.usage.log import Usage, UsageLog
+from services.api.usage.repository import UsageRepository
 from shared.postgres.connection import connect_pool
 from tests.api.stage import Stage, until
 from tests.api.used import used
@@ -65,7 +65,7 @@ async def written_ten_times(ledger: FakeLedger) -> None:
 async def test_no_more_is_forgotten_at_once_than_is_asked_for(stage: Stage) -> None:
     await stage.api()
     async with connect_pool(stage.database_url, name="test") as pool:
-        table = UsageTable(pool)
+        table = UsageRepository(pool)
         await table.add([used(NOW - timedelta(days=3)) for _ in range(5)] + [used(NOW)])
         assert [await table.forget(NOW - timedelta(days=1), 2) for _ in range(4)] == [True, True, False, False]
         assert await pool.fetchval("SELECT count(*) FROM usage") == 1

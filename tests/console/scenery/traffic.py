@@ -9,8 +9,8 @@ from uuid import UUID
 
 from aiohttp import web
 
-from services.api.router.usage import Usage
-from services.api.usage.usage_table import UsageTable
+from services.api.usage.log import Usage
+from services.api.usage.repository import UsageRepository
 from shared.postgres.connection import Pool
 from tests.api.stage import RunningApi
 from tests.console.scenery.kinds import CHAT, EMBEDDING, LARGE, SMALL
@@ -55,7 +55,7 @@ async def requests(pool: Pool, api: RunningApi, random: Random, now: datetime, i
                 duration_ms=first + written * random.uniform(9, 14),
             )
             rows.append(usage)
-    await UsageTable(pool).add(rows)
+    await UsageRepository(pool).add(rows)
 
 
 async def spoken(request: web.Request) -> web.StreamResponse:

@@ -2,25 +2,25 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
-from services.api.http.database import sql
-from services.api.router.usage import Usage
+from services.api.usage.log import Usage
+from services.api.usage.sums import UsageSum
 from shared.postgres.connection import Pool
+from shared.postgres.statements import statement
 
 
-class UsageTable:
+class UsageRepository:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def add(self, rows: Sequence[Usage]) -> None:
         """A row that is there already stays as it is."""
-        await self._pool.execute(sql("add_usage"), *zip(*rows, strict=True))
+        await self._pool.execute(_sql("add_usage"), *zip(*rows, strict=True))
 
     async def forget(self, before: datetime, most: int) -> bool:
         """Whether there may be more than `most`."""
-        removed: str = await self._pool.execute(sql("forget_usage"), before, most)
+        removed: str = await self._pool.execute(_sql("forget_usage"), before, most)
         return int(removed.removeprefix("DELETE ")) == most
 
     async def summed_up(
@@ -32,7 +32,11 @@ class UsageTable:
         organization: UUID | None,
         key: UUID | None,
         limit: int,
-    ) -> list[dict[str, Any]]:
+    ) -> list[UsageSum]:
         """From the first day to the last in UTC, the newest first; of None there may be any."""
-        rows = await self._pool.fetch(sql("usage_summed_up"), first, last, group_by, organization, key, limit)
-        return [dict(row) for row in rows]
+        rows = await self._pool.fetch(_sql("usage_summed_up"), first, last, group_by, organization, key, limit)
+        return [UsageSum.of(dict(row)) for row in rows]
+
+
+def _sql(name: str) -> str:
+    return statement("services.api.usage", name)

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import asyncpg
 import structlog
+from prometheus_client import Counter
 
-from services.api.router import metrics
 from shared.postgres.connection import DATABASE_ERRORS
 
 _BATCH: Final = 500
@@ -20,6 +20,7 @@ _KEPT: Final = 200_000
 _FORGETTING_S: Final = 3_600.0
 _FORGOTTEN: Final = 5_000
 """Between two times of writing: few enough to be gone within the database's time-out."""
+_lost: Final = Counter("coldstart_usage_rows_lost_total", "Usage that could not be written for too long")
 NEVER: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 log = structlog.get_logger()
@@ -65,7 +66,7 @@ class UsageLog:
         """The oldest go first when the database has been away for too long."""
         if len(self._rows) >= _KEPT:
             self._rows.popleft()
-            metrics.usage_lost.inc()
+            _lost.inc()
         self._rows.append(row)
 
     async def run(self) -> None:
@@ -99,7 +100,7 @@ class UsageLog:
             await self._ledger.add(batch)
         except NEVER as error:
             if len(batch) == 1:
-                metrics.usage_lost.inc()
+                _lost.inc()
                 log.warning("usage dropped", row=batch[0], reason=repr(error))
                 return
             for row in batch:

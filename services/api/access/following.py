@@ -1,0 +1,74 @@
+"""Follows LISTEN/NOTIFY for ever, so that what is kept in memory is as fresh as that makes it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import structlog
+from pydantic import SecretStr
+
+from shared.postgres.connection import DATABASE_ERRORS, Connection, connecting
+
+CHANGED: Final = "access_changed"
+PROJECTED: Final = "projected"
+_PAUSE_S: Final = 0.25
+
+log = structlog.get_logger()
+
+
+class Following:
+    """Awaits `refresh` on connecting, after each change, and every `refresh_s`; calls `on_projected` for the projector.
+
+    `timeout_s`: for how long the database may let it wait, to be connected or for an answer, before it tries anew.
+    """
+
+    def __init__(
+        self,
+        database_url: SecretStr,
+        refresh: Callable[[Connection], Awaitable[None]],
+        *,
+        refresh_s: float,
+        timeout_s: float,
+        on_projected: Callable[[], None],
+    ) -> None:
+        self._database_url = database_url
+        self._refresh = refresh
+        self._refresh_s = refresh_s
+        self._timeout_s = timeout_s
+        self._on_projected = on_projected
+        self._changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follow the changes for ever; the owner cancels it. What was missed while away is read on coming back."""
+        while True:
+            try:
+                async with connecting(
+                    self._database_url.get_secret_value(),
+                    name="api-access",
+                    command_timeout_s=self._timeout_s,
+                    connect_timeout_s=self._timeout_s,
+                ) as connection:
+                    await self._follow(connection)
+            except DATABASE_ERRORS as error:
+                log.warning("keys, organisations and models not refreshed", reason=repr(error))
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _follow(self, connection: Connection) -> None:
+        connection.add_termination_listener(self._notice)
+        await connection.add_listener(CHANGED, self._notice)
+        await connection.add_listener(PROJECTED, self._projected)
+        self._on_projected()
+        while True:
+            self._changed.clear()
+            await self._refresh(connection)
+            try:
+                async with asyncio.timeout(self._refresh_s):  # a connection cut without a word is found out
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    def _notice(self, *_: Any) -> None:
+        self._changed.set()
+
+    def _projected(self, *_: Any) -> None:
+        self._on_projected()

@@ -1,0 +1,61 @@
+"""The catalogue's models as the database holds them; the access cache holds them for reading."""
+
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from services.api.catalogue.catalogue import Model
+from services.api.catalogue.hub.client import Found
+from shared.lifecycle.status import GONE
+from shared.postgres.connection import Connection, Pool
+from shared.postgres.keyset import Position
+from shared.postgres.statements import only, statement
+
+
+@dataclass(frozen=True)
+class ModelUses:
+    """How many instances of it are neither terminated nor archived, and by which names it is offered."""
+
+    model: str
+    instances: int
+    offerings: tuple[str, ...]
+
+
+class ModelRepository:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def page(self, *, after: Position | None, limit: int) -> list[Model]:
+        """Newest first."""
+        rows = await self._pool.fetch(_sql("page_of_models"), *(after or (None, None)), limit)
+        return [Model.model_validate(dict(row)) for row in rows]
+
+    async def add(self, found: Found | Model) -> Model:
+        """The model as it stands in the catalogue now, whoever put it there, with its figures where they are known."""
+        values = (found.model, found.task, found.gated, found.parameters, found.weights_bytes)
+        row = await self._pool.fetchrow(_sql("add_model"), uuid4(), *values)
+        return Model.model_validate(only(row))
+
+    async def measure(self, model: str, parameters: int, weights_bytes: int | None) -> Model | None:
+        """With these figures where it had none; None when it is not in the catalogue any more."""
+        row = await self._pool.fetchrow(_sql("measure_model"), model, parameters, weights_bytes)
+        return Model.model_validate(dict(row)) if row else None
+
+    async def remove(self, model_id: UUID) -> ModelUses | None:
+        """What it is used by, in which case it stays; None when there was no such model."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            model = await connection.fetchval(_sql("lock_model"), model_id)
+            if model is None:
+                return None
+            row = only(await connection.fetchrow(_sql("uses_of_model"), model_id, model, sorted(GONE)))
+            uses = ModelUses(model, row["instances"], tuple(row["offerings"] or ()))
+            if not (uses.instances or uses.offerings):
+                await connection.execute(_sql("remove_model"), model_id)
+        return uses
+
+
+async def all_models(connection: Connection) -> list[Model]:
+    return [Model.model_validate(dict(row)) for row in await connection.fetch(_sql("all_models"))]
+
+
+def _sql(name: str) -> str:
+    return statement("services.api.catalogue", name)

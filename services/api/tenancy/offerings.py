@@ -1,0 +1,18 @@
+"""What organisations call the models that they offer to their own callers."""
+
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+
+class Offering(BaseModel):
+    """A model under a name of an organisation's own: its slug, a slash, `code`. Only an `active` one is served."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    organization_id: UUID
+    code: str
+    model_id: UUID
+    active: bool
+    created_at: AwareDatetime

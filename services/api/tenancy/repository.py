@@ -1,0 +1,97 @@
+"""Organisations and their offerings as the database holds them; the access cache holds them for reading."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from services.api.tenancy.offerings import Offering
+from services.api.tenancy.organizations import Limits, Organization
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import GONE
+from shared.postgres.connection import Connection, Pool
+from shared.postgres.statements import statement
+
+_OF_THE_MODEL: Final = "offerings_model_id_fkey"
+
+
+class OrganizationGone(Exception):
+    """Somebody else has just deleted it."""
+
+
+class ModelGone(Exception):
+    """Somebody else has just taken it out of the catalogue."""
+
+
+class OrganizationRepository:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def add(self, slug: str, name: str, limits: Limits) -> Organization | None:
+        """None when the slug is taken."""
+        row = await self._pool.fetchrow(
+            _sql("add_organization"),
+            uuid4(),
+            slug,
+            name,
+            limits.max_instances,
+            limits.spend_per_hour,
+            limits.spend_per_month,
+            limits.at_limit,
+        )
+        return Organization.model_validate(dict(row)) if row else None
+
+    async def change(self, organization_id: UUID, fields: Mapping[str, Any]) -> Organization | None:
+        """Only the fields that are named here; None when it is gone."""
+        row = await self._pool.fetchrow(_sql("change_organization"), organization_id, dict(fields))
+        return Organization.model_validate(dict(row)) if row else None
+
+    async def remove(self, organization_id: UUID) -> None:
+        """With its keys and offerings."""
+        await self._pool.execute(_sql("remove_organization"), organization_id)
+
+    async def standing(self, organization_id: UUID, also: Sequence[UUID] = ()) -> list[Instance]:
+        """Its instances of which something may still exist, and those of `also`, as far as the read model is."""
+        rows = await self._pool.fetch(_sql("standing_of_organization"), organization_id, also, sorted(GONE))
+        return [Instance.model_validate(row["snapshot"]) for row in rows]
+
+
+class OfferingRepository:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def add(self, organization_id: UUID, code: str, model_id: UUID, *, active: bool) -> Offering | None:
+        """None when the code is taken. Raises OrganizationGone, ModelGone."""
+        try:
+            row = await self._pool.fetchrow(_sql("add_offering"), uuid4(), organization_id, code, model_id, active)
+        except asyncpg.ForeignKeyViolationError as error:
+            gone = ModelGone if error.as_dict().get("constraint_name") == _OF_THE_MODEL else OrganizationGone
+            raise gone from None
+        return Offering.model_validate(dict(row)) if row else None
+
+    async def change(self, offering_id: UUID, *, model_id: UUID | None, active: bool | None) -> Offering | None:
+        """None stands for what stays as it is, and is given when it is gone. Raises ModelGone."""
+        try:
+            row = await self._pool.fetchrow(_sql("change_offering"), offering_id, model_id, active)
+        except asyncpg.ForeignKeyViolationError:
+            raise ModelGone from None
+        return Offering.model_validate(dict(row)) if row else None
+
+    async def remove(self, offering_id: UUID) -> bool:
+        """False when it was gone."""
+        return await self._pool.fetchval(_sql("remove_offering"), offering_id) is not None
+
+
+async def all_organizations(connection: Connection) -> list[Organization]:
+    """Newest first."""
+    return [Organization.model_validate(dict(row)) for row in await connection.fetch(_sql("all_organizations"))]
+
+
+async def all_offerings(connection: Connection) -> list[Offering]:
+    """Newest first."""
+    return [Offering.model_validate(dict(row)) for row in await connection.fetch(_sql("all_offerings"))]
+
+
+def _sql(name: str) -> str:
+    return statement("services.api.tenancy", name)

@@ -1,0 +1,50 @@
+"""What servers have cost, added up from the instances' snapshots."""
+
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.postgres.connection import Pool
+from shared.postgres.statements import statement
+
+
+class DayCost(BaseModel):
+    """Of one day in UTC, at list price; `organization_id` is None for instances that everybody shares."""
+
+    model_config = ConfigDict(frozen=True)
+    day: date
+    organization_id: UUID | None
+    currency: str
+    cost: float
+
+
+class CostRepository:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def by_day(self, first: date, last: date, at: datetime, organization_id: UUID | None) -> list[DayCost]:
+        """Newest day first, of one organisation or of all; a server that is on at `at` counts until then."""
+        rows = await self._pool.fetch(_sql("costs_by_day"), first, last, _in_utc(at), organization_id)
+        return [DayCost.model_validate(dict(row)) for row in rows]
+
+    async def unpriced(self, first: date, last: date, at: datetime, organization_id: UUID | None) -> int:
+        """How many instances had a server on in those days that `by_day` cannot count: nobody knows its price."""
+        return int(await self._pool.fetchval(_sql("unpriced"), first, last, _in_utc(at), organization_id))
+
+    async def of_month(self, organization_id: UUID, at: datetime) -> dict[str, float]:
+        """By currency, in the month of `at` in UTC, until then."""
+        today = at.astimezone(UTC).date()
+        spent: dict[str, float] = {}
+        for day in await self.by_day(today.replace(day=1), today, at, organization_id):
+            spent[day.currency] = spent.get(day.currency, 0.0) + day.cost
+        return spent
+
+
+def _in_utc(at: datetime) -> datetime:
+    """Without its offset, as the statements take it."""
+    return at.astimezone(UTC).replace(tzinfo=None)
+
+
+def _sql(name: str) -> str:
+    return statement("services.api.usage", name)

@@ -1,0 +1,43 @@
+"""What was used, summed up."""
+
+from datetime import date
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Milliseconds(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    p50: float | None
+    p95: float | None
+
+
+class UsageSum(BaseModel):
+    """What was not asked for by `group_by` is null. `first_byte_ms` is until a worker's answer began.
+
+    `requests_untold`: of the requests, those whose worker did not tell all its tokens; a stream's chunks were then
+    counted as its completion tokens.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    day: date | None
+    key_id: UUID | None
+    organization_id: UUID | None
+    model: str | None
+    instance_id: UUID | None
+    requests: int
+    failed_requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    requests_untold: int
+    first_byte_ms: Milliseconds
+    duration_ms: Milliseconds
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Self:
+        def shown(name: str) -> Milliseconds:
+            p50, p95 = row[name] or (None, None)
+            return Milliseconds(p50=p50, p95=p95)
+
+        return cls.model_validate({**row, "first_byte_ms": shown("first_byte_ms"), "duration_ms": shown("duration_ms")})
