@@ -16,7 +16,7 @@ from services.provisioner.actions.volumes import resize_volume
 from services.provisioner.undertaking import Means, Overtaken, Undertaking
 from shared.bus.lease import Lease
 from shared.journal.envelope import Recorded
-from shared.lifecycle.events import Action
+from shared.lifecycle.fact import Action
 from shared.lifecycle.plan import plan
 
 ACTIONS: Final[Mapping[Action, Callable[[Undertaking], Awaitable[None]]]] = {

@@ -10,7 +10,8 @@ from services.provisioner.undertaking import Overtaken, Undertaking, now
 from shared.bus.lease import LeaseLost
 from shared.journal.journal import JournalUnavailable
 from shared.lifecycle.errors import LifecycleError
-from shared.lifecycle.events import Action, ProvisioningFailed, StartupFailed
+from shared.lifecycle.events import ProvisioningFailed, StartupFailed
+from shared.lifecycle.fact import Action
 from shared.lifecycle.status import FAILURES
 from shared.retry import backoff_s
 

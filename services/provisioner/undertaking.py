@@ -14,7 +14,8 @@ from shared.bus.lease import Lease
 from shared.install_output import InstallOutputs
 from shared.journal.envelope import Recorded
 from shared.journal.journal import Journal
-from shared.lifecycle.events import Action, ActionDelayed, Event
+from shared.lifecycle.events import ActionDelayed, Event
+from shared.lifecycle.fact import Action
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.plan import plan
 from shared.machine import Shell

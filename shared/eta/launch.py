@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from shared.lifecycle import events as e
-from shared.lifecycle.progress import MODEL_LOAD, PHASES, PROGRESS, REINSTALL
+from shared.lifecycle.events import MODEL_LOAD, PHASES
+from shared.lifecycle.progress import PROGRESS, REINSTALL
 
 READY: Final = PROGRESS[e.InstanceReady]
 _LOAD_STRIDE: Final = 6

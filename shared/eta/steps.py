@@ -11,7 +11,8 @@ from shared.eta.history import Basis, History
 from shared.eta.launch import READY, first_percent
 from shared.eta.scenarios import HALF_LIFE, quantiles
 from shared.lifecycle import events as e
-from shared.lifecycle.progress import LABELS, MODEL_LOAD, PROGRESS
+from shared.lifecycle.events import MODEL_LOAD
+from shared.lifecycle.progress import LABELS, PROGRESS
 
 STEPS: Final[Mapping[int, str]] = {
     percent: LABELS[event.__name__]

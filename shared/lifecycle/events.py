@@ -1,30 +1,19 @@
-"""Every fact in an instance's life. Past tense, immutable, complete in itself.
+"""Every fact in an instance's life. Past tense, immutable, complete in itself."""
 
-`identity` names the fields that distinguish facts of the same type and instance: if two services see the same
-thing, they make the same fact, and the journal keeps it once.
-"""
-
-from enum import StrEnum
-from typing import Annotated, ClassVar, Final, Literal, TypeAlias, get_args
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt
 
+from shared.lifecycle.fact import Action, AttemptFact, Conclusion, Decided, Fact, PlainMilestone, Signal
 from shared.plain_text import Told
 
+PHASES: Final = range(55, 60)
+"""The percentages of SshInstallPhaseReached."""
+MODEL_LOAD: Final = range(61, 80)
+"""The percentages of ModelLoadProgressed."""
+
 _NAMESPACE: Final = UUID("6c8d6f0e-5a0e-5f0e-9a55-0d2f8f6f7a31")
-
-
-class Action(StrEnum):
-    """What the provisioner does to the world."""
-
-    CREATE = "create"
-    RESIZE_VOLUME = "resize_volume"
-    POWER_ON = "power_on"
-    AWAIT_ADDRESS = "await_address"
-    OPEN_PORTS = "open_ports"
-    INSTALL = "install"
-    RELEASE = "release"
 
 
 Task: TypeAlias = Literal["generate", "embed"]
@@ -62,27 +51,10 @@ class Specification(BaseModel):
     idle_shutdown: PositiveInt | None = None
 
 
-class Fact(BaseModel):
-    """One thing that happened to one instance, at `occurred_at` by the clock of whoever saw it."""
-
-    model_config = ConfigDict(frozen=True)
-    identity: ClassVar[tuple[str, ...]] = ()
-
-    instance_id: UUID
-    occurred_at: AwareDatetime
-
-    @classmethod
-    def type(cls) -> str:
-        return cls.__name__
-
-
-class AttemptFact(Fact):
-    """A fact of one attempt to make the instance ready. If it is not the current attempt, nothing changes."""
-
-    attempt: PositiveInt
-
-
-class InstanceRequested(Fact):
+class InstanceRequested(PlainMilestone):
+    milestone = 5
+    label = "creating the server"
+    asks_for = Action.CREATE
     specification: Specification
 
 
@@ -93,6 +65,9 @@ class InstanceCreated(Fact):
     provider knows one; otherwise the machine was given ours.
     """
 
+    milestone = 20
+    label = "growing the volume"
+    asks_for = Action.RESIZE_VOLUME
     identity = ("server_id",)
     server_id: str
     zone: str
@@ -106,12 +81,16 @@ class InstanceCreated(Fact):
 class VolumeFound(Fact):
     """A volume that belongs to a server of this instance, and has to be deleted with it."""
 
+    asks_for = Action.RELEASE
     identity = ("volume_id",)
     volume_id: str
     server_id: str
 
 
 class VolumeResized(Fact):
+    milestone = 25
+    label = "powering on"
+    asks_for = Action.POWER_ON
     identity = ("server_id",)
     server_id: str
     volume_id: str | None = None
@@ -122,12 +101,18 @@ class VolumeResized(Fact):
 class InstanceStarted(Fact):
     """The server was powered on."""
 
+    milestone = 30
+    label = "waiting for an address"
+    asks_for = Action.AWAIT_ADDRESS
     identity = ("server_id",)
     server_id: str
     skipped: bool = False
 
 
 class IpAssigned(Fact):
+    milestone = 40
+    label = "opening the ports"
+    asks_for = Action.OPEN_PORTS
     identity = ("server_id",)
     server_id: str
     ip_address: str
@@ -141,12 +126,16 @@ class SecurityGroupFound(Fact):
     `server_id` is null if the group was created before its server was ordered.
     """
 
+    asks_for = Action.RELEASE
     identity = ("security_group_id",)
     server_id: str | None = None
     security_group_id: str
 
 
 class PortsOpened(Fact):
+    milestone = 45
+    label = "waiting for SSH"
+    asks_for = Action.RELEASE
     identity = ("server_id",)
     server_id: str
     security_group_id: str | None = None
@@ -155,22 +144,33 @@ class PortsOpened(Fact):
     skipped: bool = False
 
 
-class SshReachable(AttemptFact):
+class SshReachable(AttemptFact, PlainMilestone):
     """The SSH port accepts connections."""
 
+    milestone = 50
+    label = "connecting over SSH"
+    asks_for = Action.INSTALL
 
-class SshInstallStarted(AttemptFact):
-    pass
+
+class SshInstallStarted(AttemptFact, PlainMilestone):
+    milestone = 55
+    label = "installing"
 
 
 class SshInstallPhaseReached(AttemptFact):
     """The script printed `::phase::NAME`, the `index`-th (from 1) of the `total` it declares."""
 
+    milestone = PHASES
+    label = "installing"
     identity = ("install_try", "phase")
     install_try: PositiveInt
     phase: str
     index: PositiveInt
     total: PositiveInt
+
+    @property
+    def percent(self) -> int:
+        return PHASES.start + (len(PHASES) - 1) * min(self.index, self.total) // self.total
 
 
 class HostKeyRotated(Fact):
@@ -192,39 +192,62 @@ class SshInstallFailed(AttemptFact):
     reason: Told
 
 
-class SshInstallCompleted(AttemptFact):
+class SshInstallCompleted(AttemptFact, PlainMilestone):
+    milestone = 60
+    label = "waiting for the worker"
     skipped: bool = False
 
 
-class WorkerReachable(AttemptFact):
+class WorkerReachable(AttemptFact, PlainMilestone):
     """vLLM answers HTTP."""
 
+    milestone = 70
+    label = "waiting for the model"
 
-class ModelLoadProgressed(AttemptFact):
+
+class ModelLoadProgressed(AttemptFact, Signal):
     """vLLM reported how far it is; `fraction` of the whole load, 0 to 1."""
 
+    milestone = MODEL_LOAD
+    label = "loading the model"
     identity = ("stage", "fraction")
     stage: str
     fraction: Annotated[float, Field(ge=0, le=1)]
 
+    @property
+    def percent(self) -> int:
+        return MODEL_LOAD.start + int((len(MODEL_LOAD) - 1) * self.fraction)
 
-class ModelLoaded(AttemptFact):
+
+class ModelLoaded(AttemptFact, PlainMilestone):
     """The model's id is in the worker's `/v1/models`."""
 
+    milestone = 80
+    label = "warming up"
 
-class WarmupCompleted(AttemptFact):
+
+class WarmupCompleted(AttemptFact, PlainMilestone):
     """The worker gave one token, or one embedding."""
 
+    milestone = 90
+    label = "checking health"
 
-class HealthPassed(AttemptFact):
+
+class HealthPassed(AttemptFact, PlainMilestone):
     """First full pass of all probes."""
 
+    milestone = 95
+    label = "confirming health"
 
-class InstanceReady(AttemptFact):
+
+class InstanceReady(AttemptFact, Conclusion):
     """Enough full passes in a row."""
 
+    milestone = 100
+    label = "ready"
 
-class HealthLost(AttemptFact):
+
+class HealthLost(AttemptFact, Signal):
     """Several probes in a row failed; `outage` numbers the outages of the attempt, from 1."""
 
     identity = ("outage",)
@@ -232,7 +255,7 @@ class HealthLost(AttemptFact):
     reason: Told
 
 
-class HealthRestored(AttemptFact):
+class HealthRestored(AttemptFact, Signal):
     identity = ("outage",)
     outage: PositiveInt
 
@@ -249,18 +272,21 @@ class ActionDelayed(Fact):
     next_try_at: AwareDatetime
 
 
-class ProvisioningFailed(Fact):
+class ProvisioningFailed(Signal):
+    asks_for = Action.RELEASE
     action: Action
     code: str
     message: Told
 
 
-class StartupFailed(AttemptFact):
+class StartupFailed(AttemptFact, Conclusion):
+    asks_for = Action.RELEASE
     code: str
     message: Told
 
 
-class InstanceFailed(Fact):
+class InstanceFailed(Conclusion):
+    asks_for = Action.RELEASE
     code: str
     message: Told
 
@@ -268,6 +294,7 @@ class InstanceFailed(Fact):
 class ServerLost(Fact):
     """The provider no longer knows the server: two gets by id, a minute apart, did not find it."""
 
+    asks_for = Action.RELEASE
     identity = ("server_id",)
     server_id: str
 
@@ -300,13 +327,14 @@ class AddressChanged(Fact):
     address_id: str | None = None
 
 
-class LifetimeLimitReached(Fact):
+class LifetimeLimitReached(Signal):
     """The instance has reached its `max_lifetime`. If it serves it is drained, otherwise terminated."""
 
+    asks_for = Action.RELEASE
     limit_seconds: PositiveInt
 
 
-class IdleLimitReached(AttemptFact):
+class IdleLimitReached(AttemptFact, Conclusion):
     """No request ran on the worker for the instance's `idle_shutdown`. It is drained."""
 
     limit_seconds: PositiveInt
@@ -331,25 +359,28 @@ class SpendingLimitReached(Fact):
         return f"{self.period} {self.month} {self.limit:g} {self.currency}"
 
 
-class ReinstallRequested(Fact):
+class ReinstallRequested(Decided):
     """Opens attempt number `attempt`."""
 
+    label = "reinstalling"
+    asks_for = Action.INSTALL
     identity = ("attempt",)
     attempt: PositiveInt
 
 
-class DrainRequested(Fact):
+class DrainRequested(Decided):
     pass
 
 
-class Drained(Fact):
+class Drained(Conclusion):
     """No request ran for longer than a router may use a stale route, or the drain's time limit passed (`forced`)."""
 
+    asks_for = Action.RELEASE
     forced: bool = False
 
 
-class TerminationRequested(Fact):
-    pass
+class TerminationRequested(Decided):
+    asks_for = Action.RELEASE
 
 
 class InstanceTerminated(Fact):
@@ -370,7 +401,7 @@ class ResourcesReleased(Fact):
     revision: int | None = None
 
 
-class InstanceArchived(Fact):
+class InstanceArchived(Decided):
     pass
 
 
@@ -421,8 +452,8 @@ Event: TypeAlias = (
 EVENTS: Final[dict[str, type[Event]]] = {event.__name__: event for event in get_args(Event)}
 """Every event type by its name, in the order of a life."""
 
-INTENTS: Final = (ReinstallRequested, DrainRequested, TerminationRequested, InstanceArchived)
-"""Only `decide` makes these. Each call is its own event, so its id is the caller's."""
+Failing: TypeAlias = ProvisioningFailed | StartupFailed | InstanceFailed | ServerLost
+"""Facts that can end an instance in a failure."""
 
 
 def event_id(event: Event) -> UUID:

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from shared.lifecycle import events as e
+from shared.lifecycle.fact import AttemptFact, Signal
 from shared.lifecycle.instance import Delay, Failure, Install, Instance, Period, Volume
 from shared.lifecycle.plan import due
-from shared.lifecycle.progress import KEPT_BY_A_REINSTALL, PROGRESS, REINSTALL, percent
+from shared.lifecycle.progress import KEPT_BY_A_REINSTALL, PROGRESS, REINSTALL
 from shared.lifecycle.status import ENDING, FAILURES, LIVE, Status
 from shared.lifecycle.transitions import moves, status_after
 
@@ -33,7 +34,7 @@ def begin(requested: e.InstanceRequested) -> Instance:
 def evolve(instance: Instance, event: e.Event) -> Instance:
     """Apply one fact. Never raises: a fact that the table does not expect here is late, not wrong."""
     noted = _with(instance, version=instance.version + 1, updated_at=max(instance.updated_at, event.occurred_at))
-    if isinstance(event, e.AttemptFact) and event.attempt != instance.attempt:
+    if isinstance(event, AttemptFact) and event.attempt != instance.attempt:
         return noted
     if isinstance(event, e.ReinstallRequested):
         return _next_attempt(noted, event)
@@ -58,92 +59,44 @@ def _with(instance: Instance, **changes: Any) -> Instance:
 def _informed(instance: Instance, event: e.Event) -> Instance:
     """What a fact teaches whatever the status: ids, addresses, counters."""
     match event:
+        case Signal():
+            return instance
         case e.InstanceCreated():
             return _claimed(instance, event)
-        case e.VolumeFound(volume_id=volume_id, server_id=server_id):
-            return _owning(instance, Volume(id=volume_id, server_id=server_id))
-        case e.VolumeResized(volume_id=str(volume_id), server_id=server_id):
-            return _owning(instance, Volume(id=volume_id, server_id=server_id))
-        case e.IpAssigned(server_id=server_id) if server_id == instance.resources.server_id:
-            held = _holding(instance, address_id=event.address_id)
-            return _with(held, ip_address=event.ip_address)
-        case (
-            e.SecurityGroupFound(security_group_id=security_group_id)
-            | e.PortsOpened(security_group_id=str(security_group_id))
-        ):
-            return _guarded_by(instance, security_group_id)
-        case e.AddressChanged(server_id=server_id) if server_id == instance.resources.server_id:
-            held = _holding(instance, address_id=event.address_id)
-            return _with(held, ip_address=event.ip_address)
-        case e.InstanceStarted() if not instance.powered and not instance.resources.server_gone:
-            return _with(instance, powered=(Period(since=event.occurred_at),))
-        case e.ServerStopped(server_id=server_id) if server_id == instance.resources.server_id:
-            return _powered_off(instance, event.occurred_at)
-        case e.ServerLost(server_id=server_id) | e.ServerDeleted(server_id=server_id):
-            known = server_id == instance.resources.server_id
-            return _without_its_server(instance, event.occurred_at) if known else instance
-        case e.ServerRestarted(server_id=server_id) if server_id == instance.resources.server_id:
-            return _powered_on_again(instance, event.occurred_at)
-        case e.HostKeyRotated(counter=counter):
-            resources = instance.resources
-            return _with(
-                instance, resources=resources.model_copy(update={"host_key": max(counter, resources.host_key)})
-            )
-        case e.SshInstallPhaseReached(phase=phase, index=index):
-            if event.install_try == instance.install.failures + 1 and index > instance.install.phase_index:
-                return _with(
-                    instance, install=instance.install.model_copy(update={"phase": phase, "phase_index": index})
-                )
-            return instance
-        case e.SshInstallFailed(install_try=install_try):
-            late = install_try <= instance.install.failures
-            return instance if late else _with(instance, install=Install(failures=install_try))
-        case e.ActionDelayed(action=action, number=number, attempt=attempt):
-            if attempt != instance.attempt or number <= instance.failed_tries.get(action, 0):
-                return instance
-            return _with(instance, failed_tries={**instance.failed_tries, action: number}, delay=_delay(event))
-        case e.SpendingLimitReached(told=told) if told not in instance.limits_told:
-            return _with(instance, limits_told=(*instance.limits_told, told))
+        case e.VolumeFound() | e.VolumeResized():
+            return _owning(instance, event)
+        case e.IpAssigned() | e.AddressChanged():
+            return _addressed(instance, event)
+        case e.SecurityGroupFound() | e.PortsOpened():
+            return _guarded_by(instance, event.security_group_id)
+        case e.HostKeyRotated():
+            return _with_host_key(instance, event.counter)
+        case e.InstanceStarted():
+            return _powered_on(instance, event.occurred_at)
+        case e.ServerStopped():
+            return _powered_off(instance, event.occurred_at) if _of_its_server(instance, event) else instance
+        case e.ServerRestarted():
+            return _powered_on_again(instance, event.occurred_at) if _of_its_server(instance, event) else instance
+        case e.ServerLost() | e.ServerDeleted():
+            return _without_its_server(instance, event.occurred_at) if _of_its_server(instance, event) else instance
+        case e.SshInstallPhaseReached():
+            return _in_phase(instance, event)
+        case e.SshInstallFailed():
+            return _after_failed_install(instance, event)
+        case e.ActionDelayed():
+            return _delayed(instance, event)
+        case e.SpendingLimitReached():
+            return _told_of_limit(instance, event.told)
         case e.InstanceTerminated() | e.ResourcesReleased():
-            if instance.status in LIVE or not instance.resources.gone_with(event.server_id, event.revision):
-                return instance
-            released = _with(instance, resources=instance.resources.model_copy(update={"released": True}))
-            return _without_its_server(released, event.occurred_at)
-        case (
-            e.InstanceRequested()
-            | e.VolumeResized()
-            | e.InstanceStarted()
-            | e.IpAssigned()
-            | e.PortsOpened()
-            | e.ServerStopped()
-            | e.AddressChanged()
-            | e.SshReachable()
-            | e.SshInstallStarted()
-            | e.SshInstallCompleted()
-            | e.WorkerReachable()
-            | e.ModelLoadProgressed()
-            | e.ModelLoaded()
-            | e.WarmupCompleted()
-            | e.HealthPassed()
-            | e.InstanceReady()
-            | e.HealthLost()
-            | e.HealthRestored()
-            | e.ProvisioningFailed()
-            | e.StartupFailed()
-            | e.InstanceFailed()
-            | e.ServerRestarted()
-            | e.IdleLimitReached()
-            | e.LifetimeLimitReached()
-            | e.SpendingLimitReached()
-            | e.ReinstallRequested()
-            | e.DrainRequested()
-            | e.Drained()
-            | e.TerminationRequested()
-            | e.InstanceArchived()
-        ):
-            return instance
+            return _released(instance, event)
         case _:
             assert_never(event)
+
+
+def _of_its_server(
+    instance: Instance, event: e.ServerStopped | e.ServerRestarted | e.ServerLost | e.ServerDeleted
+) -> bool:
+    return event.server_id == instance.resources.server_id
 
 
 def _claimed(instance: Instance, created: e.InstanceCreated) -> Instance:
@@ -161,6 +114,23 @@ def _claimed(instance: Instance, created: e.InstanceCreated) -> Instance:
     if created.server_id in (resources.server_id, *resources.duplicate_server_ids):
         return instance
     return _holding(instance, duplicate_server_ids=(*resources.duplicate_server_ids, created.server_id))
+
+
+def _addressed(instance: Instance, event: e.IpAssigned | e.AddressChanged) -> Instance:
+    if event.server_id != instance.resources.server_id:
+        return instance
+    return _with(_holding(instance, address_id=event.address_id), ip_address=event.ip_address)
+
+
+def _with_host_key(instance: Instance, counter: int) -> Instance:
+    resources = instance.resources
+    return _with(instance, resources=resources.model_copy(update={"host_key": max(counter, resources.host_key)}))
+
+
+def _powered_on(instance: Instance, at: datetime) -> Instance:
+    if instance.powered or instance.resources.server_gone:
+        return instance
+    return _with(instance, powered=(Period(since=at),))
 
 
 def _powered_off(instance: Instance, at: datetime) -> Instance:
@@ -185,16 +155,16 @@ def _powered_on_again(instance: Instance, at: datetime) -> Instance:
     return _with(instance, powered=(*instance.powered, Period(since=at)))
 
 
-def _owning(instance: Instance, volume: Volume) -> Instance:
+def _owning(instance: Instance, event: e.VolumeFound | e.VolumeResized) -> Instance:
     known = instance.resources.volumes
-    if any(volume.id == other.id for other in known):
+    if event.volume_id is None or any(event.volume_id == volume.id for volume in known):
         return instance
-    return _holding(instance, volumes=(*known, volume))
+    return _holding(instance, volumes=(*known, Volume(id=event.volume_id, server_id=event.server_id)))
 
 
-def _guarded_by(instance: Instance, security_group_id: str) -> Instance:
+def _guarded_by(instance: Instance, security_group_id: str | None) -> Instance:
     known = instance.resources.security_group_ids
-    if security_group_id in known:
+    if security_group_id is None or security_group_id in known:
         return instance
     return _holding(instance, security_group_ids=(*known, security_group_id))
 
@@ -209,9 +179,44 @@ def _holding(instance: Instance, **resources: Any) -> Instance:
     return _with(instance, resources=after.model_copy(update=learned))
 
 
+def _in_phase(instance: Instance, event: e.SshInstallPhaseReached) -> Instance:
+    """Only forward, and only in the try that runs."""
+    install = instance.install
+    if event.install_try != install.failures + 1 or event.index <= install.phase_index:
+        return instance
+    return _with(instance, install=install.model_copy(update={"phase": event.phase, "phase_index": event.index}))
+
+
+def _after_failed_install(instance: Instance, event: e.SshInstallFailed) -> Instance:
+    if event.install_try <= instance.install.failures:
+        return instance
+    return _with(instance, install=Install(failures=event.install_try))
+
+
+def _delayed(instance: Instance, event: e.ActionDelayed) -> Instance:
+    tries = instance.failed_tries
+    if event.attempt != instance.attempt or event.number <= tries.get(event.action, 0):
+        return instance
+    return _with(instance, failed_tries={**tries, event.action: event.number}, delay=_delay(event))
+
+
+def _told_of_limit(instance: Instance, told: str) -> Instance:
+    if told in instance.limits_told:
+        return instance
+    return _with(instance, limits_told=(*instance.limits_told, told))
+
+
+def _released(instance: Instance, event: e.InstanceTerminated | e.ResourcesReleased) -> Instance:
+    """Nothing of it is left, if that release looked for all that is recorded."""
+    if instance.status in LIVE or not instance.resources.gone_with(event.server_id, event.revision):
+        return instance
+    released = _with(instance, resources=instance.resources.model_copy(update={"released": True}))
+    return _without_its_server(released, event.occurred_at)
+
+
 def _advanced(instance: Instance, event: e.Event) -> Instance:
     """Remembers a milestone whatever the status. Progress and step follow it unless the instance is ending."""
-    reached = percent(event)
+    reached = event.percent
     if reached is None:
         return instance
     remembered = _with(instance, milestones=instance.milestones | {event.type()})
@@ -232,7 +237,7 @@ def _moved(instance: Instance, event: e.Event) -> Instance:
         changes["outages"] = instance.outages + 1
     if status in FAILURES or status is Status.TERMINATING:
         changes["ended_at"] = instance.ended_at or event.occurred_at
-    if status in FAILURES:
+    if isinstance(event, e.Failing) and status in FAILURES:
         changes["error"] = _failure(event)
     return _with(instance, **changes)
 
@@ -254,12 +259,14 @@ def _delay(event: e.ActionDelayed) -> Delay:
     )
 
 
-def _failure(event: e.Event) -> Failure:
+def _failure(event: e.Failing) -> Failure:
     match event:
         case e.ProvisioningFailed() | e.StartupFailed() | e.InstanceFailed():
             return Failure(code=event.code, message=event.message)
-        case _:
+        case e.ServerLost():
             return Failure(code="server_lost", message="The server no longer exists at the provider.")
+        case _:
+            assert_never(event)
 
 
 def _next_attempt(instance: Instance, requested: e.ReinstallRequested) -> Instance:

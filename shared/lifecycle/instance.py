@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, field_serializer
 
-from shared.lifecycle.events import Action, Specification
+from shared.lifecycle.events import Specification
+from shared.lifecycle.fact import Action
 from shared.lifecycle.status import LIVE, Status
 from shared.plain_text import Told
 

@@ -1,12 +1,11 @@
 """Whether a fact still says something new about the instance. The journal asks on every reload."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, assert_never
 
 from shared.lifecycle import events as e
-from shared.lifecycle.events import Action
+from shared.lifecycle.fact import Action, AttemptFact, Conclusion, Decided, PlainMilestone
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.progress import percent
 from shared.lifecycle.status import ENDING, FAILURES, GONE, Status
 from shared.lifecycle.transitions import moves
 
@@ -23,10 +22,16 @@ DONE: Final[Mapping[Action, type[e.Event]]] = {
 
 def is_news(instance: Instance, event: e.Event) -> bool:
     """False for what the instance already knows, and for a conclusion that no longer holds."""
-    if isinstance(event, e.AttemptFact) and event.attempt != instance.attempt:
+    if isinstance(event, AttemptFact) and event.attempt != instance.attempt:
         return False
     resources = instance.resources
     match event:
+        case PlainMilestone() | e.VolumeResized() | e.InstanceStarted() | e.IpAssigned() | e.PortsOpened():
+            return not instance.reached(type(event))
+        case Conclusion():
+            return moves(instance.status, type(event))
+        case Decided():
+            return True
         case e.InstanceCreated(server_id=server_id):
             return server_id not in (resources.server_id, *resources.duplicate_server_ids)
         case e.VolumeFound(volume_id=volume_id):
@@ -42,7 +47,7 @@ def is_news(instance: Instance, event: e.Event) -> bool:
         case e.HostKeyRotated(counter=counter):
             return counter > resources.host_key
         case e.ModelLoadProgressed():
-            return instance.status not in ENDING and (percent(event) or 0) > instance.progress_percent
+            return instance.status not in ENDING and event.percent > instance.progress_percent
         case e.ActionDelayed(action=action, attempt=attempt, number=number):
             return attempt == instance.attempt and number > instance.failed_tries.get(action, 0)
         case e.ProvisioningFailed(action=action):
@@ -52,8 +57,6 @@ def is_news(instance: Instance, event: e.Event) -> bool:
             return moves(instance.status, e.HealthLost) and outage == instance.outages + 1
         case e.HealthRestored(outage=outage):
             return moves(instance.status, e.HealthRestored) and outage == instance.outages
-        case e.StartupFailed() | e.InstanceFailed() | e.InstanceReady() | e.Drained() | e.IdleLimitReached():
-            return moves(instance.status, type(event))
         case e.LifetimeLimitReached():
             left_alone = instance.status is Status.STARTUP_FAILED and not instance.kept
             return moves(instance.status, e.LifetimeLimitReached) and not left_alone
@@ -79,4 +82,4 @@ def is_news(instance: Instance, event: e.Event) -> bool:
             ended = instance.status in FAILURES | GONE and not resources.released
             return ended and resources.gone_with(server_id, revision)
         case _:
-            return not instance.reached(type(event))
+            assert_never(event)

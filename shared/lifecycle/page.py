@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from shared.lifecycle import events as e
-from shared.lifecycle.events import EVENTS, Action, Event
+from shared.lifecycle.events import EVENTS, Event
+from shared.lifecycle.fact import Action, AttemptFact, Fact
 from shared.lifecycle.plan import INSTALLING, LAUNCHING, RELEASING
-from shared.lifecycle.progress import LABELS, MODEL_LOAD, PHASES, PROGRESS, REINSTALL
+from shared.lifecycle.progress import LABELS, PROGRESS, REINSTALL, SPREAD
 from shared.lifecycle.status import ENDING, FAILURES, LIVE, WATCHED, Status
 from shared.lifecycle.transitions import TRANSITIONS
 
 _Row = Sequence[object]
 _GROUPS: Final[Mapping[str, frozenset[Status]]] = {"any live status": LIVE, "any failure": FAILURES}
-_SPREAD: Final[Mapping[type[Event], range]] = {e.SshInstallPhaseReached: PHASES, e.ModelLoadProgressed: MODEL_LOAD}
 
 
 def lifecycle_page() -> str:
@@ -104,7 +104,7 @@ def _moves() -> Iterable[_Row]:
 
 def _progress() -> Iterable[_Row]:
     worth = {kind: (percent, percent) for kind, percent in PROGRESS.items()}
-    worth |= {kind: (percents.start, percents[-1]) for kind, percents in _SPREAD.items()}
+    worth |= {kind: (percents.start, percents[-1]) for kind, percents in SPREAD.items()}
     for kind, (first, last) in sorted(worth.items(), key=lambda item: item[1]):
         yield kind.type(), first if first == last else f"{first}–{last}", LABELS[kind.type()]
 
@@ -119,8 +119,8 @@ def _actions() -> Iterable[_Row]:
 def _facts() -> Iterable[_Row]:
     for kind in EVENTS.values():
         meaning = " ".join((kind.__doc__ or "").split())
-        fields = [name for name in kind.model_fields if name not in e.Fact.model_fields]
-        identity = ("attempt", *kind.identity) if issubclass(kind, e.AttemptFact) else kind.identity
+        fields = [name for name in kind.model_fields if name not in Fact.model_fields]
+        identity = ("attempt", *kind.identity) if issubclass(kind, AttemptFact) else kind.identity
         yield kind.type(), meaning, _names(fields), _names(("instance_id", *identity))
 
 

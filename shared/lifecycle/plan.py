@@ -4,35 +4,21 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared.lifecycle import events as e
-from shared.lifecycle.events import Action
+from shared.lifecycle.fact import Action
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import DONE
 from shared.lifecycle.status import FAILURES, GONE, STARTING_UP, Status
 
-LAUNCHING: Final[Mapping[type[e.Event], Action]] = {
-    e.InstanceRequested: Action.CREATE,
-    e.InstanceCreated: Action.RESIZE_VOLUME,
-    e.VolumeResized: Action.POWER_ON,
-    e.InstanceStarted: Action.AWAIT_ADDRESS,
-    e.IpAssigned: Action.OPEN_PORTS,
-}
 INSTALLING: Final[Mapping[type[e.Event], Action]] = {
-    e.SshReachable: Action.INSTALL,
-    e.ReinstallRequested: Action.INSTALL,
+    kind: kind.asks_for for kind in e.EVENTS.values() if kind.asks_for is Action.INSTALL
 }
-RELEASING: Final = (
-    e.TerminationRequested,
-    e.Drained,
-    e.LifetimeLimitReached,
-    e.ProvisioningFailed,
-    e.StartupFailed,
-    e.InstanceFailed,
-    e.ServerLost,
-    e.VolumeFound,
-    e.SecurityGroupFound,
-    e.PortsOpened,
-)
+RELEASING: Final = tuple(kind for kind in e.EVENTS.values() if kind.asks_for is Action.RELEASE)
 """Events that end an instance, and events that may reveal a resource of an ended one."""
+LAUNCHING: Final[Mapping[type[e.Event], Action]] = {
+    kind: kind.asks_for
+    for kind in e.EVENTS.values()
+    if kind.asks_for is not None and kind not in {*INSTALLING, *RELEASING}
+}
 
 _STEPS: Final[Mapping[type[e.Event], Action]] = {**LAUNCHING, **INSTALLING}
 _AT: Final[Mapping[str, Action]] = {

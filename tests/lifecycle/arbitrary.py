@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from shared.lifecycle import events as e
 from shared.lifecycle.decide import archive, drain, reinstall, terminate
 from shared.lifecycle.errors import IntentRefused
-from shared.lifecycle.events import Action, Event
+from shared.lifecycle.events import Event
+from shared.lifecycle.fact import Action
 from shared.lifecycle.fold import evolve
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news

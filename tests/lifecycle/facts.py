@@ -6,7 +6,8 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from shared.lifecycle import events as e
-from shared.lifecycle.events import Action, Event, Specification
+from shared.lifecycle.events import Event, Specification
+from shared.lifecycle.fact import Action, Fact
 from shared.lifecycle.fold import fold
 from shared.lifecycle.instance import Instance
 
@@ -17,7 +18,7 @@ NAMED_BY_ITS_MOMENT: Final = {e.ServerStopped, e.ServerRestarted, e.AddressChang
 """What may happen to one server again and again: `occurred_at` is part of its identity."""
 PHASES: Final = ("packages", "drivers", "docker", "image", "worker")
 
-_FactT = TypeVar("_FactT", bound=e.Fact)
+_FactT = TypeVar("_FactT", bound=Fact)
 Facts = tuple[Event, ...]
 
 

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from shared.lifecycle.events import EVENTS, Action, AttemptFact, Event, event_id
+from shared.lifecycle.events import EVENTS, Event, event_id
+from shared.lifecycle.fact import Action, AttemptFact
 from tests.lifecycle import facts as f
 from tests.lifecycle.facts import NAMED_BY_ITS_MOMENT
 

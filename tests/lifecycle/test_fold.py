@@ -8,7 +8,8 @@ from hypothesis import given as for_any
 
 from shared.lifecycle import events as e
 from shared.lifecycle import status as s
-from shared.lifecycle.events import Action, Event
+from shared.lifecycle.events import Event
+from shared.lifecycle.fact import Action
 from shared.lifecycle.fold import evolve, fold
 from shared.lifecycle.instance import Delay, Failure, Install, Instance, Volume
 from shared.lifecycle.status import Status

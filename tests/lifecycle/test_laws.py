@@ -11,7 +11,8 @@ from hypothesis import given as for_any
 
 from shared.lifecycle import events as e
 from shared.lifecycle import status as s
-from shared.lifecycle.events import Action, Event, event_id
+from shared.lifecycle.events import Event, event_id
+from shared.lifecycle.fact import Action, AttemptFact
 from shared.lifecycle.fold import evolve
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.plan import INSTALLING, LAUNCHING, RELEASING, due, plan
@@ -126,10 +127,10 @@ def test_progress_is_the_highest_milestone_reached_until_the_instance_ends(histo
 
 
 @law
-@for_any(histories(), events([kind for kind in e.EVENTS.values() if issubclass(kind, e.AttemptFact)]))
+@for_any(histories(), events([kind for kind in e.EVENTS.values() if issubclass(kind, AttemptFact)]))
 def test_a_fact_of_another_attempt_changes_nothing_but_the_timeline(history: Facts, event: Event) -> None:
     instance = given(*history)
-    assert isinstance(event, e.AttemptFact)
+    assert isinstance(event, AttemptFact)
     if event.attempt != instance.attempt:
         assert timeline_only(instance, evolve(instance, event))
 

@@ -6,7 +6,8 @@ import pytest
 
 from shared.lifecycle import events as e
 from shared.lifecycle import status as s
-from shared.lifecycle.events import Action, Event
+from shared.lifecycle.events import Event
+from shared.lifecycle.fact import Action
 from shared.lifecycle.fold import evolve
 from shared.lifecycle.news import is_news
 from shared.lifecycle.plan import plan

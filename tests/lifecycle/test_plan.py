@@ -4,7 +4,8 @@ import pytest
 
 from shared.lifecycle import events as e
 from shared.lifecycle import status as s
-from shared.lifecycle.events import Action, Event
+from shared.lifecycle.events import Event
+from shared.lifecycle.fact import Action
 from shared.lifecycle.news import DONE
 from shared.lifecycle.plan import INSTALLING, LAUNCHING, RELEASING, plan
 from shared.lifecycle.status import Status

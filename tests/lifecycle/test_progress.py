@@ -8,7 +8,7 @@ from shared.lifecycle import events as e
 from shared.lifecycle import status as s
 from shared.lifecycle.events import Event
 from shared.lifecycle.fold import evolve
-from shared.lifecycle.progress import LABELS, PROGRESS, percent
+from shared.lifecycle.progress import LABELS, PROGRESS
 from shared.lifecycle.status import Status
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
@@ -35,21 +35,21 @@ from tests.lifecycle.facts import given
     ],
 )
 def test_each_milestone_is_worth_what_the_design_says(event: Event, expected: int) -> None:
-    assert percent(event) == expected
+    assert event.percent == expected
 
 
 def test_the_phases_of_an_install_are_spread_from_55_to_59() -> None:
-    percents = [percent(f.ssh_install_phase_reached(index=index, total=10)) for index in range(1, 11)]
+    percents = [f.ssh_install_phase_reached(index=index, total=10).percent for index in range(1, 11)]
     assert percents == [55, 55, 56, 56, 57, 57, 57, 58, 58, 59]
 
 
 def test_a_phase_beyond_the_declared_ones_is_not_worth_a_completed_install() -> None:
-    assert percent(f.ssh_install_phase_reached(index=9, total=5)) == 59
+    assert f.ssh_install_phase_reached(index=9, total=5).percent == 59
 
 
 @pytest.mark.parametrize(("fraction", "expected"), [(0.0, 61), (0.5, 70), (0.99, 78), (1.0, 79)])
 def test_loading_the_model_is_spread_from_61_to_79(fraction: float, expected: int) -> None:
-    assert percent(f.model_load_progressed(fraction=fraction)) == expected
+    assert f.model_load_progressed(fraction=fraction).percent == expected
 
 
 def test_a_whole_life_climbs_to_a_hundred() -> None:
@@ -105,4 +105,4 @@ def test_every_step_has_words_for_people() -> None:
 @pytest.mark.parametrize("event", f.examples(), ids=lambda event: event.type())
 def test_only_milestones_have_a_percentage(event: Event) -> None:
     spread = e.SshInstallPhaseReached | e.ModelLoadProgressed
-    assert (percent(event) is not None) is (type(event) in PROGRESS or isinstance(event, spread))
+    assert (event.percent is not None) is (type(event) in PROGRESS or isinstance(event, spread))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.lifecycle.events import Action
+from shared.lifecycle.fact import Action
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.progress import LABELS
 from shared.lifecycle.status import FAILURES, STARTING_UP, Status

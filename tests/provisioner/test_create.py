@@ -15,6 +15,7 @@ from services.provisioner.provider import Power, Rejected, Silent, TryAgain
 from services.provisioner.undertaking import LONGEST_TEXT
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import events as e
+from shared.lifecycle.fact import Action
 from shared.lifecycle.status import Status
 from shared.offers.instance_types import InstanceType
 from tests.provisioner.fake_provider import ABLE, Delays
@@ -156,7 +157,7 @@ async def test_the_budget_survives_a_crash(stage: Stage) -> None:
     stage.provider.fail("find_servers", TryAgain("internal", "oops"), Crashed())
     with pytest.raises(Crashed):
         await stage.deliver(e.InstanceRequested)
-    assert (await stage.instance()).failed_tries == {e.Action.CREATE: 1}
+    assert (await stage.instance()).failed_tries == {Action.CREATE: 1}
     await stage.deliver(e.InstanceRequested, redelivered=True)
     assert (await stage.instance()).status is Status.PROVISIONING_FAILED
 
@@ -541,7 +542,7 @@ async def test_a_redelivered_creation_has_the_tries_of_all_its_choices_from_the_
     for number in range(1, stage.settings.launch_tries + 2):
         await stage.happened(
             e.ActionDelayed,
-            action=e.Action.CREATE,
+            action=Action.CREATE,
             attempt=1,
             code="out_of_stock",
             reason="sold out",

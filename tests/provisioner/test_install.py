@@ -14,6 +14,7 @@ from services.provisioner.undertaking import LONGEST_TEXT
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import decide
 from shared.lifecycle import events as e
+from shared.lifecycle.fact import Action
 from shared.lifecycle.status import Status
 from tests.provisioner.fake_shell import ALL_PHASES, Outcome
 from tests.provisioner.stage import Stage, a_lease, quick
@@ -246,7 +247,7 @@ async def test_a_connection_that_breaks_is_no_failed_try(stage: Stage) -> None:
     await stage.deliver(e.SshReachable)
     assert len(stage.shell.runs) == 1
     delayed = await stage.events(e.ActionDelayed)
-    assert [(event.action, event.code) for event in delayed] == [(e.Action.INSTALL, "machine_unreachable")] * 2
+    assert [(event.action, event.code) for event in delayed] == [(Action.INSTALL, "machine_unreachable")] * 2
     assert not await stage.events(e.SshInstallFailed)
     assert (await stage.told()).count("SshInstallPhaseReached") == len(PHASES)
     assert (await stage.instance()).status is Status.STARTING

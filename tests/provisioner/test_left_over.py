@@ -12,6 +12,7 @@ from services.provisioner.ownership import reason_to_remove
 from services.provisioner.provider import Order, Resource, Server, TryAgain
 from services.provisioner.reconcile import Reconcile
 from shared.lifecycle import events as e
+from shared.lifecycle.fact import Action
 from shared.lifecycle.status import Status
 from shared.reconciliation import Kind, Reason, Removed
 from tests.lifecycle import facts
@@ -136,7 +137,7 @@ async def test_one_that_claims_an_ended_instance_is_told_to_its_release(
 ) -> None:
     """Failed before it had a server: the first one found is recorded as its own, and that event has it released."""
     await stage.requested()
-    await stage.happened(e.ProvisioningFailed, action=e.Action.CREATE, code="out_of_stock", message="none")
+    await stage.happened(e.ProvisioningFailed, action=Action.CREATE, code="out_of_stock", message="none")
     await stage.deliver(e.ProvisioningFailed)
     late = await _server_of(stage, stage.instance_id)
     clock.passes(stage.settings.settle_seconds)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from services.provisioner.provider import ProviderError, Rejected, TryAgain
 from shared.lifecycle import events as e
+from shared.lifecycle.fact import Action
 from shared.lifecycle.status import Status
 from tests.provisioner.fake_provider import Delays
 from tests.provisioner.stage import Stage, quick
@@ -154,7 +155,7 @@ async def test_the_pauses_grow_beyond_those_of_a_launch_and_the_next_holder_goes
     await while_it_installs(stage)
     for number in range(1, 9):
         await stage.happened(
-            e.ActionDelayed, action=e.Action.OPEN_PORTS, attempt=1, number=number, code="cloud_error", reason="not now",
+            e.ActionDelayed, action=Action.OPEN_PORTS, attempt=1, number=number, code="cloud_error", reason="not now",
             next_try_at=datetime.now(UTC),
         )  # fmt: skip
     stage.provider.fail("open_ports", TryAgain("cloud_error", "not now"))

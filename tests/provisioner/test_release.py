@@ -8,6 +8,7 @@ import pytest
 from services.provisioner.provider import Order, Rejected, Server, Silent, TryAgain
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import events as e
+from shared.lifecycle.fact import Action
 from shared.lifecycle.status import Status
 from tests.provisioner.fake_provider import Delays
 from tests.provisioner.stage import Stage, a_lease
@@ -136,7 +137,7 @@ async def test_it_backs_off_and_goes_on_for_as_long_as_it_takes(stage: Stage) ->
     await stage.deliver(e.TerminationRequested, age_s=1e6)
     delayed = await stage.events(e.ActionDelayed)
     assert [event.number for event in delayed] == [1, 2, 3, 4, 5, 6]
-    assert {event.action for event in delayed} == {e.Action.RELEASE}
+    assert {event.action for event in delayed} == {Action.RELEASE}
     assert stage.provider.empty
     assert (await stage.instance()).status is Status.TERMINATED
 

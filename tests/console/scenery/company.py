@@ -8,7 +8,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from shared.install_output import InstallOutput, InstallOutputs, OutputLine
-from shared.lifecycle.events import Action, Event
+from shared.lifecycle.events import Event
+from shared.lifecycle.fact import Action
 from shared.lifecycle.instance import Instance
 from shared.postgres.connection import connect_pool
 from tests.api.stage import RunningApi, Stage, until

@@ -12,6 +12,7 @@ from shared.bus.connection import connect
 from shared.journal.journal import Journal
 from shared.lifecycle import events as e
 from shared.lifecycle.decide import terminate
+from shared.lifecycle.fact import Action
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 from tests.provisioner.machines.conftest import listed
@@ -118,7 +119,7 @@ async def test_a_provider_that_nobody_configured_fails_the_launch_and_says_which
 
         async def waits() -> UUID | None:
             delays = [event for event in await life.events() if isinstance(event, e.ActionDelayed)]
-            return next((each.instance_id for each in delays if each.action is e.Action.RELEASE), None)
+            return next((each.instance_id for each in delays if each.action is Action.RELEASE), None)
 
         async with asyncio.timeout(20):
             while await waits() is None:  # noqa: ASYNC110  what is awaited is on the other side of NATS

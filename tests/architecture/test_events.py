@@ -1,0 +1,61 @@
+"""Whoever adds an event knows where: few tables list events, and what belongs to one event stands in its class."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, get_args
+
+import pytest
+
+from shared.lifecycle.events import EVENTS, Failing
+from shared.lifecycle.status import FAILURES
+from shared.lifecycle.transitions import TRANSITIONS
+
+ROOT: Final = Path(__file__).parents[2]
+MODULES: Final = {f"shared/lifecycle/{name}.py" for name in ("events", "fold", "news", "transitions")}
+DRAWN: Final = {"docs/lifecycle.md", "docs/events-schema.json"}
+MANY: Final = 6
+"""So many types of events are a table of them, which a new one may have to be added to."""
+
+
+def named(tree: ast.AST) -> set[str]:
+    nodes = ast.walk(tree)
+    words = (getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "value", None) for node in nodes)
+    return {word for word in words if isinstance(word, str)} & EVENTS.keys()
+
+
+def tables(source: str) -> Iterator[set[str]]:
+    """The events that each literal, union and match names; of a match only what it matches."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Match(cases=cases):
+                yield set().union(*(named(case.pattern) for case in cases))
+            case ast.Dict() | ast.Tuple() | ast.List() | ast.Set() | ast.BinOp():
+                yield named(node)
+
+
+def sources(suffix: str) -> Iterator[tuple[str, str]]:
+    for folder in ("shared", "services", "coldstart", "simulator", "migrations", "docs"):
+        for path in (ROOT / folder).glob(f"**/*.{suffix}"):
+            yield str(path.relative_to(ROOT)), path.read_text()
+
+
+def test_an_event_is_added_in_four_modules_and_two_drawn_pages() -> None:
+    modules = {path for path, source in sources("py") if any(len(table) >= MANY for table in tables(source))}
+    texts = [found for suffix in ("sql", "js", "html", "md", "json", "sh") for found in sources(suffix)]
+    pages = {path for path, text in texts if sum(event in text for event in EVENTS) >= len(EVENTS) // 2}
+    assert (modules, pages) == (MODULES, DRAWN)
+
+
+@pytest.mark.parametrize(
+    "place", ["{e.A, e.B}", "A | B", "match x:\n case A():\n  pass\n case e.B():\n  pass", "['A', 'B']"]
+)
+def test_every_way_to_list_events_is_noticed(place: str) -> None:
+    first, second, *_ = EVENTS
+    (found, *_) = tables(place.replace("A", first).replace("B", second))
+    assert found == {first, second}
+
+
+def test_a_failure_follows_from_the_facts_that_say_why() -> None:
+    failing = {event for moves in TRANSITIONS.values() for event, status in moves.items() if status in FAILURES}
+    assert failing == set(get_args(Failing))
