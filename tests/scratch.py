@@ -12,7 +12,7 @@ import asyncpg
 from coldstart.embedded.nats import EmbeddedNats
 from coldstart.embedded.ports import HOST
 from coldstart.embedded.postgres import EmbeddedPostgres
-from coldstart.embedded.process import Command
+from coldstart.supervised.process import Command
 
 _ACCOUNTS: Final = 200
 _FORGETFUL: Final = ("--fsync=off", "--synchronous_commit=off", "--full_page_writes=off")

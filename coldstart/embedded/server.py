@@ -14,7 +14,7 @@ from typing import ClassVar, Final, NoReturn, Self
 from coldstart.embedded.errors import ServerEndedError, StartFailedError
 from coldstart.embedded.folder import ServerFolder
 from coldstart.embedded.ports import candidates
-from coldstart.embedded.process import Command, end_leftovers, running
+from coldstart.supervised.process import Command, end_leftovers, running
 
 _START_SECONDS: Final = 60.0  # a recovery after a crash has to fit in
 _PROBE_SECONDS: Final = 5.0

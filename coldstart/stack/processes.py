@@ -1,11 +1,8 @@
 """The stack's own Python processes: told when they serve, started again when they die, ended with their parent."""
 
 import asyncio
-import json
 import os
-import signal
 import socket
-import sys
 import tempfile
 from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator, Mapping
@@ -15,15 +12,14 @@ from typing import Final
 
 import structlog
 
-from coldstart.embedded import launcher
 from coldstart.last_words import last_words, size, written
+from coldstart.supervised.process import STOP_SECONDS, Command, module, running
 from shared.environment import WRONG_SETTINGS, SettingsInvalid
+from shared.retry import doubled_s
 
 START_SECONDS: Final = 30.0
-STOP_SECONDS: Final = 15.0
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 10.0
-_ON_LINUX: Final = sys.platform == "linux"
 
 log = structlog.get_logger()
 
@@ -95,24 +91,25 @@ class Service:
                     task.cancel()
                     with suppress(asyncio.CancelledError, ServiceFailed, SettingsInvalid):
                         await task
-                await self._stop()
                 readiness.close()
 
     async def _keep(self, readiness: Readiness) -> None:
         """Raises ServiceFailed or SettingsInvalid when the first start fails."""
-        pause, self._logged = FIRST_PAUSE_S, size(self.log_file)
+        failures, self._logged = 0, size(self.log_file)
         while True:
-            notify = {"NOTIFY_SOCKET": str(readiness.path)}
-            process = self._process = await launched(self.module, {**self.environment, **notify}, self.log_file)
-            self.starts += 1
-            served = await self._serve(process, readiness)
+            environment = {**self.environment, "NOTIFY_SOCKET": str(readiness.path)}
+            async with logging_to(self.log_file, module(self.module, environment, stop_s=STOP_SECONDS)) as process:
+                self._process = process
+                self.starts += 1
+                served = await self._serve(process, readiness)
             if not served and self.starts == 1:
                 if process.returncode == WRONG_SETTINGS:
                     raise SettingsInvalid(written(self.log_file, self._logged).strip())
                 raise ServiceFailed(self.name, self.log_file, since=self._logged)
+            failures = 0 if served else failures + 1
+            pause = doubled_s(max(1, failures), FIRST_PAUSE_S, LONGEST_PAUSE_S)
             log.warning("service ended", service=self.name, status=process.returncode, again_in_s=pause)
             await asyncio.sleep(pause)
-            pause = FIRST_PAUSE_S if served else min(LONGEST_PAUSE_S, pause * 2)
 
     async def _serve(self, process: Process, readiness: Readiness) -> bool:
         """Until the process ends; whether it had served."""
@@ -130,54 +127,13 @@ class Service:
             for task in (ending, becoming_ready):
                 task.cancel()
 
-    async def _stop(self) -> None:
-        if self._process is not None:
-            await stopped(self._process)
 
-
-async def launched(
-    module: str, environment: Mapping[str, str], log_file: Path, *, stdout: int | None = None
-) -> Process:
-    """Run a module in a session of its own: Ctrl-C is for the stack, which stops its processes in order.
-
-    Its output is added to `log_file`, save standard output where `stdout` says otherwise.
-    """
-    reading, _writing = (None, None) if _ON_LINUX else os.pipe()  # the writing end closes when this process ends
-    launch = launcher.Launch(
-        command=[sys.executable, "-m", module],
-        folder=str(Path.cwd()),
-        account=None,
-        stop_signal=signal.SIGTERM,
-        parent=os.getpid(),
-        lifeline=reading,
-        inherited=[],
-        most_memory=None,
-    )
+@asynccontextmanager
+async def logging_to(log_file: Path, command: Command, *, stdout: int | None = None) -> AsyncGenerator[Process]:
+    """Run it while the block runs, its output added to `log_file`, save standard output where `stdout` is given."""
     output = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", launcher.__file__, json.dumps(launch)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output if stdout is None else stdout,
-            stderr=output,
-            env={**os.environ, **environment},
-            pass_fds=[] if reading is None else [reading],
-            start_new_session=True,
-        )
+        async with running(command, output, stdout=stdout) as process:
+            yield process
     finally:
         os.close(output)
-        if reading is not None:
-            os.close(reading)
-
-
-async def stopped(process: Process) -> None:
-    """Ask it to end, wait, and end it."""
-    with suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        log.warning("process did not stop in time", pid=process.pid)
-        process.kill()
-        await process.wait()

@@ -11,7 +11,8 @@ from typing import Final
 
 from coldstart.last_words import size
 from coldstart.settings import from_environment
-from coldstart.stack.processes import START_SECONDS, ServiceFailed, launched, stopped
+from coldstart.stack.processes import START_SECONDS, ServiceFailed, logging_to
+from coldstart.supervised.process import module
 from simulator.cloud.books import Books, BooksUnreadable
 from simulator.settings import SimulatorSettings
 
@@ -52,13 +53,12 @@ async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> As
         **({"SIMULATOR_SCENARIO": scenario} if scenario else {}),
     }
     logged = size(log_file)
-    process = await launched("simulator", options, log_file, stdout=PIPE)
+    async with logging_to(log_file, module("simulator", options), stdout=PIPE) as process:
 
-    async def ended() -> None:
-        await process.wait()
-        raise ServiceFailed("simulator", log_file, "ended by itself", since=logged)
+        async def ended() -> None:
+            await process.wait()
+            raise ServiceFailed("simulator", log_file, "ended by itself", since=logged)
 
-    try:
         url = await _announced(process, log_file, logged)
         yield SimulatedCloud(
             url,
@@ -77,8 +77,6 @@ async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> As
             },
             ended,
         )
-    finally:
-        await stopped(process)
 
 
 async def _announced(process: asyncio.subprocess.Process, log_file: Path, logged: int) -> str:

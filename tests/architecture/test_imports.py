@@ -50,3 +50,12 @@ def test_no_folder_is_named_for_the_kind_of_thing_it_holds() -> None:
     nondescript = {"utils", "util", "common", "helpers", "helper", "core", "base", "manager", "misc"}
     code = [path for top in ("shared", "services", "simulator", "coldstart") for path in (ROOT / top).rglob("*")]
     assert not [path for path in code if path.stem in nondescript]
+
+
+def test_a_process_that_goes_on_running_is_started_in_one_place() -> None:
+    """`stack/rented.py` reads what its process prints, and waits for its end."""
+    asynchronous = "create_subprocess_exec("
+    found = {
+        str(path.relative_to(ROOT)) for path in (ROOT / "coldstart").rglob("*.py") if asynchronous in path.read_text()
+    }
+    assert found == {"coldstart/supervised/process.py", "coldstart/stack/rented.py"}

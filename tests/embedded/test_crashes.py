@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from coldstart.embedded import EmbeddedPostgres, servers
-from coldstart.embedded.process import Command, running
 from coldstart.embedded.unprivileged import unprivileged_account
+from coldstart.supervised.process import Command, running
 from tests.embedded.owners import KEPT, PROJECT, gone, is_alive, keep_something, kill, owner, what_was_kept
 
 
@@ -112,7 +112,7 @@ async def test_a_program_is_ended_with_its_starter(tmp_path: Path, lifeline: boo
 _STARTER = """
 import importlib, signal, sys
 from pathlib import Path
-from coldstart.embedded.process import Command, running
+from coldstart.supervised.process import Command, running
 
 async def start():
     command = Command(Path("/bin/sh"), ["-c", "echo $$; exec sleep 1000"], Path(sys.argv[1]), signal.SIGTERM)

@@ -20,7 +20,7 @@ from nats.js.errors import APIError
 from coldstart.embedded.followers import followers_server
 from coldstart.embedded.nats import EmbeddedNats, FollowersNats
 from coldstart.embedded.ports import HOST
-from coldstart.embedded.process import Command
+from coldstart.supervised.process import Command
 from services.progress.followers_copy import FollowersCopy
 from shared.bus.accounts import COPIER, FOLLOWER, Account, followers, inbox, services
 from shared.bus.connection import connect

@@ -1,4 +1,4 @@
-"""One server process: started through the launcher, waited for, and always ended."""
+"""One process of ours, an embedded server or a service: started through the launcher, and always ended."""
 
 import asyncio
 import contextlib
@@ -14,23 +14,29 @@ from pathlib import Path
 from typing import Final
 
 import psutil
+import structlog
 
-from coldstart.embedded.launcher import Launch
+from coldstart.supervised.launcher import Launch
 
 _LAUNCHER: Final = Path(__file__).with_name("launcher.py")
-_STOP_SECONDS: Final = 15.0
+STOP_SECONDS: Final = 15.0
+BARE: Final[Mapping[str, str]] = {"PATH": os.defpath, "LC_ALL": "C"}
+"""An environment with nothing of ours in it."""
 _LEFTOVER_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.02
 _KERNEL_SIGNALS_PARENT_DEATH: Final = sys.platform == "linux"
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True)
 class Command:
-    """A server program and how to run it.
+    """A program and how to run it.
 
-    `account` is the (uid, gid) to run as, None for the caller's own; `stop_signal` is the orderly end; `inherited`
-    are file descriptors that the program finds under the same numbers. A program that wants more bytes than
-    `most_memory` ends, and gives way to others on the processor.
+    `account` is the (uid, gid) to run as, None for the caller's own; `stop_signal` is the orderly end, which may take
+    `stop_s` seconds; `inherited` are file descriptors that the program finds under the same numbers. A program that
+    wants more bytes than `most_memory` ends, and gives way to others on the processor. `owns_folder`: nobody else runs
+    this program in `folder`, so what is left of it there is ended as well.
     """
 
     program: Path
@@ -38,27 +44,46 @@ class Command:
     folder: Path
     stop_signal: signal.Signals
     account: tuple[int, int] | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=lambda: BARE)
     inherited: Sequence[int] = ()
     most_memory: int | None = None
+    owns_folder: bool = True
+    stop_s: float = STOP_SECONDS
+
+
+def module(name: str, environment: Mapping[str, str], *, stop_s: float = STOP_SECONDS) -> Command:
+    """A Python module of ours, in the folder where we are and with our environment beside its own."""
+    return Command(
+        program=Path(sys.executable),
+        options=["-m", name],
+        folder=Path.cwd(),
+        stop_signal=signal.SIGTERM,
+        environment={**os.environ, **environment},
+        owns_folder=False,
+        stop_s=stop_s,
+    )
 
 
 @asynccontextmanager
 async def running(
-    command: Command, output: int, *, lifeline: bool = not _KERNEL_SIGNALS_PARENT_DEATH
+    command: Command, output: int, *, stdout: int | None = None, lifeline: bool = not _KERNEL_SIGNALS_PARENT_DEATH
 ) -> AsyncIterator[Process]:
     """Run the command while the body runs, its output going to the file descriptor `output`.
+
+    Its standard output goes where `stdout` says instead, a descriptor or `asyncio.subprocess.PIPE`.
 
     It also ends when the thread that entered this ends, even by kill -9: on Linux the kernel signals it, elsewhere
     (`lifeline`) a watching process sees a pipe close. So enter this in the event loop's thread.
     """
     with contextlib.ExitStack() as pipes:
         reading = _pipe(pipes) if lifeline else None
-        process = await _launched(command, output, reading)
+        process = await _launched(command, output, output if stdout is None else stdout, reading)
         try:
             yield process
         finally:
-            await _stopped(process, command)
+            await stopped(process, command.stop_signal, command.stop_s)
+            if command.owns_folder:
+                await end_leftovers(command.program.name, command.folder, command.stop_signal, grace=0.0)
 
 
 def _pipe(pipes: contextlib.ExitStack) -> int:
@@ -68,7 +93,7 @@ def _pipe(pipes: contextlib.ExitStack) -> int:
     return reading
 
 
-async def _launched(command: Command, output: int, lifeline: int | None) -> Process:
+async def _launched(command: Command, output: int, stdout: int, lifeline: int | None) -> Process:
     launch = Launch(
         command=[str(command.program), *command.options],
         folder=str(command.folder),
@@ -82,27 +107,27 @@ async def _launched(command: Command, output: int, lifeline: int | None) -> Proc
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(launch)),
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=output,
+        stdout=stdout,
         stderr=output,
-        env={"PATH": os.defpath, "LC_ALL": "C", **command.environment},
+        env=command.environment,
         pass_fds=[*command.inherited, *([] if lifeline is None else [lifeline])],
         start_new_session=True,  # a Ctrl-C is for the stack, which stops its servers last
     )
 
 
-async def _stopped(process: Process, command: Command) -> None:
+async def stopped(process: Process, stop_signal: signal.Signals = signal.SIGTERM, stop_s: float = STOP_SECONDS) -> None:
+    """Ask it to end, wait so long, and end it."""
     with contextlib.suppress(ProcessLookupError):
-        process.send_signal(command.stop_signal)
+        process.send_signal(stop_signal)
     try:
-        async with asyncio.timeout(_STOP_SECONDS):
+        async with asyncio.timeout(stop_s):
             await process.wait()
     except TimeoutError:
-        pass  # it had its time; what is left is killed below
+        log.warning("process did not stop in time", pid=process.pid)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-        await end_leftovers(command.program.name, command.folder, command.stop_signal, grace=0.0)
 
 
 async def end_leftovers(
