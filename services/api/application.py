@@ -13,9 +13,8 @@ from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from services.api import probes
-from services.api.access.authentication import OPEN, Authentication, Authorize
-from services.api.access.session_cookie import with_one_session_cookie
-from services.api.catalogue.simulated import Part, announced, badge
+from services.api.access.authentication import Authentication
+from services.api.catalogue.simulated import Part, badge
 from services.api.console import links
 from services.api.console.app import console
 from services.api.console.assets import Assets
@@ -27,6 +26,7 @@ from services.api.control import (
     install_output,
     instance_types,
     instances,
+    model_resolution,
     model_search,
     models,
     offerings,
@@ -35,13 +35,15 @@ from services.api.control import (
     reconciliation,
     usage,
 )
+from services.api.control.authorization import OPEN, Authorize
 from services.api.control.bodies import BodyRequest
 from services.api.control.events import AS_IT_IS
 from services.api.control.openapi.document import complete, openapi_config
 from services.api.control.problems import malformed_json, to_problem, unsupported_media_type
+from services.api.http.announcement import announced
+from services.api.http.session_cookie import with_one_session_cookie
 from services.api.metrics import Measured
 from services.api.refusals import FieldError, invalid
-from services.api.router import explaining
 from services.api.router.inference import ENDPOINTS, Inference
 
 _PARTS = (
@@ -57,7 +59,7 @@ _PARTS = (
     instance_types,
     costs,
     usage,
-    explaining,
+    model_resolution,
     reconciliation,
     links,
     probes,

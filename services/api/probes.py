@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from nats.js import JetStreamContext
 
 from services.api import metrics
-from services.api.access.authentication import OPEN
+from services.api.control.authorization import OPEN
 from services.api.control.openapi.answers import refusals
 from services.api.control.problems import unavailable
 from services.api.feed.feed import Feed

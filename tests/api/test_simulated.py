@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.api.catalogue.simulated import HEADER, badge
+from services.api.catalogue.simulated import badge
+from services.api.http.announcement import HEADER
 from tests.api.stage import BODY, MODEL, Stage
 
 NO_MODEL = {**BODY, "model": "nobody/nothing"}

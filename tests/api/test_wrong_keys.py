@@ -9,7 +9,8 @@ from pydantic import SecretStr, ValidationError
 from structlog.testing import capture_logs
 
 from coldstart.settings import StackSettings
-from services.api.access.wrong_keys import TooManyWrongKeys, WrongKeys
+from services.api.access.errors import TooManyWrongKeys
+from services.api.access.wrong_keys import WrongKeys
 from services.api.settings import ApiSettings
 from tests.api.stage import ADMIN_KEY, MASTER_SECRET, Stage
 

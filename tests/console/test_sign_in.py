@@ -13,9 +13,9 @@ from aiohttp import web
 from litestar.routes import HTTPRoute
 from playwright.async_api import expect
 
-from services.api.access.session_cookie import COOKIE, UNDER_TLS
 from services.api.console.app import console
 from services.api.console.assets import Assets
+from services.api.http.session_cookie import COOKIE, UNDER_TLS
 from tests.api.stage import ADMIN_KEY, BODY, MODEL, RunningApi, Stage, until
 from tests.console.conftest import Window
 from tests.lifecycle import facts

@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 from prometheus_client import Counter
 
+from services.api.access.errors import TooManyWrongKeys
 from services.api.http.front.addresses import Remembered, party
 
 _AT_ONCE: Final = 10
@@ -18,18 +19,11 @@ _LONGEST_S: Final = 10.0
 _WAITING: Final = 1_000
 _QUIET_S: Final = 60.0
 _REMEMBERED: Final = 10_000
+_TOO_MANY: Final = "This address has sent too many wrong keys. Wait, and look at the key."
 
 _tried: Final = Counter("coldstart_wrong_keys_total", "Keys and sign-in links that were none, or no longer")
 
 log = structlog.get_logger()
-
-
-class TooManyWrongKeys(Exception):
-    """So many wait for their answer that this one gets none."""
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__("This address has sent too many wrong keys.")
-        self.retry_after_s = retry_after_s
 
 
 class WrongKeys:
@@ -80,6 +74,6 @@ class WrongKeys:
         until = max(self._answered.until(who, now), now) + _EVERY_S
         delay_s = max(0.0, until - now - _AT_ONCE * _EVERY_S)
         if delay_s > _LONGEST_S or (delay_s and self._waiting >= _WAITING):
-            raise TooManyWrongKeys(math.ceil(max(delay_s - _LONGEST_S, _EVERY_S)))
+            raise TooManyWrongKeys(_TOO_MANY, retry_after_s=math.ceil(max(delay_s - _LONGEST_S, _EVERY_S)))
         self._answered.remember(who, until)
         return delay_s

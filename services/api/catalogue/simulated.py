@@ -3,11 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Literal, TypeAlias, TypeVar
 
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
-
 from services.api.refusals import Refused
 
-HEADER: Final = "X-Coldstart-Simulated"
 Part: TypeAlias = Literal["cloud", "hub"]
 Reason = TypeVar("Reason", bound=Refused)
 _NOTHING_REAL: Final = "No machine is rented and no model is loaded: {} are simulated on this computer."
@@ -44,20 +41,3 @@ class Simulated:
 def badge(parts: Sequence[Part]) -> tuple[str, str] | None:
     """What the console's header shows, and what that means; None where everything is real."""
     return _MEANS.get(tuple(sorted(set(parts))))
-
-
-def announced(app: ASGIApp, parts: Sequence[Part]) -> ASGIApp:
-    """Every answer of `app` tells in a header what is simulated; where nothing is, it is `app` itself."""
-    if not parts:
-        return app
-    header = (HEADER.lower().encode(), ", ".join(sorted(set(parts))).encode())
-
-    async def announcing(scope: Scope, receive: Receive, send: Send) -> None:
-        async def told(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], header]
-            await send(message)
-
-        await app(scope, receive, told)
-
-    return announcing

@@ -8,11 +8,11 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from services.api.access.authentication import OPEN
 from services.api.console import events, fleet, instance, keys, launch, organizations, playground, sign_in, usage
 from services.api.console.assets import Assets
 from services.api.console.origin import from_another_site
 from services.api.console.rendering import HEADERS, bare
+from services.api.control.authorization import OPEN
 from services.api.control.events import AS_IT_IS
 from services.api.control.problems import problem_of
 

@@ -6,9 +6,9 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.response import Template
 
-from services.api.access.authentication import ANY_KEY
 from services.api.access.keys import ApiKey
 from services.api.console.rendering import Pages
+from services.api.control.authorization import ANY_KEY
 
 
 @get("/", opt=ANY_KEY)

@@ -7,10 +7,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Template
 
-from services.api.access.authentication import MEMBERS
 from services.api.access.keys import ApiKey
 from services.api.admission.intents import Intents
 from services.api.console.rendering import Pages
+from services.api.control.authorization import MEMBERS
 from services.api.control.instances import identified
 
 

@@ -6,10 +6,10 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.response import Template
 
-from services.api.access.authentication import MEMBERS
 from services.api.access.keys import ApiKey
 from services.api.admission.intake import InstanceBody
 from services.api.console.rendering import Pages
+from services.api.control.authorization import MEMBERS
 
 _VOLUME_GB: Final = InstanceBody.model_fields["volume_gb"].default
 

@@ -8,12 +8,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Template
 
-from services.api.access.authentication import MEMBERS
 from services.api.access.keys import ApiKey
 from services.api.admission.launches import Launches
 from services.api.admission.used import used
 from services.api.catalogue.access_cache import AccessCache
 from services.api.console.rendering import Pages
+from services.api.control.authorization import MEMBERS
 from services.api.control.offerings import OfferingView
 from services.api.tenancy.ownership import may_see_organization, organization_at
 from services.api.usage.costs import CostRepository

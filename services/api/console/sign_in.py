@@ -9,13 +9,14 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
-from services.api.access.authentication import OPEN, Authentication, wrong_key_came
-from services.api.access.session_cookie import cookie_name
+from services.api.access.authentication import Authentication
 from services.api.access.sessions import Purpose, Sessions
 from services.api.catalogue.access_cache import AccessCache
 from services.api.console.links import SignInLinks
 from services.api.console.origin import from_here
 from services.api.console.rendering import HEADERS, bare
+from services.api.control.authorization import OPEN
+from services.api.http.session_cookie import cookie_name
 from services.api.settings import ApiSettings
 
 _INSIDE: Final = re.compile(r"/(?![/\\])[^\x00-\x20\x7f]*")
@@ -42,7 +43,7 @@ async def sign_in_page(
         return _form(target, None)
     key_id = await sign_in_links.use(token)
     if key_id is None:
-        await wrong_key_came(authentication.wrong_keys, request.scope)
+        await authentication.wrong_keys.came(request.scope)
         return _form(target, _SPENT, status=403)
     begun = sessions.issue(Purpose.SESSION, key_id, settings.session_seconds)
     page = bare("onward", target=_inside(target))  # a redirect would still be the other site's navigation
@@ -64,7 +65,7 @@ async def sign_in(
         return _form(target, _ELSEWHERE, status=403)
     owner = access.keys.owner(key)
     if owner is None:
-        await wrong_key_came(authentication.wrong_keys, request.scope)
+        await authentication.wrong_keys.came(request.scope)
         return _form(target, _REFUSED, status=403)
     begun = sessions.issue(Purpose.SESSION, owner.id, settings.session_seconds)
     cookie = _cookie(request, begun.text, settings.session_seconds)

@@ -8,9 +8,9 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
-from services.api.access.authentication import MEMBERS
 from services.api.access.keys import ApiKey
 from services.api.catalogue.access_cache import AccessCache
+from services.api.control.authorization import MEMBERS
 from services.api.control.days import FirstDay, LastDay, days
 from services.api.tenancy.ownership import whose
 from services.api.usage.costs import CostRepository, DayCost

@@ -8,11 +8,13 @@ from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIFormat, Schema
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
-from services.api.access.authentication import MEMBERS, Authentication
+from services.api.access.authentication import Authentication
 from services.api.access.keys import ApiKey
 from services.api.admission.intents import Intents
+from services.api.control.authorization import MEMBERS
 from services.api.control.instances import identified
-from services.api.feed.sse import Begin, EventSource, EventStream
+from services.api.feed.sse import Begin, EventSource
+from services.api.http.event_stream import EventStream
 from services.api.refusals import FieldError, invalid
 
 AS_IT_IS: Final = "as_it_is"

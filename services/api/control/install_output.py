@@ -7,9 +7,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from pydantic import BaseModel, ConfigDict
 
-from services.api.access.authentication import MEMBERS
 from services.api.access.keys import ApiKey
 from services.api.admission.intents import Intents
+from services.api.control.authorization import MEMBERS
 from services.api.control.instances import identified
 from shared.install_output import MOST_LINES, InstallOutputs, OutputLine
 

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
-from services.api.access.authentication import ANY_KEY
+from services.api.control.authorization import ANY_KEY
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from shared.offers.provider_status import ProviderStatus, ProviderStatuses
 

@@ -10,11 +10,11 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
-from services.api.access.authentication import MEMBERS
 from services.api.access.keys import ApiKey
 from services.api.admission.intake import InstanceBody
 from services.api.admission.intents import Intents
 from services.api.catalogue.access_cache import AccessCache
+from services.api.control.authorization import MEMBERS
 from services.api.control.openapi.answers import refusals, told
 from services.api.control.pages import Cursor, Limit, Page, page, position, version
 from services.api.control.repository import InstanceRepository

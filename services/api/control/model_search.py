@@ -8,7 +8,6 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.access.authentication import ANY_KEY
 from services.api.access.keys import ApiKey
 from services.api.admission import fit
 from services.api.admission.launch_rights import LaunchRights
@@ -17,6 +16,7 @@ from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.hub.client import Failure, RateLimited, TokenRefused, Unreachable
 from services.api.catalogue.hub.search import HubSearch, Listed, told
 from services.api.catalogue.resolution import Resolved, Rule, resolve
+from services.api.control.authorization import ANY_KEY
 from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import organization_at

@@ -9,12 +9,12 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict
 
-from services.api.access.authentication import ANY_KEY
 from services.api.access.keys import ModelName
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Model
 from services.api.catalogue.cataloguing import Cataloguing
 from services.api.catalogue.repository import ModelRepository
+from services.api.control.authorization import ANY_KEY
 from services.api.control.openapi.answers import refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position
 from services.api.http.problem import Problem

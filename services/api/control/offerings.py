@@ -9,11 +9,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.access.authentication import MEMBERS
 from services.api.access.keys import ApiKey, ModelName
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.cataloguing import Cataloguing
+from services.api.control.authorization import MEMBERS
 from services.api.control.openapi.answers import refusals
 from services.api.http.problem import Problem
 from services.api.refusals import FieldError

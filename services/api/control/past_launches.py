@@ -7,9 +7,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from pydantic import BaseModel, ConfigDict
 
-from services.api.access.authentication import MEMBERS
 from services.api.access.keys import ApiKey
 from services.api.admission.intents import Intents
+from services.api.control.authorization import MEMBERS
 from services.api.control.instances import identified
 from services.api.estimates.estimates import Estimates
 from shared.eta.launch import Launch

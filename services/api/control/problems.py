@@ -9,13 +9,12 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from nats.errors import Error as NatsError
 
-from services.api.http.problem import STATUS, Problem
-from services.api.refusals import FieldError, Kind, Refused, invalid
+from services.api.http import kinds
+from services.api.http.problem import Problem
+from services.api.refusals import FieldError, Refused, invalid
 from shared.journal.journal import JournalUnavailable
 from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRefused
 from shared.postgres.connection import DOWN
-
-_RETRY_AFTER_S: Final = 2
 
 log = structlog.get_logger()
 
@@ -23,28 +22,18 @@ log = structlog.get_logger()
 def of(refused: Refused) -> Problem:
     """The document of what a room refuses."""
     return Problem(
-        STATUS[refused.kind],
+        kinds.STATUS[refused.kind],
         refused.code,
         refused.title,
         refused.detail,
         errors=refused.errors,
-        headers=_headers(refused),
+        headers=kinds.headers(refused),
         more=refused.figures,
     )
 
 
-def _headers(refused: Refused) -> dict[str, str]:
-    match refused.kind:
-        case Kind.UNAUTHENTICATED:
-            return {"WWW-Authenticate": "Bearer"}
-        case Kind.UNAVAILABLE:
-            return {"Retry-After": str(refused.retry_after_s or _RETRY_AFTER_S)}
-        case _:
-            return {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
-
-
 def unavailable(code: str, title: str, detail: str) -> Problem:
-    return Problem(503, code, title, detail, headers={"Retry-After": str(_RETRY_AFTER_S)})
+    return Problem(503, code, title, detail, headers={"Retry-After": str(kinds.RETRY_AFTER_S)})
 
 
 _BY_STATUS: Final[Mapping[int, tuple[str, str, str]]] = {

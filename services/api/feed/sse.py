@@ -7,22 +7,19 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 import structlog
-from litestar.response.base import ASGIResponse
-from litestar.types import Receive, Scope, Send
 
 from services.api.access.keys import ApiKey
 from services.api.catalogue.access_cache import AccessCache
 from services.api.estimates.estimates import Estimates
 from services.api.feed.feed import Feed, Interest, Published
-from services.api.http.connection import WhileConnected
-from shared.bus.reader import ReadingInterrupted
+from services.api.http.event_stream import EventStream
 
 _PING: Final = b": ping\n"
 """Without an empty line: some clients dispatch an event at every one, even behind nothing but a comment."""
@@ -68,7 +65,7 @@ class EventSource:
         last_event_id: str | None,
         instance_id: UUID | None,
         begin: Begin,
-    ) -> "EventStream":
+    ) -> EventStream:
         """A response that goes on until the client leaves, its key is revoked, or the service stops.
 
         Or `until` then, in seconds since 1970: when the session ends that it was asked for in.
@@ -184,47 +181,3 @@ def _reset(epoch: str, position: int, given: str) -> bytes:
     detail = "No event has the given Last-Event-ID here; load what you show anew, these events begin at `position`."
     data = json.dumps({"last_event_id": given, "position": f"{epoch}-{position}", "detail": detail})
     return f"id: {epoch}-{position}\nevent: reset\ndata: {data}\n\n".encode()
-
-
-class EventStream(ASGIResponse):
-    """Sends the messages of an EventSource until either side has had enough.
-
-    `allowed` is asked before each message: a client whose key was revoked, or whose session is over, is told nothing
-    more.
-    """
-
-    def __init__(self, messages: AsyncGenerator[bytes], stall_s: float, allowed: Callable[[], bool]) -> None:
-        super().__init__()
-        self._messages = messages
-        self._stall_s = stall_s
-        self._allowed = allowed
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        async with WhileConnected(receive):
-            await self._send_all(send)
-
-    async def _send_all(self, send: Send) -> None:
-        await send(
-            {
-                "type": "http.response.start",
-                "status": 200,
-                "headers": [
-                    (b"content-type", b"text/event-stream; charset=utf-8"),
-                    (b"cache-control", b"no-store"),
-                    (b"x-accel-buffering", b"no"),
-                ],
-            }
-        )
-        try:
-            async with aclosing(self._messages) as messages:
-                async for message in messages:
-                    if not self._allowed():
-                        break
-                    async with asyncio.timeout(self._stall_s):
-                        await send({"type": "http.response.body", "body": message, "more_body": True})
-        except ReadingInterrupted as interruption:
-            log.warning("event stream ended early", reason=str(interruption))
-        except TimeoutError:
-            log.info("event stream dropped: its client does not read")
-            return
-        await send({"type": "http.response.body", "body": b"", "more_body": False})

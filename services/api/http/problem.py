@@ -5,19 +5,9 @@ from typing import Any, Final
 
 from litestar import Response
 
-from services.api.refusals import FieldError, Kind
+from services.api.refusals import FieldError
 
 PROBLEM_JSON: Final = "application/problem+json"
-STATUS: Final[Mapping[Kind, int]] = {
-    Kind.INVALID: 422,
-    Kind.UNAUTHENTICATED: 401,
-    Kind.FORBIDDEN: 403,
-    Kind.NOT_FOUND: 404,
-    Kind.CONFLICT: 409,
-    Kind.LIMITED: 429,
-    Kind.FAILED: 502,
-    Kind.UNAVAILABLE: 503,
-}
 _TYPE: Final = "urn:coldstart:problem:"
 
 

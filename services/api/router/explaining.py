@@ -1,15 +1,11 @@
-"""`/models/resolve`: which rule finds a model for whoever asks, and who would answer for it."""
+"""Which rule finds a model for whoever asks, and who would answer for it."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from litestar import Request, get
-from litestar.di import NamedDependency
-from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
-from services.api.access.authentication import ANY_KEY
 from services.api.access.keys import ApiKey, Role
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolved, Rule, allowed, resolve, shadowed
@@ -166,19 +162,3 @@ def _nothing(asked: str, code: str, detail: str) -> Explanation:
     return Explanation(
         asked=asked, rule=None, model=None, model_id=None, task=None, code=code, detail=detail, instances=[]
     )
-
-
-@get(
-    "/models/resolve",
-    opt=ANY_KEY,
-    summary="Explain what a model's name means to this key, and which instances would answer",
-)
-async def resolve_model(
-    request: Request[Any, ApiKey, Any],
-    explaining: NamedDependency[Explaining],
-    model: Annotated[str, QueryParameter(max_length=200, description="As it is named under /v1.")],
-) -> Explanation:
-    return explaining.explain(model, request.auth)
-
-
-ROUTES: Final = (resolve_model,)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NamedTuple
@@ -13,13 +13,14 @@ from uuid import uuid4
 import structlog
 from litestar.types import Receive, Scope, Send
 
-from services.api.access.authentication import UNPROVEN, Authentication, Unproven
+from services.api.access.authentication import Authentication
 from services.api.access.keys import ApiKey
-from services.api.access.wrong_keys import TooManyWrongKeys
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.model_list import listed, shown
 from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolved, allowed, resolve
 from services.api.http.front.recognition import recognise
+from services.api.refusals import Refused
+from services.api.router import refusal
 from services.api.router.asked import Asked, read
 from services.api.router.bodies import Bodies, Body, expect_acceptable
 from services.api.router.forwarding import BrokenOff
@@ -42,7 +43,6 @@ _FOR: Final[dict[Task, str]] = {
     "embed": "makes embeddings: use /v1/embeddings",
 }
 _SHOWN: Final = 200
-UNAUTHORIZED: Final = 401
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
 log = structlog.get_logger()
@@ -85,8 +85,10 @@ class Inference:
         response = Response(send, [(b"x-request-id", request_id)])
         try:
             await self._answer(scope, headers, request_id, receive, response)
-        except Refusal as refusal:
-            await _refuse(response, refusal)
+        except Refused as refused:
+            await _refuse(response, refusal.of(refused))
+        except Refusal as refused:
+            await _refuse(response, refused)
         except BrokenOff:
             return  # an answer that is not completed: the server cuts the connection, and the client sees that
         except Exception:
@@ -98,7 +100,8 @@ class Inference:
         self, scope: Scope, headers: Mapping[bytes, bytes], request_id: bytes, receive: Receive, response: Response
     ) -> None:
         path, method = scope["path"], str(scope.get("method"))
-        owner = await self._admitted(scope, method, headers)
+        owner = await self._authentication.admitted(scope, _header(headers))
+        recognise(scope)
         organization = self._access.organization_of(owner)
         if path in ENDPOINTS:
             _expect(method, "POST")
@@ -155,34 +158,6 @@ class Inference:
         except TimeoutError:
             raise Refusal(408, "body_timeout", f"The body has not come within {self._body_s:g} s.") from None
 
-    async def _admitted(self, scope: Scope, method: str, headers: Mapping[bytes, bytes]) -> ApiKey:
-        """Wrong keys are refused late. Raises Refusal."""
-        try:
-            owner = self._owner(method, headers)
-        except Refusal as refusal:
-            if refusal.status == UNAUTHORIZED and b"authorization" in headers:
-                await self._wrong_key_came(scope)
-            raise
-        recognise(scope)
-        return owner
-
-    async def _wrong_key_came(self, scope: Scope) -> None:
-        try:
-            await self._authentication.wrong_keys.came(scope)
-        except TooManyWrongKeys as error:
-            headers = {"Retry-After": str(error.retry_after_s)}
-            raise Refusal(429, "too_many_wrong_keys", f"{error} Wait, and look at the key.", headers=headers) from None
-
-    def _owner(self, method: str, headers: Mapping[bytes, bytes]) -> ApiKey:
-        try:
-            owner = self._authentication.owner(method, lambda name: headers.get(name.encode(), b"").decode("latin-1"))
-        except Unproven:
-            raise Refusal(403, "csrf_token_invalid", UNPROVEN) from None
-        if owner is None:
-            message = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
-            raise Refusal(UNAUTHORIZED, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
-        return owner
-
     def _found(self, owner: ApiKey, model: str | None, path: str) -> Resolved:
         """What this key may have by this name, here. Raises Refusal."""
         found = self._resolved(model, self._access.organization_of(owner))
@@ -191,7 +166,11 @@ class Inference:
 
     def _confirm(self, found: Resolved, headers: Mapping[bytes, bytes], model: str | None, path: str) -> None:
         """That it is still so after a while. Raises Refusal."""
-        if self._found(self._owner("POST", headers), model, path).model.id != found.model.id:
+        try:
+            owner = self._authentication.owner("POST", _header(headers))
+        except Refused as refused:
+            raise refusal.of(refused) from None
+        if self._found(owner, model, path).model.id != found.model.id:
             raise Refusal(409, "model_changed", f"{model} means another model by now; ask again.", param="model")
 
     def _resolved(self, named: str | None, organization: Organization | None) -> Resolved:
@@ -206,12 +185,20 @@ class Inference:
                 raise Refusal(404, "model_not_found", message, param="model")
 
 
-async def _refuse(response: Response, refusal: Refusal) -> None:
+def _header(headers: Mapping[bytes, bytes]) -> Callable[[str], str | None]:
+    def header(name: str) -> str | None:
+        value = headers.get(name.encode())
+        return None if value is None else value.decode("latin-1")
+
+    return header
+
+
+async def _refuse(response: Response, refused: Refusal) -> None:
     """What has begun and is no stream cannot be mended any more: it is left incomplete, and the server cuts it."""
     if not response.begun:
-        await refusal.send(response)
+        await refused.send(response)
     elif response.streams:
-        await response.end_stream(refusal.body())
+        await response.end_stream(refused.body())
 
 
 def _check(found: Resolved, model: str | None, path: str, owner: ApiKey) -> None:

@@ -1,13 +1,18 @@
-"""Errors under `/v1` in OpenAI's own shape, so that its clients raise what they raise for OpenAI itself."""
+"""Every error under `/v1` in OpenAI's own shape: what a room refuses, and what the router does."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from litestar.types import Send
 
-_FAULT: Final = 500
-_KINDS: Final[Mapping[int, str]] = {429: "rate_limit_error"}
+from services.api.access.errors import KeyNeeded
+from services.api.http import kinds
+from services.api.http.openai_error import openai_error
+from services.api.refusals import Refused
+
+_INVALID_KEY: Final = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
+_OPENAI_S: Final[Mapping[type[Refused], tuple[str, str]]] = {KeyNeeded: ("invalid_api_key", _INVALID_KEY)}
+"""Codes that clients of OpenAI know, with the sentence for them."""
 
 
 class Refusal(Exception):
@@ -32,12 +37,17 @@ class Refusal(Exception):
         self.more = more or {}
 
     def body(self) -> bytes:
-        kind = _KINDS.get(self.status) or ("invalid_request_error" if self.status < _FAULT else "server_error")
-        error = {"message": self.message, "type": kind, "param": self.param, "code": self.code, **self.more}
-        return json.dumps({"error": error}).encode()
+        return openai_error(self.status, self.code, self.message, param=self.param, more=self.more)
 
     async def send(self, send: Send) -> None:
         await send_json(send, self.status, self.body(), self.headers)
+
+
+def of(refused: Refused) -> Refusal:
+    """The error for what a room refuses."""
+    code, message = _OPENAI_S.get(type(refused), (refused.code, refused.detail))
+    status, headers = kinds.STATUS[refused.kind], kinds.headers(refused)
+    return Refusal(status, code, message, headers=headers, more=refused.figures)
 
 
 async def send_json(send: Send, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from httpx2 import HTTPError, Response, TimeoutException
@@ -16,7 +17,6 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # exported lazily
-from litestar.status_codes import HTTP_404_NOT_FOUND
 from pydantic import SecretStr
 
 from services.api.catalogue.weights import weights_bytes
@@ -211,7 +211,7 @@ class Hub:
     def _has_overview(self, kind: str, name: str) -> bool:
         """As HfApi.get_organization_overview and get_user_overview ask, which take no time-out. Raises FAULTS."""
         response = self._get(f"{kind}/{name}/overview")
-        if response.status_code == HTTP_404_NOT_FOUND:
+        if response.status_code == HTTPStatus.NOT_FOUND:
             return False
         hf_raise_for_status(response)
         return True

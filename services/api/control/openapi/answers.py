@@ -9,7 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIHeader, OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Reference, Schema
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.access.authentication import ANY_KEY, OPEN
+from services.api.control.authorization import ANY_KEY, OPEN
 from services.api.http.problem import PROBLEM_JSON
 from services.api.refusals import FieldError
 

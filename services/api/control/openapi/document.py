@@ -23,13 +23,13 @@ from litestar.openapi.spec import (
 from litestar.routes import HTTPRoute
 from litestar.status_codes import HTTP_404_NOT_FOUND
 
-from services.api.access.authentication import OPEN
-from services.api.access.session_cookie import COOKIE
+from services.api.control.authorization import OPEN
 from services.api.control.openapi import answers, inference
 from services.api.control.openapi.models import schemas
 from services.api.control.openapi.page import SchemaPage
 from services.api.control.problems import not_found
 from services.api.http.problem import PROBLEM_JSON
+from services.api.http.session_cookie import COOKIE
 
 _DESCRIPTION: Final = (
     "A model id and a GPU instance type go in, an OpenAI-compatible endpoint comes out. Errors are problem documents "

@@ -7,8 +7,8 @@ from typing import Final
 from prometheus_client import Counter
 
 from services.api.http.front.head import head
+from services.api.http.openai_error import openai_error
 from services.api.http.problem import PROBLEM_JSON, Problem
-from services.api.router.refusal import Refusal
 
 _INFERENCE: Final = b"/v1/"
 
@@ -69,10 +69,8 @@ def answer(problem: Problem, target: bytes, date: bytes) -> bytes:
     """The whole of it. The connection ends with it."""
     refused.labels(problem.code).inc()
     if target.startswith(_INFERENCE):
-        body, kind = (
-            Refusal(problem.status, problem.code, f"{problem.title}: {problem.detail}").body(),
-            "application/json",
-        )
+        body = openai_error(problem.status, problem.code, f"{problem.title}: {problem.detail}")
+        kind = "application/json"
     else:
         body, kind = json.dumps(problem.document()).encode(), PROBLEM_JSON
     told: Mapping[str, str] = {

@@ -1,0 +1,40 @@
+"""Which keys may use a route. `/v1` asks the same keys, but answers in OpenAI's own error shape."""
+
+from typing import Any, Final
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+
+from services.api.access.authentication import Authentication
+from services.api.access.errors import Forbidden
+from services.api.access.keys import ApiKey, Role
+from services.api.http.front.recognition import recognise
+
+OPEN: Final = {"access": "open"}
+ANY_KEY: Final = {"access": "any key"}
+MEMBERS: Final = {"access": "members"}
+"""Options of a route handler, `MEMBERS` for keys of an organisation; without one it is for administrators alone."""
+
+
+class Authorize:
+    """A guard for all routes: sets `request.auth` to the key's owner. Raises Refused."""
+
+    def __init__(self, authentication: Authentication) -> None:
+        self._authentication = authentication
+
+    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        access = handler.opt.get("access")
+        if access == "open":
+            return
+        owner = await self._authentication.admitted(connection.scope, connection.headers.get)
+        if owner.role is not Role.ADMIN and not _allowed(owner, access):
+            detail = "This key lists models and uses /v1; everything else needs an administrator's key."
+            if owner.organization_id:
+                detail = "This key uses /v1 and what its organisation has; this needs an administrator's key."
+            raise Forbidden(detail)
+        recognise(connection.scope)
+        connection.scope["auth"] = owner
+
+
+def _allowed(user: ApiKey, access: str | None) -> bool:
+    return access == "any key" or (access == "members" and user.organization_id is not None)
