@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
-import structlog
-
 from services.api.access.keys import ApiKey
 from services.api.catalogue.access_cache import AccessCache
 from services.api.estimates.estimates import Estimates
@@ -24,8 +22,6 @@ from services.api.http.event_stream import EventStream
 _PING: Final = b": ping\n"
 """Without an empty line: some clients dispatch an event at every one, even behind nothing but a comment."""
 _EVENT_ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
-
-log = structlog.get_logger()
 
 
 Begin: TypeAlias = datetime | Literal["start"] | None
