@@ -6,25 +6,19 @@ import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Final
 
 from services.provisioner.app import running
 from services.provisioner.providers.scaleway import ScalewaySettings
 from services.provisioner.settings import ProvisionerSettings
 from shared.running import run
-
-_FORKING: Final = get_context("forkserver")
-_FORKING.set_forkserver_preload(["services.provisioner.app", "shared.running"])
+from tests.integration.forking import FORKING, write_to
 
 
 def provision(settings: ProvisionerSettings, scaleway: ScalewaySettings, log_file: str) -> None:
     """The whole life of one process."""
-    output = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for stream in (1, 2):
-        os.dup2(output, stream)
+    write_to(log_file)
     run(lambda: running(settings, scaleway))
 
 
@@ -45,7 +39,7 @@ class Replicas:
         scaleway = self.scaleway.model_copy(
             update={"api_url": self.scaleway.api_url.replace("://", f"://{name}:unused@")}
         )
-        self.awake[name] = _FORKING.Process(target=provision, args=(self.settings, scaleway, str(self.log_file)))
+        self.awake[name] = FORKING.Process(target=provision, args=(self.settings, scaleway, str(self.log_file)))
         self.awake[name].start()
 
     def kill(self, name: str) -> None:

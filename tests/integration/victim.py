@@ -14,9 +14,9 @@ from nats.aio.msg import Msg
 from pydantic import AliasChoices, SecretStr
 from pydantic_settings import BaseSettings, NoDecode
 
-from coldstart.stack.processes import Service
 from shared.bus.connection import connect
 from shared.journal.streams import EVERY_EVENT, LIFECYCLE
+from tests.integration.forking import Forked
 from tests.nats_proxy import Operation, nats_proxy
 
 PATIENCE_S = 120.0
@@ -47,7 +47,7 @@ class Victim:
     What it does not hold as a lease it acknowledges to nobody: there it dies as soon as the event is recorded.
     """
 
-    service: Service
+    service: Forked
     moment: Moment
     acknowledges: frozenset[str]
     killed_at: list[str] = field(default_factory=list)
@@ -126,7 +126,7 @@ async def victim(
     async with nats_proxy(nats_url) as proxy:
         environment = {name: value for part in settings for name, value in environment_of(part).items()}
         environment["COLDSTART_NATS_URL"] = proxy.url
-        dying = Victim(Service(module, environment, folder / "victim.log"), moment, acknowledges)
+        dying = Victim(Forked(module, environment, folder / "victim.log"), moment, acknowledges)
         connection = await connect(nats_url, "the victim's shadow")
 
         async def recorded(message: Msg) -> None:
