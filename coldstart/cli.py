@@ -27,7 +27,7 @@ from shared.environment import unknown
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="GPU inference instances: a model id and a GPU type go in, an OpenAI-compatible endpoint comes out.",
+    help="Launch GPU inference instances: give a model id and a GPU type, get an OpenAI-compatible endpoint.",
 )
 
 

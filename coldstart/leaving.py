@@ -1,4 +1,4 @@
-"""What goes on when the stack does not: which machines, what they cost an hour, and how to end them."""
+"""What continues when the stack stops: which machines, what they cost per hour, and how to end them."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,34 +10,34 @@ from shared.lifecycle.words import NAMES
 
 _HOW_TO_END: Final = (
     "To end one: coldstart up, then coldstart instances terminate NAME.",
-    "Until then nothing else ends them: limits of lifetime, idle time and spending hold only while the stack runs.",
+    "Until then nothing else ends them: limits of lifetime, idle time and spending work only while the stack runs.",
 )
 
 
 def found_standing(instances: Sequence[Instance]) -> list[str]:
-    """At a start in a real cloud; empty where nothing stands."""
+    """Printed at a start in a real cloud; empty if there are no instances."""
     if not instances:
         return []
     return [f"standing   {_number(instances)} from before, {_price(instances)}", *map(line_of, instances)]
 
 
 def goes_on(instances: Sequence[Instance], cloud: str) -> list[str]:
-    """At the end in a real cloud."""
+    """Printed at the end in a real cloud."""
     if not instances:
         return [f"No instance holds anything in {cloud}."]
-    first = f"{_number(instances)} in {cloud} {'go' if len(instances) > 1 else 'goes'} on without this stack, "
+    first = f"{_number(instances)} in {cloud} {'continue' if len(instances) > 1 else 'continues'} without this stack, "
     return [f"{first}{_price(instances)}:", *map(line_of, instances), *_HOW_TO_END]
 
 
 def goes_on_unknown(reason: str, cloud: str) -> list[str]:
     return [
-        f"Nobody can say now what goes on in {cloud}, and costs money: {reason}",
-        f"{cloud} itself shows what bears the tag `coldstart`; the next `coldstart up` says what is on record.",
+        f"Cannot tell what continues in {cloud} and costs money: {reason}",
+        f"Look in {cloud} for the tag `coldstart`. The next `coldstart up` prints what is on record.",
     ]
 
 
 def simulation_pauses(instances: Sequence[Instance]) -> list[str]:
-    """Of the simulated cloud, whose machines are processes of this stack."""
+    """For the simulated cloud, whose machines are processes of this stack."""
     machines = [each for each in instances if each.resources.server_id is not None]
     if not machines:
         return []
@@ -51,7 +51,7 @@ def _number(instances: Sequence[Instance]) -> str:
 
 
 def _price(instances: Sequence[Instance]) -> str:
-    """As `1.58 EUR an hour at list price, 1 at an unknown price`."""
+    """E.g. `1.58 EUR an hour at list price, 1 at an unknown price`."""
     sums = " and ".join(money(amount, currency) for currency, amount in by_the_hour(instances).items())
     unknown = sum(each.hourly_price is None for each in instances)
     parts = (f"{sums} an hour at list price" if sums else "", f"{unknown} at an unknown price" if unknown else "")
@@ -59,7 +59,7 @@ def _price(instances: Sequence[Instance]) -> str:
 
 
 def line_of(instance: Instance) -> str:
-    """Its name, where and what it is, and its price."""
+    """Its name, place, type, status and price."""
     place = " ".join(filter(None, (instance.specification.provider, instance.zone, instance.instance_type)))
     price = f"{money(instance.hourly_price, instance.currency)} an hour" if instance.hourly_price is not None else ""
     kept = "kept for inspection" if instance.kept else NAMES[instance.status]

@@ -1,4 +1,4 @@
-"""What cannot be taken back is done only when somebody has said so: on a terminal when asked, else by `--yes`."""
+"""Commands that cannot be undone need consent: an answer on a terminal, or `--yes`."""
 
 import sys
 from typing import Annotated, Final
@@ -13,14 +13,14 @@ REFUSED: Final = 2
 
 
 def ask(question: str, words: str = "", *, yes: bool, word: str | None = None) -> None:
-    """Return if the answer is yes, or `word`, where one has to be typed. `words` say what becomes of it.
+    """Return if the answer is yes, or `word` if one has to be typed. `words` say what will happen.
 
     Without a terminal to ask on, and without `yes`: exit status 2, and nothing is done.
     """
     if yes:
         return
     if not somebody_is_there():
-        complain(f"{question} {words}".rstrip() + "\nNobody can be asked here: say --yes if it is meant.")
+        complain(f"{question} {words}".rstrip() + "\nThere is no terminal to ask on: add --yes to do it.")
         raise typer.Exit(REFUSED)
     if words:
         err.print(words, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`coldstart console`: a way in for a browser."""
+"""`coldstart console`: a link with which a browser signs in."""
 
 from coldstart.api_client import Api
 from coldstart.commands.context import api, say

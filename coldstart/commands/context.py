@@ -1,4 +1,4 @@
-"""What every command needs: where the api is, how to print for people and for pipes, how to say what went wrong."""
+"""What every command needs: where the api is, printing for people and for pipes, reporting errors."""
 
 import json
 import re
@@ -54,12 +54,12 @@ def api() -> Generator[Api]:
 
 
 def _key_of_the_stack_at(url: str, data_dir: Path) -> str:
-    """The stack's key is nobody else's business than of the stack itself. Raises ApiProblem."""
+    """The stack's own key is sent to that stack only. Raises ApiProblem."""
     with suppress(NoStack):
         reach = find_reach(data_dir)
         if url.rstrip("/") == reach.api_url:
             return reach.admin_key
-    raise ApiProblem("COLDSTART_API_URL is set without COLDSTART_API_KEY; set both, or neither.")
+    raise ApiProblem("COLDSTART_API_URL is set without COLDSTART_API_KEY. Set both, or neither.")
 
 
 @contextmanager
@@ -80,22 +80,22 @@ def complain(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """On standard error: what a script reads stays whole."""
+    """On standard error, so that a script's input stays clean."""
     err.print(f"warning: {text}", style="yellow", soft_wrap=True)
 
 
 def note(text: str) -> None:
-    """As `warn`, for what is as it should be."""
+    """Like `warn`, for information."""
     err.print(text, style="cyan", highlight=False, markup=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
-    """One line, whatever is in it and however long it is."""
+    """Print one line, whatever it contains and however long it is."""
     out.print(plain_line(text), soft_wrap=True)
 
 
 def print_table(table: Table) -> None:
-    """Fitted to a terminal; for a pipe, whole lines however long."""
+    """Fitted to a terminal; in a pipe, whole lines of any length."""
     (out if out.is_terminal else Terminal(width=_NO_EDGE)).print(table, highlight=False)
 
 
@@ -104,24 +104,24 @@ def print_json(value: Any) -> None:
 
 
 def given(**fields: Any) -> dict[str, Any]:
-    """A request's body: what was typed, and nothing else."""
+    """A request's body: the given options, and nothing else."""
     return {field: value for field, value in fields.items() if value not in (None, [])}
 
 
 def non_empty(value: str | None) -> str | None:
-    """A typer callback: an empty word is a variable that a script forgot to set, never a choice."""
+    """A typer callback that refuses an empty value: a script forgot to set a variable."""
     if value is not None and not value.strip():
-        raise typer.BadParameter("it is empty.")
+        raise typer.BadParameter("the value is empty.")
     return value
 
 
 def name_in_address(value: str) -> str:
-    """A typer callback: what becomes a part of an address must not make it another one, as `..` would."""
+    """A typer callback: a part of an address must not turn it into another one, as `..` would."""
     if _NAME.fullmatch(value) is None:
-        raise typer.BadParameter(f"{value!r} is no such name: those are letters, digits, and . _ - between.")
+        raise typer.BadParameter(f"invalid name {value!r}: use letters, digits, and . _ - between them.")
     return value
 
 
 def each_non_empty(values: list[str] | None) -> list[str] | None:
-    """As `non_empty`, of several words."""
+    """Like `non_empty`, for several values."""
     return values and [value for value in values if non_empty(value)]

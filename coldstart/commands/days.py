@@ -11,12 +11,8 @@ def day(typed: str) -> date:
     try:
         return date.fromisoformat(typed)
     except ValueError:
-        raise typer.BadParameter(f"{typed!r} is no day; write it as 2026-01-31.") from None
+        raise typer.BadParameter(f"invalid day {typed!r}. Use e.g. 2026-01-31.") from None
 
 
-FirstDay = Annotated[
-    date | None, typer.Option("--from", parser=day, metavar="DAY", help="The first day, such as 2026-01-31.")
-]
-LastDay = Annotated[
-    date | None, typer.Option("--to", parser=day, metavar="DAY", help="The last day; today if it is not given.")
-]
+FirstDay = Annotated[date | None, typer.Option("--from", parser=day, metavar="DAY", help="First day, e.g. 2026-01-31.")]
+LastDay = Annotated[date | None, typer.Option("--to", parser=day, metavar="DAY", help="Last day. Default: today.")]

@@ -1,4 +1,4 @@
-"""`coldstart deadletters`: the messages that nobody could handle."""
+"""`coldstart deadletters`: messages that could not be handled."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,12 +24,12 @@ _HELD: Final = frozenset(trigger.durable for trigger in TRIGGERS)
 
 T = TypeVar("T")
 
-app = typer.Typer(no_args_is_help=True, help="Messages that nobody could handle, and that wait for you.")
+app = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
 
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List them, the oldest first, with why they could not be handled."""
+    """List them, oldest first, with the reason why each could not be handled."""
     letters = _with_letters(_all)
     if as_json:
         print_json([_shown(letter) for letter in letters])
@@ -44,22 +44,22 @@ def list_(as_json: Json = False) -> None:
 @app.command()
 def replay(
     numbers: Annotated[
-        list[int] | None, typer.Argument(metavar="[NUMBER]...", help="As `coldstart deadletters list` shows them.")
+        list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Numbers from `coldstart deadletters list`.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Each that there is.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Replay all of them.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Have messages handled again by whom they came from; exit status 1 if one still cannot be.
+    """Deliver messages again to the consumers that failed on them; exit status 1 if one fails again.
 
-    Those of the provisioner and of health are handed back, and held as any work; those of progress are projected now.
+    The provisioner and health get theirs back as ordinary work. Messages of progress are projected now.
     """
     if every == bool(numbers):
         raise typer.BadParameter("give numbers, or --all.")
     letters = [letter for letter in _with_letters(_all) if every or letter.number in (numbers or ())]
     for number in sorted(set(numbers or ()) - {letter.number for letter in letters}):
-        complain(f"{number}  there is no such dead letter")
+        complain(f"{number}  no such dead letter")
     if every and letters:
-        words = "What they ask for is done now: instances may be launched, installed again or released."
+        words = "They take effect now: instances may be launched, reinstalled or released."
         ask(f"Replay {len(letters)} dead letters?", words, yes=yes)
     handled = [_replayed(letter) for letter in letters]
     if not all(handled) or len(letters) < len(set(numbers or ())):
@@ -67,7 +67,7 @@ def replay(
 
 
 def _replayed(letter: Letter) -> bool:
-    """Whether its consumer has it, and it is a dead letter no more."""
+    """Whether its consumer has it, so that it is no dead letter any more."""
     why_not = _why_not(letter)
     if why_not is None and letter.consumer == _PROJECTOR:
         with explained():
@@ -84,9 +84,9 @@ def _replayed(letter: Letter) -> bool:
 
 
 def _why_not(letter: Letter) -> str | None:
-    """What would only come back is not sent at all."""
+    """Why a replay would fail again; None if it may succeed."""
     if letter.consumer not in (_PROJECTOR, *_HELD):
-        return f"nobody is called {letter.consumer}"
+        return f"there is no consumer {letter.consumer}"
     try:
         decode(letter.data, letter.sequence, letter.at)
     except (Undecodable, ValueError) as error:
@@ -99,7 +99,7 @@ async def _all(letters: DeadLetters) -> list[Letter]:
 
 
 def _with_letters(do: Callable[[DeadLetters], Awaitable[T]]) -> T:
-    """On a connection of its own. No answer is a line and exit status 1."""
+    """Opens its own connection. Without an answer it prints one line and exits with 1."""
 
     async def doing(url: str) -> T:
         connection = await nats.connect(
@@ -115,12 +115,12 @@ def _with_letters(do: Callable[[DeadLetters], Awaitable[T]]) -> T:
     try:
         return asyncio.run(doing(url))
     except _REFUSED as error:
-        complain(f"NATS does not answer, or has no such stream: {error!r}")
+        complain(f"NATS does not answer, or has no stream of dead letters: {error!r}")
         raise typer.Exit(1) from None
 
 
 async def _unsaid(error: Exception) -> None:
-    """What is raised is told once, and in fewer words."""
+    """The error that is raised is reported once, and more briefly."""
 
 
 def _shown(letter: Letter) -> dict[str, object]:

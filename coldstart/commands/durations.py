@@ -1,4 +1,4 @@
-"""Times as people type them: `900`, `30m`, `8h`, `7d`."""
+"""Durations as people type them: `900`, `30m`, `8h`, `7d`."""
 
 import re
 from typing import Final
@@ -12,5 +12,5 @@ def seconds(typed: str) -> int:
     """Raises typer.BadParameter."""
     match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd]?)", typed.strip())
     if match is None:
-        raise typer.BadParameter(f"{typed!r} is no time; write seconds, or as 30m, 8h, 7d.")
+        raise typer.BadParameter(f"invalid duration {typed!r}. Use 90, 30m, 8h or 7d.")
     return int(match[1]) * _SECONDS[match[2]]

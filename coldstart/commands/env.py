@@ -1,4 +1,4 @@
-"""`eval "$(coldstart env)"`: what other programs need to follow the stack in the data folder."""
+"""`eval "$(coldstart env)"`: the variables that other programs need to use the stack in the data folder."""
 
 import shlex
 from typing import Annotated
@@ -14,18 +14,20 @@ def env(
     *,
     admin_key: Annotated[
         bool,
-        typer.Option("--admin-key", help="Also COLDSTART_API_KEY, the administrator's key, which may do anything."),
+        typer.Option(
+            "--admin-key", help="Also print COLDSTART_API_KEY, the administrator's key, which may do everything."
+        ),
     ] = False,
 ) -> None:
     """Print the running stack's addresses for a shell: eval "$(coldstart env)".
 
-    NATS_URL may read events and nothing else (docs/events.md). No key is printed unless you ask for it.
+    NATS_URL can only read events (docs/events.md). No key is printed without --admin-key.
     """
     with explained():
         reach = find_reach(from_environment(ClientSettings).data_dir)
     variables = {"COLDSTART_API_URL": reach.api_url}
     if reach.follower_nats_url is None:
-        complain("COLDSTART_NATS_URL is a server of yours: docs/running.md says how followers get a user on it.")
+        complain("COLDSTART_NATS_URL is your own server: see docs/running.md for how followers get a user on it.")
     else:
         variables["NATS_URL"] = reach.follower_nats_url
     if admin_key:

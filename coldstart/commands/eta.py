@@ -1,4 +1,4 @@
-"""`coldstart eta`: when what is starting up will be ready, and how far such estimates can be trusted."""
+"""`coldstart eta`: when starting instances will be ready, and how good such estimates are."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Final
@@ -27,18 +27,20 @@ _GROUPS: Final = {
 def eta(
     *,
     replay: Annotated[
-        bool, typer.Option("--backtest", help="Replay past launches, and say how good the estimates would have been.")
+        bool, typer.Option("--backtest", help="Replay past launches and show how good the estimates would have been.")
     ] = False,
     launches: Annotated[
         int | None,
-        typer.Option(min=1, max=100_000, help="With --backtest: of so many simulated launches instead of real ones."),
+        typer.Option(
+            min=1, max=100_000, help="With --backtest: use this many simulated launches instead of real ones."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the simulated launches.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated launches.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Say when each instance that is starting up will be ready."""
+    """Show when each starting instance will be ready."""
     if launches is not None and not replay:
-        raise typer.BadParameter("simulated launches are for --backtest.", param_hint="--launches")
+        raise typer.BadParameter("use it with --backtest only.", param_hint="--launches")
     if not replay:
         _waited_for(as_json=as_json)
     elif launches is not None:
@@ -56,7 +58,7 @@ def _waited_for(*, as_json: bool) -> None:
         print_json([{"instance_id": item["id"], "eta": item["eta"]} for item in waited_for])
         return
     if not waited_for:
-        say("Nothing is starting up.")
+        say("No instance is starting.")
         return
     table = Table("id", "name", "step", "ready", "from", box=None, pad_edge=False)
     for item in waited_for:

@@ -16,12 +16,12 @@ from shared.lifecycle.status import Status
 from shared.lifecycle.words import NAMES
 
 _LIKENESS: Final = 0.45
-"""Low enough that a misspelled part of a name finds the whole."""
+"""Low enough that a misspelled part of a name finds the whole name."""
 app = typer.Typer(no_args_is_help=True, help="Everything that happens, as it happens.")
 
 
 def known_types(types: list[str] | None) -> list[str] | None:
-    """A typer callback: the types as they are spelled, whatever case they were typed in."""
+    """A typer callback: the types in their proper spelling, whatever case was typed."""
     return types and [_known(kind) for kind in types]
 
 
@@ -30,27 +30,29 @@ def tail(
     *,
     types: Annotated[
         list[str] | None,
-        typer.Option("--type", help="Only events of this type, as InstanceReady; repeatable.", callback=known_types),
+        typer.Option("--type", help="Only events of this type, e.g. InstanceReady; repeatable.", callback=known_types),
     ] = None,
     instance: Annotated[
         str | None,
-        typer.Option(help="Only events of this instance: its id, a beginning of it, or its name.", callback=non_empty),
+        typer.Option(
+            help="Only events of this instance: its id, the beginning of its id, or its name.", callback=non_empty
+        ),
     ] = None,
     since: Annotated[
         int | None,
-        typer.Option(parser=seconds, metavar="TIME", help="Begin with what was recorded so long ago, as 30m or 2h."),
+        typer.Option(parser=seconds, metavar="TIME", help="Begin with events recorded this long ago, e.g. 30m or 2h."),
     ] = None,
-    from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the first event there is.")] = False,
+    from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the first event.")] = False,
     nats: Annotated[
-        bool, typer.Option("--nats", help="Only say how the nats command line follows the same, for NATS_URL.")
+        bool, typer.Option("--nats", help="Only print the nats command that follows the same events at NATS_URL.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Print events as they are recorded, until Ctrl-C; a lost connection is resumed without a gap."""
     if since is not None and from_start:
-        raise typer.BadParameter("name a time, or the start, not both.", param_hint="--since")
+        raise typer.BadParameter("use --since or --from-start, not both.", param_hint="--since")
     if nats and (since is not None or from_start or as_json):
-        raise typer.BadParameter("it goes with --type and --instance only.", param_hint="--nats")
+        raise typer.BadParameter("combine it with --type and --instance only.", param_hint="--nats")
     if nats and instance is None:
         _say_nats(types or (), "*")
         return
@@ -70,7 +72,7 @@ def tail(
 
 
 def _known(kind: str) -> str:
-    """Raises typer.BadParameter, which names those that contain what was typed, else those that look like it."""
+    """Raises typer.BadParameter, which suggests types that contain the typed word, else similar ones."""
     by_lower_case, typed = {known.lower(): known for known in EVENTS}, str(non_empty(kind)).lower()
     if found := by_lower_case.get(typed):
         return found
@@ -78,8 +80,8 @@ def _known(kind: str) -> str:
         typed, by_lower_case, cutoff=_LIKENESS
     )
     meant = " or ".join(by_lower_case[name] for name in like)
-    hint = f"do you mean {meant}?" if meant else "docs/lifecycle.md lists them all."
-    raise typer.BadParameter(f"no event is called {kind!r}; {hint}")
+    hint = f"did you mean {meant}?" if meant else "see docs/lifecycle.md for all of them."
+    raise typer.BadParameter(f"unknown event {kind!r}; {hint}")
 
 
 def _beginning(since: int | None, *, from_start: bool) -> dict[str, str]:

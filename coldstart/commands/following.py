@@ -1,4 +1,4 @@
-"""Watching instances: until they have settled, and what is said then; Ctrl-C ends the watching alone, and says so."""
+"""Watching instances until they have settled, and the last message. Ctrl-C ends only the watching, and says so."""
 
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext, suppress
@@ -29,10 +29,10 @@ def saying_on_ctrl_c(sentence: str) -> Generator[None]:
 
 
 def follow(client: Api, instance: dict[str, Any], *, as_json: bool) -> None:
-    """Until this one is ready, or exit status 1."""
+    """Watch until this instance is ready, or exit with 1."""
     path, now = f"/instances/{instance['id']}/events", instance["version"]
     called, its_id = f"{program()} instances", instance["id"][:8]
-    goes_on = f"{instance['name']} goes on without being watched. To watch it again: {called} watch {its_id}. "
+    goes_on = f"{instance['name']} continues without being watched. To watch it again: {called} watch {its_id}. "
     with saying_on_ctrl_c(f"{goes_on}To end it: {called} terminate {its_id}."):
         if as_json:
             journey = watch_as_json(client.events(path, **{"from": "start"}), print_json, since=now)
@@ -57,11 +57,11 @@ def _say_endpoint(client: Api, specification: dict[str, Any]) -> None:
 
 
 def follow_all(client: Api, *, endless: bool, as_json: bool) -> None:
-    """The list may lag behind the events: each that it shows on its way is looked at by itself."""
+    """The list may lag behind the events, so each starting instance in it is read again."""
     position = client.position()
     rows = [client.get(f"/instances/{row['id']}") for row in client.pages("/instances", status=sorted(ON_THEIR_WAY))]
     if not rows and not as_json:
-        say("Nothing is on its way to ready.")
+        say("No instance is starting.")
     follow_many(client, Fleet(), rows, position, endless=endless, as_json=as_json)
 
 
@@ -70,7 +70,7 @@ def follow_many(
 ) -> None:
     fleet.shown(rows, datetime.now(UTC))
     told = client.told("/events", after=position)
-    goes_on = f"The instances go on without being watched; {program()} instances list shows them."
+    goes_on = f"The instances continue without being watched. To see them: {program()} instances list."
     with nullcontext() if endless else saying_on_ctrl_c(goes_on):
         if as_json:
             for event in events_of(fleet, told, endless=endless):

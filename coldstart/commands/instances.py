@@ -50,24 +50,24 @@ app = typer.Typer(no_args_is_help=True, help="Create, look at, and end instances
 def create(
     model: Annotated[
         str,
-        typer.Argument(help="A model id of the Hugging Face hub, as Qwen/Qwen2.5-0.5B-Instruct.", callback=non_empty),
+        typer.Argument(help="A model id on the Hugging Face hub, e.g. Qwen/Qwen2.5-0.5B-Instruct.", callback=non_empty),
     ],
     *,
     types: Annotated[
         list[str] | None,
-        typer.Option("--type", help="Instance type; again for the next choice. Default: the cheapest that fits."),
+        typer.Option("--type", help="Instance type; repeat for further choices. Default: the cheapest that fits."),
     ] = None,
-    zones: Annotated[list[str] | None, typer.Option("--zone", help="Zone; again for the next choice.")] = None,
-    name: Annotated[str | None, typer.Option(help="Defaults to the model's.")] = None,
+    zones: Annotated[list[str] | None, typer.Option("--zone", help="Zone; repeat for further choices.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for people. Default: the model's.")] = None,
     organization: Annotated[
         str | None, typer.Option(help="Owning organisation (slug). Default: the key's; for administrators, shared.")
     ] = None,
-    provider: Annotated[str | None, typer.Option(help="Defaults to scaleway, or the only one there is.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Default: scaleway, or the only one.")] = None,
     volume_gb: Annotated[int | None, typer.Option(help="Size of the boot volume, in GB.")] = None,
     image: Annotated[str | None, typer.Option(help="The vLLM image to run.")] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of the model on the hub.")] = None,
     vllm_args: Annotated[
-        list[str] | None, typer.Option("--vllm-arg", help="One of vLLM's options, as --max-model-len=8192; repeatable.")
+        list[str] | None, typer.Option("--vllm-arg", help="An option of vLLM, e.g. --max-model-len=8192; repeatable.")
     ] = None,
     max_lifetime: Annotated[
         int | None, typer.Option(parser=seconds, metavar="TIME", help="Terminate after this long, e.g. 8h.")
@@ -76,12 +76,12 @@ def create(
         int | None, typer.Option(parser=seconds, metavar="TIME", help="Drain when unused for this long, e.g. 30m.")
     ] = None,
     keep_for_inspection: Annotated[
-        bool, typer.Option("--keep-for-inspection", help="Leave the server standing if starting it up fails.")
+        bool, typer.Option("--keep-for-inspection", help="Keep the server if it fails to start.")
     ] = False,
-    watching: Annotated[bool, typer.Option("--watch", help="Follow it until it is ready or failed.")] = False,
+    watching: Annotated[bool, typer.Option("--watch", help="Watch it until it is ready or has failed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask for an instance that serves MODEL."""
+    """Create an instance that serves MODEL."""
     body = given(
         model=model,
         instance_types=types,
@@ -98,7 +98,7 @@ def create(
         keep_for_inspection=keep_for_inspection or None,
     )
     with api() as client:
-        with saying_on_ctrl_c(f"Whether it was asked for is not known: {program()} instances list shows it if it was."):
+        with saying_on_ctrl_c(f"The request may have been accepted: check with {program()} instances list."):
             instance = client.post("/instances", body, headers={"Idempotency-Key": str(uuid4())})
         _say(instance, as_json=as_json)
         _say_what_is_simulated(client)
@@ -110,9 +110,7 @@ def create(
 
 @app.command("list")
 def list_(
-    status: Annotated[
-        list[Status] | None, typer.Option(help="Only those in this status; give it again for further ones.")
-    ] = None,
+    status: Annotated[list[Status] | None, typer.Option(help="Only those in this status; repeatable.")] = None,
     model: Annotated[str | None, typer.Option(help="Only those of this model.", callback=non_empty)] = None,
     organization: OfOrganization = None,
     as_json: Json = False,
@@ -148,21 +146,21 @@ def watch_(
     instances: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[INSTANCE]...", help="Ids, unique beginnings of them, or names.", callback=each_non_empty
+            metavar="[INSTANCE]...", help="Ids, unique beginnings of ids, or names.", callback=each_non_empty
         ),
     ] = None,
     *,
     everything: Annotated[
-        bool, typer.Option("--all", help="All that are on their way to ready, now and later, until Ctrl-C.")
+        bool, typer.Option("--all", help="All that are starting, now and later, until Ctrl-C.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Follow instances until each is ready, failed or gone; exit status 1 unless all became ready.
+    """Watch instances until each is ready, failed or gone; exit status 1 unless all became ready.
 
-    Without a name: all that are on their way to ready, and what is asked for before the last of them is.
+    Without names: all that are starting, and any created before the last of them is ready.
     """
     if everything and instances:
-        raise typer.BadParameter("name instances, or ask for all, not both.", param_hint="--all")
+        raise typer.BadParameter("use names or --all, not both.", param_hint="--all")
     with api() as client:
         if not instances:
             follow_all(client, endless=everything, as_json=as_json)
@@ -194,7 +192,7 @@ def timeline(instance: Instance, as_json: Json = False) -> None:
 
 @app.command()
 def drain(instance: Instance, *, yes: Yes = False, as_json: Json = False) -> None:
-    """Let running requests end, then terminate; one that serves is asked about."""
+    """Let running requests finish, then terminate. Asks first if the instance serves."""
     with api() as client:
         meant = instance_id(client, instance)
         _ask_if_it_serves(client, meant, "Drain", yes=yes)
@@ -203,7 +201,7 @@ def drain(instance: Instance, *, yes: Yes = False, as_json: Json = False) -> Non
 
 @app.command()
 def reinstall(instance: Instance, *, yes: Yes = False, as_json: Json = False) -> None:
-    """Install the worker again on the same server; one that serves is asked about."""
+    """Install the worker again on the same server. Asks first if the instance serves."""
     with api() as client:
         meant = instance_id(client, instance)
         _ask_if_it_serves(client, meant, "Reinstall", yes=yes)
@@ -212,14 +210,14 @@ def reinstall(instance: Instance, *, yes: Yes = False, as_json: Json = False) ->
 
 @app.command()
 def archive(instance: Instance, as_json: Json = False) -> None:
-    """Put an ended instance away."""
+    """Remove an ended instance from the lists."""
     with api() as client:
         _say(client.post(f"/instances/{instance_id(client, instance)}/archive"), as_json=as_json)
 
 
 @app.command()
 def terminate(instance: Instance, *, yes: Yes = False, as_json: Json = False) -> None:
-    """End an instance and delete everything of it at the provider; one that serves is asked about."""
+    """End an instance and delete all its resources at the provider. Asks first if the instance serves."""
     with api() as client:
         meant = instance_id(client, instance)
         _ask_if_it_serves(client, meant, "Terminate", yes=yes)
@@ -236,7 +234,7 @@ def _ask_if_it_serves(client: Api, meant: str, verb: str, *, yes: bool) -> None:
 
 
 def _in_flight(client: Api, instance: dict[str, Any]) -> str:
-    """As `3 requests in flight`. One that a name does not lead to has none that anybody can count."""
+    """E.g. `3 requests in flight`. Nobody can count those of an instance that its model's name does not reach."""
     try:
         resolved = client.get("/models/resolve", model=instance["model"])["instances"]
     except ApiProblem:
@@ -265,6 +263,6 @@ def _in_words(name: str, value: Any) -> str:
 
 
 def _say_what_is_simulated(client: Api) -> None:
-    """On standard error: what a script reads stays whole."""
+    """On standard error, so that a script's input stays clean."""
     if client.simulated:
         note(f"Simulated: {client.simulated}. {_SIMULATED if 'cloud' in client.simulated else _SIMULATED_HUB}")

@@ -21,7 +21,7 @@ class Role(StrEnum):
 
 
 class Limit(StrEnum):
-    """As the options that set them are called."""
+    """Named like the options that set them."""
 
     REQUESTS_PER_MINUTE = "requests-per-minute"
     TOKENS_PER_MINUTE = "tokens-per-minute"
@@ -30,13 +30,13 @@ class Limit(StrEnum):
 
 
 Key = Annotated[
-    str, typer.Argument(help="The key's id, as in `coldstart keys list`, or its beginning.", callback=non_empty)
+    str, typer.Argument(help="The key's id from `coldstart keys list`, or its beginning.", callback=non_empty)
 ]
-PerMinute = Annotated[int | None, typer.Option(min=1, help="No more than this.")]
-MaxConcurrent = Annotated[int | None, typer.Option(min=1, help="No more requests than this at once.")]
+PerMinute = Annotated[int | None, typer.Option(min=1, help="At most this many.")]
+MaxConcurrent = Annotated[int | None, typer.Option(min=1, help="At most this many requests at once.")]
 AllowedModels = Annotated[
     list[str] | None,
-    typer.Option("--allowed-model", help="Only this, as it is asked for; repeatable.", callback=each_non_empty),
+    typer.Option("--allowed-model", help="Allow only this model name; repeatable.", callback=each_non_empty),
 ]
 
 
@@ -45,7 +45,7 @@ def create(
     name: Annotated[str, typer.Argument(help="What the key is for.", callback=non_empty)],
     *,
     role: Annotated[
-        Role, typer.Option(help="admin: everything; user: inference, and what its organisation has.")
+        Role, typer.Option(help="admin: may do everything. user: inference, and what its organisation owns.")
     ] = Role.USER,
     organization: Annotated[str | None, typer.Option(help="Its organisation's slug.", callback=non_empty)] = None,
     requests_per_minute: PerMinute = None,
@@ -54,7 +54,7 @@ def create(
     allowed_models: AllowedModels = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key; it is shown this once."""
+    """Create a key. It is shown only once."""
     body = given(
         name=name,
         role=role,
@@ -74,7 +74,7 @@ def create(
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List keys, without the keys themselves."""
+    """List keys, without their secrets."""
     with api() as client:
         keys = list(client.pages("/api-keys"))
     if as_json:
@@ -95,10 +95,10 @@ def update(
     tokens_per_minute: PerMinute = None,
     max_concurrent: MaxConcurrent = None,
     allowed_models: AllowedModels = None,
-    unlimited: Annotated[list[Limit] | None, typer.Option(help="Take this limit away; repeatable.")] = None,
+    unlimited: Annotated[list[Limit] | None, typer.Option(help="Remove this limit; repeatable.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Change a key's limits, everywhere within a second; what is not named stays as it is."""
+    """Change a key's limits; it takes effect within a second. Limits that are not named stay."""
     body = changes(
         unlimited,
         requests_per_minute=requests_per_minute,
@@ -116,17 +116,17 @@ def update(
 
 @app.command()
 def revoke(key: Key, *, yes: Yes = False) -> None:
-    """Refuse a key from now on."""
+    """Revoke a key: it is refused from now on."""
     with api() as client:
         revoked = key_id(client, key)
-        words = "Whoever uses it is refused from now on, everywhere. This cannot be undone."
+        words = "Every request with it is refused from now on. This cannot be undone."
         ask(f"Revoke {revoked}?", words, yes=yes)
         client.delete(f"/api-keys/{revoked}")
     say(f"{revoked}  revoked")
 
 
 def _limits(key: dict[str, Any]) -> str:
-    """As `60 requests a minute, 4 at once`; empty where there are none."""
+    """E.g. `60 requests a minute, 4 at once`; empty without limits."""
     units = {
         "requests_per_minute": "requests a minute",
         "tokens_per_minute": "tokens a minute",

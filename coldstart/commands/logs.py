@@ -1,4 +1,4 @@
-"""`coldstart instances logs`: what the install prints on the machine."""
+"""`coldstart instances logs`: the install's output on the machine."""
 
 import time
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ _TO_COME: Final = frozenset({Status.PROVISIONING, Status.BOOTING, Status.INSTALL
 
 def logs(
     instance: Instance,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the install has ended.")] = False,
-    tail: Annotated[int | None, typer.Option(min=1, max=200, help="How many lines at most, to begin with.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Continue until the install has ended.")] = False,
+    tail: Annotated[int | None, typer.Option(min=1, max=200, help="Begin with at most this many lines.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what an instance's install printed last."""
+    """Show the last output of an instance's install."""
     with api() as client:
         path = f"/instances/{instance_id(client, instance)}"
         lines = _followed(client, path, tail) if follow else iter(client.get(f"{path}/logs", tail=tail)["items"])
@@ -33,7 +33,7 @@ def logs(
 
 
 def _followed(client: Api, path: str, tail: int | None) -> Iterator[dict[str, Any]]:
-    """Each line once; those of a further try as well. The instance is asked first, so that no last line is missed."""
+    """Each line once, further tries included. The instance is read before its log, so that no last line is missed."""
     seen: tuple[int, int, int] = (0, 0, 0)
     while True:
         over = client.get(path)["status"] not in _TO_COME

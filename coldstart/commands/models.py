@@ -1,4 +1,4 @@
-"""`coldstart models`: what may be served."""
+"""`coldstart models`: the models that can be served."""
 
 from typing import Annotated, Any, Final
 
@@ -11,7 +11,7 @@ from coldstart.commands.context import Json, api, non_empty, print_json, print_t
 
 _GB: Final = 1e9
 
-app = typer.Typer(no_args_is_help=True, help="What may be served.")
+app = typer.Typer(no_args_is_help=True, help="The models that can be served.")
 
 
 @app.command("list")
@@ -32,11 +32,11 @@ def list_(as_json: Json = False) -> None:
 def add(
     model: Annotated[
         str,
-        typer.Argument(help="A model id of the Hugging Face hub, as Qwen/Qwen2.5-0.5B-Instruct.", callback=non_empty),
+        typer.Argument(help="A model id on the Hugging Face hub, e.g. Qwen/Qwen2.5-0.5B-Instruct.", callback=non_empty),
     ],
     as_json: Json = False,
 ) -> None:
-    """Look a model up on the hub and add it to the catalogue; asking for an instance of it does the same."""
+    """Look a model up on the hub and add it to the catalogue. Creating an instance of it does the same."""
     with api() as client:
         added = client.post("/models", {"model": model})
     if as_json:
@@ -47,31 +47,33 @@ def add(
 
 @app.command()
 def remove(
-    model: Annotated[str, typer.Argument(help="By its id on the hub, or its UUID.", callback=non_empty)],
+    model: Annotated[str, typer.Argument(help="Its id on the hub, or its UUID.", callback=non_empty)],
     *,
     yes: Yes = False,
 ) -> None:
-    """Take a model that has no instances out of the catalogue; an offering that has its name answers again."""
+    """Remove a model without instances from the catalogue. An offering that it shadowed answers again."""
     with api() as client:
         found = next((one for one in client.pages("/models") if model in (one["id"], one["model"])), None)
         if found is None:
-            raise typer.BadParameter(f"The catalogue has no {model!r}; `coldstart models list` shows what it has.")
-        words = "An offering of its name answers again. It comes back when an administrator adds or launches it."
-        ask(f"Take {found['model']} out of the catalogue?", words, yes=yes)
+            raise typer.BadParameter(f"{model!r} is not in the catalogue; see `coldstart models list`.")
+        words = "An offering that it shadowed answers again. It returns when an administrator adds or launches it."
+        ask(f"Remove {found['model']} from the catalogue?", words, yes=yes)
         client.delete(f"/models/{found['id']}")
     say(f"{found['model']}  removed")
 
 
 @app.command()
 def search(
-    text: Annotated[str, typer.Argument(help="Words of a model's id, such as 'qwen 7b'.", callback=non_empty)],
-    limit: Annotated[int, typer.Option(min=1, max=50, help="Of the catalogue, and of the hub each.")] = 20,
+    text: Annotated[str, typer.Argument(help="Words of a model's id, e.g. 'qwen 7b'.", callback=non_empty)],
+    limit: Annotated[
+        int, typer.Option(min=1, max=50, help="At most this many from the catalogue, and from the hub.")
+    ] = 20,
     organization: Annotated[
-        str | None, typer.Option(help="Whose offerings are among them, by its slug.", callback=non_empty)
+        str | None, typer.Option(help="Include the offerings of the organisation with this slug.", callback=non_empty)
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find models to launch: in the catalogue, then on the Hugging Face hub, the most downloaded first."""
+    """Find models to launch: in the catalogue, then on the Hugging Face hub, most downloaded first."""
     with api() as client:
         found = client.get("/models/search", q=text, limit=limit, organization=organization)
     if found["hub"]["detail"]:
@@ -80,7 +82,7 @@ def search(
         print_json(found)
         return
     if not found["items"]:
-        say("No model is found by these words.")
+        say("No model matches these words.")
         return
     table = Table("model", "where", "task", "parameters", "weights", "downloads", "", box=None, pad_edge=False)
     for name in ("parameters", "weights", "downloads"):

@@ -1,4 +1,4 @@
-"""Which instance or key a person means, and what organisations are called."""
+"""Finds the instance or key that a person means, and the slugs of organisations."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
@@ -12,25 +12,26 @@ from shared.lifecycle.status import GONE, Status
 
 _SHOWN: Final = 5
 BEGINNING: Final = 8
-"""Characters of an id, by which every command finds it."""
+"""Characters of an id that are shown; every command finds an id by its beginning."""
 
 Instance = Annotated[
-    str, typer.Argument(help="The instance: its id, a unique beginning of it, or its name.", callback=non_empty)
+    str, typer.Argument(help="The instance: its id, a unique beginning of its id, or its name.", callback=non_empty)
 ]
 OfOrganization = Annotated[
-    str | None, typer.Option("--organization", help="Only those of the one with this slug.", callback=non_empty)
+    str | None,
+    typer.Option("--organization", help="Only those of the organisation with this slug.", callback=non_empty),
 ]
 
 
 def slugs(client: Api, rows: Sequence[dict[str, Any]]) -> dict[str | None, str]:
-    """Of the organisations in these rows, by id; that of one that is deleted is the beginning of its id."""
+    """The slugs of the organisations in these rows, by id; for a deleted one, the beginning of its id."""
     ids = {str(row["organization_id"]) for row in rows if row["organization_id"] is not None}
     listed = client.pages("/organizations") if ids else ()
     return {each: each[:BEGINNING] for each in ids} | {item["id"]: item["slug"] for item in listed}
 
 
 def instance_id(client: Api, instance: str) -> str:
-    """Of two with this name the one that is not gone. Raises ApiProblem when nothing, or more than one, is meant."""
+    """Of several with this name, the one that is not gone. Raises ApiProblem if none, or more than one, matches."""
     try:
         return str(UUID(instance))
     except ValueError:
@@ -44,7 +45,7 @@ def instance_id(client: Api, instance: str) -> str:
 
 
 def key_id(client: Api, key: str) -> str:
-    """Raises ApiProblem when nothing, or more than one, is meant."""
+    """Raises ApiProblem if no key, or more than one, matches."""
     beginning = [item for item in client.pages("/api-keys") if item["id"].startswith(key.lower())]
     return _only(beginning, f"keys have an id that begins with {key!r}", "keys")
 

@@ -1,4 +1,4 @@
-"""`coldstart orgs`: the teams that share this installation, their limits, and what they call their models."""
+"""`coldstart orgs`: the teams that share this installation, their limits, and their names for models."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from coldstart.commands.changes import changes
 from coldstart.commands.context import Json, api, given, name_in_address, non_empty, print_json, print_table, say
 
 app = typer.Typer(no_args_is_help=True, help="The teams that share this installation.")
-offerings = typer.Typer(no_args_is_help=True, help="What an organisation calls its models.")
+offerings = typer.Typer(no_args_is_help=True, help="An organisation's own names for models.")
 app.add_typer(offerings, name="offerings")
 
 
@@ -28,14 +28,19 @@ class Limit(StrEnum):
 
 
 Slug = Annotated[
-    str, typer.Argument(help="The organisation's slug, as in its offerings' names.", callback=name_in_address)
+    str,
+    typer.Argument(
+        help="The organisation's slug: the part before the slash in its offerings' names.", callback=name_in_address
+    ),
 ]
-Code = Annotated[str, typer.Argument(help="The offering's name behind the slash.", callback=name_in_address)]
-Name = Annotated[str | None, typer.Option(help="For people.", callback=non_empty)]
-MaxInstances = Annotated[int | None, typer.Option(min=0, help="No more instances than this at once.")]
-PerHour = Annotated[float | None, typer.Option(min=0, help="No launch past this, in the currency of the prices.")]
-PerMonth = Annotated[float | None, typer.Option(min=0, help="No launch once this is spent in a month (UTC).")]
-WhenReached = Annotated[AtLimit | None, typer.Option(help="What becomes of running instances past a spending limit.")]
+Code = Annotated[str, typer.Argument(help="The part after the slash in the offering's name.", callback=name_in_address)]
+Name = Annotated[str | None, typer.Option(help="A name for people.", callback=non_empty)]
+MaxInstances = Annotated[int | None, typer.Option(min=0, help="At most this many instances at once.")]
+PerHour = Annotated[
+    float | None, typer.Option(min=0, help="Refuse launches past this cost per hour, in the currency of the prices.")
+]
+PerMonth = Annotated[float | None, typer.Option(min=0, help="Refuse launches once this is spent in a month (UTC).")]
+WhenReached = Annotated[AtLimit | None, typer.Option(help="What happens to running instances at a spending limit.")]
 
 
 @app.command("list")
@@ -64,11 +69,11 @@ def create(
     spend_per_month: PerMonth = None,
     at_limit: WhenReached = None,
     insist: Annotated[
-        bool, typer.Option("--insist", help="Also when the slug is a name on the hub, or the hub cannot be asked.")
+        bool, typer.Option("--insist", help="Even if the slug is a name on the hub, or the hub does not answer.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make an organisation."""
+    """Create an organisation."""
     body = given(
         slug=slug,
         name=name,
@@ -92,10 +97,10 @@ def update(
     spend_per_hour: PerHour = None,
     spend_per_month: PerMonth = None,
     at_limit: WhenReached = None,
-    unlimited: Annotated[list[Limit] | None, typer.Option(help="Take this limit away; repeatable.")] = None,
+    unlimited: Annotated[list[Limit] | None, typer.Option(help="Remove this limit; repeatable.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Change an organisation's name or limits; what is not named stays as it is."""
+    """Change an organisation's name or limits. Anything that is not named stays."""
     body = changes(
         unlimited,
         name=name,
@@ -111,8 +116,8 @@ def update(
 
 @app.command()
 def delete(slug: Slug, *, yes: Yes = False) -> None:
-    """Delete an organisation that has no instances any more, with its keys and offerings."""
-    words = "Its keys are refused from now on, and its offerings are gone. This cannot be undone."
+    """Delete an organisation without instances, with its keys and offerings."""
+    words = "Its keys are refused from now on, and its offerings are deleted. This cannot be undone."
     ask(f"Delete {slug}?", words, yes=yes)
     with api() as client:
         client.delete(f"/organizations/{slug}")
@@ -121,7 +126,7 @@ def delete(slug: Slug, *, yes: Yes = False) -> None:
 
 @offerings.command("list")
 def list_offerings(slug: Slug, as_json: Json = False) -> None:
-    """List what an organisation calls its models."""
+    """List an organisation's names for models."""
     with api() as client:
         found = list(client.pages(f"/organizations/{slug}/offerings"))
     if as_json:
@@ -137,12 +142,12 @@ def list_offerings(slug: Slug, as_json: Json = False) -> None:
 def add_offering(
     slug: Slug,
     code: Code,
-    model: Annotated[str, typer.Argument(help="A model id of the Hugging Face hub.", callback=non_empty)],
+    model: Annotated[str, typer.Argument(help="A model id on the Hugging Face hub.", callback=non_empty)],
     *,
     inactive: Annotated[bool, typer.Option("--inactive", help="Do not serve it yet.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Give a model a name of the organisation's own."""
+    """Give a model a name of the organisation."""
     body = {"code": code, "model": model, "active": not inactive}
     with api() as client:
         made = client.post(f"/organizations/{slug}/offerings", body)
@@ -154,11 +159,11 @@ def update_offering(
     slug: Slug,
     code: Code,
     *,
-    model: Annotated[str | None, typer.Option(help="Serve this one instead.", callback=non_empty)] = None,
-    active: Annotated[bool | None, typer.Option("--active/--inactive", help="Serve it, or not for now.")] = None,
+    model: Annotated[str | None, typer.Option(help="Serve this model instead.", callback=non_empty)] = None,
+    active: Annotated[bool | None, typer.Option("--active/--inactive", help="Serve it, or pause it.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Switch an offering on or off, or to another model."""
+    """Switch an offering on or off, or change its model."""
     body = changes(model=model, active=active)
     with api() as client:
         changed = client.patch(f"/organizations/{slug}/offerings/{code}", body)
@@ -168,9 +173,9 @@ def update_offering(
 
 @offerings.command("remove")
 def remove_offering(slug: Slug, code: Code, *, yes: Yes = False) -> None:
-    """Take an offering back."""
+    """Remove an offering."""
     name = f"{slug}/{code}"
-    words = f"Who asks for {name} is told that there is no such model. The model itself stays."
+    words = f"Requests for {name} are then answered with 404. The model itself stays."
     ask(f"Delete {name}?", words, yes=yes)
     with api() as client:
         client.delete(f"/organizations/{slug}/offerings/{code}")

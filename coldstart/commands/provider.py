@@ -1,4 +1,4 @@
-"""What the providers offer, cost and hold: `coldstart instance-types`, `costs`, `reconcile`."""
+"""What providers offer, what they cost, and what they hold: `coldstart instance-types`, `costs`, `reconcile`."""
 
 from typing import Annotated, Any, Final
 
@@ -18,7 +18,7 @@ _FOUND: Final = ("lost", "stopped", "restarted", "readdressed", "expired")
 
 
 def instance_types(
-    provider: Annotated[str | None, typer.Option(help="Only of this provider.", callback=non_empty)] = None,
+    provider: Annotated[str | None, typer.Option(help="Only types of this provider.", callback=non_empty)] = None,
     as_json: Json = False,
 ) -> None:
     """List what can be rented, with prices per hour and availability."""
@@ -42,13 +42,13 @@ def costs(
     organization: OfOrganization = None,
     as_json: Json = False,
 ) -> None:
-    """Add up what the servers have cost at list price, by organisation and day (UTC)."""
+    """Show what the servers have cost at list price, by organisation and day (UTC)."""
     with api() as client:
         answer = client.get("/costs", organization=organization, **{"from": begin, "to": to})
         days, unpriced = answer["items"], answer["unpriced"]
         names = {None: "shared", **slugs(client, days)} if not as_json else {}
     if unpriced:
-        warn(f"{unpriced:,} more had a server on at a price that nobody knows: they are not in these sums.")
+        warn(f"{unpriced:,} more instances had a server on at an unknown price. They are not in these sums.")
     if as_json:
         print_json(days)
         return
@@ -61,15 +61,15 @@ def costs(
 def reconcile(
     *,
     delete_unknown: Annotated[
-        bool, typer.Option("--delete-unknown", help="Delete what bears our tag and belongs to no instance we know.")
+        bool, typer.Option("--delete-unknown", help="Delete resources with our tag that belong to no known instance.")
     ] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Compare what the providers hold with the journal, now."""
     if delete_unknown:
-        words = "Servers, volumes, addresses and security groups that bear its tag. This cannot be undone."
-        ask("Delete everything of instances that this installation does not know?", words, yes=yes)
+        words = "That is servers, volumes, addresses and security groups with its tag. This cannot be undone."
+        ask("Delete all resources of instances that this installation does not know?", words, yes=yes)
     with api() as client:
         reports = client.post("/reconcile", {"delete_unknown": delete_unknown}, timeout_s=RECONCILIATION_S)["items"]
     if as_json:

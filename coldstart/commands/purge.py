@@ -1,4 +1,4 @@
-"""`coldstart purge`: delete what an installation has recorded, once nothing of it is left elsewhere."""
+"""`coldstart purge`: delete an installation's records, if nothing of it is left elsewhere."""
 
 import asyncio
 from pathlib import Path
@@ -20,7 +20,7 @@ _WORD: Final = "purge"
 def purge(*, yes: Yes = False) -> None:
     """Delete the data folder: the journal, the tables, the keys, the simulated cloud.
 
-    Refuses while a stack runs there, while an instance holds anything at a provider, and when nobody can say.
+    Refuses while a stack runs there, while an instance holds anything at a provider, and when it cannot find out.
     """
     with explained():
         settings = from_environment(StackSettings)
@@ -40,7 +40,7 @@ def purge(*, yes: Yes = False) -> None:
                     *(f"  {path.relative_to(data_dir)}" for path in found.ours),
                 ]
             )
-            undone = "The journal, all keys and the secret that machines know this installation by are gone then."
+            undone = "This deletes the journal, all keys, and the secret by which machines know this installation."
             ask(f"Delete all of this in {data_dir}?", f"{words}\n{undone}", yes=yes, word=_WORD)
             found.delete()
     for path in found.left:
@@ -53,9 +53,9 @@ def _refuse_if_rented(settings: StackSettings, data_dir: Path) -> None:
         lines = asyncio.run(rented(settings, data_dir))
     except RentedUnknown as error:
         _refuse(
-            f"Nobody can say whether machines are rented: {error}.\n"
-            "To look: coldstart up, then coldstart instances list and coldstart reconcile; or at the provider for the "
-            f"tag `coldstart`.\nIf nothing is left there, delete {data_dir} yourself."
+            f"Cannot find out whether machines are rented: {error}.\n"
+            "To check, run coldstart up, then coldstart instances list and coldstart reconcile. Or look for the tag "
+            f"`coldstart` at the provider.\nIf nothing is left there, delete {data_dir} yourself."
         )
     if lines:
         _refuse(
@@ -63,8 +63,8 @@ def _refuse_if_rented(settings: StackSettings, data_dir: Path) -> None:
                 [
                     "This installation still holds:",
                     *lines,
-                    "End it first: coldstart up, then coldstart instances terminate NAME.",
-                    "What belongs to no instance goes by coldstart reconcile --delete-unknown.",
+                    "End them first: coldstart up, then coldstart instances terminate NAME.",
+                    "Delete what belongs to no instance with coldstart reconcile --delete-unknown.",
                 ]
             )
         )

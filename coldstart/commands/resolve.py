@@ -1,4 +1,4 @@
-"""`coldstart resolve`: what a model's name means to this key, and who would answer for it."""
+"""`coldstart resolve`: what a model's name means to this key, and which instances would answer."""
 
 from typing import Annotated, Any
 
@@ -11,9 +11,10 @@ from coldstart.commands.context import Json, api, complain, non_empty, print_jso
 
 
 def resolve(
-    model: Annotated[str, typer.Argument(help="As it is named under /v1.", callback=non_empty)], as_json: Json = False
+    model: Annotated[str, typer.Argument(help="The name, as in a request under /v1.", callback=non_empty)],
+    as_json: Json = False,
 ) -> None:
-    """Say what a model's name means to this key, and who would answer; exit status 1 if it means nothing."""
+    """Show what a model's name means to this key, and which instances would answer; exit status 1 if nothing."""
     with api() as client:
         explained = client.get("/models/resolve", model=model)
     if as_json:

@@ -1,4 +1,4 @@
-"""`coldstart up` and what looks after a stack: demo, doctor, rebuild."""
+"""`coldstart up`, `demo`, `doctor` and `ssh-key`."""
 
 import asyncio
 import signal
@@ -26,14 +26,14 @@ from shared.logs import configure_logs
 from shared.secrets import Secrets
 
 LEAVING_S: Final = 5.0
-"""How long a start and a stop wait for the journal to say what stands."""
+"""How long a start and a stop wait until the journal says which instances exist."""
 
 
 def up() -> None:
     """Start the whole stack on this machine and leave it running until Ctrl-C.
 
-    With Scaleway's SCW_ variables set it provisions there, with COLDSTART_MACHINES on machines of yours, with neither
-    in a simulated cloud.
+    If Scaleway's SCW_ variables are set, it launches there. If COLDSTART_MACHINES is set, it launches on your own
+    machines. With neither, it uses a simulated cloud.
     """
     configure_logs("stack", "warning", "console")
     with explained():
@@ -41,7 +41,7 @@ def up() -> None:
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the demo's data folder and say where it is.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the demo's data folder and print where it is.")] = False,
 ) -> None:
     """Launch an instance in a simulated cloud, chat with it, terminate it, and check that nothing is left."""
     configure_logs("demo", "warning", "console")
@@ -51,7 +51,7 @@ def demo(
 
 
 def doctor() -> None:
-    """Say what this machine lacks to run the stack; exit status 1 when something essential is missing."""
+    """Show what this machine lacks to run the stack; exit status 1 if something essential is missing."""
     with explained():
         findings = examine(from_environment(StackSettings))
     for finding in findings:
@@ -62,9 +62,11 @@ def doctor() -> None:
 
 
 def ssh_key(
-    new: Annotated[bool, typer.Option("--new", help="Of an installation that has not been started yet.")] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="Make the secret of an installation that was never started.")
+    ] = False,
 ) -> None:
-    """Print the public key that this installation signs in to its machines with, for /root/.ssh/authorized_keys."""
+    """Print the public key with which this installation signs in to machines, for /root/.ssh/authorized_keys."""
     with explained():
         settings = from_environment(StackSettings)
         data_dir = settings.data_dir.absolute()
@@ -77,7 +79,7 @@ def ssh_key(
 
 
 async def _until_told(settings: StackSettings) -> None:
-    """A first signal stops the stack, also one that is still starting; further ones do not hurry it."""
+    """The first signal stops the stack, even while it is starting. Further signals do not hurry it."""
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
@@ -119,7 +121,7 @@ async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def _started(settings: StackSettings, told: asyncio.Event, *, simulated: bool) -> AsyncGenerator[Stack]:
-    """Says what a start that takes long is waiting for, until it is told to stop."""
+    """Says what a slow start is waiting for, until it is told to stop."""
     async with AsyncExitStack() as cleanup:
         with telling_slow_steps(lambda line: None if told.is_set() else say(line)) as begin:
             running = await cleanup.enter_async_context(stack(settings, simulated=simulated, begin=begin))
@@ -136,7 +138,7 @@ async def _say_how_clouds_are(running: Stack) -> None:
 
 
 async def _say_what_stands(nats_url: str) -> None:
-    """After a crash of this stack as well: the machines did not hear of it."""
+    """Also after a crash of this stack, which the machines did not notice."""
     with suppress(JournalUnreadable):  # the services would not serve either, and the stack says so itself
         for line in found_standing(await standing(nats_url, timeout_s=LEAVING_S)):
             say(line)
@@ -161,9 +163,9 @@ def _sign_in_link(running: Stack) -> str:
 def _welcome(running: Stack, settings: StackSettings, cloud: str, link: str) -> None:
     reach = running.reach
     say(f"api        {reach.api_url}")
-    say(f"console    {link}  (signs in once, for ten minutes; another: {program()} console)")
+    say(f"console    {link}  (signs in once, within ten minutes; for another: {program()} console)")
     if running.new_key:
-        say(f"admin key  {reach.admin_key}  (shown this once; kept in {settings.data_dir}/admin-key)")
+        say(f"admin key  {reach.admin_key}  (shown only now; kept in {settings.data_dir}/admin-key)")
     elif settings.admin_key is None:
         say(f"admin key  in {settings.data_dir}/admin-key")
     else:

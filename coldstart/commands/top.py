@@ -11,9 +11,9 @@ from coldstart.fleet_picture import FleetPicture
 
 
 def top(as_json: Json = False) -> None:
-    """Show the whole fleet on one screen as it changes, until Ctrl-C; in a pipe, or as JSON, as it is now.
+    """Show the whole fleet on one screen, live until Ctrl-C. In a pipe, or with --json, show it once.
 
-    As JSON: what 'instances list' has of each that still stands, with in_flight, requests_today and tokens_today.
+    The JSON has the fields of 'instances list', and in_flight, requests_today and tokens_today.
     """
     with api() as client:
         position, fleet = client.position(), Fleet()

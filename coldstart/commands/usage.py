@@ -1,4 +1,4 @@
-"""`coldstart usage`: requests and tokens, by whom and of what."""
+"""`coldstart usage`: requests and tokens, by key, organisation, model, instance or day."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -27,14 +27,14 @@ _FIELDS: Final = {By.KEY: "key_id", By.ORGANIZATION: "organization_id", By.INSTA
 def usage(
     *,
     by: Annotated[
-        list[By] | None, typer.Option("--by", help="Add up by this; repeatable. By day and model if it is not given.")
+        list[By] | None, typer.Option("--by", help="Group by this; repeatable. Default: day and model.")
     ] = None,
     begin: FirstDay = None,
     to: LastDay = None,
     organization: OfOrganization = None,
     as_json: Json = False,
 ) -> None:
-    """Add up requests and tokens; days are in UTC, by default the last thirty."""
+    """Show requests and tokens. Days are in UTC. Default: the last thirty days."""
     groups = list(dict.fromkeys(by or (By.DAY, By.MODEL)))
     with api() as client:
         query = {"from": begin, "to": to, "organization": organization}
@@ -42,7 +42,7 @@ def usage(
         sums = answer["items"]
         names = slugs(client, sums) if not as_json else {}
     if answer["truncated"]:
-        warn(f"There are more than these {len(sums):,} sums: ask for fewer days, or by less.")
+        warn(f"Only the first {len(sums):,} sums are shown. Ask for fewer days, or group by less.")
     if as_json:
         print_json(sums)
         return
@@ -58,7 +58,7 @@ def usage(
 
 
 def _group(row: dict[str, Any], group: By, names: Mapping[str | None, str]) -> Text:
-    """An organisation by its slug, a key or an instance by the beginning of its id."""
+    """An organisation's slug; the beginning of the id of a key or an instance."""
     value = row[_FIELDS.get(group, group)]
     if value is None:
         return Text("none")

@@ -107,7 +107,7 @@ async def test_all_are_watched_though_nothing_is_on_its_way_yet(stage: Stage) ->
     api = await stage.api()
     await api.projected(await stage.happened(*recent(h.a_ready_instance(name="serves"))))
     async with coldstart(api.url, "instances", "watch", "--all") as watch:
-        assert await lines(watch, 1) == ["Nothing is on its way to ready."]
+        assert await lines(watch, 1) == ["No instance is starting."]
         later = await stage.happened(f.instance_requested(specification=f.a_specification(name="later")))
         assert await lines(watch, 1) == ["later    5 %  provisioning InstanceRequested"]
         await stage.happened(f.provisioning_failed(), instance_id=later.id)

@@ -46,10 +46,10 @@ COMMANDS = (
     (("instances", "drain", "qwen"), f"It serves {MODEL}, with 3 requests in flight."),
     (("instances", "reinstall", "qwen"), f"It serves {MODEL}, with 3 requests in flight."),
     (("keys", "revoke", "6d16"), "refused from now on"),
-    (("orgs", "delete", "acme"), "its offerings are gone"),
-    (("orgs", "offerings", "remove", "acme", "chat"), "no such model"),
-    (("models", "remove", MODEL), "An offering of its name answers again."),
-    (DELETE_UNKNOWN, "Delete everything of instances that this installation does not know?"),
+    (("orgs", "delete", "acme"), "its offerings are deleted"),
+    (("orgs", "offerings", "remove", "acme", "chat"), "are then answered with 404"),
+    (("models", "remove", MODEL), "An offering that it shadowed answers again."),
+    (DELETE_UNKNOWN, "Delete all resources of instances that this installation does not know?"),
 )
 
 
@@ -75,7 +75,7 @@ def test_without_a_terminal_nothing_is_done_and_the_exit_status_is_2(
     result = run(*words)
     assert (result.exit_code, result.stdout, done(api)) == (2, "", [])
     assert told in result.stderr
-    assert result.stderr.endswith("Nobody can be asked here: say --yes if it is meant.\n")
+    assert result.stderr.endswith("There is no terminal to ask on: add --yes to do it.\n")
 
 
 @pytest.mark.usefixtures("terminal")

@@ -307,9 +307,9 @@ def test_tail_for_a_script_is_a_line_of_json_each(api: FakeApi) -> None:
     [
         (("events", "tail"), ()),
         (("instances", "watch", "--all"), ()),
-        (("instances", "watch"), ("The instances go on without being watched", "instances list")),
-        (("instances", "watch", ID), ("qwen goes on without being watched", f"instances terminate {ID[:8]}.")),
-        ((*CREATE, "--watch"), ("qwen goes on without being watched", f"instances watch {ID[:8]}.")),
+        (("instances", "watch"), ("The instances continue without being watched", "instances list")),
+        (("instances", "watch", ID), ("qwen continues without being watched", f"instances terminate {ID[:8]}.")),
+        ((*CREATE, "--watch"), ("qwen continues without being watched", f"instances watch {ID[:8]}.")),
     ],
 )
 def test_ctrl_c_ends_the_command_and_says_what_goes_on(
@@ -334,7 +334,7 @@ def test_ctrl_c_while_an_instance_is_asked_for_says_that_nobody_knows_whether_it
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=30)
     assert running.returncode == 130
-    assert b"instances list shows it if it was" in said
+    assert b"The request may have been accepted: check with" in said
 
 
 def interrupted_after(words: tuple[str, ...], text: str) -> str:

@@ -104,7 +104,7 @@ async def test_what_still_cannot_be_handled_stays_and_is_named(stream: Client) -
     result = await run("replay", "--all", "--yes")
     assert result.exit_code == 1
     assert "1  still cannot be read: " in result.stderr
-    assert "2  nobody is called nobody" in result.stderr
+    assert "2  there is no consumer nobody" in result.stderr
     assert await numbers() == kept
 
 

@@ -47,7 +47,7 @@ def test_who_is_starting_up_is_told_with_when_and_from_what(api: FakeApi) -> Non
 
 def test_nothing_to_wait_for_is_said(api: FakeApi) -> None:
     api.says("GET", "/instances", page(an_instance(eta=None)))
-    assert run().stdout == "Nothing is starting up.\n"
+    assert run().stdout == "No instance is starting.\n"
 
 
 def test_past_launches_are_replayed(api: FakeApi) -> None:

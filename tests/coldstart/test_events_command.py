@@ -70,17 +70,17 @@ def test_the_same_for_the_nats_command_line(api: FakeApi, words: tuple[str, ...]
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--type", "InstanceRedy"), "do you mean InstanceReady"),
+        (("--type", "InstanceRedy"), "did you mean InstanceReady"),
         (("--type", "Redy"), "InstanceReady?"),
-        (("--type", "restored"), "do you mean HealthRestored?"),
-        (("--type", "InstanceReady", "--type", "zzz"), "no event is called 'zzz'; docs/lifecycle.md"),
-        (("--type", ""), "it is empty"),
-        (("--since", "yesterday"), "is no time"),
-        (("--since", "-5"), "is no time"),
+        (("--type", "restored"), "did you mean HealthRestored?"),
+        (("--type", "InstanceReady", "--type", "zzz"), "unknown event 'zzz'; see docs/lifecycle.md"),
+        (("--type", ""), "the value is empty"),
+        (("--since", "yesterday"), "invalid duration"),
+        (("--since", "-5"), "invalid duration"),
         (("--since", "5m", "--from-start"), "not both"),
         (("--nats", "--json"), "with --type and --instance only"),
         (("--nats", "--since", "5m"), "with --type and --instance only"),
-        (("--instance", " "), "it is empty"),
+        (("--instance", " "), "the value is empty"),
     ],
 )
 def test_wrong_words_are_refused_before_anything_is_asked(

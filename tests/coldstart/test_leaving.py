@@ -22,7 +22,7 @@ def test_what_goes_on_is_named_with_its_price_and_the_way_to_end_it() -> None:
 def test_a_price_that_nobody_knows_is_not_left_out() -> None:
     unpriced = READY.model_copy(update={"hourly_price": None, "currency": None})
     assert goes_on([READY, unpriced], "Scaleway")[0].endswith("0.75 EUR an hour at list price, 1 at an unknown price:")
-    assert goes_on([REQUESTED], "Scaleway")[0].startswith("1 instance in Scaleway goes on without this stack")
+    assert goes_on([REQUESTED], "Scaleway")[0].startswith("1 instance in Scaleway continues without this stack")
 
 
 def test_where_nothing_stands_that_is_said_too() -> None:
@@ -38,7 +38,7 @@ def test_what_stands_from_before_is_told_at_the_start() -> None:
 
 def test_when_nobody_can_say_it_says_so_and_where_to_look() -> None:
     first, where = goes_on_unknown("no answer", "Scaleway")
-    assert first == "Nobody can say now what goes on in Scaleway, and costs money: no answer"
+    assert first == "Cannot tell what continues in Scaleway and costs money: no answer"
     assert "the tag `coldstart`" in where
 
 

@@ -97,4 +97,4 @@ def test_a_hub_that_does_not_answer_is_told_on_standard_error_beside_what_was_fo
 
 def test_that_nothing_is_found_is_said(api: FakeApi) -> None:
     api.says("GET", "/models/search", values({"items": [], "hub": {"status": "answered", "detail": None}}))
-    assert run("models", "search", "nothing-like-it").stdout == "No model is found by these words.\n"
+    assert run("models", "search", "nothing-like-it").stdout == "No model matches these words.\n"

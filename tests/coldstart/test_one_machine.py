@@ -172,7 +172,7 @@ async def test_a_stack_can_be_stopped_while_it_starts(tmp_path: Path, *, real: b
     first, *left = rest.decode().splitlines()
     assert first == "stopping …"
     assert len(left) == (2 if real else 0)
-    assert not real or (left[0].startswith("Nobody can say now what goes on") and "still starting" in left[0])
+    assert not real or (left[0].startswith("Cannot tell what continues") and "still starting" in left[0])
     assert not (tmp_path / "data/stack.json").exists()
 
 
@@ -193,7 +193,7 @@ async def test_a_stack_says_what_stands_elsewhere_when_it_starts_and_when_it_sto
         assert "standing   1 instance from before, 0.75 EUR an hour at list price\n  desk-job  machines" in stack.said
         stack.process.send_signal(signal.SIGINT)
         rest, _ = await stack.process.communicate()
-    assert "goes on without this stack, 0.75 EUR an hour at list price:\n  desk-job  machines" in rest.decode()
+    assert "continues without this stack, 0.75 EUR an hour at list price:\n  desk-job  machines" in rest.decode()
     assert "coldstart instances terminate NAME" in rest.decode()
     assert (tmp_path / "data/clouds").read_text() == "machines\n"
 

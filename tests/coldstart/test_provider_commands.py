@@ -65,7 +65,7 @@ def test_costs_say_how_many_instances_are_not_in_them(api: FakeApi) -> None:
     api.says("GET", "/costs", values({"items": [], "unpriced": 2, "next_cursor": None}))
     result = run("costs", "--json")
     assert json.loads(result.stdout) == []
-    assert result.stderr.startswith("warning: 2 more had a server on at a price that nobody knows")
+    assert result.stderr.startswith("warning: 2 more instances had a server on at an unknown price")
 
 
 def test_a_reconciliation_says_what_it_removed_and_what_nobody_knows(api: FakeApi) -> None:

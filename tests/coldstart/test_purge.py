@@ -101,7 +101,7 @@ async def test_when_nobody_can_say_the_folder_is_kept_and_it_says_how_to_look(
         (unreachable, "the providers could not be asked: cloud_unreachable"),
     ):
         assert (result.exit_code, why in result.stderr) == (1, True), result.stderr
-        assert "coldstart reconcile; or at the provider for the tag `coldstart`" in result.stderr
+        assert "coldstart reconcile. Or look for the tag `coldstart` at the provider." in result.stderr
     assert (folder / "nats/data").exists()
 
 

@@ -73,7 +73,7 @@ def test_sums_that_were_cut_off_are_told_of(api: FakeApi) -> None:
     api.says("GET", "/usage", values({"items": [USED], "truncated": True}))
     result = run("usage", "--json")
     assert json.loads(result.stdout) == [USED]
-    assert "more than these 1 sums" in result.stderr
+    assert "Only the first 1 sums are shown" in result.stderr
 
 
 def test_no_usage_is_said(api: FakeApi) -> None:

@@ -72,7 +72,7 @@ def test_for_a_script_every_event_is_a_line_of_json(api: FakeApi) -> None:
 def test_nothing_on_its_way_is_said(api: FakeApi) -> None:
     api.says("GET", "/events", stream([], position=POSITION))
     api.says("GET", "/instances", page())
-    assert (run().stdout, run("--json").stdout) == ("Nothing is on its way to ready.\n", "")
+    assert (run().stdout, run("--json").stdout) == ("No instance is starting.\n", "")
 
 
 def test_only_what_is_on_its_way_is_asked_for(api: FakeApi) -> None:
@@ -88,7 +88,7 @@ def test_all_go_on_being_followed_whatever_has_become_ready_and_however_few_ther
     api.says("GET", "/events", stream([], position=POSITION), stream([*LAUNCH, *OTHER], more=RESET))
     result = run("--all")
     first, *told = result.stdout.splitlines()
-    assert first == "Nothing is on its way to ready."
+    assert first == "No instance is starting."
     assert len(told) == 12
     assert (result.exit_code, "began anew" in result.stderr) == (1, True)
     api.says("GET", "/events", stream([], position=POSITION), stream([*LAUNCH, *OTHER], more=RESET))

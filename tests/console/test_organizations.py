@@ -226,9 +226,9 @@ async def test_an_offering_that_a_public_model_shadows_says_what_that_means(stag
     await expect(row(page, LATER)).to_contain_text(
         "is a public model's id and means that model; offer this under another"
     )
-    await row(page, LATER).get_by_role("button", name=f"Take {LATER} out of the catalogue").click()
+    await row(page, LATER).get_by_role("button", name=f"Remove {LATER} from the catalogue").click()
     await expect(page.get_by_role("dialog")).to_contain_text("The offering openai-community/gpt2 answers again.")
-    await send(page, "Take it out")
+    await send(page, "Remove it")
     await expect(page.get_by_text("shadowed")).to_have_count(0)
     assert [model["model"] for model in (await api.client.get("/models")).json()["items"]] == [MODEL]
 

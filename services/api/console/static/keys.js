@@ -118,7 +118,7 @@ function change(key, element) {
 
 function revoke(key, element) {
   const own = key.id === mine;
-  const words = "Whoever uses it is refused from now on, everywhere. This cannot be undone.";
+  const words = "Every request with it is refused from now on. This cannot be undone.";
   confirm({
     title: `Revoke ${key.name}?`,
     words: own ? `You are signed in with this very key, and will be signed out. ${words}` : words,

@@ -59,14 +59,14 @@ byId("offerings")?.addEventListener("click", ({ target }) => {
   const asked = {
     remove: {
       title: `Delete ${name}?`,
-      words: `Who asks for ${name} is told that there is no such model. The model itself stays.`,
+      words: `Requests for ${name} are then answered with 404. The model itself stays.`,
       verb: "Delete",
       path: at,
     },
     unshadow: {
-      title: `Take the public model ${name} out of the catalogue?`,
-      words: `The offering ${name} answers again. The public model comes back when an administrator adds or launches it.`,
-      verb: "Take it out",
+      title: `Remove the public model ${name} from the catalogue?`,
+      words: `The offering ${name} answers again. The public model returns when an administrator adds or launches it.`,
+      verb: "Remove it",
       path: `/models/${button.dataset.model}`,
     },
   };

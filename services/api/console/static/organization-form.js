@@ -38,7 +38,7 @@ export function change(organization, done) {
 export function remove({ slug }, done) {
   confirm({
     title: `Delete ${slug}?`,
-    words: "Its keys are refused from now on, and its offerings are gone. This cannot be undone.",
+    words: "Its keys are refused from now on, and its offerings are deleted. This cannot be undone.",
     verb: "Delete",
     danger: true,
     path: at(slug),
