@@ -12,11 +12,11 @@ REQUESTED = given(f.instance_requested())
 
 def test_what_goes_on_is_named_with_its_price_and_the_way_to_end_it() -> None:
     first, ready, kept, how, until = goes_on([READY, KEPT], "Scaleway")
-    assert first == "2 instances in Scaleway go on without this stack, 1.50 EUR an hour at list price:"
+    assert first == "2 instances in Scaleway continue without this stack, 1.50 EUR an hour at list price:"
     assert ready == "  qwen  scaleway fr-par-2 L4-1-24G  ready  0.75 EUR an hour"
     assert kept == "  qwen  scaleway fr-par-2 L4-1-24G  kept for inspection  0.75 EUR an hour"
     assert "coldstart up, then coldstart instances terminate NAME" in how
-    assert "hold only while the stack runs" in until
+    assert "work only while the stack runs" in until
 
 
 def test_a_price_that_nobody_knows_is_not_left_out() -> None:
