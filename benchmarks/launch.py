@@ -32,13 +32,13 @@ def launch(api: Api, reach: Reach) -> tuple[float, float]:
     path = f"/instances/{instance['id']}"
     with FirstAnswers(reach.api_url, reach.admin_key, MODEL) as answers:
         for event in answers.told(api.events(f"{path}/events", **{"from": "start"})):
-            if event["type"] == "InstanceReady":
+            if event.type == "InstanceReady":
                 break
         routed = answers.routed_after()
     ready = seconds(api.get(path))
     api.delete(path)
     for event in api.events(f"{path}/events", **{"from": "start"}):
-        if event["type"] == "InstanceTerminated":
+        if event.type == "InstanceTerminated":
             break
     return ready, routed
 

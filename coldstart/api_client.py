@@ -3,10 +3,15 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
+from uuid import UUID
 
 import httpx
 from httpx_sse import SSEError, connect_sse
+from pydantic import BaseModel, ValidationError
+
+from coldstart.told import Happened, Told, told
+from shared.description import InstanceView
 
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
 _SILENCE: Final = httpx.Timeout(30.0, connect=5.0, read=45.0)
@@ -15,6 +20,10 @@ PATIENCE_S: Final = 30.0
 """How long an event stream that has been open may stay away: an api is started again in seconds."""
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 2.0
+Model = TypeVar("Model", bound=BaseModel)
+_ANOTHER_VERSION: Final = (
+    "the api tells of an instance what this version does not know; use the command line of its version."
+)
 _COMING_BACK: Final = frozenset({502, 503, 504})
 
 
@@ -82,6 +91,14 @@ class Api:
             page = self.get(path, **{**query, "cursor": page["next_cursor"]})
             yield from page["items"]
 
+    def instances(self, **query: Any) -> Iterator[InstanceView]:
+        """What `/instances` lists. Raises ApiProblem."""
+        return (described(InstanceView, row) for row in self.pages("/instances", **query))
+
+    def instance(self, instance_id: UUID) -> InstanceView:
+        """Raises ApiProblem."""
+        return described(InstanceView, self.get(f"/instances/{instance_id}"))
+
     def position(self) -> str:
         """Where the events are now: `told(…, after=position)` tells all that is recorded from here on.
 
@@ -94,15 +111,15 @@ class Api:
         except (httpx.TransportError, httpx.InvalidURL, SSEError, StopIteration) as error:
             raise ApiProblem(f"no answer from {self._url}: {str(error) or 'it ended the stream'}") from error
 
-    def events(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
-        """CloudEvents as they are recorded; resumes after a lost connection without a gap. Endless.
+    def events(self, path: str, **query: str) -> Iterator[Happened]:
+        """Events as they are recorded; resumes after a lost connection without a gap. Endless.
 
         Raises ApiProblem as `told` does.
         """
-        return (event for event in self.told(path, **query) if "eta" not in event)
+        return (event for event in self.told(path, **query) if isinstance(event, Happened))
 
-    def told(self, path: str, *, after: str = "", **query: str) -> Iterator[dict[str, Any]]:
-        """Events, and between them estimates: these have an `eta` instead, of the instance `instance_id`.
+    def told(self, path: str, *, after: str = "", **query: str) -> Iterator[Told]:
+        """Events, and between them estimates.
 
         `after`: a position that the api has told; by default it begins now, or as `query` says.
 
@@ -123,7 +140,7 @@ class Api:
                             raise ApiProblem("the event stream began anew; start again.")
                         last_id = message.id or last_id
                         if message.data:
-                            yield json.loads(message.data)
+                            yield _told(json.loads(message.data))
             except (httpx.TransportError, SSEError, _Away) as error:
                 why = str(error)
             except httpx.InvalidURL as error:
@@ -147,6 +164,22 @@ class Api:
         if response.is_error:
             raise _problem(response)
         return response.json() if response.content else None
+
+
+def described(model: type[Model], answer: Any) -> Model:
+    """Raises ApiProblem for what this version does not know."""
+    try:
+        return model.model_validate(answer)
+    except ValidationError as error:
+        raise ApiProblem(_ANOTHER_VERSION) from error
+
+
+def _told(message: dict[str, Any]) -> Told:
+    """Raises ApiProblem as `described` does."""
+    try:
+        return told(message)
+    except (KeyError, ValueError) as error:
+        raise ApiProblem(_ANOTHER_VERSION) from error
 
 
 def _refuse(response: httpx.Response, *, come_back: bool) -> None:

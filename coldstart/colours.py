@@ -5,9 +5,9 @@ from typing import Final
 
 from rich.text import Text
 
+from shared.description import Description
 from shared.lifecycle.status import Status
 from shared.lifecycle.tone import TONES, Tone
-from shared.lifecycle.words import NAMES
 
 _COLOURS: Final[Mapping[Tone, str]] = {
     Tone.NEUTRAL: "bright_black",
@@ -18,11 +18,14 @@ _COLOURS: Final[Mapping[Tone, str]] = {
 }
 
 
-def colour(status: str) -> str:
-    """Raises ValueError for a status that this version does not know."""
-    return _COLOURS[TONES[Status(status)]]
+def colour(tone: Tone) -> str:
+    return _COLOURS[tone]
 
 
-def painted(status: str) -> Text:
-    """The status in words, in its colour. Raises ValueError as `colour` does."""
-    return Text(NAMES[Status(status)], colour(status))
+def colour_of(status: Status) -> str:
+    return colour(TONES[status])
+
+
+def painted(instance: Description) -> Text:
+    """Its status in words, in its colour."""
+    return Text(instance.status_label, colour(instance.tone))

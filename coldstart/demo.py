@@ -21,7 +21,9 @@ from coldstart.settings import StackSettings
 from coldstart.stack.files import Reach
 from coldstart.stack.stack import stack
 from coldstart.watching import watch
-from shared.lifecycle.status import GONE, Status
+from shared.lifecycle.groups import StatusGroup
+from shared.lifecycle.status import Status
+from shared.lifecycle.words import cause
 from simulator.scenario import Scenario
 
 MODEL: Final = "Qwen/Qwen2.5-0.5B-Instruct"
@@ -75,8 +77,9 @@ def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
         with FirstAnswers(reach.api_url, reach.admin_key, MODEL) as answers:
             events = api.events(f"{path}/events", **{"from": "start"})
             journey = watch(console, answers.told(events), title=MODEL)
-            if journey.instance["status"] != Status.READY:
-                console.print(f"not ready: {journey.instance['error']}", style="red", highlight=False, markup=False)
+            if journey.status is not Status.READY:
+                error = journey.instance and journey.instance.error
+                console.print(f"not ready: {error and cause(error)}", style="red", highlight=False, markup=False)
                 return False
             routed_after = answers.routed_after()
         ready_after = _seconds(api.get(path), "created_at", "ready_at")
@@ -84,7 +87,7 @@ def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
         console.print("".join(_chat(reach, QUESTION)), style="bold", highlight=False, markup=False)
         console.print("\nDELETE /instances/…", highlight=False)
         api.delete(path)
-        ended = watch(console, events, title=MODEL, until=GONE)
+        ended = watch(console, events, title=MODEL, until=(StatusGroup.GONE,))
         left = _left_over(reach)
     console.print(f"\nleft at the provider: {left or 'nothing'}", highlight=False)
     console.print(
@@ -93,7 +96,7 @@ def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
     console.print(f"ready after               {ready_after:8.2f} s", highlight=False)
     console.print(f"  of it the control plane {ready_after - scenario.launch_seconds:8.2f} s", highlight=False)
     console.print(f"worker answers → routed   {routed_after:8.2f} s", highlight=False)
-    return ended.instance["status"] == Status.TERMINATED and not left
+    return ended.status is Status.TERMINATED and not left
 
 
 def _chat(reach: Reach, question: str) -> Iterator[str]:

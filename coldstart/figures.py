@@ -6,13 +6,16 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
+from uuid import UUID
 
-from coldstart.api_client import Api, ApiProblem
+from coldstart.api_client import Api, ApiProblem, described
 from coldstart.fleet import Fleet
-from shared.lifecycle.status import GONE, Status
+from shared.description import InstanceView
+from shared.lifecycle.groups import StatusGroup, statuses_of
+from shared.lifecycle.status import Status
 
 _A_PAGE: Final = 200
-_STANDING: Final = [status for status in Status if status not in GONE]
+_STANDING: Final = statuses_of(*(group for group in StatusGroup if group is not StatusGroup.GONE))
 _PERIOD_S: Final = 5.0
 _LEAVING_S: Final = 1.0
 
@@ -39,8 +42,8 @@ class Figures:
         self._period_s = period_s
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_looking, daemon=True)
-        self.in_flight: Mapping[str, int] = {}
-        self.used: Mapping[str, Used] = {}
+        self.in_flight: Mapping[UUID, int] = {}
+        self.used: Mapping[UUID, Used] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -55,15 +58,15 @@ class Figures:
         """Returns what the api lists of every instance that still stands. Raises ApiProblem."""
         now = datetime.now(UTC)
         rows = list(self._client.pages("/instances", limit=_A_PAGE, status=_STANDING))
-        self._fleet.shown(rows, now)
-        models = {member.model for member in self._fleet.members if member.status is Status.READY}
+        self._fleet.shown([described(InstanceView, row) for row in rows], now)
+        models = {one.instance.model for one in self._fleet.members if one.instance.status is Status.READY}
         explained = [self._client.get("/models/resolve", model=model) for model in sorted(models)]
-        self.in_flight = {one["id"]: one["in_flight"] for each in explained for one in each["instances"]}
+        self.in_flight = {UUID(one["id"]): one["in_flight"] for each in explained for one in each["instances"]}
         usage = self._client.get("/usage", group_by="instance", **{"from": now.date().isoformat()})
-        self.used = {row["instance_id"]: _used(row) for row in usage["items"]}
+        self.used = {UUID(row["instance_id"]): _used(row) for row in usage["items"]}
         return rows
 
-    def of(self, instance_id: str) -> dict[str, int]:
+    def of(self, instance_id: UUID) -> dict[str, int]:
         """For a script."""
         used = self.used.get(instance_id, NOTHING)
         in_flight = self.in_flight.get(instance_id, 0)

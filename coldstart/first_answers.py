@@ -8,6 +8,8 @@ from typing import Any, Final, Self
 
 import httpx
 
+from coldstart.told import Happened
+
 _PAUSE_S: Final = 0.01
 _PATIENCE_S: Final = 60.0
 
@@ -32,11 +34,11 @@ class FirstAnswers:
         for thread in self._threads:
             thread.join()
 
-    def told(self, events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def told(self, events: Iterable[Happened]) -> Iterator[Happened]:
         """Passes the instance's events on, and begins to ask once they say where the worker will be."""
         for event in events:
-            if event["type"] == "SshInstallCompleted" and not self._threads:
-                self._begin(event["data"]["instance"]["ip_address"])
+            if event.type == "SshInstallCompleted" and event.instance.ip_address and not self._threads:
+                self._begin(event.instance.ip_address)
             yield event
 
     def routed_after(self) -> float:

@@ -10,15 +10,16 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.colours import colour, painted
+from coldstart.colours import colour_of, painted
 from coldstart.figures import NOTHING, Figures
 from coldstart.fleet import Fleet, Member
 from coldstart.money import money
 from coldstart.progress_table import NARROW, WIDE, first_line, progress_table
-from shared.lifecycle.status import FAILURES, GONE, Status
+from shared.lifecycle.groups import StatusGroup
+from shared.lifecycle.status import Status
 from shared.lifecycle.words import NAMES
 
-_IN_TROUBLE: Final = FAILURES | {Status.UNAVAILABLE}
+_IN_TROUBLE: Final = frozenset({StatusGroup.FAILED, StatusGroup.UNAVAILABLE})
 _HEAD: Final = 2
 _AROUND_A_SECTION: Final = 2
 """The blank line before it, and the line of its heads."""
@@ -34,7 +35,7 @@ class FleetPicture:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         now, width = datetime.now(UTC), options.max_width
-        members = [member for member in self.fleet.members if member.status not in GONE]
+        members = [member for member in self.fleet.members if member.instance.group is not StatusGroup.GONE]
         yield _line(Text.assemble(_summary(members), f"  {now.astimezone():%H:%M:%S}"))
         why = self.away()
         yield _line(Text(f"no connection, trying again: {why}", "yellow") if why else _counts(members))
@@ -48,9 +49,9 @@ class FleetPicture:
                 yield _line(Text(f"… and {len(section) - len(shown)} more", "bright_black"))
 
     def _table(self, first: Member, shown: Sequence[Member], now: datetime, width: int) -> Table:
-        if first.status in _IN_TROUBLE:
+        if first.instance.group in _IN_TROUBLE:
             return _troubles(shown, width)
-        if first.status is Status.READY:
+        if first.instance.group is StatusGroup.READY:
             return self._serving(shown, now, width)
         return progress_table(shown, now, width, title="under way")
 
@@ -64,13 +65,13 @@ class FleetPicture:
         for head in ("in flight", "requests today", "tokens today", *(("cost",) if width >= WIDE else ())):
             table.add_column(head, no_wrap=True, justify="right")
         for member in members:
-            used = self.figures.used.get(member.id, NOTHING)
-            cells = [Text(member.name)]
-            cells += [Text(member.model)] if width >= NARROW else []
-            cells += [Text(member.instance_type or ""), Text(member.zone)] if width >= WIDE else []
-            figures = (self.figures.in_flight.get(member.id, 0), used.requests, used.tokens)
+            used = self.figures.used.get(member.instance.id, NOTHING)
+            cells = [Text(member.instance.name)]
+            cells += [Text(member.instance.model)] if width >= NARROW else []
+            cells += [Text(member.instance.instance_type or ""), Text(member.instance.place)] if width >= WIDE else []
+            figures = (self.figures.in_flight.get(member.instance.id, 0), used.requests, used.tokens)
             cells += [Text(f"{figure:,}") for figure in figures]
-            cells += [Text(money(member.spent_until(now), member.currency))] if width >= WIDE else []
+            cells += [Text(money(member.spent_until(now), member.instance.currency))] if width >= WIDE else []
             table.add_row(*cells)
         return table
 
@@ -88,25 +89,26 @@ def allotted(wanted: Sequence[int], room: int) -> list[int]:
 
 def _sections(members: Sequence[Member]) -> tuple[list[Member], ...]:
     """Who is in trouble, who is under way, who serves; the longest on the way first."""
-    troubled = [member for member in members if member.status in _IN_TROUBLE]
-    serving = [member for member in members if member.status is Status.READY]
-    under_way = [member for member in members if member.status not in _IN_TROUBLE | {Status.READY}]
-    return troubled, sorted(under_way, key=lambda member: -member.progress), serving
+    troubled = [member for member in members if member.instance.group in _IN_TROUBLE]
+    serving = [member for member in members if member.instance.group is StatusGroup.READY]
+    under_way = [member for member in members if member.instance.group not in _IN_TROUBLE | {StatusGroup.READY}]
+    return troubled, sorted(under_way, key=lambda member: -member.instance.progress_percent), serving
 
 
 def _summary(members: Sequence[Member]) -> str:
     """What all servers that are on cost an hour, in each currency."""
     prices: defaultdict[str, float] = defaultdict(float)
     for member in members:
-        if member.server_on and member.hourly_price is not None:
-            prices[member.currency or ""] += member.hourly_price
+        instance = member.instance
+        if instance.server_on and instance.hourly_price is not None:
+            prices[instance.currency or ""] += instance.hourly_price
     rates = " + ".join(money(amount, currency) for currency, amount in sorted(prices.items())) or "nothing"
     return f"{len(members)} instance{'' if len(members) == 1 else 's'}, {rates} an hour"
 
 
 def _counts(members: Iterable[Member]) -> Text:
-    count = Counter(member.status for member in members)
-    counted = (Text(f"{count[status]} {NAMES[status]}", colour(status)) for status in Status if count[status])
+    count = Counter(member.instance.status for member in members)
+    counted = (Text(f"{count[status]} {NAMES[status]}", colour_of(status)) for status in Status if count[status])
     return Text("  ").join(counted)
 
 
@@ -117,8 +119,9 @@ def _troubles(members: Iterable[Member], width: int) -> Table:
     table.add_column("status", no_wrap=True)
     table.add_column("why", no_wrap=True, overflow="ellipsis", ratio=3)
     for member in members:
-        where = [Text(member.zone)] if width >= WIDE else []
-        table.add_row(Text(member.name), *where, painted(member.status), Text(first_line(member.doing)))
+        where = [Text(member.instance.place)] if width >= WIDE else []
+        instance, why = member.instance, Text(first_line(member.instance.doing))
+        table.add_row(Text(instance.name), *where, painted(instance), why)
     return table
 
 

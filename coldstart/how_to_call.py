@@ -5,12 +5,13 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from coldstart.settings import ClientSettings
 from coldstart.stack.files import find_reach, kept
+from shared.lifecycle.events import Task
 
 ADMIN_KEY: Final = "admin-key"
 _FOLDER: Final = "COLDSTART_DATA_DIR"
@@ -32,21 +33,19 @@ def program() -> str:
     return f"{_FOLDER}={shlex.quote(str(Path(folder).absolute()))} {called}" if folder else called
 
 
-def endpoint(
-    url: str, specification: Mapping[str, Any], organization: str | None, settings: ClientSettings
-) -> Iterator[str]:
+def endpoint(url: str, model: str, task: Task, organization: str | None, settings: ClientSettings) -> Iterator[str]:
     """Where a ready instance answers, whose key it takes, and a line to paste; no key is among them."""
     base = f"{url.rstrip('/')}/v1"
     of_whom = f" --organization {shlex.quote(organization)}" if organization else ""
     making = f"{program()} keys create"
     yield f"base URL   {base}  (for any OpenAI client)"
-    yield f"model      {specification['model']}"
+    yield f"model      {model}"
     yield f"key        {making} 'my laptop'{of_whom}"
     if organization and settings.api_key is None:
         key = f"$({making} curl{of_whom})"
     else:
         key = _own_key(settings) or f"$({making} curl)"
-    yield f"try it     {_curl(base, specification, key)}"
+    yield f"try it     {_curl(base, model, task, key)}"
 
 
 def _own_key(settings: ClientSettings) -> str | None:
@@ -59,12 +58,14 @@ def _own_key(settings: ClientSettings) -> str | None:
     return None
 
 
-def _curl(base: str, specification: Mapping[str, Any], key: str) -> str:
-    model = specification["model"]
-    if specification.get("task") == "embed":
-        path, body = "embeddings", {"model": model, "input": "Hello."}
+def _curl(base: str, model: str, task: Task, key: str) -> str:
+    body: dict[str, Any] = {"model": model}
+    if task == "embed":
+        path = "embeddings"
+        body["input"] = "Hello."
     else:
-        path, body = "chat/completions", {"model": model, "messages": [{"role": "user", "content": "Say hello."}]}
+        path = "chat/completions"
+        body["messages"] = [{"role": "user", "content": "Say hello."}]
     words = ("curl", "-sS", f"{base}/{path}", "-H", "Content-Type: application/json", "-d", json.dumps(body))
     return f'{shlex.join(words)} -H "Authorization: Bearer {key}"'
 

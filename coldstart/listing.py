@@ -1,16 +1,15 @@
 """Instances as a table: a line each where there is room, else two, so that no id or model is ever cut off."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from rich.table import Table
 from rich.text import Text
 
 from coldstart.colours import painted
-from coldstart.fleet import Member
 from coldstart.progress_table import first_line
 from coldstart.waiting import briefly
+from shared.description import InstanceView
 
 WIDE: Final = 140
 """Columns of a terminal that have room for a line per instance."""
@@ -19,41 +18,38 @@ _STATE_AT_LEAST: Final = 28
 _STATE_AT_MOST: Final = 36
 
 
-def listed(instances: Iterable[dict[str, Any]], *, wide: bool) -> Table:
-    """Raises ValueError for a status that this version does not know."""
-    now = datetime.now(UTC)
-    members = [Member.of_row(instance, now) for instance in instances]
-    return _wide(members) if wide else _narrow(members)
+def listed(instances: Iterable[InstanceView], *, wide: bool) -> Table:
+    return _wide(instances) if wide else _narrow(instances)
 
 
-def _wide(members: Iterable[Member]) -> Table:
+def _wide(instances: Iterable[InstanceView]) -> Table:
     heads = ("id", "name", "model", "type", "zone", "status", "progress", "step", "ready")
     table = Table(*heads, box=None, pad_edge=False)
-    for member in members:
+    for instance in instances:
         table.add_row(
-            member.id[:8],
-            Text(member.name),
-            Text(member.model),
-            member.instance_type,
-            Text(member.zone),
-            painted(member.status),
-            f"{member.progress} %",
-            Text(first_line(member.doing)),
-            briefly(member.eta) if member.eta else "",
+            str(instance.id)[:8],
+            Text(instance.name),
+            Text(instance.model),
+            instance.instance_type,
+            Text(instance.place),
+            painted(instance),
+            f"{instance.progress_percent} %",
+            Text(first_line(instance.doing)),
+            briefly(instance.eta) if instance.eta else "",
         )
     return table
 
 
-def _narrow(members: Iterable[Member]) -> Table:
+def _narrow(instances: Iterable[InstanceView]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("id", no_wrap=True)
     table.add_column("name, model", overflow="fold")
     table.add_column("type, zone", no_wrap=True)
     table.add_column("status, step, ready", min_width=_STATE_AT_LEAST, max_width=_STATE_AT_MOST)
-    for member in members:
-        what = Text(f"{member.name}\n{member.model}")
-        state = Text.assemble(painted(member.status), f"\n{member.progress} % {member.doing}".rstrip())
-        if member.eta:
-            state.append(f"\n{briefly(member.eta)}")
-        table.add_row(member.id[:8], what, Text(f"{member.instance_type or ''}\n{member.zone}"), state)
+    for instance in instances:
+        what = Text(f"{instance.name}\n{instance.model}")
+        state = Text.assemble(painted(instance), f"\n{instance.progress_percent} % {instance.doing}".rstrip())
+        if instance.eta:
+            state.append(f"\n{briefly(instance.eta)}")
+        table.add_row(str(instance.id)[:8], what, Text(f"{instance.instance_type or ''}\n{instance.place}"), state)
     return table

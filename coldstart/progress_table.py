@@ -42,20 +42,23 @@ def progress_table(members: Iterable[Member], now: datetime, width: int, *, titl
     for head in (*heads, *(("zone",) if width >= _ROOMY else ())):
         table.add_column(head, no_wrap=True, overflow="ellipsis")
     for member in members:
+        instance = member.instance
         cells: list[RenderableType] = [
-            Text(member.name),
-            painted(member.status),
-            ProgressBar(100, member.progress, width=bar, complete_style=colour(member.status), finished_style="green"),
-            f"{member.progress} %",
-            Text(first_line(member.doing)),
+            Text(instance.name),
+            painted(instance),
+            ProgressBar(
+                100, instance.progress_percent, width=bar, complete_style=colour(instance.tone), finished_style="green"
+            ),
+            f"{instance.progress_percent} %",
+            Text(first_line(instance.doing)),
         ]
         if width >= NARROW:
-            cells.append(lasted((now - member.since).total_seconds()) if member.launching else "")
+            cells.append(lasted((now - member.since).total_seconds()) if instance.launching else "")
         cells.append(_when(member, brief=width < WIDE))
         if width >= WIDE:
-            cells.append(money(member.spent_until(now), member.currency))
+            cells.append(money(member.spent_until(now), instance.currency))
         if width >= _ROOMY:
-            cells.append(Text(member.zone))
+            cells.append(Text(instance.place))
         table.add_row(*cells)
     return table
 
@@ -65,6 +68,6 @@ def first_line(text: str) -> str:
 
 
 def _when(member: Member, *, brief: bool) -> str:
-    if not member.launching or member.eta is None:
+    if not member.instance.launching or member.eta is None:
         return ""
     return soon(member.eta) if brief else briefly(member.eta)

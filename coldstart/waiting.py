@@ -1,9 +1,11 @@
 """How long there still is to wait, and how long something has lasted, in the few words that a person needs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any, Final
+from typing import Final
+
+from shared.eta.estimate import Estimate
 
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -14,22 +16,22 @@ _TENS: Final = 10
 _NEAR: Final = timedelta(hours=12)
 
 
-def expected(eta: Mapping[str, Any]) -> str:
+def expected(eta: Estimate) -> str:
     """An `eta` of the api, such as `ready in about 2 min, at 14:30; 90 % within 4 min, by 14:31`."""
-    likely, surely = soon(eta), _in(eta["p90_seconds"], ceil)
-    at, by = _clock(eta, "p50"), _clock(eta, "p90")
+    likely, surely = soon(eta), _in(eta.p90_seconds, ceil)
+    at, by = _clock(eta.ready_at_p50, eta.p50_seconds), _clock(eta.ready_at_p90, eta.p90_seconds)
     most = "" if likely.endswith(f" {surely}") else f"; 90 % within {surely}, by {by}"
     return f"ready {likely}, at {at}{most}"
 
 
-def briefly(eta: Mapping[str, Any]) -> str:
+def briefly(eta: Estimate) -> str:
     """As `in about 2 min, by 14:32`: half of all are ready by then, and by that time of the clock 90 % are."""
-    return f"{soon(eta)}, by {_clock(eta, 'p90')}"
+    return f"{soon(eta)}, by {_clock(eta.ready_at_p90, eta.p90_seconds)}"
 
 
-def soon(eta: Mapping[str, Any]) -> str:
+def soon(eta: Estimate) -> str:
     """As `in about 2 min`."""
-    return "any moment" if eta["p50_seconds"] < _ANY_MOMENT_S else f"in about {_in(eta['p50_seconds'])}"
+    return "any moment" if eta.p50_seconds < _ANY_MOMENT_S else f"in about {_in(eta.p50_seconds)}"
 
 
 def lasted(seconds: float) -> str:
@@ -42,10 +44,10 @@ def lasted(seconds: float) -> str:
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02} min"
 
 
-def _clock(eta: Mapping[str, Any], share: str) -> str:
-    """As `14:32`; with the day where it could be taken for another one."""
-    at = datetime.fromisoformat(eta[f"ready_at_{share}"]).astimezone()
-    asked = at - timedelta(seconds=eta[f"{share}_seconds"])
+def _clock(ready_at: datetime, seconds: float) -> str:
+    """As `14:32`; with the day where it could be taken for another one. `seconds`: how long until then."""
+    at = ready_at.astimezone()
+    asked = at - timedelta(seconds=seconds)
     near = at - asked < _NEAR or at.date() == asked.date()
     return f"{at:%H:%M}" if near else f"{at:%a %H:%M}"
 

@@ -3,19 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from coldstart.fleet import ON_THEIR_WAY, SETTLED, Fleet, Member
+from coldstart.fleet import Fleet, Member
 from coldstart.progress_table import progress_table
+from coldstart.told import Estimated, Happened, Told
 from coldstart.watching import line
-from shared.lifecycle.status import FAILURES
-from shared.lifecycle.words import NAMES
-
-Told = dict[str, Any]
+from shared.lifecycle.groups import StatusGroup
 
 
 def watch_many(
@@ -35,33 +32,32 @@ def watch_many(
 def _lines(fleet: Fleet, told: Iterable[Told], *, endless: bool) -> Iterator[str]:
     """Each as it is now, then what happens."""
     for member in fleet.members:
-        yield _of(member.name, fleet, f"{member.progress:>3} %  {NAMES[member.status]}")
+        instance = member.instance
+        yield _of(instance.name, fleet, f"{instance.progress_percent:>3} %  {instance.status_label}")
     for event in events_of(fleet, told, endless=endless):
-        yield _of(event["data"]["instance"]["specification"]["name"], fleet, line(event))
+        yield _of(event.instance.name, fleet, line(event))
 
 
 def _of(name: str, fleet: Fleet, what: str) -> str:
-    longest = max(len(member.name) for member in fleet.members)
+    longest = max(len(member.instance.name) for member in fleet.members)
     return f"{name:<{longest}}  {what}"
 
 
-def events_of(fleet: Fleet, told: Iterable[Told], *, endless: bool = False) -> Iterator[Told]:
+def events_of(fleet: Fleet, told: Iterable[Told], *, endless: bool = False) -> Iterator[Happened]:
     """Each event that brings anything, until all have settled, or endless. What is not on its way does not join."""
     if not endless and _settled(fleet):
         return
     for one in told:
-        if _joins(fleet, one) and fleet.take(one, datetime.now(UTC)):
+        if isinstance(one, Estimated):
+            fleet.take(one)
+        elif (one.instance.id in fleet or one.instance.on_its_way) and fleet.take(one):
             yield one
         if not endless and _settled(fleet):
             return
 
 
-def _joins(fleet: Fleet, told: Told) -> bool:
-    return "eta" in told or told["subject"] in fleet or told["data"]["instance"]["status"] in ON_THEIR_WAY
-
-
 def _settled(fleet: Fleet) -> bool:
-    return all(member.status in SETTLED for member in fleet.members)
+    return all(member.instance.settled for member in fleet.members)
 
 
 @dataclass(frozen=True)
@@ -81,6 +77,6 @@ class _Drawing:
 
 def _urgency(member: Member) -> int:
     """Failures first, what is there last."""
-    if member.status in FAILURES:
+    if member.instance.group is StatusGroup.FAILED:
         return 0
-    return 2 if member.status in SETTLED else 1
+    return 2 if member.instance.settled else 1

@@ -20,6 +20,7 @@ from shared.lifecycle.progress import label
 from shared.lifecycle.status import SERVING, Status
 from shared.lifecycle.tone import TONES, Tone
 from shared.lifecycle.words import NAMES, advice, doing, where
+from shared.plain_text import Told
 
 _CENTS_OF_CENTS: Final = 4
 _HOUR: Final = timedelta(hours=1)
@@ -46,20 +47,20 @@ class Description(BaseModel):
     model: str
     task: Task
     status: Status
-    status_label: str
+    status_label: Told
     status_since: AwareDatetime
     group: StatusGroup
     tone: Tone
     progress_percent: int
     step: str
-    step_label: str
+    step_label: Told
     step_since: AwareDatetime
-    doing: str
-    where: str
+    doing: Told
+    where: Told
     attempt: int
     ip_address: str | None
     error: Failure | None
-    advice: str | None
+    advice: Told | None
     delay: Delay | None
     serving: bool
     actions: tuple[Intent, ...]

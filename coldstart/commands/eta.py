@@ -1,19 +1,20 @@
 """`coldstart eta`: when starting instances will be ready, and how good such estimates are."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 
+from coldstart.api_client import described
 from coldstart.commands.context import Json, api, print_json, print_table, say
 from coldstart.simulated_launches import simulated_launches
 from coldstart.waiting import expected
+from shared.description import InstanceView
 from shared.eta.backtest import Score, backtest
 from shared.eta.estimate import LAUNCHING
-from shared.eta.history import Group
+from shared.eta.history import Basis, Group
 from shared.eta.launch import Launch
-from shared.lifecycle.progress import label
 
 _GROUPS: Final = {
     Group.MODEL: "of this model on this type",
@@ -53,23 +54,24 @@ def eta(
 
 def _waited_for(*, as_json: bool) -> None:
     with api() as client:
-        waited_for = [item for item in client.pages("/instances", status=sorted(LAUNCHING)) if item["eta"]]
+        rows = [row for row in client.pages("/instances", status=sorted(LAUNCHING)) if row["eta"]]
     if as_json:
-        print_json([{"instance_id": item["id"], "eta": item["eta"]} for item in waited_for])
+        print_json([{"instance_id": row["id"], "eta": row["eta"]} for row in rows])
         return
-    if not waited_for:
+    if not rows:
         say("No instance is starting.")
         return
     table = Table("id", "name", "step", "ready", "from", box=None, pad_edge=False)
-    for item in waited_for:
-        when = expected(item["eta"]).removeprefix("ready ")
-        table.add_row(item["id"][:8], item["name"], label(item["step"]), when, _basis(item["eta"]["basis"]))
+    for instance in (described(InstanceView, row) for row in rows):
+        if instance.eta is not None:
+            when = expected(instance.eta).removeprefix("ready ")
+            table.add_row(str(instance.id)[:8], instance.name, instance.step_label, when, _basis(instance.eta.basis))
     print_table(table)
 
 
-def _basis(basis: dict[str, Any]) -> str:
-    group = _GROUPS.get(basis["group"], basis["group"])
-    return f"{basis['launches']} launches {group}" if basis["launches"] else group
+def _basis(basis: Basis) -> str:
+    group = _GROUPS[basis.group]
+    return f"{basis.launches} launches {group}" if basis.launches else group
 
 
 def _scored(launches: Iterable[Launch], *, as_json: bool) -> None:

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from coldstart.commands.context import Json, api, non_empty, print_json, say
 from coldstart.commands.durations import seconds
 from coldstart.commands.naming import instance_id
+from coldstart.told import Happened
 from coldstart.watching import detail
 from shared.lifecycle.events import EVENTS
-from shared.lifecycle.status import Status
-from shared.lifecycle.words import NAMES
 
 _LIKENESS: Final = 0.45
 """Low enough that a misspelled part of a name finds the whole name."""
@@ -63,10 +62,10 @@ def tail(
             return
         path = f"/instances/{its_id}/events" if its_id else "/events"
         for event in client.events(path, **_beginning(since, from_start=from_start)):
-            if types and event["type"] not in types:
+            if types and event.type not in types:
                 continue
             if as_json:
-                print_json(event)
+                print_json(event.json)
             else:
                 say(_line(event))
 
@@ -96,8 +95,7 @@ def _say_nats(types: Sequence[str], instance: str) -> None:
         say(f"nats sub '{every}'")
 
 
-def _line(event: dict[str, Any]) -> str:
-    after = event["data"]["instance"]
-    at = datetime.fromisoformat(event["time"]).astimezone().strftime("%H:%M:%S.%f")[:12]
-    where = f"{NAMES[Status(after['status'])]:<12} {after['progress_percent']:>3} %"
-    return f"{at}  {event['subject'][:8]}  {event['type']:<24} {where}{detail(event)}"
+def _line(event: Happened) -> str:
+    at, after = event.at.astimezone().strftime("%H:%M:%S.%f")[:12], event.instance
+    where = f"{after.status_label:<12} {after.progress_percent:>3} %"
+    return f"{at}  {str(after.id)[:8]}  {event.type:<24} {where}{detail(event)}"

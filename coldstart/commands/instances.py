@@ -1,14 +1,13 @@
 """`coldstart instances`: create, look at, and end instances."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.api_client import Api, ApiProblem
+from coldstart.api_client import Api, ApiProblem, described
 from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import (
     Json,
@@ -26,21 +25,20 @@ from coldstart.commands.context import (
 from coldstart.commands.durations import seconds
 from coldstart.commands.following import follow, follow_all, follow_many, saying_on_ctrl_c
 from coldstart.commands.naming import Instance, OfOrganization, instance_id
-from coldstart.fleet import Fleet, Member
+from coldstart.fleet import Fleet
 from coldstart.how_to_call import program
 from coldstart.listing import WIDE, listed
 from coldstart.waiting import expected
+from shared.description import InstanceView, NewInstance
+from shared.lifecycle.decide import Intent
 from shared.lifecycle.status import Status
-from shared.lifecycle.words import NAMES, cause
+from shared.lifecycle.words import CONSEQUENCES, NAMES, cause
 
-_BECOMES: Final = {
-    "Terminate": "Running requests are cut off, and all it holds at the provider is deleted. This cannot be undone. "
-    "`coldstart instances drain {name}` lets them end first.",
-    "Drain": "New requests go elsewhere, running ones may end. Then it is terminated and its machine given back.",
-    "Reinstall": "The worker is installed anew on the same machine, and answers nothing until it is ready again.",
-}
-_SERVING: Final = frozenset({Status.READY, Status.UNAVAILABLE, Status.DRAINING})
-
+_SHOWN: Final = (
+    *("id", "organization_id", "name", "provider", "zone", "instance_type", "model", "status", "status_since"),
+    *("progress_percent", "step", "step_since", "eta", "actions", "attempt", "ip_address", "error", "delay"),
+    *("hourly_price", "currency", "cost", "server_on", "created_at", "ready_at", "updated_at", "version"),
+)
 _SIMULATED: Final = "No machine is rented, and answers are made up."
 _SIMULATED_HUB: Final = "Machines are real and cost money."
 app = typer.Typer(no_args_is_help=True, help="Create, look at, and end instances.")
@@ -99,10 +97,11 @@ def create(
     )
     with api() as client:
         with saying_on_ctrl_c(f"The request may have been accepted: check with {program()} instances list."):
-            instance = client.post("/instances", body, headers={"Idempotency-Key": str(uuid4())})
-        _say(instance, as_json=as_json)
+            answer = client.post("/instances", body, headers={"Idempotency-Key": str(uuid4())})
+        _say(answer, as_json=as_json)
         _say_what_is_simulated(client)
-        for warning in instance.get("warnings", []):
+        instance = described(NewInstance, answer)
+        for warning in instance.warnings:
             warn(warning)
         if watching:
             follow(client, instance, as_json=as_json)
@@ -122,7 +121,8 @@ def list_(
     if as_json:
         print_json(instances)
         return
-    print_table(listed(instances, wide=not out.is_terminal or out.width >= WIDE))
+    shown = [described(InstanceView, row) for row in instances]
+    print_table(listed(shown, wide=not out.is_terminal or out.width >= WIDE))
 
 
 @app.command()
@@ -134,11 +134,21 @@ def show(instance: Instance, as_json: Json = False) -> None:
         print_json(found)
         return
     table = Table(box=None, show_header=False, pad_edge=False)
-    member = Member.of_row(found, datetime.now(UTC))
-    said = {"status": NAMES[member.status], "step": member.where, "error": cause(member.error) if member.error else ""}
-    for name, value in found.items():
-        table.add_row(name, Text(said[name] if name in said else _in_words(name, value)))
+    for name, value in _said(described(InstanceView, found)).items():
+        table.add_row(name, Text(str(value)))
     print_table(table)
+
+
+def _said(instance: InstanceView) -> dict[str, Any]:
+    """What `show` shows, in its order."""
+    said = instance.model_dump(mode="json", include=set(_SHOWN))
+    error, delay, eta = instance.error, instance.delay, instance.eta
+    said["status"], said["step"] = instance.status_label, instance.where
+    said["actions"] = ", ".join(instance.actions)
+    said["error"] = cause(error) if error else None
+    said["delay"] = f"the next try is at {delay.next_try_at.astimezone():%H:%M:%S}" if delay else None
+    said["eta"] = expected(eta) if eta else None
+    return {name: "" if said[name] is None else said[name] for name in _SHOWN}
 
 
 @app.command("watch")
@@ -167,10 +177,10 @@ def watch_(
             return
         ids = list(dict.fromkeys(instance_id(client, instance) for instance in instances))
         if len(ids) == 1:
-            follow(client, client.get(f"/instances/{ids[0]}"), as_json=as_json)
+            follow(client, client.instance(ids[0]), as_json=as_json)
         else:
             position = client.position()
-            rows = [client.get(f"/instances/{one}") for one in ids]
+            rows = [client.instance(one) for one in ids]
             follow_many(client, Fleet(frozenset(ids)), rows, position, as_json=as_json)
 
 
@@ -195,7 +205,7 @@ def drain(instance: Instance, *, yes: Yes = False, as_json: Json = False) -> Non
     """Let running requests finish, then terminate. Asks first if the instance serves."""
     with api() as client:
         meant = instance_id(client, instance)
-        _ask_if_it_serves(client, meant, "Drain", yes=yes)
+        _ask_if_it_serves(client, meant, Intent.DRAIN, yes=yes)
         _say(client.post(f"/instances/{meant}/drain"), as_json=as_json)
 
 
@@ -204,7 +214,7 @@ def reinstall(instance: Instance, *, yes: Yes = False, as_json: Json = False) ->
     """Install the worker again on the same server. Asks first if the instance serves."""
     with api() as client:
         meant = instance_id(client, instance)
-        _ask_if_it_serves(client, meant, "Reinstall", yes=yes)
+        _ask_if_it_serves(client, meant, Intent.REINSTALL, yes=yes)
         _say(client.post(f"/instances/{meant}/reinstall"), as_json=as_json)
 
 
@@ -220,46 +230,38 @@ def terminate(instance: Instance, *, yes: Yes = False, as_json: Json = False) ->
     """End an instance and delete all its resources at the provider. Asks first if the instance serves."""
     with api() as client:
         meant = instance_id(client, instance)
-        _ask_if_it_serves(client, meant, "Terminate", yes=yes)
+        _ask_if_it_serves(client, meant, Intent.TERMINATE, yes=yes)
         _say(client.delete(f"/instances/{meant}"), as_json=as_json)
 
 
-def _ask_if_it_serves(client: Api, meant: str, verb: str, *, yes: bool) -> None:
+def _ask_if_it_serves(client: Api, meant: UUID, intent: Intent, *, yes: bool) -> None:
     if yes:
         return
-    found = client.get(f"/instances/{meant}")
-    if Status(found["status"]) in _SERVING:
-        serves = f"It serves {found['model']}, with {_in_flight(client, found)}."
-        ask(f"{verb} {found['name']}?", f"{serves} {_BECOMES[verb].format(**found)}", yes=yes)
+    found = client.instance(meant)
+    if found.serving:
+        serves = f"It serves {found.model}, with {_in_flight(client, found)}."
+        gentler = f" `coldstart instances drain {found.name}` lets them end first."
+        becomes = CONSEQUENCES[intent] + (gentler if intent is Intent.TERMINATE else "")
+        ask(f"{intent.capitalize()} {found.name}?", f"{serves} {becomes}", yes=yes)
 
 
-def _in_flight(client: Api, instance: dict[str, Any]) -> str:
+def _in_flight(client: Api, instance: InstanceView) -> str:
     """E.g. `3 requests in flight`. Nobody can count those of an instance that its model's name does not reach."""
     try:
-        resolved = client.get("/models/resolve", model=instance["model"])["instances"]
+        resolved = client.get("/models/resolve", model=instance.model)["instances"]
     except ApiProblem:
         resolved = []
-    running = next((one["in_flight"] for one in resolved if one["id"] == instance["id"]), None)
+    running = next((one["in_flight"] for one in resolved if one["id"] == str(instance.id)), None)
     return "an unknown number of requests in flight" if running is None else f"{running} requests in flight"
 
 
-def _say(instance: dict[str, Any], *, as_json: bool) -> None:
+def _say(answer: dict[str, Any], *, as_json: bool) -> None:
+    """What became of an instance, as the api answered it."""
     if as_json:
-        print_json(instance)
+        print_json(answer)
     else:
-        say(f"{instance['id']}  {instance['name']}  {NAMES[Status(instance['status'])]}")
-
-
-def _in_words(name: str, value: Any) -> str:
-    match name, value:
-        case _, None:
-            return ""
-        case "delay", {"next_try_at": at}:
-            return f"the next try is at {datetime.fromisoformat(at).astimezone():%H:%M:%S}"
-        case "eta", dict():
-            return expected(value)
-        case _:
-            return str(value)
+        instance = described(InstanceView, answer)
+        say(f"{instance.id}  {instance.name}  {instance.status_label}")
 
 
 def _say_what_is_simulated(client: Api) -> None:

@@ -3,16 +3,16 @@
 import time
 from collections.abc import Iterator
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import typer
 
 from coldstart.api_client import Api
 from coldstart.commands.context import Json, api, print_json, say
 from coldstart.commands.naming import Instance, instance_id
-from shared.lifecycle.status import Status
+from shared.lifecycle.status import INSTALL_AHEAD
 
 _BETWEEN_S: Final = 1.0
-_TO_COME: Final = frozenset({Status.PROVISIONING, Status.BOOTING, Status.INSTALLING})
 
 
 def logs(
@@ -23,8 +23,8 @@ def logs(
 ) -> None:
     """Show the last output of an instance's install."""
     with api() as client:
-        path = f"/instances/{instance_id(client, instance)}"
-        lines = _followed(client, path, tail) if follow else iter(client.get(f"{path}/logs", tail=tail)["items"])
+        its_id = instance_id(client, instance)
+        lines = _followed(client, its_id, tail) if follow else iter(_printed(client, its_id, tail)["items"])
         for line in lines:
             if as_json:
                 print_json(line)
@@ -32,12 +32,12 @@ def logs(
                 say(f"{line['at'][11:19]}  {line['text']}")
 
 
-def _followed(client: Api, path: str, tail: int | None) -> Iterator[dict[str, Any]]:
+def _followed(client: Api, its_id: UUID, tail: int | None) -> Iterator[dict[str, Any]]:
     """Each line once, further tries included. The instance is read before its log, so that no last line is missed."""
     seen: tuple[int, int, int] = (0, 0, 0)
     while True:
-        over = client.get(path)["status"] not in _TO_COME
-        log = client.get(f"{path}/logs", tail=tail)
+        over = client.instance(its_id).status not in INSTALL_AHEAD
+        log = _printed(client, its_id, tail)
         for line in log["items"]:
             place = (log["attempt"], log["install_try"], line["number"])
             if place > seen:
@@ -47,3 +47,7 @@ def _followed(client: Api, path: str, tail: int | None) -> Iterator[dict[str, An
             return
         tail = None
         time.sleep(_BETWEEN_S)
+
+
+def _printed(client: Api, its_id: UUID, tail: int | None) -> Any:
+    return client.get(f"/instances/{its_id}/logs", tail=tail)

@@ -1,6 +1,6 @@
 """Finds the instance or key that a person means, and the slugs of organisations."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -8,7 +8,7 @@ import typer
 
 from coldstart.api_client import Api, ApiProblem
 from coldstart.commands.context import non_empty
-from shared.lifecycle.status import GONE, Status
+from shared.lifecycle.groups import StatusGroup
 
 _SHOWN: Final = 5
 BEGINNING: Final = 8
@@ -30,29 +30,29 @@ def slugs(client: Api, rows: Sequence[dict[str, Any]]) -> dict[str | None, str]:
     return {each: each[:BEGINNING] for each in ids} | {item["id"]: item["slug"] for item in listed}
 
 
-def instance_id(client: Api, instance: str) -> str:
+def instance_id(client: Api, instance: str) -> UUID:
     """Of several with this name, the one that is not gone. Raises ApiProblem if none, or more than one, matches."""
     try:
-        return str(UUID(instance))
+        return UUID(instance)
     except ValueError:
         pass
-    items = list(client.pages("/instances"))
-    named = [item for item in items if item["name"] == instance]
-    alive = [item for item in named if Status(item["status"]) not in GONE]
-    beginning = [item for item in items if item["id"].startswith(instance.lower())]
+    items = list(client.instances())
+    named = [item for item in items if item.name == instance]
+    alive = [item for item in named if item.group is not StatusGroup.GONE]
+    beginning = [item for item in items if str(item.id).startswith(instance.lower())]
     meant = alive if len(alive) == 1 and not beginning else [*named, *beginning]
-    return _only(meant, f"instances are called {instance!r}", "instances")
+    return _only((item.id for item in meant), f"instances are called {instance!r}", "instances")
 
 
-def key_id(client: Api, key: str) -> str:
+def key_id(client: Api, key: str) -> UUID:
     """Raises ApiProblem if no key, or more than one, matches."""
-    beginning = [item for item in client.pages("/api-keys") if item["id"].startswith(key.lower())]
+    beginning = (UUID(item["id"]) for item in client.pages("/api-keys") if item["id"].startswith(key.lower()))
     return _only(beginning, f"keys have an id that begins with {key!r}", "keys")
 
 
-def _only(meant: Sequence[dict[str, Any]], what: str, command: str) -> str:
-    ids = sorted({str(item["id"]) for item in meant})
+def _only(meant: Iterable[UUID], what: str, command: str) -> UUID:
+    ids = sorted(set(meant))
     if len(ids) == 1:
         return ids[0]
-    which = f" ({', '.join(ids[:_SHOWN])}{', …' if len(ids) > _SHOWN else ''})" if ids else ""
+    which = f" ({', '.join(map(str, ids[:_SHOWN]))}{', …' if len(ids) > _SHOWN else ''})" if ids else ""
     raise ApiProblem(f"{len(ids) or 'no'} {what}{which}; see 'coldstart {command} list'.")

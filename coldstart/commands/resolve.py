@@ -6,8 +6,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from coldstart.colours import painted
+from coldstart.colours import colour_of
 from coldstart.commands.context import Json, api, complain, non_empty, print_json, print_table, say
+from shared.lifecycle.status import Status
+from shared.lifecycle.words import NAMES
 
 
 def resolve(
@@ -36,6 +38,8 @@ def _say_who(instances: list[dict[str, Any]]) -> None:
         return
     table = Table("id", "name", "status", "in flight", "answers", "why", box=None, pad_edge=False)
     for one in sorted(instances, key=lambda each: not each["eligible"]):
-        who = (one["id"][:8], Text(one["name"]), painted(one["status"]), str(one["in_flight"]))
+        status = Status(one["status"])
+        in_words = Text(NAMES[status], colour_of(status))
+        who = (one["id"][:8], Text(one["name"]), in_words, str(one["in_flight"]))
         table.add_row(*who, "yes" if one["eligible"] else "no", Text(one["reason"]))
     print_table(table)

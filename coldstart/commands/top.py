@@ -1,6 +1,6 @@
 """`coldstart top`: the whole fleet on one screen."""
 
-from datetime import UTC, datetime
+from uuid import UUID
 
 from rich.live import Live
 
@@ -20,7 +20,7 @@ def top(as_json: Json = False) -> None:
         figures = Figures(client, fleet)
         rows = figures.look()
         if as_json:
-            print_json([{**row, **figures.of(row["id"])} for row in rows])
+            print_json([{**row, **figures.of(UUID(row["id"]))} for row in rows])
             return
         picture = FleetPicture(fleet, figures, lambda: client.away)
         if not out.is_terminal:
@@ -28,4 +28,4 @@ def top(as_json: Json = False) -> None:
             return
         with figures, Live(picture, console=out, screen=True, refresh_per_second=4):
             for told in client.told("/events", after=position):
-                fleet.take(told, datetime.now(UTC))
+                fleet.take(told)

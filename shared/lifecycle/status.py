@@ -28,6 +28,8 @@ LIVE: Final = frozenset(Status) - FAILURES - GONE - {Status.TERMINATING}
 STARTING_UP: Final = frozenset({Status.BOOTING, Status.INSTALLING, Status.STARTING})
 WATCHED: Final = STARTING_UP | {Status.READY, Status.UNAVAILABLE, Status.DRAINING}
 """Health watches an instance in these (booting: once it has an address) (law 7)."""
+INSTALL_AHEAD: Final = frozenset({Status.PROVISIONING, Status.BOOTING, Status.INSTALLING})
+"""Its install has not ended, and may still print."""
 SERVING: Final = frozenset({Status.READY, Status.UNAVAILABLE, Status.DRAINING})
 """Requests may be running on its worker."""
 PUT_AWAY: Final = frozenset({Status.ARCHIVED})

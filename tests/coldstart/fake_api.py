@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.coldstart.told import Event, message
+from coldstart.told import Happened
+from tests.coldstart.told import message
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ def problem(status: int, title: str, detail: str) -> Answer:
     return Answer(json.dumps(body).encode(), status, "application/problem+json")
 
 
-def stream(events: Sequence[Event], *, more: bytes = b"", hold: bool = False, position: str = "0a0b0c0d-0") -> Answer:
+def stream(
+    events: Sequence[Happened], *, more: bytes = b"", hold: bool = False, position: str = "0a0b0c0d-0"
+) -> Answer:
     """`position`: where it says at first that it begins."""
     body = f": connected\nid: {position}\n\n".encode() + b"".join(message(event) for event in events) + more
     return Answer(body, 200, "text/event-stream; charset=utf-8", hold)

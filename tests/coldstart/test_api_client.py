@@ -1,10 +1,11 @@
+import json
 from itertools import islice
 
 import pytest
 
 from coldstart.api_client import Api, ApiProblem
 from tests.coldstart.fake_api import Answer, FakeApi, page, problem, stream, values
-from tests.coldstart.told import LAUNCH, an_estimate, estimate, message
+from tests.coldstart.told import LAUNCH, an_estimate, an_instance, estimate, message
 
 
 def test_the_key_goes_with_every_call(api: FakeApi) -> None:
@@ -110,7 +111,7 @@ def test_why_nothing_comes_is_known_while_a_stream_is_away(api: FakeApi) -> None
 def test_events_go_on_when_the_api_was_away_for_a_moment(api: FakeApi) -> None:
     api.says("GET", "/events", stream(LAUNCH[:1]), problem(503, "Not now", "Later."), Answer(b"", 502), stream(LAUNCH))
     with Api(api.url, "k") as client:
-        assert [event["type"] for event in islice(client.events("/events"), 2)] == [LAUNCH[0]["type"]] * 2
+        assert [event.type for event in islice(client.events("/events"), 2)] == [LAUNCH[0].type] * 2
 
 
 def test_an_api_that_stays_away_is_lost(api: FakeApi) -> None:
@@ -156,3 +157,15 @@ def test_estimates_are_told_beside_the_events_and_are_none_of_them(api: FakeApi)
         first, told, second = islice(client.told("/events"), 3)
     assert (first, second) == LAUNCH[:2]
     assert told == an_estimate(100.0, 200.0)
+
+
+def test_what_another_version_tells_of_an_instance_is_a_problem(api: FakeApi) -> None:
+    dancing = {**an_instance(), "status": "dancing"}
+    without = {key: value for key, value in LAUNCH[0].json.items() if key != "data"}
+    api.says("GET", "/instances", page(dancing))
+    api.says("GET", "/events", Answer(f"data: {json.dumps(without)}\n\n".encode(), 200, "text/event-stream"))
+    with Api(api.url, "k") as client:
+        with pytest.raises(ApiProblem, match="version"):
+            list(client.instances())
+        with pytest.raises(ApiProblem, match="version"):
+            next(client.events("/events"))

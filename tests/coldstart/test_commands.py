@@ -76,7 +76,7 @@ def test_create_and_watch_for_a_script_is_a_line_of_json_each(api: FakeApi) -> N
     result = run(*CREATE, "--watch", "--json")
     asked, *events = [json.loads(line) for line in result.stdout.splitlines()]
     assert asked["status"] == "provisioning"
-    assert events == list(LAUNCH)
+    assert events == [event.json for event in LAUNCH]
 
 
 def test_watching_what_was_ready_once_and_is_gone_now_ends_badly(api: FakeApi) -> None:
@@ -299,7 +299,9 @@ def test_tail_prints_the_events_of_the_types_asked_for(api: FakeApi) -> None:
 
 def test_tail_for_a_script_is_a_line_of_json_each(api: FakeApi) -> None:
     api.says("GET", "/events", stream(LAUNCH, more=RESET))
-    assert [json.loads(line) for line in run("events", "tail", "--json").stdout.splitlines()] == list(LAUNCH)
+    assert [json.loads(line) for line in run("events", "tail", "--json").stdout.splitlines()] == [
+        event.json for event in LAUNCH
+    ]
 
 
 @pytest.mark.parametrize(

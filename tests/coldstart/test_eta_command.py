@@ -32,8 +32,8 @@ def in_words(p50_seconds: float, p90_seconds: float) -> str:
 
 
 def test_who_is_starting_up_is_told_with_when_and_from_what(api: FakeApi) -> None:
-    assumed = an_instance("provisioning", "InstanceRequested", 5, id=OTHER_ID, name="another")
-    assumed["eta"] = an_eta(500, 900, group="built_in", launches=0)
+    eta = an_eta(500, 900, group="built_in", launches=0)
+    assumed = an_instance("provisioning", "InstanceRequested", 5, id=OTHER_ID, name="another", eta=eta)
     api.says("GET", "/instances", page(an_instance_on_its_way(), an_instance(eta=None), assumed))
     lines = run().stdout.splitlines()
     assert api.asked[0].path == "/instances?status=booting&status=installing&status=provisioning&status=starting"
@@ -42,7 +42,7 @@ def test_who_is_starting_up_is_told_with_when_and_from_what(api: FakeApi) -> Non
         f"{OTHER_ID[:8]} another creating the server {in_words(500, 900)} built-in assumptions",
     ]
     (one, _) = json.loads(run("--json").stdout)
-    assert one == {"instance_id": ID, "eta": an_eta(125, 235)}
+    assert one == {"instance_id": ID, "eta": an_eta(125, 235).model_dump(mode="json")}
 
 
 def test_nothing_to_wait_for_is_said(api: FakeApi) -> None:

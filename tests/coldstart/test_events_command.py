@@ -28,7 +28,7 @@ def run(*words: str) -> Any:
 
 def test_a_line_says_when_of_whom_what_and_what_is_special_about_it() -> None:
     lines = run("--type", "sshinstallphasereached", "--type", "PROVISIONINGFAILED").stdout.splitlines()
-    phase, failed = (datetime.fromisoformat(event["time"]).astimezone() for event in (LAUNCH[3], FAILURE[1]))
+    phase, failed = (event.at.astimezone() for event in (LAUNCH[3], FAILURE[1]))
     assert lines == [
         f"{phase:%H:%M:%S}.000  {ID[:8]}  SshInstallPhaseReached   installing    57 % (image_pull)",
         f"{failed:%H:%M:%S}.000  {ID[:8]}  ProvisioningFailed       provisioning failed   5 % (m [x])",

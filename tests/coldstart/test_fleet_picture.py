@@ -2,6 +2,7 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from rich.console import Console
@@ -10,21 +11,27 @@ from coldstart.api_client import Api
 from coldstart.figures import Figures, Used
 from coldstart.fleet import Fleet
 from coldstart.fleet_picture import FleetPicture, allotted
-from tests.coldstart.told import BEGAN, ID, OTHER_ID, an_eta, an_instance
+from shared.description import InstanceView
+from tests.coldstart.told import BEGAN, ID, OTHER_ID, a_view, an_eta, an_id
 
-READY = an_instance(cost=1.5, server_on=True)
-STARTING = an_instance("installing", "SshInstallStarted", 55, id=OTHER_ID, name="another", eta=an_eta(125, 235))
-FAILED = an_instance("failed", "IpAssigned", 40, id="3", name="third", error={"code": "c", "message": "m [x]\nmore"})
-GONE = an_instance("terminated", id="4", name="fourth")
+READY = a_view(cost=1.5, server_on=True)
+STARTING = a_view("installing", "SshInstallStarted", 55, id=OTHER_ID, name="another", eta=an_eta(125, 235))
+FAILED = a_view("failed", "IpAssigned", 40, id=an_id(3), name="third", error={"code": "c", "message": "m [x]\nmore"})
+GONE = a_view("terminated", id=an_id(4), name="fourth")
+
+
+def serving(number: int, status: str = "ready", **more: Any) -> InstanceView:
+    """As `READY`, another one."""
+    return a_view(status, id=an_id(number), cost=1.5, server_on=True, **more)
 
 
 def drawn(
-    rows: Iterable[dict[str, Any]], *, width: int = 140, height: int = 30, terminal: bool = True, why: str | None = None
+    rows: Iterable[InstanceView], *, width: int = 140, height: int = 30, terminal: bool = True, why: str | None = None
 ) -> list[str]:
     fleet = Fleet()
     fleet.shown(rows, BEGAN)
     figures = Figures(Api("http://127.0.0.1:9", "k"), fleet)
-    figures.in_flight, figures.used = {ID: 3}, {ID: Used(1_234, 56_789)}
+    figures.in_flight, figures.used = {UUID(ID): 3}, {UUID(ID): Used(1_234, 56_789)}
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=terminal, color_system=None)
     console.print(FleetPicture(fleet, figures, lambda: why))
     assert isinstance(console.file, io.StringIO)
@@ -36,13 +43,13 @@ def words(lines: Sequence[str]) -> list[list[str]]:
 
 
 def test_the_head_counts_by_status_and_adds_up_what_an_hour_costs_of_all_servers_that_are_on() -> None:
-    lines = drawn([READY, {**READY, "id": "5"}, {**READY, "id": "6", "currency": "USD"}, STARTING, FAILED, GONE])
+    lines = drawn([READY, serving(5), serving(6, currency="USD"), STARTING, FAILED, GONE])
     assert lines[0].startswith("5 instances, 1.50 EUR + 0.75 USD an hour  ")
     assert lines[1] == "1 installing  3 ready  1 failed"
 
 
 def test_failures_come_first_then_who_is_under_way_then_who_serves() -> None:
-    lines = drawn([READY, STARTING, FAILED, GONE, {**READY, "id": "5", "name": "fifth", "status": "draining"}])
+    lines = drawn([READY, STARTING, FAILED, GONE, serving(5, "draining", name="fifth")])
     assert [line.split("  ")[0] for line in lines if line][2:] == [
         *("in trouble", "third"),
         *("under way", "fifth", "another"),
@@ -56,7 +63,7 @@ def test_failures_come_first_then_who_is_under_way_then_who_serves() -> None:
 
 
 def test_who_does_not_answer_is_in_trouble_and_who_ends_says_how() -> None:
-    lines = drawn([{**READY, "status": "unavailable"}, {**READY, "id": "5", "name": "fifth", "status": "terminating"}])
+    lines = drawn([serving(1, "unavailable"), serving(5, "terminating", name="fifth")])
     assert any(line.split() == ["qwen", "fr-par-2", "unavailable", "not", "answering"] for line in lines)
     (ending,) = (line for line in lines if line.startswith("fifth"))
     assert "deleting what it holds" in ending
@@ -64,7 +71,7 @@ def test_who_does_not_answer_is_in_trouble_and_who_ends_says_how() -> None:
 
 def test_who_serves_is_shown_with_requests_in_flight_and_what_was_used_today() -> None:
     (wide,) = (line for line in drawn([READY]) if line.startswith("qwen"))
-    assert wide.split()[:7] == ["qwen", READY["model"], "L4-1-24G", "fr-par-2", "3", "1,234", "56,789"]
+    assert wide.split()[:7] == ["qwen", READY.model, "L4-1-24G", "fr-par-2", "3", "1,234", "56,789"]
     (narrow,) = (line for line in drawn([READY], width=60) if line.startswith("qwen"))
     assert narrow.split() == ["qwen", "3", "1,234", "56,789"]
 
@@ -73,7 +80,9 @@ def test_who_serves_is_shown_with_requests_in_flight_and_what_was_used_today() -
 @pytest.mark.parametrize("height", [11, 24])
 def test_it_is_one_screenful_whatever_the_screen(width: int, height: int) -> None:
     long = "a-name-that-is-as-long-as-names-may-be-" * 2
-    rows = [{**row, "id": f"{row['id']}-{n}", "name": long} for row in (READY, STARTING, FAILED) for n in range(40)]
+    rows = [
+        row.model_copy(update={"id": uuid4(), "name": long}) for row in (READY, STARTING, FAILED) for _ in range(40)
+    ]
     lines = drawn(rows, width=width, height=height, why="a reason " * 30)
     assert len(lines) <= height
     assert all(len(line) <= width for line in lines)
@@ -81,7 +90,7 @@ def test_it_is_one_screenful_whatever_the_screen(width: int, height: int) -> Non
 
 
 def test_where_it_is_no_terminal_nothing_is_left_out() -> None:
-    rows = [{**READY, "id": str(number)} for number in range(100)]
+    rows = [serving(number) for number in range(100)]
     assert len(drawn(rows, height=10, terminal=False)) == 104
 
 
@@ -107,5 +116,5 @@ def test_whoever_wants_few_lines_leaves_the_rest_to_the_others(wanted: list[int]
 
 
 def test_the_time_in_a_step_is_told_in_words() -> None:
-    later = {**STARTING, "step_since": (BEGAN - timedelta(days=1)).isoformat()}
+    later = STARTING.model_copy(update={"step_since": BEGAN - timedelta(days=1)})
     assert any(" h " in line for line in drawn([later]))

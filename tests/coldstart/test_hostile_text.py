@@ -17,8 +17,9 @@ from coldstart.cli import app
 from coldstart.commands import asking, logs
 from coldstart.commands.context import out
 from coldstart.terminal import Terminal
+from coldstart.told import Happened
 from tests.coldstart.fake_api import Answer, FakeApi, page, stream, values
-from tests.coldstart.told import ID, LAUNCH, MODEL, an_event, an_instance
+from tests.coldstart.told import ID, LAUNCH, MODEL, an_event, an_instance, told_as
 
 ACTING: Final = frozenset(
     chr(number)
@@ -35,7 +36,10 @@ HOSTILE: Final = f"{LITERAL}A\x1b[31mB\x1b]0;title\x07C\x1b]8;;http://evil.test\
     sorted(ACTING)
 )
 PARSED: Final = frozenset(
-    {"action", "id", "instance_id", "status", "type", "subject", "role", "kind", "rule", "availability"}
+    {
+        *("action", "id", "instance_id", "status", "type", "subject", "role", "kind", "rule", "availability"),
+        *("group", "tone", "task", "actions"),
+    }
 )
 """Fields that are none of anybody's choosing, beside times, which the commands take apart."""
 
@@ -45,6 +49,8 @@ def spoiled(value: Any, name: str = "") -> Any:
     match value:
         case dict():
             return {key: spoiled(one, key) for key, one in value.items()}
+        case Happened(json=message):
+            return told_as(spoiled(message))
         case list() | tuple():
             return [spoiled(one, name) for one in value]
         case str() if name not in PARSED and "2026-01-" not in value:

@@ -13,9 +13,10 @@ from pydantic import SecretStr
 from coldstart.how_to_call import endpoint, program
 from coldstart.settings import ClientSettings
 from coldstart.stack.files import Reach, tell_reach
+from shared.lifecycle.events import Task
 from tests.coldstart.fake_api import FakeApi, values
 
-SPECIFICATION = {"model": "it's/a-model", "task": "generate"}
+MODEL = "it's/a-model"
 KEY = "cs-admin-the-key-of-this-stack"
 
 
@@ -40,33 +41,33 @@ def pasted(lines: Iterator[str], **environment: str) -> subprocess.CompletedProc
     ("task", "path", "field"), [("generate", "/v1/chat/completions", "messages"), ("embed", "/v1/embeddings", "input")]
 )
 def test_the_line_asks_the_model_with_the_stacks_own_key(
-    api: FakeApi, data_dir: Path, task: str, path: str, field: str
+    api: FakeApi, data_dir: Path, task: Task, path: str, field: str
 ) -> None:
     api.says("POST", path, values({"answered": True}))
-    done = pasted(endpoint(api.url, SPECIFICATION | {"task": task}, None, ClientSettings(data_dir=data_dir)))
+    done = pasted(endpoint(api.url, MODEL, task, None, ClientSettings(data_dir=data_dir)))
     assert (json.loads(done.stdout), done.stderr) == ({"answered": True}, "")
     (asked,) = api.asked
     assert asked.headers["authorization"] == f"Bearer {KEY}"
     assert asked.body is not None
-    assert asked.body["model"] == "it's/a-model"
+    assert asked.body["model"] == MODEL
     assert field in asked.body
 
 
 def test_a_key_that_was_given_is_taken_from_where_it_was_given(api: FakeApi, data_dir: Path) -> None:
     api.says("POST", "/v1/chat/completions", values({"answered": True}))
     settings = ClientSettings(data_dir=data_dir, api_url=api.url, api_key=SecretStr("cs-mine"))
-    done = pasted(endpoint(api.url, SPECIFICATION, None, settings), COLDSTART_API_KEY="cs-mine")
+    done = pasted(endpoint(api.url, MODEL, "generate", None, settings), COLDSTART_API_KEY="cs-mine")
     assert json.loads(done.stdout) == {"answered": True}
     assert api.asked[0].headers["authorization"] == "Bearer cs-mine"
 
 
 def test_without_a_file_of_the_key_in_use_one_is_made(api: FakeApi, data_dir: Path) -> None:
     (data_dir / "admin-key").write_text("of an earlier time")
-    lines = list(endpoint(api.url, SPECIFICATION, None, ClientSettings(data_dir=data_dir)))
+    lines = list(endpoint(api.url, MODEL, "generate", None, ClientSettings(data_dir=data_dir)))
     assert "keys create curl)" in lines[-1]
     assert (
         "keys create 'my laptop' --organization acme"
-        in list(endpoint(api.url, SPECIFICATION, "acme", ClientSettings(data_dir=data_dir)))[2]
+        in list(endpoint(api.url, MODEL, "generate", "acme", ClientSettings(data_dir=data_dir)))[2]
     )
 
 

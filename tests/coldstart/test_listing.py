@@ -5,15 +5,16 @@ from rich.console import Console
 
 from coldstart.listing import listed
 from coldstart.waiting import briefly
-from tests.coldstart.told import an_eta, an_instance
+from tests.coldstart.told import a_view, an_eta
 
 LONG = "an-organisation-with-a-long-name/A-Model-With-A-Very-Long-Name-70B-Instruct-FP8-dynamic"
-LONGEST = an_instance("provisioning_failed", "SshReachable", 50, model=LONG, instance_type="L40S-8-48G")
+ERROR = {"code": "c", "message": "The server is gone, and with it all that was on it."}
+LONGEST = a_view("provisioning_failed", "SshReachable", 50, model=LONG, instance_type="L40S-8-48G")
 
 
 def drawn(width: int, *, wide: bool) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
-    console.print(listed([LONGEST, an_instance()], wide=wide))
+    console.print(listed([LONGEST, a_view()], wide=wide))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
 
@@ -34,17 +35,15 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(width: int) -> None:
 def test_when_it_will_be_ready_is_told_of_what_is_on_its_way(*, wide: bool) -> None:
     eta = an_eta(125, 235)
     console = Console(file=io.StringIO(), width=200)
-    console.print(listed([an_instance("installing", "SshInstallStarted", 55, eta=eta), an_instance()], wide=wide))
+    console.print(listed([a_view("installing", "SshInstallStarted", 55, eta=eta), a_view()], wide=wide))
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().count(briefly(eta)) == 1
 
 
 @pytest.mark.parametrize("wide", [True, False])
 def test_where_it_is_what_it_is_doing_and_why_it_failed_is_told_as_everywhere(*, wide: bool) -> None:
-    lost = an_instance("unavailable", zone=None)
-    failed = an_instance(
-        "failed", error={"code": "c", "message": "The server is gone, and with it all that was on it."}
-    )
+    lost = a_view("unavailable", zone=None)
+    failed = a_view("failed", error=ERROR)
     console = Console(file=io.StringIO(), width=200 if wide else 80)
     console.print(listed([lost, failed], wide=wide))
     assert isinstance(console.file, io.StringIO)
@@ -52,7 +51,7 @@ def test_where_it_is_what_it_is_doing_and_why_it_failed_is_told_as_everywhere(*,
     for told in ("scaleway", "fr-par-2", "100 % not answering", "failed"):
         assert told in words.replace("100 %  not", "100 % not")
     assert "InstanceReady" not in words
-    assert all(word in words for word in failed["error"]["message"].split())
+    assert all(word in words for word in ERROR["message"].split())
 
 
 def test_where_there_is_room_each_instance_is_one_line() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
 from typer.testing import CliRunner
@@ -18,7 +19,7 @@ from coldstart.figures import Figures, Used
 from coldstart.fleet import Fleet
 from shared.lifecycle.status import Status
 from tests.coldstart.fake_api import Answer, FakeApi, page, problem, stream, values
-from tests.coldstart.told import ID, LAUNCH, MODEL, an_instance
+from tests.coldstart.told import ID, LAUNCH, MODEL, an_id, an_instance
 
 STANDING = "&".join(f"status={status}" for status in Status if status not in {Status.TERMINATED, Status.ARCHIVED})
 EXPLAINED = {"asked": MODEL, "rule": "public", "instances": [{"id": ID, "in_flight": 7}]}
@@ -29,7 +30,7 @@ USAGE = {"instance_id": ID, "requests": 5, "prompt_tokens": 100, "completion_tok
 def _serving(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLDSTART_API_URL", api.url)
     monkeypatch.setenv("COLDSTART_API_KEY", "a-key")
-    api.says("GET", "/instances", page(an_instance(), an_instance("provisioning", id="2")))
+    api.says("GET", "/instances", page(an_instance(), an_instance("provisioning", id=an_id(2))))
     api.says("GET", "/models/resolve", values(EXPLAINED))
     api.says("GET", "/usage", values({"items": [USAGE]}))
     api.says("GET", "/events", stream([]))
@@ -44,7 +45,7 @@ def test_figures_are_those_of_the_models_that_are_served_and_of_today(api: FakeA
     with Api(api.url, "k") as client:
         figures = Figures(client, fleet)
         figures.look()
-    assert (figures.in_flight, figures.used) == ({ID: 7}, {ID: Used(5, 123)})
+    assert (figures.in_flight, figures.used) == ({UUID(ID): 7}, {UUID(ID): Used(5, 123)})
     assert len(fleet.members) == 2
     assert [asked.path.partition("&from=")[0] for asked in api.asked] == [
         f"/instances?limit=200&{STANDING}",
@@ -59,7 +60,7 @@ def test_figures_are_looked_at_again_and_again_and_whoever_leaves_waits_for_no_a
     fleet = Fleet()
     with Api(api.url, "k") as client, Figures(client, fleet, period_s=0.001):
         assert api.holding.wait(30)
-    assert ID in fleet
+    assert UUID(ID) in fleet
     assert not api.over.is_set()
 
 
@@ -72,7 +73,7 @@ def test_where_the_output_is_no_terminal_the_fleet_is_shown_once(api: FakeApi) -
 
 
 def test_as_json_it_is_what_stands_with_its_figures(api: FakeApi) -> None:
-    ready, other = an_instance(), an_instance("provisioning", id="2")
+    ready, other = an_instance(), an_instance("provisioning", id=an_id(2))
     assert json.loads(run("--json").stdout) == [
         {**ready, "in_flight": 7, "requests_today": 5, "tokens_today": 123},
         {**other, "in_flight": 0, "requests_today": 0, "tokens_today": 0},

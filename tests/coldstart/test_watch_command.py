@@ -7,8 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from coldstart.cli import app
+from coldstart.told import Happened
 from tests.coldstart.fake_api import FakeApi, page, stream, values
-from tests.coldstart.told import FAILURE, ID, LAUNCH, OTHER_ID, Event, an_instance, of_another
+from tests.coldstart.told import FAILURE, ID, LAUNCH, OTHER_ID, an_instance, of_another
 
 OTHER = tuple(of_another(OTHER_ID, event, name="another") for event in LAUNCH)
 RESET = b'id: ffffffff-0\nevent: reset\ndata: {"position": "ffffffff-0"}\n\n'
@@ -25,7 +26,7 @@ def run(*words: str) -> Any:
     return CliRunner().invoke(app, ("instances", "watch", *words))
 
 
-def a_pair_is_on_its_way(api: FakeApi, *told: Event) -> None:
+def a_pair_is_on_its_way(api: FakeApi, *told: Happened) -> None:
     """And this is told of them, with the connection lost in the middle."""
     one = an_instance("provisioning", "InstanceRequested", 5)
     other = {**one, "id": OTHER_ID, "name": "another"}
@@ -66,7 +67,7 @@ def test_one_that_fails_is_named_with_its_reason_once_all_have_settled(api: Fake
 def test_for_a_script_every_event_is_a_line_of_json(api: FakeApi) -> None:
     a_pair_is_on_its_way(api, *LAUNCH[1:], *OTHER[1:])
     lines = run("--json").stdout.splitlines()
-    assert [json.loads(line) for line in lines] == [*LAUNCH[1:], *OTHER[1:]]
+    assert [json.loads(line) for line in lines] == [event.json for event in (*LAUNCH[1:], *OTHER[1:])]
 
 
 def test_nothing_on_its_way_is_said(api: FakeApi) -> None:

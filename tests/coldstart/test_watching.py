@@ -1,17 +1,19 @@
 import io
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from coldstart.fleet import SETTLED
+from coldstart.told import Happened, Told
 from coldstart.waiting import expected
 from coldstart.watching import Journey, watch, watch_as_json
-from shared.lifecycle.status import GONE
-from tests.coldstart.told import BEGAN, ENDING, FAILURE, LAUNCH, Event, an_estimate, an_eta, an_event
+from shared.lifecycle.groups import SETTLED, StatusGroup
+from shared.lifecycle.status import Status
+from tests.coldstart.told import BEGAN, ENDING, FAILURE, LAUNCH, an_estimate, an_eta, an_event
 
 
-def a_journey(*events: Event, since: int = 0) -> Journey:
+def a_journey(*events: Happened, since: int = 0) -> Journey:
     journey = Journey(SETTLED, since)
     for event in events:
         journey.follow(event)
@@ -51,9 +53,9 @@ def test_a_line_says_progress_status_event_and_what_is_special_about_it() -> Non
 
 
 @pytest.mark.parametrize("events", [LAUNCH, FAILURE, LAUNCH + ENDING])
-def test_ready_failed_and_gone_settle_a_journey(events: tuple[Event, ...]) -> None:
+def test_ready_failed_and_gone_settle_a_journey(events: tuple[Happened, ...]) -> None:
     assert a_journey(*events).settled
-    assert not a_journey(*events[:-1]).settled or events[-2]["type"] == "InstanceReady"
+    assert not a_journey(*events[:-1]).settled or events[-2].type == "InstanceReady"
 
 
 def test_what_was_reached_before_the_watch_began_does_not_settle_it() -> None:
@@ -79,9 +81,9 @@ def test_without_a_terminal_each_event_is_one_whole_plain_line() -> None:
 def test_watching_stops_where_the_instance_settles() -> None:
     rest = iter([*LAUNCH, *ENDING])
     journey = watch(plain(), rest, title="qwen")
-    assert journey.instance["status"] == "ready"
+    assert journey.status is Status.READY
     assert next(rest) == ENDING[0]
-    assert watch(plain(), rest, title="qwen", until=GONE).instance["status"] == "terminated"
+    assert watch(plain(), rest, title="qwen", until=[StatusGroup.GONE]).status is Status.TERMINATED
 
 
 def test_a_terminal_shows_a_bar_with_each_steps_name_and_seconds() -> None:
@@ -117,10 +119,10 @@ def test_a_terminal_says_what_is_going_on_where_the_step_does_not(status: str, s
 
 
 def test_a_script_gets_every_event_as_it_is_once() -> None:
-    got: list[Event] = []
+    got: list[dict[str, Any]] = []
     journey = watch_as_json([LAUNCH[0], *LAUNCH, *ENDING], got.append)
-    assert got == list(LAUNCH)
-    assert journey.instance["status"] == "ready"
+    assert got == [event.json for event in LAUNCH]
+    assert journey.status is Status.READY
 
 
 def test_a_terminal_shows_when_it_will_be_ready_until_it_is() -> None:
@@ -141,7 +143,7 @@ def test_a_failure_shows_no_time_to_wait_for() -> None:
 
 def test_without_a_terminal_an_estimate_is_a_line_after_an_event_if_it_says_anything_new() -> None:
     console = plain()
-    told = [an_estimate(130, 240), LAUNCH[0], an_estimate(130, 240), LAUNCH[1], LAUNCH[2]]
+    told: list[Told] = [an_estimate(130, 240), LAUNCH[0], an_estimate(130, 240), LAUNCH[1], LAUNCH[2]]
     watch(console, [*told, an_estimate(60, 90), an_estimate(50, 80)], title="qwen")
     assert written(console).splitlines() == [
         f"       {expected(an_eta(130, 240))}",

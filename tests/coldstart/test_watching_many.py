@@ -1,12 +1,14 @@
 import io
 from collections.abc import Iterable
-from typing import Any
+from uuid import UUID
 
 import pytest
 from rich.console import Console
 
 from coldstart.fleet import Fleet
+from coldstart.told import Told
 from coldstart.watching_many import events_of, watch_many
+from shared.description import InstanceView
 from tests.coldstart.told import (
     BEGAN,
     ENDING,
@@ -14,27 +16,27 @@ from tests.coldstart.told import (
     ID,
     LAUNCH,
     OTHER_ID,
-    Event,
+    a_view,
     an_estimate,
     an_event,
-    an_instance,
+    an_id,
     of_another,
 )
 
 OTHER = tuple(of_another(OTHER_ID, event, name="another") for event in LAUNCH)
 ROWS = (
-    an_instance("provisioning", "InstanceRequested", 5),
-    an_instance("provisioning", "InstanceRequested", 5, id=OTHER_ID, name="another"),
+    a_view("provisioning", "InstanceRequested", 5),
+    a_view("provisioning", "InstanceRequested", 5, id=OTHER_ID, name="another"),
 )
 
 
-def a_fleet(*rows: dict[str, Any], only: set[str] | None = None) -> Fleet:
+def a_fleet(*rows: InstanceView, only: set[UUID] | None = None) -> Fleet:
     fleet = Fleet(only)
     fleet.shown(rows, BEGAN)
     return fleet
 
 
-def drawn(told: Iterable[Event], *, width: int = 140, height: int = 20, away: str | None = None) -> list[str]:
+def drawn(told: Iterable[Told], *, width: int = 140, height: int = 20, away: str | None = None) -> list[str]:
     """The last picture."""
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
     watch_many(console, a_fleet(*ROWS), told, lambda: away)
@@ -46,7 +48,7 @@ def drawn(told: Iterable[Event], *, width: int = 140, height: int = 20, away: st
 def test_it_ends_once_all_have_settled() -> None:
     rest = iter([*LAUNCH[1:], *OTHER[1:], *ENDING])
     fleet = a_fleet(*ROWS)
-    assert [event["subject"] for event in events_of(fleet, rest)] == [ID] * 5 + [OTHER_ID] * 5
+    assert [str(event.instance.id) for event in events_of(fleet, rest)] == [ID] * 5 + [OTHER_ID] * 5
     assert next(rest) == ENDING[0]
     assert list(events_of(fleet, rest)) == []
 
@@ -55,7 +57,7 @@ def test_what_is_asked_for_meanwhile_joins_where_all_are_watched_and_what_serves
     drained = of_another(OTHER_ID, ENDING[0])
     told = [drained, *LAUNCH[1:3], *OTHER[1:], *LAUNCH[3:]]
     assert len(list(events_of(a_fleet(ROWS[0]), told))) == 10
-    assert len(list(events_of(a_fleet(ROWS[0], only={ID}), told))) == 5
+    assert len(list(events_of(a_fleet(ROWS[0], only={UUID(ID)}), told))) == 5
 
 
 def test_endless_it_waits_for_what_is_asked_for_later_though_nothing_is_on_its_way() -> None:
@@ -66,8 +68,7 @@ def test_endless_it_waits_for_what_is_asked_for_later_though_nothing_is_on_its_w
 
 def test_what_holds_a_launch_up_is_said_and_never_breaks_a_line() -> None:
     delay = {"action": "create", "number": 3, "code": "c", "reason": "none in fr-par-2 " * 9, "next_try_at": BEGAN}
-    delayed = an_event(2, "ActionDelayed", "provisioning", 5, step="InstanceRequested")
-    delayed["data"]["instance"]["delay"] = delay
+    delayed = an_event(2, "ActionDelayed", "provisioning", 5, step="InstanceRequested", delay=delay)
     for width in (80, 100, 120, 140):
         lines = drawn([delayed], width=width)
         assert len(lines) == 2
@@ -97,7 +98,7 @@ def test_a_terminal_shows_a_line_each_failures_first() -> None:
 
 @pytest.mark.parametrize(("width", "shows"), [(140, 5), (100, 2), (80, 1)])
 def test_what_does_not_fit_is_left_out_and_no_line_is_ever_broken(width: int, shows: int) -> None:
-    told = [LAUNCH[2], an_estimate(125, 235)]
+    told: list[Told] = [LAUNCH[2], an_estimate(125, 235)]
     lines = drawn(told, width=width)
     assert len(lines) == 2
     assert all(len(line) <= width for line in lines)
@@ -109,7 +110,7 @@ def test_what_does_not_fit_is_left_out_and_no_line_is_ever_broken(width: int, sh
 
 def test_a_crowd_is_cut_to_the_screen_and_says_how_many_are_left_out() -> None:
     console = Console(file=io.StringIO(), width=100, height=10, force_terminal=True, color_system=None)
-    rows = [an_instance(id=str(number), name=f"n{number}") for number in range(50)]
+    rows = [a_view(id=an_id(number), name=f"n{number}") for number in range(50)]
     fleet = a_fleet(*rows)
     watch_many(console, fleet, [], lambda: None)
     assert isinstance(console.file, io.StringIO)
