@@ -111,6 +111,13 @@ def test_show_prints_values_as_they_are(api: FakeApi) -> None:
     assert json.loads(run("instances", "show", ID, "--json").stdout) == shown
 
 
+def test_show_tells_what_may_be_asked_of_an_instance(api: FakeApi) -> None:
+    api.says("GET", f"/instances/{ID}", values(an_instance("failed", actions=["terminate", "archive"])))
+    lines = [line.split() for line in run("instances", "show", ID).stdout.splitlines()]
+    assert ["actions", "terminate,", "archive"] in lines
+    assert ["status", "failed"] in lines
+
+
 def test_timeline_shows_each_event(api: FakeApi) -> None:
     row = {"version": 1, "occurred_at": "2026-01-01T12:00:00.123456Z", "actor": "api", "type": "InstanceRequested"}
     api.says("GET", f"/instances/{ID}/timeline", page({**row, "status": "provisioning", "progress_percent": 5}))
