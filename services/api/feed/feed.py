@@ -37,9 +37,9 @@ class Published:
 
     @cached_property
     def described(self) -> bytes:
-        """`data` with `data.description`: the instance after the event, described as it was when that was recorded."""
+        """`data` with `data.description`: the instance after the event, as it was when it happened."""
         body = json.loads(self.data)
-        description = Description.of(self.recorded.instance, self.recorded.recorded_at)
+        description = Description.of(self.recorded.instance, self.recorded.instance.updated_at)
         body["data"]["description"] = description.model_dump(mode="json")
         return json.dumps(body).encode()
 
