@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from coldstart.embedded.ports import is_free
-from coldstart.settings import CloudSettings, StackSettings
+from coldstart.providers import names, variables_in_words
+from coldstart.settings import StackSettings
 from coldstart.stack.files import MASTER_SECRET, kept
 
 _ROOM_GB: Final = 2.0
@@ -80,8 +81,9 @@ def _room(data_dir: Path) -> Finding:
 
 def _clouds(settings: StackSettings) -> Iterator[Finding]:
     """A real one is asked, by the service that would use it."""
-    if not CloudSettings().names:
-        yield Finding("cloud", True, "SIMULATED: no SCW_ variables and no COLDSTART_MACHINES are set", essential=False)
+    if not names():
+        unset = variables_in_words("no ", " and ")
+        yield Finding("cloud", True, f"SIMULATED: {unset} are set", essential=False)
         return
     secret = kept(settings.data_dir.absolute(), MASTER_SECRET) or "-" * 32  # none is needed to ask
     environment = {"COLDSTART_MASTER_SECRET": secret, **os.environ}

@@ -10,7 +10,7 @@ from shared.admin_key import AdminKey
 from shared.environment import SettingsInvalid, from_environment
 from shared.settings import DatabaseUrl, HttpUrl, NatsUrl
 
-__all__ = ["ClientSettings", "CloudSettings", "SettingsInvalid", "StackSettings", "from_environment"]
+__all__ = ["ClientSettings", "SettingsInvalid", "StackSettings", "from_environment"]
 
 
 class StackSettings(BaseSettings):
@@ -35,29 +35,3 @@ class ClientSettings(BaseSettings):
     data_dir: Path = Path(".coldstart")
     api_url: HttpUrl | None = None
     api_key: SecretStr | None = None
-
-
-class CloudSettings(BaseSettings):
-    """Whether there is anything real to provision: Scaleway by its own variables, a file of one's own machines.
-
-    One of Scaleway's two keys means Scaleway: the provisioner then says that the other is missing.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="SCW_", env_ignore_empty=True, frozen=True, extra="ignore")
-
-    access_key: str | None = None
-    secret_key: SecretStr | None = None
-    machines: Path | None = Field(default=None, validation_alias="COLDSTART_MACHINES")
-
-    @property
-    def providers(self) -> frozenset[str]:
-        """As requests name them."""
-        configured = {"scaleway": self.access_key or self.secret_key, "machines": self.machines}
-        return frozenset(name for name, setting in configured.items() if setting)
-
-    @property
-    def names(self) -> str:
-        """What is configured, for people; empty when nothing is."""
-        scaleway = "Scaleway" if "scaleway" in self.providers else ""
-        own = f"machines in {self.machines}" if self.machines else ""
-        return " and ".join(filter(None, (scaleway, own)))

@@ -6,17 +6,18 @@ from typing import Final
 
 from pydantic_settings import BaseSettings
 
-from coldstart.settings import ClientSettings, CloudSettings, StackSettings
+from coldstart.settings import ClientSettings, StackSettings
 from services.api.settings import ApiSettings
 from services.health.settings import HealthSettings
 from services.progress.settings import ProgressSettings
-from services.provisioner.providers.scaleway.settings import ScalewaySettings
+from services.provisioner.providers.registry import PROVIDERS
 from services.provisioner.settings import ProvisionerSettings
 from shared.environment import PREFIX, variables
 
 _ALL: Final[tuple[type[BaseSettings], ...]] = (
-    *(StackSettings, ClientSettings, CloudSettings),
-    *(ApiSettings, HealthSettings, ProgressSettings, ProvisionerSettings, ScalewaySettings),
+    *(StackSettings, ClientSettings),
+    *(ApiSettings, HealthSettings, ProgressSettings, ProvisionerSettings),
+    *(registration.settings for registration in PROVIDERS),
 )
 
 

@@ -17,7 +17,8 @@ from coldstart.demo import demo as run_demo
 from coldstart.doctor import examine
 from coldstart.how_to_call import program
 from coldstart.leaving import found_standing, goes_on, goes_on_unknown, simulation_pauses
-from coldstart.settings import CloudSettings, StackSettings, from_environment
+from coldstart.providers import names, providers
+from coldstart.settings import StackSettings, from_environment
 from coldstart.slow_steps import telling_slow_steps
 from coldstart.stack.files import MASTER_SECRET, NoInstallation, kept
 from coldstart.stack.stack import Stack, master_secret, stack
@@ -96,7 +97,7 @@ async def _until_told(settings: StackSettings) -> None:
 
 async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
     say("starting …")
-    cloud = from_environment(CloudSettings).names
+    cloud = names()
     served = False
     try:
         async with _started(settings, told, simulated=not cloud) as running:
@@ -129,11 +130,11 @@ async def _started(settings: StackSettings, told: asyncio.Event, *, simulated: b
 
 
 async def _say_how_clouds_are(running: Stack) -> None:
-    providers = from_environment(CloudSettings).providers
-    if not providers:
+    configured = providers()
+    if not configured:
         return
     with Api(running.reach.api_url, running.reach.admin_key) as client:
-        async for line in changes(client, providers):
+        async for line in changes(client, configured):
             say(f"cloud      {line}")
 
 

@@ -10,7 +10,8 @@ from typing import Final
 from coldstart.embedded.errors import EmbeddedServerError
 from coldstart.embedded.nats import EmbeddedNats
 from coldstart.leaving import line_of
-from coldstart.settings import CloudSettings, StackSettings, from_environment
+from coldstart.providers import providers
+from coldstart.settings import StackSettings
 from coldstart.stack.files import MASTER_SECRET, SIMULATED, clouds, kept
 from coldstart.stack.standing import JournalUnreadable, simulated, standing
 
@@ -26,7 +27,7 @@ async def rented(settings: StackSettings, data_dir: Path) -> list[str]:
     seen = clouds(data_dir)
     if seen == frozenset({SIMULATED}):
         return []
-    configured = from_environment(CloudSettings).providers
+    configured = providers()
     missing = sorted((seen or frozenset()) - {SIMULATED} - configured)
     async with AsyncExitStack() as cleanup:
         try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from coldstart.last_words import size
+from coldstart.providers import none_of_them
 from coldstart.settings import from_environment
 from coldstart.stack.processes import START_SECONDS, ServiceFailed, logging_to
 from coldstart.supervised.process import module
@@ -63,6 +64,7 @@ async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> As
         yield SimulatedCloud(
             url,
             {
+                **none_of_them(),
                 "SCW_API_URL": url,
                 "SCW_ACCESS_KEY": account.access_key,
                 "SCW_SECRET_KEY": account.secret_key.get_secret_value(),
@@ -70,7 +72,6 @@ async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> As
                 "SCW_DEFAULT_ZONE": account.zones[0],
                 "HF_ENDPOINT": f"{url}/hub",
                 "HF_TOKEN": account.hub_token.get_secret_value(),
-                "COLDSTART_MACHINES": "",
                 "COLDSTART_SIMULATED": "cloud,hub",
                 "COLDSTART_SSH_PORT": str(_SSH_PORT),
                 "COLDSTART_WORKER_PORT": str(_WORKER_PORT),

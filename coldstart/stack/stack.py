@@ -18,7 +18,8 @@ from coldstart.embedded.folder import ServerFolder
 from coldstart.embedded.followers import followers_server
 from coldstart.embedded.nats import FollowersNats
 from coldstart.embedded.servers import RunningServers, servers
-from coldstart.settings import CloudSettings, SettingsInvalid, StackSettings, from_environment
+from coldstart.providers import providers, variables_in_words
+from coldstart.settings import SettingsInvalid, StackSettings
 from coldstart.slow_steps import Step
 from coldstart.stack.files import (
     MASTER_SECRET,
@@ -86,8 +87,7 @@ class CloudMissing(StackRefused):
     def __init__(self) -> None:
         super().__init__(
             "COLDSTART_NATS_URL is set, but no cloud: to the instances of that stream a simulated one would be a cloud "
-            "that has lost all their machines. Set Scaleway's SCW_ variables or COLDSTART_MACHINES, or unset "
-            "COLDSTART_NATS_URL."
+            f"that has lost all their machines. Set {variables_in_words('', ' or ')}, or unset COLDSTART_NATS_URL."
         )
 
 
@@ -133,7 +133,7 @@ async def stack(
         followers = None
         if settings.nats_url is None:
             followers = await cleanup.enter_async_context(followers_server(data_dir))
-        provisioned = frozenset({SIMULATED}) if simulated else from_environment(CloudSettings).providers
+        provisioned = frozenset({SIMULATED}) if simulated else providers()
         logs = data_dir / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         cloud = None
@@ -248,7 +248,7 @@ def _check_clouds(data_dir: Path, *, simulated: bool) -> None:
     """Raises OtherCloud where a start would lose what an earlier one has launched."""
     real = (clouds(data_dir) or frozenset()) - {SIMULATED}
     if simulated and real:
-        do = "set its SCW_ variables or COLDSTART_MACHINES as before"
+        do = f"set its {variables_in_words('', ' or ')} as before"
         raise OtherCloud(data_dir, " and ".join(sorted(real)), do)
     if not simulated and holds_servers(data_dir):
         raise OtherCloud(data_dir, "the simulated cloud", "start it without a cloud and terminate them")

@@ -5,49 +5,49 @@ With `tagged` it only lists; with `check` it says of each provider, as a line of
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Sequence
 from typing import Final
 
-from services.provisioner.app import MakeProvider, providers_of, running
+from services.provisioner.app import provider_context, running
 from services.provisioner.check import check
 from services.provisioner.provider import ProviderError
-from services.provisioner.providers.machines import InventoryInvalid, inventory_at
-from services.provisioner.providers.scaleway import ScalewaySettings
+from services.provisioner.providers.registration import MakeProvider
+from services.provisioner.providers.registry import PROVIDERS, configured
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.tagged import tagged
 from shared.bus.reader import ReadingInterrupted
-from shared.environment import settings_or_exit, wrong
+from shared.environment import SettingsInvalid, settings_or_exit, wrong
 from shared.logs import configure_logs
 from shared.metrics import metrics_served
 from shared.running import run
 
-SCALEWAY: Final = ("SCW_ACCESS_KEY", "SCW_SECRET_KEY")
-NO_PROVIDER: Final = (
-    "no provider is configured: set SCW_ACCESS_KEY, SCW_SECRET_KEY and SCW_DEFAULT_PROJECT_ID for Scaleway, or "
-    "COLDSTART_MACHINES for machines of your own"
-)
+NO_PROVIDER: Final = "no provider is configured: set "
 
 
 def main() -> None:
     settings = settings_or_exit(ProvisionerSettings)
-    scaleway = settings_or_exit(ScalewaySettings) if any(map(os.environ.get, SCALEWAY)) else None
-    try:
-        machines = inventory_at(settings.machines) if settings.machines else None
-    except InventoryInvalid as error:
-        wrong(f"COLDSTART_MACHINES: {error}")
-    if scaleway is None and machines is None:
-        wrong(NO_PROVIDER)
+    make = _configured(settings)
     if sys.argv[1:] == ["check"]:
-        asyncio.run(_check(providers_of(settings, scaleway, machines)))
+        asyncio.run(_check(make))
         return
     configure_logs("provisioner", settings.log_level, settings.log_format)
     if sys.argv[1:] == ["tagged"]:
-        print_tagged(settings, providers_of(settings, scaleway, machines))
+        print_tagged(settings, make)
         return
     with metrics_served(settings):
-        run(lambda: running(settings, scaleway, machines))
+        run(lambda: running(settings, make))
+
+
+def _configured(settings: ProvisionerSettings) -> list[MakeProvider]:
+    context = provider_context(settings)
+    try:
+        make = [registration.make(context) for registration in configured()]
+    except SettingsInvalid as error:
+        wrong(str(error))
+    if not make:
+        wrong(NO_PROVIDER + ", or ".join(registration.needed for registration in PROVIDERS))
+    return make
 
 
 def print_tagged(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -> None:

@@ -1,17 +1,15 @@
 """The provisioner, wired: the one place that builds its adapters."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
-from uuid import UUID
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from services.provisioner.known import KnownInstances
 from services.provisioner.offers import Offers
 from services.provisioner.on_demand import OnDemand
 from services.provisioner.perform import Perform
 from services.provisioner.provider import Provider
-from services.provisioner.providers.machines import Inventory, MachinesProvider
-from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
+from services.provisioner.providers.registration import MakeProvider, ProviderContext
 from services.provisioner.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.undertaking import Means
@@ -24,32 +22,9 @@ from shared.offers.provider_status import ProviderStatuses
 from shared.secrets import Secrets
 from shared.ssh import SshShell
 
-MakeProvider = Callable[[UUID], AbstractAsyncContextManager[Provider]]
-"""From the installation's id, which every resource bears as a tag."""
-
-
-def running(
-    settings: ProvisionerSettings, scaleway: ScalewaySettings | None, machines: Inventory | None = None
-) -> AbstractAsyncContextManager[Leases]:
-    """Act on Scaleway, on machines that exist already, or on both, while the block runs."""
-    return serving(settings, providers_of(settings, scaleway, machines))
-
-
-def providers_of(
-    settings: ProvisionerSettings, scaleway: ScalewaySettings | None, machines: Inventory | None
-) -> list[MakeProvider]:
-    timeout_s = settings.call_timeout_seconds
-    make: list[MakeProvider] = []
-    if scaleway is not None:
-        make.append(lambda installation: ScalewayProvider(scaleway, installation, timeout_s))
-    if machines is not None:
-        shell = _shell(settings, Secrets(settings.master_secret.get_secret_value()))
-        make.append(lambda installation: nullcontext(MachinesProvider(machines, installation, shell, timeout_s)))
-    return make
-
 
 @asynccontextmanager
-async def serving(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -> AsyncGenerator[Leases]:
+async def running(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -> AsyncGenerator[Leases]:
     """Act while the block runs; gives every trigger back at once when it ends. Yields the leases, one for each."""
     async with (
         holder(settings, "provisioner", keeps_topology=True, stop_grace_s=settings.stop_grace_seconds) as service,
@@ -90,6 +65,11 @@ def _means(settings: ProvisionerSettings, service: Holder, providers: Mapping[st
         secrets=secrets,
         settings=settings,
     )
+
+
+def provider_context(settings: ProvisionerSettings) -> ProviderContext:
+    secrets = Secrets(settings.master_secret.get_secret_value())
+    return ProviderContext(settings.call_timeout_seconds, _shell(settings, secrets))
 
 
 def _shell(settings: ProvisionerSettings, secrets: Secrets) -> SshShell:

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from uuid import UUID
 
-from services.provisioner.app import MakeProvider
 from services.provisioner.provider import Provider, ProviderError
+from services.provisioner.providers.registration import MakeProvider
 from shared.offers.provider_status import redacted
 
 _NOBODY: UUID = UUID(int=0)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
@@ -26,9 +25,6 @@ def _third_of_the_install(known: Mapping[str, Any]) -> int:
 
 class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     """The waits and budgets of every action."""
-
-    machines: Path | None = None
-    """A TOML file of machines that exist already; docs/providers.md says what is in it."""
 
     vllm_image: Image = "vllm/vllm-openai:v0.13.0"
     vllm_images: Mapping[str, Image] = Field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.provisioner.app import MakeProvider
+from services.provisioner.providers.registration import MakeProvider
 from shared.bus.connection import connect
 from shared.bus.reader import stream_state
 

@@ -7,7 +7,8 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from coldstart.cli import app
-from coldstart.settings import CloudSettings, StackSettings
+from coldstart.providers import names
+from coldstart.settings import StackSettings
 from coldstart.stack.files import SecretMissing
 from coldstart.stack.stack import master_secret
 from shared.secrets import Secrets
@@ -80,8 +81,8 @@ def test_a_command_that_only_reads_makes_no_installation_where_a_folder_is_misty
 
 
 def test_machines_of_ones_own_are_no_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert CloudSettings().names == ""
+    assert names() == ""
     monkeypatch.setenv("COLDSTART_MACHINES", "machines.toml")
-    assert CloudSettings().names == "machines in machines.toml"
+    assert names() == "machines in machines.toml"
     monkeypatch.setenv("SCW_SECRET_KEY", "a-secret")
-    assert CloudSettings().names == "Scaleway and machines in machines.toml"
+    assert names() == "Scaleway and machines in machines.toml"

@@ -9,7 +9,8 @@ import pytest
 
 from coldstart.api_client import Api
 from coldstart.clouds import changes
-from coldstart.settings import CloudSettings, SettingsInvalid, StackSettings, from_environment
+from coldstart.providers import names
+from coldstart.settings import SettingsInvalid, StackSettings
 from coldstart.slow_steps import telling_slow_steps
 from coldstart.stack.files import SIMULATED, clouds, note_clouds
 from coldstart.stack.simulated import holds_servers
@@ -79,7 +80,7 @@ def test_one_of_the_two_keys_means_scaleway_and_never_a_simulated_cloud(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, "a key")
-    assert from_environment(CloudSettings).names == "Scaleway"
+    assert names() == "Scaleway"
 
 
 async def test_a_cloud_is_told_when_it_cannot_be_used_and_when_it_can_again(api: FakeApi) -> None:

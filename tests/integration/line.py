@@ -19,7 +19,8 @@ from services.health.settings import HealthSettings
 from services.progress import app as progress
 from services.progress.settings import ProgressSettings
 from services.provisioner import app as provisioner
-from services.provisioner.providers.scaleway import ScalewaySettings
+from services.provisioner.providers import scaleway
+from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from services.provisioner.settings import ProvisionerSettings
 from shared.bus.connection import connect
 from shared.journal.streams import EVERY_EVENT
@@ -249,7 +250,8 @@ async def line(
         if without != "health":
             await cleanup.enter_async_context(health.running(settings.health))
         if without != "provisioner":
-            await cleanup.enter_async_context(provisioner.running(settings.provisioner, settings.scaleway))
+            make = scaleway.making(settings.scaleway, provisioner.provider_context(settings.provisioner))
+            await cleanup.enter_async_context(provisioner.running(settings.provisioner, [make]))
         url = f"http://127.0.0.1:{settings.api.api_port}"
         if without != "api":
             url = (await cleanup.enter_async_context(api.running(settings.api))).url

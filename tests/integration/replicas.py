@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from services.provisioner.app import running
-from services.provisioner.providers.scaleway import ScalewaySettings
+from services.provisioner.app import provider_context, running
+from services.provisioner.providers.scaleway import making
+from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from services.provisioner.settings import ProvisionerSettings
 from shared.running import run
 from tests.integration.forking import FORKING, write_to
@@ -19,7 +20,7 @@ from tests.integration.forking import FORKING, write_to
 def provision(settings: ProvisionerSettings, scaleway: ScalewaySettings, log_file: str) -> None:
     """The whole life of one process."""
     write_to(log_file)
-    run(lambda: running(settings, scaleway))
+    run(lambda: running(settings, [making(scaleway, provider_context(settings))]))
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 from nats.aio.client import Client
 from pydantic import SecretStr
 
-from services.provisioner.app import serving
+from services.provisioner.app import running
 from services.provisioner.install.script import PHASES
 from shared.bus.connection import connect
 from shared.bus.lease import Leases
@@ -92,7 +92,7 @@ async def world(nats_url: str) -> AsyncGenerator[World]:
 @asynccontextmanager
 async def service(nats_url: str, world: World, **settings: object) -> AsyncGenerator[Leases]:
     chosen = quick(nats_url=SecretStr(nats_url), **settings)
-    async with serving(chosen, [lambda _: nullcontext(world.provider)]) as leases:
+    async with running(chosen, [lambda _: nullcontext(world.provider)]) as leases:
         yield leases
 
 

@@ -9,7 +9,7 @@ import pytest
 from nats.aio.client import Client
 from pydantic import SecretStr
 
-from services.provisioner.app import serving
+from services.provisioner.app import running
 from services.provisioner.provider import Order
 from shared.bus.connection import connect
 from shared.reconciliation import NobodyAnswers, request_reconciliation
@@ -35,7 +35,7 @@ def provider() -> FakeProvider:
 async def service(nats_url: str, provider: FakeProvider) -> AsyncGenerator[None]:
     """One that reconciles only when asked."""
     settings = quick(nats_url=SecretStr(nats_url), reconcile_seconds=NEVER_S)
-    async with serving(settings, [lambda _: nullcontext(provider)]):
+    async with running(settings, [lambda _: nullcontext(provider)]):
         yield
 
 
@@ -71,8 +71,8 @@ async def test_several_may_ask_at_once(connection: Client, provider: FakeProvide
 async def test_of_two_replicas_one_answers(nats_url: str, connection: Client, provider: FakeProvider) -> None:
     settings = quick(nats_url=SecretStr(nats_url), reconcile_seconds=NEVER_S)
     async with (
-        serving(settings, [lambda _: nullcontext(provider)]),
-        serving(settings, [lambda _: nullcontext(provider)]),
+        running(settings, [lambda _: nullcontext(provider)]),
+        running(settings, [lambda _: nullcontext(provider)]),
     ):
         assert len(await request_reconciliation(connection, delete_unknown=False, timeout_s=10)) == 1
         assert provider.calls.count("tagged_servers") == 1
@@ -90,7 +90,7 @@ async def test_a_service_stops_in_the_middle_of_a_round_and_nobody_answers_then(
     provider.before["tagged_servers"] = hangs
     settings = quick(nats_url=SecretStr(nats_url), reconcile_seconds=NEVER_S, stop_grace_seconds=0.1)
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
-        async with serving(settings, [lambda _: nullcontext(provider)]):
+        async with running(settings, [lambda _: nullcontext(provider)]):
             asking = group.create_task(request_reconciliation(connection, delete_unknown=False, timeout_s=10))
             await asked.wait()
         with pytest.raises(NobodyAnswers):

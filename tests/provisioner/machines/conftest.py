@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 import asyncssh
 import pytest
 
-from services.provisioner.providers.machines import Inventory, MachinesProvider
+from services.provisioner.providers.machines.inventory import Inventory
+from services.provisioner.providers.machines.provider import MachinesProvider
 from shared.secrets import Secrets
 from shared.ssh import SshShell
 from tests.provisioner.stage import MASTER

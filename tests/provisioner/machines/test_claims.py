@@ -8,7 +8,8 @@ import pytest
 
 from services.provisioner.install.script import SUPERSEDED, InstallJob, stdin_of
 from services.provisioner.provider import Order, OutOfStock, Rejected, Server, Silent, TryAgain
-from services.provisioner.providers.machines import MachinesProvider, claims
+from services.provisioner.providers.machines import claims
+from services.provisioner.providers.machines.provider import MachinesProvider
 from shared.machine import Exited
 from tests.provisioner.machines.conftest import SHELL, listed, provider_of
 from tests.simulator.host.machines import WORKER_PORT, Machine, new_key, replace_tool

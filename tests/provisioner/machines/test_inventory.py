@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.provisioner.providers.machines import InventoryInvalid, inventory_at
+from services.provisioner.providers.machines.inventory import InventoryInvalid, inventory_at
 from tests.provisioner.machines.conftest import CLIENT_KEY
 from tests.provisioner.stage import MASTER
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.provisioner.provider import Order, Server
-from services.provisioner.providers.machines import MachinesProvider
+from services.provisioner.providers.machines.provider import MachinesProvider
 from tests.provisioner.machines.conftest import listed, provider_of
 from tests.provisioner.provider_contract import ProviderContract
 from tests.simulator.host.machines import Machine

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 import aiohttp
 import pytest
 
-from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
+from services.provisioner.providers.scaleway.provider import ScalewayProvider
+from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from simulator.app import Simulator
 from simulator.scenario import Scenario
 from simulator.settings import SimulatorSettings

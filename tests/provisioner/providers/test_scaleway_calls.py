@@ -11,8 +11,9 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from services.provisioner.provider import Order, OutOfStock, TryAgain
-from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
 from services.provisioner.providers.scaleway.calls import Calls, time_left_s
+from services.provisioner.providers.scaleway.provider import ScalewayProvider
+from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from simulator.scenario import Call, Error, Failure, Scenario
 from tests.provisioner.provider_contract import eventually
 from tests.provisioner.providers.conftest import QUICK

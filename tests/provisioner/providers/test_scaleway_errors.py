@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.provisioner.provider import Order, OutOfStock, ProviderError, Rejected, TryAgain
-from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings
 from services.provisioner.providers.scaleway.errors import LOST, TABLE, Busy, InUse, NotThere, SoldOut, _read, refusal
+from services.provisioner.providers.scaleway.provider import ScalewayProvider
+from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from simulator.scenario import Call, Error, Failure
 from tests.provisioner.providers.conftest import QUICK
 from tests.simulator.clients import Control

@@ -8,7 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.provisioner.provider import Order, OutOfStock, Power, Rejected, Resource, Server, TryAgain
-from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings, network, servers, volumes
+from services.provisioner.providers.scaleway import network, servers, volumes
+from services.provisioner.providers.scaleway.provider import ScalewayProvider
+from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from services.provisioner.providers.scaleway.tags import Tags
 from shared.offers.instance_types import InstanceType
 from shared.reconciliation import Kind

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from scaleway_core.bridge.zone import ALL_ZONES
 
 from services.provisioner.provider import Order, TryAgain
-from services.provisioner.providers.scaleway import ScalewayProvider, ScalewaySettings, sdk
+from services.provisioner.providers.scaleway import sdk
+from services.provisioner.providers.scaleway.provider import ScalewayProvider
 from services.provisioner.providers.scaleway.sdk import MOST_PAGES, pages
-from services.provisioner.providers.scaleway.settings import GPU_ZONES
+from services.provisioner.providers.scaleway.settings import GPU_ZONES, ScalewaySettings
 
 SECRET = "51a0c0de-0000-4000-8000-00000000c01d"
 GIVEN = {"SCW_ACCESS_KEY": "SCWSIMULATED00000000", "SCW_SECRET_KEY": SECRET, "SCW_DEFAULT_PROJECT_ID": str(uuid4())}

@@ -1,6 +1,41 @@
 """Machines that exist already, reached over SSH: no cloud, no bill, a claim on the machine itself instead of a tag."""
 
-from services.provisioner.providers.machines.inventory import Inventory, InventoryInvalid, inventory_at
-from services.provisioner.providers.machines.provider import MachinesProvider
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["Inventory", "InventoryInvalid", "MachinesProvider", "inventory_at"]
+from services.provisioner.providers.machines.settings import MachinesSettings
+from services.provisioner.providers.registration import MakeProvider, ProviderContext, Registration
+from shared.environment import SettingsInvalid, from_environment
+
+if TYPE_CHECKING:
+    from services.provisioner.providers.machines.inventory import Inventory
+
+_FILE: Final = "COLDSTART_MACHINES"
+
+
+def _make(context: ProviderContext) -> MakeProvider:
+    from services.provisioner.providers.machines.inventory import InventoryInvalid, inventory_at  # noqa: PLC0415  SSH
+
+    try:
+        return making(inventory_at(from_environment(MachinesSettings).machines), context)
+    except InventoryInvalid as error:
+        raise SettingsInvalid(f"{_FILE}: {error}") from None
+
+
+def making(inventory: "Inventory", context: ProviderContext) -> MakeProvider:
+    from services.provisioner.providers.machines.provider import MachinesProvider  # noqa: PLC0415  SSH loads slowly
+
+    return lambda installation: nullcontext(
+        MachinesProvider(inventory, installation, context.shell, context.call_timeout_s)
+    )
+
+
+REGISTRATION: Final = Registration(
+    name="machines",
+    variables=(_FILE,),
+    settings=MachinesSettings,
+    title=lambda environment: f"machines in {environment[_FILE]}",
+    in_words=_FILE,
+    needed=f"{_FILE} for machines of your own",
+    make=_make,
+)
