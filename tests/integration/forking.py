@@ -16,7 +16,12 @@ from coldstart.stack.processes import Readiness
 
 START_S: Final = 30.0
 FORKING: Final = get_context("forkserver")
-FORKING.set_forkserver_preload([f"services.{name}.__main__" for name in ("api", "health", "progress", "provisioner")])
+FORKING.set_forkserver_preload(
+    [
+        *(f"services.{name}.__main__" for name in ("api", "health", "progress", "provisioner")),
+        "services.provisioner.providers.scaleway.provider",  # the SDK, which the provisioner loads when it needs it
+    ]
+)
 
 
 def write_to(log_file: str) -> None:
