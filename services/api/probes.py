@@ -10,11 +10,19 @@ from nats.js import JetStreamContext
 from services.api import metrics
 from services.api.control.authorization import OPEN
 from services.api.control.openapi.answers import refusals
-from services.api.control.problems import unavailable
 from services.api.feed.feed import Feed
+from services.api.refusals import Kind, Refused
 from services.api.router.metrics import Gauges
 from services.api.settings import ApiSettings
 from shared.bus.topology_guard import TopologyGuard
+
+
+class RoutesStale(Refused, kind=Kind.UNAVAILABLE, code="routes_stale", title="The routing table is stale"):
+    """The event stream has said nothing for too long."""
+
+
+class EventsNotRecorded(Refused, kind=Kind.UNAVAILABLE, code="events_not_recorded", title="Nothing can be recorded"):
+    """Another program has changed the stream, and that could not be undone."""
 
 
 @get("/healthz", opt=OPEN, summary="Is this process alive?")
@@ -26,7 +34,7 @@ async def healthz() -> dict[str, str]:
     "/readyz",
     opt=OPEN,
     summary="May requests be sent here?",
-    responses=refusals({503: "Not now"}),
+    responses=refusals({Kind.UNAVAILABLE: "Not now"}),
     description="503 while the routing table is older than its staleness limit, and while what is asked for could not "
     "be recorded, as far as the last look at the event stream tells (every few seconds). `troubles` are changes of the "
     "stream's configuration that could not be undone. The database is not asked: inference goes on without it.",
@@ -36,10 +44,10 @@ async def readyz(
 ) -> dict[str, Any]:
     if feed.age > settings.router_staleness_seconds:
         detail = f"Nothing was heard from the event stream for more than {settings.router_staleness_seconds:g} s."
-        raise unavailable("routes_stale", "The routing table is stale", detail)
+        raise RoutesStale(detail)
     troubles = guard.troubles
     if unrecorded := [trouble.reason for trouble in troubles if trouble.of_appends]:
-        raise unavailable("events_not_recorded", "Nothing can be recorded", "; ".join(unrecorded))
+        raise EventsNotRecorded("; ".join(unrecorded))
     return {
         "status": "ready",
         "routing_table_age_seconds": round(feed.age, 3),

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict
 class Kind(StrEnum):
     """Why something is refused, in general: it decides what the caller can do about it.
 
-    `FAILED`: another service that was needed refuses to answer; `UNAVAILABLE`: try again later.
+    `FAILED`: another service that was needed refuses to answer; `UNAVAILABLE`: try again later; `UNFINISHED`: it goes
+    on, but not within the time that a caller waits.
     """
 
     INVALID = "invalid"
@@ -24,6 +25,7 @@ class Kind(StrEnum):
     LIMITED = "limited"
     FAILED = "failed"
     UNAVAILABLE = "unavailable"
+    UNFINISHED = "unfinished"
 
 
 class FieldError(BaseModel):

@@ -11,10 +11,10 @@ from pydantic import ConfigDict, Field
 from services.api.access.keys import ApiKey, KeyLimits, NewApiKey, Role
 from services.api.access.repository import ApiKeyRepository, LastAdminKey
 from services.api.catalogue.access_cache import AccessCache
+from services.api.control.errors import ApiKeyUnknown, LastKey
 from services.api.control.openapi.answers import refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position
-from services.api.http.problem import Problem
-from services.api.refusals import FieldError, invalid
+from services.api.refusals import FieldError, Kind, invalid
 from services.api.tenancy.organizations import Slug
 from services.api.tenancy.ownership import organization_named
 from shared.plain_text import VISIBLE
@@ -79,7 +79,7 @@ async def change_api_key(
 @delete(
     "/api-keys/{key_id:str}",
     summary="Refuse a key from now on, everywhere within a second",
-    responses=refusals({409: "It is the last administrator's key"}),
+    responses=refusals({Kind.CONFLICT: "It is the last administrator's key"}),
 )
 async def remove_api_key(
     key_id: FromPath[str],
@@ -90,7 +90,7 @@ async def remove_api_key(
         removed = await key_repository.remove(_identified(key_id), keep_an_admin=not access.has_configured_admin)
     except LastAdminKey:
         detail = "It is the last administrator's key; make another one first."
-        raise Problem(409, "last_admin_key", "Nobody could administer this installation any more", detail) from None
+        raise LastKey(detail) from None
     if not removed:
         raise _unknown(key_id)
     await access.load()
@@ -106,6 +106,6 @@ def _identified(key_id: str) -> UUID:
         raise _unknown(key_id) from None
 
 
-def _unknown(key_id: str) -> Problem:
+def _unknown(key_id: str) -> ApiKeyUnknown:
     detail = f"No key has the id {key_id!r}; GET /api-keys lists those that can be removed here."
-    return Problem(404, "api_key_not_found", "There is no such key", detail)
+    return ApiKeyUnknown(detail)

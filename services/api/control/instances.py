@@ -15,6 +15,7 @@ from services.api.admission.intake import InstanceBody
 from services.api.admission.intents import Intents
 from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import MEMBERS
+from services.api.control.errors import InstanceIdMalformed
 from services.api.control.openapi.answers import refusals, told
 from services.api.control.pages import Cursor, Limit, Page, page, position, version
 from services.api.control.repository import InstanceRepository
@@ -22,7 +23,7 @@ from services.api.control.views import TimelineRow
 from services.api.estimates.estimates import Estimates
 from services.api.feed.feed import Feed
 from services.api.feed.repository import ReadModelRepository
-from services.api.http.problem import Problem
+from services.api.refusals import Kind
 from services.api.tenancy.ownership import organization_for, whose
 from shared.description import InstanceView, NewInstance
 from shared.journal.journal import Decision
@@ -31,7 +32,7 @@ from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_REFUSED: Final = refusals({409: "The instance is not in a state in which that can be done"})
+_REFUSED: Final = refusals({Kind.CONFLICT: "The instance is not in a state in which that can be done"})
 
 IdempotencyKey = Annotated[
     str | None,
@@ -54,7 +55,7 @@ TraceParent = Annotated[
     "/instances",
     opt=MEMBERS,
     status_code=202,
-    responses=refusals({404: "The organisation has been deleted", 502: "The hub refuses our token"}),
+    responses=refusals({Kind.NOT_FOUND: "The organisation has been deleted", Kind.FAILED: "The hub refuses our token"}),
     response_headers=[
         told("Location", "Where the instance is shown"),
         told("Idempotency-Replayed", "`true`: an earlier request with this Idempotency-Key began the instance"),
@@ -198,12 +199,12 @@ ROUTES: Final = (
 
 
 def identified(instance_id: str) -> UUID:
-    """Raises Problem for what is no UUID: no instance can be found by it."""
+    """Raises InstanceIdMalformed for what is no UUID: no instance can be found by it."""
     try:
         return UUID(instance_id)
     except ValueError:
         detail = f"{instance_id!r} is no id of an instance: those are UUIDs. GET /instances lists them."
-        raise Problem(404, "instance_not_found", "There is no such instance", detail) from None
+        raise InstanceIdMalformed(detail) from None
 
 
 def _shown(instance: Instance, estimates: Estimates) -> InstanceView:

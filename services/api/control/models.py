@@ -15,9 +15,10 @@ from services.api.catalogue.catalogue import Model
 from services.api.catalogue.cataloguing import Cataloguing
 from services.api.catalogue.repository import ModelRepository
 from services.api.control.authorization import ANY_KEY
+from services.api.control.errors import ModelInUse, ModelOffered, ModelUnknown
 from services.api.control.openapi.answers import refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position
-from services.api.http.problem import Problem
+from services.api.refusals import Kind
 
 
 class ModelBody(BaseModel):
@@ -40,7 +41,7 @@ async def list_models(
     summary="Look a model up on the hub and add it to the catalogue",
     responses={
         200: ResponseSpec(Model, description="It was there before", generate_examples=False),
-        **refusals({502: "The hub refuses our token"}),
+        **refusals({Kind.FAILED: "The hub refuses our token"}),
     },
     description="201 when it is new there, 200 when it was there before. Asking for an instance does the same.",
 )
@@ -52,7 +53,7 @@ async def add_model(data: JSONBody[ModelBody], cataloguing: NamedDependency[Cata
 @delete(
     "/models/{model_id:str}",
     summary="Take a model out of the catalogue",
-    responses=refusals({409: "It still has instances or offerings"}),
+    responses=refusals({Kind.CONFLICT: "It still has instances or offerings"}),
     description="Refused while an instance of it is neither terminated nor archived, or an offering is of it. Its "
     "usage stays. An offering that it shadowed answers again.",
 )
@@ -65,10 +66,10 @@ async def remove_model(
     if uses.instances:
         detail = f"{uses.instances} of its instances are neither terminated nor archived; end them first. "
         detail += f"GET /instances?model={uses.model} lists them."
-        raise Problem(409, "model_in_use", "The model still has instances", detail)
+        raise ModelInUse(detail)
     if uses.offerings:
         detail = f"It is offered as {', '.join(uses.offerings)}: take that back first, or offer another model there."
-        raise Problem(409, "model_offered", "The model is offered by organisations", detail)
+        raise ModelOffered(detail)
     await access.load()
 
 
@@ -76,13 +77,13 @@ ROUTES: Final = (list_models, add_model, remove_model)
 
 
 def _identified(model_id: str) -> UUID:
-    """Raises Problem for what is no UUID: no model can be found by it."""
+    """Raises ModelUnknown for what is no UUID: no model can be found by it."""
     try:
         return UUID(model_id)
     except ValueError:
         raise _unknown(model_id) from None
 
 
-def _unknown(model_id: str) -> Problem:
+def _unknown(model_id: str) -> ModelUnknown:
     detail = f"No model of the catalogue has the id {model_id!r}: those are UUIDs. GET /models lists them."
-    return Problem(404, "model_not_found", "There is no such model", detail)
+    return ModelUnknown(detail)

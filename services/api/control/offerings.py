@@ -14,9 +14,9 @@ from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.cataloguing import Cataloguing
 from services.api.control.authorization import MEMBERS
+from services.api.control.errors import ModelRemoved, OfferingCollides, OfferingExists, OfferingUnknown
 from services.api.control.openapi.answers import refusals
-from services.api.http.problem import Problem
-from services.api.refusals import FieldError
+from services.api.refusals import FieldError, Kind
 from services.api.tenancy.offerings import Offering
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import organization_at, unknown_organization
@@ -107,7 +107,7 @@ async def list_offerings(
     "/organizations/{slug:str}/offerings",
     status_code=201,
     summary="Give a model a name of the organisation's own",
-    responses=refusals({409: "The name is taken", 502: "The hub refuses our token"}),
+    responses=refusals({Kind.CONFLICT: "The name is taken", Kind.FAILED: "The hub refuses our token"}),
     description="Refused where a catalogued model has that id: a public id always wins.",
 )
 async def add_offering(
@@ -125,7 +125,7 @@ async def add_offering(
     await access.load()
     if name == meant.model or access.catalogue.named(name):
         detail = f"{name} is the id of a public model, which everyone may ask for by it; choose another code."
-        raise _taken("offering_collides", "A public model has this name", detail)
+        raise OfferingCollides(detail, errors=_at_code(detail))
     made = None
     if not access.catalogue.offering(organization.id, data.code):
         model = await cataloguing.add(meant)
@@ -137,7 +137,7 @@ async def add_offering(
             raise _model_gone(model) from None
     if made is None:
         detail = f"{name} is offered already; change it with PATCH, or choose another code."
-        raise _taken("offering_exists", "There is such an offering already", detail)
+        raise OfferingExists(detail, errors=_at_code(detail))
     await access.load()
     return OfferingView.of(made, organization, access.catalogue)
 
@@ -145,7 +145,7 @@ async def add_offering(
 @patch(
     "/organizations/{slug:str}/offerings/{code:str}",
     summary="Switch an offering on or off, or to another model",
-    responses=refusals({409: "The model has just been removed", 502: "The hub refuses our token"}),
+    responses=refusals({Kind.CONFLICT: "The model has just been removed", Kind.FAILED: "The hub refuses our token"}),
 )
 async def change_offering(
     *,
@@ -190,14 +190,13 @@ async def remove_offering(
 ROUTES: Final = (list_offerings, add_offering, change_offering, remove_offering)
 
 
-def _taken(code: str, title: str, detail: str) -> Problem:
-    return Problem(409, code, title, detail, errors=(FieldError(pointer="/code", detail=detail),))
+def _at_code(detail: str) -> tuple[FieldError]:
+    return (FieldError(pointer="/code", detail=detail),)
 
 
-def _model_gone(model: Model | None) -> Problem:
+def _model_gone(model: Model | None) -> ModelRemoved:
     named = model.model if model else "The model"
-    detail = f"{named} has just been taken out of the catalogue; try again to add it anew."
-    return Problem(409, "model_gone", "The model is not in the catalogue any more", detail)
+    return ModelRemoved(f"{named} has just been taken out of the catalogue; try again to add it anew.")
 
 
 def _offering(organization: Organization, code: str, catalogue: Catalogue) -> Offering:
@@ -207,6 +206,5 @@ def _offering(organization: Organization, code: str, catalogue: Catalogue) -> Of
     return found
 
 
-def _unknown(organization: Organization, code: str) -> Problem:
-    detail = f"{organization.slug} offers nothing as {code!r}; its offerings are listed at /offerings."
-    return Problem(404, "offering_not_found", "There is no such offering", detail)
+def _unknown(organization: Organization, code: str) -> OfferingUnknown:
+    return OfferingUnknown(f"{organization.slug} offers nothing as {code!r}; its offerings are listed at /offerings.")

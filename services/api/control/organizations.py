@@ -12,9 +12,9 @@ from services.api.admission.launches import Launches
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.slugs import Slugs
 from services.api.control.authorization import MEMBERS
+from services.api.control.errors import OrganizationExists, OrganizationInUse
 from services.api.control.openapi.answers import refusals
-from services.api.http.problem import Problem
-from services.api.refusals import FieldError
+from services.api.refusals import FieldError, Kind
 from services.api.tenancy.organizations import Limits, Organization, Slug
 from services.api.tenancy.ownership import may_see_organization, organization_at, unknown_organization
 from services.api.tenancy.repository import OrganizationRepository
@@ -63,7 +63,12 @@ async def list_organizations(
     status_code=201,
     summary="Make an organisation",
     description="Refused, unless one insists, where ids of public models may begin with its slug: those win.",
-    responses=refusals({409: "The slug is taken, or a name on the Hugging Face hub", 502: "The hub refuses our token"}),
+    responses=refusals(
+        {
+            Kind.CONFLICT: "The slug is taken, or a name on the Hugging Face hub",
+            Kind.FAILED: "The hub refuses our token",
+        }
+    ),
 )
 async def add_organization(
     data: JSONBody[OrganizationBody],
@@ -76,8 +81,7 @@ async def add_organization(
     made = await organization_repository.add(data.slug, data.name or data.slug, data)
     if made is None:
         detail = f"{data.slug!r} is taken; choose another slug, or use the one there is."
-        errors = (FieldError(pointer="/slug", detail=detail),)
-        raise Problem(409, "organization_exists", "There is such an organisation already", detail, errors=errors)
+        raise OrganizationExists(detail, errors=(FieldError(pointer="/slug", detail=detail),))
     await access.load()
     return made
 
@@ -108,7 +112,7 @@ async def change_organization(
 @delete(
     "/organizations/{slug:str}",
     summary="Delete an organisation with its keys and offerings",
-    responses=refusals({409: "It still has instances"}),
+    responses=refusals({Kind.CONFLICT: "It still has instances"}),
     description="Refused while it has instances that are neither terminated nor archived.",
 )
 async def remove_organization(
@@ -123,7 +127,7 @@ async def remove_organization(
         if standing:
             detail = f"{len(standing)} of its instances are neither terminated nor archived; end them first. "
             detail += f"GET /instances?organization={slug} lists them."
-            raise Problem(409, "organization_in_use", "The organisation still has instances", detail)
+            raise OrganizationInUse(detail)
         await organization_repository.remove(organization.id)
         await access.load()
 

@@ -32,7 +32,7 @@ def of(refused: Refused) -> Problem:
     )
 
 
-def unavailable(code: str, title: str, detail: str) -> Problem:
+def _unavailable(code: str, title: str, detail: str) -> Problem:
     return Problem(503, code, title, detail, headers={"Retry-After": str(kinds.RETRY_AFTER_S)})
 
 
@@ -130,10 +130,10 @@ def _from_exception(error: Exception) -> Problem | None:
         case JournalUnavailable() | NatsError():
             detail = "The event stream does not answer; whether the request was taken is not known. Try again, with "
             detail += "the same Idempotency-Key if there was one; otherwise look at GET /instances first."
-            return unavailable("journal_unavailable", "The event stream does not answer", detail)
+            return _unavailable("journal_unavailable", "The event stream does not answer", detail)
         case _ if isinstance(error, DOWN):
             detail = "The database does not answer; inference goes on. Try again in a moment."
-            return unavailable("database_unavailable", "The database does not answer", detail)
+            return _unavailable("database_unavailable", "The database does not answer", detail)
         case _:
             return None
 

@@ -9,9 +9,9 @@ from litestar.params import JSONBody
 from nats.aio.client import Client
 from pydantic import BaseModel, ConfigDict
 
+from services.api.control.errors import NoProvisioner, ReconciliationUnfinished
 from services.api.control.openapi.answers import refusals
-from services.api.control.problems import unavailable
-from services.api.http.problem import Problem
+from services.api.refusals import Kind
 from shared.reconciliation import (
     NobodyAnswers,
     Report,
@@ -26,15 +26,15 @@ class Reconciliation:
     patience_s: float
 
     async def __call__(self, *, delete_unknown: bool) -> tuple[Report, ...]:
-        """Raises Problem."""
+        """Raises NoProvisioner, ReconciliationUnfinished."""
         try:
             return await request_reconciliation(self.connection, delete_unknown, self.patience_s)
         except NobodyAnswers:
             detail = "No provisioner is running, and only a provisioner talks to providers. Start one, and try again."
-            raise unavailable("no_provisioner", "Nobody can reconcile now", detail) from None
+            raise NoProvisioner(detail) from None
         except TimedOut:
             detail = f"It is not done after {self.patience_s:g} s, and goes on; the provisioner logs what it finds."
-            raise Problem(504, "reconciliation_unfinished", "The reconciliation takes long", detail) from None
+            raise ReconciliationUnfinished(detail) from None
 
 
 class ReconciliationBody(BaseModel):
@@ -56,7 +56,7 @@ class Reports(BaseModel):
     "/reconcile",
     status_code=200,
     summary="Compare what the providers hold with the journal, now",
-    responses=refusals({504: "It is not done in time, and goes on"}),
+    responses=refusals({Kind.UNFINISHED: "It is not done in time, and goes on"}),
     description="What belongs to an ended instance, and duplicates, are removed, as every minute. Resources of "
     "instances that nobody knows are reported, and deleted only with `delete_unknown`.",
 )

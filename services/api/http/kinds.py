@@ -14,6 +14,7 @@ STATUS: Final[Mapping[Kind, int]] = {
     Kind.LIMITED: 429,
     Kind.FAILED: 502,
     Kind.UNAVAILABLE: 503,
+    Kind.UNFINISHED: 504,
 }
 RETRY_AFTER_S: Final = 2
 """Of what is unavailable, where nobody knows for how long."""

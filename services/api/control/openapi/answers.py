@@ -10,8 +10,9 @@ from litestar.openapi.spec import OpenAPIHeader, OpenAPIMediaType, OpenAPIRespon
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.control.authorization import ANY_KEY, OPEN
+from services.api.http.kinds import STATUS
 from services.api.http.problem import PROBLEM_JSON
-from services.api.refusals import FieldError
+from services.api.refusals import FieldError, Kind
 
 _OF_ONE: Final = frozenset({"organization"})
 """Parameters that name something which may not exist, or not for this key."""
@@ -50,11 +51,11 @@ _HEADERS: Final[Mapping[int, str]] = {401: "WWW-Authenticate", 429: "Retry-After
 """What an answer always comes with."""
 
 
-def refusals(said: Mapping[int, str]) -> dict[int, ResponseSpec]:
+def refusals(said: Mapping[Kind, str]) -> dict[int, ResponseSpec]:
     """What a route refuses for reasons of its own, by status."""
     return {
-        status: ResponseSpec(ProblemDocument, description=why, media_type=PROBLEM_JSON, generate_examples=False)
-        for status, why in said.items()
+        STATUS[kind]: ResponseSpec(ProblemDocument, description=why, media_type=PROBLEM_JSON, generate_examples=False)
+        for kind, why in said.items()
     }
 
 

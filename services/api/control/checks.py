@@ -1,0 +1,33 @@
+"""What is checked of every request, so that no route has to look at it by itself."""
+
+from typing import Any, Final
+
+from litestar import Request
+
+from services.api.control.problems import malformed_json, unsupported_media_type
+from services.api.refusals import FieldError, invalid
+
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+
+
+def checked(request: Request[Any, Any, Any]) -> None:
+    """Raises Invalid, Problem."""
+    _no_null(request)
+    _only_json(request)
+
+
+def _no_null(request: Request[Any, Any, Any]) -> None:
+    """PostgreSQL's text cannot hold a null character, and nothing that can be asked for has one in its name."""
+    for name, value in request.query_params.multi_items():
+        if "\0" in name or "\0" in value:
+            raise invalid(FieldError(pointer=name, detail="nothing here has a null character."))
+
+
+def _only_json(request: Request[Any, Any, Any]) -> None:
+    """Litestar would read any body as JSON, whatever its sender says that it is."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    if "data" in request.route_handler.parsed_fn_signature.parameters and not has_body:
+        raise malformed_json("The body is empty")
+    if request.method in _WITH_BODY and has_body and kind != "application/json":
+        raise unsupported_media_type(kind, "JSON, as 'Content-Type: application/json'")

@@ -1,0 +1,76 @@
+"""What the control API's routes refuse by themselves, besides what the rooms below refuse.
+
+Refused
+├── OrganizationExists, OrganizationInUse
+├── OfferingExists, OfferingCollides, OfferingUnknown, ModelRemoved
+├── ModelUnknown, ModelInUse, ModelOffered
+├── ApiKeyUnknown, LastKey
+├── InstanceIdMalformed
+└── NoProvisioner, ReconciliationUnfinished
+"""
+
+from services.api.refusals import Kind, Refused
+
+
+class OrganizationExists(
+    Refused, kind=Kind.CONFLICT, code="organization_exists", title="There is such an organisation already"
+):
+    pass
+
+
+class OrganizationInUse(
+    Refused, kind=Kind.CONFLICT, code="organization_in_use", title="The organisation still has instances"
+):
+    pass
+
+
+class OfferingExists(Refused, kind=Kind.CONFLICT, code="offering_exists", title="There is such an offering already"):
+    pass
+
+
+class OfferingCollides(Refused, kind=Kind.CONFLICT, code="offering_collides", title="A public model has this name"):
+    pass
+
+
+class OfferingUnknown(Refused, kind=Kind.NOT_FOUND, code="offering_not_found", title="There is no such offering"):
+    pass
+
+
+class ModelRemoved(Refused, kind=Kind.CONFLICT, code="model_gone", title="The model is not in the catalogue any more"):
+    """Somebody has taken it out since it was looked up."""
+
+
+class ModelUnknown(Refused, kind=Kind.NOT_FOUND, code="model_not_found", title="There is no such model"):
+    pass
+
+
+class ModelInUse(Refused, kind=Kind.CONFLICT, code="model_in_use", title="The model still has instances"):
+    pass
+
+
+class ModelOffered(Refused, kind=Kind.CONFLICT, code="model_offered", title="The model is offered by organisations"):
+    pass
+
+
+class ApiKeyUnknown(Refused, kind=Kind.NOT_FOUND, code="api_key_not_found", title="There is no such key"):
+    pass
+
+
+class LastKey(
+    Refused, kind=Kind.CONFLICT, code="last_admin_key", title="Nobody could administer this installation any more"
+):
+    pass
+
+
+class InstanceIdMalformed(Refused, kind=Kind.NOT_FOUND, code="instance_not_found", title="There is no such instance"):
+    """What is no UUID is the id of no instance."""
+
+
+class NoProvisioner(Refused, kind=Kind.UNAVAILABLE, code="no_provisioner", title="Nobody can reconcile now"):
+    pass
+
+
+class ReconciliationUnfinished(
+    Refused, kind=Kind.UNFINISHED, code="reconciliation_unfinished", title="The reconciliation takes long"
+):
+    """It goes on all the same."""
