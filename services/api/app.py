@@ -33,11 +33,12 @@ from services.api.control.reconciliation import Reconciliation
 from services.api.control.repository import InstanceRepository
 from services.api.estimates.estimates import Estimates
 from services.api.estimates.repository import LaunchRepository
+from services.api.feed.feed import Feed
 from services.api.feed.repository import ReadModelRepository
 from services.api.feed.sse import EventSource
 from services.api.http.front.limits import Limits, most_connections, raise_descriptor_limit
 from services.api.http.server import serving
-from services.api.router.app import router
+from services.api.router.build import running_router
 from services.api.settings import ApiSettings
 from services.api.tenancy.repository import OfferingRepository, OrganizationRepository
 from services.api.usage.costs import CostRepository
@@ -104,20 +105,26 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
         )
         await estimates.load()
         usage = UsageRepository(pool)
+        feed = Feed(
+            connection,
+            resumed=lost_touch.set,
+            heartbeat_s=settings.stream_heartbeat_seconds,
+            stale_after_s=settings.router_staleness_seconds,
+        )
+        feed.follow(estimates)
         routing = await stack.enter_async_context(
-            router(
+            running_router(
                 settings,
-                connection,
-                installation=installation,
-                read_model=read_model,
-                ledger=usage,
                 access=access,
                 authentication=authentication,
                 estimates=estimates,
+                feed=feed,
+                read_model=read_model,
+                ledger=usage,
                 lost_touch=lost_touch,
             )
         )
-        feed = routing.feed
+        feed.begin(installation, *await read_model.standing(installation))
 
         journal = Journal(connection, actor="api", source=f"/coldstart/{installation}", appended=guard.appended)
         hub = Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds)
@@ -201,7 +208,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(each)
-                for each in (access.run(), estimates.run(), limits.run(settings.limits_check_seconds))
+                for each in (access.run(), feed.run(), estimates.run(), limits.run(settings.limits_check_seconds))
             ]
             try:
                 async with serving(

@@ -42,7 +42,7 @@ async def healthz() -> dict[str, str]:
 async def readyz(
     feed: NamedDependency[Feed], guard: NamedDependency[TopologyGuard], settings: NamedDependency[ApiSettings]
 ) -> dict[str, Any]:
-    if feed.age > settings.router_staleness_seconds:
+    if feed.is_stale():
         detail = f"Nothing was heard from the event stream for more than {settings.router_staleness_seconds:g} s."
         raise RoutesStale(detail)
     troubles = guard.troubles

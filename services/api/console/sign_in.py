@@ -15,9 +15,9 @@ from services.api.catalogue.access_cache import AccessCache
 from services.api.console.links import SignInLinks
 from services.api.console.origin import from_here
 from services.api.console.rendering import HEADERS, bare
+from services.api.console.settings import ConsoleSettings
 from services.api.control.authorization import OPEN
 from services.api.http.session_cookie import cookie_name
-from services.api.settings import ApiSettings
 
 _INSIDE: Final = re.compile(r"/(?![/\\])[^\x00-\x20\x7f]*")
 """An address here: two slashes at the beginning, or what browsers take for one, would lead elsewhere."""
@@ -35,7 +35,7 @@ async def sign_in_page(
     sign_in_links: NamedDependency[SignInLinks],
     sessions: NamedDependency[Sessions],
     authentication: NamedDependency[Authentication],
-    settings: NamedDependency[ApiSettings],
+    settings: NamedDependency[ConsoleSettings],
     token: Annotated[str | None, QueryParameter(max_length=300)] = None,
     target: Annotated[str | None, QueryParameter(name="next", max_length=2000)] = None,
 ) -> Template:
@@ -57,7 +57,7 @@ async def sign_in(
     access: NamedDependency[AccessCache],
     authentication: NamedDependency[Authentication],
     sessions: NamedDependency[Sessions],
-    settings: NamedDependency[ApiSettings],
+    settings: NamedDependency[ConsoleSettings],
 ) -> Template | Redirect:
     form = await request.form()
     key, target = str(form.get("key", "")).strip(), str(form.get("next", ""))

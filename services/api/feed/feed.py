@@ -4,12 +4,12 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -89,33 +89,41 @@ class Subscription:
         return await self._backlog.get()
 
 
+class Follower(Protocol):
+    """What lives on events: it knows each instance as its last event told it."""
+
+    def apply(self, instance: Instance) -> object:
+        """Take over what an event says of its instance."""
+
+    def replace(self, instances: Iterable[Instance]) -> None:
+        """Forget everything and begin with these."""
+
+
 class Feed:
     """Keeps `position`, the last sequence read of the stream of `installation`.
 
-    Hands each instance to `apply`, each event to the subscriptions.
-
-    `forget` is called when the stream turned out to be another one, and everything begins anew; `resumed` when it is
-    read again after an interruption.
+    Hands each instance to its followers, each event to the subscriptions. The followers forget everything when the
+    stream turned out to be another one. `resumed` is called when it is read again after an interruption. It is stale
+    when it has had no word from the stream for `stale_after_s`.
     """
 
     def __init__(
         self,
         connection: Client,
         *,
-        apply: Callable[[Instance], object],
-        forget: Callable[[], None],
         resumed: Callable[[], None],
         heartbeat_s: float,
+        stale_after_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
-        self._apply = apply
-        self._forget = forget
         self._resumed = resumed
         self._heartbeat_s = heartbeat_s
+        self._stale_after_s = stale_after_s
         self._clock = clock
         self.installation: UUID | None = None
         self._caught_up_at = -math.inf
+        self._followers: list[Follower] = []
         self._subscriptions: set[Subscription] = set()
         self._replays = asyncio.Semaphore(_REPLAYS_AT_ONCE)
         self._closed = False
@@ -139,9 +147,17 @@ class Feed:
     def clients(self) -> int:
         return len(self._subscriptions)
 
-    def begin(self, installation: UUID, position: int) -> None:
-        """What was applied already, before the first run."""
+    def is_stale(self) -> bool:
+        return self.age > self._stale_after_s
+
+    def follow(self, follower: Follower) -> None:
+        """From now on; to be called before `begin`."""
+        self._followers.append(follower)
+
+    def begin(self, installation: UUID, position: int, instances: Iterable[Instance]) -> None:
+        """Before the first run: with these instances, as they were at that position of that stream."""
         self.installation, self.position = installation, position
+        self._replace(list(instances))
 
     async def run(self) -> None:
         """Read for ever; after every interruption go on behind the last position. The owner cancels it."""
@@ -209,15 +225,20 @@ class Feed:
         was, now = self.installation, stream.installation
         log.error("the stream is another one; beginning anew", was=str(was), now=str(now))
         self.installation, self.position, self._caught_up_at = now, 0, -math.inf
-        self._forget()
+        self._replace(())
         for subscription in self._subscriptions:
             subscription.close()
+
+    def _replace(self, instances: Sequence[Instance]) -> None:
+        for follower in self._followers:
+            follower.replace(instances)
 
     def _take(self, message: Msg) -> None:
         published = _published(message)
         self.position = message.metadata.sequence.stream
         if published is not None:
-            self._apply(published.recorded.instance)
+            for follower in self._followers:
+                follower.apply(published.recorded.instance)
             for subscription in self._subscriptions:
                 subscription.offer(published)
 

@@ -1,0 +1,32 @@
+"""What the server in front of everything reads from the environment."""
+
+from pydantic import Field, PositiveFloat
+
+from shared.settings import ServiceSettings
+
+
+class HttpSettings(ServiceSettings):
+    """`api_port` 0 takes any free port. All times are in seconds.
+
+    `client_kept_alive_seconds`: for how long a client's connection is kept for its next request; OpenAI's clients keep
+    theirs for five seconds, load balancers mostly for sixty, and whoever is asked should keep it longer than who asks.
+    `request_head_seconds`, `request_body_seconds`: within which each has to come; a connection that says nothing has as
+    long as a head. `discard_seconds`: for how long the rest of a refused upload is read and thrown away, so that its
+    sender sees why. `stall_seconds`: for how long a client may read nothing of its answer.
+    """
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8080, ge=0, le=65535)
+
+    max_connections: int = Field(default=10_000, gt=0, description="of clients, as far as the descriptors allow")
+    max_head_bytes: int = Field(default=32_768, ge=1_024, description="of a request, its first line included")
+    max_target_bytes: int = Field(default=8_192, ge=256, description="of a request's address")
+    max_headers: int = Field(default=100, ge=10)
+    max_body_bytes: int = Field(default=1_000_000, gt=0)
+    max_inference_body_bytes: int = Field(default=32_000_000, gt=0)
+    request_head_seconds: PositiveFloat = 10.0
+    request_body_seconds: PositiveFloat = 60.0
+    discard_seconds: PositiveFloat = 10.0
+    client_kept_alive_seconds: PositiveFloat = 75.0
+    stall_seconds: PositiveFloat = 30.0
+    shutdown_seconds: PositiveFloat = 10.0
