@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from services.provisioner.action_context import Dependencies
 from services.provisioner.known import KnownInstances
 from services.provisioner.offers import Offers
 from services.provisioner.on_demand import OnDemand
@@ -12,7 +13,6 @@ from services.provisioner.provider import Provider
 from services.provisioner.providers.registration import MakeProvider, ProviderContext
 from services.provisioner.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
-from services.provisioner.undertaking import Means
 from shared.bus.lease import Leases
 from shared.bus.start_up import Holder, holder
 from shared.bus.topology import INSTALL, LAUNCH, RELEASE
@@ -31,8 +31,8 @@ async def running(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
         AsyncExitStack() as stack,
     ):
         made = [await stack.enter_async_context(make_one(service.installation)) for make_one in make]
-        means = _means(settings, service, {provider.name: provider for provider in made})
-        perform = Perform(means)
+        dependencies = _dependencies(settings, service, {provider.name: provider for provider in made})
+        perform = Perform(dependencies)
         service.take(LAUNCH, perform, max_held=settings.max_launching)
         service.take(INSTALL, perform, max_held=settings.max_installing)
         service.take(RELEASE, perform, max_held=settings.max_releasing)
@@ -41,10 +41,11 @@ async def running(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
         OnDemand(rounds).attach(service.broker)
         instance_types = InstanceTypes(service.jetstream, replicas=settings.stream_replicas)
         statuses = ProviderStatuses(service.jetstream, replicas=settings.stream_replicas)
+        offers = dependencies.offers
         async with asyncio.TaskGroup() as group:
             owned = [
                 *(group.create_task(each.for_ever()) for each in rounds),
-                *(group.create_task(means.offers.tell(name, instance_types, statuses)) for name in means.providers),
+                *(group.create_task(offers.tell(name, instance_types, statuses)) for name in dependencies.providers),
             ]
             try:
                 async with service.holding() as leases:
@@ -54,9 +55,9 @@ async def running(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
                     task.cancel()
 
 
-def _means(settings: ProvisionerSettings, service: Holder, providers: Mapping[str, Provider]) -> Means:
+def _dependencies(settings: ProvisionerSettings, service: Holder, providers: Mapping[str, Provider]) -> Dependencies:
     secrets = Secrets(settings.master_secret.get_secret_value())
-    return Means(
+    return Dependencies(
         journal=service.journal,
         providers=providers,
         offers=Offers(providers, settings),

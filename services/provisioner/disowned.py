@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+from services.provisioner.action_context import Overtaken
 from services.provisioner.removal import Removal
 from services.provisioner.round import Round
-from services.provisioner.undertaking import Overtaken
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.events import VolumeFound
 from shared.reconciliation import Kind, Reason, Removed, Unknown

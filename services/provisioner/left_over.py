@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from uuid import UUID
 
+from services.provisioner.action_context import Overtaken, now
 from services.provisioner.ownership import is_over, judge
 from services.provisioner.provider import Resource, Server
 from services.provisioner.removal import Removal
 from services.provisioner.round import Round
-from services.provisioner.undertaking import Overtaken, now
 from shared.lifecycle.events import InstanceCreated
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE

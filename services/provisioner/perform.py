@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from services.provisioner.action_context import ActionContext, Dependencies, Overtaken
 from services.provisioner.actions.await_address import await_address
 from services.provisioner.actions.create import create
 from services.provisioner.actions.install import install
@@ -13,13 +14,12 @@ from services.provisioner.actions.open_ports import open_ports
 from services.provisioner.actions.power_on import power_on
 from services.provisioner.actions.release import release
 from services.provisioner.actions.volumes import resize_volume
-from services.provisioner.undertaking import Means, Overtaken, Undertaking
 from shared.bus.lease import Lease
 from shared.journal.envelope import Recorded
 from shared.lifecycle.fact import Action
 from shared.lifecycle.plan import plan
 
-ACTIONS: Final[Mapping[Action, Callable[[Undertaking], Awaitable[None]]]] = {
+ACTIONS: Final[Mapping[Action, Callable[[ActionContext], Awaitable[None]]]] = {
     Action.CREATE: create,
     Action.RESIZE_VOLUME: resize_volume,
     Action.POWER_ON: power_on,
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Perform:
-    means: Means
+    dependencies: Dependencies
 
     async def __call__(self, recorded: Recorded, lease: Lease) -> None:
         """Do what this trigger asks for, by the instance as it is now; when overtaken, see what it asks for then.
@@ -42,10 +42,10 @@ class Perform:
         Raises LeaseLost, JournalUnavailable.
         """
         instance_id = recorded.event.instance_id
-        while (action := plan(await self.means.journal.load(instance_id), recorded.event)) is not None:
+        while (action := plan(await self.dependencies.journal.load(instance_id), recorded.event)) is not None:
             log.info("acting", action=action, instance_id=str(instance_id), trigger=recorded.event.type())
             try:
-                await ACTIONS[action](Undertaking(action, recorded, lease, self.means))
+                await ACTIONS[action](ActionContext(action, recorded, lease, self.dependencies))
             except Overtaken:
                 log.info("overtaken", action=action, instance_id=str(instance_id))
                 continue

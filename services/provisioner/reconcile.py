@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from prometheus_client import Gauge
 
+from services.provisioner.action_context import now
 from services.provisioner.disowned import remove_unknown
 from services.provisioner.known import KnownInstances
 from services.provisioner.left_over import LeftOver
@@ -18,7 +19,6 @@ from services.provisioner.provider import Provider, Server
 from services.provisioner.round import Round
 from services.provisioner.server_news import ServerNews
 from services.provisioner.settings import ProvisionerSettings
-from services.provisioner.undertaking import now
 from shared.bus.reader import ReadingInterrupted
 from shared.journal.journal import Journal, JournalUnavailable
 from shared.lifecycle.errors import InstanceUnknown

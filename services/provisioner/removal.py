@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
+from services.provisioner.action_context import now
 from services.provisioner.polling import looks
 from services.provisioner.provider import Power, Provider, Server, TryAgain
 from services.provisioner.settings import ProvisionerSettings
-from services.provisioner.undertaking import now
 from shared.lifecycle.events import VolumeFound, VolumeResized
 from shared.lifecycle.instance import Instance
 

@@ -11,9 +11,9 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter
 
+from services.provisioner.action_context import LONGEST_TEXT, Overtaken
 from services.provisioner.provider import Provider, ProviderError
 from services.provisioner.settings import ProvisionerSettings
-from services.provisioner.undertaking import LONGEST_TEXT, Overtaken
 from shared.journal.journal import Journal, JournalUnavailable
 from shared.lifecycle.instance import Instance
 from shared.reconciliation import Foreign, Removed, Report, Unknown

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from services.provisioner.action_context import Overtaken
 from services.provisioner.provider import Power, Server
 from services.provisioner.round import Round
-from services.provisioner.undertaking import Overtaken
 from shared.bus.lease import FENCE
 from shared.lifecycle.events import AddressChanged, Event, IpAssigned, ServerLost, ServerRestarted, ServerStopped
 from shared.lifecycle.instance import Instance

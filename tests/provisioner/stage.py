@@ -11,11 +11,11 @@ from uuid import UUID, uuid4
 from nats.aio.client import Client
 from pydantic import SecretStr
 
+from services.provisioner.action_context import Dependencies
 from services.provisioner.offers import Offers
 from services.provisioner.perform import Perform
 from services.provisioner.provider import Order, Server
 from services.provisioner.settings import ProvisionerSettings
-from services.provisioner.undertaking import Means
 from shared.bus.lease import Lease
 from shared.install_output import InstallOutputs
 from shared.journal.envelope import Recorded
@@ -88,7 +88,9 @@ class Stage:
         """A process that knows nothing of the ones before it."""
         providers = {self.provider.name: self.provider}
         offers = Offers(providers, self.settings)
-        return Perform(Means(self.journal, providers, offers, self.shell, self.outputs, self.secrets, self.settings))
+        return Perform(
+            Dependencies(self.journal, providers, offers, self.shell, self.outputs, self.secrets, self.settings)
+        )
 
     @property
     def outputs(self) -> InstallOutputs:

@@ -10,9 +10,9 @@ from typing import Any
 import asyncssh
 import pytest
 
+from services.provisioner.action_context import LONGEST_TEXT
 from services.provisioner.actions.create import choices
 from services.provisioner.provider import Power, Rejected, Silent, TryAgain
-from services.provisioner.undertaking import LONGEST_TEXT
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import events as e
 from shared.lifecycle.fact import Action

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from services.provisioner.action_context import LONGEST_TEXT
 from services.provisioner.install.script import INTERRUPTED, PHASES, STILL_RUNNING
-from services.provisioner.undertaking import LONGEST_TEXT
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import decide
 from shared.lifecycle import events as e

@@ -38,7 +38,7 @@ class OverSsh(Stage):
     @property
     def perform(self) -> Perform:
         perform = super().perform
-        return replace(perform, means=replace(perform.means, shell=self.ssh))
+        return replace(perform, dependencies=replace(perform.dependencies, shell=self.ssh))
 
     @property
     def ssh(self) -> SshShell:

@@ -6,11 +6,11 @@ from typing import Final
 
 import structlog
 
+from services.provisioner.action_context import ActionContext, now
 from services.provisioner.actions.volumes import note_volumes
 from services.provisioner.cloud_init import cloud_init
 from services.provisioner.provider import SERVER_MISSING, Order, OutOfStock, Rejected, Server, TryAgain
 from services.provisioner.retry import persist
-from services.provisioner.undertaking import Undertaking, now
 from shared.lifecycle.events import InstanceCreated, SecurityGroupFound, Specification
 from shared.lifecycle.instance import Instance
 from shared.offers.instance_types import InstanceType
@@ -25,9 +25,9 @@ OF_ONE_CHOICE: Final = frozenset({UNKNOWN_ZONE, QUOTA_EXCEEDED, "unknown_instanc
 log = structlog.get_logger()
 
 
-async def create(u: Undertaking) -> None:
-    creation = _Creation(u)
-    await persist(u, creation.once, choices=lambda: max(len(creation.possible), 1))
+async def create(context: ActionContext) -> None:
+    creation = _Creation(context)
+    await persist(context, creation.once, choices=lambda: max(len(creation.possible), 1))
 
 
 def choices(wanted: Specification, zones: Sequence[str], offered: Sequence[InstanceType]) -> list[tuple[str, str]]:
@@ -52,27 +52,27 @@ class _Creation:
     `_groups`: in which security group a zone's servers are ordered; `_refused`: where there is none, until it is told.
     """
 
-    def __init__(self, u: Undertaking) -> None:
-        self._u = u
+    def __init__(self, context: ActionContext) -> None:
+        self._context = context
         self.possible: list[tuple[str, str]] = []
         self._groups: dict[str, str] = {}
         self._refused: dict[str, Rejected] = {}
-        self._unsure_until: float | None = self._settled_at() if u.lease.redelivered else None
+        self._unsure_until: float | None = self._settled_at() if context.lease.redelivered else None
 
     async def once(self) -> None:
         """One round: what is there already, else the first choice that can be had."""
-        instance = await self._u.guard()
+        instance = await self._context.guard()
         self._check_wanted(instance)
-        known = await self._u.means.offers.if_known(self._u.provider.name)
-        self.possible = choices(instance.specification, self._u.provider.zones, known)
+        known = await self._context.dependencies.offers.if_known(self._context.provider.name)
+        self.possible = choices(instance.specification, self._context.provider.zones, known)
         offered = {kind.name: kind for kind in known}
         await self._prepared()
         servers = await self._adopted() or await self._ordered()
         for server in servers:
             kind = offered.get(server.instance_type)
-            await self._u.record(
+            await self._context.record(
                 InstanceCreated(
-                    instance_id=self._u.instance_id,
+                    instance_id=self._context.instance_id,
                     occurred_at=now(),
                     server_id=server.id,
                     zone=server.zone,
@@ -82,10 +82,10 @@ class _Creation:
                     host_key=server.host_key,
                 )
             )
-            await note_volumes(self._u, server)
+            await note_volumes(self._context, server)
 
     def _check_wanted(self, instance: Instance) -> None:
-        wanted, provider = instance.specification, self._u.provider
+        wanted, provider = instance.specification, self._context.provider
         if strange := [zone for zone in wanted.zones if zone not in provider.zones]:
             raise Rejected(UNKNOWN_ZONE, f"{', '.join(strange)} not used here: choose of {', '.join(provider.zones)}")
 
@@ -93,12 +93,12 @@ class _Creation:
         """Those of an earlier creation, told again what they boot with: it may have ended before that."""
         servers = await self._existing()
         for server in servers:
-            instance = await self._u.guard()
-            await self._u.provider.set_cloud_init(server.zone, server.id, self._cloud_init(instance))
+            instance = await self._context.guard()
+            await self._context.provider.set_cloud_init(server.zone, server.id, self._cloud_init(instance))
         return servers
 
     def _cloud_init(self, instance: Instance) -> bytes:
-        secrets = self._u.means.secrets
+        secrets = self._context.dependencies.secrets
         return cloud_init(secrets.host_key(instance.id, 0), secrets.ssh_client_key().public)
 
     async def _existing(self) -> list[Server]:
@@ -109,16 +109,16 @@ class _Creation:
         while True:
             counts = self._unsure_until is None or time.monotonic() >= self._unsure_until
             try:
-                found = await self._u.provider.find_servers(self._u.instance_id)
+                found = await self._context.provider.find_servers(self._context.instance_id)
             except TryAgain as error:
                 if self._unsure_until is not None:
                     raise
-                log.warning("ordering unlooked", instance_id=str(self._u.instance_id), reason=str(error))
+                log.warning("ordering unlooked", instance_id=str(self._context.instance_id), reason=str(error))
                 return []
             if found or counts:
                 return sorted(found, key=lambda server: server.id)
-            await self._u.lease.sleep(self._u.settings.poll_seconds)
-            await self._u.guard()
+            await self._context.lease.sleep(self._context.settings.poll_seconds)
+            await self._context.guard()
 
     async def _ordered(self) -> list[Server]:
         """The first choice that can be had. Raises Rejected when none can ever be, TryAgain when one may be later."""
@@ -137,7 +137,7 @@ class _Creation:
                     refused.append(outcome)
             reasons.append(reason)
             if number < len(self.possible):
-                await self._u.delay(code, reason, 0.0)
+                await self._context.delay(code, reason, 0.0)
         if len(refused) < len(self.possible):
             raise TryAgain(OUT_OF_STOCK, "; ".join(reasons))
         told = next((error for error in refused if error.code == QUOTA_EXCEEDED), refused[0])
@@ -145,8 +145,8 @@ class _Creation:
 
     async def _choices(self) -> list[tuple[str, str]]:
         """Raises Rejected when there is none, ProviderError."""
-        wanted, provider = (await self._u.guard()).specification, self._u.provider
-        offered = () if wanted.instance_types else await self._u.means.offers.of(provider.name)
+        wanted, provider = (await self._context.guard()).specification, self._context.provider
+        offered = () if wanted.instance_types else await self._context.dependencies.offers.of(provider.name)
         possible = choices(wanted, provider.zones, offered)
         if not possible:
             places = ", ".join(wanted.zones or provider.zones)
@@ -187,22 +187,22 @@ class _Creation:
 
         One in a zone where nothing is to be had stays empty until the release: another holder may be ordering there.
         """
-        if not self._u.provider.capabilities.ports:
+        if not self._context.provider.capabilities.ports:
             return None
         if refused := self._refused.pop(zone, None):
             raise refused
         if zone not in self._groups:
-            await self._u.guard()
-            made = await self._u.provider.make_security_group(zone, self._u.instance_id)
-            await self._u.record(
-                SecurityGroupFound(instance_id=self._u.instance_id, occurred_at=now(), security_group_id=made)
+            await self._context.guard()
+            made = await self._context.provider.make_security_group(zone, self._context.instance_id)
+            await self._context.record(
+                SecurityGroupFound(instance_id=self._context.instance_id, occurred_at=now(), security_group_id=made)
             )
             self._groups[zone] = made
         return self._groups[zone]
 
     async def _made(self, zone: str, instance_type: str, security_group_id: str | None) -> Server | OutOfStock:
         """Raises ProviderError."""
-        instance = await self._u.guard()
+        instance = await self._context.guard()
         order = Order(
             instance_id=instance.id,
             name=instance.specification.name,
@@ -213,7 +213,7 @@ class _Creation:
         )
         self._unsure_until = self._settled_at()
         try:
-            outcome = await self._u.provider.create_server(order)
+            outcome = await self._context.provider.create_server(order)
         except TryAgain as error:
             if error.had_no_effect:
                 self._unsure_until = None
@@ -227,4 +227,4 @@ class _Creation:
         return outcome
 
     def _settled_at(self) -> float:
-        return time.monotonic() + self._u.settings.settle_seconds
+        return time.monotonic() + self._context.settings.settle_seconds

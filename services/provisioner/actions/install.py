@@ -4,6 +4,7 @@ from collections import deque
 from contextlib import aclosing
 from typing import Final
 
+from services.provisioner.action_context import ActionContext, now
 from services.provisioner.actions.host_key import note_host_key, see_new_host_key
 from services.provisioner.actions.listening import while_wanted
 from services.provisioner.actions.printed import Printed
@@ -21,7 +22,6 @@ from services.provisioner.install.script import (
 )
 from services.provisioner.provider import Rejected, TryAgain
 from services.provisioner.retry import fail, translated
-from services.provisioner.undertaking import Undertaking, now
 from shared.host_keys import ROTATED, accepted_host_keys
 from shared.lifecycle.events import (
     SshInstallCompleted,
@@ -47,38 +47,38 @@ NO_RESULT: Final = {
 _AFTER_HOST_KEY: Final = PHASES[PHASES.index("host_key") + 1]
 
 
-async def install(u: Undertaking) -> None:
+async def install(context: ActionContext) -> None:
     """Try after try. What only keeps us from the machine is waited out until the deadline, and is no failed try."""
-    installing = _Install(u)
+    installing = _Install(context)
     while not installing.over:
         try:
-            await translated(u, installing.once)
+            await translated(context, installing.once)
         except Rejected as error:
-            await fail(u, error.code, error.message)
+            await fail(context, error.code, error.message)
             return
         except TryAgain as error:
             await installing.wait(error)
 
 
 class _Install:
-    def __init__(self, u: Undertaking) -> None:
+    def __init__(self, context: ActionContext) -> None:
         self.over = False
-        self._u = u
+        self._context = context
         self._waited = False
         self._phase: str | None = None
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
 
     async def once(self) -> None:
         """One connection to the machine, until the try ends that runs there. Raises ProviderError."""
-        instance = await self._u.guard()
-        if instance.install.failures >= self._u.settings.install_tries:
+        instance = await self._context.guard()
+        if instance.install.failures >= self._context.settings.install_tries:
             await self._give_up(instance, "see the timeline")
             return
         if instance.ip_address is None:
             raise TryAgain(UNREACHABLE, "the machine has no address")
         try:
-            async with self._u.means.shell.open(
-                instance.ip_address, accepted_host_keys(self._u.means.secrets, instance)
+            async with self._context.dependencies.shell.open(
+                instance.ip_address, accepted_host_keys(self._context.dependencies.secrets, instance)
             ) as session:
                 await self._on(session)
         except Unreachable as error:
@@ -91,28 +91,30 @@ class _Install:
 
         A wrong host key is waited out as well: soon after the address was given, whoever had it before may answer.
         """
-        settings = self._u.settings
-        number = (await self._u.guard()).failed_tries.get(self._u.action, 0) + 1
+        settings = self._context.settings
+        number = (await self._context.guard()).failed_tries.get(self._context.action, 0) + 1
         pause = backoff_s(number, settings.backoff_seconds, settings.longest_backoff_seconds)
-        if self._waited and self._u.age_s() + pause > settings.install_deadline_seconds:
+        if self._waited and self._context.age_s() + pause > settings.install_deadline_seconds:
             code = HOST_KEY_MISMATCH if error.code == HOST_KEY_MISMATCH else INSTALL_TIMED_OUT
-            await fail(self._u, code, f"gave up after {self._u.age_s():.0f} s: {error.message}")
+            await fail(self._context, code, f"gave up after {self._context.age_s():.0f} s: {error.message}")
             self.over = True
             return
         self._waited = True
-        await self._u.delay(error.code, error.message, pause)
-        await self._u.lease.sleep(pause)
+        await self._context.delay(error.code, error.message, pause)
+        await self._context.lease.sleep(pause)
 
     async def _on(self, session: Session) -> None:
-        instance = await self._u.guard()
-        await self._u.conclude(SshInstallStarted(instance_id=instance.id, occurred_at=now(), attempt=instance.attempt))
-        job = self._job(await self._u.guard())
-        await note_host_key(self._u, session)
+        instance = await self._context.guard()
+        await self._context.conclude(
+            SshInstallStarted(instance_id=instance.id, occurred_at=now(), attempt=instance.attempt)
+        )
+        job = self._job(await self._context.guard())
+        await note_host_key(self._context, session)
         status = await self._listened(session, job)
         if status == 0:
-            await see_new_host_key(self._u, self._u.settings.key_rotation_seconds)
-            await self._u.conclude(
-                SshInstallCompleted(instance_id=self._u.instance_id, occurred_at=now(), attempt=job.attempt)
+            await see_new_host_key(self._context, self._context.settings.key_rotation_seconds)
+            await self._context.conclude(
+                SshInstallCompleted(instance_id=self._context.instance_id, occurred_at=now(), attempt=job.attempt)
             )
             self.over = True
         elif status in NO_RESULT:
@@ -124,11 +126,11 @@ class _Install:
         """Tell each phase as it is printed; returns the exit status."""
         self._phase = None
         self._lines.clear()
-        printed = Printed(self._u, job)
+        printed = Printed(self._context, job)
         async with (
             printed.told(),
             aclosing(session.run(COMMAND, stdin_of(job))) as machine,
-            aclosing(while_wanted(self._u, machine, self._check_time)) as saying,
+            aclosing(while_wanted(self._context, machine, self._check_time)) as saying,
         ):
             async for said in saying:
                 if isinstance(said, Exited):
@@ -140,7 +142,7 @@ class _Install:
                     case Phase():
                         pass  # once is enough: a machine may print it for ever
                     case Output(text):
-                        self._lines.append(self._u.printable(text))
+                        self._lines.append(self._context.printable(text))
         raise Unreachable("the machine stopped talking before the install had ended")
 
     def _comes_after(self, phase: str) -> bool:
@@ -148,9 +150,9 @@ class _Install:
 
     async def _reached(self, job: InstallJob, phase: str) -> None:
         self._phase = phase
-        await self._u.conclude(
+        await self._context.conclude(
             SshInstallPhaseReached(
-                instance_id=self._u.instance_id,
+                instance_id=self._context.instance_id,
                 occurred_at=now(),
                 attempt=job.attempt,
                 install_try=job.attempt_try,
@@ -160,14 +162,14 @@ class _Install:
             )
         )
         if phase == _AFTER_HOST_KEY:
-            await see_new_host_key(self._u, 0.0)
+            await see_new_host_key(self._context, 0.0)
 
     async def _failed(self, job: InstallJob, status: int) -> None:
         last = self._lines[-1] if self._lines else "it said nothing"
         why = f"exit status {status} in phase {self._phase or 'none'}: {last}"
-        instance = await self._u.conclude(
+        instance = await self._context.conclude(
             SshInstallFailed(
-                instance_id=self._u.instance_id,
+                instance_id=self._context.instance_id,
                 occurred_at=now(),
                 attempt=job.attempt,
                 install_try=job.attempt_try,
@@ -177,25 +179,25 @@ class _Install:
                 reason=why,
             )
         )
-        settings = self._u.settings
+        settings = self._context.settings
         if instance.install.failures >= settings.install_tries:
             await self._give_up(instance, why)
             return
-        await self._u.lease.sleep(
+        await self._context.lease.sleep(
             backoff_s(job.attempt_try, settings.backoff_seconds, settings.longest_backoff_seconds)
         )
 
     async def _give_up(self, instance: Instance, why: str) -> None:
-        await fail(self._u, INSTALL_FAILED, f"{instance.install.failures} tries ended badly; the last one: {why}")
+        await fail(self._context, INSTALL_FAILED, f"{instance.install.failures} tries ended badly; the last one: {why}")
         self.over = True
 
     def _check_time(self) -> None:
-        age_s = self._u.age_s()
-        if age_s > self._u.settings.install_deadline_seconds:
+        age_s = self._context.age_s()
+        if age_s > self._context.settings.install_deadline_seconds:
             raise Rejected(INSTALL_TIMED_OUT, f"still in phase {self._phase or 'none'} after {age_s:.0f} s")
 
     def _job(self, instance: Instance) -> InstallJob:
-        settings, secrets = self._u.settings, self._u.means.secrets
+        settings, secrets = self._context.settings, self._context.dependencies.secrets
         keeps_its_own = instance.resources.own_host_key is not None
         return InstallJob(
             attempt=instance.attempt,
@@ -206,7 +208,7 @@ class _Install:
             task=instance.specification.task,
             vllm_args=instance.specification.vllm_args,
             organization_id=instance.specification.organization_id,
-            ours=self._u.provider.capabilities.volumes,
+            ours=self._context.provider.capabilities.volumes,
             pull_seconds=settings.image_pull_seconds,
             worker_port=settings.worker_port,
             api_key=secrets.worker_api_key(instance.id, instance.attempt),

@@ -4,27 +4,27 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from services.provisioner.undertaking import Undertaking
+from services.provisioner.action_context import ActionContext
 from shared.machine import Exited
 
 
 async def while_wanted(
-    u: Undertaking, machine: AsyncGenerator[str | Exited], check_time: Callable[[], None]
+    context: ActionContext, machine: AsyncGenerator[str | Exited], check_time: Callable[[], None]
 ) -> AsyncGenerator[str | Exited]:
     """Pass on what the machine says; every now and then, and while it says nothing, see whether to go on.
 
     Raises Overtaken, LeaseLost, whatever `check_time` raises, and Unreachable.
     """
     coming = asyncio.ensure_future(anext(machine))
-    looking = asyncio.ensure_future(u.lease.sleep(u.settings.install_look_seconds))
+    looking = asyncio.ensure_future(context.lease.sleep(context.settings.install_look_seconds))
     try:
         while True:
             await asyncio.wait({coming, looking}, return_when=asyncio.FIRST_COMPLETED)
             if looking.done():
                 looking.result()
-                await u.guard()
+                await context.guard()
                 check_time()
-                looking = asyncio.ensure_future(u.lease.sleep(u.settings.install_look_seconds))
+                looking = asyncio.ensure_future(context.lease.sleep(context.settings.install_look_seconds))
             if coming.done():
                 said = coming.result()
                 coming = asyncio.ensure_future(anext(machine))

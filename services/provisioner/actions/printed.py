@@ -9,8 +9,8 @@ from typing import Final
 import structlog
 from nats.errors import Error as NatsError
 
+from services.provisioner.action_context import ActionContext, now
 from services.provisioner.install.script import InstallJob
-from services.provisioner.undertaking import Undertaking, now
 from shared.install_output import MOST_LINES, InstallOutput, OutputLine
 
 BETWEEN_S: Final = 1.0
@@ -22,15 +22,15 @@ log = structlog.get_logger()
 class Printed:
     """The last lines of one try, as far as they may be shown."""
 
-    def __init__(self, u: Undertaking, job: InstallJob) -> None:
-        self._u = u
+    def __init__(self, context: ActionContext, job: InstallJob) -> None:
+        self._context = context
         self._job = job
         self._lines: deque[OutputLine] = deque(maxlen=MOST_LINES)
         self._more = asyncio.Event()
 
     def hear(self, line: str) -> None:
         number = self._lines[-1].number + 1 if self._lines else 1
-        self._lines.append(OutputLine(number=number, at=now(), text=self._u.printable(line.rstrip("\r\n"))))
+        self._lines.append(OutputLine(number=number, at=now(), text=self._context.printable(line.rstrip("\r\n"))))
         self._more.set()
 
     @asynccontextmanager
@@ -53,13 +53,13 @@ class Printed:
 
     async def _tell(self) -> None:
         """Only as the holder: one that woke up late would put an old try's lines over a new one's."""
-        if not self._lines or self._u.lease.lost:
+        if not self._lines or self._context.lease.lost:
             return
         output = InstallOutput(
             attempt=self._job.attempt, install_try=self._job.attempt_try, lines=tuple(self._lines), updated_at=now()
         )
         try:
             async with asyncio.timeout(TIME_OUT_S):
-                await self._u.means.install_outputs.tell(self._u.instance_id, output)
+                await self._context.dependencies.install_outputs.tell(self._context.instance_id, output)
         except (NatsError, TimeoutError, OSError) as error:
-            log.warning("install's output not told", instance_id=str(self._u.instance_id), reason=repr(error))
+            log.warning("install's output not told", instance_id=str(self._context.instance_id), reason=repr(error))

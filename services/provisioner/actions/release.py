@@ -5,60 +5,62 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 
+from services.provisioner.action_context import ActionContext, now
 from services.provisioner.provider import ProviderError, Server, Silent, TryAgain
 from services.provisioner.removal import Removal
 from services.provisioner.retry import translated
-from services.provisioner.undertaking import Undertaking, now
 from shared.lifecycle.events import InstanceTerminated, IpAssigned, PortsOpened, ResourcesReleased, ServerDeleted
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE, Status
 from shared.retry import backoff_s
 
 
-async def release(u: Undertaking) -> None:
-    release = _Release(u)
+async def release(context: ActionContext) -> None:
+    release = _Release(context)
     while not release.over:
         try:
-            await translated(u, release.once)
+            await translated(context, release.once)
         except ProviderError as error:
-            number = (await u.guard()).failed_tries.get(u.action, 0) + 1
-            longest = u.settings.longest_release_backoff_seconds
+            number = (await context.guard()).failed_tries.get(context.action, 0) + 1
+            longest = context.settings.longest_release_backoff_seconds
             asked = error.retry_after if isinstance(error, TryAgain) else None
-            pause = backoff_s(number, u.settings.backoff_seconds, longest, asked)
-            await u.delay(error.code, error.message, pause)
-            await u.lease.sleep(pause)
+            pause = backoff_s(number, context.settings.backoff_seconds, longest, asked)
+            await context.delay(error.code, error.message, pause)
+            await context.lease.sleep(pause)
 
 
 class _Release:
-    def __init__(self, u: Undertaking) -> None:
+    def __init__(self, context: ActionContext) -> None:
         self.over = False
-        self._u = u
+        self._context = context
 
     @cached_property
     def _removal(self) -> Removal:
-        u = self._u
-        return Removal(u.provider, u.settings, u.instance_id, u.guard, u.record, u.lease.sleep)
+        context = self._context
+        return Removal(
+            context.provider, context.settings, context.instance_id, context.guard, context.record, context.lease.sleep
+        )
 
     async def once(self) -> None:
         """One pass over everything that is known or found; over when it began by knowing all, and saw nothing."""
-        before = await self._u.guard()
+        before = await self._context.guard()
         found: Sequence[Server] = ()
         volumes: Sequence[tuple[str, str]] = ()
         trouble = _Trouble()
         with trouble.noted("servers"):
             found = await self._found(before)
         with trouble.noted("volumes"):
-            volumes = await self._u.provider.find_volumes(self._u.instance_id)
+            volumes = await self._context.provider.find_volumes(self._context.instance_id)
         saw_any = await self._servers(before, found, trouble)
-        await self._volumes(await self._u.guard(), volumes, trouble)
+        await self._volumes(await self._context.guard(), volumes, trouble)
         trouble.raise_first()
-        groups = (await self._u.guard()).resources.security_group_ids
-        network = await self._u.provider.release_network(self._u.instance_id, groups)
+        groups = (await self._context.guard()).resources.security_group_ids
+        network = await self._context.provider.release_network(self._context.instance_id, groups)
         if saw_any:
             return
-        learned = (await self._u.guard()).resources.revision != before.resources.revision
+        learned = (await self._context.guard()).resources.revision != before.resources.revision
         if volumes or network or learned or (_in_flight(before) and not self._settled(before)):
-            await self._u.lease.sleep(self._u.settings.poll_seconds)
+            await self._context.lease.sleep(self._context.settings.poll_seconds)
             return
         self.over = await self._said(before)
 
@@ -69,7 +71,7 @@ class _Release:
         that woke up too late is for reconciliation.
         """
         try:
-            return await self._u.provider.find_servers(self._u.instance_id)
+            return await self._context.provider.find_servers(self._context.instance_id)
         except Silent:
             if instance.resources.server_id is None:
                 raise
@@ -88,7 +90,9 @@ class _Release:
             with trouble.noted(server_id):
                 saw_any |= await self._removal.server(zone, server_id)
                 if server_id == instance.resources.server_id:
-                    await self._u.record(ServerDeleted(instance_id=instance.id, occurred_at=now(), server_id=server_id))
+                    await self._context.record(
+                        ServerDeleted(instance_id=instance.id, occurred_at=now(), server_id=server_id)
+                    )
         return saw_any
 
     async def _volumes(self, instance: Instance, found: Sequence[tuple[str, str]], trouble: "_Trouble") -> None:
@@ -107,21 +111,21 @@ class _Release:
     def _zones_of(self, instance: Instance, server_id: str) -> Sequence[str]:
         """Only the server that claimed the instance has its zone on record: a duplicate may be anywhere."""
         claimed = server_id == instance.resources.server_id and instance.zone is not None
-        return [instance.zone] if claimed and instance.zone else self._u.provider.zones
+        return [instance.zone] if claimed and instance.zone else self._context.provider.zones
 
     def _settled(self, instance: Instance) -> bool:
         """Whether what was made while the ending overtook it would be visible by now."""
-        ended_at = max(instance.ended_at or self._u.trigger.recorded_at, self._u.trigger.recorded_at)
-        return now() >= ended_at + timedelta(seconds=self._u.settings.settle_seconds)
+        ended_at = max(instance.ended_at or self._context.trigger.recorded_at, self._context.trigger.recorded_at)
+        return now() >= ended_at + timedelta(seconds=self._context.settings.settle_seconds)
 
     async def _said(self, before: Instance) -> bool:
         """Judged again as it is recorded: whatever was learned of meanwhile asks for another pass."""
         known = before.resources
         terminating = before.status is Status.TERMINATING
         fact = InstanceTerminated if terminating else ResourcesReleased
-        after = await self._u.conclude(
+        after = await self._context.conclude(
             fact(
-                instance_id=self._u.instance_id,
+                instance_id=self._context.instance_id,
                 occurred_at=now(),
                 server_id=known.server_id,
                 revision=known.revision,

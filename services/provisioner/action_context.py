@@ -32,7 +32,7 @@ class Overtaken(Exception):
 
 
 @dataclass(frozen=True)
-class Means:
+class Dependencies:
     """What every action works with."""
 
     journal: Journal
@@ -45,11 +45,11 @@ class Means:
 
 
 @dataclass(frozen=True)
-class Undertaking:
+class ActionContext:
     action: Action
     trigger: Recorded
     lease: Lease
-    means: Means
+    dependencies: Dependencies
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -58,12 +58,12 @@ class Undertaking:
 
     @property
     def settings(self) -> ProvisionerSettings:
-        return self.means.settings
+        return self.dependencies.settings
 
     @property
     def provider(self) -> Provider:
         """The one that the instance was requested of. Raises Rejected when it is none of ours."""
-        name, providers = self.trigger.instance.specification.provider, self.means.providers
+        name, providers = self.trigger.instance.specification.provider, self.dependencies.providers
         if name not in providers:
             raise Rejected(UNKNOWN_PROVIDER, f"{name!r} is not configured here: choose of {', '.join(providers)}")
         return providers[name]
@@ -73,7 +73,7 @@ class Undertaking:
 
         Raises Overtaken when the trigger no longer asks for this action, LeaseLost.
         """
-        instance = await self.means.journal.load(self.instance_id)
+        instance = await self.dependencies.journal.load(self.instance_id)
         if plan(instance, self.trigger.event) is not self.action:
             raise Overtaken
         self.lease.check()
@@ -81,15 +81,15 @@ class Undertaking:
 
     async def record(self, fact: Event) -> Instance:
         """For what is already true: recorded even by a holder that lost its lease."""
-        return await self.means.journal.record(fact, cause=self.trigger)
+        return await self.dependencies.journal.record(fact, cause=self.trigger)
 
     async def conclude(self, inference: Event) -> Instance:
         """For what only a holder may say. Raises LeaseLost."""
-        return await self.means.journal.record(inference, cause=self.trigger, check=self.lease.check)
+        return await self.dependencies.journal.record(inference, cause=self.trigger, check=self.lease.check)
 
     async def delay(self, code: str, reason: str, seconds: float) -> None:
         """Say that a try did not succeed, and when the next one comes; does not wait for it. Raises LeaseLost."""
-        instance = await self.means.journal.load(self.instance_id)
+        instance = await self.dependencies.journal.load(self.instance_id)
         await self.conclude(
             ActionDelayed(
                 instance_id=instance.id,
@@ -116,7 +116,7 @@ class Undertaking:
 
         Secrets go last: one that control characters were strewn into is whole without them.
         """
-        redacted = self.means.secrets.redact(plain_line(text), self.instance_id, self.trigger.instance.attempt)
+        redacted = self.dependencies.secrets.redact(plain_line(text), self.instance_id, self.trigger.instance.attempt)
         if token := self.settings.hf_token:
             redacted = redacted.replace(token.get_secret_value(), "[redacted]")
         return shortened(redacted, LONGEST_TEXT)
