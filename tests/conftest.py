@@ -1,12 +1,15 @@
 """Real servers for every test that needs one: an account of its own in NATS, a database of its own in PostgreSQL.
 
+A plain function that asks for none of them is pure, and `make test-fast` runs it; `real` marks those that are not.
 What a test has recorded as a property named `SUMMARY` is a line of the run's summary, also when it passed.
 """
 
 import asyncio
+import inspect
 import socket
+import sys
 from asyncio import selector_events
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any, Final
 
@@ -18,6 +21,12 @@ from shared.postgres.migrate import migrate
 from tests.scratch import ScratchNats, ScratchPostgres, new_database
 
 SUMMARY: Final = "summary"
+SERVERS: Final = frozenset({"accounts", "api", "chromium", "postgres_url"})
+"""Fixtures that start one."""
+IMPURE: Final = frozenset(
+    {"os.fork", "os.forkpty", "os.posix_spawn", "socket.bind", "socket.connect", "subprocess.Popen"}
+)
+"""What a pure test may not do, by the names of Python's audit events."""
 
 settings.register_profile("coldstart", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("coldstart")
@@ -43,6 +52,43 @@ def _close_what_asyncio_loses() -> None:
 
 
 _close_what_asyncio_loses()
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and _is_pure(item):
+            item.add_marker(pytest.mark.pure)
+
+
+def _is_pure(item: pytest.Function) -> bool:
+    real = item.get_closest_marker("real") or inspect.iscoroutinefunction(item.obj)
+    return not real and not SERVERS & set(item.fixturenames)
+
+
+class _Purity:
+    """Fails a pure test that starts a process or talks to one: it needs the mark `real`."""
+
+    def __init__(self) -> None:
+        self._watched = False
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        self._watched = item.get_closest_marker("pure") is not None
+        try:
+            return (yield)
+        finally:
+            self._watched = False
+
+    def audit(self, event: str, _: tuple[object, ...]) -> None:
+        if self._watched and event in IMPURE:
+            self._watched = False  # what is told of the failure may do all this
+            raise AssertionError(f"{event} in a test that passes for pure: mark it `real`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    purity = _Purity()
+    config.pluginmanager.register(purity)
+    sys.addaudithook(purity.audit)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

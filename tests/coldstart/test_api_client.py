@@ -44,6 +44,7 @@ def test_an_answer_without_content_is_nothing(api: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://x:abc", "nonsense", "http://127.0.0.1:1"])
+@pytest.mark.real
 def test_an_address_where_no_api_is_is_named(url: str) -> None:
     with pytest.raises(ApiProblem, match=url), Api(url, "k") as client:
         client.get("/x")

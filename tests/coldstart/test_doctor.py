@@ -9,6 +9,8 @@ from coldstart.cli import app
 from coldstart.doctor import Finding, examine
 from coldstart.settings import StackSettings
 
+pytestmark = pytest.mark.real
+
 
 def findings(**settings: object) -> dict[str, Finding]:
     found = examine(StackSettings.model_validate({"api_port": 0, **settings}))

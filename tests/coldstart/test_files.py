@@ -39,6 +39,7 @@ def test_a_running_stack_is_found_until_it_stops(tmp_path: Path) -> None:
         find_reach(tmp_path)
 
 
+@pytest.mark.real
 def test_a_stack_that_was_killed_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
     pid = os.posix_spawn("/bin/true", ["true"], {})
     os.waitpid(pid, 0)

@@ -171,6 +171,7 @@ def test_only_what_coldstart_made_is_deleted_and_links_are_not_followed(folder: 
     assert (elsewhere / "hosts").exists()
 
 
+@pytest.mark.real
 def test_a_folder_that_is_a_mounted_disk_is_emptied_and_stays(tmp_path: Path) -> None:
     volume = tmp_path / "volume"
     volume.mkdir()

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser
 
 from tests.api.stage import Stage
@@ -17,6 +18,7 @@ async def test_every_picture_can_be_taken_again(stage: Stage, browser: Browser, 
     assert all(path.read_bytes().startswith(PNG) for path in taken)
 
 
+@pytest.mark.real
 def test_every_picture_was_taken_of_the_pages_as_they_are_now() -> None:
     taken_of = (PROJECT / FOLDER / OF).read_text().strip()
     assert taken_of == digest(), "a page has changed since its picture was taken: run make screenshots"

@@ -42,6 +42,7 @@ def test_the_tail_of_a_long_log_is_its_last_lines(tmp_path: Path) -> None:
     assert folder.log_tail().endswith("line 9999")
 
 
+@pytest.mark.real
 def test_a_wanted_port_is_the_only_candidate_and_refused_when_taken() -> None:
     with socket.create_server((HOST, 0)) as listener:
         port = listener.getsockname()[1]
@@ -50,6 +51,7 @@ def test_a_wanted_port_is_the_only_candidate_and_refused_when_taken() -> None:
     assert list(candidates(port, None)) == [port]
 
 
+@pytest.mark.real
 def test_the_previous_port_comes_first_while_it_is_free() -> None:
     with socket.create_server((HOST, 0)) as listener:
         port = listener.getsockname()[1]

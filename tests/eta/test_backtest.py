@@ -10,6 +10,7 @@ from tests.eta.past import a_launch, pasts
 from tests.lifecycle.arbitrary import law
 
 COUNT = 500
+SIMULATED = pytest.mark.xdist_group("simulated launches")  # made once, by the worker that has them all
 
 
 @pytest.fixture(scope="module")
@@ -17,17 +18,20 @@ def scores() -> list[list[Score]]:
     return [backtest(simulated_launches(COUNT, seed)) for seed in (1, 2, 3, 4, 5)]
 
 
+@SIMULATED
 def test_after_a_third_of_a_launch_the_median_error_is_under_fifteen_percent(scores: list[list[Score]]) -> None:
     for first, *_ in scores:
         assert (first.moment, first.launches) == (MOMENTS[0], COUNT)
         assert first.error_of_total < 0.15
 
 
+@SIMULATED
 def test_the_p90_holds_in_85_to_95_of_100_launches(scores: list[list[Score]]) -> None:
     for first, *_ in scores:
         assert 0.85 <= first.held <= 0.95
 
 
+@SIMULATED
 def test_over_all_of_them_the_p90_holds_in_90_of_100(scores: list[list[Score]]) -> None:
     firsts = [first.held for first, *_ in scores]
     assert sum(firsts) / len(firsts) == pytest.approx(0.9, abs=0.02)
@@ -35,6 +39,7 @@ def test_over_all_of_them_the_p90_holds_in_90_of_100(scores: list[list[Score]]) 
     assert sum(every) / len(every) == pytest.approx(0.9, abs=0.02)
 
 
+@SIMULATED
 def test_errors_shrink_as_the_launch_goes_on(scores: list[list[Score]]) -> None:
     for run in scores:
         errors = [score.error_of_total for score in run]

@@ -306,6 +306,7 @@ ANSWERS: Final = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(answer=ANSWERS)
+@pytest.mark.real
 def test_whatever_a_worker_answers_one_that_drains_is_drained_within_its_limit(answer: bytes) -> None:
     async def drained() -> MemoryJournal:
         async with a_hostile_worker([answer]) as worker:

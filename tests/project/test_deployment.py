@@ -89,6 +89,7 @@ def test_every_service_is_its_own_user_on_nats_and_the_server_knows_every_users_
         assert ROOT / COMPOSE["configs"][name]["file"] == ROOT / "docs" / f"{name}.conf"
 
 
+@pytest.mark.real
 def test_what_an_earlier_nats_server_kept_becomes_the_services_once(tmp_path: Path) -> None:
     shell, flag, script = COMPOSE["services"]["nats"]["command"]
     script = script.replace("$$", "$").replace("/data/", f"{tmp_path}/").replace("exec nats-server", "exec true")

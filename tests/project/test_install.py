@@ -8,6 +8,8 @@ import pytest
 
 from tests.embedded.owners import PROJECT
 
+pytestmark = pytest.mark.real
+
 REAL = Path(shutil.which("python3") or "")
 
 

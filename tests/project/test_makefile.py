@@ -12,6 +12,7 @@ RECORDED = (".coldstart/nats/data/x", ".coldstart/master-secret", ".coldstart/lo
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.real
 def test_clean_removes_what_was_installed_and_nothing_that_was_recorded(tmp_path: Path) -> None:
     shutil.copy(MAKEFILE, tmp_path)
     for name in (*INSTALLED, *RECORDED):

@@ -29,6 +29,7 @@ def told(port: int) -> str:
         connection.close()
 
 
+@pytest.mark.real
 def test_metrics_are_told_on_the_given_port_until_the_service_ends() -> None:
     port = a_free_port()
     COUNTED.inc()

@@ -4,11 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import SUMMARY
 
 PLUGINS = ("-p", "tests.conftest", "-p", "no:schemathesis")
 
 
+@pytest.mark.real
 def test_what_a_test_records_for_the_summary_is_shown_though_it_passed(tmp_path: Path) -> None:
     (tmp_path / "test_one.py").write_text(
         f"def test_one(record_property):\n    record_property({SUMMARY!r}, 'drawn from seed 7')\n"

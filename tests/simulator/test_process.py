@@ -53,6 +53,7 @@ async def test_two_at_once_have_their_own_ports(tmp_path: Path) -> None:
         assert first != second
 
 
+@pytest.mark.real
 def test_a_network_in_use_is_not_chosen_by_another() -> None:
     with Addresses((PORT,)) as addresses:
         guard = addresses.network.replace("0/24", str(GUARD))
@@ -60,6 +61,7 @@ def test_a_network_in_use_is_not_chosen_by_another() -> None:
             other.bind((guard, PORT))
 
 
+@pytest.mark.real
 def test_a_released_address_is_given_again_last() -> None:
     with Addresses((PORT,)) as addresses:
         first = addresses.take()

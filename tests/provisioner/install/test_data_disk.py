@@ -34,7 +34,10 @@ def can_make_loop_devices() -> bool:
         return False
 
 
-pytestmark = pytest.mark.skipif(not can_make_loop_devices(), reason="only root makes loop devices, where they are")
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not can_make_loop_devices(), reason="only root makes loop devices, where they are"),
+]
 
 
 @dataclass

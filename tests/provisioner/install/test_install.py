@@ -550,6 +550,7 @@ def test_the_scripts_pass_shellcheck(fed: str) -> None:
     assert checked.returncode == 0, checked.stdout
 
 
+@pytest.mark.real
 def test_scenarios_name_phases_that_exist(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no install fails at 'docker'"):
         Machine(tmp_path, Scenario(install_fails_at="docker"))

@@ -32,6 +32,7 @@ def test_a_declared_phase_is_a_phase_and_anything_else_is_output() -> None:
 
 @given(arguments=st.lists(SHELL_TEXT, max_size=3), token=SHELL_TEXT)
 @settings(max_examples=25)
+@pytest.mark.real
 def test_whatever_a_job_holds_arrives_unchanged(arguments: list[str], token: str) -> None:
     job = dataclasses.replace(JOB, vllm_args=tuple(arguments), hf_token=token)
     assignments, _, _ = stdin_of(job).partition(b"COLDSTART_INSTALL=")

@@ -86,6 +86,7 @@ def started(**variables: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.real
 def test_a_provisioner_without_any_provider_does_not_start_and_says_what_is_missing() -> None:
     ended = started()
     assert ended.returncode == 2
@@ -93,6 +94,7 @@ def test_a_provisioner_without_any_provider_does_not_start_and_says_what_is_miss
     assert "COLDSTART_MACHINES" in ended.stderr
 
 
+@pytest.mark.real
 def test_a_provisioner_with_a_wrong_file_of_machines_does_not_start_and_says_what_is_wrong(tmp_path: Path) -> None:
     ended = started(COLDSTART_MACHINES=str(tmp_path / "no.toml"))
     assert ended.returncode == 2
