@@ -118,7 +118,7 @@ class Api:
         """
         return (event for event in self.told(path, **query) if isinstance(event, Happened))
 
-    def told(self, path: str, *, after: str = "", **query: str) -> Iterator[Told]:
+    def told(self, path: str, *, after: str = "", **query: str) -> Iterator[Told]:  # noqa: C901 - one loop: how a stream is lost, and how it goes on
         """Events, and between them estimates.
 
         `after`: a position that the api has told; by default it begins now, or as `query` says.

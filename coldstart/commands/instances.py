@@ -45,7 +45,7 @@ app = typer.Typer(no_args_is_help=True, help="Create, look at, and end instances
 
 
 @app.command()
-def create(
+def create(  # noqa: PLR0913 - each option is an argument
     model: Annotated[
         str,
         typer.Argument(help="A model id on the Hugging Face hub, e.g. Qwen/Qwen2.5-0.5B-Instruct.", callback=non_empty),

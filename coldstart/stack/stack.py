@@ -105,7 +105,7 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(
+async def stack(  # noqa: PLR0915 - one list of all that is started, in its order
     settings: StackSettings, *, simulated: bool, scenario: str | None = None, begin: Step = lambda _: None
 ) -> AsyncGenerator[Stack]:
     """Start everything and stop it in reverse; in a cloud that is simulated by `scenario` (JSON), or in the real one.

@@ -18,7 +18,7 @@ def must_be_watched(instance: Instance, attempt: int) -> bool:
     return instance.status in WATCHED and instance.attempt == attempt
 
 
-def verdict(
+def verdict(  # noqa: C901, PLR0911, PLR0912 - a match over every status is one idea
     instance: Instance, memory: Memory, began_at: datetime, at: datetime, settings: HealthSettings
 ) -> e.Event | None:
     """What follows from several looks, or from too much time; `began_at` is when the attempt's watch was called for."""

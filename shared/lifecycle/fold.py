@@ -56,7 +56,7 @@ def _with(instance: Instance, **changes: Any) -> Instance:
     return instance.model_copy(update=changes)
 
 
-def _informed(instance: Instance, event: e.Event) -> Instance:
+def _informed(instance: Instance, event: e.Event) -> Instance:  # noqa: C901, PLR0911, PLR0912 - a match over every event is one idea
     """What a fact teaches whatever the status: ids, addresses, counters."""
     match event:
         case Signal():

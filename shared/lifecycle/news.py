@@ -20,7 +20,7 @@ DONE: Final[Mapping[Action, type[e.Event]]] = {
 """The milestone that ends each action; a release ends with InstanceTerminated or ResourcesReleased."""
 
 
-def is_news(instance: Instance, event: e.Event) -> bool:
+def is_news(instance: Instance, event: e.Event) -> bool:  # noqa: C901, PLR0911, PLR0912, PLR0915 - a match over every event is one idea
     """False for what the instance already knows, and for a conclusion that no longer holds."""
     if isinstance(event, AttemptFact) and event.attempt != instance.attempt:
         return False

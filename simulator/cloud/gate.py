@@ -195,7 +195,7 @@ async def _json_object(request: web.Request) -> dict[str, object]:
     return body if isinstance(body, dict) else {}
 
 
-def _injected(failure: Failure, subject: Subject, scenario: Scenario) -> ApiError:
+def _injected(failure: Failure, subject: Subject, scenario: Scenario) -> ApiError:  # noqa: C901, PLR0911, PLR0912 - a match over every error is one idea
     match failure.error:
         case Error.OUT_OF_STOCK:
             return errors.out_of_stock(subject.instance_type or subject.resource)

@@ -48,23 +48,26 @@ class Machines:
             if not self._addresses.claim(ip.address):
                 ip.address = self._addresses.take() or ip.address
         for server in list(self._account.servers()):
-            match server.state:
-                case ServerState.RUNNING:
-                    server.transition = self._own(self._boot_again(server))
-                case ServerState.STARTING:
-                    server.state = ServerState.STOPPED
-                    self.power_on(server)
-                case ServerState.STOPPING if server.terminating:
-                    self.delete(server)
-                case ServerState.STOPPING:
-                    self._stopped(server, server.ips[0].address if server.ips else None)
-                case ServerState.STOPPED:
-                    pass
+            self._go_on_with(server)
             if not server.volumes and server.deleted_at is None:
                 self._own(self._make_boot_volume(server, self._scenario(server)))
         booting = [server.transition for server in self._account.servers() if server.transition is not None]
         if booting:
             await asyncio.wait(booting)
+
+    def _go_on_with(self, server: Server) -> None:
+        match server.state:
+            case ServerState.RUNNING:
+                server.transition = self._own(self._boot_again(server))
+            case ServerState.STARTING:
+                server.state = ServerState.STOPPED
+                self.power_on(server)
+            case ServerState.STOPPING if server.terminating:
+                self.delete(server)
+            case ServerState.STOPPING:
+                self._stopped(server, server.ips[0].address if server.ips else None)
+            case ServerState.STOPPED:
+                pass
 
     def created(self, server: Server) -> None:
         """The rest of a creation: the boot volume comes later, and lists learn the tags later."""

@@ -37,7 +37,12 @@ def check(value: Any, expected: Any, at: str) -> None:
             check(item, get_args(expected)[1], f"{at}[{key}]")
     elif dataclasses.is_dataclass(expected):
         check_fields(value, expected, at)
-    elif expected is datetime:
+    else:
+        check_plain(value, expected, at)
+
+
+def check_plain(value: Any, expected: Any, at: str) -> None:
+    if expected is datetime:
         datetime.fromisoformat(value)
     elif isinstance(expected, type) and issubclass(expected, Enum):
         assert value in [member.value for member in expected], at

@@ -91,7 +91,7 @@ async def create(
     description="Archived ones only with ?status=archived. A user's key sees those of its organisation. The header "
     "Last-Event-ID says how much of the event stream they are made of at least: /events resumes behind it with no gap.",
 )
-async def list_(
+async def list_(  # noqa: PLR0913 - each filter is an argument
     *,
     request: Request[Any, ApiKey, Any],
     instance_repository: NamedDependency[InstanceRepository],

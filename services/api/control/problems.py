@@ -111,7 +111,7 @@ _PLAIN: Final = (
 )
 
 
-def _from_exception(error: Exception) -> Problem | None:
+def _from_exception(error: Exception) -> Problem | None:  # noqa: PLR0911 - one answer for each kind of error
     match error:
         case Problem():
             return error

@@ -75,7 +75,7 @@ class EventSource:
 
         return EventStream(messages, self._stall_s, allowed)
 
-    async def _messages(self, interest: Interest, *, last_event_id: str | None, begin: Begin) -> AsyncGenerator[bytes]:
+    async def _messages(self, interest: Interest, *, last_event_id: str | None, begin: Begin) -> AsyncGenerator[bytes]:  # noqa: C901, PLR0912, PLR0915 - one loop with all that may come next
         """Messages for the wire, until the feed lets the client go.
 
         The first one tells the position behind which they begin, so that a client can resume that has seen no event.
