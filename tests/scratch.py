@@ -1,6 +1,7 @@
 """Servers for tests: the real ones, without the waiting for a disk that outlives no test."""
 
 import json
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,8 @@ class ScratchPostgres(EmbeddedPostgres):
 
 class ScratchNats(EmbeddedNats):
     """Has many accounts, each as empty as a new server: none hears another's messages or sees its streams."""
+
+    stop_signal = signal.SIGKILL  # it would write down the state of every stream, for a quarter of a minute
 
     def command(self, port: int) -> Command:
         command = super().command(port)
