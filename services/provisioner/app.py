@@ -5,13 +5,13 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from services.provisioner.action_context import Dependencies
-from services.provisioner.known import KnownInstances
 from services.provisioner.offers import Offers
-from services.provisioner.on_demand import OnDemand
 from services.provisioner.perform import Perform
 from services.provisioner.provider import Provider
 from services.provisioner.providers.registration import MakeProvider, ProviderContext
-from services.provisioner.reconcile import Reconcile
+from services.provisioner.reconciliation.known import KnownInstances
+from services.provisioner.reconciliation.on_demand import OnDemand
+from services.provisioner.reconciliation.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
 from shared.bus.lease import Leases
 from shared.bus.start_up import Holder, holder
@@ -37,14 +37,14 @@ async def running(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
         service.take(INSTALL, perform, max_held=settings.max_installing)
         service.take(RELEASE, perform, max_held=settings.max_releasing)
         known = KnownInstances(service.connection)
-        rounds = [Reconcile(service.journal, provider, known, settings) for provider in made]
-        OnDemand(rounds).attach(service.broker)
+        reconciles = [Reconcile(service.journal, provider, known, settings) for provider in made]
+        OnDemand(reconciles).attach(service.broker)
         instance_types = InstanceTypes(service.jetstream, replicas=settings.stream_replicas)
         statuses = ProviderStatuses(service.jetstream, replicas=settings.stream_replicas)
         offers = dependencies.offers
         async with asyncio.TaskGroup() as group:
             owned = [
-                *(group.create_task(each.for_ever()) for each in rounds),
+                *(group.create_task(each.for_ever()) for each in reconciles),
                 *(group.create_task(offers.tell(name, instance_types, statuses)) for name in dependencies.providers),
             ]
             try:

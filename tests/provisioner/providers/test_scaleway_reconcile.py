@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 import pytest
 from nats.aio.client import Client
 
-from services.provisioner.known import KnownInstances
 from services.provisioner.provider import Order, Power, Server
 from services.provisioner.providers.scaleway.provider import ScalewayProvider
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
-from services.provisioner.reconcile import Reconcile
+from services.provisioner.reconciliation.known import KnownInstances
+from services.provisioner.reconciliation.reconcile import Reconcile
 from shared.bus.connection import connect
 from shared.bus.topology import apply_topology
 from shared.journal.journal import Journal

@@ -1,10 +1,10 @@
-"""Rounds of reconciliation on a stage, and a clock that a test puts forward instead of waiting."""
+"""Reconciliation on a stage, and a clock that a test puts forward instead of waiting."""
 
 import time
 from datetime import UTC, datetime, timedelta
 
-from services.provisioner.known import KnownInstances
-from services.provisioner.reconcile import Reconcile
+from services.provisioner.reconciliation.known import KnownInstances
+from services.provisioner.reconciliation.reconcile import Reconcile
 from tests.provisioner.fake_provider import FakeProvider
 from tests.provisioner.stage import Stage
 

@@ -1,6 +1,6 @@
 """Which instances there are: read from the stream, each once."""
 
-from services.provisioner.known import KnownInstances
+from services.provisioner.reconciliation.known import KnownInstances
 from tests.provisioner.stage import Stage
 
 

@@ -1,4 +1,4 @@
-"""Reconciliation as somebody asks for it: one round with every provider, and the reports as the answer."""
+"""Reconciliation as somebody asks for it: once with every provider, and the reports as the answer."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,23 +6,23 @@ from typing import Final
 
 from faststream.nats import NatsBroker
 
-from services.provisioner.reconcile import Reconcile
+from services.provisioner.reconciliation.reconcile import Reconcile
 from shared.reconciliation import QUEUE, SUBJECT, ReconciliationReply, ReconciliationRequest
 
 _WAITING: Final = 10
-"""How many may have asked at once; each has a round of its own, one after the other."""
+"""How many may have asked at once; each is answered by itself, one after the other."""
 
 
 class OnDemand:
-    def __init__(self, rounds: Sequence[Reconcile]) -> None:
-        self._rounds = rounds
+    def __init__(self, reconciles: Sequence[Reconcile]) -> None:
+        self._reconciles = reconciles
 
     def attach(self, broker: NatsBroker) -> None:
         """Let `broker` hand over what is asked of this process, one of those that may answer."""
         broker.subscriber(SUBJECT, queue=QUEUE, max_workers=_WAITING, title="provisioner-reconciling")(self.asked)
 
     async def asked(self, request: ReconciliationRequest) -> ReconciliationReply:
-        """Raises what surprised a round, which its asker does not hear of."""
+        """Raises what surprised one of them, which its asker does not hear of."""
         async with asyncio.TaskGroup() as group:
-            rounds = [group.create_task(each(delete_unknown=request.delete_unknown)) for each in self._rounds]
-        return ReconciliationReply(reports=tuple(each.result() for each in rounds))
+            reports = [group.create_task(each(delete_unknown=request.delete_unknown)) for each in self._reconciles]
+        return ReconciliationReply(reports=tuple(each.result() for each in reports))

@@ -8,14 +8,14 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from services.provisioner.known import KnownInstances
 from services.provisioner.provider import Order, Server, TryAgain
-from services.provisioner.reconcile import Reconcile
+from services.provisioner.reconciliation.known import KnownInstances
+from services.provisioner.reconciliation.reconcile import Reconcile
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
 from shared.reconciliation import Foreign, Kind
 from tests.provisioner.fake_provider import Group
-from tests.provisioner.rounds import Clock, a_reconcile
+from tests.provisioner.reconciling import Clock, a_reconcile
 from tests.provisioner.stage import Stage
 
 

@@ -8,7 +8,7 @@ from services.provisioner.provider import TryAgain
 from shared.lifecycle import events as e
 from shared.lifecycle.decide import drain
 from shared.lifecycle.status import Status
-from tests.provisioner.rounds import Clock, a_reconcile
+from tests.provisioner.reconciling import Clock, a_reconcile
 from tests.provisioner.stage import Stage
 
 LIMIT_S = 3600

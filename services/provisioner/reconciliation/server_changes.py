@@ -1,28 +1,22 @@
 """What became without us of the server of one in use: gone, switched off or on, or at another address."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Final
-from uuid import UUID
+from typing import TypeAlias
 
 from services.provisioner.action_context import Overtaken
 from services.provisioner.provider import Power, Server
-from services.provisioner.round import Round
+from services.provisioner.reconciliation.context import ReconciliationContext
 from shared.bus.lease import FENCE
-from shared.lifecycle.events import AddressChanged, Event, IpAssigned, ServerLost, ServerRestarted, ServerStopped
+from shared.lifecycle.events import AddressChanged, IpAssigned, ServerLost, ServerRestarted, ServerStopped
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news
 
-_TOLD: Final[Mapping[type[Event], Callable[[Round], list[UUID]]]] = {
-    ServerLost: lambda this: this.lost,
-    ServerStopped: lambda this: this.stopped,
-    ServerRestarted: lambda this: this.restarted,
-    AddressChanged: lambda this: this.readdressed,
-}
+_Change: TypeAlias = ServerLost | ServerStopped | ServerRestarted | AddressChanged
 
 
-def told_by(instance: Instance, server: Server, at: datetime, *, has_power: bool) -> Iterator[Event]:
+def facts_about(instance: Instance, server: Server, at: datetime, *, has_power: bool) -> Iterator[_Change]:
     """What a look that began at `at` says, whether new or not; nothing while its launch still switches it on."""
     if not instance.reached(IpAssigned):
         return
@@ -40,50 +34,52 @@ def told_by(instance: Instance, server: Server, at: datetime, *, has_power: bool
         )
 
 
-class ServerNews:
-    """Remembers between rounds which servers were not found."""
+class ServerChanges:
+    """Remembers from one reconciliation to the next which servers were not found."""
 
     def __init__(self, lost_after_s: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._lost_after_s = lost_after_s
         self._monotonic = monotonic
         self._missing_since: dict[str, float] = {}
 
-    async def __call__(self, this: Round, instance: Instance, listed: Mapping[str, Server]) -> None:
-        """Record it. A list may be late, so it only says where to look. Raises ProviderError, JournalUnavailable."""
+    async def __call__(
+        self, context: ReconciliationContext, instance: Instance, listed: Mapping[str, Server]
+    ) -> AsyncGenerator[_Change, None]:
+        """What was recorded. A list may be late, so it only says where to look.
+
+        Raises ProviderError, JournalUnavailable, Overtaken.
+        """
         server_id, zone = instance.resources.server_id, instance.zone
         if server_id is None or zone is None:
             return
         shown = listed.get(server_id)
-        as_known = shown is not None and not _news(this, instance, shown, this.clock())
+        as_known = shown is not None and not _news(context, instance, shown, context.clock())
         if as_known or not instance.in_use:
             self._missing_since.pop(server_id, None)
             return
-        asked_at, asked = this.clock(), self._monotonic()
+        asked_at, asked = context.clock(), self._monotonic()
 
         def check() -> None:
             """A process that stood still may wake up with an answer from long ago."""
-            if self._monotonic() - asked > FENCE * this.settings.lease_seconds:
+            if self._monotonic() - asked > FENCE * context.settings.lease_seconds:
                 raise Overtaken
 
-        server = await this.provider.get_server(zone, server_id)
+        server = await context.provider.get_server(zone, server_id)
         if server is not None:
             self._missing_since.pop(server_id, None)
-            for fact in _news(this, instance, server, asked_at):
-                await _record(this, fact, check)
+            for fact in _news(context, instance, server, asked_at):
+                await context.journal.record(fact, check=check)
+                yield fact
         elif self._missing_for_s(server_id) >= self._lost_after_s:
             lost = ServerLost(instance_id=instance.id, occurred_at=asked_at, server_id=server_id)
-            await _record(this, lost, check)
+            await context.journal.record(lost, check=check)
             del self._missing_since[server_id]
+            yield lost
 
     def _missing_for_s(self, server_id: str) -> float:
         return self._monotonic() - self._missing_since.setdefault(server_id, self._monotonic())
 
 
-def _news(this: Round, instance: Instance, server: Server, at: datetime) -> list[Event]:
-    facts = told_by(instance, server, at, has_power=this.provider.capabilities.power)
+def _news(context: ReconciliationContext, instance: Instance, server: Server, at: datetime) -> list[_Change]:
+    facts = facts_about(instance, server, at, has_power=context.provider.capabilities.power)
     return [fact for fact in facts if is_news(instance, fact)]
-
-
-async def _record(this: Round, fact: Event, check: Callable[[], None]) -> None:
-    await this.journal.record(fact, check=check)
-    _TOLD[type(fact)](this).append(fact.instance_id)

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.provisioner.provider import Order, Power, Server, TryAgain
-from services.provisioner.reconcile import Reconcile
+from services.provisioner.reconciliation.reconcile import Reconcile
 from shared.lifecycle import events as e
 from shared.reconciliation import Kind, Reason
 from tests.bus.older_streams import let_events_be_deleted
 from tests.provisioner.fake_provider import Delays, Group
-from tests.provisioner.rounds import a_reconcile
+from tests.provisioner.reconciling import a_reconcile
 from tests.provisioner.stage import Stage
 
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from services.provisioner.provider import Power, TryAgain
-from services.provisioner.reconcile import Reconcile
+from services.provisioner.reconciliation.reconcile import Reconcile
 from shared.lifecycle import events as e
 from shared.lifecycle.decide import drain
 from shared.lifecycle.status import Status
 from tests.provisioner.fake_provider import Delays, FakeProvider
-from tests.provisioner.rounds import Clock, a_reconcile
+from tests.provisioner.reconciling import Clock, a_reconcile
 from tests.provisioner.stage import Stage
 
 ZONE, SERVER = "zone-1", "server-1"

@@ -1,0 +1,184 @@
+"""Every minute and on demand, one provider against the journal: what nobody owns goes, what is gone is said."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter, Gauge
+
+from services.provisioner.action_context import LONGEST_TEXT, now
+from services.provisioner.provider import Provider, Server
+from services.provisioner.reconciliation.context import ReconciliationContext, asked, guarded
+from services.provisioner.reconciliation.findings import (
+    Finding,
+    Findings,
+    Listed,
+    Problem,
+    Unreadable,
+    of_type,
+    owned_by,
+    report_of,
+    still_unknown,
+)
+from services.provisioner.reconciliation.known import KnownInstances
+from services.provisioner.reconciliation.lifetimes import end_when_due
+from services.provisioner.reconciliation.orphans import Orphans
+from services.provisioner.reconciliation.ownership import Ownership
+from services.provisioner.reconciliation.server_changes import ServerChanges
+from services.provisioner.reconciliation.unknown_orphans import remove_unknown
+from services.provisioner.settings import ProvisionerSettings
+from shared.bus.reader import ReadingInterrupted
+from shared.journal.journal import Journal, JournalUnavailable
+from shared.lifecycle.errors import InstanceUnknown
+from shared.lifecycle.status import GONE
+from shared.reconciliation import Foreign, Kind, Removed, Report
+
+_unknown: Final = Gauge(
+    "coldstart_unknown_resources", "At the provider, with our tag, of no instance that we know", ["provider", "kind"]
+)
+_foreign: Final = Gauge(
+    "coldstart_foreign_servers", "At the provider, with the tag of another installation of Coldstart", ["provider"]
+)
+
+_removed: Final = Counter(
+    "coldstart_reconciliation_removed_total", "Resources that reconciliation took away", ["provider", "kind"]
+)
+
+log = structlog.get_logger()
+
+
+class Reconcile:
+    """Of `known`, only instances that were requested of this provider. Two calls of one object never overlap."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        provider: Provider,
+        known: KnownInstances,
+        settings: ProvisionerSettings,
+        *,
+        clock: Callable[[], datetime] = now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._context = ReconciliationContext(journal, provider, settings, clock)
+        self._provider = provider
+        self._known = known
+        self._server_changes = ServerChanges(settings.lost_after_seconds, monotonic)
+        self._of_others = set[UUID]()
+        self._told_of = set[str]()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def for_ever(self) -> None:
+        """The owner cancels it."""
+        while True:
+            await asyncio.sleep(self._context.settings.reconcile_seconds)
+            try:
+                await self()
+            except Exception:  # the loop's bound: the next one begins anew
+                log.exception("reconciliation failed")
+
+    async def __call__(self, *, delete_unknown: bool = False) -> Report:
+        """Once, after the one that may be running. What went wrong is in its report."""
+        async with self._one_at_a_time:
+            began_at, findings = self._context.clock(), list[Finding]()
+            try:
+                await self._look_at_all(findings, delete_unknown=delete_unknown)
+            except (JournalUnavailable, ReadingInterrupted) as error:
+                self._add(findings, Problem(f"the journal: {error}"[:LONGEST_TEXT]))
+        return report_of(self._provider.name, began_at, self._context.clock(), findings)
+
+    async def _look_at_all(self, findings: list[Finding], *, delete_unknown: bool) -> None:
+        servers = await asked("list of servers", self._provider.tagged_servers)
+        if isinstance(servers, Problem):
+            self._add(findings, servers)
+        listed = None if isinstance(servers, Problem) else servers
+        await self._collect(findings, self._known_instances(listed))
+        if listed is None:
+            return
+        self._add(findings, Listed(len(listed)))
+        ownership = Ownership.of(findings)
+        orphans = Orphans(self._context, ownership)
+        await self._collect(findings, orphans.servers(listed))
+        resources = await asked("list of volumes, addresses and security groups", self._provider.tagged_resources)
+        if isinstance(resources, Problem):
+            self._add(findings, resources)
+        if resources is None or isinstance(resources, Problem):
+            return
+        await self._collect(findings, orphans.others(resources))
+        if delete_unknown:
+            unknown = still_unknown(findings)
+            await self._collect(findings, remove_unknown(self._context, ownership, unknown))
+        await self._collect(findings, self._foreign_servers())
+        self._show(findings)
+
+    async def _collect(self, findings: list[Finding], more: Findings) -> None:
+        async for finding in more:
+            self._add(findings, finding)
+
+    def _add(self, findings: list[Finding], finding: Finding) -> None:
+        """Also to the log and the metrics, at once: a long removal of another resource may follow."""
+        findings.append(finding)
+        match finding:
+            case Removed():
+                told = finding.model_dump(mode="json")
+                log.info("removed", provider=self._provider.name, resource_id=told.pop("id"), **told)
+                _removed.labels(self._provider.name, finding.kind).inc()
+            case Problem():
+                log.warning("not reconciled", provider=self._provider.name, reason=finding.message)
+
+    async def _foreign_servers(self) -> Findings:
+        foreign = await asked("list of other installations' servers", self._provider.foreign_servers)
+        if isinstance(foreign, Problem):
+            yield foreign
+            return
+        for server in foreign or ():
+            yield server
+        _foreign.labels(self._provider.name).set(len(foreign or ()))
+
+    async def _known_instances(self, servers: Sequence[Server] | None) -> Findings:
+        """Without a list the provider is in trouble, and is not asked for each of them either."""
+        listed = None if servers is None else {server.id: server for server in servers}
+        for instance_id in await self._known.ids():
+            if instance_id not in self._of_others:
+                async for finding in guarded(f"instance {instance_id}", self._known_instance(instance_id, listed)):
+                    yield finding
+
+    async def _known_instance(self, instance_id: UUID, listed: Mapping[str, Server] | None) -> Findings:
+        try:
+            instance = await self._context.journal.load(instance_id)
+        except InstanceUnknown:
+            yield Unreadable(instance_id)
+            yield Problem(f"instance {instance_id}: none of its events can be read")
+            return
+        if instance.specification.provider != self._provider.name:
+            self._of_others.add(instance_id)
+            return
+        if instance.status in GONE or instance.resources.released:
+            self._known.forget(instance_id)
+            return
+        yield owned_by(instance)
+        instance, expired = await end_when_due(self._context, instance)
+        if expired is not None:
+            yield expired
+        if listed is not None:
+            async for change in self._server_changes(self._context, instance, listed):
+                yield change
+
+    def _show(self, findings: Sequence[Finding]) -> None:
+        """In the metrics, and what was not known before in the log."""
+        every_unknown, every_foreign = still_unknown(findings), of_type(Foreign, findings)
+        for kind in Kind:
+            _unknown.labels(self._provider.name, kind).set(sum(unknown.kind is kind for unknown in every_unknown))
+        told = self._told_of
+        self._told_of = {unknown.id for unknown in every_unknown} | {foreign.id for foreign in every_foreign}
+        for unknown in every_unknown:
+            if unknown.id not in told:
+                log.warning("unknown resource", provider=self._provider.name, **unknown.model_dump(mode="json"))
+        for foreign in every_foreign:
+            if foreign.id not in told:
+                shown = foreign.model_dump(mode="json")
+                log.warning("server of another installation", provider=self._provider.name, **shown)

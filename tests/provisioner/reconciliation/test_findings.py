@@ -1,0 +1,100 @@
+"""What becomes of findings: which of them a report holds, and what one rule's failure leaves of the others'."""
+
+from datetime import UTC, datetime
+from typing import get_args
+from uuid import UUID
+
+import pytest
+
+from services.provisioner.action_context import Overtaken
+from services.provisioner.provider import TryAgain
+from services.provisioner.reconciliation import findings as found
+from services.provisioner.reconciliation.context import asked, at_once, guarded
+from services.provisioner.reconciliation.findings import Finding, Findings, Listed, Problem, report_of
+from services.provisioner.reconciliation.ownership import Ownership
+from shared.journal.journal import JournalUnavailable
+from shared.lifecycle import events as e
+from shared.reconciliation import Foreign, Kind, Reason, Removed, Report, Unknown
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+ONE, TWO = UUID(int=1), UUID(int=2)
+SERVER = Unknown(kind=Kind.SERVER, id="s", zone="z", instance_id=ONE, hint="why")
+VOLUME = Unknown(kind=Kind.VOLUME, id="v", zone="z", instance_id=ONE, hint="why")
+SERVER_GONE = Removed(kind=Kind.SERVER, id="s", zone="z", instance_id=ONE, reason=Reason.UNKNOWN)
+ELSEWHERE = Foreign(id="f", zone="z", installation=TWO, instance_id=None)
+LOST = e.ServerLost(instance_id=ONE, occurred_at=AT, server_id="s")
+STOPPED = e.ServerStopped(instance_id=ONE, occurred_at=AT, server_id="s")
+RESTARTED = e.ServerRestarted(instance_id=ONE, occurred_at=AT, server_id="s")
+READDRESSED = e.AddressChanged(instance_id=ONE, occurred_at=AT, server_id="s", ip_address="192.0.2.1", address_id=None)
+EXPIRED = e.LifetimeLimitReached(instance_id=ONE, occurred_at=AT, limit_seconds=60)
+
+
+def report(*findings: Finding) -> Report:
+    return report_of("own", AT, AT, findings)
+
+
+def test_a_report_has_each_finding_in_its_place() -> None:
+    assert report(
+        Listed(3), SERVER, VOLUME, SERVER_GONE, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED,
+        Problem("one"), Problem("two"), found.Owned(ONE, frozenset({"x"})), found.Unreadable(TWO),
+    ) == Report(
+        provider="own", began_at=AT, ended_at=AT, servers=3, removed=(SERVER_GONE,), unknown=(VOLUME,),
+        foreign=(ELSEWHERE,), lost=(ONE,), stopped=(ONE,), restarted=(ONE,), readdressed=(ONE,), expired=(ONE,),
+        errors=("one", "two"),
+    )  # fmt: skip
+
+
+def test_every_list_of_a_report_is_filled_by_some_finding() -> None:
+    lists = {name for name, field in Report.model_fields.items() if str(field.annotation).startswith("tuple")}
+    given = report(SERVER_GONE, VOLUME, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED, Problem("one"))
+    assert {name for name in lists if getattr(given, name)} == lists
+    kinds = {SERVER_GONE, VOLUME, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED, Problem("one")}
+    assert {type(kind) for kind in kinds} | {Listed, found.Owned, found.Unreadable} == {*get_args(Finding)}
+
+
+def test_ownership_is_what_the_findings_say() -> None:
+    ownership = Ownership.of([found.Owned(ONE, frozenset({"a", "b"})), found.Unreadable(TWO), Problem("else")])
+    assert ownership == Ownership({"a": ONE, "b": ONE}, frozenset({TWO}))
+
+
+async def rule(*findings: Finding, then: Exception | None = None) -> Findings:
+    for finding in findings:
+        yield finding
+    if then is not None:
+        raise then
+
+
+async def gathered(findings: Findings) -> list[Finding]:
+    return [finding async for finding in findings]
+
+
+async def test_a_rule_that_fails_keeps_what_it_has_found_and_says_why_it_ended() -> None:
+    refused = guarded("server s", rule(SERVER, then=TryAgain("cloud_error", "not now")))
+    assert await gathered(refused) == [SERVER, Problem("server s: cloud_error: not now")]
+    surprised = guarded("server s", rule(SERVER, then=OSError("a surprise")))
+    assert await gathered(surprised) == [SERVER, Problem("server s: OSError: a surprise")]
+
+
+async def test_what_was_overtaken_is_no_problem() -> None:
+    async def ask() -> str:
+        raise Overtaken
+
+    assert await gathered(guarded("server s", rule(SERVER, then=Overtaken()))) == [SERVER]
+    assert await asked("server s", ask) is None
+
+
+async def test_without_a_journal_nothing_goes_on_and_what_was_found_is_not_lost() -> None:
+    findings: list[Finding] = []
+
+    async def collect() -> None:
+        async for finding in at_once([guarded("server s", rule(SERVER, VOLUME, then=JournalUnavailable("away")))]):
+            findings.append(finding)  # noqa: PERF401  what came before the error counts
+
+    with pytest.raises(JournalUnavailable):
+        await collect()
+    assert findings == [SERVER, VOLUME]
+
+
+async def test_the_findings_of_many_rules_all_come() -> None:
+    rules = [rule(Problem(str(number))) for number in range(50)]
+    assert {*await gathered(at_once(rules))} == {Problem(str(number)) for number in range(50)}
