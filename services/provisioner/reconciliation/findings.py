@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar, assert_never
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from shared.lifecycle.events import AddressChanged, LifetimeLimitReached, ServerLost, ServerRestarted, ServerStopped
@@ -68,49 +68,22 @@ def of_type(kind: type[Found], findings: Iterable[Finding]) -> list[Found]:
 
 def report_of(provider: str, began_at: datetime, ended_at: datetime, findings: Sequence[Finding]) -> Report:
     """Each kind in the order in which it was found."""
-    reported: dict[str, list[Any]] = {}
-    for finding in findings:
-        if (field := _field(finding)) is not None:
-            reported.setdefault(field, []).append(_as_reported(finding))
     return Report(
         provider=provider,
         began_at=began_at,
         ended_at=ended_at,
         servers=sum(listed.servers for listed in of_type(Listed, findings)),
+        removed=tuple(of_type(Removed, findings)),
         unknown=tuple(still_unknown(findings)),
-        **{field: tuple(values) for field, values in reported.items()},
+        foreign=tuple(of_type(Foreign, findings)),
+        lost=_instances(ServerLost, findings),
+        stopped=_instances(ServerStopped, findings),
+        restarted=_instances(ServerRestarted, findings),
+        readdressed=_instances(AddressChanged, findings),
+        expired=_instances(LifetimeLimitReached, findings),
+        errors=tuple(problem.message for problem in of_type(Problem, findings)),
     )
 
 
-def _field(finding: Finding) -> str | None:
-    """Of the report; None for what it has in another form."""
-    match finding:
-        case Removed():
-            return "removed"
-        case Foreign():
-            return "foreign"
-        case ServerLost():
-            return "lost"
-        case ServerStopped():
-            return "stopped"
-        case ServerRestarted():
-            return "restarted"
-        case AddressChanged():
-            return "readdressed"
-        case LifetimeLimitReached():
-            return "expired"
-        case Problem():
-            return "errors"
-        case Unknown() | Listed() | Owned() | Unreadable():
-            return None
-    assert_never(finding)
-
-
-def _as_reported(finding: Finding) -> Any:
-    match finding:
-        case ServerLost() | ServerStopped() | ServerRestarted() | AddressChanged() | LifetimeLimitReached():
-            return finding.instance_id
-        case Problem():
-            return finding.message
-        case _:
-            return finding
+def _instances(kind: type[Change], findings: Sequence[Finding]) -> tuple[UUID, ...]:
+    return tuple(change.instance_id for change in of_type(kind, findings))
