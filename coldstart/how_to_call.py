@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from coldstart.settings import ClientSettings
 from coldstart.stack.files import find_reach, kept
-from shared.lifecycle.events import Task
+from shared.lifecycle.wish import Task
 
 ADMIN_KEY: Final = "admin-key"
 _FOLDER: Final = "COLDSTART_DATA_DIR"

@@ -13,12 +13,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from shared.eta.estimate import Estimate
 from shared.lifecycle.cost import cost
 from shared.lifecycle.decide import Intent, possible_actions
-from shared.lifecycle.events import Task
 from shared.lifecycle.groups import GROUPS, ON_THEIR_WAY, SETTLED, StatusGroup
 from shared.lifecycle.instance import Delay, Failure, Instance
 from shared.lifecycle.progress import label
 from shared.lifecycle.status import SERVING, Status
 from shared.lifecycle.tone import TONES, Tone
+from shared.lifecycle.wish import Task
 from shared.lifecycle.words import NAMES, advice, doing, where
 from shared.plain_text import Told
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol, TypeAlias, assert_never
 
-from shared.lifecycle.events import Task
+from shared.lifecycle.wish import Task
 
 
 class Probe(StrEnum):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from nats.aio.client import Client
@@ -17,9 +17,11 @@ from shared.journal.envelope import Recorded, Undecodable, decode
 from shared.lifecycle.events import InstanceRequested
 from shared.lifecycle.fold import begin, evolve
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.wish import Findings
 from shared.postgres.connection import Connection, connecting
 
 TABLES: Final = ("instances", "timeline", "step_durations")
+_Model = TypeVar("_Model", Instance, Findings)
 HOLDING_S: Final = 10.0
 """How long the projector may be kept waiting while the last events are caught up with."""
 
@@ -90,10 +92,16 @@ class Facts:
         self._folded[told.id] = folded
 
 
-def _as_far_as_kept(folded: Instance, told: Instance) -> Instance:
+def _as_far_as_kept(folded: _Model, told: _Model) -> _Model:
     """What nobody kept when a snapshot was written is no difference, then or in those that were made of it."""
-    unkept = Instance.model_fields.keys() - told.model_fields_set
-    return folded.model_copy(update={name: getattr(told, name) for name in unkept})
+    kept: dict[str, Any] = {}
+    for name in type(told).model_fields:
+        ours, theirs = getattr(folded, name), getattr(told, name)
+        if name not in told.model_fields_set:
+            kept[name] = theirs
+        elif isinstance(ours, Findings) and isinstance(theirs, Findings):
+            kept[name] = _as_far_as_kept(ours, theirs)
+    return folded.model_copy(update=kept)
 
 
 async def _up_to(connection: Client, last: int, heartbeat_s: float) -> AsyncIterator[Msg]:

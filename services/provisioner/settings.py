@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from shared.images import is_allowed
-from shared.lifecycle.events import Specification
+from shared.lifecycle.wish import Findings, Wish
 from shared.metrics import WithMetrics
 from shared.settings import WithHub, WithStartup
 
@@ -89,13 +89,13 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
         """What such machines run unless the request names an image."""
         return self.vllm_images.get(instance_type or "", self.vllm_image)
 
-    def hf_token_for(self, wanted: Specification) -> str | None:
+    def hf_token_for(self, wish: Wish, found: Findings) -> str | None:
         """The token, where the model is gated and the image may have it: one of these settings, or an allowed one.
 
         A model of which it was not recorded whether it is gated is taken for one that is.
         """
-        trusted = wanted.image is None or is_allowed(wanted.image, self.allowed_images)
-        if self.hf_token is None or wanted.gated is False or not trusted:
+        trusted = wish.image is None or is_allowed(wish.image, self.allowed_images)
+        if self.hf_token is None or found.gated is False or not trusted:
             return None
         return self.hf_token.get_secret_value()
 

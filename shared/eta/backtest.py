@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from shared.eta.estimate import Estimate, estimate
 from shared.eta.history import History
 from shared.eta.launch import Launch
-from shared.lifecycle.events import Specification
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
+from shared.lifecycle.wish import Findings, Wish
 
 MOMENTS: Final = (1 / 3, 1 / 2, 2 / 3, 5 / 6)
 """Parts of a launch's duration that have passed when it is asked."""
@@ -61,7 +61,8 @@ def _under_way(launch: Launch, at: datetime) -> Instance:
     percent, since = max((point for point in launch.reached if point[1] <= passed), default=launch.reached[0])
     return Instance(
         id=launch.instance_id,
-        specification=Specification(name="", model=launch.model, provider=launch.provider),
+        specification=Wish(name="", model=launch.model, provider=launch.provider),
+        findings=Findings(),
         instance_type=launch.instance_type,
         status=Status.STARTING,
         progress_percent=percent,

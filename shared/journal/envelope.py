@@ -11,9 +11,18 @@ from pydantic import ValidationError
 
 from shared.lifecycle.events import EVENTS, Event
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.snapshot import with_findings
 
-SCHEMA_VERSION: Final = 1
-UPCASTS: Final[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+SCHEMA_VERSION: Final = 2
+
+
+def _findings_apart(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 published what admission found as fields of the specification only."""
+    data = body["data"]
+    return {**body, "data": {"event": with_findings(data["event"]), "instance": with_findings(data["instance"])}}
+
+
+UPCASTS: Final[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: _findings_apart}
 """From the body of schema version N to that of N + 1."""
 
 

@@ -14,6 +14,8 @@ from shared.lifecycle.events import EVENTS
 from shared.lifecycle.instance import Instance
 
 _TEXT: Final = {"type": "string"}
+_UNPUBLISHED: Final = {"Wish"}
+"""Published as a Specification."""
 _REFERENCES: Final = "#/$defs/{model}"
 
 
@@ -54,7 +56,7 @@ def schema() -> dict[str, Any]:
             }
             for name in sorted(EVENTS)
         ],
-        "$defs": shared["$defs"],
+        "$defs": {name: model for name, model in shared["$defs"].items() if name not in _UNPUBLISHED},
     }
 
 

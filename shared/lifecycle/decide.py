@@ -34,16 +34,13 @@ def possible_actions(instance: Instance, at: datetime) -> tuple[Intent, ...]:
 
 
 def request(existing: Instance | None, requested: InstanceRequested) -> InstanceRequested | None:
-    """None when exactly this was requested before. Raises InstanceConflict when something else was.
+    """None if the same was requested before. Raises InstanceConflict if something else was.
 
-    Whether the model is gated, what its weights need and what was left to spend was found out and not asked for:
-    another time it may differ.
+    Only the wish is compared: for the same wish admission may find something else another time.
     """
     if existing is None:
         return requested
-    known = existing.specification
-    found_out = {name: getattr(known, name) for name in ("gated", "gpu_memory_gb", "max_hourly_price")}
-    if known != requested.specification.model_copy(update=found_out):
+    if existing.specification != requested.specification:
         raise InstanceConflict(existing.id)
     return None
 

@@ -3,9 +3,10 @@
 from typing import Annotated, Final, Literal, TypeAlias, get_args
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import AwareDatetime, Field, PositiveInt, field_serializer
 
 from shared.lifecycle.fact import Action, AttemptFact, Conclusion, Decided, Fact, PlainMilestone, Signal
+from shared.lifecycle.wish import Findings, Specification, Wish
 from shared.plain_text import Told
 
 PHASES: Final = range(55, 60)
@@ -16,46 +17,16 @@ MODEL_LOAD: Final = range(61, 80)
 _NAMESPACE: Final = UUID("6c8d6f0e-5a0e-5f0e-9a55-0d2f8f6f7a31")
 
 
-Task: TypeAlias = Literal["generate", "embed"]
-
-
-class Specification(BaseModel):
-    """What was asked for. Never changes after the request.
-
-    `zones` and `instance_types` are in order of preference; empty means any: zones in the provider's order, types the
-    cheapest first. `volume_gb` is the size of the boot volume in 10⁹ bytes. `max_lifetime` and `idle_shutdown` are in
-    seconds, from the request and from the last request that the worker served. `gpu_memory_gb` is what the model's
-    weights need of all GPUs together at least, in 10⁹ bytes, as far as was known then. `max_hourly_price` is what a
-    server of any type may cost at list price: what was left of the organisation's spending by the hour. `gated`: the
-    hub gives the model's files only to who accepted its licence; None in what was recorded before anybody kept that.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    model: str
-    task: Task = "generate"
-    gated: Annotated[bool | None, Field(exclude_if=lambda gated: gated is None)] = None
-    organization_id: UUID | None = None
-    provider: str = "scaleway"
-    zones: tuple[str, ...] = ()
-    instance_types: tuple[str, ...] = ()
-    volume_gb: PositiveInt = 200
-    image: str | None = None
-    revision: str | None = None
-    vllm_args: tuple[str, ...] = ()
-    gpu_memory_gb: Annotated[float, Field(gt=0)] | None = None
-    max_hourly_price: Annotated[float, Field(ge=0)] | None = None
-    keep_for_inspection: bool = False
-    max_lifetime: PositiveInt | None = None
-    idle_shutdown: PositiveInt | None = None
-
-
 class InstanceRequested(PlainMilestone):
     milestone = 5
     label = "creating the server"
     asks_for = Action.CREATE
-    specification: Specification
+    specification: Wish
+    findings: Findings = Findings()
+
+    @field_serializer("specification")
+    def _published(self, wish: Wish) -> Specification:
+        return Specification.of(wish, self.findings)
 
 
 class InstanceCreated(Fact):

@@ -19,6 +19,7 @@ def begin(requested: e.InstanceRequested) -> Instance:
     return Instance(
         id=requested.instance_id,
         specification=requested.specification,
+        findings=requested.findings,
         status=Status.PROVISIONING,
         progress_percent=PROGRESS[e.InstanceRequested],
         step=e.InstanceRequested.__name__,

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, field_serializer
 
-from shared.lifecycle.events import Specification
 from shared.lifecycle.fact import Action
 from shared.lifecycle.status import LIVE, Status
+from shared.lifecycle.wish import Findings, Specification, Wish
 from shared.plain_text import Told
 
 
@@ -90,7 +90,8 @@ class Instance(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: UUID
-    specification: Specification
+    specification: Wish
+    findings: Findings
     zone: str | None = None
     instance_type: str | None = None
     ip_address: str | None = None
@@ -117,6 +118,10 @@ class Instance(BaseModel):
     ended_at: AwareDatetime | None = None
     updated_at: AwareDatetime
     version: PositiveInt = 1
+
+    @field_serializer("specification")
+    def _published(self, wish: Wish) -> Specification:
+        return Specification.of(wish, self.findings)
 
     @field_serializer("milestones")
     def _in_order(self, milestones: frozenset[str]) -> list[str]:

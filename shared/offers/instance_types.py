@@ -11,7 +11,7 @@ from nats.js import JetStreamContext
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from shared.bucket import Bucket
-from shared.lifecycle.events import Specification
+from shared.lifecycle.wish import Findings
 
 BUCKET: Final = "instance_types"
 STATUS: Final = "status."
@@ -48,11 +48,11 @@ class InstanceType(BaseModel):
         memory = self.all_gpu_memory_gb
         return least_gb is None or memory is None or memory >= least_gb
 
-    def will_do(self, wanted: Specification) -> bool:
+    def will_do(self, found: Findings) -> bool:
         """For a request of any type: its GPUs may hold the weights, and it costs no more than it may."""
-        highest, price = wanted.max_hourly_price, self.hourly_price
+        highest, price = found.max_hourly_price, self.hourly_price
         affordable = highest is None or price is None or price <= highest
-        return bool(self.gpus) and affordable and self.may_hold(wanted.gpu_memory_gb)
+        return bool(self.gpus) and affordable and self.may_hold(found.gpu_memory_gb)
 
 
 _TYPES: Final = TypeAdapter(tuple[InstanceType, ...])

@@ -7,7 +7,7 @@ import pytest
 
 from services.api.admission.fit import least_gb, misfits, warnings
 from services.api.catalogue.catalogue import Model
-from shared.lifecycle.events import Specification
+from shared.lifecycle.wish import Findings, Wish
 from shared.offers.instance_types import InstanceType
 
 L4 = InstanceType(name="L4-1-24G", zones=("a",), gpus=1, gpu_memory_gb=24.0)
@@ -33,16 +33,16 @@ def a_model(gb: float | None, *, bytes_each: float = 2.0) -> Model:
 
 def wanting(
     model: Model, *types: str, args: tuple[str, ...] = (), revision: str | None = None, zones: tuple[str, ...] = ()
-) -> Specification:
-    return Specification(
+) -> tuple[Wish, Findings]:
+    wish = Wish(
         name="large",
         model=model.model,
         instance_types=types,
         zones=zones,
         vllm_args=args,
         revision=revision,
-        gpu_memory_gb=least_gb(model, args, revision),
     )
+    return wish, Findings(gpu_memory_gb=least_gb(model, args, revision))
 
 
 @pytest.mark.parametrize(
@@ -79,19 +79,19 @@ def test_a_model_that_is_nothing_beside_any_gpu_needs_none_of_it() -> None:
 
 def test_a_named_type_with_less_memory_than_the_weights_is_refused_with_the_figures() -> None:
     wanted = wanting(a_model(30.0), "H100-1-80G", "L4-1-24G", "L4-2-24G", "DEV1-L")
-    (error,) = misfits(wanted, OFFERED)
+    (error,) = misfits(*wanted, OFFERED)
     assert error.pointer == "/instance_types/1"
     assert error.detail == ("the weights of acme/large take 30.0 GB at least; L4-1-24G has 24.0 GB (1 × 24.0 GB).")
 
 
 def test_memory_that_nobody_knows_is_no_reason_to_refuse() -> None:
-    assert list(misfits(wanting(a_model(300.0), "own"), (BOX,))) == []
-    assert list(misfits(wanting(a_model(300.0)), (L4, BOX))) == []
+    assert list(misfits(*wanting(a_model(300.0), "own"), (BOX,))) == []
+    assert list(misfits(*wanting(a_model(300.0)), (L4, BOX))) == []
 
 
 def test_of_any_type_it_is_refused_only_where_none_fits_in_the_zones_that_are_asked_for() -> None:
-    assert list(misfits(wanting(a_model(60.0)), OFFERED)) == []
-    (error,) = misfits(wanting(a_model(60.0), zones=("a",)), OFFERED)
+    assert list(misfits(*wanting(a_model(60.0)), OFFERED)) == []
+    (error,) = misfits(*wanting(a_model(60.0), zones=("a",)), OFFERED)
     assert error.pointer == "/instance_types"
     assert error.detail == (
         "the weights of acme/large take 60.0 GB at least; "
@@ -109,7 +109,7 @@ def test_of_any_type_it_is_refused_only_where_none_fits_in_the_zones_that_are_as
     ],
 )
 def test_what_may_fit_in_some_way_is_never_refused(model: Model, args: tuple[str, ...]) -> None:
-    assert list(misfits(wanting(model, "L4-1-24G", args=args), OFFERED)) == []
+    assert list(misfits(*wanting(model, "L4-1-24G", args=args), OFFERED)) == []
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ def test_what_may_fit_in_some_way_is_never_refused(model: Model, args: tuple[str
 )
 def test_with_room_left_nothing_is_said(gb: float, args: tuple[str, ...]) -> None:
     model = a_model(gb)
-    assert list(warnings(wanting(model, "L4-1-24G", args=args), model, OFFERED)) == []
+    assert list(warnings(*wanting(model, "L4-1-24G", args=args), model, OFFERED)) == []
 
 
 def test_weights_beyond_the_share_of_memory_that_vllm_uses_are_warned_of() -> None:
     model = a_model(23.0)
-    (warning,) = warnings(wanting(model, "L4-1-24G"), model, OFFERED)
+    (warning,) = warnings(*wanting(model, "L4-1-24G"), model, OFFERED)
     assert warning == (
         "L4-1-24G: vLLM may use 21.6 GB (1 × 90% of 24.0 GB), the weights take 23.0 GB: it will most likely not start."
     )
@@ -135,20 +135,20 @@ def test_weights_beyond_the_share_of_memory_that_vllm_uses_are_warned_of() -> No
 
 def test_weights_that_leave_hardly_any_room_are_warned_of_with_what_is_left() -> None:
     model = a_model(21.0)
-    (warning,) = warnings(wanting(model, "L4-1-24G"), model, OFFERED)
+    (warning,) = warnings(*wanting(model, "L4-1-24G"), model, OFFERED)
     assert ": 0.6 GB is left for all else" in warning
 
 
 @pytest.mark.parametrize("args", [("--gpu-memory-utilization", "0.5"), ("--dtype", "float32")])
 def test_options_that_take_room_are_counted(args: tuple[str, ...]) -> None:
     model = a_model(12.0)
-    assert list(warnings(wanting(model, "L4-1-24G"), model, OFFERED)) == []
-    assert len(list(warnings(wanting(model, "L4-1-24G", args=args), model, OFFERED))) == 1
+    assert list(warnings(*wanting(model, "L4-1-24G"), model, OFFERED)) == []
+    assert len(list(warnings(*wanting(model, "L4-1-24G", args=args), model, OFFERED))) == 1
 
 
 def test_gpus_that_vllm_was_not_told_to_use_are_named() -> None:
     model = a_model(30.0)
-    (warning,) = warnings(wanting(model, "L4-2-24G"), model, OFFERED)
+    (warning,) = warnings(*wanting(model, "L4-2-24G"), model, OFFERED)
     assert "21.6 GB (1 × " in warning
     assert warning.endswith("It uses 1 of 2 GPUs unless told otherwise by --tensor-parallel-size.")
     for spread in (
@@ -156,25 +156,25 @@ def test_gpus_that_vllm_was_not_told_to_use_are_named() -> None:
         ("--pipeline-parallel-size=2",),
         ("--data-parallel-size", "2", "--enable-expert-parallel"),
     ):
-        assert list(warnings(wanting(model, "L4-2-24G", args=spread), model, OFFERED)) == []
-    assert len(list(warnings(wanting(model, "L4-2-24G", args=("--data-parallel-size", "2")), model, OFFERED))) == 1
+        assert list(warnings(*wanting(model, "L4-2-24G", args=spread), model, OFFERED)) == []
+    assert len(list(warnings(*wanting(model, "L4-2-24G", args=("--data-parallel-size", "2")), model, OFFERED))) == 1
 
 
 def test_what_the_host_s_memory_takes_is_counted_and_said() -> None:
     model = a_model(40.0)
-    (warning,) = warnings(wanting(model, "L4-1-24G", args=("--cpu-offload-gb", "10")), model, OFFERED)
+    (warning,) = warnings(*wanting(model, "L4-1-24G", args=("--cpu-offload-gb", "10")), model, OFFERED)
     assert warning.endswith("That --cpu-offload-gb keeps 10.7 GB in the host's memory is counted.")
 
 
 def test_what_quantization_saves_is_said_not_to_be_counted() -> None:
     model = a_model(30.0)
-    (warning,) = warnings(wanting(model, "L4-1-24G", args=("--quantization", "fp8")), model, OFFERED)
+    (warning,) = warnings(*wanting(model, "L4-1-24G", args=("--quantization", "fp8")), model, OFFERED)
     assert warning.endswith("What --quantization saves is not known and not counted.")
 
 
 def test_of_any_type_those_that_it_may_become_are_warned_of() -> None:
     model = a_model(30.0)
-    (warning,) = warnings(wanting(model), model, OFFERED)
+    (warning,) = warnings(*wanting(model), model, OFFERED)
     assert warning.startswith("L4-2-24G: ")
 
 
@@ -185,4 +185,4 @@ def test_what_nobody_knows_is_not_warned_of() -> None:
         (a_model(23.0), ("L4-1-24G",), "gptq-4bit"),
     ):
         wanted = wanting(model, *types, revision=revision)
-        assert list(warnings(wanted, model, (*OFFERED, BOX))) == []
+        assert list(warnings(*wanted, model, (*OFFERED, BOX))) == []

@@ -36,8 +36,8 @@ async def test_any_type_is_refused_only_when_none_can_hold_the_weights(stage: St
     accepted = await api.client.post("/instances", json=wanted | {"vllm_args": ["--tensor-parallel-size=4"]})
     assert accepted.status_code == 202, accepted.text
     assert accepted.json()["warnings"] == []
-    recorded = (await stage.journal.load(accepted.json()["id"])).specification
-    assert (recorded.instance_types, recorded.gpu_memory_gb) == ((), 145.412)
+    recorded = await stage.journal.load(accepted.json()["id"])
+    assert (recorded.specification.instance_types, recorded.findings.gpu_memory_gb) == ((), 145.412)
 
 
 async def test_what_most_likely_will_not_do_is_accepted_with_a_warning_each_time(stage: Stage) -> None:
@@ -47,8 +47,10 @@ async def test_what_most_likely_will_not_do_is_accepted_with_a_warning_each_time
     first, again = [await api.client.post("/instances", json=wanted, headers=KEY) for _ in range(2)]
     assert (first.status_code, again.status_code) == (202, 202)
     (warning,) = first.json()["warnings"]
+    assert (await stage.journal.load(first.json()["id"])).findings.warnings == (warning,)
     assert "vLLM may use 23.2 GB (1 × 90% of 25.8 GB), the weights take 29.5 GB" in warning
-    assert {**again.json(), "eta": None} == {**first.json(), "eta": None}
+    moment = {"eta": None, "as_of": None}
+    assert again.json() | moment == first.json() | moment
     assert "warnings" not in (await api.client.get(first.headers["location"])).json()
 
 
@@ -57,7 +59,7 @@ async def test_a_repetition_is_the_same_request_although_the_model_was_measured_
     stage.hub.broken = 500
     unmeasured = await stage.api()
     first = await unmeasured.client.post("/instances", json=BODY, headers=KEY)
-    assert (await stage.journal.load(first.json()["id"])).specification.gpu_memory_gb is None
+    assert (await stage.journal.load(first.json()["id"])).findings.gpu_memory_gb is None
     stage.hub.broken = None
     again = await unmeasured.client.post("/instances", json=BODY, headers=KEY)
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])

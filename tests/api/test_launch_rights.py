@@ -153,7 +153,7 @@ async def test_a_gated_model_is_added_by_an_administrator_before_members_launch_
             refused(await launched(member, model=GATED, revision=revision), "/revision", "branch or tag")
         gated = await launched(member, model=GATED, revision="v1.0")
     plain = await launched(api.client, model=MODEL, revision="refs/pr/7")
-    recorded = [(await stage.journal.load(one.json()["id"])).specification.gated for one in (gated, plain)]
+    recorded = [(await stage.journal.load(one.json()["id"])).findings.gated for one in (gated, plain)]
     assert recorded == [True, False]
 
 

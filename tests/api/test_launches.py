@@ -93,7 +93,7 @@ async def test_of_any_type_none_is_dearer_than_what_is_left_of_the_hour(stage: S
     asked = FOR_ACME | {"instance_types": "any"}
     first = await api.client.post("/instances", json=asked, headers={"Idempotency-Key": "once"})
     second = await launched(api, instance_types="any")
-    ceilings = [(await stage.journal.load(one["id"])).specification.max_hourly_price for one in (first.json(), second)]
+    ceilings = [(await stage.journal.load(one["id"])).findings.max_hourly_price for one in (first.json(), second)]
     assert ceilings == [3.5, 0.77], "the first may become an H100"
     again = await api.client.post("/instances", json=asked, headers={"Idempotency-Key": "once"})
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])

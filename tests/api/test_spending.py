@@ -6,6 +6,7 @@ import pytest
 
 from services.api.admission.spending import Price, counted, expected, per_hour, price
 from shared.lifecycle.status import Status
+from shared.lifecycle.wish import Findings
 from shared.offers.instance_types import InstanceType
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
@@ -34,25 +35,28 @@ OFFERED = {"scaleway": (H100, L4, UNPRICED)}
 def test_of_named_types_the_dearest_is_expected_and_of_any_the_cheapest(
     types: tuple[str, ...], zones: tuple[str, ...], amount: float | None
 ) -> None:
-    specification = f.a_specification(instance_types=types, zones=zones)
-    assert expected(specification, OFFERED) == (Price(amount, "EUR") if amount is not None else None)
+    assert expected(f.a_specification(instance_types=types, zones=zones), Findings(), OFFERED) == (
+        Price(amount, "EUR") if amount is not None else None
+    )
 
 
 @pytest.mark.parametrize(("left", "amount"), [(5.0, 2.73), (2.73, 2.73), (2.0, 0.75), (0.5, None)])
 def test_of_any_type_the_dearest_is_expected_that_what_was_left_allows(left: float, amount: float | None) -> None:
-    specification = f.a_specification(instance_types=(), zones=(), max_hourly_price=left)
-    assert expected(specification, OFFERED) == (Price(amount, "EUR") if amount is not None else None)
+    wish = f.a_specification(instance_types=(), zones=())
+    assert expected(wish, Findings(max_hourly_price=left), OFFERED) == (
+        Price(amount, "EUR") if amount is not None else None
+    )
 
 
 def test_a_type_that_cannot_hold_the_weights_or_has_no_gpu_is_not_what_any_means() -> None:
     small = L4.model_copy(update={"gpu_memory_gb": 24})
     bare = InstanceType(name="CPU", zones=("fr-par-1",), hourly_price=0.1, currency="EUR")
-    specification = f.a_specification(instance_types=(), zones=(), gpu_memory_gb=40.0)
-    assert expected(specification, {"scaleway": (bare, small, H100)}) == Price(2.73, "EUR")
+    wish = f.a_specification(instance_types=(), zones=())
+    assert expected(wish, Findings(gpu_memory_gb=40.0), {"scaleway": (bare, small, H100)}) == Price(2.73, "EUR")
 
 
 def test_nothing_is_expected_of_a_provider_that_has_told_nothing() -> None:
-    assert expected(f.a_specification(provider="another"), OFFERED) is None
+    assert expected(f.a_specification(provider="another"), Findings(), OFFERED) is None
 
 
 FREE = {Status.TERMINATED, Status.ARCHIVED, Status.PROVISIONING_FAILED, Status.FAILED}

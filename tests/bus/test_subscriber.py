@@ -18,7 +18,8 @@ from shared.bus.topology_guard import guarded_topology
 from shared.journal.envelope import Recorded
 from shared.journal.journal import Journal
 from shared.journal.streams import LIFECYCLE, append_subject
-from shared.lifecycle.events import InstanceRequested, Specification
+from shared.lifecycle.events import InstanceRequested
+from shared.lifecycle.wish import Wish
 
 ACK_WAIT = 1.0
 
@@ -32,7 +33,7 @@ class Service:
 
     async def request(self) -> UUID:
         instance_id = uuid4()
-        specification = Specification(name="qwen", model="a/b", instance_types=("L4-1-24G",))
+        specification = Wish(name="qwen", model="a/b", instance_types=("L4-1-24G",))
         requested = InstanceRequested(
             instance_id=instance_id, occurred_at=datetime.now(UTC), specification=specification
         )

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from coldstart.how_to_call import endpoint, program
 from coldstart.settings import ClientSettings
 from coldstart.stack.files import Reach, tell_reach
-from shared.lifecycle.events import Task
+from shared.lifecycle.wish import Task
 from tests.coldstart.fake_api import FakeApi, values
 
 MODEL = "it's/a-model"

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 from shared.bus.connection import connect
 from shared.journal.journal import Journal
-from shared.lifecycle.events import InstanceRequested, Specification
+from shared.lifecycle.events import InstanceRequested
+from shared.lifecycle.wish import Wish
 from tests.integration.line import INSTANCE_TYPE, MODEL, Changes, Line, line
 
 LIMIT_S = 2
@@ -52,7 +53,7 @@ async def launched(running: Line, nats_url: str, **limits: int) -> str:
     requested = InstanceRequested(
         instance_id=uuid4(),
         occurred_at=datetime.now(UTC),
-        specification=Specification(name="limited", model=MODEL, instance_types=(INSTANCE_TYPE,), **limits),
+        specification=Wish(name="limited", model=MODEL, instance_types=(INSTANCE_TYPE,), **limits),
     )
     connection = await connect(nats_url, "somebody in a hurry")
     await Journal(connection, actor="test", source="/test").request(requested, intent_id=uuid4())

@@ -6,9 +6,14 @@ from typing import Any, Final
 from shared.journal.event_schema import schema
 from tests.journal import former
 
-ADDED: Final[tuple[str, ...]] = ()
+ADDED: Final = (
+    "/$defs/Findings",
+    "/$defs/Instance/properties/findings",
+    "/$defs/Instance/required/findings",
+    "/$defs/InstanceRequested/properties/findings",
+)
 """Where something is that was not there, as the beginning of a JSON pointer."""
-CHANGED: Final[dict[str, Any]] = {}
+CHANGED: Final = {"/properties/dataschema/pattern": "^urn:coldstart:event:[A-Za-z]+:2$"}
 """What stands at a JSON pointer now instead."""
 
 

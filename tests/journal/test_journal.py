@@ -22,10 +22,11 @@ from shared.lifecycle.decide import terminate
 from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRefused
 from shared.lifecycle.fold import fold
 from shared.lifecycle.status import Status
+from shared.lifecycle.wish import Wish
 from tests.nats_proxy import NatsProxy, Operation, nats_proxy
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-SPECIFICATION = e.Specification(name="qwen", model="Qwen/Qwen2.5-0.5B-Instruct", instance_types=("L4-1-24G",))
+SPECIFICATION = Wish(name="qwen", model="Qwen/Qwen2.5-0.5B-Instruct", instance_types=("L4-1-24G",))
 
 
 def requested(instance_id: UUID, **changes: object) -> e.InstanceRequested:

@@ -16,6 +16,7 @@ from shared.lifecycle.fact import Action
 from shared.lifecycle.fold import evolve
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news
+from shared.lifecycle.wish import Findings
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.lifecycle.facts import Facts
@@ -31,6 +32,9 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "instance_id": st.just(f.INSTANCE_ID),
     "occurred_at": st.integers(-60, 3600).map(lambda seconds: f.AT + timedelta(seconds=seconds)),
     "specification": st.booleans().map(lambda keep: f.a_specification(keep_for_inspection=keep)),
+    "findings": st.builds(
+        Findings, gpu_memory_gb=st.none() | st.just(0.988), warnings=st.sampled_from([(), ("tight",)])
+    ),
     "attempt": st.sampled_from((1, 1, 2, 3)),
     "server_id": st.sampled_from((*_SERVERS, f.SERVER)),
     "volume_id": st.sampled_from(_WORDS),

@@ -6,10 +6,11 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from shared.lifecycle import events as e
-from shared.lifecycle.events import Event, Specification
+from shared.lifecycle.events import Event
 from shared.lifecycle.fact import Action, Fact
 from shared.lifecycle.fold import fold
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.wish import Findings, Wish
 
 INSTANCE_ID: Final = UUID("0b54d3a6-27a5-4b2c-8a53-6f0c1a7f9d10")
 AT: Final = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -29,9 +30,16 @@ def given(*facts: Event) -> Instance:
     return instance
 
 
-def a_specification(**overrides: Any) -> Specification:
+def a_specification(**overrides: Any) -> Wish:
+    assert overrides.keys() <= Wish.model_fields.keys(), "what was found out is in `asked`"
     example = {"name": "qwen", "model": "Qwen/Qwen2.5-0.5B-Instruct", "instance_types": ("L4-1-24G",)}
-    return Specification.model_validate(example | overrides)
+    return Wish.model_validate(example | overrides)
+
+
+def asked(**overrides: Any) -> dict[str, Any]:
+    """The fields of a request: what is asked for, and what was found out of it."""
+    found = {name: overrides.pop(name) for name in Findings.model_fields if name in overrides}
+    return {"specification": a_specification(**overrides), "findings": Findings(**found)}
 
 
 def _example(kind: type[_FactT], overrides: dict[str, Any], **fields: Any) -> _FactT:

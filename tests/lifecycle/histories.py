@@ -10,7 +10,7 @@ from tests.lifecycle.facts import Facts
 
 def a_created_server(**specification: Any) -> Facts:
     """Up to the server with its volume grown, still powered off."""
-    requested = f.instance_requested(specification=f.a_specification(**specification))
+    requested = f.instance_requested(**f.asked(**specification))
     return f.timed(requested, f.instance_created(), f.volume_found(), f.volume_resized())
 
 
@@ -56,7 +56,7 @@ def a_reinstalled_instance(**specification: Any) -> Facts:
 
 def a_failed_launch(**specification: Any) -> Facts:
     """No zone had a server to give: nothing exists at the provider."""
-    requested = f.instance_requested(specification=f.a_specification(**specification))
+    requested = f.instance_requested(**f.asked(**specification))
     return f.timed(requested, f.action_delayed(), f.provisioning_failed())
 
 

@@ -84,11 +84,13 @@ def test_another_request_under_the_same_id_is_a_conflict() -> None:
     assert conflict.value.instance_id == f.INSTANCE_ID
 
 
-@pytest.mark.parametrize("found_out", [{"gpu_memory_gb": 1.0}, {"max_hourly_price": 2.0}, {"gated": True}])
+@pytest.mark.parametrize(
+    "found_out", [{"gpu_memory_gb": 1.0}, {"max_hourly_price": 2.0}, {"gated": True}, {"warnings": ("tight",)}]
+)
 def test_the_same_request_is_no_other_when_more_was_found_out_of_its_model_or_its_limits(
     found_out: dict[str, Any],
 ) -> None:
-    later = f.instance_requested(specification=f.a_specification(**found_out))
+    later = f.instance_requested(**f.asked(**found_out))
     assert decide.request(given(f.instance_requested()), later) is None
     assert decide.request(given(later), f.instance_requested()) is None
 

@@ -8,9 +8,13 @@ import pytest
 
 from services.progress.app import rebuild_once, running, verify_once
 from services.progress.verify import Verdict
+from shared.journal.envelope import Origin, encode
 from shared.journal.journal import Journal
 from shared.journal.streams import append_subject
 from shared.lifecycle.decide import terminate
+from shared.lifecycle.events import event_id
+from shared.lifecycle.fold import evolve
+from shared.lifecycle.wish import Findings
 from tests.journal import former
 from tests.lifecycle import facts as f
 from tests.progress.read_model import all_rows
@@ -74,6 +78,20 @@ async def test_a_former_instance_goes_on(taken_over: Stage) -> None:
         await taken_over.watcher.reached(await taken_over.author.last_sequence())
     assert (await verdict(taken_over)).differences == ()
     assert await status(taken_over, instance_id) == "terminating"
+
+
+async def test_an_instance_that_two_versions_write_verifies(stage: Stage) -> None:
+    requested = f.instance_requested(**f.asked(gpu_memory_gb=24.5, warnings=("it may not start",)))
+    await stage.author.record(requested)
+    created = f.instance_created()
+    after = evolve(f.given(requested), created)
+    body = json.loads(encode(event_id(created), created, after, Origin("former"), "/coldstart/test"))
+    subject = append_subject(requested.instance_id, created.type())
+    await stage.author.publish(subject, json.dumps(former.of_version_1(body)).encode())
+    assert (await stage.author.record(f.volume_found())).findings == Findings(gpu_memory_gb=24.5)
+    async with running(stage.settings):
+        await stage.watcher.reached(await stage.author.last_sequence())
+    assert (await verdict(stage)).differences == ()
 
 
 async def status(stage: Stage, instance_id: UUID) -> Any:

@@ -24,6 +24,7 @@ from shared.lifecycle import decide
 from shared.lifecycle import events as e
 from shared.lifecycle.instance import Instance
 from shared.secrets import Secrets
+from tests.lifecycle import facts as f
 from tests.provisioner.fake_provider import FakeProvider
 from tests.provisioner.fake_shell import FakeShell
 
@@ -100,11 +101,9 @@ class Stage:
         self.settings = quick(**changes)
 
     async def requested(self, **specification: Any) -> None:
-        wanted = {"name": "qwen", "model": "Qwen/Qwen2.5-0.5B-Instruct", "instance_types": ("L4-1-24G",)}
+        """Also what was found out of it is given by its name."""
         fact = e.InstanceRequested(
-            instance_id=self.instance_id,
-            occurred_at=datetime.now(UTC),
-            specification=e.Specification(**{**wanted, **specification}),
+            instance_id=self.instance_id, occurred_at=datetime.now(UTC), **f.asked(**specification)
         )
         await self.journal.request(fact, intent_id=uuid4())
 

@@ -22,6 +22,7 @@ from shared.lifecycle import events as e
 from shared.lifecycle.decide import terminate
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
+from shared.lifecycle.wish import Wish
 from shared.offers.instance_types import InstanceTypes
 from shared.secrets import Secrets
 from tests.provisioner.fake_provider import Delays, FakeProvider
@@ -49,7 +50,7 @@ class World:
         fact = e.InstanceRequested(
             instance_id=instance_id or uuid4(),
             occurred_at=datetime.now(UTC),
-            specification=e.Specification(name="qwen", model="a/b", instance_types=("L4-1-24G",)),
+            specification=Wish(name="qwen", model="a/b", instance_types=("L4-1-24G",)),
         )
         await self.journal.request(fact, intent_id=uuid4())
         return fact.instance_id

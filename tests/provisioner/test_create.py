@@ -17,7 +17,9 @@ from shared.bus.lease import LeaseLost
 from shared.lifecycle import events as e
 from shared.lifecycle.fact import Action
 from shared.lifecycle.status import Status
+from shared.lifecycle.wish import Findings, Wish
 from shared.offers.instance_types import InstanceType
+from tests.lifecycle import facts as f
 from tests.provisioner.fake_provider import ABLE, Delays
 from tests.provisioner.stage import Stage, a_lease
 
@@ -482,13 +484,14 @@ def offer(
     )
 
 
-def wanting(**changes: Any) -> e.Specification:
-    return e.Specification(**{"name": "qwen", "model": "Qwen/Qwen2.5-0.5B-Instruct", **changes})
+def wanting(**changes: Any) -> tuple[Wish, Findings]:
+    asked = f.asked(**{"instance_types": (), **changes})
+    return asked["specification"], asked["findings"]
 
 
 def test_any_type_means_the_cheapest_first_and_where_it_is_short_last() -> None:
     offered = [offer("dear", 3.0), offer("unpriced", None), offer("cheap", 1.0, shortage=("zone-1",))]
-    assert choices(wanting(zones=("zone-2", "zone-1")), ("zone-1",), offered) == [
+    assert choices(*wanting(zones=("zone-2", "zone-1")), ("zone-1",), offered) == [
         ("zone-2", "cheap"),
         ("zone-2", "dear"),
         ("zone-1", "dear"),
@@ -500,7 +503,7 @@ def test_any_type_means_the_cheapest_first_and_where_it_is_short_last() -> None:
 
 def test_any_type_means_one_with_gpus_in_a_zone_that_is_used() -> None:
     offered = [offer("without", 0.1, gpus=0), offer("with", 1.0)]
-    assert choices(wanting(), ("zone-1", "zone-3"), offered) == [("zone-1", "with")]
+    assert choices(*wanting(), ("zone-1", "zone-3"), offered) == [("zone-1", "with")]
 
 
 def test_any_type_means_one_with_memory_for_the_weights_and_one_of_unknown_memory_last() -> None:
@@ -510,28 +513,28 @@ def test_any_type_means_one_with_memory_for_the_weights_and_one_of_unknown_memor
         offer("two", 1.5, gpus=2, memory=24, shortage=("zone-1",)),
         offer("large", 3.0, memory=80),
     ]
-    assert choices(wanting(gpu_memory_gb=48.0, zones=("zone-1",)), (), offered) == [
+    assert choices(*wanting(gpu_memory_gb=48.0, zones=("zone-1",)), (), offered) == [
         ("zone-1", "large"),
         ("zone-1", "two"),
         ("zone-1", "unknown"),
     ]
-    assert choices(wanting(zones=("zone-1",)), (), offered)[0] == ("zone-1", "unknown")
+    assert choices(*wanting(zones=("zone-1",)), (), offered)[0] == ("zone-1", "unknown")
 
 
 def test_any_type_means_none_dearer_than_the_organisation_had_left() -> None:
     offered = [offer("dear", 3.0), offer("free", None), offer("cheap", 1.0)]
     wanted = wanting(zones=("zone-1",), max_hourly_price=2.99)
-    assert choices(wanted, (), offered) == [("zone-1", "cheap"), ("zone-1", "free")]
+    assert choices(*wanted, (), offered) == [("zone-1", "cheap"), ("zone-1", "free")]
 
 
 def test_named_types_are_tried_whatever_the_weights_need() -> None:
     wanted = wanting(gpu_memory_gb=48.0, zones=("zone-1",), instance_types=("small",))
-    assert choices(wanted, (), [offer("small", 0.5, memory=24)]) == [("zone-1", "small")]
+    assert choices(*wanted, (), [offer("small", 0.5, memory=24)]) == [("zone-1", "small")]
 
 
 def test_types_that_are_named_are_tried_in_their_order_though_nobody_offers_them() -> None:
     wanted = wanting(zones=("zone-2",), instance_types=("dear", "cheap"))
-    assert choices(wanted, ("zone-1",), [offer("cheap", 1.0)]) == [("zone-2", "dear"), ("zone-2", "cheap")]
+    assert choices(*wanted, ("zone-1",), [offer("cheap", 1.0)]) == [("zone-2", "dear"), ("zone-2", "cheap")]
 
 
 @pytest.mark.parametrize("named", [("L4-1-24G", "H100-1-80G"), ()])

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from shared.lifecycle import decide
 from shared.lifecycle import events as e
+from shared.lifecycle.wish import Findings, Wish
 from tests.provisioner.stage import Stage, quick
 
 TOKEN = "hf_secret"
@@ -49,7 +50,7 @@ async def test_a_reinstall_gives_what_the_recorded_request_allows_whatever_is_as
 def test_an_image_of_the_settings_may_have_it_and_more_repositories_may_be_allowed() -> None:
     settings = quick(hf_token=TOKEN, vllm_image=OWN, allowed_images=("registry.example:5000/ml/vllm",))
     tokens = {
-        image: settings.hf_token_for(e.Specification(name="a", model="a/b", gated=True, image=image))
+        image: settings.hf_token_for(Wish(name="a", model="a/b", image=image), Findings(gated=True))
         for image in (None, "registry.example:5000/ml/vllm:v2", "vllm/vllm-openai:v0.13.0")
     }
     assert tokens == {None: TOKEN, "registry.example:5000/ml/vllm:v2": TOKEN, "vllm/vllm-openai:v0.13.0": None}

@@ -10,7 +10,7 @@ from typing import Final, Protocol, Self
 
 from services.api.admission.vllm_args import given
 from services.api.refusals import FieldError
-from shared.lifecycle.events import Specification
+from shared.lifecycle.wish import Findings, Wish
 from shared.offers.instance_types import InstanceType
 
 _GB: Final = 1e9
@@ -91,33 +91,33 @@ def least_gb(model: Weights, vllm_args: Sequence[str], revision: str | None) -> 
     return round(least, 3) or None
 
 
-def misfits(specification: Specification, offered: Sequence[InstanceType]) -> Iterator[FieldError]:
+def misfits(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Iterator[FieldError]:
     """The named types that are too small; of any type, that all are."""
-    least = specification.gpu_memory_gb
+    least = found.gpu_memory_gb
     if least is None:
         return
-    weights = f"the weights of {specification.model} take {least:.1f} GB at least"
-    if not specification.instance_types:
-        types = _considered(specification, offered)
+    weights = f"the weights of {wish.model} take {least:.1f} GB at least"
+    if not wish.instance_types:
+        types = _considered(wish, offered)
         if types and not any(kind.may_hold(least) for kind in types):
             largest = max(types, key=lambda kind: kind.all_gpu_memory_gb or 0.0)
             detail = f"{weights}; the largest type offered here is {largest.name} with {_memory(largest)}."
             yield FieldError(pointer="/instance_types", detail=detail)
     by_name = {kind.name: kind for kind in offered}
-    for at, name in enumerate(specification.instance_types):
+    for at, name in enumerate(wish.instance_types):
         if not by_name[name].may_hold(least):
             detail = f"{weights}; {name} has {_memory(by_name[name])}."
             yield FieldError(pointer=f"/instance_types/{at}", detail=detail)
 
 
-def warnings(specification: Specification, model: Weights, offered: Sequence[InstanceType]) -> Iterator[str]:
+def warnings(wish: Wish, found: Findings, model: Weights, offered: Sequence[InstanceType]) -> Iterator[str]:
     """Of each type that the instance may get, what most likely will not do."""
-    loading = Loading.of(specification.vllm_args)
+    loading = Loading.of(wish.vllm_args)
     loaded = loaded_gb(model, loading)
-    if loaded is None or specification.revision not in _MAIN:
+    if loaded is None or wish.revision not in _MAIN:
         return
-    for kind in _considered(specification, offered):
-        if kind.gpu_memory_gb is None or not kind.may_hold(specification.gpu_memory_gb):
+    for kind in _considered(wish, offered):
+        if kind.gpu_memory_gb is None or not kind.may_hold(found.gpu_memory_gb):
             continue
         used = min(loading.gpus, kind.gpus)
         usable = used * loading.utilization * kind.gpu_memory_gb
@@ -143,9 +143,9 @@ def _remarks(kind: InstanceType, loading: Loading, used: int) -> Iterator[str]:
         yield "What --quantization saves is not known and not counted."
 
 
-def _considered(specification: Specification, offered: Sequence[InstanceType]) -> list[InstanceType]:
+def _considered(wish: Wish, offered: Sequence[InstanceType]) -> list[InstanceType]:
     """Those with GPUs that the instance may get, in the zones that it may be in."""
-    wanted, zones = specification.instance_types, set(specification.zones)
+    wanted, zones = wish.instance_types, set(wish.zones)
     return [
         kind
         for kind in offered

@@ -1,7 +1,7 @@
 """From the body of POST /instances to a request that can be recorded; whatever is wrong is said before anything is."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -17,7 +17,8 @@ from services.api.catalogue.cataloguing import Cataloguing, Meant
 from services.api.catalogue.simulated import Simulated
 from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Organization, Slug
-from shared.lifecycle.events import InstanceRequested, Specification
+from shared.lifecycle.events import InstanceRequested
+from shared.lifecycle.wish import Findings, Wish
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
 
@@ -95,9 +96,10 @@ class InstanceBody(BaseModel):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a launch asks for, before it is admitted."""
+    """What a launch asks for, and what was found out of that before it is admitted."""
 
-    specification: Specification
+    wish: Wish
+    findings: Findings
     model: Meant
 
 
@@ -121,11 +123,10 @@ class Intake:
         if errors := tuple(refused(body.vllm_args)):
             raise invalid(*errors)
         model = await self._cataloguing.meant(body.model, organization)
-        specification = Specification(
+        wish = Wish(
             name=body.name or _name_for(model.model),
             model=model.model,
             task=model.task,
-            gated=model.gated,
             organization_id=organization.id if organization else None,
             provider=body.provider or await self._default_provider(),
             zones=_preferred(body.zones),
@@ -134,26 +135,27 @@ class Intake:
             image=body.image,
             revision=body.revision,
             vllm_args=tuple(body.vllm_args),
-            gpu_memory_gb=fit.least_gb(model, body.vllm_args, body.revision),
             keep_for_inspection=body.keep_for_inspection,
             max_lifetime=body.max_lifetime,
             idle_shutdown=body.idle_shutdown,
         )
-        return Wanted(specification, model)
+        least = fit.least_gb(model, body.vllm_args, body.revision)
+        return Wanted(wish, Findings(gated=model.gated, gpu_memory_gb=least), model)
 
     async def _default_provider(self) -> str:
         told = await self._instance_types.of_all()
         return next(iter(told)) if len(told) == 1 else DEFAULT_PROVIDER
 
-    async def warnings(self, wanted: Wanted) -> list[str]:
-        """What most likely will not do, of what its provider offers now."""
-        offered = await self._instance_types.of(wanted.specification.provider)
-        fitting = fit.warnings(wanted.specification, wanted.model, offered) if offered else ()
-        return [*self._rights.warnings(wanted.specification), *fitting]
+    async def warned(self, wanted: Wanted) -> Wanted:
+        """With what most likely will not do, of what its provider offers now."""
+        offered = await self._instance_types.of(wanted.wish.provider)
+        fitting = fit.warnings(wanted.wish, wanted.findings, wanted.model, offered) if offered else ()
+        warnings = (*self._rights.warnings(wanted.wish, gated=wanted.model.gated), *fitting)
+        return replace(wanted, findings=wanted.findings.model_copy(update={"warnings": warnings}))
 
     async def check_rights(self, wanted: Wanted, owner: ApiKey) -> None:
         """That this key may launch it. Raises Refused."""
-        await self._rights.check(owner, wanted.specification, wanted.model)
+        await self._rights.check(owner, wanted.wish, wanted.model)
 
     async def catalogue(self, wanted: Wanted, owner: ApiKey) -> None:
         """Its launch was admitted, so its model may be asked for."""
@@ -164,28 +166,27 @@ class Intake:
         status = await self._statuses.of(provider)
         return status.reason if status and status.reason else "the provisioner tells it when it starts"
 
-    async def check_offer(self, specification: Specification) -> None:
+    async def check_offer(self, wanted: Wanted) -> None:
         """That the provider has such servers there, and that the model fits them. Raises Refused."""
-        offered = await self._instance_types.of(specification.provider)
+        wish = wanted.wish
+        offered = await self._instance_types.of(wish.provider)
         if offered is None and (told := await self._instance_types.of_all()):
-            detail = f"{specification.provider} is not known; known are {', '.join(told)}."
+            detail = f"{wish.provider} is not known; known are {', '.join(told)}."
             raise self._simulated.by_cloud(invalid(FieldError(pointer="/provider", detail=detail)))
         if offered is None:
-            detail = (
-                f"What {specification.provider} offers is not known yet: {await self._why(specification.provider)}."
-            )
+            detail = f"What {wish.provider} offers is not known yet: {await self._why(wish.provider)}."
             raise InstanceTypesUnknown(detail)
-        errors = [*_unknown_types(specification, offered), *_unknown_zones(specification, offered)]
-        if not errors and not _to_be_had(specification, offered):
-            detail = f"{' or '.join(specification.instance_types) or 'nothing'} is offered in none of these zones."
+        errors = [*_unknown_types(wish, offered), *_unknown_zones(wish, offered)]
+        if not errors and not _to_be_had(wish, offered):
+            detail = f"{' or '.join(wish.instance_types) or 'nothing'} is offered in none of these zones."
             errors = [FieldError(pointer="/zones", detail=detail)]
-        errors = errors or list(fit.misfits(specification, offered))
+        errors = errors or list(fit.misfits(wish, wanted.findings, offered))
         if errors:
             raise self._simulated.by_cloud(invalid(*errors))
 
 
-def requested(instance_id: UUID, specification: Specification) -> InstanceRequested:
-    return InstanceRequested(instance_id=instance_id, occurred_at=datetime.now(UTC), specification=specification)
+def requested(instance_id: UUID, wish: Wish, found: Findings) -> InstanceRequested:
+    return InstanceRequested(instance_id=instance_id, occurred_at=datetime.now(UTC), specification=wish, findings=found)
 
 
 def _name_for(model: str) -> str:
@@ -199,24 +200,24 @@ def _preferred(choices: list[str]) -> tuple[str, ...]:
     return () if ANY in choices else tuple(choices)
 
 
-def _unknown_types(specification: Specification, offered: tuple[InstanceType, ...]) -> list[FieldError]:
+def _unknown_types(wish: Wish, offered: tuple[InstanceType, ...]) -> list[FieldError]:
     known = sorted(kind.name for kind in offered)
     return [
         FieldError(pointer=f"/instance_types/{at}", detail=f"{name} is not offered; known are {', '.join(known)}.")
-        for at, name in enumerate(specification.instance_types)
+        for at, name in enumerate(wish.instance_types)
         if name not in known
     ]
 
 
-def _unknown_zones(specification: Specification, offered: tuple[InstanceType, ...]) -> list[FieldError]:
+def _unknown_zones(wish: Wish, offered: tuple[InstanceType, ...]) -> list[FieldError]:
     known = sorted({zone for kind in offered for zone in kind.zones})
     return [
         FieldError(pointer=f"/zones/{at}", detail=f"{zone} is not known; known are {', '.join(known)}.")
-        for at, zone in enumerate(specification.zones)
+        for at, zone in enumerate(wish.zones)
         if zone not in known
     ]
 
 
-def _to_be_had(specification: Specification, offered: tuple[InstanceType, ...]) -> bool:
-    wanted, zones = set(specification.instance_types), set(specification.zones)
+def _to_be_had(wish: Wish, offered: tuple[InstanceType, ...]) -> bool:
+    wanted, zones = set(wish.instance_types), set(wish.zones)
     return any((not wanted or kind.name in wanted) and (not zones or zones & set(kind.zones)) for kind in offered)

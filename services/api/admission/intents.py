@@ -67,7 +67,7 @@ class Intents:
         wanted = await self._intake.wanted(body, organization)
         instance_id = uuid5(owner.id, _FROM_KEYS + idempotency_key) if idempotency_key else uuid4()
         async with self._patiently():
-            warnings = await self._intake.warnings(wanted)
+            wanted = await self._intake.warned(wanted)
         if organization is None:
             instance, began = await self._begin(instance_id, wanted, owner, None, traceparent)
         else:
@@ -75,7 +75,7 @@ class Intents:
                 instance, began = await self._begin(instance_id, wanted, owner, limited, traceparent)
         if instance.status not in GONE:  # also a repetition, for the launch may not have come this far
             await self._intake.catalogue(wanted, owner)
-        return Accepted(await self.shown(instance), began=began, warnings=warnings)
+        return Accepted(await self.shown(instance), began=began, warnings=list(wanted.findings.warnings))
 
     async def intend(self, instance_id: UUID, decide: Decision, owner: ApiKey, traceparent: str | None) -> Instance:
         """Raises IntentRefused, InstanceUnknown for another's too, JournalUnavailable."""
@@ -108,16 +108,16 @@ class Intents:
         traceparent: str | None,
     ) -> tuple[Instance, bool]:
         """A repetition is not judged anew: what was admitted stays so."""
-        specification = wanted.specification
+        found = wanted.findings
         async with self._patiently():
             known = await self._exists(instance_id)
         if not known:
             await self._intake.check_rights(wanted, owner)
             async with self._patiently():
-                await self._intake.check_offer(specification)
+                await self._intake.check_offer(wanted)
         if organization is not None and not known:
-            specification = await self._launches.admit(organization, specification)
-        asked = requested(instance_id, specification)
+            found = await self._launches.admit(organization, wanted.wish, found)
+        asked = requested(instance_id, wanted.wish, found)
         try:
             async with self._patiently():
                 instance, began = await self._journal.request(asked, intent_id=uuid4(), traceparent=traceparent)

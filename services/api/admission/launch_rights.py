@@ -10,7 +10,7 @@ from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.cataloguing import Meant
 from services.api.refusals import FieldError
 from shared.images import is_allowed
-from shared.lifecycle.events import Specification
+from shared.lifecycle.wish import Wish
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE)
 
@@ -29,11 +29,11 @@ class LaunchRights:
         self._access = access
         self._allowed_images = allowed_images
 
-    async def check(self, owner: ApiKey, wanted: Specification, meant: Meant) -> None:
+    async def check(self, owner: ApiKey, wanted: Wish, meant: Meant) -> None:
         """Raises LaunchNotAllowed."""
         if owner.role is Role.ADMIN:
             return
-        errors = list(self._errors(wanted))
+        errors = list(self._errors(wanted, gated=meant.gated))
         if self._access.catalogue.named(meant.model) is None:
             await self._access.load()  # another process may just have made an organisation of this name
             if why := self.why_not_add(owner, meant):
@@ -62,21 +62,21 @@ class LaunchRights:
             return f"{new.model} is not in the catalogue, and needs our HF_TOKEN because it is gated: {ask}"
         return None
 
-    def warnings(self, wanted: Specification) -> Iterator[str]:
+    def warnings(self, wanted: Wish, *, gated: bool) -> Iterator[str]:
         """What an administrator may do and most likely does not mean to."""
-        if wanted.gated and wanted.image and not is_allowed(wanted.image, self._allowed_images):
+        if gated and wanted.image and not is_allowed(wanted.image, self._allowed_images):
             yield (
                 f"{wanted.model} is gated, but {wanted.image} gets no HF_TOKEN: its repository is not in "
                 "COLDSTART_ALLOWED_IMAGES."
             )
 
-    def _errors(self, wanted: Specification) -> Iterator[FieldError]:
+    def _errors(self, wanted: Wish, *, gated: bool) -> Iterator[FieldError]:
         if wanted.image is not None and not is_allowed(wanted.image, self._allowed_images):
             known = ", ".join(self._allowed_images) or "none"
             detail = f"{wanted.image} may not be run with this key; repositories that may are {known}, with any tag. "
             detail += "Leave it out to have the configured image, or ask an administrator to add its repository to "
             yield FieldError(pointer="/image", detail=f"{detail}COLDSTART_ALLOWED_IMAGES.")
-        if wanted.gated and wanted.revision is not None and _is_anybody_s(wanted.revision):
+        if gated and wanted.revision is not None and _is_anybody_s(wanted.revision):
             detail = f"{wanted.model} is gated, so it is given our HF_TOKEN, and anybody may propose a commit to it on "
             detail += "the hub: name a branch or tag without a slash, or ask an administrator to launch it."
             yield FieldError(pointer="/revision", detail=detail)

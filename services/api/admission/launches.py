@@ -19,8 +19,8 @@ from services.api.tenancy.errors import OrganizationUnknown
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.repository import OrganizationRepository
 from services.api.usage.costs import CostRepository
-from shared.lifecycle.events import Specification
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.wish import Findings, Wish
 from shared.offers.instance_types import InstanceTypes
 
 
@@ -63,20 +63,20 @@ class Launches:
             accepted.pop(instance.id, None)
         return [*shown, *accepted.values()]
 
-    async def admit(self, organization: Organization, specification: Specification) -> Specification:
-        """What may be requested within its limits: of any type, none dearer than what is left of the hour's.
+    async def admit(self, organization: Organization, wish: Wish, found: Findings) -> Findings:
+        """With what its limits leave: of any type, the server may be none dearer than what is left of the hour's.
 
         Raises LimitReached.
         """
         if (organization.max_instances, organization.spend_per_hour, organization.spend_per_month) == (None,) * 3:
-            return specification
+            return found
         instances = await self.standing(organization.id)
         _check_number(organization, counted(instances))
         if organization.spend_per_month is not None:
             await self._check_month(organization, organization.spend_per_month)
         if organization.spend_per_hour is None:
-            return specification
-        return _within_hour(organization, instances, specification, await self._instance_types.of_all())
+            return found
+        return _within_hour(organization, instances, wish, found, await self._instance_types.of_all())
 
     async def _check_month(self, organization: Organization, limit: float) -> None:
         spent = await self._costs.of_month(organization.id, datetime.now(UTC))
@@ -97,22 +97,22 @@ def _check_number(organization: Organization, number: int) -> None:
 
 
 def _within_hour(
-    organization: Organization, instances: list[Instance], specification: Specification, offered: Offered
-) -> Specification:
-    limit, asked = organization.spend_per_hour, expected(specification, offered)
+    organization: Organization, instances: list[Instance], wish: Wish, found: Findings, offered: Offered
+) -> Findings:
+    limit, asked = organization.spend_per_hour, expected(wish, found, offered)
     if limit is None or asked is None:
-        return specification
+        return found
     used = per_hour(instances, offered).get(asked.currency, 0.0)
     after = summed((asked, Price(used, asked.currency)))[asked.currency]
     if after > limit:
-        at = "up to" if specification.instance_types else "at least"
+        at = "up to" if wish.instance_types else "at least"
         said = f"Its instances cost {used:.2f} {asked.currency} an hour; with {at} {asked.amount:.2f} for this one "
         said += f"it would be {after:.2f}, and its limit is {limit:.2f}."
         figures = {"limit": limit, "used": used, "requested": asked.amount, "currency": asked.currency}
         raise _reached(organization, "spend_per_hour", said, **figures)
-    if specification.instance_types:
-        return specification
-    return specification.model_copy(update={"max_hourly_price": round(limit - used, CENTS_OF_CENTS)})
+    if wish.instance_types:
+        return found
+    return found.model_copy(update={"max_hourly_price": round(limit - used, CENTS_OF_CENTS)})
 
 
 def _reached(organization: Organization, which: str, said: str, **figures: Any) -> LimitReached:

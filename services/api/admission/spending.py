@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from shared.lifecycle.events import Specification
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import FAILURES, GONE, STARTING_UP, Status
+from shared.lifecycle.wish import Findings, Wish
 from shared.offers.instance_types import InstanceType
 
 Offered: TypeAlias = Mapping[str, tuple[InstanceType, ...]]
@@ -25,20 +25,20 @@ class Price:
     currency: str
 
 
-def expected(specification: Specification, offered: Offered) -> Price | None:
+def expected(wish: Wish, found: Findings, offered: Offered) -> Price | None:
     """The dearest type that it may become, or the cheapest where any may and no price is too high.
 
     None when no price is known.
     """
-    zones, named = set(specification.zones), specification.instance_types
+    zones, named = set(wish.zones), wish.instance_types
     prices = [
         Price(kind.hourly_price, kind.currency or "")
-        for kind in offered.get(specification.provider, ())
+        for kind in offered.get(wish.provider, ())
         if kind.hourly_price is not None
-        and (kind.name in named if named else kind.will_do(specification))
+        and (kind.name in named if named else kind.will_do(found))
         and (not zones or zones & set(kind.zones))
     ]
-    choose = max if named or specification.max_hourly_price is not None else min
+    choose = max if named or found.max_hourly_price is not None else min
     return choose(prices, key=lambda price: price.amount, default=None)
 
 
@@ -47,7 +47,7 @@ def price(instance: Instance, offered: Offered) -> Price | None:
     if not instance.server_on and instance.status not in _COMING:
         return None
     if instance.hourly_price is None:
-        return expected(instance.specification, offered)
+        return expected(instance.specification, instance.findings, offered)
     return Price(instance.hourly_price, instance.currency or "")
 
 

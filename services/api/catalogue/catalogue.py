@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.api.tenancy.offerings import Offering
-from shared.lifecycle.events import Task
+from shared.lifecycle.wish import Task
 
 
 class Model(BaseModel):

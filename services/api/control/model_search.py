@@ -20,7 +20,7 @@ from services.api.control.authorization import ANY_KEY
 from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import organization_at
-from shared.lifecycle.events import Task
+from shared.lifecycle.wish import Task
 
 _SHORTEST: Final = 2
 _LONGEST: Final = 200

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.api.control.views import TimelineRow
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.snapshot import read_snapshot
 from shared.lifecycle.status import Status
 from shared.postgres.connection import Pool
 from shared.postgres.keyset import Position
@@ -34,7 +35,7 @@ class InstanceRepository:
             organization_id,
             [Status.ARCHIVED],
         )
-        return [Instance.model_validate(row["snapshot"]) for row in rows]
+        return [read_snapshot(row["snapshot"]) for row in rows]
 
     async def timeline(self, instance_id: UUID, *, after: int, limit: int) -> list[TimelineRow]:
         """Oldest first, behind version `after`."""

@@ -8,6 +8,7 @@ import structlog
 from pydantic import ValidationError
 
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.snapshot import read_snapshot
 from shared.lifecycle.status import GONE
 from shared.postgres.connection import Pool
 from shared.postgres.statements import statement
@@ -42,7 +43,7 @@ class ReadModelRepository:
 
 def _understood(snapshot: Any) -> Instance | None:
     try:
-        return Instance.model_validate(snapshot)
+        return read_snapshot(snapshot)
     except ValidationError as error:
         log.warning("snapshot not understood", reason=str(error))
         return None

@@ -13,9 +13,9 @@ from services.api.router.balance import Balance
 from services.api.router.breakers import Breakers, BreakerState
 from services.api.router.forwarding import STALE
 from services.api.router.table import RoutingTable
-from shared.lifecycle.events import Task
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
+from shared.lifecycle.wish import Task
 from shared.lifecycle.words import NAMES, doing
 
 

@@ -30,7 +30,7 @@ from services.api.router.response import Response
 from services.api.router.serving import Incoming, Serving
 from services.api.router.turns import Turns
 from services.api.tenancy.organizations import Organization
-from shared.lifecycle.events import Task
+from shared.lifecycle.wish import Task
 
 ENDPOINTS: Final[dict[str, Task]] = {
     "/v1/chat/completions": "generate",

@@ -9,6 +9,7 @@ import asyncpg
 from services.api.tenancy.offerings import Offering
 from services.api.tenancy.organizations import Limits, Organization
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.snapshot import read_snapshot
 from shared.lifecycle.status import GONE
 from shared.postgres.connection import Connection, Pool
 from shared.postgres.statements import statement
@@ -54,7 +55,7 @@ class OrganizationRepository:
     async def standing(self, organization_id: UUID, also: Sequence[UUID] = ()) -> list[Instance]:
         """Its instances of which something may still exist, and those of `also`, as far as the read model is."""
         rows = await self._pool.fetch(_sql("standing_of_organization"), organization_id, also, sorted(GONE))
-        return [Instance.model_validate(row["snapshot"]) for row in rows]
+        return [read_snapshot(row["snapshot"]) for row in rows]
 
 
 class OfferingRepository:

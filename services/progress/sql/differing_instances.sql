@@ -1,5 +1,11 @@
-SELECT id AS instance_id, to_jsonb(used) AS used, to_jsonb(computed) AS computed
+-- A field that a former version did not keep yet is missing in the snapshots it wrote, and is no difference.
+SELECT id AS instance_id, to_jsonb(used) AS used, expected.row AS computed
 FROM public.instances AS used
 FULL JOIN rebuilding.instances AS computed USING (id)
-WHERE to_jsonb(used) IS DISTINCT FROM to_jsonb(computed)
+CROSS JOIN LATERAL (
+    SELECT to_jsonb(computed) || jsonb_build_object('snapshot', computed.snapshot - ARRAY(
+        SELECT jsonb_object_keys(computed.snapshot) EXCEPT SELECT jsonb_object_keys(used.snapshot)
+    )) AS row
+) AS expected
+WHERE to_jsonb(used) IS DISTINCT FROM expected.row
 ORDER BY id;

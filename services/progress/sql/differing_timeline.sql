@@ -1,5 +1,11 @@
-SELECT instance_id AS instance_id, to_jsonb(used) AS used, to_jsonb(computed) AS computed
+-- A field that a former version did not keep yet is missing in the events it wrote, and is no difference.
+SELECT instance_id AS instance_id, to_jsonb(used) AS used, expected.row AS computed
 FROM public.timeline AS used
 FULL JOIN rebuilding.timeline AS computed USING (instance_id, version)
-WHERE to_jsonb(used) IS DISTINCT FROM to_jsonb(computed)
+CROSS JOIN LATERAL (
+    SELECT to_jsonb(computed) || jsonb_build_object('data', computed.data - ARRAY(
+        SELECT jsonb_object_keys(computed.data) EXCEPT SELECT jsonb_object_keys(used.data)
+    )) AS row
+) AS expected
+WHERE to_jsonb(used) IS DISTINCT FROM expected.row
 ORDER BY instance_id, version;

@@ -11,8 +11,9 @@ from services.provisioner.actions.volumes import note_volumes
 from services.provisioner.cloud_init import cloud_init
 from services.provisioner.provider import SERVER_MISSING, Order, OutOfStock, Rejected, Server, TryAgain
 from services.provisioner.retry import persist
-from shared.lifecycle.events import InstanceCreated, SecurityGroupFound, Specification
+from shared.lifecycle.events import InstanceCreated, SecurityGroupFound
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.wish import Findings, Wish
 from shared.offers.instance_types import InstanceType
 
 OUT_OF_STOCK: Final = "out_of_stock"
@@ -30,7 +31,9 @@ async def create(context: ActionContext) -> None:
     await persist(context, creation.once, choices=lambda: max(len(creation.possible), 1))
 
 
-def choices(wanted: Specification, zones: Sequence[str], offered: Sequence[InstanceType]) -> list[tuple[str, str]]:
+def choices(
+    wanted: Wish, found: Findings, zones: Sequence[str], offered: Sequence[InstanceType]
+) -> list[tuple[str, str]]:
     """Every zone and type that may do, the most wanted first.
 
     Of any type: those that will do where they are sold, the cheapest first, then where there is a shortage; last of
@@ -40,9 +43,9 @@ def choices(wanted: Specification, zones: Sequence[str], offered: Sequence[Insta
     if wanted.instance_types:
         return [(zone, kind) for zone in places for kind in wanted.instance_types]
     by_price = sorted(offered, key=lambda kind: (kind.hourly_price is None, kind.hourly_price or 0.0, kind.name))
-    sold = [(zone, kind) for kind in by_price if kind.will_do(wanted) for zone in places if zone in kind.zones]
+    sold = [(zone, kind) for kind in by_price if kind.will_do(found) for zone in places if zone in kind.zones]
     sold.sort(key=lambda choice: choice[1].availability.get(choice[0]) == "shortage")
-    sold.sort(key=lambda choice: wanted.gpu_memory_gb is not None and choice[1].all_gpu_memory_gb is None)
+    sold.sort(key=lambda choice: found.gpu_memory_gb is not None and choice[1].all_gpu_memory_gb is None)
     return [(zone, kind.name) for zone, kind in sold]
 
 
@@ -64,7 +67,7 @@ class _Creation:
         instance = await self._context.guard()
         self._check_wanted(instance)
         known = await self._context.dependencies.offers.if_known(self._context.provider.name)
-        self.possible = choices(instance.specification, self._context.provider.zones, known)
+        self.possible = choices(instance.specification, instance.findings, self._context.provider.zones, known)
         offered = {kind.name: kind for kind in known}
         await self._prepared()
         servers = await self._adopted() or await self._ordered()
@@ -145,13 +148,14 @@ class _Creation:
 
     async def _choices(self) -> list[tuple[str, str]]:
         """Raises Rejected when there is none, ProviderError."""
-        wanted, provider = (await self._context.guard()).specification, self._context.provider
+        instance, provider = await self._context.guard(), self._context.provider
+        wanted, found = instance.specification, instance.findings
         offered = () if wanted.instance_types else await self._context.dependencies.offers.of(provider.name)
-        possible = choices(wanted, provider.zones, offered)
+        possible = choices(wanted, found, provider.zones, offered)
         if not possible:
             places = ", ".join(wanted.zones or provider.zones)
-            memory = "" if wanted.gpu_memory_gb is None else f" with {wanted.gpu_memory_gb:.1f} GB of GPU memory"
-            price = "" if wanted.max_hourly_price is None else f" for {wanted.max_hourly_price:.2f} an hour at most"
+            memory = "" if found.gpu_memory_gb is None else f" with {found.gpu_memory_gb:.1f} GB of GPU memory"
+            price = "" if found.max_hourly_price is None else f" for {found.max_hourly_price:.2f} an hour at most"
             message = f"{provider.name} offers no GPU type{memory}{price} in {places}: choose other zones"
             raise Rejected(NOTHING_OFFERED, message)
         return possible

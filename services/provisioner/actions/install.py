@@ -212,7 +212,7 @@ class _Install:
             pull_seconds=settings.image_pull_seconds,
             worker_port=settings.worker_port,
             api_key=secrets.worker_api_key(instance.id, instance.attempt),
-            hf_token=settings.hf_token_for(instance.specification),
+            hf_token=settings.hf_token_for(instance.specification, instance.findings),
             host_key_private=None if keeps_its_own else secrets.host_key(instance.id, ROTATED).private,
             claimed_by=instance.id if keeps_its_own else None,
         )

@@ -26,6 +26,16 @@ def event_schema() -> dict[str, Any]:
     return schema
 
 
+def of_version_1(body: dict[str, Any]) -> dict[str, Any]:
+    """An event of today as that version would have written it."""
+    former = {**body, "dataschema": f"{body['dataschema'].rpartition(':')[0]}:1"}
+    former["data"] = {
+        name: {field: value for field, value in part.items() if field != "findings"}
+        for name, part in body["data"].items()
+    }
+    return former
+
+
 def _lines(name: str) -> Iterator[dict[str, Any]]:
     with gzip.open(HERE / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
         yield from map(json.loads, lines)

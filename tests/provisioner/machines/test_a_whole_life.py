@@ -16,6 +16,7 @@ from shared.lifecycle.decide import terminate
 from shared.lifecycle.fact import Action
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
+from shared.lifecycle.wish import Wish
 from tests.provisioner.machines.conftest import listed
 from tests.provisioner.machines.test_claims import files_of
 from tests.provisioner.stage import quick
@@ -28,7 +29,7 @@ class Life:
         self.instance_id = uuid4()
 
     async def requested(self, provider: str = "machines") -> None:
-        wanted = e.Specification(name="mine", model="Qwen/Qwen2.5-0.5B-Instruct", provider=provider)
+        wanted = Wish(name="mine", model="Qwen/Qwen2.5-0.5B-Instruct", provider=provider)
         fact = e.InstanceRequested(instance_id=self.instance_id, occurred_at=datetime.now(UTC), specification=wanted)
         await self.journal.request(fact, intent_id=uuid4())
 

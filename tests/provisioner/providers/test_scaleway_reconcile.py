@@ -18,6 +18,7 @@ from shared.bus.connection import connect
 from shared.bus.topology import apply_topology
 from shared.journal.journal import Journal
 from shared.lifecycle import events as e
+from shared.lifecycle.wish import Wish
 from shared.reconciliation import Kind
 from simulator.scenario import Scenario
 from tests.provisioner.provider_contract import eventually
@@ -71,7 +72,7 @@ async def _begun_with(connection: Client, server: Server) -> Journal:
     assert server.instance_id is not None
     journal = Journal(connection, actor="test", source="/coldstart/test")
     common: dict[str, Any] = {"instance_id": server.instance_id, "occurred_at": datetime.now(UTC)}
-    specification = e.Specification(name="qwen", model="a/b", instance_types=(server.instance_type,))
+    specification = Wish(name="qwen", model="a/b", instance_types=(server.instance_type,))
     await journal.request(e.InstanceRequested(**common, specification=specification), intent_id=uuid4())
     common["server_id"] = server.id
     await journal.record(e.InstanceCreated(**common, zone=server.zone, instance_type=server.instance_type))

@@ -20,7 +20,7 @@ from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-d
 from pydantic import SecretStr
 
 from services.api.catalogue.weights import weights_bytes
-from shared.lifecycle.events import Task
+from shared.lifecycle.wish import Task
 
 _TASKS: Final[Mapping[str, Task]] = {
     "text-generation": "generate",

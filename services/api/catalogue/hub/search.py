@@ -21,7 +21,7 @@ from services.api.catalogue.hub.client import (
     task_of,
 )
 from services.api.catalogue.hub.single_flight import Kept
-from shared.lifecycle.events import Task
+from shared.lifecycle.wish import Task
 
 _AT_ONCE: Final = 4
 _ASKED: Final = 50

@@ -1,0 +1,68 @@
+"""What the owner asked for, and apart from it what admission found out about that."""
+
+from typing import Annotated, Literal, Self, TypeAlias
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from shared.plain_text import Told
+
+Task: TypeAlias = Literal["generate", "embed"]
+
+
+class Wish(BaseModel):
+    """What was asked for. It never changes after the request.
+
+    `zones` and `instance_types` are in order of preference. Empty means any: zones in the provider's order, types the
+    cheapest first. `volume_gb` is the size of the boot volume in 10⁹ bytes. `max_lifetime` and `idle_shutdown` are in
+    seconds, from the request and from the last request that the worker served.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    model: str
+    task: Task = "generate"
+    organization_id: UUID | None = None
+    provider: str = "scaleway"
+    zones: tuple[str, ...] = ()
+    instance_types: tuple[str, ...] = ()
+    volume_gb: PositiveInt = 200
+    image: str | None = None
+    revision: str | None = None
+    vllm_args: tuple[str, ...] = ()
+    keep_for_inspection: bool = False
+    max_lifetime: PositiveInt | None = None
+    idle_shutdown: PositiveInt | None = None
+
+
+class Findings(BaseModel):
+    """What admission found out when it judged the wish. Another time the same wish may have other findings.
+
+    `gated`: the hub gives the model's files only to those who accepted its licence; None if that is not on record.
+    `gpu_memory_gb` is what the model's weights need of all GPUs together at least, in 10⁹ bytes; None if not known.
+    `max_hourly_price` is the highest list price of the server: what was left of the organisation's spending by the
+    hour. `warnings` are what the owner was told that most likely will not work.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    gated: bool | None = None
+    gpu_memory_gb: Annotated[float, Field(gt=0)] | None = None
+    max_hourly_price: Annotated[float, Field(ge=0)] | None = None
+    warnings: tuple[Told, ...] = ()
+
+
+class Specification(Wish):
+    """The wish as events publish it. Beside it stand those findings that version 1 published here.
+
+    A published field stays where followers read it; the findings as a whole are in `findings`.
+    """
+
+    gated: Annotated[bool | None, Field(exclude_if=lambda gated: gated is None)] = None
+    gpu_memory_gb: Annotated[float, Field(gt=0)] | None = None
+    max_hourly_price: Annotated[float, Field(ge=0)] | None = None
+
+    @classmethod
+    def of(cls, wish: Wish, findings: Findings) -> Self:
+        return cls.model_validate(dict(findings) | dict(wish))
