@@ -89,6 +89,7 @@ def an_event(
     snapshot: dict[str, Any] = {
         "id": ID,
         "specification": {"name": "qwen", "model": MODEL, "instance_types": ["L4-1-24G"]},
+        "findings": {},
         "zone": "fr-par-2",
         "instance_type": "L4-1-24G",
         "hourly_price": 0.75,
