@@ -1,4 +1,4 @@
-"""The administrator's key, as it may be chosen: whoever has it has everything, and nothing stops long guessing."""
+"""The rules for the administrator's key. It may do everything, and nothing but its length stops guessing."""
 
 from typing import Annotated, Final
 

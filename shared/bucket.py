@@ -1,4 +1,4 @@
-"""A key-value bucket on JetStream, made by whoever writes first; who reads before that finds nothing."""
+"""A key-value bucket on JetStream. The first writer creates it; before that, readers find nothing."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class Bucket:
         await (await self.jetstream.key_value(self.name)).delete(key)
 
     async def keys(self, prefix: str = "") -> list[str]:
-        """Sorted; a deleted value's is among them. nats-py's `keys()` makes a consumer that lingers for seconds."""
+        """Sorted, deleted ones included. Not nats-py's `keys()`, which makes a consumer that lingers for seconds."""
         subjects = f"$KV.{self.name}."
         try:
             info = await self.jetstream.stream_info(f"KV_{self.name}", subjects_filter=f"{subjects}{prefix}>")

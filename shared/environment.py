@@ -1,4 +1,4 @@
-"""Settings from the environment: each wrong variable is one sentence, which never holds a secret's value."""
+"""Settings from the environment. Each invalid variable is reported in one sentence, never with a secret's value."""
 
 import os
 import re
@@ -17,17 +17,17 @@ from pydantic_settings import BaseSettings, SettingsError
 
 PREFIX: Final = "COLDSTART_"
 WRONG_SETTINGS: Final = 2
-"""The exit status of a process that cannot start with the settings it was given."""
+"""The exit status of a process that cannot start with its settings."""
 _LONGEST_SHOWN: Final = 60
 _FOLLOWS: Final = "default_factory_not_called"
-"""Pydantic's name for a field whose default needs another one that is wrong."""
+"""Pydantic's name for a field whose default needs another field that is invalid."""
 _NEAR: Final = 0.8
 _OTHERS: Final = re.compile(r"COLDSTART_(CHAOS|FLEET)_\w+")
-"""Of the project's own tests."""
+"""Variables of the project's own tests."""
 
 
 class SettingsInvalid(Exception):
-    """Names each variable that holds what it cannot; not what it holds, which may be a secret."""
+    """Names each invalid variable; not its value, which may be a secret."""
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)
@@ -40,14 +40,14 @@ def from_environment(kind: type[Settings]) -> Settings:
     except ValidationError as error:
         first = [item for item in error.errors() if item["type"] != _FOLLOWS]
         raise SettingsInvalid("\n".join(dict.fromkeys(_sentence(kind, item) for item in first))) from None
-    except SettingsError as error:  # of a list or an object that is no JSON
+    except SettingsError as error:  # a list or an object that is not JSON
         name = next((name for name in kind.model_fields if f'"{name}"' in str(error)), None)
         what = variable(kind, name) if name else "a setting"
         raise SettingsInvalid(f'{what} takes JSON, such as ["a", "b"] or {{"a": "b"}}.') from None
 
 
 def settings_or_exit(kind: type[Settings]) -> Settings:
-    """For a service's `main`: what is wrong is on standard error, and the exit status is 2."""
+    """For a service's `main`: errors go to standard error, and the exit status is 2."""
     try:
         return from_environment(kind)
     except SettingsInvalid as error:
@@ -55,18 +55,18 @@ def settings_or_exit(kind: type[Settings]) -> Settings:
 
 
 def wrong(sentence: str) -> NoReturn:
-    """End the process: it cannot start with these settings."""
+    """End the process, which cannot start with these settings."""
     sys.stderr.write(f"{sentence}\n")
     sys.exit(WRONG_SETTINGS)
 
 
 def variable(kind: type[BaseSettings], field: str) -> str:
-    """The first of the variables that a field is read from."""
+    """The first variable from which a field is read."""
     return variables(kind, field)[0]
 
 
 def variables(kind: type[BaseSettings], field: str) -> tuple[str, ...]:
-    """Every variable that a field is read from."""
+    """All variables from which a field is read."""
     match kind.model_fields[field].validation_alias:
         case str(alias):
             return (alias,)
@@ -77,7 +77,7 @@ def variables(kind: type[BaseSettings], field: str) -> tuple[str, ...]:
 
 
 def unknown(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """A sentence for each `COLDSTART_` variable that nobody reads, with the nearest one that is read."""
+    """A sentence for each unknown `COLDSTART_` variable, with the nearest known one."""
     known = files("shared").joinpath("variables.txt").read_text().split()
     for name in sorted(environment):
         if not name.startswith(PREFIX) or name in known or _OTHERS.fullmatch(name):
@@ -88,7 +88,7 @@ def unknown(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
 
 def _sentence(kind: type[BaseSettings], error: ErrorDetails) -> str:
     field = _field(kind, error["loc"])
-    if field is None:  # of several settings together: their names are in the text
+    if field is None:  # about several settings together: their names are in the text
         return f"{_as_variables(kind, _own_words(error))}."
     name, info = variable(kind, field), kind.model_fields[field]
     takes = _takes(info)
@@ -112,7 +112,7 @@ def _field(kind: type[BaseSettings], where: tuple[int | str, ...]) -> str | None
 
 
 def _takes(info: FieldInfo) -> str:
-    """What would be right, in words; `examples` of the field say it where its type does not."""
+    """What a valid value is, in words; from the field's `examples` if its type does not say it."""
     if right := _example(info):
         return right
     if get_origin(info.annotation) is Literal:
@@ -124,14 +124,14 @@ def _takes(info: FieldInfo) -> str:
 
 
 def _example(info: FieldInfo) -> str:
-    """Of the field, or of the type that it holds besides None; empty where there is none."""
+    """An example of the field, or of its type without None; empty if there is none."""
     inner = [part for kind in get_args(info.annotation) for part in getattr(kind, "__metadata__", ())]
     fields = [info, *(part for part in inner if isinstance(part, FieldInfo))]
     return next((str(field.examples[0]) for field in fields if field.examples), "")
 
 
 def _kinds(info: FieldInfo) -> set[Any]:
-    """The types in its annotation, without what else is told of them."""
+    """The types in its annotation, without their metadata."""
     parts = (info.annotation, get_origin(info.annotation), *get_args(info.annotation))
     return {getattr(part, "__origin__", part) if hasattr(part, "__metadata__") else part for part in parts}
 
@@ -161,7 +161,7 @@ def _within(bounds: Mapping[str, Any]) -> str:
 
 
 def _hidden(kind: type[BaseSettings], info: FieldInfo, value: Any) -> bool:
-    """Secrets, and what may hold one: a URL with a password, or a key pasted into the wrong variable."""
+    """Whether it is a secret or may hold one: a URL with a password, or a key pasted into the wrong variable."""
     secret = SecretStr in _kinds(info)
     return secret or bool(kind.model_config.get("hide_input_in_errors")) or "@" in str(value)
 
@@ -171,7 +171,7 @@ def _own_words(error: ErrorDetails) -> str:
 
 
 def _as_variables(kind: type[BaseSettings], text: str) -> str:
-    """With the fields that it names written as the variables that one sets."""
+    """The text, with field names replaced by their variables."""
     for field in sorted(kind.model_fields, key=len, reverse=True):
         text = re.sub(rf"\b{field}\b", variable(kind, field), text) if "_" in field else text
     return text

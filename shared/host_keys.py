@@ -1,4 +1,4 @@
-"""Which host key a machine may prove itself with: number 0 comes with cloud-init, number 1 with the install."""
+"""Which host keys are accepted from a machine: number 0 comes with cloud-init, number 1 with the install."""
 
 from typing import Final
 
@@ -9,9 +9,9 @@ ROTATED: Final = 1
 
 
 def accepted_host_keys(secrets: Secrets, instance: Instance) -> list[str]:
-    """Until the rotation is on record both, after it only the new one; of a machine that came with its own, only that.
+    """Both until the rotation is recorded, then only the new one; for a machine with its own key, only that.
 
-    Never any other. Each in OpenSSH's format of one line.
+    Each in OpenSSH's format of one line.
     """
     if own := instance.resources.own_host_key:
         return [own]

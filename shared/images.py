@@ -1,7 +1,7 @@
-"""Which container image a reference names, as Docker reads it, and whether its repository is one of the allowed ones.
+"""Which container image a reference names, as Docker reads it, and whether its repository is allowed.
 
-The grammar is that of https://github.com/distribution/reference: what stands before the first slash is a registry only
-if it looks like a host, and Docker Hub's otherwise.
+The grammar is that of https://github.com/distribution/reference: the part before the first slash is a registry only
+if it looks like a host; otherwise the image is on Docker Hub.
 """
 
 import re
@@ -18,7 +18,7 @@ _OFFICIAL: Final = "library"
 
 
 def repository_of(image: str) -> str | None:
-    """The repository with its registry, whatever the tag or digest; None for what is no image's name.
+    """The repository with its registry, without tag or digest; None for an invalid image name.
 
     `vllm/vllm-openai:v0.13.0` → `docker.io/vllm/vllm-openai`.
     """
@@ -41,6 +41,6 @@ def is_allowed(image: str, repositories: Collection[str]) -> bool:
 
 
 def is_repository(text: str) -> bool:
-    """Whether this names a repository and nothing in it."""
+    """Whether this names a repository, without tag or digest."""
     named = _NAMED.fullmatch(text)
     return named is not None and named["name"] == text and repository_of(text) is not None

@@ -1,6 +1,6 @@
-"""What an install prints, while it runs and for a week after: written by the provisioner, read by the api.
+"""The install's output, while it runs and for a week after: written by the provisioner, read by the api.
 
-It is for people to look at, and no part of the journal: the facts in it are events of their own.
+It is for people, and not part of the journal. The facts in it are separate events.
 """
 
 from typing import Final
@@ -19,7 +19,7 @@ MOST_LINES: Final = 200
 
 
 class OutputLine(BaseModel):
-    """`number` counts from 1 within its try; `at` is when the provisioner read it. No secret is in `text`."""
+    """`number` counts from 1 within its try; `at` is when the provisioner read it. `text` has no secrets."""
 
     model_config = ConfigDict(frozen=True)
     number: int
@@ -38,18 +38,18 @@ class InstallOutput(BaseModel):
 
 
 class InstallOutputs:
-    """The latest of each instance, in one key-value bucket."""
+    """The latest output of each instance, in one key-value bucket."""
 
     def __init__(self, jetstream: JetStreamContext, *, replicas: int) -> None:
         self._bucket = Bucket(jetstream, BUCKET, replicas, kept_s=KEPT_S)
         self._made: KeyValue | None = None
 
     async def tell(self, instance_id: UUID, output: InstallOutput) -> None:
-        """In place of what was told of this instance before. Raises nats.errors.Error."""
+        """Replace this instance's output. Raises nats.errors.Error."""
         self._made = self._made or await self._bucket.make()
         await self._made.put(str(instance_id), output.model_dump_json().encode())
 
     async def of(self, instance_id: UUID) -> InstallOutput | None:
-        """None when nothing was printed yet, or too long ago. Raises nats.errors.Error."""
+        """None if nothing was printed yet, or too long ago. Raises nats.errors.Error."""
         told = await self._bucket.get(str(instance_id))
         return None if told is None else InstallOutput.model_validate_json(told)

@@ -1,4 +1,4 @@
-"""One line per event of the log: JSON for machines, columns for people."""
+"""One line per log event: JSON for machines, columns for people."""
 
 import logging
 import sys
@@ -9,12 +9,12 @@ import structlog
 from shared.plain_text import plain, plain_line
 
 BUS: Final = "faststream"
-"""The logger to give a broker: without one it makes its own, whose level it sets itself, with lines to stdout."""
+"""The logger to give a broker. Otherwise it makes its own, with its own level, which prints to stdout."""
 _OF_SEVERAL_LINES: Final = frozenset({"exception", "stack"})
 
 
 def configure_logs(service: str, level: str, log_format: Literal["json", "console"]) -> None:
-    """For the whole process, libraries that use `logging` included."""
+    """Configures the whole process, including libraries that use `logging`."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -50,7 +50,7 @@ def configure_logs(service: str, level: str, log_format: Literal["json", "consol
 
 
 def _plain(_: object, __: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """A machine's words stay within their value: they move no cursor, and begin no line that looks like an entry."""
+    """A machine's text stays within its value: it cannot move the cursor or fake a log line."""
     for name, value in entry.items():
         if isinstance(value, str):
             entry[name] = plain(value).replace("\n", "\n  ") if name in _OF_SEVERAL_LINES else plain_line(value)

@@ -1,8 +1,8 @@
-"""The port to a machine that scripts run on.
+"""The port to a machine on which scripts run.
 
 MachineError
-├── Unreachable     it cannot be reached, does not let us in, or the connection broke: later it may work
-└── WrongHostKey    whoever answered is not the machine it should be; nothing was said to it
+├── Unreachable     it cannot be reached, refuses our key, or the connection broke; a retry may work
+└── WrongHostKey    another machine answered; nothing was sent to it
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -31,12 +31,12 @@ class Exited:
 class Session(Protocol):
     @property
     def host_key(self) -> str:
-        """The public key that the machine has proved itself with, one of those accepted."""
+        """The public key with which the machine has proved its identity, one of the accepted ones."""
 
     def run(self, command: str, stdin: bytes) -> AsyncGenerator[str | Exited]:
-        """Every line of its output as it comes, then how it exited. Raises Unreachable when the connection breaks.
+        """Every line of its output as it comes, then how it exited. Raises Unreachable if the connection breaks.
 
-        A machine is not to be trusted: the lines are bounded, but they may say anything.
+        Do not trust the machine: the lines are bounded in length, but may contain anything.
         """
 
 

@@ -1,7 +1,7 @@
-"""What a command on a machine prints, line by line: bounded in length and in pace, however much the machine sends.
+"""The output of a command on a machine, line by line: bounded in length and pace, however much the machine sends.
 
-A machine that was taken over prints without an end and as fast as the network goes. It is not made to wait: whoever
-reads slowly keeps what was sent meanwhile, since asyncssh opens its window again before that was read. So reading ends.
+A machine that was taken over may print for ever, as fast as the network allows. Reading slowly does not help: asyncssh
+opens its window again before the data was read, so it would pile up in memory. So reading ends instead.
 """
 
 import asyncio
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 LONGEST_LINE: Final = 4096
-"""Characters; what a line has beyond them is dropped."""
+"""In characters; the rest of a line is dropped."""
 AT_ONCE: Final = 8 * 1024 * 1024
 A_SECOND: Final = 64 * 1024
-"""Characters that may come at once, and in each second after that: far more than any install or load has."""
+"""Characters allowed per second: far more than any install or model load prints."""
 WINDOW: Final = 64 * 1024
-"""Bytes that a machine may send before they are read; to be given to asyncssh, whose own window is of two megabytes."""
+"""Bytes that a machine may send before they are read; for asyncssh, whose default window is two megabytes."""
 _SHORTEST: Final = 256
-"""Characters that every line and every piece count for, since their handling costs as much as theirs."""
+"""The least number of characters that a line or piece counts for, since handling it costs as much."""
 _PIECE: Final = 16 * 1024
 _LINE_ENDS: Final = re.compile(r"\r\n|\n|\r")
 
 
 class Flood(Exception):
-    """The machine prints more than any command of ours does."""
+    """The machine prints more than any of our commands does."""
 
     def __init__(self) -> None:
         super().__init__(f"it printed more than {AT_ONCE >> 20} MB, and more than {A_SECOND >> 10} kB a second")
@@ -37,20 +37,20 @@ class Output(Protocol):
 
 @dataclass
 class Pace:
-    """`level` is how much is ahead of the pace at the moment `at`, in seconds."""
+    """`level`: characters by which the output is ahead of the pace at the moment `at` (seconds)."""
 
     at: float
     level: float = 0.0
 
     def allows(self, characters: int, now: float) -> bool:
-        """Whether so many more may come at `now`."""
+        """Whether this many more characters may come at `now`."""
         self.level = max(0.0, self.level - A_SECOND * (now - self.at)) + characters
         self.at = now
         return self.level <= AT_ONCE
 
 
 async def lines(output: Output) -> AsyncGenerator[str]:
-    """Without their ends, which may be line feeds or, of a progress bar, carriage returns. Raises Flood."""
+    """Lines without their ends, which are line feeds or, for a progress bar, carriage returns. Raises Flood."""
     clock = asyncio.get_running_loop().time
     pace, rest = Pace(clock()), ""
     while piece := await output.read(_PIECE):

@@ -1,4 +1,4 @@
-"""A process's own metrics over HTTP, for services that serve nothing else; in Prometheus's text format at /metrics."""
+"""A process's metrics over HTTP, for services without an HTTP server; in Prometheus's text format at /metrics."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from shared.settings import ServiceSettings
 
 
 class WithMetrics(ServiceSettings):
-    """`metrics_port` unset: they are not served."""
+    """If `metrics_port` is unset, metrics are not served."""
 
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(default=None, ge=1, le=65_535)
@@ -18,7 +18,7 @@ class WithMetrics(ServiceSettings):
 
 @contextmanager
 def metrics_served(settings: WithMetrics) -> Iterator[None]:
-    """While the block runs, in a thread of their own. Raises OSError when the port is taken."""
+    """Serve metrics in a separate thread while the block runs. Raises OSError if the port is taken."""
     if settings.metrics_port is None:
         yield
         return

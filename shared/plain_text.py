@@ -1,7 +1,7 @@
-"""Text of machines, clouds, registries and users, as it may be shown: no character of it does anything.
+"""Makes text of machines, clouds, registries and users safe to show: no character of it has an effect.
 
-A terminal obeys control characters, and readers believe the order and the emptiness that others feign. So what enters
-from outside goes through here, and what is shown does once more.
+A terminal obeys control characters, and invisible or direction-changing characters deceive readers. So all text from
+outside goes through here when it enters, and again when it is shown.
 """
 
 import re
@@ -10,11 +10,11 @@ from typing import Annotated, Final
 from pydantic import AfterValidator
 
 LONGEST: Final = 2_000
-"""Characters of a message or a reason, so that an event fits a message of the stream."""
+"""The most characters of a message or reason, so that an event fits into a message of the stream."""
 _UNSEEN: Final = r"\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-"""What nobody sees, with line separators (U+2028) and overrides of the direction (U+202A, U+2066)."""
+"""Invisible characters, with line separators (U+2028) and direction overrides (U+202A, U+2066)."""
 VISIBLE: Final = rf"^[^\x00-\x1f\x7f-\x9f{_UNSEEN}]+$"
-"""A pattern for names that people choose: the same in Python, in OpenAPI and in the browser."""
+"""A pattern for names that people choose; it works in Python, in OpenAPI and in the browser."""
 UNSHOWABLE: Final = "\N{REPLACEMENT CHARACTER}"
 
 _SEQUENCES: Final = re.compile(
@@ -23,16 +23,16 @@ _SEQUENCES: Final = re.compile(
     r"|\x1b[ -/]+[0-~]"  # character sets
     r"|\x1b[0-Z\\^_`a-~]"
 )
-"""Whole escape sequences: what is left of a coloured line without them is the line."""
+"""Whole escape sequences: without them, a coloured line is the plain line."""
 _UNSHOWABLE: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1 but for tab and line feed
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1 except tab and line feed
     rf"{_UNSEEN}\U000e0000-\U000e0fff"
-    r"\ud800-\udfff]"  # halves of a character, which no encoding takes
+    r"\ud800-\udfff]"  # surrogates, which no encoding accepts
 )
 
 
 def plain(text: str) -> str:
-    """`text` with its line feeds, but without anything else that acts instead of being seen."""
+    """`text` with its line feeds, but without any other character that has an effect instead of a shape."""
     if text.isprintable():
         return text
     text = _SEQUENCES.sub("", text).replace("\r\n", "\n").replace("\t", " ")
@@ -40,7 +40,7 @@ def plain(text: str) -> str:
 
 
 def plain_line(text: str) -> str:
-    """The same in one line."""
+    """Like `plain`, in one line."""
     return plain(text).replace("\n", " ")
 
 
@@ -49,4 +49,4 @@ def shortened(text: str, longest: int = LONGEST) -> str:
 
 
 Told = Annotated[str, AfterValidator(plain), AfterValidator(shortened)]
-"""A field for what somebody else said: whoever makes or reads it has it plain."""
+"""A field for text from outside. It is made plain whenever it is set or read."""

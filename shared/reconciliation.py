@@ -1,8 +1,8 @@
-"""Reconciliation on demand: how it is asked for over core NATS, and the reports that come back.
+"""Reconciliation on demand: the request over core NATS, and the reports that come back.
 
 ReconciliationFailed
-├── NobodyAnswers   no provisioner is there to ask
-└── TimedOut        it takes longer than the caller waits; the rounds go on
+├── NobodyAnswers   no provisioner is running
+└── TimedOut        it takes longer than the caller waits; the reconciliation continues
 """
 
 from enum import StrEnum
@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 SUBJECT: Final = "requests.reconcile"
 QUEUE: Final = "provisioner"
-"""One of the provisioners answers."""
+"""The queue group: one of the provisioners answers."""
 
 
 class ReconciliationFailed(Exception):
@@ -31,7 +31,7 @@ class TimedOut(ReconciliationFailed):
 
 
 class Kind(StrEnum):
-    """Of what a provider rents out."""
+    """Kinds of a provider's resources."""
 
     SERVER = "server"
     VOLUME = "volume"
@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why something was taken away: its instance has ended, has another server, or is unknown (only by command)."""
+    """Why a resource was deleted: its instance has ended, has another server, or is unknown (by command only)."""
 
     ENDED = "ended"
     DUPLICATE = "duplicate"
@@ -48,9 +48,9 @@ class Reason(StrEnum):
 
 
 class Unknown(BaseModel):
-    """A resource that bears this installation's tag, and no instance's that the journal knows; `hint` says what to do.
+    """A resource with this installation's tag that belongs to no instance in the journal; `hint` says what to do.
 
-    `instance_id` is what its tags name, None when they name none.
+    `instance_id` comes from its tags; None if they name none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,7 +62,7 @@ class Unknown(BaseModel):
 
 
 class Removed(BaseModel):
-    """What was deleted, or is being deleted by its instance's release, which was told of it."""
+    """A resource that was deleted, or is being deleted by its instance's release, which was told of it."""
 
     model_config = ConfigDict(frozen=True)
     kind: Kind
@@ -73,9 +73,9 @@ class Removed(BaseModel):
 
 
 class Foreign(BaseModel):
-    """A server of another installation of Coldstart, perhaps of the one that this was before it lost its data.
+    """A server of another installation of Coldstart, perhaps of this one before it lost its data.
 
-    The ids are what its tags name, None where they name none.
+    The ids come from its tags; None if they name none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,11 +86,11 @@ class Foreign(BaseModel):
 
 
 class Report(BaseModel):
-    """One round with one provider: `servers` were looked at, the lists of ids are instances, `unknown` is still there.
+    """One reconciliation of one provider: `servers` were checked, lists of ids are instances, `unknown` still exists.
 
-    `foreign` is only shown: nothing of another installation is ever touched, not by command either.
+    `foreign` is only shown: nothing of another installation is ever touched, not even by command.
 
-    A round that had `errors` did the rest; the next one tries again.
+    `errors` did not stop the rest; the next reconciliation tries again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -110,7 +110,7 @@ class Report(BaseModel):
 
 
 class ReconciliationRequest(BaseModel):
-    """`delete_unknown`: what the rounds find unknown, and bears the tag of an instance, is deleted."""
+    """`delete_unknown`: unknown resources with an instance's tag are deleted."""
 
     model_config = ConfigDict(frozen=True)
     delete_unknown: bool = False

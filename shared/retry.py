@@ -1,4 +1,4 @@
-"""Trying again: the loop that goes on until it works, and how long it pauses in between."""
+"""Retries: the loop that continues until a call succeeds, and the pauses in between."""
 
 import asyncio
 import random
@@ -12,18 +12,18 @@ _LARGEST_DOUBLING: Final = 20
 
 
 def doubled_s(failures: int, first: float, longest: float) -> float:
-    """The pause after so many failures in a row: `first` seconds after one, doubled after each more."""
+    """The pause after this many failures in a row: `first` seconds after one, doubled after each further one."""
     return min(longest, first * 2.0 ** min(failures - 1, _LARGEST_DOUBLING))
 
 
 def backoff_s(failures: int, first: float, longest: float, retry_after: float | None = None) -> float:
-    """As `doubled_s`, up to half of it random, and never sooner than the other side asks (`retry_after`)."""
+    """Like `doubled_s`, up to half of it random, and never shorter than the other side asks (`retry_after`)."""
     pause = doubled_s(failures, first, longest)
     return max(pause * random.uniform(0.5, 1.0), retry_after or 0.0)  # noqa: S311  only spreads load
 
 
 def jittered_s(failures: int, first: float, longest: float) -> float:
-    """As `doubled_s`, all of it random: for many who collide with each other."""
+    """Like `doubled_s`, all of it random: for many callers that collide with each other."""
     return random.uniform(0.0, doubled_s(failures, first, longest))  # noqa: S311  only spreads load
 
 
@@ -41,8 +41,8 @@ def retrying(
 
     `pause_s`: seconds before the next try, or a function to them from the number of failures so far.
     `for_s`: seconds after which the last error is raised; None is for ever.
-    `failed` is told each error that is tried again, and the pause after it.
-    What is cancelled is not tried again, whatever error its cancellation ended with.
+    `failed` is called with each error that is retried, and the pause after it.
+    A cancelled call is not retried, whatever error its cancellation ended with.
     """
 
     def again(error: BaseException) -> bool:
@@ -73,6 +73,6 @@ async def retried_for_ever(
     pause_s: float | Callable[[int], float],
     failed: Callable[[BaseException, float], None],
 ) -> Result:
-    """What `once` returns when it raises none of these errors; the rest as in `retrying`."""
+    """What `once` returns when it raises none of these errors. The other parameters are those of `retrying`."""
     result: Result = await retrying(*errors, pause_s=pause_s, failed=failed)(once)
     return result

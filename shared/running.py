@@ -1,7 +1,7 @@
-"""From an `async with` to a process: runs until SIGTERM or SIGINT, then leaves the block in good order.
+"""Runs an `async with` block as a process: until SIGTERM or SIGINT, then leaves the block in order.
 
-Whoever started it is told when it serves and when it stops, by the protocol of sd_notify(3): a datagram to the
-socket in NOTIFY_SOCKET, so `Type=notify` works under systemd as it does under `coldstart up`.
+It reports that it serves and that it stops by the protocol of sd_notify(3): a datagram to the socket in
+NOTIFY_SOCKET. So `Type=notify` works under systemd as it does under `coldstart up`.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ log = structlog.get_logger()
 
 
 class StartRefused(Exception):
-    """What is there does not allow a start; the message says in one sentence what to do."""
+    """The service cannot start in this environment; the message says in one sentence what to do."""
 
 
 def run(running: Callable[[], AbstractAsyncContextManager[object]]) -> None:
-    """Enter what `running` returns, say so, and leave it on the first signal."""
+    """Enter what `running` returns, report it, and leave it on the first signal."""
     with refusal_told():
         uvloop.run(_until_told(running))
 
 
 @contextmanager
 def refusal_told() -> Iterator[None]:
-    """A refused start is a line on standard error and exit status 1."""
+    """A refused start prints a line on standard error and exits with 1."""
     try:
         yield
     except StartRefused as refused:
@@ -42,14 +42,14 @@ def refusal_told() -> Iterator[None]:
 
 
 async def _until_told(running: Callable[[], AbstractAsyncContextManager[object]]) -> None:
-    """A start that waits for a server which is away ends on a signal too."""
+    """A signal also ends a start that is still waiting for a server."""
     told, starting = asyncio.Event(), asyncio.current_task()
 
     def tell() -> None:
         told.set()
         if starting is not None:
             starting.cancel()
-            loop.call_later(_AGAIN_S, tell)  # a client library may swallow a cancellation that comes while it connects
+            loop.call_later(_AGAIN_S, tell)  # a client library may lose a cancellation that comes while it connects
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,7 +69,7 @@ async def _until_told(running: Callable[[], AbstractAsyncContextManager[object]]
 
 
 def _settle() -> None:
-    """What a service is made of stays: a full collection that looked at it again would stop it for 100 ms."""
+    """Freezes the objects of the start, which stay: a full garbage collection over them would take 100 ms."""
     gc.collect()
     gc.freeze()
 

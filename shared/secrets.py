@@ -1,4 +1,4 @@
-"""Every secret of an installation, derived from one master secret (HKDF-SHA256, RFC 5869). None is ever stored."""
+"""All secrets of an installation, derived from one master secret (HKDF-SHA256, RFC 5869). None is ever stored."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 _INSTANCES: Final = 1024
-"""Whose secrets are kept at hand: deriving them for each line of an output took longer than reading it."""
+"""Instances whose secrets are cached: deriving them for each line of output took longer than reading it."""
 
 
 @dataclass(frozen=True)
@@ -23,30 +23,30 @@ class SshKey:
 
 
 class Secrets:
-    """The same for every service that was given the same master secret."""
+    """The same in every service with the same master secret."""
 
     def __init__(self, master: str) -> None:
         self._master = master.encode()
         self._of = lru_cache(maxsize=_INSTANCES)(self._secrets_of)
 
     def ssh_client_key(self) -> SshKey:
-        """What the installation signs in to its machines with."""
+        """The key with which the installation signs in to its machines."""
         return self._ssh_key("ssh-client")
 
     def host_key(self, instance_id: UUID, counter: int) -> SshKey:
-        """What the instance's machine proves itself with: number 0 from cloud-init, number 1 after the install."""
+        """The host key of the instance's machine: number 0 from cloud-init, number 1 after the install."""
         return self._ssh_key(f"ssh-host/{instance_id}/{counter}")
 
     def worker_api_key(self, instance_id: UUID, attempt: int) -> str:
-        """What the worker of that attempt asks for; that of another attempt answers 401."""
+        """The key that the worker of that attempt requires; a worker of another attempt answers 401."""
         return "cs-" + self._derive(f"worker-api-key/{instance_id}/{attempt}").hex()
 
     def session_key(self) -> bytes:
-        """What the console's sessions and sign-in links are signed with."""
+        """The key that signs the console's sessions and sign-in links."""
         return self._derive("console-sessions")
 
     def redact(self, text: str, instance_id: UUID, attempt: int) -> str:
-        """`text` without any secret derived for this instance up to that attempt."""
+        """`text` without any secret of this instance up to that attempt."""
         for secret in self._of(instance_id, attempt):
             text = text.replace(secret, "[redacted]")
         return text

@@ -1,4 +1,4 @@
-"""What every service reads from its environment, once, in its `__main__`. Prefix `COLDSTART_`."""
+"""The settings of every service, read once from the environment in its `__main__`. Prefix `COLDSTART_`."""
 
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -21,27 +21,27 @@ def _names_a_repository(text: str) -> str:
 
 
 def _number(value: Any) -> Any:
-    """The environment knows only strings."""
+    """The environment has only strings."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _checked(url: str, schemes: frozenset[str], *, host: bool) -> str:
-    """Raises ValueError for what cannot be a URL of these schemes."""
+    """Raises ValueError for anything but a URL with one of these schemes."""
     parts = urlsplit(url)
-    if parts.scheme not in schemes or (host and not parts.hostname) or parts.port == 0:  # a wrong port raises
+    if parts.scheme not in schemes or (host and not parts.hostname) or parts.port == 0:  # an invalid port raises
         raise ValueError("not such a URL")
     return url
 
 
 def _nats(url: SecretStr) -> SecretStr:
-    """Its scheme may be left out."""
+    """The scheme may be omitted."""
     text = url.get_secret_value()
     _checked(text if "://" in text else f"nats://{text}", _NATS, host=True)
     return url
 
 
 def _postgres(url: SecretStr) -> SecretStr:
-    """Without a host it is a socket's."""
+    """Without a host it is a socket."""
     _checked(url.get_secret_value(), _POSTGRES, host=False)
     return url
 
@@ -60,9 +60,9 @@ HttpUrl = Annotated[str, AfterValidator(_http), Field(examples=["a URL such as h
 
 
 class ServiceSettings(BaseSettings):
-    """`lease_seconds`: how long a dead replica's work waits before another one takes it up.
+    """`lease_seconds`: how long a dead replica's work waits before another replica takes it.
 
-    `installation`: whose stream is made where there is none yet; by default a new installation's.
+    `installation`: the installation of a stream that is yet to be created; by default a new one.
     """
 
     model_config = SettingsConfigDict(env_prefix="COLDSTART_", env_ignore_empty=True, frozen=True, extra="ignore")
@@ -76,7 +76,7 @@ class ServiceSettings(BaseSettings):
 
 
 class WithMachines(ServiceSettings):
-    """Where machines are reached, and the secret that all their keys are derived from: the same in every service."""
+    """How machines are reached, and the secret from which their keys are derived: the same in every service."""
 
     master_secret: SecretStr = Field(min_length=32)
     ssh_port: int = Field(default=22, ge=1, le=65_535)
@@ -84,20 +84,20 @@ class WithMachines(ServiceSettings):
 
 
 class WithStartup(WithMachines):
-    """`startup_seconds`: from the address (or the reinstall) to ready, the install in it; the same in every service."""
+    """`startup_seconds`: from the address (or the reinstall) to ready, install included; the same in every service."""
 
     startup_seconds: PositiveFloat = 5400.0
 
 
 class WithHub(ServiceSettings):
-    """The Hugging Face token: what gated models need, to be looked up and to be loaded. Theirs by name, or ours."""
+    """The Hugging Face token, needed to look up and load gated models. Under Hugging Face's variable, or ours."""
 
     model_config = SettingsConfigDict(populate_by_name=True)
 
     hf_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("COLDSTART_HF_TOKEN", "HF_TOKEN"))
 
     allowed_images: tuple[Annotated[str, AfterValidator(_names_a_repository)], ...] = ("vllm/vllm-openai",)
-    """Repositories whose images get the token, and that an organisation's key may name; the same in every service."""
+    """Repositories whose images get the token and which organisations' keys may name; the same in every service."""
 
 
 class WithDatabase(ServiceSettings):

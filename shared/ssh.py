@@ -1,4 +1,4 @@
-"""Machines over SSH, with their host keys pinned: nothing is said to a machine that cannot prove who it is."""
+"""Machines over SSH, with pinned host keys: nothing is sent to a machine that cannot prove its identity."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -15,14 +15,14 @@ from shared.secrets import SshKey
 
 USER: Final = "root"
 _UNANSWERED: Final = 3
-"""Keep-alives without an answer after which the connection counts as broken."""
+"""After this many unanswered keep-alives the connection counts as broken."""
 _FAILURES: Final = (OSError, asyncssh.Error)
 _LONGEST_WORDS: Final = 300
 
 
 @dataclass(frozen=True)
 class SshSession:
-    """`start_timeout_s`: within which the machine has to start a command."""
+    """`start_timeout_s`: the time in which the machine must start a command."""
 
     connection: asyncssh.SSHClientConnection
     start_timeout_s: float
@@ -35,9 +35,9 @@ class SshSession:
         return " ".join(key.export_public_key().decode().split()[:2])
 
     async def run(self, command: str, stdin: bytes | None) -> AsyncGenerator[str | Exited]:
-        """Standard output and error in one; bytes that are no UTF-8 are replaced. Raises Unreachable.
+        """Standard output and error together; bytes that are not UTF-8 are replaced. Raises Unreachable.
 
-        Lines come without their ends. A machine that prints more than `shared.machine_output` allows is left.
+        Lines come without their ends. A machine that prints more than `shared.machine_output` allows is disconnected.
         """
         try:
             async with asyncio.timeout(self.start_timeout_s):
@@ -76,7 +76,7 @@ class SshShell:
 
     @asynccontextmanager
     async def open(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator[SshSession]:
-        """Raises WrongHostKey, Unreachable. Leaving it breaks the connection; what it runs has to outlive that."""
+        """Raises WrongHostKey, Unreachable. Leaving it closes the connection; its commands must survive that."""
         trusted = [asyncssh.import_public_key(key) for key in host_keys]
         try:
             async with asyncio.timeout(self.connect_timeout_s):
@@ -88,7 +88,7 @@ class SshShell:
                     known_hosts=(trusted, [], []),
                     agent_path=None,
                     config=None,
-                    compression_algs="none",  # what a machine sends is as large as it came
+                    compression_algs="none",  # so that a machine's data cannot expand
                     keepalive_interval=self.keepalive_s,
                     keepalive_count_max=_UNANSWERED,
                 )
@@ -103,5 +103,5 @@ class SshShell:
 
 
 def _words(error: BaseException) -> str:
-    """The machine may have chosen them: what it says when it hangs up is a part."""
+    """The error's text. The machine may have chosen parts of it: its goodbye is included."""
     return shortened(plain_line(str(error)), _LONGEST_WORDS) or type(error).__name__

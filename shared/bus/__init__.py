@@ -1,1 +1,1 @@
-"""How services reach each other: one stream, its consumers, the leases that its messages are."""
+"""How services reach each other: one stream, its consumers, and leases on its messages."""

@@ -1,11 +1,12 @@
-"""Who may do what on NATS: the one rule, from which the server's configuration is written. Pure.
+"""Who may do what on NATS: the rules from which the servers' configurations are written. Pure.
 
-The services share an account, in which each user has the subjects that it needs. Followers have an account of their
-own, with a copy of the stream: whoever may send any request names the subject of its answer, which the server checks
-against no permission. In the services' account a follower could so have an answer of JetStream's kept as an event.
+The services share an account, in which each user has the subjects that it needs. Followers have their own account,
+with a copy of the stream. The reason: whoever may send a request names the subject of its answer, and the server
+checks that against no permission. In the services' account, a follower could have an answer of JetStream's stored as
+an event.
 
-Their account is on a server of its own: all accounts of a server share one queue of requests to JetStream, and a
-follower who asks without pause keeps everybody else from being answered.
+The followers' account is on its own server: all accounts of a server share one queue of requests to JetStream, so a
+follower that asks without pause would keep everybody else from being answered.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,7 +30,7 @@ _BUCKETS: Final = (install_output.BUCKET, instance_types.BUCKET)
 
 @dataclass(frozen=True)
 class User:
-    """What it may publish, save what is `denied`, and what it may subscribe to."""
+    """The subjects that it may publish to, except those `denied`, and those that it may subscribe to."""
 
     name: str
     publish: tuple[str, ...]
@@ -39,9 +40,9 @@ class User:
 
 @dataclass(frozen=True)
 class Limits:
-    """What an account may take of its server.
+    """What an account may use of its server.
 
-    Of each connection: its `subscriptions`, and `pending`, what the server keeps for it while it does not read.
+    Per connection: its `subscriptions`, and `pending`, the bytes that the server buffers while it does not read.
     """
 
     memory: str
@@ -55,7 +56,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Account:
-    """`limits` None: whatever the server has."""
+    """`limits` None: whatever the server allows."""
 
     name: str
     users: tuple[User, ...]
@@ -63,7 +64,7 @@ class Account:
 
 
 def inbox(user: str) -> str:
-    """Where answers to this user's requests come; nobody else may subscribe to it."""
+    """The subject of answers to this user's requests; nobody else may subscribe to it."""
     return f"_INBOX_{user}"
 
 
@@ -72,7 +73,7 @@ def services() -> Account:
 
 
 def followers() -> Account:
-    """Connections that do not read cost 64 × 4 MB together."""
+    """Connections that do not read use at most 64 × 4 MB together."""
     return Account(
         FOLLOWERS,
         (_copier(), _follower()),
@@ -81,7 +82,7 @@ def followers() -> Account:
 
 
 def _operator() -> User:
-    """Of people and the command line: what goes wrong beyond expectation must be mendable."""
+    """The user of people and the command line: it may do everything, so that any damage can be repaired."""
     return User(OPERATOR, _EVERYTHING, _EVERYTHING)
 
 
@@ -111,7 +112,7 @@ def _progress() -> User:
 
 
 def _copier() -> User:
-    """Alone writes the followers' copy; all else in that account is theirs."""
+    """The only writer of the followers' copy; everything else in that account is theirs."""
     return User(
         COPIER,
         (*_requests(f"STREAM.{{}}.{LIFECYCLE}", "INFO", "CREATE", "UPDATE", "DELETE", "MSG.GET"), "journal.*.*"),
@@ -120,7 +121,7 @@ def _copier() -> User:
 
 
 def _follower() -> User:
-    """May read the copy, by consumers of its own, and change nothing that other accounts have."""
+    """May read the copy, by its own consumers, and change nothing in other accounts."""
     publish = (
         *_requests("{}", "INFO", "STREAM.NAMES", "STREAM.LIST"),
         *_requests(f"{{}}.{LIFECYCLE}", "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET", "CONSUMER.CREATE"),
@@ -142,7 +143,7 @@ def _own_inbox(user: str) -> tuple[str, ...]:
 
 
 def _topology() -> Iterator[str]:
-    """Any service may come first. None may delete or purge a stream, or delete a consumer that holds work."""
+    """Any service may start first. None may delete or purge a stream, or delete a consumer that holds work."""
     yield from _requests("{}", "INFO")
     for stream in (LIFECYCLE, DEAD_LETTERS, REPLAYS):
         yield from _requests(f"STREAM.{{}}.{stream}", "INFO", "CREATE", "UPDATE")
@@ -151,7 +152,7 @@ def _topology() -> Iterator[str]:
 
 
 def _reading() -> Iterator[str]:
-    """By a consumer of one's own, whose name nobody can guess."""
+    """Reading by an own consumer, whose name nobody can guess."""
     yield from _requests(f"CONSUMER.{{}}.{LIFECYCLE}.*", "MSG.NEXT", "DELETE")
     yield from _requests(f"CONSUMER.{{}}.{LIFECYCLE}.*.>", "CREATE")
     yield from _getting()
@@ -175,7 +176,7 @@ def _holding(triggers: Iterable[Trigger]) -> Iterator[str]:
 
 
 def _held_by_others(*own: Trigger) -> tuple[str, ...]:
-    """What the names of readers' consumers, which are anything, would allow."""
+    """Subjects that the wildcard for readers' consumers would allow too."""
     names = [name for _, name in _durables(trigger for trigger in TRIGGERS if trigger not in own)]
     asked = [f"CONSUMER.{{}}.{LIFECYCLE}.{name}" for name in names if not name.endswith("-replays")]
     every = [f"CONSUMER.{{}}.{LIFECYCLE}.{trigger.durable}" for trigger in TRIGGERS]

@@ -1,4 +1,4 @@
-"""One NATS connection per process: reconnects for ever, says so in the log."""
+"""One NATS connection per process: it reconnects for ever and logs it."""
 
 import asyncio
 import re
@@ -17,7 +17,7 @@ RECONNECT_WAIT_S: Final = 0.25
 _SLOW_S: Final = 3.0
 _CLOSING_S: Final = 0.1
 INBOX: Final = "_INBOX"
-"""Of whoever has no user of its own."""
+"""The inbox of programs without a user of their own."""
 _A_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
 _LONGER_THAN_A_DEAD_CONNECTION_S: Final = 600
 
@@ -29,7 +29,7 @@ class ConnectOptions(TypedDict):
     name: str
     inbox_prefix: str
     max_reconnect_attempts: int
-    reconnect_time_wait: Any  # annotated int by FastStream, taken as seconds of any kind by nats-py
+    reconnect_time_wait: Any  # FastStream annotates int; nats-py accepts any number of seconds
     error_cb: Any
     disconnected_cb: Any
     closed_cb: Any
@@ -41,7 +41,7 @@ def _unheard() -> None:
 
 
 def connect_options(url: str, name: str, reconnected: Callable[[], None] = _unheard) -> ConnectOptions:
-    """For `nats.connect` and FastStream's `NatsBroker` alike. `reconnected`: something may have been missed."""
+    """Options for `nats.connect` and FastStream's `NatsBroker`. `reconnected`: messages may have been missed."""
 
     async def on_error(error: Exception) -> None:
         log.warning("nats error", connection=name, reason=repr(error))
@@ -49,7 +49,7 @@ def connect_options(url: str, name: str, reconnected: Callable[[], None] = _unhe
     lost: list[asyncio.TimerHandle] = []
 
     async def on_disconnect() -> None:
-        """A close of our own is a disconnection to nats-py, and no news: it is followed by `on_close` at once."""
+        """nats-py also reports our own close as a disconnection. That is not logged: `on_close` follows at once."""
         lost.append(asyncio.get_running_loop().call_later(_CLOSING_S, _tell_of_loss, name))
 
     async def on_close() -> None:
@@ -75,7 +75,7 @@ def connect_options(url: str, name: str, reconnected: Callable[[], None] = _unhe
 
 
 def inbox_prefix(url: str) -> str:
-    """Each user has its own, so that nobody hears what another one is answered: see `shared.bus.accounts`."""
+    """Each user has its own, so that nobody reads another user's answers: see `shared.bus.accounts`."""
     user = urlsplit(url).username or ""
     return f"{INBOX}_{user}" if _A_TOKEN.fullmatch(user) else INBOX
 
@@ -91,7 +91,7 @@ async def connect(url: str, name: str, reconnected: Callable[[], None] = _unhear
 
 @contextmanager
 def telling_of_a_wait(url: str) -> Iterator[None]:
-    """nats-py tries for ever and says nothing; who looks at the log is told what is being waited for."""
+    """nats-py retries for ever in silence; this logs what is being waited for."""
     at = url.rpartition("@")[2].rpartition("//")[2]
     waiting = asyncio.get_running_loop().call_later(
         _SLOW_S, lambda: log.warning("waiting for NATS, which does not answer", at=at, setting="COLDSTART_NATS_URL")
@@ -105,8 +105,8 @@ def telling_of_a_wait(url: str) -> Iterator[None]:
 def heeding(connection: Client) -> Client:
     """The same connection; no request of it forgets a cancellation. JetStream's go through this one method, too.
 
-    nats-py awaits its answer by `asyncio.wait_for`. Until Python 3.12 that returns an answer which is there already
-    and drops a cancellation that came at the same moment: whoever asks again and again would never end.
+    nats-py awaits its answer by `asyncio.wait_for`. Before Python 3.12 that may return an answer and lose a
+    cancellation that came at the same moment: a loop of requests would never end.
     """
     request = connection.request
 
@@ -129,11 +129,11 @@ def _cancellations() -> int:
 
 
 def round_trip(connection: Client) -> Callable[[], Awaitable[None]]:
-    """Returns once the server has read everything sent before; unlike `Client.flush`, it may be given up.
+    """Returns once the server has read everything sent before; unlike `Client.flush`, it may be abandoned.
 
-    nats-py 2.16 leaves the future of a flush that timed out or was cancelled in its list of awaited PONGs; the late
-    PONG then ends its read loop, and the connection hears nothing more until two ping intervals have passed. So the
-    flush itself is never cancelled, and its own time-out is longer than a connection lives that answers no ping.
+    nats-py 2.16 leaves the future of a flush that timed out or was cancelled in its list of awaited PONGs. The late
+    PONG then ends its read loop, and the connection receives nothing until two ping intervals have passed. So the
+    flush itself is never cancelled, and its time-out is longer than the life of a connection that answers no ping.
     """
     awaited = set[asyncio.Task[None]]()
 

@@ -1,6 +1,6 @@
-"""Where a message goes that nobody can handle: kept with its reason and origin, counted, never in the way.
+"""Dead letters: messages that could not be handled, stored with reason and origin, and counted. They block nothing.
 
-It waits for a person, who has it handled again once whatever was wrong with it, or with us, has been mended.
+A person replays them once the cause is fixed.
 """
 
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ _dead: Final = Counter("coldstart_dead_letters_total", "Messages put aside as no
 
 @dataclass(frozen=True)
 class Letter:
-    """`number` is its own among the letters; `origin` the stream and sequence of the message that it was."""
+    """`number` is its number among the letters; `origin` the stream and sequence of the original message."""
 
     number: int
     consumer: str
@@ -39,12 +39,12 @@ class Letter:
 
     @property
     def sequence(self) -> int:
-        """Of the message that it was, in its stream."""
+        """The sequence of the original message in its stream."""
         return int(self.origin.rpartition(":")[2])
 
 
 def sequence_of(message: Msg) -> int:
-    """In the stream that it was recorded in, also when it is handled again."""
+    """The sequence in the stream where it was recorded, also during a replay."""
     origin = (message.headers or {}).get(_ORIGIN)
     return int(origin.rpartition(":")[2]) if origin else message.metadata.sequence.stream
 
@@ -54,10 +54,10 @@ class DeadLetters:
         self._jetstream = jetstream
 
     async def put(self, message: Msg, consumer: str, reason: str) -> None:
-        """Keep `message` under `dead_letters.<consumer>`; the caller acknowledges it only after this returned."""
+        """Store `message` under `dead_letters.<consumer>`; acknowledge it only after this returned."""
         metadata = message.metadata
         place = f"{metadata.stream}:{metadata.sequence.stream}"
-        before = message.headers or {}  # of a letter that was handled again, and is back
+        before = message.headers or {}  # of a letter whose replay failed
         origin, subject = before.get(_ORIGIN, place), before.get(_SUBJECT, message.subject)
         await self._jetstream.publish(
             f"dead_letters.{consumer}",
@@ -73,7 +73,7 @@ class DeadLetters:
         log.error("dead letter", consumer=consumer, subject=subject, origin=origin, reason=reason)
 
     async def __aiter__(self) -> AsyncIterator[Letter]:
-        """Those that are there, the oldest first."""
+        """All letters, oldest first."""
         number = 0
         while True:
             try:
@@ -92,7 +92,7 @@ class DeadLetters:
             )
 
     async def hand_back(self, letter: Letter) -> None:
-        """To its consumer, who holds it as any trigger; the letter goes once the stream has it for that."""
+        """Replay it: its consumer holds it like any trigger. The letter is deleted once the stream has it for that."""
         headers = {"Nats-Msg-Id": f"letter:{letter.number}", _ORIGIN: letter.origin, _SUBJECT: letter.subject}
         await self._jetstream.publish(replay_subject(letter.consumer), letter.data, headers=headers)
         await self.remove(letter)

@@ -1,7 +1,7 @@
-"""What a stream or consumer has been changed to, beside what the topology declares. Pure.
+"""How a stream or consumer differs from what the topology declares. Pure.
 
-A cluster's operator may place streams where they wish, and services that are started with different settings must not
-fight over them: placement, replicas and ack waits are no drift.
+A cluster's operator may place streams as they wish, and services with different settings must not fight over them. So
+placement, replicas and ack waits do not count as drift.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,12 +15,12 @@ _NOT_OF_A_STREAM: Final = frozenset({"name", "description", "metadata", "num_rep
 _NOT_OF_A_CONSUMER: Final = frozenset(
     {
         *("name", "description", "metadata", "num_replicas", "ack_wait", "max_waiting"),
-        *("filter_subject", "filter_subjects", "pause_until"),  # compared by what they mean
+        *("filter_subject", "filter_subjects", "pause_until"),  # compared by their meaning
     }
 )
 PAUSED: Final = "paused"
 _UNSET: Final[Sequence[Any]] = (None, False, 0, -1, "", "none", "default", [], {})
-"""How the server and its client spell that something was not asked for."""
+"""Values by which the server and its client express that a field is not set."""
 
 
 def of_stream(declared: StreamConfig, found: StreamConfig) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def of_stream(declared: StreamConfig, found: StreamConfig) -> tuple[str, ...]:
 
 
 def of_consumer(declared: ConsumerConfig, found: ConsumerInfo) -> tuple[str, ...]:
-    """The names of the fields that differ; `PAUSED` when it delivers nothing for a while."""
+    """The names of the fields that differ; `PAUSED` if it is paused."""
     differing = list(_differing(declared, found.config, _NOT_OF_A_CONSUMER))
     if _filters(declared) != _filters(found.config):
         differing.append("filter_subjects")

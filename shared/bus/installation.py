@@ -1,8 +1,8 @@
-"""Whose stream it is: the installation's UUID, kept in the stream's metadata and in the source of every event.
+"""Which installation a stream belongs to: its UUID is in the stream's metadata and in the source of every event.
 
 StartRefused
-├── AnotherInstallation  the stream belongs to somebody else than COLDSTART_INSTALLATION says
-└── InstallationLost     the stream does not say whose it is
+├── AnotherInstallation  the stream belongs to another installation than COLDSTART_INSTALLATION says
+└── InstallationLost     the stream does not say to which installation it belongs
 """
 
 import json
@@ -25,7 +25,7 @@ _SOURCE: Final = "/coldstart/"
 
 @dataclass(frozen=True)
 class StreamIdentity:
-    """`created`: when the server made the stream, which tells it from a later one of the same name."""
+    """`created`: when the server created the stream, to tell it from a later one of the same name."""
 
     installation: UUID
     created: datetime | None
@@ -40,7 +40,7 @@ class AnotherInstallation(StartRefused):
 
 
 class InstallationLost(StartRefused):
-    """Another program has overwritten the stream's configuration, or has made the stream."""
+    """Another program has overwritten the stream's configuration, or created the stream."""
 
     def __init__(self, by_its_events: UUID | None) -> None:
         which = (
@@ -52,7 +52,7 @@ class InstallationLost(StartRefused):
 
 
 def installation_of(config: StreamConfig) -> UUID | None:
-    """None where the stream does not say it, or says what is no UUID."""
+    """None if the stream does not say it, or not as a UUID."""
     try:
         return UUID((config.metadata or {})[INSTALLATION])
     except (KeyError, ValueError):
@@ -60,7 +60,7 @@ def installation_of(config: StreamConfig) -> UUID | None:
 
 
 async def installation_id(jetstream: JetStreamContext) -> UUID | None:
-    """The UUID of the installation that this stream belongs to; None before the first start.
+    """The UUID of the stream's installation; None before the first start.
 
     Raises InstallationLost.
     """
@@ -75,7 +75,7 @@ async def installation_id(jetstream: JetStreamContext) -> UUID | None:
 
 
 async def identity_to_apply(jetstream: JetStreamContext, wanted: UUID | None) -> UUID:
-    """The stream's own; for a stream that is yet to be made, or has lost it, `wanted`.
+    """The stream's own UUID; `wanted` for a stream that does not exist yet, or has lost it.
 
     Raises AnotherInstallation, InstallationLost.
     """
@@ -91,7 +91,7 @@ async def identity_to_apply(jetstream: JetStreamContext, wanted: UUID | None) ->
 
 
 async def _by_its_events(jetstream: JetStreamContext) -> UUID | None:
-    """What the newest event says, wherever the stream keeps it."""
+    """The UUID in the newest event, whatever its subject."""
     try:
         last = await jetstream.get_last_msg(LIFECYCLE, ">")
         return UUID(json.loads(last.data or b"")["source"].removeprefix(_SOURCE))

@@ -1,6 +1,7 @@
-"""A held message is a lease: kept alive while its holder works, given back at once, lost without a word.
+"""A held message is a lease: extended while its holder works, returned at once on a stop, lost without a notice.
 
-A lease is liveness, never exclusion: two holders can overlap, so whatever is done under it is safe when done twice.
+A lease shows that its holder is alive. It does not exclude others: two holders can overlap, so everything done under
+it must be safe when done twice.
 """
 
 import asyncio
@@ -15,17 +16,17 @@ from nats.errors import Error as NatsError
 
 EXTENSIONS_PER_ACK_WAIT: Final = 4
 FENCE: Final = 2 / 3
-"""Of the ack wait: whoever could not confirm an extension for longer does nothing more to the world."""
+"""Part of the ack wait. A holder that could not confirm an extension for longer changes nothing more in the world."""
 
 log = structlog.get_logger()
 
 
 class LeaseLost(Exception):
-    """Another replica may hold the message now; stop without touching anything."""
+    """Another replica may hold the message now. Stop without touching anything."""
 
 
 class Holdable(Protocol):
-    """The part of a JetStream message that a lease needs."""
+    """The parts of a JetStream message that a lease needs."""
 
     async def in_progress(self) -> None: ...
     async def nak(self, delay: float | None = None) -> None: ...
@@ -33,9 +34,9 @@ class Holdable(Protocol):
 
 @dataclass(eq=False)
 class Lease:
-    """What one delivery knows of its hold.
+    """The lease of one delivery.
 
-    `confirmed_at`: when the server last surely knew that somebody works on this, by the holder's clock;
+    `confirmed_at`: when the server last certainly knew that somebody works on this, by the holder's clock;
     `redelivered`: somebody may have begun this work before.
     """
 
@@ -55,12 +56,12 @@ class Lease:
         return self.surrendered or self.clock() - self.confirmed_at > self.fence_s
 
     def check(self) -> None:
-        """Before every call that changes the world and every publish of an inference. Raises LeaseLost."""
+        """Call this before every change of the world and every publish of a conclusion. Raises LeaseLost."""
         if self.lost:
             raise LeaseLost
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, but not past the lease. Raises LeaseLost."""
+        """Wait, but not longer than the lease. Raises LeaseLost."""
         try:
             async with asyncio.timeout(seconds):
                 await self._surrendered.wait()
@@ -69,18 +70,21 @@ class Lease:
         self.check()
 
     async def surrender(self) -> None:
-        """Give the message back at once; the holder stops at its next check."""
+        """Return the message at once; the holder stops at its next check."""
         self._surrendered.set()
         try:
             await self.message.nak()
-        except (NatsError, OSError) as error:  # acknowledged a moment ago, or cut off: then the ack wait gives it back
+        except (
+            NatsError,
+            OSError,
+        ) as error:  # acknowledged just now, or disconnected: then the ack wait returns it
             log.info("lease not given back", reason=repr(error))
 
 
 class Leases:
-    """All leases of one process; one task extends them together and confirms that with one round trip.
+    """All leases of one process. One task extends them together and confirms that with one round trip.
 
-    `flush` returns when the server has read everything sent before, and may be given up: `connection.round_trip`.
+    `flush` returns when the server has read everything sent before, and may be abandoned: `connection.round_trip`.
     """
 
     def __init__(
@@ -99,14 +103,14 @@ class Leases:
 
     @asynccontextmanager
     async def held(self, message: Holdable, *, redelivered: bool) -> AsyncGenerator[Lease]:
-        """Keep `message` from redelivery until the block ends. Raises LeaseLost when it cannot even begin."""
+        """Keep `message` from redelivery until the block ends. Raises LeaseLost if it cannot even begin."""
         lease = Lease(message, redelivered, self._ack_wait_s * FENCE, self._clock, confirmed_at=self._clock())
         if self._closing:
             await lease.surrender()
             raise LeaseLost
         if not await self._extend([lease]):
             raise LeaseLost
-        if self._closing:  # since it was asked above
+        if self._closing:  # it may have changed since the check above
             await lease.surrender()
             raise LeaseLost
         self._leases.add(lease)
@@ -119,7 +123,7 @@ class Leases:
                 self._idle.set()
 
     async def close(self, grace_s: float) -> None:
-        """Give every lease back at once and let the holders finish what they are in the middle of, for a while."""
+        """Return every lease at once, and let the holders finish their current call, for at most `grace_s`."""
         self._closing = True
         for lease in list(self._leases):
             await lease.surrender()
@@ -130,13 +134,13 @@ class Leases:
             log.warning("holders did not stop in time", leases=len(self._leases))
 
     async def keep_alive(self) -> None:
-        """Runs as long as the process may hold anything; the owner cancels it."""
+        """Runs as long as the process may hold leases; the owner cancels it."""
         while True:
             await asyncio.sleep(self._ack_wait_s / EXTENSIONS_PER_ACK_WAIT)
             await self._extend([lease for lease in self._leases if not lease.lost])
 
     async def _extend(self, leases: list[Lease]) -> bool:
-        """Whether the server confirmed. When it did not, the fence is what it leads to."""
+        """Whether the server confirmed. If it keeps failing, the fence stops the holders."""
         if not leases:
             return True
         began = self._clock()

@@ -1,4 +1,4 @@
-"""nats-server's configuration, written from `shared.bus.accounts`: one for each account, which has its own server.
+"""nats-server's configuration, written from `shared.bus.accounts`: one file for each account, on its own server.
 
 `python -m` this prints docs/nats.conf, with `followers` docs/nats-followers.conf.
 """
@@ -36,13 +36,13 @@ _USER: Final = Template("""\
 
 
 def configuration(account: Account, password_of: Callable[[str], str], store: str) -> str:
-    """`password_of` a user and `store` are values as the configuration has them, quoted where need be."""
+    """`password_of` a user and `store` are values in the configuration's syntax, quoted if necessary."""
     pending = f"max_pending: {account.limits.pending}\n" if account.limits else ""
     return f"{pending}{_JETSTREAM.substitute(store=store)}accounts {{\n{_account(account, password_of)}}}\n"
 
 
 def variable(user: str) -> str:
-    """The variable of the server's environment that holds this user's password."""
+    """The variable in the server's environment that holds this user's password."""
     return f"NATS_{user.upper()}_PASSWORD"
 
 

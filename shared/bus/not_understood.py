@@ -1,4 +1,4 @@
-"""What becomes of an instance whose trigger nobody can read: it fails and is released, instead of waiting for ever."""
+"""Fails and releases an instance whose trigger cannot be read, so that it does not wait for ever."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,7 @@
-"""The lifecycle stream from a position on, in order and without a gap.
+"""Reads the lifecycle stream from a position on, in order and without a gap.
 
-One consumer that the server forgets by itself, one pull request at a time. Whatever may have been missed ends the
-reading, and whoever reads begins again behind what is certain: there is no second truth about how far it got.
+It uses one ephemeral consumer and one pull request at a time. If an event may have been missed, the reading ends, and
+the caller starts again after the last event that it has: only the caller keeps the position.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ from shared.journal.direct_get import ANSWER_TIMEOUT_S, DirectGetFailed, direct_
 from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 
 BATCH: Final = 1000
-"""How many messages one request asks for: what bounds memory while whoever reads is slow."""
+"""Messages per request. It bounds memory while the caller is slow."""
 HEARTBEATS: Final = 2
 LATENESS_S: Final = 1.0
-"""A silence longer than that many heartbeats and this means that the consumer or the connection is gone."""
+"""Beyond the missed heartbeats: a longer silence means that the consumer or the connection is gone."""
 _REQUEST_S: Final = 30.0
 _FORGOTTEN_AFTER_S: Final = 60.0
 _HEARTBEAT: Final = "100"
@@ -38,31 +38,31 @@ TRANSPORT: Final = (NatsError, OSError)  # TimeoutError is an OSError, and JetSt
 
 
 class ReadingInterrupted(Exception):
-    """The stream, the consumer, the connection or a message was lost; the message says which."""
+    """The stream, the consumer, the connection or a message was lost; the text says which."""
 
 
 @dataclass(frozen=True)
 class StreamState:
-    """Whose stream it is, and the sequence of its last event."""
+    """The stream's installation, and the sequence of its last event."""
 
     installation: UUID
     last_sequence: int
 
 
 async def stream_state(connection: Client) -> StreamState:
-    """As the stream's leader says. Raises ReadingInterrupted."""
+    """The state as the stream's leader reports it. Raises ReadingInterrupted."""
     try:
         info = await connection.jetstream(timeout=ANSWER_TIMEOUT_S).stream_info(LIFECYCLE)
     except TRANSPORT as error:
         raise ReadingInterrupted(repr(error)) from error
     installation = installation_of(info.config)
-    if installation is None:  # made by hand, or overwritten
+    if installation is None:  # created by hand, or overwritten
         raise ReadingInterrupted(f"the stream {LIFECYCLE} does not say which installation it belongs to")
     return StreamState(installation, info.state.last_seq)
 
 
 async def position_before(connection: Client, at: datetime) -> int | None:
-    """The sequence behind which everything was recorded at `at` or later; None where nothing was yet.
+    """The sequence after which every event was recorded at `at` or later; None if there is none yet.
 
     By the stream's own clock. Raises ReadingInterrupted.
     """
@@ -74,24 +74,24 @@ async def position_before(connection: Client, at: datetime) -> int | None:
 
 
 class Reading:
-    """For one task. `caught_up`: the stream held nothing more behind what was read, when it last said something."""
+    """For one task. `caught_up`: at its last message, the stream had no further events."""
 
     def __init__(self, connection: Client, inbox: str, consumer: ConsumerInfo, heartbeat_s: float) -> None:
         self._connection = connection
         self._inbox = inbox
         self._consumer = consumer.name
         self._heartbeat_s = heartbeat_s
-        self._arrived: asyncio.Queue[Msg] = asyncio.Queue()  # never more than one request's
+        self._arrived: asyncio.Queue[Msg] = asyncio.Queue()  # at most the messages of one request
         self._outstanding = 0
         self._delivered = 0
         self.caught_up = not consumer.num_pending
 
     async def arrive(self, message: Msg) -> None:
-        """What the server sends to the inbox: the consumer's messages, and its statuses."""
+        """Called with everything that the server sends to the inbox: messages and statuses of the consumer."""
         self._arrived.put_nowait(message)
 
     async def batch(self) -> list[Msg]:
-        """All that has arrived since; empty when the stream only gave a sign of life. Raises ReadingInterrupted."""
+        """All messages since the last call; empty after a mere heartbeat. Raises ReadingInterrupted."""
         try:
             if self._outstanding == 0:
                 await self._ask()
@@ -126,7 +126,7 @@ class Reading:
                 raise ReadingInterrupted(f"{code} {status.get('Description', '')}".strip())
 
     def _check(self, delivered: int) -> None:
-        """A request outlives a short reconnect; what was sent to the old connection does not."""
+        """A request survives a short reconnect; messages sent to the old connection do not."""
         if delivered != self._delivered:
             raise ReadingInterrupted(f"of the consumer's messages {self._delivered} came, and {delivered} were sent")
 
@@ -145,7 +145,7 @@ class Reading:
 async def reading(
     connection: Client, *, after: int, heartbeat_s: float, subject: str = EVERY_EVENT, headers_only: bool = False
 ) -> AsyncGenerator[Reading]:
-    """Read every event under `subject` behind the sequence `after`. Raises ReadingInterrupted."""
+    """Read every event under `subject` after the sequence `after`. Raises ReadingInterrupted."""
     inbox = connection.new_inbox()
     try:
         consumer = await _consumer(connection, after, subject, headers_only)
@@ -177,7 +177,7 @@ async def _consumer(connection: Client, after: int, subject: str, headers_only: 
 
 
 async def _leave(connection: Client, subscription: Subscription, consumer: str) -> None:
-    """Spare the server a minute of keeping the consumer; when this does not arrive, it forgets it by itself."""
+    """Delete the consumer now, so that the server need not keep it for a minute. It also expires without this."""
     if not connection.is_closed:
         await subscription.unsubscribe()
     if connection.is_connected:

@@ -1,4 +1,4 @@
-"""How a service begins on the bus and leaves it: connected, the topology as declared, its work held under leases."""
+"""How a service starts and stops on the bus: connected, with the declared topology, holding work under leases."""
 
 import asyncio
 import logging
@@ -30,9 +30,9 @@ def _unheard() -> None:
 
 @dataclass(frozen=True)
 class Holder:
-    """A service that holds work; whoever holds some when it stops has `stop_grace_s` seconds to finish.
+    """A service that holds work. When it stops, holders have `stop_grace_s` seconds to finish.
 
-    `inbox` is the prefix of the subjects that it is answered under.
+    `inbox` is the prefix of the subjects for its answers.
     """
 
     broker: NatsBroker
@@ -48,14 +48,14 @@ class Holder:
         return self.connection.jetstream()
 
     def take(self, trigger: Trigger, handle: Handle, *, max_held: int) -> None:
-        """Have `handle` called for what the trigger's consumer delivers, as soon as `holding` is entered."""
+        """Call `handle` with what the trigger's consumer delivers, once `holding` is entered."""
         letters, not_understood = DeadLetters(self.jetstream), FailsItsInstance(self.journal)
         subscriber = Subscriber(trigger, self.leases, letters, handle, not_understood)
         subscriber.attach(self.broker, max_held=max_held, inbox=self.inbox)
 
     @asynccontextmanager
     async def holding(self) -> AsyncGenerator[Leases]:
-        """Hold work while the block runs; at its end give all of it back at once, and wait for those who hold it."""
+        """Hold work while the block runs. At its end, return all of it at once and wait for the holders."""
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(self.leases.keep_alive())
             try:
@@ -88,9 +88,9 @@ async def holder(
     stop_grace_s: float,
     reconnected: Callable[[], None] = _unheard,
 ) -> AsyncGenerator[Holder]:
-    """Connected, and ready to be told what to take. Raises StartRefused.
+    """A connected holder, ready for `take`. Raises StartRefused.
 
-    `keeps_topology`: changes back what another program changes of the topology, as long as the block runs.
+    `keeps_topology`: revert changes of the topology by other programs while the block runs.
     """
     url = settings.nats_url.get_secret_value()
     broker = NatsBroker(
@@ -115,7 +115,7 @@ async def holder(
 
 
 async def declared(connection: Client, settings: ServiceSettings) -> UUID:
-    """Declare the topology; the installation's id. Raises StartRefused."""
+    """Declare the topology and return the installation's id. Raises StartRefused."""
     return await apply_topology(connection.jetstream(), **_topology(settings))
 
 

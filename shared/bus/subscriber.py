@@ -1,4 +1,4 @@
-"""From a durable consumer to a function: decode, hold, call, acknowledge."""
+"""Connects a durable consumer to a function: decode, hold, call, acknowledge."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -22,23 +22,23 @@ from shared.journal.streams import LIFECYCLE
 from shared.retry import doubled_s
 
 FETCH_TIMEOUT_S: Final = 5.0
-"""A reconnect forgets the request that was waiting at the server; only the next one brings messages again."""
+"""A reconnect loses the request that waits at the server; only the next request brings messages again."""
 _FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 5.0
-"""Short, because deliveries are counted over hand-overs too: a watch must not stay blind for having moved often."""
+"""Short, because hand-overs count as deliveries too: a watch that moved often must not pause for long."""
 
 log = structlog.get_logger()
 
 Handle = Callable[[Recorded, Lease], Awaitable[None]]
-"""Does what the event asks for; safe when called twice, at once, by two."""
+"""Does what the event asks for. Safe when called twice, or by two at the same time."""
 NotUnderstood = Callable[[UUID, str], Awaitable[None]]
-"""Records that an instance's trigger could not be understood, before it goes to the dead letters."""
+"""Records that an instance's trigger cannot be read, before it goes to the dead letters."""
 
 
 async def stop_asking(broker: NatsBroker) -> None:
-    """Let no further message come to this process; to be done before its leases are given back.
+    """Stop further messages to this process. Call it before its leases are returned.
 
-    A pull request that still waits at the server would bring what was given back straight back to the one that stops.
+    Otherwise a pull request that still waits at the server would bring the returned messages back to this process.
     """
     for asking in broker.subscribers:
         asking.running = False
@@ -56,9 +56,9 @@ class _Attaching:
 
 @dataclass(frozen=True)
 class Subscriber:
-    """Acknowledges a message when `handle` returned and has it redelivered later when it raised; replays too.
+    """Acknowledges a message when `handle` has returned, and has it redelivered later if it raised; replays too.
 
-    A message whose lease was lost is left alone; one that cannot be decoded goes to the dead letters.
+    It leaves a message alone whose lease was lost. A message that cannot be decoded goes to the dead letters.
     """
 
     trigger: Trigger
@@ -68,7 +68,7 @@ class Subscriber:
     not_understood: NotUnderstood
 
     def attach(self, broker: NatsBroker, *, max_held: int, inbox: str = INBOX) -> None:
-        """Let `broker` feed this from the durable consumers that the topology declared, by way of `inbox`."""
+        """Subscribe to the durable consumers that the topology declared, with answers at `inbox`."""
         trigger = self.trigger
         options = _Attaching(broker, max_held, inbox)
         self._attach(LIFECYCLE, trigger.subjects[0], trigger.durable, options)
@@ -107,10 +107,10 @@ class Subscriber:
                     await message.ack()
         except LeaseLost:
             log.info("lease lost", consumer=self.trigger.durable, subject=message.subject)
-        except Exception:  # the loop's bound: whatever went wrong, the message is asked for again, not dropped
+        except Exception:  # the loop's bound: whatever went wrong, the message is redelivered, not dropped
             pause = doubled_s(metadata.num_delivered, _FIRST_PAUSE_S, LONGEST_PAUSE_S)
             log.exception("handling failed", consumer=self.trigger.durable, subject=message.subject, again_in_s=pause)
-            with suppress(MsgAlreadyAckdError):  # given back already, by a process that is stopping
+            with suppress(MsgAlreadyAckdError):  # returned already, by a process that is stopping
                 await message.nak(delay=pause)
 
     async def _bury(self, message: Msg, reason: str) -> None:

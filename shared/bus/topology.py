@@ -1,4 +1,4 @@
-"""Every stream and durable consumer, declared here and nowhere else, applied at start-up like migrations."""
+"""Every stream and durable consumer: declared only here, applied at start-up like migrations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ MAX_HELD: Final = 100_000
 
 @dataclass(frozen=True)
 class Trigger:
-    """A durable consumer whose messages are held as leases while what they ask for is done."""
+    """A durable consumer whose messages are held as leases while the work that they ask for is done."""
 
     durable: str
     events: tuple[type[Event], ...]
@@ -43,7 +43,7 @@ class Trigger:
 
     @property
     def replays(self) -> str:
-        """The durable consumer of what it is asked to handle again."""
+        """The durable consumer of its replayed messages."""
         return f"{self.durable}-replays"
 
 
@@ -55,12 +55,12 @@ TRIGGERS: Final = (LAUNCH, INSTALL, RELEASE, WATCH)
 
 
 def replay_subject(consumer: str) -> str:
-    """Where a dead letter of this consumer goes to be handled again."""
+    """The subject for replaying a dead letter of this consumer."""
     return f"replays.{consumer}"
 
 
 def streams(replicas: int, installation: UUID) -> Iterator[StreamConfig]:
-    """LIFECYCLE first. What is left out has the server's default: no limit that could drop an event."""
+    """LIFECYCLE comes first. Fields left out have the server's defaults: no limit that could drop an event."""
     yield StreamConfig(
         name=LIFECYCLE,
         description="Every event of every instance, with the instance after it",
@@ -72,7 +72,7 @@ def streams(replicas: int, installation: UUID) -> Iterator[StreamConfig]:
         num_replicas=replicas,
         duplicate_window=DUPLICATE_WINDOW_S,
         allow_direct=True,
-        deny_delete=True,  # the server refuses every update that takes these two away
+        deny_delete=True,  # the server refuses every update that lifts these two
         deny_purge=True,
         metadata={INSTALLATION: str(installation)},
     )
@@ -85,7 +85,7 @@ def streams(replicas: int, installation: UUID) -> Iterator[StreamConfig]:
         num_replicas=replicas,
         duplicate_window=DUPLICATE_WINDOW_S,
         allow_direct=True,
-        deny_purge=True,  # a letter that was handled again is deleted
+        deny_purge=True,  # a replayed letter is deleted
     )
     yield StreamConfig(
         name=REPLAYS,
@@ -101,7 +101,7 @@ def streams(replicas: int, installation: UUID) -> Iterator[StreamConfig]:
 
 
 def consumers(replicas: int, ack_wait_s: float) -> Iterator[tuple[str, ConsumerConfig]]:
-    """Each with the stream that it is on."""
+    """Each consumer with its stream."""
     for trigger in TRIGGERS:
         for stream, durable, subjects in (
             (LIFECYCLE, trigger.durable, trigger.subjects),
@@ -128,7 +128,7 @@ async def apply_topology(
 ) -> UUID:
     """Create or update all streams and consumers; safe to run by many services at once.
 
-    Returns the installation's UUID: `installation`, or one made by whoever comes first; never changed. Raises
+    Returns the installation's UUID: `installation`, or one made by the first service; it never changes. Raises
     AnotherInstallation, InstallationLost.
     """
     return (
@@ -139,12 +139,12 @@ async def apply_topology(
 async def applied_topology(
     jetstream: JetStreamContext, *, replicas: int, ack_wait_s: float, installation: UUID | None = None
 ) -> StreamIdentity:
-    """As `apply_topology`; returns which stream it is, too."""
+    """Like `apply_topology`, but returns the stream's identity."""
     its = await identity_to_apply(jetstream, installation)
     for config in streams(replicas, its):
         try:
             await jetstream.add_stream(config)
-        except BadRequestError:  # it exists with another configuration, or was made a moment ago by another service
+        except BadRequestError:  # it exists with another configuration, or another service created it a moment ago
             if config.name == LIFECYCLE:
                 its = await identity_to_apply(jetstream, installation)
                 config.metadata = {INSTALLATION: str(its)}

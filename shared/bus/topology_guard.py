@@ -1,8 +1,8 @@
 """Keeps streams and consumers as the topology declares them, and knows whether an append would be recorded.
 
-What another program changed is changed back: at once when the server tells of it, else at the next look. Guards of
-many services may do so at the same time. A stream of events that is gone, or is somebody else's, is never made or taken
-over: that is told until a person has decided.
+It reverts changes by other programs: at once if the server reports them, otherwise at the next look. Guards of many
+services may do so at the same time. It never creates an event stream that is gone, and never takes over one of another
+installation. It reports these until a person decides.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ from shared.journal.streams import LIFECYCLE, append_subject
 
 ADVISORIES: Final = ("$JS.EVENT.ADVISORY.STREAM.*.*", "$JS.EVENT.ADVISORY.CONSUMER.*.*.*")
 LOOK_S: Final = 5.0
-"""At most between two looks, whatever the server tells of."""
+"""The longest time between two looks, whatever the server reports."""
 FAILURE_COUNTS_S: Final = 30.0
-"""After a failed append, as long as none succeeds; then requests may come again, and try."""
+"""How long a failed append counts if none succeeds; then requests may come again and try."""
 STALE_AFTER_LOOKS: Final = 3
 _SHORTEST_PAUSE_S: Final = 0.1
 _WRONG_LAST_SEQUENCE: Final = 10071
@@ -46,7 +46,7 @@ _troubles: Final = Gauge("coldstart_topology_troubles", "Why events cannot be re
 
 @dataclass(frozen=True)
 class Trouble:
-    """`of_appends`: an append would not be recorded where it is read."""
+    """`of_appends`: an append would not be stored where it is read."""
 
     reason: str
     of_appends: bool
@@ -54,7 +54,7 @@ class Trouble:
 
 @dataclass
 class TopologyGuard:
-    """`troubles`: what the last look found and could not mend."""
+    """`troubles`: what the last look found and could not fix."""
 
     connection: Client
     identity: StreamIdentity
@@ -79,7 +79,7 @@ class TopologyGuard:
         return self._troubles
 
     def appended(self, failure: str | None) -> None:
-        """What became of an append: a disk that is full refuses only what would be written, and no look writes."""
+        """Report an append's outcome. A full disk refuses only writes, and a look writes nothing."""
         self._failed_append = (failure, self.clock()) if failure else None
 
     async def run(self) -> None:
@@ -89,7 +89,7 @@ class TopologyGuard:
         while True:
             self._told_of.clear()
             await self.look()
-            await asyncio.sleep(_SHORTEST_PAUSE_S)  # whatever others do, and however often
+            await asyncio.sleep(_SHORTEST_PAUSE_S)  # however often others change something
             try:
                 async with asyncio.timeout(self.look_s):
                     await self._told_of.wait()
@@ -97,7 +97,7 @@ class TopologyGuard:
                 pass
 
     async def look(self) -> None:
-        """Compare, change back what differs, and try whether the journal is taken in."""
+        """Compare, revert what differs, and test whether the stream accepts appends."""
         try:
             troubles = tuple([trouble async for trouble in self._look()])
         except (NatsError, OSError) as error:
@@ -111,7 +111,7 @@ class TopologyGuard:
         _troubles.set(len(troubles))
 
     async def _heed(self, advisory: Msg) -> None:
-        """A stream or consumer was made, changed or deleted. Readers' own come and go."""
+        """A stream or consumer was created, changed or deleted. Readers' own consumers are ignored."""
         ours = {config.name for config in streams(1, _NOBODY)} | {config.name for _, config in consumers(1, 1.0)}
         if ours & {*advisory.subject.split(".")[-1:]}:
             self._told_of.set()
@@ -156,7 +156,7 @@ class TopologyGuard:
         return None
 
     def _whose(self, info: StreamInfo) -> str | None:
-        """Why this stream is not the one that this service began with."""
+        """Why this is not the stream with which the service started; None if it is."""
         installation = installation_of(info.config)
         if installation is None and info.created == self.identity.created:
             return None
@@ -189,7 +189,7 @@ class TopologyGuard:
 
 
 async def _refusal_of_an_append(jetstream: JetStreamContext) -> str | None:
-    """Whether the journal is taken in: asked by an append that expects what cannot be, so nothing is recorded."""
+    """Why appends would be refused. It sends an append with an impossible expectation, so nothing is recorded."""
     headers = {"Nats-Expected-Last-Subject-Sequence": str(_NO_SUCH_SEQUENCE), "Nats-Expected-Stream": LIFECYCLE}
     try:
         await jetstream.publish(append_subject(_NOBODY, "Probe"), headers=headers)

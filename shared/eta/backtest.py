@@ -1,4 +1,4 @@
-"""How good the estimates would have been: past launches once more, each told only by those that were over before it."""
+"""How good the estimates would have been: replays past launches, each seeing only launches that ended before."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -13,15 +13,15 @@ from shared.lifecycle.status import Status
 from shared.lifecycle.wish import Findings, Wish
 
 MOMENTS: Final = (1 / 3, 1 / 2, 2 / 3, 5 / 6)
-"""Parts of a launch's duration that have passed when it is asked."""
+"""Elapsed shares of a launch's duration at which estimates are made."""
 
 _SHORTEST_S: Final = 0.001
 
 
 class Score(NamedTuple):
-    """Of all launches at one moment. An error is that of the p50, as a part of what it is compared with, in the median.
+    """The score of all launches at one moment. Errors are median relative errors of the p50.
 
-    `held`: the part of the launches that were ready by the p90.
+    `held`: the share of launches that were ready by the p90.
     """
 
     moment: float
@@ -44,7 +44,7 @@ def backtest(launches: Iterable[Launch], moments: Sequence[float] = MOMENTS) -> 
 
 
 def _with_their_past(launches: Sequence[Launch]) -> Iterator[tuple[Launch, History]]:
-    """Each with what was known when it began."""
+    """Each launch with the history known when it began."""
     over = sorted(launches, key=lambda launch: launch.ready_at)
     known, history = 0, History()
     for launch in sorted(launches, key=lambda launch: launch.began_at):
@@ -56,7 +56,7 @@ def _with_their_past(launches: Sequence[Launch]) -> Iterator[tuple[Launch, Histo
 
 
 def _under_way(launch: Launch, at: datetime) -> Instance:
-    """The instance as it was then, as far as an estimate asks."""
+    """The instance at that moment, with the fields that an estimate uses."""
     passed = (at - launch.began_at).total_seconds()
     percent, since = max((point for point in launch.reached if point[1] <= passed), default=launch.reached[0])
     return Instance(

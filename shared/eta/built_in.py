@@ -1,4 +1,4 @@
-"""What is assumed of a launch before any was seen: a 7B model on one GPU, on a machine that the cloud has in stock."""
+"""Assumptions before any launch was seen: a 7B model on one GPU, on a machine that the cloud has in stock."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -34,10 +34,10 @@ MEDIANS: Final[Mapping[int, float]] = {
 }
 """Seconds from each milestone to the next."""
 _SPREAD: Final = 1.0
-"""Of the binary logarithm: one step in six takes more than twice as long, one in six less than half."""
+"""Spread of the binary logarithm: one step in six takes more than twice as long, one in six less than half."""
 _COUNT: Final = 11
 _STRIDE: Final = 4
-"""Coprime with the count: a step that is slow says nothing of the one after it."""
+"""Coprime with the count, so that a slow step says nothing about the next one."""
 
 
 def _launch(number: int, factors: list[float]) -> Launch:
@@ -60,4 +60,4 @@ def _launches() -> tuple[Launch, ...]:
 
 
 LAUNCHES: Final = _launches()
-"""As many that never were, each step spread around its median."""
+"""Artificial launches, each step spread around its median."""

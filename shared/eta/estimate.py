@@ -1,4 +1,4 @@
-"""How long an instance will still take to be ready, as a pure function of where it is, the moment and the past."""
+"""When an instance will be ready, as a pure function of its state, the moment and past launches."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,15 +11,15 @@ from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import STARTING_UP, Status
 
 LAUNCHING: Final = STARTING_UP | {Status.PROVISIONING}
-"""The statuses in which there is something to wait for."""
+"""The statuses of an instance that is starting."""
 SHARES: Final = (0.5, 0.9)
 _LONGEST_S: Final = 366 * 86_400.0
 
 
 class Estimate(BaseModel):
-    """Time remaining, and the clock's time then: not exceeded in half of all cases, and in 90 % of them.
+    """Remaining time and time of day: half of all launches are ready by the p50, 90 % by the p90.
 
-    That is, of the cases in which it becomes ready at all.
+    Only launches that become ready count.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,7 +36,7 @@ class Estimate(BaseModel):
 
 
 def estimate(instance: Instance, at: datetime, history: History) -> Estimate | None:
-    """None when it is ready, has failed, is ending, or has lost what it was."""
+    """None if the instance is ready, has failed, is ending, or is unavailable."""
     if instance.status not in LAUNCHING or instance.progress_percent >= READY:
         return None
     specification = instance.specification
@@ -62,5 +62,5 @@ def estimate(instance: Instance, at: datetime, history: History) -> Estimate | N
 
 
 def type_of(instance: Instance) -> str | None:
-    """Of its server, or the one that it would rather have."""
+    """The type of its server, or its first choice."""
     return instance.instance_type or next(iter(instance.specification.instance_types), None)

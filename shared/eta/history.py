@@ -1,4 +1,4 @@
-"""Past launches, grouped by what they have in common with one that is under way."""
+"""Past launches, grouped by what they have in common with a running one."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,17 +14,17 @@ from shared.eta.launch import Launch, first_percent
 from shared.eta.scenarios import Scenarios
 
 FEWEST: Final = 3
-"""Launches that a group needs before anything is read from it."""
+"""Launches that a group needs to be used."""
 MOST: Final = 40
-"""The newest of a group that are looked at: each counts a little less than the one after it."""
+"""How many of a group's newest launches are used; each counts a little less than the next newer one."""
 
 _Key: TypeAlias = tuple[object, ...]
 
 
 class Group(StrEnum):
-    """What the launches behind an estimate share with it: this, and all that comes below. The first with enough counts.
+    """What the launches behind an estimate share with it: this and all that follow. The first one with enough is used.
 
-    BUILT_IN are assumptions, for when there are too few of any kind.
+    BUILT_IN stands for assumptions, used when there are too few of any kind.
     """
 
     MODEL = "model"
@@ -35,7 +35,7 @@ class Group(StrEnum):
 
 
 class Basis(BaseModel):
-    """Which past launches an estimate comes from, and how many: none for built-in assumptions."""
+    """Which past launches an estimate comes from, and how many; 0 for built-in assumptions."""
 
     model_config = ConfigDict(frozen=True)
     group: Group
@@ -43,7 +43,7 @@ class Basis(BaseModel):
 
 
 class History:
-    """What estimates are made from. Scenarios are worked out when first asked for, and kept."""
+    """The launches from which estimates are made. Scenarios are computed on first use and cached."""
 
     def __init__(self, launches: Iterable[Launch] = ()) -> None:
         self.launches = sorted(launches, key=_moment, reverse=True)
@@ -58,23 +58,23 @@ class History:
     def scenarios(
         self, *, provider: str, instance_type: str | None, model: str, attempt: int, percent: int
     ) -> tuple[Scenarios, Basis]:
-        """How launches like this one went on from `percent`."""
+        """How launches like this one continued from `percent`."""
         key, launches, basis = self._alike(provider, instance_type, model, attempt)
         return self._from(key, launches, attempt, percent), basis
 
     def alike(
         self, *, provider: str, instance_type: str | None, model: str, attempt: int
     ) -> tuple[Sequence[Launch], Basis]:
-        """The launches that such a one is compared with, the newest first: assumptions where there are too few."""
+        """The launches to compare with, newest first; assumptions if there are too few."""
         _, launches, basis = self._alike(provider, instance_type, model, attempt)
         return launches, basis
 
     def _alike(
         self, provider: str, instance_type: str | None, model: str, attempt: int
     ) -> tuple[_Key, Sequence[Launch], Basis]:
-        """Reinstalls are compared with reinstalls, where there are.
+        """Reinstalls are compared with reinstalls, if there are enough.
 
-        Their machines have the image already; those of first launches do not.
+        Their machines already have the image; machines of first launches do not.
         """
         for group, key in _keys(provider, instance_type, model):
             for again in (True, False) if attempt > 1 else (False,):
@@ -95,7 +95,7 @@ def _moment(launch: Launch) -> tuple[datetime, UUID, int]:
 
 
 def _keys(provider: str, instance_type: str | None, model: str) -> tuple[tuple[Group, _Key], ...]:
-    """From the narrowest to the widest."""
+    """From the narrowest group to the widest."""
     return (
         (Group.MODEL, (provider, instance_type, model)),
         (Group.INSTANCE_TYPE, (provider, instance_type)),

@@ -1,4 +1,4 @@
-"""A launch that became ready, as far as estimates care: when it came how far, and what it was of."""
+"""A launch that became ready, with what estimates need: its model and type, and when it reached each percentage."""
 
 from bisect import bisect_left
 from datetime import datetime, timedelta
@@ -15,14 +15,14 @@ from shared.lifecycle.progress import PROGRESS, REINSTALL
 READY: Final = PROGRESS[e.InstanceReady]
 _LOAD_STRIDE: Final = 6
 MILESTONES: Final = sorted({*PROGRESS.values(), *PHASES, *MODEL_LOAD[::_LOAD_STRIDE]})
-"""The percentages between which time is told: every step's, every install phase's, and a few of the model's load."""
+"""The percentages at which times are recorded: every step, every install phase, and a few of the model's load."""
 
 Percent = Annotated[int, Field(ge=0, le=READY)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Launch(BaseModel):
-    """`reached`: each percentage that the attempt showed, rising to ready's, and the seconds from its beginning."""
+    """`reached` maps each percentage that the attempt showed, in rising order, to seconds since its beginning."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,7 +44,7 @@ class Launch(BaseModel):
 
     @property
     def seconds(self) -> float:
-        """From its beginning to ready."""
+        """Seconds from its beginning to ready."""
         return self.reached[-1][1]
 
     @property
@@ -52,11 +52,11 @@ class Launch(BaseModel):
         return self.ready_at - timedelta(seconds=self.seconds)
 
     def after(self, percent: int) -> float:
-        """Seconds from its beginning until it was seen to be at least so far."""
+        """Seconds from its beginning until it showed at least this percentage."""
         return self.reached[bisect_left(self.reached, (percent, 0.0))][1]
 
     def at(self, percent: int) -> float:
-        """Seconds from its beginning to this percentage; to one that it never showed, evenly between its neighbours."""
+        """Seconds from its beginning to this percentage; interpolated if it never showed it."""
         index = bisect_left(self.reached, (percent, 0.0))
         there, seconds = self.reached[index]
         if there == percent or index == 0:
@@ -66,5 +66,5 @@ class Launch(BaseModel):
 
 
 def first_percent(attempt: int) -> int:
-    """Where an attempt begins: one after the first has its machine already."""
+    """Where an attempt begins: later attempts already have their machine."""
     return PROGRESS[e.InstanceRequested] if attempt == 1 else REINSTALL

@@ -1,10 +1,10 @@
-"""How launches went on from one point of progress, made ready for the question how this one will.
+"""How past launches continued from one point of progress, prepared for estimating this one.
 
-Whole launches are compared, on a logarithmic scale: as far as slow beginnings have foretold slow ends, this launch's
-pace so far moves what is expected of its rest. What is left over of each past launch is the spread.
+Whole launches are compared, on a logarithmic scale. If slow beginnings had slow ends in the past, this launch's pace
+so far changes the estimate of its rest. The residuals of the past launches are the spread.
 
-Time in the running step only rules out the past launches that were shorter there. What follows the step depends on its
-length in one direction only (longer, or not at all), so waiting never makes anything look nearer.
+Time in the running step only rules out past launches whose step was shorter. A longer step can only make the rest
+longer, so waiting never moves the expected time earlier.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,14 +15,14 @@ from typing import Final
 from shared.eta.launch import MILESTONES, Launch, first_percent
 
 HALF_LIFE: Final = 7
-"""Launches after which one counts half: clouds, networks and images drift."""
+"""After this many newer launches, a launch counts half: clouds, networks and images drift."""
 _PRIOR_SLOPE: Final = 0.4
 _PRIOR_WEIGHT: Final = 0.5
-"""What is assumed of the tie between beginning and end, in the weight that about ten launches have."""
+"""Weight of the prior for the tie between beginning and end: as much as about ten launches."""
 _WIDEST: Final = log(3)
-"""However odd a beginning was (an hour without stock), it does not move the rest by more than this factor."""
+"""However slow a beginning was (an hour without stock), it changes the rest at most by this factor."""
 _PARETO: Final = 2.0
-"""Of what has taken longer than anything seen before, one in four takes twice as long in the end."""
+"""Of launches that take longer than any before, one in four takes twice as long in the end."""
 _TAIL_POINTS: Final = 4
 _TAIL: Final = [(1 - (point + 0.5) / _TAIL_POINTS) ** (-1 / _PARETO) for point in range(_TAIL_POINTS)]
 _RESTS: Final = 12
@@ -35,7 +35,7 @@ Weighted = tuple[float, float]
 
 @dataclass(frozen=True)
 class Tie:
-    """How the logarithm of what comes follows that of what has been: by `slope` around `centre`."""
+    """How the logarithm of the rest depends on that of the beginning: by `slope` around `centre`."""
 
     slope: float
     centre: float
@@ -51,17 +51,17 @@ class Tie:
         return cls(min(max(slope, 0.0), 1.0), centre)
 
     def factor(self, been: float) -> float:
-        """What to multiply the typical by, after `been` seconds."""
+        """The factor on the typical rest after `been` seconds."""
         return exp(self.slope * min(max(_log(been) - self.centre, -_WIDEST), _WIDEST))
 
     def typical(self, come: float, been: float) -> float:
-        """What a launch whose beginning took `been` seconds would have shown after a typical one."""
+        """The rest that a launch whose beginning took `been` seconds would have had after a typical beginning."""
         return come / exp(self.slope * min(max(been - self.centre, -_WIDEST), _WIDEST))
 
 
 @dataclass(frozen=True)
 class Scenarios:
-    """`steps`: typical seconds of the running step, with weights; `rests`: of all after it, each as likely."""
+    """`steps`: typical seconds of the running step, with weights; `rests`: of all later steps, equally likely."""
 
     steps: tuple[Weighted, ...]
     tail_weight: float
@@ -71,7 +71,7 @@ class Scenarios:
 
     @classmethod
     def of(cls, launches: Iterable[Launch], attempt: int, percent: int) -> "Scenarios":
-        """From past launches, the newest first, of an attempt that has come to `percent`, which is below ready's."""
+        """From past launches, newest first, for an attempt at `percent`, which is below that of ready."""
         begin = first_percent(attempt)
         end = next(milestone for milestone in MILESTONES if milestone > percent)
         spans = [_spans(launch, begin, percent, end) for launch in launches]
@@ -92,9 +92,9 @@ class Scenarios:
         )
 
     def lasting(self, passed: float, waited: float, shares: Sequence[float]) -> list[float]:
-        """Seconds from the running step's beginning to ready, one for each share of the cases that it holds for.
+        """Seconds from the running step's beginning to ready, for each of these shares of all cases.
 
-        `passed`: seconds that the attempt took to come to this step; `waited`: seconds in it.
+        `passed`: seconds from the attempt's beginning to this step; `waited`: seconds in the step so far.
         """
         pace = self.step_tie.factor(passed)
         steps = [(typical * pace, weight) for typical, weight in self.steps]
@@ -109,7 +109,7 @@ class Scenarios:
 
 
 def _spans(launch: Launch, begin: int, percent: int, end: int) -> tuple[float, float, float]:
-    """Seconds that it took to `percent`, from there to `end`, and from there to ready."""
+    """Seconds to `percent`, from there to `end`, and from there to ready."""
     arrived, left = launch.at(percent), launch.after(end)
     return arrived - launch.at(begin), left - arrived, launch.seconds - left
 
@@ -119,9 +119,9 @@ def _log(seconds: float) -> float:
 
 
 def _tail(longest: float, weight: float) -> list[Weighted]:
-    """The next launch is longer than all n before it in one case of n + 1: in its running step or after it, as likely.
+    """The next launch is longer than all n before it in one case of n + 1.
 
-    So each counts as half a launch.
+    The running step and the rest are equally likely to be the cause, so each counts as half a launch.
     """
     return [(longest * factor, weight / _TAIL_POINTS) for factor in _TAIL]
 
@@ -131,7 +131,7 @@ def _evenly(values: Sequence[Weighted]) -> tuple[float, ...]:
 
 
 def quantiles(values: Sequence[Weighted], shares: Sequence[float]) -> list[float]:
-    """For each share, rising, the least value that this share of the weight does not exceed."""
+    """For each share, in rising order, the least value that this share of the weight does not exceed."""
     ordered = sorted(values)
     total = sum(weight for _, weight in ordered)
     found: list[float] = []

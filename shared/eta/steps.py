@@ -1,4 +1,4 @@
-"""How long each step of a launch usually takes, read from the same past launches as its estimate."""
+"""How long each step of a launch usually takes, from the same past launches as its estimate."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -21,11 +21,11 @@ STEPS: Final[Mapping[int, str]] = {
     )
     if event not in (e.WorkerReachable, e.InstanceReady)
 }
-"""From which percentage on an instance is at which step. The worker's port opens while its model loads."""
+"""The percentage at which each step begins. The worker's port opens while its model loads."""
 
 
 class UsualStep(BaseModel):
-    """From `percent` to `until_percent`; not exceeded in half of the launches, and in 90 % of them."""
+    """The duration from `percent` to `until_percent`: p50 and p90 of the launches."""
 
     model_config = ConfigDict(frozen=True)
     percent: int
@@ -36,7 +36,7 @@ class UsualStep(BaseModel):
 
 
 class UsualSteps(BaseModel):
-    """In the order of a launch; `basis`: what it is read from."""
+    """In the order of a launch; `basis` names the launches used."""
 
     model_config = ConfigDict(frozen=True)
     items: list[UsualStep]

@@ -1,4 +1,4 @@
-"""One message of the stream by a direct get: from whichever replica answers, which may lag behind the leader.
+"""Reads one message of the stream by a direct get. Any replica may answer, and it may lag behind the leader.
 
 https://docs.nats.io/nats-concepts/jetstream/streams#allowdirect
 """
@@ -17,13 +17,13 @@ _NOT_FOUND: Final = "404"
 
 
 class DirectGetFailed(Exception):
-    """No answer, or one that is neither a message nor "there is none"; the message says which."""
+    """No answer, or one that is neither a message nor "not found"; the message says which."""
 
 
 async def direct_get(connection: Client, request: dict[str, Any]) -> Msg | None:
-    """The message that `request` asks for (`seq`, `last_by_subj`, `next_by_subj`, …); None where there is none.
+    """The message that `request` asks for (`seq`, `last_by_subj`, `next_by_subj`, …); None if there is none.
 
-    Its headers tell `Nats-Sequence`, `Nats-Subject` and `Nats-Time-Stamp`. Raises DirectGetFailed.
+    Its headers have `Nats-Sequence`, `Nats-Subject` and `Nats-Time-Stamp`. Raises DirectGetFailed.
     """
     try:
         answer = await connection.request(

@@ -27,12 +27,12 @@ UPCASTS: Final[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: _
 
 
 class Undecodable(Exception):
-    """The bytes are no event that this version knows; the message says why."""
+    """The bytes are not an event that this version knows; the message says why."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Who recorded an event, and because of what. `traceparent` as in W3C Trace Context."""
+    """Which service recorded an event, and which event caused it. `traceparent` as in W3C Trace Context."""
 
     actor: str
     causation_id: UUID | None = None

@@ -1,4 +1,4 @@
-"""The JSON schema of an event as the stream holds it, from the models. `python -m` this prints docs/events-schema.json.
+"""The JSON schema of an event in the stream, made from the models. `python -m` this prints docs/events-schema.json.
 
 https://json-schema.org/draft/2020-12
 """

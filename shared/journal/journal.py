@@ -1,6 +1,6 @@
-"""The journal: what happened to every instance, on JetStream. Nothing else is the truth.
+"""The journal: what happened to every instance, on JetStream. It is the only source of truth.
 
-An append expects the instance's last sequence; who loses a race loads again and judges again.
+An append expects the instance's last sequence. On a version conflict, reload and decide again.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -35,15 +35,15 @@ _FIRST_PAUSE_S: Final = 0.005
 _LONGEST_PAUSE_S: Final = 1.0
 
 Decision = Callable[[Instance, datetime], Event]
-"""One of `shared.lifecycle.decide`: the fact that an intent becomes, or IntentRefused."""
+"""A function of `shared.lifecycle.decide`: returns the fact that an intent becomes, or raises IntentRefused."""
 
 
 class JournalUnavailable(Exception):
-    """An append lost its race, got no answer or was refused, again and again for a minute."""
+    """For a minute, every try of an append met a version conflict, got no answer or was refused."""
 
 
 class _NotWhereItIsRead(JournalUnavailable):
-    """The stream acknowledged an append and keeps it elsewhere: another program has changed its configuration."""
+    """The stream acknowledged an append but stored it elsewhere: another program has changed its configuration."""
 
     def __init__(self, sequence: int) -> None:
         super().__init__(f"the stream does not keep message {sequence} under the subject where events are read")
@@ -69,8 +69,8 @@ def _unheard(_: str | None) -> None:
 class Journal:
     """`actor` names the service that records; `source` is the CloudEvents source of this installation.
 
-    `appended` is called after every append: with None when it is recorded, with the reason when the stream did not take
-    it in; a lost race is neither.
+    `appended` is called after every append: with None if it was recorded, with the reason if the stream did not store
+    it. A version conflict is neither.
     """
 
     def __init__(
@@ -92,10 +92,10 @@ class Journal:
     async def record(
         self, fact: Event, *, cause: Recorded | None = None, check: Callable[[], None] | None = None
     ) -> Instance:
-        """Append a fact about the world, whatever else happened meanwhile; drop it when it is no longer news.
+        """Append a fact about the world, whatever else happened meanwhile; drop it if it is no longer news.
 
-        `check` is asked right before each publish and may raise (a lost lease); leave it out for what is already true.
-        Returns the instance after the fact, or as it is when the fact was dropped.
+        `check` is called right before each publish and may raise (a lost lease); omit it for what is already true.
+        Returns the instance after the fact, or the instance unchanged if the fact was dropped.
         Raises InstanceUnknown, JournalUnavailable.
         """
 
@@ -109,9 +109,9 @@ class Journal:
     async def request(
         self, requested: InstanceRequested, *, intent_id: UUID, traceparent: str | None = None
     ) -> tuple[Instance, bool]:
-        """Begin an instance. True when this call began it, False when exactly the same was requested before.
+        """Begin an instance. True if this call began it, False if exactly the same was requested before.
 
-        Raises InstanceConflict when its id was requested with another specification, JournalUnavailable.
+        Raises InstanceConflict if its id was requested with another specification, JournalUnavailable.
         """
         began = False
 
@@ -128,9 +128,9 @@ class Journal:
     async def intend(
         self, instance_id: UUID, decide: Decision, *, intent_id: UUID, at: datetime, traceparent: str | None = None
     ) -> Instance:
-        """Record what `decide` makes of an intent, judged by the instance as it is when the event is appended.
+        """Record what `decide` makes of an intent, given the instance at the moment of the append.
 
-        `intent_id` is this one intent's own: a repetition is another intent, and is decided anew.
+        `intent_id` is unique to this intent. A repetition is another intent, and is decided again.
         Raises IntentRefused, InstanceUnknown, JournalUnavailable.
         """
 
@@ -143,7 +143,7 @@ class Journal:
         return (await self._append(instance_id, intent_id, judge, origin, None)).instance
 
     async def history(self, instance_id: UUID, *, after: int = 0) -> AsyncIterator[Recorded]:
-        """Every event of an instance after that stream sequence, oldest first, save those that no longer decode."""
+        """Every event of an instance after that stream sequence, oldest first, except those that no longer decode."""
         while (found := await self._next(instance_id, after)) is not None:
             after, recorded = found
             if recorded is not None:
@@ -172,7 +172,7 @@ class Journal:
                 try:
                     event = judge(place.last.instance if place.last else None)
                 except LifecycleError:
-                    # what speaks against it may be itself: an append whose answer was lost can land this late
+                    # the conflicting event may be its own: an append whose answer was lost can be stored this late
                     if unsure_after is not None and (mine := await self._mine_after(instance_id, unsure_after, own)):
                         return mine
                     raise
@@ -185,7 +185,7 @@ class Journal:
                 try:
                     return await self._publish(place, own, event, origin, message_id)
                 except _NotWhereItIsRead as misplaced:
-                    message_id = f"{own}:{misplaced.sequence}"  # the stream takes no message twice by the same id
+                    message_id = f"{own}:{misplaced.sequence}"  # the stream refuses a second message with the same id
                     raise
         raise AssertionError("unreachable")
 
@@ -207,7 +207,7 @@ class Journal:
                 },
             )
         except MaxPayloadError:
-            raise  # a caller's mistake, which no retry mends
+            raise  # a caller's mistake, which no retry can fix
         except APIError as error:
             if error.err_code != _WRONG_LAST_SEQUENCE:
                 self._appended(str(error))
@@ -224,13 +224,13 @@ class Journal:
         return Recorded(own, event, instance, origin, ack.seq, datetime.now(UTC))
 
     async def _check_place(self, sequence: int, subject: str) -> None:
-        """An acknowledgement says only that the stream has the message, not under which subject.
+        """Check under which subject the message was stored: an acknowledgement does not say it.
 
         Raises JournalUnavailable.
         """
         if (found := await self._direct({"seq": sequence})) and (found.headers or {}).get("Nats-Subject") == subject:
             return
-        try:  # a follower may lag
+        try:  # a replica may lag
             kept = (await self._jetstream.get_msg(LIFECYCLE, seq=sequence)).subject
         except _TRANSPORT as error:
             raise JournalUnavailable(repr(error)) from error
@@ -238,12 +238,12 @@ class Journal:
             raise _NotWhereItIsRead(sequence)
 
     async def _mine_after(self, instance_id: UUID, sequence: int, own: UUID) -> Recorded | None:
-        """Whether the append that got no answer, or lost a race, had taken its place after all."""
+        """The event, if an append that got no answer or met a conflict was stored after all."""
         found = await self._next(instance_id, sequence)
         return found[1] if found and found[1] and found[1].id == own else None
 
     async def _end_of(self, instance_id: UUID, *, from_leader: bool = False) -> _Place:
-        """One direct get, however long the history; a follower may lag, so after a conflict the leader is asked."""
+        """One direct get, however long the history. A replica may lag, so after a conflict the leader is asked."""
         found = await self._get(instance_subject(instance_id), None, from_leader=from_leader)
         if found is None:
             return _Place(None, 0)

@@ -1,4 +1,4 @@
-"""The stream that holds every event of every instance, and the subjects it is written and read under."""
+"""The stream of all events of all instances, and the subjects for writing and reading it."""
 
 from typing import Final
 from uuid import UUID
@@ -8,18 +8,18 @@ EVERY_EVENT: Final = "lifecycle.>"
 
 
 def append_subject(instance_id: UUID, event: str) -> str:
-    """Where the journal publishes. The stream takes it in as `lifecycle.…`, and only then tells subscribers of it.
+    """Where the journal publishes. The stream stores it as `lifecycle.…`, and only then sends it to subscribers.
 
-    A plain subscriber would otherwise hear what the stream refused after a version conflict, too.
+    Otherwise plain subscribers would also see appends that the stream refuses on a version conflict.
     """
     return f"journal.{instance_id}.{event}"
 
 
 def event_subject(instance_id: UUID, event: str) -> str:
-    """Where the stream keeps what was appended, and where it is read."""
+    """Where the stream stores an event, and where it is read."""
     return f"lifecycle.{instance_id}.{event}"
 
 
 def instance_subject(instance_id: UUID) -> str:
-    """Covers every event of one instance as the stream keeps it: what the journal expects its sequence under."""
+    """Matches all stored events of one instance; the journal's expected sequence refers to it."""
     return f"lifecycle.{instance_id}.>"

@@ -1,1 +1,1 @@
-"""What a provider offers, and whether it can be used: told by the provisioner, read by the api."""
+"""What each provider offers, and whether it is usable: written by the provisioner, read by the api."""

@@ -1,7 +1,7 @@
 """What each provider offers: written by the provisioner, read by the api, kept in one key-value bucket.
 
-It holds while no provisioner runs: nobody then knows better, and what is requested waits. Whoever runs takes away what
-is of a provider that it does not have (all provisioners have the same ones).
+It stays valid while no provisioner runs; requests then wait. A running provisioner removes the entries of providers
+that it does not have (all provisioners have the same ones).
 """
 
 from collections.abc import Collection
@@ -15,15 +15,15 @@ from shared.lifecycle.wish import Findings
 
 BUCKET: Final = "instance_types"
 STATUS: Final = "status."
-"""Before a provider's name: not what it offers, but whether it answers (`provider_status.py`)."""
+"""Prefix of keys that hold a provider's status instead of its offers (`provider_status.py`)."""
 
 Availability = Literal["available", "scarce", "shortage"]
 
 
 class InstanceType(BaseModel):
-    """A kind of server: `gpus` of the model `gpu`, to be had in `zones`, those that have some in stock first.
+    """A kind of server: `gpus` GPUs of the model `gpu`, offered in `zones`, those with stock first.
 
-    Memory is in 10⁹ bytes, a GPU's is that of one; `hourly_price` is the list price of a running server in `currency`.
+    Memory is in 10⁹ bytes, per GPU. `hourly_price` is the list price of a running server in `currency`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,18 +66,18 @@ class InstanceTypes:
         await self._bucket.put(provider, _TYPES.dump_json(types))
 
     async def keep_only(self, providers: Collection[str]) -> None:
-        """Forget what any other provider offered."""
+        """Delete the offers of all other providers."""
         for name in await self.of_all():
             if name not in providers:
                 await self._bucket.delete(name)
 
     async def of(self, provider: str) -> tuple[InstanceType, ...] | None:
-        """None as long as no provisioner has told what this provider offers."""
+        """None until a provisioner has published this provider's offers."""
         told = await self._bucket.get(provider)
         return None if told is None else _TYPES.validate_json(told or b"[]")
 
     async def of_all(self) -> dict[str, tuple[InstanceType, ...]]:
-        """What each provider offers of which a provisioner has told, by its name."""
+        """All published offers, by provider name."""
         names = [name for name in await self._bucket.keys() if not name.startswith(STATUS)]
         told = {name: await self.of(name) for name in names}
         return {name: types for name, types in told.items() if types is not None}

@@ -1,4 +1,4 @@
-"""Whether each provider answers as it should: written by the provisioner beside its instance types, read by the api."""
+"""Whether each provider is usable: written by the provisioner beside its instance types, read by the api."""
 
 import re
 from collections.abc import Collection
@@ -14,11 +14,11 @@ from shared.plain_text import plain_line
 
 _LONGEST: Final = 400
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-"""Scaleway's secret keys are such; what a cloud repeats of a request may hold one."""
+"""Scaleway's secret keys look like this, and a cloud's answer may repeat one from the request."""
 
 
 class ProviderStatus(BaseModel):
-    """`reason` is for people, and None when all is well; `since` when it began to be as it is."""
+    """`reason` is for people, and None if all is well; `since` is the start of this state."""
 
     model_config = ConfigDict(frozen=True)
     provider: str
@@ -35,7 +35,7 @@ class ProviderStatuses:
         await self._bucket.put(STATUS + status.provider, status.model_dump_json().encode())
 
     async def of(self, provider: str) -> ProviderStatus | None:
-        """None as long as no provisioner has told."""
+        """None until a provisioner has published it."""
         told = await self._bucket.get(STATUS + provider)
         return None if told is None else ProviderStatus.model_validate_json(told)
 
@@ -44,7 +44,7 @@ class ProviderStatuses:
         return [status for status in told if status is not None]
 
     async def keep_only(self, providers: Collection[str]) -> None:
-        """Forget how any other provider was."""
+        """Delete the status of all other providers."""
         for name in await self._names():
             if name not in providers and await self.of(name) is not None:
                 await self._bucket.delete(STATUS + name)
@@ -54,5 +54,5 @@ class ProviderStatuses:
 
 
 def redacted(reason: str) -> str:
-    """One line, printable, not too long, without what may be a secret key."""
+    """One line, printable, of limited length, without anything that may be a secret key."""
     return plain_line(_UUID.sub("…", reason))[:_LONGEST]

@@ -14,14 +14,14 @@ CONNECT_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 30.0
 CLOSE_TIMEOUT_S: Final = 5.0
 _KEEP_ALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
-"""So that the server lets go of the locks of a host that vanished without a word."""
+"""So that the server releases the locks of a host that vanished."""
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 DATABASE_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-"""What an operation raises when the server goes away in the middle of it: InternalClientError too, when its farewell
+"""What an operation raises if the server goes away during it. InternalClientError comes when the server's goodbye
 reaches an idle connection that is about to be used."""
 
 DOWN: Final = (
@@ -46,7 +46,7 @@ async def _speak_json(connection: Connection) -> None:
 async def connect_pool(
     url: str, *, name: str, min_size: int = 1, max_size: int = 10, command_timeout_s: float = COMMAND_TIMEOUT_S
 ) -> AsyncGenerator[Pool]:
-    """A pool whose connections take and give `jsonb` as decoded JSON; `name` is shown in pg_stat_activity.
+    """A pool whose connections accept and return `jsonb` as decoded JSON; `name` is shown in pg_stat_activity.
 
     Raises StartRefused.
     """
@@ -82,7 +82,7 @@ async def connecting(
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     server_settings: dict[str, str] | None = None,
 ) -> AsyncGenerator[Connection]:
-    """One connection of its own, for what belongs to a session: advisory locks, LISTEN, a search path."""
+    """A separate connection, for what belongs to a session: advisory locks, LISTEN, a search path."""
     connection = await asyncpg.connect(
         url,
         timeout=connect_timeout_s,
@@ -93,5 +93,5 @@ async def connecting(
         await _speak_json(connection)
         yield connection
     finally:
-        with suppress(*DATABASE_ERRORS):  # broken, or hanging: asyncpg has then cut it off
+        with suppress(*DATABASE_ERRORS):  # broken, or hanging: asyncpg has then closed it
             await connection.close(timeout=min(CLOSE_TIMEOUT_S, command_timeout_s or CLOSE_TIMEOUT_S))

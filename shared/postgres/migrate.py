@@ -1,4 +1,4 @@
-"""Bring the schema up to date: whichever service starts first does it, the others wait and find it done."""
+"""Brings the schema up to date: the first service to start does it, the others wait for it."""
 
 import re
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from shared.postgres.connection import Pool
 from shared.postgres.statements import statement
 
 _PATIENCE_S: Final = 3600.0
-"""For one migration, and for another service that is busy with one."""
+"""Limit for one migration, and for waiting on another service's migration."""
 _NAME: Final = re.compile(r"(?P<version>\d{4})_\w+\.sql")
 
 log = structlog.get_logger()
 
 
 class MigrationRefused(Exception):
-    """The files and what was applied from them contradict each other; nothing was changed."""
+    """The files contradict the applied migrations; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Migration:
 
 
 async def migrate(pool: Pool, folder: Traversable | None = None) -> None:
-    """Apply the migrations in `folder` (the project's own) that are not yet applied, each in its own transaction.
+    """Apply the pending migrations in `folder` (default: the project's own), each in its own transaction.
 
-    Safe for any number of processes at once. Versions that only a newer release knows are left alone, so that an
-    older service can start beside it. Raises MigrationRefused.
+    Safe for any number of processes at once. Versions that only a newer release knows are ignored, so that an older
+    service can start beside it. Raises MigrationRefused.
     """
     migrations = found(folder or files("migrations"))
     async with pool.acquire() as connection:
@@ -61,7 +61,7 @@ async def migrate(pool: Pool, folder: Traversable | None = None) -> None:
 
 
 def found(folder: Traversable) -> list[Migration]:
-    """The migrations in a folder, in order. Raises MigrationRefused for a name out of line or a version used twice."""
+    """The migrations in a folder, in order. Raises MigrationRefused for an invalid name or a duplicate version."""
     migrations: dict[int, Migration] = {}
     for file in folder.iterdir():
         if not file.name.endswith(".sql"):

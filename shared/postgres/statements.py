@@ -1,4 +1,4 @@
-"""SQL lives in `.sql` files beside the code that runs it, one statement a file, named for what it does."""
+"""SQL is in `.sql` files beside the code that runs it: one statement per file, named for what it does."""
 
 from functools import cache
 from importlib.resources import files
