@@ -14,7 +14,7 @@ LONGEST_LINE: Final = 4096
 """In characters; the rest of a line is dropped."""
 AT_ONCE: Final = 8 * 1024 * 1024
 A_SECOND: Final = 64 * 1024
-"""Characters allowed per second: far more than any install or model load prints."""
+"""Characters that may come at once, and in each further second: far more than any install or model load prints."""
 WINDOW: Final = 64 * 1024
 """Bytes that a machine may send before they are read; for asyncssh, whose default window is two megabytes."""
 _SHORTEST: Final = 256

@@ -1,6 +1,6 @@
 """`python -m services.provisioner`: any number of these may run.
 
-With `tagged` it only lists; with `check` it says of each provider, as a line of JSON, why it cannot be used. Both end.
+`tagged` only lists resources. `check` prints a line of JSON for each provider: why it cannot be used. Both then exit.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""One action as one holder of its trigger carries it out: what it may ask, what it may say, when it must stop."""
+"""The context of one action: what it may call, what it may record, and when it must stop."""
 
 import time
 from collections.abc import Mapping
@@ -24,16 +24,16 @@ from shared.secrets import Secrets
 
 UNKNOWN_PROVIDER: Final = "unknown_provider"
 LONGEST_TEXT: Final = 500
-"""Characters of one piece of somebody else's output in an event, which has to fit a message as a whole."""
+"""The most characters of foreign output in an event, so that the event fits into a message."""
 
 
 class Overtaken(Exception):
-    """The instance is no longer in need of this action."""
+    """The instance no longer needs this action."""
 
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What every action works with."""
+    """The dependencies of every action."""
 
     journal: Journal
     providers: Mapping[str, Provider]
@@ -62,16 +62,16 @@ class ActionContext:
 
     @property
     def provider(self) -> Provider:
-        """The one that the instance was requested of. Raises Rejected when it is none of ours."""
+        """The provider of the instance. Raises Rejected if it is not configured."""
         name, providers = self.trigger.instance.specification.provider, self.dependencies.providers
         if name not in providers:
             raise Rejected(UNKNOWN_PROVIDER, f"{name!r} is not configured here: choose of {', '.join(providers)}")
         return providers[name]
 
     async def guard(self) -> Instance:
-        """The instance as it is now; to be asked right before each call that changes the world.
+        """The instance as it is now. Call this right before each call that changes the world.
 
-        Raises Overtaken when the trigger no longer asks for this action, LeaseLost.
+        Raises Overtaken if the trigger no longer asks for this action, LeaseLost.
         """
         instance = await self.dependencies.journal.load(self.instance_id)
         if plan(instance, self.trigger.event) is not self.action:
@@ -80,15 +80,15 @@ class ActionContext:
         return instance
 
     async def record(self, fact: Event) -> Instance:
-        """For what is already true: recorded even by a holder that lost its lease."""
+        """Record what is already true, even without the lease."""
         return await self.dependencies.journal.record(fact, cause=self.trigger)
 
     async def conclude(self, inference: Event) -> Instance:
-        """For what only a holder may say. Raises LeaseLost."""
+        """Record a conclusion, which only a holder may do. Raises LeaseLost."""
         return await self.dependencies.journal.record(inference, cause=self.trigger, check=self.lease.check)
 
     async def delay(self, code: str, reason: str, seconds: float) -> None:
-        """Say that a try did not succeed, and when the next one comes; does not wait for it. Raises LeaseLost."""
+        """Record that a try failed, and when the next one comes; does not wait for it. Raises LeaseLost."""
         instance = await self.dependencies.journal.load(self.instance_id)
         await self.conclude(
             ActionDelayed(
@@ -104,17 +104,17 @@ class ActionContext:
         )
 
     def age_s(self) -> float:
-        """Since the trigger was recorded, by the stream's clock then and ours now."""
+        """Seconds since the trigger was recorded, by the stream's clock then and ours now."""
         return (now() - self.trigger.recorded_at).total_seconds()
 
     def held_s(self) -> float:
-        """Since this holder began. The age counts the time when nobody did anything, too."""
+        """Seconds since this holder began. `age_s` also counts the time when nobody worked on it."""
         return time.monotonic() - self.began
 
     def printable(self, text: str) -> str:
-        """What a machine, a cloud or a library said, as it may enter an event: plain, without secrets, not too long.
+        """Text of a machine, a cloud or a library, made fit for an event: plain, without secrets, of limited length.
 
-        Secrets go last: one that control characters were strewn into is whole without them.
+        Secrets are removed last: removing control characters may make a secret whole.
         """
         redacted = self.dependencies.secrets.redact(plain_line(text), self.instance_id, self.trigger.instance.attempt)
         if token := self.settings.hf_token:

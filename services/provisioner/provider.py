@@ -1,14 +1,14 @@
-"""The port to a cloud that rents GPU machines. What it takes to add one is in docs/providers.md's checklist.
+"""The port to a cloud that rents GPU machines. docs/providers.md has the checklist for adding one.
 
-Every call has a time-out of its own, under a third of the lease (a holder that lost its lease must not still be
-calling). Expected outcomes are returned; these are raised:
+Every call has its own time-out, under a third of the lease: a holder that lost its lease must not still be calling.
+Expected outcomes are returned; these are raised:
 
 ProviderError
-├── TryAgain     nothing is wrong with the request: later it may work (`retry_after` seconds, when the cloud says so)
-│   └── Silent   nothing was found where there was an answer, and somewhere there was none
-└── Rejected     it will never work like this; `code` is stable, `message` says what a person can do
+├── TryAgain     the request is fine and may succeed later (in `retry_after` seconds, if the cloud says so)
+│   └── Silent   some places did not answer, and the others have nothing
+└── Rejected     it can never succeed like this; `code` is stable, `message` says what a person can do
 
-A server or volume that is unexpectedly not there is TryAgain with code SERVER_MISSING: one answer proves nothing, and
+A server or volume that is unexpectedly missing is TryAgain with code SERVER_MISSING: one answer proves nothing, and
 reconciliation decides.
 """
 
@@ -24,7 +24,7 @@ from shared.reconciliation import Foreign, Kind
 SERVER_MISSING: Final = "server_missing"
 TIMED_OUT: Final = "timed_out"
 GIGABYTE: Final = 10**9
-"""In bytes, wherever something is counted in GB."""
+"""Bytes in a GB."""
 
 
 class ProviderError(Exception):
@@ -35,7 +35,7 @@ class ProviderError(Exception):
 
 
 class TryAgain(ProviderError):
-    """`had_no_effect`: the cloud certainly did nothing, so nothing has to be looked for before the next try."""
+    """`had_no_effect`: the cloud certainly did nothing, so the next try need not look for anything first."""
 
     def __init__(
         self, code: str, message: str, retry_after: float | None = None, *, had_no_effect: bool = False
@@ -46,7 +46,7 @@ class TryAgain(ProviderError):
 
 
 class Silent(TryAgain):
-    """For places that fail one by one and may stay off for long, as one's own machines do."""
+    """For providers whose places fail singly and may stay off for long, such as one's own machines."""
 
 
 class Rejected(ProviderError):
@@ -62,10 +62,11 @@ class Power(StrEnum):
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What there is to do; an action that a provider does not need records its event as skipped.
+    """What the provider can do. An action that it does not need records its event as skipped.
 
-    `power`: servers are made off and powered on. `volumes`: they boot from a volume that has to grow. `ports`: nothing
-    comes in before a port is opened. `cloud_init`: a machine is told its host key and our client key before it boots.
+    `power`: servers are created off and powered on. `volumes`: they boot from a volume that has to grow. `ports`:
+    nothing comes in before a port is opened. `cloud_init`: a machine gets its host key and our client key before it
+    boots.
     """
 
     power: bool
@@ -76,7 +77,7 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class Resource:
-    """Anything that costs or blocks something; `instance_id` is read from its tags."""
+    """Anything that costs money or blocks something; `instance_id` comes from its tags."""
 
     kind: Kind
     id: str
@@ -86,10 +87,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class Server:
-    """`instance_id` is read from its tags; `volume_ids` are told a while after creation, once the boot volume is there.
+    """`instance_id` comes from its tags. `volume_ids` are empty until the boot volume exists, some time after creation.
 
-    It comes first; the others came with the image, or were attached by somebody.
-    `host_key` is the machine's own public key, where the provider knows one.
+    The boot volume comes first; the others came with the image, or somebody attached them.
+    `host_key` is the machine's own public key, if the provider knows one.
     """
 
     id: str
@@ -106,7 +107,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Order:
-    """`cloud_init` is a #cloud-config document in bytes; `security_group_id` is where there are `ports`."""
+    """`cloud_init` is a #cloud-config document in bytes; `security_group_id` is set if the provider has `ports`."""
 
     instance_id: UUID
     name: str
@@ -123,57 +124,57 @@ class OutOfStock:
 
 
 class Provider(Protocol):
-    """All calls raise ProviderError; those that change the world are safe when repeated, save `create_server`."""
+    """All calls raise ProviderError. Those that change the world are safe when repeated, except `create_server`."""
 
     @property
     def name(self) -> str:
-        """What a request calls it."""
+        """Its name in requests."""
 
     @property
     def zones(self) -> Sequence[str]:
-        """Every zone this installation may use, the default one first."""
+        """Every zone that this installation may use, the default one first."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """Which of the port's calls mean something here."""
+        """Which of the port's calls have an effect here."""
 
     async def instance_types(self) -> tuple[InstanceType, ...]: ...
 
     async def create_server(self, order: Order) -> Server | OutOfStock:
-        """A server, powered off, that bears the installation's and the instance's tags, and is in the order's group.
+        """Create a server: powered off, with the installation's and the instance's tags, in the order's group.
 
-        OutOfStock, Rejected and `had_no_effect` say that there is none: once it is made, all that fails is TryAgain.
-        Its boot volume may appear later, and its tags may be found by `find_servers` later.
+        OutOfStock, Rejected and `had_no_effect` mean that none was created. Once it exists, every failure is TryAgain.
+        Its boot volume may appear later, and `find_servers` may find its tags later.
         """
 
     async def set_cloud_init(self, zone: str, server_id: str, cloud_init: bytes) -> None:
-        """What a server that is off is told when it boots; for one whose `create_server` may have ended too early."""
+        """Set what a server that is off gets when it boots; for one whose `create_server` may have ended too early."""
 
     async def find_servers(self, instance_id: UUID) -> Sequence[Server]:
-        """Those that bear the instance's tag, in all zones; a new one may be missing for the tag's visibility time.
+        """Servers with the instance's tag, in all zones; a new one may be missing for the tag's visibility time.
 
         Raises Silent.
         """
 
     async def get_server(self, zone: str, server_id: str) -> Server | None:
-        """None when the provider says that it does not exist."""
+        """None if the provider says that it does not exist."""
 
     async def grow_volume(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> bool:
         """Tag the volume as the instance's and make it at least that large, in 10⁹ bytes.
 
-        True once it is; False while it is still growing and has to be asked again.
+        True once it is; False while it is still growing: ask again.
         """
 
     async def power_on(self, zone: str, server_id: str) -> None:
-        """Ask for it; returns before the server runs. A server that runs already is left alone."""
+        """Request it; returns before the server runs. Does nothing if the server runs already."""
 
     async def power_off(self, zone: str, server_id: str) -> None:
-        """Ask for it; returns before the server stands. One that is off, or gone, is left alone."""
+        """Request it; returns before the server is off. Does nothing if the server is off or gone."""
 
     async def make_security_group(self, zone: str, instance_id: UUID) -> str:
-        """The id of one there that bears the instance's tag: one that is found, else a new one that lets nothing in.
+        """The id of a group with the instance's tag in this zone: an existing one, else a new one that lets nothing in.
 
-        A new one's tag may be found later, so two calls may make two. Nothing is in it yet.
+        A new group's tag may be found later, so two calls may create two. Nothing is in it yet.
         """
 
     async def open_ports(
@@ -184,31 +185,31 @@ class Provider(Protocol):
         ports: Sequence[int],
         source_ranges: Sequence[str],
     ) -> None:
-        """Let these TCP ports and nothing else in through this group, and put the server into it if it is not there.
+        """Let only these TCP ports in through this group, and put the server into it if it is not in it.
 
         `source_ranges` are CIDR blocks, of IPv4 and IPv6.
         """
 
     async def delete_server(self, zone: str, server_id: str) -> None:
-        """Only a server that is off; its volumes stay. One that is gone is left alone."""
+        """Delete a server that is off; its volumes stay. Does nothing if the server is gone."""
 
     async def find_volumes(self, instance_id: UUID) -> Sequence[tuple[str, str]]:
-        """(zone, volume id) of those that bear the instance's tag."""
+        """(zone, volume id) of the volumes with the instance's tag."""
 
     async def delete_volume(self, zone: str, volume_id: str) -> bool:
-        """True when it is gone; False when it is still attached and has to be tried again."""
+        """True if it is gone; False if it is still attached: try again."""
 
     async def release_network(self, instance_id: UUID, security_group_ids: Sequence[str]) -> Sequence[str]:
-        """Delete the addresses and security groups that bear the instance's tag, and the groups of these ids.
+        """Delete the addresses and security groups with the instance's tag, and the groups with these ids.
 
-        The ids of what was there until now. TryAgain while one is in use.
+        Returns the ids of those that existed. TryAgain while one is in use.
         """
 
     async def tagged_servers(self) -> Sequence[Server]:
-        """Every server of this installation, whoever's."""
+        """Every server of this installation."""
 
     async def foreign_servers(self) -> Sequence[Foreign]:
-        """Every server that bears Coldstart's tag, but not this installation's: to be shown, and left alone."""
+        """Every server with Coldstart's tag, but not this installation's. They are only shown."""
 
     async def tagged_resources(self) -> Sequence[Resource]:
-        """Everything else that bears this installation's tag, whoever's."""
+        """Every other resource with this installation's tag."""

@@ -1,6 +1,6 @@
-"""Taking a server away without leaving anything behind it: first its volumes' ids are on record, then it goes.
+"""Deletes a server without leaving anything behind: its volumes' ids are recorded first, then it is deleted.
 
-What somebody else attached to it is left to him, detached.
+What somebody else attached to it is detached and kept.
 """
 
 import time
@@ -22,9 +22,9 @@ STILL_ATTACHED: Final = "volume_still_attached"
 
 @dataclass(frozen=True)
 class Removal:
-    """`guard` is asked right before each call that changes the world, `record` keeps what is already true.
+    """`guard` is called right before each call that changes the world; `record` records what is already true.
 
-    `guard` gives the instance as the journal has it, None for one that the journal does not know.
+    `guard` returns the instance from the journal, None if the journal does not know it.
     """
 
     provider: Provider
@@ -36,7 +36,7 @@ class Removal:
     _recorded: set[str] = field(default_factory=set)
 
     async def server(self, zone: str, server_id: str) -> bool:
-        """Whether it was still there; now it is not. Its volumes stay, on record. Raises ProviderError."""
+        """Delete the server; returns whether it still existed. Its volumes stay, recorded. Raises ProviderError."""
         server = await self._look(zone, server_id)
         if server is None:
             return False
@@ -47,7 +47,7 @@ class Removal:
         return True
 
     async def volume(self, zone: str, volume_id: str) -> None:
-        """Raises TryAgain when something still uses it, ProviderError."""
+        """Raises TryAgain if something still uses it, ProviderError."""
         patience = time.monotonic() + self.settings.detach_seconds
         pauses = looks(self.settings.poll_seconds)
         while True:
@@ -80,7 +80,7 @@ class Removal:
             await self.sleep(next(pauses))
 
     async def _wait_for_its_volumes(self, server: Server) -> None:
-        """The provider makes a boot volume late: deleting its server before that would leave a volume unknown."""
+        """The provider creates a boot volume late. Deleting the server before that would leave an unknown volume."""
         if not self.provider.capabilities.volumes:
             return
         patience = time.monotonic() + self.settings.volume_patience_seconds
@@ -97,10 +97,10 @@ class Removal:
 
 
 def _own_volumes(server: Server, instance: Instance | None) -> Sequence[str]:
-    """Of those attached: all that came with it, as long as nobody can have attached another one.
+    """The attached volumes that belong to the instance: all that came with it, if nobody can have attached another one.
 
-    Those of the claimed server were on record before it was powered on, and no other server ever is. Of an instance
-    that no journal knows, the boot volume alone is certain; what bears its tag is found by that.
+    Those of the claimed server were recorded before it was powered on, and no other server ever is. For an instance
+    that no journal knows, only the boot volume is certain; tagged volumes are found by their tag.
     """
     if instance is None:
         return server.volume_ids[:1]

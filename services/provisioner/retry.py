@@ -1,4 +1,4 @@
-"""How long an action goes on trying. Each failed try is an event, so the budget survives a crash."""
+"""How long an action retries. Each failed try is an event, so the budget survives a crash."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -31,7 +31,7 @@ Once = Callable[[], Awaitable[None]]
 
 
 async def translated(context: ActionContext, once: Once) -> None:
-    """Run it; whatever surprise it meets becomes a TryAgain, so that the instance's history says what went wrong."""
+    """Run it. Any unexpected error becomes a TryAgain, so that the instance's history says what went wrong."""
     try:
         await once()
     except (ProviderError, Overtaken, LeaseLost, JournalUnavailable, LifecycleError):
@@ -42,11 +42,11 @@ async def translated(context: ActionContext, once: Once) -> None:
 
 
 async def persist(context: ActionContext, once: Once, *, choices: Callable[[], int] = lambda: 1) -> None:
-    """Until it works, or its tries or its deadline are spent, or the provider says never: then the instance fails.
+    """Retry until it succeeds. If its tries or its deadline are spent, or the provider rejects it, the instance fails.
 
-    Each of the `choices` that a try has, as known after it, has tries of its own.
-    Where the instance can no longer fail for it (its install has begun, or it serves), this never gives up: it goes on
-    as a release does, since an unrestricted machine must not stay so because a cloud had a bad minute.
+    Each of the `choices` that a try has, as known after it, has its own number of tries.
+    If the instance can no longer fail for it (its install has begun, or it serves), this never gives up, like a
+    release: an unrestricted machine must not stay so because a cloud had a bad minute.
     """
     tried = False
     while True:
@@ -75,9 +75,9 @@ def _pause_s(context: ActionContext, error: ProviderError, number: int, longest:
 def _in_vain(
     context: ActionContext, error: ProviderError, number: int, pause: float, choices: int, *, tried: bool
 ) -> str | None:
-    """Why there is no next try; None while there is one.
+    """Why there is no next try; None if there is one.
 
-    The deadline may have passed while nobody held the action: each holder tries twice before it gives up for that.
+    The deadline may have passed while nobody held the action, so each holder tries twice before it gives up for that.
     """
     if isinstance(error, Rejected):
         return error.message
@@ -89,9 +89,9 @@ def _in_vain(
 
 
 def in_time(context: ActionContext, awaited: str) -> None:
-    """Raises Rejected once the action's deadline is past; `awaited` says what it was waiting for.
+    """Raises Rejected once the action's deadline has passed; `awaited` says what it was waiting for.
 
-    The deadline may have passed while nobody held the action: each holder looks for a while of its own.
+    The deadline may have passed while nobody held the action, so each holder looks for a while first.
     """
     if (
         context.age_s() > context.settings.launch_deadline_seconds
@@ -101,9 +101,9 @@ def in_time(context: ActionContext, awaited: str) -> None:
 
 
 async def fail(context: ActionContext, code: str, message: str) -> bool:
-    """End the instance, saying in which action and why; dropped when that no longer holds. Raises LeaseLost.
+    """Fail the instance in this action, with a reason; dropped if that no longer holds. Raises LeaseLost.
 
-    Whether it has failed, with this or before.
+    Returns whether it has failed, now or before.
     """
     said = context.printable(f"{_DOING[context.action].capitalize()} failed: {message}")
     failure: ProvisioningFailed | StartupFailed

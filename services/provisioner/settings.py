@@ -1,4 +1,4 @@
-"""What the provisioner reads from its environment. Seconds everywhere; the defaults are for a real cloud."""
+"""The provisioner's settings. All times are in seconds; the defaults suit a real cloud."""
 
 from collections.abc import Mapping
 from ipaddress import ip_network
@@ -28,71 +28,71 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
 
     vllm_image: Image = "vllm/vllm-openai:v0.13.0"
     vllm_images: Mapping[str, Image] = Field(default_factory=dict)
-    """By instance type, a JSON object; a type that is not in it gets `vllm_image`."""
+    """A JSON object from instance type to image; other types get `vllm_image`."""
     source_ranges: tuple[str, ...] = ("0.0.0.0/0", "::/0")
-    """Who may reach a machine's SSH and worker ports: CIDR blocks, a JSON list. All of the control plane, at least."""
+    """Who may reach a machine's SSH and worker ports: a JSON list of CIDR blocks. Must include the control plane."""
 
     call_timeout_seconds: PositiveFloat = 8.0
-    """Of one call to the provider; under a third of the lease, so that no call outlives the fence."""
+    """Limit of one call to the provider; under a third of the lease, so that no call outlives the fence."""
     tag_visibility_seconds: PositiveFloat = 20.0
     """How long a new server may be missing from the provider's lists."""
     settle_seconds: PositiveFloat = 40.0
-    """An empty list counts this long after a creation that may have happened; longer than the two above together."""
+    """How long after a possible creation an empty list counts; longer than the two above together."""
     poll_seconds: PositiveFloat = 1.0
-    """At most between two looks at a server that is about to change; the first ones come sooner."""
+    """Longest time between two looks at a server that is about to change; the first looks come sooner."""
 
     launch_tries: PositiveInt = 35
-    """Of each action of a launch; when it creates a server, for each zone and type it may choose.
+    """Tries of each action of a launch; for a creation, of each zone and type.
 
-    So many that the deadline comes first even where every pause is as short as it can be.
+    So many that the deadline comes first even with the shortest pauses.
     """
     launch_deadline_seconds: PositiveFloat = 900.0
-    """Of each action of a launch, from the moment its trigger was recorded."""
+    """Limit of each action of a launch, from the moment when its trigger was recorded."""
     backoff_seconds: PositiveFloat = 2.0
-    """Before the second try; doubled before each further one."""
+    """Pause before the second try; doubled before each further one."""
     longest_backoff_seconds: PositiveFloat = 60.0
 
     install_tries: PositiveInt = 3
     install_deadline_seconds: PositiveFloat = Field(default_factory=_half_of_the_startup)
-    """Of all tries, from SSH (or the reinstall). Well before health gives the startup up, not knowing why."""
+    """Limit of all tries, from SSH (or the reinstall). It ends well before health gives up without knowing why."""
     image_pull_seconds: PositiveInt = Field(default_factory=_third_of_the_install)
-    """Of one try: another one, which keeps what has come, fits into the deadline of all."""
+    """Limit of one try. A second one, which reuses the downloaded layers, fits into the deadline of all."""
     install_look_seconds: PositiveFloat = 5.0
-    """While the install says nothing, how often to see whether it is still wanted."""
+    """While the install is silent, how often to check whether it is still wanted."""
     connect_timeout_seconds: PositiveFloat = 10.0
     keepalive_seconds: PositiveFloat = 5.0
-    """A machine that leaves three of these unanswered is taken for gone, and connected to again."""
+    """After three unanswered keep-alives a machine counts as gone, and is connected to again."""
     key_rotation_seconds: PositiveFloat = 5.0
-    """How long a finished install's machine may take until it answers with its new host key."""
+    """How long a machine may take after its install until it answers with its new host key."""
 
     power_off_seconds: PositiveFloat = 120.0
-    """How long a server may take to stop before that is a failed try."""
+    """How long a server may take to stop before the try counts as failed."""
     volume_patience_seconds: PositiveFloat = 60.0
-    """How long a server without a volume is kept from deletion: its boot volume is made late."""
+    """How long a server without a volume is not deleted: its boot volume is created late."""
     detach_seconds: PositiveFloat = 60.0
-    """How long a volume may stay attached to a deleted server before that is a failed try."""
+    """How long a volume may stay attached to a deleted server before the try counts as failed."""
     longest_release_backoff_seconds: PositiveFloat = 300.0
 
     reconcile_seconds: PositiveFloat = 60.0
     lost_after_seconds: PositiveFloat = 60.0
-    """Between the two answers that make a server lost."""
+    """Time between the two answers that make a server lost."""
     instance_types_seconds: PositiveFloat = 300.0
-    """How often the provider is asked anew what it offers."""
+    """How often the provider is asked for its offers."""
 
     max_launching: PositiveInt = 500
     max_installing: PositiveInt = 500
     max_releasing: PositiveInt = 500
     stop_grace_seconds: PositiveFloat = 10.0
-    """How long a call that was already made may take to come back when the service stops."""
+    """How long a running call may take to finish when the service stops."""
 
     def image_for(self, instance_type: str | None) -> str:
-        """What such machines run unless the request names an image."""
+        """The image of such machines, unless the request names one."""
         return self.vllm_images.get(instance_type or "", self.vllm_image)
 
     def hf_token_for(self, wish: Wish, found: Findings) -> str | None:
-        """The token, where the model is gated and the image may have it: one of these settings, or an allowed one.
+        """The token, if the model is gated and the image may have it: an image of these settings, or an allowed one.
 
-        A model of which it was not recorded whether it is gated is taken for one that is.
+        If it was not recorded whether a model is gated, it counts as gated.
         """
         trusted = wish.image is None or is_allowed(wish.image, self.allowed_images)
         if self.hf_token is None or found.gated is False or not trusted:

@@ -1,4 +1,4 @@
-"""`python -m services.provisioner tagged`: what the providers hold of this installation, asked now. Changes nothing."""
+"""`python -m services.provisioner tagged`: lists what the providers hold of this installation. Changes nothing."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from shared.bus.reader import stream_state
 
 
 async def tagged(nats_url: str, make: Sequence[MakeProvider]) -> list[str]:
-    """A line each: provider, kind, id, zone. Raises ReadingInterrupted, ProviderError: then nobody can say.
+    """A line for each resource: provider, kind, id, zone. Raises ReadingInterrupted, ProviderError.
 
-    Machines of one's own that do not answer are left out: they are not rented.
+    One's own machines that do not answer are left out: they are not rented.
     """
     connection = await connect(nats_url, "tagged")
     try:

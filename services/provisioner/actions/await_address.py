@@ -26,7 +26,7 @@ async def await_address(context: ActionContext) -> None:
                     )
                 )
                 return
-            if server.power is Power.OFF:  # a power-on that was accepted may still fail, for want of a free machine
+            if server.power is Power.OFF:  # an accepted power-on may still fail, if no machine is free
                 if asked:
                     raise TryAgain("server_off", "the server went off again before it had an address")
                 await context.guard()

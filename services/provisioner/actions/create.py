@@ -1,4 +1,4 @@
-"""Create the server, powered off; or adopt the one that an earlier, unfinished creation left."""
+"""Creates the server, powered off, or adopts the one that an earlier, unfinished creation left."""
 
 import time
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ NOTHING_OFFERED: Final = "nothing_offered"
 UNKNOWN_ZONE: Final = "unknown_zone"
 QUOTA_EXCEEDED: Final = "quota_exceeded"
 OF_ONE_CHOICE: Final = frozenset({UNKNOWN_ZONE, QUOTA_EXCEEDED, "unknown_instance_type", "image_not_found"})
-"""Codes of refusals that say nothing of another zone or type."""
+"""Codes of refusals that concern one zone or type only."""
 
 log = structlog.get_logger()
 
@@ -50,9 +50,9 @@ def choices(
 
 
 class _Creation:
-    """`_unsure_until` is when an earlier order would be found at last; None while there certainly was none.
+    """`_unsure_until`: when an earlier order would certainly be visible; None if there certainly was none.
 
-    `_groups`: in which security group a zone's servers are ordered; `_refused`: where there is none, until it is told.
+    `_groups`: each zone's security group for orders; `_refused`: refusals not reported yet.
     """
 
     def __init__(self, context: ActionContext) -> None:
@@ -63,7 +63,7 @@ class _Creation:
         self._unsure_until: float | None = self._settled_at() if context.lease.redelivered else None
 
     async def once(self) -> None:
-        """One round: what is there already, else the first choice that can be had."""
+        """One try: adopt an existing server, else order the first choice in stock."""
         instance = await self._context.guard()
         self._check_wanted(instance)
         known = await self._context.dependencies.offers.if_known(self._context.provider.name)
@@ -93,7 +93,7 @@ class _Creation:
             raise Rejected(UNKNOWN_ZONE, f"{', '.join(strange)} not used here: choose of {', '.join(provider.zones)}")
 
     async def _adopted(self) -> list[Server]:
-        """Those of an earlier creation, told again what they boot with: it may have ended before that."""
+        """Servers of an earlier creation, with cloud-init set again: that creation may have ended before setting it."""
         servers = await self._existing()
         for server in servers:
             instance = await self._context.guard()
@@ -105,9 +105,9 @@ class _Creation:
         return cloud_init(secrets.host_key(instance.id, 0), secrets.ssh_client_key().public)
 
     async def _existing(self) -> list[Server]:
-        """Those of an earlier creation, the one to adopt first. While unsure, an empty list does not count yet.
+        """Servers of an earlier creation, the one to adopt first. While unsure, an empty list does not count yet.
 
-        Where nothing was ordered, nothing can be: then a look that fails keeps no launch waiting.
+        If nothing was ordered, nothing can exist: then a failed look does not delay the launch.
         """
         while True:
             counts = self._unsure_until is None or time.monotonic() >= self._unsure_until
@@ -124,7 +124,7 @@ class _Creation:
             await self._context.guard()
 
     async def _ordered(self) -> list[Server]:
-        """The first choice that can be had. Raises Rejected when none can ever be, TryAgain when one may be later."""
+        """Orders the first choice in stock. Raises Rejected if none is ever possible, TryAgain if one may be later."""
         refused: list[Rejected] = []
         reasons: list[str] = []
         self.possible = await self._choices()
@@ -147,7 +147,7 @@ class _Creation:
         raise Rejected(told.code, "; ".join(reasons))
 
     async def _choices(self) -> list[tuple[str, str]]:
-        """Raises Rejected when there is none, ProviderError."""
+        """Raises Rejected if there is none, ProviderError."""
         instance, provider = await self._context.guard(), self._context.provider
         wanted, found = instance.specification, instance.findings
         offered = () if wanted.instance_types else await self._context.dependencies.offers.of(provider.name)
@@ -161,7 +161,7 @@ class _Creation:
         return possible
 
     async def _order(self, zone: str, instance_type: str) -> Server | OutOfStock | Rejected:
-        """Rejected is returned when it is this choice that is refused. Raises ProviderError for all else."""
+        """Returns Rejected if only this choice is refused. Raises ProviderError for everything else."""
         try:
             return await self._made(zone, instance_type, await self._group(zone))
         except Rejected as error:
@@ -169,14 +169,14 @@ class _Creation:
             return error
 
     def _check_of_one_choice(self, error: Rejected) -> None:
-        """Raises the error when it is one of any choice."""
+        """Raises the error if it concerns all choices."""
         if error.code not in OF_ONE_CHOICE:
             raise error
 
     async def _prepared(self) -> None:
-        """What the first order needs is there before the look: as little as can be lies between a look and an order.
+        """Prepares everything that the first order needs, so that little time passes between the look and the order.
 
-        For two holders that overlap order twice when neither can see the other's server yet.
+        Two overlapping holders order twice if neither can see the other's server yet.
         """
         if self.possible:
             zone = self.possible[0][0]
@@ -187,9 +187,9 @@ class _Creation:
                 self._refused[zone] = error
 
     async def _group(self, zone: str) -> str | None:
-        """On record before a server is in it. It lets nothing in yet: no machine is open to more than it should be.
+        """The group is recorded before a server is in it. It lets nothing in yet, so no machine is too open.
 
-        One in a zone where nothing is to be had stays empty until the release: another holder may be ordering there.
+        A group in a zone that is out of stock stays empty until the release: another holder may be ordering there.
         """
         if not self._context.provider.capabilities.ports:
             return None
@@ -221,7 +221,7 @@ class _Creation:
         except TryAgain as error:
             if error.had_no_effect:
                 self._unsure_until = None
-            if error.code == SERVER_MISSING:  # somebody has deleted the group meanwhile
+            if error.code == SERVER_MISSING:  # somebody has deleted the group
                 self._groups.pop(zone, None)
             raise
         except Rejected:

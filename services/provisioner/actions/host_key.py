@@ -1,4 +1,4 @@
-"""The host key that the install gives to a machine, seen in force."""
+"""Confirms that the host key which the install gave to a machine is in force."""
 
 import time
 
@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 async def note_host_key(context: ActionContext, session: Session) -> bool:
-    """Record the rotation once the machine has proved itself with the new key. Whether it has."""
+    """Record the rotation if the machine has proved itself with the new key. Returns whether it has."""
     rotated = session.host_key == context.dependencies.secrets.host_key(context.instance_id, ROTATED).public
     instance = await context.guard()
     if rotated and instance.resources.host_key < ROTATED:
@@ -27,9 +27,9 @@ async def note_host_key(context: ActionContext, session: Session) -> bool:
 
 
 async def see_new_host_key(context: ActionContext, patience_s: float) -> None:
-    """Connect anew to see it in force; not seen within that time, both keys go on being accepted.
+    """Connect again to see the new key. If it is not seen in that time, both keys stay accepted.
 
-    A machine that came with its own keeps that. Raises WrongHostKey.
+    A machine with its own key keeps it. Raises WrongHostKey.
     """
     if (await context.guard()).resources.own_host_key is not None:
         return

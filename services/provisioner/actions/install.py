@@ -1,4 +1,4 @@
-"""Install the worker over SSH. The machine runs each try once, whoever asks; we attach to it and tell what it says."""
+"""Installs the worker over SSH. The machine runs each try once, whoever asks; we attach to it and record its output."""
 
 from collections import deque
 from contextlib import aclosing
@@ -43,12 +43,12 @@ NO_RESULT: Final = {
     INTERRUPTED: ("install_interrupted", "the install vanished without a result"),
     STILL_RUNNING: ("install_still_running", "an earlier install could not be ended"),
 }
-"""Exit statuses that say nothing about this try: it is neither done nor failed."""
+"""Exit statuses after which this try has neither succeeded nor failed."""
 _AFTER_HOST_KEY: Final = PHASES[PHASES.index("host_key") + 1]
 
 
 async def install(context: ActionContext) -> None:
-    """Try after try. What only keeps us from the machine is waited out until the deadline, and is no failed try."""
+    """Try until it succeeds. Trouble in reaching the machine is waited out until the deadline, and is no failed try."""
     installing = _Install(context)
     while not installing.over:
         try:
@@ -69,7 +69,7 @@ class _Install:
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
 
     async def once(self) -> None:
-        """One connection to the machine, until the try ends that runs there. Raises ProviderError."""
+        """One connection to the machine, until its running try ends. Raises ProviderError."""
         instance = await self._context.guard()
         if instance.install.failures >= self._context.settings.install_tries:
             await self._give_up(instance, "see the timeline")
@@ -87,9 +87,9 @@ class _Install:
             raise TryAgain(HOST_KEY_MISMATCH, str(error)) from error
 
     async def wait(self, error: TryAgain) -> None:
-        """Until the next connection; past the deadline the instance fails, but no holder gives up on its first one.
+        """Wait for the next connection. Past the deadline the instance fails, but every holder tries at least twice.
 
-        A wrong host key is waited out as well: soon after the address was given, whoever had it before may answer.
+        A wrong host key is waited out, too: a new address may still lead to the machine that had it before.
         """
         settings = self._context.settings
         number = (await self._context.guard()).failed_tries.get(self._context.action, 0) + 1
@@ -123,7 +123,7 @@ class _Install:
             await self._failed(job, status)
 
     async def _listened(self, session: Session, job: InstallJob) -> int:
-        """Tell each phase as it is printed; returns the exit status."""
+        """Record each phase as it is printed; returns the exit status."""
         self._phase = None
         self._lines.clear()
         printed = Printed(self._context, job)
@@ -140,7 +140,7 @@ class _Install:
                     case Phase(name) if self._comes_after(name):
                         await self._reached(job, name)
                     case Phase():
-                        pass  # once is enough: a machine may print it for ever
+                        pass  # recorded once: a machine may print it for ever
                     case Output(text):
                         self._lines.append(self._context.printable(text))
         raise Unreachable("the machine stopped talking before the install had ended")

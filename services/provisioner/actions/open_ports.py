@@ -1,4 +1,4 @@
-"""SSH and the worker, and nothing else."""
+"""Opens the ports of SSH and the worker, and nothing else."""
 
 from collections.abc import Sequence
 
@@ -38,10 +38,10 @@ async def open_ports(context: ActionContext) -> None:
 
 
 async def _opened(context: ActionContext, server: Server, ports: Sequence[int]) -> str:
-    """The group they are open in: the one on record that the server was made in.
+    """The group in which they are open: the recorded one in which the server was created.
 
-    Somebody may have moved it, or deleted a group by hand: then the first on record that is there, else a new one. Its
-    id is on record before anything is in it: two holders may make two, and use one.
+    If somebody has moved the server or deleted the group, it is the first recorded one that exists, else a new one. Its
+    id is recorded before anything is in it: two holders may create two, and use one.
     """
     missing = set[str]()
     for security_group_id in sorted(await _on_record(context), key=lambda each: each != server.security_group_id):

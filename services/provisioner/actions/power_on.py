@@ -1,4 +1,4 @@
-"""Only the server that claimed the instance is ever powered on."""
+"""Powers on the server that claimed the instance, and never any other."""
 
 from services.provisioner.action_context import ActionContext, now
 from services.provisioner.actions.servers import the_server

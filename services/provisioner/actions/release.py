@@ -1,4 +1,4 @@
-"""Nothing of an ended instance stays at the provider. This never gives up, and is never a failure."""
+"""Deletes everything of an ended instance at the provider. It never gives up, and never fails the instance."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,7 +42,7 @@ class _Release:
         )
 
     async def once(self) -> None:
-        """One pass over everything that is known or found; over when it began by knowing all, and saw nothing."""
+        """One pass over everything recorded or found. It is the last one if all was recorded and nothing was left."""
         before = await self._context.guard()
         found: Sequence[Server] = ()
         volumes: Sequence[tuple[str, str]] = ()
@@ -65,10 +65,10 @@ class _Release:
         self.over = await self._said(before)
 
     async def _found(self, instance: Instance) -> Sequence[Server]:
-        """By its tag. Where its server is on record, who is silent has none.
+        """Servers found by tag. If the instance's server is recorded, a silent place counts as having none.
 
-        For a creation orders anew only when all have said that they have none of an earlier order. What a holder did
-        that woke up too late is for reconciliation.
+        That is safe: a creation orders again only if all places have said that they have nothing of an earlier order.
+        Reconciliation finds what a late holder has done.
         """
         try:
             return await self._context.provider.find_servers(self._context.instance_id)
@@ -78,7 +78,7 @@ class _Release:
             return ()
 
     async def _servers(self, instance: Instance, found: Sequence[Server], trouble: "_Trouble") -> bool:
-        """Remove those that were found by tag or are on record. Whether there was any."""
+        """Remove servers that were found by tag or are recorded. Returns whether there was any."""
         places = [(server.zone, server.id) for server in found]
         listed = {server.id for server in found}
         recorded = (instance.resources.server_id, *instance.resources.duplicate_server_ids)
@@ -96,7 +96,7 @@ class _Release:
         return saw_any
 
     async def _volumes(self, instance: Instance, found: Sequence[tuple[str, str]], trouble: "_Trouble") -> None:
-        """Delete those that were found by tag or are on record, but for those of a server that is still there."""
+        """Delete volumes that were found by tag or are recorded, except those of a server that still exists."""
         server_of = {volume.id: volume.server_id for volume in instance.resources.volumes}
         listed = {volume_id for _, volume_id in found}
         places = list(found)
@@ -109,17 +109,17 @@ class _Release:
                     await self._removal.volume(zone, volume_id)
 
     def _zones_of(self, instance: Instance, server_id: str) -> Sequence[str]:
-        """Only the server that claimed the instance has its zone on record: a duplicate may be anywhere."""
+        """Only the zone of the server that claimed the instance is recorded: a duplicate may be anywhere."""
         claimed = server_id == instance.resources.server_id and instance.zone is not None
         return [instance.zone] if claimed and instance.zone else self._context.provider.zones
 
     def _settled(self, instance: Instance) -> bool:
-        """Whether what was made while the ending overtook it would be visible by now."""
+        """Whether anything created while the instance was ending would be visible by now."""
         ended_at = max(instance.ended_at or self._context.trigger.recorded_at, self._context.trigger.recorded_at)
         return now() >= ended_at + timedelta(seconds=self._context.settings.settle_seconds)
 
     async def _said(self, before: Instance) -> bool:
-        """Judged again as it is recorded: whatever was learned of meanwhile asks for another pass."""
+        """Record the end, checked again at the append: a resource recorded meanwhile requires another pass."""
         known = before.resources
         terminating = before.status is Status.TERMINATING
         fact = InstanceTerminated if terminating else ResourcesReleased
@@ -135,14 +135,14 @@ class _Release:
 
 
 def _in_flight(instance: Instance) -> bool:
-    """Whether something may have been made that is not on record: a server, or a security group."""
+    """Whether something may exist that is not recorded: a server, or a security group."""
     if instance.resources.server_id is None:
         return True
     return instance.reached(IpAssigned) and not instance.reached(PortsOpened)
 
 
 class _Trouble:
-    """What could not go yet, or be looked for, does not keep the rest from going."""
+    """Collects errors: a resource that cannot be deleted or looked for yet does not stop the rest."""
 
     def __init__(self) -> None:
         self.with_: dict[str, ProviderError] = {}
