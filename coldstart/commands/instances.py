@@ -240,7 +240,7 @@ def _ask_if_it_serves(client: Api, meant: UUID, intent: Intent, *, yes: bool) ->
     found = client.instance(meant)
     if found.serving:
         serves = f"It serves {found.model}, with {_in_flight(client, found)}."
-        gentler = f" `coldstart instances drain {found.name}` lets them end first."
+        gentler = f" `coldstart instances drain {found.name}` lets them finish first."
         becomes = CONSEQUENCES[intent] + (gentler if intent is Intent.TERMINATE else "")
         ask(f"{intent.capitalize()} {found.name}?", f"{serves} {becomes}", yes=yes)
 

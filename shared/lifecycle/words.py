@@ -12,24 +12,24 @@ NAMES: Final[Mapping[Status, str]] = {status: status.replace("_", " ") for statu
 INSTEAD_OF_THE_STEP: Final[Mapping[Status, str]] = {
     Status.READY: "",
     Status.UNAVAILABLE: "not answering",
-    Status.DRAINING: "letting requests end",
-    Status.TERMINATING: "deleting what it holds",
+    Status.DRAINING: "finishing running requests",
+    Status.TERMINATING: "deleting its resources",
     Status.TERMINATED: "",
     Status.ARCHIVED: "",
 }
 """For statuses in which the last step no longer describes it; empty if the status says it all."""
 ADVICE: Final[Mapping[Status, str]] = {
-    Status.PROVISIONING_FAILED: "What was made of it is given back. Launch another, in other zones or of another type.",
-    Status.STARTUP_FAILED: "Its machine is given back; one that is launched with keep_for_inspection stays for a look.",
-    Status.FAILED: "What is left of it is given back. Launch another in its place.",
+    Status.PROVISIONING_FAILED: "Its resources are released. Launch another, in other zones or of another type.",
+    Status.STARTUP_FAILED: "Its machine is released. To inspect a failed machine, launch with keep_for_inspection.",
+    Status.FAILED: "What is left of it is released. Launch another in its place.",
 }
-KEPT: Final = "Its machine was kept for a look. Reinstall it, or terminate it to stop paying for it."
+KEPT: Final = "Its machine is kept for inspection. Reinstall it, or terminate it to stop paying for it."
 CONSEQUENCES: Final[Mapping[Intent, str]] = {
-    Intent.DRAIN: "New requests go elsewhere, running ones may end. Then it is terminated and its machine given back.",
-    Intent.TERMINATE: "Running requests are cut off, and all it holds at the provider is deleted. "
+    Intent.DRAIN: "New requests go elsewhere, running ones may finish. Then it is terminated and its machine released.",
+    Intent.TERMINATE: "Running requests are cut off, and all its resources at the provider are deleted. "
     "This cannot be undone.",
-    Intent.REINSTALL: "The worker is installed anew on the same machine, and answers nothing until it is ready again.",
-    Intent.ARCHIVE: "It goes from the lists. Its history is kept.",
+    Intent.REINSTALL: "The worker is installed again on the same machine, and answers nothing until it is ready.",
+    Intent.ARCHIVE: "It disappears from the lists. Its history is kept.",
 }
 """What a person is told before confirming one."""
 

@@ -133,7 +133,7 @@ async def test_top_shows_the_fleet_as_it_changes(stage: Stage) -> None:
         await stage.happened(f.health_lost(), instance_id=serves.id)
         await shown(terminal, "1 unavailable", "not answering")
         await stage.happened(f.termination_requested(), instance_id=starts.id)
-        await shown(terminal, "deleting what it holds")
+        await shown(terminal, "deleting its resources")
         top.send_signal(signal.SIGINT)
         await shown(terminal, "\x1b[?1049l")
         assert await top.wait() == 130

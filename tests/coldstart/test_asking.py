@@ -111,7 +111,7 @@ def test_requests_that_nobody_can_count_are_not_said_to_be_none(api: FakeApi) ->
 
 
 def test_whoever_terminates_reads_of_the_gentler_way() -> None:
-    assert "`coldstart instances drain qwen` lets them end first." in run("instances", "terminate", "qwen").stderr
+    assert "`coldstart instances drain qwen` lets them finish first." in run("instances", "terminate", "qwen").stderr
 
 
 def test_the_console_asks_in_the_same_words() -> None:

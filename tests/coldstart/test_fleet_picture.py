@@ -66,7 +66,7 @@ def test_who_does_not_answer_is_in_trouble_and_who_ends_says_how() -> None:
     lines = drawn([serving(1, "unavailable"), serving(5, "terminating", name="fifth")])
     assert any(line.split() == ["qwen", "fr-par-2", "unavailable", "not", "answering"] for line in lines)
     (ending,) = (line for line in lines if line.startswith("fifth"))
-    assert "deleting what it holds" in ending
+    assert "deleting its resources" in ending
 
 
 def test_who_serves_is_shown_with_requests_in_flight_and_what_was_used_today() -> None:

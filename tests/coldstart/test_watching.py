@@ -108,8 +108,8 @@ def test_a_terminal_shows_where_a_failure_stopped() -> None:
     ("status", "says"),
     [
         ("unavailable", "not answering [unavailable]"),
-        ("draining", "letting requests end [draining]"),
-        ("terminating", "deleting what it holds [terminating]"),
+        ("draining", "finishing running requests [draining]"),
+        ("terminating", "deleting its resources [terminating]"),
     ],
 )
 def test_a_terminal_says_what_is_going_on_where_the_step_does_not(status: str, says: str) -> None:

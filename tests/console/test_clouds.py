@@ -33,7 +33,7 @@ async def test_the_fleet_says_why_a_provider_cannot_be_used_until_it_can(stage: 
     page = await window.open(await stage.api(), timezone_id="Asia/Tokyo", viewport={"width": 360, "height": 740})
     bar = page.locator("#clouds")
     await expect(bar).to_have_text(
-        re.compile(r"^scaleway cannot be used since 12:00.*: the API key is not accepted\. The next try is at 12:00")
+        re.compile(r"^scaleway has been unusable since 12:00.*: the API key is not accepted\. The next try is at 12:00")
     )
     assert await complaints(page) == []
     assert await page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -51,6 +51,6 @@ async def test_the_form_says_it_before_anything_is_asked_for(stage: Stage, windo
     await stage.connection.jetstream().delete_key_value("instance_types")
     await told(stage).tell(REFUSED)
     page = await window.open(await stage.api(), "/console/launch", color_scheme=scheme)
-    await expect(page.locator("#clouds")).to_contain_text("scaleway cannot be used since")
-    await expect(page.locator("#types")).to_contain_text("not known while the provider cannot be used")
+    await expect(page.locator("#clouds")).to_contain_text("scaleway has been unusable since")
+    await expect(page.locator("#types")).to_contain_text("not known while the provider is unusable")
     assert await complaints(page) == []

@@ -68,7 +68,7 @@ async def test_the_feed_shows_what_is_asked_for_and_keeps_it_in_the_address(stag
     await page.get_by_label("Instance", exact=True).fill(str(first.id))
     await expect(rows.first).to_contain_text("first")
     await page.get_by_label("Instance", exact=True).fill("nobody")
-    await expect(page.get_by_text("No event is like that yet.")).to_be_visible()
+    await expect(page.get_by_text("No event matches yet.")).to_be_visible()
 
 
 async def test_the_command_follows_on_nats_what_the_page_shows(stage: Stage, window: Window) -> None:
@@ -129,12 +129,12 @@ async def test_all_of_an_instance_is_there_however_long_ago_it_happened(stage: S
     await stage.happened(f.ssh_install_started(), instance_id=old.id)
     await expect(rows).to_have_count(old.version + 1)
     await page.get_by_label("Type").select_option("InstanceReady")
-    await expect(page.get_by_text("No event of the old one is like that yet.")).to_be_visible()
+    await expect(page.get_by_text("No event of the old one matches yet.")).to_be_visible()
     await page.get_by_label("Type").select_option("IpAssigned")
     await expect(rows).to_have_count(1)
     text = page.get_by_label("Instance", exact=True)
     await text.fill("the old")
-    await expect(page.get_by_text("No event that is looked through here is like that.")).to_be_visible()
+    await expect(page.get_by_text("None of the events searched here matches.")).to_be_visible()
     await expect(page.locator("#reach")).to_contain_text(re.compile(r"The newest \d{3} events are .*, since \d\d:\d\d"))
     await text.fill("The old one")
     await expect(rows).to_have_count(1)
@@ -191,11 +191,11 @@ async def test_a_command_that_follows_more_than_is_shown_says_so(stage: Stage, w
     await stage.happened(*recent(h.a_launch(name="evening")))
     page = await window.open(api, f"{PATH}?instance=even")
     await expect(page.locator(".command")).to_contain_text("lifecycle.>")
-    await expect(page.locator(".command")).to_contain_text("of every instance")
+    await expect(page.locator(".command")).to_contain_text("for every instance")
     await page.get_by_label("Instance", exact=True).fill("evening")
-    await expect(page.locator(".command")).not_to_contain_text("of every instance")
+    await expect(page.locator(".command")).not_to_contain_text("for every instance")
     await page.get_by_label("Instance", exact=True).fill("")
-    await expect(page.locator(".command")).not_to_contain_text("of every instance")
+    await expect(page.locator(".command")).not_to_contain_text("for every instance")
 
 
 async def test_a_feed_that_is_paused_stands_still_and_misses_nothing(stage: Stage, window: Window) -> None:
@@ -209,7 +209,7 @@ async def test_a_feed_that_is_paused_stands_still_and_misses_nothing(stage: Stag
     await expect(page.locator("#feed > li")).to_have_count(instance.version)
     await page.get_by_label("Type").select_option("SshInstallStarted")
     await expect(page.locator("#feed > li")).to_have_count(0)
-    await page.get_by_role("button", name="Go on").click()
+    await page.get_by_role("button", name="Continue").click()
     await expect(page.locator("#feed > li")).to_have_count(1)
 
 

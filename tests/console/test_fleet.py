@@ -193,7 +193,7 @@ async def test_filters_show_what_is_asked_for_and_stay_in_the_address(stage: Sta
     await expect(page.locator("#rows > .row")).to_have_count(1)
     assert await names(page) == ["broken"]
     await page.get_by_text("Ready 0").click()
-    await expect(page.get_by_text("No instance is like that.")).to_be_visible()
+    await expect(page.get_by_text("No instance matches.")).to_be_visible()
 
 
 async def test_the_model_that_an_address_asks_for_stays_asked_for_when_there_is_none_of_it_yet(
@@ -203,7 +203,7 @@ async def test_the_model_that_an_address_asks_for_stays_asked_for_when_there_is_
     api = await stage.api()
     await api.projected(await stage.happened(*recent(h.a_ready_instance(name="chat"))))
     page = await window.open(api, "/?model=mistralai/Mistral-7B-Instruct-v0.3")
-    await expect(page.get_by_text("No instance is like that.")).to_be_visible()
+    await expect(page.get_by_text("No instance matches.")).to_be_visible()
     await expect(page.get_by_label("Model")).to_have_value("mistralai/Mistral-7B-Instruct-v0.3")
     await stage.happened(*recent(h.a_launch(name="new", model="mistralai/Mistral-7B-Instruct-v0.3")))
     await expect(page.locator("#rows > .row")).to_have_count(1)
@@ -221,7 +221,7 @@ async def test_a_list_that_breaks_off_is_read_again(stage: Stage, window: Window
 
     await page.route("**/instances?limit=50&*", half, times=1)
     await page.goto(api.url)
-    await expect(page.get_by_text("The api does not answer")).to_be_visible()
+    await expect(page.get_by_text("The API does not answer")).to_be_visible()
     await expect(page.locator("#rows > .row")).to_have_count(1)
 
 
@@ -241,7 +241,7 @@ async def test_what_still_stands_is_listed_however_many_have_ended_since(stage: 
     page = await window.open(api, "/sign-in")
     await page.route(re.compile(r"/instances\?.*status=terminated"), many)
     await page.goto(api.url)
-    await expect(page.locator("#sum")).to_contain_text("of those terminated only the newest 1000")
+    await expect(page.locator("#sum")).to_contain_text("only the newest 1000 terminated ones")
     await expect(page.locator("#rows > .row")).to_have_count(1001)
     assert (await names(page))[0] == "stands"
     assert len(asked) == 5

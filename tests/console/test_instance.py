@@ -106,7 +106,7 @@ async def test_a_machine_that_was_kept_is_told_of_as_long_as_it_stands(stage: St
     history = (*h.an_installing_instance(keep_for_inspection=True), f.startup_failed())
     instance = await stage.happened(*recent(history))
     page = await opened(window, api, instance)
-    await expect(page.locator("#failure")).to_contain_text("Its machine was kept for a look.")
+    await expect(page.locator("#failure")).to_contain_text("Its machine is kept for inspection.")
     await expect(page.get_by_role("button", name="Reinstall")).to_be_visible()
     await stage.happened(f.server_lost(), instance_id=instance.id)
     await expect(page.locator("#failure")).not_to_contain_text("was kept")
@@ -271,7 +271,7 @@ async def test_what_is_usual_is_asked_for_again_though_nothing_more_happens(stag
         await page.goto(f"{api.url}/console/instances/{instance.id}")
     await expect(page.locator("#events > li")).to_have_count(instance.version)
     await page.unroute("**/steps")
-    await expect(page.locator("#basis")).to_contain_text("The band is what is usual")
+    await expect(page.locator("#basis")).to_contain_text("The band shows the usual duration")
 
 
 ACTIONS = (

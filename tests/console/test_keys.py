@@ -154,7 +154,7 @@ async def test_a_wrong_input_in_every_field_is_said_next_to_it(stage: Stage, win
     await is_wrong(page, page.get_by_label("At once"), "max_concurrent", "valid integer")
     await is_wrong(page, page.get_by_label("Models"), "allowed_models", "Model 2: ")
     await expect(page.get_by_label("Name")).to_be_focused()
-    await expect(page.get_by_role("alert")).to_contain_text("What is wrong is said above.")
+    await expect(page.get_by_role("alert")).to_contain_text("See the errors above.")
     assert await complaints(page) == []
     await page.get_by_role("button", name="Cancel").click()
     await make(page, "both")
@@ -223,7 +223,7 @@ async def test_a_list_that_cannot_be_had_is_said(stage: Stage, window: Window) -
     page = await window.open(api, "/console/playground")
     await page.route("**/api-keys?*", lambda route: route.abort())
     await page.goto(api.url + PATH)
-    await expect(page.get_by_role("alert")).to_contain_text("The api does not answer")
+    await expect(page.get_by_role("alert")).to_contain_text("The API does not answer")
     await expect(page.get_by_text("Loading")).to_be_hidden()
 
 

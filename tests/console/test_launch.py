@@ -198,7 +198,7 @@ async def test_a_wrong_input_in_every_other_field_is_said_next_to_it(stage: Stag
     await is_wrong(page, ends, "max_lifetime", "In seconds: has to be a valid integer")
     await is_wrong(page, idle, "idle_shutdown", "greater than or equal to 60")
     await expect(name).to_be_focused()
-    await expect(page.get_by_role("alert")).to_contain_text("What is wrong is said above.")
+    await expect(page.get_by_role("alert")).to_contain_text("See the errors above.")
     assert await complaints(page) == []
     for field in (name, ends, idle):
         await field.fill("")
@@ -252,7 +252,7 @@ async def test_a_wrong_input_in_a_rarer_field_is_unfolded_and_said_next_to_it(st
     await is_wrong(page, revision, "revision", "pattern")
     await is_wrong(page, image, "image", "pattern")
     await is_wrong(page, volume, "volume_gb", "valid integer")
-    await expect(page.get_by_role("alert")).to_contain_text("What is wrong is said above.")
+    await expect(page.get_by_role("alert")).to_contain_text("See the errors above.")
     await expect(page.locator("#advanced [aria-invalid]:focus")).to_have_count(1)
     assert await complaints(page) == []
     for field in (revision, image):
@@ -319,7 +319,7 @@ async def test_what_most_likely_will_not_do_is_told_before_the_page_moves_on(sta
     await expect(warned).to_contain_text("the weights take 29.5 GB")
     await expect(warned).to_be_focused()
     assert await complaints(page) == []
-    await page.get_by_role("link", name="See how it goes").click()
+    await page.get_by_role("link", name="Watch the launch").click()
     await expect(page).to_have_url(re.compile("/console/instances/"))
 
 
@@ -339,7 +339,7 @@ async def test_a_form_that_is_sent_again_is_one_instance_and_a_changed_one_anoth
     for name in ("", "", "another"):
         await page.get_by_label("Name").fill(name)
         await submit(page)
-        await expect(page.get_by_role("alert")).to_contain_text("The api does not answer")
+        await expect(page.get_by_role("alert")).to_contain_text("The API does not answer")
         await expect(page.get_by_role("button", name="Launch")).to_be_enabled()
     assert len(keys) == 3
     assert len(set(keys)) == 2

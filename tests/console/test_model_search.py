@@ -215,14 +215,14 @@ async def test_an_api_that_does_not_answer_is_said_at_the_field(stage: Stage, wi
     _, page = await opened(stage, window)
     await page.route(SEARCH, lambda route: route.abort())
     await field(page).fill("qwen")
-    await expect(page.locator("#model-hint")).to_contain_text("The api does not answer; try again in a moment.")
+    await expect(page.locator("#model-hint")).to_contain_text("The API does not answer. Try again in a moment.")
 
 
 async def test_words_that_nothing_has_are_said_to_be_looked_up_whole(stage: Stage, window: Window) -> None:
     _, page = await opened(stage, window)
     await field(page).fill("nobody/nothing")
-    await expect(page.locator("#model-hint")).to_contain_text("Nothing is found by these words")
-    await expect(page.locator("#announcements")).to_have_text("No model is found.")
+    await expect(page.locator("#model-hint")).to_contain_text("No model matches these words")
+    await expect(page.locator("#announcements")).to_have_text("No model found.")
 
 
 async def test_what_cannot_be_launched_is_explained_and_cannot_be_picked(stage: Stage, window: Window) -> None:
@@ -283,7 +283,7 @@ async def test_what_one_organisation_calls_its_models_is_not_said_of_another(sta
     await field(page).fill("acme/chat")
     await expect(page.locator("#model-hint")).to_contain_text(f"An offering of {MODEL}")
     await page.get_by_label("Organisation").select_option("")
-    await expect(page.locator("#model-hint")).to_contain_text("Nothing is found by these words")
+    await expect(page.locator("#model-hint")).to_contain_text("No model matches these words")
     await expect(type_row(page, "L4-1-24G")).not_to_contain_text("are the weights")
 
 

@@ -85,7 +85,7 @@ async def test_that_something_chosen_went_out_of_stock_is_said_until_it_is_there
     await choose(page, "L4-1-24G", "L40S-1-48G")
     await stage.offer(SOLD_OUT, L40S, SOLD_ELSEWHERE)
     await looked_at(page)
-    await expect(hint).to_contain_text("L4-1-24G is out of stock since")
+    await expect(hint).to_contain_text("L4-1-24G has been out of stock since")
     await expect(hint).not_to_contain_text("L40S-1-48G")
     await expect(told).to_have_text("L4-1-24G is out of stock now.")
     await expect(tick(page, "L4-1-24G")).to_be_checked()
@@ -93,7 +93,7 @@ async def test_that_something_chosen_went_out_of_stock_is_said_until_it_is_there
     await tick(page, "L4-1-24G").uncheck()
     await expect(hint).to_contain_text("In the order in which you choose them.")
     await tick(page, "L4-1-24G").check()
-    await expect(hint).to_contain_text("L4-1-24G is out of stock since")
+    await expect(hint).to_contain_text("L4-1-24G has been out of stock since")
     await stage.offer(L4, L40S, SOLD_ELSEWHERE)
     await looked_at(page)
     await expect(hint).to_contain_text("In the order in which you choose them.")
@@ -104,7 +104,7 @@ async def test_stock_counts_where_it_is_wanted(stage: Stage, window: Window) -> 
     await choose(page, "L4-1-24G", "fr-par-1")
     await stage.offer(L4.model_copy(update={"availability": {"fr-par-2": "available", "fr-par-1": "shortage"}}))
     await looked_at(page)
-    await expect(page.locator("#instance_types-hint")).to_contain_text("L4-1-24G is out of stock since")
+    await expect(page.locator("#instance_types-hint")).to_contain_text("L4-1-24G has been out of stock since")
 
 
 async def test_what_is_chosen_and_offered_no_more_stays_and_is_refused_by_the_api(stage: Stage, window: Window) -> None:
@@ -128,8 +128,8 @@ async def test_figures_that_could_not_be_refreshed_are_said_to_be_old(stage: Sta
     hint = page.locator("#instance_types-hint")
     await page.route("**/instance-types", lambda route: route.abort())
     await looked_at(page)
-    await expect(hint).to_contain_text("Prices and stock are those of")
-    await expect(hint).to_contain_text("The api does not answer")
+    await expect(hint).to_contain_text("Prices and stock are from")
+    await expect(hint).to_contain_text("The API does not answer")
     await expect(type_row(page, "L4-1-24G")).to_contain_text("€0.75")
     await page.unroute("**/instance-types")
     await looked_at(page)
@@ -142,8 +142,10 @@ async def test_what_could_not_be_read_at_first_is_said_until_it_is(stage: Stage,
     await page.route("**/instance-types", lambda route: route.abort())
     await page.reload()
     hint = page.locator("#instance_types-hint")
-    await expect(hint).to_have_text("What there is could not be read: The api does not answer; try again in a moment.")
-    await expect(page.locator("#announcements")).to_contain_text("The api does not answer")
+    await expect(hint).to_have_text(
+        "Prices and stock could not be read: The API does not answer. Try again in a moment."
+    )
+    await expect(page.locator("#announcements")).to_contain_text("The API does not answer")
     await page.unroute("**/instance-types")
     await looked_at(page)
     await expect(type_row(page, "L4-1-24G")).to_contain_text("€0.75")

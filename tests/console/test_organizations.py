@@ -49,7 +49,7 @@ async def test_an_organisation_is_made_changed_and_deleted(stage: Stage, window:
     await page.get_by_label("Spending an hour").fill("1.5")
     await send(page)
     await expect(row(page, "acme")).to_contain_text("0.00 of 1.50")
-    await expect(row(page, "acme")).to_contain_text("an event tells it")
+    await expect(row(page, "acme")).to_contain_text("an event only")
     made = (await api.client.get("/organizations/acme")).json()
     unlimited = {"max_instances": None, "spend_per_month": None, "at_limit": "warn"}
     assert made == made | unlimited | {"name": "acme", "spend_per_hour": 1.5}

@@ -194,7 +194,7 @@ async def test_a_page_that_got_no_answer_asks_again(stage: Stage, window: Window
     page = await window.open(api, "/sign-in")
     await page.route("**/v1/models", lambda route: route.abort(), times=1)
     await page.goto(api.url + PATH)
-    await expect(page.get_by_role("alert")).to_contain_text("The api does not answer")
+    await expect(page.get_by_role("alert")).to_contain_text("The API does not answer")
     await expect(page.get_by_role("combobox", name="Model")).to_have_value(MODEL)
     await expect(page.get_by_role("alert")).to_be_hidden()
 
@@ -227,7 +227,7 @@ async def test_what_is_no_answer_of_a_model_is_said_in_words_too(stage: Stage, w
         for nonsense in (b"no JSON", b"null", b"{}", b'{"choices":7}'):
             await said(page, "one")
             speaker.send(b"data: " + nonsense + b"\n\n")
-            await expect(page.get_by_role("alert")).to_contain_text("no answer of a model")
+            await expect(page.get_by_role("alert")).to_contain_text("is not an answer of a model")
             await expect(page.get_by_label("Message")).to_have_value("one")
 
 
@@ -320,7 +320,7 @@ async def test_what_makes_embeddings_is_told_apart_and_not_asked_to_chat(stage: 
     await api.routes()
     page = await window.open(api, PATH)
     await expect(page.get_by_role("combobox", name="Model")).to_have_value(MODEL)
-    apart = page.locator('#model optgroup[label="Making embeddings, no answers"] option')
+    apart = page.locator('#model optgroup[label="Embeddings only"] option')
     await expect(apart).to_have_text(EMBEDDING_MODEL)
     await page.get_by_role("combobox", name="Model").select_option(EMBEDDING_MODEL)
     await expect(page.get_by_role("alert")).to_contain_text("POST /v1/embeddings")
@@ -343,7 +343,7 @@ async def test_a_model_that_was_not_looked_at_is_not_said_to_be_unready(stage: S
     await page.route("**/v1/models", many)
     await page.goto(api.url + PATH)
     await expect(page.locator('#model optgroup[label="Not ready"] option')).to_have_count(LOOKED_AT)
-    unlooked = page.locator('#model optgroup[label="Not looked at yet"] option')
+    unlooked = page.locator('#model optgroup[label="Not checked yet"] option')
     await expect(unlooked).to_have_text(MODEL)
     await page.get_by_role("combobox", name="Model").select_option(MODEL)
     await expect(page.get_by_role("button", name="Send")).to_be_enabled()

@@ -194,7 +194,7 @@ async def test_a_revoked_key_ends_its_sessions_at_once_and_a_user_stays_a_user(s
     async with signed_in(api, key["key"]) as client:
         assert (await client.get("/v1/models")).status_code == 200
         assert (await client.get("/instances")).status_code == 403
-        assert "instances are not its to see" in (await client.get("/")).text
+        assert "It may not see instances" in (await client.get("/")).text
         await api.client.delete(f"/api-keys/{key['id']}")
         assert (await client.get("/v1/models")).status_code == 401
         assert (await client.get("/")).headers["location"] == "/sign-in?next=/"

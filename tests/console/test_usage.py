@@ -137,7 +137,7 @@ async def test_what_no_sum_can_count_is_said_beneath(some: Used, window: Window)
     await cost(some.stage, some.api, NOON, NOON + timedelta(hours=1), price=None)
     await page.reload()
     await expect(page.locator("#costs > .hint")).to_have_text(
-        "Not in these sums: 1 instance with a server on at a price that nobody knows."
+        "Not in these sums: 1 instance with a server on at an unknown price."
     )
 
 
@@ -208,7 +208,7 @@ async def test_requests_are_those_that_the_api_tells_by_model(some: Used, window
         (5, 400, 40.0),
         (2, 200, 40.0),
     ]
-    await expect(page.locator("#untold")).to_contain_text("did not tell all tokens: 1.")
+    await expect(page.locator("#untold")).to_contain_text("did not report all tokens: 1.")
 
 
 async def test_the_table_is_by_what_one_chooses_with_names_in_place_of_ids(some: Used, window: Window) -> None:

@@ -43,11 +43,11 @@ def test_every_other_status_has_words_of_its_own_for_its_step_says_nothing_of_no
 
 
 def test_an_instance_that_failed_once_and_is_deleted_says_that() -> None:
-    assert said(given(*h.a_failed_launch(), f.termination_requested())) == "deleting what it holds"
+    assert said(given(*h.a_failed_launch(), f.termination_requested())) == "deleting its resources"
 
 
 def test_what_holds_it_up_is_said_with_the_number_of_the_try() -> None:
     held_up = given(f.instance_requested(), f.action_delayed(), f.action_delayed(number=2, reason="no L4 in fr-par-1"))
     assert said(held_up) == "creating the server: no L4 in fr-par-1 (try 2)"
     releasing = f.action_delayed(action=Action.RELEASE, reason="the cloud is down")
-    assert said(given(*h.a_terminating_instance(), releasing)) == "deleting what it holds: the cloud is down (try 1)"
+    assert said(given(*h.a_terminating_instance(), releasing)) == "deleting its resources: the cloud is down (try 1)"

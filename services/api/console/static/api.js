@@ -5,14 +5,14 @@ let ahead = 0;
 /** What the API says no with: `message` is for people, `errors` name the fields that they are about. */
 export class Refusal extends Error {
   constructor(status, problem) {
-    super(problem.detail ?? problem.error?.message ?? `The api answered ${status}.`);
+    super(problem.detail ?? problem.error?.message ?? `The API answered ${status}.`);
     this.status = status;
     this.title = problem.title ?? "That did not work";
     this.errors = problem.errors ?? [];
   }
 }
 
-const unanswered = () => new Refusal(0, { title: "No answer", detail: "The api does not answer; try again in a moment." });
+const unanswered = () => new Refusal(0, { title: "No answer", detail: "The API does not answer. Try again in a moment." });
 
 /**
  * The response, whole; throws a Refusal for an error. A session that has ended leads to the sign-in page, unless the

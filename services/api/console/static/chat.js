@@ -64,7 +64,7 @@ function read(data) {
   } catch {
     // it is not even JSON
   }
-  throw new Refused(0, { message: "The worker says something that is no answer of a model." });
+  throw new Refused(0, { message: "The worker's answer is not an answer of a model." });
 }
 
 async function post(body, signal) {
@@ -78,12 +78,12 @@ async function post(body, signal) {
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refused(0, { message: "The api does not answer; try again in a moment." });
+    throw new Refused(0, { message: "The API does not answer. Try again in a moment." });
   }
   if (response.status === 401) signIn();
   if (!response.ok) {
     const { error } = await response.json().catch(() => ({}));
-    throw new Refused(response.status, error ?? { message: `The api answered ${response.status}.` });
+    throw new Refused(response.status, error ?? { message: `The API answered ${response.status}.` });
   }
   return response;
 }

@@ -24,7 +24,7 @@ export function watchClouds() {
 
 function inWords({ provider, reason, since, next_try_at: next }) {
   const again = next ? ` The next try is at ${clock(new Date(next))}.` : "";
-  return `${provider} cannot be used since ${clock(new Date(since))}: ${reason}.${again}`;
+  return `${provider} has been unusable since ${clock(new Date(since))}: ${reason}.${again}`;
 }
 
 async function read() {

@@ -18,7 +18,7 @@ export function showCosts(host, { items, unpriced }, { period, today, nameOf }) 
   const currencies = [...new Set(named.map(({ currency }) => currency))].sort();
   const nothing = element("p", { class: "panel hint", text: `No server has cost anything from ${period.from} to ${period.to}.` });
   const panels = currencies.map((currency) => panel(named.filter((item) => item.currency === currency), currency, period, today));
-  const missing = element("p", { class: "hint", text: `Not in these sums: ${unpriced} ${unpriced === 1 ? "instance" : "instances"} with a server on at a price that nobody knows.` });
+  const missing = element("p", { class: "hint", text: `Not in these sums: ${unpriced} ${unpriced === 1 ? "instance" : "instances"} with a server on at an unknown price.` });
   host.replaceChildren(...(panels.length ? panels : [nothing]), ...(unpriced ? [missing] : []));
 }
 

@@ -68,21 +68,21 @@ function draw() {
 /** What it means that no row is shown. */
 function without() {
   const { id, kept, whole } = shown();
-  if (id) return kept.length ? `No event of ${names.of(id)} is like that yet.` : "Loading …";
-  if (!kept.length && whole) return "Nothing has happened yet. What happens from now on comes here by itself.";
-  if (!kept.length) return `None of the installation's newest ${BEFORE} events is yours. What happens from now on comes here by itself.`;
-  return whole ? "No event is like that yet." : "No event that is looked through here is like that.";
+  if (id) return kept.length ? `No event of ${names.of(id)} matches yet.` : "Loading …";
+  if (!kept.length && whole) return "Nothing has happened yet. New events appear here.";
+  if (!kept.length) return `None of the installation's newest ${BEFORE} events is yours. New events appear here.`;
+  return whole ? "No event matches yet." : "None of the events searched here matches.";
 }
 
 /** How far back the filters look. */
 function reach() {
   const { id, kept, whole } = shown();
   if (id) return `${whole ? "All" : `The newest ${KEPT}`} events of ${names.of(id)}, ${id}.`;
-  if (whole) return kept.length ? "All that has happened is looked through." : "";
-  const looked = sees === "all" ? `The newest ${kept.length} events` : `What is yours of the installation's newest ${BEFORE} events, and of all since,`;
+  if (whole) return kept.length ? "All events are searched." : "";
+  const looked = sees === "all" ? `The newest ${kept.length} events are` : `Yours of the installation's newest ${BEFORE} events, and of all since, are`;
   const at = kept.length && Date.parse(kept[0].time);
   const since = sees === "all" && at ? `, since ${now() - at < WEEK_MS ? clock(at) : exact(at)}` : "";
-  return `${looked} ${sees === "all" ? "are" : "is"} looked through${since}. Of one instance, named whole or by its id, all are there.`;
+  return `${looked} searched${since}. For one instance, given by its full name or id, all events are searched.`;
 }
 
 function prepend(events) {
@@ -119,7 +119,7 @@ function wanted({ type: its, data }) {
 /** A subject can name one instance by its id, or all. */
 function command() {
   const id = names.meant(instance.value);
-  write(byId("wider"), instance.value.trim() && !id ? "of every instance: a subject has no part of a name or an id" : "");
+  write(byId("wider"), instance.value.trim() && !id ? "for every instance: a subject cannot have part of a name or id" : "");
   if (!type.value) return `nats sub 'lifecycle.${id ? `${id}.` : ""}>'`;
   return `nats sub 'lifecycle.${id ?? "*"}.${type.value}'`;
 }
@@ -131,7 +131,7 @@ function row(event) {
   const { id, specification, progress_percent: percent } = data.instance;
   const at = Date.parse(time);
   write(part("time"), seconds(at));
-  part("time").title = `${exact(at)}, told by ${actor}`;
+  part("time").title = `${exact(at)}, recorded by ${actor}`;
   write(part("type"), its);
   write(part("name"), specification.name);
   write(part("told"), told(data.event));
@@ -182,7 +182,7 @@ async function open(its) {
 function pauses(whether) {
   paused = whether;
   pause.setAttribute("aria-pressed", String(paused));
-  write(pause, paused ? "Go on" : "Pause");
+  write(pause, paused ? "Continue" : "Pause");
   draw();
 }
 

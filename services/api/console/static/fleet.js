@@ -154,9 +154,9 @@ function summarize(all) {
   for (const one of all) if (one.on && one.price !== null) hourly.set(one.currency, (hourly.get(one.currency) ?? 0) + one.price);
   const prices = [...hourly].map(([currency, price]) => `${money(price, currency)} an hour`);
   const count = `${all.length} ${all.length === 1 ? "instance" : "instances"}`;
-  const cut = more ? [`of those terminated only the newest ${MOST_GONE}`] : [];
+  const cut = more ? [`only the newest ${MOST_GONE} terminated ones`] : [];
   write(byId("sum"), [count, ...cut, ...prices].join(" · "));
-  write(nothing, "No instance is like that.");
+  write(nothing, "No instance matches.");
 }
 
 function filtered() {

@@ -23,17 +23,17 @@ const GROUPS = {
 };
 const AGAIN_MS = 3000;
 const ADVICE = {
-  provisioning_failed: "What was made of it is given back. Launch another, in other zones or of another type.",
-  startup_failed: "Its machine is given back; one that is launched with keep_for_inspection stays for a look.",
-  failed: "What is left of it is given back. Launch another in its place.",
+  provisioning_failed: "Its resources are released. Launch another, in other zones or of another type.",
+  startup_failed: "Its machine is released. To inspect a failed machine, launch with keep_for_inspection.",
+  failed: "What is left of it is released. Launch another in its place.",
 };
-const KEPT = "Its machine was kept for a look. Reinstall it, or terminate it to stop paying for it.";
+const KEPT = "Its machine is kept for inspection. Reinstall it, or terminate it to stop paying for it.";
 const SERVING = new Set(["ready", "unavailable", "draining"]);
 const CONFIRM = {
-  drain: "New requests go elsewhere, running ones may end. Then it is terminated and its machine given back.",
-  terminate: "Running requests are cut off, and all it holds at the provider is deleted. This cannot be undone.",
-  reinstall: "The worker is installed anew on the same machine, and answers nothing until it is ready again.",
-  archive: "It goes from the lists. Its history is kept.",
+  drain: "New requests go elsewhere, running ones may finish. Then it is terminated and its machine released.",
+  terminate: "Running requests are cut off, and all its resources at the provider are deleted. This cannot be undone.",
+  reinstall: "The worker is installed again on the same machine, and answers nothing until it is ready.",
+  archive: "It disappears from the lists. Its history is kept.",
 };
 
 let events = [];
@@ -88,8 +88,8 @@ async function learn(of) {
   if (of !== usualOf) return;
   const { items, basis } = found;
   usual = new Map(items.map((one) => [one.percent, one]));
-  const from = basis.launches ? `the last ${basis.launches} ${GROUPS[basis.group]}` : "assumed, until there are launches to learn from";
-  write(byId("basis"), `The band is what is usual (p50 to p90): ${from}.`);
+  const from = basis.launches ? `the last ${basis.launches} ${GROUPS[basis.group]}` : "assumptions, until there are launches to learn from";
+  write(byId("basis"), `The band shows the usual duration (p50 to p90): ${from}.`);
   drawSoon();
 }
 

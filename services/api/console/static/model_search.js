@@ -8,9 +8,9 @@ const PAUSE_MS = 200;
 const SHORTEST = 2;
 const GB = 1e9;
 const FOR = { generate: "generates text", embed: "makes embeddings" };
-const EMPTY = "Of the catalogue, or any public one of the Hugging Face hub: type to search.";
-const UNKNOWN = "Not in the catalogue yet: it is looked up on the Hugging Face hub when you launch.";
-const NOTHING = "Nothing is found by these words; by its whole id it is looked up on the Hugging Face hub when you launch.";
+const EMPTY = "A model of the catalogue, or any public one on the Hugging Face hub. Type to search.";
+const UNKNOWN = "Not in the catalogue yet. It is looked up on the Hugging Face hub when you launch.";
+const NOTHING = "No model matches these words. A full id is looked up on the Hugging Face hub when you launch.";
 
 export class ModelSearch {
   #input;
@@ -105,7 +105,7 @@ export class ModelSearch {
 }
 
 function counted(items) {
-  if (!items.length) return "No model is found.";
+  if (!items.length) return "No model found.";
   const here = items.filter((one) => one.in_catalogue).length;
   return `${items.length} ${items.length === 1 ? "model" : "models"}, ${here} of them in the catalogue.`;
 }

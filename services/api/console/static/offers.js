@@ -8,9 +8,9 @@ import { announce, write } from "./live.js";
 
 const EVERY_MS = 60_000;
 const SOON_MS = 2000; // while nothing is known: services start side by side
-const CHEAPEST = "the cheapest that is in stock and may hold the weights";
-const NOT_YET = "What there is is not known yet: the provisioner tells it when it starts.";
-const UNUSABLE = "What there is is not known while the provider cannot be used.";
+const CHEAPEST = "the cheapest in-stock type that fits the model";
+const NOT_YET = "Types are not known yet. The provisioner publishes them when it starts.";
+const UNUSABLE = "Types are not known while the provider is unusable.";
 const GONE = "not offered any more";
 const byId = (id) => document.getElementById(id);
 const [provider, hint] = [byId("provider"), byId("instance_types-hint")];
@@ -173,8 +173,8 @@ function tellStock(before) {
 
 /** In the place of what is usually said there, so that nothing moves. */
 function drawHint() {
-  const out = [...lost].filter(([name]) => types.has(name)).map(([name, at]) => `${name} is out of stock since ${clock(at)}.`);
-  const old = unread && `${readAt ? `Prices and stock are those of ${clock(readAt)}` : "What there is could not be read"}: ${unread}`;
+  const out = [...lost].filter(([name]) => types.has(name)).map(([name, at]) => `${name} has been out of stock since ${clock(at)}.`);
+  const old = unread && `${readAt ? `Prices and stock are from ${clock(readAt)}` : "Prices and stock could not be read"}: ${unread}`;
   const said = [...out, old].filter(Boolean).join(" ");
   write(hint, said || usual);
   hint.toggleAttribute("data-warns", said !== "");

@@ -44,8 +44,8 @@ function list(names, chosen) {
   const groups = [
     ["Ready", talking.filter((name) => ready.has(name))],
     ["Not ready", talking.filter((name) => looked.has(name) && !ready.has(name))],
-    ["Not looked at yet", talking.filter((name) => !looked.has(name))],
-    ["Making embeddings, no answers", names.filter((name) => embedding.has(name))],
+    ["Not checked yet", talking.filter((name) => !looked.has(name))],
+    ["Embeddings only", names.filter((name) => embedding.has(name))],
   ];
   const shown = groups.filter(([, of]) => of.length).map(([label, of]) => {
     const part = document.createElement("optgroup");
@@ -87,7 +87,7 @@ async function look() {
     if (mine !== round) return;
     if (!before) list([...models.options].map((option) => option.value), name);
     if (embedding.has(name)) {
-      tell(`${name} makes embeddings: POST /v1/embeddings is what it answers, not a chat.`);
+      tell(`${name} makes embeddings. It answers POST /v1/embeddings, not a chat.`);
       return;
     }
     if (found.ready) {

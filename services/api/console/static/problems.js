@@ -49,7 +49,7 @@ export class Problems {
       if (!input.hasAttribute("aria-describedby")) input.setAttribute("aria-describedby", errors.id);
     }
     if (placed.length && placed.length === refusal.errors.length) {
-      write(this.#whole, `${refusal.title}. What is wrong is said above.`);
+      write(this.#whole, `${refusal.title}. See the errors above.`);
       this.#whole.hidden = false;
     } else tell(this.#whole, refusal);
     if (!moves) return;

@@ -72,12 +72,12 @@ function sumRow(item, by, nameOf, pageOf) {
 /** What is not in the table, in words; nothing when all of it is. */
 export function left(items, truncated) {
   const more = items.length > SHOWN ? `The first ${SHOWN} of ${NUMBER.format(items.length)}; the download has them all. ` : "";
-  return truncated ? `${more}Cut: there are more than the ${NUMBER.format(items.length)} sums that the API gives at once. Choose a shorter period.` : more.trim();
+  return truncated ? `${more}Only the first ${NUMBER.format(items.length)} sums are shown. Choose a shorter period.` : more.trim();
 }
 
 export function untold(items) {
   const requests = sum(items, "requests_untold");
-  return requests ? `Requests whose worker did not tell all tokens: ${NUMBER.format(requests)}. Of a stream its pieces were then counted as completion tokens.` : "";
+  return requests ? `Requests whose worker did not report all tokens: ${NUMBER.format(requests)}. For a stream, its chunks were counted as completion tokens.` : "";
 }
 
 /** As a table for a spreadsheet: ids as well as names. */
