@@ -58,7 +58,7 @@ async def test_a_life_is_told_as_it_happens_and_each_step_is_drawn(stage: Stage,
     await expect(loading).to_contain_text("s", use_inner_text=True)
     await expect(loading).to_have_attribute("data-state", "done")
     await expect(page.get_by_role("row", name="confirming health")).to_have_attribute("data-state", "running")
-    await expect(page.locator("#basis")).to_contain_text("assumed")
+    await expect(page.locator("#basis")).to_contain_text("assumptions")
     await stays(page)
     await stage.happened(last, instance_id=instance.id)
     await expect(page.locator("#status")).to_have_text("ready")

@@ -157,7 +157,7 @@ async def test_a_model_is_offered_switched_off_and_taken_back(stage: Stage, wind
     await api.client.post("/models", json={"model": EMBEDDING_MODEL})
     page = await window.open(api, f"{PATH}/acme")
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    await expect(page.get_by_text("It has no name of its own for any model.")).to_be_visible()
+    await expect(page.get_by_text("It has no names of its own for models.")).to_be_visible()
     await page.get_by_role("button", name="Offer a model").click()
     await expect(page.locator(f'#models option[value="{EMBEDDING_MODEL}"]')).to_have_count(1)
     await page.get_by_label("Code").fill("chat")

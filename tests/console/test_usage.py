@@ -389,7 +389,7 @@ async def test_more_than_the_api_gives_at_once_is_said_to_be_cut(stage: Stage, w
     await seeded(stage, [used(instance_id=uuid4()) for _ in range(10_001)])
     page = await window.open(api, f"{PATH}{ASKED}&by=instance")
     await expect(page.locator("#cut")).to_contain_text("The first 300 of 10,000")
-    await expect(page.locator("#cut")).to_contain_text("Cut: there are more than the 10,000 sums")
+    await expect(page.locator("#cut")).to_contain_text("Only the first 10,000 sums are shown")
     await expect(page.locator("#requests-sum")).to_have_text("10,001 requests")
     _, text = await downloaded(page, "Download as CSV: requests")
     assert len(text.splitlines()) == 10_001
