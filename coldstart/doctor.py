@@ -16,7 +16,7 @@ from typing import Final
 from coldstart.embedded.ports import is_free
 from coldstart.providers import names, variables_in_words
 from coldstart.settings import StackSettings
-from coldstart.stack.files import MASTER_SECRET, kept
+from coldstart.stack.files import MASTER_SECRET, stored
 
 _ROOM_GB: Final = 2.0
 
@@ -85,7 +85,7 @@ def _clouds(settings: StackSettings) -> Iterator[Finding]:
         unset = variables_in_words("no ", " and ")
         yield Finding("cloud", True, f"SIMULATED: {unset} are set", essential=False)
         return
-    secret = kept(settings.data_dir.absolute(), MASTER_SECRET) or "-" * 32  # none is needed to ask
+    secret = stored(settings.data_dir.absolute(), MASTER_SECRET) or "-" * 32  # none is needed to ask
     environment = {"COLDSTART_MASTER_SECRET": secret, **os.environ}
     command = [sys.executable, "-m", "services.provisioner", "check"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  our own words

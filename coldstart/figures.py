@@ -20,14 +20,14 @@ _PERIOD_S: Final = 5.0
 _LEAVING_S: Final = 1.0
 
 
-class Used(NamedTuple):
+class UsageToday(NamedTuple):
     """Since midnight (UTC)."""
 
     requests: int
     tokens: int
 
 
-NOTHING: Final = Used(0, 0)
+NOTHING: Final = UsageToday(0, 0)
 
 
 class Figures:
@@ -43,7 +43,7 @@ class Figures:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_looking, daemon=True)
         self.in_flight: Mapping[UUID, int] = {}
-        self.used: Mapping[UUID, Used] = {}
+        self.used: Mapping[UUID, UsageToday] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -78,5 +78,5 @@ class Figures:
                 self.look()
 
 
-def _used(row: Mapping[str, Any]) -> Used:
-    return Used(row["requests"], row["prompt_tokens"] + row["completion_tokens"])
+def _used(row: Mapping[str, Any]) -> UsageToday:
+    return UsageToday(row["requests"], row["prompt_tokens"] + row["completion_tokens"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from coldstart.settings import ClientSettings
-from coldstart.stack.files import find_reach, kept
+from coldstart.stack.files import find_reach, stored
 from shared.lifecycle.wish import Task
 
 ADMIN_KEY: Final = "admin-key"
@@ -53,7 +53,7 @@ def _own_key(settings: ClientSettings) -> str | None:
     if settings.api_key is not None:
         return "$COLDSTART_API_KEY"
     file = settings.data_dir / ADMIN_KEY
-    if settings.api_url is None and kept(settings.data_dir, ADMIN_KEY) == find_reach(settings.data_dir).admin_key:
+    if settings.api_url is None and stored(settings.data_dir, ADMIN_KEY) == find_reach(settings.data_dir).admin_key:
         return f"$(cat {shlex.quote(str(file))})"
     return None
 

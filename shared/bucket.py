@@ -9,7 +9,7 @@ from nats.js.kv import KeyValue
 
 
 @dataclass(frozen=True)
-class Bucket:
+class KeyValueBucket:
     """`kept_s`: how long a value is kept, None for ever. Every method raises nats.errors.Error."""
 
     jetstream: JetStreamContext

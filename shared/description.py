@@ -20,7 +20,7 @@ from shared.lifecycle.status import SERVING, Status
 from shared.lifecycle.tone import TONES, Tone
 from shared.lifecycle.wish import Task
 from shared.lifecycle.words import NAMES, advice, doing, where
-from shared.plain_text import Told
+from shared.plain_text import PlainText
 
 _CENTS_OF_CENTS: Final = 4
 _HOUR: Final = timedelta(hours=1)
@@ -47,20 +47,20 @@ class Description(BaseModel):
     model: str
     task: Task
     status: Status
-    status_label: Told
+    status_label: PlainText
     status_since: AwareDatetime
     group: StatusGroup
     tone: Tone
     progress_percent: int
     step: str
-    step_label: Told
+    step_label: PlainText
     step_since: AwareDatetime
-    doing: Told
-    where: Told
+    doing: PlainText
+    where: PlainText
     attempt: int
     ip_address: str | None
     error: Failure | None
-    advice: Told | None
+    advice: PlainText | None
     delay: Delay | None
     serving: bool
     actions: tuple[Intent, ...]

@@ -10,8 +10,8 @@ from nats.js import JetStreamContext
 from nats.js.kv import KeyValue
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from shared.bucket import Bucket
-from shared.plain_text import Told
+from shared.bucket import KeyValueBucket
+from shared.plain_text import PlainText
 
 BUCKET: Final = "install_output"
 KEPT_S: Final = 7 * 86_400.0
@@ -24,7 +24,7 @@ class OutputLine(BaseModel):
     model_config = ConfigDict(frozen=True)
     number: int
     at: AwareDatetime
-    text: Told
+    text: PlainText
 
 
 class InstallOutput(BaseModel):
@@ -41,10 +41,10 @@ class InstallOutputs:
     """The latest output of each instance, in one key-value bucket."""
 
     def __init__(self, jetstream: JetStreamContext, *, replicas: int) -> None:
-        self._bucket = Bucket(jetstream, BUCKET, replicas, kept_s=KEPT_S)
+        self._bucket = KeyValueBucket(jetstream, BUCKET, replicas, kept_s=KEPT_S)
         self._made: KeyValue | None = None
 
-    async def tell(self, instance_id: UUID, output: InstallOutput) -> None:
+    async def publish(self, instance_id: UUID, output: InstallOutput) -> None:
         """Replace this instance's output. Raises nats.errors.Error."""
         self._made = self._made or await self._bucket.make()
         await self._made.put(str(instance_id), output.model_dump_json().encode())

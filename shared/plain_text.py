@@ -48,5 +48,5 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-Told = Annotated[str, AfterValidator(plain), AfterValidator(shortened)]
+PlainText = Annotated[str, AfterValidator(plain), AfterValidator(shortened)]
 """A field for text from outside. It is made plain whenever it is set or read."""

@@ -27,7 +27,7 @@ def jittered_s(failures: int, first: float, longest: float) -> float:
     return random.uniform(0.0, doubled_s(failures, first, longest))  # noqa: S311  only spreads load
 
 
-def _untold(_: BaseException, __: float) -> None:
+def _ignore(_: BaseException, __: float) -> None:
     pass
 
 
@@ -35,7 +35,7 @@ def retrying(
     *errors: type[Exception],
     pause_s: float | Callable[[int], float],
     for_s: float | None = None,
-    failed: Callable[[BaseException, float], None] = _untold,
+    failed: Callable[[BaseException, float], None] = _ignore,
 ) -> AsyncRetrying:
     """Attempts to iterate over, until one raises none of these errors.
 

@@ -28,12 +28,12 @@ class StartRefused(Exception):
 
 def run(running: Callable[[], AbstractAsyncContextManager[object]]) -> None:
     """Enter what `running` returns, report it, and leave it on the first signal."""
-    with refusal_told():
-        uvloop.run(_until_told(running))
+    with exiting_when_refused():
+        uvloop.run(_until_signalled(running))
 
 
 @contextmanager
-def refusal_told() -> Iterator[None]:
+def exiting_when_refused() -> Iterator[None]:
     """A refused start prints a line on standard error and exits with 1."""
     try:
         yield
@@ -41,7 +41,7 @@ def refusal_told() -> Iterator[None]:
         sys.exit(str(refused))
 
 
-async def _until_told(running: Callable[[], AbstractAsyncContextManager[object]]) -> None:
+async def _until_signalled(running: Callable[[], AbstractAsyncContextManager[object]]) -> None:
     """A signal also ends a start that is still waiting for a server."""
     told, starting = asyncio.Event(), asyncio.current_task()
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import Json, complain, explained, print_json, print_table, say
 from coldstart.commands.read_model import progress, servers
-from shared.bus.dead_letters import DeadLetters, Letter
+from shared.bus.dead_letters import DeadLetter, DeadLetters
 from shared.bus.topology import TRIGGERS
 from shared.journal.envelope import Undecodable, decode
 
@@ -66,7 +66,7 @@ def replay(
         raise typer.Exit(1)
 
 
-def _replayed(letter: Letter) -> bool:
+def _replayed(letter: DeadLetter) -> bool:
     """Whether its consumer has it, so that it is no dead letter any more."""
     why_not = _why_not(letter)
     if why_not is None and letter.consumer == _PROJECTOR:
@@ -75,7 +75,7 @@ def _replayed(letter: Letter) -> bool:
                 return False
         _with_letters(lambda letters: letters.remove(letter))
     elif why_not is None:
-        _with_letters(lambda letters: letters.hand_back(letter))
+        _with_letters(lambda letters: letters.replay(letter))
     else:
         complain(f"{letter.number}  {why_not}")
         return False
@@ -83,7 +83,7 @@ def _replayed(letter: Letter) -> bool:
     return True
 
 
-def _why_not(letter: Letter) -> str | None:
+def _why_not(letter: DeadLetter) -> str | None:
     """Why a replay would fail again; None if it may succeed."""
     if letter.consumer not in (_PROJECTOR, *_HELD):
         return f"there is no consumer {letter.consumer}"
@@ -94,7 +94,7 @@ def _why_not(letter: Letter) -> str | None:
     return None
 
 
-async def _all(letters: DeadLetters) -> list[Letter]:
+async def _all(letters: DeadLetters) -> list[DeadLetter]:
     return [letter async for letter in letters]
 
 
@@ -123,7 +123,7 @@ async def _unsaid(error: Exception) -> None:
     """The error that is raised is reported once, and more briefly."""
 
 
-def _shown(letter: Letter) -> dict[str, object]:
+def _shown(letter: DeadLetter) -> dict[str, object]:
     return {
         "number": letter.number,
         "at": letter.at.isoformat(),

@@ -20,7 +20,7 @@ from coldstart.leaving import found_standing, goes_on, goes_on_unknown, simulati
 from coldstart.providers import names, providers
 from coldstart.settings import StackSettings, from_environment
 from coldstart.slow_steps import telling_slow_steps
-from coldstart.stack.files import MASTER_SECRET, NoInstallation, kept
+from coldstart.stack.files import MASTER_SECRET, NoInstallation, stored
 from coldstart.stack.stack import Stack, master_secret, stack
 from coldstart.stack.standing import JournalUnreadable, standing
 from shared.logs import configure_logs
@@ -38,7 +38,7 @@ def up() -> None:
     """
     configure_logs("stack", "warning", "console")
     with explained():
-        asyncio.run(_until_told(from_environment(StackSettings)))
+        asyncio.run(_until_signalled(from_environment(StackSettings)))
 
 
 def demo(
@@ -71,7 +71,7 @@ def ssh_key(
     with explained():
         settings = from_environment(StackSettings)
         data_dir = settings.data_dir.absolute()
-        given = settings.master_secret.get_secret_value() if settings.master_secret else kept(data_dir, MASTER_SECRET)
+        given = settings.master_secret.get_secret_value() if settings.master_secret else stored(data_dir, MASTER_SECRET)
         if given is None and new:
             given = master_secret(settings, data_dir)
         if given is None:
@@ -79,7 +79,7 @@ def ssh_key(
     typer.echo(f"{Secrets(given).ssh_client_key().public} coldstart")
 
 
-async def _until_told(settings: StackSettings) -> None:
+async def _until_signalled(settings: StackSettings) -> None:
     """The first signal stops the stack, even while it is starting. Further signals do not hurry it."""
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

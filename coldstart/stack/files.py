@@ -59,7 +59,7 @@ class NoInstallation(Exception):
         )
 
 
-def kept(data_dir: Path, name: str) -> str | None:
+def stored(data_dir: Path, name: str) -> str | None:
     """The secret in this file; None when there is none, or an empty one."""
     try:
         return (data_dir / name).read_text().strip() or None
@@ -69,7 +69,7 @@ def kept(data_dir: Path, name: str) -> str | None:
 
 def made_once(data_dir: Path, name: str, prefix: str = "") -> tuple[str, bool]:
     """The secret in this file (mode 600), and whether it was made just now: whole, by one of all that race for it."""
-    found = kept(data_dir, name)
+    found = stored(data_dir, name)
     if found is not None:
         return found, False
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def made_once(data_dir: Path, name: str, prefix: str = "") -> tuple[str, bool]:
     try:
         path.hardlink_to(draft)
     except FileExistsError:
-        found = kept(data_dir, name)
+        found = stored(data_dir, name)
         if found is None:
             raise SecretMissing(path, f"COLDSTART_{name.replace('-', '_').upper()}") from None
         return found, False
@@ -91,7 +91,7 @@ def made_once(data_dir: Path, name: str, prefix: str = "") -> tuple[str, bool]:
     return secret, True
 
 
-def tell_reach(data_dir: Path, reach: Reach) -> None:
+def write_reach(data_dir: Path, reach: Reach) -> None:
     path = data_dir / f"{_RUNNING}.new"
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -12,7 +12,7 @@ from coldstart.embedded.nats import EmbeddedNats
 from coldstart.leaving import line_of
 from coldstart.providers import providers
 from coldstart.settings import StackSettings
-from coldstart.stack.files import MASTER_SECRET, SIMULATED, clouds, kept
+from coldstart.stack.files import MASTER_SECRET, SIMULATED, clouds, stored
 from coldstart.stack.standing import JournalUnreadable, simulated, standing
 
 _PROVIDERS_S: Final = 90.0
@@ -53,7 +53,7 @@ async def _nats_url(settings: StackSettings, data_dir: Path, cleanup: AsyncExitS
 
 async def _tagged(settings: StackSettings, data_dir: Path, nats_url: str) -> list[str]:
     """As the providers say, asked now: also what no instance in the journal knows."""
-    given = settings.master_secret.get_secret_value() if settings.master_secret else kept(data_dir, MASTER_SECRET)
+    given = settings.master_secret.get_secret_value() if settings.master_secret else stored(data_dir, MASTER_SECRET)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.provisioner", "tagged"),
         stdin=asyncio.subprocess.DEVNULL,

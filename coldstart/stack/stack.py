@@ -28,10 +28,10 @@ from coldstart.stack.files import (
     SecretMissing,
     clouds,
     forget_reach,
-    kept,
     made_once,
     note_clouds,
-    tell_reach,
+    stored,
+    write_reach,
 )
 from coldstart.stack.processes import Service, ServiceFailed
 from coldstart.stack.simulated import SimulatedCloud, holds_servers, simulating
@@ -167,7 +167,7 @@ async def stack(  # noqa: PLR0915 - one list of all that is started, in its orde
             os.getpid(),
             followers.url if followers else None,
         )
-        tell_reach(data_dir, reach)
+        write_reach(data_dir, reach)
         cleanup.callback(forget_reach, data_dir)
 
         async def broken() -> None:
@@ -222,7 +222,7 @@ def master_secret(settings: StackSettings, data_dir: Path) -> str:
 
     Raises SecretMissing, DataFolderUnusable.
     """
-    given = _revealed(settings.master_secret) or kept(data_dir, MASTER_SECRET)
+    given = _revealed(settings.master_secret) or stored(data_dir, MASTER_SECRET)
     if given is not None:
         return given
     if settings.nats_url is not None or (data_dir / "nats" / "data").exists():

@@ -1,7 +1,7 @@
 """Becomes a server program that ends when the thread that started it does.
 
 Run by its path, as a process of its own, so that nothing of this happens between fork and exec of a program that
-has threads. Standard library only; its one argument is a `Launch` as JSON.
+has threads. Standard library only; its one argument is a `ProcessLaunch` as JSON.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 _WAITED_FOR: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGCHLD)
 
 
-class Launch(TypedDict):
+class ProcessLaunch(TypedDict):
     """What to become: `command` in `folder`, as `account` (uid, gid) if one is given.
 
     `parent` is the process that asks for it. `lifeline` is the reading end of a pipe that the parent holds open, for
@@ -38,7 +38,7 @@ class Launch(TypedDict):
     most_memory: int | None
 
 
-def main(launch: Launch) -> None:
+def main(launch: ProcessLaunch) -> None:
     """Become the server, or watch over it where the kernel does not offer to."""
     os.chdir(launch["folder"])  # before the account changes: it need not be able to walk there
     os.umask(0o077)

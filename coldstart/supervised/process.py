@@ -16,7 +16,7 @@ from typing import Final
 import psutil
 import structlog
 
-from coldstart.supervised.launcher import Launch
+from coldstart.supervised.launcher import ProcessLaunch
 
 _LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 STOP_SECONDS: Final = 15.0
@@ -94,7 +94,7 @@ def _pipe(pipes: contextlib.ExitStack) -> int:
 
 
 async def _launched(command: Command, output: int, stdout: int, lifeline: int | None) -> Process:
-    launch = Launch(
+    launch = ProcessLaunch(
         command=[str(command.program), *command.options],
         folder=str(command.folder),
         account=command.account,

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from services.health.http_prober import HttpProber
-from services.health.passing import Passing
+from services.health.instance_updates import InstanceUpdates
 from services.health.probes import Prober
 from services.health.settings import HealthSettings
 from services.health.ssh_worker_log import SshWorkerLog
@@ -31,7 +31,7 @@ async def running(
 
     Yields the leases, one for each watch held.
     """
-    passing = Passing()
+    updates = InstanceUpdates()
     secrets = Secrets(settings.master_secret.get_secret_value())
     async with (
         holder(
@@ -39,7 +39,7 @@ async def running(
             "health",
             keeps_topology=False,
             stop_grace_s=settings.stop_grace_seconds,
-            reconnected=passing.reconnected,
+            reconnected=updates.on_reconnect,
         ) as service,
         open_prober(settings) as prober,
     ):
@@ -48,10 +48,10 @@ async def running(
             prober=prober,
             worker_log=make_worker_log(secrets.ssh_client_key(), settings),
             secrets=secrets,
-            passing=passing,
+            updates=updates,
             settings=settings,
         )
         service.take(WATCH, watcher.watch, max_held=settings.max_watches)
-        await service.connection.subscribe(EVERY_EVENT, cb=passing.heard)
+        await service.connection.subscribe(EVERY_EVENT, cb=updates.on_message)
         async with service.holding() as leases:
             yield leases

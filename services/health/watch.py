@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Final
 
+from services.health.deadlines import due
 from services.health.memory import Memory, counted
-from services.health.patience import due
 from services.health.settings import HealthSettings
 from shared.lifecycle import events as e
 from shared.lifecycle.instance import Instance

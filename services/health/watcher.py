@@ -9,11 +9,11 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
-from services.health.loading import Loading
+from services.health.deadlines import pause
+from services.health.instance_updates import InstanceUpdates
+from services.health.load_follower import LoadFollower
 from services.health.look import Chain, chains, milestones
 from services.health.memory import Memory, remembered
-from services.health.passing import Passing
-from services.health.patience import pause
 from services.health.probes import Failed, Outcome, Passed, Probe, Prober, Target
 from services.health.settings import HealthSettings
 from services.health.watch import must_be_watched, verdict
@@ -48,7 +48,7 @@ class Watcher:
     prober: Prober
     worker_log: WorkerLog
     secrets: Secrets
-    passing: Passing
+    updates: InstanceUpdates
     settings: HealthSettings
     now: Clock = utc_now
 
@@ -58,7 +58,7 @@ class Watcher:
         attempt = event.attempt if isinstance(event, ReinstallRequested) else recorded.instance.attempt
         api_key = self.secrets.worker_api_key(recorded.instance.id, attempt)
         watch = _Watch(self, recorded, lease, attempt, api_key, recorded.instance, Memory(recorded.instance.status))
-        with self.passing.telling(recorded.instance.id, watch.told):
+        with self.updates.subscribed(recorded.instance.id, watch.updated):
             await watch.keep()
 
 
@@ -79,23 +79,23 @@ class _Watch:
 
     async def keep(self) -> None:
         await self._reload()
-        loading = Loading(
+        load_follower = LoadFollower(
             self.service.worker_log,
             self.service.secrets,
             self.service.settings.log_retry_seconds,
             self.service.now,
             self._record,
         )
-        with loading.following():
+        with load_follower.following():
             while must_be_watched(self.instance, self.attempt):
-                loading.know(self.instance)
+                load_follower.know(self.instance)
                 await self._look()
                 await self._judge()
                 await self._pause()
                 if self.reload_at <= _now():
                     await self._reload()
 
-    def told(self, instance: Instance | None) -> None:
+    def updated(self, instance: Instance | None) -> None:
         """The instance is newer than this watch knows it, or may be."""
         if instance is not None and instance.version <= self.instance.version:
             return

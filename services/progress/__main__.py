@@ -18,7 +18,7 @@ from shared.journal.envelope import Undecodable
 from shared.logs import configure_logs
 from shared.metrics import metrics_served
 from shared.postgres.connection import DATABASE_ERRORS
-from shared.running import refusal_told, run
+from shared.running import exiting_when_refused, run
 
 
 def main() -> None:
@@ -37,11 +37,11 @@ def main() -> None:
         with metrics_served(settings):
             run(lambda: running(settings))
         return
-    with refusal_told():
+    with exiting_when_refused():
         if command == "rebuild":
             uvloop.run(rebuild_once(settings))
         elif command == "verify":
-            sys.exit(told(uvloop.run(verify_once(settings))))
+            sys.exit(print_verdict(uvloop.run(verify_once(settings))))
         else:
             _replay(settings, given.sequence)
 
@@ -53,7 +53,7 @@ def _replay(settings: ProgressSettings, sequence: int) -> None:
         sys.exit(f"the event at {sequence} still cannot be projected: {error}")
 
 
-def told(verdict: Verdict) -> int:
+def print_verdict(verdict: Verdict) -> int:
     """The exit status."""
     for line in (*verdict.unreadable, *verdict.differences):
         sys.stdout.write(f"{line}\n")

@@ -28,7 +28,7 @@ PutAside = Callable[[Msg, str], Awaitable[None]]
 """Keeps a message that cannot be projected, with the reason; it is passed once this returned."""
 
 
-class AnotherInstallation(Exception):
+class OfAnotherInstallation(Exception):
     """The tables follow another stream by now."""
 
 
@@ -61,7 +61,7 @@ class Projection:
     async def take(self, messages: Sequence[Msg]) -> int:
         """Commit what these messages say; returns the sequence of the last one. Safe to repeat, in any order.
 
-        Raises AnotherInstallation, and whatever the database raises while it is not there.
+        Raises OfAnotherInstallation, and whatever the database raises while it is not there.
         """
         readable = [(message, await self._read(message)) for message in messages]
         await self._store(readable)
@@ -94,7 +94,7 @@ class Projection:
             await self.database.execute(sql("await_rebuild"))
             moved = await self.database.fetchval(sql("move_checkpoint"), PROJECTION, self.installation, sequence)
             if moved is None:
-                raise AnotherInstallation
+                raise OfAnotherInstallation
             if events:
                 await self._write(events)
             if self.announce:

@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from services.progress.leadership import leading
-from services.progress.projection import AnotherInstallation, Checkpoint, Projection, checkpoint
+from services.progress.projection import Checkpoint, OfAnotherInstallation, Projection, checkpoint
 from services.progress.rebuild import rebuild
 from services.progress.settings import ProgressSettings
 from services.progress.shadow import RebuildRunning
@@ -25,7 +25,7 @@ _OUTAGES: Final = (
     *DATABASE_ERRORS,
     NatsError,
     ReadingInterrupted,
-    AnotherInstallation,
+    OfAnotherInstallation,
     RebuildRunning,
 )
 

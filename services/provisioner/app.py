@@ -45,7 +45,10 @@ async def running(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
         async with asyncio.TaskGroup() as group:
             owned = [
                 *(group.create_task(each.for_ever()) for each in reconciles),
-                *(group.create_task(offers.tell(name, instance_types, statuses)) for name in dependencies.providers),
+                *(
+                    group.create_task(offers.keep_publishing(name, instance_types, statuses))
+                    for name in dependencies.providers
+                ),
             ]
             try:
                 async with service.holding() as leases:

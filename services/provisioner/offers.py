@@ -81,7 +81,7 @@ class Offers:
         """The shortest pause before a next try is half of `backoff_seconds`."""
         return _Asked(error, self._monotonic() + self._settings.backoff_seconds / 2)
 
-    async def tell(self, provider: str, bucket: InstanceTypes, statuses: ProviderStatuses) -> None:
+    async def keep_publishing(self, provider: str, bucket: InstanceTypes, statuses: ProviderStatuses) -> None:
         """Tell the other services what this provider offers, how it is, and that there are no others.
 
         The owner cancels it.
@@ -91,18 +91,18 @@ class Offers:
             try:
                 await bucket.keep_only(self._providers)
                 await statuses.keep_only(self._providers)
-                reason = await self._tell_offers(provider, bucket)
+                reason = await self._publish_offers(provider, bucket)
                 failures = 0 if reason is None else failures + 1
                 pause = self._pause(failures)
                 status = _changed(status, reason, pause)
-                await statuses.tell(status)
+                await statuses.publish(status)
             except Exception:  # the loop's bound: what cannot be told now is told soon after
                 failures += 1
                 pause = self._pause(failures)
                 log.exception("instance types not told", provider=provider)
             await asyncio.sleep(pause)
 
-    async def _tell_offers(self, provider: str, bucket: InstanceTypes) -> str | None:
+    async def _publish_offers(self, provider: str, bucket: InstanceTypes) -> str | None:
         """Why the provider cannot be used, or None. A price list is public: what needs a key is asked, too."""
         try:
             await bucket.publish(provider, await self.of(provider))

@@ -39,7 +39,7 @@ class User:
 
 
 @dataclass(frozen=True)
-class Limits:
+class AccountLimits:
     """What an account may use of its server.
 
     Per connection: its `subscriptions`, and `pending`, the bytes that the server buffers while it does not read.
@@ -60,7 +60,7 @@ class Account:
 
     name: str
     users: tuple[User, ...]
-    limits: Limits | None = None
+    limits: AccountLimits | None = None
 
 
 def inbox(user: str) -> str:
@@ -77,7 +77,7 @@ def followers() -> Account:
     return Account(
         FOLLOWERS,
         (_copier(), _follower()),
-        Limits("16MB", "1GB", streams=1, consumers=200, connections=64, subscriptions=200, pending="4MB"),
+        AccountLimits("16MB", "1GB", streams=1, consumers=200, connections=64, subscriptions=200, pending="4MB"),
     )
 
 

@@ -36,11 +36,11 @@ class ConnectOptions(TypedDict):
     reconnected_cb: Any
 
 
-def _unheard() -> None:
+def _ignore() -> None:
     pass
 
 
-def connect_options(url: str, name: str, reconnected: Callable[[], None] = _unheard) -> ConnectOptions:
+def connect_options(url: str, name: str, reconnected: Callable[[], None] = _ignore) -> ConnectOptions:
     """Options for `nats.connect` and FastStream's `NatsBroker`. `reconnected`: messages may have been missed."""
 
     async def on_error(error: Exception) -> None:
@@ -84,13 +84,13 @@ def _tell_of_loss(name: str) -> None:
     log.warning("nats disconnected", connection=name)
 
 
-async def connect(url: str, name: str, reconnected: Callable[[], None] = _unheard) -> Client:
-    with telling_of_a_wait(url):
-        return heeding(await nats.connect(**connect_options(url, name, reconnected)))
+async def connect(url: str, name: str, reconnected: Callable[[], None] = _ignore) -> Client:
+    with warning_of_a_wait(url):
+        return cancellable(await nats.connect(**connect_options(url, name, reconnected)))
 
 
 @contextmanager
-def telling_of_a_wait(url: str) -> Iterator[None]:
+def warning_of_a_wait(url: str) -> Iterator[None]:
     """nats-py retries for ever in silence; this logs what is being waited for."""
     at = url.rpartition("@")[2].rpartition("//")[2]
     waiting = asyncio.get_running_loop().call_later(
@@ -102,7 +102,7 @@ def telling_of_a_wait(url: str) -> Iterator[None]:
         waiting.cancel()
 
 
-def heeding(connection: Client) -> Client:
+def cancellable(connection: Client) -> Client:
     """The same connection; no request of it forgets a cancellation. JetStream's go through this one method, too.
 
     nats-py awaits its answer by `asyncio.wait_for`. Before Python 3.12 that may return an answer and lose a
@@ -111,7 +111,7 @@ def heeding(connection: Client) -> Client:
     request = connection.request
 
     @wraps(request)
-    async def heeded(*args: Any, **options: Any) -> Msg:
+    async def cancellable_request(*args: Any, **options: Any) -> Msg:
         before = _cancellations()
         try:
             return await request(*args, **options)
@@ -119,7 +119,7 @@ def heeding(connection: Client) -> Client:
             if _cancellations() > before:
                 raise asyncio.CancelledError
 
-    connection.request = heeded  # type: ignore[method-assign]
+    connection.request = cancellable_request  # type: ignore[method-assign]
     return connection
 
 

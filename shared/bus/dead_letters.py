@@ -26,7 +26,7 @@ _dead: Final = Counter("coldstart_dead_letters_total", "Messages put aside as no
 
 
 @dataclass(frozen=True)
-class Letter:
+class DeadLetter:
     """`number` is its number among the letters; `origin` the stream and sequence of the original message."""
 
     number: int
@@ -72,7 +72,7 @@ class DeadLetters:
         _dead.labels(consumer).inc()
         log.error("dead letter", consumer=consumer, subject=subject, origin=origin, reason=reason)
 
-    async def __aiter__(self) -> AsyncIterator[Letter]:
+    async def __aiter__(self) -> AsyncIterator[DeadLetter]:
         """All letters, oldest first."""
         number = 0
         while True:
@@ -81,7 +81,7 @@ class DeadLetters:
             except NotFoundError:
                 return
             number, headers = found.seq or 0, found.headers or {}
-            yield Letter(
+            yield DeadLetter(
                 number=number,
                 consumer=(found.subject or "").partition(".")[2],
                 reason=headers.get(_REASON, ""),
@@ -91,11 +91,11 @@ class DeadLetters:
                 data=found.data or b"",
             )
 
-    async def hand_back(self, letter: Letter) -> None:
+    async def replay(self, letter: DeadLetter) -> None:
         """Replay it: its consumer holds it like any trigger. The letter is deleted once the stream has it for that."""
         headers = {"Nats-Msg-Id": f"letter:{letter.number}", _ORIGIN: letter.origin, _SUBJECT: letter.subject}
         await self._jetstream.publish(replay_subject(letter.consumer), letter.data, headers=headers)
         await self.remove(letter)
 
-    async def remove(self, letter: Letter) -> None:
+    async def remove(self, letter: DeadLetter) -> None:
         await self._jetstream.delete_msg(DEAD_LETTERS, letter.number)

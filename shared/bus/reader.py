@@ -73,7 +73,7 @@ async def position_before(connection: Client, at: datetime) -> int | None:
     return int((found.headers or {})["Nats-Sequence"]) - 1 if found else None
 
 
-class Reading:
+class StreamReader:
     """For one task. `caught_up`: at its last message, the stream had no further events."""
 
     def __init__(self, connection: Client, inbox: str, consumer: ConsumerInfo, heartbeat_s: float) -> None:
@@ -107,7 +107,7 @@ class Reading:
 
     def _is_event(self, message: Msg) -> bool:
         if message.subject == self._inbox:
-            self._heed(message.headers or {})
+            self._take_status(message.headers or {})
             return False
         self._delivered += 1
         self._outstanding -= 1
@@ -115,7 +115,7 @@ class Reading:
         self.caught_up = not message.metadata.num_pending
         return True
 
-    def _heed(self, status: dict[str, str]) -> None:
+    def _take_status(self, status: dict[str, str]) -> None:
         match status.get("Status"):
             case code if code == _HEARTBEAT:
                 self._check(int(status[_LAST_DELIVERED]))
@@ -144,12 +144,12 @@ class Reading:
 @asynccontextmanager
 async def reading(
     connection: Client, *, after: int, heartbeat_s: float, subject: str = EVERY_EVENT, headers_only: bool = False
-) -> AsyncGenerator[Reading]:
+) -> AsyncGenerator[StreamReader]:
     """Read every event under `subject` after the sequence `after`. Raises ReadingInterrupted."""
     inbox = connection.new_inbox()
     try:
         consumer = await _consumer(connection, after, subject, headers_only)
-        events = Reading(connection, inbox, consumer, heartbeat_s)
+        events = StreamReader(connection, inbox, consumer, heartbeat_s)
         subscription = await connection.subscribe(inbox, cb=events.arrive)
     except TRANSPORT as error:
         raise ReadingInterrupted(repr(error)) from error

@@ -12,19 +12,26 @@ from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from shared.bus.connection import connect, connect_options, heeding, inbox_prefix, round_trip, telling_of_a_wait
+from shared.bus.connection import (
+    cancellable,
+    connect,
+    connect_options,
+    inbox_prefix,
+    round_trip,
+    warning_of_a_wait,
+)
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.lease import Leases
-from shared.bus.not_understood import FailsItsInstance
 from shared.bus.subscriber import Handle, Subscriber, stop_asking
 from shared.bus.topology import Trigger, apply_topology
 from shared.bus.topology_guard import TopologyGuard, guarded_topology
+from shared.bus.unreadable import FailInstance
 from shared.journal.journal import Journal
 from shared.logs import BUS
 from shared.settings import ServiceSettings
 
 
-def _unheard() -> None:
+def _ignore() -> None:
     pass
 
 
@@ -49,8 +56,8 @@ class Holder:
 
     def take(self, trigger: Trigger, handle: Handle, *, max_held: int) -> None:
         """Call `handle` with what the trigger's consumer delivers, once `holding` is entered."""
-        letters, not_understood = DeadLetters(self.jetstream), FailsItsInstance(self.journal)
-        subscriber = Subscriber(trigger, self.leases, letters, handle, not_understood)
+        letters, on_unreadable = DeadLetters(self.jetstream), FailInstance(self.journal)
+        subscriber = Subscriber(trigger, self.leases, letters, handle, on_unreadable)
         subscriber.attach(self.broker, max_held=max_held, inbox=self.inbox)
 
     @asynccontextmanager
@@ -86,7 +93,7 @@ async def holder(
     *,
     keeps_topology: bool,
     stop_grace_s: float,
-    reconnected: Callable[[], None] = _unheard,
+    reconnected: Callable[[], None] = _ignore,
 ) -> AsyncGenerator[Holder]:
     """A connected holder, ready for `take`. Raises StartRefused.
 
@@ -96,8 +103,8 @@ async def holder(
     broker = NatsBroker(
         **connect_options(url, name, reconnected), logger=logging.getLogger(BUS), graceful_timeout=stop_grace_s
     )
-    with telling_of_a_wait(url):
-        connection = heeding(await broker.connect())
+    with warning_of_a_wait(url):
+        connection = cancellable(await broker.connect())
     async with AsyncExitStack() as stack:
         if keeps_topology:
             installation = (await stack.enter_async_context(guarded(connection, settings))).identity.installation

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 Handle = Callable[[Recorded, Lease], Awaitable[None]]
 """Does what the event asks for. Safe when called twice, or by two at the same time."""
-NotUnderstood = Callable[[UUID, str], Awaitable[None]]
+OnUnreadable = Callable[[UUID, str], Awaitable[None]]
 """Records that an instance's trigger cannot be read, before it goes to the dead letters."""
 
 
@@ -65,7 +65,7 @@ class Subscriber:
     leases: Leases
     dead_letters: DeadLetters
     handle: Handle
-    not_understood: NotUnderstood
+    on_unreadable: OnUnreadable
 
     def attach(self, broker: NatsBroker, *, max_held: int, inbox: str = INBOX) -> None:
         """Subscribe to the durable consumers that the topology declared, with answers at `inbox`."""
@@ -119,6 +119,6 @@ class Subscriber:
         except (ValueError, IndexError):
             pass
         else:
-            await self.not_understood(instance_id, reason)
+            await self.on_unreadable(instance_id, reason)
         await self.dead_letters.put(message, self.trigger.durable, reason)
         await message.ack()

@@ -66,7 +66,7 @@ class TopologyGuard:
     looked_at: float = field(default=-math.inf, init=False)
     _failed_append: tuple[str, float] | None = field(default=None, init=False)
     _troubles: tuple[Trouble, ...] = field(default=(), init=False)
-    _told_of: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _advised: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:
@@ -85,14 +85,14 @@ class TopologyGuard:
     async def run(self) -> None:
         """Look for ever. The owner cancels it."""
         for subject in ADVISORIES:
-            await self.connection.subscribe(subject, cb=self._heed)
+            await self.connection.subscribe(subject, cb=self._on_advisory)
         while True:
-            self._told_of.clear()
+            self._advised.clear()
             await self.look()
             await asyncio.sleep(_SHORTEST_PAUSE_S)  # however often others change something
             try:
                 async with asyncio.timeout(self.look_s):
-                    await self._told_of.wait()
+                    await self._advised.wait()
             except TimeoutError:
                 pass
 
@@ -110,11 +110,11 @@ class TopologyGuard:
         self._troubles, self.looked_at = troubles, self.clock()
         _troubles.set(len(troubles))
 
-    async def _heed(self, advisory: Msg) -> None:
+    async def _on_advisory(self, advisory: Msg) -> None:
         """A stream or consumer was created, changed or deleted. Readers' own consumers are ignored."""
         ours = {config.name for config in streams(1, _NOBODY)} | {config.name for _, config in consumers(1, 1.0)}
         if ours & {*advisory.subject.split(".")[-1:]}:
-            self._told_of.set()
+            self._advised.set()
 
     async def _look(self) -> AsyncGenerator[Trouble]:
         jetstream = self.connection.jetstream(timeout=self.answer_s)
@@ -137,7 +137,7 @@ class TopologyGuard:
             if name == LIFECYCLE:
                 return f"the stream {LIFECYCLE} is gone: restore its backup, or start anew to begin with an empty one"
             await jetstream.add_stream(declared)
-            self._tell_healed(name, ("deleted",))
+            self._report_healed(name, ("deleted",))
             return None
         differing = drift.of_stream(declared, info.config)
         if name == LIFECYCLE:
@@ -152,7 +152,7 @@ class TopologyGuard:
             await jetstream.update_stream(declared.evolve(num_replicas=kept.num_replicas, placement=kept.placement))
         except APIError as error:
             return _unmended(f"stream {name}", differing, error)
-        self._tell_healed(name, differing)
+        self._report_healed(name, differing)
         return None
 
     def _whose(self, info: StreamInfo) -> str | None:
@@ -180,10 +180,10 @@ class TopologyGuard:
                 await jetstream.resume_consumer(stream, name)
         except APIError as error:
             return _unmended(f"consumer {name}", differing, error)
-        self._tell_healed(name, differing)
+        self._report_healed(name, differing)
         return None
 
-    def _tell_healed(self, name: str, differing: Iterable[str]) -> None:
+    def _report_healed(self, name: str, differing: Iterable[str]) -> None:
         _healed.labels(name).inc()
         log.warning("another program had changed the topology; changed back", name=name, what=[*differing])
 

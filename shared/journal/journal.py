@@ -62,7 +62,7 @@ def _pause_s(failures: int) -> float:
     return jittered_s(failures, _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
 
 
-def _unheard(_: str | None) -> None:
+def _ignore(_: str | None) -> None:
     pass
 
 
@@ -74,7 +74,7 @@ class Journal:
     """
 
     def __init__(
-        self, connection: Client, *, actor: str, source: str, appended: Callable[[str | None], None] = _unheard
+        self, connection: Client, *, actor: str, source: str, appended: Callable[[str | None], None] = _ignore
     ) -> None:
         self._connection = connection
         self._jetstream = connection.jetstream(timeout=ANSWER_TIMEOUT_S)

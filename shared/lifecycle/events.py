@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field, PositiveInt, field_serializer
 
 from shared.lifecycle.fact import Action, AttemptFact, Conclusion, Decided, Fact, PlainMilestone, Signal
 from shared.lifecycle.wish import Findings, Specification, Wish
-from shared.plain_text import Told
+from shared.plain_text import PlainText
 
 PHASES: Final = range(55, 60)
 """The percentages of SshInstallPhaseReached."""
@@ -159,8 +159,8 @@ class SshInstallFailed(AttemptFact):
     install_try: PositiveInt
     exit_status: int | None
     phase: str | None
-    output: tuple[Told, ...] = ()
-    reason: Told
+    output: tuple[PlainText, ...] = ()
+    reason: PlainText
 
 
 class SshInstallCompleted(AttemptFact, PlainMilestone):
@@ -223,7 +223,7 @@ class HealthLost(AttemptFact, Signal):
 
     identity = ("outage",)
     outage: PositiveInt
-    reason: Told
+    reason: PlainText
 
 
 class HealthRestored(AttemptFact, Signal):
@@ -239,7 +239,7 @@ class ActionDelayed(Fact):
     attempt: PositiveInt
     number: PositiveInt
     code: str
-    reason: Told
+    reason: PlainText
     next_try_at: AwareDatetime
 
 
@@ -247,19 +247,19 @@ class ProvisioningFailed(Signal):
     asks_for = Action.RELEASE
     action: Action
     code: str
-    message: Told
+    message: PlainText
 
 
 class StartupFailed(AttemptFact, Conclusion):
     asks_for = Action.RELEASE
     code: str
-    message: Told
+    message: PlainText
 
 
 class InstanceFailed(Conclusion):
     asks_for = Action.RELEASE
     code: str
-    message: Told
+    message: PlainText
 
 
 class ServerLost(Fact):

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, f
 from shared.lifecycle.fact import Action
 from shared.lifecycle.status import LIVE, Status
 from shared.lifecycle.wish import Findings, Specification, Wish
-from shared.plain_text import Told
+from shared.plain_text import PlainText
 
 
 class Failure(BaseModel):
@@ -16,7 +16,7 @@ class Failure(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     code: str
-    message: Told
+    message: PlainText
 
 
 class Delay(BaseModel):
@@ -26,7 +26,7 @@ class Delay(BaseModel):
     action: Action
     number: PositiveInt
     code: str
-    reason: Told
+    reason: PlainText
     next_try_at: AwareDatetime
 
 

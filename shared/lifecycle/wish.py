@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from shared.plain_text import Told
+from shared.plain_text import PlainText
 
 Task: TypeAlias = Literal["generate", "embed"]
 
@@ -50,7 +50,7 @@ class Findings(BaseModel):
     gated: bool | None = None
     gpu_memory_gb: Annotated[float, Field(gt=0)] | None = None
     max_hourly_price: Annotated[float, Field(ge=0)] | None = None
-    warnings: tuple[Told, ...] = ()
+    warnings: tuple[PlainText, ...] = ()
 
 
 class Specification(Wish):

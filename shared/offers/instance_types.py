@@ -10,7 +10,7 @@ from typing import Final, Literal
 from nats.js import JetStreamContext
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from shared.bucket import Bucket
+from shared.bucket import KeyValueBucket
 from shared.lifecycle.wish import Findings
 
 BUCKET: Final = "instance_types"
@@ -60,7 +60,7 @@ _TYPES: Final = TypeAdapter(tuple[InstanceType, ...])
 
 class InstanceTypes:
     def __init__(self, jetstream: JetStreamContext, *, replicas: int) -> None:
-        self._bucket = Bucket(jetstream, BUCKET, replicas)
+        self._bucket = KeyValueBucket(jetstream, BUCKET, replicas)
 
     async def publish(self, provider: str, types: tuple[InstanceType, ...]) -> None:
         await self._bucket.put(provider, _TYPES.dump_json(types))

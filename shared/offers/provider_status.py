@@ -8,7 +8,7 @@ from typing import Final
 from nats.js import JetStreamContext
 from pydantic import BaseModel, ConfigDict
 
-from shared.bucket import Bucket
+from shared.bucket import KeyValueBucket
 from shared.offers.instance_types import BUCKET, STATUS
 from shared.plain_text import plain_line
 
@@ -29,9 +29,9 @@ class ProviderStatus(BaseModel):
 
 class ProviderStatuses:
     def __init__(self, jetstream: JetStreamContext, *, replicas: int) -> None:
-        self._bucket = Bucket(jetstream, BUCKET, replicas)
+        self._bucket = KeyValueBucket(jetstream, BUCKET, replicas)
 
-    async def tell(self, status: ProviderStatus) -> None:
+    async def publish(self, status: ProviderStatus) -> None:
         await self._bucket.put(STATUS + status.provider, status.model_dump_json().encode())
 
     async def of(self, provider: str) -> ProviderStatus | None:

@@ -16,7 +16,7 @@ async def test_the_last_lines_of_the_last_try_are_shown(stage: Stage) -> None:
     instance = await stage.happened(facts.instance_requested())
     lines = tuple(OutputLine(number=number, at=AT, text=f"line {number}") for number in (1, 2, 3))
     outputs = InstallOutputs(stage.connection.jetstream(), replicas=1)
-    await outputs.tell(instance.id, InstallOutput(attempt=2, install_try=3, lines=lines, updated_at=AT))
+    await outputs.publish(instance.id, InstallOutput(attempt=2, install_try=3, lines=lines, updated_at=AT))
     api = await stage.api()
     shown = (await api.client.get(f"/instances/{instance.id}/logs")).json()
     assert (shown["attempt"], shown["install_try"], shown["next_cursor"]) == (2, 3, None)

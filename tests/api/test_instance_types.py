@@ -70,7 +70,7 @@ async def test_a_provider_that_cannot_be_used_is_told_with_the_reason_and_the_ne
     at = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
     status = ProviderStatus(provider="scaleway", reason="the API key is not accepted", since=at, next_try_at=at)
     statuses = ProviderStatuses(jetstream, replicas=1)
-    await statuses.tell(status)
+    await statuses.publish(status)
     api = await stage.api()
     told = (await api.client.get("/instance-types")).json()
     assert told["items"] == []

@@ -81,6 +81,7 @@ def test_the_command_line_knows_what_is_registered(monkeypatch: pytest.MonkeyPat
     assert variables_in_words("no ", " and ") == "no SCW_ variables and no COLDSTART_MACHINES"
 
 
+@pytest.mark.real
 def test_to_know_which_providers_there_are_loads_no_sdk() -> None:
     """Every command of `coldstart` that asks would wait for it."""
     code = "import coldstart.providers, sys; print({'scaleway', 'asyncssh'} & {*sys.modules})"

@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 from nats.js.api import StreamConfig
 
 from shared.bus.connection import connect
-from shared.bus.reader import BATCH, Reading, ReadingInterrupted, reading, stream_state
+from shared.bus.reader import BATCH, ReadingInterrupted, StreamReader, reading, stream_state
 from shared.bus.topology import apply_topology
 from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 from tests.nats_proxy import Operation, nats_proxy
@@ -32,7 +32,7 @@ async def write(connection: Client, *names: str) -> None:
     await jetstream.publish_async_completed()
 
 
-async def take(events: Reading, count: int) -> list[bytes]:
+async def take(events: StreamReader, count: int) -> list[bytes]:
     taken: list[Msg] = []
     async with asyncio.timeout(20):
         while len(taken) < count:
@@ -40,7 +40,7 @@ async def take(events: Reading, count: int) -> list[bytes]:
     return [message.data for message in taken]
 
 
-async def take_all(events: Reading) -> list[bytes]:
+async def take_all(events: StreamReader) -> list[bytes]:
     taken: list[Msg] = []
     async with asyncio.timeout(20):
         while not events.caught_up:

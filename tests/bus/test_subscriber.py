@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from faststream.nats import NatsBroker
 
 from shared.bus.connection import connect_options, round_trip
-from shared.bus.dead_letters import DeadLetters, Letter
+from shared.bus.dead_letters import DeadLetter, DeadLetters
 from shared.bus.lease import Lease, Leases
 from shared.bus.subscriber import Handle, Subscriber, stop_asking
 from shared.bus.topology import DEAD_LETTERS, LAUNCH, REPLAYS, apply_topology
@@ -29,7 +29,7 @@ class Service:
     broker: NatsBroker
     journal: Journal
     leases: Leases
-    not_understood: list[UUID] = field(default_factory=list)
+    unreadable: list[UUID] = field(default_factory=list)
 
     async def request(self) -> UUID:
         instance_id = uuid4()
@@ -55,10 +55,10 @@ async def serving(url: str, handle: Handle, ack_wait_s: float = ACK_WAIT) -> Asy
     leases = Leases(round_trip(connection), ack_wait_s)
     service = Service(broker, Journal(connection, actor="test", source="/test"), leases)
 
-    async def not_understood(instance_id: UUID, _: str) -> None:
-        service.not_understood.append(instance_id)
+    async def on_unreadable(instance_id: UUID, _: str) -> None:
+        service.unreadable.append(instance_id)
 
-    Subscriber(LAUNCH, leases, DeadLetters(jetstream), handle, not_understood).attach(broker, max_held=100)
+    Subscriber(LAUNCH, leases, DeadLetters(jetstream), handle, on_unreadable).attach(broker, max_held=100)
     keeping = asyncio.create_task(leases.keep_alive())
     await broker.start()
     yield service
@@ -192,7 +192,7 @@ async def test_a_message_nobody_understands_is_buried_with_its_reason_and_stops_
         assert letter.headers is not None
         assert letter.headers["Coldstart-Subject"] == f"lifecycle.{bad}.InstanceRequested"
         assert "dataschema" in letter.headers["Coldstart-Reason"]
-        assert service.not_understood == [bad]
+        assert service.unreadable == [bad]
 
 
 async def test_a_dead_letter_that_is_handed_back_is_held_like_any_other_message(nats_url: str) -> None:
@@ -212,7 +212,7 @@ async def test_a_dead_letter_that_is_handed_back_is_held_like_any_other_message(
         await jetstream.publish(f"dead_letters.{LAUNCH.durable}", message.data or b"", headers=headers)
         (letter,) = [each async for each in letters]
         assert (letter.consumer, letter.sequence, letter.reason) == (LAUNCH.durable, first.sequence, "too new")
-        await letters.hand_back(letter)
+        await letters.replay(letter)
         assert [each async for each in letters] == []
         again = await seen.get()
         assert (again.id, again.sequence) == (first.id, first.sequence)
@@ -231,15 +231,15 @@ async def test_a_letter_that_nobody_understands_again_is_back_at_once_with_its_o
         bad = uuid4()
         await jetstream.publish(append_subject(bad, "InstanceRequested"), b"{}")
 
-        async def the_letter() -> Letter:
+        async def the_letter() -> DeadLetter:
             while not (found := [each async for each in letters]):  # noqa: ASYNC110  as above
                 await asyncio.sleep(0.01)
             return found[0]
 
         async with asyncio.timeout(10):
             first = await the_letter()
-            await letters.hand_back(first)
+            await letters.replay(first)
             second = await the_letter()
         assert second.number > first.number
         assert (second.origin, second.subject, second.data) == (first.origin, first.subject, b"{}")
-        assert service.not_understood == [bad]
+        assert service.unreadable == [bad]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coldstart.stack.files import NoStack, Reach, find_reach, forget_reach, made_once, tell_reach
+from coldstart.stack.files import NoStack, Reach, find_reach, forget_reach, made_once, write_reach
 
 
 def a_reach(pid: int) -> Reach:
@@ -31,7 +31,7 @@ def test_two_installations_have_different_secrets(tmp_path: Path) -> None:
 
 
 def test_a_running_stack_is_found_until_it_stops(tmp_path: Path) -> None:
-    tell_reach(tmp_path, a_reach(os.getpid()))
+    write_reach(tmp_path, a_reach(os.getpid()))
     assert find_reach(tmp_path) == a_reach(os.getpid())
     assert mode(tmp_path / "stack.json") == 0o600
     forget_reach(tmp_path)
@@ -43,6 +43,6 @@ def test_a_running_stack_is_found_until_it_stops(tmp_path: Path) -> None:
 def test_a_stack_that_was_killed_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
     pid = os.posix_spawn("/bin/true", ["true"], {})
     os.waitpid(pid, 0)
-    tell_reach(tmp_path, a_reach(pid))
+    write_reach(tmp_path, a_reach(pid))
     with pytest.raises(NoStack, match="coldstart up"):
         find_reach(tmp_path)

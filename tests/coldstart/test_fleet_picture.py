@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from coldstart.api_client import Api
-from coldstart.figures import Figures, Used
+from coldstart.figures import Figures, UsageToday
 from coldstart.fleet import Fleet
 from coldstart.fleet_picture import FleetPicture, allotted
 from shared.description import InstanceView
@@ -31,7 +31,7 @@ def drawn(
     fleet = Fleet()
     fleet.shown(rows, BEGAN)
     figures = Figures(Api("http://127.0.0.1:9", "k"), fleet)
-    figures.in_flight, figures.used = {UUID(ID): 3}, {UUID(ID): Used(1_234, 56_789)}
+    figures.in_flight, figures.used = {UUID(ID): 3}, {UUID(ID): UsageToday(1_234, 56_789)}
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=terminal, color_system=None)
     console.print(FleetPicture(fleet, figures, lambda: why))
     assert isinstance(console.file, io.StringIO)

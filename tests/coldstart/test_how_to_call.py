@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from coldstart.how_to_call import endpoint, program
 from coldstart.settings import ClientSettings
-from coldstart.stack.files import Reach, tell_reach
+from coldstart.stack.files import Reach, write_reach
 from shared.lifecycle.wish import Task
 from tests.coldstart.fake_api import FakeApi, values
 
@@ -25,7 +25,7 @@ def data_dir(tmp_path: Path, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> P
     folder = tmp_path / "a folder"
     folder.mkdir()
     (folder / "admin-key").write_text(KEY)
-    tell_reach(folder, Reach(api.url, KEY, "", "", None, os.getpid()))
+    write_reach(folder, Reach(api.url, KEY, "", "", None, os.getpid()))
     monkeypatch.chdir(tmp_path)
     return folder
 

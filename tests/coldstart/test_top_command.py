@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from coldstart.api_client import Api
 from coldstart.cli import app
-from coldstart.figures import Figures, Used
+from coldstart.figures import Figures, UsageToday
 from coldstart.fleet import Fleet
 from shared.lifecycle.status import Status
 from tests.coldstart.fake_api import Answer, FakeApi, page, problem, stream, values
@@ -45,7 +45,7 @@ def test_figures_are_those_of_the_models_that_are_served_and_of_today(api: FakeA
     with Api(api.url, "k") as client:
         figures = Figures(client, fleet)
         figures.look()
-    assert (figures.in_flight, figures.used) == ({UUID(ID): 7}, {UUID(ID): Used(5, 123)})
+    assert (figures.in_flight, figures.used) == ({UUID(ID): 7}, {UUID(ID): UsageToday(5, 123)})
     assert len(fleet.members) == 2
     assert [asked.path.partition("&from=")[0] for asked in api.asked] == [
         f"/instances?limit=200&{STANDING}",

@@ -29,7 +29,7 @@ async def look_again(page: Page) -> None:
 
 
 async def test_the_fleet_says_why_a_provider_cannot_be_used_until_it_can(stage: Stage, window: Window) -> None:
-    await told(stage).tell(REFUSED)
+    await told(stage).publish(REFUSED)
     page = await window.open(await stage.api(), timezone_id="Asia/Tokyo", viewport={"width": 360, "height": 740})
     bar = page.locator("#clouds")
     await expect(bar).to_have_text(
@@ -37,11 +37,11 @@ async def test_the_fleet_says_why_a_provider_cannot_be_used_until_it_can(stage: 
     )
     assert await complaints(page) == []
     assert await page.evaluate("document.documentElement.scrollWidth") <= 360
-    await told(stage).tell(HOSTILE)
+    await told(stage).publish(HOSTILE)
     await look_again(page)
     await expect(bar).to_contain_text("<img src=x onerror=alert(1)>")
     assert await bar.locator("*").count() == 0
-    await told(stage).tell(WELL)
+    await told(stage).publish(WELL)
     await look_again(page)
     await expect(bar).to_be_hidden()
 
@@ -49,7 +49,7 @@ async def test_the_fleet_says_why_a_provider_cannot_be_used_until_it_can(stage: 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_the_form_says_it_before_anything_is_asked_for(stage: Stage, window: Window, scheme: Any) -> None:
     await stage.connection.jetstream().delete_key_value("instance_types")
-    await told(stage).tell(REFUSED)
+    await told(stage).publish(REFUSED)
     page = await window.open(await stage.api(), "/console/launch", color_scheme=scheme)
     await expect(page.locator("#clouds")).to_contain_text("scaleway has been unusable since")
     await expect(page.locator("#types")).to_contain_text("not known while the provider is unusable")

@@ -126,7 +126,7 @@ async def test_what_the_install_prints_is_shown_as_it_comes_and_as_far_as_it_was
             for number, text in enumerate(texts, start=1)
         )
         told = InstallOutput(attempt=1, install_try=install_try, lines=lines, updated_at=began)
-        await outputs.tell(instance.id, told)
+        await outputs.publish(instance.id, told)
 
     page = await opened(window, api, instance)
     shown = page.locator("#output-part")

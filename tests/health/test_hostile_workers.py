@@ -15,8 +15,8 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from services.health.http_prober import HttpProber
+from services.health.instance_updates import InstanceUpdates
 from services.health.look import chains
-from services.health.passing import Passing
 from services.health.probes import Failed, Outcome, Passed, Probe, Prober, Target
 from services.health.settings import HealthSettings
 from services.health.watcher import Watcher
@@ -222,7 +222,7 @@ async def watched(instance: Instance, prober: Prober, pace: HealthSettings) -> M
         moment += timedelta(seconds=5)
         return moment
 
-    watcher = Watcher(journal, prober, SilentLog(), secrets, Passing(), pace, now)
+    watcher = Watcher(journal, prober, SilentLog(), secrets, InstanceUpdates(), pace, now)
     trigger = Recorded(uuid4(), f.ip_assigned(), instance, Origin("test"), 1, instance.status_since)
     lease = Lease(Kept(), redelivered=False, fence_s=60.0, clock=lambda: 0.0, confirmed_at=0.0)
     async with asyncio.timeout(10):

@@ -8,9 +8,9 @@ from hypothesis import given as law
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from services.health.deadlines import due, pause
 from services.health.look import chains, milestones
 from services.health.memory import Memory, remembered
-from services.health.patience import due, pause
 from services.health.probes import Failed, OldWorker, Outcome, Passed, Probe, Refused, Running
 from services.health.settings import HealthSettings
 from services.health.watch import must_be_watched, verdict

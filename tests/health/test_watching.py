@@ -173,7 +173,7 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
     async def hear_nothing(*_: object) -> None:
         await asyncio.sleep(0)
 
-    monkeypatch.setattr("services.health.passing.Passing.heard", hear_nothing)
+    monkeypatch.setattr("services.health.instance_updates.InstanceUpdates.on_message", hear_nothing)
 
 
 @pytest.mark.usefixtures("deaf")

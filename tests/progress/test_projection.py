@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nats.aio.msg import Msg
 
-from services.progress.projection import AnotherInstallation, Projection, checkpoint
+from services.progress.projection import OfAnotherInstallation, Projection, checkpoint
 from shared.journal.envelope import Recorded
 from shared.lifecycle.status import Status
 from shared.postgres.connection import Connection
@@ -136,7 +136,7 @@ async def test_the_checkpoint_never_goes_back(database: Connection) -> None:
 async def test_events_of_another_installation_are_not_mixed_in(database: Connection) -> None:
     events = recorded(h.a_launch())
     before = await projected(database, events[:4])
-    with pytest.raises(AnotherInstallation):
+    with pytest.raises(OfAnotherInstallation):
         await Projection(database, uuid4(), nothing_is_put_aside).commit(events, len(events))
     assert await all_rows(database) == before
 

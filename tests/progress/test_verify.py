@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from nats.js.api import RawStreamMsg
 
-from services.progress.__main__ import told
+from services.progress.__main__ import print_verdict
 from services.progress.app import running, verify_once
 from services.progress.verify import Verdict
 from shared.journal.envelope import Origin, encode
@@ -111,9 +111,9 @@ async def test_an_empty_installation_verifies(stage: Stage) -> None:
 
 
 def test_differences_are_printed_and_make_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(Verdict(8, 2, 0, (), ())) == 0
+    assert print_verdict(Verdict(8, 2, 0, (), ())) == 0
     assert capsys.readouterr().out == "8 events of 2 instances: 0 differences\n"
-    assert told(Verdict(8, 2, 3, ("sequence 4 cannot be read",), ("timeline of x: missing",))) == 1
+    assert print_verdict(Verdict(8, 2, 3, ("sequence 4 cannot be read",), ("timeline of x: missing",))) == 1
     assert capsys.readouterr().out.splitlines() == [
         "sequence 4 cannot be read",
         "timeline of x: missing",

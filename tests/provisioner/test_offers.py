@@ -94,32 +94,42 @@ async def test_a_list_that_nobody_can_read_is_no_list(offers: Offers, provider: 
     assert (failed.value.code, failed.value.message) == ("unexpected", "the list of types cannot be read: KeyError")
 
 
-class Told:
-    """Where offers and statuses are told, as far as a test reads them; `enough` is set by the second status."""
-
-    def __init__(self) -> None:
-        self.statuses: list[ProviderStatus] = []
-        self.offered: list[tuple[InstanceType, ...]] = []
-        self.enough = asyncio.Event()
+class Published:
+    """A bucket of the provider's, as far as a test reads it."""
 
     async def keep_only(self, providers: Collection[str]) -> None:
         assert set(providers) == {NAME}
+
+
+class PublishedOffers(Published):
+    def __init__(self) -> None:
+        self.offered: list[tuple[InstanceType, ...]] = []
 
     async def publish(self, provider: str, types: tuple[InstanceType, ...]) -> None:
         assert provider == NAME
         self.offered.append(types)
 
-    async def tell(self, status: ProviderStatus) -> None:
+
+class PublishedStatuses(Published):
+    """`enough` is set by the second status."""
+
+    def __init__(self) -> None:
+        self.statuses: list[ProviderStatus] = []
+        self.enough = asyncio.Event()
+
+    async def publish(self, status: ProviderStatus) -> None:
         self.statuses.append(status)
         if len(self.statuses) > 1:
             self.enough.set()
 
 
 async def test_a_cloud_that_refuses_the_key_is_told_without_the_key_until_it_takes_it(provider: FakeProvider) -> None:
-    key, told = str(uuid4()), Told()
+    key, offered, told = str(uuid4()), PublishedOffers(), PublishedStatuses()
     provider.fail("foreign_servers", Rejected("invalid_credentials", f"{key} is not accepted\x1b[2J"))
     offers = Offers({NAME: provider}, quick(instance_types_seconds=300.0, backoff_seconds=0.01))
-    telling = asyncio.create_task(offers.tell(NAME, cast("InstanceTypes", told), cast("ProviderStatuses", told)))
+    telling = asyncio.create_task(
+        offers.keep_publishing(NAME, cast("InstanceTypes", offered), cast("ProviderStatuses", told))
+    )
     async with asyncio.timeout(10):
         await told.enough.wait()
     telling.cancel()
@@ -131,4 +141,4 @@ async def test_a_cloud_that_refuses_the_key_is_told_without_the_key_until_it_tak
     assert refused.next_try_at is not None
     assert (accepted.reason, accepted.next_try_at) == (None, None)
     assert accepted.since >= refused.since
-    assert told.offered == [OFFERED, OFFERED]
+    assert offered.offered == [OFFERED, OFFERED]

@@ -16,7 +16,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from shared.bus.reader import Reading, ReadingInterrupted, position_before, reading, stream_state
+from shared.bus.reader import ReadingInterrupted, StreamReader, position_before, reading, stream_state
 from shared.description import Description
 from shared.journal.envelope import Recorded, Undecodable, decode
 from shared.journal.streams import EVERY_EVENT, instance_subject
@@ -215,7 +215,7 @@ class Feed:
         for subscription in self._subscriptions:
             subscription.close()
 
-    def _reading(self, after: int, subject: str) -> AbstractAsyncContextManager[Reading]:
+    def _reading(self, after: int, subject: str) -> AbstractAsyncContextManager[StreamReader]:
         return reading(self._connection, after=after, subject=subject, heartbeat_s=self._heartbeat_s)
 
     async def _check_identity(self) -> None:

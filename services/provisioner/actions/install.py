@@ -128,14 +128,14 @@ class _Install:
         self._lines.clear()
         printed = Printed(self._context, job)
         async with (
-            printed.told(),
+            printed.publishing(),
             aclosing(session.run(COMMAND, stdin_of(job))) as machine,
             aclosing(while_wanted(self._context, machine, self._check_time)) as saying,
         ):
             async for said in saying:
                 if isinstance(said, Exited):
                     return said.status
-                printed.hear(said)
+                printed.add(said)
                 match parse_line(said):
                     case Phase(name) if self._comes_after(name):
                         await self._reached(job, name)

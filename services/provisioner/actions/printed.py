@@ -28,30 +28,30 @@ class Printed:
         self._lines: deque[OutputLine] = deque(maxlen=MOST_LINES)
         self._more = asyncio.Event()
 
-    def hear(self, line: str) -> None:
+    def add(self, line: str) -> None:
         number = self._lines[-1].number + 1 if self._lines else 1
         self._lines.append(OutputLine(number=number, at=now(), text=self._context.printable(line.rstrip("\r\n"))))
         self._more.set()
 
     @asynccontextmanager
-    async def told(self) -> AsyncGenerator[None]:
+    async def publishing(self) -> AsyncGenerator[None]:
         """Again and again while the block lasts, and once more when it ends."""
-        telling = asyncio.create_task(self._again_and_again())
+        publishing = asyncio.create_task(self._publish_for_ever())
         try:
             yield
         finally:
-            telling.cancel()
-            await asyncio.wait({telling})
-            await self._tell()
+            publishing.cancel()
+            await asyncio.wait({publishing})
+            await self._publish()
 
-    async def _again_and_again(self) -> None:
+    async def _publish_for_ever(self) -> None:
         while True:
             await self._more.wait()
             self._more.clear()
-            await self._tell()
+            await self._publish()
             await asyncio.sleep(BETWEEN_S)
 
-    async def _tell(self) -> None:
+    async def _publish(self) -> None:
         """Only as the holder: one that woke up late would put an old try's lines over a new one's."""
         if not self._lines or self._context.lease.lost:
             return
@@ -60,6 +60,6 @@ class Printed:
         )
         try:
             async with asyncio.timeout(TIME_OUT_S):
-                await self._context.dependencies.install_outputs.tell(self._context.instance_id, output)
+                await self._context.dependencies.install_outputs.publish(self._context.instance_id, output)
         except (NatsError, TimeoutError, OSError) as error:
             log.warning("install's output not told", instance_id=str(self._context.instance_id), reason=repr(error))

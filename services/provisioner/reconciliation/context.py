@@ -11,7 +11,7 @@ import structlog
 
 from services.provisioner.action_context import LONGEST_TEXT, Overtaken
 from services.provisioner.provider import Provider, ProviderError
-from services.provisioner.reconciliation.findings import Finding, Findings, Problem
+from services.provisioner.reconciliation.findings import Finding, Findings, RuleFailed
 from services.provisioner.settings import ProvisionerSettings
 from shared.journal.journal import Journal, JournalUnavailable
 
@@ -31,7 +31,7 @@ class ReconciliationContext:
     clock: Callable[[], datetime]
 
 
-async def asked(what: str, ask: Callable[[], Awaitable[Answer]]) -> Answer | Problem | None:
+async def asked(what: str, ask: Callable[[], Awaitable[Answer]]) -> Answer | RuleFailed | None:
     """The answer, or what kept us from it; None when it is no longer needed. Raises JournalUnavailable."""
     try:
         return await ask()
@@ -79,7 +79,7 @@ async def at_once(rules: Iterable[Findings]) -> Findings:
         await asyncio.wait({draining})
 
 
-def _problem(what: str, error: Exception) -> Problem | None:
+def _problem(what: str, error: Exception) -> RuleFailed | None:
     """None for what was overtaken. Without a journal there is no reconciliation: raises JournalUnavailable."""
     match error:
         case JournalUnavailable():
@@ -88,7 +88,7 @@ def _problem(what: str, error: Exception) -> Problem | None:
             log.info("overtaken", what=what)
             return None
         case ProviderError():
-            return Problem(f"{what}: {error}"[:LONGEST_TEXT])
+            return RuleFailed(f"{what}: {error}"[:LONGEST_TEXT])
         case _:
             log.error("reconciliation surprised", what=what, exc_info=error)
-            return Problem(f"{what}: {type(error).__name__}: {error}"[:LONGEST_TEXT])
+            return RuleFailed(f"{what}: {type(error).__name__}: {error}"[:LONGEST_TEXT])

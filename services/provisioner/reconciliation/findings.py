@@ -27,14 +27,14 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ServersListed:
     """So many servers bear our tag."""
 
     servers: int
 
 
 @dataclass(frozen=True)
-class Problem:
+class RuleFailed:
     """What kept a rule from one resource; the next reconciliation tries again."""
 
     message: str
@@ -42,7 +42,7 @@ class Problem:
 
 Change: TypeAlias = ServerLost | ServerStopped | ServerRestarted | AddressChanged | LifetimeLimitReached
 """A fact that a rule has recorded in the journal."""
-Finding: TypeAlias = Owned | Unreadable | Listed | Removed | Unknown | Foreign | Change | Problem
+Finding: TypeAlias = Owned | Unreadable | ServersListed | Removed | Unknown | Foreign | Change | RuleFailed
 Findings: TypeAlias = AsyncGenerator[Finding, None]
 
 Found = TypeVar("Found")
@@ -72,7 +72,7 @@ def report_of(provider: str, began_at: datetime, ended_at: datetime, findings: S
         provider=provider,
         began_at=began_at,
         ended_at=ended_at,
-        servers=sum(listed.servers for listed in of_type(Listed, findings)),
+        servers=sum(listed.servers for listed in of_type(ServersListed, findings)),
         removed=tuple(of_type(Removed, findings)),
         unknown=tuple(still_unknown(findings)),
         foreign=tuple(of_type(Foreign, findings)),
@@ -81,7 +81,7 @@ def report_of(provider: str, began_at: datetime, ended_at: datetime, findings: S
         restarted=_instances(ServerRestarted, findings),
         readdressed=_instances(AddressChanged, findings),
         expired=_instances(LifetimeLimitReached, findings),
-        errors=tuple(problem.message for problem in of_type(Problem, findings)),
+        errors=tuple(problem.message for problem in of_type(RuleFailed, findings)),
     )
 
 

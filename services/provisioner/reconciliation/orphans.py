@@ -8,7 +8,7 @@ from uuid import UUID
 from services.provisioner.action_context import Overtaken, now
 from services.provisioner.provider import Resource, Server
 from services.provisioner.reconciliation.context import ReconciliationContext, asked, at_once, guarded
-from services.provisioner.reconciliation.findings import Findings, Problem
+from services.provisioner.reconciliation.findings import Findings, RuleFailed
 from services.provisioner.reconciliation.ownership import Orphan, Ownership, is_over, judge
 from services.provisioner.removal import Removal
 from shared.lifecycle.events import InstanceCreated
@@ -34,7 +34,7 @@ class Orphans:
                     going.append(guarded(f"server {server.id}", self._take_server(server, orphan)))
                 case None:
                     pass
-                case Unknown() | Problem() as other:
+                case Unknown() | RuleFailed() as other:
                     yield other
         async for finding in at_once(going):
             yield finding
@@ -50,7 +50,7 @@ class Orphans:
                     networks.setdefault(orphan.owner, []).append(orphan)
                 case None:
                     pass
-                case Unknown() | Problem() as other:
+                case Unknown() | RuleFailed() as other:
                     yield other
         async for finding in at_once(volumes):
             yield finding
@@ -58,7 +58,7 @@ class Orphans:
         async for finding in at_once(taken):
             yield finding
 
-    async def _judged(self, resource: Resource) -> Orphan | Unknown | Problem | None:
+    async def _judged(self, resource: Resource) -> Orphan | Unknown | RuleFailed | None:
         judging = partial(judge, self._context, self._ownership, resource)
         return await asked(f"{resource.kind} {resource.id}", judging)
 

@@ -16,8 +16,8 @@ from services.provisioner.reconciliation.context import ReconciliationContext, a
 from services.provisioner.reconciliation.findings import (
     Finding,
     Findings,
-    Listed,
-    Problem,
+    RuleFailed,
+    ServersListed,
     Unreadable,
     of_type,
     owned_by,
@@ -88,25 +88,25 @@ class Reconcile:
             try:
                 await self._look_at_all(findings, delete_unknown=delete_unknown)
             except (JournalUnavailable, ReadingInterrupted) as error:
-                self._add(findings, Problem(f"the journal: {error}"[:LONGEST_TEXT]))
+                self._add(findings, RuleFailed(f"the journal: {error}"[:LONGEST_TEXT]))
         return report_of(self._provider.name, began_at, self._context.clock(), findings)
 
     async def _look_at_all(self, findings: list[Finding], *, delete_unknown: bool) -> None:
         servers = await asked("list of servers", self._provider.tagged_servers)
-        if isinstance(servers, Problem):
+        if isinstance(servers, RuleFailed):
             self._add(findings, servers)
-        listed = None if isinstance(servers, Problem) else servers
+        listed = None if isinstance(servers, RuleFailed) else servers
         await self._collect(findings, self._known_instances(listed))
         if listed is None:
             return
-        self._add(findings, Listed(len(listed)))
+        self._add(findings, ServersListed(len(listed)))
         ownership = Ownership.of(findings)
         orphans = Orphans(self._context, ownership)
         await self._collect(findings, orphans.servers(listed))
         resources = await asked("list of volumes, addresses and security groups", self._provider.tagged_resources)
-        if isinstance(resources, Problem):
+        if isinstance(resources, RuleFailed):
             self._add(findings, resources)
-        if resources is None or isinstance(resources, Problem):
+        if resources is None or isinstance(resources, RuleFailed):
             return
         await self._collect(findings, orphans.others(resources))
         if delete_unknown:
@@ -127,12 +127,12 @@ class Reconcile:
                 told = finding.model_dump(mode="json")
                 log.info("removed", provider=self._provider.name, resource_id=told.pop("id"), **told)
                 _removed.labels(self._provider.name, finding.kind).inc()
-            case Problem():
+            case RuleFailed():
                 log.warning("not reconciled", provider=self._provider.name, reason=finding.message)
 
     async def _foreign_servers(self) -> Findings:
         foreign = await asked("list of other installations' servers", self._provider.foreign_servers)
-        if isinstance(foreign, Problem):
+        if isinstance(foreign, RuleFailed):
             yield foreign
             return
         for server in foreign or ():
@@ -152,7 +152,7 @@ class Reconcile:
             instance = await self._context.journal.load(instance_id)
         except InstanceUnknown:
             yield Unreadable(instance_id)
-            yield Problem(f"instance {instance_id}: none of its events can be read")
+            yield RuleFailed(f"instance {instance_id}: none of its events can be read")
             return
         if instance.specification.provider != self._provider.name:
             self._of_others.add(instance_id)

@@ -150,5 +150,5 @@ async def _failed(stage: Stage, lives: Lives, now: datetime, owner: UUID) -> Ins
         for number, text in enumerate(lines, start=1)
     )
     outputs = InstallOutputs(stage.connection.jetstream(), replicas=1)
-    await outputs.tell(failed.id, InstallOutput(attempt=1, install_try=3, lines=told, updated_at=failed.updated_at))
+    await outputs.publish(failed.id, InstallOutput(attempt=1, install_try=3, lines=told, updated_at=failed.updated_at))
     return failed

@@ -10,7 +10,7 @@ from services.provisioner.action_context import Overtaken
 from services.provisioner.provider import TryAgain
 from services.provisioner.reconciliation import findings as found
 from services.provisioner.reconciliation.context import asked, at_once, guarded
-from services.provisioner.reconciliation.findings import Finding, Findings, Listed, Problem, report_of
+from services.provisioner.reconciliation.findings import Finding, Findings, RuleFailed, ServersListed, report_of
 from services.provisioner.reconciliation.ownership import Ownership
 from shared.journal.journal import JournalUnavailable
 from shared.lifecycle import events as e
@@ -35,8 +35,8 @@ def report(*findings: Finding) -> Report:
 
 def test_a_report_has_each_finding_in_its_place() -> None:
     assert report(
-        Listed(3), SERVER, VOLUME, SERVER_GONE, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED,
-        Problem("one"), Problem("two"), found.Owned(ONE, frozenset({"x"})), found.Unreadable(TWO),
+        ServersListed(3), SERVER, VOLUME, SERVER_GONE, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED,
+        RuleFailed("one"), RuleFailed("two"), found.Owned(ONE, frozenset({"x"})), found.Unreadable(TWO),
     ) == Report(
         provider="own", began_at=AT, ended_at=AT, servers=3, removed=(SERVER_GONE,), unknown=(VOLUME,),
         foreign=(ELSEWHERE,), lost=(ONE,), stopped=(ONE,), restarted=(ONE,), readdressed=(ONE,), expired=(ONE,),
@@ -46,14 +46,14 @@ def test_a_report_has_each_finding_in_its_place() -> None:
 
 def test_every_list_of_a_report_is_filled_by_some_finding() -> None:
     lists = {name for name, field in Report.model_fields.items() if str(field.annotation).startswith("tuple")}
-    given = report(SERVER_GONE, VOLUME, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED, Problem("one"))
+    given = report(SERVER_GONE, VOLUME, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED, RuleFailed("one"))
     assert {name for name in lists if getattr(given, name)} == lists
-    kinds = {SERVER_GONE, VOLUME, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED, Problem("one")}
-    assert {type(kind) for kind in kinds} | {Listed, found.Owned, found.Unreadable} == {*get_args(Finding)}
+    kinds = {SERVER_GONE, VOLUME, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED, RuleFailed("one")}
+    assert {type(kind) for kind in kinds} | {ServersListed, found.Owned, found.Unreadable} == {*get_args(Finding)}
 
 
 def test_ownership_is_what_the_findings_say() -> None:
-    ownership = Ownership.of([found.Owned(ONE, frozenset({"a", "b"})), found.Unreadable(TWO), Problem("else")])
+    ownership = Ownership.of([found.Owned(ONE, frozenset({"a", "b"})), found.Unreadable(TWO), RuleFailed("else")])
     assert ownership == Ownership({"a": ONE, "b": ONE}, frozenset({TWO}))
 
 
@@ -70,9 +70,9 @@ async def gathered(findings: Findings) -> list[Finding]:
 
 async def test_a_rule_that_fails_keeps_what_it_has_found_and_says_why_it_ended() -> None:
     refused = guarded("server s", rule(SERVER, then=TryAgain("cloud_error", "not now")))
-    assert await gathered(refused) == [SERVER, Problem("server s: cloud_error: not now")]
+    assert await gathered(refused) == [SERVER, RuleFailed("server s: cloud_error: not now")]
     surprised = guarded("server s", rule(SERVER, then=OSError("a surprise")))
-    assert await gathered(surprised) == [SERVER, Problem("server s: OSError: a surprise")]
+    assert await gathered(surprised) == [SERVER, RuleFailed("server s: OSError: a surprise")]
 
 
 async def test_what_was_overtaken_is_no_problem() -> None:
@@ -96,5 +96,5 @@ async def test_without_a_journal_nothing_goes_on_and_what_was_found_is_not_lost(
 
 
 async def test_the_findings_of_many_rules_all_come() -> None:
-    rules = [rule(Problem(str(number))) for number in range(50)]
-    assert {*await gathered(at_once(rules))} == {Problem(str(number)) for number in range(50)}
+    rules = [rule(RuleFailed(str(number))) for number in range(50)]
+    assert {*await gathered(at_once(rules))} == {RuleFailed(str(number)) for number in range(50)}

@@ -180,13 +180,13 @@ def _read(response: requests.Response, at: datetime) -> Answer:
     return Answer(
         status=response.status_code,
         kind=str(body.get("type") or "untyped"),
-        detail=_told(body, details),
+        detail=_message(body, details),
         subjects=frozenset(str(subject) for subject in subjects if subject),
         retry_after=retry_after,
     )
 
 
-def _told(body: Mapping[str, Any], details: list[dict[str, Any]]) -> str:
+def _message(body: Mapping[str, Any], details: list[dict[str, Any]]) -> str:
     """What the cloud itself says, in one line."""
     said = [body.get("message"), body.get("help_message"), body.get("current_state")]
     said += [", ".join(f"{key} {value}" for key, value in each.items()) for each in details]

@@ -18,8 +18,8 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class FailsItsInstance:
-    """A `subscriber.NotUnderstood`: recorded before the message goes to the dead letters."""
+class FailInstance:
+    """A `subscriber.OnUnreadable`: recorded before the message goes to the dead letters."""
 
     journal: Journal
 

@@ -36,7 +36,7 @@ def is_loading(instance: Instance) -> bool:
 
 
 @dataclass
-class Loading:
+class LoadFollower:
     """Follows the log of one instance at a time, in a task that `following` owns."""
 
     worker_log: WorkerLog
