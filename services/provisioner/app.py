@@ -25,7 +25,7 @@ from shared.ssh import SshShell
 
 @asynccontextmanager
 async def running(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -> AsyncGenerator[Leases]:
-    """Act while the block runs; gives every trigger back at once when it ends. Yields the leases, one for each."""
+    """Act while the block runs. At its end, return every trigger at once. Yields the leases, one for each trigger."""
     async with (
         holder(settings, "provisioner", keeps_topology=True, stop_grace_s=settings.stop_grace_seconds) as service,
         AsyncExitStack() as stack,

@@ -10,12 +10,12 @@ from services.provisioner.providers.registration import MakeProvider
 from shared.offers.provider_status import redacted
 
 _NOBODY: UUID = UUID(int=0)
-"""Of no installation: nothing is changed, and nothing is found."""
+"""An id of no installation, so that nothing is changed and nothing is found."""
 _LONGEST_S = 30.0
 
 
 async def check(make: Sequence[MakeProvider]) -> AsyncIterator[tuple[str, str]]:
-    """Of each provider its name and why it cannot be used; the reason is empty where it can."""
+    """Each provider's name and why it cannot be used; the reason is empty if it can."""
     async with AsyncExitStack() as stack:
         for make_one in make:
             provider = await stack.enter_async_context(make_one(_NOBODY))

@@ -1,4 +1,4 @@
-"""What a new machine is told before it boots. Format: cloud-init's module cc_ssh."""
+"""What a new machine gets before it boots. Format: cloud-init's module cc_ssh."""
 
 import json
 

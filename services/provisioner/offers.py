@@ -1,4 +1,4 @@
-"""What the providers have to offer: asked now and then, told to the other services, and looked up by a launch."""
+"""The providers' offers: read regularly, published to the other services, and looked up by launches."""
 
 import asyncio
 import time
@@ -22,14 +22,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class _Asked:
-    """`outcome` is served until `until`, a failure too: of a thousand launches one waits for a cloud that hangs."""
+    """`outcome` is served until `until`, even a failure: of a thousand launches, one waits for a hanging cloud."""
 
     outcome: tuple[InstanceType, ...] | ProviderError
     until: float
 
 
 class Offers:
-    """Each provider is asked at most every `instance_types_seconds`; after a failure, by the next try at the latest."""
+    """Asks each provider at most every `instance_types_seconds`; after a failure, by the next try at the latest."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Offers:
         return asked.outcome
 
     async def if_known(self, provider: str) -> tuple[InstanceType, ...]:
-        """What it last told, however long ago; none of them when it never could: no launch waits for a price."""
+        """The last known offers, however old; none if there never were any: no launch waits for a price."""
         if provider in self._known:
             return self._known[provider]
         try:
@@ -66,7 +66,7 @@ class Offers:
             return ()
 
     async def _ask(self, provider: str) -> _Asked:
-        """A surprise is an outcome too: whatever is wrong with a price list, a launch goes on without it."""
+        """Unexpected errors are outcomes, too: whatever is wrong with a price list, the launch continues without it."""
         try:
             types = await self._providers[provider].instance_types()
         except ProviderError as error:
@@ -82,7 +82,7 @@ class Offers:
         return _Asked(error, self._monotonic() + self._settings.backoff_seconds / 2)
 
     async def keep_publishing(self, provider: str, bucket: InstanceTypes, statuses: ProviderStatuses) -> None:
-        """Tell the other services what this provider offers, how it is, and that there are no others.
+        """Publish this provider's offers and status to the other services, and that there are no other providers.
 
         The owner cancels it.
         """
@@ -96,14 +96,14 @@ class Offers:
                 pause = self._pause(failures)
                 status = _changed(status, reason, pause)
                 await statuses.publish(status)
-            except Exception:  # the loop's bound: what cannot be told now is told soon after
+            except Exception:  # the loop's bound: what cannot be published now is published soon after
                 failures += 1
                 pause = self._pause(failures)
                 log.exception("instance types not told", provider=provider)
             await asyncio.sleep(pause)
 
     async def _publish_offers(self, provider: str, bucket: InstanceTypes) -> str | None:
-        """Why the provider cannot be used, or None. A price list is public: what needs a key is asked, too."""
+        """Why the provider cannot be used, or None. Price lists are public, so a call with the key is made, too."""
         try:
             await bucket.publish(provider, await self.of(provider))
             if self._providers[provider].capabilities.power:
@@ -120,7 +120,7 @@ class Offers:
 
 
 def _changed(before: ProviderStatus, reason: str | None, pause: float) -> ProviderStatus:
-    """`since` stays while it is well, and while it is not, whatever the reason."""
+    """`since` changes only between usable and unusable, not with the reason."""
     now = datetime.now(UTC)
     same = (before.reason is None) == (reason is None)
     next_try_at = now + timedelta(seconds=pause) if reason else None

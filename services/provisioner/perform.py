@@ -1,4 +1,4 @@
-"""From a trigger to the one action that it may still ask for."""
+"""Maps a trigger to the one action that it may still ask for, and runs it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Perform:
     dependencies: Dependencies
 
     async def __call__(self, recorded: Recorded, lease: Lease) -> None:
-        """Do what this trigger asks for, by the instance as it is now; when overtaken, see what it asks for then.
+        """Do what this trigger asks for, given the instance as it is now. If overtaken, plan again.
 
         Raises LeaseLost, JournalUnavailable.
         """

@@ -1,4 +1,4 @@
-"""How long to pause between two looks at something that is about to change."""
+"""The pauses between two looks at something that is about to change."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""Listen to a machine for as long as anybody wants what it does."""
+"""Reads a machine's output for as long as its work is wanted."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -11,7 +11,7 @@ from shared.machine import Exited
 async def while_wanted(
     context: ActionContext, machine: AsyncGenerator[str | Exited], check_time: Callable[[], None]
 ) -> AsyncGenerator[str | Exited]:
-    """Pass on what the machine says; every now and then, and while it says nothing, see whether to go on.
+    """Pass on the machine's output. Check regularly, also while it is silent, whether to continue.
 
     Raises Overtaken, LeaseLost, whatever `check_time` raises, and Unreachable.
     """
@@ -35,7 +35,7 @@ async def while_wanted(
 
 
 async def _end(task: "asyncio.Future[Any]") -> None:
-    """Its outcome no longer matters to anyone."""
+    """End a task whose outcome no longer matters."""
     task.cancel()
     await asyncio.wait({task})
     if not task.cancelled():

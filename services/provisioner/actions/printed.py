@@ -1,4 +1,4 @@
-"""What an install prints, told while it runs. It is a convenience: whatever goes wrong with it, the install goes on."""
+"""Publishes an install's output while it runs. A convenience: if it fails, the install continues."""
 
 import asyncio
 from collections import deque
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 class Printed:
-    """The last lines of one try, as far as they may be shown."""
+    """The last lines of one try, without what may not be shown."""
 
     def __init__(self, context: ActionContext, job: InstallJob) -> None:
         self._context = context
@@ -35,7 +35,7 @@ class Printed:
 
     @asynccontextmanager
     async def publishing(self) -> AsyncGenerator[None]:
-        """Again and again while the block lasts, and once more when it ends."""
+        """Publish repeatedly while the block lasts, and once more at its end."""
         publishing = asyncio.create_task(self._publish_for_ever())
         try:
             yield
@@ -52,7 +52,7 @@ class Printed:
             await asyncio.sleep(BETWEEN_S)
 
     async def _publish(self) -> None:
-        """Only as the holder: one that woke up late would put an old try's lines over a new one's."""
+        """Only as the holder: one that woke up late would overwrite a new try's lines with an old try's."""
         if not self._lines or self._context.lease.lost:
             return
         output = InstallOutput(

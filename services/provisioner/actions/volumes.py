@@ -1,4 +1,4 @@
-"""The boot volume: found when the provider has made it, and grown while its server is off."""
+"""The boot volume: found once the provider has created it, and grown while its server is off."""
 
 from services.provisioner.action_context import ActionContext, now
 from services.provisioner.actions.servers import present, the_server
@@ -32,7 +32,7 @@ async def resize_volume(context: ActionContext) -> None:
 
 
 async def note_volumes(context: ActionContext, server: Server) -> None:
-    """Ids are recorded as soon as they are seen: once its server is gone, nothing at the provider says whose it was."""
+    """Records ids as soon as they are seen: once the server is gone, nothing at the provider says whose they were."""
     for volume_id in server.volume_ids:
         await context.record(
             VolumeFound(instance_id=context.instance_id, occurred_at=now(), volume_id=volume_id, server_id=server.id)
@@ -40,7 +40,7 @@ async def note_volumes(context: ActionContext, server: Server) -> None:
 
 
 async def _grown(context: ActionContext, server: Server) -> int:
-    """Until it is, in GB: a server whose volume is still growing cannot be powered on."""
+    """Waits until it has grown; returns its GB. A server whose volume is growing cannot be powered on."""
     pauses = looks(context.settings.poll_seconds)
     while True:
         size_gb = (await context.guard()).specification.volume_gb

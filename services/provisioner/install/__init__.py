@@ -1,1 +1,1 @@
-"""What is done on a machine over SSH: the scripts, and how they are handed over."""
+"""The scripts that run on a machine over SSH, and how they are sent."""

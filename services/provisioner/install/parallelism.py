@@ -1,4 +1,4 @@
-"""Whether a worker uses several GPUs, as its vLLM options say: by default it uses one, however many there are."""
+"""Whether a worker's vLLM options make it use several GPUs. By default it uses one, however many there are."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -8,6 +8,6 @@ _SPREADING: Final = frozenset({"--tensor-parallel-size", "--pipeline-parallel-si
 
 
 def uses_several_gpus(vllm_args: Sequence[str]) -> bool:
-    """Both `--tensor-parallel-size 2` in two and `--tensor-parallel-size=2` in one are understood."""
+    """Understands `--tensor-parallel-size 2` (two arguments) and `--tensor-parallel-size=2` (one)."""
     words = [word for argument in vllm_args for word in argument.split("=", 1)]
     return any(flag in _SPREADING and value != "1" for flag, value in pairwise(words))

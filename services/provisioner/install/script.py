@@ -1,4 +1,4 @@
-"""The install as bytes to feed to a machine's `bash -s`, and the meaning of what it prints and returns."""
+"""The install script as bytes for a machine's `bash -s`, and the meaning of its output and exit status."""
 
 import re
 import shlex
@@ -15,21 +15,21 @@ from services.provisioner.install.parallelism import uses_several_gpus
 _HERE: Final = Path(__file__).parent
 _INSTALL: Final = (_HERE / "data_disk.sh").read_text() + (_HERE / "install.sh").read_text()
 ENDING: Final = (_HERE / "ending.sh").read_text()
-"""How run.sh and claim.sh signal an install that runs."""
+"""How run.sh and claim.sh end a running install."""
 _RUN: Final = ENDING + (_HERE / "run.sh").read_text()
 _MARK: Final = "::phase::"
 _SHARED_MEMORY: Final = "16g"
-"""For the buffers of NCCL and vLLM between the processes of several GPUs: more than they fill; unused, it is free."""
+"""For the buffers of NCCL and vLLM between the processes of several GPUs. More than needed; unused memory is free."""
 
 COMMAND: Final = "bash -s"
-"""What to execute over SSH; `stdin_of(job)` is its standard input, to be closed after that."""
+"""The command to run over SSH. Its standard input is `stdin_of(job)`; close it afterwards."""
 
 SUPERSEDED: Final = 90
-"""Exit status: this machine knows a newer attempt, or a later try of the same. Nothing was done."""
+"""Exit status: the machine knows a newer attempt, or a later try of this one. Nothing was done."""
 INTERRUPTED: Final = 91
-"""Exit status: the install vanished without a status (killed, or the machine rebooted). The same try may run again."""
+"""Exit status: the install vanished without a status (killed, or a reboot). The same try may run again."""
 STILL_RUNNING: Final = 92
-"""Exit status, of claim.sh too: an older attempt could not be ended, so nothing was begun."""
+"""Exit status, also of claim.sh: an older attempt could not be ended, so nothing was started."""
 
 
 def _declared_phases(script: str) -> tuple[str, ...]:
@@ -40,12 +40,12 @@ def _declared_phases(script: str) -> tuple[str, ...]:
 
 
 PHASES: Final = _declared_phases(_INSTALL)
-"""Every phase, in the order in which the script reaches them."""
+"""All phases, in the script's order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstallJob:
-    """What one try of one attempt is to install. A later try of the same attempt repairs what the one before left."""
+    """What one try of one attempt installs. A later try of the same attempt repairs what the earlier one left."""
 
     attempt: int
     attempt_try: int
@@ -56,19 +56,19 @@ class InstallJob:
     api_key: str = field(repr=False)
     hf_token: str | None = field(default=None, repr=False)
     revision: str | None = None
-    """Of the model, as the Hub names it: a branch, a tag or a commit; None: its default."""
+    """The model's branch, tag or commit on the Hub; None is its default."""
     vllm_args: tuple[str, ...] = ()
     organization_id: UUID | None = None
-    """Whose downloaded models it uses and adds to: none but its own; None: those of the instances that all share."""
+    """The organisation whose downloaded models it uses and extends, and no others; None is the shared instances'."""
     pull_seconds: int = 900
-    """How long pulling the image may take; the layers that came are there for the next try."""
+    """How long pulling the image may take. The next try reuses the downloaded layers."""
     ours: bool = False
-    """The machine serves nothing else, so a disk that bears nothing at all may be taken, and Docker restarted."""
+    """The machine serves nothing else, so a blank disk may be formatted, and Docker restarted."""
     host_key_private: str | None = field(default=None, repr=False)
-    """An Ed25519 key in OpenSSH's format that the machine proves itself with from now on; None: it keeps its own."""
+    """The machine's new host key, Ed25519 in OpenSSH's format; None: it keeps its own."""
 
     claimed_by: UUID | None = None
-    """Of a machine that instances have in turn: nothing is done unless its claim names this one."""
+    """For a machine that serves instances in turn: nothing is done unless its claim names this instance."""
 
     def __post_init__(self) -> None:
         if self.attempt < 1 or self.attempt_try < 1:
@@ -77,7 +77,7 @@ class InstallJob:
 
 @dataclass(frozen=True)
 class Phase:
-    """The install has begun this phase, so the ones before it are done."""
+    """The install has begun this phase, so the earlier ones are done."""
 
     name: str
 
@@ -90,9 +90,9 @@ class Output:
 
 
 def stdin_of(job: InstallJob) -> bytes:
-    """The whole of what `bash -s` reads. It alone carries the secrets: no command line or environment of ours does.
+    """Everything that `bash -s` reads. Only this carries the secrets: no command line or environment of ours does.
 
-    Raises asyncssh.KeyImportError when the host key is none.
+    Raises asyncssh.KeyImportError for an invalid host key.
     """
     host_key = job.host_key_private or ""
     variables = {
@@ -123,7 +123,7 @@ def stdin_of(job: InstallJob) -> bytes:
 
 
 def parse_line(line: str) -> Phase | Output:
-    """What one line of the install's output says. A phase that the script does not declare is only output."""
+    """The meaning of one output line. A phase that the script does not declare is only output."""
     text = line.rstrip("\r\n")
     name = text.removeprefix(_MARK)
     return Phase(name) if text.startswith(_MARK) and name in PHASES else Output(text)

@@ -1,1 +1,1 @@
-"""The clouds that instances can be rented from, one package each. docs/providers.md says how to add one."""
+"""The providers of machines, one package each. docs/providers.md says how to add one."""

@@ -1,4 +1,4 @@
-"""What everything but its own package knows of a provider."""
+"""What the rest of the program knows of a provider."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -11,12 +11,12 @@ from services.provisioner.provider import Provider
 from shared.machine import Shell
 
 MakeProvider = Callable[[UUID], AbstractAsyncContextManager[Provider]]
-"""From the installation's id, which every resource bears as a tag."""
+"""Takes the installation's id, with which every resource is tagged."""
 
 
 @dataclass(frozen=True)
 class ProviderContext:
-    """What the provisioner gives each provider: within how many seconds a call has to end, and a shell to machines."""
+    """What the provisioner gives each provider: the time limit of a call in seconds, and a shell to machines."""
 
     call_timeout_s: float
     shell: Shell
@@ -24,11 +24,11 @@ class ProviderContext:
 
 @dataclass(frozen=True)
 class Registration:
-    """A provider that is configured when one of `variables` is set, and then reads `settings`.
+    """A provider is configured if one of `variables` is set, and then reads `settings`.
 
-    `name` is what requests call it. `title` says for people what is configured, from the environment; `in_words` names
-    its variables, and `needed` all that it needs and whose they are.
-    `make` reads the settings, and raises SettingsInvalid.
+    `name` is its name in requests. `title` tells people what is configured, from the environment; `in_words` names its
+    variables, and `needed` everything that it needs and to whom it belongs.
+    `make` reads the settings and raises SettingsInvalid.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Every provider there is: the one place that names them. A new one is a package beside this file, and a line here."""
+"""All providers. Only this file names them: a new one is a package beside it, and a line here."""
 
 import os
 from collections.abc import Mapping

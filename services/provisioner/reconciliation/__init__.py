@@ -1,1 +1,1 @@
-"""A provider against the journal: each rule looks and returns its findings, and the report is made of those."""
+"""Compares a provider with the journal: each rule returns its findings, and the report is made of them."""

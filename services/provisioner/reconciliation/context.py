@@ -1,4 +1,4 @@
-"""What every rule of reconciliation works with, and how rules run: what fails in one keeps nobody from the next."""
+"""The context of every reconciliation rule, and how rules run: a failure in one does not stop the others."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -16,7 +16,7 @@ from services.provisioner.settings import ProvisionerSettings
 from shared.journal.journal import Journal, JournalUnavailable
 
 AT_ONCE: Final = 10
-"""Each removal waits for minutes, mostly: one after the other, a hundred of them would keep the next one waiting."""
+"""How many removals run at once. Each mostly waits, for minutes: a hundred in sequence would delay the next report."""
 
 Answer = TypeVar("Answer")
 
@@ -32,7 +32,7 @@ class ReconciliationContext:
 
 
 async def asked(what: str, ask: Callable[[], Awaitable[Answer]]) -> Answer | RuleFailed | None:
-    """The answer, or what kept us from it; None when it is no longer needed. Raises JournalUnavailable."""
+    """The answer, or the problem; None if the answer is no longer needed. Raises JournalUnavailable."""
     try:
         return await ask()
     except Exception as error:  # noqa: BLE001  `_problem` raises it, logs it or says it
@@ -40,7 +40,7 @@ async def asked(what: str, ask: Callable[[], Awaitable[Answer]]) -> Answer | Rul
 
 
 async def guarded(what: str, findings: Findings) -> Findings:
-    """The same findings; what ends them early is the last one. Raises JournalUnavailable."""
+    """The same findings. An error that ends them early becomes the last finding. Raises JournalUnavailable."""
     async with aclosing(findings):
         try:
             async for finding in findings:
@@ -51,7 +51,7 @@ async def guarded(what: str, findings: Findings) -> Findings:
 
 
 async def at_once(rules: Iterable[Findings]) -> Findings:
-    """The findings of all, as they come. Raises what one of them raises, which ends the others."""
+    """The findings of all rules, as they come. If one raises, the others end and the error is raised."""
     room, found = asyncio.Semaphore(AT_ONCE), asyncio.Queue[Finding | None]()
 
     async def drain(findings: Findings) -> None:
@@ -80,7 +80,7 @@ async def at_once(rules: Iterable[Findings]) -> Findings:
 
 
 def _problem(what: str, error: Exception) -> RuleFailed | None:
-    """None for what was overtaken. Without a journal there is no reconciliation: raises JournalUnavailable."""
+    """The finding for an error; None if overtaken. Without a journal there is no reconciliation: re-raises that."""
     match error:
         case JournalUnavailable():
             raise error

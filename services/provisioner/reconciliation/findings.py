@@ -1,4 +1,4 @@
-"""What one reconciliation with one provider finds, and the report of it. Pure."""
+"""The findings of one reconciliation of one provider, and its report. Pure."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from shared.reconciliation import Foreign, Removed, Report, Unknown
 
 @dataclass(frozen=True)
 class Owned:
-    """Ids of resources that this instance, which is not released, has on record."""
+    """Ids of the recorded resources of this instance, which is not released."""
 
     instance_id: UUID
     resource_ids: frozenset[str]
@@ -28,14 +28,14 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class ServersListed:
-    """So many servers bear our tag."""
+    """The number of servers with our tag."""
 
     servers: int
 
 
 @dataclass(frozen=True)
 class RuleFailed:
-    """What kept a rule from one resource; the next reconciliation tries again."""
+    """An error of a rule with one resource; the next reconciliation tries again."""
 
     message: str
 
@@ -56,7 +56,7 @@ def owned_by(instance: Instance) -> Owned:
 
 
 def still_unknown(findings: Iterable[Finding]) -> list[Unknown]:
-    """Without those that were removed after they were found."""
+    """Unknown resources, except those removed after they were found."""
     every = list(findings)
     removed = {(finding.kind, finding.id) for finding in every if isinstance(finding, Removed)}
     return [each for each in of_type(Unknown, every) if (each.kind, each.id) not in removed]

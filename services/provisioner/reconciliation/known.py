@@ -1,4 +1,4 @@
-"""Which instances were ever requested: learned from the stream."""
+"""All instances that were ever requested, learned from the stream."""
 
 from contextlib import suppress
 from typing import Final
@@ -14,7 +14,7 @@ _HEARTBEAT_S: Final = 1.0
 
 
 class KnownInstances:
-    """Ids of all that are not forgotten; each reading goes on where the one before stopped."""
+    """Ids of all instances that are not forgotten. Each reading continues where the last one stopped."""
 
     def __init__(self, connection: Client) -> None:
         self._connection = connection
@@ -29,10 +29,10 @@ class KnownInstances:
             while not events.caught_up:
                 for message in await events.batch():
                     self._read_up_to = message.metadata.sequence.stream
-                    with suppress(ValueError):  # somebody else's message: the journal's have the instance's id there
+                    with suppress(ValueError):  # a foreign message: the journal's subjects have an id there
                         self._ids.add(UUID(message.subject.split(".")[1]))
         return list(self._ids)
 
     def forget(self, instance_id: UUID) -> None:
-        """Nothing can happen to it any more."""
+        """Forget an instance to which nothing can happen any more."""
         self._ids.discard(instance_id)

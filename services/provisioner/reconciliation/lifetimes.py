@@ -1,4 +1,4 @@
-"""The ends that owners set in advance: who has lived for its `max_lifetime` is drained, or terminated."""
+"""Ends that owners set in advance: an instance that reaches its `max_lifetime` is drained or terminated."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from shared.lifecycle.news import is_news
 
 
 def due(instance: Instance, at: datetime) -> LifetimeLimitReached | None:
-    """Pure. None while it may live on, and once that was said."""
+    """Pure. None while it may live on, and if the limit was already recorded."""
     limit = instance.specification.max_lifetime
     if limit is None or at < instance.created_at + timedelta(seconds=limit):
         return None
@@ -20,6 +20,6 @@ def due(instance: Instance, at: datetime) -> LifetimeLimitReached | None:
 async def end_when_due(
     context: ReconciliationContext, instance: Instance
 ) -> tuple[Instance, LifetimeLimitReached | None]:
-    """The instance after it, and what was recorded. Raises JournalUnavailable."""
+    """The instance afterwards, and the recorded fact. Raises JournalUnavailable."""
     reached = due(instance, context.clock())
     return (instance, None) if reached is None else (await context.journal.record(reached), reached)

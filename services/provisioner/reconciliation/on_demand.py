@@ -1,4 +1,4 @@
-"""Reconciliation as somebody asks for it: once with every provider, and the reports as the answer."""
+"""Reconciliation on request: once with every provider, with the reports as the answer."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from services.provisioner.reconciliation.reconcile import Reconcile
 from shared.reconciliation import QUEUE, SUBJECT, ReconciliationReply, ReconciliationRequest
 
 _WAITING: Final = 10
-"""How many may have asked at once; each is answered by itself, one after the other."""
+"""How many requests may wait; they are answered one after the other."""
 
 
 class OnDemand:
@@ -18,11 +18,11 @@ class OnDemand:
         self._reconciles = reconciles
 
     def attach(self, broker: NatsBroker) -> None:
-        """Let `broker` hand over what is asked of this process, one of those that may answer."""
+        """Subscribe to the requests; one of all subscribed processes answers each."""
         broker.subscriber(SUBJECT, queue=QUEUE, max_workers=_WAITING, title="provisioner-reconciling")(self.asked)
 
     async def asked(self, request: ReconciliationRequest) -> ReconciliationReply:
-        """Raises what surprised one of them, which its asker does not hear of."""
+        """Raises an unexpected error of a reconciliation; the asker does not see it."""
         async with asyncio.TaskGroup() as group:
             reports = [group.create_task(each(delete_unknown=request.delete_unknown)) for each in self._reconciles]
         return ReconciliationReply(reports=tuple(each.result() for each in reports))

@@ -1,4 +1,4 @@
-"""Orphans: what ended instances have left, and second servers of others. They go."""
+"""Orphans: resources that ended instances have left, and second servers of others. They are deleted."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ class Orphans:
         self._ownership = ownership
 
     async def servers(self, servers: Iterable[Server]) -> Findings:
-        """Those of ended instances and the second ones of others, each with its volumes."""
+        """Servers of ended instances and second servers of others, each with its volumes."""
         going = []
         for server in servers:
             resource = Resource(Kind.SERVER, server.id, server.zone, server.instance_id)
@@ -40,7 +40,7 @@ class Orphans:
             yield finding
 
     async def others(self, resources: Iterable[Resource]) -> Findings:
-        """Volumes, then addresses and groups, of released instances."""
+        """Volumes, then addresses and security groups, of released instances."""
         volumes, networks = [], dict[UUID, list[Orphan]]()
         for resource in resources:
             match await self._judged(resource):
@@ -79,7 +79,7 @@ class Orphans:
                 yield part.removed
 
     async def _remove_server(self, server: Server, owner: UUID) -> None:
-        """Its id is recorded first: on an ended instance, that alone has it released with everything around it."""
+        """Records its id first: for an ended instance, that alone triggers a release of everything around it."""
         journal = self._context.journal
 
         async def guard() -> Instance:
@@ -118,6 +118,6 @@ class Orphans:
 
 
 def _claimed_by(instance: Instance, server: Server) -> bool:
-    """It is the one of an instance that goes on, or whose release is about to take it."""
+    """Whether it is the server of an instance that lives, or whose release is about to delete it."""
     ended = instance.status in GONE or instance.resources.released
     return server.id == instance.resources.server_id and not ended

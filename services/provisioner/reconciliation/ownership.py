@@ -1,4 +1,4 @@
-"""Whose a resource at the provider is, by the journal, and whether it may go."""
+"""Which instance owns a resource at the provider, by the journal, and whether the resource may be deleted."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ ELSEWHERE: Final = "its instance was requested of another provider: delete it at
 
 @dataclass(frozen=True)
 class Ownership:
-    """`owners`: the unreleased instance that has an id on record; `unreadable`: instances nobody can read here."""
+    """`owners` maps a recorded id to its unreleased instance; `unreadable`: instances that this version cannot read."""
 
     owners: Mapping[str, UUID]
     unreadable: frozenset[UUID]
@@ -37,7 +37,7 @@ class Ownership:
 
 @dataclass(frozen=True)
 class Orphan:
-    """A resource that has to go from `owner`."""
+    """A resource of `owner` that must be deleted."""
 
     resource: Resource
     owner: UUID
@@ -52,7 +52,7 @@ class Orphan:
 
 
 async def judge(context: ReconciliationContext, ownership: Ownership, resource: Resource) -> Orphan | Unknown | None:
-    """An orphan has to go, None is in use, and what is unknown waits for a person. Raises JournalUnavailable."""
+    """An orphan must be deleted, None is in use, an unknown one waits for a person. Raises JournalUnavailable."""
     match await _owner(context, ownership, resource):
         case Instance() as owner:
             settled_before = context.clock() - timedelta(seconds=context.settings.settle_seconds)
@@ -64,7 +64,7 @@ async def judge(context: ReconciliationContext, ownership: Ownership, resource: 
 
 
 def reason_to_remove(instance: Instance, resource: Resource, settled_before: datetime) -> Reason | None:
-    """None for what its instance may still need, and while somebody may be making or releasing it."""
+    """None if its instance may still need it, or somebody may be creating or releasing it."""
     is_server = resource.kind is Kind.SERVER
     if is_over(instance) or (is_server and instance.status in GONE):
         return Reason.ENDED if instance.ended_at is None or instance.ended_at < settled_before else None
@@ -73,12 +73,12 @@ def reason_to_remove(instance: Instance, resource: Resource, settled_before: dat
 
 
 def is_over(instance: Instance) -> bool:
-    """Nothing of it is needed or being released: what is there all the same was made or listed too late."""
+    """Nothing of it is needed or being released: a resource that still exists was created or listed too late."""
     return instance.resources.released and instance.status not in LIVE
 
 
 async def _owner(context: ReconciliationContext, ownership: Ownership, resource: Resource) -> Instance | str:
-    """The instance that its tags name, or why that is not its owner."""
+    """The instance that its tags name, or why that instance is not its owner."""
     named = resource.instance_id
     if named is None:
         return UNTAGGED

@@ -1,4 +1,4 @@
-"""Every minute and on demand, one provider against the journal: what nobody owns goes, what is gone is said."""
+"""Compares one provider with the journal, every minute and on demand: deletes orphans, and records lost servers."""
 
 import asyncio
 import time
@@ -52,7 +52,7 @@ log = structlog.get_logger()
 
 
 class Reconcile:
-    """Of `known`, only instances that were requested of this provider. Two calls of one object never overlap."""
+    """Uses only those `known` instances that belong to this provider. Two calls of one object never overlap."""
 
     def __init__(
         self,
@@ -78,11 +78,11 @@ class Reconcile:
             await asyncio.sleep(self._context.settings.reconcile_seconds)
             try:
                 await self()
-            except Exception:  # the loop's bound: the next one begins anew
+            except Exception:  # the loop's bound: the next one starts again
                 log.exception("reconciliation failed")
 
     async def __call__(self, *, delete_unknown: bool = False) -> Report:
-        """Once, after the one that may be running. What went wrong is in its report."""
+        """Reconcile once, after the one that may be running. Errors are in the report."""
         async with self._one_at_a_time:
             began_at, findings = self._context.clock(), list[Finding]()
             try:
@@ -120,7 +120,7 @@ class Reconcile:
             self._add(findings, finding)
 
     def _add(self, findings: list[Finding], finding: Finding) -> None:
-        """Also to the log and the metrics, at once: a long removal of another resource may follow."""
+        """Also logs and counts it at once, since a long removal of another resource may follow."""
         findings.append(finding)
         match finding:
             case Removed():
@@ -140,7 +140,7 @@ class Reconcile:
         _foreign.labels(self._provider.name).set(len(foreign or ()))
 
     async def _known_instances(self, servers: Sequence[Server] | None) -> Findings:
-        """Without a list the provider is in trouble, and is not asked for each of them either."""
+        """If there is no list, the provider is in trouble; then it is not asked for single servers either."""
         listed = None if servers is None else {server.id: server for server in servers}
         for instance_id in await self._known.ids():
             if instance_id not in self._of_others:
@@ -169,7 +169,7 @@ class Reconcile:
                 yield change
 
     def _show(self, findings: Sequence[Finding]) -> None:
-        """In the metrics, and what was not known before in the log."""
+        """Sets the metrics, and logs what is new."""
         every_unknown, every_foreign = still_unknown(findings), of_type(Foreign, findings)
         for kind in Kind:
             _unknown.labels(self._provider.name, kind).set(sum(unknown.kind is kind for unknown in every_unknown))

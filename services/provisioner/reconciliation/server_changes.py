@@ -1,4 +1,4 @@
-"""What became without us of the server of one in use: gone, switched off or on, or at another address."""
+"""Changes that others made to the server of an instance in use: gone, switched off or on, another address."""
 
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ _Change: TypeAlias = ServerLost | ServerStopped | ServerRestarted | AddressChang
 
 
 def facts_about(instance: Instance, server: Server, at: datetime, *, has_power: bool) -> Iterator[_Change]:
-    """What a look that began at `at` says, whether new or not; nothing while its launch still switches it on."""
+    """The facts from a look that began at `at`, new or not; none while its launch is still switching it on."""
     if not instance.reached(IpAssigned):
         return
     if has_power and server.power is Power.OFF:
@@ -35,7 +35,7 @@ def facts_about(instance: Instance, server: Server, at: datetime, *, has_power: 
 
 
 class ServerChanges:
-    """Remembers from one reconciliation to the next which servers were not found."""
+    """Remembers which servers the last reconciliation did not find."""
 
     def __init__(self, lost_after_s: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._lost_after_s = lost_after_s
@@ -45,7 +45,7 @@ class ServerChanges:
     async def __call__(
         self, context: ReconciliationContext, instance: Instance, listed: Mapping[str, Server]
     ) -> AsyncGenerator[_Change, None]:
-        """What was recorded. A list may be late, so it only says where to look.
+        """Returns the recorded facts. A list may be late, so it only says where to look.
 
         Raises ProviderError, JournalUnavailable, Overtaken.
         """
@@ -60,7 +60,7 @@ class ServerChanges:
         asked_at, asked = context.clock(), self._monotonic()
 
         def check() -> None:
-            """A process that stood still may wake up with an answer from long ago."""
+            """A process that was suspended may hold an old answer."""
             if self._monotonic() - asked > FENCE * context.settings.lease_seconds:
                 raise Overtaken
 

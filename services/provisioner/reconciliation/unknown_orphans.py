@@ -15,11 +15,11 @@ from shared.lifecycle.events import VolumeFound
 from shared.reconciliation import Kind, Reason, Removed, Unknown
 
 ONLY_TO_TAG_GB: Final = 1
-"""No volume is smaller, so growing it to this size does no more than tag it."""
+"""No volume is smaller, so growing one to this size only tags it."""
 
 
 async def remove_unknown(context: ReconciliationContext, ownership: Ownership, unknown: Iterable[Unknown]) -> Findings:
-    """All of these, but for what names no instance, or is on the record of another. Raises JournalUnavailable."""
+    """Delete these, except those that name no instance or that another has recorded. Raises JournalUnavailable."""
     found: dict[UUID, list[Unknown]] = {}
     for each in unknown:
         named = each.instance_id
@@ -34,7 +34,7 @@ async def remove_unknown(context: ReconciliationContext, ownership: Ownership, u
 
 
 class _Orphans:
-    """All that was found of one instance."""
+    """Everything that was found of one instance."""
 
     def __init__(self, context: ReconciliationContext, instance_id: UUID, found: Sequence[Unknown]) -> None:
         self._context = context
@@ -44,7 +44,7 @@ class _Orphans:
         self._volumes = {volume.id: volume.zone for volume in self._of(Kind.VOLUME)}
 
     async def remove(self) -> Findings:
-        """Raises Overtaken when the journal knows the instance after all, ProviderError, JournalUnavailable."""
+        """Raises Overtaken if the journal knows the instance after all, ProviderError, JournalUnavailable."""
         for server in self._of(Kind.SERVER):
             await self._removal(server.zone).server(server.zone, server.id)
             yield self._removed(Kind.SERVER, server.zone, server.id)
@@ -64,7 +64,7 @@ class _Orphans:
 
     def _removal(self, zone: str) -> Removal:
         async def keep(found: VolumeFound) -> None:
-            """No journal keeps its id when its server goes, but its tag does."""
+            """No journal keeps its id when its server is deleted, so a tag must."""
             if found.volume_id not in self._volumes:
                 await self._guard()
                 await self._provider.grow_volume(zone, found.volume_id, ONLY_TO_TAG_GB, self._instance_id)

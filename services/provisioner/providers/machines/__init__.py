@@ -1,4 +1,4 @@
-"""Machines that exist already, reached over SSH: no cloud, no bill, a claim on the machine itself instead of a tag."""
+"""One's own machines, reached over SSH: no cloud, no bill, and a claim on the machine instead of a tag."""
 
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final

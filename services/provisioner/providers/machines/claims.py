@@ -1,4 +1,4 @@
-"""Who has a machine, said by the machine itself: read, taken and given back over SSH with its host key pinned."""
+"""The claim on a machine, stored on the machine: read, taken and released over SSH with a pinned host key."""
 
 import asyncio
 import shlex
@@ -21,9 +21,9 @@ _LONGEST_WORDS: Final = 300
 
 @dataclass(frozen=True)
 class Claim:
-    """By whom a machine is claimed; `instance_id` is None for another installation's, or a line that says no ids.
+    """Who claims a machine; `instance_id` is None for another installation's claim, or a line without ids.
 
-    `installation` and `theirs` are another one's and its instance, where the line says them.
+    `installation` and `theirs` are the other installation and its instance, if the line names them.
     """
 
     instance_id: UUID | None
@@ -33,7 +33,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Claims:
-    """None for a free machine. All raise TryAgain: what a machine does not say is never taken for a no."""
+    """None for a free machine. All raise TryAgain: silence never counts as a no."""
 
     shell: Shell
     installation: UUID
@@ -42,11 +42,11 @@ class Claims:
         return await self._ask(machine, "look", _NOBODY, timeout_s)
 
     async def take(self, machine: Machine, instance_id: UUID, timeout_s: float) -> Claim | None:
-        """The claim that is there now: ours, or that of whoever was faster."""
+        """The claim afterwards: ours, or that of whoever was faster."""
         return await self._ask(machine, "take", instance_id, timeout_s)
 
     async def give_back(self, machine: Machine, instance_id: UUID, timeout_s: float) -> Claim | None:
-        """Take away all that the instance left but the models, and its claim last. Another's claim is left alone."""
+        """Remove everything of the instance except models, its claim last. Leaves another's claim alone."""
         return await self._ask(machine, "give_back", instance_id, timeout_s)
 
     async def _ask(

@@ -1,4 +1,4 @@
-"""Which machines there are: a TOML file of `[[machine]]` tables, written by whoever owns them."""
+"""The list of machines: a TOML file with `[[machine]]` tables, written by their owner."""
 
 import tomllib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ class InventoryInvalid(Exception):
 
 
 class Machine(BaseModel):
-    """`host_key` as in the machine's /etc/ssh/ssh_host_ed25519_key.pub; memory in 10⁹ bytes, a price is by the hour."""
+    """`host_key` as in the machine's /etc/ssh/ssh_host_ed25519_key.pub; memory in 10⁹ bytes, price per hour."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +34,7 @@ class Machine(BaseModel):
     @field_validator("host_key")
     @classmethod
     def _is_an_ed25519_key(cls, text: str) -> str:
-        """Without its comment."""
+        """The key without its comment."""
         words = text.split()
         try:
             key = asyncssh.import_public_key(" ".join(words[:2]))
@@ -52,7 +52,7 @@ class Machine(BaseModel):
 
     @property
     def offered_as(self) -> tuple[Any, ...]:
-        """What all machines of one type have in common."""
+        """The fields that all machines of one type must share."""
         return (self.gpus, self.gpu, self.gpu_memory_gb, self.hourly_price, self.currency)
 
 

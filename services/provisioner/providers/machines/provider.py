@@ -1,4 +1,4 @@
-"""The port to machines that nobody rents: to create is to claim one, to delete is to clean it and give it back."""
+"""The provider of one's own machines: creating claims a machine, deleting cleans and releases it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -32,9 +32,9 @@ log = structlog.get_logger()
 
 
 class MachinesProvider:
-    """A server is one machine in the hands of one instance, `<machine>/<instance>`: the next one's is another server.
+    """A server is one machine used by one instance, `<machine>/<instance>`; the next instance's is another server.
 
-    Machines that do not answer are none that say no: whatever depends on one of them is TryAgain.
+    No answer does not mean no: whatever depends on a machine that does not answer is TryAgain.
     """
 
     name = NAME
@@ -47,7 +47,7 @@ class MachinesProvider:
         self.zones = inventory.zones
 
     async def instance_types(self) -> tuple[InstanceType, ...]:
-        """One for each label in the file; where every machine is claimed or silent there is a shortage."""
+        """One type for each label in the file; a shortage if every machine is claimed or silent."""
         claims = await self._look_at(self._machines)
         by_type: dict[str, list[Machine]] = {}
         for machine in self._machines:
@@ -72,9 +72,9 @@ class MachinesProvider:
         return tuple(offered)
 
     async def create_server(self, order: Order) -> Server | OutOfStock:
-        """The machine that the instance has already, else the first free one that it can have.
+        """The machine that the instance already has, else the first free one that suits.
 
-        A machine is only taken once it has said that it is free, so what was silent from the start has had no effect.
+        A machine is taken only after it has said that it is free, so silence from the start had no effect.
         """
         machines = [
             each for each in self._machines if (each.zone, each.instance_type) == (order.zone, order.instance_type)
@@ -101,12 +101,12 @@ class MachinesProvider:
         return OutOfStock(order.zone, order.instance_type)
 
     async def set_cloud_init(self, zone: str, server_id: str, cloud_init: bytes) -> None:
-        """A machine that runs already has nothing to be told."""
+        """Does nothing: the machine runs already."""
         del cloud_init
         await self._present(zone, server_id)
 
     async def find_servers(self, instance_id: UUID) -> Sequence[Server]:
-        """Raises Silent when none is found and a machine does not say whose it is."""
+        """Raises Silent if none is found and some machine does not answer."""
         claims = await self._look_at(self._machines)
         found = [_server(each, instance_id) for each in self._machines if claims[each.name] == Claim(instance_id)]
         silent = [claim for claim in claims.values() if isinstance(claim, TryAgain)]
@@ -115,7 +115,7 @@ class MachinesProvider:
         return found
 
     async def get_server(self, zone: str, server_id: str) -> Server | None:
-        """None for a machine that another instance has, or nobody; also for one that is no longer in the file."""
+        """None if another instance or nobody has the machine, or if it is no longer in the file."""
         del zone
         match self._meant(server_id):
             case (machine, instance_id):
@@ -129,11 +129,11 @@ class MachinesProvider:
         raise TryAgain(SERVER_MISSING, f"no volume {volume_id} in {zone}: machines have none of their own")
 
     async def power_on(self, zone: str, server_id: str) -> None:
-        """It runs already."""
+        """Does nothing: the machine runs already."""
         await self._present(zone, server_id)
 
     async def power_off(self, zone: str, server_id: str) -> None:
-        """Its owner's business."""
+        """Does nothing: its owner decides."""
 
     async def make_security_group(self, zone: str, instance_id: UUID) -> str:
         del instance_id
@@ -151,7 +151,7 @@ class MachinesProvider:
         raise Rejected(NOT_CAPABLE, f"nothing but its owner opens the ports of machine {server.id}")
 
     async def delete_server(self, zone: str, server_id: str) -> None:
-        """Its worker, its install's files and at last its claim, if that is still this instance's."""
+        """Deletes its worker, its install's files and last its claim, if that is still this instance's."""
         del zone
         match self._meant(server_id):
             case (machine, instance_id):
@@ -165,7 +165,7 @@ class MachinesProvider:
         return []
 
     async def delete_volume(self, zone: str, volume_id: str) -> bool:
-        """There is none."""
+        """True: there are no volumes."""
         del zone, volume_id
         return True
 
@@ -174,7 +174,7 @@ class MachinesProvider:
         return []
 
     async def tagged_servers(self) -> Sequence[Server]:
-        """Of the machines that answer: a list only says where to look, and `get_server` does not hide silence."""
+        """Servers on machines that answer. A list only says where to look; `get_server` reports silence."""
         claims = await self._look_at(self._machines)
         servers = []
         for machine in self._machines:
@@ -188,7 +188,7 @@ class MachinesProvider:
         return servers
 
     async def foreign_servers(self) -> Sequence[Foreign]:
-        """Of the machines that answer. A claim that says no ids is somebody else's, too."""
+        """Servers on machines that answer. A claim without ids counts as somebody else's."""
         claims = await self._look_at(self._machines)
         return [
             Foreign(id=machine.name, zone=machine.zone, installation=claim.installation, instance_id=claim.theirs)
@@ -202,7 +202,7 @@ class MachinesProvider:
     async def _look_at(
         self, machines: Sequence[Machine], timeout_s: float | None = None
     ) -> dict[str, Claim | TryAgain | None]:
-        """By name, all at once; what one does not say is a value here."""
+        """The claims by machine name, asked all at once; an error is a value here."""
 
         async def one(machine: Machine) -> Claim | TryAgain | None:
             try:

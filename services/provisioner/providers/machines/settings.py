@@ -1,4 +1,4 @@
-"""Where the file is that lists the machines."""
+"""The path of the file that lists the machines."""
 
 from pathlib import Path
 
@@ -10,4 +10,4 @@ class MachinesSettings(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, extra="ignore")
 
     machines: Path = Field(validation_alias="COLDSTART_MACHINES")
-    """A TOML file of machines that exist already; docs/providers.md says what is in it."""
+    """A TOML file that lists one's own machines; docs/providers.md describes it."""

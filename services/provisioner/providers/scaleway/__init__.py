@@ -19,7 +19,10 @@ def making(settings: ScalewaySettings, context: ProviderContext) -> MakeProvider
 
 REGISTRATION: Final = Registration(
     name="scaleway",
-    variables=("SCW_ACCESS_KEY", "SCW_SECRET_KEY"),  # one of them means Scaleway: it is told that the other is missing
+    variables=(
+        "SCW_ACCESS_KEY",
+        "SCW_SECRET_KEY",
+    ),  # one of them means Scaleway; the other is reported as missing
     settings=ScalewaySettings,
     title=lambda _: "Scaleway",
     in_words="SCW_ variables",

@@ -1,7 +1,7 @@
-"""The SDK blocks: its calls run in a bounded set of threads, each with one deadline for all that it asks the cloud.
+"""The SDK blocks, so its calls run in a bounded set of threads, each with one deadline for all its requests.
 
-A caller that leaves (cancelled, or past its deadline) leaves its thread without any further request; a request that
-was already sent may still have its effect. What then comes of it is logged, and found again by its tags.
+If a caller leaves (cancelled, or past its deadline), its thread sends no further request. A request that was already
+sent may still take effect. The outcome is logged, and the resource is found again by its tags.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Deadline:
         self._abandoned = True
 
     def left_s(self) -> float:
-        """Raises TryAgain when nothing may be asked any more."""
+        """Raises TryAgain if no request may be sent any more."""
         left = self._at - time.monotonic()
         if self._abandoned or left <= 0:
             raise TryAgain(TIMED_OUT, "the call took too long")
@@ -60,12 +60,12 @@ _current: contextvars.ContextVar[Deadline] = contextvars.ContextVar("deadline")
 
 
 def time_left_s() -> float:
-    """Of the call that this thread works for. Raises TryAgain when there is none."""
+    """The time left for this thread's call. Raises TryAgain if there is none."""
     return _current.get().left_s()
 
 
 class Calls:
-    """`seconds` is the whole time of one call, waiting for a thread included."""
+    """`seconds` is the limit of one call, including the wait for a thread."""
 
     def __init__(self, seconds: float, threads: int = THREADS) -> None:
         self._seconds = seconds
@@ -107,7 +107,7 @@ class Calls:
     async def in_each(
         self, zones: Sequence[str], call: Callable[Concatenate[str, P], list[T]], *args: P.args, **kwargs: P.kwargs
     ) -> list[T]:
-        """All zones at once, joined in order. Each is tried; raises the first ProviderError."""
+        """Calls all zones at once and joins the results in order. Tries all, then raises the first ProviderError."""
         outcomes = await asyncio.gather(*(self(call, zone, *args, **kwargs) for zone in zones), return_exceptions=True)
         found: list[T] = []
         for outcome in outcomes:
@@ -117,7 +117,7 @@ class Calls:
         return found
 
     async def close(self) -> None:
-        """Returns once every thread has ended: what is under way is waited for, what waits is not begun."""
+        """Returns once every thread has ended. Running calls finish; waiting calls are not started."""
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
 
 

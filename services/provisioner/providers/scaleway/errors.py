@@ -1,4 +1,4 @@
-"""Every answer that is not the one asked for, and what it means to us: one table, from the most to the least specific.
+"""What each error answer means to us: one table, from the most to the least specific row.
 
 Shapes and types of the bodies: scaleway-sdk-go's `scw/errors.go`; the older `invalid_request_error` and
 `unknown_resource` of the instance API, as users have met them (scaleway-cli issue 530).
@@ -21,45 +21,45 @@ LONGEST_DETAIL: Final = 400
 ANY: Final = range(300, 600)
 RATE_LIMITED: Final = 429
 REFUSED: Final = frozenset(range(400, 500)) - {408}
-"""The API has looked at the request and did not begin with it; any other trouble may have come afterwards."""
+"""The API has checked the request and did not start it. Any other error may have come later."""
 
 
 class NotThere(TryAgain):
-    """A get says None, a delete is done; anywhere else one answer proves nothing."""
+    """A get returns None, a delete is done; anywhere else one answer proves nothing."""
 
 
 class SoldOut(TryAgain):
-    """Creating says OutOfStock; a power-on may meet it too, and then the server can only wait where it is."""
+    """A creation returns OutOfStock. A power-on may meet it too; the server then can only wait."""
 
 
 class Busy(TryAgain):
-    """It is changing, or was not in the state that was thought: look before deciding."""
+    """It is changing, or is in another state than expected: look before deciding."""
 
 
 class InUse(TryAgain):
-    """Something else has to go first."""
+    """Something else must be deleted first."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer of 300 or more. `kind` is its body's `type`; None: the body is not the API's."""
+    """An HTTP answer with a status of 300 or more. `kind` is its body's `type`; None if the body is not the API's."""
 
     status: int
     kind: str | None = None
     detail: str = ""
     subjects: frozenset[str] = frozenset()
-    """Names of the arguments and resources that it complains of."""
+    """The arguments and resources to which it objects."""
     retry_after: float | None = None
 
     @property
     def had_no_effect(self) -> bool:
-        """What a proxy says in the API's place proves nothing, save that it was too much."""
+        """A proxy's answer in place of the API proves nothing, except that there were too many requests."""
         return self.status == RATE_LIMITED or (self.status in REFUSED and self.kind is not None)
 
 
 @dataclass(frozen=True)
 class Row:
-    """Matches when all that is given does; `says` tells a person what it means and what to do."""
+    """Matches if all given fields do; `says` tells a person what it means and what to do."""
 
     outcome: type[ProviderError]
     code: str
@@ -69,7 +69,7 @@ class Row:
     subject: str | None = None
     word: str | None = None
     foreign: bool = False
-    """Only for a body that is not the API's own JSON: a proxy's page, or another server altogether."""
+    """Only for a body that is not the API's own JSON: a proxy's page, or another server's."""
 
     def matches(self, answer: Answer) -> bool:
         statuses = range(self.status, self.status + 1) if isinstance(self.status, int) else self.status
@@ -146,7 +146,7 @@ LOST: Final[tuple[tuple[type[requests.RequestException], str, str], ...]] = (
 
 
 def refusal(response: requests.Response, at: datetime) -> ProviderError:
-    """What an answer of 300 or more means that came at that time."""
+    """The error for an answer with a status of 300 or more that came at this time."""
     answer = _read(response, at)
     row = next(row for row in TABLE if row.matches(answer))
     message = f"{row.says} ({answer.detail})" if answer.detail else row.says
@@ -156,13 +156,13 @@ def refusal(response: requests.Response, at: datetime) -> ProviderError:
 
 
 def lost(error: requests.RequestException) -> TryAgain:
-    """What it means that no answer came, or none that can be read."""
+    """The error if no answer came, or an unreadable one."""
     code, says = next((code, says) for kind, code, says in LOST if isinstance(error, kind))
     return TryAgain(code, f"{says} ({type(error).__name__})", had_no_effect=_never_sent(error))
 
 
 def _never_sent(error: requests.RequestException) -> bool:
-    """Nobody took the connection, so the cloud has not seen the request."""
+    """Nobody accepted the connection, so the cloud has not seen the request."""
     cause = error.args[0] if error.args else None
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, ConnectTimeoutError | NewConnectionError)
 
@@ -187,7 +187,7 @@ def _read(response: requests.Response, at: datetime) -> Answer:
 
 
 def _message(body: Mapping[str, Any], details: list[dict[str, Any]]) -> str:
-    """What the cloud itself says, in one line."""
+    """The cloud's own message, in one line."""
     said = [body.get("message"), body.get("help_message"), body.get("current_state")]
     said += [", ".join(f"{key} {value}" for key, value in each.items()) for each in details]
     if isinstance(fields := body.get("fields"), dict):
@@ -200,7 +200,7 @@ def _list(value: object) -> list[Any]:
 
 
 def _seconds(header: str, at: datetime) -> float | None:
-    """Of a Retry-After, which counts seconds or names a date (RFC 9110, 10.2.3); None for anything else."""
+    """The seconds of a Retry-After, given as seconds or a date (RFC 9110, 10.2.3); None for anything else."""
     if header.isascii() and header.isdigit():
         return min(float(header), LONGEST_RETRY_AFTER_S)
     try:

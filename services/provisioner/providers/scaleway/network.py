@@ -1,4 +1,4 @@
-"""Each instance has a security group of its own. Of two that are made at once one is used, and both go with it."""
+"""Each instance has its own security group. If two are created at once, one is used and both are deleted with it."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -40,7 +40,7 @@ class Network:
         ports: Sequence[int],
         source_ranges: Sequence[str],
     ) -> None:
-        """A server that somebody has moved to another group is put back once the rules are complete."""
+        """A server that somebody has moved to another group is moved back once the rules are complete."""
         openings = product(ports, source_ranges)
         self._api.set_security_group_rules(
             zone=server.zone,
@@ -55,10 +55,10 @@ class Network:
             )
 
     def release(self, zone: str, instance_id: UUID, security_group_ids: Sequence[str]) -> list[str]:
-        """The ids of what was there. Tries all; raises the first TryAgain, as while a server is still in the group.
+        """The ids of what existed. Tries all, then raises the first TryAgain, as while a server is still in the group.
 
-        A recorded id does not say its zone: the others answer that they do not know it. What is listed was there,
-        whatever is answered to its deletion.
+        A recorded id does not say its zone: other zones answer that they do not know it. Listed resources existed,
+        whatever the answer to their deletion.
         """
         delete_group, delete_address = self._api.delete_security_group, self._api.delete_ip
         groups = [group.id for group in self._groups(zone, instance_id)]

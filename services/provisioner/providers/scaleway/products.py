@@ -1,4 +1,4 @@
-"""What can be rented where, and what it boots."""
+"""Which types can be rented in which zone, and which image they boot."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -24,9 +24,9 @@ class Products:
         self._image = image
 
     def image(self, zone: str, instance_type: str) -> str:
-        """The id of the zone's image with our label that this type boots, from block storage if it can.
+        """The id of the zone's image with our label that this type can boot, from block storage if possible.
 
-        Without one it is the label itself: then the cloud says whether the type or the image is unknown to it.
+        Without one it returns the label: the cloud then says whether the type or the image is unknown.
         """
         if _is_id(self._image):
             return self._image
@@ -43,7 +43,7 @@ class Products:
         return min(booting, key=lambda image: image.type_ != LocalImageType.INSTANCE_SBS).id
 
     def gpu_types(self, zone: str) -> list[InstanceType]:
-        """Each type with GPUs that may still be made here."""
+        """Each type with GPUs that can still be created here."""
         availability = self._availability(zone)
 
         def page(number: int) -> tuple[list[tuple[str, ServerType]], int]:
@@ -68,7 +68,7 @@ class Products:
         ]
 
     def _availability(self, zone: str) -> dict[str, Availability]:
-        """Of each type; a word that is new to us says nothing."""
+        """The availability of each type; an unknown word counts as no information."""
 
         def page(number: int) -> tuple[list[tuple[str, str]], int]:
             answer = self._instance.get_server_types_availability(zone=zone, page=number, per_page=PAGE_SIZE)
@@ -78,7 +78,7 @@ class Products:
 
 
 def in_all_zones(offers: Iterable[InstanceType]) -> tuple[InstanceType, ...]:
-    """One of each name; of its zones those that have some in stock come first."""
+    """One entry per name; its zones with stock come first."""
     types: dict[str, InstanceType] = {}
     for kind in sorted(offers, key=lambda each: SHORTAGE in each.availability.values()):
         known = types.get(kind.name)

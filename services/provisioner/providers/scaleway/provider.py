@@ -1,4 +1,4 @@
-"""The port to Scaleway: each call is a piece of blocking work that runs within one deadline."""
+"""The provider Scaleway: each call is blocking work that runs within one deadline."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -19,7 +19,7 @@ from shared.reconciliation import Foreign
 
 
 class ScalewayProvider:
-    """Holds threads and connections from its making to the end of its `async with`."""
+    """Holds threads and connections from its creation to the end of its `async with`."""
 
     name = "scaleway"
     capabilities = Capabilities(power=True, volumes=True, ports=True, cloud_init=True)
@@ -45,7 +45,7 @@ class ScalewayProvider:
         self._sdk.close()
 
     async def instance_types(self) -> tuple[InstanceType, ...]:
-        """With GPUs."""
+        """Types with GPUs."""
         return in_all_zones(await self._calls.in_each(self.zones, self._products.gpu_types))
 
     async def create_server(self, order: Order) -> Server | OutOfStock:

@@ -1,4 +1,4 @@
-"""The official SDK, with what it lacks: a time-out on every request, connections kept open, and pages that end."""
+"""The official SDK, with what it lacks: a time-out on every request, kept connections, and bounded paging."""
 
 import json
 import time
@@ -20,19 +20,19 @@ from services.provisioner.providers.scaleway.errors import refusal
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
 
 PAGE_SIZE: Final = 100
-"""The largest that the API takes."""
+"""The largest page that the API allows."""
 MOST_PAGES: Final = 100
 _PIECE: Final = 64 * 1024
 LARGEST_ANSWER: Final = 16 * 1024 * 1024
-"""Bytes; a page of a hundred servers has some hundred thousand."""
+"""Bytes. A page of a hundred servers has some hundred thousand."""
 CONNECT_S: Final = 3.0
-"""Well under a call's own time: only who sees that no connection came knows that nothing was asked."""
+"""Well under a call's own limit: only a failed connection proves that the cloud has not seen the request."""
 
 T = TypeVar("T")
 
 
 class _Timed(API):
-    """Replaces the SDK's two methods that talk HTTP: it knows no time-out, and expects JSON of every error."""
+    """Replaces the SDK's two HTTP methods, which have no time-out and expect JSON in every error."""
 
     def __init__(self, client: Client, session: requests.Session) -> None:
         super().__init__(client)
@@ -46,7 +46,7 @@ class _Timed(API):
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
     ) -> requests.Response:
-        """Not logged as the SDK does it, since user data has keys in it. Redirections would carry our key elsewhere."""
+        """Logs no user data, unlike the SDK: it has keys in it. Follows no redirect: it would send our key away."""
         left_s = time_left_s()
         until = time.monotonic() + left_s
         response = self._session.request(
@@ -78,9 +78,9 @@ class _Timed(API):
 
 
 def _whole(response: requests.Response, until: float) -> bytes:
-    """Raises TryAgain where it is too large, or still comes at that time: requests' own limit is between two pieces.
+    """Raises TryAgain if it is too large, or not complete at `until`: requests' own time-out is between two pieces.
 
-    Who has asked may have left by then: what an answer says is told all the same.
+    The caller may have left by then; the answer's meaning is logged all the same.
     """
     content = bytearray()
     for piece in response.iter_content(_PIECE):
@@ -107,7 +107,7 @@ class MarketplaceApi(_Timed, MarketplaceV2API):
 
 
 class Sdk:
-    """All three APIs over one pool of connections. To be called within `Calls` only."""
+    """All three APIs over one pool of connections. Call it within `Calls` only."""
 
     def __init__(self, settings: ScalewaySettings) -> None:
         client = Client(
@@ -129,9 +129,9 @@ class Sdk:
 
 
 def pages(fetch: Callable[[int], tuple[list[T], int]]) -> list[T]:
-    """Everything that `fetch(page)` gives, until the total that it tells is reached or a page is empty.
+    """All items of `fetch(page)`, until its total is reached or a page is empty.
 
-    The SDK's own `list_…_all` recurses for ever over a server that ignores `page`. Raises TryAgain.
+    The SDK's own `list_…_all` recurses for ever if a server ignores `page`. Raises TryAgain.
     """
     items: list[T] = []
     for page in range(1, MOST_PAGES + 1):

@@ -1,4 +1,4 @@
-"""Servers: made in a group of ours, without a volume of ours and powered off, found by tags, powered, deleted."""
+"""Servers: created powered off in our security group, without a volume of ours; found by tags, powered, deleted."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,14 +18,14 @@ from shared.reconciliation import Foreign
 CLOUD_INIT: Final = "cloud-init"
 SCRATCH: Final = "scratch"
 BOOT_SLOT: Final = "0"
-"""Where Scaleway puts the volume that it makes of the image; what is attached later comes into the next free ones."""
+"""The slot of the volume that Scaleway creates from the image; volumes attached later get the next free slots."""
 POWER: Final[Mapping[str, Power]] = {
     "stopped": Power.OFF,
     "starting": Power.STARTING,
     "running": Power.ON,
     "stopping": Power.STOPPING,
-    "stopped in place": Power.ON,  # it keeps its machine, and costs as if it ran
-    "stopped_in_place": Power.ON,  # the same as the Python SDK spells it
+    "stopped in place": Power.ON,  # it keeps its machine, and costs as much as when running
+    "stopped_in_place": Power.ON,  # the same in the Python SDK's spelling
     "locked": Power.ON,  # by Scaleway, whatever it was doing
 }
 
@@ -44,9 +44,10 @@ class Servers:
         self._products = products
 
     def create(self, order: Order) -> Server | OutOfStock:
-        """Two requests, the second for the user data: where it fails, the server exists, and has to be adopted.
+        """Sends two requests, the second for the user data. If that fails, the server exists and must be adopted.
 
-        So no refusal of the second is one of this order, and none had no effect: whoever adopts it meets it again.
+        So a refusal of the second request is not a refusal of the order, and never counts as without effect. Whoever
+        adopts the server meets it again.
         """
         try:
             image = self._products.image(order.zone, order.instance_type)
@@ -78,7 +79,7 @@ class Servers:
         self._api.set_server_user_data(server_id=server_id, key=CLOUD_INIT, content=content, zone=zone)
 
     def find(self, zone: str, instance_id: UUID | None = None) -> list[Server]:
-        """All of this installation, or only that instance's."""
+        """All servers of this installation, or only that instance's."""
         listed = self._listed(zone, self._tags.of_whom(instance_id))
         return [_shown(server) for server in listed if self._tags.borne(server.tags, instance_id)]
 

@@ -1,4 +1,4 @@
-"""What the adapter reads from its environment: Scaleway's own variables, and two of ours beside them."""
+"""The adapter's settings: Scaleway's own variables, and two of ours."""
 
 from typing import Final
 from uuid import UUID
@@ -9,14 +9,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.settings import HttpUrl
 
 GPU_ZONES: Final = ("fr-par-2", "pl-waw-2")
-"""Where Scaleway rents L4, L40S and H100; its documentation's page "Product availability" (June 2025)."""
+"""Zones in which Scaleway rents L4, L40S and H100; its documentation's page "Product availability" (June 2025)."""
 GPU_IMAGE: Final = "ubuntu_noble_gpu_os_13_nvidia"
-"""The marketplace's label of "Ubuntu Noble GPU OS 13": Ubuntu 24.04 with NVIDIA's driver and Docker."""
+"""The marketplace's label for "Ubuntu Noble GPU OS 13": Ubuntu 24.04 with NVIDIA's driver and Docker."""
 ZONE: Final = r"^[a-z]{2}-[a-z]{3}-[1-9]$"
 
 
 class ScalewaySettings(BaseSettings):
-    """`access_key` to `api_url` are the variables of every Scaleway tool; `zones` and `image` are ours."""
+    """`access_key` to `api_url` are variables that every Scaleway tool reads; `zones` and `image` are ours."""
 
     model_config = SettingsConfigDict(
         env_prefix="SCW_",
@@ -36,9 +36,9 @@ class ScalewaySettings(BaseSettings):
     api_url: HttpUrl = "https://api.scaleway.com"
 
     zones: tuple[str, ...] = Field(default=GPU_ZONES, validation_alias="COLDSTART_SCALEWAY_ZONES")
-    """A JSON list. One that is taken away hides what is still rented there: empty it first."""
+    """A JSON list. A removed zone hides what is still rented in it: release that first."""
     image: str = Field(default=GPU_IMAGE, validation_alias="COLDSTART_SCALEWAY_IMAGE")
-    """What servers boot: a label of the marketplace, or the id of an image (which exists in one zone only)."""
+    """The image that servers boot: a marketplace label, or the id of an image (which exists in one zone only)."""
 
     @field_validator("secret_key")
     @classmethod
@@ -56,5 +56,5 @@ class ScalewaySettings(BaseSettings):
 
     @property
     def zones_in_order(self) -> tuple[str, ...]:
-        """The default one first, each once."""
+        """The default zone first, each once."""
         return tuple(dict.fromkeys((self.default_zone, *self.zones)))

@@ -1,8 +1,8 @@
-"""How our resources are told from others' in the same project.
+"""Tags that distinguish our resources from others in the same project.
 
-`coldstart`                           for a person who looks at the console
-`coldstart:installation:<uuid>`       whose they are, of several installations in one project
-`coldstart:instance:<uuid>`           which instance's
+`coldstart`                           for people who look at the console
+`coldstart:installation:<uuid>`       the installation, since a project may have several
+`coldstart:instance:<uuid>`           the instance
 """
 
 from collections.abc import Collection, Iterable
@@ -25,26 +25,26 @@ class Tags:
         return f"{_INSTANCE}{instance_id}"
 
     def of_whom(self, instance_id: UUID | None) -> str:
-        """What to ask a list for: that instance's, or all of this installation."""
+        """The tag to list by: that instance's, or this installation's."""
         return self.installation if instance_id is None else self.instance(instance_id)
 
     def borne(self, tags: Iterable[str], instance_id: UUID | None = None) -> bool:
-        """Whether they are this installation's, and that instance's if one is given. A list's filter is not trusted."""
+        """Whether these tags name this installation, and that instance if given. A list's own filter is not trusted."""
         wanted = {self.installation} if instance_id is None else {self.installation, self.instance(instance_id)}
         return wanted <= set(tags)
 
     def foreign(self, tags: Collection[str]) -> bool:
-        """Whether they are Coldstart's, but not this installation's."""
+        """Whether these are Coldstart's tags, but not this installation's."""
         return OURS in tags and self.installation not in tags
 
 
 def instance_in(tags: Iterable[str]) -> UUID | None:
-    """None when no tag names one, as after somebody has edited them."""
+    """The instance that the tags name; None without one, e.g. after somebody has edited them."""
     return _named(tags, _INSTANCE)
 
 
 def installation_in(tags: Iterable[str]) -> UUID | None:
-    """The same."""
+    """The installation that the tags name; None without one."""
     return _named(tags, _INSTALLATION)
 
 

@@ -1,4 +1,4 @@
-"""Volumes. Block ones outlive their server, detached; local ones are the instance API's, and cannot grow."""
+"""Volumes. Block volumes outlive their server, detached. Local volumes belong to the instance API and cannot grow."""
 
 from typing import Final
 from uuid import UUID
@@ -12,7 +12,7 @@ from services.provisioner.providers.scaleway.tags import Tags, instance_in
 from shared.reconciliation import Kind
 
 CHANGING: Final = frozenset({VolumeStatus.CREATING, VolumeStatus.RESIZING, VolumeStatus.UPDATING})
-"""A server whose volume is in one of these is not powered on."""
+"""A server whose volume is in one of these states cannot be powered on."""
 
 
 class Volumes:
@@ -58,7 +58,7 @@ class Volumes:
         return [volume for volume in pages(page) if self._tags.borne(volume.tags, instance_id)]
 
     def delete(self, zone: str, volume_id: str) -> bool:
-        """Whether it is gone. Its id does not say which of the two APIs knows it."""
+        """Whether it is gone. The id does not say which of the two APIs knows it."""
         try:
             try:
                 self._block.delete_volume(zone=zone, volume_id=volume_id)
