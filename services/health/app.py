@@ -18,7 +18,7 @@ from shared.secrets import Secrets, SshKey
 
 OpenProber = Callable[[HealthSettings], AbstractAsyncContextManager[Prober]]
 MakeWorkerLog = Callable[[SshKey, HealthSettings], WorkerLog]
-"""From the key that the installation signs in to its machines with."""
+"""Takes the key with which the installation signs in to its machines."""
 
 
 @asynccontextmanager
@@ -27,9 +27,9 @@ async def running(
     open_prober: OpenProber = HttpProber.open,
     make_worker_log: MakeWorkerLog = SshWorkerLog,
 ) -> AsyncGenerator[Leases]:
-    """Watch whatever must be watched while the block runs; gives every watch back at once when it ends.
+    """Watch all instances that need it while the block runs. At its end, return every watch at once.
 
-    Yields the leases, one for each watch held.
+    Yields the leases, one for each watch.
     """
     updates = InstanceUpdates()
     secrets = Secrets(settings.master_secret.get_secret_value())

@@ -1,4 +1,4 @@
-"""How long health waits: for the next look, and until its patience with a status ends. Pure."""
+"""How long health waits until the next look, and until a status's deadline. Pure."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from shared.lifecycle.status import Status
 
 
 def due(instance: Instance, began_at: datetime, settings: HealthSettings) -> datetime | None:
-    """When patience with this status ends; None where there is no limit."""
+    """The deadline of this status; None without a limit."""
     match instance.status:
         case Status.BOOTING | Status.INSTALLING | Status.STARTING:
             return began_at + timedelta(seconds=settings.startup_seconds)
@@ -22,7 +22,7 @@ def due(instance: Instance, began_at: datetime, settings: HealthSettings) -> dat
 
 
 def pause(instance: Instance, memory: Memory, began_at: datetime, at: datetime, settings: HealthSettings) -> float:
-    """Seconds until the next look; 0 only between passes that confirm each other."""
+    """Seconds until the next look; 0 only between consecutive passes that confirm each other."""
     seconds = _rhythm(instance, counted(memory, instance.status), settings)
     deadline = due(instance, began_at, settings)
     left = (deadline - at).total_seconds() if deadline else seconds

@@ -1,7 +1,7 @@
-"""The prober that asks over the network: a plain TCP connect for SSH, one bounded question after the other for vLLM.
+"""The prober over the network: a plain TCP connect for SSH, one bounded request after the other for vLLM.
 
-A worker is a stranger: its image may be anybody's, and its machine taken over. So nothing it says is more than a number
-or a yes, and no answer, of whatever size or pace, costs more than its limits.
+A worker is not trusted: anybody may have made its image, and its machine may have been taken over. So only numbers and
+yes or no are read from its answers, and no answer, of whatever size or pace, costs more than its limits.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from services.health.worker_http import NotConnected, NotHttp, Question, TooLarg
 _NOTHING: Final = 64 * 1024
 _DOCUMENT: Final = 1024 * 1024
 _METRICS: Final = 2 * 1024 * 1024
-"""Bytes of an answer: of none that is read, of a JSON document, of metrics (some 60 kB an engine)."""
+"""Limits of an answer in bytes: one that is not read, a JSON document, metrics (some 60 kB an engine)."""
 _MOST_ITEMS: Final = 4096
-"""Models of a list, and choices of a completion."""
+"""The most models in a list, and choices in a completion."""
 _MOST_DIMENSIONS: Final = 65_536
 _GAUGES: Final = ("vllm:num_requests_running", "vllm:num_requests_waiting")
 _SERVED: Final = "vllm:request_success_total"
@@ -32,7 +32,7 @@ _SAMPLE: Final = re.compile(rf"^(?:{'|'.join((*_GAUGES, _SERVED))})[ {{].*$".enc
 _MOST_SAMPLES: Final = 512
 _LONGEST_SAMPLE: Final = 2048
 _MOST_REQUESTS: Final = 1e15
-"""A float counts each one up to there; a worker that claims more has counted nothing."""
+"""A float is exact up to here; a worker that claims more has not counted."""
 
 
 class _Model(BaseModel):
@@ -103,7 +103,7 @@ class HttpProber:
             _, writer = await connected(target.address, self._settings.ssh_port, self._settings.connect_seconds)
         except NotConnected as error:
             return _not_connected(error, self._settings.connect_seconds)
-        writer.transport.abort()  # it was there; whatever it says is of no interest
+        writer.transport.abort()  # it answered; its bytes are of no interest
         return Passed()
 
     async def _health(self, target: Target) -> Outcome:
@@ -161,7 +161,7 @@ class HttpProber:
 
 
 def _counted(metrics: bytes) -> Outcome:
-    """What runs and what was served, of the few lines that say so."""
+    """The numbers of running and of served requests, from the few lines that have them."""
     lines: list[str] = []
     for sample in _SAMPLE.finditer(metrics):
         if len(lines) == _MOST_SAMPLES or len(sample[0]) > _LONGEST_SAMPLE:
@@ -171,7 +171,7 @@ def _counted(metrics: bytes) -> Outcome:
         samples = [sample for family in text_string_to_metric_families("".join(lines)) for sample in family.samples]
     except (ValueError, LookupError):
         return Failed("the metrics cannot be read")
-    if not all(0 <= sample.value <= _MOST_REQUESTS for sample in samples):  # of NaN that is not true either
+    if not all(0 <= sample.value <= _MOST_REQUESTS for sample in samples):  # also refuses NaN
         return Failed("a count that is no number of requests")
     running = [sample.value for sample in samples if sample.name in _GAUGES]
     if not running:

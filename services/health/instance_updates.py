@@ -1,4 +1,4 @@
-"""Events as the stream takes them in, heard without any promise: they only shorten a watch's wait."""
+"""Events from a plain subscription, without any guarantee: they only shorten a watch's wait."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -12,11 +12,11 @@ from shared.journal.envelope import Undecodable, decode
 from shared.lifecycle.instance import Instance
 
 OnUpdate = Callable[[Instance | None], None]
-"""Takes the instance after an event, or None when some may have been missed."""
+"""Takes the instance after an event, or None if events may have been missed."""
 
 
 class InstanceUpdates:
-    """Which watches of this process have subscribed to which instance."""
+    """The watches of this process, by the instance to which they subscribe."""
 
     def __init__(self) -> None:
         self._subscribers: defaultdict[str, set[OnUpdate]] = defaultdict(set)
@@ -44,12 +44,12 @@ class InstanceUpdates:
         try:
             instance = decode(message.data, 0, datetime.now(UTC)).instance
         except Undecodable:
-            return  # its consumers put it aside, and what they make of it is heard here too
+            return  # its consumers make it a dead letter, and what they record arrives here too
         for on_update in subscribers:
             on_update(instance)
 
     def on_reconnect(self) -> None:
-        """While the connection was away, anything may have happened."""
+        """While the connection was lost, events may have been missed."""
         for subscribers in tuple(self._subscribers.values()):
             for on_update in tuple(subscribers):
                 on_update(None)

@@ -1,4 +1,4 @@
-"""Tells how far a worker is with loading its model, from what it prints, for as long as nobody can ask it."""
+"""Records how far a worker is with loading its model, from its log, while it cannot be asked yet."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -21,15 +21,15 @@ from shared.lifecycle.status import Status
 from shared.secrets import Secrets
 
 Record = Callable[[ModelLoadProgressed], Awaitable[Instance]]
-"""Returns the instance after it."""
+"""Records the fact and returns the instance after it."""
 
 log = structlog.get_logger()
 
 
 def is_loading(instance: Instance) -> bool:
-    """From the end of its install: before that, the worker whose log it is may be an earlier attempt's.
+    """True from the end of its install: before that, the log may be of an earlier attempt's worker.
 
-    A server that was stopped meanwhile boots again, and its worker loads the model once more.
+    A stopped server boots again, and its worker then loads the model once more.
     """
     installed = instance.status in {Status.BOOTING, Status.STARTING} and instance.reached(SshInstallCompleted)
     return installed and instance.ip_address is not None and not instance.reached(ModelLoaded)
@@ -37,7 +37,7 @@ def is_loading(instance: Instance) -> bool:
 
 @dataclass
 class LoadFollower:
-    """Follows the log of one instance at a time, in a task that `following` owns."""
+    """Follows the log of one instance, in a task that `following` owns."""
 
     worker_log: WorkerLog
     secrets: Secrets
@@ -50,14 +50,14 @@ class LoadFollower:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Nothing is followed once the block ends."""
+        """Stops following at the end of the block."""
         try:
             yield
         finally:
             self._stop()
 
     def know(self, instance: Instance) -> None:
-        """To be told whenever the instance may have changed."""
+        """Call this whenever the instance may have changed."""
         self._instance = instance
         wanted = instance.ip_address if is_loading(instance) else None
         if wanted == self._address:
@@ -75,9 +75,9 @@ class LoadFollower:
             self._task = None
 
     async def _follow(self, address: str, instance_id: UUID, attempt: int) -> None:
-        """Until it is cancelled; what keeps it from the log is only waited out, since the probes decide.
+        """Runs until cancelled. Trouble in reaching the log is only waited out, since the probes decide.
 
-        Each connection accepts what is accepted by then: a host key that was rotated meanwhile no more.
+        Each connection accepts the host keys that are valid at that time, so no longer a rotated one.
         """
         model_load = ModelLoad()
         while True:
@@ -90,7 +90,7 @@ class LoadFollower:
                 return
             except (LogUnavailable, JournalUnavailable) as error:
                 log.info("model load not followed", instance_id=str(instance_id), reason=str(error))
-            except Exception:  # the loop's bound: whatever a machine answers, its next answer may be read again
+            except Exception:  # the loop's bound: whatever a machine answers, its next answer may be readable
                 log.exception("model load not followed", instance_id=str(instance_id))
             await asyncio.sleep(self.retry_s)
 
@@ -110,6 +110,6 @@ class LoadFollower:
 
 
 def _say_if_surprised(task: asyncio.Task[None]) -> None:
-    """The probes go on without it."""
+    """Log an unexpected error; the probes continue without it."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("model load no longer followed", task=task.get_name(), exc_info=error)

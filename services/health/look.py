@@ -1,4 +1,4 @@
-"""One look at an instance: which probes it takes, and which milestones their answers show. Pure."""
+"""One look at an instance: which probes it sends, and which milestones their outcomes show. Pure."""
 
 from typing import Final, TypeAlias, assert_never
 
@@ -12,11 +12,11 @@ Milestone: TypeAlias = type[e.SshReachable | e.WorkerReachable | e.ModelLoaded |
 
 _WHOLE_WORKER: Final = (Probe.HEALTH, Probe.MODELS, Probe.WARMUP)
 _SERVING_WORKER: Final = (Probe.HEALTH, Probe.MODELS)
-"""No warm-up: behind a full queue one token would come late, and the busiest worker would be taken for a dead one."""
+"""No warm-up: behind a full queue a token would come late, and the busiest worker would be taken for dead."""
 
 
 def chains(instance: Instance) -> tuple[Chain, ...]:
-    """The probes of one look. Chains run side by side; within a chain, each probe needs the one before to pass."""
+    """The probes of one look. Chains run side by side; within a chain, each probe needs the previous one to pass."""
     if instance.ip_address is None:
         return ()
     match instance.status:
@@ -45,7 +45,7 @@ def chains(instance: Instance) -> tuple[Chain, ...]:
 
 
 def milestones(instance: Instance, probe: Probe, outcome: Outcome) -> tuple[Milestone, ...]:
-    """What this answer shows to be reached; `instance` is the one that was known when the question was asked."""
+    """The milestones that this outcome shows; `instance` is as known when the probe was sent."""
     if instance.status not in STARTING_UP:
         return ()
     match probe, outcome:
@@ -65,5 +65,5 @@ def milestones(instance: Instance, probe: Probe, outcome: Outcome) -> tuple[Mile
 
 
 def new_worker_may_run(instance: Instance) -> bool:
-    """In attempts after the first, whatever answers before the install is over may be the worker before."""
+    """In later attempts, whatever answers before the install is over may be the previous attempt's worker."""
     return instance.attempt == 1 or instance.reached(e.SshInstallCompleted)

@@ -1,4 +1,4 @@
-"""What a watch keeps from one look to the next. Pure."""
+"""What a watch remembers from one look to the next. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from shared.lifecycle.status import STARTING_UP, Status
 
 @dataclass(frozen=True)
 class Memory:
-    """What a watch keeps between its looks; the counts are those of `status` and die with it."""
+    """What a watch remembers between looks. The counts belong to `status` and end with it."""
 
     status: Status
     passes: int = 0
@@ -23,7 +23,7 @@ class Memory:
 
 
 def remembered(memory: Memory, instance: Instance, outcomes: Mapping[Probe, Outcome], at: datetime) -> Memory:
-    """The memory after one look at `instance`; `outcomes` are the answers to all that was asked."""
+    """The memory after one look at `instance`; `outcomes` are those of all probes sent."""
     memory = counted(memory, instance.status)
     if not outcomes:
         return memory
@@ -41,7 +41,7 @@ def remembered(memory: Memory, instance: Instance, outcomes: Mapping[Probe, Outc
 
 
 def counted(memory: Memory, status: Status) -> Memory:
-    """The memory as far as it says something of `status`: starting up is one thing, the other statuses are apart."""
+    """The memory as far as it concerns `status`: all statuses of starting count as one, the others separately."""
     if memory.status is status or {memory.status, status} <= STARTING_UP:
         return replace(memory, status=status)
     return Memory(status, last_seen=memory.last_seen)
@@ -57,7 +57,7 @@ def _last(chain: Chain, outcomes: Mapping[Probe, Outcome]) -> tuple[Probe, Outco
 
 
 def _idle(memory: Memory, outcome: Outcome | None) -> bool:
-    """Nothing runs, and nothing has run since the look before. A ready worker has to say so itself."""
+    """Nothing runs, and nothing has run since the last look. A ready worker must say so itself."""
     draining = memory.status is Status.DRAINING
     match outcome:
         case Running(requests=0, served=None):

@@ -1,7 +1,7 @@
-"""What vLLM's log says of how far it is with loading a model. Pure.
+"""Reads from vLLM's log how far it is with loading a model. Pure.
 
-The lines are those of v0.13.0, behind whatever process names and times vLLM puts before them. Of the download it prints
-nothing by itself: the bars are huggingface_hub's, which the install asks for (TQDM_POSITION).
+The lines are those of v0.13.0, after the process names and times that vLLM puts before them. vLLM prints nothing about
+the download: the progress bars are huggingface_hub's, which the install switches on (TQDM_POSITION).
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Load:
-    """`fraction` of the whole load, 0 to 1: how the stages share it is an estimate, their order is vLLM's."""
+    """`fraction` of the whole load, 0 to 1. The stages' shares are an estimate; their order is vLLM's."""
 
     stage: str
     fraction: float
@@ -40,21 +40,21 @@ _DIGITS: Final = 3
 _LONGEST_LINE: Final = 1000
 _LONGEST_NAME: Final = 80
 _MOST_FILES: Final = 1000
-"""A log is a machine's to write: what is longer, or more, than any model has says nothing."""
+"""A machine may write anything into its log: more files than any model has are ignored."""
 
 
 @dataclass
 class ModelLoad:
-    """One load, from its lines. It remembers each file's share, since up to eight are fetched side by side."""
+    """One load, from its lines. It remembers each file's share, since up to eight are downloaded side by side."""
 
     _files: defaultdict[tuple[str, int], dict[str, float]] = field(
         default_factory=lambda: defaultdict(dict), repr=False
     )
-    """By what a file is a part of, and of how many parts."""
+    """Shares by what the file is a part of, and of how many parts."""
     _heard: int = 0
 
     def after(self, line: str) -> Load | None:
-        """How far it is; None for a line that says nothing of that."""
+        """The progress after this line; None for any other line."""
         line = line[:_LONGEST_LINE]
         if match := _FILE.search(line):
             return self._downloaded(line[: match.start()], match[1])
@@ -67,7 +67,7 @@ class ModelLoad:
         return next((load for mark, load in _MARKS.items() if mark in line), None)
 
     def _downloaded(self, before: str, percent: str) -> Load | None:
-        """A part that has not been heard of yet has not begun."""
+        """A part without any line yet counts as not begun."""
         named = _NAME.search(before, max(0, len(before) - _LONGEST_NAME))
         if named is None:
             return None

@@ -1,4 +1,4 @@
-"""The questions that health asks a machine, and the answers it may get. Each question has a time-out of its own."""
+"""The probes of a machine, and their possible outcomes. Each probe has its own time-out."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -26,7 +26,7 @@ QUESTIONS: Final = {
 
 @dataclass(frozen=True)
 class Target:
-    """One attempt's worker: the key is that attempt's own."""
+    """One attempt's worker; the key belongs to that attempt."""
 
     address: str
     model: str
@@ -41,7 +41,7 @@ class Passed:
 
 @dataclass(frozen=True)
 class Running:
-    """So many requests are being answered or wait for it; `served` counts those that were, None if nobody says."""
+    """The number of requests running or waiting; `served` counts finished ones, None if unknown."""
 
     requests: int
     served: float | None = None
@@ -49,17 +49,17 @@ class Running:
 
 @dataclass(frozen=True)
 class Refused:
-    """Nothing listens on the port: normal while vLLM starts, which opens it last."""
+    """Nothing listens on the port. Normal while vLLM starts, which opens it last."""
 
 
 @dataclass(frozen=True)
 class OldWorker:
-    """401: a worker answered that was given another attempt's key."""
+    """401: the worker of another attempt answered, which has another key."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """Anything else; `reason` is for people and never holds what the worker sent."""
+    """Any other failure; `reason` is for people and never contains what the worker sent."""
 
     reason: str
 
@@ -69,11 +69,11 @@ Outcome: TypeAlias = Passed | Running | Refused | OldWorker | Failed
 
 class Prober(Protocol):
     async def probe(self, probe: Probe, target: Target) -> Outcome:
-        """Ask once. Never raises for what a machine does; always returns within the probe's time-out."""
+        """Probe once. Never raises, whatever the machine does; always returns within the probe's time-out."""
 
 
 def in_words(probe: Probe, outcome: Outcome) -> str:
-    """One clause for a person, such as `GET /health: connection refused`."""
+    """A phrase for people, e.g. `GET /health: connection refused`."""
     return f"{QUESTIONS[probe]}: {_answer(outcome)}"
 
 

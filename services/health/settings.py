@@ -1,4 +1,4 @@
-"""How health looks, how often, and how long it has patience. Every time is in seconds."""
+"""The health service's settings: how often it looks, and its deadlines. All times are in seconds."""
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
@@ -7,7 +7,7 @@ from shared.settings import WithStartup
 
 
 class HealthSettings(WithStartup, WithMetrics):
-    """`startup_seconds` counts from the address (or the reinstall) to ready, the other limits from the status.
+    """`startup_seconds` counts from the address (or the reinstall) to ready, the other limits from the status's start.
 
     `router_staleness_seconds` is how long a router may still send requests along a route that is gone.
     """
@@ -31,7 +31,7 @@ class HealthSettings(WithStartup, WithMetrics):
     probes_at_once: PositiveInt = 512
 
     log_connect_seconds: PositiveFloat = 10.0
-    """Of a connection to a machine whose worker's log is read; and how often it has to show that it is there."""
+    """Time limit for connecting to a machine to read its worker's log, and the interval of keep-alives."""
     log_retry_seconds: PositiveFloat = 2.0
     logs_at_once: PositiveInt = 200
 

@@ -1,4 +1,4 @@
-"""The worker's log over SSH: one command that only reads, on a connection whose host key is pinned."""
+"""The worker's log over SSH: one command that only reads, on a connection with a pinned host key."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -12,9 +12,9 @@ from shared.secrets import SshKey
 from shared.ssh import SshShell
 
 CONTAINER: Final = "coldstart-worker"
-"""As the install names it."""
+"""The container's name, as the install sets it."""
 COMMAND: Final = f"docker logs --follow --tail 2000 {CONTAINER}"
-"""Eight files that are fetched side by side print a line each per second: so this reaches back some minutes."""
+"""Eight files downloaded side by side print a line each per second, so this reaches back some minutes."""
 
 
 class SshWorkerLog:
@@ -40,5 +40,5 @@ class SshWorkerLog:
                         if isinstance(line, str):
                             yield line
             except MachineError as error:
-                why = type(error.__cause__ or error).__name__  # never what the machine said
+                why = type(error.__cause__ or error).__name__  # never the machine's own words
                 raise LogUnavailable(f"{address} cannot be read over SSH: {why}") from error

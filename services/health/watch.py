@@ -1,4 +1,4 @@
-"""Whether an attempt must be watched, and what follows from several looks or from too much time. Pure."""
+"""Whether an attempt must be watched, and which fact follows from several looks or from a deadline. Pure."""
 
 from datetime import datetime
 from typing import Final
@@ -21,7 +21,7 @@ def must_be_watched(instance: Instance, attempt: int) -> bool:
 def verdict(  # noqa: C901, PLR0911, PLR0912 - a match over every status is one idea
     instance: Instance, memory: Memory, began_at: datetime, at: datetime, settings: HealthSettings
 ) -> e.Event | None:
-    """What follows from several looks, or from too much time; `began_at` is when the attempt's watch was called for."""
+    """The fact that follows from several looks, or from a deadline; `began_at` is when the watch was requested."""
     memory = counted(memory, instance.status)
     deadline = due(instance, began_at, settings)
     over = deadline is not None and at >= deadline

@@ -1,4 +1,4 @@
-"""Holds a watch for as long as its attempt must be watched: looks, records what that shows, waits, looks again."""
+"""Runs a watch for as long as its attempt needs it: looks, records what that shows, waits, looks again."""
 
 import asyncio
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Watcher:
-    """What all watches of a process share."""
+    """Shared by all watches of a process."""
 
     journal: Journal
     prober: Prober
@@ -53,7 +53,7 @@ class Watcher:
     now: Clock = utc_now
 
     async def watch(self, recorded: Recorded, lease: Lease) -> None:
-        """Watch the attempt that `recorded` calls for; returns once nobody needs to any more. Raises LeaseLost."""
+        """Watch the attempt that `recorded` names; returns when no watch is needed any more. Raises LeaseLost."""
         event = recorded.event
         attempt = event.attempt if isinstance(event, ReinstallRequested) else recorded.instance.attempt
         api_key = self.secrets.worker_api_key(recorded.instance.id, attempt)
@@ -64,7 +64,7 @@ class Watcher:
 
 @dataclass
 class _Watch:
-    """One held message. `instance` is the newest version known."""
+    """The watch of one held message. `instance` is the newest known version."""
 
     service: Watcher
     trigger: Recorded
@@ -96,7 +96,7 @@ class _Watch:
                     await self._reload()
 
     def updated(self, instance: Instance | None) -> None:
-        """The instance is newer than this watch knows it, or may be."""
+        """The instance has changed, or may have."""
         if instance is not None and instance.version <= self.instance.version:
             return
         self.instance = instance or self.instance
@@ -118,7 +118,7 @@ class _Watch:
         self.memory = remembered(self.memory, instance, outcomes, self.service.now())
 
     async def _follow(self, chain: Chain, instance: Instance, outcomes: dict[Probe, Outcome]) -> None:
-        """Ask in order until an answer is not what it should be, and record at once what each answer shows."""
+        """Probe in order until one fails, and record at once what each outcome shows."""
         target = Target(
             instance.ip_address or "", instance.specification.model, instance.specification.task, self.api_key
         )
@@ -135,9 +135,9 @@ class _Watch:
                 return
 
     async def _ask(self, probe: Probe, target: Target) -> Outcome:
-        """Whatever the prober meets is an outcome: a watch that it ended would never reach a deadline again.
+        """Every error of the prober is an outcome: if it ended the watch, no deadline would ever be judged again.
 
-        Told with its traceback once a watch, since a worker may bring it about with every answer.
+        An unexpected one is logged with its traceback once per watch, since a worker may cause it with every answer.
         """
         try:
             return await self.service.prober.probe(probe, target)
@@ -159,7 +159,7 @@ class _Watch:
         return self.instance
 
     async def _pause(self) -> None:
-        """Wait for the next look, or less when something passes. Raises LeaseLost."""
+        """Wait for the next look, or less if an event arrives. Raises LeaseLost."""
         seconds = pause(self.instance, self.memory, self.trigger.recorded_at, self.service.now(), self.service.settings)
         try:
             async with asyncio.timeout(None) as self.pausing:
@@ -170,7 +170,7 @@ class _Watch:
             self.pausing = None
 
     async def _reload(self) -> None:
-        """Without an answer the watch goes on with what it knows, for as long as its lease allows."""
+        """Without an answer the watch continues with what it knows, for as long as its lease allows."""
         self.reload_at = _now() + self.service.settings.reload_seconds
         try:
             self._know(await self.service.journal.load(self.instance.id))
@@ -178,7 +178,7 @@ class _Watch:
             log.warning("instance not reloaded", instance_id=str(self.instance.id), reason=str(error))
 
     def _know(self, instance: Instance) -> None:
-        """A stream's follower may answer with an older version than one seen before."""
+        """A lagging replica may answer with an older version than one seen before."""
         if instance.version > self.instance.version:
             self.instance = instance
 

@@ -1,7 +1,7 @@
-"""One question to a worker over HTTP/1.1, on a connection of its own: every byte of the answer is bounded.
+"""One request to a worker over HTTP/1.1, on its own connection: every byte of the answer is bounded.
 
-Nothing is asked for that could make an answer larger than it came: no compression, no redirect, no upgrade. What the
-worker sends behind its answer is not read. The time is the caller's to bound.
+It asks for nothing that could enlarge an answer: no compression, no redirect, no upgrade. Bytes after the answer are
+not read. The caller must limit the time.
 """
 
 import asyncio
@@ -12,26 +12,26 @@ from typing import Any, Final
 import h11
 
 HEAD: Final = 16 * 1024
-"""Bytes of a status line and its headers, of a chunk's head, or of trailers."""
+"""The most bytes of a status line with its headers, of a chunk's head, or of trailers."""
 _PIECE: Final = 16 * 1024
 _FRAMES: Final = 64 * 1024
-"""Bytes that may come beside the body: heads, and what frames the chunks."""
+"""The most bytes beside the body: heads, and the framing of chunks."""
 _MOST_PIECES: Final = 4096
-"""Of a body: a chunk of a single byte costs as much work as one of thousands."""
+"""The most chunks of a body: a chunk of a single byte costs as much work as one of thousands."""
 _MOST_PREFACES: Final = 4
 _SUCCESS: Final = 200
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`body` is that of a 200, and empty for every other status."""
+    """`body` is set for a 200, and empty for every other status."""
 
     status: int
     body: bytes = b""
 
 
 class NotConnected(Exception):
-    """`cause` is what the system said; None where nobody took the connection in time."""
+    """`cause` is the system's error; None if nobody accepted the connection in time."""
 
     def __init__(self, cause: OSError | None) -> None:
         super().__init__(repr(cause) if cause else "no connection in time")
@@ -39,11 +39,11 @@ class NotConnected(Exception):
 
 
 class TooLarge(Exception):
-    """More than was asked for; the message says of what."""
+    """A part of the answer exceeds its limit; the message says which."""
 
 
 class NotHttp(Exception):
-    """What came breaks the protocol, or is an answer that nobody asked for; the message says in which way."""
+    """The answer breaks the protocol, or was not asked for; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Question:
 async def ask(address: str, port: int, question: Question, *, longest: int, connect_s: float) -> Answer:
     """The answer, its body of at most `longest` bytes.
 
-    Raises NotConnected, TooLarge, NotHttp, and OSError where the connection breaks.
+    Raises NotConnected, TooLarge, NotHttp, and OSError if the connection breaks.
     """
     reader, writer = await connected(address, port, connect_s)
     try:

@@ -1,17 +1,17 @@
-"""The port to what a worker prints, read from the machine that it runs on."""
+"""The port to a worker's log, read from its machine."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 
 class LogUnavailable(Exception):
-    """The machine or its worker cannot be read from now; the message says why, without anything that it said."""
+    """The log cannot be read now; the message says why, without the machine's own words."""
 
 
 class WorkerLog(Protocol):
     def follow(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator[str]:
-        """What the worker has printed lately and prints from now on, line by line, until the worker is gone.
+        """The worker's recent and further output, line by line, until the worker is gone.
 
-        Only from the machine that owns one of these public host keys. A progress bar's every state is a line.
+        Only from a machine with one of these public host keys. Each state of a progress bar is a line.
         Raises LogUnavailable.
         """

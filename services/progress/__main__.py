@@ -1,7 +1,7 @@
-"""`python -m services.progress` runs the service; with `rebuild` it computes its tables anew.
+"""`python -m services.progress` runs the service. `rebuild` computes its tables again.
 
-With `verify` it prints where these or the stream's snapshots differ from the facts; its exit status is 1 when they do.
-With `replay` it projects one event that could not be projected when its turn came.
+`verify` prints where the tables or the stream's snapshots differ from the facts; it exits with 1 if they do.
+`replay` projects one event that could not be projected in its turn.
 """
 
 import sys

@@ -23,7 +23,7 @@ from shared.postgres.migrate import migrate
 
 @asynccontextmanager
 async def running(settings: ProgressSettings) -> AsyncGenerator[Projector]:
-    """Project, or stand by, until the block ends."""
+    """Project or stand by until the block ends."""
     async with connected(settings, "progress") as connection:
         await _migrated(settings)
         projector = Projector(connection, settings)
@@ -47,7 +47,7 @@ def _copying(settings: ProgressSettings, connection: Client) -> AbstractAsyncCon
 
 
 async def rebuild_once(settings: ProgressSettings) -> Checkpoint:
-    """Compute the read model anew, whether or not a progress service is running."""
+    """Rebuild the read model, whether or not a progress service is running."""
     async with connected(settings, "progress rebuild") as connection:
         await _migrated(settings)
         return await rebuild(
@@ -56,10 +56,10 @@ async def rebuild_once(settings: ProgressSettings) -> Checkpoint:
 
 
 async def project_once_more(settings: ProgressSettings, sequence: int) -> None:
-    """One event that could not be projected when its turn came.
+    """Project one event that could not be projected in its turn.
 
-    It is read as the projector reads, to the last digit of its time. Raises Undecodable, ReadingInterrupted, and what
-    PostgreSQL raises.
+    It is read exactly as the projector reads it, to the last digit of its time. Raises Undecodable,
+    ReadingInterrupted, and what PostgreSQL raises.
     """
     connection = await connect(settings.nats_url.get_secret_value(), "progress replay")
     try:
@@ -84,7 +84,7 @@ async def _event(connection: Client, sequence: int, heartbeat_s: float) -> Msg:
 
 
 async def verify_once(settings: ProgressSettings) -> Verdict:
-    """Hold snapshots and read model against the facts, whether or not a progress service is running."""
+    """Compare snapshots and read model with the facts, whether or not a progress service is running."""
     connection = await connect(settings.nats_url.get_secret_value(), "progress verify")
     try:
         return await verify(

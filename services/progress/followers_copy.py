@@ -1,7 +1,7 @@
-"""The copy of the stream that followers read, on a server of their own (`shared.bus.accounts` says why).
+"""Copies the stream for followers, to a server of their own (`shared.bus.accounts` says why).
 
-Any number of copiers may run: each message is expected behind the one before it, so none comes twice or out of order.
-Where the copy is not what a copier would have made, it is made anew.
+Any number of copiers may run: each message is expected right after the one before it, so none comes twice or out of
+order. If the copy is not what a copier would have made, it is made again.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from shared.journal.streams import LIFECYCLE
 from shared.retry import retried_for_ever
 
 KEPT_BYTES: Final = 500_000_000
-"""Of the newest events: a follower that wants older ones asks the api."""
+"""Bytes of the newest events that are kept; the api has the older ones."""
 SEQUENCE: Final = "Coldstart-Sequence"
-"""The header with a message's sequence in the stream itself."""
+"""The header with a message's sequence in the original stream."""
 _PAUSE_S: Final = 1.0
 _ANSWER_TIMEOUT_S: Final = 5.0
 _OUTAGES: Final = (ReadingInterrupted, *TRANSPORT)
@@ -43,7 +43,7 @@ _remade: Final = Counter("coldstart_followers_copy_remade_total", "How often the
 
 @dataclass(frozen=True)
 class _End:
-    """Of the copy: its own last sequence, and the stream's sequence of what it copied last."""
+    """The end of the copy: its own last sequence, and the original sequence of the last copied message."""
 
     sequence: int
     copied: int
@@ -57,7 +57,7 @@ class FollowersCopy:
         self._heartbeat_s = heartbeat_s
 
     async def run(self) -> NoReturn:
-        """Copy for ever; after any outage go on behind what the copy has."""
+        """Copy for ever; after any outage continue after the copy's end."""
 
         def interrupted(error: BaseException, pause_s: float) -> None:
             log.warning("the followers' copy was interrupted", reason=repr(error), again_in_s=pause_s)
@@ -68,7 +68,7 @@ class FollowersCopy:
         await retried_for_ever(copy, *_OUTAGES, pause_s=_PAUSE_S, failed=interrupted)
 
     async def prepare(self) -> _End:
-        """Make the copy unless it is there. Raises ReadingInterrupted, nats.errors.Error."""
+        """Create the copy if it does not exist. Raises ReadingInterrupted, nats.errors.Error."""
         state = await stream_state(self._source)
         declared = copy_config(self._replicas, state.installation)
         try:
@@ -87,7 +87,7 @@ class FollowersCopy:
         return _End(0, 0)
 
     async def _end(self, last_sequence: int) -> _End | None:
-        """None where the last message is none that was copied."""
+        """The end of the copy; None if its last message was not copied."""
         if not last_sequence:
             return _End(0, 0)
         try:
@@ -113,14 +113,14 @@ class FollowersCopy:
 
 
 def copy_config(replicas: int, installation: UUID) -> StreamConfig:
-    """As the stream itself, save that the oldest go, and that it may be made anew."""
+    """Like the stream itself, except that the oldest messages are dropped, and that it may be made again."""
     original = next(config for config in streams(replicas, installation) if config.name == LIFECYCLE)
     return original.evolve(max_bytes=KEPT_BYTES, deny_delete=False, deny_purge=False)
 
 
 @asynccontextmanager
 async def copying(source: Client, url: str, *, replicas: int, heartbeat_s: float) -> AsyncGenerator[None]:
-    """Copy to the account at `url` while the block runs, whatever is wrong there."""
+    """Copy to the account at `url` while the block runs; trouble there does not end it."""
     task = asyncio.create_task(_connect_and_run(source, url, replicas, heartbeat_s))
     try:
         yield

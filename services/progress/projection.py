@@ -1,4 +1,4 @@
-"""Messages into tables: all that a batch changes is committed together, with how far it got."""
+"""Writes messages into tables: all changes of a batch are committed together with the checkpoint."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -16,39 +16,39 @@ from shared.postgres.connection import Connection
 
 PROJECTION: Final = "instances"
 CHANNEL: Final = "projected"
-"""Where PostgreSQL notifies, with the stream sequence as payload, once everything up to there can be read."""
+"""PostgreSQL notifies here, with the stream sequence as payload, once everything up to it can be read."""
 _REFUSALS: Final = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
 )
-"""What PostgreSQL says of a value that it will never take, however often it is asked."""
+"""PostgreSQL's errors for values that it will never accept, however often they are tried."""
 
 PutAside = Callable[[Msg, str], Awaitable[None]]
-"""Keeps a message that cannot be projected, with the reason; it is passed once this returned."""
+"""Stores a message that cannot be projected, with the reason; it is skipped once this returned."""
 
 
 class OfAnotherInstallation(Exception):
-    """The tables follow another stream by now."""
+    """The tables now follow another stream."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far the tables follow whose stream."""
+    """How far the tables follow the stream, and its installation."""
 
     installation: UUID
     sequence: int
 
 
 async def checkpoint(database: Connection) -> Checkpoint | None:
-    """Of the tables in use; None before the first event."""
+    """The checkpoint of the tables in use; None before the first event."""
     row = await database.fetchrow(sql("checkpoint_in_use"), PROJECTION)
     return Checkpoint(row["installation"], row["sequence"]) if row else None
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Projects the stream of one installation into the tables that `database` finds on its search path.
+    """Projects the stream of one installation into the tables on `database`'s search path.
 
     `announce`: notify CHANNEL of every commit.
     """
@@ -75,7 +75,7 @@ class Projection:
             return None
 
     async def _store(self, readable: Sequence[tuple[Msg, Recorded | None]]) -> None:
-        """Halve what the database refuses until the one bad message is alone, and put that aside."""
+        """Halve a refused batch until the one bad message is alone, and make that a dead letter."""
         sequence = readable[-1][0].metadata.sequence.stream
         try:
             await self.commit([recorded for _, recorded in readable if recorded], sequence)
@@ -89,7 +89,7 @@ class Projection:
                 await self.commit([], sequence)
 
     async def commit(self, events: Sequence[Recorded], sequence: int) -> None:
-        """One transaction: these events' rows, and that everything up to `sequence` is projected."""
+        """One transaction: these events' rows, and the checkpoint `sequence`."""
         async with self.database.transaction():
             await self.database.execute(sql("await_rebuild"))
             moved = await self.database.fetchval(sql("move_checkpoint"), PROJECTION, self.installation, sequence)

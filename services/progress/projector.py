@@ -1,4 +1,4 @@
-"""Leads or stands by; follows the stream from the checkpoint; after any outage begins again from there."""
+"""Leads or stands by. As the leader it follows the stream from the checkpoint, and restarts there after any outage."""
 
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
@@ -19,7 +19,7 @@ from shared.postgres.connection import DATABASE_ERRORS, Connection
 from shared.retry import backoff_s, retried_for_ever
 
 CONSUMER: Final = "progress"
-"""Under which messages that cannot be projected lie in the dead letters."""
+"""The consumer name of its dead letters."""
 _FIRST_PAUSE_S: Final = 0.1
 _OUTAGES: Final = (
     *DATABASE_ERRORS,
@@ -33,19 +33,19 @@ log = structlog.get_logger()
 
 
 class LeadershipLost(OSError):
-    """The database session that made this projector the leading one is gone."""
+    """The database session that made this projector the leader is gone."""
 
 
 @dataclass
 class Projector:
-    """`failures` counts the outages since something was last projected."""
+    """`failures` counts the outages since the last success."""
 
     connection: Client
     settings: ProgressSettings
     failures: int = field(default=0, init=False)
 
     async def run(self) -> NoReturn:
-        """Project for ever; no outage of PostgreSQL or NATS ends it, loses an event or passes one over."""
+        """Project for ever. No outage of PostgreSQL or NATS ends it or loses an event."""
         await retried_for_ever(self._lead, *_OUTAGES, pause_s=self._pause_s, failed=_interrupted)
 
     def _pause_s(self, _: int) -> float:
@@ -60,7 +60,7 @@ class Projector:
             await self._follow(database, reached)
 
     async def _starting_point(self, database: Connection) -> Checkpoint:
-        """Where to go on: the checkpoint, unless it belongs to another stream than the one that is there."""
+        """Where to continue: the checkpoint, unless it belongs to another stream than the present one."""
         stream = await stream_state(self.connection)
         reached = await checkpoint(database)
         if reached is None:

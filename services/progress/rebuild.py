@@ -1,6 +1,6 @@
-"""Compute all tables anew from the start of the stream, beside the ones in use, and put them in their place.
+"""Computes all tables again from the start of the stream, beside the ones in use, and then replaces those.
 
-Projecting goes on meanwhile; only for the last few events and the exchange itself does it wait.
+Projecting continues meanwhile; it waits only for the last few events and the exchange itself.
 """
 
 import asyncio
@@ -17,26 +17,26 @@ from shared.bus.reader import BATCH, stream_state
 from shared.postgres.connection import Connection, connecting
 
 _HOLDING_S: Final = 10.0
-"""How long the tables may be kept from the projector while the last events are caught up with."""
+"""How long the projector may be locked out while the last events are processed."""
 
 log = structlog.get_logger()
 
 
 class SchemaChanged(Exception):
-    """A migration was applied while the tables were rebuilt; the old ones are still in use. Rebuild again."""
+    """A migration was applied during the rebuild; the old tables are still in use. Rebuild again."""
 
 
 async def already_put_aside(message: Msg, reason: str) -> None:
-    """What a projector could not read either lies among the dead letters since."""
+    """Skip a message that the projector could not read either: it is a dead letter already."""
     log.warning("passed over in the rebuild", subject=message.subject, reason=reason)
 
 
 async def rebuild(
     connection: Client, database_url: str, *, put_aside: PutAside = already_put_aside, heartbeat_s: float = 1.0
 ) -> Checkpoint:
-    """Rebuild the read model from the stream; returns how far the new tables follow it.
+    """Rebuild the read model from the stream; returns the new tables' checkpoint.
 
-    Raises RebuildRunning, SchemaChanged, ReadingInterrupted, and what NATS or PostgreSQL raise; then nothing changed.
+    Raises RebuildRunning, SchemaChanged, ReadingInterrupted, and what NATS or PostgreSQL raise; nothing changed then.
     """
     async with (
         connecting(database_url, name="coldstart rebuild", command_timeout_s=None, server_settings=SESSION) as database,

@@ -1,4 +1,4 @@
-"""From events to the rows they become. Each row follows from one event alone, so order and repetition are nothing."""
+"""Turns events into rows. Each row follows from one event alone, so order and repetition do not matter."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -49,7 +49,7 @@ class TimelineRow(NamedTuple):
 
 
 def latest_instances(events: Iterable[Recorded]) -> list[InstanceRow]:
-    """One row per instance, of its highest version among these."""
+    """One row per instance, from its highest version among these."""
     latest: dict[UUID, Recorded] = {}
     for recorded in events:
         known = latest.get(recorded.instance.id)
@@ -101,7 +101,7 @@ def timeline_row(recorded: Recorded) -> TimelineRow:
 
 
 def _storable(value: Any) -> Any:
-    """JSON as PostgreSQL takes it: no NUL in a string, which captured output may well hold."""
+    """JSON that PostgreSQL accepts: without NUL in strings, which captured output may contain."""
     match value:
         case str():
             return value.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,4 +1,4 @@
-"""What the progress service reads from its environment."""
+"""The progress service's settings."""
 
 from pydantic import Field, SecretStr
 
@@ -9,10 +9,10 @@ from shared.settings import WithDatabase
 class ProgressSettings(WithDatabase, WithMetrics):
     """Times in seconds.
 
-    `standby_seconds`: how often a standby looks whether it is needed; `stream_heartbeat_seconds`: how often an idle
-    stream says that it is there (two missed ones mean an interruption); `longest_pause_seconds`: between two tries
-    while a server is away.
-    `followers_nats_url`: the server that followers read, to copy the stream to; unset, it is not copied.
+    `standby_seconds`: how often a standby checks whether it is needed; `stream_heartbeat_seconds`: the interval of
+    heartbeats of an idle stream (two missed ones mean an interruption); `longest_pause_seconds`: the longest pause
+    between two tries while a server is away.
+    `followers_nats_url`: the followers' server, to which the stream is copied; if unset, it is not copied.
     """
 
     followers_nats_url: SecretStr | None = None

@@ -1,4 +1,4 @@
-"""The read model computed once more from the stream, in tables of their own beside those in use."""
+"""A second read model, computed from the stream into separate tables beside those in use."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -14,15 +14,15 @@ from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 from shared.postgres.connection import Connection
 
 SESSION: Final = {"search_path": "rebuilding", "synchronous_commit": "off"}
-"""Server settings of a connection that works on them."""
+"""Server settings of a connection that works on these tables."""
 
 
 class RebuildRunning(Exception):
-    """Another rebuild or verification of the same database is under way."""
+    """Another rebuild or verification of the same database is running."""
 
 
 class Shadow:
-    """The tables that are not yet in use; `position` is how far they follow the stream."""
+    """The tables that are not in use yet; `position` is how far they follow the stream."""
 
     def __init__(self, connection: Client, projection: Projection, heartbeat_s: float) -> None:
         self.projection = projection
@@ -31,7 +31,7 @@ class Shadow:
         self._heartbeat_s = heartbeat_s
 
     async def catch_up(self, last: int) -> None:
-        """Follow the stream up to that sequence, and no further."""
+        """Follow the stream up to this sequence, and no further."""
         if self.position >= last:
             return
         async with reading(self._connection, after=self.position, heartbeat_s=self._heartbeat_s) as events:
@@ -42,11 +42,11 @@ class Shadow:
                         self.position = await self.projection.take(wanted)
                         continue
                 if not await self._is_left(last):
-                    self.position = last  # the events that were left have been deleted from the stream
+                    self.position = last  # the remaining events have been deleted from the stream
                     await self.projection.commit([], last)
 
     async def _is_left(self, last: int) -> bool:
-        """Whether the stream's leader still has an event up to that sequence."""
+        """Whether the stream's leader still has an event up to this sequence."""
         jetstream = self._connection.jetstream()
         try:
             message = await jetstream.get_msg(LIFECYCLE, seq=self.position + 1, subject=EVERY_EVENT, next=True)
@@ -57,7 +57,7 @@ class Shadow:
 
 @asynccontextmanager
 async def shadow_tables(database: Connection) -> AsyncGenerator[None]:
-    """Empty tables in a schema of their own, gone again in the end; only one rebuild has them at a time."""
+    """Empty tables in a separate schema, dropped at the end. Only one rebuild at a time can have them."""
     if not await database.fetchval(sql("try_to_rebuild")):
         raise RebuildRunning
     await database.execute(sql("drop_shadow_tables"))

@@ -1,4 +1,4 @@
-"""The service's SQL, by the name of its file."""
+"""The service's SQL, by file name."""
 
 from shared.postgres.statements import statement
 

@@ -1,4 +1,4 @@
-"""Hold what is derived from the facts against the facts: every snapshot in the stream, every row of the read model."""
+"""Compares what is derived from the facts with the facts: every snapshot in the stream, every row of the read model."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -23,12 +23,12 @@ from shared.postgres.connection import Connection, connecting
 TABLES: Final = ("instances", "timeline", "step_durations")
 _Model = TypeVar("_Model", Instance, Findings)
 HOLDING_S: Final = 10.0
-"""How long the projector may be kept waiting while the last events are caught up with."""
+"""How long the projector may have to wait while the last events are processed."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`behind`: how many of the `events` the read model does not have yet; `unreadable` are told, and no difference."""
+    """`behind`: events that the read model does not have yet; `unreadable` ones are reported, but are no difference."""
 
     events: int
     instances: int
@@ -38,7 +38,7 @@ class Verdict:
 
 
 async def verify(connection: Client, database_url: str, *, heartbeat_s: float = 1.0) -> Verdict:
-    """Nothing is changed; projecting goes on, but for the moment in which the tables are compared.
+    """Changes nothing. Projecting continues, except while the tables are compared.
 
     Raises RebuildRunning, ReadingInterrupted, and what NATS or PostgreSQL raise.
     """
@@ -51,7 +51,7 @@ async def verify(connection: Client, database_url: str, *, heartbeat_s: float = 
 
 
 class Facts:
-    """Folds each instance from its facts, and compares after every one; of an instance the first difference is told."""
+    """Folds each instance from its facts and compares after every fact; reports an instance's first difference."""
 
     def __init__(self) -> None:
         self.events = 0
@@ -93,7 +93,7 @@ class Facts:
 
 
 def _as_far_as_kept(folded: _Model, told: _Model) -> _Model:
-    """What nobody kept when a snapshot was written is no difference, then or in those that were made of it."""
+    """Fields that did not exist when a snapshot was written are no difference, in it or in later ones made from it."""
     kept: dict[str, Any] = {}
     for name in type(told).model_fields:
         ours, theirs = getattr(folded, name), getattr(told, name)
@@ -120,7 +120,7 @@ async def _up_to(connection: Client, last: int, heartbeat_s: float) -> AsyncIter
 
 
 async def _rows(connection: Client, database_url: str, last: int, heartbeat_s: float) -> tuple[int, list[str]]:
-    """How far the tables are behind, and every row in which they differ from what the events up to there give."""
+    """How far the tables are behind, and every row that differs from what the events up to there give."""
     async with (
         connecting(database_url, name="coldstart verify", command_timeout_s=None, server_settings=SESSION) as database,
         shadow_tables(database),
@@ -149,7 +149,7 @@ async def _differences(database: Connection) -> list[str]:
 
 
 async def _passed_over(message: Msg, reason: str) -> None:
-    """What a projector could not take either lies among the dead letters."""
+    """Skip a message that the projector could not take either: it is a dead letter."""
 
 
 def _unequal(found: Mapping[str, Any] | None, expected: Mapping[str, Any] | None) -> str:
