@@ -11,7 +11,7 @@ from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Model
 from services.api.catalogue.errors import ModelIdMalformed
 from services.api.catalogue.hub.client import Found, Lookups, Unreachable
-from services.api.catalogue.hub.problems import about_model, admitted
+from services.api.catalogue.hub.refusals import about_model, admitted
 from services.api.catalogue.repository import ModelRepository
 from services.api.catalogue.resolution import Resolved, resolve
 from services.api.catalogue.simulated import Simulated

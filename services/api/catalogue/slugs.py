@@ -5,7 +5,7 @@ from typing import Final
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.errors import SlugOnHub
 from services.api.catalogue.hub import client as hub
-from services.api.catalogue.hub.problems import unanswered
+from services.api.catalogue.hub.refusals import unanswered
 from services.api.refusals import FieldError
 
 _INSIST: Final = ' Or insist: "insist": true, --insist.'

@@ -106,7 +106,7 @@ async def events_of_instance(
 
 
 def _beginning(begin: str | None) -> Begin:
-    """A time that no stream can count in nanoseconds lies before all events, or is still to come. Raises Problem."""
+    """A time that no stream can count in nanoseconds lies before all events, or is still to come. Raises Invalid."""
     if begin is None:
         return None
     if begin == "start":

@@ -1,4 +1,4 @@
-"""What the hub says no with, as whoever asked is told it."""
+"""What the caller is told when the hub says no, or nothing."""
 
 from typing import Final, TypeVar, assert_never
 
