@@ -11,7 +11,7 @@ import structlog
 
 from services.provisioner.action_context import LONGEST_TEXT, Overtaken
 from services.provisioner.provider import Provider, ProviderError
-from services.provisioner.reconciliation.findings import Finding, Findings, RuleFailed
+from services.provisioner.reconciliation.findings import Finding, FindingStream, RuleFailed
 from services.provisioner.settings import ProvisionerSettings
 from shared.journal.journal import Journal, JournalUnavailable
 
@@ -39,7 +39,7 @@ async def asked(what: str, ask: Callable[[], Awaitable[Answer]]) -> Answer | Rul
         return _problem(what, error)
 
 
-async def guarded(what: str, findings: Findings) -> Findings:
+async def guarded(what: str, findings: FindingStream) -> FindingStream:
     """The same findings. An error that ends them early becomes the last finding. Raises JournalUnavailable."""
     async with aclosing(findings):
         try:
@@ -50,11 +50,11 @@ async def guarded(what: str, findings: Findings) -> Findings:
                 yield problem
 
 
-async def at_once(rules: Iterable[Findings]) -> Findings:
+async def at_once(rules: Iterable[FindingStream]) -> FindingStream:
     """The findings of all rules, as they come. If one raises, the others end and the error is raised."""
     room, found = asyncio.Semaphore(AT_ONCE), asyncio.Queue[Finding | None]()
 
-    async def drain(findings: Findings) -> None:
+    async def drain(findings: FindingStream) -> None:
         async with room, aclosing(findings):
             async for finding in findings:
                 found.put_nowait(finding)

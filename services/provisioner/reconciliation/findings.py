@@ -43,7 +43,7 @@ class RuleFailed:
 Change: TypeAlias = ServerLost | ServerStopped | ServerRestarted | AddressChanged | LifetimeLimitReached
 """A fact that a rule has recorded in the journal."""
 Finding: TypeAlias = Owned | Unreadable | ServersListed | Removed | Unknown | Foreign | Change | RuleFailed
-Findings: TypeAlias = AsyncGenerator[Finding, None]
+FindingStream: TypeAlias = AsyncGenerator[Finding, None]
 
 Found = TypeVar("Found")
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from services.provisioner.action_context import Overtaken, now
 from services.provisioner.provider import Resource, Server
 from services.provisioner.reconciliation.context import ReconciliationContext, asked, at_once, guarded
-from services.provisioner.reconciliation.findings import Findings, RuleFailed
+from services.provisioner.reconciliation.findings import FindingStream, RuleFailed
 from services.provisioner.reconciliation.ownership import Orphan, Ownership, is_over, judge
 from services.provisioner.removal import Removal
 from shared.lifecycle.events import InstanceCreated
@@ -24,7 +24,7 @@ class Orphans:
         self._context = context
         self._ownership = ownership
 
-    async def servers(self, servers: Iterable[Server]) -> Findings:
+    async def servers(self, servers: Iterable[Server]) -> FindingStream:
         """Servers of ended instances and second servers of others, each with its volumes."""
         going = []
         for server in servers:
@@ -39,7 +39,7 @@ class Orphans:
         async for finding in at_once(going):
             yield finding
 
-    async def others(self, resources: Iterable[Resource]) -> Findings:
+    async def others(self, resources: Iterable[Resource]) -> FindingStream:
         """Volumes, then addresses and security groups, of released instances."""
         volumes, networks = [], dict[UUID, list[Orphan]]()
         for resource in resources:
@@ -62,16 +62,16 @@ class Orphans:
         judging = partial(judge, self._context, self._ownership, resource)
         return await asked(f"{resource.kind} {resource.id}", judging)
 
-    async def _take_server(self, server: Server, orphan: Orphan) -> Findings:
+    async def _take_server(self, server: Server, orphan: Orphan) -> FindingStream:
         await self._remove_server(server, orphan.owner)
         yield orphan.removed
 
-    async def _take_volume(self, orphan: Orphan) -> Findings:
+    async def _take_volume(self, orphan: Orphan) -> FindingStream:
         removal = self._removal(orphan.owner, self._released_one(orphan.owner))
         await removal.volume(orphan.resource.zone, orphan.resource.id)
         yield orphan.removed
 
-    async def _take_network(self, owner: UUID, parts: Sequence[Orphan]) -> Findings:
+    async def _take_network(self, owner: UUID, parts: Sequence[Orphan]) -> FindingStream:
         known = (await self._released_one(owner)()).resources.security_group_ids
         gone = set(await self._context.provider.release_network(owner, known))
         for part in parts:

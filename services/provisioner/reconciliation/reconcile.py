@@ -15,7 +15,7 @@ from services.provisioner.provider import Provider, Server
 from services.provisioner.reconciliation.context import ReconciliationContext, asked, guarded
 from services.provisioner.reconciliation.findings import (
     Finding,
-    Findings,
+    FindingStream,
     RuleFailed,
     ServersListed,
     Unreadable,
@@ -115,7 +115,7 @@ class Reconcile:
         await self._collect(findings, self._foreign_servers())
         self._show(findings)
 
-    async def _collect(self, findings: list[Finding], more: Findings) -> None:
+    async def _collect(self, findings: list[Finding], more: FindingStream) -> None:
         async for finding in more:
             self._add(findings, finding)
 
@@ -130,7 +130,7 @@ class Reconcile:
             case RuleFailed():
                 log.warning("not reconciled", provider=self._provider.name, reason=finding.message)
 
-    async def _foreign_servers(self) -> Findings:
+    async def _foreign_servers(self) -> FindingStream:
         foreign = await asked("list of other installations' servers", self._provider.foreign_servers)
         if isinstance(foreign, RuleFailed):
             yield foreign
@@ -139,7 +139,7 @@ class Reconcile:
             yield server
         _foreign.labels(self._provider.name).set(len(foreign or ()))
 
-    async def _known_instances(self, servers: Sequence[Server] | None) -> Findings:
+    async def _known_instances(self, servers: Sequence[Server] | None) -> FindingStream:
         """If there is no list, the provider is in trouble; then it is not asked for single servers either."""
         listed = None if servers is None else {server.id: server for server in servers}
         for instance_id in await self._known.ids():
@@ -147,7 +147,7 @@ class Reconcile:
                 async for finding in guarded(f"instance {instance_id}", self._known_instance(instance_id, listed)):
                     yield finding
 
-    async def _known_instance(self, instance_id: UUID, listed: Mapping[str, Server] | None) -> Findings:
+    async def _known_instance(self, instance_id: UUID, listed: Mapping[str, Server] | None) -> FindingStream:
         try:
             instance = await self._context.journal.load(instance_id)
         except InstanceUnknown:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.provisioner.action_context import Overtaken
 from services.provisioner.reconciliation.context import ReconciliationContext, at_once, guarded
-from services.provisioner.reconciliation.findings import Findings
+from services.provisioner.reconciliation.findings import FindingStream
 from services.provisioner.reconciliation.ownership import Ownership
 from services.provisioner.removal import Removal
 from shared.lifecycle.errors import InstanceUnknown
@@ -18,7 +18,9 @@ ONLY_TO_TAG_GB: Final = 1
 """No volume is smaller, so growing one to this size only tags it."""
 
 
-async def remove_unknown(context: ReconciliationContext, ownership: Ownership, unknown: Iterable[Unknown]) -> Findings:
+async def remove_unknown(
+    context: ReconciliationContext, ownership: Ownership, unknown: Iterable[Unknown]
+) -> FindingStream:
     """Delete these, except those that name no instance or that another has recorded. Raises JournalUnavailable."""
     found: dict[UUID, list[Unknown]] = {}
     for each in unknown:
@@ -43,7 +45,7 @@ class _Orphans:
         self._found = found
         self._volumes = {volume.id: volume.zone for volume in self._of(Kind.VOLUME)}
 
-    async def remove(self) -> Findings:
+    async def remove(self) -> FindingStream:
         """Raises Overtaken if the journal knows the instance after all, ProviderError, JournalUnavailable."""
         for server in self._of(Kind.SERVER):
             await self._removal(server.zone).server(server.zone, server.id)

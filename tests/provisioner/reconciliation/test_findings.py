@@ -10,7 +10,7 @@ from services.provisioner.action_context import Overtaken
 from services.provisioner.provider import TryAgain
 from services.provisioner.reconciliation import findings as found
 from services.provisioner.reconciliation.context import asked, at_once, guarded
-from services.provisioner.reconciliation.findings import Finding, Findings, RuleFailed, ServersListed, report_of
+from services.provisioner.reconciliation.findings import Finding, FindingStream, RuleFailed, ServersListed, report_of
 from services.provisioner.reconciliation.ownership import Ownership
 from shared.journal.journal import JournalUnavailable
 from shared.lifecycle import events as e
@@ -57,14 +57,14 @@ def test_ownership_is_what_the_findings_say() -> None:
     assert ownership == Ownership({"a": ONE, "b": ONE}, frozenset({TWO}))
 
 
-async def rule(*findings: Finding, then: Exception | None = None) -> Findings:
+async def rule(*findings: Finding, then: Exception | None = None) -> FindingStream:
     for finding in findings:
         yield finding
     if then is not None:
         raise then
 
 
-async def gathered(findings: Findings) -> list[Finding]:
+async def gathered(findings: FindingStream) -> list[Finding]:
     return [finding async for finding in findings]
 
 
