@@ -144,7 +144,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR091
         instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
         statuses = ProviderStatuses(jetstream, replicas=settings.stream_replicas)
         rights = LaunchRights(access, settings.allowed_images)
-        launches = Launches(access, organizations, costs, instance_types)
+        launches = Launches(access, organizations, costs)
         limits = LimitChecks(access, costs, launches, instance_types, journal)
         intents = Intents(
             journal,

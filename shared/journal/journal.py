@@ -62,6 +62,9 @@ def _pause_s(failures: int) -> float:
     return jittered_s(failures, _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
 
 
+_NOTHING: Final = _Place(None, 0)
+
+
 def _ignore(_: str | None) -> None:
     pass
 
@@ -107,10 +110,11 @@ class Journal:
         return (await self._append(fact.instance_id, event_id(fact), judge, self._origin(cause), check)).instance
 
     async def request(
-        self, requested: InstanceRequested, *, intent_id: UUID, traceparent: str | None = None
+        self, requested: InstanceRequested, *, intent_id: UUID, traceparent: str | None = None, unknown: bool = False
     ) -> tuple[Instance, bool]:
         """Begin an instance. True if this call began it, False if exactly the same was requested before.
 
+        `unknown`: no instance of this id is known, so none is loaded first; on a version conflict it is after all.
         Raises InstanceConflict if its id was requested with another specification, JournalUnavailable.
         """
         began = False
@@ -122,7 +126,8 @@ class Journal:
             return decided
 
         origin = Origin(self._actor, traceparent=traceparent)
-        recorded = await self._append(requested.instance_id, intent_id, judge, origin, None)
+        first = _NOTHING if unknown else None
+        recorded = await self._append(requested.instance_id, intent_id, judge, origin, None, first=first)
         return recorded.instance, began
 
     async def intend(
@@ -161,14 +166,18 @@ class Journal:
         judge: Callable[[Instance | None], Event | None],
         origin: Origin,
         check: Callable[[], None] | None,
+        *,
+        first: _Place | None = None,
     ) -> Recorded:
+        """`first`: where the history is taken to end at the first attempt."""
         unsure_after: int | None = None
         message_id = str(own)
         async for attempt in retrying(JournalUnavailable, pause_s=_pause_s, for_s=_PATIENCE_S):
             with attempt:
                 if unsure_after is not None and (mine := await self._mine_after(instance_id, unsure_after, own)):
                     return mine
-                place = await self._end_of(instance_id, from_leader=attempt.retry_state.attempt_number > 1)
+                again = attempt.retry_state.attempt_number > 1
+                place = (not again and first) or await self._end_of(instance_id, from_leader=again)
                 try:
                     event = judge(place.last.instance if place.last else None)
                 except LifecycleError:

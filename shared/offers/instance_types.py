@@ -11,7 +11,6 @@ from nats.js import JetStreamContext
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from shared.bucket import KeyValueBucket
-from shared.lifecycle.wish import Findings
 
 BUCKET: Final = "instance_types"
 STATUS: Final = "status."
@@ -47,12 +46,6 @@ class InstanceType(BaseModel):
         """Whether its GPUs have so much memory, as far as anybody knows of both."""
         memory = self.all_gpu_memory_gb
         return least_gb is None or memory is None or memory >= least_gb
-
-    def will_do(self, found: Findings) -> bool:
-        """For a request of any type: its GPUs may hold the weights, and it costs no more than it may."""
-        highest, price = found.max_hourly_price, self.hourly_price
-        affordable = highest is None or price is None or price <= highest
-        return bool(self.gpus) and affordable and self.may_hold(found.gpu_memory_gb)
 
 
 _TYPES: Final = TypeAdapter(tuple[InstanceType, ...])

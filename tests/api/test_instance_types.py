@@ -80,3 +80,16 @@ async def test_a_provider_that_cannot_be_used_is_told_with_the_reason_and_the_ne
     assert "the API key is not accepted" in refused.json()["detail"]
     await statuses.keep_only(())
     assert (await api.client.get("/instance-types")).json()["providers"] == []
+
+
+async def test_any_type_is_refused_in_zones_that_have_only_types_without_gpus(stage: Stage) -> None:
+    await stage.offer(L4, InstanceType(name="DEV1-L", zones=("pl-waw-2",)))
+    api = await stage.api()
+    refused = await api.client.post("/instances", json={"model": MODEL, "zones": ["pl-waw-2"]})
+    assert refused.status_code == 422, refused.text
+    (error,) = refused.json()["errors"]
+    assert error == {"pointer": "/zones", "detail": "A type with GPUs is offered in none of these zones."}
+    named = await api.client.post(
+        "/instances", json={"model": MODEL, "zones": ["pl-waw-2"], "instance_types": ["DEV1-L"]}
+    )
+    assert named.status_code == 202, named.text

@@ -6,10 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
 from shared.offers.instance_types import InstanceType
 from tests.api.stage import BODY, RunningApi, Stage
 from tests.lifecycle import facts as f
+from tests.nats_proxy import Operation, nats_proxy
 
 L4 = InstanceType(name="L4-1-24G", zones=("fr-par-1", "fr-par-2"), gpus=1, hourly_price=0.75, currency="EUR")
 H100 = InstanceType(name="H100-1-80G", zones=("fr-par-2",), gpus=1, hourly_price=2.73, currency="EUR")
@@ -156,3 +158,28 @@ async def test_an_organisation_is_either_deleted_or_launches(stage: Stage, api: 
     )
     assert (launch.status_code, deletion.status_code) in {(202, 409), (404, 204), (422, 204)}
     assert await stage.last_sequence() == (1 if launch.status_code == 202 else 0)
+
+
+@pytest.mark.parametrize(("key", "loads"), [(None, 0), ("once", 1)])
+async def test_a_launch_loads_its_instance_once_and_looks_up_the_offers_once(
+    stage: Stage, key: str | None, loads: int
+) -> None:
+    await stage.offer(L4)
+    async with nats_proxy(stage.nats_url) as wire:
+        api = await stage.api(nats_url=SecretStr(wire.url), router_staleness_seconds=30)
+        await api.organization("acme", max_instances=5, spend_per_hour=10.0, spend_per_month=100.0)
+        asked: list[Operation] = []
+
+        async def seen(operation: Operation) -> bool:
+            asked.append(operation)
+            return True
+
+        async with api.as_(await api.user_key("acme")) as member:
+            wire.to_server = seen
+            answer = await member.post("/instances", json=BODY, headers={"Idempotency-Key": key} if key else {})
+        assert answer.status_code == 202, answer.text
+        of_it = answer.json()["id"].encode()
+        assert sum(of_it in one.raw and b"last_by_subj" in one.raw for one in asked) == loads
+        listed = [one for one in asked if "STREAM.INFO.KV_instance_types" in one.subject]
+        assert sum(b"subjects_filter" in one.raw for one in listed) == 1
+        assert sum(b"$KV.instance_types.scaleway" in one.raw for one in asked) == 1

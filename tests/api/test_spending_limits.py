@@ -79,7 +79,7 @@ async def replicas(stage: Stage) -> AsyncGenerator[Replicas]:
         journal = Journal(stage.connection, actor="api", source="/coldstart/test")
 
         def checks() -> LimitChecks:
-            return LimitChecks(access, costs, Launches(access, organizations, costs, types), types, journal)
+            return LimitChecks(access, costs, Launches(access, organizations, costs), types, journal)
 
         yield Replicas(stage, api, access, (checks(), checks()))
 

@@ -175,6 +175,16 @@ async def test_the_same_request_again_gives_the_same_instance_and_another_one_a_
     assert await types(journal, instance_id) == ["InstanceRequested"]
 
 
+async def test_a_request_that_took_its_instance_for_unknown_is_judged_by_the_one_there_is(journal: Journal) -> None:
+    instance_id = uuid4()
+    begun = [await journal.request(requested(instance_id), intent_id=uuid4(), unknown=True) for _ in range(2)]
+    assert [began for _, began in begun] == [True, False]
+    assert begun[0][0] == begun[1][0]
+    with pytest.raises(InstanceConflict):
+        await journal.request(requested(instance_id, model="other/model"), intent_id=uuid4(), unknown=True)
+    assert await types(journal, instance_id) == ["InstanceRequested"]
+
+
 async def test_two_different_requests_racing_for_one_id_give_one_instance_and_one_conflict(nats_url: str) -> None:
     async with journal_at(nats_url) as (one, _), journal_at(nats_url) as (two, _):
         instance_id = uuid4()

@@ -11,6 +11,7 @@ from typing import Final, Protocol, Self
 from services.api.admission.vllm_args import given
 from services.api.refusals import FieldError
 from shared.lifecycle.wish import Findings, Wish
+from shared.offers.candidates import candidates, types_of
 from shared.offers.instance_types import InstanceType
 
 _GB: Final = 1e9
@@ -92,13 +93,13 @@ def least_gb(model: Weights, vllm_args: Sequence[str], revision: str | None) -> 
 
 
 def misfits(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Iterator[FieldError]:
-    """The named types that are too small; of any type, that all are."""
+    """The named types that are too small; of any type, that all are. A named type has to be offered."""
     least = found.gpu_memory_gb
     if least is None:
         return
     weights = f"the weights of {wish.model} take {least:.1f} GB at least"
     if not wish.instance_types:
-        types = _considered(wish, offered)
+        types = types_of(candidates(wish, Findings(), offered))
         if types and not any(kind.may_hold(least) for kind in types):
             largest = max(types, key=lambda kind: kind.all_gpu_memory_gb or 0.0)
             detail = f"{weights}; the largest type offered here is {largest.name} with {_memory(largest)}."
@@ -116,7 +117,7 @@ def warnings(wish: Wish, found: Findings, model: Weights, offered: Sequence[Inst
     loaded = loaded_gb(model, loading)
     if loaded is None or wish.revision not in _MAIN:
         return
-    for kind in _considered(wish, offered):
+    for kind in types_of(candidates(wish, found, offered)):
         if kind.gpu_memory_gb is None or not kind.may_hold(found.gpu_memory_gb):
             continue
         used = min(loading.gpus, kind.gpus)
@@ -141,16 +142,6 @@ def _remarks(kind: InstanceType, loading: Loading, used: int) -> Iterator[str]:
         yield f"That --cpu-offload-gb keeps {used * loading.offload_gb:.1f} GB in the host's memory is counted."
     if loading.quantizes:
         yield "What --quantization saves is not known and not counted."
-
-
-def _considered(wish: Wish, offered: Sequence[InstanceType]) -> list[InstanceType]:
-    """Those with GPUs that the instance may get, in the zones that it may be in."""
-    wanted, zones = wish.instance_types, set(wish.zones)
-    return [
-        kind
-        for kind in offered
-        if kind.gpus and (not wanted or kind.name in wanted) and (not zones or zones & set(kind.zones))
-    ]
 
 
 def _memory(kind: InstanceType) -> str:

@@ -1,7 +1,7 @@
 """From the body of POST /instances to a request that can be recorded; whatever is wrong is said before anything is."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -12,6 +12,7 @@ from services.api.access.keys import ApiKey, ModelName
 from services.api.admission import fit
 from services.api.admission.errors import InstanceTypesUnknown
 from services.api.admission.launch_rights import LaunchRights
+from services.api.admission.spending import Offered
 from services.api.admission.vllm_args import refused
 from services.api.catalogue.cataloguing import Cataloguing, Meant
 from services.api.catalogue.simulated import Simulated
@@ -19,6 +20,7 @@ from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Organization, Slug
 from shared.lifecycle.events import InstanceRequested
 from shared.lifecycle.wish import Findings, Wish
+from shared.offers.candidates import candidates
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
 
@@ -96,11 +98,12 @@ class InstanceBody(BaseModel):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a launch asks for, and what was found out of that before it is admitted."""
+    """What a launch asks for, what was found out about that before it is admitted, and what providers offer."""
 
     wish: Wish
     findings: Findings
     model: Meant
+    offered: Offered
 
 
 class Intake:
@@ -118,17 +121,22 @@ class Intake:
         self._instance_types = instance_types
         self._rights = rights
 
-    async def wanted(self, body: InstanceBody, organization: Organization | None) -> Wanted:
-        """For an organisation, or for everybody; with the model looked up, but not catalogued yet. Raises Refused."""
+    async def meant(self, body: InstanceBody, organization: Organization | None) -> Meant:
+        """The model that an organisation, or everybody, means; looked up, but not catalogued yet. Raises Refused."""
         if errors := tuple(refused(body.vllm_args)):
             raise invalid(*errors)
-        model = await self._cataloguing.meant(body.model, organization)
+        return await self._cataloguing.meant(body.model, organization)
+
+    async def offered(self) -> Offered:
+        return await self._instance_types.of_all()
+
+    def wanted(self, body: InstanceBody, organization: Organization | None, model: Meant, offered: Offered) -> Wanted:
         wish = Wish(
             name=body.name or _name_for(model.model),
             model=model.model,
             task=model.task,
             organization_id=organization.id if organization else None,
-            provider=body.provider or await self._default_provider(),
+            provider=body.provider or (next(iter(offered)) if len(offered) == 1 else DEFAULT_PROVIDER),
             zones=_preferred(body.zones),
             instance_types=_preferred(body.instance_types),
             volume_gb=body.volume_gb,
@@ -140,18 +148,10 @@ class Intake:
             idle_shutdown=body.idle_shutdown,
         )
         least = fit.least_gb(model, body.vllm_args, body.revision)
-        return Wanted(wish, Findings(gated=model.gated, gpu_memory_gb=least), model)
-
-    async def _default_provider(self) -> str:
-        told = await self._instance_types.of_all()
-        return next(iter(told)) if len(told) == 1 else DEFAULT_PROVIDER
-
-    async def warned(self, wanted: Wanted) -> Wanted:
-        """With what most likely will not do, of what its provider offers now."""
-        offered = await self._instance_types.of(wanted.wish.provider)
-        fitting = fit.warnings(wanted.wish, wanted.findings, wanted.model, offered) if offered else ()
-        warnings = (*self._rights.warnings(wanted.wish, gated=wanted.model.gated), *fitting)
-        return replace(wanted, findings=wanted.findings.model_copy(update={"warnings": warnings}))
+        found = Findings(gated=model.gated, gpu_memory_gb=least)
+        fitting = fit.warnings(wish, found, model, offered.get(wish.provider, ()))
+        warnings = (*self._rights.warnings(wish, gated=model.gated), *fitting)
+        return Wanted(wish, found.model_copy(update={"warnings": warnings}), model, offered)
 
     async def check_rights(self, wanted: Wanted, owner: ApiKey) -> None:
         """That this key may launch it. Raises Refused."""
@@ -169,16 +169,17 @@ class Intake:
     async def check_offer(self, wanted: Wanted) -> None:
         """That the provider has such servers there, and that the model fits them. Raises Refused."""
         wish = wanted.wish
-        offered = await self._instance_types.of(wish.provider)
-        if offered is None and (told := await self._instance_types.of_all()):
-            detail = f"{wish.provider} is not known; known are {', '.join(told)}."
+        offered = wanted.offered.get(wish.provider)
+        if offered is None and wanted.offered:
+            detail = f"{wish.provider} is not known; known are {', '.join(wanted.offered)}."
             raise self._simulated.by_cloud(invalid(FieldError(pointer="/provider", detail=detail)))
         if offered is None:
             detail = f"What {wish.provider} offers is not known yet: {await self._why(wish.provider)}."
             raise InstanceTypesUnknown(detail)
         errors = [*_unknown_types(wish, offered), *_unknown_zones(wish, offered)]
-        if not errors and not _to_be_had(wish, offered):
-            detail = f"{' or '.join(wish.instance_types) or 'nothing'} is offered in none of these zones."
+        if not errors and not candidates(wish, Findings(), offered):
+            named = " or ".join(wish.instance_types) or "A type with GPUs"
+            detail = f"{named} is offered in none of these zones."
             errors = [FieldError(pointer="/zones", detail=detail)]
         errors = errors or list(fit.misfits(wish, wanted.findings, offered))
         if errors:
@@ -216,8 +217,3 @@ def _unknown_zones(wish: Wish, offered: tuple[InstanceType, ...]) -> list[FieldE
         for at, zone in enumerate(wish.zones)
         if zone not in known
     ]
-
-
-def _to_be_had(wish: Wish, offered: tuple[InstanceType, ...]) -> bool:
-    wanted, zones = set(wish.instance_types), set(wish.zones)
-    return any((not wanted or kind.name in wanted) and (not zones or zones & set(kind.zones)) for kind in offered)

@@ -15,7 +15,7 @@ from services.api.admission.projection import Projection
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import own
 from shared.journal.journal import Decision, Journal, JournalUnavailable
-from shared.lifecycle.decide import terminate
+from shared.lifecycle.decide import request, terminate
 from shared.lifecycle.errors import InstanceUnknown, IntentRefused
 from shared.lifecycle.events import Event
 from shared.lifecycle.instance import Instance
@@ -31,6 +31,29 @@ class Accepted:
     instance: Instance
     began: bool
     warnings: list[str]
+
+
+@dataclass(frozen=True)
+class _LaunchRequest:
+    """`may_exist`: the same request may have come before, under the same idempotency key."""
+
+    instance_id: UUID
+    wanted: Wanted
+    owner: ApiKey
+    traceparent: str | None
+    may_exist: bool
+
+
+class _TerminatingAlready(IntentRefused):
+    def __init__(self, instance: Instance) -> None:
+        super().__init__("terminate", "the instance is being terminated already.")
+        self.instance = instance
+
+
+def _terminate(instance: Instance, at: datetime) -> Event:
+    if instance.status is Status.TERMINATING:
+        raise _TerminatingAlready(instance)
+    return terminate(instance, at)
 
 
 class Intents:
@@ -64,15 +87,16 @@ class Intents:
         traceparent: str | None,
     ) -> Accepted:
         """Raises Refused, InstanceConflict, JournalUnavailable."""
-        wanted = await self._intake.wanted(body, organization)
-        instance_id = uuid5(owner.id, _FROM_KEYS + idempotency_key) if idempotency_key else uuid4()
+        model = await self._intake.meant(body, organization)
         async with self._patiently():
-            wanted = await self._intake.warned(wanted)
+            wanted = self._intake.wanted(body, organization, model, await self._intake.offered())
+        instance_id = uuid5(owner.id, _FROM_KEYS + idempotency_key) if idempotency_key else uuid4()
+        launch = _LaunchRequest(instance_id, wanted, owner, traceparent, may_exist=idempotency_key is not None)
         if organization is None:
-            instance, began = await self._begin(instance_id, wanted, owner, None, traceparent)
+            instance, began = await self._begin(launch, None)
         else:
             async with self._launches.turn(organization.id) as limited:
-                instance, began = await self._begin(instance_id, wanted, owner, limited, traceparent)
+                instance, began = await self._begin(launch, limited)
         if instance.status not in GONE:  # also a repetition, for the launch may not have come this far
             await self._intake.catalogue(wanted, owner)
         return Accepted(await self.shown(instance), began=began, warnings=list(wanted.findings.warnings))
@@ -92,49 +116,41 @@ class Intents:
     async def terminate(self, instance_id: UUID, owner: ApiKey, traceparent: str | None) -> Instance:
         """As `intend`; one that is being terminated already is what was asked for."""
         try:
-            return await self.intend(instance_id, terminate, owner, traceparent)
-        except IntentRefused:
-            instance = await self.load(instance_id, owner)
-            if instance.status is Status.TERMINATING:
-                return instance
-            raise
+            return await self.intend(instance_id, _terminate, owner, traceparent)
+        except _TerminatingAlready as already:
+            return already.instance
 
-    async def _begin(
-        self,
-        instance_id: UUID,
-        wanted: Wanted,
-        owner: ApiKey,
-        organization: Organization | None,
-        traceparent: str | None,
-    ) -> tuple[Instance, bool]:
-        """A repetition is not judged anew: what was admitted stays so."""
-        found = wanted.findings
+    async def _begin(self, launch: _LaunchRequest, organization: Organization | None) -> tuple[Instance, bool]:
+        """Raises Refused, InstanceConflict, JournalUnavailable."""
+        wanted = launch.wanted
+        if launch.may_exist and (known := await self._known(launch.instance_id)):
+            request(known, requested(launch.instance_id, wanted.wish, wanted.findings))
+            return known, False  # a repetition is not judged anew: what was admitted stays so
+        await self._intake.check_rights(wanted, launch.owner)
         async with self._patiently():
-            known = await self._exists(instance_id)
-        if not known:
-            await self._intake.check_rights(wanted, owner)
-            async with self._patiently():
-                await self._intake.check_offer(wanted)
-        if organization is not None and not known:
-            found = await self._launches.admit(organization, wanted.wish, found)
-        asked = requested(instance_id, wanted.wish, found)
+            await self._intake.check_offer(wanted)
+        found = wanted.findings
+        if organization is not None:
+            found = await self._launches.admit(organization, wanted.wish, found, wanted.offered)
+        asked = requested(launch.instance_id, wanted.wish, found)
         try:
             async with self._patiently():
-                instance, began = await self._journal.request(asked, intent_id=uuid4(), traceparent=traceparent)
-        except JournalUnavailable:
-            if not known:  # it was admitted, and may be recorded all the same
-                await self._intake.catalogue(wanted, owner)
+                instance, began = await self._journal.request(
+                    asked, intent_id=uuid4(), traceparent=launch.traceparent, unknown=True
+                )
+        except JournalUnavailable:  # it was admitted, and may be recorded all the same
+            await self._intake.catalogue(wanted, launch.owner)
             raise
         if began:
             self._launches.accepted(instance)
         return instance, began
 
-    async def _exists(self, instance_id: UUID) -> bool:
+    async def _known(self, instance_id: UUID) -> Instance | None:
         try:
-            await self._journal.load(instance_id)
+            async with self._patiently():
+                return await self._journal.load(instance_id)
         except InstanceUnknown:
-            return False
-        return True
+            return None
 
     @asynccontextmanager
     async def _patiently(self) -> AsyncGenerator[None]:

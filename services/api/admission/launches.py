@@ -21,7 +21,6 @@ from services.api.tenancy.repository import OrganizationRepository
 from services.api.usage.costs import CostRepository
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.wish import Findings, Wish
-from shared.offers.instance_types import InstanceTypes
 
 
 class Launches:
@@ -32,12 +31,10 @@ class Launches:
         access: AccessCache,
         organizations: OrganizationRepository,
         costs: CostRepository,
-        instance_types: InstanceTypes,
     ) -> None:
         self._access = access
         self._organizations = organizations
         self._costs = costs
-        self._instance_types = instance_types
         self._turns: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._accepted: defaultdict[UUID, dict[UUID, Instance]] = defaultdict(dict)
 
@@ -63,7 +60,7 @@ class Launches:
             accepted.pop(instance.id, None)
         return [*shown, *accepted.values()]
 
-    async def admit(self, organization: Organization, wish: Wish, found: Findings) -> Findings:
+    async def admit(self, organization: Organization, wish: Wish, found: Findings, offered: Offered) -> Findings:
         """With what its limits leave: of any type, the server may be none dearer than what is left of the hour's.
 
         Raises LimitReached.
@@ -76,7 +73,7 @@ class Launches:
             await self._check_month(organization, organization.spend_per_month)
         if organization.spend_per_hour is None:
             return found
-        return _within_hour(organization, instances, wish, found, await self._instance_types.of_all())
+        return _within_hour(organization, instances, wish, found, offered)
 
     async def _check_month(self, organization: Organization, limit: float) -> None:
         spent = await self._costs.of_month(organization.id, datetime.now(UTC))

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import FAILURES, GONE, STARTING_UP, Status
 from shared.lifecycle.wish import Findings, Wish
+from shared.offers.candidates import candidates, types_of
 from shared.offers.instance_types import InstanceType
 
 Offered: TypeAlias = Mapping[str, tuple[InstanceType, ...]]
@@ -30,15 +31,12 @@ def expected(wish: Wish, found: Findings, offered: Offered) -> Price | None:
 
     None when no price is known.
     """
-    zones, named = set(wish.zones), wish.instance_types
     prices = [
         Price(kind.hourly_price, kind.currency or "")
-        for kind in offered.get(wish.provider, ())
+        for kind in types_of(candidates(wish, found, offered.get(wish.provider, ())))
         if kind.hourly_price is not None
-        and (kind.name in named if named else kind.will_do(found))
-        and (not zones or zones & set(kind.zones))
     ]
-    choose = max if named or found.max_hourly_price is not None else min
+    choose = max if wish.instance_types or found.max_hourly_price is not None else min
     return choose(prices, key=lambda price: price.amount, default=None)
 
 

@@ -14,6 +14,7 @@ from services.provisioner.retry import persist
 from shared.lifecycle.events import InstanceCreated, SecurityGroupFound
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.wish import Findings, Wish
+from shared.offers.candidates import candidates
 from shared.offers.instance_types import InstanceType
 
 OUT_OF_STOCK: Final = "out_of_stock"
@@ -32,21 +33,15 @@ async def create(context: ActionContext) -> None:
 
 
 def choices(
-    wanted: Wish, found: Findings, zones: Sequence[str], offered: Sequence[InstanceType]
+    wish: Wish, found: Findings, zones: Sequence[str], offered: Sequence[InstanceType]
 ) -> list[tuple[str, str]]:
     """Every zone and type that may do, the most wanted first.
 
-    Of any type: those that will do where they are sold, the cheapest first, then where there is a shortage; last of
-    all those of which nobody knows whether they hold the weights.
+    A named type is tried in each of the zones, wherever it is said to be sold: the provider has the last word.
     """
-    places = wanted.zones or tuple(zones)
-    if wanted.instance_types:
-        return [(zone, kind) for zone in places for kind in wanted.instance_types]
-    by_price = sorted(offered, key=lambda kind: (kind.hourly_price is None, kind.hourly_price or 0.0, kind.name))
-    sold = [(zone, kind) for kind in by_price if kind.will_do(found) for zone in places if zone in kind.zones]
-    sold.sort(key=lambda choice: choice[1].availability.get(choice[0]) == "shortage")
-    sold.sort(key=lambda choice: found.gpu_memory_gb is not None and choice[1].all_gpu_memory_gb is None)
-    return [(zone, kind.name) for zone, kind in sold]
+    places = wish.zones or tuple(zones)
+    named = [InstanceType(name=name, zones=places) for name in wish.instance_types]
+    return [(one.zone, one.kind.name) for one in candidates(wish, found, named or offered, places)]
 
 
 class _Creation:
