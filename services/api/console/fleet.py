@@ -8,12 +8,13 @@ from litestar.response import Template
 
 from services.api.access.keys import ApiKey
 from services.api.console.rendering import Pages
+from services.api.console.words import FILTERS
 from services.api.control.authorization import ANY_KEY
 
 
 @get("/", opt=ANY_KEY)
 async def fleet(request: Request[Any, ApiKey, Any], pages: NamedDependency[Pages]) -> Template:
-    return pages.page(request, "fleet")
+    return pages.page(request, "fleet", filters=FILTERS)
 
 
 ROUTES: Final = (fleet,)

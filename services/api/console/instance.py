@@ -1,5 +1,6 @@
 """`/console/instances/{id}`: one instance, as it is and as it was."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from litestar import Request, get
@@ -12,6 +13,7 @@ from services.api.admission.intents import Intents
 from services.api.console.rendering import Pages
 from services.api.control.authorization import MEMBERS
 from services.api.control.instances import identified
+from shared.description import Description
 
 
 @get("/console/instances/{instance_id:str}", opt=MEMBERS)
@@ -21,7 +23,8 @@ async def instance(
     intents: NamedDependency[Intents],
     pages: NamedDependency[Pages],
 ) -> Template:
-    return pages.page(request, "instance", instance=await intents.load(identified(instance_id), request.auth))
+    found = await intents.load(identified(instance_id), request.auth)
+    return pages.page(request, "instance", instance=Description.of(found, datetime.now(UTC)))
 
 
 ROUTES: Final = (instance,)

@@ -1,39 +1,39 @@
-"""What the scripts have to know of the lifecycle, taken from its tables: the same words as everywhere else."""
+"""What the scripts need to know of the lifecycle besides an instance's description, taken from its tables."""
 
-from typing import Any
+from typing import Any, Final
 
-from shared.eta.estimate import LAUNCHING
 from shared.eta.steps import STEPS
-from shared.lifecycle.events import EVENTS, DrainRequested, ReinstallRequested
-from shared.lifecycle.progress import LABELS
-from shared.lifecycle.status import ENDING, FAILURES, GONE, Status
-from shared.lifecycle.transitions import moves
-from shared.lifecycle.words import INSTEAD_OF_THE_STEP, NAMES
+from shared.lifecycle.events import EVENTS
+from shared.lifecycle.groups import GROUPS, StatusGroup
+from shared.lifecycle.status import ENDING, GONE, PUT_AWAY, Status
+from shared.lifecycle.words import CONSEQUENCES
+
+FILTERS: Final = {
+    StatusGroup.FAILED: "Failed",
+    StatusGroup.LAUNCHING: "On the way",
+    StatusGroup.READY: "Ready",
+    StatusGroup.UNAVAILABLE: "Unavailable",
+    StatusGroup.ENDING: "Ending",
+    StatusGroup.GONE: "Terminated",
+}
+"""What the fleet can be filtered by, in this order."""
 
 
 def words() -> dict[str, Any]:
-    """`labels` are of steps, `names` of statuses, `instead` of those in which the step says nothing of now.
+    """`groups` in the order of a list; `stopped`: those that stand still. `statuses`: those to ask for, and to leave out.
 
-    `actions`: the statuses in which each is worth offering; the api judges again, and says why not.
+    `consequences` are said before an action is confirmed.
     """
-    archivable = FAILURES | {Status.TERMINATED}
     return {
         "events": list(EVENTS),
-        "labels": dict(LABELS),
-        "names": dict(NAMES),
-        "instead": dict(INSTEAD_OF_THE_STEP),
         "steps": [{"percent": percent, "label": label} for percent, label in STEPS.items()],
+        "groups": list(StatusGroup),
+        "stopped": sorted({GROUPS[status] for status in ENDING}),
         "statuses": {
-            "all": list(Status),
-            "failed": sorted(FAILURES),
-            "launching": sorted(LAUNCHING),
-            "ending": sorted(ENDING - FAILURES - GONE),
-            "gone": sorted(GONE),
+            "standing": [status for status in Status if status not in GONE],
+            "ended": sorted(GONE - PUT_AWAY),
+            "hidden": sorted(PUT_AWAY),
+            "installing": [Status.INSTALLING],
         },
-        "actions": {
-            "drain": [status for status in Status if moves(status, DrainRequested)],
-            "reinstall": [status for status in Status if moves(status, ReinstallRequested)],
-            "terminate": [status for status in Status if status not in GONE | {Status.TERMINATING}],
-            "archive": [status for status in Status if status in archivable],
-        },
+        "consequences": dict(CONSEQUENCES),
     }

@@ -3,7 +3,7 @@ import { ask, now, read, Refusal } from "./api.js";
 import { watchClouds } from "./clouds.js";
 import { about, clock, exact, lasting, money } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
-import { costAt, doing, fromSnapshot, fromView, group, inWords, Store } from "./store.js";
+import { costAt, described, Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { WORDS } from "./words.js";
 
@@ -11,8 +11,7 @@ const FIRST = 50; // soon there, and more than a screen holds
 const PAGE = 200;
 const MOST_GONE = 1000;
 const AGAIN_MS = 3000;
-const ORDER = ["failed", "unavailable", "launching", "ready", "ending", "gone"];
-const STANDING = WORDS.statuses.all.filter((one) => group(one) !== "gone");
+const { standing: STANDING, ended: ENDED, hidden: HIDDEN } = WORDS.statuses;
 const byId = (id) => document.getElementById(id);
 const filters = byId("filters");
 const table = byId("fleet");
@@ -66,21 +65,22 @@ function rowOf(instance) {
 
 function drawRow(instance) {
   const { element, parts } = rowOf(instance);
-  element.dataset.group = group(instance.status);
-  write(parts.status, inWords(instance.status));
-  write(parts.step, doing(instance));
-  parts.step.title = doing(instance);
-  write(parts.percent, group(instance.status) === "gone" ? "" : `${instance.percent} %`);
-  fill(parts.bar, instance.percent, doing(instance));
+  element.dataset.group = instance.group;
+  element.dataset.tone = instance.tone;
+  write(parts.status, instance.statusLabel);
+  write(parts.step, instance.doing);
+  parts.step.title = instance.doing;
+  write(parts.percent, instance.group === "gone" ? "" : `${instance.percent} %`);
+  fill(parts.bar, instance.percent, instance.doing);
   write(parts.type, instance.type ?? "—");
-  write(parts.zone, instance.zone ?? instance.provider);
+  write(parts.zone, instance.place);
   drawTimes(instance);
 }
 
 function drawTimes(instance) {
   const { parts } = rowOf(instance);
   const moment = now();
-  const launching = group(instance.status) === "launching";
+  const launching = instance.group === "launching";
   write(parts.time, lasting(moment - (launching ? instance.stepSince : instance.statusSince)));
   parts.time.title = `since ${exact(launching ? instance.stepSince : instance.statusSince)}`;
   const ready = launching && instance.eta ? Date.parse(instance.eta.ready_at_p50) : null;
@@ -115,14 +115,14 @@ const says = ({ name, id, type, zone, model }, text) =>
 
 function arrange() {
   const { status, model, text } = wanted();
-  const listed = [...store.values()].filter((one) => one.status !== "archived");
+  const listed = [...store.values()].filter((one) => !HIDDEN.includes(one.status));
   const all = listed.filter((one) => (!model || one.model === model) && (!text || says(one, text)));
   for (const [name, element] of counts) {
-    write(element, String(name ? all.filter((one) => group(one.status) === name).length : all.length));
+    write(element, String(name ? all.filter((one) => one.group === name).length : all.length));
   }
   const shown = all
-    .filter((one) => !status || group(one.status) === status)
-    .sort((a, b) => ORDER.indexOf(group(a.status)) - ORDER.indexOf(group(b.status)) || b.createdAt - a.createdAt);
+    .filter((one) => !status || one.group === status)
+    .sort((a, b) => WORDS.groups.indexOf(a.group) - WORDS.groups.indexOf(b.group) || b.createdAt - a.createdAt);
   const focused = document.activeElement;
   const keep = new Set(shown.map((one) => rowOf(one).element));
   for (const element of [...list.children]) if (!keep.has(element)) element.remove();
@@ -168,7 +168,7 @@ function filtered() {
 /** All of those that stand, whenever they began; then what has ended, as far as anybody reads. */
 async function load() {
   await take(STANDING, Infinity);
-  more = await take(["terminated"], MOST_GONE);
+  more = await take(ENDED, MOST_GONE);
   loaded = true;
   arrange();
 }
@@ -182,7 +182,7 @@ async function take(statuses, most) {
     if (cursor) query.set("cursor", cursor);
     const response = await ask(`/instances?${query}`);
     const page = await read(response);
-    for (const view of page.items) store.take(fromView(view, now()));
+    for (const view of page.items) store.take(described(view));
     // what is listed holds all that happened before this, so the stream goes on behind it and nothing is missed
     stream ??= follow(response.headers.get("last-event-id"));
     found += page.items.length;
@@ -194,7 +194,7 @@ async function take(statuses, most) {
 function follow(after) {
   return new Stream("/events", {
     after,
-    event: ({ data }) => store.take(fromSnapshot(data.instance, now())),
+    event: ({ data }) => store.take(described(data.description)),
     estimate: (told) => store.expect(told),
     reset: () => location.reload(),
     state: showState,

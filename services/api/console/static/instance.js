@@ -5,7 +5,7 @@ import { element } from "./element.js";
 import { exact, expectation, lasting, money, seconds } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
 import { InstallOutput } from "./output.js";
-import { cause, costAt, doing, fromSnapshot, group, inWords, Store, where } from "./store.js";
+import { cause, costAt, described, Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { told } from "./told.js";
 import { steps, Waterfall } from "./waterfall.js";
@@ -22,19 +22,6 @@ const GROUPS = {
   provider: "launches at this provider", all: "launches of any kind",
 };
 const AGAIN_MS = 3000;
-const ADVICE = {
-  provisioning_failed: "Its resources are released. Launch another, in other zones or of another type.",
-  startup_failed: "Its machine is released. To inspect a failed machine, launch with keep_for_inspection.",
-  failed: "What is left of it is released. Launch another in its place.",
-};
-const KEPT = "Its machine is kept for inspection. Reinstall it, or terminate it to stop paying for it.";
-const SERVING = new Set(["ready", "unavailable", "draining"]);
-const CONFIRM = {
-  drain: "New requests go elsewhere, running ones may finish. Then it is terminated and its machine released.",
-  terminate: "Running requests are cut off, and all its resources at the provider are deleted. This cannot be undone.",
-  reinstall: "The worker is installed again on the same machine, and answers nothing until it is ready.",
-  archive: "It disappears from the lists. Its history is kept.",
-};
 
 let events = [];
 let usual = new Map();
@@ -59,8 +46,9 @@ function take({ type, time, actor, data }) {
   const known = latest()?.snapshot.version ?? 0;
   if (data.instance.version <= known) return;
   const at = Math.max(Date.parse(time), latest()?.at ?? 0);
-  events.push({ type, at, actor, fact: data.event, snapshot: data.instance });
-  store.take(fromSnapshot(data.instance, now()));
+  const instance = described(data.description);
+  events.push({ type, at, actor, fact: data.event, snapshot: data.instance, instance });
+  store.take(instance);
   list.prepend(eventRow(latest()));
   moment.max = data.instance.version;
   if (wanted === data.instance.version) chosen = wanted;
@@ -107,17 +95,16 @@ function draw() {
   frame = 0;
   const event = looked();
   const live = chosen === null;
-  const instance = live ? store.get(id) : fromSnapshot(event.snapshot, event.at);
-  const kind = group(instance.status);
-  page.dataset.group = kind;
-  write(byId("status"), inWords(instance.status));
+  const instance = live ? store.get(id) : event.instance;
+  page.dataset.tone = instance.tone;
+  write(byId("status"), instance.statusLabel);
   write(byId("percent"), `${instance.percent} %`);
-  write(byId("step"), where(instance));
-  fill(byId("bar"), instance.percent, doing(instance));
-  const facts = [instance.model, instance.type, instance.zone ?? instance.provider, instance.attempt > 1 && `attempt ${instance.attempt}`, instance.address];
+  write(byId("step"), instance.where);
+  fill(byId("bar"), instance.percent, instance.doing);
+  const facts = [instance.model, instance.type, instance.place, instance.attempt > 1 && `attempt ${instance.attempt}`, instance.address];
   write(byId("facts"), facts.filter(Boolean).join("  ·  "));
-  drawFailure(event.snapshot, live);
-  drawActions(latest().snapshot, live);
+  drawFailure(instance, live);
+  drawActions(latest().instance, live);
   drawPast(event, live);
   drawSnapshot(event, instance, live);
   drawOutput(event, live);
@@ -137,14 +124,13 @@ function drawOutput({ at, snapshot: { attempt, version } }, live) {
 /** What moves by itself, as time does. */
 function tick() {
   if (!events.length) return;
-  output.look(latest().snapshot.status === "installing", now());
+  output.look(WORDS.statuses.installing.includes(latest().instance.status), now());
   const event = looked();
   const live = chosen === null;
   const at = live ? now() : event.at;
-  const instance = live ? store.get(id) : fromSnapshot(event.snapshot, at);
-  const launching = group(instance.status) === "launching";
-  write(byId("time"), since(instance, at, launching));
-  const eta = live && launching ? instance.eta : null;
+  const instance = live ? store.get(id) : event.instance;
+  write(byId("time"), since(instance, at));
+  const eta = live && instance.group === "launching" ? instance.eta : null;
   write(byId("eta"), eta ? expectation(eta, at) : "");
   const cost = costAt(instance, at);
   const shown = byId("cost");
@@ -157,46 +143,32 @@ function tick() {
 
 /** When a launch that goes no further stopped; null while it goes on, and once it was ready. */
 function launchEnd(mine) {
-  const end = mine.find((one) => !["launching", "ready", "unavailable"].includes(group(one.snapshot.status)));
+  const end = mine.find((one) => WORDS.stopped.includes(one.instance.group));
   return end ? end.at : null;
 }
 
-function since({ status, stepSince, statusSince }, at, launching) {
-  if (launching) return `for ${lasting(at - stepSince)}`;
-  if (group(status) === "failed") return `stopped ${lasting(at - statusSince)} ago`;
-  return status === "ready" ? `for ${lasting(at - statusSince)}` : `${inWords(status)} for ${lasting(at - statusSince)}`;
+function since({ group, statusLabel, stepSince, statusSince }, at) {
+  if (group === "launching") return `for ${lasting(at - stepSince)}`;
+  if (group === "failed") return `stopped ${lasting(at - statusSince)} ago`;
+  return group === "ready" ? `for ${lasting(at - statusSince)}` : `${statusLabel} for ${lasting(at - statusSince)}`;
 }
 
 /** In the past the place of what was still to fail is kept: nothing moves away under who drags along the steps. */
-function drawFailure(snapshot, live) {
-  const failed = snapshot.error || live ? snapshot : (events.findLast((one) => one.snapshot.error)?.snapshot ?? snapshot);
-  const { error, status, progress_percent: percent, step } = failed;
+function drawFailure(instance, live) {
+  const failed = instance.error || live ? instance : (events.findLast((one) => one.instance.error)?.instance ?? instance);
+  const { error, statusLabel, percent, stepLabel, advice } = failed;
   byId("failure").hidden = !error;
-  byId("failure").style.visibility = snapshot.error ? "visible" : "hidden";
+  byId("failure").style.visibility = instance.error ? "visible" : "hidden";
   if (!error) return;
-  write(byId("failure-title"), `${inWords(status)} at ${percent} %, ${WORDS.labels[step] ?? step}`);
+  write(byId("failure-title"), `${statusLabel} at ${percent} %, ${stepLabel}`);
   write(byId("failure-message"), cause(error));
-  write(byId("failure-advice"), kept(failed) ? KEPT : ADVICE[status] ?? "");
+  write(byId("failure-advice"), advice ?? "");
 }
 
 /** The past is not to be changed; the place of the buttons stays theirs. */
-function drawActions(snapshot, live) {
-  for (const button of byId("actions").children) {
-    const { verb } = button.dataset;
-    button.hidden = !WORDS.actions[verb].includes(snapshot.status) || !worthwhile(verb, snapshot);
-  }
+function drawActions({ actions }, live) {
+  for (const button of byId("actions").children) button.hidden = !actions.includes(button.dataset.verb);
   byId("actions").style.visibility = live ? "visible" : "hidden";
-}
-
-const kept = ({ status, specification, resources }) =>
-  status === "startup_failed" && specification.keep_for_inspection && !resources.server_gone && !resources.released;
-
-function worthwhile(verb, snapshot) {
-  const { status, resources } = snapshot;
-  if (verb === "archive") return resources.released;
-  if (verb === "terminate") return !resources.released;
-  if (verb === "reinstall") return resources.server_id && !resources.released && (status !== "startup_failed" || kept(snapshot));
-  return true;
 }
 
 function drawPast(event, live) {
@@ -210,9 +182,9 @@ function drawPast(event, live) {
 }
 
 function drawSnapshot({ snapshot }, instance) {
-  const tries = Object.entries(snapshot.failed_tries).map(([action, count]) => `${inWords(action)} ${count}×`);
+  const tries = Object.entries(snapshot.failed_tries).map(([action, count]) => `${action.replaceAll("_", " ")} ${count}×`);
   const pairs = [
-    ["Status", `${inWords(instance.status)}, since ${seconds(instance.statusSince)}`],
+    ["Status", `${instance.statusLabel}, since ${seconds(instance.statusSince)}`],
     ["Version", instance.version],
     ["Attempt", instance.attempt],
     ["Address", instance.address],
@@ -273,10 +245,10 @@ byId("actions").addEventListener("click", (event) => {
   const word = verb[0].toUpperCase() + verb.slice(1);
   const ending = verb === "terminate";
   const instance = store.get(id);
-  const cutsOff = (ending || verb === "reinstall") && SERVING.has(instance.status);
+  const cutsOff = (ending || verb === "reinstall") && instance.serving;
   confirm({
     title: `${word} ${instance.name}?`,
-    words: CONFIRM[verb],
+    words: WORDS.consequences[verb],
     before: cutsOff ? serves(instance) : null,
     verb: word,
     danger: ending,

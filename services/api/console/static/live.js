@@ -46,7 +46,7 @@ function tell() {
 export function milestone(instance, before) {
   if (!before || before.status === instance.status) return null;
   if (instance.error && instance.error !== before.error) return `${instance.name} failed: ${instance.error.message}`;
-  return `${instance.name} is ${instance.status.replaceAll("_", " ")}.`;
+  return `${instance.name} is ${instance.statusLabel}.`;
 }
 
 export function fill(bar, percent, label) {

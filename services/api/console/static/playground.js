@@ -3,7 +3,6 @@ import { chat, reasonOf } from "./chat.js";
 import { get, now, Refusal } from "./api.js";
 import { expectation, took } from "./format.js";
 import { announce, fill, write } from "./live.js";
-import { group, inWords, where } from "./store.js";
 
 const LOOK_MS = 1000;
 const REASON_MS = 10_000;
@@ -121,7 +120,7 @@ function becameReady(name) {
   if (eager) answer();
 }
 
-function show(name, { message, status, step, progress_percent: percent, eta }) {
+function show(name, { message, status, status_label: label, tone, where, progress_percent: percent, eta }) {
   eager = false;
   unready.hidden = false;
   byId("progress").hidden = status === null;
@@ -129,11 +128,11 @@ function show(name, { message, status, step, progress_percent: percent, eta }) {
   if (launch) launch.href = `/console/launch?model=${encodeURIComponent(name)}`;
   write(byId("why"), message);
   if (status === null) return;
-  unready.dataset.group = group(status);
-  write(byId("status"), inWords(status));
+  unready.dataset.tone = tone;
+  write(byId("status"), label);
   write(byId("percent"), `${percent} %`);
-  write(byId("step"), where({ status, step }));
-  fill(byId("bar"), percent, where({ status, step }) || inWords(status));
+  write(byId("step"), where);
+  fill(byId("bar"), percent, where || label);
   byId("bar").setAttribute("aria-label", `Progress of ${name}`);
   write(byId("eta"), eta ? expectation(eta, now()) : "");
 }
