@@ -20,7 +20,7 @@ FILTERS: Final = {
 
 
 def words() -> dict[str, Any]:
-    """`groups` in the order of a list; `stopped`: those that stand still. `statuses`: those to ask for, and to leave out.
+    """`groups` are in the order of a list; progress stands still in those that are `stopped`.
 
     `consequences` are said before an action is confirmed.
     """

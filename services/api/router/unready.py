@@ -8,11 +8,14 @@ from uuid import UUID
 from services.api.estimates.estimates import Estimates
 from services.api.router.nearest import Nearest
 from services.api.router.refusal import Refusal
+from shared.description import Description
 from shared.lifecycle.status import ENDING
 
 _UNKNOWN_S: Final = 30
 """Nobody knows when: an outage, or no instance at all."""
 _LONGEST_S: Final = 3_600
+_DESCRIBED: Final = ("status", "status_label", "tone", "step", "where", "progress_percent")
+"""What the error has of the instance's description."""
 
 
 class Unready:
@@ -24,12 +27,12 @@ class Unready:
         """503 about the instance that is the likeliest to be ready next."""
         nearest = self._nearest.of(model, organization, at)
         retry_after_s = _UNKNOWN_S
-        more: dict[str, Any] = dict.fromkeys(("instance_id", "status", "step", "progress_percent", "eta"))
+        more: dict[str, Any] = dict.fromkeys(("instance_id", *_DESCRIBED, "eta"))
         if nearest is None:
             message = f"No instance serves {model} now; POST /instances starts one."
         else:
             message = f"{model} is not ready: its instance is {nearest.status}, {nearest.progress_percent} %."
-            more |= nearest.model_dump(mode="json", include={"status", "step", "progress_percent"})
+            more |= Description.of(nearest, at).model_dump(mode="json", include=set(_DESCRIBED))
             more["instance_id"] = str(nearest.id)
             if nearest.error is not None:
                 message += f" {nearest.error.message}"

@@ -292,6 +292,8 @@ async def test_a_model_that_is_not_ready_says_how_far_it_is(stage: Stage) -> Non
             error["eta"]
             and (error["instance_id"], error["status"], error["step"], error["progress_percent"])
             == (str(instance.id), "booting", "InstanceStarted", 30)
+            and (error["status_label"], error["tone"], error["where"])
+            == ("booting", "progress", "waiting for an address")
         )
 
     await until(told)
