@@ -118,7 +118,8 @@ async def list_(  # noqa: PLR0913 - each filter is an argument
         model=model,
         organization_id=whose(organization, request.auth, access),
     )
-    items = [_shown(instance, estimates) for instance in found]
+    now = datetime.now(UTC)
+    items = [InstanceView.of(instance, now, eta=estimates.of(instance, now)) for instance in found]
     return Response(page(items, limit, lambda last: (last.created_at, last.id)), headers={"Last-Event-ID": seen})
 
 
