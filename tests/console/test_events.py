@@ -43,6 +43,7 @@ async def test_events_come_by_themselves_the_newest_first_and_open_their_json(st
     await expect(shown).to_contain_text("specversion")
     event = json.loads(await shown.text_content() or "")
     assert (event["type"], event["data"]["instance"]["id"]) == (history[-1].type(), str(instance.id))
+    assert event["data"].keys() == {"event", "instance"}, "as a follower on NATS gets it"
     await newest.get_by_role("link", name="Its instance").click()
     await expect(page).to_have_url(re.compile(f"/console/instances/{instance.id}"))
 

@@ -39,8 +39,8 @@ function source(id) {
 const shown = () => one ?? everything;
 
 function take(from, event) {
-  const { id, specification } = event.data.instance;
-  names.add(id, specification.name);
+  const { id, name } = event.data.description;
+  names.add(id, name);
   from.kept.push(event);
   if (from.kept.length > KEPT) from.kept = from.kept.slice(-KEPT);
   from.whole &&= from.kept.length < KEPT;
@@ -111,8 +111,8 @@ function filtered() {
 
 function wanted({ type: its, data }) {
   const text = instance.value.trim().toLowerCase();
-  const { id, specification } = data.instance;
-  const meant = one || !text || id.includes(text) || specification.name.toLowerCase().includes(text);
+  const { id, name } = data.description;
+  const meant = one || !text || id.includes(text) || name.toLowerCase().includes(text);
   return meant && (!type.value || its === type.value);
 }
 
@@ -125,20 +125,21 @@ function command() {
 }
 
 function row(event) {
-  const { type: its, time, actor, data } = event;
+  const { type: its, time, actor } = event;
+  const { description, ...data } = event.data; // a follower on NATS gets the rest
   const element = template.cloneNode(true);
   const part = (name) => element.querySelector(`[data-of=${name}]`);
-  const { id, specification, progress_percent: percent } = data.instance;
+  const { id, name, progress_percent: percent, version } = description;
   const at = Date.parse(time);
   write(part("time"), seconds(at));
   part("time").title = `${exact(at)}, recorded by ${actor}`;
   write(part("type"), its);
-  write(part("name"), specification.name);
+  write(part("name"), name);
   write(part("told"), told(data.event));
   write(part("percent"), `${percent} %`);
-  part("page").href = `/console/instances/${id}?at=${data.instance.version}`;
+  part("page").href = `/console/instances/${id}?at=${version}`;
   write(part("id"), id);
-  element.firstElementChild.addEventListener("toggle", () => write(part("json"), JSON.stringify(event, null, 2)), { once: true });
+  element.firstElementChild.addEventListener("toggle", () => write(part("json"), JSON.stringify({ ...event, data }, null, 2)), { once: true });
   return element;
 }
 
