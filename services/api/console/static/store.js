@@ -10,7 +10,7 @@ export function described(description) {
     id: description.id, name: description.name, model: description.model, place: description.zone ?? description.provider,
     zone: description.zone, type: description.instance_type, status: description.status,
     statusLabel: description.status_label, statusSince: at(description.status_since), group: description.group,
-    tone: description.tone, percent: description.progress_percent, step: description.step,
+    tone: description.tone, percent: description.progress_percent,
     stepLabel: description.step_label, stepSince: at(description.step_since), doing: description.doing,
     where: description.where, attempt: description.attempt, address: description.ip_address, error: description.error,
     advice: description.advice, serving: description.serving, actions: description.actions,
