@@ -1,5 +1,6 @@
 """What cannot be taken back is asked about, says what becomes of it, and is refused where nobody can be asked."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from coldstart.cli import app
 from coldstart.commands import asking, deadletters
 from services.api import console
+from services.api.console.words import words as console_words
 from tests.coldstart.fake_api import FakeApi, page, problem, values
 from tests.coldstart.told import ID, MODEL, an_instance
 
@@ -115,7 +117,7 @@ def test_whoever_terminates_reads_of_the_gentler_way() -> None:
 
 
 def test_the_console_asks_in_the_same_words() -> None:
-    static = "".join(path.read_text() for path in STATIC.glob("*.js"))
+    static = "".join(path.read_text() for path in STATIC.glob("*.js")) + json.dumps(console_words())
     for words in (("instances", "terminate", ID), *(command for command, _ in COMMANDS[1:6])):
         said = run(*words).stderr.split("?", 1)[1].splitlines()[0]
         told = said.partition("in flight. ")[2] or said
