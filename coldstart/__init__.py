@@ -1,1 +1,1 @@
-"""Coldstart on one machine: the command line, the embedded servers and the stack that joins them."""
+"""Coldstart on one machine: the command line, the embedded servers, and the stack that connects them."""

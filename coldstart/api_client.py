@@ -1,4 +1,4 @@
-"""Talking to the api as any HTTP client would: JSON in and out, problems as exceptions, events that resume."""
+"""An HTTP client of the api: JSON in and out, problems as exceptions, event streams that resume."""
 
 import json
 import time
@@ -15,9 +15,9 @@ from shared.description import InstanceView
 
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
 _SILENCE: Final = httpx.Timeout(30.0, connect=5.0, read=45.0)
-"""For event streams: the api says something at least every 15 s."""
+"""For event streams: the api sends something at least every 15 s."""
 PATIENCE_S: Final = 30.0
-"""How long an event stream that has been open may stay away: an api is started again in seconds."""
+"""How long a lost event stream may stay away: an api restarts in seconds."""
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 2.0
 Model = TypeVar("Model", bound=BaseModel)
@@ -28,18 +28,18 @@ _COMING_BACK: Final = frozenset({502, 503, 504})
 
 
 class ApiProblem(Exception):
-    """What the api answered instead, or why it could not be reached; the message is for people."""
+    """The api refused, or could not be reached; the message is for people."""
 
 
 class _Away(Exception):
-    """The api, or what stands before it, says that it will be back."""
+    """The api, or its proxy, says that it will return."""
 
 
 class Api:
-    """`patience_s`: how long `events` waits for an api that went away."""
+    """`patience_s`: how long `events` waits for a lost api."""
 
     def __init__(self, url: str, key: str, *, patience_s: float = PATIENCE_S) -> None:
-        """Raises ApiProblem if no request could be made of these."""
+        """Raises ApiProblem for an invalid address or key."""
         if not key.isascii() or not key.isprintable():
             raise ApiProblem("the key holds characters that no key has; see COLDSTART_API_KEY.")
         try:
@@ -49,9 +49,9 @@ class Api:
         self._url = url
         self._patience_s = patience_s
         self.simulated = ""
-        """What the api said last of what is simulated, as `cloud, hub`; empty where all is real."""
+        """What is simulated, by the api's last answer, e.g. `cloud, hub`; empty if nothing is."""
         self.away: str | None = None
-        """Why no event can come at the moment; None while a stream is open."""
+        """Why no event can arrive now; None while a stream is open."""
 
     @property
     def url(self) -> str:
@@ -92,7 +92,7 @@ class Api:
             yield from page["items"]
 
     def instances(self, **query: Any) -> Iterator[InstanceView]:
-        """What `/instances` lists. Raises ApiProblem."""
+        """The instances in `/instances`. Raises ApiProblem."""
         return (described(InstanceView, row) for row in self.pages("/instances", **query))
 
     def instance(self, instance_id: UUID) -> InstanceView:
@@ -100,7 +100,7 @@ class Api:
         return described(InstanceView, self.get(f"/instances/{instance_id}"))
 
     def position(self) -> str:
-        """Where the events are now: `told(…, after=position)` tells all that is recorded from here on.
+        """The current position in the events: `told(…, after=position)` yields everything recorded from now on.
 
         Raises ApiProblem.
         """
@@ -112,18 +112,18 @@ class Api:
             raise ApiProblem(f"no answer from {self._url}: {str(error) or 'it ended the stream'}") from error
 
     def events(self, path: str, **query: str) -> Iterator[Happened]:
-        """Events as they are recorded; resumes after a lost connection without a gap. Endless.
+        """Events as they are recorded. Endless; resumes after a lost connection without a gap.
 
-        Raises ApiProblem as `told` does.
+        Raises ApiProblem like `told`.
         """
         return (event for event in self.told(path, **query) if isinstance(event, Happened))
 
     def told(self, path: str, *, after: str = "", **query: str) -> Iterator[Told]:  # noqa: C901 - one loop: how a stream is lost, and how it goes on
-        """Events, and between them estimates.
+        """Events and estimates.
 
-        `after`: a position that the api has told; by default it begins now, or as `query` says.
+        `after`: a position from the api; by default it begins now, or where `query` says.
 
-        Raises ApiProblem when the api cannot be reached at first, or stays away for longer than `patience_s`.
+        Raises ApiProblem if the api cannot be reached at first, or stays away for longer than `patience_s`.
         """
         last_id, opened, away_since, pause = after, False, time.monotonic(), _FIRST_PAUSE_S
         while True:
@@ -167,7 +167,7 @@ class Api:
 
 
 def described(model: type[Model], answer: Any) -> Model:
-    """Raises ApiProblem for what this version does not know."""
+    """The answer as a `model`. Raises ApiProblem for anything that this version does not know."""
     try:
         return model.model_validate(answer)
     except ValidationError as error:
@@ -175,7 +175,7 @@ def described(model: type[Model], answer: Any) -> Model:
 
 
 def _told(message: dict[str, Any]) -> Told:
-    """Raises ApiProblem as `described` does."""
+    """Raises ApiProblem like `described`."""
     try:
         return told(message)
     except (KeyError, ValueError) as error:
@@ -183,7 +183,7 @@ def _told(message: dict[str, Any]) -> Told:
 
 
 def _refuse(response: httpx.Response, *, come_back: bool) -> None:
-    """Raises ApiProblem for an error, or _Away for one that passes where it is worth to `come_back`."""
+    """Raises ApiProblem for an error, or _Away for a temporary one if the caller may `come_back`."""
     if not response.is_error:
         return
     response.read()

@@ -33,7 +33,7 @@ app = typer.Typer(
 
 @app.callback()
 def _every_command() -> None:
-    """What holds for all of them."""
+    """Runs before every command."""
     for sentence in unknown():
         warn(sentence)
 

@@ -1,4 +1,4 @@
-"""Whether the providers can be used, as the provisioner tells it through the api."""
+"""Whether the providers can be used, as the api reports it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
@@ -12,7 +12,7 @@ _LATER_LOOKS_S: Final = 10.0
 
 
 def in_words(status: dict[str, Any]) -> str:
-    """As `scaleway  can be used`, or why it cannot and when it is tried again."""
+    """E.g. `scaleway can be used`, or why it cannot and when it is tried again."""
     if not status["reason"]:
         return f"{status['provider']} can be used"
     again = status["next_try_at"]
@@ -23,13 +23,13 @@ def in_words(status: dict[str, Any]) -> str:
 async def changes(
     client: Api, providers: Collection[str], pause: Callable[[float], Any] = asyncio.sleep
 ) -> AsyncIterator[str]:
-    """What is said first of each provider, and then whenever a reason comes, changes or goes. Endless."""
+    """A line about each provider, and another whenever its reason changes. Endless."""
     known: dict[str, str | None] = {}
     while True:
         try:
             told = (await asyncio.to_thread(client.get, "/instance-types"))["providers"]
         except ApiProblem:
-            told = []  # an api that is started again says it then
+            told = []  # an api that restarts reports it later
         for status in told:
             if known.get(status["provider"], "") != status["reason"]:
                 known[status["provider"]] = status["reason"]

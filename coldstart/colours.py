@@ -27,5 +27,5 @@ def colour_of(status: Status) -> str:
 
 
 def painted(instance: Description) -> Text:
-    """Its status in words, in its colour."""
+    """Its status in words and in its colour."""
     return Text(instance.status_label, colour(instance.tone))

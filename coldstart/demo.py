@@ -1,4 +1,4 @@
-"""The whole product in half a minute: a launch in a simulated cloud, a chat, an end, and the account balanced."""
+"""The whole product in seconds: a launch in a simulated cloud, a chat, a termination, and a check for leftovers."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ QUESTION: Final = "What is the capital of France?"
 
 
 async def demo(console: Console, *, keep: bool) -> bool:
-    """Whether everything went as it should. Raises what `stack` raises."""
+    """Returns whether everything succeeded. Raises what `stack` raises."""
     began = time.monotonic()
     data_dir = Path(tempfile.mkdtemp(prefix="coldstart-demo-"))
     scenario = Scenario()
@@ -62,7 +62,7 @@ async def demo(console: Console, *, keep: bool) -> bool:
 
 
 def alone(data_dir: Path) -> StackSettings:
-    """Of a stack that touches nothing but `data_dir`, whatever servers and secrets the environment names."""
+    """Settings of a stack that uses nothing but `data_dir`, whatever servers and secrets the environment names."""
     return StackSettings(
         data_dir=data_dir, api_port=0, nats_url=None, database_url=None, master_secret=None, admin_key=None
     )
@@ -100,7 +100,7 @@ def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
 
 
 def _chat(reach: Reach, question: str) -> Iterator[str]:
-    """The answer of the instance, through the router, as it is streamed."""
+    """The instance's streamed answer, through the router."""
     body = {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": question}]}
     headers = {"Authorization": f"Bearer {reach.admin_key}"}
     with httpx.stream("POST", f"{reach.api_url}/v1/chat/completions", json=body, headers=headers) as response:
@@ -112,7 +112,7 @@ def _chat(reach: Reach, question: str) -> Iterator[str]:
 
 
 def _left_over(reach: Reach) -> dict[str, list[str]]:
-    """What the account still holds, by the simulated cloud's own books."""
+    """What the account still holds, by the simulated cloud's own records."""
     books: dict[str, Any] = httpx.get(f"{reach.simulator_url}/_simulator/account").json()
     return {kind: ids for kind, ids in books["remaining"].items() if ids}
 
@@ -122,7 +122,7 @@ def _seconds(instance: dict[str, Any], begin: str, end: str) -> float:
 
 
 def _idle(pid: int) -> tuple[float, float]:
-    """Of this process and all that it started: proportional set size in MB, and percent of one core for a second."""
+    """Proportional set size in MB of this process and its children, and percent of one core over a second."""
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
 
     def cpu_s() -> float:

@@ -1,4 +1,4 @@
-"""What a machine needs to run the whole stack, looked at one by one."""
+"""Checks one by one what a machine needs to run the whole stack."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _ROOM_GB: Final = 2.0
 
 @dataclass(frozen=True)
 class Finding:
-    """`essential`: without it `coldstart up` cannot work here."""
+    """`essential`: `coldstart up` cannot work without it."""
 
     subject: str
     fine: bool
@@ -80,7 +80,7 @@ def _room(data_dir: Path) -> Finding:
 
 
 def _clouds(settings: StackSettings) -> Iterator[Finding]:
-    """A real one is asked, by the service that would use it."""
+    """A real cloud is asked by the service that would use it."""
     if not names():
         unset = variables_in_words("no ", " and ")
         yield Finding("cloud", True, f"SIMULATED: {unset} are set", essential=False)

@@ -1,4 +1,4 @@
-"""What no event tells of a fleet: costs as they are now, requests in flight, and what was used today."""
+"""Figures of a fleet that are in no event: current costs, requests in flight, and today's usage."""
 
 import threading
 from collections.abc import Mapping
@@ -31,9 +31,9 @@ NOTHING: Final = UsageToday(0, 0)
 
 
 class Figures:
-    """Looked at when somebody asks; entered, again and again on a thread of its own.
+    """Read on demand; inside `with`, also repeatedly on a separate thread.
 
-    `in_flight` and `used` are by instance. An api that does not answer leaves all as it was: the events tell of that.
+    `in_flight` and `used` are by instance. Without an answer of the api they stay; the events report that.
     """
 
     def __init__(self, client: Api, fleet: Fleet, *, period_s: float = _PERIOD_S) -> None:
@@ -50,12 +50,12 @@ class Figures:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """An answer that is still awaited holds up nobody who leaves."""
+        """Does not wait for a pending answer."""
         self._over.set()
         self._thread.join(_LEAVING_S)
 
     def look(self) -> list[dict[str, Any]]:
-        """Returns what the api lists of every instance that still stands. Raises ApiProblem."""
+        """Returns the api's rows of all instances that are not gone. Raises ApiProblem."""
         now = datetime.now(UTC)
         rows = list(self._client.pages("/instances", limit=_A_PAGE, status=_STANDING))
         self._fleet.shown([described(InstanceView, row) for row in rows], now)
@@ -67,7 +67,7 @@ class Figures:
         return rows
 
     def of(self, instance_id: UUID) -> dict[str, int]:
-        """For a script."""
+        """The figures of one instance, for a script."""
         used = self.used.get(instance_id, NOTHING)
         in_flight = self.in_flight.get(instance_id, 0)
         return {"in_flight": in_flight, "requests_today": used.requests, "tokens_today": used.tokens}

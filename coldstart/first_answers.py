@@ -1,4 +1,4 @@
-"""When a worker could first answer, and when the router first let it: measured from outside, as a client would."""
+"""When a worker first answers directly, and when through the router: measured from outside, like a client."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ _PATIENCE_S: Final = 60.0
 
 
 class FirstAnswers:
-    """Asks worker and router again and again from the moment the install is done, each on a thread of its own."""
+    """Asks worker and router repeatedly once the install is done, each on a separate thread."""
 
     def __init__(self, api_url: str, key: str, model: str, worker_port: int = 8000) -> None:
         self._api_url = api_url
@@ -35,7 +35,7 @@ class FirstAnswers:
             thread.join()
 
     def told(self, events: Iterable[Happened]) -> Iterator[Happened]:
-        """Passes the instance's events on, and begins to ask once they say where the worker will be."""
+        """Passes the instance's events on, and starts asking once they contain the worker's address."""
         for event in events:
             if event.type == "SshInstallCompleted" and event.instance.ip_address and not self._threads:
                 self._begin(event.instance.ip_address)

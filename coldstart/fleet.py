@@ -1,4 +1,4 @@
-"""What is known of many instances: from the api's rows, from events and from estimates; the newest of each counts."""
+"""The state of many instances, from the api's rows, events and estimates; the newest of each counts."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ from shared.eta.estimate import Estimate
 
 @dataclass(frozen=True)
 class Member:
-    """One instance as it was at `at`, by this clock: `since` is when it began what its step is called."""
+    """One instance as it was at `at`, by this clock; `since` is when its current step began."""
 
     instance: Description
     since: datetime
@@ -23,20 +23,20 @@ class Member:
 
     @classmethod
     def of_row(cls, row: InstanceView, at: datetime) -> Self:
-        """As the api showed it."""
+        """From a row of the api."""
         return cls(row, row.step_since, at, row.eta)
 
     @classmethod
     def of_event(cls, instance: Description) -> Self:
-        """As an event describes it."""
+        """From an event."""
         return cls(instance, instance.step_since, instance.as_of)
 
     def spent_until(self, now: datetime) -> float | None:
-        """What it has cost by then, if its server stays as it is."""
+        """What it will have cost at `now`, if its server stays as it is."""
         return self.instance.cost_after(now - self.at)
 
     def after(self, before: "Member | None") -> "Member":
-        """The same, newer than the one before or as new, with what only that one knows."""
+        """Itself, at least as new as `before`, completed with what only `before` knows."""
         if before is None:
             return self
         goes_on = before.instance.launching and before.instance.step_label == self.instance.step_label
@@ -46,7 +46,7 @@ class Member:
 
 @dataclass
 class Fleet:
-    """`only`: of these alone, by their ids; None for all that come along. For several threads."""
+    """`only`: the ids to include; None includes all. Thread-safe."""
 
     only: Collection[UUID] | None = None
     _members: dict[UUID, Member] = field(default_factory=dict)
@@ -54,19 +54,19 @@ class Fleet:
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """In the order in which they came."""
+        """In order of arrival."""
         return tuple(self._members.values())
 
     def __contains__(self, instance_id: UUID) -> bool:
         return instance_id in self._members
 
     def shown(self, rows: Iterable[InstanceView], at: datetime) -> None:
-        """Take in what the api showed."""
+        """Take in rows of the api."""
         for row in rows:
             self._take(Member.of_row(row, at))
 
     def take(self, told: Told) -> bool:
-        """Take in an event or an estimate; whether it was an event that brought anything."""
+        """Take in an event or an estimate; returns whether it was an event with anything new."""
         if not isinstance(told, Estimated):
             return self._take(Member.of_event(told.instance), repeated=False)
         with self._taking:

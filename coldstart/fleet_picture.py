@@ -1,4 +1,4 @@
-"""A fleet on one screen: what it costs, failures first, who is on the way, who serves."""
+"""A fleet on one screen: its cost, failures first, starting instances, ready ones."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -22,12 +22,12 @@ from shared.lifecycle.words import NAMES
 _IN_TROUBLE: Final = frozenset({StatusGroup.FAILED, StatusGroup.UNAVAILABLE})
 _HEAD: Final = 2
 _AROUND_A_SECTION: Final = 2
-"""The blank line before it, and the line of its heads."""
+"""A blank line and a header line."""
 
 
 @dataclass(frozen=True)
 class FleetPicture:
-    """As high as the screen, if that has a dozen lines, and no wider. `away`: why nothing can be told at the moment."""
+    """Fits the screen, if that has at least a dozen lines. `away`: why nothing can be read now."""
 
     fleet: Fleet
     figures: Figures
@@ -77,7 +77,7 @@ class FleetPicture:
 
 
 def allotted(wanted: Sequence[int], room: int) -> list[int]:
-    """Lines for each, by turns: who wants few leaves the rest to the others."""
+    """Lines for each section, shared in turns: a section that wants few leaves the rest to the others."""
     given = [0] * len(wanted)
     while room > 0 and given != list(wanted):
         for place, most in enumerate(wanted):
@@ -88,7 +88,7 @@ def allotted(wanted: Sequence[int], room: int) -> list[int]:
 
 
 def _sections(members: Sequence[Member]) -> tuple[list[Member], ...]:
-    """Who is in trouble, who is under way, who serves; the longest on the way first."""
+    """Failures, starting instances (furthest first), and ready ones."""
     troubled = [member for member in members if member.instance.group in _IN_TROUBLE]
     serving = [member for member in members if member.instance.group is StatusGroup.READY]
     under_way = [member for member in members if member.instance.group not in _IN_TROUBLE | {StatusGroup.READY}]
@@ -96,7 +96,7 @@ def _sections(members: Sequence[Member]) -> tuple[list[Member], ...]:
 
 
 def _summary(members: Sequence[Member]) -> str:
-    """What all servers that are on cost an hour, in each currency."""
+    """The hourly cost of all servers that are on, by currency."""
     prices: defaultdict[str, float] = defaultdict(float)
     for member in members:
         instance = member.instance

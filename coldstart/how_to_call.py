@@ -1,4 +1,4 @@
-"""How the reader calls `coldstart` in the shell they are in, and how they reach what it has launched."""
+"""How the reader can call `coldstart` in their shell, and reach what it has launched."""
 
 import json
 import os
@@ -18,9 +18,9 @@ _FOLDER: Final = "COLDSTART_DATA_DIR"
 
 
 def program() -> str:
-    """`coldstart` where the shell finds this very one by its name, else its path; with the data folder, if one is set.
+    """`coldstart` if the shell finds this program by that name, else its path; with the data folder, if one is set.
 
-    Another terminal has not the settings of this one.
+    Another terminal does not have the settings of this one.
     """
     own, found = Path(sys.executable).with_name("coldstart"), shutil.which("coldstart")
     if found and Path(found).resolve() == own.resolve():
@@ -34,7 +34,7 @@ def program() -> str:
 
 
 def endpoint(url: str, model: str, task: Task, organization: str | None, settings: ClientSettings) -> Iterator[str]:
-    """Where a ready instance answers, whose key it takes, and a line to paste; no key is among them."""
+    """Where a ready instance answers, which key it accepts, and a line to paste. No key is printed."""
     base = f"{url.rstrip('/')}/v1"
     of_whom = f" --organization {shlex.quote(organization)}" if organization else ""
     making = f"{program()} keys create"
@@ -49,7 +49,7 @@ def endpoint(url: str, model: str, task: Task, organization: str | None, setting
 
 
 def _own_key(settings: ClientSettings) -> str | None:
-    """A word of the shell that becomes the key that this command uses."""
+    """A shell expression that expands to this command's key."""
     if settings.api_key is not None:
         return "$COLDSTART_API_KEY"
     file = settings.data_dir / ADMIN_KEY
@@ -71,6 +71,6 @@ def _curl(base: str, model: str, task: Task, key: str) -> str:
 
 
 def _from_here(path: Path) -> str:
-    """As short as it can be said in this folder."""
+    """The path, relative to this folder if possible."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,4 +1,4 @@
-"""What a log says last, for people: one line, of whichever program wrote it."""
+"""The last meaningful line of any program's log, for people."""
 
 import json
 import re
@@ -13,9 +13,9 @@ _WRAPPERS: Final = ("Traceback", "During handling", "The above exception", "+-",
 
 
 def last_words(log: Path, since: int = 0) -> str:
-    """The last line that is no part of a traceback, of what was written after `since` bytes.
+    """The last line after `since` bytes that is not part of a traceback.
 
-    A server that ends calls the reason fatal, and may explain it in the lines after.
+    A line that says fatal wins over the few lines after it, which may only explain it.
     """
     said = [line for line in map(_said, reversed(written(log, since).splitlines())) if line]
     fatal = (line for line in said[:_NEAR] if _FATAL.search(line))
@@ -23,7 +23,7 @@ def last_words(log: Path, since: int = 0) -> str:
 
 
 def written(log: Path, since: int = 0) -> str:
-    """What a log holds after `since` bytes; empty where there is none."""
+    """The log's text after `since` bytes; empty without a log."""
     try:
         with log.open("rb") as file:
             file.seek(since)
@@ -33,7 +33,7 @@ def written(log: Path, since: int = 0) -> str:
 
 
 def size(log: Path) -> int:
-    """In bytes; 0 where there is none yet."""
+    """The log's size in bytes; 0 without a log."""
     try:
         return log.stat().st_size
     except OSError:
@@ -41,7 +41,7 @@ def size(log: Path) -> int:
 
 
 def _said(line: str) -> str:
-    """Empty for what says nothing to a person."""
+    """The line as a person should see it; empty for noise."""
     text = line.rstrip()
     if text.startswith("{"):
         try:

@@ -1,4 +1,4 @@
-"""Instances as a table: a line each where there is room, else two, so that no id or model is ever cut off."""
+"""Instances as a table: one line each on a wide terminal, else two, so that no id or model is cut off."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -12,9 +12,9 @@ from coldstart.waiting import briefly
 from shared.description import InstanceView
 
 WIDE: Final = 140
-"""Columns of a terminal that have room for a line per instance."""
+"""Terminal columns needed for one line per instance."""
 _STATE_AT_LEAST: Final = 28
-"""Room for every step; what a failure says takes as many lines as it needs."""
+"""Room for every step; a failure's message takes as many lines as it needs."""
 _STATE_AT_MOST: Final = 36
 
 

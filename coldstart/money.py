@@ -2,5 +2,5 @@
 
 
 def money(amount: float | None, currency: str | None) -> str:
-    """As `0.75 EUR`; empty where nobody knows."""
+    """E.g. `0.75 EUR`; empty if unknown."""
     return "" if amount is None else f"{amount:.2f} {currency or ''}".rstrip()

@@ -1,4 +1,4 @@
-"""Instances that are on their way, a line each: where, how far, how long there, when ready, at what cost."""
+"""Starting instances, a line each: step, progress, time in step, when ready, cost."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,18 +16,18 @@ from coldstart.waiting import briefly, lasted, soon
 from shared.eta.estimate import LAUNCHING
 
 WIDE: Final = 120
-"""Columns of a terminal that have room for figures; with fewer than `NARROW` only what is needed most is shown."""
+"""Terminal columns needed for figures; below `NARROW` only the essentials are shown."""
 NARROW: Final = 90
 _ROOMY: Final = 140
-"""Columns that have room for everything, and for a long step beside it."""
+"""Terminal columns needed for everything and a long step."""
 _STATUS: Final = max(map(len, LAUNCHING))
-"""As wide as any that will come, so that nothing moves when it does."""
+"""As wide as the widest status, so that nothing moves when it changes."""
 
 
 def progress_table(members: Iterable[Member], now: datetime, width: int, *, title: str | None = None) -> Table:
-    """A line each, whatever the width: what is too long is cut off. With a `title` there are heads, that one first.
+    """A line per instance; long cells are cut off. With a `title` there is a header line, which begins with it.
 
-    The step has all the room that the others leave: what holds one up may be long.
+    The step gets all the remaining room, since the reason of a delay may be long.
     """
     bar = 20 if width >= _ROOMY else 10
     table = Table(

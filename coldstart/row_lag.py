@@ -1,4 +1,4 @@
-"""How long after an event was recorded its row can be read: heard from the stream here, and from PostgreSQL there."""
+"""How long after an event its row can be read: measured between the stream and PostgreSQL's notification."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -15,7 +15,7 @@ from shared.postgres.connection import connecting
 
 @dataclass
 class RowLag:
-    """By stream sequence; in seconds, by this process's clock."""
+    """Delays by stream sequence, in seconds by this process's clock."""
 
     _recorded: dict[int, float] = field(default_factory=dict)
     _lags: list[float] = field(default_factory=list)
@@ -23,13 +23,13 @@ class RowLag:
 
     async def recorded(self, message: Msg) -> None:
         sequence = int((message.headers or {})["Nats-Sequence"])
-        if sequence <= self._readable:  # the row was announced here before the event was
+        if sequence <= self._readable:  # the row was announced before the event arrived here
             self._lags.append(0.0)
         else:
             self._recorded[sequence] = time.monotonic()
 
     def projected(self, *notification: object) -> None:
-        """Everything up to the sequence in the payload can be read now."""
+        """Called when everything up to the payload's sequence can be read."""
         now, self._readable = time.monotonic(), int(str(notification[-1]))
         for sequence in [known for known in self._recorded if known <= self._readable]:
             self._lags.append(now - self._recorded.pop(sequence))
@@ -40,7 +40,7 @@ class RowLag:
         return list(self._recorded)
 
     def percentile(self, percent: int) -> float:
-        """Raises ValueError as long as there are not two events."""
+        """Raises ValueError with fewer than two events."""
         if len(self._lags) < 2:  # noqa: PLR2004
             raise ValueError("too few events")
         return quantiles(self._lags, n=100, method="inclusive")[percent - 1]

@@ -1,4 +1,4 @@
-"""What the command line reads from the environment: where its data lies, and what it must not start itself."""
+"""The command line's settings: where its data is, and which servers it must not start."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ __all__ = ["ClientSettings", "SettingsInvalid", "StackSettings", "from_environme
 
 
 class StackSettings(BaseSettings):
-    """Of the one-machine stack. With `nats_url` and `database_url` set, no server is started."""
+    """Settings of the one-machine stack. With `nats_url` and `database_url` set, it starts no server."""
 
     model_config = SettingsConfigDict(env_prefix="COLDSTART_", env_ignore_empty=True, frozen=True, extra="ignore")
 
@@ -28,7 +28,7 @@ class StackSettings(BaseSettings):
 
 
 class ClientSettings(BaseSettings):
-    """Of the commands that talk to an api. Unset: the stack that runs in `data_dir`, and its admin key."""
+    """Settings of the commands that use an api. Default: the stack that runs in `data_dir`, with its admin key."""
 
     model_config = SettingsConfigDict(env_prefix="COLDSTART_", env_ignore_empty=True, frozen=True, extra="ignore")
 

@@ -1,4 +1,4 @@
-"""Launches that never were, for judging estimates: noisy, of several kinds, in a world that drifts. Seeded."""
+"""Artificial launches for judging estimates: noisy, of several kinds, with drifting steps. Seeded."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,13 +11,13 @@ from uuid import UUID
 from shared.eta.launch import Launch
 
 NOISE: Final = 0.25
-"""Of the logarithm of each step: one in three is off by more than a quarter."""
+"""Standard deviation of each step's logarithm: one step in three is off by more than a quarter."""
 PACE: Final = 0.15
-"""Of the logarithm of a whole launch: a slow disk or a slow network slows all of it."""
+"""Standard deviation of a whole launch's logarithm: a slow disk or network slows all of it."""
 WANDERING: Final = 0.03
-"""Of the logarithm of every step from one launch to the next, for ever: mirrors, images and clouds change."""
+"""Drift of every step's logarithm from launch to launch, for ever: mirrors, images and clouds change."""
 SWING: Final = 0.2
-"""How much slower and faster everything gets in the course of the day."""
+"""How much slower and faster everything gets over the day."""
 _EVERY: Final = timedelta(minutes=37)
 _BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ _OFTEN: Final = (4, 3, 2, 1)
 
 
 def _steps(kind: _Kind) -> dict[int, float]:
-    """Percentages with the median seconds that it takes to each from the one before."""
+    """Percentages, each with the median seconds from the previous one."""
     load = kind.load_s
     return {
         20: 12, 25: 8, 30: 4, 40: 9, 45: 2, 50: 22, 55: 2, 56: 6, 57: 30, 58: 15, 59: kind.image_s, 60: 3,
@@ -49,7 +49,7 @@ def _steps(kind: _Kind) -> dict[int, float]:
 
 
 def simulated_launches(count: int, seed: int) -> Iterator[Launch]:
-    """In the order in which they begin; the same for the same seed."""
+    """In order of their beginning; the same for the same seed."""
     random = Random(seed)  # noqa: S311  nothing secret
     drift = dict.fromkeys(_steps(_KINDS[0]), 0.0)
     for number in range(count):

@@ -1,4 +1,4 @@
-"""A start that takes long says what it is waiting for."""
+"""Reports what a slow start is waiting for."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -7,12 +7,12 @@ from typing import Final
 
 SLOW_S: Final = 4.0
 Step = Callable[[str], None]
-"""Told what is begun now."""
+"""Called with the name of each step that begins."""
 
 
 @contextmanager
 def telling_slow_steps(say: Callable[[str], None], slow_s: float = SLOW_S) -> Iterator[Step]:
-    """`say` is told of a step that lasts, and again each time it has lasted as long once more."""
+    """Calls `say` for a step that takes `slow_s`, and again after each further `slow_s`."""
     loop, waiting = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
 
     def still(what: str) -> None:

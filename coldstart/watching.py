@@ -1,4 +1,4 @@
-"""An instance's way to ready, drawn from its events: one live bar on a terminal, plain lines elsewhere."""
+"""Draws an instance's launch from its events: a live bar on a terminal, plain lines elsewhere."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -25,19 +25,19 @@ from shared.plain_text import plain_line
 
 @dataclass
 class Journey:
-    """What the events so far tell: the instance as it is, and how long each step took, in words and in seconds."""
+    """The instance after the events so far, and how long each step took, in seconds by its label."""
 
     until: frozenset[StatusGroup]
     since: int = 0
-    """The version from which on a status of `until` settles it: what was passed long ago does not."""
+    """The first version at which a status of `until` counts; earlier ones are past."""
     instance: Description | None = None
     steps: list[tuple[str, float]] = field(default_factory=list)
     began: datetime | None = None
     eta: Estimate | None = None
-    """As of the last estimate."""
+    """The last estimate."""
 
     def follow(self, event: Happened) -> str | None:
-        """Take one event in. Returns the line that says what it brought, None for what was known."""
+        """Take in an event. Returns a line about it, None if it is already known."""
         before = self.instance
         if before is not None and event.instance.version <= before.version:
             return None
@@ -60,13 +60,13 @@ class Journey:
 
 
 def line(event: Happened) -> str:
-    """What an event brought, as progress, status, event, and what is special about it."""
+    """An event as a line: progress, status, type, and its detail."""
     instance = event.instance
     return f"{instance.progress_percent:>3} %  {instance.status_label:<12} {event.type}{detail(event)}"
 
 
 def detail(event: Happened) -> str:
-    """What is special about an event, in brackets; empty where nothing is."""
+    """An event's detail, in brackets; empty without one."""
     for name in ("phase", "stage", "reason", "message", "ip_address", "zone"):
         if event.fact.get(name):
             return f" ({plain_line(event.fact[name])})"
@@ -81,7 +81,7 @@ def watch(
     until: Iterable[StatusGroup] = SETTLED,
     since: int = 0,
 ) -> Journey:
-    """Draw until the instance, at version `since` or later, is in one of `until`: ready, failed or gone."""
+    """Draw until the instance, at version `since` or later, has a status of `until`: ready, failed or gone."""
     journey = Journey(frozenset(until), since)
     if not console.is_terminal:
         for text in _lines(journey, events):
@@ -97,7 +97,7 @@ def watch(
 
 
 def watch_as_json(events: Iterable[Happened], write: Callable[[dict[str, Any]], None], *, since: int = 0) -> Journey:
-    """As `watch`, for a script: every event as it is."""
+    """Like `watch`, for a script: writes every event as it is."""
     journey = Journey(SETTLED, since)
     for event in events:
         if journey.follow(event) is not None:
@@ -108,7 +108,7 @@ def watch_as_json(events: Iterable[Happened], write: Callable[[dict[str, Any]], 
 
 
 def _lines(journey: Journey, events: Iterable[Told]) -> Iterator[str]:
-    """What each event brought, and what is expected after it, where that has changed."""
+    """A line for each event, and the estimate after it, if that has changed."""
     told, asked = None, True
     for event in events:
         if isinstance(event, Estimated):
@@ -147,5 +147,5 @@ class _Drawing:
 
 
 def _where(instance: Description) -> str:
-    """What it is doing, or where it stopped, and its status; that alone where it says it all."""
+    """What it is doing, or where it stopped, and its status; only the status if that says it all."""
     return f"{instance.where} [{instance.status_label}]" if instance.where else instance.status_label

@@ -1,4 +1,4 @@
-"""Several instances on their way to ready: one live table on a terminal, plain lines elsewhere."""
+"""Draws several launches: a live table on a terminal, plain lines elsewhere."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from shared.lifecycle.groups import StatusGroup
 def watch_many(
     console: Console, fleet: Fleet, told: Iterable[Told], away: Callable[[], str | None], *, endless: bool = False
 ) -> None:
-    """Draw until all have settled, or beyond. `away`: why nothing can be told at the moment."""
+    """Draw until all have settled, or for ever. `away`: why nothing can be read now."""
     if not console.is_terminal:
         for text in _lines(fleet, told, endless=endless):
             console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -30,7 +30,7 @@ def watch_many(
 
 
 def _lines(fleet: Fleet, told: Iterable[Told], *, endless: bool) -> Iterator[str]:
-    """Each as it is now, then what happens."""
+    """A line for each instance, then for each event."""
     for member in fleet.members:
         instance = member.instance
         yield _of(instance.name, fleet, f"{instance.progress_percent:>3} %  {instance.status_label}")
@@ -44,7 +44,7 @@ def _of(name: str, fleet: Fleet, what: str) -> str:
 
 
 def events_of(fleet: Fleet, told: Iterable[Told], *, endless: bool = False) -> Iterator[Happened]:
-    """Each event that brings anything, until all have settled, or endless. What is not on its way does not join."""
+    """Each event with anything new, until all have settled, or for ever. Only starting instances join."""
     if not endless and _settled(fleet):
         return
     for one in told:
@@ -76,7 +76,7 @@ class _Drawing:
 
 
 def _urgency(member: Member) -> int:
-    """Failures first, what is there last."""
+    """Failures first, ready ones last."""
     if member.instance.group is StatusGroup.FAILED:
         return 0
     return 2 if member.instance.settled else 1

@@ -1,4 +1,4 @@
-"""What a stack has put into its data folder, by name: nothing else in there is ever deleted."""
+"""What a stack has created in its data folder, by name. Nothing else in it is ever deleted."""
 
 import shutil
 from contextlib import suppress
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 _SERVERS: Final = ("stack", "nats", "followers", "postgres")
-"""Folders of a server each, which has its lock there."""
+"""Folders of one server each, with its lock."""
 _DRAFT: Final = "[0-9a-f]" * 16
 _FILES: Final = (
     *("master-secret", f"master-secret.{_DRAFT}", "admin-key", f"admin-key.{_DRAFT}"),
     *("stack.json", "stack.json.new", "clouds", "clouds.new"),
 )
-"""Each with what a start that was killed leaves of it."""
+"""Each also with the drafts that a killed start leaves."""
 _WITHIN: Final = {"logs": ("*.log",), "simulator": ("hosts", "account.json*")}
 
 
@@ -23,7 +23,7 @@ class NotOurs(Exception):
 
 @dataclass(frozen=True)
 class Belongings:
-    """`ours` are files and folders to delete, `left` what else is there: somebody's own, or a link to elsewhere."""
+    """`ours` are files and folders to delete; `left` is everything else: somebody's own files, or links."""
 
     folder: Path
     ours: tuple[Path, ...]
@@ -36,7 +36,7 @@ class Belongings:
         return sum(file.lstat().st_size for file in inside)
 
     def delete(self) -> None:
-        """The folders as well, where nothing else is in them."""
+        """Deletes folders only if nothing else is in them."""
         for path in self.ours:
             if path.is_dir():
                 shutil.rmtree(path)
@@ -44,7 +44,7 @@ class Belongings:
                 path.unlink()
         for folder in (*(self.folder / name for name in _WITHIN), self.folder):
             if _is_folder(folder):
-                with suppress(OSError):  # something else is in it, or it is where a disk is mounted
+                with suppress(OSError):  # something else is in it, or a disk is mounted there
                     folder.rmdir()
 
 

@@ -1,4 +1,4 @@
-"""What a stack leaves in its data folder: secrets made once, and where it can be reached while it runs."""
+"""A stack's files in its data folder: secrets made once, and its address while it runs."""
 
 import json
 import os
@@ -27,9 +27,9 @@ class NoStack(Exception):
 
 @dataclass(frozen=True)
 class Reach:
-    """How to talk to a running stack. `simulator_url` is None when it provisions in a real cloud.
+    """How to reach a running stack. `simulator_url` is None if it uses a real cloud.
 
-    `nats_url` is the operator's, `follower_nats_url` only reads; None where the server is not the stack's own.
+    `nats_url` is the operator's, `follower_nats_url` only reads; None if the server is not the stack's own.
     """
 
     api_url: str
@@ -42,11 +42,11 @@ class Reach:
 
 
 class SecretMissing(Exception):
-    """A secret of an installation that exists already is not there; another one would not be its own."""
+    """A secret of an existing installation is missing. A new one would not match."""
 
     def __init__(self, path: Path, variable: str) -> None:
         super().__init__(
-            f"{path} is missing or empty, and this installation needs the one that it has always had: put it back, or "
+            f"{path} is missing or empty, but this installation needs its original secret: restore the file, or "
             f"set {variable}. To begin a new installation, set COLDSTART_DATA_DIR to a new folder."
         )
 
@@ -60,7 +60,7 @@ class NoInstallation(Exception):
 
 
 def stored(data_dir: Path, name: str) -> str | None:
-    """The secret in this file; None when there is none, or an empty one."""
+    """The secret in this file; None if it is missing or empty."""
     try:
         return (data_dir / name).read_text().strip() or None
     except (FileNotFoundError, NotADirectoryError):
@@ -68,7 +68,7 @@ def stored(data_dir: Path, name: str) -> str | None:
 
 
 def made_once(data_dir: Path, name: str, prefix: str = "") -> tuple[str, bool]:
-    """The secret in this file (mode 600), and whether it was made just now: whole, by one of all that race for it."""
+    """The secret in this file (mode 600), and whether this call made it. Safe for several processes at once."""
     found = stored(data_dir, name)
     if found is not None:
         return found, False
@@ -104,7 +104,7 @@ def forget_reach(data_dir: Path) -> None:
 
 
 def note_clouds(data_dir: Path, provisioned: frozenset[str]) -> None:
-    """Remember that this installation has provisioned there."""
+    """Remember that this installation has used these clouds."""
     known = clouds(data_dir) or frozenset()
     if not provisioned <= known:
         draft = data_dir / f"{CLOUDS}.new"
@@ -113,7 +113,7 @@ def note_clouds(data_dir: Path, provisioned: frozenset[str]) -> None:
 
 
 def clouds(data_dir: Path) -> frozenset[str] | None:
-    """Every cloud that it has ever provisioned in; None where nobody has noted it."""
+    """All clouds that it has ever used; None if unknown."""
     try:
         return frozenset((data_dir / CLOUDS).read_text().splitlines())
     except FileNotFoundError:
@@ -126,6 +126,6 @@ def find_reach(data_dir: Path) -> Reach:
         reach = Reach(**json.loads((data_dir / _RUNNING).read_text()))
     except (FileNotFoundError, NotADirectoryError):
         raise NoStack(data_dir) from None
-    if not psutil.pid_exists(reach.pid):  # it was killed, and could not take its file with it
+    if not psutil.pid_exists(reach.pid):  # it was killed, and could not remove its file
         raise NoStack(data_dir)
     return reach

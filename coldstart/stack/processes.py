@@ -1,4 +1,4 @@
-"""The stack's own Python processes: told when they serve, started again when they die, ended with their parent."""
+"""The stack's own Python processes: they report when they serve, restart when they die, and end with their parent."""
 
 import asyncio
 import os
@@ -25,10 +25,10 @@ log = structlog.get_logger()
 
 
 class ServiceFailed(Exception):
-    """A service ended, or said nothing, before it ever served; or it ended and cannot be started again."""
+    """A service ended or stayed silent before it ever served, or it ended and cannot be restarted."""
 
     def __init__(self, name: str, log_file: Path, what: str = "did not start", *, since: int = 0) -> None:
-        """`since`: the size of its log when it was started."""
+        """`since`: the size of its log at its start."""
         super().__init__(f"{name} {what}: {last_words(log_file, since)}\nIts log is {log_file}.")
 
 
@@ -51,7 +51,7 @@ class Readiness:
 
 
 class Service:
-    """One module run as a process, for as long as `supervised` is entered. `pid` changes when it is started again."""
+    """One module run as a process while `supervised` is entered. `pid` changes at a restart."""
 
     def __init__(self, module: str, environment: Mapping[str, str], log_file: Path) -> None:
         self.name = module.rpartition(".")[2]
@@ -68,12 +68,12 @@ class Service:
         return self._process.pid if self._process else None
 
     async def serving(self) -> None:
-        """Until it serves; at once when it does."""
+        """Wait until it serves."""
         await self._serving.wait()
 
     @asynccontextmanager
     async def supervised(self) -> AsyncGenerator["Service"]:
-        """Raises as `_keep` does when its first start fails; later ends are followed by a start."""
+        """Raises like `_keep` if its first start fails; later it is restarted whenever it ends."""
         with tempfile.TemporaryDirectory(prefix="coldstart-") as folder:
             readiness = Readiness(Path(folder) / "notify")
             keeping = asyncio.create_task(self._keep(readiness))
@@ -94,7 +94,7 @@ class Service:
                 readiness.close()
 
     async def _keep(self, readiness: Readiness) -> None:
-        """Raises ServiceFailed or SettingsInvalid when the first start fails."""
+        """Raises ServiceFailed or SettingsInvalid if the first start fails."""
         failures, self._logged = 0, size(self.log_file)
         while True:
             environment = {**self.environment, "NOTIFY_SOCKET": str(readiness.path)}
@@ -112,7 +112,7 @@ class Service:
             await asyncio.sleep(pause)
 
     async def _serve(self, process: Process, readiness: Readiness) -> bool:
-        """Until the process ends; whether it had served."""
+        """Wait until the process ends; returns whether it had served."""
         ending = asyncio.create_task(process.wait())
         becoming_ready = asyncio.create_task(readiness.ready())
         try:
@@ -130,7 +130,7 @@ class Service:
 
 @asynccontextmanager
 async def logging_to(log_file: Path, command: Command, *, stdout: int | None = None) -> AsyncGenerator[Process]:
-    """Run it while the block runs, its output added to `log_file`, save standard output where `stdout` is given."""
+    """Run it while the block runs; its output is appended to `log_file`, except standard output if `stdout` is given."""
     output = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         async with running(command, output, stdout=stdout) as process:

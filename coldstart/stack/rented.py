@@ -1,4 +1,4 @@
-"""Whether an installation that does not run holds anything at a provider; what cannot be found out is no "nothing"."""
+"""Whether a stopped installation holds anything at a provider. Not knowing does not count as nothing."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ _PROVIDERS_S: Final = 90.0
 
 
 class RentedUnknown(Exception):
-    """Nobody can say; the message says why."""
+    """It cannot be found out; the message says why."""
 
 
 async def rented(settings: StackSettings, data_dir: Path) -> list[str]:
@@ -52,7 +52,7 @@ async def _nats_url(settings: StackSettings, data_dir: Path, cleanup: AsyncExitS
 
 
 async def _tagged(settings: StackSettings, data_dir: Path, nats_url: str) -> list[str]:
-    """As the providers say, asked now: also what no instance in the journal knows."""
+    """What the providers list now, including resources that no instance in the journal knows."""
     given = settings.master_secret.get_secret_value() if settings.master_secret else stored(data_dir, MASTER_SECRET)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.provisioner", "tagged"),

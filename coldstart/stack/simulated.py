@@ -1,4 +1,4 @@
-"""The simulated cloud of a stack that has no real one: a process, and what the services must know of it."""
+"""The simulated cloud of a stack without a real one: a process, and the services' settings for it."""
 
 import asyncio
 import json
@@ -24,9 +24,9 @@ _WORKER_PORT: Final = 8000
 
 @dataclass(frozen=True)
 class SimulatedCloud:
-    """`environment` points the services at it, as it would at Scaleway and Hugging Face.
+    """`environment` directs the services to it, as it would to Scaleway and Hugging Face.
 
-    `ended` raises ServiceFailed once its process is gone, and its machines with it.
+    `ended` raises ServiceFailed once its process, and with it its machines, is gone.
     """
 
     url: str
@@ -35,16 +35,16 @@ class SimulatedCloud:
 
 
 def holds_servers(data_dir: Path) -> bool:
-    """Whether the simulated cloud of this folder, which need not run, has any."""
+    """Whether the simulated cloud of this folder has servers. It need not run."""
     try:
         return bool(Books(data_dir / _FOLDER).read().servers)
     except BooksUnreadable:
-        return True  # nobody knows
+        return True  # unknown
 
 
 @asynccontextmanager
 async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> AsyncGenerator[SimulatedCloud]:
-    """Raises ServiceFailed. Its machines and volumes are kept in `data_dir`: the next one there goes on with them."""
+    """Raises ServiceFailed. Its machines and volumes stay in `data_dir`; the next one there continues with them."""
     account = from_environment(SimulatorSettings)
     options = {
         "SIMULATOR_DATA_DIR": str(data_dir / _FOLDER),
@@ -81,7 +81,7 @@ async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> As
 
 
 async def _announced(process: asyncio.subprocess.Process, log_file: Path, logged: int) -> str:
-    """Its first line of output says where it listens."""
+    """Where it listens, from its first line of output."""
     if process.stdout is None:
         raise ServiceFailed("simulator", log_file, since=logged)
     try:

@@ -1,4 +1,4 @@
-"""The one-machine stack: what `coldstart up` and `coldstart demo` run, in the order in which parts need each other."""
+"""The one-machine stack that `coldstart up` and `coldstart demo` run, started in the order of its dependencies."""
 
 import asyncio
 import errno
@@ -45,7 +45,7 @@ SERVICES: Final = ("services.progress", "services.health", PROVISIONER, "service
 
 
 class StackRefused(Exception):
-    """The settings ask for what this machine cannot give; the message says what to change."""
+    """The settings do not fit this machine; the message says what to change."""
 
 
 class PortTaken(StackRefused):
@@ -74,7 +74,7 @@ class NoRoom(StackRefused):
 
 
 class OtherCloud(StackRefused):
-    """To the instances of one cloud, another one is a cloud that has lost all their machines."""
+    """The data folder was used with another cloud; in this one all its instances would count as lost."""
 
     def __init__(self, data_dir: Path, clouds: str, do: str) -> None:
         super().__init__(
@@ -93,9 +93,9 @@ class CloudMissing(StackRefused):
 
 @dataclass(frozen=True)
 class Stack:
-    """`new_key`: the admin key was made at this start, so nobody has seen it yet.
+    """`new_key`: this start made the admin key, so nobody has seen it yet.
 
-    `broken` raises EmbeddedServerError or ServiceFailed when what cannot be started again has ended by itself.
+    `broken` raises EmbeddedServerError or ServiceFailed when a part that cannot be restarted has ended.
     """
 
     reach: Reach
@@ -108,9 +108,9 @@ class Stack:
 async def stack(  # noqa: PLR0915 - one list of all that is started, in its order
     settings: StackSettings, *, simulated: bool, scenario: str | None = None, begin: Step = lambda _: None
 ) -> AsyncGenerator[Stack]:
-    """Start everything and stop it in reverse; in a cloud that is simulated by `scenario` (JSON), or in the real one.
+    """Start everything and stop it in reverse, with a cloud simulated by `scenario` (JSON), or the real one.
 
-    `begin` is told each step.
+    `begin` is called with the name of each step.
 
     Raises StackRefused, SettingsInvalid, ServiceFailed, EmbeddedServerError.
     """
@@ -177,7 +177,7 @@ async def stack(  # noqa: PLR0915 - one list of all that is started, in its orde
 
 
 def _nats(running: RunningServers, service: str, followers: FollowersNats | None) -> dict[str, str]:
-    """A service's own user; and the one that writes what followers read."""
+    """The URLs of a service's own user, and of the user that writes the followers' copy."""
     urls = {"COLDSTART_NATS_URL": running.nats_url_of(service) or running.nats_url}
     if service == COPIES and followers:
         urls["COLDSTART_FOLLOWERS_NATS_URL"] = followers.url_of(COPIER)
@@ -192,15 +192,15 @@ async def _first_to_fail(running: RunningServers, cloud: SimulatedCloud | None) 
                 group.create_task(cloud.ended())
     except* (EmbeddedServerError, ServiceFailed) as failures:
         raise failures.exceptions[0] from None
-    await asyncio.Event().wait()  # none of it is ours to watch
+    await asyncio.Event().wait()  # no server of ours to watch
 
 
 async def _all_serving(
     cleanup: AsyncExitStack, services: tuple[Service, ...], provisioning: Callable[[], None]
 ) -> None:
-    """Start them side by side; they wait for each other through the stream and the database.
+    """Start the services side by side; they wait for each other through the stream and the database.
 
-    `provisioning` is called once the provisioner has taken its settings: one that refuses them has rented nothing.
+    `provisioning` is called once the provisioner has accepted its settings; otherwise it has rented nothing.
     """
 
     async def start(service: Service) -> None:
@@ -218,7 +218,7 @@ async def _all_serving(
 
 
 def master_secret(settings: StackSettings, data_dir: Path) -> str:
-    """Made for an installation that is new only: another one would sign in to none of its machines.
+    """Made only for a new installation: a different one could not sign in to existing machines.
 
     Raises SecretMissing, DataFolderUnusable.
     """
@@ -238,14 +238,14 @@ def _revealed(secret: SecretStr | None) -> str | None:
 
 
 def _check_room(data_dir: Path) -> None:
-    """Raises NoRoom: a NATS that finds its disk full in the middle takes nothing any more."""
+    """Raises NoRoom: when its disk is full, NATS accepts no more events."""
     free = shutil.disk_usage(data_dir).free
     if free < _LEAST_ROOM:
         raise NoRoom(data_dir, free)
 
 
 def _check_clouds(data_dir: Path, *, simulated: bool) -> None:
-    """Raises OtherCloud where a start would lose what an earlier one has launched."""
+    """Raises OtherCloud if this start would lose what an earlier one has launched."""
     real = (clouds(data_dir) or frozenset()) - {SIMULATED}
     if simulated and real:
         do = f"set its {variables_in_words('', ' or ')} as before"
@@ -255,7 +255,7 @@ def _check_clouds(data_dir: Path, *, simulated: bool) -> None:
 
 
 def _free_port(host: str, port: int) -> int:
-    """`port`, or one that the kernel picks for 0. Raises PortTaken."""
+    """`port`, or for 0 one that the kernel picks. Raises PortTaken."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""Which instances hold something at a provider, as the journal says: it needs NATS alone, not the services."""
+"""The instances that hold something at a provider, by the journal. It needs only NATS, not the services."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ _REQUESTED: Final = f"lifecycle.*.{InstanceRequested.__name__}"
 
 
 class JournalUnreadable(Exception):
-    """Nobody can say which instances hold something; the message says why."""
+    """It cannot be found out which instances hold something; the message says why."""
 
 
 async def standing(nats_url: str, *, timeout_s: float = _PATIENCE_S) -> list[Instance]:
-    """Those that are not released yet, the oldest first: live, ending, failed, kept. Raises JournalUnreadable."""
+    """Instances that are not released yet, oldest first: live, ending, failed, kept. Raises JournalUnreadable."""
     try:
         async with asyncio.timeout(timeout_s):
             found = await _all(nats_url)
@@ -56,12 +56,12 @@ async def _all(nats_url: str) -> list[Instance]:
 
 
 def simulated(instance: Instance) -> bool:
-    """The simulated cloud gives its machines loopback addresses."""
+    """Whether it is simulated: the simulated cloud gives its machines loopback addresses."""
     return instance.ip_address is not None and instance.ip_address.startswith("127.")
 
 
 def by_the_hour(instances: Sequence[Instance]) -> dict[str, float]:
-    """What their servers that are on cost an hour, by currency, where the price is known."""
+    """The hourly cost of their servers that are on, by currency, as far as the price is known."""
     sums: dict[str, float] = {}
     for each in instances:
         if each.server_on and each.hourly_price is not None:
@@ -71,4 +71,4 @@ def by_the_hour(instances: Sequence[Instance]) -> dict[str, float]:
 
 
 async def _unsaid(error: Exception) -> None:
-    """What is raised is told once, and in fewer words."""
+    """The error that is raised is reported once, and more briefly."""

@@ -1,1 +1,1 @@
-"""Processes of ours that end with us: started through a launcher, waited for, and stopped in order."""
+"""Child processes that end with this one: started through a launcher, awaited, and stopped in order."""

@@ -1,7 +1,7 @@
 """Becomes a server program that ends when the thread that started it does.
 
-Run by its path, as a process of its own, so that nothing of this happens between fork and exec of a program that
-has threads. Standard library only; its one argument is a `ProcessLaunch` as JSON.
+It runs by its path as a separate process, so that none of this happens between fork and exec of a program with
+threads. Standard library only; its one argument is a `ProcessLaunch` as JSON.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ _WAITED_FOR: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGC
 class ProcessLaunch(TypedDict):
     """What to become: `command` in `folder`, as `account` (uid, gid) if one is given.
 
-    `parent` is the process that asks for it. `lifeline` is the reading end of a pipe that the parent holds open, for
-    systems that cannot signal a parent's death, or None on Linux. `inherited` file descriptors are the server's to use.
-    `most_memory` is in bytes: a server that wants more ends. One with a limit gives way to others on the processor.
+    `parent` is the process that starts it. `lifeline` is the reading end of a pipe that the parent holds open, for
+    systems that cannot signal a parent's death, or None on Linux. The server may use the `inherited` file descriptors.
+    `most_memory` is in bytes: a server that exceeds it ends. With a limit it also gets a lower processor priority.
     """
 
     command: list[str]
@@ -39,8 +39,8 @@ class ProcessLaunch(TypedDict):
 
 
 def main(launch: ProcessLaunch) -> None:
-    """Become the server, or watch over it where the kernel does not offer to."""
-    os.chdir(launch["folder"])  # before the account changes: it need not be able to walk there
+    """Become the server, or watch it where the kernel cannot signal the parent's death."""
+    os.chdir(launch["folder"])  # before the account changes, which may not be able to reach it
     os.umask(0o077)
     if launch["most_memory"] is not None:
         with contextlib.suppress(ValueError):  # a smaller limit holds already
@@ -58,7 +58,7 @@ def main(launch: ProcessLaunch) -> None:
 
 
 def _die_with_parent(stop_signal: int, parent: int) -> None:
-    """Ask Linux for `stop_signal` on the parent's death (prctl(2)); kept across exec, cleared by a change of uid."""
+    """Ask Linux for `stop_signal` on the parent's death (prctl(2)). It survives exec, but not a change of uid."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, stop_signal, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
@@ -69,9 +69,9 @@ def _die_with_parent(stop_signal: int, parent: int) -> None:
 def _watch(command: list[str], stop_signal: int, lifeline: int, inherited: list[int]) -> int:
     """Run the server as a child; stop it when the lifeline closes. Returns its exit status, as a shell would.
 
-    Signals are waited for, not handled: a handler may run too late, when the wait for the child has just begun.
+    Signals are awaited, not handled: a handler may run too late, just after the wait for the child has begun.
     """
-    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # one that is ignored may not be waited for
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # an ignored signal cannot be awaited
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
     server = subprocess.Popen(  # noqa: S603 (the caller's own server program)
         command,

@@ -1,4 +1,4 @@
-"""One process of ours, an embedded server or a service: started through the launcher, and always ended."""
+"""One child process, an embedded server or a service: started through the launcher, and always ended."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from coldstart.supervised.launcher import ProcessLaunch
 _LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 STOP_SECONDS: Final = 15.0
 BARE: Final[Mapping[str, str]] = {"PATH": os.defpath, "LC_ALL": "C"}
-"""An environment with nothing of ours in it."""
+"""An environment without our variables."""
 _LEFTOVER_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.02
 _KERNEL_SIGNALS_PARENT_DEATH: Final = sys.platform == "linux"
@@ -33,10 +33,10 @@ log = structlog.get_logger()
 class Command:
     """A program and how to run it.
 
-    `account` is the (uid, gid) to run as, None for the caller's own; `stop_signal` is the orderly end, which may take
-    `stop_s` seconds; `inherited` are file descriptors that the program finds under the same numbers. A program that
-    wants more bytes than `most_memory` ends, and gives way to others on the processor. `owns_folder`: nobody else runs
-    this program in `folder`, so what is left of it there is ended as well.
+    `account` is the (uid, gid) to run as, None for the caller's own; `stop_signal` ends it in order, within `stop_s`
+    seconds; `inherited` are file descriptors that the program finds under the same numbers. A program that exceeds
+    `most_memory` bytes ends; with a limit it also gets a lower processor priority. `owns_folder`: nobody else runs this
+    program in `folder`, so leftover processes there are ended, too.
     """
 
     program: Path
@@ -52,7 +52,7 @@ class Command:
 
 
 def module(name: str, environment: Mapping[str, str], *, stop_s: float = STOP_SECONDS) -> Command:
-    """A Python module of ours, in the folder where we are and with our environment beside its own."""
+    """One of our Python modules, in the current folder, with our environment and its own variables."""
     return Command(
         program=Path(sys.executable),
         options=["-m", name],
@@ -68,12 +68,12 @@ def module(name: str, environment: Mapping[str, str], *, stop_s: float = STOP_SE
 async def running(
     command: Command, output: int, *, stdout: int | None = None, lifeline: bool = not _KERNEL_SIGNALS_PARENT_DEATH
 ) -> AsyncIterator[Process]:
-    """Run the command while the body runs, its output going to the file descriptor `output`.
+    """Run the command while the body runs, with its output to the file descriptor `output`.
 
-    Its standard output goes where `stdout` says instead, a descriptor or `asyncio.subprocess.PIPE`.
+    `stdout`, if given, is for its standard output: a descriptor or `asyncio.subprocess.PIPE`.
 
-    It also ends when the thread that entered this ends, even by kill -9: on Linux the kernel signals it, elsewhere
-    (`lifeline`) a watching process sees a pipe close. So enter this in the event loop's thread.
+    It also ends when the thread that entered this ends, even by kill -9: on Linux the kernel signals it, elsewhere a
+    watching process sees a pipe close (`lifeline`). So enter this in the event loop's thread.
     """
     with contextlib.ExitStack() as pipes:
         reading = _pipe(pipes) if lifeline else None
@@ -116,7 +116,7 @@ async def _launched(command: Command, output: int, stdout: int, lifeline: int | 
 
 
 async def stopped(process: Process, stop_signal: signal.Signals = signal.SIGTERM, stop_s: float = STOP_SECONDS) -> None:
-    """Ask it to end, wait so long, and end it."""
+    """Signal it to end, wait for `stop_s`, then kill it."""
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(stop_signal)
     try:
