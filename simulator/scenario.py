@@ -1,4 +1,4 @@
-"""What a simulated cloud does and when: delays in seconds, and the failures that a test may ask for."""
+"""A simulated cloud's behaviour: delays in seconds, and failures that a test can request."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -99,7 +99,7 @@ class Failure(Frozen):
     times: Annotated[int, Field(ge=1)] | None = 1
     probability: Probability = 1.0
     argument: str = "commercial_type"
-    """What an `invalid_arguments` calls unknown: `image` for one that is gone, `zone` for one that never was."""
+    """What an `invalid_arguments` calls unknown: `image` for a deleted image, `zone` for an invalid zone."""
 
 
 class Scenario(Frozen):
@@ -122,7 +122,7 @@ class Scenario(Frozen):
     delete: Seconds = 0.05
     """The delete call takes this long to answer."""
     detach: Seconds = 0.1
-    """A block volume is still in use this long after its server went."""
+    """A block volume is still in use this long after its server was deleted."""
     volume_update: Seconds = 0.05
     """A block volume stays in `resizing` this long after it was told to grow."""
     image_pull: Seconds = 0.2
@@ -133,27 +133,27 @@ class Scenario(Frozen):
     """From the worker's first log line to its port answering."""
 
     boot_volume_despite_deletion: bool = False
-    """A boot volume still to be made when its server is deleted is made all the same, held by no server."""
+    """If a server is deleted before its boot volume exists, the volume is still created, without a server."""
 
     hang: Seconds = 1.0
     """How long a call that is never answered keeps its caller waiting before the connection is dropped."""
     hub_error: HubError | None = None
-    """What every call to the model hub meets, in the default scenario."""
+    """How every call to the model hub fails, in the default scenario."""
     retry_after: Seconds = 1.0
     """The Retry-After of a `too_many_requests`, rounded up to whole seconds."""
     retry_after_is_a_date: bool = False
-    """It says the moment, as HTTP allows, and not the seconds."""
+    """Retry-After is a date, as HTTP allows, instead of seconds."""
     seed: int = 0
     """Decides the failures that have a probability."""
     failures: tuple[Failure, ...] = ()
     random_failures: Probability = 0.0
-    """Every call that no failure above has met fails with this probability, in any of `random_errors`."""
+    """Every other call fails with this probability, with any of `random_errors`."""
     random_errors: Annotated[tuple[Error, ...], Field(min_length=1)] = tuple(Error)
     scarce: tuple[str, ...] = ()
     """Types that the availability list calls `scarce`; they can be created all the same."""
 
     machine_failures: Probability = 0.0
-    """With this probability each: a host lets nobody in, an install fails (once or for good), a worker serves none."""
+    """The probability of each of these: a host refuses SSH, an install fails (once or always), a worker never serves."""
     never_ssh: bool = False
     """The host never listens."""
     wrong_host_key: bool = False
@@ -161,7 +161,7 @@ class Scenario(Frozen):
     install_fails_at: str | None = None
     """The install fails in this phase (the name that the script prints as `::phase::NAME`)."""
     install_fails_times: Annotated[int, Field(ge=1)] | None = None
-    """How many runs of the install fail so on one host; None: every one."""
+    """How many runs of the install fail like this on one host; None: all."""
     never_loads: bool = False
     """The worker hangs while it loads its model; its port stays closed."""
     dies_after_ready: Seconds | None = None
@@ -169,7 +169,7 @@ class Scenario(Frozen):
 
     @property
     def launch_seconds(self) -> float:
-        """The least time from a create call to a loaded model: what is left above it is the client's own."""
+        """The least time from a create call to a loaded model; any time beyond it is the client's own."""
         booted = max(self.poweron + self.ssh_up, self.address)
         return (
             self.create + self.boot_volume + self.volume_update + booted

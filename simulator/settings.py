@@ -1,4 +1,4 @@
-"""What one simulator process is told at start-up. Every variable begins with `SIMULATOR_`."""
+"""The settings of one simulator process. Every variable begins with `SIMULATOR_`."""
 
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,7 +24,7 @@ class SimulatorSettings(BaseSettings):
     data_dir: Path = Path(".coldstart/simulator")
     """The disks of the hosts, and with `keep` the account."""
     keep: bool = False
-    """Whether the account outlives the process: the next one with this data folder goes on with its servers."""
+    """Whether the account outlives the process: the next one with this data folder continues with its servers."""
     ssh_port: Annotated[int, Field(ge=1, le=65_535)] = 2222
     worker_port: Annotated[int, Field(ge=1, le=65_535)] = 8000
 

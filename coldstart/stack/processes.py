@@ -130,7 +130,7 @@ class Service:
 
 @asynccontextmanager
 async def logging_to(log_file: Path, command: Command, *, stdout: int | None = None) -> AsyncGenerator[Process]:
-    """Run it while the block runs; its output is appended to `log_file`, except standard output if `stdout` is given."""
+    """Run it while the block runs; its output is appended to `log_file`, standard output only without `stdout`."""
     output = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         async with running(command, output, stdout=stdout) as process:

@@ -1,4 +1,4 @@
-"""Scaleway's error bodies, as scaleway-sdk-go's `scw/errors.go` reads them and as the Python SDK hands them on."""
+"""Scaleway's error bodies, as scaleway-sdk-go's `scw/errors.go` reads them and the Python SDK passes them on."""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What an account can hold. Plain state: who changes it, and when, is written elsewhere."""
+"""What an account can hold. Plain state; other modules change it."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -139,6 +139,6 @@ class Server:
     transition: asyncio.Task[None] | None = None
 
     def note(self, what: str) -> None:
-        """Keep what happened to it, for the control API's account of everything."""
+        """Record what happened to it, for the control API's history."""
         self.modified_at = now()
         self.history.append(Moment(self.modified_at, what))

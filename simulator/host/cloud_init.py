@@ -1,4 +1,4 @@
-"""What a machine takes from its user-data at its first boot (cloud-init's `ssh` module)."""
+"""What a machine reads from its user-data at its first boot (cloud-init's `ssh` module)."""
 
 from dataclasses import dataclass
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""The containers of one machine: a worker's process each, begun again when it ends, as Docker does."""
+"""The containers of one machine: each is a worker's process, restarted when it ends, as Docker does."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ _IMPORTABLE_FROM: Final = Path(simulator.__file__).parents[1]
 
 
 class Containers:
-    """Owns the tasks that keep containers running. What they are is on the disk."""
+    """Owns the tasks that keep containers running. Their descriptions are on the disk."""
 
     def __init__(self, disk: Disk, address: str, scenario: Scenario, environment: Mapping[str, str]) -> None:
         self._disk = disk
@@ -30,7 +30,7 @@ class Containers:
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def boot(self) -> None:
-        """Begin what ran when the power went."""
+        """Start the containers that ran at the power-off."""
         for container in self._disk.contents.containers.values():
             if container.restarts:
                 self._start(container)
@@ -40,7 +40,7 @@ class Containers:
         self._start(container)
 
     async def remove(self, name: str) -> None:
-        """Kill it and forget it."""
+        """Kill it and delete it."""
         container = self._disk.contents.containers.pop(name)
         self._disk.save()
         await self._end(name)

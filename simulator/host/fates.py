@@ -1,4 +1,4 @@
-"""Which machines fail, and how, where a scenario leaves that to chance."""
+"""Which machines fail, and how, if a scenario leaves that to chance."""
 
 from random import Random
 from typing import Any, Final
@@ -10,14 +10,14 @@ _SOON: Final = 1.0
 
 
 class Fates:
-    """Each server has its own from its first boot on; the seed repeats them for the same order of first boots."""
+    """Each server gets its fate at its first boot. The same seed and the same order of first boots repeat them."""
 
     def __init__(self) -> None:
         self._dice: dict[int, Random] = {}
         self._drawn: dict[str, dict[str, Any]] = {}
 
     def meet(self, server_id: str, scenario: Scenario) -> Scenario:
-        """What this server is to do."""
+        """The scenario for this server."""
         if not scenario.machine_failures:
             return scenario
         if server_id not in self._drawn:

@@ -41,7 +41,7 @@ class Hub:
         return sorted(routes, key=lambda route: (-route.path.count("/"), route.path.count("{")))
 
     async def list_models(self, request: web.Request) -> web.Response:
-        """What an owner's token sees of private models is among them, as on the real hub."""
+        """Includes the private models that the token may see, as on the real hub."""
         known = self._knows(request)
         try:
             listed = [model for model in MODELS.values() if known or not model.private]
@@ -52,7 +52,7 @@ class Hub:
         return web.json_response(items, headers={"Link": f'<{following}>; rel="next"'} if following else {})
 
     async def model_info(self, request: web.Request) -> web.Response:
-        """Public for gated models too, as on the real hub: only their files are held back."""
+        """Public for gated models, too, as on the real hub: only their files need a licence."""
         model = self._visible(request)
         revision = request.match_info.get("revision", "main")
         if revision not in ("main", model.sha):
@@ -72,7 +72,7 @@ class Hub:
         return web.json_response({})
 
     def _overview(self, known: Collection[str]) -> Handler:
-        """Of one of these owners, in any case; an organisation and a user have no name in common."""
+        """The overview of one of these owners, in any case; organisations and users share no name."""
 
         async def overview(request: web.Request) -> web.Response:
             self._knows(request)

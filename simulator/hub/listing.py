@@ -14,11 +14,11 @@ _OF_ONE_ONLY: Final = frozenset({"baseModels", "childrenModelCount", "usedStorag
 
 
 class Refused(Exception):
-    """The query asks for what the hub has not."""
+    """The query asks for something that the hub does not have."""
 
 
 class Query(Protocol):
-    """Of a request's address: names may come more than once."""
+    """A request's query: names may occur more than once."""
 
     def getall(self, key: str, default: list[str]) -> list[str]: ...
     def get(self, key: str, default: str) -> str: ...
@@ -26,7 +26,7 @@ class Query(Protocol):
 
 @dataclass(frozen=True)
 class Listing:
-    """`offset`: how many were on the pages before. Everything is in descending order, of equals as they are known."""
+    """`offset`: how many were on earlier pages. Everything is in descending order; equals keep the hub's order."""
 
     words: tuple[str, ...]
     sort: str
@@ -47,7 +47,7 @@ class Listing:
         return cls(words, sort, min(int(limit), _MOST), expand, int(cursor))
 
     def page(self, models: Sequence[Model]) -> tuple[list[dict[str, Any]], str | None]:
-        """The items, and the cursor of the page that follows. Raises Refused."""
+        """The items, and the cursor of the next page. Raises Refused."""
         found = [model for model in models if all(word in model.id.casefold() for word in self.words)]
         found.sort(key=lambda model: model.properties().get(self.sort, 0), reverse=True)
         end = self.offset + self.limit

@@ -1,4 +1,4 @@
-"""The models that the hub knows, one of each kind that somebody may ask for. Figures as the real hub's cards say."""
+"""The models on the hub, one of each kind that may be requested. Figures are those of the real hub's cards."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 
 @dataclass(frozen=True)
 class Model:
-    """`parameters` by data type, as the hub sums up the safetensors headers; of what is packed, the weights in it.
+    """`parameters` by data type, as the hub adds up the safetensors headers; for packed weights, the weights in them.
 
-    Without any the model has files of another kind, of which the hub counts nothing.
+    Without any, the model has other kinds of files, which the hub does not count.
     """
 
     id: str
@@ -26,11 +26,11 @@ class Model:
 
     @property
     def owner(self) -> str:
-        """Whose it is: what stands before the slash."""
+        """Its owner: the part before the slash."""
         return self.id.partition("/")[0]
 
     def properties(self) -> dict[str, Any]:
-        """Everything `expand` may ask for, by the hub's own names; what is None is not told."""
+        """Everything that `expand` may ask for, by the hub's names; None values are left out."""
         total = sum(self.parameters.values())
         config = {"architectures": [self.architecture], "model_type": self.model_type}
         weights = "model.safetensors" if total else "pytorch_model.bin"

@@ -51,7 +51,7 @@ class StandIns:
         await server.wait_closed()
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Known before anything is awaited: `stop` ends every connection, the one made in the same instant too."""
+        """Registered before anything is awaited, so that `stop` ends every connection, even one made at that moment."""
         if self._server is None:
             writer.transport.abort()
         else:

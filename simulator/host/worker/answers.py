@@ -1,4 +1,4 @@
-"""What the model says: the same to the same question, split into tokens that are words."""
+"""The model's answers: the same for the same question, split into words as tokens."""
 
 import hashlib
 import math

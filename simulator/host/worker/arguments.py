@@ -47,7 +47,7 @@ class Arguments:
 
     @property
     def weight_files(self) -> tuple[str, ...]:
-        """As its owner has cut it, going by the size in the model's name: into files of at most 5 GB."""
+        """Files of at most 5 GB, by the size in the model's name, as owners usually split them."""
         size = _BILLIONS.search(self.model)
         shards = math.ceil(float(size[1]) * _BYTES_OF_A_PARAMETER / _LARGEST_FILE_GB) if size else 1
         if shards == 1:
