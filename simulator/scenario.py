@@ -153,7 +153,7 @@ class Scenario(Frozen):
     """Types that the availability list calls `scarce`; they can be created all the same."""
 
     machine_failures: Probability = 0.0
-    """The probability of each of these: a host refuses SSH, an install fails (once or always), a worker never serves."""
+    """The probability of each: a host refuses SSH, an install fails (once or always), a worker never serves."""
     never_ssh: bool = False
     """The host never listens."""
     wrong_host_key: bool = False

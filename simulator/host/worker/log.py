@@ -87,7 +87,7 @@ def access(client: str, request: str, status: int) -> None:
 
 
 def _fetching(files: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """Each file and how many megabytes of it have arrived. Of those downloaded side by side, the last ones end first."""
+    """Each file and how many megabytes of it arrived. Of those downloaded side by side, the last ones end first."""
     for first in range(0, len(files), _SIDE_BY_SIDE):
         batch = files[first : first + _SIDE_BY_SIDE]
         yield from ((name, 0) for name in batch)
