@@ -1,0 +1,68 @@
+"""What follows from an instance, as everybody shows it."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.description import Description, InstanceView
+from shared.lifecycle.decide import possible_actions
+from shared.lifecycle.groups import StatusGroup
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import Status
+from shared.lifecycle.words import ADVICE, KEPT
+from tests.lifecycle import facts as f
+from tests.lifecycle import histories as h
+from tests.lifecycle.facts import AT, given
+
+EVERY_STATUS = pytest.mark.parametrize("status", Status)
+
+
+def an_instance(status: Status) -> Instance:
+    return given(*h.IN_STATUS[status])
+
+
+def test_an_instance_shows_since_when_it_is_as_far_as_it_is_and_whether_its_server_costs() -> None:
+    later = AT + timedelta(minutes=3)
+    created = given(f.instance_requested(), f.instance_created(occurred_at=later))
+    started = given(f.instance_requested(), f.instance_created(), f.instance_started(occurred_at=later))
+    stopped = given(f.instance_requested(), f.instance_created(), f.instance_started(), f.server_stopped())
+    shown = [InstanceView.of(instance, later, eta=None) for instance in (created, started, stopped)]
+    assert [view.step_since for view in shown] == [later, later, AT]
+    assert [view.server_on for view in shown] == [False, True, False]
+
+
+@EVERY_STATUS
+def test_its_actions_are_those_that_decide_allows(status: Status) -> None:
+    instance = an_instance(status)
+    assert Description.of(instance, AT).actions == possible_actions(instance, AT)
+
+
+@EVERY_STATUS
+def test_only_one_that_failed_has_advice(status: Status) -> None:
+    described = Description.of(an_instance(status), AT)
+    assert (described.advice is not None) is (described.group is StatusGroup.FAILED)
+    assert described.advice == ADVICE.get(status)
+
+
+def test_the_advice_on_a_machine_that_was_kept_holds_as_long_as_it_stands() -> None:
+    kept = h.a_failed_start(keep=True)
+    assert Description.of(given(*kept), AT).advice == KEPT
+    assert Description.of(given(*kept, f.server_lost()), AT).advice == ADVICE[Status.STARTUP_FAILED]
+
+
+@EVERY_STATUS
+def test_one_that_is_on_its_way_has_not_settled(status: Status) -> None:
+    described = Description.of(an_instance(status), AT)
+    assert not (described.on_its_way and described.settled)
+    assert described.on_its_way or described.settled or described.group is StatusGroup.ENDING
+
+
+def test_the_cost_goes_on_from_the_moment_of_the_description_while_the_server_is_on() -> None:
+    ready = an_instance(Status.READY).model_copy(update={"hourly_price": 0.75, "currency": "EUR"})
+    at = ready.updated_at
+    now, later = (Description.of(ready, moment) for moment in (at, at + timedelta(hours=2)))
+    assert now.cost is not None
+    assert (now.as_of, now.cost_after(timedelta(hours=2))) == (at, later.cost)
+    assert now.cost_after(-timedelta(hours=1)) == now.cost
+    stopped = Description.of(given(*h.a_terminated_instance()).model_copy(update={"hourly_price": 0.75}), at)
+    assert stopped.cost_after(timedelta(hours=2)) == stopped.cost
