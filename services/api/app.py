@@ -1,57 +1,43 @@
-"""The api service, wired: the control API, its event streams, and the router in front of the workers."""
+"""The api service, wired: the control API, its event streams, and the router in front of the workers.
+
+Each room builds what it is made of in its `build.py`; here they are put on top of each other.
+"""
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
+from nats.aio.client import Client
+from nats.js import JetStreamContext
 
-from services.api.access.authentication import Authentication
+from services.api.access.build import access_services
 from services.api.access.repository import ApiKeyRepository
-from services.api.access.sessions import Sessions
-from services.api.admission.intake import Intake
-from services.api.admission.intents import Intents
-from services.api.admission.launch_rights import LaunchRights
-from services.api.admission.launches import Launches
+from services.api.admission.build import admission_services
 from services.api.admission.projection import Projection
-from services.api.admission.spending_limits import LimitChecks
 from services.api.application import application
-from services.api.catalogue.access_cache import AccessCache
-from services.api.catalogue.cataloguing import Cataloguing
-from services.api.catalogue.hub.cache import HubCache
-from services.api.catalogue.hub.client import Hub
-from services.api.catalogue.hub.search import HubSearch
-from services.api.catalogue.repository import ModelRepository
-from services.api.catalogue.simulated import Simulated
-from services.api.catalogue.slugs import Slugs
-from services.api.console.links import SignInLinks
-from services.api.console.rendering import Pages
-from services.api.control.model_search import ModelSearch
-from services.api.control.reconciliation import Reconciliation
-from services.api.control.repository import InstanceRepository
-from services.api.estimates.estimates import Estimates
-from services.api.estimates.repository import LaunchRepository
-from services.api.feed.feed import Feed
-from services.api.feed.repository import ReadModelRepository
-from services.api.feed.sse import EventSource
-from services.api.http.front.limits import Limits, most_connections, raise_descriptor_limit
-from services.api.http.server import serving
+from services.api.catalogue.build import catalogue_services, loaded_access_cache
+from services.api.console.build import console_services
+from services.api.control.build import control_services
+from services.api.control.dependencies import Services
+from services.api.estimates.build import loaded_estimates
+from services.api.feed.build import feed_services
+from services.api.http.build import serving_as_set
 from services.api.router.build import running_router
 from services.api.settings import ApiSettings
-from services.api.tenancy.repository import OfferingRepository, OrganizationRepository
-from services.api.usage.costs import CostRepository
-from services.api.usage.repository import UsageRepository
+from services.api.tenancy.build import tenancy_services
+from services.api.usage.build import usage_services
 from shared.bus.connection import connect
-from shared.bus.topology_guard import guarded_topology
+from shared.bus.topology_guard import TopologyGuard, guarded_topology
 from shared.install_output import InstallOutputs
 from shared.journal.journal import Journal
 from shared.offers.instance_types import InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
-from shared.postgres.connection import connect_pool
+from shared.postgres.connection import Pool, connect_pool
 from shared.postgres.migrate import migrate
-from shared.secrets import Secrets
 
 log = structlog.get_logger()
 
@@ -64,182 +50,127 @@ class Api:
     first_admin_key: str | None
 
 
+@dataclass(frozen=True)
+class _Bus:
+    """What is reached over NATS."""
+
+    connection: Client
+    jetstream: JetStreamContext
+    guard: TopologyGuard
+    journal: Journal
+    instance_types: InstanceTypes
+    statuses: ProviderStatuses
+    install_outputs: InstallOutputs
+
+
 @asynccontextmanager
-async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # noqa: PLR0915 - one list of all that is wired
+async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
     """Serve until the block ends; then let event streams go at once and requests finish."""
     async with AsyncExitStack() as stack:
         lost_touch = asyncio.Event()
-        connection = await connect(settings.nats_url.get_secret_value(), "api", lost_touch.set)
-        stack.push_async_callback(connection.close)
-        jetstream = connection.jetstream()
-        guard = await stack.enter_async_context(
-            guarded_topology(
-                connection,
-                replicas=settings.stream_replicas,
-                ack_wait_s=settings.lease_seconds,
-                installation=settings.installation,
-            )
-        )
-        installation = guard.identity.installation
-        database_url, patience_s = settings.database_url.get_secret_value(), settings.database_timeout_seconds
-        pool = await stack.enter_async_context(connect_pool(database_url, name="api", command_timeout_s=patience_s))
-        await migrate(pool)
-        api_keys, read_model = ApiKeyRepository(pool), ReadModelRepository(pool)
-        first_admin_key = None if settings.admin_key else await _first_admin_key(api_keys)
+        bus = await stack.enter_async_context(_bus(settings, lost_touch))
+        pool = await stack.enter_async_context(_database(settings))
+        first_admin_key = None if settings.admin_key else await _first_admin_key(ApiKeyRepository(pool))
 
         projection = Projection(pool, settings.projection_wait_seconds)
-        access = AccessCache(
-            settings.database_url,
-            pool,
-            admin_key=settings.admin_key,
-            refresh_s=settings.refresh_seconds,
-            timeout_s=patience_s,
-            on_projected=projection.moved,
-        )
-        await access.load()
-
-        sessions = Sessions(Secrets(settings.master_secret.get_secret_value()).session_key())
-        authentication = Authentication(access, sessions)
-        estimates = Estimates(
-            LaunchRepository(pool), launches=settings.eta_launches, refresh_s=settings.eta_refresh_seconds
-        )
-        await estimates.load()
-        usage = UsageRepository(pool)
-        feed = Feed(
-            connection,
-            resumed=lost_touch.set,
-            heartbeat_s=settings.stream_heartbeat_seconds,
-            stale_after_s=settings.router_staleness_seconds,
-        )
-        feed.follow(estimates)
-        routing = await stack.enter_async_context(
+        cache = await loaded_access_cache(pool, settings, projection.moved)
+        access, tenancy, usage = access_services(pool, cache, settings), tenancy_services(pool), usage_services(pool)
+        estimates = await loaded_estimates(pool, settings)
+        feed = feed_services(bus.connection, pool, cache, estimates, settings, resumed=lost_touch.set)
+        router = await stack.enter_async_context(
             running_router(
                 settings,
-                access=access,
-                authentication=authentication,
+                access=cache,
+                authentication=access.authentication,
                 estimates=estimates,
-                feed=feed,
-                read_model=read_model,
-                ledger=usage,
+                feed=feed.feed,
+                read_model=feed.read_model,
+                ledger=usage.usage,
                 lost_touch=lost_touch,
             )
         )
-        feed.begin(installation, *await read_model.standing(installation))
-
-        journal = Journal(connection, actor="api", source=f"/coldstart/{installation}", appended=guard.appended)
-        hub = Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds)
-        stack.callback(hub.close)
-        simulated = Simulated(settings.simulated, hub.models)
-        lookups = HubCache(hub, settings.hub_cache_seconds)
-        stack.callback(lookups.close)
-        hub_search = HubSearch(
-            settings.hf_endpoint,
-            settings.hf_token,
-            timeout_s=settings.hub_search_timeout_seconds,
-            kept_s=settings.hub_search_cache_seconds,
+        await feed.begin(bus.guard.identity.installation)
+        catalogue = stack.enter_context(catalogue_services(pool, cache, settings))
+        admission = admission_services(
+            settings,
+            journal=bus.journal,
+            projection=projection,
+            access=cache,
+            tenancy=tenancy,
+            catalogue=catalogue,
+            usage=usage,
+            instance_types=bus.instance_types,
+            statuses=bus.statuses,
         )
-        stack.callback(hub_search.close)
-        models, costs, organizations = ModelRepository(pool), CostRepository(pool), OrganizationRepository(pool)
-        cataloguing = Cataloguing(access, models, lookups, simulated)
-        instance_types = InstanceTypes(jetstream, replicas=settings.stream_replicas)
-        statuses = ProviderStatuses(jetstream, replicas=settings.stream_replicas)
-        rights = LaunchRights(access, settings.allowed_images)
-        launches = Launches(access, organizations, costs)
-        limits = LimitChecks(access, costs, launches, instance_types, journal)
-        intents = Intents(
-            journal,
-            projection,
-            Intake(cataloguing, instance_types, statuses, rights, simulated),
-            launches,
-            settings.journal_timeout_seconds,
+        control = control_services(
+            bus.connection, pool, settings, access=cache, search=catalogue.search, rights=admission.rights
         )
+        console = console_services(pool, access, settings)
+        rooms = (bus, access, tenancy, usage, feed, router, catalogue, admission, control, console)
         app = application(
-            inference=routing.inference,
-            authentication=authentication,
-            dependencies={
-                "authentication": authentication,
-                "cataloguing": cataloguing,
-                "cost_repository": costs,
-                "instance_repository": InstanceRepository(pool),
-                "key_repository": api_keys,
-                "model_repository": models,
-                "offering_repository": OfferingRepository(pool),
-                "organization_repository": organizations,
-                "read_model": read_model,
-                "estimates": estimates,
-                "event_source": EventSource(
-                    feed,
-                    access,
-                    estimates,
-                    estimate_s=settings.estimate_seconds,
-                    ping_s=settings.ping_seconds,
-                    stall_s=settings.stall_seconds,
-                    max_backlog=settings.max_backlog,
-                ),
-                "explaining": routing.explaining,
-                "feed": feed,
-                "gauges": routing.gauges,
-                "guard": guard,
-                "offered": instance_types,
-                "statuses": statuses,
-                "install_outputs": InstallOutputs(jetstream, replicas=settings.stream_replicas),
-                "pages": Pages(authentication, sessions),
-                "intents": intents,
-                "jetstream": jetstream,
-                "launches": launches,
-                "access": access,
-                "model_search": ModelSearch(access, hub_search, rights),
-                "reconciliation": Reconciliation(connection, settings.reconcile_timeout_seconds),
-                "sessions": sessions,
-                "settings": settings,
-                "slugs": Slugs(access, hub),
-                "sign_in_links": SignInLinks(pool, sessions, lifetime_s=settings.sign_in_link_seconds),
-                "usage_repository": usage,
-            },
+            inference=router.inference,
+            authentication=access.authentication,
+            services=Services(settings, cache, estimates, rooms=rooms),
             max_body_bytes=settings.max_body_bytes,
             metrics_access=settings.metrics_access,
             simulated=settings.simulated,
         )
 
         def leave() -> None:
-            feed.close()
-            authentication.wrong_keys.close()
+            feed.feed.close()
+            access.authentication.wrong_keys.close()
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(each)
-                for each in (access.run(), feed.run(), estimates.run(), limits.run(settings.limits_check_seconds))
-            ]
-            try:
-                async with serving(
-                    app,
-                    settings.api_host,
-                    settings.api_port,
-                    limits=_limits(settings),
-                    grace_s=settings.shutdown_seconds,
-                    on_leaving=leave,
-                ) as url:
-                    log.info("serving", url=url)
-                    yield Api(url, first_admin_key)
-            finally:
-                for task in tasks:
-                    task.cancel()
+        limit_checks = admission.limits.run(settings.limits_check_seconds)
+        await stack.enter_async_context(_tasks(cache.run(), feed.feed.run(), estimates.run(), limit_checks))
+        url = await stack.enter_async_context(serving_as_set(app, settings, on_leaving=leave))
+        log.info("serving", url=url)
+        yield Api(url, first_admin_key)
 
 
-def _limits(settings: ApiSettings) -> Limits:
-    return Limits(
-        head_bytes=settings.max_head_bytes,
-        target_bytes=settings.max_target_bytes,
-        headers=settings.max_headers,
-        body_bytes=settings.max_body_bytes,
-        inference_body_bytes=settings.max_inference_body_bytes,
-        head_s=settings.request_head_seconds,
-        body_s=settings.request_body_seconds,
-        kept_alive_s=settings.client_kept_alive_seconds,
-        discard_s=settings.discard_seconds,
-        stall_s=settings.stall_seconds,
-        connections=most_connections(settings.max_connections, raise_descriptor_limit()),
-    )
+@asynccontextmanager
+async def _bus(settings: ApiSettings, lost_touch: asyncio.Event) -> AsyncGenerator[_Bus]:
+    """It sets `lost_touch` whenever something may have been missed."""
+    connection = await connect(settings.nats_url.get_secret_value(), "api", lost_touch.set)
+    try:
+        async with guarded_topology(
+            connection,
+            replicas=settings.stream_replicas,
+            ack_wait_s=settings.lease_seconds,
+            installation=settings.installation,
+        ) as guard:
+            jetstream, replicas = connection.jetstream(), settings.stream_replicas
+            source = f"/coldstart/{guard.identity.installation}"
+            yield _Bus(
+                connection,
+                jetstream,
+                guard,
+                Journal(connection, actor="api", source=source, appended=guard.appended),
+                InstanceTypes(jetstream, replicas=replicas),
+                ProviderStatuses(jetstream, replicas=replicas),
+                InstallOutputs(jetstream, replicas=replicas),
+            )
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _database(settings: ApiSettings) -> AsyncGenerator[Pool]:
+    url = settings.database_url.get_secret_value()
+    async with connect_pool(url, name="api", command_timeout_s=settings.database_timeout_seconds) as pool:
+        await migrate(pool)
+        yield pool
+
+
+@asynccontextmanager
+async def _tasks(*running: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Run them while the block lasts. It ends when one of them fails."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in running]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 async def _first_admin_key(api_keys: ApiKeyRepository) -> str | None:

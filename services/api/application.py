@@ -1,11 +1,10 @@
 """The whole HTTP surface: which routes there are, who may use them, how errors look."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
-from litestar.di import Provide
 from litestar.plugins.pydantic import PydanticPlugin
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -37,6 +36,7 @@ from services.api.control.allowed_methods import allowed_methods
 from services.api.control.authorization import Authorize
 from services.api.control.bodies import BodyRequest
 from services.api.control.checks import checked
+from services.api.control.dependencies import Services, with_services
 from services.api.control.events import AS_IT_IS
 from services.api.control.openapi.document import complete, openapi_config
 from services.api.control.problems import to_problem
@@ -71,21 +71,18 @@ def application(
     *,
     inference: Inference,
     authentication: Authentication,
-    dependencies: Mapping[str, Any],
+    services: Services,
     max_body_bytes: int,
     metrics_access: str,
     simulated: Sequence[Part] = (),
 ) -> ASGIApp:
-    """`dependencies` are what the routes ask for, by name.
-
-    None may be named like a field of a body: what is wrong with that field would pass for a fault of ours.
-    """
+    """`services` are what the routes ask for. Raises LookupError for what they do not find there."""
     assets = Assets.read()
-    routes = [*(handler for part in _PARTS for handler in part.ROUTES), *probes.metrics_routes(metrics_access)]
+    parts = [*(handler for part in _PARTS for handler in part.ROUTES), *probes.metrics_routes(metrics_access)]
+    routes = [with_services(handler, services) for handler in parts]
     control = Litestar(
-        route_handlers=[*allowed_methods(routes), *routes, console(assets)],
+        route_handlers=[*allowed_methods(routes), *routes, console(assets, services)],
         guards=[Authorize(authentication)],
-        dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in dependencies.items()},
         exception_handlers={Exception: to_problem},
         before_request=checked,
         request_class=BodyRequest,
@@ -104,10 +101,3 @@ def application(
         await to(with_one_session_cookie(scope), receive, send)
 
     return announced(Measured(dispatch, frozenset({"/v1/models", *ENDPOINTS})), simulated)
-
-
-def _giving(value: Any) -> Callable[[], Any]:
-    def give() -> Any:
-        return value
-
-    return give

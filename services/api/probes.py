@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 from litestar import Response, get
-from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from nats.js import JetStreamContext
 
 from services.api import metrics
 from services.api.control.authorization import OPEN
+from services.api.control.dependencies import Provided
 from services.api.control.openapi.answers import refusals
 from services.api.feed.feed import Feed
 from services.api.refusals import Kind, Refused
@@ -40,7 +40,7 @@ async def healthz() -> dict[str, str]:
     "stream's configuration that could not be undone. The database is not asked: inference goes on without it.",
 )
 async def readyz(
-    feed: NamedDependency[Feed], guard: NamedDependency[TopologyGuard], settings: NamedDependency[ApiSettings]
+    feed: Provided[Feed], guard: Provided[TopologyGuard], settings: Provided[ApiSettings]
 ) -> dict[str, Any]:
     if feed.is_stale():
         detail = f"Nothing was heard from the event stream for more than {settings.router_staleness_seconds:g} s."
@@ -68,7 +68,7 @@ def metrics_routes(access: str) -> tuple[HTTPRouteHandler, ...]:
 
 
 async def read_metrics(
-    feed: NamedDependency[Feed], gauges: NamedDependency[Gauges], jetstream: NamedDependency[JetStreamContext]
+    feed: Provided[Feed], gauges: Provided[Gauges], jetstream: Provided[JetStreamContext]
 ) -> Response[bytes]:
     return Response(await metrics.rendered(feed, gauges, jetstream), media_type=metrics.CONTENT_TYPE)
 

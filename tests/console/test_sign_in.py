@@ -10,17 +10,17 @@ from urllib.parse import quote
 import httpx
 import pytest
 from aiohttp import web
+from litestar import Router
 from litestar.routes import HTTPRoute
 from playwright.async_api import expect
 
-from services.api.console.app import console
-from services.api.console.assets import Assets
+from services.api.console.app import PAGES
 from services.api.http.session_cookie import COOKIE, UNDER_TLS
 from tests.api.stage import ADMIN_KEY, BODY, MODEL, RunningApi, Stage, until
 from tests.console.conftest import Window
 from tests.lifecycle import facts
 
-FOR_STRANGERS = {"/sign-in", "/console/static/{digest}/{name}"}
+FOR_STRANGERS = {"/sign-in"}
 
 
 @asynccontextmanager
@@ -62,7 +62,11 @@ async def test_the_badge_of_a_simulated_cloud_is_no_wider_than_its_words(stage: 
 
 def console_pages() -> list[str]:
     """Every one that is not for strangers."""
-    routes = [route for route in console(Assets.read()).routes if isinstance(route, HTTPRoute)]
+    routes = [
+        route
+        for route in Router("/", route_handlers=[page for part in PAGES for page in part.ROUTES]).routes
+        if isinstance(route, HTTPRoute)
+    ]
     return [route.path_format for route in routes if "GET" in route.methods and route.path_format not in FOR_STRANGERS]
 
 

@@ -3,17 +3,17 @@
 from typing import Any, Final
 
 from litestar import Request, get
-from litestar.di import NamedDependency
 from litestar.response import Template
 
 from services.api.access.keys import ApiKey
 from services.api.console.rendering import Pages
 from services.api.control.authorization import MEMBERS
+from services.api.control.dependencies import Provided
 from shared.lifecycle.events import EVENTS
 
 
 @get("/console/events", opt=MEMBERS)
-async def events(request: Request[Any, ApiKey, Any], pages: NamedDependency[Pages]) -> Template:
+async def events(request: Request[Any, ApiKey, Any], pages: Provided[Pages]) -> Template:
     return pages.page(request, "events", types=sorted(EVENTS))
 
 

@@ -3,17 +3,17 @@
 from typing import Any, Final
 
 from litestar import Request, get
-from litestar.di import NamedDependency
 from litestar.response import Template
 
 from services.api.access.keys import ApiKey
 from services.api.console.rendering import Pages
 from services.api.console.words import FILTERS
 from services.api.control.authorization import ANY_KEY
+from services.api.control.dependencies import Provided
 
 
 @get("/", opt=ANY_KEY)
-async def fleet(request: Request[Any, ApiKey, Any], pages: NamedDependency[Pages]) -> Template:
+async def fleet(request: Request[Any, ApiKey, Any], pages: Provided[Pages]) -> Template:
     return pages.page(request, "fleet", filters=FILTERS)
 
 

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from litestar import Request, get
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Template
 
@@ -12,6 +11,7 @@ from services.api.access.keys import ApiKey
 from services.api.admission.intents import Intents
 from services.api.console.rendering import Pages
 from services.api.control.authorization import MEMBERS
+from services.api.control.dependencies import Provided
 from services.api.control.instances import identified
 from shared.description import Description
 
@@ -20,8 +20,8 @@ from shared.description import Description
 async def instance(
     request: Request[Any, ApiKey, Any],
     instance_id: FromPath[str],
-    intents: NamedDependency[Intents],
-    pages: NamedDependency[Pages],
+    intents: Provided[Intents],
+    pages: Provided[Pages],
 ) -> Template:
     found = await intents.load(identified(instance_id), request.auth)
     return pages.page(request, "instance", instance=Description.of(found, datetime.now(UTC)))

@@ -3,19 +3,19 @@
 from typing import Any, Final
 
 from litestar import Request, get
-from litestar.di import NamedDependency
 from litestar.response import Template
 
 from services.api.access.keys import ApiKey
 from services.api.admission.intake import InstanceBody
 from services.api.console.rendering import Pages
 from services.api.control.authorization import MEMBERS
+from services.api.control.dependencies import Provided
 
 _VOLUME_GB: Final = InstanceBody.model_fields["volume_gb"].default
 
 
 @get("/console/launch", opt=MEMBERS)
-async def launch(request: Request[Any, ApiKey, Any], pages: NamedDependency[Pages]) -> Template:
+async def launch(request: Request[Any, ApiKey, Any], pages: Provided[Pages]) -> Template:
     return pages.page(request, "launch", volume_gb=_VOLUME_GB)
 
 

@@ -5,11 +5,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from litestar import Request, post
-from litestar.di import NamedDependency
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.api.access.keys import ApiKey
 from services.api.access.sessions import Purpose, Sessions
+from services.api.control.dependencies import Provided
 from shared.postgres.connection import Pool
 from shared.postgres.statements import statement
 
@@ -50,9 +50,7 @@ class SignInLinks:
     summary="Make a link that signs in to the console once",
     description="Whoever opens it is signed in with the key that asked for it.",
 )
-async def make_sign_in_link(
-    request: Request[Any, ApiKey, Any], sign_in_links: NamedDependency[SignInLinks]
-) -> SignInLink:
+async def make_sign_in_link(request: Request[Any, ApiKey, Any], sign_in_links: Provided[SignInLinks]) -> SignInLink:
     return sign_in_links.make(request.auth.id)
 
 

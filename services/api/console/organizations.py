@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from litestar import Request, get
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Template
 
@@ -14,6 +13,7 @@ from services.api.admission.used import used
 from services.api.catalogue.access_cache import AccessCache
 from services.api.console.rendering import Pages
 from services.api.control.authorization import MEMBERS
+from services.api.control.dependencies import Provided
 from services.api.control.offerings import OfferingView
 from services.api.tenancy.ownership import may_see_organization, organization_at
 from services.api.usage.costs import CostRepository
@@ -24,15 +24,15 @@ from shared.offers.instance_types import InstanceTypes
 async def organizations(
     *,
     request: Request[Any, ApiKey, Any],
-    access: NamedDependency[AccessCache],
-    launches: NamedDependency[Launches],
-    cost_repository: NamedDependency[CostRepository],
-    offered: NamedDependency[InstanceTypes],
-    pages: NamedDependency[Pages],
+    access: Provided[AccessCache],
+    launches: Provided[Launches],
+    costs: Provided[CostRepository],
+    offered: Provided[InstanceTypes],
+    pages: Provided[Pages],
 ) -> Template:
     prices, now = await offered.of_all(), datetime.now(UTC)
     seen = [one for one in access.organizations if may_see_organization(request.auth, one)]
-    rows = [(one, await used(one, launches, cost_repository, prices, now)) for one in seen]
+    rows = [(one, await used(one, launches, costs, prices, now)) for one in seen]
     return pages.page(request, "organizations", rows=rows)
 
 
@@ -41,11 +41,11 @@ async def organization(
     *,
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
-    access: NamedDependency[AccessCache],
-    launches: NamedDependency[Launches],
-    cost_repository: NamedDependency[CostRepository],
-    offered: NamedDependency[InstanceTypes],
-    pages: NamedDependency[Pages],
+    access: Provided[AccessCache],
+    launches: Provided[Launches],
+    costs: Provided[CostRepository],
+    offered: Provided[InstanceTypes],
+    pages: Provided[Pages],
 ) -> Template:
     found, catalogue = organization_at(slug, request.auth, access), access.catalogue
     names = (found.name_of(one.code) for one in catalogue.offerings(found.id))
@@ -53,7 +53,7 @@ async def organization(
         request,
         "organization",
         organization=found,
-        used=await used(found, launches, cost_repository, await offered.of_all(), datetime.now(UTC)),
+        used=await used(found, launches, costs, await offered.of_all(), datetime.now(UTC)),
         offerings=[OfferingView.of(one, found, catalogue) for one in catalogue.offerings(found.id)],
         shadowing={name: model.id for name in names if (model := catalogue.named(name))},
     )

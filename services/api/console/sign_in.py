@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final
 
 from litestar import Request, get, post
 from litestar.datastructures import Cookie
-from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
@@ -17,6 +16,7 @@ from services.api.console.origin import from_here
 from services.api.console.rendering import HEADERS, bare
 from services.api.console.settings import ConsoleSettings
 from services.api.control.authorization import OPEN
+from services.api.control.dependencies import Provided
 from services.api.http.session_cookie import cookie_name
 
 _INSIDE: Final = re.compile(r"/(?![/\\])[^\x00-\x20\x7f]*")
@@ -32,10 +32,10 @@ _ELSEWHERE: Final = "The form was sent from another page. Please sign in here."
 async def sign_in_page(
     *,
     request: Request[Any, Any, Any],
-    sign_in_links: NamedDependency[SignInLinks],
-    sessions: NamedDependency[Sessions],
-    authentication: NamedDependency[Authentication],
-    settings: NamedDependency[ConsoleSettings],
+    sign_in_links: Provided[SignInLinks],
+    sessions: Provided[Sessions],
+    authentication: Provided[Authentication],
+    settings: Provided[ConsoleSettings],
     token: Annotated[str | None, QueryParameter(max_length=300)] = None,
     target: Annotated[str | None, QueryParameter(name="next", max_length=2000)] = None,
 ) -> Template:
@@ -54,10 +54,10 @@ async def sign_in_page(
 @post("/sign-in", opt=OPEN, status_code=200)
 async def sign_in(
     request: Request[Any, Any, Any],
-    access: NamedDependency[AccessCache],
-    authentication: NamedDependency[Authentication],
-    sessions: NamedDependency[Sessions],
-    settings: NamedDependency[ConsoleSettings],
+    access: Provided[AccessCache],
+    authentication: Provided[Authentication],
+    sessions: Provided[Sessions],
+    settings: Provided[ConsoleSettings],
 ) -> Template | Redirect:
     form = await request.form()
     key, target = str(form.get("key", "")).strip(), str(form.get("next", ""))

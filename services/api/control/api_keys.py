@@ -4,13 +4,13 @@ from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from litestar import delete, get, patch, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from pydantic import ConfigDict, Field
 
 from services.api.access.keys import ApiKey, KeyLimits, NewApiKey, Role
 from services.api.access.repository import ApiKeyRepository, LastAdminKey
 from services.api.catalogue.access_cache import AccessCache
+from services.api.control.dependencies import Provided
 from services.api.control.errors import ApiKeyUnknown, LastKey
 from services.api.control.openapi.answers import refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position
@@ -36,25 +36,23 @@ class ApiKeyLimitsBody(KeyLimits):
 
 
 @get("/api-keys", summary="List the keys, newest first, without the keys themselves")
-async def list_api_keys(
-    key_repository: NamedDependency[ApiKeyRepository], limit: Limit = 50, cursor: Cursor = None
-) -> Page[ApiKey]:
-    found = await key_repository.page(after=position(cursor), limit=limit + 1)
+async def list_api_keys(keys: Provided[ApiKeyRepository], limit: Limit = 50, cursor: Cursor = None) -> Page[ApiKey]:
+    found = await keys.page(after=position(cursor), limit=limit + 1)
     return page(found, limit, lambda last: (last.created_at, last.id))
 
 
 @post("/api-keys", status_code=201, summary="Make a key; it is shown this once")
 async def add_api_key(
     data: JSONBody[ApiKeyBody],
-    key_repository: NamedDependency[ApiKeyRepository],
-    access: NamedDependency[AccessCache],
+    keys: Provided[ApiKeyRepository],
+    access: Provided[AccessCache],
 ) -> NewApiKey:
     role = Role(data.role)
     if role is Role.ADMIN and data.organization is not None:
         detail = "an administrator's key belongs to no organisation; leave this out, or make a user's key."
         raise invalid(FieldError(pointer="/organization", detail=detail))
     organization = await organization_named(data.organization, access)
-    made = await key_repository.add(data.name, role, data, organization.id if organization else None)
+    made = await keys.add(data.name, role, data, organization.id if organization else None)
     await access.load()
     if made is None:
         detail = f"the organisation {data.organization!r} has just been deleted."
@@ -66,10 +64,10 @@ async def add_api_key(
 async def change_api_key(
     key_id: FromPath[str],
     data: JSONBody[ApiKeyLimitsBody],
-    key_repository: NamedDependency[ApiKeyRepository],
-    access: NamedDependency[AccessCache],
+    keys: Provided[ApiKeyRepository],
+    access: Provided[AccessCache],
 ) -> ApiKey:
-    changed = await key_repository.change(_identified(key_id), data.model_dump(exclude_unset=True))
+    changed = await keys.change(_identified(key_id), data.model_dump(exclude_unset=True))
     if changed is None:
         raise _unknown(key_id)
     await access.load()
@@ -83,11 +81,11 @@ async def change_api_key(
 )
 async def remove_api_key(
     key_id: FromPath[str],
-    key_repository: NamedDependency[ApiKeyRepository],
-    access: NamedDependency[AccessCache],
+    keys: Provided[ApiKeyRepository],
+    access: Provided[AccessCache],
 ) -> None:
     try:
-        removed = await key_repository.remove(_identified(key_id), keep_an_admin=not access.has_configured_admin)
+        removed = await keys.remove(_identified(key_id), keep_an_admin=not access.has_configured_admin)
     except LastAdminKey:
         detail = "It is the last administrator's key; make another one first."
         raise LastKey(detail) from None

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from litestar import Request, get
-from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
@@ -12,6 +11,7 @@ from services.api.access.keys import ApiKey
 from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import MEMBERS
 from services.api.control.days import FirstDay, LastDay, days
+from services.api.control.dependencies import Provided
 from services.api.tenancy.ownership import whose
 from services.api.usage.costs import CostRepository, DayCost
 
@@ -36,8 +36,8 @@ class Costs(BaseModel):
 async def list_costs(
     *,
     request: Request[Any, ApiKey, Any],
-    access: NamedDependency[AccessCache],
-    cost_repository: NamedDependency[CostRepository],
+    access: Provided[AccessCache],
+    costs: Provided[CostRepository],
     begin: FirstDay = None,
     to: LastDay = None,
     organization: Annotated[
@@ -47,8 +47,8 @@ async def list_costs(
     now = datetime.now(UTC)
     first, last = days(begin, to, now.date())
     of = whose(organization, request.auth, access)
-    items = await cost_repository.by_day(first, last, now, of)
-    return Costs(items=items, unpriced=await cost_repository.unpriced(first, last, now, of))
+    items = await costs.by_day(first, last, now, of)
+    return Costs(items=items, unpriced=await costs.unpriced(first, last, now, of))
 
 
 ROUTES: Final = (list_costs,)

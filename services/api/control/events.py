@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from litestar import Request, get
-from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIFormat, Schema
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
@@ -12,6 +11,7 @@ from services.api.access.authentication import Authentication
 from services.api.access.keys import ApiKey
 from services.api.admission.intents import Intents
 from services.api.control.authorization import MEMBERS
+from services.api.control.dependencies import Provided
 from services.api.control.instances import identified
 from services.api.feed.sse import Begin, EventSource
 from services.api.http.event_stream import EventStream
@@ -62,8 +62,8 @@ _DESCRIPTION: Final = (
 async def all_events(
     *,
     request: Request[Any, ApiKey, Any],
-    authentication: NamedDependency[Authentication],
-    event_source: NamedDependency[EventSource],
+    authentication: Provided[Authentication],
+    event_source: Provided[EventSource],
     last_event_id: LastEventId = None,
     after: After = None,
     begin: From = None,
@@ -88,9 +88,9 @@ async def events_of_instance(
     *,
     request: Request[Any, ApiKey, Any],
     instance_id: FromPath[str],
-    authentication: NamedDependency[Authentication],
-    event_source: NamedDependency[EventSource],
-    intents: NamedDependency[Intents],
+    authentication: Provided[Authentication],
+    event_source: Provided[EventSource],
+    intents: Provided[Intents],
     last_event_id: LastEventId = None,
     after: After = None,
     begin: From = None,

@@ -3,13 +3,13 @@
 from typing import Annotated, Any, Final
 
 from litestar import Request, get
-from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from pydantic import BaseModel, ConfigDict
 
 from services.api.access.keys import ApiKey
 from services.api.admission.intents import Intents
 from services.api.control.authorization import MEMBERS
+from services.api.control.dependencies import Provided
 from services.api.control.instances import identified
 from shared.install_output import MOST_LINES, InstallOutputs, OutputLine
 
@@ -34,8 +34,8 @@ class Log(BaseModel):
 async def logs(
     request: Request[Any, ApiKey, Any],
     instance_id: FromPath[str],
-    intents: NamedDependency[Intents],
-    install_outputs: NamedDependency[InstallOutputs],
+    intents: Provided[Intents],
+    install_outputs: Provided[InstallOutputs],
     tail: Annotated[int, QueryParameter(ge=1, le=MOST_LINES, description="How many lines at most.")] = MOST_LINES,
 ) -> Log:
     instance = await intents.load(identified(instance_id), request.auth)

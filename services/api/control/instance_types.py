@@ -3,11 +3,11 @@
 from typing import Annotated, Final
 
 from litestar import get
-from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
 from services.api.control.authorization import ANY_KEY
+from services.api.control.dependencies import Provided
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from shared.offers.provider_status import ProviderStatus, ProviderStatuses
 
@@ -29,8 +29,8 @@ class Offers(BaseModel):
 
 @get("/instance-types", opt=ANY_KEY, summary="List what can be rented, with prices per hour and availability")
 async def list_instance_types(
-    offered: NamedDependency[InstanceTypes],
-    statuses: NamedDependency[ProviderStatuses],
+    offered: Provided[InstanceTypes],
+    statuses: Provided[ProviderStatuses],
     provider: Annotated[str | None, QueryParameter(max_length=64, description="Only of this provider.")] = None,
 ) -> Offers:
     told = await offered.of_all()

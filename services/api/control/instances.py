@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from litestar import Request, Response, delete, get, post
-from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
@@ -15,6 +14,7 @@ from services.api.admission.intake import InstanceBody
 from services.api.admission.intents import Intents
 from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import MEMBERS
+from services.api.control.dependencies import Provided
 from services.api.control.errors import InstanceIdMalformed
 from services.api.control.openapi.answers import refusals, told
 from services.api.control.pages import Cursor, Limit, Page, page, position, version
@@ -67,9 +67,9 @@ async def create(
     *,
     request: Request[Any, ApiKey, Any],
     data: JSONBody[InstanceBody],
-    intents: NamedDependency[Intents],
-    estimates: NamedDependency[Estimates],
-    access: NamedDependency[AccessCache],
+    intents: Provided[Intents],
+    estimates: Provided[Estimates],
+    access: Provided[AccessCache],
     idempotency_key: IdempotencyKey = None,
     traceparent: TraceParent = None,
 ) -> Response[NewInstance]:
@@ -94,11 +94,11 @@ async def create(
 async def list_(  # noqa: PLR0913 - each filter is an argument
     *,
     request: Request[Any, ApiKey, Any],
-    instance_repository: NamedDependency[InstanceRepository],
-    read_model: NamedDependency[ReadModelRepository],
-    estimates: NamedDependency[Estimates],
-    feed: NamedDependency[Feed],
-    access: NamedDependency[AccessCache],
+    instances: Provided[InstanceRepository],
+    read_model: Provided[ReadModelRepository],
+    estimates: Provided[Estimates],
+    feed: Provided[Feed],
+    access: Provided[AccessCache],
     status: Annotated[
         list[Status] | None,
         QueryParameter(description="Only those in this status, or in one of several."),
@@ -111,7 +111,7 @@ async def list_(  # noqa: PLR0913 - each filter is an argument
     cursor: Cursor = None,
 ) -> Response[Page[InstanceView]]:
     seen = feed.event_id(*await read_model.position())
-    found = await instance_repository.page(
+    found = await instances.page(
         after=position(cursor),
         limit=limit + 1,
         statuses=status,
@@ -127,8 +127,8 @@ async def list_(  # noqa: PLR0913 - each filter is an argument
 async def show(
     request: Request[Any, ApiKey, Any],
     instance_id: FromPath[str],
-    intents: NamedDependency[Intents],
-    estimates: NamedDependency[Estimates],
+    intents: Provided[Intents],
+    estimates: Provided[Estimates],
 ) -> InstanceView:
     return _shown(await intents.load(identified(instance_id), request.auth), estimates)
 
@@ -138,13 +138,13 @@ async def timeline(
     *,
     request: Request[Any, ApiKey, Any],
     instance_id: FromPath[str],
-    intents: NamedDependency[Intents],
-    instance_repository: NamedDependency[InstanceRepository],
+    intents: Provided[Intents],
+    instances: Provided[InstanceRepository],
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[TimelineRow]:
     instance = await intents.shown(await intents.load(identified(instance_id), request.auth))
-    rows = await instance_repository.timeline(instance.id, after=version(cursor), limit=limit + 1)
+    rows = await instances.timeline(instance.id, after=version(cursor), limit=limit + 1)
     return page(rows, limit, lambda last: (last.version,))
 
 
@@ -158,8 +158,8 @@ async def timeline(
 async def terminate(
     request: Request[Any, ApiKey, Any],
     instance_id: FromPath[str],
-    intents: NamedDependency[Intents],
-    estimates: NamedDependency[Estimates],
+    intents: Provided[Intents],
+    estimates: Provided[Estimates],
     traceparent: TraceParent = None,
 ) -> InstanceView:
     return _shown(await intents.terminate(identified(instance_id), request.auth, _known(traceparent)), estimates)
@@ -177,8 +177,8 @@ def _intent(verb: str, decision: Decision, summary: str) -> HTTPRouteHandler:
     async def intend(
         request: Request[Any, ApiKey, Any],
         instance_id: FromPath[str],
-        intents: NamedDependency[Intents],
-        estimates: NamedDependency[Estimates],
+        intents: Provided[Intents],
+        estimates: Provided[Estimates],
         traceparent: TraceParent = None,
     ) -> InstanceView:
         asked = identified(instance_id)

@@ -3,11 +3,11 @@
 from typing import Annotated, Any, Final
 
 from litestar import Request, get
-from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from services.api.access.keys import ApiKey
 from services.api.control.authorization import ANY_KEY
+from services.api.control.dependencies import Provided
 from services.api.router.explaining import Explaining, Explanation
 
 
@@ -18,7 +18,7 @@ from services.api.router.explaining import Explaining, Explanation
 )
 async def resolve_model(
     request: Request[Any, ApiKey, Any],
-    explaining: NamedDependency[Explaining],
+    explaining: Provided[Explaining],
     model: Annotated[str, QueryParameter(max_length=200, description="As it is named under /v1.")],
 ) -> Explanation:
     return explaining.explain(model, request.auth)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final, Literal
 
 from litestar import Request, get
-from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +16,7 @@ from services.api.catalogue.hub.client import Failure, RateLimited, TokenRefused
 from services.api.catalogue.hub.search import HubSearch, Listed, told
 from services.api.catalogue.resolution import Resolved, Rule, resolve
 from services.api.control.authorization import ANY_KEY
+from services.api.control.dependencies import Provided
 from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import organization_at
@@ -174,8 +174,8 @@ def _hub_answer(answer: tuple[Listed, ...] | Failure) -> HubAnswer:
 async def search_models(
     *,
     request: Request[Any, ApiKey, Any],
-    model_search: NamedDependency[ModelSearch],
-    access: NamedDependency[AccessCache],
+    model_search: Provided[ModelSearch],
+    access: Provided[AccessCache],
     q: Annotated[
         str | None,
         QueryParameter(

@@ -4,7 +4,6 @@ from typing import Final
 from uuid import UUID
 
 from litestar import Response, delete, get, post
-from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +14,7 @@ from services.api.catalogue.catalogue import Model
 from services.api.catalogue.cataloguing import Cataloguing
 from services.api.catalogue.repository import ModelRepository
 from services.api.control.authorization import ANY_KEY
+from services.api.control.dependencies import Provided
 from services.api.control.errors import ModelInUse, ModelOffered, ModelUnknown
 from services.api.control.openapi.answers import refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position
@@ -29,10 +29,8 @@ class ModelBody(BaseModel):
 
 
 @get("/models", opt=ANY_KEY, summary="List the catalogue, newest first")
-async def list_models(
-    model_repository: NamedDependency[ModelRepository], limit: Limit = 50, cursor: Cursor = None
-) -> Page[Model]:
-    found = await model_repository.page(after=position(cursor), limit=limit + 1)
+async def list_models(models: Provided[ModelRepository], limit: Limit = 50, cursor: Cursor = None) -> Page[Model]:
+    found = await models.page(after=position(cursor), limit=limit + 1)
     return page(found, limit, lambda last: (last.created_at, last.id))
 
 
@@ -45,7 +43,7 @@ async def list_models(
     },
     description="201 when it is new there, 200 when it was there before. Asking for an instance does the same.",
 )
-async def add_model(data: JSONBody[ModelBody], cataloguing: NamedDependency[Cataloguing]) -> Response[Model]:
+async def add_model(data: JSONBody[ModelBody], cataloguing: Provided[Cataloguing]) -> Response[Model]:
     meant = await cataloguing.meant(data.model)
     return Response(await cataloguing.add(meant), status_code=200 if isinstance(meant, Model) else 201)
 
@@ -58,9 +56,9 @@ async def add_model(data: JSONBody[ModelBody], cataloguing: NamedDependency[Cata
     "usage stays. An offering that it shadowed answers again.",
 )
 async def remove_model(
-    model_id: FromPath[str], model_repository: NamedDependency[ModelRepository], access: NamedDependency[AccessCache]
+    model_id: FromPath[str], models: Provided[ModelRepository], access: Provided[AccessCache]
 ) -> None:
-    uses = await model_repository.remove(_identified(model_id))
+    uses = await models.remove(_identified(model_id))
     if uses is None:
         raise _unknown(model_id)
     if uses.instances:

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from litestar import Request, delete, get, patch, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +13,7 @@ from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.cataloguing import Cataloguing
 from services.api.control.authorization import MEMBERS
+from services.api.control.dependencies import Provided
 from services.api.control.errors import ModelRemoved, OfferingCollides, OfferingExists, OfferingUnknown
 from services.api.control.openapi.answers import refusals
 from services.api.refusals import FieldError, Kind
@@ -96,7 +96,7 @@ class OfferingList(BaseModel):
 
 @get("/organizations/{slug:str}/offerings", opt=MEMBERS, summary="List an organisation's offerings, newest first")
 async def list_offerings(
-    request: Request[Any, ApiKey, Any], slug: FromPath[str], access: NamedDependency[AccessCache]
+    request: Request[Any, ApiKey, Any], slug: FromPath[str], access: Provided[AccessCache]
 ) -> OfferingList:
     organization, catalogue = organization_at(slug, request.auth, access), access.catalogue
     offerings = catalogue.offerings(organization.id)
@@ -115,9 +115,9 @@ async def add_offering(
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
     data: JSONBody[OfferingBody],
-    offering_repository: NamedDependency[OfferingRepository],
-    cataloguing: NamedDependency[Cataloguing],
-    access: NamedDependency[AccessCache],
+    offerings: Provided[OfferingRepository],
+    cataloguing: Provided[Cataloguing],
+    access: Provided[AccessCache],
 ) -> OfferingView:
     organization = organization_at(slug, request.auth, access)
     name = organization.name_of(data.code)
@@ -130,7 +130,7 @@ async def add_offering(
     if not access.catalogue.offering(organization.id, data.code):
         model = await cataloguing.add(meant)
         try:
-            made = await offering_repository.add(organization.id, data.code, model.id, active=data.active)
+            made = await offerings.add(organization.id, data.code, model.id, active=data.active)
         except OrganizationGone:
             raise unknown_organization(slug) from None
         except ModelGone:
@@ -153,17 +153,15 @@ async def change_offering(
     slug: FromPath[str],
     code: FromPath[str],
     data: JSONBody[OfferingChangeBody],
-    offering_repository: NamedDependency[OfferingRepository],
-    cataloguing: NamedDependency[Cataloguing],
-    access: NamedDependency[AccessCache],
+    offerings: Provided[OfferingRepository],
+    cataloguing: Provided[Cataloguing],
+    access: Provided[AccessCache],
 ) -> OfferingView:
     organization = organization_at(slug, request.auth, access)
     offering = _offering(organization, code, access.catalogue)
     model = await cataloguing.add(await cataloguing.meant(data.model)) if data.model else None
     try:
-        changed = await offering_repository.change(
-            offering.id, model_id=model.id if model else None, active=data.active
-        )
+        changed = await offerings.change(offering.id, model_id=model.id if model else None, active=data.active)
     except ModelGone:
         raise _model_gone(model) from None
     await access.load()
@@ -177,11 +175,11 @@ async def remove_offering(
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
     code: FromPath[str],
-    offering_repository: NamedDependency[OfferingRepository],
-    access: NamedDependency[AccessCache],
+    offerings: Provided[OfferingRepository],
+    access: Provided[AccessCache],
 ) -> None:
     organization = organization_at(slug, request.auth, access)
-    removed = await offering_repository.remove(_offering(organization, code, access.catalogue).id)
+    removed = await offerings.remove(_offering(organization, code, access.catalogue).id)
     await access.load()
     if not removed:
         raise _unknown(organization, code)

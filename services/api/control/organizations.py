@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Final
 
 from litestar import Request, delete, get, patch, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +11,7 @@ from services.api.admission.launches import Launches
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.slugs import Slugs
 from services.api.control.authorization import MEMBERS
+from services.api.control.dependencies import Provided
 from services.api.control.errors import OrganizationExists, OrganizationInUse
 from services.api.control.openapi.answers import refusals
 from services.api.refusals import FieldError, Kind
@@ -52,9 +52,7 @@ class OrganizationList(BaseModel):
 
 
 @get("/organizations", opt=MEMBERS, summary="List the organisations, newest first; a user's key sees its own")
-async def list_organizations(
-    request: Request[Any, ApiKey, Any], access: NamedDependency[AccessCache]
-) -> OrganizationList:
+async def list_organizations(request: Request[Any, ApiKey, Any], access: Provided[AccessCache]) -> OrganizationList:
     return OrganizationList(items=[one for one in access.organizations if may_see_organization(request.auth, one)])
 
 
@@ -72,13 +70,13 @@ async def list_organizations(
 )
 async def add_organization(
     data: JSONBody[OrganizationBody],
-    organization_repository: NamedDependency[OrganizationRepository],
-    access: NamedDependency[AccessCache],
-    slugs: NamedDependency[Slugs],
+    organizations: Provided[OrganizationRepository],
+    access: Provided[AccessCache],
+    slugs: Provided[Slugs],
 ) -> Organization:
     if not data.insist and access.organizations.called(data.slug) is None:
         await slugs.check(data.slug)
-    made = await organization_repository.add(data.slug, data.name or data.slug, data)
+    made = await organizations.add(data.slug, data.name or data.slug, data)
     if made is None:
         detail = f"{data.slug!r} is taken; choose another slug, or use the one there is."
         raise OrganizationExists(detail, errors=(FieldError(pointer="/slug", detail=detail),))
@@ -88,7 +86,7 @@ async def add_organization(
 
 @get("/organizations/{slug:str}", opt=MEMBERS, summary="Show an organisation and its limits")
 async def show_organization(
-    request: Request[Any, ApiKey, Any], slug: FromPath[str], access: NamedDependency[AccessCache]
+    request: Request[Any, ApiKey, Any], slug: FromPath[str], access: Provided[AccessCache]
 ) -> Organization:
     return organization_at(slug, request.auth, access)
 
@@ -98,11 +96,11 @@ async def change_organization(
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
     data: JSONBody[OrganizationChangeBody],
-    organization_repository: NamedDependency[OrganizationRepository],
-    access: NamedDependency[AccessCache],
+    organizations: Provided[OrganizationRepository],
+    access: Provided[AccessCache],
 ) -> Organization:
     organization = organization_at(slug, request.auth, access)
-    changed = await organization_repository.change(organization.id, data.model_dump(mode="json", exclude_unset=True))
+    changed = await organizations.change(organization.id, data.model_dump(mode="json", exclude_unset=True))
     await access.load()
     if changed is None:
         raise unknown_organization(slug)
@@ -118,9 +116,9 @@ async def change_organization(
 async def remove_organization(
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
-    organization_repository: NamedDependency[OrganizationRepository],
-    launches: NamedDependency[Launches],
-    access: NamedDependency[AccessCache],
+    organizations: Provided[OrganizationRepository],
+    launches: Provided[Launches],
+    access: Provided[AccessCache],
 ) -> None:
     async with launches.turn(organization_at(slug, request.auth, access).id) as organization:
         standing = [one for one in await launches.standing(organization.id) if one.status not in GONE]
@@ -128,7 +126,7 @@ async def remove_organization(
             detail = f"{len(standing)} of its instances are neither terminated nor archived; end them first. "
             detail += f"GET /instances?organization={slug} lists them."
             raise OrganizationInUse(detail)
-        await organization_repository.remove(organization.id)
+        await organizations.remove(organization.id)
         await access.load()
 
 

@@ -3,13 +3,13 @@
 from typing import Any, Final
 
 from litestar import Request, get
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 from pydantic import BaseModel, ConfigDict
 
 from services.api.access.keys import ApiKey
 from services.api.admission.intents import Intents
 from services.api.control.authorization import MEMBERS
+from services.api.control.dependencies import Provided
 from services.api.control.instances import identified
 from services.api.estimates.estimates import Estimates
 from shared.eta.launch import Launch
@@ -29,7 +29,7 @@ class PastLaunches(BaseModel):
     summary="List the past launches that estimates are made from, the newest first",
     description="`reached` holds, for every percentage that a launch showed, the seconds from its beginning.",
 )
-async def list_launches(estimates: NamedDependency[Estimates]) -> PastLaunches:
+async def list_launches(estimates: Provided[Estimates]) -> PastLaunches:
     return PastLaunches(items=estimates.history.launches)
 
 
@@ -42,8 +42,8 @@ async def list_launches(estimates: NamedDependency[Estimates]) -> PastLaunches:
 async def list_steps(
     request: Request[Any, ApiKey, Any],
     instance_id: FromPath[str],
-    intents: NamedDependency[Intents],
-    estimates: NamedDependency[Estimates],
+    intents: Provided[Intents],
+    estimates: Provided[Estimates],
 ) -> UsualSteps:
     return estimates.steps_of(await intents.load(identified(instance_id), request.auth))
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from litestar import post
-from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from nats.aio.client import Client
 from pydantic import BaseModel, ConfigDict
 
+from services.api.control.dependencies import Provided
 from services.api.control.errors import NoProvisioner, ReconciliationUnfinished
 from services.api.control.openapi.answers import refusals
 from services.api.refusals import Kind
@@ -60,7 +60,7 @@ class Reports(BaseModel):
     description="What belongs to an ended instance, and duplicates, are removed, as every minute. Resources of "
     "instances that nobody knows are reported, and deleted only with `delete_unknown`.",
 )
-async def reconcile(data: JSONBody[ReconciliationBody], reconciliation: NamedDependency[Reconciliation]) -> Reports:
+async def reconcile(data: JSONBody[ReconciliationBody], reconciliation: Provided[Reconciliation]) -> Reports:
     return Reports(items=await reconciliation(delete_unknown=data.delete_unknown))
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from litestar import Request, get
-from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +13,7 @@ from services.api.access.keys import ApiKey, Role
 from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import ANY_KEY
 from services.api.control.days import FirstDay, LastDay, days
+from services.api.control.dependencies import Provided
 from services.api.tenancy.ownership import whose
 from services.api.usage.repository import UsageRepository
 from services.api.usage.sums import UsageSum
@@ -44,8 +44,8 @@ class UsageSums(BaseModel):
 async def list_usage(
     *,
     request: Request[Any, ApiKey, Any],
-    access: NamedDependency[AccessCache],
-    usage_repository: NamedDependency[UsageRepository],
+    access: Provided[AccessCache],
+    usage: Provided[UsageRepository],
     group_by: Annotated[
         list[Group] | None,
         QueryParameter(description="Repeat it to add up by several: `?group_by=day&group_by=model`."),
@@ -58,7 +58,7 @@ async def list_usage(
 ) -> UsageSums:
     first, last = days(begin, to, datetime.now(UTC).date())
     of = whose(organization, request.auth, access)
-    rows = await usage_repository.summed_up(
+    rows = await usage.summed_up(
         first,
         last,
         group_by or _GROUPS,

@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
-from services.api.access.keys import ApiKey
-from services.api.catalogue.access_cache import AccessCache
+from services.api.access.keys import ApiKey, KnownKeys
 from services.api.estimates.estimates import Estimates
 from services.api.feed.feed import Feed, Interest, Published
 from services.api.http.event_stream import EventStream
@@ -37,7 +36,7 @@ class EventSource:
     def __init__(
         self,
         feed: Feed,
-        access: AccessCache,
+        known: KnownKeys,
         estimates: Estimates,
         *,
         estimate_s: float,
@@ -46,7 +45,7 @@ class EventSource:
         max_backlog: int,
     ) -> None:
         self._feed = feed
-        self._access = access
+        self._known = known
         self._estimates = estimates
         self._estimate_s = estimate_s
         self._ping_s = ping_s
@@ -71,7 +70,7 @@ class EventSource:
         )
 
         def allowed() -> bool:
-            return self._access.keys.holds(owner.id) and (until is None or time.time() < until)
+            return self._known.keys.holds(owner.id) and (until is None or time.time() < until)
 
         return EventStream(messages, self._stall_s, allowed)
 

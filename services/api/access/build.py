@@ -1,0 +1,23 @@
+"""What access is made of."""
+
+from dataclasses import dataclass
+
+from services.api.access.authentication import Authentication
+from services.api.access.keys import KnownKeys
+from services.api.access.repository import ApiKeyRepository
+from services.api.access.sessions import Sessions
+from services.api.access.settings import AccessSettings
+from shared.postgres.connection import Pool
+from shared.secrets import Secrets
+
+
+@dataclass(frozen=True)
+class AccessServices:
+    api_keys: ApiKeyRepository
+    sessions: Sessions
+    authentication: Authentication
+
+
+def access_services(pool: Pool, known: KnownKeys, settings: AccessSettings) -> AccessServices:
+    sessions = Sessions(Secrets(settings.master_secret.get_secret_value()).session_key())
+    return AccessServices(ApiKeyRepository(pool), sessions, Authentication(known, sessions))

@@ -1,0 +1,49 @@
+"""What admission is made of."""
+
+from dataclasses import dataclass
+
+from services.api.admission.intake import Intake
+from services.api.admission.intents import Intents
+from services.api.admission.launch_rights import LaunchRights
+from services.api.admission.launches import Launches
+from services.api.admission.projection import Projection
+from services.api.admission.settings import AdmissionSettings
+from services.api.admission.spending_limits import LimitChecks
+from services.api.catalogue.access_cache import AccessCache
+from services.api.catalogue.build import CatalogueServices
+from services.api.tenancy.build import TenancyServices
+from services.api.usage.build import UsageServices
+from shared.journal.journal import Journal
+from shared.offers.instance_types import InstanceTypes
+from shared.offers.provider_status import ProviderStatuses
+
+
+@dataclass(frozen=True)
+class AdmissionServices:
+    intents: Intents
+    launches: Launches
+    limits: LimitChecks
+    rights: LaunchRights
+
+
+def admission_services(
+    settings: AdmissionSettings,
+    *,
+    journal: Journal,
+    projection: Projection,
+    access: AccessCache,
+    tenancy: TenancyServices,
+    catalogue: CatalogueServices,
+    usage: UsageServices,
+    instance_types: InstanceTypes,
+    statuses: ProviderStatuses,
+) -> AdmissionServices:
+    rights = LaunchRights(access, settings.allowed_images)
+    launches = Launches(access, tenancy.organizations, usage.costs)
+    intake = Intake(catalogue.cataloguing, instance_types, statuses, rights, catalogue.simulated)
+    return AdmissionServices(
+        Intents(journal, projection, intake, launches, settings.journal_timeout_seconds),
+        launches,
+        LimitChecks(access, usage.costs, launches, instance_types, journal),
+        rights,
+    )
