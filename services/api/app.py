@@ -95,7 +95,6 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
             settings,
             journal=bus.journal,
             projection=projection,
-            access=cache,
             tenancy=tenancy,
             catalogue=catalogue,
             usage=usage,
@@ -110,7 +109,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         app = application(
             inference=router.inference,
             authentication=access.authentication,
-            services=Services(settings, cache, estimates, rooms=rooms),
+            services=Services(settings, estimates, rooms=rooms),
             max_body_bytes=settings.max_body_bytes,
             metrics_access=settings.metrics_access,
             simulated=settings.simulated,

@@ -9,7 +9,6 @@ from services.api.admission.launches import Launches
 from services.api.admission.projection import Projection
 from services.api.admission.settings import AdmissionSettings
 from services.api.admission.spending_limits import LimitChecks
-from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.build import CatalogueServices
 from services.api.tenancy.build import TenancyServices
 from services.api.usage.build import UsageServices
@@ -31,13 +30,13 @@ def admission_services(
     *,
     journal: Journal,
     projection: Projection,
-    access: AccessCache,
     tenancy: TenancyServices,
     catalogue: CatalogueServices,
     usage: UsageServices,
     instance_types: InstanceTypes,
     statuses: ProviderStatuses,
 ) -> AdmissionServices:
+    access = catalogue.access
     rights = LaunchRights(access, settings.allowed_images)
     launches = Launches(access, tenancy.organizations, usage.costs)
     intake = Intake(catalogue.cataloguing, instance_types, statuses, rights, catalogue.simulated)

@@ -18,6 +18,7 @@ from shared.postgres.connection import Pool
 
 @dataclass(frozen=True)
 class CatalogueServices:
+    access: AccessCache
     models: ModelRepository
     cataloguing: Cataloguing
     slugs: Slugs
@@ -52,7 +53,7 @@ def catalogue_services(pool: Pool, access: AccessCache, settings: CatalogueSetti
     models, simulated = ModelRepository(pool), Simulated(settings.simulated, hub.models)
     try:
         yield CatalogueServices(
-            models, Cataloguing(access, models, lookups, simulated), Slugs(access, hub), simulated, search
+            access, models, Cataloguing(access, models, lookups, simulated), Slugs(access, hub), simulated, search
         )
     finally:
         search.close()
