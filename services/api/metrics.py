@@ -1,4 +1,4 @@
-"""What /metrics tells, in Prometheus's own format, and the counting of requests."""
+"""The content of /metrics, in Prometheus's format, and the counting of requests."""
 
 import time
 from contextlib import suppress
@@ -26,10 +26,10 @@ _UNKNOWN: Final = "unknown"
 
 
 async def rendered(feed: Feed, gauges: Gauges, jetstream: JetStreamContext) -> bytes:
-    """The dead letters are as they were at the last time that the stream answered."""
+    """The count of dead letters is from the stream's last answer."""
     gauges.look()
     _clients.set(feed.clients)
-    with suppress(*TRANSPORT):  # the age tells of that already
+    with suppress(*TRANSPORT):  # the feed's age already shows it
         _dead.set((await jetstream.stream_info(DEAD_LETTERS)).state.messages)
     return generate_latest()
 

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz`, `/metrics`: for whoever runs this."""
+"""`/healthz`, `/readyz`, `/metrics`: for operators."""
 
 from typing import Any, Final
 
@@ -18,11 +18,11 @@ from shared.bus.topology_guard import TopologyGuard
 
 
 class RoutesStale(Refused, kind=Kind.UNAVAILABLE, code="routes_stale", title="The routing table is stale"):
-    """The event stream has said nothing for too long."""
+    """The event stream has been silent for too long."""
 
 
 class EventsNotRecorded(Refused, kind=Kind.UNAVAILABLE, code="events_not_recorded", title="Nothing can be recorded"):
-    """Another program has changed the stream, and that could not be undone."""
+    """Another program has changed the stream, and that could not be reverted."""
 
 
 @get("/healthz", opt=OPEN, summary="Is this process alive?")
@@ -56,7 +56,7 @@ async def readyz(
 
 
 def metrics_routes(access: str) -> tuple[HTTPRouteHandler, ...]:
-    """`access`: `open` to everybody, for whoever has an administrator's key, or `off`: then there is no such route."""
+    """`access`: `open` to everybody, `admin` keys only, or `off`: then the route does not exist."""
     if access == "off":
         return ()
     opt = OPEN if access == "open" else {}

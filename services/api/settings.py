@@ -1,4 +1,4 @@
-"""What the api reads from its environment: what its rooms read, each in its own `settings.py`."""
+"""The api's settings: those of its rooms, each in its own `settings.py`."""
 
 from typing import Literal
 
@@ -13,6 +13,6 @@ from services.api.router.settings import RouterSettings
 class ApiSettings(
     RouterSettings, CatalogueSettings, AdmissionSettings, EstimateSettings, ControlSettings, ConsoleSettings
 ):
-    """`metrics_access`: who may read `/metrics`: whoever has an administrator's key, everybody, or nobody."""
+    """`metrics_access`: who may read `/metrics`: administrators, everybody, or nobody."""
 
     metrics_access: Literal["admin", "open", "off"] = "admin"

@@ -1,1 +1,1 @@
-"""The events as they come, and how they are told on."""
+"""The events as they arrive, and how they are passed on."""

@@ -1,4 +1,4 @@
-"""One reader of the stream per process; everything here that lives on events is fed by it."""
+"""The process's only reader of the stream. It feeds everything that follows events."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Published:
-    """An event as the stream holds it: `data` is its CloudEvents JSON, byte for byte."""
+    """An event from the stream: `data` is its CloudEvents JSON, byte for byte."""
 
     recorded: Recorded
     data: bytes
@@ -46,7 +46,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Interest:
-    """Of which organisation, and of which instance, a client is told; None: of any, or of all."""
+    """The organisation and the instance whose events a client gets; None: any, or all."""
 
     organization_id: UUID | None = None
     instance_id: UUID | None = None
@@ -57,7 +57,7 @@ class Interest:
 
 
 class Subscription:
-    """What one client has not yet been sent. A client too far behind is cut off, and resumes where it was."""
+    """Events that one client has not been sent yet. A client that is too far behind is disconnected, and resumes."""
 
     def __init__(self, interest: Interest, max_backlog: int) -> None:
         self._interest = interest
@@ -74,7 +74,7 @@ class Subscription:
             self._backlog.put_nowait(published)
 
     def close(self) -> None:
-        """End it behind what is already waiting."""
+        """End it after what is already waiting."""
         if not self._closed:
             self._closed = True
             self._backlog.put_nowait(None)
@@ -85,26 +85,26 @@ class Subscription:
         return self._backlog.empty()
 
     async def next(self) -> Published | None:
-        """The next event; None when it is closed."""
+        """The next event; None if it is closed."""
         return await self._backlog.get()
 
 
 class Follower(Protocol):
-    """What lives on events: it knows each instance as its last event told it."""
+    """Something that follows events: it knows each instance as of its last event."""
 
     def apply(self, instance: Instance) -> object:
-        """Take over what an event says of its instance."""
+        """Take over the instance from an event."""
 
     def replace(self, instances: Iterable[Instance]) -> None:
-        """Forget everything and begin with these."""
+        """Forget everything and start with these."""
 
 
 class Feed:
-    """Keeps `position`, the last sequence read of the stream of `installation`.
+    """Keeps `position`, the last sequence read from the stream of `installation`.
 
-    Hands each instance to its followers, each event to the subscriptions. The followers forget everything when the
-    stream turned out to be another one. `resumed` is called when it is read again after an interruption. It is stale
-    when it has had no word from the stream for `stale_after_s`.
+    Passes each instance to its followers and each event to the subscriptions. If the stream turns out to be another
+    one, the followers forget everything. `resumed` is called when reading continues after an interruption. The feed is
+    stale after `stale_after_s` without word from the stream.
     """
 
     def __init__(
@@ -131,16 +131,16 @@ class Feed:
 
     @property
     def epoch(self) -> str:
-        """Tells the positions of one installation's stream from those of another."""
+        """Distinguishes positions in this installation's stream from those in another's."""
         return self.installation.hex[:8] if self.installation else ""
 
     def event_id(self, installation: UUID | None, sequence: int) -> str:
-        """What a client resumes behind that knows this much of that stream; of another one it knows nothing."""
+        """The id after which a client resumes that knows this much of that stream; none of another stream counts."""
         return f"{self.epoch}-{sequence if installation == self.installation else 0}"
 
     @property
     def age(self) -> float:
-        """Seconds since this was last known to have read everything; infinite before the first time."""
+        """Seconds since this had certainly read everything; infinite before the first time."""
         return self._clock() - self._caught_up_at
 
     @property
@@ -151,16 +151,16 @@ class Feed:
         return self.age > self._stale_after_s
 
     def follow(self, follower: Follower) -> None:
-        """From now on; to be called before `begin`."""
+        """Add a follower. Call this before `begin`."""
         self._followers.append(follower)
 
     def begin(self, installation: UUID, position: int, instances: Iterable[Instance]) -> None:
-        """Before the first run: with these instances, as they were at that position of that stream."""
+        """Call this before the first run, with the instances as of that position in that stream."""
         self.installation, self.position = installation, position
         self._replace(list(instances))
 
     async def run(self) -> None:
-        """Read for ever; after every interruption go on behind the last position. The owner cancels it."""
+        """Read for ever; after every interruption continue after the last position. The owner cancels it."""
         interrupted = False
         while True:
             try:
@@ -181,7 +181,7 @@ class Feed:
 
     @contextmanager
     def subscription(self, interest: Interest, max_backlog: int) -> Generator[Subscription]:
-        """From now on, that is behind `position`, every event that this covers."""
+        """Every event of this interest after `position`."""
         subscription = Subscription(interest, max_backlog)
         self._subscriptions.add(subscription)
         if self._closed:
@@ -192,7 +192,7 @@ class Feed:
             self._subscriptions.discard(subscription)
 
     async def replay(self, after: int, interest: Interest) -> AsyncGenerator[Published]:
-        """What the stream holds of it behind `after`, up to now. Raises ReadingInterrupted."""
+        """The stored events of this interest after `after`, up to now. Raises ReadingInterrupted."""
         subject = instance_subject(interest.instance_id) if interest.instance_id else EVERY_EVENT
         async with self._replays, self._reading(after, subject) as events:
             while not events.caught_up:
@@ -202,15 +202,15 @@ class Feed:
                         yield published
 
     async def end(self) -> int:
-        """The last sequence of the stream itself, which this may not have read yet. Raises ReadingInterrupted."""
+        """The stream's own last sequence, which this may not have read yet. Raises ReadingInterrupted."""
         return (await stream_state(self._connection)).last_sequence
 
     async def before(self, at: datetime) -> int | None:
-        """The position behind which all was recorded at `at` or later; None if nothing was. Raises as `replay`."""
+        """The position after which all was recorded at `at` or later; None if nothing was. Raises like `replay`."""
         return await position_before(self._connection, at)
 
     def close(self) -> None:
-        """Let every client go."""
+        """End all subscriptions."""
         self._closed = True
         for subscription in self._subscriptions:
             subscription.close()
@@ -244,7 +244,7 @@ class Feed:
 
 
 def _published(message: Msg) -> Published | None:
-    """None for what this version cannot read; the projector keeps it among the dead letters."""
+    """None for a message that this version cannot read; the projector makes it a dead letter."""
     sequence = message.metadata.sequence.stream
     try:
         return Published(decode(message.data, sequence, message.metadata.timestamp), message.data)

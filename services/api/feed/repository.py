@@ -1,4 +1,4 @@
-"""The read model that the projector keeps: where it is in the stream, and the instances as they were there."""
+"""The projector's read model: its position in the stream, and its instances."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -23,14 +23,14 @@ class ReadModelRepository:
         self._pool = pool
 
     async def position(self) -> tuple[UUID | None, int]:
-        """Up to where in whose stream the read model is at least, for whatever is read from now on."""
+        """The installation and the least stream position of everything read from the read model from now on."""
         checkpoint = await self._pool.fetchrow(_sql("checkpoint"), _PROJECTION)
         return (checkpoint["installation"], checkpoint["sequence"]) if checkpoint else (None, 0)
 
     async def standing(self, installation: UUID, known: Sequence[UUID] = ()) -> tuple[int, list[Instance]]:
-        """A position of the stream and, as they were there, the instances that are not gone and those that are known.
+        """A stream position and, as of then, the instances that are not gone and those in `known`.
 
-        (0, []) when nothing was projected of it. One that a newer version has written is left out.
+        (0, []) if nothing of it was projected. Leaves out instances that a newer version has written.
         """
         async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
             checkpoint = await connection.fetchrow(_sql("checkpoint"), _PROJECTION)

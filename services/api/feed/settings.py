@@ -1,4 +1,4 @@
-"""What the event feed reads from the environment."""
+"""The feed's settings."""
 
 from pydantic import Field, PositiveFloat
 
@@ -6,9 +6,9 @@ from services.api.http.settings import HttpSettings
 
 
 class FeedSettings(HttpSettings):
-    """`estimate_seconds`: how often an event stream tells when what is starting up will be ready.
+    """`estimate_seconds`: how often an event stream sends estimates for starting instances.
 
-    `router_staleness_seconds`: for how long the router goes on without hearing from the stream; health counts on it.
+    `router_staleness_seconds`: how long the router continues without word from the stream; health relies on it.
     """
 
     router_staleness_seconds: PositiveFloat = 15.0

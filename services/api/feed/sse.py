@@ -1,4 +1,4 @@
-"""Server-sent events of the lifecycle: resumable from any position without a gap or a repetition.
+"""Server-sent events of the lifecycle, resumable from any position without a gap or a repetition.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -19,18 +19,18 @@ from services.api.feed.feed import Feed, Interest, Published
 from services.api.http.event_stream import EventStream
 
 _PING: Final = b": ping\n"
-"""Without an empty line: some clients dispatch an event at every one, even behind nothing but a comment."""
+"""Without an empty line: some clients dispatch an event at every one, even after a mere comment."""
 _EVENT_ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
 
 
 Begin: TypeAlias = datetime | Literal["start"] | None
-"""With which event a stream begins, where no Last-Event-ID says it: the first one recorded then, or the next."""
+"""Where a stream begins without a Last-Event-ID: at a time, at the first event, or (None) at the next one."""
 
 
 class EventSource:
-    """`ping_s`: how often a silent line shows signs of life; `stall_s`: how long a client may refuse to read.
+    """`ping_s`: the interval of pings on a silent stream; `stall_s`: how long a client may stop reading.
 
-    `estimate_s`: how often each instance that is starting up is told of, besides after its events.
+    `estimate_s`: how often an estimate is sent for each starting instance, besides after its events.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class EventSource:
         instance_id: UUID | None,
         begin: Begin,
     ) -> EventStream:
-        """A response that goes on until the client leaves, its key is revoked, or the service stops.
+        """A response that lasts until the client leaves, its key is revoked, or the service stops.
 
-        Or `until` then, in seconds since 1970: when the session ends that it was asked for in.
+        It also ends at `until`, in seconds since 1970: the end of the session that opened it.
         """
         messages = self._messages(
             Interest(owner.organization_id, instance_id), last_event_id=last_event_id, begin=begin
@@ -75,11 +75,11 @@ class EventSource:
         return EventStream(messages, self._stall_s, allowed)
 
     async def _messages(self, interest: Interest, *, last_event_id: str | None, begin: Begin) -> AsyncGenerator[bytes]:  # noqa: C901, PLR0912, PLR0915 - one loop with all that may come next
-        """Messages for the wire, until the feed lets the client go.
+        """Messages for the wire, until the feed ends the subscription.
 
-        The first one tells the position behind which they begin, so that a client can resume that has seen no event.
-        Raises ReadingInterrupted: the client resumes later. A position of another epoch, or of the future, gets a
-        `reset` and begins as if none had been given.
+        The first one has the position after which they begin, so that a client can resume before its first event.
+        Raises ReadingInterrupted: the client resumes later. A position of another epoch, or in the future, gets a
+        `reset` and counts as not given.
         """
         with self._feed.subscription(interest, self._max_backlog) as subscription:
             epoch, joined = self._feed.epoch, self._feed.position
@@ -124,11 +124,11 @@ class EventSource:
                     due.add(live.recorded.instance.id)
 
     def _followed(self, interest: Interest) -> set[UUID]:
-        """Who is starting up, of those that the client follows."""
+        """The starting instances that the client follows."""
         return {instance.id for instance in self._estimates.launching.values() if interest.covers(instance)}
 
     def _told(self, instances: Iterable[UUID]) -> Iterator[bytes]:
-        """One message for each that is starting up. Without an id: where a client resumes is told by events alone."""
+        """One estimate for each starting instance. Without an id: only events say where a client resumes."""
         now = datetime.now(UTC)
         for instance_id in instances:
             instance = self._estimates.launching.get(instance_id)
@@ -152,7 +152,7 @@ class EventSource:
                 return joined
 
     async def _position(self, event_id: str) -> int | None:
-        """None for one that this stream never gave out."""
+        """The position of an event id; None if this stream never issued it."""
         match = _EVENT_ID.fullmatch(event_id)
         if match is None or match[1] != self._feed.epoch:
             return None
@@ -168,7 +168,7 @@ class EventSource:
 
 
 def _connected(epoch: str, position: int) -> bytes:
-    """An id without data: a client keeps it as its last one, and dispatches no event."""
+    """An id without data: a client stores it as its last one, and dispatches no event."""
     return f": connected\nid: {epoch}-{position}\n\n".encode()
 
 

@@ -1,1 +1,1 @@
-"""Organisations, and whose an instance is."""
+"""Organisations, and who owns an instance."""

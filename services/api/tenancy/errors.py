@@ -1,4 +1,4 @@
-"""Why something of an organisation is refused."""
+"""Refusals about organisations."""
 
 from services.api.refusals import Kind, Refused
 
@@ -6,4 +6,4 @@ from services.api.refusals import Kind, Refused
 class OrganizationUnknown(
     Refused, kind=Kind.NOT_FOUND, code="organization_not_found", title="There is no such organisation"
 ):
-    """There is none, or not for this key."""
+    """It does not exist, or not for this key."""

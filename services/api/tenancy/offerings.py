@@ -1,4 +1,4 @@
-"""What organisations call the models that they offer to their own callers."""
+"""Organisations' own names for models, for their own callers."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 
 class Offering(BaseModel):
-    """A model under a name of an organisation's own: its slug, a slash, `code`. Only an `active` one is served."""
+    """A model under an organisation's own name: its slug, a slash, `code`. Only an `active` one is served."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""Organisations: who owns instances, keys and offerings, and how much of them there may be."""
+"""Organisations: they own instances, keys and offerings, within limits."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Literal, Protocol, Self, TypeAlias
@@ -9,12 +9,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from services.api.access.keys import ApiKey
 
 AtLimit: TypeAlias = Literal["warn", "drain"]
-"""What becomes of an organisation's instances when a spending limit is reached; it is told in either case."""
+"""What happens to an organisation's instances at a spending limit; an event is recorded in either case."""
 Amount: TypeAlias = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 
 class Limits(BaseModel):
-    """None: no limit. Spending is at list price, in the currency of the prices."""
+    """None means no limit. Spending is at list price, in the currency of the prices."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,7 +30,7 @@ Slug: TypeAlias = Annotated[
 
 
 class Organization(Limits):
-    """`slug` stands before the slash of its offerings."""
+    """`slug` is the part before the slash in its offerings' names."""
 
     id: UUID
     slug: str
@@ -38,12 +38,12 @@ class Organization(Limits):
     created_at: AwareDatetime
 
     def name_of(self, code: str) -> str:
-        """What its callers ask for to have its offering `code`."""
+        """The name by which its callers request the offering `code`."""
         return f"{self.slug}/{code}"
 
 
 class Organizations:
-    """All there are now: one immutable value that is swapped whole."""
+    """All organisations: one immutable value that is replaced as a whole."""
 
     def __init__(self, by_id: Mapping[UUID, Organization], by_slug: Mapping[str, Organization]) -> None:
         self._by_id = by_id
@@ -65,7 +65,7 @@ class Organizations:
 
 
 class KnownOrganizations(Protocol):
-    """Where the organisations are known from; whoever holds them swaps them when they change."""
+    """The source of the current organisations, which replaces them when they change."""
 
     @property
     def organizations(self) -> Organizations: ...
@@ -73,4 +73,4 @@ class KnownOrganizations(Protocol):
     def organization_of(self, owner: ApiKey) -> Organization | None: ...
 
     async def load(self) -> None:
-        """Read them anew, now."""
+        """Read them again now."""

@@ -1,4 +1,4 @@
-"""What belongs to others is as if it did not exist."""
+"""Resources of other organisations are treated as if they did not exist."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from shared.lifecycle.instance import Instance
 
 
 def may_see(owner: ApiKey, instance: Instance) -> bool:
-    """An administrator every instance, others those of their organisation."""
+    """An administrator may see every instance, others those of their organisation."""
     if owner.role is Role.ADMIN:
         return True
     return owner.organization_id is not None and owner.organization_id == instance.specification.organization_id
@@ -30,7 +30,7 @@ def may_see_organization(owner: ApiKey, organization: Organization) -> bool:
 
 
 def organization_at(slug: str, owner: ApiKey, access: KnownOrganizations) -> Organization:
-    """The one in an address. Raises OrganizationUnknown."""
+    """The organisation named in an address. Raises OrganizationUnknown."""
     found = access.organizations.called(slug)
     if found is None or not may_see_organization(owner, found):
         raise unknown_organization(slug)
@@ -38,7 +38,7 @@ def organization_at(slug: str, owner: ApiKey, access: KnownOrganizations) -> Org
 
 
 async def organization_for(slug: str | None, owner: ApiKey, access: KnownOrganizations) -> Organization | None:
-    """Whose an instance will be that `owner` asks for; None: everybody's. Raises Refused."""
+    """The organisation that will own an instance requested by `owner`; None: shared by all. Raises Refused."""
     if owner.role is Role.ADMIN:
         return await organization_named(slug, access)
     its = access.organization_of(owner)
@@ -49,14 +49,14 @@ async def organization_for(slug: str | None, owner: ApiKey, access: KnownOrganiz
 
 
 def whose(slug: str | None, owner: ApiKey, access: KnownOrganizations) -> UUID | None:
-    """What a list is confined to: a user's to its own organisation, an administrator's to any. Raises Refused."""
+    """The organisation that a list is limited to: a user's own, or any for administrators. Raises Refused."""
     if slug is not None:
         return organization_at(slug, owner, access).id
     return owner.organization_id
 
 
 async def organization_named(slug: str | None, access: KnownOrganizations) -> Organization | None:
-    """The one in a body's field `organization`, also when another process has just made it. Raises Invalid."""
+    """The organisation in a body's field `organization`, even if another process just made it. Raises Invalid."""
     if slug is None:
         return None
     if access.organizations.called(slug) is None:

@@ -1,4 +1,4 @@
-"""Organisations and their offerings as the database holds them; the access cache holds them for reading."""
+"""Organisations and their offerings in the database; requests read them from the access cache."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -18,11 +18,11 @@ _OF_THE_MODEL: Final = "offerings_model_id_fkey"
 
 
 class OrganizationGone(Exception):
-    """Somebody else has just deleted it."""
+    """The organisation was deleted meanwhile."""
 
 
 class ModelGone(Exception):
-    """Somebody else has just taken it out of the catalogue."""
+    """The model was removed from the catalogue meanwhile."""
 
 
 class OrganizationRepository:
@@ -30,7 +30,7 @@ class OrganizationRepository:
         self._pool = pool
 
     async def add(self, slug: str, name: str, limits: Limits) -> Organization | None:
-        """None when the slug is taken."""
+        """None if the slug is taken."""
         row = await self._pool.fetchrow(
             _sql("add_organization"),
             uuid4(),
@@ -44,16 +44,16 @@ class OrganizationRepository:
         return Organization.model_validate(dict(row)) if row else None
 
     async def change(self, organization_id: UUID, fields: Mapping[str, Any]) -> Organization | None:
-        """Only the fields that are named here; None when it is gone."""
+        """Change only these fields; None if it is gone."""
         row = await self._pool.fetchrow(_sql("change_organization"), organization_id, dict(fields))
         return Organization.model_validate(dict(row)) if row else None
 
     async def remove(self, organization_id: UUID) -> None:
-        """With its keys and offerings."""
+        """Delete it with its keys and offerings."""
         await self._pool.execute(_sql("remove_organization"), organization_id)
 
     async def standing(self, organization_id: UUID, also: Sequence[UUID] = ()) -> list[Instance]:
-        """Its instances of which something may still exist, and those of `also`, as far as the read model is."""
+        """Its instances that may still hold something, and those in `also`, from the read model."""
         rows = await self._pool.fetch(_sql("standing_of_organization"), organization_id, also, sorted(GONE))
         return [read_snapshot(row["snapshot"]) for row in rows]
 
@@ -63,7 +63,7 @@ class OfferingRepository:
         self._pool = pool
 
     async def add(self, organization_id: UUID, code: str, model_id: UUID, *, active: bool) -> Offering | None:
-        """None when the code is taken. Raises OrganizationGone, ModelGone."""
+        """None if the code is taken. Raises OrganizationGone, ModelGone."""
         try:
             row = await self._pool.fetchrow(_sql("add_offering"), uuid4(), organization_id, code, model_id, active)
         except asyncpg.ForeignKeyViolationError as error:
@@ -72,7 +72,7 @@ class OfferingRepository:
         return Offering.model_validate(dict(row)) if row else None
 
     async def change(self, offering_id: UUID, *, model_id: UUID | None, active: bool | None) -> Offering | None:
-        """None stands for what stays as it is, and is given when it is gone. Raises ModelGone."""
+        """Arguments of None change nothing. Returns None if it is gone. Raises ModelGone."""
         try:
             row = await self._pool.fetchrow(_sql("change_offering"), offering_id, model_id, active)
         except asyncpg.ForeignKeyViolationError:
@@ -80,7 +80,7 @@ class OfferingRepository:
         return Offering.model_validate(dict(row)) if row else None
 
     async def remove(self, offering_id: UUID) -> bool:
-        """False when it was gone."""
+        """False if it was gone already."""
         return await self._pool.fetchval(_sql("remove_offering"), offering_id) is not None
 
 

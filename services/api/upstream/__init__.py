@@ -1,6 +1,6 @@
-"""HTTP/1.1 towards workers, as little of it as a router needs: pooled, incremental, and gone at once when left.
+"""HTTP/1.1 towards workers, with only what a router needs: pooled, incremental, and closed at once when abandoned.
 
-No redirects, no content decoding, no cookies, no proxies: an answer is passed back, not understood.
+No redirects, no content decoding, no cookies, no proxies: an answer is passed on without interpreting it.
 """
 
 from services.api.upstream.answer import Answer

@@ -1,4 +1,4 @@
-"""A worker's answer while it arrives: its head, and its body in whatever pieces it comes in."""
+"""A worker's answer while it arrives: its head, and its body piece by piece."""
 
 import asyncio
 from typing import Final
@@ -6,14 +6,14 @@ from typing import Final
 from services.api.upstream.errors import UpstreamError
 
 _MOST_UNREAD: Final = 65_536
-"""Bytes. Past it the worker is not read until somebody has taken them; one read may bring 64 kB more."""
+"""Bytes. Beyond it the worker is not read until the reader has taken them; one read may bring 64 kB more."""
 
 
 class Answer:
-    """Who asked reads `status`, `headers` (names in lower case, values and order as sent) and chunks.
+    """The caller reads `status`, `headers` (names in lower case, values and order as sent) and chunks.
 
     The connection fills it: begin, add, end, or fail at any point. It has one reader at a time. `all_written`: the
-    transport has been given the whole request.
+    transport has the whole request.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
@@ -32,13 +32,13 @@ class Answer:
 
     @property
     def request_taken(self) -> bool:
-        """Whether nothing of the request is kept for the worker any more; it may answer before it has read all."""
+        """Whether no part of the request is held any more. A worker may answer before it has read all."""
         return self.all_written and self._transport.get_write_buffer_size() == 0
 
     async def chunk(self) -> bytes:
-        """What has arrived of the body, at least one byte; b"" at its end. Raises UpstreamError.
+        """The body's bytes that have arrived, at least one; b"" at its end. Raises UpstreamError.
 
-        Nothing that arrived before an error is lost: it is given out first.
+        Bytes that arrived before an error are returned first.
         """
         while not self._parts:
             if self._error is not None:
@@ -77,17 +77,17 @@ class Answer:
         self._tell()
 
     def fail(self, error: UpstreamError) -> None:
-        """An answer that has ended, or failed before, stays what it is."""
+        """Has no effect on an answer that has already ended or failed."""
         if not self.ended and self._error is None:
             self._error = error
             self._tell()
 
     def heard(self) -> None:
-        """There is a sign of life, whether or not it brings anything to read."""
+        """Note a sign of life, with or without data."""
         self._heard_at = self._loop.time()
 
     def silent_s(self, now: float) -> float:
-        """How long the reader has been kept waiting without a sign of life."""
+        """How long the reader has waited without a sign of life."""
         return 0.0 if self._news is None else now - self._heard_at
 
     def _read_on(self) -> None:
@@ -97,7 +97,7 @@ class Answer:
                 self._transport.resume_reading()
 
     async def _something_new(self) -> None:
-        self.heard()  # a reader who comes late has not been kept waiting yet
+        self.heard()  # a reader that comes late has not waited yet
         self._news = self._loop.create_future()
         try:
             await self._news

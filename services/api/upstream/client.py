@@ -1,4 +1,4 @@
-"""One request to one worker, from its connection to its connection's return."""
+"""One request to one worker, from taking a connection to returning it."""
 
 from contextlib import AbstractAsyncContextManager
 
@@ -10,9 +10,9 @@ from services.api.upstream.request import Address, Headers, head_of, said_close
 class Upstream:
     """The client of all workers.
 
-    `connect_s`: for a connection to be made; `silence_s`: how long a worker may say nothing while it is waited for;
-    `kept_alive_s`: how long a connection is kept for the next request. It should be less than what the worker keeps it
-    (five seconds, for vLLM), so that no request meets its end.
+    `connect_s`: limit for opening a connection; `silence_s`: how long an awaited worker may be silent;
+    `kept_alive_s`: how long a connection is kept for the next request. This should be less than the worker's own limit
+    (five seconds, for vLLM), so that no request meets a closing connection.
     """
 
     def __init__(self, *, connect_s: float, silence_s: float, kept_alive_s: float = 2.0) -> None:
@@ -20,7 +20,7 @@ class Upstream:
 
     @property
     def in_use(self) -> int:
-        """Connections that carry a request now."""
+        """The number of connections with a request."""
         return self._pool.in_use
 
     @property
@@ -30,24 +30,24 @@ class Upstream:
     def ask(
         self, address: Address, method: bytes, path: bytes, headers: Headers, body: bytes
     ) -> AbstractAsyncContextManager[Answer]:
-        """Send a request; the block begins when the answer's head is there. Raises UpstreamError.
+        """Send a request; the block begins when the answer's head has arrived. Raises UpstreamError.
 
-        `headers` go out as they are, but Host and Content-Length are set here. When the block is left, by whatever
-        way, before all of the answer was there, the connection is closed at once: so the worker stops working.
+        `headers` are sent as they are, but Host and Content-Length are set here. If the block is left, in whatever
+        way, before the answer is complete, the connection is closed at once, so that the worker stops.
 
-        Nothing is ever sent twice. A kept connection on which its worker's end is known to have come is not used; one
-        whose end crosses the request on its way is lost like any other: nobody can tell then what the worker has read.
+        Nothing is ever sent twice. A kept connection that its worker has closed is not used. If the close crosses the
+        request on its way, the request is lost: nobody can tell what the worker has read.
         """
         head = head_of(address, method, path, headers, body)
         return _Exchange(self._pool, address, head, body, to_head=method == b"HEAD", last=said_close(headers))
 
     async def close(self) -> None:
-        """Close every connection, those in use too."""
+        """Close every connection, including those in use."""
         await self._pool.close()
 
 
 class _Exchange(AbstractAsyncContextManager[Answer]):
-    """A class, since @asynccontextmanager costs as much as all the rest of it."""
+    """A class, since @asynccontextmanager alone would double its cost."""
 
     __slots__ = ("_address", "_body", "_connection", "_head", "_last", "_pool", "_to_head")
 
@@ -64,7 +64,7 @@ class _Exchange(AbstractAsyncContextManager[Answer]):
         self._connection = connection
         try:
             answer = connection.send(self._head, self._body, to_head=self._to_head, last=self._last)
-            self._body = b""  # of what is not sent yet, the connection keeps hold
+            self._body = b""  # the connection still holds what is not sent yet
             await answer.head()
         except BaseException:
             self._pool.give_back(connection)

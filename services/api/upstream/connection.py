@@ -1,4 +1,4 @@
-"""One socket to a worker: a request goes out on it, its answer comes in, and then perhaps the next."""
+"""One socket to a worker: a request goes out, its answer comes in, and then perhaps the next."""
 
 import asyncio
 import select
@@ -11,13 +11,13 @@ from services.api.upstream.reading import Reading
 from services.api.upstream.request import Address
 
 _AT_ONCE: Final = 262_144
-"""Bytes of a body that are handed to the transport together; it copies what the socket does not take."""
+"""Bytes of a body that are given to the transport at once; it copies what the socket does not take."""
 _READ: Final = memoryview(bytearray(65_536))
-"""What comes from any worker lies here until it has been looked at, at once: one read brings no more than this."""
+"""The buffer for reads from any worker, processed at once; its size limits one read."""
 
 
 class Connection(asyncio.BufferedProtocol):
-    """`lost` is told when it is closed, whoever closed it."""
+    """`lost` is called when it is closed, by either side."""
 
     def __init__(self, address: Address, lost: Callable[["Connection"], None]) -> None:
         self.address = address
@@ -30,7 +30,7 @@ class Connection(asyncio.BufferedProtocol):
         self._may_write = True
 
     def send(self, head: bytes, body: bytes, *, to_head: bool, last: bool) -> Answer:
-        """What does not go out at once follows as the worker takes it, whoever waits for what meanwhile."""
+        """Send a request. What does not go out at once follows as the worker takes it."""
         self._answer = answer = Answer(asyncio.get_running_loop(), self._transport)
         self._reading.expect(answer, to_head=to_head, last=last)
         if not self.usable:
@@ -54,12 +54,12 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def undisturbed(self) -> bool:
-        """Nothing has come from the worker, not even its end, that the event loop has not got round to yet."""
+        """Whether the socket has no unread data from the worker, not even its close."""
         return self.usable and not self._arrived.poll(0)
 
     @property
     def reusable(self) -> bool:
-        """Both sides have said all that they had to say, and neither wanted to part."""
+        """Whether both sides have finished, and neither wants to close."""
         at_rest = self._answer is None or (self._answer.ended and not self._unsent)
         return at_rest and self._reading.go_on and self.usable
 
@@ -71,7 +71,7 @@ class Connection(asyncio.BufferedProtocol):
         return 0.0 if self._answer is None else self._answer.silent_s(now)
 
     def break_off(self, error: UpstreamError) -> None:
-        """Close at once, whatever is still under way in either direction."""
+        """Close at once, whatever is still on its way in either direction."""
         if self._answer is not None:
             self._answer.fail(error)
         self._transport.abort()
@@ -91,7 +91,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes | memoryview) -> None:
         if self._answer is None or self._answer.ended:
-            self._transport.abort()  # nobody asked
+            self._transport.abort()  # data without a request
             return
         try:
             self._reading.feed(data)
@@ -99,7 +99,7 @@ class Connection(asyncio.BufferedProtocol):
             self.break_off(error)
 
     def eof_received(self) -> None:
-        """The transport closes itself after this."""
+        """The transport closes itself afterwards."""
         if self._answer is not None:
             try:
                 self._reading.end()
@@ -119,7 +119,7 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self._may_write = True
         if self._answer is not None:
-            self._answer.heard()  # a worker that takes what we send is alive
+            self._answer.heard()  # a worker that takes our data is alive
         self._send_on()
 
     def _send_on(self) -> None:

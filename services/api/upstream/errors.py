@@ -1,12 +1,12 @@
-"""Why there is no answer from a worker, or no more of it."""
+"""Why a worker's answer did not come, or broke."""
 
 
 class UpstreamError(Exception):
     """
     UpstreamError
     ├── ConnectFailed    refused, unreachable, or no connection in time: nothing was sent
-    ├── ConnectionLost   broken off, or no HTTP, before the answer's end
-    └── Silent           not one byte from the worker for too long
+    ├── ConnectionLost   it broke, or was not HTTP, before the answer's end
+    └── Silent           no byte from the worker for too long
     """  # noqa: D205, D212, D400, D415  the tree is the sentence
 
 

@@ -1,4 +1,4 @@
-"""The open connections to all workers: those in use, and those that wait for the next request."""
+"""The open connections to all workers: in use, and idle."""
 
 import asyncio
 from collections import defaultdict
@@ -8,7 +8,7 @@ from services.api.upstream.errors import ConnectFailed, ConnectionLost, Silent
 from services.api.upstream.request import Address
 
 _LOOKS = 4
-"""So often within the shortest limit one timer looks after all connections: none of them needs its own."""
+"""How often within the shortest limit one timer checks all connections, so that none needs its own."""
 
 
 class Pool:
@@ -30,9 +30,9 @@ class Pool:
         return sum(connection.usable and connection.busy for connection in self._open)
 
     def take(self, address: Address) -> Connection | None:
-        """The one that was used last, if one is idle: the others may come of age.
+        """The most recently used idle connection; the others may age out.
 
-        One that is too old, or that its worker has closed, is not given out, even if nobody has looked at it yet.
+        Never returns one that is too old, or that its worker has closed.
         """
         idle = self._idle.get(address)
         now = asyncio.get_running_loop().time()
@@ -50,9 +50,9 @@ class Pool:
                 _, connection = await asyncio.get_running_loop().create_connection(
                     lambda: Connection(address, self._lost), address.host, address.port
                 )
-        except OSError as error:  # a time-out is one too
+        except OSError as error:  # includes time-outs
             raise ConnectFailed(f"{address.host}:{address.port}: {error!r}") from error
-        # Only now: when it is cancelled, uvloop makes a connection whose loss it never tells.
+        # Only now: if cancelled, uvloop creates a connection whose loss it never reports.
         if not connection.gone.done():
             self._open.add(connection)
         if self._closed:
@@ -62,7 +62,7 @@ class Pool:
         return connection
 
     def give_back(self, connection: Connection) -> None:
-        """Keep it for the next request if it can take one; otherwise it is closed at once."""
+        """Keep it for the next request if it is reusable; otherwise close it at once."""
         if connection.reusable:
             connection.rest(asyncio.get_running_loop().time())
             self._idle[connection.address].append(connection)

@@ -1,4 +1,4 @@
-"""What a worker's bytes mean (RFC 9112): where an answer begins, what of it is body, and where it ends."""
+"""Parses a worker's bytes (RFC 9112): where an answer begins, what is its body, and where it ends."""
 
 from typing import Final
 
@@ -8,10 +8,10 @@ from services.api.upstream.answer import Answer
 from services.api.upstream.errors import ConnectionLost
 
 _LONGEST_HEAD: Final = 65_536
-"""Bytes that are not body, without a byte of it between them: a head with all interim answers before it, the
-extensions of a chunk, the fields after a chunked body."""
+"""The most bytes between two bytes of body: a head with all interim answers before it, the extensions of a chunk, or
+the fields after a chunked body."""
 _MOST_FIELDS: Final = 128
-"""Of all those together."""
+"""The most fields in all of those together."""
 _STATUSES: Final = range(100, 600)
 _INTERIM: Final = range(100, 200)
 _NO_CONTENT: Final = 204
@@ -19,9 +19,9 @@ _SWITCHING_PROTOCOLS: Final = 101
 
 
 class Reading:
-    """Fills one answer after the other. The on_… methods are called by the parser, within `feed`.
+    """Fills one answer after the other. The parser calls the on_… methods, within `feed`.
 
-    `go_on`: nothing has been read but whole answers, and none of them was the last.
+    `go_on`: only whole answers have been read, and the connection may continue.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Reading:
         self.go_on = True
 
     def expect(self, answer: Answer, *, to_head: bool, last: bool) -> None:
-        """`to_head`: its request is a HEAD, so there is no body whatever the fields say; `last`: we have said so."""
+        """`to_head`: the request is a HEAD, so there is no body whatever the fields say; `last`: we asked to close."""
         self._answer = answer
         self._to_head = to_head
         self._in_head = True
@@ -41,7 +41,7 @@ class Reading:
         self.go_on = not last
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Raises ConnectionLost for what is not HTTP, or not what was asked for."""
+        """Raises ConnectionLost for anything that is not HTTP, or was not requested."""
         self._answer.heard()
         self._beside += len(data)
         try:
@@ -52,7 +52,7 @@ class Reading:
             raise ConnectionLost(f"more than {_LONGEST_HEAD} bytes of a head, or of what is no body")
 
     def end(self) -> None:
-        """Nothing more comes. Raises ConnectionLost when that is too early."""
+        """The worker has closed. Raises ConnectionLost if that is too early."""
         if self._until_close and not self._answer.ended:
             self._answer.end()
         elif not self._answer.ended:
@@ -60,14 +60,14 @@ class Reading:
 
     def on_message_begin(self) -> None:
         if self._answer.ended:
-            self.go_on = False  # an answer to nothing
+            self.go_on = False  # an answer without a request
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._fields += 1
         if self._fields > _MOST_FIELDS:
             raise ConnectionLost(f"more than {_MOST_FIELDS} fields")
         if self._in_head:
-            self._headers.append((name.lower(), value.rstrip(b" \t")))  # RFC 9112, 5.1; the parser leaves it
+            self._headers.append((name.lower(), value.rstrip(b" \t")))  # RFC 9112, 5.1; the parser leaves it in
 
     def on_headers_complete(self) -> None:
         if self._answer.ended:
@@ -91,7 +91,7 @@ class Reading:
             self.go_on = False
         self._answer.begin(self._status, self._headers)
         if self._to_head:
-            self.go_on = False  # the parser would take what comes next for the body
+            self.go_on = False  # the parser would take what follows for the body
             self._answer.end()
 
     def on_body(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A request on the wire (RFC 9112), up to its body."""
+"""A request's head on the wire (RFC 9112)."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 Headers = Sequence[tuple[bytes, bytes]]
 
 _OURS: Final = frozenset({b"host", b"content-length", b"transfer-encoding"})
-"""Where a request goes and where it ends is said once, by us: two opinions on that are how requests are smuggled."""
+"""Only we say where a request goes and where it ends: two versions of that allow request smuggling."""
 _WITHOUT_BODY: Final = frozenset({b"GET", b"HEAD"})
 
 
@@ -16,7 +16,7 @@ class Address(NamedTuple):
 
 
 def head_of(address: Address, method: bytes, path: bytes, headers: Headers, body: bytes) -> bytes:
-    """Raises ValueError for what would not be one request."""
+    """Raises ValueError if it would not be exactly one request."""
     host = f"[{address.host}]" if ":" in address.host else address.host
     lines = [b"%b %b HTTP/1.1" % (method, path), b"host: %b:%d" % (host.encode(), address.port)]
     if body or method not in _WITHOUT_BODY:
