@@ -44,7 +44,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Api:
-    """`url` is where it is bound; `first_admin_key` the key that this start has made, if it made one."""
+    """`url` is where it listens; `first_admin_key` is the key that this start has made, if any."""
 
     url: str
     first_admin_key: str | None

@@ -1,4 +1,4 @@
-"""The whole HTTP surface: which routes there are, who may use them, how errors look."""
+"""The whole HTTP surface: the routes, who may use them, and the form of errors."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -64,7 +64,7 @@ _PARTS = (
     probes,
 )
 _COMPRESSION: Final = 4
-"""A third of the time of the best, for a few per cent more."""
+"""A third of the time of the best level, for a few per cent more bytes."""
 
 
 def application(
@@ -96,7 +96,7 @@ def application(
     complete(control)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        """Not a mount of Litestar's: to that, `/v10` would be `/v1` too."""
+        """Not a mount of Litestar's, which would take `/v10` for `/v1`."""
         to = inference if scope["path"].startswith("/v1/") else control
         await to(with_one_session_cookie(scope), receive, send)
 

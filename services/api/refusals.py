@@ -1,6 +1,6 @@
-"""What the rooms of this service refuse, and why. Nothing here knows HTTP.
+"""The errors with which the rooms of this service refuse a request. Nothing here knows HTTP.
 
-`control/problems.py` makes problem documents of it, `router/refusal.py` errors in OpenAI's shape.
+`control/problems.py` turns them into problem documents, `router/refusal.py` into errors in OpenAI's shape.
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Kind(StrEnum):
-    """Why something is refused, in general: it decides what the caller can do about it.
+    """The general reason of a refusal, which decides what the caller can do.
 
-    `FAILED`: another service that was needed refuses to answer; `UNAVAILABLE`: try again later; `UNFINISHED`: it goes
-    on, but not within the time that a caller waits.
+    `FAILED`: a service that we need refused; `UNAVAILABLE`: try again later; `UNFINISHED`: the work continues, but
+    takes longer than the caller can wait.
     """
 
     INVALID = "invalid"
@@ -37,10 +37,10 @@ class FieldError(BaseModel):
 
 
 class Refused(Exception):
-    """The root of all that a room refuses. A subclass is one reason; its kind, code and title never change.
+    """The root of all refusals. A subclass is one reason; its kind, code and title never change.
 
-    `code` is stable, `title` says what happened, and `detail` says what to do. `errors` are the fields that it is
-    about, `figures` are for programs, and `retry_after_s` says when to ask again, in seconds.
+    `code` is stable, `title` says what happened, `detail` says what to do. `errors` names the fields concerned,
+    `figures` are for programs, and `retry_after_s` says in how many seconds to try again.
     """
 
     kind: ClassVar[Kind]
@@ -66,7 +66,7 @@ class Refused(Exception):
         self.retry_after_s: Final = retry_after_s
 
     def adding(self, sentence: str, **figures: Any) -> Self:
-        """The same with one more sentence, in the detail and in each field's, and with more figures."""
+        """The same refusal with another sentence, in its detail and in each field's, and more figures."""
         return type(self)(
             self.detail + sentence,
             errors=tuple(FieldError(pointer=error.pointer, detail=error.detail + sentence) for error in self.errors),

@@ -1,1 +1,1 @@
-"""Who asks: keys, sessions, and what the api keeps of both in memory."""
+"""Who the caller is: keys and sessions."""

@@ -1,4 +1,4 @@
-"""Who asks: the key or the session that a request is made with."""
+"""Finds the caller from a request's key or session."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ _UNPROVEN: Final = "A session's request that changes something needs the X-CSRF-
 
 
 class Authentication:
-    """A key in the Authorization header, or else a session in the cookie: browsers send that by themselves."""
+    """A key in the Authorization header, otherwise a session in the cookie, which browsers send unasked."""
 
     def __init__(self, access: KnownKeys, sessions: Sessions, wrong_keys: WrongKeys | None = None) -> None:
         self._access = access
@@ -25,7 +25,7 @@ class Authentication:
         self.wrong_keys = wrong_keys or WrongKeys()
 
     async def admitted(self, scope: Mapping[str, Any], header: Callable[[str], str | None]) -> ApiKey:
-        """As `owner`; a wrong key is refused late. Raises KeyNeeded, Unproven, TooManyWrongKeys."""
+        """Like `owner`, but a wrong key is refused with a delay. Raises KeyNeeded, Unproven, TooManyWrongKeys."""
         try:
             return self.owner(str(scope.get("method")), header)
         except KeyNeeded:
@@ -34,7 +34,7 @@ class Authentication:
             raise
 
     def owner(self, method: str, header: Callable[[str], str | None]) -> ApiKey:
-        """The key that a request is made with. Raises KeyNeeded, Unproven."""
+        """The request's key. Raises KeyNeeded, Unproven."""
         authorization = header("authorization")
         owner = self._bearer(authorization) if authorization else self._session_s(method, header)
         if owner is None:
@@ -57,14 +57,14 @@ class Authentication:
         return owner
 
     def expires_at(self, header: Callable[[str], str | None]) -> int | None:
-        """When what a request is made with ends by itself, in seconds since 1970. A key does not."""
+        """When the request's session expires, in seconds since 1970; None for a key."""
         session = None if header("authorization") else self.session(header("cookie"))
         return None if session is None else session.expires_at
 
     def session(self, cookies: str | None) -> Token | None:
-        """The one in a Cookie header, whether its key still exists or not.
+        """The session in a Cookie header, whether or not its key still exists.
 
-        Not by http.cookies: it reads none where one is odd, and other programs on this host may have set that.
+        Not by http.cookies: that reads nothing if one cookie is odd, and other programs on this host may have set one.
         """
         for cookie in (cookies or "").split(";"):
             name, _, value = cookie.strip().partition("=")

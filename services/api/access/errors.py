@@ -1,9 +1,9 @@
 """Why access is refused.
 
 Refused
-├── KeyNeeded          the request comes with no valid key, and with no session
-├── TooManyWrongKeys   so many wrong keys came from its address that this one gets no answer
-├── Unproven           a session's cookie came, with a request that its own page may not have sent
+├── KeyNeeded          the request has neither a valid key nor a session
+├── TooManyWrongKeys   too many wrong keys came from its address
+├── Unproven           the request has a session's cookie, but another page may have sent it
 └── Forbidden          the key is valid, but it may not do that
 """
 

@@ -1,4 +1,4 @@
-"""Follows LISTEN/NOTIFY for ever, so that what is kept in memory is as fresh as that makes it."""
+"""Follows LISTEN/NOTIFY for ever, so that caches are refreshed after each change."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 class Following:
     """Awaits `refresh` on connecting, after each change, and every `refresh_s`; calls `on_projected` for the projector.
 
-    `timeout_s`: for how long the database may let it wait, to be connected or for an answer, before it tries anew.
+    `timeout_s`: how long the database may take to connect or answer before it tries again.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Following:
         self._changed = asyncio.Event()
 
     async def run(self) -> None:
-        """Follow the changes for ever; the owner cancels it. What was missed while away is read on coming back."""
+        """Follow the changes for ever; the owner cancels it. Changes missed during an outage are read after it."""
         while True:
             try:
                 async with connecting(
@@ -62,7 +62,7 @@ class Following:
             self._changed.clear()
             await self._refresh(connection)
             try:
-                async with asyncio.timeout(self._refresh_s):  # a connection cut without a word is found out
+                async with asyncio.timeout(self._refresh_s):  # so that a silently broken connection is noticed
                     await self._changed.wait()
             except TimeoutError:
                 continue

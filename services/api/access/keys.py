@@ -1,4 +1,4 @@
-"""API keys: who may do what. A key is shown once, when it is made; afterwards only its hash is known."""
+"""API keys: who may do what. A key is shown once, when it is made; then only its hash is stored."""
 
 import hashlib
 import secrets
@@ -16,7 +16,7 @@ _SHOWN: Final = 10
 
 
 class Role(StrEnum):
-    """An administrator does everything; a user uses `/v1`, and has what its organisation has."""
+    """An administrator may do everything; a user may use `/v1` and what its organisation owns."""
 
     ADMIN = "admin"
     USER = "user"
@@ -27,12 +27,12 @@ ModelName: TypeAlias = Annotated[str, Field(min_length=1, max_length=200, patter
 
 
 def _tuple(value: Any) -> Any:
-    """Both JSON and the database know lists only."""
+    """JSON and the database have only lists."""
     return tuple(value) if isinstance(value, list) else value
 
 
 class KeyLimits(BaseModel):
-    """None: no limit. `allowed_models` are names as they are asked for under `/v1`."""
+    """None means no limit. `allowed_models` are names as in requests under `/v1`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +46,7 @@ class KeyLimits(BaseModel):
 
 
 class ApiKey(KeyLimits):
-    """`prefix` is the beginning of the key, so that its owner can tell it from others."""
+    """`prefix` is the beginning of the key, so that its owner can recognise it."""
 
     id: UUID
     name: str
@@ -57,13 +57,13 @@ class ApiKey(KeyLimits):
 
 
 class NewApiKey(ApiKey):
-    """The only answer that ever holds the key itself."""
+    """The only answer that ever contains the key itself."""
 
     key: str
 
 
 class Keys:
-    """Those that are valid now, by the hash of the key: one immutable value that is swapped whole."""
+    """All valid keys, by hash: one immutable value that is replaced as a whole."""
 
     def __init__(self, by_hash: Mapping[bytes, ApiKey]) -> None:
         self._by_hash = by_hash
@@ -84,19 +84,19 @@ class Keys:
 
 
 class KnownKeys(Protocol):
-    """Where the keys are known from; whoever holds them swaps them when they change."""
+    """The source of the current keys, which replaces them when they change."""
 
     @property
     def keys(self) -> Keys: ...
 
 
 def new_key() -> str:
-    """256 random bits behind a mark that secret scanners can look for."""
+    """256 random bits after a prefix that secret scanners can find."""
     return _MARK + secrets.token_urlsafe(32)
 
 
 def hashed(key: str) -> bytes:
-    """SHA-256: what is 256 random bits cannot be guessed, so a slow password hash would only cost every request."""
+    """SHA-256: 256 random bits cannot be guessed, so a slow password hash would only cost time at every request."""
     return hashlib.sha256(key.encode()).digest()
 
 
@@ -105,12 +105,12 @@ def shown(key: str) -> str:
 
 
 def configured_key_id(key: str) -> UUID:
-    """The identity of the key from the settings: the same in every process, another for another key."""
+    """The id of the key from the settings: the same in every process, different for a different key."""
     return uuid5(_NAMESPACE, hashed(key).hex())
 
 
 def configured_keys(admin_key: SecretStr | None) -> list[tuple[bytes, ApiKey]]:
-    """The administrator's key from the settings with its hash, if there is one there."""
+    """The administrator's key from the settings with its hash, if set."""
     if admin_key is None:
         return []
     key = admin_key.get_secret_value()

@@ -1,4 +1,4 @@
-"""API keys as the database holds them; the access cache holds them for reading."""
+"""API keys in the database; requests read them from the access cache."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,7 +15,7 @@ _FIRST_KEY: Final = "made at the first start"
 
 
 class LastAdminKey(Exception):
-    """Nobody could administer this installation any more."""
+    """Without this key, nobody could administer the installation."""
 
 
 class ApiKeyRepository:
@@ -28,7 +28,7 @@ class ApiKeyRepository:
         return [ApiKey.model_validate(dict(row)) for row in rows]
 
     async def add(self, name: str, role: Role, limits: KeyLimits, organization_id: UUID | None) -> NewApiKey | None:
-        """None when the organisation is gone."""
+        """None if the organisation is gone."""
         try:
             async with self._pool.acquire() as connection:
                 return await _add(connection, name, role, limits, organization_id)
@@ -36,12 +36,12 @@ class ApiKeyRepository:
             return None
 
     async def change(self, key_id: UUID, limits: Mapping[str, Any]) -> ApiKey | None:
-        """Only the limits that are named here; None when there is no such key."""
+        """Change only these limits; None if there is no such key."""
         row = await self._pool.fetchrow(_sql("change_api_key"), key_id, dict(limits))
         return ApiKey.model_validate(dict(row)) if row else None
 
     async def add_first_admin_key(self) -> NewApiKey | None:
-        """Make an administrator's key when there is none; None when there is."""
+        """Make an administrator's key if there is none; None if there is one."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_sql("lock_api_keys"))
             if await connection.fetchval(_sql("other_admin_exists"), None):
@@ -49,7 +49,7 @@ class ApiKeyRepository:
             return await _add(connection, _FIRST_KEY, Role.ADMIN, KeyLimits(), None)
 
     async def remove(self, key_id: UUID, *, keep_an_admin: bool) -> bool:
-        """False when there is no such key. Raises LastAdminKey."""
+        """False if there is no such key. Raises LastAdminKey."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_sql("lock_api_keys"))
             role = await connection.fetchval(_sql("remove_api_key"), key_id)

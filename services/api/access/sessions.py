@@ -1,6 +1,6 @@
-"""Sessions of the console: signed tokens that name a key, so that any api process knows those that another began.
+"""Sessions of the console: signed tokens that name a key, so any api process accepts the sessions of another.
 
-A session is worth what its key is: that is asked at each request, so a revoked key's sessions end at once.
+A session may do what its key may do. That is checked at each request, so a revoked key's sessions end at once.
 """
 
 import hashlib
@@ -15,11 +15,11 @@ from uuid import UUID, uuid4
 from itsdangerous import BadData, Signer, URLSafeSerializer
 
 _SIGNED: Final[dict[str, Any]] = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
-"""itsdangerous would take SHA-1 by itself."""
+"""itsdangerous uses SHA-1 by default."""
 
 
 class Purpose(StrEnum):
-    """A token for one is none for the other."""
+    """A token for one purpose is invalid for the other."""
 
     SESSION = "session"
     LINK = "link"
@@ -27,7 +27,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Token:
-    """`id` tells it from every other; `expires_at` is in seconds since 1970."""
+    """`id` is unique; `expires_at` is in seconds since 1970."""
 
     text: str
     id: UUID
@@ -36,7 +36,7 @@ class Token:
 
 
 class Sessions:
-    """`key` signs; `clock` tells seconds since 1970."""
+    """`key` signs; `clock` returns seconds since 1970."""
 
     def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
         self._tokens = {each: URLSafeSerializer(key, salt=each, signer_kwargs=_SIGNED) for each in Purpose}
@@ -49,7 +49,7 @@ class Sessions:
         return Token(str(text), token_id, key_id, expires_at)
 
     def read(self, purpose: Purpose, text: str) -> Token | None:
-        """None for what was not issued for this, or has expired."""
+        """The token; None if it was not issued for this purpose, or has expired."""
         try:
             token_id, key_id, expires_at = self._tokens[purpose].loads(text)
         except BadData:
@@ -59,7 +59,7 @@ class Sessions:
         return Token(text, UUID(token_id), UUID(key_id), expires_at)
 
     def csrf_token(self, session: Token) -> str:
-        """What only a page of this session can send along: the cookie itself is out of any script's reach."""
+        """A token that only this session's pages can send; no script can read the cookie itself."""
         return self._csrf.get_signature(session.id.bytes).decode()
 
     def proves(self, session: Token, csrf_token: str) -> bool:

@@ -1,4 +1,4 @@
-"""What access reads from the environment."""
+"""The settings of access."""
 
 from pydantic import PositiveFloat
 
@@ -7,9 +7,9 @@ from shared.settings import WithDatabase, WithMachines
 
 
 class AccessSettings(WithDatabase, WithMachines):
-    """`admin_key`: the administrator's key; unset, one is made at the first start and printed once.
+    """`admin_key`: the administrator's key; if unset, the first start makes one and prints it once.
 
-    `refresh_seconds`: how often keys, organisations and the catalogue are read again although nobody told of a change.
+    `refresh_seconds`: how often keys, organisations and the catalogue are read again without a notification.
     """
 
     admin_key: AdminKey | None = None

@@ -1,4 +1,4 @@
-"""Wrong keys are answered late, by the address that they come from."""
+"""Delays answers to wrong keys, by the client's address."""
 
 import asyncio
 import math
@@ -27,9 +27,9 @@ log = structlog.get_logger()
 
 
 class WrongKeys:
-    """Of an address (IPv6: of a /64) ten are answered at once, then one a second, and ten may wait for that.
+    """For each address (IPv6: each /64) ten are answered at once, then one a second; ten may wait for that.
 
-    Only wrong keys are counted, and only wrong keys wait: who has a valid one shares an address with anybody.
+    Only wrong keys count, and only wrong keys wait: a client with a valid key may share its address with anybody.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class WrongKeys:
         self._sleep = sleep or self._until_closed
         self._closed = asyncio.Event()
         self._answered = Remembered(_REMEMBERED)
-        """Until when the answers to each party would take at one a second."""
+        """For each address, the time until which its answers would take at one a second."""
         self._logged = Remembered(_REMEMBERED)
         self._waiting = 0
 
     async def came(self, scope: Mapping[str, Any]) -> None:
-        """To be awaited before a request with a wrong key is answered. Raises TooManyWrongKeys."""
+        """Await this before answering a request with a wrong key. Raises TooManyWrongKeys."""
         delay_s = self._delay_s(party(str((scope.get("client") or ("unknown",))[0])))
         if not delay_s:
             return
@@ -57,7 +57,7 @@ class WrongKeys:
             self._waiting -= 1
 
     def close(self) -> None:
-        """Nobody waits any more."""
+        """End all waits."""
         self._closed.set()
 
     async def _until_closed(self, seconds: float) -> None:

@@ -1,1 +1,1 @@
-"""The models: which there are, what a name means, and the hub they come from."""
+"""The models: the catalogue, what a name means, and the hub."""

@@ -1,6 +1,6 @@
-"""Keys, organisations, models and offerings in memory: read together, so that they fit each other.
+"""Keys, organisations, models and offerings in memory, read in one snapshot so that they are consistent.
 
-No request waits for the database to be let in.
+No request waits for the database to be authenticated.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from shared.postgres.connection import Pool
 
 
 class AccessCache:
-    """`catalogue`, `keys` and `organizations` are swapped whole, at once, and fit each other.
+    """`catalogue`, `keys` and `organizations` are replaced together, and are consistent.
 
-    `admin_key` is valid whatever the database says. With the database down they stay as they were: nobody can
-    revoke a key then, and inference goes on. `refresh_s`, `timeout_s`, `on_projected`: as in Following.
+    `admin_key` is valid whatever the database says. While the database is down, all stay as they are: nobody can
+    revoke a key then, and inference continues. `refresh_s`, `timeout_s`, `on_projected`: as in Following.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class AccessCache:
         await self._following.run()
 
     async def _load(self, connection: Any) -> None:
-        async with self._loading:  # so that what was read last also stays
+        async with self._loading:  # so that the last read wins
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 models = await all_models(connection)
                 organizations = await all_organizations(connection)

@@ -1,4 +1,4 @@
-"""The models that may be served and what organisations call them, as one immutable value that is swapped whole."""
+"""The models that can be served, and their offerings: one immutable value that is replaced as a whole."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Self
@@ -11,9 +11,9 @@ from shared.lifecycle.wish import Task
 
 
 class Model(BaseModel):
-    """`model` is its id on the Hugging Face hub, in the hub's own spelling; `gated`: its files need a token there.
+    """`model` is its id on the Hugging Face hub, in the hub's spelling; `gated`: its files need a token there.
 
-    `weights_bytes` are those of its files; None where the hub does not tell it, or has not been asked yet.
+    `weights_bytes` is the size of its files; None if the hub does not say it, or was not asked yet.
     """
 
     model_config = ConfigDict(frozen=True)

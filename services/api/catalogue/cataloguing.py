@@ -1,4 +1,4 @@
-"""A model enters the catalogue when it is added, or when a launch of it was admitted; never on the inference path."""
+"""Adds models to the catalogue: on request, or when a launch is admitted; never on the inference path."""
 
 import asyncio
 from typing import Final, TypeAlias
@@ -20,9 +20,9 @@ from services.api.tenancy.organizations import Organization
 from shared.postgres.connection import DOWN
 
 _PATIENCE_S: Final = 2.0
-"""For the figures of a model that can be served without them; the answer that comes later is kept for the next one."""
+"""How long to wait for sizes that are not needed to serve a model; a later answer is cached for the next request."""
 Meant: TypeAlias = Model | Found
-"""What a name means: a model of the catalogue, or one of the hub that may enter it."""
+"""A resolved name: a model of the catalogue, or one of the hub that may enter it."""
 
 log = structlog.get_logger()
 
@@ -35,7 +35,7 @@ class Cataloguing:
         self._hub = hub
 
     async def meant(self, name: str, organization: Organization | None = None) -> Meant:
-        """What a caller of `organization` means by this; nothing is catalogued. Raises Refused."""
+        """What the name means to a caller of `organization`; adds nothing to the catalogue. Raises Refused."""
         known = resolve(name, self._access.catalogue, organization)
         if isinstance(known, Resolved):
             return await self._measured(known.model)
@@ -46,12 +46,12 @@ class Cataloguing:
             found = admitted(name, await self._hub.look_up(name))
         except Refused as refused:
             raise await self._simulated.by_hub(refused) from None
-        if respelled := self._access.catalogue.named(found.model):  # the hub's own spelling may be another
+        if respelled := self._access.catalogue.named(found.model):  # the hub may spell it differently
             return await self._measured(respelled)
         return found
 
     async def add(self, meant: Meant) -> Model:
-        """The model as it stands in the catalogue now; it enters it unless it is there."""
+        """The model in the catalogue, added if necessary."""
         if known := self._access.catalogue.named(meant.model):
             return known
         added = await self._models.add(meant)
@@ -60,14 +60,14 @@ class Cataloguing:
         return added
 
     def _tell_shadowed(self, model: Model) -> None:
-        """An offering of that name, made before the model came, is not served any more."""
+        """Log offerings of that name, which are no longer served."""
         slug, _, code = model.model.partition("/")
         organization = self._access.organizations.called(slug)
         if organization and self._access.catalogue.offering(organization.id, code):
             log.warning("offering shadowed", organization=slug, name=model.model)
 
     async def _measured(self, known: Model) -> Model:
-        """With figures, if it had none and the hub tells them now. What is in the way of that stops no launch."""
+        """The model with its sizes, if it had none and the hub gives them now. A failure stops no launch."""
         if known.parameters is not None:
             return known
         try:
@@ -88,7 +88,7 @@ class Cataloguing:
 
 
 def _is_hub_id(name: str) -> bool:
-    """A namespace and a name: of the few models without a namespace, the hub knows a spelling with one."""
+    """A namespace and a name. For the few models without a namespace, the hub knows a spelling with one."""
     try:
         validate_repo_id(name)
     except HFValidationError:

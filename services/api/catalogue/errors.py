@@ -1,4 +1,4 @@
-"""Why a model is not served, or a slug not given.
+"""Why a model is not served, or a slug is refused.
 
 Refused
 ├── ModelIdMalformed    it cannot be the id of a model
@@ -8,9 +8,9 @@ Refused
 ├── ModelDisabled       it was taken down on the hub
 ├── TaskNotSupported    it neither generates text nor makes embeddings
 ├── SlugOnHub           somebody on the hub has this name
-├── HubTokenRefused     the hub does not take our token
-├── HubRateLimited      the hub takes no more questions for now
-└── HubUnavailable      the hub gives no answer that makes sense
+├── HubTokenRefused     the hub refuses our token
+├── HubRateLimited      we have asked the hub too often
+└── HubUnavailable      the hub gives no valid answer
 """
 
 from services.api.refusals import Kind, Refused

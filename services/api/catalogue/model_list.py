@@ -1,4 +1,4 @@
-"""Models as OpenAI lists them: the catalogue's, and what the caller's own organisation calls them."""
+"""Models in OpenAI's list format: the catalogue's, and the offerings of the caller's organisation."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from services.api.tenancy.organizations import Organization
 
 
 def listed(catalogue: Catalogue, organization: Organization | None, owner: KeyLimits) -> list[dict[str, Any]]:
-    """Every name that a caller of `organization`, or of none, may ask for with this key."""
+    """Every name that a caller of `organization`, or of none, may use with this key."""
     models = [_shown(model.model, model.created_at) for model in catalogue if allowed(owner, model.model, model)]
     if organization is None:
         return models
@@ -25,7 +25,7 @@ def listed(catalogue: Catalogue, organization: Organization | None, owner: KeyLi
 
 
 def shown(name: str, resolved: Resolved) -> dict[str, Any]:
-    """The model that is meant by `name`; an offering keeps its name, which is all that its callers need to know."""
+    """The model behind `name`. An offering appears under its own name only."""
     model = resolved.model
     return _shown(name if resolved.rule is Rule.OFFERING else model.model, model.created_at)
 

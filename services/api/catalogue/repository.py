@@ -1,4 +1,4 @@
-"""The catalogue's models as the database holds them; the access cache holds them for reading."""
+"""The catalogue's models in the database; requests read them from the access cache."""
 
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -13,7 +13,7 @@ from shared.postgres.statements import only, statement
 
 @dataclass(frozen=True)
 class ModelUses:
-    """How many instances of it are neither terminated nor archived, and by which names it is offered."""
+    """The number of its instances that are neither terminated nor archived, and the names of its offerings."""
 
     model: str
     instances: int
@@ -30,18 +30,18 @@ class ModelRepository:
         return [Model.model_validate(dict(row)) for row in rows]
 
     async def add(self, found: Found | Model) -> Model:
-        """The model as it stands in the catalogue now, whoever put it there, with its figures where they are known."""
+        """The model in the catalogue, whoever added it, with its sizes if known."""
         values = (found.model, found.task, found.gated, found.parameters, found.weights_bytes)
         row = await self._pool.fetchrow(_sql("add_model"), uuid4(), *values)
         return Model.model_validate(only(row))
 
     async def measure(self, model: str, parameters: int, weights_bytes: int | None) -> Model | None:
-        """With these figures where it had none; None when it is not in the catalogue any more."""
+        """Set these sizes if it has none; None if it is not in the catalogue any more."""
         row = await self._pool.fetchrow(_sql("measure_model"), model, parameters, weights_bytes)
         return Model.model_validate(dict(row)) if row else None
 
     async def remove(self, model_id: UUID) -> ModelUses | None:
-        """What it is used by, in which case it stays; None when there was no such model."""
+        """Its uses, in which case it stays; None if there was no such model."""
         async with self._pool.acquire() as connection, connection.transaction():
             model = await connection.fetchval(_sql("lock_model"), model_id)
             if model is None:

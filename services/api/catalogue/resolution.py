@@ -1,4 +1,4 @@
-"""From the `model` of a request to the model that is meant, and the rule by which it was found."""
+"""Resolves the `model` of a request to a model, and names the rule that matched."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ _UUID_LENGTH: Final = 36
 
 
 class Rule(StrEnum):
-    """`ID`: the UUID of a catalogued model; `PUBLIC`: its id on the hub; `OFFERING`: a name of the caller's own."""
+    """`ID`: a catalogued model's UUID; `PUBLIC`: its id on the hub; `OFFERING`: a name of the caller's organisation."""
 
     ID = "id"
     PUBLIC = "public"
@@ -33,7 +33,7 @@ class ModelMissing:
 
 @dataclass(frozen=True)
 class ModelNotFound:
-    """The same whether or not somebody else has such a thing."""
+    """The same answer whether or not another organisation has this name."""
 
     name: str
 
@@ -42,11 +42,11 @@ Resolution: TypeAlias = Resolved | ModelMissing | ModelNotFound
 
 
 def resolve(name: str | None, catalogue: Catalogue, organization: Organization | None) -> Resolution:
-    """What a caller of `organization`, or of none, means by `name`.
+    """What `name` means to a caller of `organization`, or of none.
 
-    In this order: nothing named; the UUID of a catalogued model; a catalogued id, matched whole, for everyone; an
-    active offering of the caller's own organisation; nothing. What stands before a slash is looked at last:
-    `Qwen/Qwen2.5-7B-Instruct` is one id, and nobody's organisation.
+    In this order: no name; the UUID of a catalogued model; a catalogued id, matched whole, for everyone; an active
+    offering of the caller's own organisation; nothing. The part before a slash is checked last:
+    `Qwen/Qwen2.5-7B-Instruct` is one id, and not an organisation's.
     """
     if not name:
         return ModelMissing()
@@ -60,12 +60,12 @@ def resolve(name: str | None, catalogue: Catalogue, organization: Organization |
 
 
 def allowed(owner: KeyLimits, name: str, model: Model) -> bool:
-    """Whether a key may use a model by this name: it allows the name, the model's id on the hub, or its UUID."""
+    """Whether a key may use a model under this name: it allows the name, the model's hub id, or its UUID."""
     return owner.allowed_models is None or not {name, model.model, str(model.id)}.isdisjoint(owner.allowed_models)
 
 
 def shadowed(name: str, catalogue: Catalogue, organization: Organization | None) -> bool:
-    """Whether the organisation has an offering of this name, which means a catalogued model to everyone."""
+    """Whether a catalogued model has the same name as an offering of this organisation."""
     if organization is None or catalogue.named(name) is None:
         return False
     slug, _, code = name.partition("/")

@@ -1,4 +1,4 @@
-"""What the catalogue reads from the environment."""
+"""The catalogue's settings."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,14 +10,14 @@ from shared.settings import HttpUrl, WithHub
 
 
 def _words(value: Any) -> Any:
-    """As `cloud,hub`: whoever exports it writes no JSON."""
+    """Accepts `cloud,hub`, so that nobody has to write JSON."""
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
 
 class CatalogueSettings(AccessSettings, WithHub):
-    """`simulated`: what of cloud and hub is simulated, for its users to be told.
+    """`simulated`: what is simulated, `cloud`, `hub` or both; shown to users.
 
-    `hub_search_timeout_seconds`: for how long somebody who searches for a model waits for the hub's part of the answer.
+    `hub_search_timeout_seconds`: how long a search for models waits for the hub.
     """
 
     model_config = SettingsConfigDict(populate_by_name=True)

@@ -1,4 +1,4 @@
-"""What of this installation is simulated, and how its users are told: in answers, in refusals, on every page."""
+"""What is simulated in this installation, and how users see it: in answers, in refusals, on every page."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Literal, TypeAlias, TypeVar
@@ -17,14 +17,14 @@ _MEANS: Final[dict[tuple[Part, ...], tuple[str, str]]] = {
 
 
 class Simulated:
-    """`parts` are what is simulated; `models` asks the hub which models it could serve."""
+    """`parts`: what is simulated; `models`: asks the hub which models could be served."""
 
     def __init__(self, parts: Sequence[Part], models: Callable[[], Awaitable[Sequence[str]]]) -> None:
         self._parts = parts
         self._models = models
 
     async def by_hub(self, refused: Reason) -> Reason:
-        """The same refusal; of a simulated hub it says so, and what that hub knows."""
+        """The same refusal; with a simulated hub it also says so, and which models that hub has."""
         if "hub" not in self._parts:
             return refused
         models = await self._models()
@@ -32,12 +32,12 @@ class Simulated:
         return refused.adding(f" This is the simulated hub{knows}.", simulated="hub")
 
     def by_cloud(self, refused: Reason) -> Reason:
-        """The same refusal; of a simulated cloud it says so."""
+        """The same refusal; with a simulated cloud it also says so."""
         if "cloud" not in self._parts:
             return refused
         return refused.adding(" This is the simulated cloud.", simulated="cloud")
 
 
 def badge(parts: Sequence[Part]) -> tuple[str, str] | None:
-    """What the console's header shows, and what that means; None where everything is real."""
+    """The badge in the console's header, and its meaning; None if nothing is simulated."""
     return _MEANS.get(tuple(sorted(set(parts))))

@@ -1,4 +1,4 @@
-"""Whether an organisation may take a slug: its offerings' names must not be ids that public models have, or may get."""
+"""Whether an organisation may use a slug: its offerings' names must not collide with present or future public ids."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ class Slugs:
         self._hub = namespaces
 
     async def check(self, slug: str) -> None:
-        """Raises Refused, also when the hub cannot be asked: then nobody knows."""
+        """Raises Refused, also if the hub does not answer, since then nobody knows."""
         if any(model.model.partition("/")[0].lower() == slug for model in self._access.catalogue):
             raise _on_the_hub(slug, f"Ids of models in the catalogue begin with {slug}/.")
         match await self._hub.has_namespace(slug):

@@ -1,4 +1,4 @@
-"""How many bytes a model's weights have as they are stored, from the counts by data type that the hub tells."""
+"""The stored size of a model's weights in bytes, from the hub's counts by data type."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,18 +11,18 @@ _BITS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
     **dict.fromkeys(("F4", "I4", "U4"), 4),
 }
-"""Of one number, by the names of the safetensors format."""
+"""Bits per number, by the names of the safetensors format."""
 _CONTAINERS: Final = frozenset({"I64", "U64", "I32", "U32", "I16", "U16", "I8", "U8"})
-"""What quantized weights are packed into. The hub counts the weights in them, not the integers that hold these."""
+"""Types into which quantized weights are packed. The hub counts the weights in them, not the integers."""
 _BITS_BY_METHOD: Final[Mapping[str, int]] = {"mxfp4": 4}
 _FEW: Final = 0.25
-"""Up to this share integers are buffers (positions, masks) of a model that is not quantized."""
+"""Up to this share, integers are buffers (positions, masks) of a model that is not quantized."""
 
 
 def weights_bytes(parameters: Mapping[str, int], quantization: Mapping[str, Any]) -> int | None:
-    """`quantization` is what the model's configuration says of it. None where the counts do not tell the size.
+    """`quantization` is from the model's configuration. None if the size does not follow from the counts.
 
-    Scales and zero points of quantized weights are not counted by the hub: a few percent may be missing.
+    The hub does not count scales and zero points of quantized weights: a few percent may be missing.
     """
     integers = sum(count for kind, count in parameters.items() if kind in _CONTAINERS)
     packed = bool(quantization) or integers > _FEW * sum(parameters.values())

@@ -1,1 +1,1 @@
-"""How long a launch is going to take."""
+"""How long a launch will take."""

@@ -1,4 +1,4 @@
-"""When instances will be ready: the past in memory, read anew now and then, so that no request waits for it."""
+"""When instances will be ready. Past launches are cached and refreshed regularly, so that no request waits for them."""
 
 import asyncio
 from collections.abc import Iterable
@@ -19,9 +19,9 @@ log: Final = structlog.get_logger()
 
 
 class Estimates:
-    """`launching` are the instances that are on their way now, as the event stream tells them.
+    """`launching` are the starting instances, from the event stream.
 
-    With the database down the past stays as it was: what was learned of launches does not spoil.
+    While the database is down, the cached launches stay: they do not spoil.
     """
 
     def __init__(self, past: LaunchRepository, *, launches: int, refresh_s: float) -> None:
@@ -32,7 +32,7 @@ class Estimates:
         self.launching: dict[UUID, Instance] = {}
 
     def of(self, instance: Instance, at: datetime) -> Estimate | None:
-        """None when it is not on its way to ready."""
+        """None if it is not starting."""
         return estimate(instance, at, self.history)
 
     def steps_of(self, instance: Instance) -> UsualSteps:
@@ -46,13 +46,13 @@ class Estimates:
         )
 
     def replace(self, instances: Iterable[Instance]) -> None:
-        """Forget who is launching and begin with these."""
+        """Forget all starting instances and begin with these."""
         self.launching.clear()
         for instance in instances:
             self.apply(instance)
 
     def apply(self, instance: Instance) -> None:
-        """Take over what an event says of its instance."""
+        """Take over the instance from an event."""
         if instance.status in LAUNCHING:
             self.launching[instance.id] = instance
         else:
@@ -63,7 +63,7 @@ class Estimates:
         self.history = History(await self._past.newest(self._launches))
 
     async def run(self) -> None:
-        """Read them again and again; the owner cancels it."""
+        """Read them repeatedly; the owner cancels it."""
         while True:
             await asyncio.sleep(self._refresh_s)
             try:

@@ -1,4 +1,4 @@
-"""Past launches, from what the projector has written of each step."""
+"""Past launches, from the projector's timeline."""
 
 from shared.eta.launch import Launch
 from shared.postgres.connection import Pool
@@ -10,6 +10,6 @@ class LaunchRepository:
         self._pool = pool
 
     async def newest(self, most: int) -> list[Launch]:
-        """Of the attempts that became ready."""
+        """The newest attempts that became ready."""
         rows = await self._pool.fetch(statement("services.api.estimates", "past_launches"), most)
         return [Launch.model_validate(dict(row)) for row in rows]

@@ -1,4 +1,4 @@
-"""What estimates read from the environment."""
+"""The settings of estimates."""
 
 from pydantic import Field, PositiveFloat
 

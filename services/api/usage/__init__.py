@@ -1,1 +1,1 @@
-"""What was used: requests, tokens, money."""
+"""Usage: requests, tokens, money."""

@@ -10,7 +10,7 @@ from shared.postgres.statements import statement
 
 
 class DayCost(BaseModel):
-    """Of one day in UTC, at list price; `organization_id` is None for instances that everybody shares."""
+    """The cost of one day in UTC, at list price; `organization_id` is None for shared instances."""
 
     model_config = ConfigDict(frozen=True)
     day: date
@@ -24,16 +24,16 @@ class CostRepository:
         self._pool = pool
 
     async def by_day(self, first: date, last: date, at: datetime, organization_id: UUID | None) -> list[DayCost]:
-        """Newest day first, of one organisation or of all; a server that is on at `at` counts until then."""
+        """Newest day first, for one organisation or all; a server that is on at `at` counts until then."""
         rows = await self._pool.fetch(_sql("costs_by_day"), first, last, _in_utc(at), organization_id)
         return [DayCost.model_validate(dict(row)) for row in rows]
 
     async def unpriced(self, first: date, last: date, at: datetime, organization_id: UUID | None) -> int:
-        """How many instances had a server on in those days that `by_day` cannot count: nobody knows its price."""
+        """How many instances had a server on in those days at an unknown price, which `by_day` cannot count."""
         return int(await self._pool.fetchval(_sql("unpriced"), first, last, _in_utc(at), organization_id))
 
     async def of_month(self, organization_id: UUID, at: datetime) -> dict[str, float]:
-        """By currency, in the month of `at` in UTC, until then."""
+        """The cost by currency in the month of `at` (UTC), until then."""
         today = at.astimezone(UTC).date()
         spent: dict[str, float] = {}
         for day in await self.by_day(today.replace(day=1), today, at, organization_id):
@@ -42,7 +42,7 @@ class CostRepository:
 
 
 def _in_utc(at: datetime) -> datetime:
-    """Without its offset, as the statements take it."""
+    """In UTC without an offset, as the statements need it."""
     return at.astimezone(UTC).replace(tzinfo=None)
 
 

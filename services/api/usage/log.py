@@ -1,4 +1,4 @@
-"""What every request used, kept in memory until the database has it: no request waits for that."""
+"""The usage of every request, in memory until it is in the database. No request waits for that."""
 
 import asyncio
 from collections import deque
@@ -14,12 +14,12 @@ from prometheus_client import Counter
 from shared.postgres.connection import DATABASE_ERRORS
 
 _BATCH: Final = 500
-"""Encoding as many holds the event loop for 2 ms."""
+"""Rows per statement: encoding this many blocks the event loop for 2 ms."""
 _KEPT: Final = 200_000
-"""About an hour of fifty requests a second, in some 60 MB."""
+"""The most rows in memory: about an hour of fifty requests a second, in some 60 MB."""
 _FORGETTING_S: Final = 3_600.0
 _FORGOTTEN: Final = 5_000
-"""Between two times of writing: few enough to be gone within the database's time-out."""
+"""Rows deleted between two writes: few enough for the database's time-out."""
 _lost: Final = Counter("coldstart_usage_rows_lost_total", "Usage that could not be written for too long")
 NEVER: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Usage(NamedTuple):
-    """The parameters of add_usage.sql, in order. Tokens are None when nobody told them."""
+    """The parameters of add_usage.sql, in order. Tokens are None if unknown."""
 
     id: UUID
     at: datetime
@@ -45,16 +45,16 @@ class Usage(NamedTuple):
 
 
 class Ledger(Protocol):
-    """Where usage is kept for good. Raises one of DATABASE_ERRORS when it cannot be."""
+    """The permanent store of usage. Raises one of DATABASE_ERRORS if it fails."""
 
     async def add(self, rows: Sequence[Usage]) -> None: ...
 
     async def forget(self, before: datetime, most: int) -> bool:
-        """The oldest of those before; whether there may be more than `most`."""
+        """Delete the oldest rows from before; returns whether there may be more than `most`."""
 
 
 class UsageLog:
-    """Written every `interval_s`, and forgotten after `kept`."""
+    """Writes every `interval_s`, and deletes after `kept`."""
 
     def __init__(self, ledger: Ledger, *, interval_s: float, kept: timedelta) -> None:
         self._ledger = ledger
@@ -63,7 +63,7 @@ class UsageLog:
         self._rows: deque[Usage] = deque()
 
     def add(self, row: Usage) -> None:
-        """The oldest go first when the database has been away for too long."""
+        """Add a row. If the database is away for too long, the oldest rows are dropped."""
         if len(self._rows) >= _KEPT:
             self._rows.popleft()
             _lost.inc()
@@ -78,14 +78,14 @@ class UsageLog:
             try:
                 await self.write()
                 if loop.time() >= forgets_at:
-                    forgets_at = loop.time() + _FORGETTING_S  # also if that fails: to write comes first
+                    forgets_at = loop.time() + _FORGETTING_S  # also if that fails: writing comes first
                     if await self._ledger.forget(datetime.now(UTC) - self._kept, _FORGOTTEN):
                         forgets_at = 0.0
             except DATABASE_ERRORS as error:
                 log.warning("usage not written", rows=len(self._rows), reason=repr(error))
 
     async def write(self) -> None:
-        """All there is. What was taken up and cannot be written now is put back. Raises one of DATABASE_ERRORS."""
+        """Write all rows. Rows that cannot be written now are put back. Raises one of DATABASE_ERRORS."""
         while self._rows:
             batch = [self._rows.popleft() for _ in range(min(_BATCH, len(self._rows)))]
             try:
@@ -95,7 +95,7 @@ class UsageLog:
                 raise
 
     async def _add(self, batch: list[Usage]) -> None:
-        """A row that the database will never take is dropped: it must not keep all others from it."""
+        """A row that the database will never accept is dropped, so that it does not block the others."""
         try:
             await self._ledger.add(batch)
         except NEVER as error:

@@ -1,4 +1,4 @@
-"""Usage in PostgreSQL: written in batches, summed up on demand, forgotten after its time."""
+"""Usage in PostgreSQL: written in batches, summed on demand, deleted after its retention."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -15,11 +15,11 @@ class UsageRepository:
         self._pool = pool
 
     async def add(self, rows: Sequence[Usage]) -> None:
-        """A row that is there already stays as it is."""
+        """Existing rows stay as they are."""
         await self._pool.execute(_sql("add_usage"), *zip(*rows, strict=True))
 
     async def forget(self, before: datetime, most: int) -> bool:
-        """Whether there may be more than `most`."""
+        """Delete at most `most` old rows; returns whether there may be more."""
         removed: str = await self._pool.execute(_sql("forget_usage"), before, most)
         return int(removed.removeprefix("DELETE ")) == most
 
@@ -33,7 +33,7 @@ class UsageRepository:
         key: UUID | None,
         limit: int,
     ) -> list[UsageSum]:
-        """From the first day to the last in UTC, the newest first; of None there may be any."""
+        """Sums from the first day to the last in UTC, newest first; filters of None match everything."""
         rows = await self._pool.fetch(_sql("usage_summed_up"), first, last, group_by, organization, key, limit)
         return [UsageSum.of(dict(row)) for row in rows]
 

@@ -1,4 +1,4 @@
-"""What the log of usage reads from the environment."""
+"""The settings of the usage log."""
 
 from pydantic import Field, PositiveFloat
 

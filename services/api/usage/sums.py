@@ -1,4 +1,4 @@
-"""What was used, summed up."""
+"""Sums of usage."""
 
 from datetime import date
 from typing import Any, Self
@@ -14,10 +14,10 @@ class Milliseconds(BaseModel):
 
 
 class UsageSum(BaseModel):
-    """What was not asked for by `group_by` is null. `first_byte_ms` is until a worker's answer began.
+    """Fields that `group_by` does not name are null. `first_byte_ms` is the time until a worker's answer began.
 
-    `requests_untold`: of the requests, those whose worker did not tell all its tokens; a stream's chunks were then
-    counted as its completion tokens.
+    `requests_untold`: requests whose worker did not report all its tokens; for a stream, its chunks were then counted
+    as its completion tokens.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,1 +1,1 @@
-"""The model hub: asked, searched and kept."""
+"""The model hub: look-ups, search and caches."""

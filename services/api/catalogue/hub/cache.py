@@ -1,4 +1,4 @@
-"""What the hub told lately of a model: it is asked once by all who ask at the same time, and again after a while."""
+"""Caches the hub's recent answers about models; concurrent callers share one request."""
 
 import time
 from collections.abc import Callable
@@ -8,22 +8,22 @@ from services.api.catalogue.hub.client import Found, Lookup, Lookups, RateLimite
 from services.api.catalogue.hub.single_flight import Kept
 
 _OF_A_REFUSAL: Final = 0.1
-"""The share of its time that a refusal is kept for: a model appears, or a licence is accepted."""
+"""Refusals are cached for this share of the time: a model may appear, or a licence may be accepted."""
 
 
 class HubCache:
-    """An answer is kept for `seconds`, a refusal for a tenth of that, and that there was no answer not at all."""
+    """An answer is cached for `seconds`, a refusal for a tenth of that, a missing answer not at all."""
 
     def __init__(self, hub: Lookups, seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
         self._kept = Kept(hub.look_up, self._lasting, monotonic=monotonic)
 
     async def look_up(self, model: str) -> Lookup:
-        """As the hub's. A caller who gives up takes the answer from nobody else, and it is kept all the same."""
+        """Like the hub's. If one caller gives up, the others still get the answer, and it is cached."""
         return await self._kept.answer(model)
 
     def close(self) -> None:
-        """Whoever still waits is cancelled."""
+        """Cancels all waiting callers."""
         self._kept.close()
 
     def _lasting(self, lookup: Lookup) -> float:

@@ -1,4 +1,4 @@
-"""The Hugging Face hub: which models there are, what we may have, what for and how large; which owners there are."""
+"""A client of the Hugging Face hub: which models exist, their access, task and size, and which owners exist."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -31,20 +31,20 @@ _TASKS: Final[Mapping[str, Task]] = {
     "feature-extraction": "embed",
     "sentence-similarity": "embed",
 }
-"""What the hub calls a model's pipeline, for those that vLLM serves through `/v1`."""
+"""The hub's names of pipelines that vLLM serves through `/v1`."""
 _GENERATES: Final = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
 _AT_ONCE: Final = 8
 _SOME: Final = 20
 _EXPAND: Final = ("config", "gated", "pipeline_tag", "private", "safetensors", "sha")
 FAULTS: Final = (HTTPError, OfflineModeIsEnabled, ValueError, TypeError, KeyError, AttributeError)
-"""All that asking the hub may raise; ModelInfo takes any JSON for granted."""
+"""Everything that a request to the hub may raise; ModelInfo does not validate its JSON."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """`model` is the id in the hub's own spelling, `sha` the commit looked at, `pipeline` its task's name there.
+    """`model` is the id in the hub's spelling, `sha` the commit, `pipeline` the hub's name of its task.
 
-    `weights_bytes` are those of the files. What the hub does not tell is None.
+    `weights_bytes` is the size of the files. Anything that the hub does not say is None.
     """
 
     model: str
@@ -58,7 +58,7 @@ class Found:
 
 @dataclass(frozen=True)
 class NotOnHub:
-    """Missing and private look the same to a caller who may not see it."""
+    """Missing, or private and not visible to us; they look the same."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +68,19 @@ class Private:
 
 @dataclass(frozen=True)
 class Gated:
-    """`with_token`: we showed one, and it has no access."""
+    """`with_token`: we sent a token, and it has no access."""
 
     with_token: bool
 
 
 @dataclass(frozen=True)
 class Disabled:
-    """Taken down, by its owner or the hub."""
+    """Taken down by its owner or the hub."""
 
 
 @dataclass(frozen=True)
 class Unsupported:
-    """`pipeline` is None where the hub does not know the model's task either."""
+    """`pipeline` is None if the hub does not know the model's task either."""
 
     pipeline: str | None
 
@@ -92,14 +92,14 @@ class TokenRefused:
 
 @dataclass(frozen=True)
 class RateLimited:
-    """`retry_after_s` is None where the hub does not tell it."""
+    """`retry_after_s` is None if the hub does not say it."""
 
     retry_after_s: int | None
 
 
 @dataclass(frozen=True)
 class Unreachable:
-    """No answer, none in time, or none that makes sense: it says nothing of the model."""
+    """No answer, not in time, or an invalid one. It says nothing about the model."""
 
     reason: str
 
@@ -116,13 +116,13 @@ class Lookups(Protocol):
 
 class Namespaces(Protocol):
     async def has_namespace(self, name: str) -> bool | Failure:
-        """Whether a user or an organisation has this name, in any case. Never raises for what the hub may answer."""
+        """Whether a user or an organisation has this name, in any case. Never raises, whatever the hub answers."""
 
 
 class Hub:
-    """`endpoint` is passed on explicitly: huggingface_hub reads HF_ENDPOINT when it is imported.
+    """`endpoint` is passed explicitly: huggingface_hub reads HF_ENDPOINT at import.
 
-    Its threads are its own: a hub that hangs must not hold up who looks up a host's name in the loop's common ones.
+    It has its own threads: a hanging hub must not block the event loop's shared threads, which resolve host names.
     """
 
     def __init__(self, endpoint: str, token: SecretStr | None, timeout_s: float) -> None:
@@ -132,15 +132,15 @@ class Hub:
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hub")
 
     async def look_up(self, model: str) -> Lookup:
-        """Never raises for what the hub may answer. Takes twice the time-out at most, which two requests may."""
+        """Never raises, whatever the hub answers. Takes at most twice the time-out, for two requests."""
         return await self._asked(self._look_up, model)
 
     async def has_namespace(self, name: str) -> bool | Failure:
-        """Whether a user or an organisation has this name, in any case; takes as long as `look_up` at most."""
+        """Whether a user or an organisation has this name, in any case; takes at most as long as `look_up`."""
         return await self._asked(self._has_namespace, name)
 
     async def models(self) -> list[str]:
-        """Some that could be served here; none where the hub gives no answer. For a hub that has only a few."""
+        """Some models that could be served here; none without an answer. For a hub that has only a few."""
         try:
             async with asyncio.timeout(2 * self._timeout_s):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, self._models)
@@ -154,12 +154,12 @@ class Hub:
         return sorted(model.id for model in found if task_of(model) and not model.private)
 
     def close(self) -> None:
-        """Waits for no answer."""
+        """Does not wait for pending answers."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _asked(self, ask: Callable[[str], Answer], name: str) -> Answer | Unreachable:
         try:
-            async with asyncio.timeout(2 * self._timeout_s):  # a turn among the threads is waited for no longer either
+            async with asyncio.timeout(2 * self._timeout_s):  # includes the wait for a free thread
                 return await asyncio.get_running_loop().run_in_executor(self._threads, ask, name)
         except TimeoutError:
             return Unreachable(f"it did not answer within {2 * self._timeout_s:g} s")
@@ -209,7 +209,7 @@ class Hub:
             return failure(error, with_token=bool(self._token), timeout_s=self._timeout_s)
 
     def _has_overview(self, kind: str, name: str) -> bool:
-        """As HfApi.get_organization_overview and get_user_overview ask, which take no time-out. Raises FAULTS."""
+        """Like HfApi.get_organization_overview and get_user_overview, which accept no time-out. Raises FAULTS."""
         response = self._get(f"{kind}/{name}/overview")
         if response.status_code == HTTPStatus.NOT_FOUND:
             return False
@@ -217,7 +217,7 @@ class Hub:
         return True
 
     def _check_access(self, model: str) -> None:
-        """HfApi.auth_check takes no time-out, so its request is made here. Raises GatedRepoError."""
+        """HfApi.auth_check accepts no time-out, so its request is made here. Raises GatedRepoError."""
         hf_raise_for_status(self._get(f"models/{model}/auth-check"))
 
     def _get(self, path: str) -> Response:
@@ -226,7 +226,7 @@ class Hub:
 
 
 def failure(error: Exception, *, with_token: bool, timeout_s: float) -> Failure:
-    """What one of the FAULTS means; of a model it says nothing."""
+    """The meaning of one of the FAULTS. None of them says anything about the model."""
     match error:
         case HfHubHTTPError():
             return _by_status(error.response.status_code, error.response.headers, with_token=with_token)
@@ -239,7 +239,7 @@ def failure(error: Exception, *, with_token: bool, timeout_s: float) -> Failure:
 
 
 def task_of(info: ModelInfo) -> Task | None:
-    """None: it is not served here. Many models name no pipeline; then their architecture tells."""
+    """None if it is not served here. Many models name no pipeline; then their architecture decides."""
     if info.pipeline_tag:
         return _TASKS.get(info.pipeline_tag)
     architectures = (info.config or {}).get("architectures") or ()
@@ -247,7 +247,7 @@ def task_of(info: ModelInfo) -> Task | None:
 
 
 def size_of(info: ModelInfo) -> tuple[int | None, int | None]:
-    """Its parameters and the bytes of its weights' files; None where the hub does not tell."""
+    """Its parameters and the bytes of its weights' files; None if the hub does not say."""
     counted = info.safetensors
     if counted is None:
         return None, None
@@ -265,13 +265,13 @@ def _by_status(status: int, headers: Mapping[str, str], *, with_token: bool) -> 
 
 
 def _quantization(info: ModelInfo) -> Mapping[str, Any]:
-    """Models of more than text keep it with their text part."""
+    """Multimodal models have it in their text part."""
     config = info.config or {}
     return config.get("quantization_config") or (config.get("text_config") or {}).get("quantization_config") or {}
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> int | None:
-    """The hub's own headers (IETF's draft on rate limits), or the plain one of a proxy before it."""
+    """From the hub's own headers (IETF's draft on rate limits), or a proxy's plain one."""
     if (limit := parse_ratelimit_headers(headers)) and not limit.remaining:
         return limit.reset_in_seconds
     plain = headers.get("Retry-After", "")

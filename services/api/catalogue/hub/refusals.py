@@ -1,4 +1,4 @@
-"""What the caller is told when the hub says no, or nothing."""
+"""The refusals for the hub's negative and missing answers."""
 
 from typing import Final, TypeVar, assert_never
 
@@ -20,7 +20,7 @@ AboutModel = TypeVar("AboutModel", bound=Refused)
 
 
 def admitted(name: str, lookup: hub.Lookup) -> hub.Found:
-    """The model that was found. Raises Refused for one that is not served here, or when the hub gave no answer."""
+    """The found model. Raises Refused if it is not served here, or the hub gave no answer."""
     match lookup:
         case hub.Found():
             return lookup
@@ -52,7 +52,7 @@ def admitted(name: str, lookup: hub.Lookup) -> hub.Found:
 
 
 def unanswered(name: str, failure: hub.Failure, *, instead: str = "") -> Refused:
-    """`instead`: what may be done now, besides asking again later."""
+    """`instead`: what can be done now, besides trying again later."""
     match failure:
         case hub.TokenRefused():
             detail = f"The hub refuses our HF_TOKEN; the api service needs a valid one, or none.{instead}"
@@ -69,5 +69,5 @@ def unanswered(name: str, failure: hub.Failure, *, instead: str = "") -> Refused
 
 
 def about_model(reason: type[AboutModel], detail: str) -> AboutModel:
-    """Because of the model that is asked for."""
+    """A refusal about the requested model."""
     return reason(detail, errors=(FieldError(pointer=_AT, detail=detail),))

@@ -1,4 +1,4 @@
-"""The models of the Hugging Face hub whose ids have some words in them, the most downloaded first."""
+"""Searches the Hugging Face hub for models whose ids contain given words, most downloaded first."""
 
 import asyncio
 import time
@@ -26,14 +26,14 @@ from shared.lifecycle.wish import Task
 _AT_ONCE: Final = 4
 _ASKED: Final = 50
 _REST_S: Final = 10.0
-"""Nobody who types waits for a hub that has just failed to answer."""
+"""How long a failed hub is not asked again, so that people who type do not wait for it."""
 _EXPAND: Final = ("config", "disabled", "downloads", "gated", "pipeline_tag", "private", "safetensors")
-"""Of what `HfApi.model_info` expands, a list does not: baseModels, childrenModelCount, usedStorage."""
+"""What `HfApi.model_info` expands, except fields that a list does not have: baseModels and others."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """`task` is None where it is not served here, `pipeline` its name on the hub. What nobody tells is None."""
+    """`task` is None if it is not served here; `pipeline` is the hub's name of it. Unknown values are None."""
 
     model: str
     task: Task | None
@@ -48,9 +48,9 @@ Search: TypeAlias = tuple[Listed, ...] | Failure
 
 
 class HubSearch:
-    """Apart from the look-ups: whoever types ever so much holds up no launch.
+    """Separate from look-ups, so that people who type do not delay launches.
 
-    An answer is kept for `kept_s`. A hub that gives none is left alone for ten seconds, or for as long as it says.
+    An answer is cached for `kept_s`. A hub that fails is not asked for ten seconds, or for as long as it says.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class HubSearch:
         return self._token is not None
 
     async def search(self, text: str) -> Search:
-        """At most fifty, none of them private. Never raises for what the hub may answer, nor waits beyond its time."""
+        """At most fifty, none of them private. Never raises, whatever the hub answers, nor exceeds its time limit."""
         return await self._kept.answer(text.casefold())
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class HubSearch:
             return self._failed(Unreachable(f"it did not answer within {self._timeout_s:g} s"))
 
     def _resting(self) -> Failure | None:
-        """Why the hub is left alone; None if it is not."""
+        """Why the hub is not asked now; None if it may be."""
         failed, until = self._rest
         return failed if self._monotonic() < until else None
 
@@ -104,7 +104,7 @@ class HubSearch:
         return failed
 
     def _search(self, text: str) -> Search:
-        """In a thread. One whose turn comes because an earlier one failed leaves the hub alone."""
+        """Runs in a thread. Does not ask the hub if an earlier search has just failed."""
         if (failed := self._resting()) is not None:
             return failed
         try:
@@ -114,7 +114,7 @@ class HubSearch:
         return tuple(_listed(info) for info in found if not info.private and not info.disabled)
 
     def _page(self, text: str) -> list[dict[str, Any]]:
-        """What HfApi.list_models asks; that takes no time-out, and tries six times where the hub takes no more."""
+        """Like HfApi.list_models, which accepts no time-out and tries a rate-limited hub six times."""
         query: dict[str, Any] = {"search": text, "sort": "downloads", "limit": _ASKED, "expand": list(_EXPAND)}
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         response = get_session().get(self._address, params=query, headers=headers, timeout=self._timeout_s)
@@ -136,7 +136,7 @@ def _listed(info: ModelInfo) -> Listed:
 
 
 def told(answer: Failure) -> str:
-    """Why the hub said nothing, and what to do."""
+    """Why there is nothing from the hub, and what to do."""
     match answer:
         case TokenRefused():
             return "The hub refuses our HF_TOKEN; the api service needs a valid one, or none."

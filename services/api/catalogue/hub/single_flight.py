@@ -1,4 +1,4 @@
-"""Answers to questions in words: each is asked once by all who ask it at the same time, and again after a while."""
+"""A single-flight cache: concurrent callers share one request, and the answer is cached for a while."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 
 Answer = TypeVar("Answer")
 _MOST: Final = 1_000
-"""Answers that are kept; past it the oldest goes."""
+"""The most answers that are cached; then the oldest is dropped."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class _Told(Generic[Answer]):
 
 
 class Kept(Generic[Answer]):
-    """`seconds` says for how long an answer is kept; 0: not at all."""
+    """`seconds` returns how long an answer is cached; 0 means not at all."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Kept(Generic[Answer]):
         self._asking: dict[str, asyncio.Task[Answer]] = {}
 
     async def answer(self, question: str) -> Answer:
-        """A caller who gives up takes the answer from nobody else, and it is kept all the same."""
+        """If one caller gives up, the others still get the answer, and it is cached."""
         told = self._told.get(question)
         if told is not None and self._monotonic() < told.until:
             return told.answer
@@ -43,7 +43,7 @@ class Kept(Generic[Answer]):
         return await asyncio.shield(self._asking[question])
 
     def close(self) -> None:
-        """Whoever still waits is cancelled."""
+        """Cancels all waiting callers."""
         for task in self._asking.values():
             task.cancel()
 
