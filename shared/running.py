@@ -10,9 +10,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Final
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any, Final
 
 import structlog
 import uvloop
@@ -39,6 +39,18 @@ def exiting_when_refused() -> Iterator[None]:
         yield
     except StartRefused as refused:
         sys.exit(str(refused))
+
+
+@asynccontextmanager
+async def alongside(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Do this while the block lasts, and cancel it behind the block. Work that fails ends the block."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in work]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 async def _until_signalled(running: Callable[[], AbstractAsyncContextManager[object]]) -> None:

@@ -5,12 +5,13 @@ Each room builds what it is made of in its `build.py`; here they are put on top 
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from litestar.types import ASGIApp
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
@@ -38,6 +39,7 @@ from shared.offers.instance_types import InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
 from shared.postgres.connection import Pool, connect_pool
 from shared.postgres.migrate import migrate
+from shared.running import alongside
 
 log = structlog.get_logger()
 
@@ -63,67 +65,76 @@ class _Bus:
     install_outputs: InstallOutputs
 
 
+@dataclass(frozen=True)
+class _Wired:
+    """The application, what has to run beside it, and what lets go those who are answered without an end."""
+
+    app: ASGIApp
+    tasks: Sequence[Coroutine[Any, Any, None]]
+    leave: Callable[[], None]
+
+
 @asynccontextmanager
 async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
     """Serve until the block ends; then let event streams go at once and requests finish."""
-    async with AsyncExitStack() as stack:
-        lost_touch = asyncio.Event()
-        bus = await stack.enter_async_context(_bus(settings, lost_touch))
-        pool = await stack.enter_async_context(_database(settings))
+    lost_touch = asyncio.Event()
+    async with _bus(settings, lost_touch) as bus, _database(settings) as pool:
         first_admin_key = None if settings.admin_key else await _first_admin_key(ApiKeyRepository(pool))
+        async with (
+            _wired(settings, bus, pool, lost_touch) as wired,
+            alongside(*wired.tasks),
+            serving_as_set(wired.app, settings, on_leaving=wired.leave) as url,
+        ):
+            log.info("serving", url=url)
+            yield Api(url, first_admin_key)
 
-        projection = Projection(pool, settings.projection_wait_seconds)
-        cache = await loaded_access_cache(pool, settings, projection.moved)
-        access, tenancy, usage = access_services(pool, cache, settings), tenancy_services(pool), usage_services(pool)
-        estimates = await loaded_estimates(pool, settings)
-        feed = feed_services(bus.connection, pool, cache, estimates, settings, resumed=lost_touch.set)
-        router = await stack.enter_async_context(
-            running_router(
-                settings,
-                access=cache,
-                authentication=access.authentication,
-                estimates=estimates,
-                feed=feed.feed,
-                read_model=feed.read_model,
-                ledger=usage.usage,
-                lost_touch=lost_touch,
-            )
-        )
+
+@asynccontextmanager
+async def _wired(settings: ApiSettings, bus: _Bus, pool: Pool, lost_touch: asyncio.Event) -> AsyncGenerator[_Wired]:
+    """The rooms, each with what it needs of those below."""
+    projection = Projection(pool, settings.projection_wait_seconds)
+    cache = await loaded_access_cache(pool, settings, projection.moved)
+    access, tenancy, usage = access_services(pool, cache, settings), tenancy_services(pool), usage_services(pool)
+    estimates = await loaded_estimates(pool, settings)
+    feed = feed_services(bus.connection, pool, cache, estimates, settings, resumed=lost_touch.set)
+    async with running_router(
+        settings,
+        access=cache,
+        authentication=access.authentication,
+        estimates=estimates,
+        feed=feed.feed,
+        read_model=feed.read_model,
+        ledger=usage.usage,
+        lost_touch=lost_touch,
+    ) as router:
         await feed.begin(bus.guard.identity.installation)
-        catalogue = stack.enter_context(catalogue_services(pool, cache, settings))
-        admission = admission_services(
-            settings,
-            journal=bus.journal,
-            projection=projection,
-            tenancy=tenancy,
-            catalogue=catalogue,
-            usage=usage,
-            instance_types=bus.instance_types,
-            statuses=bus.statuses,
-        )
-        control = control_services(
-            bus.connection, pool, settings, access=cache, search=catalogue.search, rights=admission.rights
-        )
-        console = console_services(pool, access, settings)
-        rooms = (bus, access, tenancy, usage, feed, router, catalogue, admission, control, console)
-        app = application(
-            inference=router.inference,
-            authentication=access.authentication,
-            services=Services(settings, estimates, rooms=rooms),
-            max_body_bytes=settings.max_body_bytes,
-            metrics_access=settings.metrics_access,
-            simulated=settings.simulated,
-        )
+        with catalogue_services(pool, cache, settings) as catalogue:
+            admission = admission_services(
+                settings,
+                journal=bus.journal,
+                projection=projection,
+                tenancy=tenancy,
+                catalogue=catalogue,
+                usage=usage,
+                instance_types=bus.instance_types,
+                statuses=bus.statuses,
+            )
+            control = control_services(bus.connection, pool, settings, catalogue=catalogue, admission=admission)
+            console = console_services(pool, access, settings)
+            rooms = (bus, access, tenancy, usage, feed, router, catalogue, admission, control, console)
+            app = application(
+                settings,
+                inference=router.inference,
+                authentication=access.authentication,
+                services=Services(settings, estimates, rooms=rooms),
+            )
 
-        def leave() -> None:
-            feed.feed.close()
-            access.authentication.wrong_keys.close()
+            def leave() -> None:
+                feed.feed.close()
+                access.authentication.wrong_keys.close()
 
-        limit_checks = admission.limits.run(settings.limits_check_seconds)
-        await stack.enter_async_context(_tasks(cache.run(), feed.feed.run(), estimates.run(), limit_checks))
-        url = await stack.enter_async_context(serving_as_set(app, settings, on_leaving=leave))
-        log.info("serving", url=url)
-        yield Api(url, first_admin_key)
+            limit_checks = admission.limits.run(settings.limits_check_seconds)
+            yield _Wired(app, (cache.run(), feed.feed.run(), estimates.run(), limit_checks), leave)
 
 
 @asynccontextmanager
@@ -158,18 +169,6 @@ async def _database(settings: ApiSettings) -> AsyncGenerator[Pool]:
     async with connect_pool(url, name="api", command_timeout_s=settings.database_timeout_seconds) as pool:
         await migrate(pool)
         yield pool
-
-
-@asynccontextmanager
-async def _tasks(*running: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    """Run them while the block lasts. It ends when one of them fails."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one) for one in running]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
 
 
 async def _first_admin_key(api_keys: ApiKeyRepository) -> str | None:

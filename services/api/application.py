@@ -1,6 +1,5 @@
 """The whole HTTP surface: the routes, who may use them, and the form of errors."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from litestar import Litestar
@@ -11,7 +10,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from services.api import probes
 from services.api.access.authentication import Authentication
-from services.api.catalogue.simulated import Part, badge
+from services.api.catalogue.simulated import badge
 from services.api.console import links
 from services.api.console.app import console
 from services.api.console.assets import Assets
@@ -44,6 +43,7 @@ from services.api.http.announcement import announced
 from services.api.http.session_cookie import with_one_session_cookie
 from services.api.metrics import Measured
 from services.api.router.inference import ENDPOINTS, Inference
+from services.api.settings import ApiSettings
 
 _PARTS = (
     instances,
@@ -68,17 +68,11 @@ _COMPRESSION: Final = 4
 
 
 def application(
-    *,
-    inference: Inference,
-    authentication: Authentication,
-    services: Services,
-    max_body_bytes: int,
-    metrics_access: str,
-    simulated: Sequence[Part] = (),
+    settings: ApiSettings, *, inference: Inference, authentication: Authentication, services: Services
 ) -> ASGIApp:
     """`services` are what the routes ask for. Raises LookupError for what they do not find there."""
     assets = Assets.read()
-    parts = [*(handler for part in _PARTS for handler in part.ROUTES), *probes.metrics_routes(metrics_access)]
+    parts = [*(handler for part in _PARTS for handler in part.ROUTES), *probes.metrics_routes(settings.metrics_access)]
     routes = [with_services(handler, services) for handler in parts]
     control = Litestar(
         route_handlers=[*allowed_methods(routes), *routes, console(assets, services)],
@@ -86,9 +80,9 @@ def application(
         exception_handlers={Exception: to_problem},
         before_request=checked,
         request_class=BodyRequest,
-        request_max_body_size=max_body_bytes,
+        request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(),
-        template_config=TemplateConfig(instance=engine(assets, badge(simulated))),
+        template_config=TemplateConfig(instance=engine(assets, badge(settings.simulated))),
         compression_config=CompressionConfig("gzip", gzip_compress_level=_COMPRESSION, exclude_opt_key=AS_IT_IS),
         plugins=[PydanticPlugin(validate_strict=True)],
         logging_config=None,
@@ -100,4 +94,4 @@ def application(
         to = inference if scope["path"].startswith("/v1/") else control
         await to(with_one_session_cookie(scope), receive, send)
 
-    return announced(Measured(dispatch, frozenset({"/v1/models", *ENDPOINTS})), simulated)
+    return announced(Measured(dispatch, frozenset({"/v1/models", *ENDPOINTS})), settings.simulated)

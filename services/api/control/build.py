@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from nats.aio.client import Client
 
-from services.api.admission.launch_rights import LaunchRights
-from services.api.catalogue.access_cache import AccessCache
-from services.api.catalogue.hub.search import HubSearch
+from services.api.admission.build import AdmissionServices
+from services.api.catalogue.build import CatalogueServices
 from services.api.control.model_search import ModelSearch
 from services.api.control.reconciliation import Reconciliation
 from services.api.control.repository import InstanceRepository
@@ -26,12 +25,11 @@ def control_services(
     pool: Pool,
     settings: ControlSettings,
     *,
-    access: AccessCache,
-    search: HubSearch,
-    rights: LaunchRights,
+    catalogue: CatalogueServices,
+    admission: AdmissionServices,
 ) -> ControlServices:
     return ControlServices(
         InstanceRepository(pool),
-        ModelSearch(access, search, rights),
+        ModelSearch(catalogue.access, catalogue.search, admission.rights),
         Reconciliation(connection, settings.reconcile_timeout_seconds),
     )

@@ -31,6 +31,7 @@ from services.api.router.waiting import Waiting
 from services.api.upstream import Upstream
 from services.api.usage.log import Ledger, UsageLog
 from shared.postgres.connection import DATABASE_ERRORS
+from shared.running import alongside
 from shared.secrets import Secrets
 
 
@@ -84,13 +85,8 @@ async def running_router(
     )
     explaining = Explaining(access, table, balance, breakers, is_stale=feed.is_stale)
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one) for one in (breakers.run(), reconciling.run(), usage.run())]
-            try:
-                yield Router(inference, explaining, Gauges(feed, balance, breakers))
-            finally:
-                for task in tasks:
-                    task.cancel()
+        async with alongside(breakers.run(), reconciling.run(), usage.run()):
+            yield Router(inference, explaining, Gauges(feed, balance, breakers))
     finally:
         await upstream.close()
         with suppress(*DATABASE_ERRORS):  # it was tried for as long as there was time
