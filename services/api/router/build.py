@@ -43,7 +43,7 @@ class Router:
 
 
 @asynccontextmanager
-async def running_router(
+async def running_router(  # long - every part in turn, as they need each other
     settings: RouterSettings,
     *,
     access: AccessCache,
