@@ -1,1 +1,1 @@
-"""Connections: what is read from them, and how much."""
+"""Client connections: what is read from them, and how much."""

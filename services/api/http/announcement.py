@@ -1,4 +1,4 @@
-"""A header that says in every answer what of this installation is simulated."""
+"""A header in every answer that says what is simulated in this installation."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +9,7 @@ HEADER: Final = "X-Coldstart-Simulated"
 
 
 def announced(app: ASGIApp, parts: Sequence[str]) -> ASGIApp:
-    """Every answer of `app` tells in a header what is simulated; where nothing is, it is `app` itself."""
+    """`app` with a header in every answer that says what is simulated; `app` itself if nothing is."""
     if not parts:
         return app
     header = (HEADER.lower().encode(), ", ".join(sorted(set(parts))).encode())

@@ -1,4 +1,4 @@
-"""What uvicorn tells a raw ASGI application about its client."""
+"""What uvicorn reports to a raw ASGI application about its client."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,10 +14,10 @@ def _never() -> bool:
 
 
 class WhileConnected:
-    """`async with`: a block is cancelled where it stands when its client leaves, and then just ends.
+    """`async with`: if the client leaves, the block is cancelled and just ends.
 
-    The request's body must have been read: what comes next from `receive` is the disconnect. uvicorn tells of the end
-    of an answer in the same way, so `ended` says whether that is all it is.
+    The request's body must have been read, so that the next message from `receive` is the disconnect. uvicorn reports
+    the end of an answer in the same way, so `ended` says whether it is only that.
     """
 
     def __init__(self, receive: Receive, ended: Callable[[], bool] = _never) -> None:
@@ -41,7 +41,7 @@ class WhileConnected:
         self._leaving.cancel()
         if not self.left:
             return False
-        if kind is None:  # cancelled after its last await: that is still to come
+        if kind is None:  # cancelled after its last await: the cancellation is still to come
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(0)
         return self._task.uncancel() == 0 and kind in (None, asyncio.CancelledError)

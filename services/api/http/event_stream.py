@@ -1,4 +1,4 @@
-"""A response of server-sent events that goes on until either side has had enough."""
+"""A response of server-sent events that lasts until either side ends it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -15,10 +15,9 @@ log = structlog.get_logger()
 
 
 class EventStream(ASGIResponse):
-    """Sends the messages of an EventSource until either side has had enough.
+    """Sends the messages of an EventSource until either side ends it.
 
-    `allowed` is asked before each message: a client whose key was revoked, or whose session is over, is told nothing
-    more.
+    `allowed` is checked before each message: a client whose key was revoked, or whose session is over, gets no more.
     """
 
     def __init__(self, messages: AsyncGenerator[bytes], stall_s: float, allowed: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""What each kind of refusal is in HTTP: its status, and the headers that go with it."""
+"""Each kind of refusal in HTTP: its status and headers."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -17,7 +17,7 @@ STATUS: Final[Mapping[Kind, int]] = {
     Kind.UNFINISHED: 504,
 }
 RETRY_AFTER_S: Final = 2
-"""Of what is unavailable, where nobody knows for how long."""
+"""For unavailability of unknown duration."""
 
 
 def headers(refused: Refused) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A problem document (RFC 9457): what is wrong with a request, or with us, and what to do. Codes are stable."""
+"""A problem document (RFC 9457): what is wrong, and what to do. Codes are stable."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,7 +12,7 @@ _TYPE: Final = "urn:coldstart:problem:"
 
 
 class Problem(Exception):
-    """`type` in the document ends in the code; `more` are figures for programs."""
+    """The document's `type` ends in the code; `more` are figures for programs."""
 
     def __init__(
         self,

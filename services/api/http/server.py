@@ -1,4 +1,4 @@
-"""uvicorn's server inside an `async with`, with our own connections: signals stay with whoever runs the process."""
+"""uvicorn's server inside an `async with`, with our own connections. It handles no signals."""
 
 import asyncio
 import socket
@@ -15,12 +15,12 @@ from services.api.http.front.limits import Limits
 
 _BACKLOG: Final = 2048
 _ACCEPTED_AT_ONCE: Final = 32
-"""Connections that get a descriptor before anybody has looked whether there is a place for them."""
+"""How many connections get a descriptor before it is checked whether there is a place for them."""
 
 
 class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """What asyncio accepts at once and what may wait to be accepted are the same number to it."""
+        """Fix asyncio, which uses one number for how many it accepts at once and how many may wait."""
         await super().startup(sockets)
         for listener in sockets or ():
             listener.listen(_BACKLOG)
@@ -34,14 +34,14 @@ class _Server(uvicorn.Server):
 async def serving(
     app: ASGIApp, host: str, port: int, *, limits: Limits, grace_s: float, on_leaving: Callable[[], None]
 ) -> AsyncGenerator[str]:
-    """Serve `app`; yields the URL it is bound to (port 0 takes a free one).
+    """Serve `app`; yields its URL (port 0 takes a free port).
 
-    On leaving no connection is taken any more, `on_leaving` is called, and what is being answered has `grace_s`.
+    On leaving, no connection is accepted any more, `on_leaving` is called, and running answers have `grace_s`.
     """
     listener = socket.create_server(
         (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
     )
-    # asyncio sets it only on sockets that name their protocol; without it a body waits 40 ms behind its head
+    # asyncio sets it only on sockets that name their protocol; without it a body waits 40 ms after its head
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def connection(**_: Any) -> Connection:
@@ -69,7 +69,7 @@ async def serving(
             finally:
                 server.should_exit = True
                 on_leaving()
-                await asyncio.wait([serving])  # a group that is left by an error would cancel it in the middle
+                await asyncio.wait([serving])  # a task group that an error ends would cancel it midway
                 watching.cancel()
 
 

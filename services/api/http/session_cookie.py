@@ -1,7 +1,7 @@
 """The cookie of a session: under TLS its name begins with `__Host-`, which no other host and no plain page can set.
 
-A request came over TLS when its scheme says so; behind a proxy that is X-Forwarded-Proto, from whom FORWARDED_ALLOW_IPS
-trusts. So a plain name that somebody planted from a neighbouring host, or over plain HTTP, counts for nothing there.
+The scheme says whether a request came over TLS; behind a proxy that is X-Forwarded-Proto, if FORWARDED_ALLOW_IPS trusts
+the proxy. So a plain-named cookie, planted from a neighbouring host or over plain HTTP, does not count there.
 """
 
 from typing import Final, cast
@@ -10,7 +10,7 @@ from litestar.types import Scope
 
 COOKIE: Final = "coldstart_session"
 UNDER_TLS: Final = f"__Host-{COOKIE}"
-"""https://www.rfc-editor.org/rfc/rfc6265bis: browsers take it only with Secure, for `/` and without a Domain."""
+"""https://www.rfc-editor.org/rfc/rfc6265bis: browsers accept it only with Secure, for `/` and without a Domain."""
 
 
 def cookie_name(scheme: str) -> str:

@@ -1,4 +1,4 @@
-"""What the server in front of everything reads from the environment."""
+"""The settings of the server in front."""
 
 from pydantic import Field, PositiveFloat
 
@@ -8,11 +8,11 @@ from shared.settings import ServiceSettings
 class HttpSettings(ServiceSettings):
     """`api_port` 0 takes any free port. All times are in seconds.
 
-    `client_kept_alive_seconds`: for how long a client's connection is kept for its next request; OpenAI's clients keep
-    theirs for five seconds, load balancers mostly for sixty, and whoever is asked should keep it longer than who asks.
-    `request_head_seconds`, `request_body_seconds`: within which each has to come; a connection that says nothing has as
-    long as a head. `discard_seconds`: for how long the rest of a refused upload is read and thrown away, so that its
-    sender sees why. `stall_seconds`: for how long a client may read nothing of its answer.
+    `client_kept_alive_seconds`: how long a client's connection is kept for its next request. OpenAI's clients keep
+    theirs for five seconds, load balancers mostly for sixty; a server should keep it longer than its clients.
+    `request_head_seconds`, `request_body_seconds`: time limits for a head and a body; a silent connection has as long
+    as a head. `discard_seconds`: how long the rest of a refused upload is read and discarded, so that its sender sees
+    why. `stall_seconds`: how long a client may stop reading its answer.
     """
 
     api_host: str = "127.0.0.1"

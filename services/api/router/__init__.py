@@ -1,1 +1,1 @@
-"""What stands between an OpenAI client and the workers: limits, choice, retries, usage."""
+"""Between an OpenAI client and the workers: limits, choice, retries, usage."""

@@ -1,4 +1,4 @@
-"""What the router has to know of a request's body, and the two places in which it may change it."""
+"""What the router needs from a request's body, and the two places where it may change it."""
 
 import json
 import re
@@ -13,14 +13,14 @@ from services.api.router.members import Malformed, Spans, Steps, spans
 from services.api.router.refusal import Refusal
 
 _AT_ONCE: Final = 262_144
-"""Bytes of a body that are decoded in one go, in 1 ms at the most; of more, the outermost level is read in steps."""
+"""A body up to this many bytes is decoded at once, in at most 1 ms; a larger one's outermost level in steps."""
 _LONGEST_VALUE: Final = 65_536
-"""Of a value that the router has to understand, in a body that is read in steps."""
+"""The most bytes of a value that the router must understand, in a body that is read in steps."""
 _SPACE: Final = rb"[ \t\r\n]*"
 _STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _NAMED: Final = b'"model"'
 _MAY_SPELL_MODEL: Final = b"\\u006"
-"""Each of its letters begins like this where it is escaped."""
+"""The beginning of each of its letters if escaped."""
 _MODEL: Final = re.compile(_NAMED + _SPACE + rb":" + _SPACE + rb"(" + _STRING + rb")")
 _OPENING: Final = re.compile(_SPACE + rb"\{" + _SPACE)
 _INCLUDE: Final = b'"include_usage":true'
@@ -30,7 +30,7 @@ _UNSAID: Final = msgspec.Raw()
 
 
 class _Body(msgspec.Struct):
-    """All other fields are passed over, whatever they are."""
+    """All other fields are ignored."""
 
     model: Any = None
     stream: Any = False
@@ -54,10 +54,10 @@ _OPTIONS: Final = msgspec.json.Decoder(_Options)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`model` is what the client named; `spans` are known of a body that was read in steps.
+    """`model` is the client's name for it; `spans` are set for a body that was read in steps.
 
-    `adds_usage`: it streams, and has not said whether it wants usage told; `hides_usage`: nor has it asked for it in
-    vLLM's own way, by `continuous_usage_stats`, which are told in every chunk and once more at the end.
+    `adds_usage`: it streams, and does not say whether it wants usage; `hides_usage`: nor has it asked in vLLM's own
+    way, by `continuous_usage_stats`, which report it in every chunk and again at the end.
     """
 
     body: bytes
@@ -69,9 +69,9 @@ class Asked:
     spans: Spans | None = None
 
     def sent_on(self, model: str) -> bytes | Steps[bytes]:
-        """The body as the worker gets it: `model` is its name there, and usage is asked for; nothing else changes.
+        """The worker's body: `model` is its name there, and usage is requested; nothing else changes.
 
-        In steps where that is long work.
+        In steps if that takes long.
         """
         body, renames = self.body, model != self.model
         if renames and self.spans is None and (renamed := _renamed_at_once(body, model)) is not None:
@@ -94,13 +94,13 @@ class Asked:
                 found = yield from _members(body)
             edits += _edits(body, found, changes)
         if self.adds_usage and not self.has_options:
-            begin = body.index(b"{") + 1  # it says that it streams, so there is a member behind this
+            begin = body.index(b"{") + 1  # it says that it streams, so a member follows
             edits.append(_Edit(begin, begin, _ASK_FOR_USAGE))
         return _edited(body, edits)
 
 
 def read(body: bytes) -> Asked | Steps[Asked]:
-    """In steps where that is long work. Raises Refusal for what is no JSON object, or a model that is no string."""
+    """In steps if that takes long. Raises Refusal if it is not a JSON object, or the model is not a string."""
     return _asked(body, _decoded(body), None) if len(body) <= _AT_ONCE else _read_in_steps(body)
 
 
@@ -121,7 +121,7 @@ def _asked(body: bytes, read: _Body, found: Spans | None) -> Asked:
 def _decoded(body: bytes) -> _Body:
     try:
         if not body.isascii():
-            body.decode()  # the decoder does not look at what it passes over
+            body.decode()  # the decoder does not check what it skips
         return _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _no_object(error) from None
@@ -136,7 +136,7 @@ def _members(body: bytes) -> Steps[Spans]:
 
 
 def _utf_8(body: bytes) -> Steps[None]:
-    """Raises UnicodeDecodeError for what is none."""
+    """Check that it is UTF-8. Raises UnicodeDecodeError."""
     if body.isascii():
         return
     decoder = getincrementaldecoder("utf-8")()
@@ -150,7 +150,7 @@ def _no_object(error: Exception) -> Refusal:
 
 
 def _of_interest(body: bytes, found: Spans) -> bytes:
-    """An object of just these members. Of a name that is given twice the last one counts, as for other readers."""
+    """An object of just these members. If a name occurs twice the last one counts, as for other parsers."""
     members = []
     for name, places in found.items():
         begin, end = places[-1]
@@ -161,7 +161,7 @@ def _of_interest(body: bytes, found: Spans) -> bytes:
 
 
 def _renamed_at_once(body: bytes, model: str) -> bytes | None:
-    """Where `"model"` stands just once, that is most likely the place: a look at the result is cheaper than a scan."""
+    """If `"model"` occurs just once, it is most likely the place: checking the result is cheaper than a scan."""
     if _MAY_SPELL_MODEL in body or body.count(_NAMED) != 1 or (named := _MODEL.search(body)) is None:
         return None
     renamed = body[: named.start(1)] + json.dumps(model).encode() + body[named.end(1) :]
@@ -169,7 +169,7 @@ def _renamed_at_once(body: bytes, model: str) -> bytes | None:
 
 
 def _what_is_unsaid(options: bytes) -> tuple[bool, bool]:
-    """Whether these, of a stream, say nothing of usage at its end; and whether they ask for none anywhere else."""
+    """Whether these stream options do not mention final usage; and whether they ask for none elsewhere."""
     if options in (b"", b"null"):
         return True, True
     if not options.startswith(b"{"):
@@ -180,7 +180,7 @@ def _what_is_unsaid(options: bytes) -> tuple[bool, bool]:
 
 
 def _including_usage(options: bytes) -> bytes:
-    """`null`, or an object that says nothing of usage, with that wish added; what is neither stays as it is."""
+    """`null`, or an object that does not mention usage, with the wish added; anything else stays."""
     if options == b"null":
         return b"{%b}" % _INCLUDE
     opening = _OPENING.match(options)
@@ -191,14 +191,14 @@ def _including_usage(options: bytes) -> bytes:
 
 
 def _edits(body: bytes, found: Spans, changes: dict[str, Callable[[bytes], bytes]]) -> Iterable[_Edit]:
-    """A name that stands there twice is replaced twice: which of them a reader takes is its own affair."""
+    """A name that occurs twice is replaced twice, since parsers differ in which one they take."""
     for name, change in changes.items():
         for begin, end in found.get(name, ()):
             yield _Edit(begin, end, change(body[begin:end]))
 
 
 def _edited(body: bytes, edits: list[_Edit]) -> bytes:
-    """Itself when there is nothing to change."""
+    """The same object if there is nothing to change."""
     if not edits:
         return body
     pieces: list[bytes | memoryview] = []

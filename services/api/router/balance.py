@@ -1,4 +1,4 @@
-"""Which ready worker gets a request: the least busy one, or a session's own as long as that is not overloaded."""
+"""Chooses the ready worker for a request: the least busy, or a session's own unless that is overloaded."""
 
 from collections import Counter
 from collections.abc import Generator, Sequence
@@ -12,11 +12,11 @@ from uuid import UUID
 from services.api.router.table import Worker
 
 _BOUND: Final = 1.25
-"""Times the average load that a session's worker may have (consistent hashing with bounded loads, arXiv 1608.01350)."""
+"""Average loads that a session's worker may have (consistent hashing with bounded loads, arXiv 1608.01350)."""
 
 
 class Balance:
-    """Counts what is in flight."""
+    """Counts requests in flight."""
 
     def __init__(self) -> None:
         self._in_flight: Counter[UUID] = Counter()
@@ -31,7 +31,7 @@ class Balance:
         return self._in_flight.total()
 
     def choose(self, workers: Sequence[Worker], session: bytes | None) -> Worker:
-        """One of these, of which there is one at least."""
+        """Choose one of these workers, of which there must be at least one."""
         if session is None or len(workers) == 1:
             return min(workers, key=self._load)
         most = ceil(_BOUND * (sum(self._in_flight[worker.instance_id] for worker in workers) + 1) / len(workers))
@@ -40,7 +40,7 @@ class Balance:
 
     @contextmanager
     def busy(self, worker: Worker) -> Generator[None]:
-        """Count a request in flight for as long as the block lasts."""
+        """Count a request in flight while the block lasts."""
         instance_id = worker.instance_id
         self._chosen_at[instance_id] = next(self._choices)
         self._in_flight[instance_id] += 1
@@ -52,14 +52,14 @@ class Balance:
                 del self._in_flight[instance_id]
 
     def forget(self, instance_id: UUID) -> None:
-        """It serves no more."""
+        """Stop counting for an instance that no longer serves."""
         self._chosen_at.pop(instance_id, None)
 
     def _load(self, worker: Worker) -> tuple[int, int]:
-        """Among equals, the one whose turn is longest ago."""
+        """Sort key: fewest in flight, then longest unused."""
         return self._in_flight[worker.instance_id], self._chosen_at.get(worker.instance_id, -1)
 
 
 def _affinity(session: bytes, worker: Worker) -> bytes:
-    """Rendezvous hashing: a worker that goes or comes moves only its own sessions."""
+    """Rendezvous hashing: when a worker comes or goes, only its own sessions move."""
     return blake2b(session + worker.instance_id.bytes, digest_size=8).digest()

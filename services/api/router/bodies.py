@@ -1,4 +1,4 @@
-"""Requests' bodies while they are held in memory: so many bytes of all of them, and half of that of any one owner."""
+"""Limits the bytes of request bodies in memory: in total, and half of that for any one owner."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -12,14 +12,14 @@ from services.api.access.keys import ApiKey
 from services.api.router.refusal import Refusal
 
 _AT_ONCE: Final = 65_536
-"""Bytes that mostly come in one piece: whether they have room is seen then."""
+"""Bytes that usually come in one piece; their room is checked when they have come."""
 _RETRY_AFTER: Final = {"Retry-After": "1"}
 
 
 class Bodies:
-    """`most` bytes in this process; of the keys of one organisation, or of a key that has none, half of it.
+    """`most` bytes in this process; half of it for the keys of one organisation, or a key without one.
 
-    One body of `longest` bytes has room in either.
+    One body of `longest` bytes fits into either.
     """
 
     def __init__(self, *, most: int, longest: int) -> None:
@@ -37,7 +37,7 @@ class Bodies:
         return Body(self, key.organization_id or key.id)
 
     def expect_room(self, owner: UUID, size: int) -> None:
-        """Raises Refusal where as many bytes more would be too many."""
+        """Raises Refusal if this many more bytes would exceed a limit."""
         if self._by_owner.get(owner, 0) + size > self._most_each:
             message = f"Your requests' bodies hold {self._most_each} bytes already; wait for some of the answers."
             raise Refusal(429, "too_many_bytes_held", message, headers=_RETRY_AFTER)
@@ -61,7 +61,7 @@ class Bodies:
 
 
 class Body(AbstractContextManager["Body"]):
-    """One request's: `content` is let go when nobody will be sent it any more, at the latest when the block ends."""
+    """One request's body. `content` is freed when it is no longer needed, at the latest at the end of the block."""
 
     __slots__ = ("_bodies", "_owner", "_size", "content", "received")
 
@@ -82,7 +82,7 @@ class Body(AbstractContextManager["Body"]):
             self._size = 0
 
     async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bool:
-        """False when the client left in the middle of it. Raises Refusal."""
+        """False if the client left during it. Raises Refusal."""
         if (told := _told_length(headers)) > _AT_ONCE:
             self._bodies.expect_room(self._owner, told)
         message = await receive()
@@ -90,7 +90,7 @@ class Body(AbstractContextManager["Body"]):
             self.content = cast("bytes", message.get("body", b""))
             self._take(len(self.content))
             return True
-        whole = BytesIO()  # not a list: that of many small pieces takes many times their size
+        whole = BytesIO()  # not a list: with many small pieces it would take many times their size
         while message["type"] != "http.disconnect":
             piece = cast("bytes", message.get("body", b""))
             self._take(len(piece))
@@ -112,7 +112,7 @@ class Body(AbstractContextManager["Body"]):
 
 
 def expect_acceptable(headers: Mapping[bytes, bytes], longest: int) -> None:
-    """What can be told from the head alone. Raises Refusal."""
+    """Check what the head alone shows. Raises Refusal."""
     kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
     if kind != b"application/json":
         wrong = f"The body's type is {kind.decode('latin-1')}; send JSON, as 'Content-Type: application/json'."

@@ -1,4 +1,4 @@
-"""A worker that fails again and again is set aside, and let in again once it answers: a circuit breaker for each."""
+"""A circuit breaker for each worker: one that fails repeatedly is set aside, until it answers again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,11 +14,11 @@ from services.api.router.table import Worker
 log = structlog.get_logger()
 
 Probe = Callable[[Worker], Awaitable[bool]]
-"""Whether the worker answers that it is well."""
+"""Returns whether the worker answers that it is healthy."""
 
 
 class BreakerState(StrEnum):
-    """`half_open`: it has answered the probe, and no request yet; its next failure sets it aside again."""
+    """`half_open`: it has answered the probe, but no request yet; its next failure sets it aside again."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -33,9 +33,9 @@ class _Breaker:
 
 
 class Breakers:
-    """Told of the workers that serve now, not of late answers by earlier ones.
+    """Report only workers that serve now, not late answers of earlier ones.
 
-    `failures` in a row open one. Then `probe` is asked, after `first_pause_s`, twice that, … `longest_pause_s`.
+    `failures` in a row open a breaker. Then it probes after `first_pause_s`, twice that, … `longest_pause_s`.
     """
 
     def __init__(self, probe: Probe, *, failures: int, first_pause_s: float, longest_pause_s: float) -> None:
@@ -47,7 +47,7 @@ class Breakers:
         self._opened: asyncio.Queue[_Breaker] = asyncio.Queue()
 
     def state(self, worker: Worker) -> BreakerState:
-        """What an earlier attempt's worker did says nothing of this one."""
+        """The failures of an earlier attempt's worker do not count."""
         breaker = self._breakers.get(worker.instance_id)
         return breaker.state if breaker and breaker.worker == worker else BreakerState.CLOSED
 
@@ -56,7 +56,7 @@ class Breakers:
         return sum(breaker.state is BreakerState.OPEN for breaker in self._breakers.values())
 
     def usable(self, workers: Sequence[Worker]) -> Sequence[Worker]:
-        """Those that are not set aside; all of them when that would be none: a try is better than a refusal."""
+        """The workers that are not set aside; all if none is left, since a try is better than a refusal."""
         if not self._breakers:
             return workers
         return [worker for worker in workers if self.state(worker) is not BreakerState.OPEN] or workers
@@ -76,11 +76,11 @@ class Breakers:
             self._opened.put_nowait(breaker)
 
     def forget(self, instance_id: UUID) -> None:
-        """It serves no more."""
+        """Forget an instance that no longer serves."""
         self._breakers.pop(instance_id, None)
 
     async def run(self) -> None:
-        """Probe what was set aside, for ever; the owner cancels it."""
+        """Probe workers that were set aside, for ever; the owner cancels it."""
         async with asyncio.TaskGroup() as group:
             while True:
                 group.create_task(self._readmit(await self._opened.get()))
@@ -91,7 +91,7 @@ class Breakers:
         while True:
             await asyncio.sleep(pause_s)
             if self._breakers.get(instance_id) is not breaker:
-                return  # it has succeeded after all, is another one by now, or gone
+                return  # it has succeeded meanwhile, was replaced, or is gone
             if await self._probe(breaker.worker):
                 log.info("worker readmitted", instance_id=str(instance_id))
                 breaker.state, breaker.failures = BreakerState.HALF_OPEN, self._most - 1

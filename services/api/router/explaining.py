@@ -1,4 +1,4 @@
-"""Which rule finds a model for whoever asks, and who would answer for it."""
+"""Explains which rule finds a model for the caller, and which instances would answer."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -20,7 +20,7 @@ from shared.lifecycle.words import NAMES, doing
 
 
 class Candidate(BaseModel):
-    """An instance of the model. `reason` says why a request may go there or not; `breaker` whether it failed."""
+    """An instance of the model. `reason` says why it gets requests or not; `breaker` whether it was set aside."""
 
     model_config = ConfigDict(frozen=True)
     id: UUID
@@ -35,9 +35,9 @@ class Candidate(BaseModel):
 
 
 class Explanation(BaseModel):
-    """`rule`, `model` and `task` are null where nothing is found.
+    """`rule`, `model` and `task` are null if nothing is found.
 
-    `code`: that of the answer under /v1 when no worker would be asked, however many were ready.
+    `code`: the error code under /v1 if the request would be refused, even with ready workers.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,7 +52,7 @@ class Explanation(BaseModel):
 
 
 class Explaining:
-    """`is_stale` says when the table has had no word from the stream for too long to be believed."""
+    """`is_stale` says whether the table has had no word from the stream for too long."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Explaining:
         return self._breakers.state(worker) if worker else BreakerState.CLOSED
 
     def _reason(self, instance: Instance, owner: ApiKey) -> str | None:
-        """Why it gets no request of this caller now."""
+        """Why it gets no request of this caller now; None if it does."""
         if instance.specification.organization_id not in (None, owner.organization_id):
             return "it belongs to an organisation that this key does not belong to"
         if instance.status is not Status.READY:
@@ -137,7 +137,7 @@ class Explaining:
 
 
 class _Refused(NamedTuple):
-    """Why no worker at all is asked."""
+    """Why no worker at all would be asked."""
 
     code: str
     reason: str

@@ -1,6 +1,6 @@
-"""To a worker and back: a request goes out as it came, the answer comes back byte for byte.
+"""Forwards a request to a worker, and its answer back byte for byte.
 
-Which failures go to another worker, and which do not, is the contract in docs/routing.md.
+docs/routing.md has the contract: which failures go to another worker, and which do not.
 """
 
 import asyncio
@@ -32,14 +32,14 @@ _ERROR: Final = 400
 _FAULT: Final = 500
 _SHOWN: Final = 500
 _MOST_KEPT: Final = 1_048_576
-"""Of an answer that its client can get only as one event."""
+"""The most bytes of an answer that its client can get only as one event."""
 STALE: Final = "The router has lost touch with the event stream and does not know who is ready; try again."
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """`organization` is the caller's; past `deadline`, by the event loop's clock, nobody else is asked."""
+    """`organization` is the caller's; after `deadline`, by the event loop's clock, no other worker is asked."""
 
     model: str
     organization: UUID | None
@@ -53,9 +53,9 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Served:
-    """Who answered, with which status, and what it used, as far as it is known. Times in seconds since `began`.
+    """Which worker answered, with which status, and the usage as far as known. Times in seconds since `began`.
 
-    The `status` of an answer that breaks off is that of the error which ends it, whatever was in its head.
+    If an answer breaks off, `status` is that of the error that ends it, whatever was in its head.
     """
 
     began: float
@@ -70,11 +70,11 @@ class Served:
 
 
 class BrokenOff(Exception):
-    """The worker was lost in the middle of an answer that has no other way to say so: the connection has to break."""
+    """The worker was lost during an answer that cannot carry an error: the connection must be cut."""
 
 
 class Forwarding:
-    """`is_stale` says when the table has had no word from the stream for too long to be believed."""
+    """`is_stale` says whether the table has had no word from the stream for too long."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Forwarding:
         self._breakers = breakers
 
     async def forward(self, outgoing: Outgoing, response: Response, served: Served) -> bool:
-        """Let a worker answer; False when none is ready. Raises Refusal, BrokenOff."""
+        """Let a worker answer; False if none is ready. Raises Refusal, BrokenOff."""
         self._expect_fresh()
         tried: set[UUID] = set()
         trouble: Refusal | None = None
@@ -113,12 +113,12 @@ class Forwarding:
         return False
 
     def _expect_fresh(self) -> None:
-        """Raises Refusal where nobody knows who is ready."""
+        """Raises Refusal if the table is stale."""
         if self._is_stale():
             raise Refusal(503, "routes_stale", STALE, headers={"Retry-After": "5"})
 
     def _others(self, outgoing: Outgoing, tried: set[UUID]) -> list[Worker]:
-        """Who may be asked now, after these."""
+        """The workers that may be asked after these."""
         too_late = asyncio.get_running_loop().time() >= outgoing.deadline
         if len(tried) > RETRIES or too_late or self._is_stale():
             return []
@@ -128,7 +128,7 @@ class Forwarding:
     async def _try(
         self, worker: Worker, outgoing: Outgoing, response: Response, served: Served, tried: set[UUID]
     ) -> Refusal | None:
-        """None when it has answered; what to tell the client if nobody else can be asked."""
+        """None if it has answered; otherwise the refusal for when no other worker can be asked."""
         headers = [*outgoing.headers, (b"authorization", worker.authorization)]
         served.instance_id = worker.instance_id
         try:
@@ -149,14 +149,14 @@ class Forwarding:
                     return self._failed(worker, Refusal(502, "worker_failed", message))
                 first = await answer.chunk()
                 if answer.request_taken:
-                    outgoing.body.let_go()  # nobody else is asked from here on
+                    outgoing.body.let_go()  # no other worker is asked from here on
                 served.first_byte_s = time.perf_counter() - served.began
                 await self._pass_back(
                     answer, first, worker, hides_usage=outgoing.hides_usage, response=response, served=served
                 )
         except ConnectFailed as error:
             return self._failed(worker, Refusal(502, "worker_unreachable", "The worker cannot be reached."), error)
-        except Silent as error:  # it may be at it: health says whether it hangs
+        except Silent as error:  # it may be working: health decides whether it hangs
             raise Refusal(504, "worker_timeout", "The worker took too long to answer.") from error
         except UpstreamError as error:
             return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off."), error)
@@ -171,14 +171,14 @@ class Forwarding:
         return trouble
 
     def _serves(self, worker: Worker) -> bool:
-        """Still: what an earlier attempt's worker does late says nothing of the one that is there now."""
+        """Whether it is still the serving worker: late failures of an earlier attempt's worker do not count."""
         return self._table.worker(worker.instance_id) == worker
 
     async def _pass_back(
         self, answer: Answer, chunk: bytes, worker: Worker, *, hides_usage: bool, response: Response, served: Served
     ) -> None:
         streams = content_type(answer.headers) == EVENT_STREAM
-        promised = response.begun and not streams  # a stream, to a client that waited for it
+        promised = response.begun and not streams  # the client waited and was promised a stream
         tally = served.tally = StreamTally(hides_usage=hides_usage) if streams else WholeTally()
         headers = passed_back(answer.status, answer.headers, streams=streams)
         headers.append((b"x-coldstart-instance", str(worker.instance_id).encode()))
@@ -210,7 +210,7 @@ class Forwarding:
             await response.end(tally.rest())
 
     def _lost(self, worker: Worker, error: Exception) -> Refusal:
-        """In the middle of its answer. Silence says nothing of the worker: it may be at work."""
+        """The worker failed during its answer. Silence does not count against it: it may be working."""
         if isinstance(error, Silent):
             return Refusal(504, "worker_timeout", "The worker said nothing more for too long.")
         return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off in its answer."), error)
@@ -222,7 +222,7 @@ def _expect_short(kept: bytearray) -> None:
 
 
 def _in_openai_s_shape(status: int, body: bytes) -> bytes:
-    """What a worker said instead of a stream, for a client whose stream has begun and will not see the status."""
+    """A worker's error instead of a stream, for a client whose stream has begun and cannot get the status."""
     if status < _ERROR and body:
         return body
     try:

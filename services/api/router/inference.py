@@ -1,4 +1,4 @@
-"""OpenAI's API under `/v1`, as a raw ASGI application: who asks, and for which model."""
+"""OpenAI's API under `/v1`, as a raw ASGI application: finds the caller and the model."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ log = structlog.get_logger()
 
 
 class _Head(NamedTuple):
-    """`headers` by their names in lower case."""
+    """`headers` by lower-case name."""
 
     path: str
     headers: Mapping[bytes, bytes]
@@ -57,7 +57,7 @@ class _Head(NamedTuple):
 
 
 class Inference:
-    """`body_s`: within which a request's body has to come."""
+    """`body_s`: the time limit for a request's body."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Inference:
         except Refusal as refused:
             await _refuse(response, refused)
         except BrokenOff:
-            return  # an answer that is not completed: the server cuts the connection, and the client sees that
+            return  # the answer stays incomplete: the server cuts the connection, so the client notices
         except Exception:
             log.exception("inference request failed", path=scope["path"], request_id=request_id.decode())
             message = "Something went wrong that we did not foresee; it is in the log of the api service."
@@ -120,7 +120,7 @@ class Inference:
             raise Refusal(404, "unknown_url", f"There is no {path}; see /schema for what there is.")
 
     async def _complete(self, head: _Head, owner: ApiKey, receive: Receive, response: Response) -> None:
-        """What a key may use is judged, and taken, before its body is read."""
+        """A key's limits are checked and reserved before its body is read."""
         path, headers = head.path, head.headers
         expect_acceptable(headers, self._bodies.longest)
         with self._limits.admitted(owner), self._bodies.of(owner) as body:
@@ -151,7 +151,7 @@ class Inference:
             await self._serving.serve(incoming, receive, response)
 
     async def _read(self, body: Body, headers: Mapping[bytes, bytes], receive: Receive) -> bool:
-        """False when the client left in the middle of it. Raises Refusal."""
+        """False if the client left during it. Raises Refusal."""
         try:
             async with asyncio.timeout(self._body_s):
                 return await body.read(headers, receive)
@@ -159,13 +159,13 @@ class Inference:
             raise Refusal(408, "body_timeout", f"The body has not come within {self._body_s:g} s.") from None
 
     def _found(self, owner: ApiKey, model: str | None, path: str) -> Resolved:
-        """What this key may have by this name, here. Raises Refusal."""
+        """The model that this key may use by this name on this route. Raises Refusal."""
         found = self._resolved(model, self._access.organization_of(owner))
         _check(found, model, path, owner)
         return found
 
     def _confirm(self, found: Resolved, headers: Mapping[bytes, bytes], model: str | None, path: str) -> None:
-        """That it is still so after a while. Raises Refusal."""
+        """Check that this still holds after a wait. Raises Refusal."""
         try:
             owner = self._authentication.owner("POST", _header(headers))
         except Refused as refused:
@@ -194,7 +194,7 @@ def _header(headers: Mapping[bytes, bytes]) -> Callable[[str], str | None]:
 
 
 async def _refuse(response: Response, refused: Refusal) -> None:
-    """What has begun and is no stream cannot be mended any more: it is left incomplete, and the server cuts it."""
+    """Send the refusal. An answer that has begun and is no stream stays incomplete, and the server cuts it."""
     if not response.begun:
         await refused.send(response)
     elif response.streams:
@@ -202,7 +202,7 @@ async def _refuse(response: Response, refused: Refusal) -> None:
 
 
 def _check(found: Resolved, model: str | None, path: str, owner: ApiKey) -> None:
-    """That this key may ask this model for that. Raises Refusal."""
+    """Check that this key may use this model on this route. Raises Refusal."""
     if found.model.task != ENDPOINTS[path]:
         message = f"{found.model.model} {_FOR[found.model.task]}."
         raise Refusal(400, "model_task_mismatch", message, param="model")

@@ -1,4 +1,4 @@
-"""What a key may use in a minute and at once. Each api process counts for itself, in memory."""
+"""The limits of a key, per minute and at once. Each api process counts for itself, in memory."""
 
 import math
 import time
@@ -13,13 +13,13 @@ from services.api.router.refusal import Refusal
 
 _MINUTE_S: Final = 60.0
 _ROUNDING: Final = 1e-6
-"""Of one request or token: who has waited for as long as was asked has not waited too short by a last digit."""
+"""Tolerance in requests or tokens, so that a client that waited exactly as asked is not refused for rounding."""
 
 
 class Bucket:
-    """Holds `per_minute` at most, and is filled with as many every minute.
+    """Holds at most `per_minute`, and refills by as much every minute.
 
-    What is known late may overdraw it, by as much again at the most: nobody is kept out for more than two minutes.
+    Usage that is known late may overdraw it, by at most as much again: nobody is refused for more than two minutes.
     """
 
     __slots__ = ("_at", "_level", "per_minute")
@@ -42,7 +42,7 @@ class Bucket:
         return missing * _MINUTE_S / self.per_minute if missing > _ROUNDING else 0.0
 
     def told(self, kind: str, at: float) -> list[tuple[str, str]]:
-        """OpenAI's headers about it."""
+        """OpenAI's rate-limit headers."""
         return [
             (f"x-ratelimit-limit-{kind}", str(self.per_minute)),
             (f"x-ratelimit-remaining-{kind}", str(max(0, math.floor(self.level(at))))),
@@ -58,7 +58,7 @@ class _Use:
 
 
 class Limits:
-    """`most_each`: requests of one organisation at once, whatever their keys; `clock` counts seconds."""
+    """`most_each`: concurrent requests of one organisation, whatever their keys; `clock` counts seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, most_each: float = math.inf) -> None:
         self._clock = clock
@@ -68,7 +68,7 @@ class Limits:
 
     @contextmanager
     def admitted(self, key: ApiKey) -> Generator[None]:
-        """The block is one request of this key, from before its body is read. Raises Refusal 429 before it begins."""
+        """The block is one request of this key, before its body is read. Raises Refusal 429 before the block."""
         organization = key.organization_id
         under_way = 0 if organization is None else self._organizations.get(organization, 0)
         if under_way >= self._most_each:
@@ -86,7 +86,7 @@ class Limits:
                 self._organizations[organization] -= 1
 
     def _take(self, key: ApiKey) -> _Use:
-        """One request of what it may use. Raises Refusal."""
+        """Reserve one request. Raises Refusal."""
         if key.requests_per_minute is key.tokens_per_minute is key.max_concurrent is None:
             return _Use()
         use, at = self._use(key), self._clock()
@@ -101,16 +101,16 @@ class Limits:
         return use
 
     def used(self, key: ApiKey, tokens: int) -> None:
-        """Known when the answer has ended; what was too much is missing from the next minute.
+        """Count tokens when the answer has ended; any excess is subtracted from the next minute.
 
-        `key` is as it was when the request came: its limit may be another by now.
+        `key` is as it was when the request came: its limit may have changed.
         """
         use = self._uses.get(key.id)
         if use is not None and use.tokens is not None:
             use.tokens.take(tokens, self._clock())
 
     def headers(self, key: ApiKey) -> list[tuple[str, str]]:
-        """What an answer tells of the limits that this key has."""
+        """An answer's headers about this key's limits."""
         if key.requests_per_minute is key.tokens_per_minute is None:
             return []
         use, at = self._use(key), self._clock()
@@ -126,7 +126,7 @@ class Limits:
         return use
 
     def _bucket(self, bucket: Bucket | None, per_minute: int | None) -> Bucket | None:
-        """Another limit than before begins anew."""
+        """A changed limit starts a new bucket."""
         if per_minute is None:
             return None
         return bucket if bucket and bucket.per_minute == per_minute else Bucket(per_minute, self._clock())

@@ -1,6 +1,6 @@
-"""Where the outermost members of a JSON object stand, found in steps of bounded work however large the object is.
+"""Finds the outermost members of a JSON object, in steps of bounded work however large the object is.
 
-Only the outermost level is read strictly. What is inside a value is left to whoever reads all of it.
+Only the outermost level is parsed strictly. The insides of values are left to the worker.
 """
 
 import json
@@ -12,12 +12,12 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, None, T]
-"""Work that may be left for a while wherever it yields."""
+"""Work that may be interrupted wherever it yields."""
 Spans: TypeAlias = dict[str, list[tuple[int, int]]]
-"""Where the values of a name begin and end: more than one where the name stands there more than once."""
+"""Where each name's values begin and end; several if the name occurs more than once."""
 
 _STEP: Final = 32_768
-"""Bytes: a quarter of a millisecond for most of what is sent, 2.5 ms for nothing but brackets."""
+"""Bytes: a quarter of a millisecond for usual bodies, 2.5 ms for nothing but brackets."""
 _FIRST_STEP: Final = 64
 _MOST: Final = 1_000
 _AT_ONCE: Final = 50
@@ -28,17 +28,17 @@ _SPACES: Final = re.compile(rb"[ \t\r\n]*+")
 _NAME: Final = re.compile(rb'"([^"\\]{0,64}+)"')
 _SCALAR: Final = re.compile(rb"[-+.\w]{1,%d}+" % _LONGEST_SCALAR)
 _LONGEST_NAME: Final = 256
-"""Of one that is looked at: six bytes a character at the most, and no name that matters has more than forty."""
+"""The longest name that is decoded: at most six bytes a character, and no name that matters has over forty."""
 _OTHERS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _SIGNED: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 
 
 class Malformed(ValueError):
-    """It is no JSON object, or none that is worth the work."""
+    """It is not a JSON object, or exceeds the limits."""
 
 
 class _At(NamedTuple):
-    """Inside a value: `depth` brackets are open, and perhaps a string, in which a backslash came last."""
+    """A position inside a value: `depth` open brackets, perhaps inside a string, perhaps after a backslash."""
 
     depth: int
     in_string: bool
@@ -46,7 +46,7 @@ class _At(NamedTuple):
 
 
 def spans(body: bytes, names: Collection[str]) -> Steps[Spans]:
-    """Of these names of the outermost object. Raises Malformed."""
+    """The spans of these names in the outermost object. Raises Malformed."""
     found: Spans = {}
     at = yield from _space(body, 0)
     at = yield from _space(body, _expect(body, at, b"{"))
@@ -91,7 +91,7 @@ def _space(body: bytes, at: int) -> Steps[int]:
 
 
 def _name(body: bytes, at: int) -> Steps[tuple[str, int]]:
-    """One that is too long to matter is told as an empty one."""
+    """A name that is too long to matter is returned as an empty one."""
     if (plain := _NAME.match(body, at)) is not None:
         return plain[1].decode(errors="replace"), plain.end()
     _expect(body, at, b'"')
@@ -117,7 +117,7 @@ def _value_end(body: bytes, at: int) -> Steps[int]:
 
 
 def _closing(body: bytes, at: int, inside: _At) -> Steps[int]:
-    """Behind the end of the value that `at` is inside of: in steps that grow, and shrink again around that end."""
+    """The position after the value that contains `at`: in steps that grow, and shrink again around its end."""
     size, near = _FIRST_STEP, False
     while at < len(body):
         window = body[at : at + size]
@@ -135,7 +135,7 @@ def _closing(body: bytes, at: int, inside: _At) -> Steps[int]:
 
 
 def _after(inside: _At, window: bytes) -> _At | None:
-    """Where a value is after this much of it; None when it ends in there. Every step is one of C's."""
+    """The state after this window; None if the value ends in it. Uses only fast C functions."""
     if inside.escaped:
         window = window[1:]
     trailing = len(window) - len(window.rstrip(b"\\"))

@@ -1,4 +1,4 @@
-"""What the router counts."""
+"""The router's metrics."""
 
 from typing import Final
 
@@ -23,7 +23,7 @@ first_byte: Final = Histogram(
 
 
 class Gauges:
-    """What is not counted as it happens, but looked at when somebody asks."""
+    """Values that are read when somebody asks, instead of being counted."""
 
     def __init__(self, feed: Feed, balance: Balance, breakers: Breakers) -> None:
         self._feed = feed

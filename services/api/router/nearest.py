@@ -1,4 +1,4 @@
-"""Which of a model's instances is the likeliest to be ready next: the one that a client is told of."""
+"""Which of a model's instances is likeliest to be ready next, to tell the client about it."""
 
 from datetime import datetime
 from math import inf
@@ -16,9 +16,9 @@ class Nearest:
         self._estimates = estimates
 
     def of(self, model: str, organization: UUID | None, at: datetime) -> Instance | None:
-        """The one that will be ready soonest; then those for which nobody knows when, then those that are ending.
+        """The instance that will be ready soonest; then those with unknown times, then those that are ending.
 
-        None where there is no instance.
+        None without an instance.
         """
         return min(
             self._table.serving(model, organization),
@@ -27,7 +27,7 @@ class Nearest:
         )
 
     def _rank(self, instance: Instance, at: datetime) -> tuple[int, float]:
-        """Progress says little: an instance that was ready and is lost keeps its 100 %."""
+        """Sort key. Progress says little: an instance that was ready and is lost keeps its 100 %."""
         if instance.status is Status.READY:
             return 0, 0.0
         if instance.status in ENDING:

@@ -1,4 +1,4 @@
-"""How a worker that was set aside is asked whether it is well."""
+"""How a worker that was set aside is probed."""
 
 import asyncio
 from typing import Final

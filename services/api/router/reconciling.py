@@ -1,4 +1,4 @@
-"""The routing table held against the read model, every while and after every interruption of the stream."""
+"""Compares the routing table with the read model, regularly and after every interruption of the stream."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ log = structlog.get_logger()
 
 class ReadModel(Protocol):
     async def standing(self, installation: UUID, known: Sequence[UUID]) -> tuple[int, list[Instance]]:
-        """A position of the stream, and as they were there: the instances that are not gone, and all those known.
+        """A stream position and, as of then, the instances that are not gone and all those in `known`.
 
         Raises one of DATABASE_ERRORS.
         """
 
 
 class Reconciling:
-    """Whoever notices that something may have been missed sets `lost_touch`."""
+    """Set `lost_touch` when events may have been missed."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Reconciling:
         self._lost_touch = lost_touch
 
     async def run(self) -> None:
-        """For ever; the owner cancels it. While the database is away, the stream alone has to do."""
+        """Runs for ever; the owner cancels it. While the database is away, the stream alone must suffice."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._interval_s):
@@ -59,7 +59,7 @@ class Reconciling:
                 log.warning("routes not reconciled", reason=repr(error))
                 continue
             if self._feed.installation != installation:
-                continue  # what was read is of a stream that is no more
+                continue  # the rows are of a stream that no longer exists
             if corrected := self._table.reconcile(instances, is_behind=position <= self._feed.position):
                 metrics.corrections.inc(corrected)
                 log.warning("routes corrected", instances=corrected)

@@ -1,4 +1,4 @@
-"""Every error under `/v1` in OpenAI's own shape: what a room refuses, and what the router does."""
+"""Every error under `/v1` in OpenAI's own shape: those of the rooms, and the router's own."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,11 +12,11 @@ from services.api.refusals import Refused
 
 _INVALID_KEY: Final = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
 _OPENAI_S: Final[Mapping[type[Refused], tuple[str, str]]] = {KeyNeeded: ("invalid_api_key", _INVALID_KEY)}
-"""Codes that clients of OpenAI know, with the sentence for them."""
+"""Codes that OpenAI's clients know, with their messages."""
 
 
 class Refusal(Exception):
-    """`code` is stable; `more` are further fields of the error for who looks at them."""
+    """`code` is stable; `more` are further fields of the error."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Refusal(Exception):
 
 
 def of(refused: Refused) -> Refusal:
-    """The error for what a room refuses."""
+    """The error for a room's refusal."""
     code, message = _OPENAI_S.get(type(refused), (refused.code, refused.detail))
     status, headers = kinds.STATUS[refused.kind], kinds.headers(refused)
     return Refusal(status, code, message, headers=headers, more=refused.figures)

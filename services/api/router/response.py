@@ -1,4 +1,4 @@
-"""The answer to one client, as far as it has got."""
+"""The answer to one client, and how far it has been sent."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,7 +10,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Response:
-    """Passes on what is sent, with `own` headers added; a stream may have begun before it is known who answers."""
+    """Sends the answer with our `own` headers; a stream may begin before it is known who answers."""
 
     def __init__(self, send: Send, own: list[tuple[bytes, bytes]]) -> None:
         self._send = send
@@ -28,7 +28,7 @@ class Response:
         await self._send(message)
 
     async def begin(self, status: int, headers: Headers, *, streams: bool) -> None:
-        """Does nothing when it has begun."""
+        """Does nothing if it has begun already."""
         if not self.begun:
             self.streams = streams
             await self({"type": "http.response.start", "status": status, "headers": list(headers)})

@@ -1,4 +1,4 @@
-"""One request for a model: admitted, given to a worker or held until there is one, and accounted for."""
+"""One request for a model: passed to a worker, or held until one is ready, and accounted for."""
 
 import asyncio
 import math
@@ -27,20 +27,20 @@ from services.api.usage.log import Usage, UsageLog
 from shared.lifecycle.instance import Instance
 
 PASSED_ON: Final = frozenset({b"accept", b"traceparent", b"tracestate"})
-"""Of the client's headers; its key, its cookies and what describes its connection are not for the worker."""
+"""The client's headers that a worker gets; never its key, its cookies or its connection's headers."""
 _TIMEOUTS: Final = (b"x-stainless-read-timeout", b"x-stainless-timeout")
-"""In which OpenAI's own clients say for how many seconds they wait (Python's and Node's)."""
+"""Headers in which OpenAI's own clients say how many seconds they wait (Python's and Node's)."""
 _LEFT: Final = 499
-"""What nginx logs for a client that left."""
+"""nginx's status for a client that left."""
 _ERROR: Final = 400
 _BYTES_A_TOKEN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """`headers` by their lower-case names; `began` by `time.perf_counter`, `at` by the clock.
+    """`headers` by lower-case name; `began` by `time.perf_counter`, `at` by the clock.
 
-    `confirm` raises Refusal when the key may no longer ask for this, or means another model by it now.
+    `confirm` raises Refusal if the key may no longer use this name, or it now means another model.
     """
 
     path: str
@@ -61,7 +61,7 @@ class Incoming:
 
 
 class Serving:
-    """`longest_s`: past it no other worker is asked, even if the client would wait longer."""
+    """`longest_s`: after it no other worker is asked, even if the client would wait longer."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class Serving:
         return asyncio.get_running_loop().time() + _patience_s(headers, self._longest_s)
 
     def _account(self, incoming: Incoming, served: Served) -> None:
-        """Nothing was used where no worker was asked."""
+        """Record the usage; none if no worker was asked."""
         if served.instance_id is None or served.status is None:
             return
         tokens, first_byte_s = served.tokens, served.first_byte_s
@@ -167,14 +167,14 @@ class Serving:
 
 
 def _charged(incoming: Incoming, tokens: Tokens | None) -> int:
-    """Against the key's limit. A prompt whose tokens nobody tells counts a quarter of its bytes."""
+    """Tokens charged to the key's limit. A prompt with unknown tokens counts a quarter of its bytes."""
     if tokens is not None and not tokens.estimated:
         return tokens.total
     return incoming.body.received // _BYTES_A_TOKEN + (tokens.completion if tokens else 0)
 
 
 def _patience_s(headers: Mapping[bytes, bytes], longest_s: float) -> float:
-    """For how long the client waits, as far as it says so."""
+    """How long the client waits, as far as it says."""
     return min(longest_s, *(_number(headers.get(name)) or longest_s for name in _TIMEOUTS))
 
 

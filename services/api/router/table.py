@@ -1,4 +1,4 @@
-"""Which instances serve a model, as the stream told it last: a table in memory, fed by every event."""
+"""The instances of each model, in memory, updated by every event."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
@@ -13,7 +13,7 @@ from shared.secrets import Secrets
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A ready instance: where its vLLM listens, and how we sign in to it in this attempt."""
+    """A ready instance: the address of its vLLM, and our key for this attempt."""
 
     instance_id: UUID
     address: Address
@@ -21,10 +21,10 @@ class Worker:
 
 
 class RoutingTable:
-    """Of what it is told of an instance the highest version counts, in whatever order it is told.
+    """An instance's highest version counts, in whatever order versions arrive.
 
-    `organization` is the caller's: another organisation's instances are as if they did not exist. `on_gone` is told of
-    each instance that will never serve again.
+    `organization` is the caller's: other organisations' instances are treated as if they did not exist. `on_gone` is
+    called with each instance that will never serve again.
     """
 
     def __init__(self, secrets: Secrets, worker_port: int, on_gone: Callable[[UUID], None]) -> None:
@@ -37,7 +37,7 @@ class RoutingTable:
         self._changed: dict[str, asyncio.Event] = {}
 
     def replace(self, instances: Iterable[Instance]) -> None:
-        """Forget everything and begin with these."""
+        """Forget everything and start with these."""
         self._versions.clear()
         self._instances.clear()
         self._workers.clear()
@@ -45,7 +45,7 @@ class RoutingTable:
             self.apply(instance)
 
     def apply(self, instance: Instance) -> bool:
-        """Take over what an event says of its instance; False when that was known already."""
+        """Take over the instance from an event; False if it was known already."""
         if instance.version <= self._versions.get(instance.id, 0):
             return False
         self._versions[instance.id] = instance.version
@@ -67,14 +67,14 @@ class RoutingTable:
 
     @property
     def known(self) -> list[UUID]:
-        """Every instance that this has heard of, gone ones too until the read model knows that they are gone."""
+        """Every known instance, including gone ones until the read model knows that they are gone."""
         return list(self._versions)
 
     def reconcile(self, instances: Iterable[Instance], *, is_behind: bool) -> int:
-        """Take over what the read model knows better; how many those were.
+        """Take over newer instances from the read model; returns how many.
 
-        What it is behind with changes nothing here. What it knows as gone needs no longer be remembered, if it
-        `is_behind` what was heard, so that nothing older of it can be heard any more.
+        Older ones change nothing. Gone ones can be forgotten if the read model `is_behind` the events heard here, so
+        that nothing older about them can still arrive.
         """
         corrected = 0
         for instance in instances:
@@ -84,7 +84,7 @@ class RoutingTable:
         return corrected
 
     def serving(self, model: str, organization: UUID | None) -> list[Instance]:
-        """The instances of a model that the caller may know of, whatever their status, but for those gone."""
+        """The instances of a model that the caller may see, whatever their status, except gone ones."""
         return [
             instance
             for instance in self.serving_anyone(model)
@@ -92,11 +92,11 @@ class RoutingTable:
         ]
 
     def serving_anyone(self, model: str) -> Collection[Instance]:
-        """As `serving`, of whatever organisation."""
+        """Like `serving`, of any organisation."""
         return self._instances.get(model, {}).values()
 
     def workers(self, model: str, organization: UUID | None) -> list[Worker]:
-        """Those that are ready for it."""
+        """The ready workers of a model."""
         return [
             worker
             for instance in self.serving(model, organization)
@@ -104,7 +104,7 @@ class RoutingTable:
         ]
 
     def worker(self, instance_id: UUID) -> Worker | None:
-        """That of an instance, if it is ready."""
+        """The worker of an instance, if it is ready."""
         return self._workers.get(instance_id)
 
     def next_change(self, model: str) -> asyncio.Event:

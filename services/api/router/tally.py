@@ -1,4 +1,4 @@
-"""What an answer used, read from its bytes as they pass; of a stream, the one chunk that we asked for is taken out."""
+"""Reads an answer's usage from its bytes as they pass; removes from a stream the usage chunk that we asked for."""
 
 import json
 import re
@@ -6,30 +6,30 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 _USAGE: Final = re.compile(rb'"usage"\s*:\s*(?=\{)')
-"""Never inside a string: there its quotes would be escaped."""
+"""Cannot match inside a string: its quotes would be escaped there."""
 _ENDS: Final = (b"\r\n\r\n", b"\n\n", b"\r\r")
 _EVENT_END: Final = re.compile(b"|".join(_ENDS))
 _LONGEST_TAIL: Final = 3
-"""Of an event that has not ended: all but the last byte of its end."""
+"""Bytes kept of an unfinished event: its end may be all but one byte of an event's end."""
 _LONGEST_BEGINNING: Final = 80
 _MAY_TELL_USAGE: Final = re.compile(rb"(?:d|da|dat|data|data:[ \t]{0,64}(?:\{.*)?)\Z", re.DOTALL)
 _NO_CHOICES: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _DATA: Final = b"data:"
 _LONGEST_USAGE: Final = 4_096
 _LONGEST_NAME: Final = 64
-"""Of `"usage" : {` with all its spaces: as much is looked at again with what comes next."""
+"""The longest `"usage" : {` with spaces: this many bytes are searched again with the next chunk."""
 _MOST_TOKENS: Final = 2**31 - 1
 _LONGEST_HELD: Final = 65_536
-"""Of an event that may tell of nothing but usage: a longer one does not."""
+"""The longest event that may contain only usage."""
 _MOST_LOOKS: Final = 64
-"""At events of a stream that have no choices: one tells of the usage, and no other is expected."""
+"""How many events without choices are parsed: one has the usage, and no other is expected."""
 _LONGEST_EVENT: Final = 16_777_216
 _DECODER: Final = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """`estimated`: the worker did not tell; a stream's chunks were counted, about one a token."""
+    """`estimated`: the worker did not report; a stream's chunks were counted, about one a token."""
 
     prompt: int
     completion: int
@@ -41,29 +41,29 @@ class Tokens:
 
 
 class TooLong(Exception):
-    """Nobody has to keep as much as this worker says without an end."""
+    """The worker sends an event that is too long to hold."""
 
 
 class Tally(Protocol):
-    """Sees every chunk of one answer, and each byte once."""
+    """Sees every chunk of one answer, each byte once."""
 
     def passing(self, chunk: bytes) -> bytes:
-        """What of it, and of what was held back before, the client gets now. Raises TooLong."""
+        """The bytes that the client gets now, of this chunk and of what was held back. Raises TooLong."""
 
     def rest(self) -> bytes:
-        """What is still held back when the answer has ended."""
+        """The bytes still held back when the answer has ended."""
 
     @property
     def inside_event(self) -> bool:
-        """Whether the client has got the beginning of a server-sent event, and not yet its end."""
+        """Whether the client has received the beginning of a server-sent event, but not its end."""
 
     @property
     def tokens(self) -> Tokens | None:
-        """None while nothing was told."""
+        """None while nothing was reported."""
 
 
 class _Usage:
-    """The last that was told, found in whatever pieces it comes."""
+    """The last reported usage, found however it is split into chunks."""
 
     def __init__(self) -> None:
         self.before = b""
@@ -80,7 +80,7 @@ class _Usage:
 
 
 class WholeTally:
-    """Of an answer that is one JSON document: it passes untouched, and where usage is told in it is noticed."""
+    """For an answer that is one JSON document: it passes unchanged, and its usage is noted."""
 
     inside_event = False
 
@@ -100,10 +100,9 @@ class WholeTally:
 
 
 class StreamTally:
-    """Of server-sent events. They pass as they come, cut wherever they are cut.
+    """For server-sent events. They pass as they come, in whatever pieces.
 
-    With `hides_usage`, what may yet turn out to be the event with nothing but the usage waits for the rest of it, and
-    that one is taken out.
+    With `hides_usage`, an event that may turn out to contain only usage is held until its end, and then removed.
     """
 
     def __init__(self, *, hides_usage: bool) -> None:
@@ -114,7 +113,7 @@ class StreamTally:
         self._begin()
 
     def _begin(self) -> None:
-        """No event is unfinished. Known of one: its size, its last bytes, and what of it the client has not got."""
+        """Reset: no event is unfinished. For an unfinished one: its size, its last bytes, and the bytes held back."""
         self._size = 0
         self._tail = b""
         self._held: list[bytes] = []
@@ -126,7 +125,7 @@ class StreamTally:
         return self._size > self._held_size
 
     def passing(self, chunk: bytes) -> bytes:
-        if not self._size and chunk.endswith(_ENDS):  # as nearly always
+        if not self._size and chunk.endswith(_ENDS):  # the usual case
             return self._without_usage(chunk)
         passing = b""
         if self._size:
@@ -149,7 +148,7 @@ class StreamTally:
         return told or (Tokens(0, self._events, estimated=True) if self._events else None)
 
     def _going_on(self, piece: bytes) -> bytes:
-        """More of an event, and not its end."""
+        """More of an event, without its end."""
         waits = self._hides_usage and not self.inside_event
         self._size += len(piece)
         if self._size > _LONGEST_EVENT:
@@ -165,7 +164,7 @@ class StreamTally:
         return piece
 
     def _ended(self, piece: bytes) -> bytes:
-        """The last of an event, if one has begun."""
+        """The last piece of an event, if one has begun."""
         if self.inside_event:
             self._see(piece)
             self._told = self._usage.told or self._told
@@ -175,11 +174,11 @@ class StreamTally:
         return piece
 
     def _may_tell_usage(self) -> bool:
-        """Its beginning says so: of that, one piece is enough, or the few that make up as much."""
+        """Whether its beginning allows it. The first piece decides, or the few that make up as much."""
         if self._held_size > _LONGEST_HELD:
             return False
         if self._held_size - len(self._held[-1]) >= _LONGEST_BEGINNING:
-            return True  # it was looked at before
+            return True  # it was checked before
         return _MAY_TELL_USAGE.match(b"".join(self._held)) is not None
 
     def _let_go(self) -> bytes:
@@ -188,12 +187,12 @@ class StreamTally:
         return held
 
     def _see(self, piece: bytes) -> None:
-        """What the client gets of an event before its end."""
+        """Note a piece that the client gets before the event's end."""
         self._events += (self._usage.before[1 - len(_DATA) :] + piece).count(_DATA)
         self._usage.see(piece)
 
     def _without_usage(self, events: bytes) -> bytes:
-        """Of whole events."""
+        """Whole events without the one that contains only usage."""
         self._events += events.count(_DATA)
         told_at = _last_told(events)
         if told_at is None:
@@ -216,7 +215,7 @@ class StreamTally:
 
 
 def _last_told(data: bytes) -> int | None:
-    """Where the last usage begins."""
+    """The position of the last usage."""
     told_at = None
     for match in _USAGE.finditer(data):
         told_at = match.end()
@@ -224,12 +223,12 @@ def _last_told(data: bytes) -> int | None:
 
 
 def _last_end(data: bytes, begin: int, end: int) -> int:
-    """Behind the last event that is whole, between these; 0 where there is none. As _EVENT_END, found from behind."""
+    """The position after the last whole event between these; 0 without one. Like _EVENT_END, but searched backwards."""
     return max(at + len(mark) if (at := data.rfind(mark, begin, end)) >= 0 else 0 for mark in _ENDS)
 
 
 def _tokens(told: bytes | None) -> Tokens | None:
-    """None for what makes no sense: it was not written for us."""
+    """None for invalid usage."""
     try:
         usage, _ = _DECODER.raw_decode((told or b"").decode(errors="replace"))
         prompt, completion = usage["prompt_tokens"], usage.get("completion_tokens") or 0
@@ -241,7 +240,7 @@ def _tokens(told: bytes | None) -> Tokens | None:
 
 
 def _tells_usage_only(event: bytes) -> bool:
-    """OpenAI's reference: the last chunk before [DONE], with usage and no choices."""
+    """As in OpenAI's reference: the last chunk before [DONE], with usage and without choices."""
     if len(event) > _LONGEST_HELD:
         return False
     lines = event.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")

@@ -1,4 +1,4 @@
-"""Work in steps on the event loop: whoever has a long way to go gives everybody else a turn after each step."""
+"""Long work in steps on the event loop: everybody else gets a turn after each step."""
 
 import asyncio
 from typing import TypeVar
@@ -9,13 +9,13 @@ T = TypeVar("T")
 
 
 class Turns:
-    """However many have something to do, the event loop is held for one step of one of them at a time."""
+    """However much work there is, the event loop is blocked for one step of one task at a time."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
 
     async def finished(self, steps: Steps[T]) -> T:
-        """What comes of them. Most work has only one step, and waits for nobody."""
+        """The result of the steps. Most work has only one step, and does not wait."""
         try:
             next(steps)
             while True:

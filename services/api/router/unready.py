@@ -1,4 +1,4 @@
-"""What a client is told for whose model no worker is ready: how far it is, and when to come back."""
+"""The answer when no worker of a model is ready: how far it is, and when to try again."""
 
 import math
 from datetime import datetime
@@ -12,10 +12,10 @@ from shared.description import Description
 from shared.lifecycle.status import ENDING
 
 _UNKNOWN_S: Final = 30
-"""Nobody knows when: an outage, or no instance at all."""
+"""Used when nobody knows: in an outage, or without an instance."""
 _LONGEST_S: Final = 3_600
 _DESCRIBED: Final = ("status", "status_label", "tone", "step", "where", "progress_percent")
-"""What the error has of the instance's description."""
+"""The fields of the instance's description in the error."""
 
 
 class Unready:
@@ -24,7 +24,7 @@ class Unready:
         self._estimates = estimates
 
     def refusal(self, model: str, organization: UUID | None, at: datetime) -> Refusal:
-        """503 about the instance that is the likeliest to be ready next."""
+        """A 503 about the instance that is likeliest to be ready next."""
         nearest = self._nearest.of(model, organization, at)
         retry_after_s = _UNKNOWN_S
         more: dict[str, Any] = dict.fromkeys(("instance_id", *_DESCRIBED, "eta"))

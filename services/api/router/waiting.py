@@ -1,4 +1,4 @@
-"""Requests that are held until an instance is ready: a bounded number, for a bounded time."""
+"""Holds requests until an instance is ready: a bounded number, for a bounded time."""
 
 import asyncio
 from collections import Counter
@@ -18,14 +18,14 @@ from shared.lifecycle.status import ENDING
 from shared.lifecycle.words import where
 
 Beat = Callable[[Instance], Awaitable[None]]
-"""Told every while how far the instance is that the request waits for."""
+"""Called regularly with the instance that the request waits for."""
 _RETRY_AFTER: Final = {"Retry-After": "5"}
 
 
 class Waiting:
     """`most` requests at once, `most_each` of one organisation, `most_a_key` of one key.
 
-    Each for `longest_s`; between two beats pass `heartbeat_s`.
+    Each for at most `longest_s`, with a heartbeat every `heartbeat_s`.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Waiting:
         self._by_organization: Counter[UUID | None] = Counter()
 
     async def until_ready(self, model: str, key: ApiKey, seconds: float, beat: Beat) -> None:
-        """Return once a worker is ready, none can be expected any more, or the time is over. Raises Refusal."""
+        """Return when a worker is ready, none can be expected any more, or the time is up. Raises Refusal."""
         self._expect_room(key)
         organization = key.organization_id
         self._held += 1
@@ -95,6 +95,6 @@ def _too_many(status: int, message: str) -> Refusal:
 
 
 def heartbeat(instance: Instance) -> bytes:
-    """A comment of server-sent events: clients pass it over, connections stay open, people can read it."""
+    """A comment in a server-sent event stream: clients ignore it, connections stay open, people can read it."""
     what = where(instance.status, instance.step)
     return f": {instance.status} {instance.progress_percent} % {what}\n\n".encode()

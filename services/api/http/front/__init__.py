@@ -1,1 +1,1 @@
-"""The HTTP/1.1 server in front: bounded in size and time before anybody is known. `serving` runs it."""
+"""The HTTP/1.1 server in front: it bounds size and time before a client is known. `serving` runs it."""

@@ -1,4 +1,4 @@
-"""Whom an address stands for, and a bounded memory of addresses."""
+"""Groups addresses into parties, and remembers a bounded number of them."""
 
 from collections import OrderedDict
 from functools import lru_cache
@@ -6,12 +6,12 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 _IPV6_PREFIX: Final = 64
-"""A network of this size is one customer's, who may use any address in it."""
+"""One customer usually has a network of this size, and may use any address in it."""
 
 
 @lru_cache(maxsize=4_096)
 def party(host: str) -> str:
-    """IPv4: the address. IPv6: its /64. What is no address stands for itself."""
+    """IPv4: the address. IPv6: its /64. Anything else stands for itself."""
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
@@ -24,7 +24,7 @@ def party(host: str) -> str:
 
 
 class Remembered:
-    """Parties, each until a time. When there are too many, the one that was longest not heard of is forgotten."""
+    """Parties, each until a time. If there are too many, the one not seen for longest is forgotten."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -34,7 +34,7 @@ class Remembered:
         return len(self._until)
 
     def until(self, who: str, now: float) -> float:
-        """0 when it is not remembered, or no longer."""
+        """Until when it is remembered; 0 if it is not."""
         until = self._until.get(who, 0.0)
         return until if until > now else 0.0
 

@@ -1,4 +1,4 @@
-"""One client's connection: requests in, answers out, and every bound on the way."""
+"""One client's connection: requests in, answers out, and every limit on the way."""
 
 import asyncio
 from collections import deque
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 _NEVER: Final = float("inf")
 _TURNED_AWAY_S: Final = 2.0
-"""For how long somebody for whom there is no place is listened to, so that the answer is seen."""
+"""How long a client without a place is read from, so that it sees the answer."""
 _TURNED_AWAY_AT_ONCE: Final = 32
-"""More of them are not listened to: each has a descriptor."""
+"""How many such clients at once; each has a descriptor."""
 
 
 class Phase(Enum):
-    """Whom the connection waits for, and what for.
+    """What the connection is waiting for.
 
-    DEAF: for the application, behind whose answer the connection ends. DISCARDING: for the client to leave.
+    DEAF: for the application's answer, after which the connection ends. DISCARDING: for the client to leave.
     """
 
     IDLE = auto()
@@ -38,11 +38,11 @@ class Phase(Enum):
     DISCARDING = auto()
 
 
-_IDLE, _HEAD, _BODY, _ANSWERING, _DEAF, _DISCARDING = Phase  # to look one up costs more than it should, each time
+_IDLE, _HEAD, _BODY, _ANSWERING, _DEAF, _DISCARDING = Phase  # looking one up each time is slow
 
 
 class Connection(asyncio.Protocol):
-    """A Guest of Places. Its deadline is looked at once a second: no timer belongs to it."""
+    """A Guest of Places. Its deadline is checked once a second; it has no timer of its own."""
 
     def __init__(self, front: "Front") -> None:
         self._front = front
@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._unsent = 0
         self._stalls_at = _NEVER
 
-    # What the event loop tells
+    # Called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -70,7 +70,7 @@ class Connection(asyncio.Protocol):
         server = _address(transport, "sockname")
         self.party = party(client[0]) if client else ""
         self._parser = Parser(self, self._limits, Ends(client, server, {EXTENSION: self._recognise}))
-        self._front.state.connections.add(cast("Any", self))  # uvicorn asks for no more than `shutdown`
+        self._front.state.connections.add(cast("Any", self))  # uvicorn needs only `shutdown`
         if self._front.places.admit(self):
             self._enter(_IDLE, self._limits.head_s)
         else:
@@ -86,7 +86,7 @@ class Connection(asyncio.Protocol):
                 exchange.lose()
         self.resume_writing()
         self._parser.close()
-        del self._parser  # these hold this one: nobody should have to look for cycles under a flood
+        del self._parser  # breaks reference cycles, which would need garbage collection under a flood
         self._exchange = self._latest = None
         self._ahead.clear()
 
@@ -108,11 +108,11 @@ class Connection(asyncio.Protocol):
             self.writable.set()
             self.writable = None
 
-    # What the parser tells
+    # Called by the parser
 
     def begins(self) -> bool:
         """Whether another request may be read."""
-        self._phase = None  # what follows has a time of its own
+        self._phase = None  # what follows has its own time limit
         return len(self._ahead) < self._limits.pipelined
 
     def requested(
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
             self._ahead.append(exchange)
         return exchange
 
-    # What an exchange asks for
+    # Called by an exchange
 
     @property
     def date(self) -> bytes:
@@ -159,7 +159,7 @@ class Connection(asyncio.Protocol):
             self._note_phase()
 
     def broken(self, exchange: Exchange, problem: Problem) -> None:
-        """The application has ended without an answer, or in the middle of one."""
+        """The application has ended without a complete answer."""
         if exchange.begun:
             self._transport.close()
         else:
@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
             self._enter(_IDLE, self._limits.kept_alive_s)
 
     def _enter(self, phase: Phase, seconds: float) -> None:
-        """A deadline is set once per phase: sending a little from time to time does not extend it."""
+        """A phase has one deadline: sending a little now and then does not extend it."""
         if phase is self._phase:
             return
         self._phase = phase
@@ -197,7 +197,7 @@ class Connection(asyncio.Protocol):
             (self._front.places.busy if phase is _ANSWERING else self._front.places.waits)(self)
 
     def _refuse(self, problem: Problem) -> None:
-        """What is being read is wrong, too large or overdue; requests that came whole before it are still answered."""
+        """The current request is wrong, too large or overdue. Complete earlier requests are still answered."""
         at_fault = None if self._parser.in_head or self._latest is None or self._latest.whole else self._latest
         if at_fault is not None and at_fault in self._ahead:
             self._ahead.remove(at_fault)
@@ -213,7 +213,7 @@ class Connection(asyncio.Protocol):
         self.resume_reading()
 
     def _say(self, problem: Problem, seconds: float | None = None) -> None:
-        """An answer of our own, the last one here."""
+        """Send our own answer, the last one on this connection."""
         if self._exchange is not None:
             self._exchange.lose()
             self._exchange = None
@@ -222,7 +222,7 @@ class Connection(asyncio.Protocol):
             self._part(whole=False, seconds=seconds)
 
     def _part(self, *, whole: bool, seconds: float | None = None) -> None:
-        """Behind the last answer. What is left of a request is read on: a client that was reset would not see it."""
+        """End after the last answer. The rest of a request is still read: a reset client would not see the answer."""
         if self._transport.is_closing():
             return
         if whole:
@@ -233,7 +233,7 @@ class Connection(asyncio.Protocol):
         self._enter(_DISCARDING, self._limits.discard_s if seconds is None else seconds)
 
     def look(self, now: float) -> None:
-        """Once a second, or so."""
+        """Check the deadline, about once a second."""
         unsent = self._transport.get_write_buffer_size()
         if unsent and self._unsent and unsent >= self._unsent:
             if now >= self._stalls_at:
@@ -256,7 +256,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def evict(self) -> None:
-        """Somebody else needs its place: an answer that is due is given, and not waited for."""
+        """Another client needs its place: send an answer that is due, and close without waiting."""
         if self._transport.get_write_buffer_size():
             self._transport.abort()
             return

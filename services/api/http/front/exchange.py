@@ -1,4 +1,4 @@
-"""One request and its answer, as an ASGI application sees them."""
+"""One request and its answer, as an ASGI exchange."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from services.api.http.front.connection import Connection
 
 _BUFFERED: Final = 65_536
-"""Of a body that the application has not asked for; the line waits beyond that."""
+"""The most bytes of an unread body that are buffered; beyond it reading pauses."""
 _PIECE: Final = 65_536
-"""Of an answer's body: more of it is written when the client has read what came before."""
+"""Bytes of an answer's body written at once; more is written when the client has read them."""
 _WITHOUT_BODY: Final = frozenset({204, 304})
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _GONE: Final[Any] = {"type": "http.disconnect"}
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Exchange:
-    """`whole`: the request has come to its end; `over`: the answer has, or nobody waits for it any more."""
+    """`whole`: the request is complete; `over`: the answer is, or nobody waits for it any more."""
 
     __slots__ = (
         "_app",
@@ -93,13 +93,13 @@ class Exchange:
         except Exception:
             log.exception("request failed", path=self.scope["path"])
         finally:
-            if not self.over:  # the application cannot say otherwise that it cannot go on
+            if not self.over:  # the application has no other way to report that it failed
                 self._connection.broken(self, problem)
 
-    # What the connection tells
+    # Called by the connection
 
     def take(self, chunk: bytes) -> bool:
-        """A part of the body; False when it has become too large."""
+        """Take a part of the body; False if it is too large."""
         if self.over:
             return True
         self._received += len(chunk)
@@ -113,12 +113,12 @@ class Exchange:
         return True
 
     def end(self) -> None:
-        """The request is whole."""
+        """The request is complete."""
         self.whole = True
         self._tell()
 
     def lose(self) -> None:
-        """The client has left, or was told something else already: the application is told that it left."""
+        """The client has left, or already got another answer: tell the application that it left."""
         self.lost = True
         self._body.clear()
         self._tell()
@@ -128,7 +128,7 @@ class Exchange:
         if self._news is not None:
             self._news.set()
 
-    # What the application asks for
+    # Called by the application
 
     async def receive(self) -> Message:
         if self._awaits_continue and not self.over:
@@ -149,7 +149,7 @@ class Exchange:
         return cast("Message", {"type": "http.request", "body": body, "more_body": not self.whole})
 
     async def send(self, message: Message) -> None:
-        """Raises RuntimeError for what is no answer."""
+        """Raises RuntimeError for anything but an answer."""
         writable = self._connection.writable
         if writable is not None:
             await writable.wait()
@@ -173,7 +173,7 @@ class Exchange:
 
     def _begin(self, status: int, headers: _Headers) -> None:
         self._awaits_continue = False
-        if not self.whole:  # the rest of the request would be taken for the next one
+        if not self.whole:  # otherwise the rest of the request would count as the next one
             self.keep_alive = False
         connection = self._connection
         modern = self.scope["http_version"] == "1.1"

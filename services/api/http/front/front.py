@@ -1,4 +1,4 @@
-"""What all connections share: the application, the limits, the places, and a look at each once a second."""
+"""Shared by all connections: the application, the limits, the places, and a check of each once a second."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ _PROXIES: Final = "127.0.0.1,::1"
 
 
 class Front:
-    """`state` is what uvicorn's server knows of its connections and tasks."""
+    """`state` holds uvicorn's connections and tasks."""
 
     def __init__(
         self, app: ASGIApp, limits: Limits, state: ServerState, clock: Callable[[], float] | None = None

@@ -1,4 +1,4 @@
-"""The head of an answer, with what protects every answer in a browser."""
+"""The head of an answer, with headers that protect it in a browser."""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -10,7 +10,7 @@ _PROTECTION: Final[Mapping[bytes, bytes]] = {
     b"content-security-policy": b"frame-ancestors 'none'",
     b"cache-control": b"no-store",
 }
-"""No browser guesses what an answer is, shows it in another page, or keeps it. What the application says counts."""
+"""No browser guesses an answer's type, shows it in another page, or caches it. The application's own headers win."""
 _FRAMING: Final = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 _NOTED: Final = _FRAMING | _PROTECTION.keys()
 
@@ -24,15 +24,15 @@ _STATUS: Final[Mapping[int, bytes]] = {status: b"%d %b\r\n" % (status, status.ph
 
 
 class BadHead(Exception):
-    """The application gave a header that would begin another one, or end the head."""
+    """The application gave a header with a line break, which would start another header or end the head."""
 
 
 def head(
     status: int, fields: Iterable[tuple[bytes, bytes]], date: bytes, version: bytes = b"HTTP/1.1 "
 ) -> tuple[bytes, Mapping[bytes, bytes]]:
-    """All lines but the empty one, and what was said of the framing. Raises BadHead.
+    """All lines but the empty one, and the framing that they declare. Raises BadHead.
 
-    `date` is a whole line. A Transfer-Encoding is left out: how an answer is sent is the server's own affair.
+    `date` is a whole line. A Transfer-Encoding is left out: the server decides how an answer is sent.
     """
     parts = [version, _STATUS.get(status) or b"%d \r\n" % status, date]
     missing, framing = _PROTECTION, {}

@@ -1,16 +1,16 @@
-"""What a client may cost before anybody knows who it is."""
+"""What a client may cost before it is known."""
 
 import resource
 from dataclasses import dataclass
 from typing import Final
 
 _OWN_FILES: Final = 256
-"""Descriptors for everything that is no client: the database, NATS, the log, and connections on their way in or out."""
+"""Descriptors for everything but clients: the database, NATS, the log, and connections being opened or closed."""
 _FILES_A_CLIENT: Final = 2
-"""A request for a model has a connection to a worker, too."""
+"""A request for a model also has a connection to a worker."""
 _INFERENCE: Final = "/v1/"
 _FORMS: Final = frozenset({"/sign-in", "/sign-out"})
-"""The only routes that read a body of somebody without a key."""
+"""The only routes that read a body without a key."""
 _FORM_BYTES: Final = 16_384
 
 
@@ -18,9 +18,9 @@ _FORM_BYTES: Final = 16_384
 class Limits:
     """Bytes and seconds.
 
-    `head_s`: from its first byte; a connection that says nothing has as long. `kept_alive_s`: without a request after
-    an answer. `discard_s`: for how long the rest of a refused upload is read, and thrown away. `stall_s`: for how long
-    a client may read nothing of its answer. `pipelined`: requests that may be sent ahead of the answer to one.
+    `head_s`: from its first byte; also for a silent connection. `kept_alive_s`: without a request after an answer.
+    `discard_s`: how long the rest of a refused upload is read and discarded. `stall_s`: how long a client may stop
+    reading its answer. `pipelined`: requests that may be sent before the answer to one.
     """
 
     head_bytes: int = 32_768
@@ -51,7 +51,7 @@ def raise_descriptor_limit() -> int:
 
 
 def most_connections(wanted: int, files: int) -> int:
-    """How many of the wanted connections a process with so many descriptors can really hold."""
+    """How many of the wanted connections a process with this many descriptors can hold."""
     if files == resource.RLIM_INFINITY:
         return wanted
     return max(1, min(wanted, (files - _OWN_FILES) // _FILES_A_CLIENT))

@@ -1,4 +1,4 @@
-"""Requests as they arrive: httptools' parser, with the bounds that it does not have."""
+"""Parses requests as they arrive: httptools' parser with limits, which it lacks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What all requests of a connection have in common."""
+    """The two ends of a connection, the same for all its requests."""
 
     client: Address | None
     server: Address | None
@@ -30,7 +30,7 @@ class Ends:
 
 
 class Body(Protocol):
-    """Takes the body of one request. `take` is False when it has become too large; `end`: the request is whole."""
+    """Takes the body of one request. `take` returns False if it is too large; `end`: the request is complete."""
 
     def take(self, chunk: bytes) -> bool: ...
 
@@ -38,9 +38,9 @@ class Body(Protocol):
 
 
 class Taker(Protocol):
-    """`begins`: whether another request may be read. `requested`: its head is complete, and this takes the rest.
+    """`begins`: whether another request may be read. `requested`: a head is complete; returns what takes the body.
 
-    `forwarded`: a proxy says whom it comes from.
+    `forwarded`: a proxy names the client.
     """
 
     def begins(self) -> bool: ...
@@ -72,7 +72,7 @@ class Parser:
         self._wrong: Problem | None = None
 
     def feed(self, data: bytes) -> Problem | None:
-        """What is wrong, if anything is; it must not be called again then."""
+        """Returns what is wrong, if anything; then it must not be called again."""
         rest: bytes | memoryview = data
         while rest:
             room = self._limits.head_bytes - self._head_bytes
@@ -82,7 +82,7 @@ class Parser:
             self._got_on = False
             try:
                 self._parser.feed_data(piece)
-            except httptools.HttpParserUpgrade as upgrade:  # it is not done; another request may follow
+            except httptools.HttpParserUpgrade as upgrade:  # upgrades are ignored; another request may follow
                 behind = memoryview(piece)[upgrade.args[0] :]
                 rest = b"".join((behind, rest)) if behind else rest
             except httptools.HttpParserError:
@@ -90,7 +90,7 @@ class Parser:
                 return self._wrong or refusals.BAD_REQUEST
             if len(self._headers) > self._limits.headers:
                 return refusals.too_many_headers(self._limits.headers)
-            # Trailers and what may stand between chunks count like a head. What begins behind a body counts from the
+            # Trailers and chunk framing count like a head. A head that begins right after a body counts from the
             # next piece on.
             self._head_bytes = 0 if self._got_on else self._head_bytes + len(piece)
         return None
@@ -98,7 +98,7 @@ class Parser:
     def close(self) -> None:
         del self._parser
 
-    # What httptools calls
+    # Called by httptools
 
     def on_message_begin(self) -> None:
         if not self._taker.begins():
@@ -134,7 +134,7 @@ class Parser:
         if b"content-length" in noted or b"transfer-encoding" in noted:
             self._judge_body()
         self.in_head = False
-        self._headers, self._noted = [], {}  # what comes now are trailers
+        self._headers, self._noted = [], {}  # trailers follow now
         self._body = self._taker.requested(
             scope,
             self._most_body,
@@ -179,7 +179,7 @@ class Parser:
         return found
 
     def _judge_body(self) -> None:
-        """Before any of it is read."""
+        """Check the body's headers before any of it is read."""
         if self._noted.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
             self._stop(refusals.BAD_REQUEST)
         size = int(self._noted.get(b"content-length", 0))
@@ -194,5 +194,5 @@ class Parser:
 
 
 def _target(begun: bytes | memoryview) -> bytes:
-    """What stands where a request's target should, of one that httptools does not understand."""
+    """The target of a request that httptools cannot parse."""
     return bytes(begun).lstrip().partition(b" ")[2]

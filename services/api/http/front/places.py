@@ -1,4 +1,4 @@
-"""How many connections there may be, for whom, and which one goes when there is no place left."""
+"""How many connections are allowed, for whom, and which one is closed when there is no place left."""
 
 import time
 from collections.abc import Callable
@@ -21,19 +21,19 @@ log = structlog.get_logger()
 
 
 class Guest(Protocol):
-    """`party`: who it comes from. `known`: its last request bore a valid key."""
+    """`party`: the address it comes from. `known`: its last request had a valid key."""
 
     party: str
     known: bool
 
     def evict(self) -> None:
-        """End it now, with an answer if one is due."""
+        """Close it now, with an answer if one is due."""
 
 
 class Places:
     """Strangers never get the last quarter of the places.
 
-    Where there is none left for somebody who comes, the stranger goes who has kept us waiting for the longest time.
+    If there is no place left for a new client, the stranger is closed that has been idle for longest.
     """
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,10 +42,10 @@ class Places:
         self._clock = clock
         self._parties = Remembered(_REMEMBERED)
         self._guests: dict[Guest, bool] = {}
-        """With whether each counts as a stranger."""
+        """Maps each guest to whether it counts as a stranger."""
         self._strangers = 0
         self._waiting: tuple[dict[Guest, None], dict[Guest, None]] = ({}, {})
-        """Guests that owe us a request, the longest first: strangers, and others who have not shown a key."""
+        """Idle guests, the longest first: strangers, and others that have not shown a key."""
         self._turned_away = 0
         self._logged_at = -_LOG_EVERY_S
         open_.set_function(lambda: len(self._guests))
@@ -54,7 +54,7 @@ class Places:
         return len(self._guests)
 
     def admit(self, guest: Guest) -> bool:
-        """Whether there is a place for it; somebody else may have had to leave."""
+        """Whether it gets a place; another guest may be closed for it."""
         stranger = self._is_stranger(guest)
         full = len(self._guests) >= self._most or (stranger and self._strangers >= self._for_strangers)
         if full and not self._make_room(for_stranger=stranger):
@@ -74,11 +74,11 @@ class Places:
             self._parties.remember(guest.party, self._clock() + _KNOWN_FOR_S)
 
     def busy(self, guest: Guest) -> None:
-        """Its request is whole: it is our turn. Those who are known are never looked for."""
+        """Its request is complete, so it is not idle. Known guests are not tracked."""
         self._forget_waiting(guest)
 
     def waits(self, guest: Guest) -> None:
-        """It owes us a request. To be called for those who are not known."""
+        """It is idle. Call this for guests that are not known."""
         if guest in self._guests:
             self._waiting[not self._guests[guest]][guest] = None
 
@@ -90,7 +90,7 @@ class Places:
             self._count(guest, stranger=False)
 
     def estranged(self, guest: Guest) -> None:
-        """Its last request bore no valid key."""
+        """Its last request had no valid key."""
         guest.known = False
         if guest in self._guests:
             self._count(guest, self._is_stranger(guest))
@@ -103,7 +103,7 @@ class Places:
         self._guests[guest] = stranger
 
     def _make_room(self, *, for_stranger: bool) -> bool:
-        """Strangers go first. For a stranger nobody else goes."""
+        """Strangers are closed first. For a stranger, only strangers are closed."""
         strangers, others = self._waiting
         waiting = strangers or ({} if for_stranger else others)
         guest = next(iter(waiting), None)

@@ -1,4 +1,4 @@
-"""What the server answers by itself: problem documents, and errors in OpenAI's shape under /v1."""
+"""The server's own answers: problem documents, and errors in OpenAI's shape under /v1."""
 
 import json
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ UPGRADE_WITH_BODY: Final = Problem(
 
 
 def answer(problem: Problem, target: bytes, date: bytes) -> bytes:
-    """The whole of it. The connection ends with it."""
+    """The whole answer, after which the connection ends."""
     refused.labels(problem.code).inc()
     if target.startswith(_INFERENCE):
         body = openai_error(problem.status, problem.code, f"{problem.title}: {problem.detail}")
