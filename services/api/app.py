@@ -32,7 +32,8 @@ from services.api.settings import ApiSettings
 from services.api.tenancy.build import tenancy_services
 from services.api.usage.build import usage_services
 from shared.bus.connection import connect
-from shared.bus.topology_guard import TopologyGuard, guarded_topology
+from shared.bus.start_up import guarded
+from shared.bus.topology_guard import TopologyGuard
 from shared.install_output import InstallOutputs
 from shared.journal.journal import Journal
 from shared.offers.instance_types import InstanceTypes
@@ -142,12 +143,7 @@ async def _bus(settings: ApiSettings, lost_touch: asyncio.Event) -> AsyncGenerat
     """It sets `lost_touch` whenever something may have been missed."""
     connection = await connect(settings.nats_url.get_secret_value(), "api", lost_touch.set)
     try:
-        async with guarded_topology(
-            connection,
-            replicas=settings.stream_replicas,
-            ack_wait_s=settings.lease_seconds,
-            installation=settings.installation,
-        ) as guard:
+        async with guarded(connection, settings) as guard:
             jetstream, replicas = connection.jetstream(), settings.stream_replicas
             source = f"/coldstart/{guard.identity.installation}"
             yield _Bus(

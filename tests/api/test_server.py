@@ -9,8 +9,8 @@ import httpx
 import pytest
 from litestar.types import Receive, Scope, Send
 
-from services.api.http.front.connection import Connection
-from services.api.http.front.limits import Limits
+from services.api.http.front.connection import ClientConnection
+from services.api.http.front.limits import ClientLimits
 from services.api.http.server import serving
 from services.api.settings import ApiSettings
 
@@ -28,7 +28,9 @@ async def test_what_is_being_answered_when_the_block_fails_is_answered_and_nothi
 
     async with httpx.AsyncClient(timeout=10) as client:
         with pytest.RaisesGroup(ZeroDivisionError):
-            async with serving(answer, "127.0.0.1", 0, limits=Limits(), grace_s=5, on_leaving=stopping.set) as url:
+            async with serving(
+                answer, "127.0.0.1", 0, limits=ClientLimits(), grace_s=5, on_leaving=stopping.set
+            ) as url:
                 asking = asyncio.create_task(client.get(url))
                 await asked.wait()
                 raise ZeroDivisionError
@@ -50,8 +52,10 @@ async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> b
 async def test_a_client_s_connection_is_kept_for_as_long_as_was_asked() -> None:
     async with (
         asyncio.timeout(10),
-        serving(answers_ok, "127.0.0.1", 0, limits=Limits(kept_alive_s=1), grace_s=1, on_leaving=nothing) as brief,
-        serving(answers_ok, "127.0.0.1", 0, limits=Limits(), grace_s=1, on_leaving=nothing) as patient,
+        serving(
+            answers_ok, "127.0.0.1", 0, limits=ClientLimits(kept_alive_s=1), grace_s=1, on_leaving=nothing
+        ) as brief,
+        serving(answers_ok, "127.0.0.1", 0, limits=ClientLimits(), grace_s=1, on_leaving=nothing) as patient,
     ):
         parted = await asyncio.open_connection("127.0.0.1", urlsplit(brief).port)
         kept = await asyncio.open_connection("127.0.0.1", urlsplit(patient).port)
@@ -65,14 +69,14 @@ async def test_a_client_s_connection_is_kept_for_as_long_as_was_asked() -> None:
 
 async def test_a_body_is_sent_behind_its_head_at_once_whatever_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[asyncio.BaseTransport] = []
-    connection_made = Connection.connection_made
+    connection_made = ClientConnection.connection_made
 
-    def seen(connection: Connection, transport: asyncio.BaseTransport) -> None:
+    def seen(connection: ClientConnection, transport: asyncio.BaseTransport) -> None:
         made.append(transport)
         connection_made(connection, transport)
 
-    monkeypatch.setattr(Connection, "connection_made", seen)
-    async with serving(answers_ok, "127.0.0.1", 0, limits=Limits(), grace_s=1, on_leaving=nothing) as url:
+    monkeypatch.setattr(ClientConnection, "connection_made", seen)
+    async with serving(answers_ok, "127.0.0.1", 0, limits=ClientLimits(), grace_s=1, on_leaving=nothing) as url:
         reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
         await asked(reader, writer)
         (transport,) = made
@@ -81,7 +85,7 @@ async def test_a_body_is_sent_behind_its_head_at_once_whatever_the_event_loop(mo
 
 
 async def test_a_crowd_that_comes_at_once_has_few_descriptors_at_once() -> None:
-    limits = Limits(connections=4)
+    limits = ClientLimits(connections=4)
     async with serving(answers_ok, "127.0.0.1", 0, limits=limits, grace_s=1, on_leaving=nothing) as url:
         port = urlsplit(url).port
         crowd = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(_CROWD)]

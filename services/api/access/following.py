@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import structlog
 from pydantic import SecretStr
 
 from shared.postgres.connection import DATABASE_ERRORS, Connection, connecting
+from shared.retry import retried_for_ever
 
 CHANGED: Final = "access_changed"
 PROJECTED: Final = "projected"
@@ -38,22 +39,20 @@ class Following:
         self._on_projected = on_projected
         self._changed = asyncio.Event()
 
-    async def run(self) -> None:
+    async def run(self) -> NoReturn:
         """Follow the changes for ever; the owner cancels it. Changes missed during an outage are read after it."""
-        while True:
-            try:
-                async with connecting(
-                    self._database_url.get_secret_value(),
-                    name="api-access",
-                    command_timeout_s=self._timeout_s,
-                    connect_timeout_s=self._timeout_s,
-                ) as connection:
-                    await self._follow(connection)
-            except DATABASE_ERRORS as error:
-                log.warning("keys, organisations and models not refreshed", reason=repr(error))
-                await asyncio.sleep(_PAUSE_S)
+        await retried_for_ever(self._connect_and_follow, *DATABASE_ERRORS, pause_s=_PAUSE_S, failed=_interrupted)
 
-    async def _follow(self, connection: Connection) -> None:
+    async def _connect_and_follow(self) -> NoReturn:
+        async with connecting(
+            self._database_url.get_secret_value(),
+            name="api-access",
+            command_timeout_s=self._timeout_s,
+            connect_timeout_s=self._timeout_s,
+        ) as connection:
+            await self._follow(connection)
+
+    async def _follow(self, connection: Connection) -> NoReturn:
         connection.add_termination_listener(self._notice)
         await connection.add_listener(CHANGED, self._notice)
         await connection.add_listener(PROJECTED, self._projected)
@@ -72,3 +71,7 @@ class Following:
 
     def _projected(self, *_: Any) -> None:
         self._on_projected()
+
+
+def _interrupted(error: BaseException, _: float) -> None:
+    log.warning("keys, organisations and models not refreshed", reason=repr(error))

@@ -16,7 +16,7 @@ from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import MEMBERS
 from services.api.control.dependencies import Provided
 from services.api.control.errors import InstanceIdMalformed
-from services.api.control.openapi.answers import refusals, told
+from services.api.control.openapi.answers import header, refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position, version
 from services.api.control.repository import InstanceRepository
 from services.api.control.views import TimelineRow
@@ -57,8 +57,8 @@ TraceParent = Annotated[
     status_code=202,
     responses=refusals({Kind.NOT_FOUND: "The organisation has been deleted", Kind.FAILED: "The hub refuses our token"}),
     response_headers=[
-        told("Location", "Where the instance is shown"),
-        told("Idempotency-Replayed", "`true`: an earlier request with this Idempotency-Key began the instance"),
+        header("Location", "Where the instance is shown"),
+        header("Idempotency-Replayed", "`true`: an earlier request with this Idempotency-Key began the instance"),
     ],
     summary="Ask for an instance",
     description="It is created, installed and watched in the background; follow it at /instances/{id}/events.",
@@ -87,7 +87,7 @@ async def create(
     "/instances",
     opt=MEMBERS,
     summary="List instances, newest first",
-    response_headers=[told("Last-Event-ID", "How much of the event stream the list is made of at least")],
+    response_headers=[header("Last-Event-ID", "How much of the event stream the list is made of at least")],
     description="Archived ones only with ?status=archived. A user's key sees those of its organisation. The header "
     "Last-Event-ID says how much of the event stream they are made of at least: /events resumes behind it with no gap.",
 )

@@ -13,7 +13,7 @@ from services.api.admission.launch_rights import LaunchRights
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.hub.client import Failure, RateLimited, TokenRefused, Unreachable
-from services.api.catalogue.hub.search import HubSearch, Listed, told
+from services.api.catalogue.hub.search import HubSearch, Listed, in_words
 from services.api.catalogue.resolution import Resolved, Rule, resolve
 from services.api.control.authorization import ANY_KEY
 from services.api.control.dependencies import Provided
@@ -155,11 +155,11 @@ def _best(found: list[FoundModel], text: str) -> list[FoundModel]:
 def _hub_answer(answer: tuple[Listed, ...] | Failure) -> HubAnswer:
     match answer:
         case Unreachable():
-            return HubAnswer(status="unavailable", detail=told(answer))
+            return HubAnswer(status="unavailable", detail=in_words(answer))
         case RateLimited():
-            return HubAnswer(status="rate_limited", detail=told(answer))
+            return HubAnswer(status="rate_limited", detail=in_words(answer))
         case TokenRefused():
-            return HubAnswer(status="token_refused", detail=told(answer))
+            return HubAnswer(status="token_refused", detail=in_words(answer))
         case _:
             return HubAnswer(status="answered")
 

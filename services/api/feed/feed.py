@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 from uuid import UUID
 
 import structlog
@@ -21,6 +21,7 @@ from shared.description import Description
 from shared.journal.envelope import Recorded, Undecodable, decode
 from shared.journal.streams import EVERY_EVENT, instance_subject
 from shared.lifecycle.instance import Instance
+from shared.retry import retried_for_ever
 
 _PAUSE_S: Final = 0.25
 _REPLAYS_AT_ONCE: Final = 32
@@ -159,25 +160,29 @@ class Feed:
         self.installation, self.position = installation, position
         self._replace(list(instances))
 
-    async def run(self) -> None:
+    async def run(self) -> NoReturn:
         """Read for ever; after every interruption continue after the last position. The owner cancels it."""
         interrupted = False
-        while True:
-            try:
-                await self._check_identity()
-                async with self._reading(self.position, EVERY_EVENT) as events:
-                    if interrupted:
-                        interrupted = False
-                        self._resumed()
-                    while True:
-                        if events.caught_up:
-                            self._caught_up_at = self._clock()
-                        for message in await events.batch():
-                            self._take(message)
-            except ReadingInterrupted as interruption:
-                interrupted = True
-                log.warning("event feed interrupted", position=self.position, reason=str(interruption))
-                await asyncio.sleep(_PAUSE_S)
+
+        async def read() -> NoReturn:
+            nonlocal interrupted
+            await self._check_identity()
+            async with self._reading(self.position, EVERY_EVENT) as events:
+                if interrupted:
+                    interrupted = False
+                    self._resumed()
+                while True:
+                    if events.caught_up:
+                        self._caught_up_at = self._clock()
+                    for message in await events.batch():
+                        self._take(message)
+
+        def failed(interruption: BaseException, _: float) -> None:
+            nonlocal interrupted
+            interrupted = True
+            log.warning("event feed interrupted", position=self.position, reason=str(interruption))
+
+        await retried_for_ever(read, ReadingInterrupted, pause_s=_PAUSE_S, failed=failed)
 
     @contextmanager
     def subscription(self, interest: Interest, max_backlog: int) -> Generator[Subscription]:

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 
 from litestar.types import ASGIApp
 
-from services.api.http.front.limits import Limits, most_connections, raise_descriptor_limit
+from services.api.http.front.limits import ClientLimits, most_connections, raise_descriptor_limit
 from services.api.http.server import serving
 from services.api.http.settings import HttpSettings
 
@@ -14,7 +14,7 @@ def serving_as_set(
     app: ASGIApp, settings: HttpSettings, *, on_leaving: Callable[[], None]
 ) -> AbstractAsyncContextManager[str]:
     """As `serving`. Raises the process's limit of open files."""
-    limits = Limits(
+    limits = ClientLimits(
         head_bytes=settings.max_head_bytes,
         target_bytes=settings.max_target_bytes,
         headers=settings.max_headers,

@@ -9,9 +9,9 @@ from typing import Any, Final, cast
 import uvicorn
 from litestar.types import ASGIApp
 
-from services.api.http.front.connection import Connection
+from services.api.http.front.connection import ClientConnection
 from services.api.http.front.front import Front
-from services.api.http.front.limits import Limits
+from services.api.http.front.limits import ClientLimits
 
 _BACKLOG: Final = 2048
 _ACCEPTED_AT_ONCE: Final = 32
@@ -32,7 +32,7 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, host: str, port: int, *, limits: Limits, grace_s: float, on_leaving: Callable[[], None]
+    app: ASGIApp, host: str, port: int, *, limits: ClientLimits, grace_s: float, on_leaving: Callable[[], None]
 ) -> AsyncGenerator[str]:
     """Serve `app`; yields its URL (port 0 takes a free port).
 
@@ -44,8 +44,8 @@ async def serving(
     # asyncio sets it only on sockets that name their protocol; without it a body waits 40 ms after its head
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def connection(**_: Any) -> Connection:
-        return Connection(front)
+    def connection(**_: Any) -> ClientConnection:
+        return ClientConnection(front)
 
     server = _Server(
         uvicorn.Config(

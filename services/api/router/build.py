@@ -18,7 +18,7 @@ from services.api.router.breakers import Breakers
 from services.api.router.explaining import Explaining
 from services.api.router.forwarding import Forwarding
 from services.api.router.inference import Inference
-from services.api.router.key_limits import Limits
+from services.api.router.key_limits import KeyLimiter
 from services.api.router.metrics import Gauges
 from services.api.router.nearest import Nearest
 from services.api.router.probing import prober
@@ -66,7 +66,7 @@ async def running_router(  # long - every part in turn, as they need each other
     usage = UsageLog(
         ledger, interval_s=settings.usage_write_seconds, kept=timedelta(days=settings.usage_retention_days)
     )
-    limits, nearest = Limits(most_each=settings.max_requests_per_organization), Nearest(table, estimates)
+    limits, nearest = KeyLimiter(most_each=settings.max_requests_per_organization), Nearest(table, estimates)
     serving = Serving(
         forwarding=Forwarding(upstream, table, balance, breakers, is_stale=feed.is_stale),
         waiting=_waiting(table, nearest, settings),

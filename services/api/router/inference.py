@@ -24,7 +24,7 @@ from services.api.router import refusal
 from services.api.router.asked import Asked, read
 from services.api.router.bodies import Bodies, Body, expect_acceptable
 from services.api.router.forwarding import BrokenOff
-from services.api.router.key_limits import Limits
+from services.api.router.key_limits import KeyLimiter
 from services.api.router.refusal import Refusal, send_json
 from services.api.router.response import Response
 from services.api.router.serving import Incoming, Serving
@@ -65,7 +65,7 @@ class Inference:
         authentication: Authentication,
         serving: Serving,
         *,
-        limits: Limits,
+        limits: KeyLimiter,
         bodies: Bodies,
         body_s: float,
     ) -> None:

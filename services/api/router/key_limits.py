@@ -16,7 +16,7 @@ _ROUNDING: Final = 1e-6
 """Tolerance in requests or tokens, so that a client that waited exactly as asked is not refused for rounding."""
 
 
-class Bucket:
+class TokenBucket:
     """Holds at most `per_minute`, and refills by as much every minute.
 
     Usage that is known late may overdraw it, by at most as much again: nobody is refused for more than two minutes.
@@ -41,7 +41,7 @@ class Bucket:
         missing = level - self.level(at)
         return missing * _MINUTE_S / self.per_minute if missing > _ROUNDING else 0.0
 
-    def told(self, kind: str, at: float) -> list[tuple[str, str]]:
+    def headers(self, kind: str, at: float) -> list[tuple[str, str]]:
         """OpenAI's rate-limit headers."""
         return [
             (f"x-ratelimit-limit-{kind}", str(self.per_minute)),
@@ -52,12 +52,12 @@ class Bucket:
 
 @dataclass(slots=True)
 class _Use:
-    requests: Bucket | None = None
-    tokens: Bucket | None = None
+    requests: TokenBucket | None = None
+    tokens: TokenBucket | None = None
     concurrent: int = 0
 
 
-class Limits:
+class KeyLimiter:
     """`most_each`: concurrent requests of one organisation, whatever their keys; `clock` counts seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, most_each: float = math.inf) -> None:
@@ -114,8 +114,8 @@ class Limits:
         if key.requests_per_minute is key.tokens_per_minute is None:
             return []
         use, at = self._use(key), self._clock()
-        requests = use.requests.told("requests", at) if use.requests else []
-        return requests + (use.tokens.told("tokens", at) if use.tokens else [])
+        requests = use.requests.headers("requests", at) if use.requests else []
+        return requests + (use.tokens.headers("tokens", at) if use.tokens else [])
 
     def _use(self, key: ApiKey) -> _Use:
         use = self._uses.get(key.id)
@@ -125,11 +125,11 @@ class Limits:
         use.tokens = self._bucket(use.tokens, key.tokens_per_minute)
         return use
 
-    def _bucket(self, bucket: Bucket | None, per_minute: int | None) -> Bucket | None:
+    def _bucket(self, bucket: TokenBucket | None, per_minute: int | None) -> TokenBucket | None:
         """A changed limit starts a new bucket."""
         if per_minute is None:
             return None
-        return bucket if bucket and bucket.per_minute == per_minute else Bucket(per_minute, self._clock())
+        return bucket if bucket and bucket.per_minute == per_minute else TokenBucket(per_minute, self._clock())
 
     def _refused(self, key: ApiKey, what: str, limit: int, pause_s: float) -> Refusal:
         message = f"Rate limit reached for this key: {limit} {what}. Try again in {pause_s:.1f} s."

@@ -17,7 +17,7 @@ from services.api.http.connection import WhileConnected
 from services.api.router import metrics
 from services.api.router.bodies import Body
 from services.api.router.forwarding import Forwarding, Outgoing, Served
-from services.api.router.key_limits import Limits
+from services.api.router.key_limits import KeyLimiter
 from services.api.router.refusal import Refusal
 from services.api.router.response import Response
 from services.api.router.tally import Tokens
@@ -69,7 +69,7 @@ class Serving:
         forwarding: Forwarding,
         waiting: Waiting,
         unready: Unready,
-        limits: Limits,
+        limits: KeyLimiter,
         usage: UsageLog,
         longest_s: float,
     ) -> None:

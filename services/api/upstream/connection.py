@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from services.api.upstream.answer import Answer
+from services.api.upstream.answer_parser import AnswerParser
 from services.api.upstream.errors import ConnectionLost, UpstreamError
-from services.api.upstream.reading import Reading
 from services.api.upstream.request import Address
 
 _AT_ONCE: Final = 262_144
@@ -16,15 +16,15 @@ _READ: Final = memoryview(bytearray(65_536))
 """The buffer for reads from any worker, processed at once; its size limits one read."""
 
 
-class Connection(asyncio.BufferedProtocol):
+class WorkerConnection(asyncio.BufferedProtocol):
     """`lost` is called when it is closed, by either side."""
 
-    def __init__(self, address: Address, lost: Callable[["Connection"], None]) -> None:
+    def __init__(self, address: Address, lost: Callable[["WorkerConnection"], None]) -> None:
         self.address = address
         self.idle_since = 0.0
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lost = lost
-        self._reading = Reading()
+        self._parser = AnswerParser()
         self._answer: Answer | None = None
         self._unsent = memoryview(b"")
         self._may_write = True
@@ -32,7 +32,7 @@ class Connection(asyncio.BufferedProtocol):
     def send(self, head: bytes, body: bytes, *, to_head: bool, last: bool) -> Answer:
         """Send a request. What does not go out at once follows as the worker takes it."""
         self._answer = answer = Answer(asyncio.get_running_loop(), self._transport)
-        self._reading.expect(answer, to_head=to_head, last=last)
+        self._parser.expect(answer, to_head=to_head, last=last)
         if not self.usable:
             answer.fail(ConnectionLost("closed by the worker before it was asked"))
         elif len(body) <= _AT_ONCE:
@@ -61,7 +61,7 @@ class Connection(asyncio.BufferedProtocol):
     def reusable(self) -> bool:
         """Whether both sides have finished, and neither wants to close."""
         at_rest = self._answer is None or (self._answer.ended and not self._unsent)
-        return at_rest and self._reading.go_on and self.usable
+        return at_rest and self._parser.go_on and self.usable
 
     def rest(self, now: float) -> None:
         self._answer = None
@@ -94,7 +94,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()  # data without a request
             return
         try:
-            self._reading.feed(data)
+            self._parser.feed(data)
         except ConnectionLost as error:
             self.break_off(error)
 
@@ -102,7 +102,7 @@ class Connection(asyncio.BufferedProtocol):
         """The transport closes itself afterwards."""
         if self._answer is not None:
             try:
-                self._reading.end()
+                self._parser.end()
             except ConnectionLost as error:
                 self._answer.fail(error)
 

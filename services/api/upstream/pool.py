@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 
-from services.api.upstream.connection import Connection
+from services.api.upstream.connection import WorkerConnection
 from services.api.upstream.errors import ConnectFailed, ConnectionLost, Silent
 from services.api.upstream.request import Address
 
@@ -16,8 +16,8 @@ class Pool:
         self._connect_s = connect_s
         self._silence_s = silence_s
         self._kept_alive_s = kept_alive_s
-        self._open: set[Connection] = set()
-        self._idle: defaultdict[Address, list[Connection]] = defaultdict(list)
+        self._open: set[WorkerConnection] = set()
+        self._idle: defaultdict[Address, list[WorkerConnection]] = defaultdict(list)
         self._look: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -29,7 +29,7 @@ class Pool:
     def in_use(self) -> int:
         return sum(connection.usable and connection.busy for connection in self._open)
 
-    def take(self, address: Address) -> Connection | None:
+    def take(self, address: Address) -> WorkerConnection | None:
         """The most recently used idle connection; the others may age out.
 
         Never returns one that is too old, or that its worker has closed.
@@ -43,12 +43,12 @@ class Pool:
             connection.break_off(ConnectionLost("idle for too long, or closed by its worker"))
         return None
 
-    async def open(self, address: Address) -> Connection:
+    async def open(self, address: Address) -> WorkerConnection:
         """Raises ConnectFailed."""
         try:
             async with asyncio.timeout(self._connect_s):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(address, self._lost), address.host, address.port
+                    lambda: WorkerConnection(address, self._lost), address.host, address.port
                 )
         except OSError as error:  # includes time-outs
             raise ConnectFailed(f"{address.host}:{address.port}: {error!r}") from error
@@ -61,7 +61,7 @@ class Pool:
             self._look_again()
         return connection
 
-    def give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: WorkerConnection) -> None:
         """Keep it for the next request if it is reusable; otherwise close it at once."""
         if connection.reusable:
             connection.rest(asyncio.get_running_loop().time())
@@ -79,7 +79,7 @@ class Pool:
         if gone:
             await asyncio.wait(gone)
 
-    def _lost(self, connection: Connection) -> None:
+    def _lost(self, connection: WorkerConnection) -> None:
         self._open.discard(connection)
         idle = self._idle.get(connection.address, [])
         if connection in idle:

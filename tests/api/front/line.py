@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from litestar.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from services.api.http.front.connection import Connection
+from services.api.http.front.connection import ClientConnection
 from services.api.http.front.front import Front
-from services.api.http.front.limits import Limits
+from services.api.http.front.limits import ClientLimits
 from services.api.http.front.recognition import recognise
 
 PATIENCE_S = 10.0
@@ -106,11 +106,11 @@ class Line:
 
 
 @asynccontextmanager
-async def a_line(limits: Limits | None = None, app: ASGIApp | None = None) -> AsyncGenerator[Line]:
+async def a_line(limits: ClientLimits | None = None, app: ASGIApp | None = None) -> AsyncGenerator[Line]:
     clock, counting = Clock(), Counting()
     state = ServerState()
-    front = Front(app or counting, limits or Limits(), state, clock)
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(front), "127.0.0.1", 0)
+    front = Front(app or counting, limits or ClientLimits(), state, clock)
+    server = await asyncio.get_running_loop().create_server(lambda: ClientConnection(front), "127.0.0.1", 0)
     try:
         yield Line(front, server.sockets[0].getsockname()[1], clock, counting)
     finally:

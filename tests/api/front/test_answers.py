@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from litestar.types import Receive, Scope, Send
 
-from services.api.http.front.limits import Limits
+from services.api.http.front.limits import ClientLimits
 from tests.api.front.line import Counting, a_line, answer
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -75,7 +75,7 @@ async def test_a_header_never_becomes_two(value: bytes) -> None:
 
 
 async def test_requests_sent_ahead_are_answered_in_their_order_and_too_many_not_at_all() -> None:
-    async with a_line(Limits(pipelined=3)) as line:
+    async with a_line(ClientLimits(pipelined=3)) as line:
         client = await line.client(b"".join(GET.replace(b"/", b"/%d" % number, 1) for number in range(1_000)))
         told = await client.rest()
         assert [scope["path"] for scope in line.app.asked] == ["/0", "/1", "/2", "/3"]

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from litestar.types import Receive, Scope, Send
 
-from services.api.http.front.limits import Limits
+from services.api.http.front.limits import ClientLimits
 from tests.api.front.line import a_line
 
 MEGABYTE = 1_000_000
@@ -32,7 +32,7 @@ async def test_a_body_that_says_that_it_is_too_large_is_refused_before_it_comes(
 
 
 async def test_a_body_that_turns_out_too_large_is_refused_and_the_application_told_that_it_is_over() -> None:
-    async with a_line(Limits(body_bytes=10)) as line:
+    async with a_line(ClientLimits(body_bytes=10)) as line:
         told = await line.told(CHUNKED + b"6\r\n123456\r\n6\r\n123456\r\n")
         assert told.startswith(b"HTTP/1.1 413 ")
         assert json.loads(told.partition(b"\r\n\r\n")[2])["code"] == "body_too_large"
@@ -142,7 +142,7 @@ async def test_a_body_that_nobody_reads_waits_outside() -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async with a_line(Limits(body_bytes=64 * MEGABYTE), waits) as line:
+    async with a_line(ClientLimits(body_bytes=64 * MEGABYTE), waits) as line:
         client = await line.client(HEAD % (60 * MEGABYTE) + b"\r\n")
         tracemalloc.start()
         try:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from services.api.http.front.limits import Limits
+from services.api.http.front.limits import ClientLimits
 from tests.api.front.line import VALID, a_line
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -84,7 +84,7 @@ async def test_under_v1_it_is_told_in_openai_s_shape(begun: bytes, code: str) ->
 
 
 async def test_a_head_as_large_as_is_allowed_is_answered() -> None:
-    limits = Limits()
+    limits = ClientLimits()
     padding = limits.head_bytes - len(GET) - len(b"A: \r\n\r\n")
     async with a_line(limits) as line:
         client = await line.client(GET + b"A: " + b"b" * padding + b"\r\n\r\n")

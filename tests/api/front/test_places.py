@@ -7,7 +7,7 @@ from litestar.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from services.api.http.front.addresses import Remembered, party
-from services.api.http.front.limits import Limits, most_connections
+from services.api.http.front.limits import ClientLimits, most_connections
 from services.api.http.front.places import Places
 from tests.api.front.line import a_line, answer
 
@@ -108,7 +108,7 @@ async def test_of_those_for_whom_there_is_no_place_few_are_listened_to_and_all_a
         await go_on.wait()
         await answer(send, 200, b"ok")
 
-    async with a_line(Limits(connections=4), waits) as line:
+    async with a_line(ClientLimits(connections=4), waits) as line:
         clients = [await line.client(GET + b"\r\n") for _ in range(3)]
         for _ in clients:
             await asked.acquire()
@@ -128,7 +128,7 @@ def test_there_are_never_more_places_than_descriptors_for_them() -> None:
 
 
 async def test_idle_strangers_shut_nobody_out() -> None:
-    async with a_line(Limits(connections=16)) as line:
+    async with a_line(ClientLimits(connections=16)) as line:
         known = await line.client(WITH_KEY)
         assert (await known.answer()).endswith(b"ok")
         idle = [await line.client() for _ in range(40)]
@@ -143,7 +143,7 @@ async def test_idle_strangers_shut_nobody_out() -> None:
 
 
 async def test_who_finds_no_place_is_told_so() -> None:
-    limits = Limits(connections=4)
+    limits = ClientLimits(connections=4)
     async with a_line(limits) as line:
         half = [await line.client(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n") for _ in range(3)]
         while len(line.app.asked) < 3:  # noqa: ASYNC110

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.api.access.keys import ApiKey, Role
-from services.api.router.key_limits import Limits
+from services.api.router.key_limits import KeyLimiter
 from services.api.router.refusal import Refusal
 from tests.lifecycle.facts import AT
 
@@ -25,12 +25,12 @@ def a_key(**limits: Any) -> ApiKey:
     return ApiKey(id=uuid4(), name="a key", role=Role.USER, prefix="csk_abc", created_at=AT, **limits)
 
 
-def request(limits: Limits, key: ApiKey) -> None:
+def request(limits: KeyLimiter, key: ApiKey) -> None:
     with limits.admitted(key):
         pass
 
 
-def refusal(limits: Limits, key: ApiKey) -> Refusal:
+def refusal(limits: KeyLimiter, key: ApiKey) -> Refusal:
     with pytest.raises(Refusal) as refused, limits.admitted(key):
         pass
     assert (refused.value.status, refused.value.code) == (429, "rate_limit_exceeded")
@@ -44,7 +44,7 @@ def test_no_minute_has_more_requests_than_allowed_twice_over_and_no_client_is_st
 ) -> None:
     """A full bucket, and what it is filled with meanwhile."""
     clock = Clock()
-    limits, key = Limits(clock), a_key(requests_per_minute=per_minute)
+    limits, key = KeyLimiter(clock), a_key(requests_per_minute=per_minute)
     admitted: list[float] = []
     for pause in pauses:
         clock.now += pause
@@ -60,7 +60,7 @@ def test_no_minute_has_more_requests_than_allowed_twice_over_and_no_client_is_st
 
 def test_the_bucket_is_full_at_first_and_fills_evenly() -> None:
     clock = Clock()
-    limits, key = Limits(clock), a_key(requests_per_minute=6)
+    limits, key = KeyLimiter(clock), a_key(requests_per_minute=6)
     for _ in range(6):
         request(limits, key)
     assert refusal(limits, key).headers["Retry-After"] == "10"
@@ -72,7 +72,7 @@ def test_the_bucket_is_full_at_first_and_fills_evenly() -> None:
 
 def test_tokens_are_counted_when_they_are_known_and_what_was_too_much_is_missing_later() -> None:
     clock = Clock()
-    limits, key = Limits(clock), a_key(tokens_per_minute=100)
+    limits, key = KeyLimiter(clock), a_key(tokens_per_minute=100)
     request(limits, key)
     limits.used(key, 150)
     refused = refusal(limits, key)
@@ -83,7 +83,7 @@ def test_tokens_are_counted_when_they_are_known_and_what_was_too_much_is_missing
 
 def test_no_more_is_missing_later_than_a_minute_s_worth() -> None:
     clock = Clock()
-    limits, key = Limits(clock), a_key(tokens_per_minute=60)
+    limits, key = KeyLimiter(clock), a_key(tokens_per_minute=60)
     request(limits, key)
     limits.used(key, 1_000_000)
     limits.used(key, 1_000_000)
@@ -93,7 +93,7 @@ def test_no_more_is_missing_later_than_a_minute_s_worth() -> None:
 
 
 def test_requests_at_once_are_counted_until_they_end_however_they_end() -> None:
-    limits, key = Limits(), a_key(max_concurrent=1)
+    limits, key = KeyLimiter(), a_key(max_concurrent=1)
     with limits.admitted(key):
         refusal(limits, key)
     with pytest.raises(KeyError), limits.admitted(key):
@@ -103,7 +103,7 @@ def test_requests_at_once_are_counted_until_they_end_however_they_end() -> None:
 
 def test_a_refused_request_takes_nothing() -> None:
     clock = Clock()
-    limits, key = Limits(clock), a_key(requests_per_minute=2, max_concurrent=1)
+    limits, key = KeyLimiter(clock), a_key(requests_per_minute=2, max_concurrent=1)
     with limits.admitted(key):
         refusal(limits, key)
     request(limits, key)
@@ -111,7 +111,7 @@ def test_a_refused_request_takes_nothing() -> None:
 
 
 def test_keys_do_not_share_what_they_may_use() -> None:
-    limits = Limits(Clock())
+    limits = KeyLimiter(Clock())
     first, second = a_key(requests_per_minute=1), a_key(requests_per_minute=1)
     request(limits, first)
     request(limits, second)
@@ -119,7 +119,7 @@ def test_keys_do_not_share_what_they_may_use() -> None:
 
 
 def test_a_changed_limit_holds_at_once() -> None:
-    limits, key = Limits(Clock()), a_key(requests_per_minute=1)
+    limits, key = KeyLimiter(Clock()), a_key(requests_per_minute=1)
     request(limits, key)
     refusal(limits, key)
     request(limits, key.model_copy(update={"requests_per_minute": 5}))
@@ -127,7 +127,7 @@ def test_a_changed_limit_holds_at_once() -> None:
 
 
 def test_what_an_answer_used_is_missing_although_the_limit_has_changed_meanwhile() -> None:
-    limits, key = Limits(Clock()), a_key(tokens_per_minute=100)
+    limits, key = KeyLimiter(Clock()), a_key(tokens_per_minute=100)
     changed = key.model_copy(update={"tokens_per_minute": 50})
     request(limits, key)
     request(limits, changed)
@@ -137,7 +137,7 @@ def test_what_an_answer_used_is_missing_although_the_limit_has_changed_meanwhile
 
 def test_openai_s_headers_tell_what_is_left() -> None:
     clock = Clock()
-    limits, key = Limits(clock), a_key(requests_per_minute=60, tokens_per_minute=600)
+    limits, key = KeyLimiter(clock), a_key(requests_per_minute=60, tokens_per_minute=600)
     request(limits, key)
     limits.used(key, 100)
     assert dict(limits.headers(key)) == {

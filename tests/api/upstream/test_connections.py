@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from services.api.upstream import Address, ConnectFailed, ConnectionLost, Silent, Upstream
-from services.api.upstream.connection import Connection
+from services.api.upstream.connection import WorkerConnection
 from tests.api.fakes import free_port
 from tests.api.stage import until
 from tests.api.upstream.asking import ask, rest_of
@@ -191,7 +191,7 @@ async def test_a_new_connection_that_ends_before_the_first_byte_is_an_error(upst
 async def test_a_connection_that_is_lost_before_it_was_ever_used_is_an_error_and_forgotten(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def lost_at_once(made: Callable[[], Connection], *_: object) -> tuple[Wire, Connection]:
+    async def lost_at_once(made: Callable[[], WorkerConnection], *_: object) -> tuple[Wire, WorkerConnection]:
         wire, connection = Wire(), made()
         connection.connection_made(wire)
         wire.abort()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from services.api.upstream import Answer
-from services.api.upstream.connection import Connection
+from services.api.upstream.connection import WorkerConnection
 from tests.api.upstream.wire import Wire, an_open_connection, asked
 
 
@@ -12,7 +12,7 @@ class Clock:
     now = 100.0
 
 
-def at_a_clock(scene: Callable[[Clock, Connection, Answer], Awaitable[None]]) -> None:
+def at_a_clock(scene: Callable[[Clock, WorkerConnection, Answer], Awaitable[None]]) -> None:
     """Play a scene in which no time passes by itself."""
     clock = Clock()
 
@@ -32,7 +32,7 @@ async def waiting(answer: Answer) -> asyncio.Task[bytes]:
 
 
 def test_it_counts_from_when_somebody_waits() -> None:
-    async def scene(clock: Clock, connection: Connection, answer: Answer) -> None:
+    async def scene(clock: Clock, connection: WorkerConnection, answer: Answer) -> None:
         clock.now += 60
         assert connection.silent_s(clock.now) == 0
         task = await waiting(answer)
@@ -44,7 +44,7 @@ def test_it_counts_from_when_somebody_waits() -> None:
 
 
 def test_a_byte_is_a_sign_of_life_even_if_it_brings_nothing_to_read() -> None:
-    async def scene(clock: Clock, connection: Connection, answer: Answer) -> None:
+    async def scene(clock: Clock, connection: WorkerConnection, answer: Answer) -> None:
         task = await waiting(answer)
         clock.now += 3
         connection.data_received(b"HTTP/1.1 100 ")
@@ -56,7 +56,7 @@ def test_a_byte_is_a_sign_of_life_even_if_it_brings_nothing_to_read() -> None:
 
 
 def test_a_worker_that_takes_what_it_is_sent_is_alive() -> None:
-    async def scene(clock: Clock, connection: Connection, answer: Answer) -> None:
+    async def scene(clock: Clock, connection: WorkerConnection, answer: Answer) -> None:
         task = await waiting(answer)
         clock.now += 3
         connection.resume_writing()
@@ -68,7 +68,7 @@ def test_a_worker_that_takes_what_it_is_sent_is_alive() -> None:
 
 
 def test_an_idle_connection_owes_nothing() -> None:
-    async def scene(clock: Clock, connection: Connection, answer: Answer) -> None:
+    async def scene(clock: Clock, connection: WorkerConnection, answer: Answer) -> None:
         connection.data_received(b"HTTP/1.1 204 No Content\r\n\r\n")
         assert await answer.chunk() == b""
         connection.rest(clock.now)

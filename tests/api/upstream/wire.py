@@ -3,7 +3,7 @@
 import asyncio
 
 from services.api.upstream import Address, Answer
-from services.api.upstream.connection import Connection
+from services.api.upstream.connection import WorkerConnection
 
 
 class Wire(asyncio.Transport):
@@ -33,14 +33,14 @@ class Wire(asyncio.Transport):
         self.closed = True
 
 
-def an_open_connection(wire: Wire) -> Connection:
-    connection = Connection(Address("worker", 80), _nothing)
+def an_open_connection(wire: Wire) -> WorkerConnection:
+    connection = WorkerConnection(Address("worker", 80), _nothing)
     connection.connection_made(wire)
     return connection
 
 
-def asked(connection: Connection, body: bytes = b"") -> Answer:
+def asked(connection: WorkerConnection, body: bytes = b"") -> Answer:
     return connection.send(b"", body, to_head=False, last=False)
 
 
-def _nothing(_: Connection) -> None: ...
+def _nothing(_: WorkerConnection) -> None: ...

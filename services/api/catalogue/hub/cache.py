@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from services.api.catalogue.hub.client import Found, Lookup, Lookups, RateLimited, Unreachable
-from services.api.catalogue.hub.single_flight import Kept
+from services.api.catalogue.hub.single_flight import SingleFlightCache
 
 _OF_A_REFUSAL: Final = 0.1
 """Refusals are cached for this share of the time: a model may appear, or a licence may be accepted."""
@@ -16,15 +16,15 @@ class HubCache:
 
     def __init__(self, hub: Lookups, seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
-        self._kept = Kept(hub.look_up, self._lasting, monotonic=monotonic)
+        self._cache = SingleFlightCache(hub.look_up, self._lasting, monotonic=monotonic)
 
     async def look_up(self, model: str) -> Lookup:
         """Like the hub's. If one caller gives up, the others still get the answer, and it is cached."""
-        return await self._kept.answer(model)
+        return await self._cache.answer(model)
 
     def close(self) -> None:
         """Cancels all waiting callers."""
-        self._kept.close()
+        self._cache.close()
 
     def _lasting(self, lookup: Lookup) -> float:
         match lookup:

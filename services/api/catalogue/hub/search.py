@@ -20,7 +20,7 @@ from services.api.catalogue.hub.client import (
     size_of,
     task_of,
 )
-from services.api.catalogue.hub.single_flight import Kept
+from services.api.catalogue.hub.single_flight import SingleFlightCache
 from shared.lifecycle.wish import Task
 
 _AT_ONCE: Final = 4
@@ -68,7 +68,9 @@ class HubSearch:
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hub-search")
         self._monotonic = monotonic
         self._rest: tuple[Failure | None, float] = (None, 0.0)
-        self._kept = Kept(self._ask, lambda answer: kept_s if isinstance(answer, tuple | TokenRefused) else 0.0)
+        self._cache = SingleFlightCache(
+            self._ask, lambda answer: kept_s if isinstance(answer, tuple | TokenRefused) else 0.0
+        )
 
     @property
     def has_token(self) -> bool:
@@ -76,11 +78,11 @@ class HubSearch:
 
     async def search(self, text: str) -> Search:
         """At most fifty, none of them private. Never raises, whatever the hub answers, nor exceeds its time limit."""
-        return await self._kept.answer(text.casefold())
+        return await self._cache.answer(text.casefold())
 
     def close(self) -> None:
         """Waits for no answer."""
-        self._kept.close()
+        self._cache.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _ask(self, text: str) -> Search:
@@ -135,7 +137,7 @@ def _listed(info: ModelInfo) -> Listed:
     )
 
 
-def told(answer: Failure) -> str:
+def in_words(answer: Failure) -> str:
     """Why there is nothing from the hub, and what to do."""
     match answer:
         case TokenRefused():

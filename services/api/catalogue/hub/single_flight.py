@@ -12,12 +12,12 @@ _MOST: Final = 1_000
 
 
 @dataclass(frozen=True)
-class _Told(Generic[Answer]):
+class _Cached(Generic[Answer]):
     answer: Answer
     until: float
 
 
-class Kept(Generic[Answer]):
+class SingleFlightCache(Generic[Answer]):
     """`seconds` returns how long an answer is cached; 0 means not at all."""
 
     def __init__(
@@ -30,14 +30,14 @@ class Kept(Generic[Answer]):
         self._ask = ask
         self._seconds = seconds
         self._monotonic = monotonic
-        self._told: dict[str, _Told[Answer]] = {}
+        self._cached: dict[str, _Cached[Answer]] = {}
         self._asking: dict[str, asyncio.Task[Answer]] = {}
 
     async def answer(self, question: str) -> Answer:
         """If one caller gives up, the others still get the answer, and it is cached."""
-        told = self._told.get(question)
-        if told is not None and self._monotonic() < told.until:
-            return told.answer
+        cached = self._cached.get(question)
+        if cached is not None and self._monotonic() < cached.until:
+            return cached.answer
         if question not in self._asking:
             self._asking[question] = asyncio.create_task(self._asked(question))
         return await asyncio.shield(self._asking[question])
@@ -54,8 +54,8 @@ class Kept(Generic[Answer]):
             del self._asking[question]
         seconds = self._seconds(answer)
         if seconds > 0:
-            self._told.pop(question, None)
-            self._told[question] = _Told(answer, self._monotonic() + seconds)
-            if len(self._told) > _MOST:
-                del self._told[next(iter(self._told))]
+            self._cached.pop(question, None)
+            self._cached[question] = _Cached(answer, self._monotonic() + seconds)
+            if len(self._cached) > _MOST:
+                del self._cached[next(iter(self._cached))]
         return answer

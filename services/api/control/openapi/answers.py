@@ -59,7 +59,7 @@ def refusals(said: Mapping[Kind, str]) -> dict[int, ResponseSpec]:
     }
 
 
-def told(name: str, description: str) -> ResponseHeader:
+def header(name: str, description: str) -> ResponseHeader:
     """A header that a route sets by itself."""
     return ResponseHeader(name=name, description=description, documentation_only=True, value="")
 

@@ -41,7 +41,7 @@ class Phase(Enum):
 _IDLE, _HEAD, _BODY, _ANSWERING, _DEAF, _DISCARDING = Phase  # looking one up each time is slow
 
 
-class Connection(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """A Guest of Places. Its deadline is checked once a second; it has no timer of its own."""
 
     def __init__(self, front: "Front") -> None:

@@ -11,7 +11,7 @@ from services.api.http.front import refusals
 from services.api.http.front.head import head
 
 if TYPE_CHECKING:
-    from services.api.http.front.connection import Connection
+    from services.api.http.front.connection import ClientConnection
 
 _BUFFERED: Final = 65_536
 """The most bytes of an unread body that are buffered; beyond it reading pauses."""
@@ -52,7 +52,7 @@ class Exchange:
 
     def __init__(
         self,
-        connection: "Connection",
+        connection: "ClientConnection",
         scope: Scope,
         app: ASGIApp,
         most_body: int,

@@ -12,7 +12,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.server import ServerState
 
 from services.api.http.front.exchange import Exchange
-from services.api.http.front.limits import Limits
+from services.api.http.front.limits import ClientLimits
 from services.api.http.front.places import Places
 
 LOOK_EVERY_S: Final = 1.0
@@ -23,7 +23,7 @@ class Front:
     """`state` holds uvicorn's connections and tasks."""
 
     def __init__(
-        self, app: ASGIApp, limits: Limits, state: ServerState, clock: Callable[[], float] | None = None
+        self, app: ASGIApp, limits: ClientLimits, state: ServerState, clock: Callable[[], float] | None = None
     ) -> None:
         self.app = app
         trusted = os.environ.get("FORWARDED_ALLOW_IPS", _PROXIES)

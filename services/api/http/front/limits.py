@@ -15,7 +15,7 @@ _FORM_BYTES: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ClientLimits:
     """Bytes and seconds.
 
     `head_s`: from its first byte; also for a silent connection. `kept_alive_s`: without a request after an answer.

@@ -9,7 +9,7 @@ import httptools
 from litestar.types import Scope
 
 from services.api.http.front import refusals
-from services.api.http.front.limits import Limits
+from services.api.http.front.limits import ClientLimits
 from services.api.http.problem import Problem
 
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
@@ -57,7 +57,7 @@ class _Refused(Exception):
 class Parser:
     """`in_head`: a head has begun and is not complete. `target` is that of the latest request."""
 
-    def __init__(self, taker: Taker, limits: Limits, ends: Ends) -> None:
+    def __init__(self, taker: Taker, limits: ClientLimits, ends: Ends) -> None:
         self._taker = taker
         self._limits = limits
         self._ends = ends

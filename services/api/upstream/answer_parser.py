@@ -18,7 +18,7 @@ _NO_CONTENT: Final = 204
 _SWITCHING_PROTOCOLS: Final = 101
 
 
-class Reading:
+class AnswerParser:
     """Fills one answer after the other. The parser calls the on_… methods, within `feed`.
 
     `go_on`: only whole answers have been read, and the connection may continue.
