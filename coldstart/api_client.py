@@ -10,7 +10,7 @@ import httpx
 from httpx_sse import SSEError, connect_sse
 from pydantic import BaseModel, ValidationError
 
-from coldstart.told import Happened, Told, told
+from coldstart.stream_messages import Happened, StreamMessage, parsed
 from shared.description import InstanceView
 
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
@@ -100,7 +100,7 @@ class Api:
         return described(InstanceView, self.get(f"/instances/{instance_id}"))
 
     def position(self) -> str:
-        """The current position in the events: `told(…, after=position)` yields everything recorded from now on.
+        """The current position in the events: `stream(…, after=position)` yields everything recorded from now on.
 
         Raises ApiProblem.
         """
@@ -114,11 +114,11 @@ class Api:
     def events(self, path: str, **query: str) -> Iterator[Happened]:
         """Events as they are recorded. Endless; resumes after a lost connection without a gap.
 
-        Raises ApiProblem like `told`.
+        Raises ApiProblem like `stream`.
         """
-        return (event for event in self.told(path, **query) if isinstance(event, Happened))
+        return (event for event in self.stream(path, **query) if isinstance(event, Happened))
 
-    def told(self, path: str, *, after: str = "", **query: str) -> Iterator[Told]:  # noqa: C901 - one loop: how a stream is lost, and how it goes on
+    def stream(self, path: str, *, after: str = "", **query: str) -> Iterator[StreamMessage]:  # noqa: C901 - one loop: how a stream is lost, and how it goes on
         """Events and estimates.
 
         `after`: a position from the api; by default it begins now, or where `query` says.
@@ -140,7 +140,7 @@ class Api:
                             raise ApiProblem("the event stream began anew; start again.")
                         last_id = message.id or last_id
                         if message.data:
-                            yield _told(json.loads(message.data))
+                            yield _parsed(json.loads(message.data))
             except (httpx.TransportError, SSEError, _Away) as error:
                 why = str(error)
             except httpx.InvalidURL as error:
@@ -174,10 +174,10 @@ def described(model: type[Model], answer: Any) -> Model:
         raise ApiProblem(_ANOTHER_VERSION) from error
 
 
-def _told(message: dict[str, Any]) -> Told:
+def _parsed(message: dict[str, Any]) -> StreamMessage:
     """Raises ApiProblem like `described`."""
     try:
-        return told(message)
+        return parsed(message)
     except (KeyError, ValueError) as error:
         raise ApiProblem(_ANOTHER_VERSION) from error
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 import httpx
 
-from coldstart.told import Happened
+from coldstart.stream_messages import Happened
 
 _PAUSE_S: Final = 0.01
 _PATIENCE_S: Final = 60.0

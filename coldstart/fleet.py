@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Self
 from uuid import UUID
 
-from coldstart.told import Estimated, Told
+from coldstart.stream_messages import Estimated, StreamMessage
 from shared.description import Description, InstanceView
 from shared.eta.estimate import Estimate
 
@@ -65,14 +65,14 @@ class Fleet:
         for row in rows:
             self._take(Member.of_row(row, at))
 
-    def take(self, told: Told) -> bool:
+    def take(self, message: StreamMessage) -> bool:
         """Take in an event or an estimate; returns whether it was an event with anything new."""
-        if not isinstance(told, Estimated):
-            return self._take(Member.of_event(told.instance), repeated=False)
+        if not isinstance(message, Estimated):
+            return self._take(Member.of_event(message.instance), repeated=False)
         with self._taking:
-            member = self._members.get(told.instance_id)
+            member = self._members.get(message.instance_id)
             if member is not None and member.instance.launching:
-                self._members[told.instance_id] = replace(member, eta=told.eta)
+                self._members[message.instance_id] = replace(member, eta=message.eta)
         return False
 
     def _take(self, member: Member, *, repeated: bool = True) -> bool:

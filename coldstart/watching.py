@@ -14,7 +14,7 @@ from rich.text import Text
 from coldstart.colours import colour
 from coldstart.fleet import Member
 from coldstart.money import money
-from coldstart.told import Estimated, Happened, Told
+from coldstart.stream_messages import Estimated, Happened, StreamMessage
 from coldstart.waiting import briefly, expected
 from shared.description import Description
 from shared.eta.estimate import Estimate
@@ -75,7 +75,7 @@ def detail(event: Happened) -> str:
 
 def watch(
     console: Console,
-    events: Iterable[Told],
+    events: Iterable[StreamMessage],
     *,
     title: str,
     until: Iterable[StatusGroup] = SETTLED,
@@ -107,7 +107,7 @@ def watch_as_json(events: Iterable[Happened], write: Callable[[dict[str, Any]], 
     return journey
 
 
-def _lines(journey: Journey, events: Iterable[Told]) -> Iterator[str]:
+def _lines(journey: Journey, events: Iterable[StreamMessage]) -> Iterator[str]:
     """A line for each event, and the estimate after it, if that has changed."""
     told, asked = None, True
     for event in events:

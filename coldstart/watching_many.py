@@ -10,31 +10,36 @@ from rich.text import Text
 
 from coldstart.fleet import Fleet, Member
 from coldstart.progress_table import progress_table
-from coldstart.told import Estimated, Happened, Told
+from coldstart.stream_messages import Estimated, Happened, StreamMessage
 from coldstart.watching import line
 from shared.lifecycle.groups import StatusGroup
 
 
 def watch_many(
-    console: Console, fleet: Fleet, told: Iterable[Told], away: Callable[[], str | None], *, endless: bool = False
+    console: Console,
+    fleet: Fleet,
+    messages: Iterable[StreamMessage],
+    away: Callable[[], str | None],
+    *,
+    endless: bool = False,
 ) -> None:
     """Draw until all have settled, or for ever. `away`: why nothing can be read now."""
     if not console.is_terminal:
-        for text in _lines(fleet, told, endless=endless):
+        for text in _lines(fleet, messages, endless=endless):
             console.print(text, highlight=False, markup=False, soft_wrap=True)
         return
     with Live(_Drawing(fleet, away), console=console, refresh_per_second=8) as live:
-        for _ in events_of(fleet, told, endless=endless):
+        for _ in events_of(fleet, messages, endless=endless):
             pass
         live.refresh()
 
 
-def _lines(fleet: Fleet, told: Iterable[Told], *, endless: bool) -> Iterator[str]:
+def _lines(fleet: Fleet, messages: Iterable[StreamMessage], *, endless: bool) -> Iterator[str]:
     """A line for each instance, then for each event."""
     for member in fleet.members:
         instance = member.instance
         yield _of(instance.name, fleet, f"{instance.progress_percent:>3} %  {instance.status_label}")
-    for event in events_of(fleet, told, endless=endless):
+    for event in events_of(fleet, messages, endless=endless):
         yield _of(event.instance.name, fleet, line(event))
 
 
@@ -43,11 +48,11 @@ def _of(name: str, fleet: Fleet, what: str) -> str:
     return f"{name:<{longest}}  {what}"
 
 
-def events_of(fleet: Fleet, told: Iterable[Told], *, endless: bool = False) -> Iterator[Happened]:
+def events_of(fleet: Fleet, messages: Iterable[StreamMessage], *, endless: bool = False) -> Iterator[Happened]:
     """Each event with anything new, until all have settled, or for ever. Only starting instances join."""
     if not endless and _settled(fleet):
         return
-    for one in told:
+    for one in messages:
         if isinstance(one, Estimated):
             fleet.take(one)
         elif (one.instance.id in fleet or one.instance.on_its_way) and fleet.take(one):

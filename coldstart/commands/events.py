@@ -10,7 +10,7 @@ import typer
 from coldstart.commands.context import Json, api, non_empty, print_json, say
 from coldstart.commands.durations import seconds
 from coldstart.commands.naming import instance_id
-from coldstart.told import Happened
+from coldstart.stream_messages import Happened
 from coldstart.watching import detail
 from shared.lifecycle.events import EVENTS
 

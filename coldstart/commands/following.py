@@ -37,7 +37,7 @@ def follow(client: Api, instance: InstanceView, *, as_json: bool) -> None:
         if as_json:
             journey = watch_as_json(client.events(path, **{"from": "start"}), print_json, since=now)
         else:
-            journey = watch(out, client.told(path, **{"from": "start"}), title=instance.name, since=now)
+            journey = watch(out, client.stream(path, **{"from": "start"}), title=instance.name, since=now)
     came_to = journey.instance or instance
     if came_to.status is not Status.READY:
         complain(_why(came_to))
@@ -69,7 +69,7 @@ def follow_many(
     client: Api, fleet: Fleet, rows: list[InstanceView], position: str, *, as_json: bool, endless: bool = False
 ) -> None:
     fleet.shown(rows, datetime.now(UTC))
-    told = client.told("/events", after=position)
+    told = client.stream("/events", after=position)
     goes_on = f"The instances continue without being watched. To see them: {program()} instances list."
     with nullcontext() if endless else saying_on_ctrl_c(goes_on):
         if as_json:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from coldstart.told import Happened
+from coldstart.stream_messages import Happened
 from tests.coldstart.told import message
 
 

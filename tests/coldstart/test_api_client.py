@@ -78,7 +78,7 @@ def test_events_can_be_told_behind_a_position_that_was_asked_for_before(api: Fak
     api.says("GET", "/events", stream([], position="0a0b0c0d-7", hold=True), stream(LAUNCH[:1]))
     with Api(api.url, "k") as client:
         position = client.position()
-        assert (position, next(client.told("/events", after=position))) == ("0a0b0c0d-7", LAUNCH[0])
+        assert (position, next(client.stream("/events", after=position))) == ("0a0b0c0d-7", LAUNCH[0])
     assert [asked.headers.get("last-event-id") for asked in api.asked] == [None, "0a0b0c0d-7"]
 
 
@@ -155,7 +155,7 @@ def test_estimates_are_told_beside_the_events_and_are_none_of_them(api: FakeApi)
     api.says("GET", "/events", stream(LAUNCH[:1], more=estimate(100.0, 200.0) + message(LAUNCH[1])))
     with Api(api.url, "k") as client:
         assert list(islice(client.events("/events"), 2)) == list(LAUNCH[:2])
-        first, told, second = islice(client.told("/events"), 3)
+        first, told, second = islice(client.stream("/events"), 3)
     assert (first, second) == LAUNCH[:2]
     assert told == an_estimate(100.0, 200.0)
 

@@ -2,7 +2,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from coldstart.fleet import Fleet, Member
-from coldstart.told import Told
+from coldstart.stream_messages import StreamMessage
 from shared.description import InstanceView
 from shared.lifecycle.instance import Instance
 from tests.coldstart.told import (
@@ -19,7 +19,7 @@ from tests.coldstart.told import (
 )
 
 
-def a_fleet(*told: Told, rows: tuple[InstanceView, ...] = (), only: set[UUID] | None = None) -> Fleet:
+def a_fleet(*told: StreamMessage, rows: tuple[InstanceView, ...] = (), only: set[UUID] | None = None) -> Fleet:
     fleet = Fleet(only)
     fleet.shown(rows, BEGAN)
     for one in told:

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from coldstart.cli import app
 from coldstart.commands import asking, logs
 from coldstart.commands.context import out
+from coldstart.stream_messages import Happened
 from coldstart.terminal import Terminal
-from coldstart.told import Happened
 from tests.coldstart.fake_api import Answer, FakeApi, page, stream, values
 from tests.coldstart.told import ID, LAUNCH, MODEL, an_event, an_instance, told_as
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from coldstart.cli import app
-from coldstart.told import Happened
+from coldstart.stream_messages import Happened
 from tests.coldstart.fake_api import FakeApi, page, stream, values
 from tests.coldstart.told import FAILURE, ID, LAUNCH, OTHER_ID, an_instance, of_another
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from coldstart.told import Happened, Told
+from coldstart.stream_messages import Happened, StreamMessage
 from coldstart.waiting import expected
 from coldstart.watching import Journey, watch, watch_as_json
 from shared.lifecycle.groups import SETTLED, StatusGroup
@@ -143,7 +143,7 @@ def test_a_failure_shows_no_time_to_wait_for() -> None:
 
 def test_without_a_terminal_an_estimate_is_a_line_after_an_event_if_it_says_anything_new() -> None:
     console = plain()
-    told: list[Told] = [an_estimate(130, 240), LAUNCH[0], an_estimate(130, 240), LAUNCH[1], LAUNCH[2]]
+    told: list[StreamMessage] = [an_estimate(130, 240), LAUNCH[0], an_estimate(130, 240), LAUNCH[1], LAUNCH[2]]
     watch(console, [*told, an_estimate(60, 90), an_estimate(50, 80)], title="qwen")
     assert written(console).splitlines() == [
         f"       {expected(an_eta(130, 240))}",

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from coldstart.fleet import Fleet
-from coldstart.told import Told
+from coldstart.stream_messages import StreamMessage
 from coldstart.watching_many import events_of, watch_many
 from shared.description import InstanceView
 from tests.coldstart.told import (
@@ -36,7 +36,7 @@ def a_fleet(*rows: InstanceView, only: set[UUID] | None = None) -> Fleet:
     return fleet
 
 
-def drawn(told: Iterable[Told], *, width: int = 140, height: int = 20, away: str | None = None) -> list[str]:
+def drawn(told: Iterable[StreamMessage], *, width: int = 140, height: int = 20, away: str | None = None) -> list[str]:
     """The last picture."""
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
     watch_many(console, a_fleet(*ROWS), told, lambda: away)
@@ -98,7 +98,7 @@ def test_a_terminal_shows_a_line_each_failures_first() -> None:
 
 @pytest.mark.parametrize(("width", "shows"), [(140, 5), (100, 2), (80, 1)])
 def test_what_does_not_fit_is_left_out_and_no_line_is_ever_broken(width: int, shows: int) -> None:
-    told: list[Told] = [LAUNCH[2], an_estimate(125, 235)]
+    told: list[StreamMessage] = [LAUNCH[2], an_estimate(125, 235)]
     lines = drawn(told, width=width)
     assert len(lines) == 2
     assert all(len(line) <= width for line in lines)

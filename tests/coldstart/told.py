@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from coldstart.told import Estimated, Happened, told
+from coldstart.stream_messages import Estimated, Happened, parsed
 from shared.description import Description, InstanceView
 from shared.eta.estimate import Estimate
 from shared.lifecycle.groups import GROUPS
@@ -122,7 +122,7 @@ def _happened(name: str, at: datetime, fact: dict[str, Any], snapshot: dict[str,
 
 def told_as(message: dict[str, Any]) -> Happened:
     """What the command line takes an event's message for."""
-    event = told(message)
+    event = parsed(message)
     assert isinstance(event, Happened)
     return event
 

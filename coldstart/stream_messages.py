@@ -29,10 +29,10 @@ class Estimated:
     eta: Estimate
 
 
-Told: TypeAlias = Happened | Estimated
+StreamMessage: TypeAlias = Happened | Estimated
 
 
-def told(message: dict[str, Any]) -> Told:
+def parsed(message: dict[str, Any]) -> StreamMessage:
     """Raises pydantic's ValidationError or KeyError for what this version does not know."""
     if "eta" in message:
         return Estimated(UUID(message["instance_id"]), Estimate.model_validate(message["eta"]))
