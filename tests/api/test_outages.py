@@ -12,9 +12,9 @@ from shared.bus.installation import installation_of
 from shared.bus.topology import RELEASE, apply_topology
 from shared.journal.streams import LIFECYCLE
 from shared.lifecycle.status import Status
+from tests.api.feed.test_events import following
 from tests.api.router.test_inference import catalogued
 from tests.api.stage import BODY, MODEL, RunningApi, Stage, until
-from tests.api.test_events import following
 from tests.bus.test_topology_guard import OVERWRITTEN
 from tests.lifecycle import facts
 from tests.nats_proxy import Operation, nats_proxy

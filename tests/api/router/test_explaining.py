@@ -10,7 +10,7 @@ from tests.api.router.scene import Scene, a_scene
 from tests.api.router.test_inference import catalogued
 from tests.api.router.test_metering import a_key
 from tests.api.stage import EMBEDDING_MODEL, MODEL, Stage, until
-from tests.api.test_organizations import CODE, SLUG
+from tests.api.tenancy.test_organizations import CODE, SLUG
 from tests.lifecycle import facts
 from tests.nats_proxy import Operation, nats_proxy
 

@@ -8,9 +8,9 @@ from pydantic import SecretStr
 
 from services.api.catalogue.hub.client import RateLimited, TokenRefused, Unreachable
 from services.api.catalogue.hub.search import HubSearch, Listed, Search
+from tests.api.catalogue.test_hub import GATED, PRIVATE
 from tests.api.fakes import HUB_TOKEN, FakeHub, a_hub
 from tests.api.stage import EMBEDDING_MODEL, MODEL, RunningApi, Stage
-from tests.api.test_hub import GATED, PRIVATE
 
 WHISPER = "openai/whisper-large-v3"
 TOKEN = SecretStr(HUB_TOKEN)

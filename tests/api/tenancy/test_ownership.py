@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from shared.lifecycle.instance import Instance
+from tests.api.feed.test_events import following, types
 from tests.api.stage import BODY, MODEL, RunningApi, Stage
-from tests.api.test_events import following, types
 from tests.lifecycle import facts as f
 
 OF_ONE = (

@@ -15,8 +15,8 @@ from shared.eta.launch import Launch
 from shared.lifecycle.fold import fold
 from shared.postgres.connection import connect_pool, connecting
 from shared.postgres.migrate import migrate
+from tests.api.feed.test_events import following
 from tests.api.stage import BODY, RunningApi, Stage, until
-from tests.api.test_events import following
 from tests.api.test_outages import database_away
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from services.api.control.dependencies import Provided, Services, with_services
 from services.api.control.problems import to_problem
 
-API = Path(__file__).parents[2] / "services" / "api"
+API = Path(__file__).parents[3] / "services" / "api"
 
 
 class Shelf:

@@ -4,8 +4,8 @@ from uuid import uuid4
 
 from shared.lifecycle.decide import terminate
 from shared.lifecycle.events import InstanceTerminated
+from tests.api.admission.test_launch_rights import catalogued, launched
 from tests.api.stage import EMBEDDING_MODEL, MODEL, Stage, until
-from tests.api.test_launch_rights import catalogued, launched
 from tests.lifecycle import facts
 
 SHADOWING = "openai-community/gpt2"

@@ -1,8 +1,8 @@
 """Asking for an instance whose GPUs are too small, or hardly large enough."""
 
 from shared.offers.instance_types import InstanceType
+from tests.api.catalogue.test_catalogue import catalogued_before_figures_were_kept, figures
 from tests.api.stage import BODY, Stage
-from tests.api.test_catalogue import catalogued_before_figures_were_kept, figures
 
 LARGE = "Qwen/Qwen2.5-72B-Instruct"
 TIGHT = "Qwen/Qwen2.5-14B-Instruct"
