@@ -9,7 +9,7 @@ import { figure, Problems, tell } from "./problems.js";
 const RESIZES = /--(quantization|dtype|cpu-offload-gb)\b/; // the weights, or what of them the GPUs hold
 const byId = (id) => document.getElementById(id);
 const form = byId("launch");
-const { model, provider, name, organization, revision, image, vllm_args: options, volume_gb: volume } = form.elements;
+const { model, provider, organization, revision, vllm_args: options } = form.elements;
 const submit = byId("submit");
 const problems = new Problems(form, {
   input: (field, at) => ({ instance_types: types, zones })[field]?.input(at),
@@ -48,21 +48,27 @@ function words() {
   throw new Refusal(0, { title: "The request is not valid", detail, errors: [{ pointer: "/vllm_args", detail }] });
 }
 
+/** What inputs marked `data-sent` hold: a new field needs only such an input. */
+function typed() {
+  return Object.fromEntries([...form.querySelectorAll("[data-sent]")].map((input) => [input.name, sent(input)]));
+}
+
+function sent(input) {
+  if (input.type === "checkbox") return input.checked;
+  return input.inputMode === "numeric" ? (figure(input) ?? undefined) : input.value.trim() || undefined;
+}
+
 function body() {
   return {
+    ...typed(),
     model: model.value.trim(),
     organization: organization?.value || undefined,
-    name: name.value.trim() || undefined,
     provider: provider.value || undefined,
     instance_types: types.value,
     zones: zones.value,
     max_lifetime: lasting("max_lifetime"),
     idle_shutdown: lasting("idle_shutdown"),
-    revision: revision.value.trim() || undefined,
-    image: image.value.trim() || undefined,
     vllm_args: words(),
-    volume_gb: figure(volume) ?? undefined,
-    keep_for_inspection: form.elements.keep_for_inspection.checked,
   };
 }
 
