@@ -18,7 +18,7 @@ from nats.js import JetStreamContext
 from services.api.access.build import access_services
 from services.api.access.repository import ApiKeyRepository
 from services.api.admission.build import admission_services
-from services.api.admission.projection import Projection
+from services.api.admission.read_your_writes import ReadYourWrites
 from services.api.application import application
 from services.api.catalogue.build import catalogue_services, loaded_access_cache
 from services.api.console.build import console_services
@@ -93,8 +93,8 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # long - every
 @asynccontextmanager
 async def _wired(settings: ApiSettings, bus: _Bus, pool: Pool, lost_touch: asyncio.Event) -> AsyncGenerator[_Wired]:
     """The rooms, each with what it needs of those below."""
-    projection = Projection(pool, settings.projection_wait_seconds)
-    cache = await loaded_access_cache(pool, settings, projection.moved)
+    read_your_writes = ReadYourWrites(pool, settings.projection_wait_seconds)
+    cache = await loaded_access_cache(pool, settings, read_your_writes.moved)
     access, tenancy, usage = access_services(pool, cache, settings), tenancy_services(pool), usage_services(pool)
     estimates = await loaded_estimates(pool, settings)
     feed = feed_services(bus.connection, pool, cache, estimates, settings, resumed=lost_touch.set)
@@ -113,7 +113,7 @@ async def _wired(settings: ApiSettings, bus: _Bus, pool: Pool, lost_touch: async
             admission = admission_services(
                 settings,
                 journal=bus.journal,
-                projection=projection,
+                read_your_writes=read_your_writes,
                 tenancy=tenancy,
                 catalogue=catalogue,
                 usage=usage,

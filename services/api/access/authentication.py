@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from services.api.access.api_keys import ApiKey, KnownApiKeys
 from services.api.access.errors import KeyNeeded, Unproven
-from services.api.access.keys import ApiKey, KnownKeys
 from services.api.access.sessions import Purpose, Sessions, Token
 from services.api.access.wrong_keys import WrongKeys
 from services.api.http.session_cookie import COOKIE
@@ -19,7 +19,7 @@ _UNPROVEN: Final = "A session's request that changes something needs the X-CSRF-
 class Authentication:
     """A key in the Authorization header, otherwise a session in the cookie, which browsers send unasked."""
 
-    def __init__(self, access: KnownKeys, sessions: Sessions, wrong_keys: WrongKeys | None = None) -> None:
+    def __init__(self, access: KnownApiKeys, sessions: Sessions, wrong_keys: WrongKeys | None = None) -> None:
         self._access = access
         self._sessions = sessions
         self.wrong_keys = wrong_keys or WrongKeys()

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from services.api.access.api_keys import KnownApiKeys
 from services.api.access.authentication import Authentication
-from services.api.access.keys import KnownKeys
 from services.api.access.repository import ApiKeyRepository
 from services.api.access.sessions import Sessions
 from services.api.access.settings import AccessSettings
@@ -18,6 +18,6 @@ class AccessServices:
     authentication: Authentication
 
 
-def access_services(pool: Pool, known: KnownKeys, settings: AccessSettings) -> AccessServices:
+def access_services(pool: Pool, known: KnownApiKeys, settings: AccessSettings) -> AccessServices:
     sessions = Sessions(Secrets(settings.master_secret.get_secret_value()).session_key())
     return AccessServices(ApiKeyRepository(pool), sessions, Authentication(known, sessions))

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from services.api.access.keys import ApiKey, KeyLimits, NewApiKey, Role, hashed, new_key, shown
+from services.api.access.api_keys import ApiKey, KeyLimits, NewApiKey, Role, hashed, new_key, shown
 from shared.postgres.connection import Connection, Pool
 from shared.postgres.keyset import Position
 from shared.postgres.statements import only, statement

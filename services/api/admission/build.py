@@ -6,7 +6,7 @@ from services.api.admission.intake import Intake
 from services.api.admission.intents import Intents
 from services.api.admission.launch_rights import LaunchRights
 from services.api.admission.launches import Launches
-from services.api.admission.projection import Projection
+from services.api.admission.read_your_writes import ReadYourWrites
 from services.api.admission.settings import AdmissionSettings
 from services.api.admission.spending_limits import LimitChecks
 from services.api.catalogue.build import CatalogueServices
@@ -29,7 +29,7 @@ def admission_services(
     settings: AdmissionSettings,
     *,
     journal: Journal,
-    projection: Projection,
+    read_your_writes: ReadYourWrites,
     tenancy: TenancyServices,
     catalogue: CatalogueServices,
     usage: UsageServices,
@@ -41,7 +41,7 @@ def admission_services(
     launches = Launches(access, tenancy.organizations, usage.costs)
     intake = Intake(catalogue.cataloguing, instance_types, statuses, rights, catalogue.simulated)
     return AdmissionServices(
-        Intents(journal, projection, intake, launches, settings.journal_timeout_seconds),
+        Intents(journal, read_your_writes, intake, launches, settings.journal_timeout_seconds),
         launches,
         LimitChecks(access, usage.costs, launches, instance_types, journal),
         rights,

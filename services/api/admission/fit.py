@@ -35,7 +35,7 @@ class Weights(Protocol):
 
 
 @dataclass(frozen=True)
-class Loading:
+class WeightsPlacement:
     """What a request's vLLM options say of where the weights go.
 
     `gpus`: over how many they are spread; `offload_gb`: what stays in the host's memory of each GPU's part;
@@ -66,7 +66,7 @@ class Loading:
         )
 
 
-def loaded_gb(model: Weights, loading: Loading) -> float | None:
+def loaded_gb(model: Weights, placement: WeightsPlacement) -> float | None:
     """What the weights take once loaded, not quantized any further; None where nobody knows.
 
     vLLM loads what is stored with four bytes a number as two, unless told --dtype float32.
@@ -74,7 +74,7 @@ def loaded_gb(model: Weights, loading: Loading) -> float | None:
     stored, parameters = model.weights_bytes, model.parameters
     if stored is None or parameters is None:
         return None
-    if not loading.wide:
+    if not placement.wide:
         return min(stored, 2 * parameters) / _GB
     return (max(stored, 4 * parameters) if stored >= 2 * parameters else stored) / _GB
 
@@ -84,11 +84,11 @@ def least_gb(model: Weights, vllm_args: Sequence[str], revision: str | None) -> 
 
     The figures are those of the main branch; how much stays in the host's memory depends on the number of GPUs.
     """
-    loading = Loading.of(vllm_args)
-    loaded = loaded_gb(model, loading)
-    if loaded is None or model.parameters is None or loading.offload_gb or revision not in _MAIN:
+    placement = WeightsPlacement.of(vllm_args)
+    loaded = loaded_gb(model, placement)
+    if loaded is None or model.parameters is None or placement.offload_gb or revision not in _MAIN:
         return None
-    least = min(loaded, model.parameters * _LEAST_BYTES / _GB) if loading.quantizes else loaded
+    least = min(loaded, model.parameters * _LEAST_BYTES / _GB) if placement.quantizes else loaded
     return round(least, 3) or None
 
 
@@ -113,20 +113,20 @@ def misfits(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Ite
 
 def warnings(wish: Wish, found: Findings, model: Weights, offered: Sequence[InstanceType]) -> Iterator[str]:
     """Of each type that the instance may get, what most likely will not do."""
-    loading = Loading.of(wish.vllm_args)
-    loaded = loaded_gb(model, loading)
+    placement = WeightsPlacement.of(wish.vllm_args)
+    loaded = loaded_gb(model, placement)
     if loaded is None or wish.revision not in _MAIN:
         return
     for kind in types_of(candidates(wish, found, offered)):
         if kind.gpu_memory_gb is None or not kind.may_hold(found.gpu_memory_gb):
             continue
-        used = min(loading.gpus, kind.gpus)
-        usable = used * loading.utilization * kind.gpu_memory_gb
-        left = usable + used * loading.offload_gb - loaded
+        used = min(placement.gpus, kind.gpus)
+        usable = used * placement.utilization * kind.gpu_memory_gb
+        left = usable + used * placement.offload_gb - loaded
         if left < used * _ROOM_GB:
-            share = f"{usable:.1f} GB ({used} × {loading.utilization:.0%} of {kind.gpu_memory_gb:.1f} GB)"
+            share = f"{usable:.1f} GB ({used} × {placement.utilization:.0%} of {kind.gpu_memory_gb:.1f} GB)"
             figures = f"{kind.name}: vLLM may use {share}, the weights take {loaded:.1f} GB"
-            yield " ".join((f"{figures}: {_outlook(left)}.", *_remarks(kind, loading, used)))
+            yield " ".join((f"{figures}: {_outlook(left)}.", *_remarks(kind, placement, used)))
 
 
 def _outlook(left_gb: float) -> str:
@@ -135,12 +135,12 @@ def _outlook(left_gb: float) -> str:
     return f"{left_gb:.1f} GB is left for all else, so it may not start, or serve short contexts only"
 
 
-def _remarks(kind: InstanceType, loading: Loading, used: int) -> Iterator[str]:
+def _remarks(kind: InstanceType, placement: WeightsPlacement, used: int) -> Iterator[str]:
     if used < kind.gpus:
         yield f"It uses {used} of {kind.gpus} GPUs unless told otherwise by --tensor-parallel-size."
-    if loading.offload_gb:
-        yield f"That --cpu-offload-gb keeps {used * loading.offload_gb:.1f} GB in the host's memory is counted."
-    if loading.quantizes:
+    if placement.offload_gb:
+        yield f"That --cpu-offload-gb keeps {used * placement.offload_gb:.1f} GB in the host's memory is counted."
+    if placement.quantizes:
         yield "What --quantization saves is not known and not counted."
 
 

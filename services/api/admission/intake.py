@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.api.access.keys import ApiKey, ModelName
+from services.api.access.api_keys import ApiKey, ModelName
 from services.api.admission import fit
 from services.api.admission.errors import InstanceTypesUnknown
 from services.api.admission.launch_rights import LaunchRights

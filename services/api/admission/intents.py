@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4, uuid5
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.admission.intake import InstanceBody, Intake, Wanted, requested
 from services.api.admission.launches import Launches
-from services.api.admission.projection import Projection
+from services.api.admission.read_your_writes import ReadYourWrites
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import own
 from shared.journal.journal import Decision, Journal, JournalUnavailable
@@ -60,10 +60,10 @@ class Intents:
     """`patience_s`: how long the journal may take before the sender is told that it does not answer."""
 
     def __init__(
-        self, journal: Journal, projection: Projection, intake: Intake, launches: Launches, patience_s: float
+        self, journal: Journal, read_your_writes: ReadYourWrites, intake: Intake, launches: Launches, patience_s: float
     ) -> None:
         self._journal = journal
-        self._projection = projection
+        self._read_your_writes = read_your_writes
         self._intake = intake
         self._launches = launches
         self._patience_s = patience_s
@@ -75,7 +75,7 @@ class Intents:
 
     async def shown(self, instance: Instance) -> Instance:
         """Wait, a little, until the read model is as far."""
-        await self._projection.shows(instance.id, instance.version)
+        await self._read_your_writes.shows(instance.id, instance.version)
         return instance
 
     async def request(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from services.api.access.keys import ApiKey, Role
+from services.api.access.api_keys import ApiKey, Role
 from services.api.admission.errors import LaunchNotAllowed
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.cataloguing import Meant

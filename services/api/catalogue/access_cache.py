@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from services.api.access.api_keys import ApiKey, ApiKeys, configured_keys
 from services.api.access.following import Following
-from services.api.access.keys import ApiKey, Keys, configured_keys
 from services.api.access.repository import all_api_keys
 from services.api.catalogue.catalogue import Catalogue
 from services.api.catalogue.repository import all_models
@@ -43,7 +43,7 @@ class AccessCache:
             database_url, self._load, refresh_s=refresh_s, timeout_s=timeout_s, on_projected=on_projected
         )
         self.catalogue = Catalogue.of(())
-        self.keys = Keys.of(self._configured)
+        self.keys = ApiKeys.of(self._configured)
         self.organizations = Organizations.of(())
 
     @property
@@ -71,4 +71,4 @@ class AccessCache:
                 keys = await all_api_keys(connection)
             self.catalogue = Catalogue.of(models, offerings)
             self.organizations = Organizations.of(organizations)
-            self.keys = Keys.of([*keys, *self._configured])
+            self.keys = ApiKeys.of([*keys, *self._configured])

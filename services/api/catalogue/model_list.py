@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from services.api.access.keys import KeyLimits
+from services.api.access.api_keys import KeyLimits
 from services.api.catalogue.catalogue import Catalogue
 from services.api.catalogue.resolution import Resolved, Rule, allowed, resolve
 from services.api.tenancy.organizations import Organization

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from services.api.access.keys import KeyLimits
+from services.api.access.api_keys import KeyLimits
 from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.tenancy.organizations import Organization
 

@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.params import FromPath
 from litestar.response import Template
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.admission.intents import Intents
 from services.api.console.rendering import Pages
 from services.api.control.authorization import MEMBERS

@@ -7,7 +7,7 @@ from uuid import UUID
 from litestar import Request, post
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.access.sessions import Purpose, Sessions
 from services.api.control.dependencies import Provided
 from shared.postgres.connection import Pool

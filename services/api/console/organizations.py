@@ -7,9 +7,9 @@ from litestar import Request, get
 from litestar.params import FromPath
 from litestar.response import Template
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.admission.launches import Launches
-from services.api.admission.used import used
+from services.api.admission.limit_use import limit_use
 from services.api.catalogue.access_cache import AccessCache
 from services.api.console.rendering import Pages
 from services.api.control.authorization import MEMBERS
@@ -32,7 +32,7 @@ async def organizations(
 ) -> Template:
     prices, now = await offered.of_all(), datetime.now(UTC)
     seen = [one for one in access.organizations if may_see_organization(request.auth, one)]
-    rows = [(one, await used(one, launches, costs, prices, now)) for one in seen]
+    rows = [(one, await limit_use(one, launches, costs, prices, now)) for one in seen]
     return pages.page(request, "organizations", rows=rows)
 
 
@@ -53,7 +53,7 @@ async def organization(
         request,
         "organization",
         organization=found,
-        used=await used(found, launches, costs, await offered.of_all(), datetime.now(UTC)),
+        used=await limit_use(found, launches, costs, await offered.of_all(), datetime.now(UTC)),
         offerings=[OfferingView.of(one, found, catalogue) for one in catalogue.offerings(found.id)],
         shadowing={name: model.id for name in names if (model := catalogue.named(name))},
     )

@@ -7,8 +7,8 @@ from litestar import Request
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 
+from services.api.access.api_keys import ApiKey, Role
 from services.api.access.authentication import Authentication
-from services.api.access.keys import ApiKey, Role
 from services.api.access.sessions import Sessions
 from services.api.console.assets import Assets
 

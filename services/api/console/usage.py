@@ -5,7 +5,7 @@ from typing import Any, Final
 from litestar import Request, get
 from litestar.response import Template
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.console.rendering import Pages
 from services.api.control.authorization import ANY_KEY
 from services.api.control.dependencies import Provided

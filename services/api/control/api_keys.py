@@ -7,7 +7,7 @@ from litestar import delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from pydantic import ConfigDict, Field
 
-from services.api.access.keys import ApiKey, KeyLimits, NewApiKey, Role
+from services.api.access.api_keys import ApiKey, KeyLimits, NewApiKey, Role
 from services.api.access.repository import ApiKeyRepository, LastAdminKey
 from services.api.catalogue.access_cache import AccessCache
 from services.api.control.dependencies import Provided

@@ -5,9 +5,9 @@ from typing import Any, Final
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from services.api.access.api_keys import ApiKey, Role
 from services.api.access.authentication import Authentication
 from services.api.access.errors import Forbidden
-from services.api.access.keys import ApiKey, Role
 from services.api.http.front.recognition import recognise
 
 OPEN: Final = {"access": "open"}

@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import MEMBERS
 from services.api.control.days import FirstDay, LastDay, days

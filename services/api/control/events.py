@@ -7,8 +7,8 @@ from litestar import Request, get
 from litestar.openapi.spec import OpenAPIFormat, Schema
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
+from services.api.access.api_keys import ApiKey
 from services.api.access.authentication import Authentication
-from services.api.access.keys import ApiKey
 from services.api.admission.intents import Intents
 from services.api.control.authorization import MEMBERS
 from services.api.control.dependencies import Provided

@@ -6,7 +6,7 @@ from litestar import Request, get
 from litestar.params import FromPath, QueryParameter
 from pydantic import BaseModel, ConfigDict
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.admission.intents import Intents
 from services.api.control.authorization import MEMBERS
 from services.api.control.dependencies import Provided

@@ -9,7 +9,7 @@ from litestar import Request, Response, delete, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.admission.intake import InstanceBody
 from services.api.admission.intents import Intents
 from services.api.catalogue.access_cache import AccessCache

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from litestar import Request, get
 from litestar.params import QueryParameter
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.control.authorization import ANY_KEY
 from services.api.control.dependencies import Provided
 from services.api.router.explaining import Explaining, Explanation

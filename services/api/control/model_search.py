@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.admission import fit
 from services.api.admission.launch_rights import LaunchRights
 from services.api.catalogue.access_cache import AccessCache
@@ -24,7 +24,7 @@ from shared.lifecycle.wish import Task
 
 _SHORTEST: Final = 2
 _LONGEST: Final = 200
-_AS_IT_IS: Final = fit.Loading.of(())
+_AS_IT_IS: Final = fit.WeightsPlacement.of(())
 _UNLICENSED: Final = "It is gated: accept its licence on the hub, then start the services with your HF_TOKEN."
 _LICENCE: Final = "Its licence has to be accepted on the hub by the owner of HF_TOKEN."
 

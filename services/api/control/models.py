@@ -8,7 +8,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict
 
-from services.api.access.keys import ModelName
+from services.api.access.api_keys import ModelName
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Model
 from services.api.catalogue.cataloguing import Cataloguing

@@ -8,7 +8,7 @@ from litestar import Request, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.access.keys import ApiKey, ModelName
+from services.api.access.api_keys import ApiKey, ModelName
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.cataloguing import Cataloguing

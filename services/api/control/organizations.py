@@ -6,7 +6,7 @@ from litestar import Request, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.admission.launches import Launches
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.slugs import Slugs

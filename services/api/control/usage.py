@@ -9,7 +9,7 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict
 
-from services.api.access.keys import ApiKey, Role
+from services.api.access.api_keys import ApiKey, Role
 from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import ANY_KEY
 from services.api.control.days import FirstDay, LastDay, days

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from nats.aio.client import Client
 
-from services.api.access.keys import KnownKeys
+from services.api.access.api_keys import KnownApiKeys
 from services.api.estimates.estimates import Estimates
 from services.api.feed.feed import Feed
 from services.api.feed.repository import ReadModelRepository
@@ -29,7 +29,7 @@ class FeedServices:
 def feed_services(
     connection: Client,
     pool: Pool,
-    keys: KnownKeys,
+    keys: KnownApiKeys,
     estimates: Estimates,
     settings: FeedSettings,
     *,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
-from services.api.access.keys import ApiKey, KnownKeys
+from services.api.access.api_keys import ApiKey, KnownApiKeys
 from services.api.estimates.estimates import Estimates
 from services.api.feed.feed import Feed, Interest, Published
 from services.api.http.event_stream import EventStream
@@ -36,7 +36,7 @@ class EventSource:
     def __init__(
         self,
         feed: Feed,
-        known: KnownKeys,
+        known: KnownApiKeys,
         estimates: Estimates,
         *,
         estimate_s: float,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from litestar.types import Receive
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.router.refusal import Refusal
 
 _AT_ONCE: Final = 65_536

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from services.api.access.keys import ApiKey, Role
+from services.api.access.api_keys import ApiKey, Role
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolved, Rule, allowed, resolve, shadowed
 from services.api.router.balance import Balance

@@ -13,8 +13,8 @@ from uuid import uuid4
 import structlog
 from litestar.types import Receive, Scope, Send
 
+from services.api.access.api_keys import ApiKey
 from services.api.access.authentication import Authentication
-from services.api.access.keys import ApiKey
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.model_list import listed, shown
 from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolved, allowed, resolve

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from litestar.types import Receive
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.catalogue.resolution import Resolved
 from services.api.http.connection import WhileConnected
 from services.api.router import metrics

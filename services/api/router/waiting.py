@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 from services.api.router import metrics
 from services.api.router.nearest import Nearest
 from services.api.router.refusal import Refusal

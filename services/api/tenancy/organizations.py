@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.api.access.keys import ApiKey
+from services.api.access.api_keys import ApiKey
 
 AtLimit: TypeAlias = Literal["warn", "drain"]
 """What happens to an organisation's instances at a spending limit; an event is recorded in either case."""

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
+from services.api.access.api_keys import ApiKey, Role
 from services.api.access.errors import Forbidden
-from services.api.access.keys import ApiKey, Role
 from services.api.refusals import FieldError, invalid
 from services.api.tenancy.errors import OrganizationUnknown
 from services.api.tenancy.organizations import KnownOrganizations, Organization

@@ -4,7 +4,7 @@ import time
 import asyncpg
 import pytest
 
-from services.api.access.keys import hashed
+from services.api.access.api_keys import hashed
 from services.api.app import running
 from tests.api.stage import ADMIN_KEY, PATIENCE_S, Stage, until
 from tests.lifecycle import facts

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.api.access.keys import ApiKey, Role
+from services.api.access.api_keys import ApiKey, Role
 from services.api.router import bodies as bodies_module
 from services.api.router.bodies import Bodies, Body, expect_acceptable
 from services.api.router.refusal import Refusal

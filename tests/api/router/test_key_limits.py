@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.api.access.keys import ApiKey, Role
+from services.api.access.api_keys import ApiKey, Role
 from services.api.router.key_limits import KeyLimiter
 from services.api.router.refusal import Refusal
 from tests.lifecycle.facts import AT

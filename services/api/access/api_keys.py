@@ -62,7 +62,7 @@ class NewApiKey(ApiKey):
     key: str
 
 
-class Keys:
+class ApiKeys:
     """All valid keys, by hash: one immutable value that is replaced as a whole."""
 
     def __init__(self, by_hash: Mapping[bytes, ApiKey]) -> None:
@@ -83,11 +83,11 @@ class Keys:
         return self._by_hash.get(hashed(key))
 
 
-class KnownKeys(Protocol):
+class KnownApiKeys(Protocol):
     """The source of the current keys, which replaces them when they change."""
 
     @property
-    def keys(self) -> Keys: ...
+    def keys(self) -> ApiKeys: ...
 
 
 def new_key() -> str:

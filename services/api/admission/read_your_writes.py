@@ -7,7 +7,7 @@ from shared.postgres.connection import DATABASE_ERRORS, Pool
 from shared.postgres.statements import statement
 
 
-class Projection:
+class ReadYourWrites:
     """Woken by the projector's notifications; each names a position, so the version itself is looked up."""
 
     def __init__(self, pool: Pool, patience_s: float) -> None:

@@ -10,7 +10,7 @@ from services.api.usage.costs import CostRepository
 
 
 @dataclass(frozen=True)
-class Used:
+class LimitUse:
     """The amounts are by currency: of an hour as it is now, and of the month in UTC so far."""
 
     instances: int
@@ -18,9 +18,9 @@ class Used:
     month: Sums
 
 
-async def used(
+async def limit_use(
     organization: Organization, launches: Launches, costs: CostRepository, offered: Offered, at: datetime
-) -> Used:
+) -> LimitUse:
     standing = await launches.standing(organization.id)
     month = await costs.of_month(organization.id, at)
-    return Used(counted(standing), per_hour(standing, offered), month)
+    return LimitUse(counted(standing), per_hour(standing, offered), month)
