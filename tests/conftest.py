@@ -6,12 +6,15 @@ What a test has recorded as a property named `SUMMARY` is a line of the run's su
 
 import asyncio
 import inspect
+import os
+import re
 import socket
-import sys
+import subprocess
 from asyncio import selector_events
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, NoReturn
 
 import pytest
 from hypothesis import settings
@@ -23,10 +26,15 @@ from tests.scratch import ScratchNats, ScratchPostgres, new_database
 SUMMARY: Final = "summary"
 SERVERS: Final = frozenset({"accounts", "api", "chromium", "postgres_url"})
 """Fixtures that start one."""
-IMPURE: Final = frozenset(
-    {"os.fork", "os.forkpty", "os.posix_spawn", "socket.bind", "socket.connect", "subprocess.Popen"}
+IMPURE: Final[tuple[tuple[object, str], ...]] = (
+    (os, "fork"),
+    (os, "forkpty"),
+    (socket.socket, "bind"),
+    (socket.socket, "connect"),
+    (subprocess.Popen, "__init__"),
 )
-"""What a pure test may not do, by the names of Python's audit events."""
+"""What a pure test may not call."""
+_PLAIN_TEST: Final = re.compile(r"^ *def test_", re.MULTILINE)
 
 settings.register_profile("coldstart", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("coldstart")
@@ -54,6 +62,13 @@ def _close_what_asyncio_loses() -> None:
 _close_what_asyncio_loses()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where every test is a coroutine none is pure, and nobody has to import it to know that."""
+    if config.option.markexpr != "pure" or not collection_path.match("test_*.py"):
+        return None
+    return None if _PLAIN_TEST.search(collection_path.read_text(encoding="utf-8")) else True
+
+
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and _is_pure(item):
@@ -65,30 +80,22 @@ def _is_pure(item: pytest.Function) -> bool:
     return not real and not SERVERS & set(item.fixturenames)
 
 
-class _Purity:
-    """Fails a pure test that starts a process or talks to one: it needs the mark `real`."""
-
-    def __init__(self) -> None:
-        self._watched = False
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        self._watched = item.get_closest_marker("pure") is not None
-        try:
-            return (yield)
-        finally:
-            self._watched = False
-
-    def audit(self, event: str, _: tuple[object, ...]) -> None:
-        if self._watched and event in IMPURE:
-            self._watched = False  # what is told of the failure may do all this
-            raise AssertionError(f"{event} in a test that passes for pure: mark it `real`")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """A pure test that starts a process or talks to one fails: it needs the mark `real`."""
+    if item.get_closest_marker("pure") is None:
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in IMPURE:
+            patch.setattr(owner, name, _refusing(name))
+        return (yield)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    purity = _Purity()
-    config.pluginmanager.register(purity)
-    sys.addaudithook(purity.audit)
+def _refusing(name: str) -> Callable[..., NoReturn]:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        pytest.fail(f"{name} in a test that passes for pure: mark it `real`")
+
+    return refuse
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -72,6 +72,7 @@ READING = (
 
 
 @pytest.mark.parametrize("words", READING, ids=" ".join)
+@pytest.mark.real
 def test_a_command_that_only_reads_makes_no_installation_where_a_folder_is_mistyped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
