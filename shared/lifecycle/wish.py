@@ -1,6 +1,6 @@
 """What the owner asked for, and apart from it what admission found out about that."""
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
@@ -63,6 +63,12 @@ class Specification(Wish):
     gpu_memory_gb: Annotated[float, Field(gt=0)] | None = None
     max_hourly_price: Annotated[float, Field(ge=0)] | None = None
 
-    @classmethod
-    def of(cls, wish: Wish, findings: Findings) -> Self:
-        return cls.model_validate(dict(findings) | dict(wish))
+    @staticmethod
+    def of(wish: Wish, findings: Findings) -> "Specification":
+        """Nothing is validated anew: this is done for every event."""
+        return Specification.model_construct(
+            **dict(wish),
+            gated=findings.gated,
+            gpu_memory_gb=findings.gpu_memory_gb,
+            max_hourly_price=findings.max_hourly_price,
+        )
