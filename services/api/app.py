@@ -76,7 +76,7 @@ class _Wired:
 
 
 @asynccontextmanager
-async def running(settings: ApiSettings) -> AsyncGenerator[Api]:  # long - every room in turn, as they need each other
+async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
     """Serve until the block ends; then let event streams go at once and requests finish."""
     lost_touch = asyncio.Event()
     async with _bus(settings, lost_touch) as bus, _database(settings) as pool:
