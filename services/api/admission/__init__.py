@@ -1,1 +1,1 @@
-"""Whether a wish becomes an instance: rights, offers, fit, limits."""
+"""Decides whether a wish becomes an instance: rights, offers, fit, limits."""

@@ -1,9 +1,9 @@
-"""Why a launch is refused, besides what is invalid in it.
+"""Why a valid launch is refused.
 
 Refused
-├── LaunchNotAllowed       the key may not launch that, although an administrator's may
-├── LimitReached           the organisation has as many instances, or spends as much, as it may
-└── InstanceTypesUnknown   the provider has not told yet what it offers
+├── LaunchNotAllowed       only an administrator may launch this
+├── LimitReached           the organisation has reached its number of instances or its spending
+└── InstanceTypesUnknown   the provider's offers are not known yet
 """
 
 from services.api.refusals import Kind, Refused

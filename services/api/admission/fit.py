@@ -1,6 +1,6 @@
-"""Whether a model's weights fit the GPUs of an instance type, as far as it can be known before vLLM loads them.
+"""Whether a model's weights fit the GPUs of an instance type, as far as this is known before vLLM loads them.
 
-Refused is only what cannot fit whatever vLLM does; what most likely will not do is accepted with a warning.
+Only launches that can never fit are refused. Launches that most likely fail are accepted with a warning.
 Memory and weights are in 10⁹ bytes.
 """
 
@@ -17,16 +17,16 @@ from shared.offers.instance_types import InstanceType
 _GB: Final = 1e9
 _GIB_IN_GB: Final = 2**30 / _GB
 _UTILIZATION: Final = 0.9
-"""The share of a GPU's memory that vLLM uses unless told otherwise by --gpu-memory-utilization."""
+"""The share of a GPU's memory that vLLM uses without --gpu-memory-utilization."""
 _ROOM_GB: Final = 1.0
-"""Of each GPU: less than this is hardly enough for activations, CUDA graphs and any KV cache."""
+"""Per GPU. Less than this is hardly enough for activations, CUDA graphs and any KV cache."""
 _LEAST_BYTES: Final = 0.5
-"""Of a parameter, however vLLM quantizes it while it loads: four bits."""
+"""The least size of a parameter, however vLLM quantizes it while loading: four bits."""
 _MAIN: Final = (None, "main")
 
 
 class Weights(Protocol):
-    """What is known of a model's size, as `Model` has it."""
+    """What is known of a model's size; `Model` has it."""
 
     @property
     def parameters(self) -> int | None: ...
@@ -36,9 +36,9 @@ class Weights(Protocol):
 
 @dataclass(frozen=True)
 class WeightsPlacement:
-    """What a request's vLLM options say of where the weights go.
+    """Where the weights go, by a request's vLLM options.
 
-    `gpus`: over how many they are spread; `offload_gb`: what stays in the host's memory of each GPU's part;
+    `gpus`: the number of GPUs that share them; `offload_gb`: how much of each GPU's part stays in the host's memory;
     `quantizes`: they may become smaller; `wide`: every number takes four bytes.
     """
 
@@ -67,9 +67,9 @@ class WeightsPlacement:
 
 
 def loaded_gb(model: Weights, placement: WeightsPlacement) -> float | None:
-    """What the weights take once loaded, not quantized any further; None where nobody knows.
+    """The weights' size once loaded, without further quantization; None if unknown.
 
-    vLLM loads what is stored with four bytes a number as two, unless told --dtype float32.
+    vLLM loads numbers stored with four bytes as two, unless --dtype float32 is given.
     """
     stored, parameters = model.weights_bytes, model.parameters
     if stored is None or parameters is None:
@@ -80,9 +80,9 @@ def loaded_gb(model: Weights, placement: WeightsPlacement) -> float | None:
 
 
 def least_gb(model: Weights, vllm_args: Sequence[str], revision: str | None) -> float | None:
-    """What all GPUs together have to have for the weights, whatever else is done; None where nobody knows.
+    """The least memory that all GPUs together need for the weights; None if unknown.
 
-    The figures are those of the main branch; how much stays in the host's memory depends on the number of GPUs.
+    Sizes are those of the main branch. How much stays in the host's memory depends on the number of GPUs.
     """
     placement = WeightsPlacement.of(vllm_args)
     loaded = loaded_gb(model, placement)
@@ -93,7 +93,7 @@ def least_gb(model: Weights, vllm_args: Sequence[str], revision: str | None) -> 
 
 
 def misfits(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Iterator[FieldError]:
-    """The named types that are too small; of any type, that all are. A named type has to be offered."""
+    """Errors for named types that are too small, or for any type if all are. Named types must be offered."""
     least = found.gpu_memory_gb
     if least is None:
         return
@@ -112,7 +112,7 @@ def misfits(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Ite
 
 
 def warnings(wish: Wish, found: Findings, model: Weights, offered: Sequence[InstanceType]) -> Iterator[str]:
-    """Of each type that the instance may get, what most likely will not do."""
+    """Warnings for each type that the instance may get and that is most likely too small."""
     placement = WeightsPlacement.of(wish.vllm_args)
     loaded = loaded_gb(model, placement)
     if loaded is None or wish.revision not in _MAIN:
@@ -145,5 +145,5 @@ def _remarks(kind: InstanceType, placement: WeightsPlacement, used: int) -> Iter
 
 
 def _memory(kind: InstanceType) -> str:
-    """Only of a type whose memory is known."""
+    """The type's memory must be known."""
     return f"{kind.all_gpu_memory_gb:.1f} GB ({kind.gpus} × {kind.gpu_memory_gb:.1f} GB)"

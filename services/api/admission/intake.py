@@ -1,4 +1,4 @@
-"""From the body of POST /instances to a request that can be recorded; whatever is wrong is said before anything is."""
+"""Turns the body of POST /instances into a request that can be recorded. Errors are reported before anything is."""
 
 import re
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ ANY: Final = "any"
 
 
 def _listed(value: Any) -> Any:
-    """The word alone may stand for a list of it."""
+    """The word alone stands for a list with it."""
     return [ANY] if value == ANY else value
 
 
@@ -64,41 +64,41 @@ Lifetime = Annotated[int, Field(ge=60, le=31_536_000)]
 
 
 class InstanceBody(BaseModel):
-    """What POST /instances takes. `zones` and `instance_types` are in order of preference, or the word "any".
+    """The body of POST /instances. `zones` and `instance_types` are in order of preference, or the word "any".
 
-    Of any types (the default) the cheapest is taken that is in stock and may hold the model's weights. `max_lifetime`
-    and `idle_shutdown` are in seconds.
+    Any type (the default): the cheapest in-stock type that fits the model. `max_lifetime` and `idle_shutdown` are in
+    seconds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: Annotated[ModelName, Field(description="As on the Hugging Face hub, or an own offering's name.")]
+    model: Annotated[ModelName, Field(description="Its id on the Hugging Face hub, or the name of an own offering.")]
     organization: Annotated[
-        Slug | None, Field(description="Whose it is. Default: the key's own; of an administrator's key, everybody's.")
+        Slug | None, Field(description="Owning organisation (slug). Default: the key's; for administrators, shared.")
     ] = None
     name: Name | None = None
-    provider: Annotated[Choice | None, Field(description="Default: scaleway, or the only one there is.")] = None
+    provider: Annotated[Choice | None, Field(description="Default: scaleway, or the only one.")] = None
     zones: Annotated[Zones, BeforeValidator(_listed, json_schema_input_type=Zones | Literal["any"])] = []
     instance_types: Annotated[Types, BeforeValidator(_listed, json_schema_input_type=Types | Literal["any"])] = [ANY]
-    volume_gb: Annotated[int, Field(ge=150, le=10_000, description="The boot volume, in 10⁹ bytes.")] = 200
+    volume_gb: Annotated[int, Field(ge=150, le=10_000, description="Size of the boot volume, in 10⁹ bytes.")] = 200
     image: Image | None = None
     revision: Revision | None = None
     vllm_args: Annotated[
         list[Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]],
-        Field(max_length=64, description="More of vLLM's options, of those that may be set."),
+        Field(max_length=64, description="Further options of vLLM, of those that are allowed."),
     ] = []
     keep_for_inspection: bool = False
     max_lifetime: Annotated[
-        Lifetime | None, Field(description="Seconds after the request, it is drained or terminated.")
+        Lifetime | None, Field(description="It is drained or terminated this many seconds after the request.")
     ] = None
     idle_shutdown: Annotated[
-        Lifetime | None, Field(description="Seconds without a request on its worker, it is drained.")
+        Lifetime | None, Field(description="It is drained after this many seconds without a request on its worker.")
     ] = None
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a launch asks for, what was found out about that before it is admitted, and what providers offer."""
+    """A launch before its admission: the wish, the findings about it, its model, and the providers' offers."""
 
     wish: Wish
     findings: Findings
@@ -122,7 +122,7 @@ class Intake:
         self._rights = rights
 
     async def meant(self, body: InstanceBody, organization: Organization | None) -> Meant:
-        """The model that an organisation, or everybody, means; looked up, but not catalogued yet. Raises Refused."""
+        """The model that the organisation (or everybody) means; looked up, but not catalogued yet. Raises Refused."""
         if errors := tuple(refused(body.vllm_args)):
             raise invalid(*errors)
         return await self._cataloguing.meant(body.model, organization)
@@ -154,11 +154,11 @@ class Intake:
         return Wanted(wish, found.model_copy(update={"warnings": warnings}), model, offered)
 
     async def check_rights(self, wanted: Wanted, owner: ApiKey) -> None:
-        """That this key may launch it. Raises Refused."""
+        """Check that this key may launch it. Raises Refused."""
         await self._rights.check(owner, wanted.wish, wanted.model)
 
     async def catalogue(self, wanted: Wanted, owner: ApiKey) -> None:
-        """Its launch was admitted, so its model may be asked for."""
+        """Add the model of an admitted launch, so that requests may name it."""
         if self._rights.may_add(owner, wanted.model):
             await self._cataloguing.add(wanted.model)
 
@@ -167,7 +167,7 @@ class Intake:
         return status.reason if status and status.reason else "the provisioner tells it when it starts"
 
     async def check_offer(self, wanted: Wanted) -> None:
-        """That the provider has such servers there, and that the model fits them. Raises Refused."""
+        """Check that the provider offers such servers in these zones, and that the model fits. Raises Refused."""
         wish = wanted.wish
         offered = wanted.offered.get(wish.provider)
         if offered is None and wanted.offered:
@@ -197,7 +197,7 @@ def _name_for(model: str) -> str:
 
 
 def _preferred(choices: list[str]) -> tuple[str, ...]:
-    """None of them is preferred where any will do."""
+    """Empty if any will do."""
     return () if ANY in choices else tuple(choices)
 
 

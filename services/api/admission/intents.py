@@ -1,4 +1,4 @@
-"""What a request may do to an instance: recorded in the journal, answered once the read model shows it."""
+"""Records what a request asks of an instance, and answers once the read model shows it."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -26,7 +26,7 @@ _FROM_KEYS: Final = "idempotency/"
 
 @dataclass(frozen=True)
 class Accepted:
-    """`began`: this request began the instance, none before it. `warnings` say what most likely will not do."""
+    """`began`: this request, and no earlier one, began the instance. `warnings` say what will most likely fail."""
 
     instance: Instance
     began: bool
@@ -35,7 +35,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class _LaunchRequest:
-    """`may_exist`: the same request may have come before, under the same idempotency key."""
+    """`may_exist`: the same request may have come before, with the same idempotency key."""
 
     instance_id: UUID
     wanted: Wanted
@@ -57,7 +57,7 @@ def _terminate(instance: Instance, at: datetime) -> Event:
 
 
 class Intents:
-    """`patience_s`: how long the journal may take before the sender is told that it does not answer."""
+    """`patience_s`: how long the journal may take before the request is refused as unanswered."""
 
     def __init__(
         self, journal: Journal, read_your_writes: ReadYourWrites, intake: Intake, launches: Launches, patience_s: float
@@ -69,12 +69,12 @@ class Intents:
         self._patience_s = patience_s
 
     async def load(self, instance_id: UUID, owner: ApiKey) -> Instance:
-        """As the journal knows it now. Raises InstanceUnknown for another's too, JournalUnavailable."""
+        """Load it from the journal. Raises InstanceUnknown (also for another organisation's), JournalUnavailable."""
         async with self._patiently():
             return own(owner, await self._journal.load(instance_id))
 
     async def shown(self, instance: Instance) -> Instance:
-        """Wait, a little, until the read model is as far."""
+        """Wait a short while until the read model shows it."""
         await self._read_your_writes.shows(instance.id, instance.version)
         return instance
 
@@ -97,12 +97,12 @@ class Intents:
         else:
             async with self._launches.turn(organization.id) as limited:
                 instance, began = await self._begin(launch, limited)
-        if instance.status not in GONE:  # also a repetition, for the launch may not have come this far
+        if instance.status not in GONE:  # also for a repetition, since the first request may not have come this far
             await self._intake.catalogue(wanted, owner)
         return Accepted(await self.shown(instance), began=began, warnings=list(wanted.findings.warnings))
 
     async def intend(self, instance_id: UUID, decide: Decision, owner: ApiKey, traceparent: str | None) -> Instance:
-        """Raises IntentRefused, InstanceUnknown for another's too, JournalUnavailable."""
+        """Raises IntentRefused; InstanceUnknown, also for another organisation's; JournalUnavailable."""
 
         def decided(instance: Instance, at: datetime) -> Event:
             return decide(own(owner, instance), at)
@@ -114,7 +114,7 @@ class Intents:
         return await self.shown(instance)
 
     async def terminate(self, instance_id: UUID, owner: ApiKey, traceparent: str | None) -> Instance:
-        """As `intend`; one that is being terminated already is what was asked for."""
+        """Like `intend`, but succeeds if it is being terminated already."""
         try:
             return await self.intend(instance_id, _terminate, owner, traceparent)
         except _TerminatingAlready as already:
@@ -125,7 +125,7 @@ class Intents:
         wanted = launch.wanted
         if launch.may_exist and (known := await self._known(launch.instance_id)):
             request(known, requested(launch.instance_id, wanted.wish, wanted.findings))
-            return known, False  # a repetition is not judged anew: what was admitted stays so
+            return known, False  # a repetition is not checked again: it stays admitted
         await self._intake.check_rights(wanted, launch.owner)
         async with self._patiently():
             await self._intake.check_offer(wanted)
@@ -138,7 +138,7 @@ class Intents:
                 instance, began = await self._journal.request(
                     asked, intent_id=uuid4(), traceparent=launch.traceparent, unknown=True
                 )
-        except JournalUnavailable:  # it was admitted, and may be recorded all the same
+        except JournalUnavailable:  # it was admitted, and may have been recorded
             await self._intake.catalogue(wanted, launch.owner)
             raise
         if began:

@@ -1,4 +1,4 @@
-"""What an organisation's key may not launch although an administrator's may: it would take what is not its own."""
+"""Launches that only administrators may request, since they could take what belongs to others."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE)
 
 
 class NewModel(Protocol):
-    """A model of the hub, by its id there."""
+    """A model of the hub, by its id."""
 
     @property
     def model(self) -> str: ...
@@ -35,7 +35,7 @@ class LaunchRights:
             return
         errors = list(self._errors(wanted, gated=meant.gated))
         if self._access.catalogue.named(meant.model) is None:
-            await self._access.load()  # another process may just have made an organisation of this name
+            await self._access.load()  # another process may just have created an organisation with this name
             if why := self.why_not_add(owner, meant):
                 errors.insert(0, FieldError(pointer="/model", detail=why))
         if errors:
@@ -43,13 +43,13 @@ class LaunchRights:
             raise LaunchNotAllowed(detail, errors=tuple(errors))
 
     def may_add(self, owner: ApiKey, meant: Meant) -> bool:
-        """Whether a launch with this key may bring the model into the catalogue, also one that has just left it."""
+        """Whether a launch with this key may add the model to the catalogue, even one that was just removed."""
         return self.why_not_add(owner, meant) is None
 
     def why_not_add(self, owner: ApiKey, new: NewModel) -> str | None:
-        """Why a launch with this key brings no such model into the catalogue; None where it may.
+        """Why a launch with this key may not add the model to the catalogue; None if it may.
 
-        Its name must not take an organisation's; and whoever owns a gated model may let our token's owner in unasked.
+        Its name must not take an organisation's. And the owner of a gated model may grant our token access unasked.
         """
         if owner.role is Role.ADMIN:
             return None
@@ -63,7 +63,7 @@ class LaunchRights:
         return None
 
     def warnings(self, wanted: Wish, *, gated: bool) -> Iterator[str]:
-        """What an administrator may do and most likely does not mean to."""
+        """Warnings for an administrator about what is allowed but most likely not meant."""
         if gated and wanted.image and not is_allowed(wanted.image, self._allowed_images):
             yield (
                 f"{wanted.model} is gated, but {wanted.image} gets no HF_TOKEN: its repository is not in "
@@ -83,5 +83,5 @@ class LaunchRights:
 
 
 def _is_anybody_s(revision: str) -> bool:
-    """Whether it may be a pull request of a stranger: the hub has those as refs/pr/N, and their commits by hash."""
+    """Whether it may be a stranger's pull request: the hub has those as refs/pr/N, and their commits by hash."""
     return "/" in revision or _COMMIT.fullmatch(revision) is not None

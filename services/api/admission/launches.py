@@ -1,7 +1,7 @@
-"""Whether an organisation may have one more instance: by their number, and by what they cost.
+"""Whether an organisation may have another instance, by number and by cost.
 
-Launches of one organisation are judged one after the other within a process; several api processes may together
-overshoot by what is in flight in them.
+Within a process, launches of one organisation are checked one after the other. Several api processes may together
+exceed a limit by their launches in flight.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from shared.lifecycle.wish import Findings, Wish
 
 
 class Launches:
-    """Remembers what it accepted until the read model shows it."""
+    """Remembers accepted launches until the read model shows them."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Launches:
 
     @asynccontextmanager
     async def turn(self, organization_id: UUID) -> AsyncGenerator[Organization]:
-        """The organisation as it is once it is this launch's, or its deletion's, turn. Raises OrganizationUnknown."""
+        """The current organisation, at the turn of this launch, or of its deletion. Raises OrganizationUnknown."""
         async with self._turns[organization_id]:
             organization = self._access.organizations.identified(organization_id)
             if organization is None:
@@ -48,12 +48,12 @@ class Launches:
             yield organization
 
     def accepted(self, instance: Instance) -> None:
-        """It counts from now on."""
+        """Count this instance from now on."""
         if instance.specification.organization_id is not None:
             self._accepted[instance.specification.organization_id][instance.id] = instance
 
     async def standing(self, organization_id: UUID) -> list[Instance]:
-        """The instances of which something may exist, those included that the read model does not show yet."""
+        """The instances that may hold something, including those that the read model does not show yet."""
         accepted = self._accepted[organization_id]
         shown = await self._organizations.standing(organization_id, list(accepted))
         for instance in shown:
@@ -61,7 +61,7 @@ class Launches:
         return [*shown, *accepted.values()]
 
     async def admit(self, organization: Organization, wish: Wish, found: Findings, offered: Offered) -> Findings:
-        """With what its limits leave: of any type, the server may be none dearer than what is left of the hour's.
+        """The findings with what the limits leave: for any type, the server's highest price.
 
         Raises LimitReached.
         """

@@ -1,4 +1,4 @@
-"""How much of its limits an organisation uses, added up as it is when one of its launches is judged."""
+"""How much of its limits an organisation uses, computed as for the check of a launch."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from services.api.usage.costs import CostRepository
 
 @dataclass(frozen=True)
 class LimitUse:
-    """The amounts are by currency: of an hour as it is now, and of the month in UTC so far."""
+    """Amounts are by currency: per hour now, and of this month (UTC) so far."""
 
     instances: int
     hour: Sums

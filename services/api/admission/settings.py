@@ -1,4 +1,4 @@
-"""What admission reads from the environment."""
+"""The settings of admission."""
 
 from pydantic import PositiveFloat
 
@@ -6,7 +6,7 @@ from shared.settings import WithHub
 
 
 class AdmissionSettings(WithHub):
-    """`limits_check_seconds`: how often it is looked whether an organisation has reached a spending limit."""
+    """`limits_check_seconds`: how often spending limits are checked."""
 
     projection_wait_seconds: PositiveFloat = 0.5
     journal_timeout_seconds: PositiveFloat = 5.0

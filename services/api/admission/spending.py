@@ -1,4 +1,4 @@
-"""What an organisation's instances cost by the hour, at list price, including those that are still coming."""
+"""The hourly cost of an organisation's instances at list price, including those that are still starting."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ CENTS_OF_CENTS: Final = 4
 
 @dataclass(frozen=True)
 class Price:
-    """Per hour."""
+    """An amount per hour."""
 
     amount: float
     currency: str
 
 
 def expected(wish: Wish, found: Findings, offered: Offered) -> Price | None:
-    """The dearest type that it may become, or the cheapest where any may and no price is too high.
+    """The most expensive type that it may get, or for any type the cheapest within the limits.
 
-    None when no price is known.
+    None if no price is known.
     """
     prices = [
         Price(kind.hourly_price, kind.currency or "")
@@ -41,7 +41,7 @@ def expected(wish: Wish, found: Findings, offered: Offered) -> Price | None:
 
 
 def price(instance: Instance, offered: Offered) -> Price | None:
-    """What it costs now, or will once its server is there; None when it costs nothing, or nobody knows what."""
+    """What it costs now, or will once its server exists; None if it costs nothing or the price is unknown."""
     if not instance.server_on and instance.status not in _COMING:
         return None
     if instance.hourly_price is None:
@@ -62,5 +62,5 @@ def summed(prices: Iterable[Price | None]) -> Sums:
 
 
 def counted(instances: Iterable[Instance]) -> int:
-    """Those that count towards a number of instances: a failed one does as long as it is kept for inspection."""
+    """How many count towards the limit of instances. A failed one counts while it is kept for inspection."""
     return sum(instance.status not in _ENDED or instance.held_for_inspection for instance in instances)

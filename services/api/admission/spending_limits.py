@@ -1,6 +1,6 @@
-"""Spending limits that are reached while instances run: told by an event of each, then drained where that was chosen.
+"""Spending limits that are reached while instances run: recorded as an event of each, then drained if so chosen.
 
-Every api process looks, which is harmless: a limit is told once, and a drain is decided by the instance as it is.
+Every api process checks, which is harmless: a limit is recorded once, and a drain depends on the instance's state.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ from shared.postgres.connection import DATABASE_ERRORS
 
 log = structlog.get_logger()
 _NOT_NOW: Final = (*DATABASE_ERRORS, JournalUnavailable, LifecycleError, NatsError, ValidationError)
-"""A server is away, the read model is of another stream, or what a provisioner told is not understood."""
+"""A server is away, the read model is of another stream, or a provisioner's offers cannot be read."""
 
 
 @dataclass(frozen=True)
 class Reached:
-    """`too_many`: the instances that would have to end for it to be kept."""
+    """`too_many`: the instances that would have to end to stay within it."""
 
     period: Literal["hour", "month"]
     limit: float
@@ -45,7 +45,7 @@ class Reached:
 
 
 def over_an_hour(limit: float, running: Iterable[Instance], offered: Offered) -> list[Reached]:
-    """Past the limit: exactly at it, nothing is too much yet. The newest are too many, as few of them as will do."""
+    """The exceeded limits; exactly at the limit counts as within. `too_many` are the newest, as few as needed."""
     reached = []
     newest_first = sorted(running, key=lambda instance: (instance.created_at, instance.id), reverse=True)
     costing = [(instance, cost) for instance in newest_first if (cost := price(instance, offered))]
@@ -76,13 +76,13 @@ class LimitChecks:
         self._journal = journal
 
     async def run(self, every_s: float) -> None:
-        """Look for ever; the owner cancels it."""
+        """Check for ever; the owner cancels it."""
         while True:
             await asyncio.sleep(every_s)
             await self.check(datetime.now(UTC))
 
     async def check(self, at: datetime) -> None:
-        """Look once. What cannot be looked at, or told, now is so the next time."""
+        """Check once. Anything that fails now is tried again the next time."""
         for organization in self._access.organizations:
             try:
                 await self._check(organization, at)
@@ -129,5 +129,5 @@ class LimitChecks:
     async def _end(self, instance: Instance, at: datetime) -> None:
         try:
             await self._journal.intend(instance.id, end, intent_id=uuid4(), at=at)
-        except IntentRefused as refusal:  # it is ending, by another api's hand or a person's
+        except IntentRefused as refusal:  # it is ending already, by another api process or a person
             log.info("not ended at its limit", instance_id=str(instance.id), reason=refusal.reason)

@@ -1,4 +1,4 @@
-"""Which of vLLM's own options a request may set: those that tune it, none that open, rename or replace anything.
+"""The vLLM options that a request may set: those that tune it, and none that open, rename or replace anything.
 
 The names and values are those of `vllm serve` 0.13 (docs.vllm.ai, "Engine Arguments").
 """
@@ -48,23 +48,23 @@ VALUES: Final[Mapping[str, str]] = {
     "--tokenizer-mode": _WORD,
     "--tool-call-parser": _WORD,
 }
-"""What the value of each has to look like, as a whole."""
+"""The pattern that each option's value must match as a whole."""
 
 
 def refused(arguments: Sequence[str]) -> Iterator[FieldError]:
-    """What is wrong with these; `--flag value` in two and `--flag=value` in one are both taken."""
+    """The errors in these arguments. Accepts `--flag value` (two arguments) and `--flag=value` (one)."""
     for at, flag, equals, value in _read(arguments):
         if (wrong := _wrong(flag, equals, value)) is not None:
             yield FieldError(pointer=f"/vllm_args/{at}", detail=wrong)
 
 
 def given(arguments: Sequence[str]) -> dict[str, str]:
-    """Every option with its value, that of a switch empty. Of one that is given twice the last counts, as in vLLM."""
+    """Every option with its value; a switch's is empty. If an option is repeated the last counts, as in vLLM."""
     return {flag: value for _, flag, _, value in _read(arguments)}
 
 
 def _read(arguments: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
-    """Where each option stands, its name, the equals sign if there is one, its value."""
+    """Each option's position, name, equals sign (if any) and value."""
     at = 0
     while at < len(arguments):
         flag, equals, value = arguments[at].partition("=")

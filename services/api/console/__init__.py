@@ -1,1 +1,1 @@
-"""What people look at: pages made here, and scripts of our own that keep them up to date from the event stream."""
+"""The pages for people, and our own scripts that keep them up to date from the event stream."""

@@ -1,4 +1,4 @@
-"""The console's routes: pages, what they load, and how they say what is wrong."""
+"""The console's routes: pages, their files, and error pages."""
 
 from typing import Any, Final
 from urllib.parse import quote
@@ -36,7 +36,7 @@ def console(assets: Assets, services: Services) -> Router:
 def _static(assets: Assets) -> HTTPRouteHandler:
     @get("/console/static/{digest:str}/{name:str}", opt={**OPEN, AS_IT_IS: True})
     async def static(request: Request[Any, Any, Any], digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
-        """Of another release's digest it is only what there is now: a page and its api may be replaced one by one."""
+        """For another release's digest it serves the present file: a page and its api may be replaced one by one."""
         asset = assets.get(name)
         if asset is None:
             return Response(b"", status_code=404, headers=HEADERS)
@@ -52,7 +52,7 @@ def _static(assets: Assets) -> HTTPRouteHandler:
 
 
 def _any_body(request: Request[Any, Any, Any]) -> None:
-    """Forms are no JSON."""
+    """Forms are not JSON."""
 
 
 def _said_on_a_page(request: Request[Any, Any, Any], error: Exception) -> Response[Any] | Template:

@@ -1,4 +1,4 @@
-"""The console's styles and scripts, read once: their address names their content, so browsers keep them for good."""
+"""The console's styles and scripts, read once. Their address contains a digest, so browsers cache them for good."""
 
 import gzip
 import hashlib
@@ -17,7 +17,7 @@ _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/sv
 
 @dataclass(frozen=True)
 class Asset:
-    """`compressed` is None where that would not make it smaller."""
+    """`compressed` is None if compression would not make it smaller."""
 
     content_type: str
     content: bytes
@@ -25,7 +25,7 @@ class Asset:
 
 
 class Assets:
-    """All under one digest: modules name each other without it, and still never meet another release's."""
+    """All under one digest: modules refer to each other without it, and still never load another release's."""
 
     def __init__(self, contents: Mapping[str, bytes]) -> None:
         self._assets = {name: _asset(name, content) for name, content in contents.items()}
@@ -34,7 +34,7 @@ class Assets:
 
     @classmethod
     def read(cls) -> Self:
-        """The files beside this, and the words that they share with the rest of the project."""
+        """The files beside this one, and the words that they share with the rest of the project."""
         found = {file.name: file.read_bytes() for file in files(__package__).joinpath("static").iterdir()}
         return cls({**found, "words.js": f"export const WORDS = {json.dumps(words())};\n".encode()})
 
@@ -42,7 +42,7 @@ class Assets:
         return self._assets.get(name)
 
     def address(self, name: str) -> str:
-        """Raises KeyError for what there is not: a page would be broken."""
+        """Raises KeyError for a missing file: a page would be broken."""
         self._assets[name]
         return f"/console/static/{self.digest}/{name}"
 

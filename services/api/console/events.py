@@ -1,4 +1,4 @@
-"""`/console/events`: all that happens, as it happens."""
+"""`/console/events`: events as they happen."""
 
 from typing import Any, Final
 

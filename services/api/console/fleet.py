@@ -1,4 +1,4 @@
-"""`/`: every instance, as it is."""
+"""`/`: all instances."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""`/console/instances/{id}`: one instance, as it is and as it was."""
+"""`/console/instances/{id}`: one instance, now and in the past."""
 
 from datetime import UTC, datetime
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""`/console/keys`: who may ask, on whose behalf, and how much."""
+"""`/console/keys`: keys, their organisations and their limits."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""`/console/launch`: ask for an instance."""
+"""`/console/launch`: create an instance."""
 
 from typing import Any, Final
 

@@ -15,7 +15,7 @@ from shared.postgres.statements import statement
 
 
 class SignInLink(BaseModel):
-    """`path` is to be put behind the address of the api; whoever opens it first is signed in."""
+    """Append `path` to the api's address; the first to open it is signed in."""
 
     model_config = ConfigDict(frozen=True)
     path: str
@@ -29,12 +29,12 @@ class SignInLinks:
         self._lifetime_s = lifetime_s
 
     def make(self, key_id: UUID) -> SignInLink:
-        """It signs in as this key."""
+        """A link that signs in as this key."""
         token = self._sessions.issue(Purpose.LINK, key_id, self._lifetime_s)
         return SignInLink(path=f"/sign-in?token={token.text}", expires_at=datetime.fromtimestamp(token.expires_at, UTC))
 
     async def use(self, text: str) -> UUID | None:
-        """The key that it signs in as; None when it was used, has expired, or never was one."""
+        """The key that it signs in as; None if it was used, has expired, or is invalid."""
         token = self._sessions.read(Purpose.LINK, text)
         if token is None:
             return None

@@ -1,4 +1,4 @@
-"""`/console/organizations`: who shares this installation, and what each calls its models."""
+"""`/console/organizations`: the teams that share this installation, and their names for models."""
 
 from datetime import UTC, datetime
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Where a browser's request comes from (https://w3c.github.io/webappsec-fetch-metadata/)."""
+"""The origin of a browser's request (https://w3c.github.io/webappsec-fetch-metadata/)."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from litestar import Request
 
 
 def from_here(request: Request[Any, Any, Any]) -> bool:
-    """Sent by a page of ours, or by no page at all."""
+    """Whether one of our pages sent it, or no page at all."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
         return site in ("same-origin", "none")
@@ -14,5 +14,5 @@ def from_here(request: Request[Any, Any, Any]) -> bool:
 
 
 def from_another_site(request: Request[Any, Any, Any]) -> bool:
-    """A link there was followed, so that a session's cookie was held back."""
+    """Whether somebody followed a link on another site, so that the browser held the session's cookie back."""
     return request.headers.get("sec-fetch-site") == "cross-site"

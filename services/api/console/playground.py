@@ -1,4 +1,4 @@
-"""`/console/playground`: a chat with any model that is ready."""
+"""`/console/playground`: a chat with any ready model."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""Pages from templates, each with the headers that keep it to itself."""
+"""Renders pages from templates, with protective headers."""
 
 from typing import Any, Final
 
@@ -20,13 +20,13 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""No page is kept by anybody, and none runs, loads or sends anything that is not ours."""
+"""No page is cached, and none runs, loads or sends anything that is not ours."""
 
 
 def engine(assets: Assets, simulated: tuple[str, str] | None = None) -> JinjaTemplateEngine:
-    """Everything is escaped, and a name that a page was not given is a fault.
+    """Escapes everything, and fails on undefined names.
 
-    `simulated`: the words and the meaning of the badge that every page shows.
+    `simulated`: the text and the meaning of the badge on every page.
     """
     environment = Environment(
         loader=PackageLoader("services.api.console"),
@@ -41,14 +41,14 @@ def engine(assets: Assets, simulated: tuple[str, str] | None = None) -> JinjaTem
 
 
 class Pages:
-    """What every page of a signed-in person needs besides its own."""
+    """What every page of a signed-in person needs."""
 
     def __init__(self, authentication: Authentication, sessions: Sessions) -> None:
         self._authentication = authentication
         self._sessions = sessions
 
     def page(self, request: Request[Any, ApiKey, Any], name: str, *, status: int = 200, **context: Any) -> Template:
-        """`name` is a template's, without its ending."""
+        """`name` is the template's, without its suffix."""
         session = self._authentication.session(request.headers.get("cookie"))
         return bare(
             name,

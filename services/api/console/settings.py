@@ -1,4 +1,4 @@
-"""What the console reads from the environment."""
+"""The console's settings."""
 
 from pydantic import PositiveFloat
 
@@ -6,7 +6,7 @@ from shared.settings import ServiceSettings
 
 
 class ConsoleSettings(ServiceSettings):
-    """`session_seconds`: for how long a browser stays signed in."""
+    """`session_seconds`: how long a browser stays signed in."""
 
     session_seconds: PositiveFloat = 43_200.0
     sign_in_link_seconds: PositiveFloat = 600.0

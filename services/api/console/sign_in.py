@@ -20,7 +20,7 @@ from services.api.control.dependencies import Provided
 from services.api.http.session_cookie import cookie_name
 
 _INSIDE: Final = re.compile(r"/(?![/\\])[^\x00-\x20\x7f]*")
-"""An address here: two slashes at the beginning, or what browsers take for one, would lead elsewhere."""
+"""An address on this host: two leading slashes, or what browsers take for one, would lead elsewhere."""
 _SPENT: Final = "This link has been used, or is too old. Sign in with a key, or ask for another: coldstart console"
 _REFUSED: Final = (
     "This is no key of this installation, or no longer. An administrator makes keys: coldstart keys create"
@@ -46,7 +46,7 @@ async def sign_in_page(
         await authentication.wrong_keys.came(request.scope)
         return _form(target, _SPENT, status=403)
     begun = sessions.issue(Purpose.SESSION, key_id, settings.session_seconds)
-    page = bare("onward", target=_inside(target))  # a redirect would still be the other site's navigation
+    page = bare("onward", target=_inside(target))  # a redirect would still count as the other site's navigation
     page.cookies = [_cookie(request, begun.text, settings.session_seconds)]
     return page
 
@@ -74,7 +74,7 @@ async def sign_in(
 
 @post("/sign-out", opt=OPEN, status_code=200)
 async def sign_out(request: Request[Any, Any, Any]) -> Redirect:
-    """The cookie goes; a copy of it that somebody took would be good until it expires, or until its key is revoked."""
+    """Deletes the cookie. A stolen copy would work until it expires, or until its key is revoked."""
     cookies = [_cookie(request, "", 0)] if from_here(request) else []
     return Redirect("/sign-in", status_code=303, cookies=cookies, headers=HEADERS)
 

@@ -1,4 +1,4 @@
-"""`/console/usage`: what was used, and what the servers have cost."""
+"""`/console/usage`: usage and costs."""
 
 from typing import Any, Final
 

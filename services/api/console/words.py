@@ -1,4 +1,4 @@
-"""What the scripts need to know of the lifecycle besides an instance's description, taken from its tables."""
+"""What the scripts need from the lifecycle's tables, besides an instance's description."""
 
 from typing import Any, Final
 
@@ -16,13 +16,13 @@ FILTERS: Final = {
     StatusGroup.ENDING: "Ending",
     StatusGroup.GONE: "Terminated",
 }
-"""What the fleet can be filtered by, in this order."""
+"""The fleet's filters, in this order."""
 
 
 def words() -> dict[str, Any]:
-    """`groups` are in the order of a list; progress stands still in those that are `stopped`.
+    """`groups` are in a list's order; progress does not change in those that are `stopped`.
 
-    `consequences` are said before an action is confirmed.
+    `consequences` are shown before an action is confirmed.
     """
     return {
         "events": list(EVENTS),

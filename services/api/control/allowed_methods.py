@@ -1,4 +1,4 @@
-"""OPTIONS of every address: which methods it takes."""
+"""OPTIONS of every address: the allowed methods."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""`/api-keys`: who may ask, on whose behalf, and how much."""
+"""`/api-keys`: keys, their organisations and their limits."""
 
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -21,7 +21,7 @@ from shared.plain_text import VISIBLE
 
 
 class ApiKeyBody(KeyLimits):
-    """`name` says what the key is for; `organization` is a slug, and only of a user's key."""
+    """`name` says what the key is for; `organization` is a slug, for users' keys only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: Annotated[str, Field(min_length=1, max_length=100, pattern=VISIBLE)]
@@ -30,7 +30,7 @@ class ApiKeyBody(KeyLimits):
 
 
 class ApiKeyLimitsBody(KeyLimits):
-    """What is not named stays as it is; null takes a limit away."""
+    """Fields that are not named stay; null removes a limit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

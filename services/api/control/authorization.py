@@ -1,4 +1,4 @@
-"""Which keys may use a route. `/v1` asks the same keys, but answers in OpenAI's own error shape."""
+"""Which keys may use a route. `/v1` accepts the same keys, but has OpenAI's error shape."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from services.api.http.front.recognition import recognise
 OPEN: Final = {"access": "open"}
 ANY_KEY: Final = {"access": "any key"}
 MEMBERS: Final = {"access": "members"}
-"""Options of a route handler, `MEMBERS` for keys of an organisation; without one it is for administrators alone."""
+"""A route handler's option: `MEMBERS` allows keys of an organisation; without one, only administrators."""
 
 
 class Authorize:

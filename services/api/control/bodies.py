@@ -1,4 +1,4 @@
-"""How bodies are read: what is not written as its sender says that it is gets a problem document, whatever is wrong."""
+"""Reads bodies. One that is not in its declared format gets a problem document, whatever is wrong."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ _MULTIPART: Final = "multipart/form-data"
 
 
 def _number(written: str) -> float:
-    """JSON knows no whole numbers of their own: `2.0` is one (JSON Schema 2020-12, 4.2.3)."""
+    """JSON has no separate integers: `2.0` is one (JSON Schema 2020-12, 4.2.3)."""
     number = float(written)
     return int(number) if number.is_integer() else number
 
@@ -22,7 +22,7 @@ _DECODER: Final = msgspec.json.Decoder(float_hook=_number)
 
 
 class BodyRequest(Request[Any, Any, Any]):
-    """Litestar's own lets pass what its parsers raise besides their own errors."""
+    """Litestar's own request lets its parsers' unexpected errors through."""
 
     async def body(self) -> bytes:
         """Raises Problem."""
@@ -43,7 +43,7 @@ class BodyRequest(Request[Any, Any, Any]):
             raise malformed_json(str(error)) from None
 
     async def form(self) -> FormMultiDict:
-        """Url-encoded: nothing here uploads files, and what multipart parts hold may be anything. Raises Problem."""
+        """Url-encoded only: nothing here uploads files, and multipart could contain anything. Raises Problem."""
         if self.content_type[0] == _MULTIPART:
             raise unsupported_media_type(_MULTIPART, "a form, as 'Content-Type: application/x-www-form-urlencoded'")
         return await super().form()

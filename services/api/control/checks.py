@@ -1,4 +1,4 @@
-"""What is checked of every request, so that no route has to look at it by itself."""
+"""Checks of every request, so that no route has to do them."""
 
 from typing import Any, Final
 
@@ -17,14 +17,14 @@ def checked(request: Request[Any, Any, Any]) -> None:
 
 
 def _no_null(request: Request[Any, Any, Any]) -> None:
-    """PostgreSQL's text cannot hold a null character, and nothing that can be asked for has one in its name."""
+    """PostgreSQL's text cannot contain a null character, so no name has one."""
     for name, value in request.query_params.multi_items():
         if "\0" in name or "\0" in value:
             raise invalid(FieldError(pointer=name, detail="nothing here has a null character."))
 
 
 def _only_json(request: Request[Any, Any, Any]) -> None:
-    """Litestar would read any body as JSON, whatever its sender says that it is."""
+    """Litestar would read any body as JSON, whatever its content type."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
     if "data" in request.route_handler.parsed_fn_signature.parameters and not has_body:

@@ -17,7 +17,7 @@ from services.api.usage.costs import CostRepository, DayCost
 
 
 class Costs(BaseModel):
-    """`unpriced`: so many instances had a server on in those days whose price nobody knows, and are not in the sums."""
+    """`unpriced`: how many instances had a server on in those days at an unknown price; they are not in the sums."""
 
     model_config = ConfigDict(frozen=True)
     items: list[DayCost]

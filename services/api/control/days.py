@@ -1,4 +1,4 @@
-"""Which days a report is about."""
+"""The days of a report."""
 
 from datetime import date
 from typing import Annotated, Final, TypeAlias
@@ -21,7 +21,7 @@ LastDay: TypeAlias = Annotated[
 
 
 def days(begin: str | None, to: str | None, today: date) -> tuple[date, date]:
-    """The first and the last, both included; by default thirty of them, or what there is since the first of all days.
+    """The first and the last day, both included; by default thirty days, or as many as the calendar allows.
 
     Raises Invalid.
     """
@@ -36,7 +36,7 @@ def days(begin: str | None, to: str | None, today: date) -> tuple[date, date]:
 
 
 def _day(given: str, parameter: str) -> date:
-    """Written in no other way than this, so that nothing passes for a day by chance. Raises Invalid."""
+    """Accepts only this one format, so that nothing counts as a day by chance. Raises Invalid."""
     try:
         day = date.fromisoformat(given)
     except ValueError:

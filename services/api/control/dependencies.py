@@ -1,6 +1,6 @@
-"""What routes ask for besides their request, found by its type.
+"""The services that routes need, found by type.
 
-Litestar finds it by the parameter's name, and takes a body's field of that name for a fault of ours.
+Litestar finds them by the parameter's name, and then takes an error in a body's field of that name for our own.
 """
 
 import inspect
@@ -14,11 +14,11 @@ from litestar.handlers import HTTPRouteHandler
 Service = TypeVar("Service")
 _BY_TYPE: Final = object()
 Provided: TypeAlias = Annotated[Service, _BY_TYPE]
-"""The annotation of a route's parameter that is one of the services, whatever the parameter is called."""
+"""The annotation of a route's parameter that is a service, whatever its name."""
 
 
 class Services:
-    """One of each type. Of each of `rooms`, a dataclass, they are the fields."""
+    """One service of each type: the fields of `rooms`, which are dataclasses."""
 
     def __init__(self, *services: object, rooms: Iterable[object] = ()) -> None:
         self._services = [*services, *(service for room in rooms for service in vars(room).values())]
@@ -32,9 +32,9 @@ class Services:
 
 
 def with_services(handler: HTTPRouteHandler, services: Services) -> HTTPRouteHandler:
-    """The same route, with what it asks of `services` in its hands: Litestar sees its other parameters only.
+    """The same route with its services bound, so that Litestar sees only its other parameters.
 
-    Raises LookupError for what there is not.
+    Raises LookupError for a missing service.
     """
     function = handler.fn
     given = {name: services.of(kind) for name, kind in _asked(function).items()}

@@ -1,4 +1,4 @@
-"""What the control API's routes refuse by themselves, besides what the rooms below refuse.
+"""The refusals of the control API's own routes; the rooms below have theirs.
 
 Refused
 ├── OrganizationExists, OrganizationInUse
@@ -37,7 +37,7 @@ class OfferingUnknown(Refused, kind=Kind.NOT_FOUND, code="offering_not_found", t
 
 
 class ModelRemoved(Refused, kind=Kind.CONFLICT, code="model_gone", title="The model is not in the catalogue any more"):
-    """Somebody has taken it out since it was looked up."""
+    """It was removed from the catalogue after it was looked up."""
 
 
 class ModelUnknown(Refused, kind=Kind.NOT_FOUND, code="model_not_found", title="There is no such model"):
@@ -63,7 +63,7 @@ class LastKey(
 
 
 class InstanceIdMalformed(Refused, kind=Kind.NOT_FOUND, code="instance_not_found", title="There is no such instance"):
-    """What is no UUID is the id of no instance."""
+    """The id is not a UUID, so no instance has it."""
 
 
 class NoProvisioner(Refused, kind=Kind.UNAVAILABLE, code="no_provisioner", title="Nobody can reconcile now"):
@@ -73,4 +73,4 @@ class NoProvisioner(Refused, kind=Kind.UNAVAILABLE, code="no_provisioner", title
 class ReconciliationUnfinished(
     Refused, kind=Kind.UNFINISHED, code="reconciliation_unfinished", title="The reconciliation takes long"
 ):
-    """It goes on all the same."""
+    """The reconciliation continues."""

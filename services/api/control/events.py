@@ -1,4 +1,4 @@
-"""`/events` and `/instances/{id}/events`: what happens, as it happens (server-sent events)."""
+"""`/events` and `/instances/{id}/events`: events as they happen (server-sent events)."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -18,7 +18,7 @@ from services.api.http.event_stream import EventStream
 from services.api.refusals import FieldError, invalid
 
 AS_IT_IS: Final = "as_it_is"
-"""An option of routes whose answers are not compressed: what is streamed has to leave at once."""
+"""An option of routes whose answers are not compressed, since streams must be sent at once."""
 _FOLLOWED: Final = {**MEMBERS, AS_IT_IS: True}
 
 LastEventId = Annotated[
@@ -106,7 +106,7 @@ async def events_of_instance(
 
 
 def _beginning(begin: str | None) -> Begin:
-    """A time that no stream can count in nanoseconds lies before all events, or is still to come. Raises Invalid."""
+    """A time that does not fit into nanoseconds is before all events, or in the future. Raises Invalid."""
     if begin is None:
         return None
     if begin == "start":

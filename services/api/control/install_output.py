@@ -1,4 +1,4 @@
-"""`/instances/{id}/logs`: what its install prints, as far as the provisioner has told."""
+"""`/instances/{id}/logs`: its install's output, as far as the provisioner has published it."""
 
 from typing import Annotated, Any, Final
 
@@ -15,7 +15,7 @@ from shared.install_output import MOST_LINES, InstallOutputs, OutputLine
 
 
 class Log(BaseModel):
-    """All lines are of one try of one attempt, the oldest first; both are null before the first line."""
+    """All lines belong to one try of one attempt, oldest first; both are null before the first line."""
 
     model_config = ConfigDict(frozen=True)
     items: tuple[OutputLine, ...] = ()

@@ -1,4 +1,4 @@
-"""`/instance-types`: what can be rented, where, and for how much."""
+"""`/instance-types`: the types that can be rented, with zones and prices."""
 
 from typing import Annotated, Final
 
@@ -13,13 +13,13 @@ from shared.offers.provider_status import ProviderStatus, ProviderStatuses
 
 
 class Offer(InstanceType):
-    """An instance type of one provider; `availability` is by zone, as far as the provider tells it."""
+    """An instance type of one provider; `availability` is by zone, as far as the provider reports it."""
 
     provider: str
 
 
 class Offers(BaseModel):
-    """All there are: they are too few for pages. `providers` tells of each whether it can be used, and why not."""
+    """All types: they are too few for pages. `providers` says whether each can be used, and why not."""
 
     model_config = ConfigDict(frozen=True)
     items: list[Offer]

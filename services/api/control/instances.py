@@ -1,4 +1,4 @@
-"""`/instances`: ask for them, look at them, end them."""
+"""`/instances`: create, read and end instances."""
 
 import re
 from datetime import UTC, datetime
@@ -200,7 +200,7 @@ ROUTES: Final = (
 
 
 def identified(instance_id: str) -> UUID:
-    """Raises InstanceIdMalformed for what is no UUID: no instance can be found by it."""
+    """Raises InstanceIdMalformed unless it is a UUID."""
     try:
         return UUID(instance_id)
     except ValueError:
@@ -214,5 +214,5 @@ def _shown(instance: Instance, estimates: Estimates) -> InstanceView:
 
 
 def _known(traceparent: str | None) -> str | None:
-    """None where it is no W3C trace context."""
+    """None unless it is a W3C trace context."""
     return traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None

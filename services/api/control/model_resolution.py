@@ -1,4 +1,4 @@
-"""`/models/resolve`: what a model's name means to whoever asks, and who would answer."""
+"""`/models/resolve`: what a model's name means to the caller, and which instances would answer."""
 
 from typing import Annotated, Any, Final
 

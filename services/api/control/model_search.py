@@ -1,4 +1,4 @@
-"""`/models/search`: what may be launched, of the catalogue and then of the hub. Never on the inference path."""
+"""`/models/search`: models to launch, from the catalogue and then the hub. Never on the inference path."""
 
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final, Literal
@@ -30,10 +30,10 @@ _LICENCE: Final = "Its licence has to be accepted on the hub by the owner of HF_
 
 
 class FoundModel(BaseModel):
-    """A model under the name to launch it by; `offering_of` is its id on the hub where that name is an organisation's.
+    """A model under its name for launches; `offering_of` is its hub id if that name is an organisation's.
 
-    `loaded_gb`: what the weights take once loaded, in 10⁹ bytes. `task` is null where it is not served here. `why`
-    says what keeps it from being `usable`, or what it takes. What nobody knows is null.
+    `loaded_gb` is the weights' size once loaded, in 10⁹ bytes. `task` is null if it is not served here. `why` says why
+    it is not `usable`, or what it needs. Unknown values are null.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,7 +52,7 @@ class FoundModel(BaseModel):
 
 
 class HubAnswer(BaseModel):
-    """Whether the hub's models are among those found; `detail` says why not."""
+    """Whether the hub's models are included; `detail` says why not."""
 
     model_config = ConfigDict(frozen=True)
     status: Literal["answered", "not_asked", "unavailable", "rate_limited", "token_refused"]
@@ -60,7 +60,7 @@ class HubAnswer(BaseModel):
 
 
 class FoundModels(BaseModel):
-    """Of the catalogue first, then of the hub; what cannot be launched comes last."""
+    """Models of the catalogue first, then of the hub; those that cannot be launched come last."""
 
     model_config = ConfigDict(frozen=True)
     items: Annotated[list[FoundModel], Field(description="At most `limit` of the catalogue, and as many of the hub.")]
@@ -75,7 +75,7 @@ class ModelSearch:
         self._rights = rights
 
     async def found(self, text: str, owner: ApiKey, organization: Organization | None, limit: int) -> FoundModels:
-        """By all words of `text`, in any order and case; without one, the catalogue alone."""
+        """Models whose ids contain all words of `text`, in any order and case; without text, the catalogue alone."""
         words = text.casefold().split()
         answer: tuple[Listed, ...] | Failure = await self._hub.search(text) if words else ()
         told_by_hub = {one.model: one for one in answer} if isinstance(answer, tuple) else {}
@@ -120,7 +120,7 @@ class ModelSearch:
         )
 
     def _usable(self, listed: Listed, owner: ApiKey) -> tuple[bool, str | None]:
-        """Whose licences were accepted is only known one by one, so a launch may still be refused."""
+        """Accepted licences are only known model by model, so a launch may still be refused."""
         if listed.task is None:
             purpose = f"It is for {listed.pipeline}" if listed.pipeline else "The hub does not say what it is for"
             return False, f"{purpose}; text generation and embeddings are what is served here."
@@ -132,7 +132,7 @@ class ModelSearch:
 
 
 def _catalogued(catalogue: Catalogue, organization: Organization | None) -> Iterator[tuple[str, Model]]:
-    """Every name that a launch for `organization`, or for everybody, may have. Offerings that are shadowed are none."""
+    """Every name that a launch for `organization`, or a shared one, may use, without shadowed offerings."""
     for model in catalogue:
         yield model.model, model
     for offering in catalogue.offerings(organization.id) if organization else ():
@@ -148,7 +148,7 @@ def _has(words: Iterable[str], name: str) -> bool:
 
 
 def _best(found: list[FoundModel], text: str) -> list[FoundModel]:
-    """What is meant exactly comes first, what cannot be launched last; otherwise as they came."""
+    """An exact match first, models that cannot be launched last; otherwise in their order."""
     return sorted(found, key=lambda one: (one.model.casefold() != text.casefold(), not one.usable))
 
 

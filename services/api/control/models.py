@@ -1,4 +1,4 @@
-"""`/models`: what may be served."""
+"""`/models`: the models that can be served."""
 
 from typing import Final
 from uuid import UUID
@@ -75,7 +75,7 @@ ROUTES: Final = (list_models, add_model, remove_model)
 
 
 def _identified(model_id: str) -> UUID:
-    """Raises ModelUnknown for what is no UUID: no model can be found by it."""
+    """Raises ModelUnknown unless it is a UUID."""
     try:
         return UUID(model_id)
     except ValueError:

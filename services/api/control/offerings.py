@@ -1,4 +1,4 @@
-"""`/organizations/{slug}/offerings`: what an organisation calls its models."""
+"""`/organizations/{slug}/offerings`: an organisation's own names for models."""
 
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
@@ -36,7 +36,7 @@ class OfferingBody(BaseModel):
 
 
 class OfferingChangeBody(BaseModel):
-    """What is not named stays as it is."""
+    """Fields that are not named stay."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     model: AskedModel | None = None
@@ -44,9 +44,9 @@ class OfferingChangeBody(BaseModel):
 
 
 class OfferingView(BaseModel):
-    """`name` is what to ask for under /v1; `shadowed`: a catalogued model has that id, and is what is served.
+    """`name` is the name to use under /v1; `shadowed`: a catalogued model has the same id and is served instead.
 
-    `detail` says what to do about that.
+    `detail` says what to do about it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,7 +87,7 @@ class OfferingView(BaseModel):
 
 
 class OfferingList(BaseModel):
-    """All there are: they are too few for pages."""
+    """All offerings: they are too few for pages."""
 
     model_config = ConfigDict(frozen=True)
     items: list[OfferingView]

@@ -1,4 +1,4 @@
-"""`/organizations`: who shares this installation."""
+"""`/organizations`: the teams that share this installation."""
 
 from typing import Annotated, Any, Final
 
@@ -25,7 +25,7 @@ Name = Annotated[str, Field(min_length=1, max_length=100, pattern=VISIBLE)]
 
 
 class OrganizationBody(Limits):
-    """`slug` stands before the slash of its offerings and never changes; `name` is the slug by default."""
+    """`slug` is the part before the slash in its offerings' names and never changes; `name` defaults to the slug."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     slug: Slug
@@ -37,14 +37,14 @@ class OrganizationBody(Limits):
 
 
 class OrganizationChangeBody(Limits):
-    """What is not named stays as it is; null takes a limit away."""
+    """Fields that are not named stay; null removes a limit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: Name = ""
 
 
 class OrganizationList(BaseModel):
-    """All there are: they are too few for pages."""
+    """All organisations: they are too few for pages."""
 
     model_config = ConfigDict(frozen=True)
     items: list[Organization]

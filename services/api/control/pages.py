@@ -1,4 +1,4 @@
-"""Lists by page: a cursor says where the last page ended, so nothing is shown twice while new things arrive."""
+"""Pagination: a cursor says where the last page ended, so nothing is shown twice while new items arrive."""
 
 import base64
 import binascii
@@ -33,14 +33,14 @@ class Page(BaseModel, Generic[Item]):
 
 
 def page(items: Sequence[Item], limit: int, position: Callable[[Item], Sequence[object]]) -> Page[Item]:
-    """Of one item more than `limit`, if there are as many: that one shows that another page follows."""
+    """The first page of `items`, which may have one item more than `limit` to show that another page follows."""
     shown = list(items[:limit])
     follows = len(items) > limit
     return Page(items=shown, next_cursor=_encoded(position(shown[-1])) if follows else None)
 
 
 def position(cursor: str | None) -> Position | None:
-    """Raises Invalid for what is no cursor of such a list."""
+    """Raises Invalid for an invalid cursor."""
     if cursor is None:
         return None
     try:
@@ -49,12 +49,17 @@ def position(cursor: str | None) -> Position | None:
         if at.tzinfo is None:
             raise _malformed(cursor)
         return at.astimezone(UTC), UUID(item_id)
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:  # at the ends of time there may be no UTC
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ) as error:  # near the limits of time, conversion to UTC may fail
         raise _malformed(cursor) from error
 
 
 def version(cursor: str | None) -> int:
-    """Raises Invalid for what is no cursor of a timeline."""
+    """Raises Invalid for an invalid timeline cursor."""
     if cursor is None:
         return 0
     try:

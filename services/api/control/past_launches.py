@@ -1,4 +1,4 @@
-"""`/launches` and `/instances/{id}/steps`: how long past launches took, which is what estimates are made from."""
+"""`/launches` and `/instances/{id}/steps`: how long past launches took, the basis of estimates."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from shared.eta.steps import UsualSteps
 
 
 class PastLaunches(BaseModel):
-    """All that are looked at: the newest, `COLDSTART_ETA_LAUNCHES` at most."""
+    """All launches in use: the newest, at most `COLDSTART_ETA_LAUNCHES`."""
 
     model_config = ConfigDict(frozen=True)
     items: list[Launch]

@@ -1,4 +1,4 @@
-"""Every error of the control API as a problem document (RFC 9457): what a room refuses, and what a route does."""
+"""Every error of the control API as a problem document (RFC 9457): refusals of rooms and of routes."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 def of(refused: Refused) -> Problem:
-    """The document of what a room refuses."""
+    """The document of a refusal."""
     return Problem(
         kinds.STATUS[refused.kind],
         refused.code,
@@ -53,7 +53,7 @@ def malformed_json(reason: str) -> Problem:
 
 
 def client_left() -> Problem:
-    """Nobody hears of it; metrics count it as what it is, not as a fault of ours."""
+    """Nobody receives it, but metrics count it as what it is, not as our error."""
     return Problem(499, "client_left", "The client left", "It left before the whole of its request had come.")
 
 
@@ -83,7 +83,7 @@ def _field_error(item: Any) -> FieldError:
 
 
 def _in_plain_words(message: str) -> str:
-    """A sentence of pydantic's, without its own words for what was sent."""
+    """Pydantic's sentence, without its own terms for the input."""
     for its_words, ours in _PLAIN:
         if message.startswith(its_words):
             return ours + message.removeprefix(its_words).removesuffix(_PARSING)
@@ -91,14 +91,14 @@ def _in_plain_words(message: str) -> str:
 
 
 def _missing(error: ValidationException) -> dict[str, str]:
-    """Of a parameter that is missing, Litestar tells the name in its sentence alone."""
+    """Litestar names a missing parameter only in its message."""
     named = _NAMED.search(error.detail)
     return {"key": named[1] if named else "", "message": error.detail, "source": "query"}
 
 
 _NAMED: Final = re.compile(r"'([^']+)'")
 _NAMES: Final = {"begin": "from", "idempotency_key": "Idempotency-Key", "last_event_id": "Last-Event-ID"}
-"""Parameters whose names are no Python names."""
+"""Parameters whose names are not Python names."""
 _PARSING: Final = ", unable to parse string as an integer"
 _PLAIN: Final = (
     ("Extra inputs are not permitted", "there is no such field; see /schema for those that exist."),
@@ -139,12 +139,12 @@ def _from_exception(error: Exception) -> Problem | None:  # noqa: PLR0911 - one 
 
 
 def to_problem(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
-    """The exception handler of everything but the console's pages, which say the same in HTML."""
+    """The exception handler for everything but the console's pages, which show the same in HTML."""
     return problem_of(request, error).response()
 
 
 def problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
-    """What we know is told, what we do not know is logged once and kept to ourselves."""
+    """Known errors are reported. Unknown ones are logged once, and reported without details."""
     problem = _from_exception(error)
     if problem is None:
         log.error("request failed", method=request.method, path=request.url.path, exc_info=error)

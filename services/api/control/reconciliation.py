@@ -1,4 +1,4 @@
-"""`/reconcile`: have the provisioner compare what the providers hold with the journal, now."""
+"""`/reconcile`: have the provisioner compare the providers' resources with the journal, now."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -38,14 +38,14 @@ class Reconciliation:
 
 
 class ReconciliationBody(BaseModel):
-    """What POST /reconcile takes."""
+    """The body of POST /reconcile."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     delete_unknown: bool = False
 
 
 class Reports(BaseModel):
-    """One for each provider."""
+    """One report for each provider."""
 
     model_config = ConfigDict(frozen=True)
     items: tuple[Report, ...]

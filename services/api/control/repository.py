@@ -1,4 +1,4 @@
-"""Instances and their timelines by the page, as the projector has written them."""
+"""Pages of instances and timelines from the read model."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -25,7 +25,7 @@ class InstanceRepository:
         model: str | None,
         organization_id: UUID | None,
     ) -> list[Instance]:
-        """Newest first; archived ones only when that is among `statuses`. None: whatever it is."""
+        """Newest first; archived ones only if `statuses` names that. Filters of None match everything."""
         rows = await self._pool.fetch(
             _sql("page_of_instances"),
             *(after or (None, None)),
@@ -38,7 +38,7 @@ class InstanceRepository:
         return [read_snapshot(row["snapshot"]) for row in rows]
 
     async def timeline(self, instance_id: UUID, *, after: int, limit: int) -> list[TimelineRow]:
-        """Oldest first, behind version `after`."""
+        """Oldest first, after version `after`."""
         rows = await self._pool.fetch(_sql("page_of_timeline"), instance_id, after, limit)
         return [TimelineRow.model_validate(dict(row)) for row in rows]
 

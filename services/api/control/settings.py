@@ -1,4 +1,4 @@
-"""What the control API reads from the environment."""
+"""The settings of the control API."""
 
 from pydantic import PositiveFloat
 

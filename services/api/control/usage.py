@@ -1,4 +1,4 @@
-"""`/usage`: what was used, by whom and of what, as the workers told it."""
+"""`/usage`: requests and tokens, as the workers reported them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ _GROUPS: Final[Sequence[Group]] = ("day", "model")
 
 
 class UsageSums(BaseModel):
-    """At most 10,000; `truncated`: there are more, of older days or of fewer requests."""
+    """At most 10,000 sums; `truncated`: there are more, of older days or fewer requests."""
 
     model_config = ConfigDict(frozen=True)
     items: list[UsageSum]
@@ -70,7 +70,7 @@ async def list_usage(
 
 
 def _only_key(owner: ApiKey) -> UUID | None:
-    """Of which key alone this key may see the usage; None for any that is not kept from it otherwise."""
+    """The only key whose usage this key may see; None if it is not limited to one."""
     return None if owner.role is Role.ADMIN or owner.organization_id else owner.id
 
 

@@ -1,4 +1,4 @@
-"""What the control API shows. Field names are a contract: users and tests rely on them."""
+"""The control API's answers. Field names are a contract: users and tests rely on them."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from shared.lifecycle.status import Status
 
 
 class TimelineRow(BaseModel):
-    """One event: `occurred_at` by the clock of whoever saw it, `recorded_at` by the stream's; `data` is the fact."""
+    """One event: `occurred_at` by its observer's clock, `recorded_at` by the stream's; `data` is the fact."""
 
     model_config = ConfigDict(frozen=True)
 

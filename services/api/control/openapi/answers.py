@@ -1,4 +1,4 @@
-"""Which answers any operation may give besides its own, told in one place; a route declares what it alone refuses."""
+"""The answers that any operation may give, in one place; a route declares only its own refusals."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -15,7 +15,7 @@ from services.api.http.problem import PROBLEM_JSON
 from services.api.refusals import FieldError, Kind
 
 _OF_ONE: Final = frozenset({"organization"})
-"""Parameters that name something which may not exist, or not for this key."""
+"""Parameters that name something that may not exist, or not for this key."""
 _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -48,11 +48,11 @@ COMMON: Final[Mapping[int, str]] = {
     503: "The database or the event stream does not answer, or there are too many connections",
 }
 _HEADERS: Final[Mapping[int, str]] = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
-"""What an answer always comes with."""
+"""The header that answers with this status always have."""
 
 
 def refusals(said: Mapping[Kind, str]) -> dict[int, ResponseSpec]:
-    """What a route refuses for reasons of its own, by status."""
+    """A route's own refusals, by status."""
     return {
         STATUS[kind]: ResponseSpec(ProblemDocument, description=why, media_type=PROBLEM_JSON, generate_examples=False)
         for kind, why in said.items()
@@ -60,12 +60,12 @@ def refusals(said: Mapping[Kind, str]) -> dict[int, ResponseSpec]:
 
 
 def header(name: str, description: str) -> ResponseHeader:
-    """A header that a route sets by itself."""
+    """A header that a route sets."""
     return ResponseHeader(name=name, description=description, documentation_only=True, value="")
 
 
 def common(media_type: str, schema: Reference | Schema) -> dict[str, OpenAPIResponse]:
-    """Each of them once, by its status, with a body of this kind."""
+    """The common answers by status, with a body of this kind."""
     return {
         str(status): OpenAPIResponse(why, content={media_type: OpenAPIMediaType(schema)}, headers=_headers(status))
         for status, why in COMMON.items()
@@ -73,7 +73,7 @@ def common(media_type: str, schema: Reference | Schema) -> dict[str, OpenAPIResp
 
 
 def of(handler: HTTPRouteHandler, method: str, parameters: Mapping[str, str]) -> Iterator[int]:
-    """Which of the common ones an operation may give; `parameters` are its own, each with the place it stands in."""
+    """Which of the common answers an operation may give; `parameters` are its own, each with its place."""
     access = handler.opt.get("access")
     keyed = access != OPEN["access"]
     yield from (400, 408, 413, 414, 422, 431, 500, 503)

@@ -1,4 +1,4 @@
-"""The OpenAPI description: what Litestar knows of the routes, completed by what it does not."""
+"""The OpenAPI document: Litestar's description of the routes, completed by what Litestar does not know."""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -36,7 +36,7 @@ _DESCRIPTION: Final = (
     "(RFC 9457) with a stable `code`; under /v1 they have OpenAI's shape."
 )
 _VERSION: Final = "1"
-"""Of this API, not of the program: it changes when a client would have to."""
+"""The version of this API, not of the program: it changes when clients have to."""
 _NO_NULL: Final = "^[^\\u0000]*$"
 _EVENT_STREAM: Final = "text/event-stream"
 _IDS: Final = "_id"
@@ -44,11 +44,11 @@ _NAMES: Final[dict[str, dict[str, Any]]] = {
     "slug": {"pattern": "^[a-z0-9][a-z0-9-]*$", "max_length": 63},
     "code": {"pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$", "max_length": 100},
 }
-"""What may stand in an address, besides UUIDs: what looks otherwise is the name of nothing."""
+"""Patterns of names in addresses, besides UUIDs: anything else names nothing."""
 
 
 class _Once(OpenAPIRenderPlugin):
-    """Kept as it was rendered first. YAML takes half a second of everybody's time, and needs no key."""
+    """Caches the first rendering: YAML takes half a second of everybody's time, and needs no key."""
 
     def __init__(self, plugin: OpenAPIRenderPlugin) -> None:
         super().__init__(path=plugin.paths, media_type=plugin.media_type, favicon="", style="")
@@ -62,7 +62,7 @@ class _Once(OpenAPIRenderPlugin):
 
 
 def openapi_config() -> OpenAPIConfig:
-    """Everything is served from here: neither the page nor the documents need another host."""
+    """Everything is served from here; neither the page nor the documents need another host."""
     session = "The console's own, for its pages; what changes something needs `X-CSRF-Token` besides."
     return OpenAPIConfig(
         title="Coldstart",
@@ -81,7 +81,7 @@ def openapi_config() -> OpenAPIConfig:
 
 
 def complete(control: Litestar) -> None:
-    """Add to the document of `control` who may ask, what is refused, what bodies look like, and `/v1`."""
+    """Add to the document of `control`: who may use a route, its refusals, its bodies, and `/v1`."""
     document = control.openapi_schema
     described = list(_described(control))
     for handler, method, operation in described:
@@ -133,7 +133,7 @@ def _complete_parameter(parameter: Parameter) -> None:
 
 
 def _never_null(schema: Schema) -> None:
-    """A parameter may be left out, but no query can hold a null."""
+    """A parameter may be omitted, but a query cannot contain a null."""
     one = [each for each in schema.one_of or () if isinstance(each, Schema) and each.type is not OpenAPIType.NULL]
     if len(one) == 1:
         schema.one_of = None
@@ -143,5 +143,5 @@ def _never_null(schema: Schema) -> None:
 
 
 def _missing(response: Response[Any]) -> Response[Any]:
-    """Litestar has a page of its own for what is not here."""
+    """Replaces Litestar's own page for a missing address."""
     return not_found().response() if response.status_code == HTTP_404_NOT_FOUND else response

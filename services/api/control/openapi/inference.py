@@ -1,4 +1,4 @@
-"""`/v1` in the OpenAPI description: its routes are no Litestar's, and a worker judges most of what is asked there."""
+"""`/v1` in the OpenAPI document: its routes are not Litestar's, and workers validate most of its requests."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -73,7 +73,7 @@ def _operation(summary: str, answer: dict[str, Any], refused: tuple[str, ...], *
 
 
 def _asking(summary: str, needed: dict[str, Any], *, streams: bool) -> dict[str, Any]:
-    """Of an endpoint that a worker answers; `needed` are the fields besides `model` that it cannot do without."""
+    """An endpoint that a worker answers; `needed` are its required fields besides `model`."""
     fields = {"model": {"type": "string", "minLength": 1, "description": "As `GET /v1/models` has it."}, **needed}
     if streams:
         fields["stream"] = {"description": "`true`: answer as server-sent events, the last of which is `[DONE]`."}

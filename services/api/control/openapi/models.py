@@ -1,4 +1,4 @@
-"""What bodies hold, as pydantic describes it: Litestar leaves out patterns, bounds and what must not be there."""
+"""The schemas of bodies, by pydantic: Litestar leaves out patterns, bounds and forbidden fields."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,7 +16,7 @@ class _Schemas(GenerateJsonSchema):
     def field_is_required(
         self, field: core_schema.ModelField | core_schema.DataclassField | core_schema.TypedDictField, total: bool
     ) -> bool:
-        """Of an answer every field is there, also one that has a default."""
+        """In an answer every field is present, even one with a default."""
         return self.mode == "serialization" or super().field_is_required(field, total)
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
@@ -25,7 +25,7 @@ class _Schemas(GenerateJsonSchema):
 
 
 def schemas(handlers: Iterable[HTTPRouteHandler], *others: type[BaseModel]) -> dict[str, dict[str, Any]]:
-    """By their names, of all that these take and give, and of `others`."""
+    """The schemas by name: of everything that these handlers accept and return, and of `others`."""
     models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = dict.fromkeys((one, "validation") for one in others)
     for handler in handlers:
         models |= dict.fromkeys(_of(handler))

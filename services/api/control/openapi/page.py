@@ -1,4 +1,4 @@
-"""The API's description as one plain page, made here: no script, no style and no font from anywhere else."""
+"""The API's description as one plain page, without scripts, styles or fonts from elsewhere."""
 
 from html import escape
 from typing import Any, Final
