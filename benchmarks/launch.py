@@ -31,7 +31,7 @@ def launch(api: Api, reach: Reach) -> tuple[float, float]:
     instance = api.post("/instances", {"model": MODEL, "instance_types": [INSTANCE_TYPE]})
     path = f"/instances/{instance['id']}"
     with FirstAnswers(reach.api_url, reach.admin_key, MODEL) as answers:
-        for event in answers.told(api.events(f"{path}/events", **{"from": "start"})):
+        for event in answers.passed_on(api.events(f"{path}/events", **{"from": "start"})):
             if event.type == "InstanceReady":
                 break
         routed = answers.routed_after()

@@ -76,7 +76,7 @@ def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
         path = f"/instances/{instance['id']}"
         with FirstAnswers(reach.api_url, reach.admin_key, MODEL) as answers:
             events = api.events(f"{path}/events", **{"from": "start"})
-            journey = watch(console, answers.told(events), title=MODEL)
+            journey = watch(console, answers.passed_on(events), title=MODEL)
             if journey.status is not Status.READY:
                 error = journey.instance and journey.instance.error
                 console.print(f"not ready: {error and cause(error)}", style="red", highlight=False, markup=False)

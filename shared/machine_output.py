@@ -30,7 +30,7 @@ class Flood(Exception):
         super().__init__(f"it printed more than {AT_ONCE >> 20} MB, and more than {A_SECOND >> 10} kB a second")
 
 
-class Output(Protocol):
+class OutputStream(Protocol):
     async def read(self, n: int = -1) -> str:
         """At most `n` characters, as soon as there are any; empty at the end."""
 
@@ -49,7 +49,7 @@ class Pace:
         return self.level <= AT_ONCE
 
 
-async def lines(output: Output) -> AsyncGenerator[str]:
+async def lines(output: OutputStream) -> AsyncGenerator[str]:
     """Lines without their ends, which are line feeds or, for a progress bar, carriage returns. Raises Flood."""
     clock = asyncio.get_running_loop().time
     pace, rest = Pace(clock()), ""

@@ -23,7 +23,7 @@ _SUCCESS: Final = 200
 
 
 @dataclass(frozen=True)
-class Answer:
+class WorkerAnswer:
     """`body` is set for a 200, and empty for every other status."""
 
     status: int
@@ -62,7 +62,7 @@ class Question:
         return [request, *([h11.Data(data=body)] if body else []), h11.EndOfMessage()]
 
 
-async def ask(address: str, port: int, question: Question, *, longest: int, connect_s: float) -> Answer:
+async def ask(address: str, port: int, question: Question, *, longest: int, connect_s: float) -> WorkerAnswer:
     """The answer, its body of at most `longest` bytes.
 
     Raises NotConnected, TooLarge, NotHttp, and OSError if the connection breaks.
@@ -96,10 +96,10 @@ class _Reading:
     longest: int
     received: int = 0
 
-    async def answer(self) -> Answer:
+    async def answer(self) -> WorkerAnswer:
         response = await self._response()
         if response.status_code != _SUCCESS:
-            return Answer(response.status_code)
+            return WorkerAnswer(response.status_code)
         if any(name == b"content-encoding" and value.lower() != b"identity" for name, value in response.headers):
             raise NotHttp("a compressed answer, which nobody asked for")
         body, pieces = bytearray(), 0
@@ -112,7 +112,7 @@ class _Reading:
                 raise TooLarge(f"an answer of more than {self.longest} bytes")
             if pieces > _MOST_PIECES:
                 raise TooLarge(f"an answer of more than {_MOST_PIECES} pieces")
-        return Answer(_SUCCESS, bytes(body))
+        return WorkerAnswer(_SUCCESS, bytes(body))
 
     async def _response(self) -> h11.Response:
         for _ in range(_MOST_PREFACES + 1):

@@ -325,7 +325,7 @@ class SpendingLimitReached(Fact):
     currency: str
 
     @property
-    def told(self) -> str:
+    def remembered_as(self) -> str:
         """What an instance remembers of it, so that it is told once."""
         return f"{self.period} {self.month} {self.limit:g} {self.currency}"
 

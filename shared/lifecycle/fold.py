@@ -87,7 +87,7 @@ def _informed(instance: Instance, event: e.Event) -> Instance:  # noqa: C901, PL
         case e.ActionDelayed():
             return _delayed(instance, event)
         case e.SpendingLimitReached():
-            return _told_of_limit(instance, event.told)
+            return _told_of_limit(instance, event.remembered_as)
         case e.InstanceTerminated() | e.ResourcesReleased():
             return _released(instance, event)
         case _:

@@ -60,7 +60,7 @@ def is_news(instance: Instance, event: e.Event) -> bool:  # noqa: C901, PLR0911,
         case e.LifetimeLimitReached():
             left_alone = instance.status is Status.STARTUP_FAILED and not instance.kept
             return moves(instance.status, e.LifetimeLimitReached) and not left_alone
-        case e.SpendingLimitReached(told=told):
+        case e.SpendingLimitReached(remembered_as=told):
             return instance.status not in ENDING and told not in instance.limits_told
         case e.ServerLost(server_id=server_id):
             return instance.in_use and server_id == resources.server_id

@@ -6,13 +6,13 @@ from typer.testing import CliRunner
 
 from coldstart import doctor
 from coldstart.cli import app
-from coldstart.doctor import Finding, examine
+from coldstart.doctor import Diagnosis, examine
 from coldstart.settings import StackSettings
 
 pytestmark = pytest.mark.real
 
 
-def findings(**settings: object) -> dict[str, Finding]:
+def findings(**settings: object) -> dict[str, Diagnosis]:
     found = examine(StackSettings.model_validate({"api_port": 0, **settings}))
     return {finding.subject.split()[0]: finding for finding in found}
 

@@ -119,7 +119,7 @@ class LimitChecks:
                 spent=reached.spent,
                 currency=reached.currency,
             )
-            if fact.told not in instance.limits_told:
+            if fact.remembered_as not in instance.limits_told:
                 await self._journal.record(fact)
                 log.warning("spending limit reached", organization=organization.slug, instance_id=str(instance.id))
         if organization.at_limit == "drain":

@@ -10,7 +10,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Model
 from services.api.catalogue.errors import ModelIdMalformed
-from services.api.catalogue.hub.client import Found, Lookups, Unreachable
+from services.api.catalogue.hub.client import Found, HubUnreachable, Lookups
 from services.api.catalogue.hub.refusals import about_model, admitted
 from services.api.catalogue.repository import ModelRepository
 from services.api.catalogue.resolution import Resolved, resolve
@@ -74,7 +74,7 @@ class Cataloguing:
             async with asyncio.timeout(_PATIENCE_S):
                 found = await self._hub.look_up(known.model)
         except TimeoutError:
-            found = Unreachable(f"no answer within {_PATIENCE_S} s")
+            found = HubUnreachable(f"no answer within {_PATIENCE_S} s")
         if not isinstance(found, Found) or found.parameters is None:
             log.info("model not measured", model=known.model, answer=repr(found))
             return known

@@ -15,12 +15,12 @@ def allowed_methods(routes: Iterable[HTTPRouteHandler]) -> Iterator[HTTPRouteHan
     for handler in routes:
         for path in handler.paths:
             taken[path] |= handler.http_methods
-    return (_telling(path, ", ".join(sorted(methods))) for path, methods in taken.items())
+    return (_options_route(path, ", ".join(sorted(methods))) for path, methods in taken.items())
 
 
-def _telling(path: str, methods: str) -> HTTPRouteHandler:
+def _options_route(path: str, methods: str) -> HTTPRouteHandler:
     @route(path, http_method=[HttpMethod.OPTIONS], opt=OPEN, status_code=204, include_in_schema=False)
-    async def told() -> Response[None]:
+    async def allow() -> Response[None]:
         return Response(None, status_code=204, headers={"Allow": methods})
 
-    return told
+    return allow

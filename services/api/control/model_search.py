@@ -12,7 +12,7 @@ from services.api.admission import fit
 from services.api.admission.launch_rights import LaunchRights
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Catalogue, Model
-from services.api.catalogue.hub.client import Failure, RateLimited, TokenRefused, Unreachable
+from services.api.catalogue.hub.client import HubFailure, HubUnreachable, RateLimited, TokenRefused
 from services.api.catalogue.hub.search import HubSearch, Listed, in_words
 from services.api.catalogue.resolution import Resolved, Rule, resolve
 from services.api.control.authorization import ANY_KEY
@@ -77,7 +77,7 @@ class ModelSearch:
     async def found(self, text: str, owner: ApiKey, organization: Organization | None, limit: int) -> FoundModels:
         """Models whose ids contain all words of `text`, in any order and case; without text, the catalogue alone."""
         words = text.casefold().split()
-        answer: tuple[Listed, ...] | Failure = await self._hub.search(text) if words else ()
+        answer: tuple[Listed, ...] | HubFailure = await self._hub.search(text) if words else ()
         told_by_hub = {one.model: one for one in answer} if isinstance(answer, tuple) else {}
         named = _catalogued(self._access.catalogue, organization)
         catalogued = [
@@ -152,9 +152,9 @@ def _best(found: list[FoundModel], text: str) -> list[FoundModel]:
     return sorted(found, key=lambda one: (one.model.casefold() != text.casefold(), not one.usable))
 
 
-def _hub_answer(answer: tuple[Listed, ...] | Failure) -> HubAnswer:
+def _hub_answer(answer: tuple[Listed, ...] | HubFailure) -> HubAnswer:
     match answer:
-        case Unreachable():
+        case HubUnreachable():
             return HubAnswer(status="unavailable", detail=in_words(answer))
         case RateLimited():
             return HubAnswer(status="rate_limited", detail=in_words(answer))

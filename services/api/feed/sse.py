@@ -104,7 +104,7 @@ class EventSource:
                     due = self._followed(interest)
                     estimate_at = clock() + self._estimate_s
                 if due and subscription.idle:
-                    for estimate in self._told(due):
+                    for estimate in self._sent(due):
                         yield estimate
                         ping_at = clock() + self._ping_s
                     due = set()
@@ -127,7 +127,7 @@ class EventSource:
         """The starting instances that the client follows."""
         return {instance.id for instance in self._estimates.launching.values() if interest.covers(instance)}
 
-    def _told(self, instances: Iterable[UUID]) -> Iterator[bytes]:
+    def _sent(self, instances: Iterable[UUID]) -> Iterator[bytes]:
         """One estimate for each starting instance. Without an id: only events say where a client resumes."""
         now = datetime.now(UTC)
         for instance_id in instances:

@@ -15,11 +15,11 @@ def announced(app: ASGIApp, parts: Sequence[str]) -> ASGIApp:
     header = (HEADER.lower().encode(), ", ".join(sorted(set(parts))).encode())
 
     async def announcing(scope: Scope, receive: Receive, send: Send) -> None:
-        async def told(message: Message) -> None:
+        async def send_with_header(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], header]
             await send(message)
 
-        await app(scope, receive, told)
+        await app(scope, receive, send_with_header)
 
     return announcing

@@ -3,7 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 
 from services.api.upstream.answer import Answer
-from services.api.upstream.pool import Pool
+from services.api.upstream.pool import WorkerPool
 from services.api.upstream.request import Address, Headers, head_of, said_close
 
 
@@ -16,7 +16,7 @@ class Upstream:
     """
 
     def __init__(self, *, connect_s: float, silence_s: float, kept_alive_s: float = 2.0) -> None:
-        self._pool = Pool(connect_s=connect_s, silence_s=silence_s, kept_alive_s=kept_alive_s)
+        self._pool = WorkerPool(connect_s=connect_s, silence_s=silence_s, kept_alive_s=kept_alive_s)
 
     @property
     def in_use(self) -> int:
@@ -51,7 +51,9 @@ class _Exchange(AbstractAsyncContextManager[Answer]):
 
     __slots__ = ("_address", "_body", "_connection", "_head", "_last", "_pool", "_to_head")
 
-    def __init__(self, pool: Pool, address: Address, head: bytes, body: bytes, *, to_head: bool, last: bool) -> None:
+    def __init__(
+        self, pool: WorkerPool, address: Address, head: bytes, body: bytes, *, to_head: bool, last: bool
+    ) -> None:
         self._pool = pool
         self._address = address
         self._head = head

@@ -11,7 +11,7 @@ _LOOKS = 4
 """How often within the shortest limit one timer checks all connections, so that none needs its own."""
 
 
-class Pool:
+class WorkerPool:
     def __init__(self, *, connect_s: float, silence_s: float, kept_alive_s: float) -> None:
         self._connect_s = connect_s
         self._silence_s = silence_s

@@ -13,12 +13,12 @@ from services.api.catalogue.hub.client import (
     Found,
     Gated,
     Hub,
+    HubUnreachable,
     Lookup,
     NotOnHub,
     Private,
     RateLimited,
     TokenRefused,
-    Unreachable,
     Unsupported,
 )
 from simulator.app import Simulator
@@ -111,16 +111,16 @@ async def fake() -> AsyncGenerator[FakeHub]:
 @pytest.mark.parametrize(
     ("status", "headers", "token", "expected"),
     [
-        (500, {}, None, Unreachable("it answered 500")),
+        (500, {}, None, HubUnreachable("it answered 500")),
         (401, {"X-Error-Message": "Invalid credentials in Authorization header"}, "hf_x", TokenRefused()),
         (403, {}, "hf_x", TokenRefused()),
-        (403, {}, None, Unreachable("it answered 403")),
+        (403, {}, None, HubUnreachable("it answered 403")),
         (403, {"X-Error-Code": "GatedRepo"}, "hf_x", Gated(with_token=True)),
         (403, {"X-Error-Message": "Access to this resource is disabled."}, None, Disabled()),
         (429, {"RateLimit": '"api";r=0;t=55'}, None, RateLimited(55)),
         (429, {"RateLimit": '"api";r=9;t=55', "Retry-After": "7"}, None, RateLimited(7)),
         (429, {}, None, RateLimited(None)),
-        (200, {}, None, Unreachable("its answer makes no sense: JSONDecodeError")),
+        (200, {}, None, HubUnreachable("its answer makes no sense: JSONDecodeError")),
     ],
 )
 async def test_every_refusal_of_the_hub_s_has_a_meaning(
@@ -132,7 +132,7 @@ async def test_every_refusal_of_the_hub_s_has_a_meaning(
 
 async def test_a_silent_hub_is_given_up_after_its_time(fake: FakeHub) -> None:
     fake.silent = True
-    assert await Hub(fake.url, None, 0.2).look_up(MODEL) == Unreachable("it did not answer within 0.2 s")
+    assert await Hub(fake.url, None, 0.2).look_up(MODEL) == HubUnreachable("it did not answer within 0.2 s")
 
 
 async def test_a_hub_that_hangs_keeps_nobody_waiting_for_a_turn(fake: FakeHub) -> None:
@@ -140,7 +140,7 @@ async def test_a_hub_that_hangs_keeps_nobody_waiting_for_a_turn(fake: FakeHub) -
     hub = Hub(fake.url, None, 0.2)
     async with asyncio.timeout(2.0):
         answers = await asyncio.gather(*(hub.look_up(f"acme/{number}") for number in range(160)))
-    assert {type(answer) for answer in answers} == {Unreachable}
+    assert {type(answer) for answer in answers} == {HubUnreachable}
     hub.close()
 
 
@@ -159,7 +159,7 @@ async def test_a_hub_that_hangs_takes_no_thread_from_anybody_else(fake: FakeHub)
 
 async def test_no_hub_at_all_is_told_with_its_reason() -> None:
     lookup = await Hub("http://127.0.0.1:9", None, 5.0).look_up(MODEL)
-    assert isinstance(lookup, Unreachable)
+    assert isinstance(lookup, HubUnreachable)
     assert "ConnectError" in lookup.reason
 
 

@@ -60,7 +60,7 @@ async def test_a_refusal_is_kept_for_a_tenth_of_that(hub: AHub, refusal: h.Looku
         assert len(hub.asked) == asked
 
 
-@pytest.mark.parametrize("failure", [h.Unreachable("down"), h.RateLimited(5)])
+@pytest.mark.parametrize("failure", [h.HubUnreachable("down"), h.RateLimited(5)])
 async def test_that_there_was_no_answer_is_never_kept(hub: AHub, failure: h.Lookup) -> None:
     cache, hub.answer = HubCache(hub, 600.0), failure
     assert await cache.look_up("a/b") == failure
@@ -70,7 +70,7 @@ async def test_that_there_was_no_answer_is_never_kept(hub: AHub, failure: h.Look
 
 async def test_those_who_ask_at_once_share_one_question_and_its_failure(hub: AHub) -> None:
     hub.let_go.clear()
-    cache, hub.answer = HubCache(hub, 600.0), h.Unreachable("down")
+    cache, hub.answer = HubCache(hub, 600.0), h.HubUnreachable("down")
     asking = [asyncio.create_task(cache.look_up(model)) for model in ("a/b", "a/b", "c/d", "a/b")]
     await asyncio.sleep(0)
     await asyncio.sleep(0)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from services.api.catalogue.hub.client import RateLimited, TokenRefused, Unreachable
+from services.api.catalogue.hub.client import HubUnreachable, RateLimited, TokenRefused
 from services.api.catalogue.hub.search import HubSearch, Listed, Search
 from tests.api.catalogue.test_hub import GATED, PRIVATE
 from tests.api.fakes import HUB_TOKEN, FakeHub, a_hub
@@ -199,7 +199,7 @@ async def test_the_same_words_are_asked_once_and_a_hub_that_fails_is_left_alone_
     fake.broken = 500
     assert await hub.search("bge") == answers[0]
     for now, asked in ((0.0, 2), (9.9, 2), (10.0, 3)):
-        assert await hub.search(f"gpt {now}") == Unreachable("it answered 500")
+        assert await hub.search(f"gpt {now}") == HubUnreachable("it answered 500")
         assert fake.asked == asked
     fake.broken, fake.headers = 429, {"RateLimit": '"api";r=0;t=55'}
     for now, asked in ((20.0, 4), (74.9, 4)):
@@ -215,7 +215,7 @@ async def test_a_hub_that_hangs_is_waited_for_by_nobody_beyond_the_time_however_
     hub = searching(fake, timeout_s=0.3)
     async with asyncio.timeout(2.0):
         answers = await asyncio.gather(*(hub.search(f"model {number}") for number in range(32)))
-    assert set(answers) == {Unreachable("it did not answer within 0.3 s")}
+    assert set(answers) == {HubUnreachable("it did not answer within 0.3 s")}
     assert fake.asked <= 4, "as many as are asked at once"
     hub.close()
 
@@ -226,8 +226,8 @@ async def test_a_hub_that_hangs_is_waited_for_by_nobody_beyond_the_time_however_
         (401, {"X-Error-Message": "Invalid credentials in Authorization header"}, "hf_x", TokenRefused()),
         (403, {}, "hf_x", TokenRefused()),
         (429, {"RateLimit": '"api";r=0;t=55'}, None, RateLimited(55)),
-        (400, {}, None, Unreachable("it answered 400")),
-        (200, {}, None, Unreachable("its answer makes no sense: JSONDecodeError")),
+        (400, {}, None, HubUnreachable("it answered 400")),
+        (200, {}, None, HubUnreachable("its answer makes no sense: JSONDecodeError")),
     ],
 )
 async def test_every_refusal_of_a_search_has_a_meaning(
@@ -242,7 +242,7 @@ async def test_every_refusal_of_a_search_has_a_meaning(
 async def test_no_hub_at_all_is_told_with_its_reason() -> None:
     hub = HubSearch("http://127.0.0.1:9", None, timeout_s=5.0, kept_s=60.0)
     answer = await hub.search("qwen")
-    assert isinstance(answer, Unreachable)
+    assert isinstance(answer, HubUnreachable)
     assert "ConnectError" in answer.reason
     hub.close()
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from services.api.catalogue.hub.client import Found, Lookup, Lookups, RateLimited, Unreachable
+from services.api.catalogue.hub.client import Found, HubUnreachable, Lookup, Lookups, RateLimited
 from services.api.catalogue.hub.single_flight import SingleFlightCache
 
 _OF_A_REFUSAL: Final = 0.1
@@ -28,7 +28,7 @@ class HubCache:
 
     def _lasting(self, lookup: Lookup) -> float:
         match lookup:
-            case Unreachable() | RateLimited():
+            case HubUnreachable() | RateLimited():
                 return 0.0
             case Found():
                 return self._seconds

@@ -98,15 +98,15 @@ class RateLimited:
 
 
 @dataclass(frozen=True)
-class Unreachable:
+class HubUnreachable:
     """No answer, not in time, or an invalid one. It says nothing about the model."""
 
     reason: str
 
 
-Failure: TypeAlias = TokenRefused | RateLimited | Unreachable
+HubFailure: TypeAlias = TokenRefused | RateLimited | HubUnreachable
 Answer = TypeVar("Answer")
-Lookup: TypeAlias = Found | NotOnHub | Private | Gated | Disabled | Unsupported | Failure
+Lookup: TypeAlias = Found | NotOnHub | Private | Gated | Disabled | Unsupported | HubFailure
 
 
 class Lookups(Protocol):
@@ -115,7 +115,7 @@ class Lookups(Protocol):
 
 
 class Namespaces(Protocol):
-    async def has_namespace(self, name: str) -> bool | Failure:
+    async def has_namespace(self, name: str) -> bool | HubFailure:
         """Whether a user or an organisation has this name, in any case. Never raises, whatever the hub answers."""
 
 
@@ -135,7 +135,7 @@ class Hub:
         """Never raises, whatever the hub answers. Takes at most twice the time-out, for two requests."""
         return await self._asked(self._look_up, model)
 
-    async def has_namespace(self, name: str) -> bool | Failure:
+    async def has_namespace(self, name: str) -> bool | HubFailure:
         """Whether a user or an organisation has this name, in any case; takes at most as long as `look_up`."""
         return await self._asked(self._has_namespace, name)
 
@@ -157,12 +157,12 @@ class Hub:
         """Does not wait for pending answers."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _asked(self, ask: Callable[[str], Answer], name: str) -> Answer | Unreachable:
+    async def _asked(self, ask: Callable[[str], Answer], name: str) -> Answer | HubUnreachable:
         try:
             async with asyncio.timeout(2 * self._timeout_s):  # includes the wait for a free thread
                 return await asyncio.get_running_loop().run_in_executor(self._threads, ask, name)
         except TimeoutError:
-            return Unreachable(f"it did not answer within {2 * self._timeout_s:g} s")
+            return HubUnreachable(f"it did not answer within {2 * self._timeout_s:g} s")
 
     def _look_up(self, model: str) -> Lookup:
         try:
@@ -202,7 +202,7 @@ class Hub:
             weights_bytes=stored,
         )
 
-    def _has_namespace(self, name: str) -> bool | Failure:
+    def _has_namespace(self, name: str) -> bool | HubFailure:
         try:
             return any(self._has_overview(kind, name) for kind in ("organizations", "users"))
         except FAULTS as error:
@@ -225,17 +225,17 @@ class Hub:
         return get_session().get(f"{self._endpoint}/api/{path}", headers=headers, timeout=self._timeout_s)
 
 
-def failure(error: Exception, *, with_token: bool, timeout_s: float) -> Failure:
+def failure(error: Exception, *, with_token: bool, timeout_s: float) -> HubFailure:
     """The meaning of one of the FAULTS. None of them says anything about the model."""
     match error:
         case HfHubHTTPError():
             return _by_status(error.response.status_code, error.response.headers, with_token=with_token)
         case TimeoutException():
-            return Unreachable(f"it did not answer within {timeout_s:g} s")
+            return HubUnreachable(f"it did not answer within {timeout_s:g} s")
         case HTTPError() | OfflineModeIsEnabled():
-            return Unreachable(f"{type(error).__name__}: {error}")
+            return HubUnreachable(f"{type(error).__name__}: {error}")
         case _:
-            return Unreachable(f"its answer makes no sense: {type(error).__name__}")
+            return HubUnreachable(f"its answer makes no sense: {type(error).__name__}")
 
 
 def task_of(info: ModelInfo) -> Task | None:
@@ -254,14 +254,14 @@ def size_of(info: ModelInfo) -> tuple[int | None, int | None]:
     return counted.total or None, weights_bytes(counted.parameters, _quantization(info))
 
 
-def _by_status(status: int, headers: Mapping[str, str], *, with_token: bool) -> Failure:
+def _by_status(status: int, headers: Mapping[str, str], *, with_token: bool) -> HubFailure:
     match status:
         case 401 | 403 if with_token:
             return TokenRefused()
         case 429:
             return RateLimited(_retry_after_s(headers))
         case _:
-            return Unreachable(f"it answered {status}")
+            return HubUnreachable(f"it answered {status}")
 
 
 def _quantization(info: ModelInfo) -> Mapping[str, Any]:

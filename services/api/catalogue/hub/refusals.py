@@ -45,13 +45,13 @@ def admitted(name: str, lookup: hub.Lookup) -> hub.Found:
             purpose = f"is for {pipeline}" if pipeline else "does not say what it is for"
             detail = f"{name} {purpose}; text generation and embeddings are what is served here."
             raise about_model(TaskNotSupported, detail)
-        case hub.TokenRefused() | hub.RateLimited() | hub.Unreachable():
+        case hub.TokenRefused() | hub.RateLimited() | hub.HubUnreachable():
             raise unanswered(name, lookup)
         case _:
             assert_never(lookup)
 
 
-def unanswered(name: str, failure: hub.Failure, *, instead: str = "") -> Refused:
+def unanswered(name: str, failure: hub.HubFailure, *, instead: str = "") -> Refused:
     """`instead`: what can be done now, besides trying again later."""
     match failure:
         case hub.TokenRefused():
@@ -61,7 +61,7 @@ def unanswered(name: str, failure: hub.Failure, *, instead: str = "") -> Refused
             detail = f"The Hugging Face hub takes no more questions for now, so {name} could not be looked up. "
             detail += f"Try again later; those that come with an HF_TOKEN may ask more.{instead}"
             return HubRateLimited(detail, retry_after_s=seconds)
-        case hub.Unreachable(reason=reason):
+        case hub.HubUnreachable(reason=reason):
             detail = f"The Hugging Face hub could not be asked about {name} ({reason}). Try again in a moment.{instead}"
             return HubUnavailable(detail)
         case _:

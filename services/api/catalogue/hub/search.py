@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from services.api.catalogue.hub.client import (
     FAULTS,
-    Failure,
+    HubFailure,
+    HubUnreachable,
     RateLimited,
     TokenRefused,
-    Unreachable,
     failure,
     size_of,
     task_of,
@@ -44,7 +44,7 @@ class Listed:
     downloads: int | None = None
 
 
-Search: TypeAlias = tuple[Listed, ...] | Failure
+Search: TypeAlias = tuple[Listed, ...] | HubFailure
 
 
 class HubSearch:
@@ -67,7 +67,7 @@ class HubSearch:
         self._timeout_s = timeout_s
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hub-search")
         self._monotonic = monotonic
-        self._rest: tuple[Failure | None, float] = (None, 0.0)
+        self._rest: tuple[HubFailure | None, float] = (None, 0.0)
         self._cache = SingleFlightCache(
             self._ask, lambda answer: kept_s if isinstance(answer, tuple | TokenRefused) else 0.0
         )
@@ -92,14 +92,14 @@ class HubSearch:
             async with asyncio.timeout(self._timeout_s):  # a turn among the threads is waited for no longer either
                 return await asyncio.get_running_loop().run_in_executor(self._threads, self._search, text)
         except TimeoutError:
-            return self._failed(Unreachable(f"it did not answer within {self._timeout_s:g} s"))
+            return self._failed(HubUnreachable(f"it did not answer within {self._timeout_s:g} s"))
 
-    def _resting(self) -> Failure | None:
+    def _resting(self) -> HubFailure | None:
         """Why the hub is not asked now; None if it may be."""
         failed, until = self._rest
         return failed if self._monotonic() < until else None
 
-    def _failed(self, failed: Failure) -> Failure:
+    def _failed(self, failed: HubFailure) -> HubFailure:
         if not isinstance(failed, TokenRefused):
             said = failed.retry_after_s if isinstance(failed, RateLimited) else None
             self._rest = failed, self._monotonic() + (said or _REST_S)
@@ -137,7 +137,7 @@ def _listed(info: ModelInfo) -> Listed:
     )
 
 
-def in_words(answer: Failure) -> str:
+def in_words(answer: HubFailure) -> str:
     """Why there is nothing from the hub, and what to do."""
     match answer:
         case TokenRefused():
@@ -145,5 +145,5 @@ def in_words(answer: Failure) -> str:
         case RateLimited(retry_after_s=seconds):
             when = f"in {seconds} s" if seconds else "later"
             return f"The Hugging Face hub takes no more questions for now; try again {when}."
-        case Unreachable(reason=reason):
+        case HubUnreachable(reason=reason):
             return f"The Hugging Face hub could not be asked: {reason}."

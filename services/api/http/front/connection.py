@@ -24,7 +24,7 @@ _TURNED_AWAY_AT_ONCE: Final = 32
 """How many such clients at once; each has a descriptor."""
 
 
-class Phase(Enum):
+class ConnectionPhase(Enum):
     """What the connection is waiting for.
 
     DEAF: for the application's answer, after which the connection ends. DISCARDING: for the client to leave.
@@ -38,7 +38,7 @@ class Phase(Enum):
     DISCARDING = auto()
 
 
-_IDLE, _HEAD, _BODY, _ANSWERING, _DEAF, _DISCARDING = Phase  # looking one up each time is slow
+_IDLE, _HEAD, _BODY, _ANSWERING, _DEAF, _DISCARDING = ConnectionPhase  # looking one up each time is slow
 
 
 class ClientConnection(asyncio.Protocol):
@@ -48,7 +48,7 @@ class ClientConnection(asyncio.Protocol):
         self._front = front
         self._limits = front.limits
         self._clock = front.clock
-        self._phase: Phase | None = None
+        self._phase: ConnectionPhase | None = None
         self._deadline = _NEVER
         self.known = False
         self.party = ""
@@ -187,7 +187,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             self._enter(_IDLE, self._limits.kept_alive_s)
 
-    def _enter(self, phase: Phase, seconds: float) -> None:
+    def _enter(self, phase: ConnectionPhase, seconds: float) -> None:
         """A phase has one deadline: sending a little now and then does not extend it."""
         if phase is self._phase:
             return

@@ -41,7 +41,7 @@ class InUse(TryAgain):
 
 
 @dataclass(frozen=True)
-class Answer:
+class CloudAnswer:
     """An HTTP answer with a status of 300 or more. `kind` is its body's `type`; None if the body is not the API's."""
 
     status: int
@@ -71,7 +71,7 @@ class Row:
     foreign: bool = False
     """Only for a body that is not the API's own JSON: a proxy's page, or another server's."""
 
-    def matches(self, answer: Answer) -> bool:
+    def matches(self, answer: CloudAnswer) -> bool:
         statuses = range(self.status, self.status + 1) if isinstance(self.status, int) else self.status
         return (
             answer.status in statuses
@@ -167,17 +167,17 @@ def _never_sent(error: requests.RequestException) -> bool:
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, ConnectTimeoutError | NewConnectionError)
 
 
-def _read(response: requests.Response, at: datetime) -> Answer:
+def _read(response: requests.Response, at: datetime) -> CloudAnswer:
     retry_after = _seconds(response.headers.get("Retry-After", ""), at)
     try:
         body = response.json()
     except (requests.exceptions.JSONDecodeError, RecursionError):
         body = None
     if not isinstance(body, dict) or "message" not in body:
-        return Answer(response.status_code, detail=f"status {response.status_code}", retry_after=retry_after)
+        return CloudAnswer(response.status_code, detail=f"status {response.status_code}", retry_after=retry_after)
     details = [each for each in _list(body.get("details")) if isinstance(each, dict)]
     subjects = [body.get("resource"), *(each.get(key) for each in details for key in ("argument_name", "resource"))]
-    return Answer(
+    return CloudAnswer(
         status=response.status_code,
         kind=str(body.get("type") or "untyped"),
         detail=_message(body, details),
