@@ -47,6 +47,28 @@ def test_an_event_is_added_in_four_modules_and_two_drawn_pages() -> None:
     assert (modules, pages) == (MODULES, DRAWN)
 
 
+def open_matches(source: str) -> Iterator[int]:
+    """The lines of those over events which a new event would pass without being decided on."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Match) and any(named(case.pattern) for case in node.cases):
+            last = node.cases[-1]
+            lines = [ast.unparse(last.pattern), *map(ast.unparse, last.body)]
+            if lines != ["_", f"assert_never({ast.unparse(node.subject)})"]:
+                yield node.lineno
+
+
+def test_every_match_over_events_is_closed() -> None:
+    assert not [(path, line) for path, source in sources("py") if "match " in source for line in open_matches(source)]
+
+
+@pytest.mark.parametrize("last", ["case B():\n  pass", "case _:\n  return False", "case _:\n  pass"])
+def test_a_match_that_is_opened_is_found(last: str) -> None:
+    first, second, *_ = EVENTS
+    source = f"match event:\n case {first}():\n  pass\n {last.replace('B', second)}"
+    assert list(open_matches(source)) == [1]
+    assert not list(open_matches(f"match event:\n case {first}():\n  pass\n case _:\n  assert_never(event)"))
+
+
 @pytest.mark.parametrize(
     "place", ["{e.A, e.B}", "A | B", "match x:\n case A():\n  pass\n case e.B():\n  pass", "['A', 'B']"]
 )

@@ -6,10 +6,15 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
+import pytest
 from pydantic import SecretStr
 
+from services.api.access.api_keys import KeyLimits, NewApiKey, Role
+from services.api.access.repository import ApiKeyRepository
 from services.api.catalogue.access_cache import AccessCache
-from shared.postgres.connection import connect_pool
+from services.api.tenancy.organizations import Limits, Organization
+from services.api.tenancy.repository import OrganizationRepository, all_organizations
+from shared.postgres.connection import Connection, connect_pool
 from tests.api.stage import PATIENCE_S, Stage
 
 READY_FOR_QUERY = b"Z\x00\x00\x00\x05I"
@@ -67,3 +72,31 @@ async def test_a_connection_that_the_server_parts_with_between_two_questions_is_
         async with asyncio.timeout(PATIENCE_S):
             await followed.wait()
         following.cancel()
+
+
+async def test_keys_and_organizations_are_of_one_moment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a key could be known of an organisation that is not."""
+    made: list[NewApiKey | None] = []
+    async with connect_pool(database_url, name="test") as pool:
+
+        async def all_but_the_newest(connection: Connection) -> list[Organization]:
+            found = await all_organizations(connection)
+            acme = await OrganizationRepository(pool).add("acme", "Acme", Limits())
+            assert acme is not None
+            made.append(await ApiKeyRepository(pool).add("acme's", Role.USER, KeyLimits(), acme.id))
+            return found
+
+        access = AccessCache(
+            SecretStr(database_url), pool, admin_key=None, refresh_s=PATIENCE_S, on_projected=lambda: None
+        )
+        monkeypatch.setattr("services.api.catalogue.access_cache.all_organizations", all_but_the_newest)
+        await access.load()
+        monkeypatch.undo()
+        (key,) = made
+        assert key is not None
+        assert access.organizations.called("acme") is None
+        assert access.keys.owner(key.key) is None
+        await access.load()
+        owner = access.keys.owner(key.key)
+        assert owner is not None
+        assert access.organization_of(owner) == access.organizations.called("acme")
