@@ -13,6 +13,7 @@ from services.api.http.front.connection import ClientConnection
 from services.api.http.front.limits import ClientLimits
 from services.api.http.server import serving
 from services.api.settings import ApiSettings
+from tests.api.stage import PATIENCE_S
 
 _CROWD = 300
 
@@ -26,10 +27,10 @@ async def test_what_is_being_answered_when_the_block_fails_is_answered_and_nothi
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok", "more_body": False})
 
-    async with httpx.AsyncClient(timeout=10) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
         with pytest.RaisesGroup(ZeroDivisionError):
             async with serving(
-                answer, "127.0.0.1", 0, limits=ClientLimits(), grace_s=5, on_leaving=stopping.set
+                answer, "127.0.0.1", 0, limits=ClientLimits(), grace_s=PATIENCE_S, on_leaving=stopping.set
             ) as url:
                 asking = asyncio.create_task(client.get(url))
                 await asked.wait()
@@ -51,7 +52,7 @@ async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> b
 
 async def test_a_client_s_connection_is_kept_for_as_long_as_was_asked() -> None:
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(PATIENCE_S),
         serving(
             answers_ok, "127.0.0.1", 0, limits=ClientLimits(kept_alive_s=1), grace_s=1, on_leaving=nothing
         ) as brief,
@@ -88,10 +89,10 @@ async def test_a_crowd_that_comes_at_once_has_few_descriptors_at_once() -> None:
     limits = ClientLimits(connections=4)
     async with serving(answers_ok, "127.0.0.1", 0, limits=limits, grace_s=1, on_leaving=nothing) as url:
         port = urlsplit(url).port
-        crowd = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(_CROWD)]
+        crowd = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) for _ in range(_CROWD)]
         before = most = _open_files()
         asking = asyncio.create_task(_one_more(port))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not asking.done():
                 await asyncio.sleep(0)
                 most = max(most, _open_files())

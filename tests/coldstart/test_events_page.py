@@ -15,7 +15,6 @@ from uuid import uuid4
 
 import jsonschema_rs
 import nats
-import pytest
 from nats.js.api import AckPolicy, ConsumerConfig
 
 from shared.journal.envelope import Origin, encode
@@ -27,7 +26,6 @@ from tests.embedded.owners import PROJECT
 from tests.lifecycle import histories
 from tests.lifecycle.facts import given
 
-pytestmark = pytest.mark.timeout(180)
 PAGE: Final = (PROJECT / "docs" / "events.md").read_text()
 BLOCKS: Final = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 FIRST: Final = "InstanceRequested"

@@ -23,7 +23,6 @@ from tests.coldstart.told import MODEL
 from tests.embedded.owners import PROJECT, gone, is_alive
 from tests.lifecycle import histories as h
 
-pytestmark = pytest.mark.timeout(120)
 START_S = 60
 
 

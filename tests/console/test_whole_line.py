@@ -17,7 +17,6 @@ from simulator.scenario import Scenario
 from tests.console.conftest import Window
 from tests.console.test_fleet import stayed, stays
 
-pytestmark = pytest.mark.timeout(120)
 MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
 UNHURRIED = Scenario(
     create=0.2, boot_volume=0.3, volume_update=0.3, poweron=0.4, address=0.8, ssh_up=0.4, image_pull=0.8, model_load=1.5

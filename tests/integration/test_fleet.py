@@ -3,8 +3,6 @@
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from tests.integration.fleet import ended, launched, unreliable
 from tests.integration.line import line
 
@@ -12,7 +10,6 @@ COUNT = 20
 PATIENCE_S = 100.0
 
 
-@pytest.mark.timeout(240)
 async def test_twenty_launches_in_a_cloud_that_fails_in_every_way_end_ready_or_failed_and_leave_nothing(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:

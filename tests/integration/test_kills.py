@@ -42,7 +42,6 @@ def settings_for(service: str, settings: AllSettings) -> list[BaseSettings]:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("service", ["provisioner", "health", "progress", "api"])
-@pytest.mark.timeout(300)
 async def test_a_service_killed_at_every_event_does_not_keep_a_launch_from_ready(
     service: str, moment: Moment, tmp_path: Path, nats_url: str, database_url: str
 ) -> None:

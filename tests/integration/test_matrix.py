@@ -8,8 +8,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
-
 from simulator.cloud.gate import Moment, Subject
 from simulator.scenario import Call, Error
 from tests.integration.books import FAILED, agrees
@@ -184,7 +182,6 @@ class Stage:
         assert len(ours) == len(set(ours))
 
 
-@pytest.mark.timeout(240)
 async def test_every_call_that_fails_in_any_way_leads_to_its_outcome_and_leaves_what_the_journal_says(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:
@@ -202,7 +199,6 @@ async def test_every_call_that_fails_in_any_way_leads_to_its_outcome_and_leaves_
         await stage.is_over()
 
 
-@pytest.mark.timeout(240)
 async def test_the_next_choice_is_taken_by_one_server_alone_and_a_release_outlasts_what_lasts(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:

@@ -5,8 +5,6 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import pytest
-
 from simulator.cloud.gate import Moment, Subject
 from simulator.scenario import Call
 from tests.integration.launches import MILESTONES
@@ -28,7 +26,6 @@ async def ended(running: Line, instance_id: str) -> None:
     assert (await running.show(instance_id))["status"] == "terminated"
 
 
-@pytest.mark.timeout(240)
 async def test_a_terminate_right_after_any_event_of_a_launch_leaves_nothing(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:
@@ -48,7 +45,6 @@ async def test_a_terminate_right_after_any_event_of_a_launch_leaves_nothing(
         assert not await running.remaining()
 
 
-@pytest.mark.timeout(240)
 async def test_a_terminate_during_and_after_any_cloud_call_of_a_launch_leaves_nothing(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:

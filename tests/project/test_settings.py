@@ -112,7 +112,6 @@ def test_a_service_that_cannot_use_its_settings_says_so_and_ends_with_2(
     assert capsys.readouterr().err == "COLDSTART_NATS_URL takes a URL such as nats://user:password@127.0.0.1:4222.\n"
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.real
 def test_up_says_what_a_service_refuses_and_ends_with_2(tmp_path: Path) -> None:
     wrong = {"COLDSTART_DATA_DIR": str(tmp_path), "COLDSTART_API_PORT": "0", "COLDSTART_LEASE_SECONDS": "x"}

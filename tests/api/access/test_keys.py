@@ -1,5 +1,4 @@
 import asyncio
-import time
 
 import asyncpg
 import pytest
@@ -26,26 +25,24 @@ async def test_a_key_is_shown_once_and_only_its_hash_is_kept(stage: Stage) -> No
     assert made["key"] not in str(dict(row))
 
 
-async def test_a_revoked_key_is_refused_by_every_api_within_a_second(stage: Stage) -> None:
-    api, other = await stage.api(), await stage.api()
+async def test_every_api_is_told_of_a_revoked_key_and_refuses_it_before_any_refresh(stage: Stage) -> None:
+    api, other = await stage.api(), await stage.api(refresh_seconds=3600)
     key = await api.user_key()
     async with api.as_(key) as here, other.as_(key) as there:
 
         async def valid() -> bool:
             return (await there.get("/v1/models")).status_code == 200
 
-        await until(valid, within_s=1)
+        await until(valid)
         key_id = (await api.client.get("/api-keys")).json()["items"][0]["id"]
         assert (await api.client.delete(f"/api-keys/{key_id}")).status_code == 204
-        began = time.monotonic()
         assert (await here.get("/v1/models")).status_code == 401
 
         async def refused() -> bool:
             return (await there.get("/v1/models")).status_code == 401
 
-        await until(refused, within_s=1)
+        await until(refused)
         assert (await there.get("/models")).status_code == 401
-        assert time.monotonic() - began < 1
 
 
 async def test_events_end_for_a_client_whose_key_is_revoked(stage: Stage) -> None:
@@ -60,7 +57,7 @@ async def test_events_end_for_a_client_whose_key_is_revoked(stage: Stage) -> Non
 
 
 async def test_a_key_made_here_is_valid_there_after_the_listening_connection_was_lost(stage: Stage) -> None:
-    api, other = await stage.api(), await stage.api()
+    api, other = await stage.api(), await stage.api(refresh_seconds=3600)
     connection = await asyncpg.connect(stage.database_url)
     try:
         await connection.execute(
@@ -74,7 +71,7 @@ async def test_a_key_made_here_is_valid_there_after_the_listening_connection_was
         async def valid() -> bool:
             return (await there.get("/v1/models")).status_code == 200
 
-        await until(valid, within_s=3)
+        await until(valid)
 
 
 async def test_the_first_start_prints_an_admin_s_key_and_the_second_does_not(

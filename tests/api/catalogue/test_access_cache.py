@@ -67,7 +67,7 @@ async def test_a_connection_that_the_server_parts_with_between_two_questions_is_
         parting_with_an_answer(stage.database_url) as url,
         asyncio.TaskGroup() as group,
     ):
-        access = AccessCache(SecretStr(url), pool, admin_key=None, refresh_s=PATIENCE_S, on_projected=followed.set)
+        access = AccessCache(SecretStr(url), pool, admin_key=None, refresh_s=10 * PATIENCE_S, on_projected=followed.set)
         following = group.create_task(access.run())
         async with asyncio.timeout(PATIENCE_S):
             await followed.wait()

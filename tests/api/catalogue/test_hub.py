@@ -24,10 +24,11 @@ from services.api.catalogue.hub.client import (
 from simulator.app import Simulator
 from simulator.settings import SimulatorSettings
 from tests.api.fakes import HUB_TOKEN, FakeHub, a_hub
-from tests.api.stage import EMBEDDING_MODEL, MODEL
+from tests.api.stage import EMBEDDING_MODEL, MODEL, PATIENCE_S
 
 GATED = "meta-llama/Llama-3.1-8B-Instruct"
 PRIVATE = "acme-labs/support-7b"
+MANY = 4_000  # in turns of eight, at 0.2 s each, they would take longer than a test is patient
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ class Asking:
     token: str
 
     async def about(self, model: str, *, token: str | None = None) -> Lookup:
-        return await Hub(self.url, SecretStr(token) if token else None, 5.0).look_up(model)
+        return await Hub(self.url, SecretStr(token) if token else None, PATIENCE_S).look_up(model)
 
     async def has(self, name: str, *, token: str | None = None) -> object:
-        return await Hub(self.url, SecretStr(token) if token else None, 5.0).has_namespace(name)
+        return await Hub(self.url, SecretStr(token) if token else None, PATIENCE_S).has_namespace(name)
 
 
 @pytest.fixture(params=["fake", "simulated"])
@@ -127,7 +128,7 @@ async def test_every_refusal_of_the_hub_s_has_a_meaning(
     fake: FakeHub, status: int, headers: dict[str, str], token: str | None, expected: Lookup
 ) -> None:
     fake.broken, fake.headers = status, headers
-    assert await Hub(fake.url, SecretStr(token) if token else None, 5.0).look_up(MODEL) == expected
+    assert await Hub(fake.url, SecretStr(token) if token else None, PATIENCE_S).look_up(MODEL) == expected
 
 
 async def test_a_silent_hub_is_given_up_after_its_time(fake: FakeHub) -> None:
@@ -138,17 +139,17 @@ async def test_a_silent_hub_is_given_up_after_its_time(fake: FakeHub) -> None:
 async def test_a_hub_that_hangs_keeps_nobody_waiting_for_a_turn(fake: FakeHub) -> None:
     fake.silent = True
     hub = Hub(fake.url, None, 0.2)
-    async with asyncio.timeout(2.0):
-        answers = await asyncio.gather(*(hub.look_up(f"acme/{number}") for number in range(160)))
+    async with asyncio.timeout(PATIENCE_S):
+        answers = await asyncio.gather(*(hub.look_up(f"acme/{number}") for number in range(MANY)))
     assert {type(answer) for answer in answers} == {HubUnreachable}
     hub.close()
 
 
 async def test_a_hub_that_hangs_takes_no_thread_from_anybody_else(fake: FakeHub) -> None:
     fake.silent = True
-    hub = Hub(fake.url, None, 1.0)
+    hub = Hub(fake.url, None, 10 * PATIENCE_S)
     asking = [asyncio.create_task(hub.look_up(f"acme/{number}")) for number in range(64)]
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.sleep(0)
         await asyncio.to_thread(lambda: None)
     hub.close()
@@ -158,7 +159,7 @@ async def test_a_hub_that_hangs_takes_no_thread_from_anybody_else(fake: FakeHub)
 
 
 async def test_no_hub_at_all_is_told_with_its_reason() -> None:
-    lookup = await Hub("http://127.0.0.1:9", None, 5.0).look_up(MODEL)
+    lookup = await Hub("http://127.0.0.1:9", None, PATIENCE_S).look_up(MODEL)
     assert isinstance(lookup, HubUnreachable)
     assert "ConnectError" in lookup.reason
 

@@ -35,7 +35,7 @@ async def test_the_offering_that_it_shadowed_answers_again_in_every_process(stag
         await until(shadowed)
         assert await answered() == 503
         assert (await api.client.delete(f"/models/{shadowing}")).status_code == 204
-        await until(free, within_s=1)
+        await until(free)
         assert await answered() == 200
     assert await catalogued(api) == {MODEL}
 

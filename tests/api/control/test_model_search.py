@@ -10,7 +10,7 @@ from services.api.catalogue.hub.client import HubUnreachable, RateLimited, Token
 from services.api.catalogue.hub.search import HubSearch, Listed, Search
 from tests.api.catalogue.test_hub import GATED, PRIVATE
 from tests.api.fakes import HUB_TOKEN, FakeHub, a_hub
-from tests.api.stage import EMBEDDING_MODEL, MODEL, RunningApi, Stage
+from tests.api.stage import EMBEDDING_MODEL, MODEL, PATIENCE_S, RunningApi, Stage
 
 WHISPER = "openai/whisper-large-v3"
 TOKEN = SecretStr(HUB_TOKEN)
@@ -128,7 +128,8 @@ async def test_what_is_not_served_comes_last_with_the_reason(stage: Stage) -> No
 async def test_a_hub_that_does_not_answer_is_told_and_the_catalogue_is_searched_all_the_same(
     stage: Stage, fault: dict[str, Any], status: str, said: str
 ) -> None:
-    api = await stage.api(hub_search_timeout_seconds=0.3, hf_token=TOKEN)
+    seconds = 0.3 if "silent" in fault else PATIENCE_S
+    api = await stage.api(hub_search_timeout_seconds=seconds, hf_token=TOKEN)
     await catalogued(api, MODEL)
     for name, value in fault.items():
         setattr(stage.hub, name, value)
@@ -187,7 +188,7 @@ async def fake() -> Any:
 
 def searching(hub: FakeHub, **more: Any) -> HubSearch:
     token = SecretStr(more.pop("token")) if "token" in more else None
-    return HubSearch(hub.url, token, **{"timeout_s": 5.0, "kept_s": 60.0, **more})
+    return HubSearch(hub.url, token, **{"timeout_s": PATIENCE_S, "kept_s": 60.0, **more})
 
 
 async def test_the_same_words_are_asked_once_and_a_hub_that_fails_is_left_alone_for_a_while(fake: FakeHub) -> None:
@@ -213,7 +214,7 @@ async def test_the_same_words_are_asked_once_and_a_hub_that_fails_is_left_alone_
 async def test_a_hub_that_hangs_is_waited_for_by_nobody_beyond_the_time_however_many_ask(fake: FakeHub) -> None:
     fake.silent = True
     hub = searching(fake, timeout_s=0.3)
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(PATIENCE_S):
         answers = await asyncio.gather(*(hub.search(f"model {number}") for number in range(32)))
     assert set(answers) == {HubUnreachable("it did not answer within 0.3 s")}
     assert fake.asked <= 4, "as many as are asked at once"
@@ -240,7 +241,7 @@ async def test_every_refusal_of_a_search_has_a_meaning(
 
 
 async def test_no_hub_at_all_is_told_with_its_reason() -> None:
-    hub = HubSearch("http://127.0.0.1:9", None, timeout_s=5.0, kept_s=60.0)
+    hub = HubSearch("http://127.0.0.1:9", None, timeout_s=PATIENCE_S, kept_s=60.0)
     answer = await hub.search("qwen")
     assert isinstance(answer, HubUnreachable)
     assert "ConnectError" in answer.reason

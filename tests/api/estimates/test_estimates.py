@@ -16,7 +16,7 @@ from shared.lifecycle.fold import fold
 from shared.postgres.connection import connect_pool, connecting
 from shared.postgres.migrate import migrate
 from tests.api.feed.test_events import following
-from tests.api.stage import BODY, RunningApi, Stage, until
+from tests.api.stage import BODY, PATIENCE_S, RunningApi, Stage, until
 from tests.api.test_outages import database_away
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
@@ -179,7 +179,7 @@ async def test_an_estimate_moves_no_position_and_is_no_event(stage: Stage) -> No
     api = await stage.api(estimate_seconds=0.01)
     await stage.happened(f.instance_requested())
     raw = b""
-    async with asyncio.timeout(10), api.client.stream("GET", "/events") as stream:
+    async with asyncio.timeout(PATIENCE_S), api.client.stream("GET", "/events") as stream:
         async for chunk in stream.aiter_raw():
             raw += chunk
             if raw.count(b"event: estimate\n") >= 3:

@@ -264,7 +264,7 @@ async def test_a_position_of_another_epoch_or_of_the_future_is_answered_with_a_r
 
 
 async def test_a_client_that_does_not_read_is_let_go_and_can_resume(stage: Stage) -> None:
-    api = await stage.api(max_backlog=5, stall_seconds=0.3)
+    api, patient = await stage.api(max_backlog=5, stall_seconds=0.3), await stage.api()
     large = facts.a_specification(vllm_args=("x" * 100_000,))  # each event holds the instance after it
     instance = await stage.happened(facts.instance_requested(specification=large))
     host, port = api.url.removeprefix("http://").split(":")
@@ -279,7 +279,7 @@ async def test_a_client_that_does_not_read_is_let_go_and_can_resume(stage: Stage
         received = await asyncio.to_thread(_all_of, idle)
     seen = [match.decode() for match in re.findall(rb"id: (\S+)\nevent: ActionDelayed\n", received)]
     assert 0 < len(seen) < 100
-    async with following(api, last=seen[-1]) as follower:
+    async with following(patient, last=seen[-1]) as follower:
         seen += [message.id for message in await follower.take(100 - len(seen))]
     assert [int(event_id.partition("-")[2]) for event_id in seen] == list(range(2, 102))
 
@@ -293,12 +293,10 @@ def _all_of(connection: socket.socket) -> bytes:
 
 
 async def test_clients_are_let_go_when_the_service_stops_and_it_stops_at_once(stage: Stage) -> None:
-    async with running(stage.settings(shutdown_seconds=5)) as api:
-        client = httpx.AsyncClient(base_url=api.url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=5)
+    async with asyncio.timeout(PATIENCE_S), running(stage.settings(shutdown_seconds=10 * PATIENCE_S)) as api:
+        headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+        client = httpx.AsyncClient(base_url=api.url, headers=headers, timeout=PATIENCE_S)
         stream = await client.send(client.build_request("GET", "/events"), stream=True)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-    assert loop.time() - began < 2
     assert b"".join([chunk async for chunk in stream.aiter_raw()]).startswith(b": connected")
     await client.aclose()
 

@@ -7,7 +7,7 @@ import pytest
 from litestar.types import Receive, Scope, Send
 
 from services.api.http.front.limits import ClientLimits
-from tests.api.front.line import Counting, a_line, answer
+from tests.api.front.line import PATIENCE_S, Counting, a_line, answer
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -106,7 +106,7 @@ async def test_a_client_that_leaves_is_noticed_at_once() -> None:
     async with a_line() as line:
         client = await line.client(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nh")
         client.writer.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await line.app.left.wait()
 
 
@@ -132,7 +132,7 @@ async def test_who_reads_nothing_of_an_answer_is_let_go() -> None:
         line.later(29)
         assert not left.is_set()
         line.later(2)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await left.wait()
         client.writer.close()
 

@@ -13,7 +13,7 @@ import pytest
 from litestar.types import Receive, Scope, Send
 
 from services.api.http.front.limits import ClientLimits
-from tests.api.front.line import a_line
+from tests.api.front.line import PATIENCE_S, a_line
 
 MEGABYTE = 1_000_000
 HEAD = b"POST /keys-only HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n"
@@ -36,7 +36,7 @@ async def test_a_body_that_turns_out_too_large_is_refused_and_the_application_to
         told = await line.told(CHUNKED + b"6\r\n123456\r\n6\r\n123456\r\n")
         assert told.startswith(b"HTTP/1.1 413 ")
         assert json.loads(told.partition(b"\r\n\r\n")[2])["code"] == "body_too_large"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await line.app.left.wait()
     assert not line.app.bodies
 
@@ -50,7 +50,7 @@ async def test_a_body_that_does_not_come_ends_by_its_time() -> None:
         await client.say(b"e")
         line.later(2)
         assert (await client.rest()).startswith(b"HTTP/1.1 408 ")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await line.app.left.wait()
 
 
@@ -98,7 +98,7 @@ async def test_nothing_of_a_client_that_has_left_waits_for_the_garbage_collector
                 await asyncio.sleep(0)
             connection = weakref.ref(next(iter(line.front.state.connections)))
             client.writer.close()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await line.app.left.wait()
                 line.app.asked.clear()
                 while connection() is not None:  # noqa: ASYNC110
@@ -123,11 +123,11 @@ async def test_httpx_and_aiohttp_see_why_their_upload_was_refused() -> None:
     body = b"a" * 5 * MEGABYTE
     async with a_line() as line:
         url = f"http://127.0.0.1:{line.port}"
-        async with httpx.AsyncClient(timeout=10) as client:
+        async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
             assert (await client.post(f"{url}/", content=body)).json()["code"] == "body_too_large"
             assert (await client.post(f"{url}/v1/files", content=body * 7)).status_code == 413
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_S)) as session,
             session.post(f"{url}/", data=io.BytesIO(body)) as answer,
         ):
             assert answer.status == 413

@@ -177,10 +177,12 @@ async def test_when_the_client_leaves_the_worker_is_told(stage: Stage) -> None:
 
 
 async def test_a_worker_that_breaks_off_stalls_or_refuses_us_is_an_error_in_openai_s_shape(stage: Stage) -> None:
-    api, worker = await stage.api(worker_silence_seconds=0.3), await stage.worker()
+    api, brief = await stage.api(), await stage.api(worker_silence_seconds=0.3)
+    worker = await stage.worker()
     await catalogued(api)
     await stage.ready(worker.address)
-    await api.routes()
+    for each in (api, brief):
+        await each.routes()
 
     async def breaks_off(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
@@ -205,14 +207,14 @@ async def test_a_worker_that_breaks_off_stalls_or_refuses_us_is_an_error_in_open
         request.transport.abort()
         return response
 
-    for answer, status, code in (
-        (breaks_off, 502, "worker_failed"),
-        (stalls, 504, "worker_timeout"),
-        (refuses, 502, "worker_refused"),
-        (points_elsewhere, 502, "worker_failed"),
+    for asked, answer, status, code in (
+        (api, breaks_off, 502, "worker_failed"),
+        (brief, stalls, 504, "worker_timeout"),
+        (api, refuses, 502, "worker_refused"),
+        (api, points_elsewhere, 502, "worker_failed"),
     ):
         worker.answer = answer
-        failed = await api.chat()
+        failed = await asked.chat()
         assert (failed.status_code, failed.json()["error"]["code"]) == (status, code)
     worker.answer = breaks_off_midway
     lines = (await api.chat(stream=True)).text.split("\n\n")

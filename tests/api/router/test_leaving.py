@@ -3,6 +3,7 @@
 import asyncio
 import json
 from statistics import median
+from time import monotonic as clock
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,9 +13,10 @@ from tests.api.fakes import FakeWorker
 from tests.api.router.scene import WORDS, Scene, a_scene, hangs, streaming
 from tests.api.stage import ADMIN_KEY, MODEL, PATIENCE_S, Stage, until
 
-CLOSED_WITHIN_S = 0.1
 AT_ONCE = 50
 TRIES = 9  # of which the median counts: what else runs on the machine is not what is looked at
+AS_LONG = 10  # as the request took to come, at most: a busy machine slows down both
+FOR_EVER_S = 10 * PATIENCE_S
 
 
 def request_bytes(key: str = ADMIN_KEY, **fields: object) -> bytes:
@@ -41,7 +43,6 @@ async def seen(worker: FakeWorker, count: int) -> None:
 
 async def seconds_until_the_worker_knows(worker: FakeWorker, writer: asyncio.StreamWriter) -> float:
     worker.left.clear()
-    clock = asyncio.get_running_loop().time
     left_at = clock()
     writer.transport.abort()
     async with asyncio.timeout(PATIENCE_S):
@@ -51,31 +52,35 @@ async def seconds_until_the_worker_knows(worker: FakeWorker, writer: asyncio.Str
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_worker_that_has_not_begun_is_told_at_once(stage: Stage, stream: bool) -> None:
-    scene = await a_scene(stage, worker_silence_seconds=PATIENCE_S)
+    scene = await a_scene(stage, worker_silence_seconds=FOR_EVER_S)
     scene.all_answer(hangs)
-    took = []
+    came, left = [], []
     for count in range(1, TRIES + 1):
+        began = clock()
         writer = await asked(scene, stream=stream)
         await seen(scene.workers[0], count)
-        took.append(await seconds_until_the_worker_knows(scene.workers[0], writer))
-    assert median(took) < CLOSED_WITHIN_S
+        came.append(clock() - began)
+        left.append(await seconds_until_the_worker_knows(scene.workers[0], writer))
+    assert median(left) < AS_LONG * median(came)
 
 
 async def test_a_worker_in_the_middle_of_a_stream_is_told_at_once(stage: Stage) -> None:
-    scene = await a_scene(stage, worker_silence_seconds=PATIENCE_S)
+    scene = await a_scene(stage, worker_silence_seconds=FOR_EVER_S)
     scene.all_answer(streaming(*WORDS, gate=asyncio.Event()))
     target = urlsplit(scene.api.url)
-    took = []
+    came, left = [], []
     for _ in range(TRIES):
+        began = clock()
         reader, writer = await asyncio.open_connection(target.hostname, target.port)
         writer.write(request_bytes(stream=True))
         await reader.readuntil(WORDS[0])
-        took.append(await seconds_until_the_worker_knows(scene.workers[0], writer))
-    assert median(took) < CLOSED_WITHIN_S
+        came.append(clock() - began)
+        left.append(await seconds_until_the_worker_knows(scene.workers[0], writer))
+    assert median(left) < AS_LONG * median(came)
 
 
 async def test_a_thousand_aborted_requests_leave_nothing_in_flight(stage: Stage) -> None:
-    scene = await a_scene(stage, worker_silence_seconds=PATIENCE_S)
+    scene = await a_scene(stage, worker_silence_seconds=FOR_EVER_S)
     worker = scene.workers[0]
     began = streaming(*WORDS, gate=asyncio.Event())
 

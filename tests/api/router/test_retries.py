@@ -177,7 +177,7 @@ async def test_a_stream_that_breaks_ends_with_an_error_and_without_done_and_is_n
 
 
 async def test_a_stream_that_falls_silent_ends_with_an_error_and_nobody_is_set_aside(stage: Stage) -> None:
-    scene = await a_scene(stage, 1, worker_silence_seconds=0.1, breaker_failures=1, breaker_pause_seconds=60.0)
+    scene = await a_scene(stage, 1, worker_silence_seconds=1.0, breaker_failures=1, breaker_pause_seconds=60.0)
     scene.all_answer(streaming(*WORDS, gate=asyncio.Event()))
     events = (await scene.api.chat(stream=True)).text.split("\n\n")
     assert '"worker_timeout"' in events[1]
@@ -273,7 +273,7 @@ async def a_mortal_worker(stage: Stage) -> AsyncGenerator[tuple[str, Process]]:
         return True
 
     try:
-        await until(serves, 3 * PATIENCE_S)
+        await until(serves)
         yield address, process
     finally:
         if process.returncode is None:
@@ -308,7 +308,7 @@ async def test_workers_killed_under_load_fail_no_request_that_must_not_fail(stag
                     told = "broken" if '"worker_failed"' in events[-2] else events[-2]
                 outcomes.append(f"{answered.status_code} {told}")
 
-        async with asyncio.timeout(4 * PATIENCE_S), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(3 * PATIENCE_S), asyncio.TaskGroup() as group:
             for number in range(24):
                 group.create_task(client(number % 2 == 0))
             for _, process in (first, second):

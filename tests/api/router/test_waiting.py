@@ -25,12 +25,15 @@ async def on_its_way(stage: Stage, api: RunningApi, address: str) -> Scene:
         facts.ip_assigned(ip_address=address),
     )  # fmt: skip
     scene = Scene(api, [instance], [])
+    await known(scene)
+    return scene
 
-    async def known() -> bool:
+
+async def known(scene: Scene) -> None:
+    async def booting() -> bool:
         return [one["status"] for one in (await scene.explained())["instances"]] == ["booting"]
 
-    await until(known)
-    return scene
+    await until(booting)
 
 
 async def becomes_ready(stage: Stage, scene: Scene) -> None:
@@ -101,7 +104,7 @@ async def test_of_several_the_one_is_told_of_that_will_be_ready_soonest_and_not_
     error = told.json()["error"]
     assert (error["instance_id"], error["status"]) == (str(scene.instances[0].id), "booting")
     assert int(told.headers["retry-after"]) == min(3600, math.ceil(error["eta"]["p50_seconds"]))
-    waited = await asking(api, "0.1", stream=True)
+    waited = await asking(api, "1", stream=True)
     assert waited.text.startswith(": booting 40 %")
 
 
@@ -137,14 +140,16 @@ async def test_nobody_waits_for_what_will_not_come(stage: Stage) -> None:
 
 
 async def test_only_so_many_wait_and_only_so_long(stage: Stage) -> None:
-    api = await stage.api(wait_for_ready_requests=1, wait_for_ready_seconds=0.2)
-    await on_its_way(stage, api, "127.0.0.9")
+    api, brief = await stage.api(wait_for_ready_requests=1), await stage.api(wait_for_ready_seconds=0.2)
+    scene = await on_its_way(stage, api, "127.0.0.9")
     held = asking(api)
     await waiting(api, 1)
     refused = await asking(api)
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many_waiting")
+    held.cancel()
+    await known(Scene(brief, scene.instances, []))
     async with asyncio.timeout(PATIENCE_S):
-        assert (await held).json()["error"]["code"] == "model_not_ready"
+        assert (await asking(brief)).json()["error"]["code"] == "model_not_ready"
 
 
 async def test_no_key_and_no_organization_takes_all_the_places_of_those_that_wait(stage: Stage) -> None:

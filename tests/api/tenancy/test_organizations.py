@@ -1,7 +1,6 @@
 """Organisations, their offerings and their keys, through the API."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, get_args
 
@@ -148,7 +147,7 @@ async def test_an_offering_that_a_public_model_s_id_equals_is_refused(stage: Sta
 
 @pytest.mark.parametrize("by", ["models", "instances"])
 async def test_an_offering_that_a_model_collides_with_later_is_shadowed_and_that_is_said(stage: Stage, by: str) -> None:
-    api, other = await stage.api(), await stage.api()
+    api, other = [await stage.api(refresh_seconds=3600) for _ in range(2)]
     await api.organization(SLUG)
     made = await api.offering(SLUG, CODE, MODEL)
     body: dict[str, Any] = {"model": LATER} | ({"instance_types": ["L4-1-24G"]} if by == "instances" else {})
@@ -164,7 +163,7 @@ async def test_an_offering_that_a_model_collides_with_later_is_shadowed_and_that
                     item == made | {"shadowed": True, "detail": item["detail"]} and "another code" in item["detail"]
                 )
 
-            await until(told, within_s=1)
+            await until(told)
             listed = (await member.get("/v1/models")).json()["data"]
             assert [model["id"] for model in listed].count(LATER) == 1
 
@@ -253,15 +252,12 @@ async def test_the_limits_of_an_unknown_key_cannot_be_changed(stage: Stage) -> N
 
 
 async def fresh(change: Awaitable[Any], seen: Callable[[], Awaitable[bool]]) -> None:
-    """Within a second of the change's answer."""
     await change
-    began = time.monotonic()
-    await until(seen, within_s=1)
-    assert time.monotonic() - began < 1
+    await until(seen)
 
 
-async def test_every_api_is_fresh_within_a_second(stage: Stage) -> None:
-    api, other = await stage.api(), await stage.api()
+async def test_every_api_is_told_of_a_change_and_waits_for_no_refresh(stage: Stage) -> None:
+    api, other = await stage.api(), await stage.api(refresh_seconds=3600)
     await api.organization("acme")
     await api.client.post("/models", json={"model": MODEL})
     key = await api.user_key("acme")

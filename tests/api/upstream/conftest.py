@@ -14,6 +14,6 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 @pytest.fixture
 async def upstream() -> AsyncGenerator[Upstream]:
-    upstream = Upstream(connect_s=1.0, silence_s=10.0, kept_alive_s=60.0)
+    upstream = Upstream(connect_s=3600.0, silence_s=3600.0, kept_alive_s=3600.0)
     yield upstream
     await upstream.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from services.api.upstream import Address
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 Conversation = Callable[["Line"], Awaitable[None]]
 
 

@@ -99,7 +99,7 @@ async def test_what_nobody_asked_for_ends_an_idle_connection(upstream: Upstream)
 
 
 async def test_an_idle_connection_is_closed_after_its_time() -> None:
-    brief = Upstream(connect_s=1.0, silence_s=10.0, kept_alive_s=0.05)
+    brief = Upstream(connect_s=60.0, silence_s=60.0, kept_alive_s=0.05)
     async with a_raw_worker(answering(OK)) as worker:
         await ask(brief, worker.address)
         await worker.nobody()
@@ -158,7 +158,7 @@ async def test_a_kept_connection_that_its_worker_has_closed_is_not_used_even_if_
 
 
 async def test_a_kept_connection_that_is_too_old_is_not_used_even_if_nobody_has_closed_it_yet() -> None:
-    rarely = Upstream(connect_s=1.0, silence_s=60.0, kept_alive_s=60.0)
+    rarely = Upstream(connect_s=60.0, silence_s=60.0, kept_alive_s=60.0)
     async with a_raw_worker(answering(OK)) as worker:
         await ask(rarely, worker.address)
         (kept,) = rarely._pool._open
@@ -244,7 +244,7 @@ async def _accepted(listener: socket.socket, conversation: Conversation) -> None
 
 
 async def test_a_worker_that_says_nothing_is_given_up_in_time() -> None:
-    upstream = Upstream(connect_s=1.0, silence_s=0.1)
+    upstream = Upstream(connect_s=60.0, silence_s=0.1)
     async with a_raw_worker(answering(b""), answering(OK[:-1])) as worker:
         with pytest.raises(Silent):
             await ask(upstream, worker.address)

@@ -67,7 +67,7 @@ async def test_a_worker_that_takes_no_more_of_a_request_is_silent() -> None:
         await given_up.wait()
 
     given_up = asyncio.Event()
-    upstream = Upstream(connect_s=1.0, silence_s=0.1)
+    upstream = Upstream(connect_s=60.0, silence_s=0.1)
     async with a_raw_worker(not_reading) as worker, asyncio.timeout(PATIENCE_S):
         with pytest.raises(Silent):
             await ask(upstream, worker.address, body=LARGE)

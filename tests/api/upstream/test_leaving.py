@@ -1,4 +1,4 @@
-"""Whoever leaves a request before its end takes its connection with him, at once."""
+"""Whoever leaves a request before its end takes its connection with him, at once: no limit of ours is so short."""
 
 import asyncio
 import random
@@ -14,7 +14,6 @@ from tests.api.stage import until
 from tests.api.upstream.asking import ask, rest_of
 from tests.api.upstream.raw_worker import PATIENCE_S, Line, RawWorker, a_json_answer, a_raw_worker
 
-AT_ONCE_S = 0.1
 LARGE = b"x" * 8_000_000
 
 
@@ -45,8 +44,7 @@ async def test_a_cancelled_request_is_closed_at_once(upstream: Upstream, said: b
         await waits.wait()
         await asyncio.sleep(0)
         asking.cancel()
-        async with asyncio.timeout(AT_ONCE_S):
-            await worker.nobody()
+        await worker.nobody()
         await asyncio.wait([asking])
         assert asking.cancelled()
     assert (upstream.in_use, upstream.idle) == (0, 0)
@@ -66,19 +64,18 @@ async def test_a_request_that_is_cancelled_while_it_is_being_sent_is_closed_at_o
         await connected.wait()
         asking.cancel()
         cancelled.set()
-        async with asyncio.timeout(AT_ONCE_S):
-            await worker.nobody()
+        await worker.nobody()
     assert upstream.in_use == 0
 
 
 async def test_a_request_that_is_cancelled_while_it_connects_leaves_no_socket() -> None:
-    upstream = Upstream(connect_s=60.0, silence_s=60.0)
+    upstream = Upstream(connect_s=3600.0, silence_s=3600.0)
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.create_connection(full.getsockname()) as one:
         address = Address("127.0.0.1", full.getsockname()[1])
         asking = asyncio.create_task(ask(upstream, address))
         await until(lambda: _connecting(address, but=one))
         asking.cancel()
-        async with asyncio.timeout(AT_ONCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.wait([asking])
         await asyncio.sleep(0)
         assert _sockets_to(address, but=one) == 0
@@ -100,14 +97,12 @@ async def test_leaving_in_the_middle_of_an_answer_closes_it_at_once_whatever_is_
     async with a_slow_worker(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc") as (worker, waits):
         async with upstream.ask(worker.address, b"GET", b"/", (), b""):
             await waits.wait()
-        async with asyncio.timeout(AT_ONCE_S):
-            await worker.nobody()
+        await worker.nobody()
         with suppress(ZeroDivisionError):
             async with upstream.ask(worker.address, b"GET", b"/", (), b"") as answer:
                 assert await answer.chunk() == b"abc"
                 raise ZeroDivisionError
-        async with asyncio.timeout(AT_ONCE_S):
-            await worker.nobody()
+        await worker.nobody()
     assert (upstream.in_use, upstream.idle) == (0, 0)
 
 
@@ -130,7 +125,7 @@ async def test_a_thousand_requests_that_are_aborted_anywhere_leave_nothing_in_us
         await asyncio.wait([asking])
         return asking.cancelled()
 
-    async with a_raw_worker(step_by_step) as worker, asyncio.timeout(PATIENCE_S * 3):
+    async with a_raw_worker(step_by_step) as worker, asyncio.timeout(PATIENCE_S):
         gone = 0
         while gone < 1_000:  # some were answered before they could be aborted
             gone += sum(await asyncio.gather(*(aborted(chance.randrange(40)) for _ in range(50))))
