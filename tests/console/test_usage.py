@@ -295,7 +295,7 @@ async def test_a_period_is_a_choice_or_two_days(some: Used, window: Window) -> N
     [
         ("?from=2026-02-01&to=2026-01-01", "2026-02-01 is after 2026-01-01."),
         ("?from=2020-01-01&to=2026-01-01", "at most 366 days at once."),
-        ("?from=yesterday&to=2026-01-01", "write it as 2026-01-31."),
+        ("?from=yesterday&to=2026-01-01", "Use e.g. 2026-01-31."),
     ],
 )
 async def test_what_is_no_period_is_said_beside_the_day_in_the_api_s_words(

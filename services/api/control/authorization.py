@@ -28,9 +28,9 @@ class Authorize:
             return
         owner = await self._authentication.admitted(connection.scope, connection.headers.get)
         if owner.role is not Role.ADMIN and not _allowed(owner, access):
-            detail = "This key lists models and uses /v1; everything else needs an administrator's key."
+            detail = "This key may list models and use /v1; everything else needs an administrator's key."
             if owner.organization_id:
-                detail = "This key uses /v1 and what its organisation has; this needs an administrator's key."
+                detail = "This key may use /v1 and what its organisation owns; this needs an administrator's key."
             raise Forbidden(detail)
         recognise(connection.scope)
         connection.scope["auth"] = owner

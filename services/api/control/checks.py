@@ -20,7 +20,7 @@ def _no_null(request: Request[Any, Any, Any]) -> None:
     """PostgreSQL's text cannot contain a null character, so no name has one."""
     for name, value in request.query_params.multi_items():
         if "\0" in name or "\0" in value:
-            raise invalid(FieldError(pointer=name, detail="nothing here has a null character."))
+            raise invalid(FieldError(pointer=name, detail="a null character is not allowed."))
 
 
 def _only_json(request: Request[Any, Any, Any]) -> None:

@@ -41,7 +41,7 @@ async def list_costs(
     begin: FirstDay = None,
     to: LastDay = None,
     organization: Annotated[
-        str | None, QueryParameter(max_length=63, description="Only those of the one with this slug.")
+        str | None, QueryParameter(max_length=63, description="Only those of the organisation with this slug.")
     ] = None,
 ) -> Costs:
     now = datetime.now(UTC)

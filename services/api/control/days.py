@@ -13,11 +13,9 @@ _BY_DEFAULT: Final = 30
 _A_DAY: Final = {"format": OpenAPIFormat.DATE}
 
 FirstDay: TypeAlias = Annotated[
-    str | None, QueryParameter(name="from", schema_extra=_A_DAY, description="The first day, as 2026-01-31.")
+    str | None, QueryParameter(name="from", schema_extra=_A_DAY, description="First day, e.g. 2026-01-31.")
 ]
-LastDay: TypeAlias = Annotated[
-    str | None, QueryParameter(schema_extra=_A_DAY, description="The last day; today if it is not given.")
-]
+LastDay: TypeAlias = Annotated[str | None, QueryParameter(schema_extra=_A_DAY, description="Last day. Default: today.")]
 
 
 def days(begin: str | None, to: str | None, today: date) -> tuple[date, date]:
@@ -42,5 +40,5 @@ def _day(given: str, parameter: str) -> date:
     except ValueError:
         day = None
     if day is None or day.isoformat() != given:
-        raise invalid(FieldError(pointer=parameter, detail=f"{given!r} is no day; write it as 2026-01-31."))
+        raise invalid(FieldError(pointer=parameter, detail=f"invalid day {given!r}. Use e.g. 2026-01-31."))
     return day

@@ -28,7 +28,7 @@ LastEventId = Annotated[
 After = Annotated[
     str | None,
     QueryParameter(
-        description="As Last-Event-ID, which counts if both are given: a browser cannot send that at first."
+        description="Like Last-Event-ID, which wins if both are given: a browser cannot send that at first."
     ),
 ]
 From = Annotated[

@@ -40,14 +40,14 @@ IdempotencyKey = Annotated[
         name="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="The same key and body again give the same instance; another body is refused.",
+        description="A repetition with the same key and body returns the same instance; another body is refused.",
     ),
 ]
 
 
 TraceParent = Annotated[
     str | None,
-    HeaderParameter(name="traceparent", description="The sender's W3C trace context; a malformed one is passed over."),
+    HeaderParameter(name="traceparent", description="The sender's W3C trace context; an invalid one is ignored."),
 ]
 
 
@@ -101,11 +101,11 @@ async def list_(  # noqa: PLR0913 - each filter is an argument
     access: Provided[AccessCache],
     status: Annotated[
         list[Status] | None,
-        QueryParameter(description="Only those in this status, or in one of several."),
+        QueryParameter(description="Only those in this status; repeatable."),
     ] = None,
     model: Annotated[str | None, QueryParameter(max_length=200, description="Only those of this model.")] = None,
     organization: Annotated[
-        str | None, QueryParameter(max_length=63, description="Only those of the one with this slug.")
+        str | None, QueryParameter(max_length=63, description="Only those of the organisation with this slug.")
     ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -204,7 +204,7 @@ def identified(instance_id: str) -> UUID:
     try:
         return UUID(instance_id)
     except ValueError:
-        detail = f"{instance_id!r} is no id of an instance: those are UUIDs. GET /instances lists them."
+        detail = f"{instance_id!r} is not the id of an instance: those are UUIDs. GET /instances lists them."
         raise InstanceIdMalformed(detail) from None
 
 

@@ -19,7 +19,7 @@ from services.api.router.explaining import Explaining, Explanation
 async def resolve_model(
     request: Request[Any, ApiKey, Any],
     explaining: Provided[Explaining],
-    model: Annotated[str, QueryParameter(max_length=200, description="As it is named under /v1.")],
+    model: Annotated[str, QueryParameter(max_length=200, description="The name, as in a request under /v1.")],
 ) -> Explanation:
     return explaining.explain(model, request.auth)
 

@@ -123,7 +123,7 @@ class ModelSearch:
         """Accepted licences are only known model by model, so a launch may still be refused."""
         if listed.task is None:
             purpose = f"It is for {listed.pipeline}" if listed.pipeline else "The hub does not say what it is for"
-            return False, f"{purpose}; text generation and embeddings are what is served here."
+            return False, f"{purpose}; only text generation and embeddings are served here."
         if listed.gated and not self._hub.has_token:
             return False, _UNLICENSED
         if why := self._rights.why_not_add(owner, listed):
@@ -184,9 +184,12 @@ async def search_models(
     ] = None,
     organization: Annotated[
         str | None,
-        QueryParameter(max_length=63, description="Whose offerings are among them. Default: those of the key's own."),
+        QueryParameter(
+            max_length=63,
+            description="Include this organisation's offerings (slug). Default: the key's own.",
+        ),
     ] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=50, description="Of the catalogue, and of the hub each.")] = 20,
+    limit: Annotated[int, QueryParameter(ge=1, le=50, description="Limit for the catalogue, and for the hub.")] = 20,
 ) -> FoundModels:
     text = " ".join((q or "").split())
     if q is not None and len(text) < _SHORTEST:

@@ -41,7 +41,7 @@ async def list_models(models: Provided[ModelRepository], limit: Limit = 50, curs
         200: ResponseSpec(Model, description="It was there before", generate_examples=False),
         **refusals({Kind.FAILED: "The hub refuses our token"}),
     },
-    description="201 when it is new there, 200 when it was there before. Asking for an instance does the same.",
+    description="201 if it is new there, 200 if it was there before. Creating an instance of it does the same.",
 )
 async def add_model(data: JSONBody[ModelBody], cataloguing: Provided[Cataloguing]) -> Response[Model]:
     meant = await cataloguing.meant(data.model)
@@ -66,7 +66,7 @@ async def remove_model(
         detail += f"GET /instances?model={uses.model} lists them."
         raise ModelInUse(detail)
     if uses.offerings:
-        detail = f"It is offered as {', '.join(uses.offerings)}: take that back first, or offer another model there."
+        detail = f"It is offered as {', '.join(uses.offerings)}: remove that first, or offer another model there."
         raise ModelOffered(detail)
     await access.load()
 

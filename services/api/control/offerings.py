@@ -23,7 +23,7 @@ from services.api.tenancy.ownership import organization_at, unknown_organization
 from services.api.tenancy.repository import ModelGone, OfferingRepository, OrganizationGone
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-AskedModel = Annotated[ModelName, Field(description="As on the Hugging Face hub, or its UUID.")]
+AskedModel = Annotated[ModelName, Field(description="Its id on the Hugging Face hub, or its UUID.")]
 
 
 class OfferingBody(BaseModel):
@@ -68,7 +68,7 @@ class OfferingView(BaseModel):
         shadowed, model = catalogue.named(name) is not None, catalogue.identified(offering.model_id)
         detail = (
             f"{name} is a public model's id and means that model; offer this under another code, or have an "
-            f"administrator take that model out of the catalogue (coldstart models remove {name})."
+            f"administrator remove that model from the catalogue (coldstart models remove {name})."
             if shadowed
             else None
         )
@@ -108,7 +108,7 @@ async def list_offerings(
     status_code=201,
     summary="Give a model a name of the organisation's own",
     responses=refusals({Kind.CONFLICT: "The name is taken", Kind.FAILED: "The hub refuses our token"}),
-    description="Refused where a catalogued model has that id: a public id always wins.",
+    description="Refused if a catalogued model has that id: a public id always wins.",
 )
 async def add_offering(
     *,
@@ -194,7 +194,7 @@ def _at_code(detail: str) -> tuple[FieldError]:
 
 def _model_gone(model: Model | None) -> ModelRemoved:
     named = model.model if model else "The model"
-    return ModelRemoved(f"{named} has just been taken out of the catalogue; try again to add it anew.")
+    return ModelRemoved(f"{named} has just been removed from the catalogue; try again to add it again.")
 
 
 def _offering(organization: Organization, code: str, catalogue: Catalogue) -> Offering:

@@ -32,7 +32,7 @@ class OrganizationBody(Limits):
     name: Name | None = None
     insist: Annotated[
         bool,
-        Field(description="Also when somebody on the Hugging Face hub has this name, or nobody can tell."),
+        Field(description="Even if somebody on the Hugging Face hub has this name, or the hub does not answer."),
     ] = False
 
 
@@ -60,7 +60,7 @@ async def list_organizations(request: Request[Any, ApiKey, Any], access: Provide
     "/organizations",
     status_code=201,
     summary="Make an organisation",
-    description="Refused, unless one insists, where ids of public models may begin with its slug: those win.",
+    description="Refused, unless `insist` is set, if ids of public models may begin with its slug: those win.",
     responses=refusals(
         {
             Kind.CONFLICT: "The slug is taken, or a name on the Hugging Face hub",
@@ -78,7 +78,7 @@ async def add_organization(
         await slugs.check(data.slug)
     made = await organizations.add(data.slug, data.name or data.slug, data)
     if made is None:
-        detail = f"{data.slug!r} is taken; choose another slug, or use the one there is."
+        detail = f"{data.slug!r} is taken; choose another slug, or use the existing organisation."
         raise OrganizationExists(detail, errors=(FieldError(pointer="/slug", detail=detail),))
     await access.load()
     return made

@@ -17,10 +17,10 @@ from shared.postgres.keyset import Position
 Item = TypeVar("Item", bound=BaseModel)
 LONGEST: Final = 200
 
-Limit = Annotated[int, QueryParameter(ge=1, le=LONGEST, description="How many items at most.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=LONGEST, description="The most items.")]
 Cursor = Annotated[
     str | None,
-    QueryParameter(description="`next_cursor` of the page before.", schema_extra={"pattern": "^[A-Za-z0-9_=-]+$"}),
+    QueryParameter(description="`next_cursor` of the previous page.", schema_extra={"pattern": "^[A-Za-z0-9_=-]+$"}),
 ]
 
 
@@ -87,5 +87,5 @@ def _decoded(cursor: str) -> list[Any]:
 
 
 def _malformed(cursor: str) -> Invalid:
-    detail = f"{cursor!r} is no cursor of this list; begin without one, and pass on `next_cursor` as it is."
+    detail = f"{cursor!r} is not a cursor of this list; begin without one, and pass on `next_cursor` unchanged."
     return invalid(FieldError(pointer="cursor", detail=detail))

@@ -49,7 +49,7 @@ def not_found() -> Problem:
 
 
 def malformed_json(reason: str) -> Problem:
-    return Problem(400, "malformed_json", "The body is no JSON", f"{reason}; see /schema for what is expected.")
+    return Problem(400, "malformed_json", "The body is not JSON", f"{reason}; see /schema for what is expected.")
 
 
 def client_left() -> Problem:
@@ -128,11 +128,11 @@ def _from_exception(error: Exception) -> Problem | None:  # noqa: PLR0911 - one 
             detail = "This Idempotency-Key was used for another request; use a new key, or send the same body again."
             return Problem(422, "idempotency_conflict", "The Idempotency-Key belongs to another request", detail)
         case JournalUnavailable() | NatsError():
-            detail = "The event stream does not answer; whether the request was taken is not known. Try again, with "
+            detail = "The event stream does not answer; whether the request was accepted is unknown. Try again, with "
             detail += "the same Idempotency-Key if there was one; otherwise look at GET /instances first."
             return _unavailable("journal_unavailable", "The event stream does not answer", detail)
         case _ if isinstance(error, DOWN):
-            detail = "The database does not answer; inference goes on. Try again in a moment."
+            detail = "The database does not answer; inference continues. Try again in a moment."
             return _unavailable("database_unavailable", "The database does not answer", detail)
         case _:
             return None
@@ -148,7 +148,7 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
     problem = _from_exception(error)
     if problem is None:
         log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
-        detail = "Something went wrong that we did not foresee; it is in the log of the api service. Try again."
+        detail = "An unexpected error occurred; it is in the log of the api service. Try again."
         problem = Problem(500, "internal_error", "This is our fault", detail)
     elif problem.status == 503:  # noqa: PLR2004
         log.warning("request not served", path=request.url.path, code=problem.code, reason=repr(error))

@@ -33,7 +33,7 @@ class Reconciliation:
             detail = "No provisioner is running, and only a provisioner talks to providers. Start one, and try again."
             raise NoProvisioner(detail) from None
         except TimedOut:
-            detail = f"It is not done after {self.patience_s:g} s, and goes on; the provisioner logs what it finds."
+            detail = f"It is not done after {self.patience_s:g} s, and continues; the provisioner logs what it finds."
             raise ReconciliationUnfinished(detail) from None
 
 

@@ -48,12 +48,12 @@ async def list_usage(
     usage: Provided[UsageRepository],
     group_by: Annotated[
         list[Group] | None,
-        QueryParameter(description="Repeat it to add up by several: `?group_by=day&group_by=model`."),
+        QueryParameter(description="Repeat it to group by several: `?group_by=day&group_by=model`."),
     ] = None,
     begin: FirstDay = None,
     to: LastDay = None,
     organization: Annotated[
-        str | None, QueryParameter(max_length=63, description="Only what the one with this slug has used.")
+        str | None, QueryParameter(max_length=63, description="Only the usage of the organisation with this slug.")
     ] = None,
 ) -> UsageSums:
     first, last = days(begin, to, datetime.now(UTC).date())

@@ -43,7 +43,7 @@ async def organization_for(slug: str | None, owner: ApiKey, access: KnownOrganiz
         return await organization_named(slug, access)
     its = access.organization_of(owner)
     if its is None or slug not in (None, its.slug):
-        detail = "A user's key asks for instances of its own organisation only; leave `organization` out."
+        detail = "A user's key creates instances of its own organisation only; leave `organization` out."
         raise Forbidden(detail)
     return its
 
@@ -63,7 +63,7 @@ async def organization_named(slug: str | None, access: KnownOrganizations) -> Or
         await access.load()
     found = access.organizations.called(slug)
     if found is None:
-        detail = f"no organisation has the slug {slug!r}; GET /organizations lists those there are."
+        detail = f"no organisation has the slug {slug!r}; GET /organizations lists all."
         raise invalid(FieldError(pointer="/organization", detail=detail))
     return found
 

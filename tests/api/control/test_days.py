@@ -31,5 +31,5 @@ def test_the_first_comes_before_the_last() -> None:
 
 @pytest.mark.parametrize("written", ["null", "", "20260301", "2026-W09-7", "2026-02-30", "1", "2026-03-01T00:00:00Z"])
 def test_what_is_written_otherwise_is_no_day(written: str) -> None:
-    with pytest.raises(Invalid, match="is no day"):
+    with pytest.raises(Invalid, match="invalid day"):
         days(written, None, TODAY)

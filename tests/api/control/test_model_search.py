@@ -113,7 +113,7 @@ async def test_what_is_not_served_comes_last_with_the_reason(stage: Stage) -> No
     items = (await search(api, "open"))["items"]
     assert [item["model"] for item in items] == ["openai-community/gpt2", WHISPER]
     assert (items[-1]["task"], items[-1]["usable"]) == (None, False)
-    assert items[-1]["why"].startswith("It is for automatic-speech-recognition; text generation and embeddings")
+    assert items[-1]["why"].startswith("It is for automatic-speech-recognition; only text generation and embeddings")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ COMMON: Final[Mapping[int, str]] = {
     408: "The request did not come within its time",
     413: "The body is too large",
     414: "The address is too long",
-    415: "The body is not said to be JSON",
+    415: "The content type is not JSON",
     422: "A parameter or a field is not valid",
     429: "Too much was asked; `Retry-After` says when to ask again",
     431: "The request's head is too large",

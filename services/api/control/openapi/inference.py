@@ -17,7 +17,7 @@ _REFUSED: Final = {
     "409": "The name means another model by now: ask again",
     "413": "The body is too large",
     "414": "The address is too long",
-    "415": "The body is not said to be JSON",
+    "415": "The content type is not JSON",
     "422": "The worker cannot do what is asked",
     "429": "The key has reached a limit; `Retry-After` says when to ask again",
     "431": "The request's head is too large",
