@@ -1,4 +1,4 @@
-"""NATS and PostgreSQL for a machine that has neither, started and ended with the stack.
+"""NATS and PostgreSQL for a machine without them, started and stopped with the stack.
 
 Each server keeps what it needs in its own folder below the data folder: `nats/` and `postgres/`, and there
 `data` (what the server stores), `server.log` (and `server.log.1` of the run before), `lock`, `port` and its passwords.

@@ -1,4 +1,4 @@
-"""What one embedded server keeps on disk beside its data: the lock, the port, the passwords and the log."""
+"""An embedded server's files beside its data: the lock, the port, the passwords and the log."""
 
 import fcntl
 import os
@@ -54,7 +54,7 @@ class ServerFolder:
 
     @property
     def port(self) -> int | None:
-        """The port that the server had last time."""
+        """The server's previous port."""
         file = self.path / "port"
         return int(file.read_text()) if file.exists() else None
 

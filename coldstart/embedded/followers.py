@@ -1,4 +1,4 @@
-"""The server that followers read, started again whenever it ends: whatever they do to it, the stack goes on."""
+"""The followers' server, restarted whenever it ends: whatever followers do to it, the stack continues."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What the embedded servers have in common: one owner, a port, a start that is known to have worked, an end."""
+"""Shared by the embedded servers: one owner, a port, a verified start, an orderly end."""
 
 import asyncio
 import contextlib

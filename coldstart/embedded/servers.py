@@ -1,4 +1,4 @@
-"""The servers that the stack needs and nobody has given it."""
+"""The servers that the stack needs and that were not given."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
