@@ -1,6 +1,6 @@
 """All secrets of an installation, derived from one master secret (HKDF-SHA256, RFC 5869). None is ever stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
@@ -18,7 +18,7 @@ _INSTANCES: Final = 1024
 class SshKey:
     """An Ed25519 key in OpenSSH's own formats; `private` is a PEM block, `public` one line without a comment."""
 
-    private: str
+    private: str = field(repr=False)
     public: str
 
 

@@ -6,7 +6,7 @@ not read. The caller must limit the time.
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import h11
@@ -50,7 +50,7 @@ class NotHttp(Exception):
 class Question:
     method: str
     path: str
-    bearer: str
+    bearer: str = field(repr=False)
     body: dict[str, Any] | None = None
 
     def encoded(self, host: str) -> list[h11.Event]:

@@ -13,7 +13,7 @@ reconciliation decides.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 from uuid import UUID
@@ -113,7 +113,7 @@ class Order:
     name: str
     zone: str
     instance_type: str
-    cloud_init: bytes
+    cloud_init: bytes = field(repr=False)
     security_group_id: str | None = None
 
 

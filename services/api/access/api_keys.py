@@ -59,7 +59,7 @@ class ApiKey(KeyLimits):
 class NewApiKey(ApiKey):
     """The only answer that ever contains the key itself."""
 
-    key: str
+    key: str = Field(repr=False)
 
 
 class ApiKeys:

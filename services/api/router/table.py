@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.api.upstream import Address
@@ -17,7 +17,7 @@ class Worker:
 
     instance_id: UUID
     address: Address
-    authorization: bytes
+    authorization: bytes = field(repr=False)
 
 
 class RoutingTable:
