@@ -38,6 +38,12 @@ def test_its_actions_are_those_that_decide_allows(status: Status) -> None:
 
 
 @EVERY_STATUS
+def test_requests_may_run_on_it_from_ready_until_it_has_drained(status: Status) -> None:
+    described = Description.of(an_instance(status), AT)
+    assert described.serving is (status in {Status.READY, Status.UNAVAILABLE, Status.DRAINING})
+
+
+@EVERY_STATUS
 def test_only_one_that_failed_has_advice(status: Status) -> None:
     described = Description.of(an_instance(status), AT)
     assert (described.advice is not None) is (described.group is StatusGroup.FAILED)

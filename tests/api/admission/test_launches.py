@@ -160,6 +160,25 @@ async def test_an_organisation_is_either_deleted_or_launches(stage: Stage, api: 
     assert await stage.last_sequence() == (1 if launch.status_code == 202 else 0)
 
 
+async def test_rights_are_judged_first_then_the_offers_then_the_fit_then_the_limits(stage: Stage) -> None:
+    await stage.offer(L4.model_copy(update={"gpu_memory_gb": 25.77}))
+    api = await stage.api()
+    await api.organization("acme", max_instances=0)
+    wrong: dict[str, Any] = {"image": "evil/vllm-openai", "zones": ["nowhere"], "model": "Qwen/Qwen2.5-72B-Instruct"}
+    told = []
+    async with api.as_(await api.user_key("acme")) as member:
+        for mended in ("", *wrong):
+            wrong.pop(mended, None)
+            body = (await member.post("/instances", json=BODY | wrong)).json()
+            told.append((body["code"], [error["pointer"] for error in body.get("errors", [])]))
+    assert told == [
+        ("launch_not_allowed", ["/image"]),
+        ("invalid_request", ["/zones/0"]),
+        ("invalid_request", ["/instance_types/0"]),
+        ("limit_reached", []),
+    ]
+
+
 @pytest.mark.parametrize(("key", "loads"), [(None, 0), ("once", 1)])
 async def test_a_launch_loads_its_instance_once_and_looks_up_the_offers_once(
     stage: Stage, key: str | None, loads: int
