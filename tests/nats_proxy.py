@@ -54,18 +54,21 @@ class NatsProxy:
         self._wires: set[asyncio.StreamWriter] = set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream_reader, upstream_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
-        self._wires |= {writer, upstream_writer}
+        ends = {writer}
+        self._wires.add(writer)
         try:
+            upstream_reader, upstream_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
+            ends.add(upstream_writer)
+            self._wires.add(upstream_writer)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._upwards(reader, upstream_writer))
                 group.create_task(self._downwards(upstream_reader, writer))
         except* (asyncio.IncompleteReadError, OSError):
             pass
         finally:
-            self._wires -= {writer, upstream_writer}
-            writer.close()
-            upstream_writer.close()
+            self._wires -= ends
+            for end in ends:
+                end.close()
 
     async def _upwards(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:

@@ -196,6 +196,11 @@ async def test_what_another_program_did_to_the_stream_is_changed_back_and_no_int
 
 async def test_while_nothing_can_be_recorded_readyz_says_why_and_an_intent_is_refused(stage: Stage) -> None:
     api = await stage.api(journal_timeout_seconds=1.0)
+
+    async def ready() -> bool:
+        return await status_of(api, "/readyz") == 200
+
+    await until(ready)
     instance = await stage.happened(facts.instance_requested())
     await stage.connection.jetstream().delete_stream(LIFECYCLE)
 

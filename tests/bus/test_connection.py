@@ -27,7 +27,7 @@ async def test_a_round_trip_that_was_given_up_does_no_harm_when_its_answer_comes
                 await round_trip(connection)()
         given_up.set()
         await round_trip(connection)()
-        await connection.request("$JS.API.INFO", timeout=2)
+        await connection.request("$JS.API.INFO", timeout=60)
         await connection.close()
 
 
@@ -37,13 +37,13 @@ async def test_a_cancellation_that_comes_together_with_the_answer_ends_who_asked
 ) -> None:
     connection = await connect(nats_url, "test")
     monkeypatch.setattr(asyncio, "wait_for", _cancelled_when_answered)
-    asking = asyncio.create_task(connection.request(subject, timeout=2))
+    asking = asyncio.create_task(connection.request(subject, timeout=60))
     await asyncio.wait({asking})
     assert asking.cancelled()
     monkeypatch.undo()
-    assert (await connection.request("$JS.API.INFO", timeout=2)).data
+    assert (await connection.request("$JS.API.INFO", timeout=60)).data
     with pytest.raises(NoRespondersError):
-        await connection.request("nobody.answers", timeout=2)
+        await connection.request("nobody.answers", timeout=60)
     await connection.close()
 
 

@@ -46,7 +46,7 @@ class Clock:
 
 async def test_a_held_message_is_extended_until_it_is_let_go() -> None:
     message = Message()
-    leases = Leases(Server().flush, ACK_WAIT)
+    leases = Leases(Server().flush, ACK_WAIT, clock=Clock())
     keeping = asyncio.create_task(leases.keep_alive())
     async with leases.held(message, redelivered=False):
         await message.extended.wait()
@@ -129,7 +129,7 @@ async def test_what_is_being_taken_when_closing_begins_is_given_back() -> None:
 
 
 async def test_sleeping_within_a_lease_ends_when_the_time_is_over() -> None:
-    async with Leases(Server().flush, ACK_WAIT).held(Message(), redelivered=False) as lease:
+    async with Leases(Server().flush, ACK_WAIT, clock=Clock()).held(Message(), redelivered=False) as lease:
         await lease.sleep(0.01)
         lease.check()
 

@@ -51,13 +51,13 @@ async def test_the_reports_come_back_as_they_were_made(connection: Client) -> No
         await message.respond(ReconciliationReply(reports=(REPORT,)).model_dump_json().encode())
 
     await connection.subscribe(SUBJECT, queue=QUEUE, cb=answer)
-    assert await request_reconciliation(connection, delete_unknown=True, timeout_s=5) == (REPORT,)
+    assert await request_reconciliation(connection, delete_unknown=True, timeout_s=60) == (REPORT,)
     assert [request.delete_unknown for request in asked] == [True]
 
 
 async def test_without_a_provisioner_nobody_answers(connection: Client) -> None:
     with pytest.raises(NobodyAnswers):
-        await request_reconciliation(connection, delete_unknown=False, timeout_s=5)
+        await request_reconciliation(connection, delete_unknown=False, timeout_s=60)
 
 
 async def test_a_provisioner_that_takes_too_long_is_not_waited_for(connection: Client) -> None:

@@ -21,7 +21,8 @@ from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle.events import InstanceRequested
 from shared.lifecycle.wish import Wish
 
-ACK_WAIT = 1.0
+ACK_WAIT = 30.0
+BRIEF_ACK_WAIT = 4.0
 
 
 @dataclass
@@ -60,15 +61,17 @@ async def serving(url: str, handle: Handle, ack_wait_s: float = ACK_WAIT) -> Asy
 
     Subscriber(LAUNCH, leases, DeadLetters(jetstream), handle, on_unreadable).attach(broker, max_held=100)
     keeping = asyncio.create_task(leases.keep_alive())
-    await broker.start()
-    yield service
-    await leases.close(grace_s=5)
-    await broker.stop()
-    keeping.cancel()
+    try:
+        await broker.start()
+        yield service
+        await leases.close(grace_s=5)
+    finally:
+        await broker.stop()
+        keeping.cancel()
 
 
 async def until_settled(service: Service) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await service.pending():  # noqa: ASYNC110  the server tells nobody that a consumer is empty
             await asyncio.sleep(0.01)
 
@@ -97,7 +100,7 @@ async def test_a_consumer_that_was_deleted_is_heard_again_once_a_guard_has_made_
             first = await service.request()
             assert await seen.get() == first
             await connection.jetstream().delete_consumer(LIFECYCLE, LAUNCH.durable)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 later = await service.request()
                 while await seen.get() != later:  # what was handled before comes again: handling is idempotent
                     pass
@@ -109,10 +112,10 @@ async def test_a_message_held_for_longer_than_the_ack_wait_is_not_redelivered(na
 
     async def handle(_: Recorded, lease: Lease) -> None:
         seen.append(lease.redelivered)
-        await lease.sleep(ACK_WAIT * 2.5)
+        await lease.sleep(BRIEF_ACK_WAIT * 1.5)
         done.set()
 
-    async with serving(nats_url, handle) as service:
+    async with serving(nats_url, handle, BRIEF_ACK_WAIT) as service:
         await service.request()
         await done.wait()
         await until_settled(service)
@@ -146,12 +149,12 @@ async def test_a_stopping_replica_hands_its_messages_over_at_once(nats_url: str)
         assert lease.redelivered
         taken.set()
 
-    async with serving(nats_url, holds, ack_wait_s=60) as first:
+    async with serving(nats_url, holds, ack_wait_s=600) as first:
         await first.request()
         await held.wait()
-        async with serving(nats_url, takes, ack_wait_s=60):
+        async with serving(nats_url, takes, ack_wait_s=600):
             await first.leases.close(grace_s=5)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await taken.wait()
 
 
@@ -166,11 +169,11 @@ async def test_what_a_replica_gave_back_when_it_stopped_waits_for_the_next_one_t
         assert lease.redelivered
         taken.set()
 
-    async with serving(nats_url, holds, ack_wait_s=60) as first:
+    async with serving(nats_url, holds, ack_wait_s=600) as first:
         await first.request()
         await held.wait()
         await stop_asking(first.broker)
-    async with serving(nats_url, takes, ack_wait_s=60), asyncio.timeout(5):
+    async with serving(nats_url, takes, ack_wait_s=600), asyncio.timeout(60):
         await taken.wait()
 
 
@@ -216,7 +219,7 @@ async def test_a_dead_letter_that_is_handed_back_is_held_like_any_other_message(
         assert [each async for each in letters] == []
         again = await seen.get()
         assert (again.id, again.sequence) == (first.id, first.sequence)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await jetstream.stream_info(REPLAYS)).state.messages:  # noqa: ASYNC110  nobody is told of it
                 await asyncio.sleep(0.01)
 
@@ -236,7 +239,7 @@ async def test_a_letter_that_nobody_understands_again_is_back_at_once_with_its_o
                 await asyncio.sleep(0.01)
             return found[0]
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             first = await the_letter()
             await letters.replay(first)
             second = await the_letter()

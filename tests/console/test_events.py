@@ -89,7 +89,7 @@ async def test_the_command_follows_on_nats_what_the_page_shows(stage: Stage, win
     copied = str(await page.evaluate("navigator.clipboard.readText()"))
     following = await stage.connection.subscribe(copied.split("'")[1])
     await stage.happened(f.ssh_install_started(), instance_id=instance.id)
-    assert (await following.next_msg(timeout=5)).subject == f"lifecycle.{instance.id}.SshInstallStarted"
+    assert (await following.next_msg(timeout=60)).subject == f"lifecycle.{instance.id}.SshInstallStarted"
     await page.get_by_label("Type").select_option("")
     await expect(command).to_have_text(f"nats sub 'lifecycle.{instance.id}.>'")
 

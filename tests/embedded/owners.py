@@ -65,7 +65,7 @@ async def owner(
 
 
 async def gone(processes: list[psutil.Process]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while any(is_alive(process) for process in processes):  # noqa: ASYNC110 (nobody announces another's end)
             await asyncio.sleep(0.01)
 

@@ -29,7 +29,7 @@ from shared.bus.topology import LAUNCH, WATCH, apply_topology
 from shared.journal.streams import LIFECYCLE
 from tests.embedded.owners import PROJECT
 
-WITHIN_S = 20
+WITHIN_S = 60
 OF_NO_FOLLOWER = (
     *(
         "journal.victim.InstanceReady",

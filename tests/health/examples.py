@@ -5,12 +5,14 @@ from typing import Any, Final
 from services.health.settings import HealthSettings
 
 SECRET: Final = "a master secret that is long enough for anybody"
+LEASE_S: Final = 30.0
+"""A busy machine cannot extend in time what is much shorter: the holder then loses it, as it should."""
 
 
 def a_pace(**overrides: Any) -> HealthSettings:
     example = {
         "master_secret": SECRET,
-        "lease_seconds": 2.0,
+        "lease_seconds": LEASE_S,
         "startup_look_seconds": 0.02,
         "ready_look_seconds": 0.05,
         "draining_look_seconds": 0.02,

@@ -22,16 +22,14 @@ class Machine:
     target: Target
 
     async def probe(self, probe: Probe) -> Outcome:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await self.prober.probe(probe, self.target)
 
 
 @pytest.fixture
 async def machine() -> AsyncGenerator[Machine]:
     async with a_machine() as (ssh_port, worker):
-        pace = a_pace(
-            ssh_port=ssh_port, worker_port=worker.port, connect_seconds=0.5, answer_seconds=0.2, warmup_seconds=0.3
-        )
+        pace = a_pace(ssh_port=ssh_port, worker_port=worker.port)
         async with HttpProber.open(pace) as prober:
             yield Machine(worker, prober, Target("127.0.0.1", MODEL, "generate", worker.api_key))
 
@@ -114,7 +112,9 @@ async def test_a_worker_that_hangs_is_given_up_after_the_probes_own_time(
 ) -> None:
     await machine.worker.open()
     machine.worker.instead[path] = hanging
-    assert await machine.probe(probe) == Failed(f"no answer within {seconds:g} s")
+    brief = a_pace(worker_port=machine.worker.port, answer_seconds=0.2, warmup_seconds=0.3)
+    async with HttpProber.open(brief) as prober:
+        assert await prober.probe(probe, machine.target) == Failed(f"no answer within {seconds:g} s")
 
 
 async def test_a_worker_with_another_model_fails_and_says_which_is_missing(machine: Machine) -> None:

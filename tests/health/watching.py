@@ -23,11 +23,11 @@ from shared.lifecycle.events import Event, InstanceRequested, TerminationRequest
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import WATCHED, Status
 from shared.secrets import Secrets
-from tests.health.examples import SECRET, a_pace
+from tests.health.examples import LEASE_S, SECRET, a_pace
 from tests.health.fake_worker import FakeWorker, a_machine
 from tests.lifecycle import facts as f
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @dataclass
@@ -96,12 +96,14 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(url: str, *, ack_wait_s: float = 2.0) -> AsyncGenerator[World]:
+async def a_world(url: str, *, ack_wait_s: float = LEASE_S) -> AsyncGenerator[World]:
     connection = await connect(url, "test")
-    await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=ack_wait_s)
-    async with a_machine() as (ssh_port, worker):
-        yield World(url, connection, Journal(connection, actor="test", source="/test"), worker, ssh_port)
-    await connection.close()
+    try:
+        await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=ack_wait_s)
+        async with a_machine() as (ssh_port, worker):
+            yield World(url, connection, Journal(connection, actor="test", source="/test"), worker, ssh_port)
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager

@@ -54,7 +54,7 @@ class Watcher:
         await self._notified.wait()
         self._notified.clear()
 
-    async def reached(self, sequence: int, *, within_s: float = 20) -> None:
+    async def reached(self, sequence: int, *, within_s: float = 60) -> None:
         async with asyncio.timeout(within_s):
             while True:
                 self._notified.clear()

@@ -15,7 +15,7 @@ from shared.bus.installation import installation_of
 from shared.bus.topology import apply_topology
 from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 
-WITHIN_S = 20
+WITHIN_S = 60
 
 
 @dataclass

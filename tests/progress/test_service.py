@@ -145,7 +145,7 @@ async def test_another_stream_than_the_one_projected_replaces_the_read_model(sta
         await jetstream.delete_stream(LIFECYCLE)
         await apply_topology(jetstream, replicas=1, ack_wait_s=5)
         await stage.author.write(h.a_launch())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await stage.database.fetchval("SELECT count(*) FROM timeline") != len(h.a_launch()):
                 await stage.watcher.news()
         await stage.watcher.reached(await stage.author.write(h.a_launch()))
@@ -158,7 +158,7 @@ async def test_a_stream_restored_to_an_earlier_state_replaces_the_read_model(sta
         await stage.watcher.reached(await stage.author.last_sequence())
     await stage.database.execute("UPDATE checkpoints SET sequence = 1000")
     async with running(stage.settings):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await stage.database.fetchval("SELECT sequence FROM checkpoints")) == 1000:
                 await stage.watcher.news()
         await stage.watcher.reached(await stage.author.write(h.a_launch()))
@@ -209,7 +209,7 @@ async def test_a_stop_is_not_lost_when_the_database_goes_at_the_same_moment(stag
 
     connection = await connect(stage.settings.nats_url.get_secret_value(), "projector")
     projecting = asyncio.create_task(LosingTheDatabase(connection, stage.settings).run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await following.wait()
         projecting.cancel()
         await asyncio.wait({projecting})
@@ -219,7 +219,7 @@ async def test_a_stop_is_not_lost_when_the_database_goes_at_the_same_moment(stag
 
 async def leader_after(database: Connection, previous: int) -> int:
     """The backend of the projector that leads, once another than the previous one does."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (leader := await database.fetchval(LEADER, previous)) is None:  # noqa: ASYNC110  nor an election
             await asyncio.sleep(0.01)
     assert isinstance(leader, int)
@@ -227,7 +227,7 @@ async def leader_after(database: Connection, previous: int) -> int:
 
 
 async def failed_at_least_once(projector: Projector) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while projector.failures == 0:  # noqa: ASYNC110  nobody announces a failed try
             await asyncio.sleep(0.01)
 

@@ -17,7 +17,7 @@ from simulator.app import Simulator
 P = ParamSpec("P")
 T = TypeVar("T")
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 ZONE = "fr-par-2"
 IMAGE = "5c3d28db-33ce-4997-8572-f49506339283"
 

@@ -72,5 +72,5 @@ async def ssh_server(host_key: SshKey, client_key: SshKey, behave: Behave, **off
     finally:
         state.cut()
         server.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await server.wait_closed()

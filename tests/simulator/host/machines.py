@@ -94,7 +94,7 @@ class Machine:
 
     async def run(self, command: str) -> asyncssh.SSHCompletedProcess:
         async with self.connected() as connection:
-            return await connection.run(command, timeout=20)
+            return await connection.run(command, timeout=60)
 
 
 def replace_tool(machine: Machine, name: str, script: str) -> None:
@@ -117,7 +117,7 @@ async def booted(folder: Path, scenario: Scenario = QUICK) -> AsyncIterator[Mach
         await machine.host.destroy()
 
 
-async def eventually(ask: Callable[[], Awaitable[T | None]], seconds: float = 15.0) -> T:
+async def eventually(ask: Callable[[], Awaitable[T | None]], seconds: float = 60.0) -> T:
     """The first answer that is one; asks again every 20 ms."""
     async with asyncio.timeout(seconds):
         while (answer := await ask()) is None:  # noqa: ASYNC110 - another process tells us nothing by itself
