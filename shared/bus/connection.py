@@ -8,7 +8,6 @@ from functools import wraps
 from typing import Any, Final, TypedDict
 from urllib.parse import urlsplit
 
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -16,6 +15,7 @@ from nats.aio.msg import Msg
 RECONNECT_WAIT_S: Final = 0.25
 _SLOW_S: Final = 3.0
 _CLOSING_S: Final = 0.1
+_CANCELLED_AGAIN_S: Final = 0.1
 INBOX: Final = "_INBOX"
 """The inbox of programs without a user of their own."""
 _A_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -85,8 +85,22 @@ def _tell_of_loss(name: str) -> None:
 
 
 async def connect(url: str, name: str, reconnected: Callable[[], None] = _ignore) -> Client:
+    """Retries for ever. Cancelled meanwhile, it ends and leaves no socket behind.
+
+    nats-py connects by `asyncio.wait_for`, too, and loses a cancellation that comes as the server accepts.
+    """
+    connection = Client()
+    connecting = asyncio.create_task(connection.connect(**connect_options(url, name, reconnected)))
     with warning_of_a_wait(url):
-        return cancellable(await nats.connect(**connect_options(url, name, reconnected)))
+        try:
+            await asyncio.shield(connecting)
+        except BaseException:
+            while not connecting.done():
+                connecting.cancel()
+                await asyncio.wait([connecting], timeout=_CANCELLED_AGAIN_S)
+            await connection.close()
+            raise
+    return cancellable(connection)
 
 
 @contextmanager

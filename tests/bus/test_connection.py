@@ -1,6 +1,7 @@
 """The connection survives what time-outs do to it."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -29,6 +30,29 @@ async def test_a_round_trip_that_was_given_up_does_no_harm_when_its_answer_comes
         await round_trip(connection)()
         await connection.request("$JS.API.INFO", timeout=60)
         await connection.close()
+
+
+async def test_a_connection_that_is_given_up_while_its_server_says_nothing_is_closed() -> None:
+    came, parted = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.set()
+        await reader.read()
+        writer.close()
+        parted.set()
+
+    gc.disable()  # it would close the connection, too
+    try:
+        async with asyncio.timeout(60), await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            connecting = asyncio.create_task(connect(f"nats://127.0.0.1:{port}", "test"))
+            await came.wait()
+            connecting.cancel()
+            await asyncio.wait([connecting])
+            await parted.wait()
+    finally:
+        gc.enable()
+    assert connecting.cancelled()
 
 
 @pytest.mark.parametrize("subject", ["$JS.API.INFO", "nobody.answers"])
