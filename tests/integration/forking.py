@@ -14,7 +14,7 @@ from typing import Final
 
 from coldstart.stack.processes import Readiness
 
-START_S: Final = 30.0
+START_S: Final = 60.0
 FORKING: Final = get_context("forkserver")
 FORKING.set_forkserver_preload(
     [

@@ -256,7 +256,9 @@ async def line(
         if without != "api":
             url = (await cleanup.enter_async_context(api.running(settings.api))).url
         http = await cleanup.enter_async_context(
-            httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=30, limits=LIMITS)
+            httpx.AsyncClient(
+                base_url=url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=PATIENCE_S, limits=LIMITS
+            )
         )
         control = await cleanup.enter_async_context(httpx.AsyncClient(base_url=f"{simulator.url}/_simulator"))
         yield Line(simulator, url, http, control, heard, settings)
