@@ -7,6 +7,8 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from services.api.access.api_keys import ApiKey, Role
+from services.api.tenancy.ownership import may_see
 from shared.lifecycle.instance import Instance
 from tests.api.feed.test_events import following, types
 from tests.api.stage import BODY, MODEL, RunningApi, Stage
@@ -194,3 +196,9 @@ async def test_every_route_is_for_whom_it_should_be(two: Two) -> None:
                 if (await client.request(method, address, json=body)).status_code != 403:
                     may.add((method, path))
             assert may == allowed - streams
+
+
+@pytest.mark.parametrize(("role", "sees"), [(Role.ADMIN, True), (Role.USER, False)])
+def test_a_user_s_key_of_no_organisation_sees_not_even_what_is_shared(role: Role, sees: bool) -> None:
+    key = ApiKey(id=uuid4(), name="somebody", role=role, prefix="csk_", created_at=f.AT)
+    assert may_see(key, f.given(f.instance_requested())) is sees
