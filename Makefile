@@ -43,7 +43,7 @@ bench: .venv/.ready-dev   ## every benchmark; the router's is beside nginx, inst
 	@for benchmark in idle launch projection fleet router floods console; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 screenshots: .venv/.ready-dev  ## the pictures in docs/, of the real pages; needs chromium
-	@command -v chromium >/dev/null || { echo "chromium is needed for pictures: install it (on Debian: apt-get install chromium)."; exit 1; }
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || { echo "Chromium is needed for pictures: install it (on Debian: apt-get install chromium-headless-shell)."; exit 1; }
 	@$(BIN)/python -m tests.console.screenshots
 
 docs: .venv/.ready-dev    ## the pages that are drawn from the code

@@ -1,4 +1,5 @@
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -10,6 +11,12 @@ from tests.api.stage import Stage, a_stage
 
 @pytest.fixture
 async def stage(nats_url: str, database_url: str) -> AsyncGenerator[Stage]:
+    async with offering(nats_url, database_url) as stage:
+        yield stage
+
+
+@asynccontextmanager
+async def offering(nats_url: str, database_url: str) -> AsyncGenerator[Stage]:
     """The instance types are offered; no api runs yet."""
     connection = await connect(nats_url, "test")
     await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=5)

@@ -6,18 +6,18 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from tests.api.conftest import stage
-from tests.api.stage import ADMIN_KEY, RunningApi
+from tests.api.conftest import offering
+from tests.api.stage import ADMIN_KEY, RunningApi, Stage
 from tests.console.chromium import ARGUMENTS, INSTALLED, PROGRAM
-
-__all__ = ["browser", "chromium", "stage", "window"]
 
 PATIENCE_MS = 30_000  # on a busy machine; whatever is awaited ends the wait
 TELL_OF_VIOLATIONS = """
@@ -62,7 +62,7 @@ class Window:
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """The address of a browser that the tests of a process share; each has contexts of its own in it."""
     if INSTALLED is None and "CI" not in os.environ:
-        pytest.skip("Chromium is not installed (apt-get install chromium)")
+        pytest.skip("Chromium is not installed (apt-get install chromium-headless-shell)")
     options = {"executablePath": PROGRAM, "args": ARGUMENTS, "host": "127.0.0.1"}
     config = tmp_path_factory.mktemp("chromium") / "server.json"
     config.write_text(json.dumps(options))
@@ -75,7 +75,14 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
             os.killpg(server.pid, signal.SIGTERM)  # the driver is a child of it, and ends the browser
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """One event loop for all that share a browser: Playwright's driver takes a third of a second to start."""
+    for item in items:
+        if pytest_asyncio.is_async_test(item) and Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser(chromium: str) -> AsyncGenerator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.connect(chromium)
@@ -83,8 +90,16 @@ async def browser(chromium: str) -> AsyncGenerator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(nats_url: str, database_url: str) -> AsyncGenerator[Stage]:
+    async with offering(nats_url, database_url) as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def window(browser: Browser) -> AsyncGenerator[Window]:
     window = Window(browser)
     yield window
     window.check()
+    for context in browser.contexts:
+        await context.close()

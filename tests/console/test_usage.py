@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from services.api.usage.log import Usage
@@ -67,7 +68,7 @@ class Used:
         return page
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def some(stage: Stage) -> Used:
     await stage.projector()
     api = await stage.api()

@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 import httpx
-import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from coldstart.demo import alone
@@ -46,13 +46,13 @@ NOTE_WHAT_COMES_AND_WHAT_THE_BAR_SHOWS = """
 """
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def running(tmp_path: Path) -> AsyncGenerator[Stack]:
     async with stack(alone(tmp_path), simulated=True, scenario=UNHURRIED.model_dump_json()) as running:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def client(running: Stack) -> AsyncGenerator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {running.reach.admin_key}"}
     async with httpx.AsyncClient(base_url=running.reach.api_url, headers=headers, timeout=30) as client:

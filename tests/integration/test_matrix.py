@@ -40,9 +40,9 @@ QUICK: Final[Changes] = {
     "provisioner": {
         "launch_tries": 3,
         "backoff_seconds": 0.3,
-        "call_timeout_seconds": 1.0,
+        "call_timeout_seconds": 1.7,
         "tag_visibility_seconds": 0.3,
-        "settle_seconds": 1.5,
+        "settle_seconds": 2.1,
         "volume_patience_seconds": 0.5,
         "power_off_seconds": 2.0,
         "detach_seconds": 2.0,

@@ -82,6 +82,10 @@ def attach(tmp_path: Path) -> Iterator[Attach]:
         yield attached
 
 
+def by_number(loop: Loop) -> int:
+    return int(loop.device.removeprefix("/dev/loop"))
+
+
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, check=True)
 
@@ -185,7 +189,7 @@ def test_a_blank_disk_is_formatted_mounted_and_noted_once_and_no_other_after_it(
     fstab = tmp_path / "etc/fstab"
     fstab.parent.mkdir()
     fstab.write_text("LABEL=cloudimg-rootfs / ext4 defaults 0 1")
-    disk, other = attach(), attach()
+    disk, other = sorted((attach(), attach()), key=by_number)  # the first one that lsblk names is taken
     for _ in range(2):
         answer = asked(tmp_path, "data_disk", disk, other)
         assert answer.returncode == 0, answer.stderr
