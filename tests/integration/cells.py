@@ -11,7 +11,7 @@ from tests.integration.line import INSTANCE_TYPE
 ZONE: Final = "fr-par-2"
 OPENED: Final = "opened"
 """All that a launch asks of the cloud is done; from here on it is SSH and the worker."""
-CLOUD: Final = Scenario(never_ssh=True, tag_visible=0.1, hang=1.2)
+CLOUD: Final = Scenario(never_ssh=True, tag_visible=0.1, hang=2.0)
 
 LAUNCHING: Final = (
     Call.LIST_SERVERS,
