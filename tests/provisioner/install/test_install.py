@@ -544,6 +544,7 @@ async def test_a_pull_goes_on_though_nobody_can_say_how_much_has_come(tmp_path: 
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+@pytest.mark.real
 @pytest.mark.parametrize("fed", [script._INSTALL, script._RUN, claims._SCRIPT], ids=["install", "run", "claim"])
 def test_the_scripts_pass_shellcheck(fed: str) -> None:
     checked = subprocess.run(["shellcheck", "-"], input=fed, capture_output=True, text=True, check=False)
