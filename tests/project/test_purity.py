@@ -24,8 +24,9 @@ def test_a_loop():
 @pytest.mark.real
 def test_what_starts_a_process_or_a_connection_is_not_pure(tmp_path: Path) -> None:
     (tmp_path / "test_some.py").write_text(TESTS)
+    apart = f"--basetemp={tmp_path}/base"  # by default it would clear away what other runs have left
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", *PLUGINS, "-m", "pure", "-rA", str(tmp_path / "test_some.py")],
+        [sys.executable, "-m", "pytest", *PLUGINS, "-m", "pure", "-rA", apart, str(tmp_path / "test_some.py")],
         capture_output=True, text=True, check=False, timeout=110,
     )  # fmt: skip
     assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
