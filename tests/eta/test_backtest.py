@@ -13,9 +13,6 @@ COUNT = 500
 SIMULATED = pytest.mark.xdist_group("simulated launches")  # made once, by the worker that has them all
 
 
-pytestmark = pytest.mark.xdist_group("backtest")  # the past takes seconds to make: one worker makes it
-
-
 @pytest.fixture(scope="module")
 def scores() -> list[list[Score]]:
     return [backtest(simulated_launches(COUNT, seed)) for seed in (1, 2, 3, 4, 5)]
