@@ -29,7 +29,7 @@ def configure_logs(service: str, level: str, log_format: Literal["json", "consol
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # or a logger would keep a configuration that is no longer that of the process
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

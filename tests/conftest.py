@@ -6,6 +6,7 @@ What a test has recorded as a property named `SUMMARY` is a line of the run's su
 
 import asyncio
 import inspect
+import logging
 import os
 import re
 import socket
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from shared.postgres.connection import connect_pool
@@ -91,6 +93,18 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         for owner, name in IMPURE:
             patch.setattr(owner, name, _refusing(name, getattr(owner, name)))
         return (yield)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A command that is run in the process of the tests configures that process's logs."""
+    root = logging.getLogger()
+    handlers, level, configured = root.handlers[:], root.level, structlog.is_configured()
+    yield
+    if structlog.is_configured() and not configured:
+        root.handlers[:], root.level = handlers, level
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
 
 
 def _refusing(name: str, original: Callable[..., Any]) -> Callable[..., Any]:

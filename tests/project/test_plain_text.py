@@ -2,7 +2,6 @@
 
 import logging
 import unicodedata
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -62,17 +61,6 @@ def test_no_event_has_what_acts_or_is_too_long_in_what_it_tells(text: str, times
         assert type(event).model_validate_json(event.model_dump_json()) == event
 
 
-@pytest.fixture
-def _logs_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-
-
-@pytest.mark.usefixtures("_logs_as_before")
 @pytest.mark.parametrize("log_format", ["console", "json"])
 def test_a_log_on_a_terminal_shows_what_it_was_told_and_does_nothing(
     log_format: str, capsys: pytest.CaptureFixture[str]

@@ -23,6 +23,8 @@ fail() { echo "$*" >&2; exit 1; }
 udevadm() { :; }
 data=$root/mnt/data OURS=yes ATTEMPT=1 CACHE=shared
 """
+LABEL: Final = f"data-{os.getpid()}"
+"""blkid finds a label on every disk of the machine, and others may be running these tests on it."""
 
 
 def can_make_loop_devices() -> bool:
@@ -98,7 +100,7 @@ def unmount(folder: Path) -> None:
 def asked(root: Path, function: str, *loops: Loop, before: str = "") -> subprocess.CompletedProcess[str]:
     """A function of the script, where these loop devices are all the disks that it may think of."""
     names = "|".join(loop.device.removeprefix("/dev/") for loop in loops)
-    only = f"disk_names='{names}' disk_type=loop\n{before}\n"
+    only = f"disk_names='{names}' disk_type=loop disk_label={LABEL}\n{before}\n"
     for loop in loops:
         run("blockdev", "--flushbufs", loop.device)
     return subprocess.run(
@@ -198,7 +200,7 @@ def test_a_blank_disk_is_formatted_mounted_and_noted_once_and_no_other_after_it(
     )
     assert fstab.read_text().splitlines() == [
         "LABEL=cloudimg-rootfs / ext4 defaults 0 1",
-        f"LABEL=coldstart-data {tmp_path}/mnt/data auto defaults,nofail,x-systemd.before=docker.service 0 2",
+        f"LABEL={LABEL} {tmp_path}/mnt/data auto defaults,nofail,x-systemd.before=docker.service 0 2",
     ]
     unmount(tmp_path / "mnt/data")
     disk.loses(0)
@@ -217,7 +219,7 @@ def test_a_disk_that_came_later_or_is_its_owner_s_stays_blank(tmp_path: Path, at
 def test_of_two_disks_with_our_label_none_is_chosen(tmp_path: Path, attach: Attach) -> None:
     (tmp_path / "etc").mkdir()
     for disk in (attach(), attach()):
-        run("mkfs.ext4", "-q", "-L", "coldstart-data", disk.device)
+        run("mkfs.ext4", "-q", "-L", LABEL, disk.device)
     answer = asked(tmp_path, "data_disk")
     assert answer.returncode == 1
-    assert "more than one disk is labelled coldstart-data" in answer.stderr
+    assert f"more than one disk is labelled {LABEL}" in answer.stderr
