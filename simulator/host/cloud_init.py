@@ -1,4 +1,4 @@
-"""What a machine reads from its user-data at its first boot (cloud-init's `ssh` module)."""
+"""What a machine reads from its user-data at its first boot, as cloud-init's `ssh` module does."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,7 +17,7 @@ class CloudInit:
 
 
 def parse(user_data: bytes) -> CloudInit:
-    """Like cloud-init, which ignores user-data without its header. Raises ValueError for a key it does not model."""
+    """Ignores user-data without the header, as cloud-init does. Raises ValueError for a key that is not modelled."""
     if not user_data.startswith(_HEADER):
         return CloudInit()
     config: dict[str, Any] = yaml.safe_load(user_data) or {}

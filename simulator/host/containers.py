@@ -1,4 +1,4 @@
-"""The containers of one machine: each is a worker's process, restarted when it ends, as Docker does."""
+"""The containers of one machine. Each is a worker's process, which is restarted as Docker restarts it."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ _IMPORTABLE_FROM: Final = Path(simulator.__file__).parents[1]
 
 
 class Containers:
-    """Owns the tasks that keep containers running. Their descriptions are on the disk."""
+    """Owns the tasks that keep containers running. The disk holds their descriptions."""
 
     def __init__(self, disk: Disk, address: str, scenario: Scenario, environment: Mapping[str, str]) -> None:
         self._disk = disk
@@ -30,7 +30,7 @@ class Containers:
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def boot(self) -> None:
-        """Start the containers that ran at the power-off."""
+        """Start the containers that have a restart policy."""
         for container in self._disk.contents.containers.values():
             if container.restarts:
                 self._start(container)
@@ -65,7 +65,7 @@ class Containers:
             task.result()
 
     async def _keep(self, container: Container) -> None:
-        """Docker waits 100 ms before it begins a container again, and twice as long each time up to a minute."""
+        """Docker waits 100 ms before it restarts a container, then twice as long each time, up to a minute."""
         backoff = _FIRST_BACKOFF
         broken = False
         while True:
@@ -82,7 +82,7 @@ class Containers:
     async def _run_once(self, container: Container, *, broken: bool) -> int:
         plan = {
             "address": self._address,
-            # A port that is published to another one than the worker's leads nowhere.
+            # A published port leads to the worker only if the worker listens on the container port.
             "ports": {container.container_port: container.host_port},
             "first_line_at": time.time() + self._scenario.worker_start,
             "load_seconds": self._scenario.model_load,
@@ -94,7 +94,7 @@ class Containers:
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "simulator.host.worker", *container.arguments,
-                # An open pipe that nobody writes to: the worker ends with the process that holds its other end.
+                # Nobody writes to this pipe. It closes when this process ends, and then the worker ends, too.
                 stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, cwd=_IMPORTABLE_FROM,
                 env={**container.environment, **self._environment, "SIMULATED_PLAN": json.dumps(plan)},
             )  # fmt: skip

@@ -28,7 +28,7 @@ _UNITS: Final = {"G": 10**9, "T": 10**12}
 
 
 class BlockDevice(BaseModel):
-    """`data`: it holds something without a signature. `unreadable`: every read is an I/O error."""
+    """`data`: it has content, but no signature. `unreadable`: every read fails with an I/O error."""
 
     name: str
     size: str
@@ -48,7 +48,7 @@ class BlockDevice(BaseModel):
 
 
 class Container(BaseModel):
-    """What `docker run` was told, as Docker keeps it."""
+    """The options of `docker run`, and the state of the container."""
 
     id: str
     name: str
@@ -60,9 +60,9 @@ class Container(BaseModel):
     restarts: bool
     labels: dict[str, str] = {}
     cache: Path | None = None
-    """The folder of the machine that the image finds as its models' cache."""
+    """The machine's folder that the image has as its model cache."""
     shared_memory: str | None = None
-    """`--shm-size`; None: Docker's 64 MB."""
+    """`--shm-size`; None means Docker's 64 MB."""
     created_at: float
     running: bool = False
     restart_count: int = 0
@@ -76,7 +76,7 @@ class Contents(BaseModel):
     sources: set[str] = set()
     """The package sources that the last `apt-get update` read."""
     configured_runtimes: set[str] = set()
-    """What nvidia-ctk wrote; Docker reads it when it starts."""
+    """The runtimes that nvidia-ctk configured; Docker reads them when it starts."""
     docker_runtimes: set[str] = set()
     images: set[str] = set()
     containers: dict[str, Container] = {}
@@ -91,7 +91,7 @@ class Contents(BaseModel):
 
 
 class Disk:
-    """One folder: `root/` is the machine's file system, `bin/` its whole PATH, `contents.json` the rest."""
+    """A folder: `root/` is the machine's file system, `bin/` its whole PATH, `contents.json` all other state."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -115,7 +115,7 @@ class Disk:
 
     @property
     def boot(self) -> str:
-        """The id of the boot that uses this disk, or that was never ended; empty after a power-off."""
+        """The id of the boot that uses this disk. A power-off clears it; a crash leaves it."""
         return self._boot.read_text() if self._boot.exists() else ""
 
     @boot.setter
@@ -124,7 +124,7 @@ class Disk:
             self._boot.write_text(boot_id)
 
     def attach(self, cloud_init: CloudInit) -> None:
-        """Read what the last boot left, or lay out a fresh machine as cloud-init does at a first boot."""
+        """Read what the last boot left. At the first boot, lay out the machine as cloud-init does."""
         if self._contents.exists():
             self.contents = Contents.model_validate_json(self._contents.read_bytes())
             return
@@ -154,7 +154,7 @@ class Disk:
         return self.folder / f"container-{container.id}.log"
 
     def remove(self) -> None:
-        """Raises OSError when something still writes there."""
+        """Raises OSError if something still writes there."""
         if self.folder.exists():
             shutil.rmtree(self.folder)
 

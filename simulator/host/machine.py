@@ -10,8 +10,8 @@ from simulator.host import cloud_init as user_data
 from simulator.host import processes
 from simulator.host.containers import Containers
 from simulator.host.disk import Disk
-from simulator.host.fates import Fates
 from simulator.host.faults import PHASES
+from simulator.host.machine_failures import MachineFailures
 from simulator.host.sshd import SshServer
 from simulator.host.standins.server import StandIns
 from simulator.scenario import Scenario
@@ -23,12 +23,13 @@ class SimulatedMachine:
 
     def __init__(self, *, disk: Disk, address: str, ssh_port: int, cloud_init: bytes, scenario: Scenario) -> None:
         if scenario.install_fails_at is not None and scenario.install_fails_at not in PHASES:
-            raise ValueError(f"no install fails at {scenario.install_fails_at!r}; phases: {', '.join(sorted(PHASES))}")
+            known = ", ".join(sorted(PHASES))
+            raise ValueError(f"Unknown phase {scenario.install_fails_at!r} in install_fails_at. Use one of {known}.")
         self.address = address
         self.disk = disk
         self.scenario = scenario
         self.boot_id = secrets.token_hex(16)
-        """Marks this boot's processes, and is what its stand-ins sign in with."""
+        """Marks this boot's processes. Its stand-ins authenticate with it."""
         self._ssh_port = ssh_port
         self._cloud_init = cloud_init
         self.containers = Containers(disk, address, scenario, {processes.MARKER: self.boot_id})
@@ -37,7 +38,7 @@ class SimulatedMachine:
         self._sshd = SshServer(disk, self._environment)
 
     async def start(self) -> None:
-        """Boot, and listen after `scenario.ssh_up` seconds unless that never happens."""
+        """Boot, and listen for SSH after `scenario.ssh_up` seconds. With `never_ssh`, do nothing."""
         if self.scenario.never_ssh:
             return
         await asyncio.sleep(self.scenario.ssh_up)
@@ -45,7 +46,7 @@ class SimulatedMachine:
         if self.scenario.wrong_host_key:
             given = replace(given, host_key_private=None, host_key_public=None)
         self.disk.attach(given)
-        if last := self.disk.boot:  # its simulator was killed, and what it ran in the machine was not
+        if last := self.disk.boot:  # the former simulator was killed, and its processes were not
             await asyncio.to_thread(processes.end_all, last)
         self.disk.boot = self.boot_id
         stand_ins_port = await self._stand_ins.start(self.address)
@@ -59,7 +60,7 @@ class SimulatedMachine:
         await self._sshd.start(self.address, self._ssh_port)
 
     async def stop(self) -> None:
-        """Everything that runs ends at once, as when the power goes. The disk stays."""
+        """End everything at once, as a power cut does. The disk stays."""
         await asyncio.to_thread(processes.freeze, self.boot_id)
         await self._sshd.stop()
         await self._stand_ins.stop()
@@ -73,16 +74,16 @@ class SimulatedMachine:
         await asyncio.to_thread(self.disk.remove)
 
     def reload_ssh(self) -> None:
-        """Raises asyncssh.KeyImportError when the key that lies there now is none."""
+        """Raises asyncssh.KeyImportError if the host key's file holds no key."""
         self._sshd.reload()
 
     def fails_at(self, phase: str) -> bool:
-        """Whether the install is to fail in this phase now."""
+        """Whether the install must fail in this phase now."""
         times = self.scenario.install_fails_times
         return self.scenario.install_fails_at == phase and (times is None or self.disk.contents.failed_installs < times)
 
     def fault(self, phase: str) -> bool:
-        """The same; a yes counts as one failed run."""
+        """Like `fails_at`, and counts the failed run."""
         failing = self.fails_at(phase)
         if failing:
             self.disk.contents.failed_installs += 1
@@ -91,16 +92,16 @@ class SimulatedMachine:
 
 
 def machines(settings: SimulatorSettings) -> MakeHost:
-    """Machines on the settings' SSH port, their disks under its data folder by server id."""
-    fates = Fates()
+    """Makes machines on the settings' SSH port. Their disks are in its data folder, by server id."""
+    failures = MachineFailures()
 
     def make(
         *, server_id: str, address: str, tags: Sequence[str], cloud_init: bytes, scenario: Scenario
     ) -> SimulatedMachine:
-        del tags  # the cloud has already chosen the scenario by them
+        del tags  # the cloud has chosen the scenario by them
         return SimulatedMachine(
             disk=Disk((settings.data_dir / "hosts" / server_id).absolute()), address=address,
-            ssh_port=settings.ssh_port, cloud_init=cloud_init, scenario=fates.meet(server_id, scenario),
+            ssh_port=settings.ssh_port, cloud_init=cloud_init, scenario=failures.scenario_of(server_id, scenario),
         )  # fmt: skip
 
     return make

@@ -1,4 +1,4 @@
-"""Every process of one machine, found by a variable that all of them inherit, detached or not."""
+"""Every process of one machine, found by an environment variable that even detached ones inherit."""
 
 from contextlib import suppress
 from typing import Final
@@ -10,7 +10,7 @@ _LEAVING_SECONDS: Final = 5.0
 
 
 def freeze(machine: str) -> None:
-    """Stop them all where they are, so that none sees another end first."""
+    """Suspend them all, so that none sees another one end first."""
     frozen: set[int] = set()
     while found := [process for process in _marked(machine) if process.pid not in frozen]:
         for process in found:
@@ -20,7 +20,7 @@ def freeze(machine: str) -> None:
 
 
 def end_all(machine: str) -> None:
-    """Kill until none is left. Raises psutil.TimeoutExpired when one cannot be killed."""
+    """Kill until none is left. Raises psutil.TimeoutExpired if one cannot be killed."""
     while found := _marked(machine):
         for process in found:
             with suppress(psutil.NoSuchProcess):
@@ -31,7 +31,7 @@ def end_all(machine: str) -> None:
 
 
 def running(machine: str) -> list[int]:
-    """The pids of what runs on it."""
+    """The pids of its processes."""
     return [process.pid for process in _marked(machine)]
 
 
@@ -42,6 +42,6 @@ def _marked(machine: str) -> list[psutil.Process]:
             if process.environ().get(MARKER) == machine and process.status() != psutil.STATUS_ZOMBIE:
                 marked.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
-            # Gone meanwhile, or of another user: not one of ours either way.
+            # It has ended, or belongs to another user. In both cases it is not ours.
             continue
     return marked

@@ -1,4 +1,4 @@
-"""The machine's SSH server: root only, by the keys in its authorized_keys, each command in a real bash."""
+"""The machine's SSH server. Only root may sign in, with a key from authorized_keys; commands run in a real bash."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from simulator.host.disk import Disk
 
 
 class SshServer:
-    """Listens between `start()` and `stop()`; connections end with it, the commands they began do not."""
+    """Listens between `start()` and `stop()`. A stop closes the connections; the commands on them run on."""
 
     def __init__(self, disk: Disk, environment: Mapping[str, str]) -> None:
         self._disk = disk
@@ -20,7 +20,7 @@ class SshServer:
         self._connections: set[asyncssh.SSHServerConnection] = set()
 
     async def start(self, address: str, port: int) -> None:
-        """Raises asyncssh.KeyImportError when the host key on disk is none, OSError when the port is taken."""
+        """Raises asyncssh.KeyImportError if the host key's file holds no key, OSError if the port is taken."""
         self._acceptor = await asyncssh.listen(
             address, port,
             server_host_keys=[asyncssh.read_private_key(self._disk.host_key)],
@@ -30,7 +30,7 @@ class SshServer:
         )  # fmt: skip
 
     def reload(self) -> None:
-        """Present the host key that is on disk now to new connections. Raises like `start`."""
+        """Show new connections the host key that is on disk now. Raises asyncssh.KeyImportError as `start` does."""
         if self._acceptor is not None:
             self._acceptor.update(server_host_keys=[asyncssh.read_private_key(self._disk.host_key)])
 
@@ -44,7 +44,7 @@ class SshServer:
         self._acceptor = None
 
     async def _execute(self, process: "asyncssh.SSHServerProcess[bytes]") -> None:
-        """Run one command. Its pipes are the client's, so that it notices a client that left as under OpenSSH."""
+        """Run one command on pipes to the client, so that it notices a lost client as under OpenSSH."""
         arguments = ["-c", process.command] if process.command is not None else ["-l"]
         stdin, to_stdin = os.pipe()
         from_stdout, stdout = os.pipe()

@@ -1,1 +1,1 @@
-"""Harmless stand-ins for the programs that an install runs; each refuses what it does not model."""
+"""Harmless stand-ins for the programs that an install runs. Each refuses what it does not model."""

@@ -1,4 +1,4 @@
-"""One run of one stand-in, and what it may ask of the machine that it runs on."""
+"""One call of a stand-in, and the machine as stand-ins see it."""
 
 import argparse
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,11 +10,11 @@ from simulator.host.disk import Disk
 from simulator.scenario import Scenario
 
 REFUSED: Final = 64
-"""Exit status of a stand-in that was asked for what it does not model (EX_USAGE)."""
+"""Exit status of a stand-in for a call that it does not model (EX_USAGE)."""
 
 
 class Refused(Exception):
-    """The stand-in does not model this."""
+    """The stand-in does not model this call."""
 
 
 class Machine(Protocol):
@@ -24,10 +24,10 @@ class Machine(Protocol):
     containers: Containers
 
     def fails_at(self, phase: str) -> bool:
-        """Whether the install is to fail in this phase now."""
+        """Whether the install must fail in this phase now."""
 
     def fault(self, phase: str) -> bool:
-        """The same; a yes counts as one failed run."""
+        """Like `fails_at`, and counts the failed run."""
 
     def reload_ssh(self) -> None: ...
 
@@ -37,9 +37,9 @@ class Call:
     name: str
     arguments: Sequence[str]
     variables: Mapping[str, str]
-    """The environment variables that an argument names."""
+    """The environment variables that arguments name."""
     out: Callable[[str], None]
-    """Prints a line, or several."""
+    """Prints one line or more."""
     err: Callable[[str], None]
 
 
@@ -47,7 +47,7 @@ StandIn: TypeAlias = Callable[[Machine, Call], Awaitable[int]]
 
 
 class Flags(argparse.ArgumentParser):
-    """Knows the flags that a stand-in models and refuses every other, abbreviations too."""
+    """Accepts the flags that a stand-in models, and refuses all others and abbreviations."""
 
     def __init__(self, name: str) -> None:
         super().__init__(prog=name, add_help=False, allow_abbrev=False)

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Every stand-in on a simulated machine's PATH is this file under another name. It hands its name, its arguments and
-# the variables that they name to the machine, then prints what comes back: `1` a line of output, `2` a line of error
-# output, `x` the exit status.
+# Every stand-in on a simulated machine's PATH is this file under another name. It sends its name, its arguments and
+# the variables that they name to the machine. Each line of the answer begins with its kind: `1` is a line of output,
+# `2` a line of error output, `x` the exit status.
 exec 3<>"/dev/tcp/$SIMULATED_ADDRESS/$SIMULATED_PORT" || exit 69
 variables=()
 for argument in "$@"; do
@@ -15,5 +15,5 @@ while IFS= read -r -u 3 line; do
     x*) exit "${line:1}" ;;
   esac
 done
-echo "${0##*/}: the machine went away" >&2
+echo "${0##*/}: the machine has gone" >&2
 exit 69

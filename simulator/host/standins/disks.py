@@ -1,4 +1,4 @@
-"""lsblk, blkid, cmp, mkfs, mount, mountpoint and udevadm over a list of block devices that never existed."""
+"""lsblk, blkid, cmp, mkfs, mount, mountpoint and udevadm, for the machine's list of block devices."""
 
 from pathlib import Path
 from typing import Final
@@ -36,7 +36,7 @@ def _in_pairs(device: BlockDevice) -> str:
 
 
 async def blkid(machine: Machine, call: Call) -> int:
-    """Of what it cannot read it says that it has found nothing, as the real one does."""
+    """An unreadable device counts as one without a signature, as for the real blkid."""
     match list(call.arguments):
         case ["--cache-file", "/dev/null", "--match-token", token, "--output", "device"]:
             label = token.removeprefix("LABEL=")
@@ -54,7 +54,7 @@ async def blkid(machine: Machine, call: Call) -> int:
 
 
 async def cmp(machine: Machine, call: Call) -> int:
-    """Whether a MiB of a disk is zeros; 2 is an error."""
+    """Compare a part of a disk with zeros: 0 means equal, 1 different, 2 an error."""
     flags = Flags("cmp")
     flags.add_argument("--silent", action="store_true", required=True)
     flags.add_argument("--ignore-initial", required=True)
@@ -65,7 +65,7 @@ async def cmp(machine: Machine, call: Call) -> int:
     device = _device(machine, given.device)
     at, of_zeros = map(int, given.ignore_initial.split(":"))
     if of_zeros != 0 or at + given.bytes > device.bytes:
-        raise Refused("comparing past the end")
+        raise Refused("a comparison past the end of the device")
     if device.unreadable:
         return _TROUBLE
     return 1 if device.data or device.filesystem else 0
@@ -86,7 +86,7 @@ async def mkfs_ext4(machine: Machine, call: Call) -> int:
     given = flags.parse_args(call.arguments)
     device = _device(machine, given.device)
     if device.filesystem is not None or device.data or device.removable or device.read_only or device.unreadable:
-        raise Refused(f"destroying what is on {device.name}")
+        raise Refused(f"a format of {device.name}, which has content or cannot be written")
     device.filesystem, device.label = "ext4", given.L
     machine.disk.save()
     return 0
@@ -99,7 +99,7 @@ async def mount(machine: Machine, call: Call) -> int:
     given = flags.parse_args(call.arguments)
     device = _device(machine, given.device)
     if not given.folder.is_relative_to(machine.disk.root):
-        raise Refused(f"mounting on {given.folder}")
+        raise Refused(f"a mount on {given.folder}")
     if device.filesystem is None:
         call.err(f"mount: {given.folder}: wrong fs type, bad option, bad superblock on {device.name}, "
                  "missing codepage or helper program, or other error.")  # fmt: skip

@@ -1,4 +1,4 @@
-"""docker: each container's process is a simulated worker."""
+"""docker. The process of each container is a simulated worker."""
 
 import time
 from collections.abc import Mapping
@@ -91,7 +91,7 @@ async def _why_not(machine: Machine, call: Call, name: str, image: str) -> str |
 
 
 def _environment(named: list[str], variables: Mapping[str, str]) -> dict[str, str]:
-    """`--env NAME=VALUE` as it is; `--env NAME` takes docker's own value, and is left out when it has none."""
+    """`--env NAME=VALUE` sets a value. `--env NAME` passes on docker's own variable, if it is set."""
     given = dict(name.split("=", 1) for name in named if "=" in name)
     return given | {name: variables[name] for name in named if name in variables}
 

@@ -1,4 +1,4 @@
-"""docker's images: those that were ever published can be pulled."""
+"""docker's images. Only tags that were published can be pulled."""
 
 import asyncio
 import hashlib

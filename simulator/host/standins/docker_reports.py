@@ -1,4 +1,4 @@
-"""What docker says about itself and its containers: info, inspect, ps and logs."""
+"""What docker reports about itself and its containers: info, inspect, ps and logs."""
 
 import asyncio
 import json
@@ -78,7 +78,7 @@ async def logs(machine: Machine, call: Call, rest: list[str]) -> int:
         return 1
     log = machine.disk.log_of(container)
     written = _whole_lines(log, 0)
-    # A carriage return ends no line: a progress bar is one line, which docker keeps back until its end.
+    # A carriage return ends no line. So a progress bar is one line, which docker shows once it has ended.
     lines = written.decode().split("\n")[:-1]
     for line in lines if given.tail is None else lines[max(0, len(lines) - given.tail) :]:
         call.out(line)
@@ -93,7 +93,7 @@ async def logs(machine: Machine, call: Call, rest: list[str]) -> int:
 
 
 def _whole_lines(log: Path, position: int) -> bytes:
-    """What was written after `position` up to the end of the last line."""
+    """The whole lines after `position`."""
     if not log.exists():
         return b""
     with log.open("rb") as file:

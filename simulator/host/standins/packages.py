@@ -1,4 +1,4 @@
-"""apt-get, dpkg and curl: two packages that matter, and the key of the repository that one of them comes from."""
+"""apt-get, dpkg and curl, for the two packages that an install needs and the key of the toolkit's repository."""
 
 from pathlib import Path
 from typing import Final
@@ -85,5 +85,5 @@ async def curl(machine: Machine, call: Call) -> int:
 
 def _download(output: Path, root: Path) -> None:
     if not output.is_relative_to(root):
-        raise Refused(f"writing to {output}")
+        raise Refused(f"an output file at {output}")
     output.write_text(_PUBLIC_KEY)

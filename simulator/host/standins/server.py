@@ -1,4 +1,4 @@
-"""Answers the stand-ins of one machine, each over its own connection, which ends when its process does."""
+"""Answers the stand-ins of one machine. Each has a connection of its own, which closes when its process ends."""
 
 import asyncio
 import hmac
@@ -34,7 +34,7 @@ class StandIns:
         self._connections: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     async def start(self, address: str) -> int:
-        """Returns the port that it listens on."""
+        """Returns its port."""
         self._server = await asyncio.start_server(self._connected, address, 0)
         port: int = self._server.sockets[0].getsockname()[1]
         return port
@@ -51,7 +51,7 @@ class StandIns:
         await server.wait_closed()
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Registered before anything is awaited, so that `stop` ends every connection, even one made at that moment."""
+        """Registers the connection before any await, so that `stop` closes even one that was made just now."""
         if self._server is None:
             writer.transport.abort()
         else:
@@ -83,7 +83,7 @@ class StandIns:
             out=lambda text: say("1", text), err=lambda text: say("2", text),
         )  # fmt: skip
         running = asyncio.ensure_future(self._run(call))
-        # Nothing more is sent, so that whatever ends this read means that the process is gone.
+        # The client sends nothing more, so this read ends only when its process has ended.
         gone = asyncio.ensure_future(reader.read(1))
         try:
             await asyncio.wait({running, gone}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""systemctl, for the two services that an install touches."""
+"""systemctl, for the two services that an install reloads or restarts."""
 
 import asyncssh
 

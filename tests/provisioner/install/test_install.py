@@ -553,5 +553,5 @@ def test_the_scripts_pass_shellcheck(fed: str) -> None:
 
 @pytest.mark.real
 def test_scenarios_name_phases_that_exist(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no install fails at 'docker'"):
+    with pytest.raises(ValueError, match="Unknown phase 'docker' in install_fails_at"):
         Machine(tmp_path, Scenario(install_fails_at="docker"))

@@ -1,4 +1,4 @@
-"""Which machines fail, and how, if a scenario leaves that to chance."""
+"""Which machines fail, and how, where a scenario gives a probability."""
 
 from random import Random
 from typing import Any, Final
@@ -9,15 +9,15 @@ from simulator.scenario import Scenario
 _SOON: Final = 1.0
 
 
-class Fates:
-    """Each server gets its fate at its first boot. The same seed and the same order of first boots repeat them."""
+class MachineFailures:
+    """Drawn at each server's first boot. The same seed and the same order of first boots repeat them."""
 
     def __init__(self) -> None:
         self._dice: dict[int, Random] = {}
         self._drawn: dict[str, dict[str, Any]] = {}
 
-    def meet(self, server_id: str, scenario: Scenario) -> Scenario:
-        """The scenario for this server."""
+    def scenario_of(self, server_id: str, scenario: Scenario) -> Scenario:
+        """`scenario` with the failures of this server."""
         if not scenario.machine_failures:
             return scenario
         if server_id not in self._drawn:
