@@ -1,7 +1,9 @@
 """Reads from vLLM's log how far it is with loading a model. Pure.
 
-The lines are those of v0.13.0, after the process names and times that vLLM puts before them. vLLM prints nothing about
-the download: the progress bars are huggingface_hub's, which the install switches on (TQDM_POSITION).
+The lines are those of 0.13.0 and 0.32.0. Before them, vLLM puts process names and times, with colours in 0.13 even
+without a terminal. The download bars are huggingface_hub's, which the install switches on (TQDM_POSITION). With 0.13
+each file of weights has a bar. With 0.32 only the tokenizer's files have one ("Fetching 7 files: 100%" comes before the
+first byte of the weights), so no bar but a file's counts.
 """
 
 import re
@@ -9,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+from shared.plain_text import plain
 
 
 @dataclass(frozen=True)
@@ -21,20 +25,24 @@ class Load:
 
 _FILE: Final = re.compile(r"\.(?:safetensors|bin): +(\d{1,3})%")
 _NAME: Final = re.compile(r"([^\s/]+?)(?:-(\d{1,5})-of-(\d{1,5}))?$")
-_FETCHING: Final = re.compile(r"Fetching \d+ files: +(\d{1,3})%")
 _SHARDS: Final = re.compile(r"checkpoint shards: +\d{1,3}% Completed \| (\d{1,5})/(\d{1,5})")
-_GRAPHS: Final = re.compile(r"Capturing CUDA graphs?\b.{0,200}\| (\d{1,5})/(\d{1,5}) \[")
+_GRAPHS: Final = re.compile(r"Capturing CUDA graphs?\b(.{0,200})\| (\d{1,5})/(\d{1,5}) \[")
 _MARKS: Final[Mapping[str, Load]] = {
+    "Starting to load model": Load("download", 0.0),
     "Time spent downloading weights": Load("download", 0.35),
     "Loading weights took": Load("weights", 0.7),
     "Dynamo bytecode transform": Load("compile", 0.75),
+    "Directly load AOT compilation": Load("compile", 0.85),
     "torch.compile takes": Load("compile", 0.85),
+    "torch.compile took": Load("compile", 0.85),
     "Graph capturing finished": Load("graph_capture", 0.95),
     "init engine (profile": Load("warm_up", 1.0),
 }
 _DOWNLOADED: Final = 0.35
 _WEIGHTS: Final = 0.7
 _COMPILED: Final = 0.85
+_HALF_CAPTURED: Final = 0.9
+"""After the bar of the piecewise graphs, since by default a bar of full graphs follows."""
 _CAPTURED: Final = 0.95
 _DIGITS: Final = 3
 _LONGEST_LINE: Final = 1000
@@ -55,15 +63,14 @@ class ModelLoad:
 
     def after(self, line: str) -> Load | None:
         """The progress after this line; None for any other line."""
-        line = line[:_LONGEST_LINE]
+        line = plain(line[:_LONGEST_LINE].strip())
         if match := _FILE.search(line):
             return self._downloaded(line[: match.start()], match[1])
-        if match := _FETCHING.search(line):
-            return Load("download", _between(0.0, _DOWNLOADED, int(match[1]), 100))
         if match := _SHARDS.search(line):
             return Load("shards", _between(_DOWNLOADED, _WEIGHTS, int(match[1]), int(match[2])))
         if match := _GRAPHS.search(line):
-            return Load("graph_capture", _between(_COMPILED, _CAPTURED, int(match[1]), int(match[2])))
+            part = (_COMPILED, _HALF_CAPTURED) if "PIECEWISE" in match[1] else (_HALF_CAPTURED, _CAPTURED)
+            return Load("graph_capture", _between(*part, int(match[2]), int(match[3])))
         return next((load for mark, load in _MARKS.items() if mark in line), None)
 
     def _downloaded(self, before: str, percent: str) -> Load | None:

@@ -1,4 +1,6 @@
-"""What vLLM's lines say of a load, as v0.13.0 prints them."""
+"""What the log lines of vLLM 0.13.0 and 0.32.0 say about a load."""
+
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -6,25 +8,32 @@ from hypothesis import strategies as st
 
 from services.health.model_load import Load, ModelLoad
 
-ENGINE = "(EngineCore_DP0 pid=148) "
 STAMP = "INFO 11-24 02:11:09 "
-LOAD = (
-    (f"{ENGINE}model-00001-of-00004.safetensors:  50%|█████     | 2.1G/4.2G [00:10<00:10]\x1b[A", "download", 0.04375),
+OLD = "\x1b[0;36m(EngineCore_DP0 pid=148)\x1b[0;0m "
+"""0.13 colours the name of the process, terminal or not."""
+NEW = "(EngineCore pid=35) "
+LINES = (
+    (f"{OLD}{STAMP}[gpu_model_runner.py:3562] Starting to load model a/b...", "download", 0.0),
+    ("(…)eb08/model-00001-of-00004.safetensors:  50%|█████     | 2.1G/4.2G [00:10<00:10]\x1b[A", "download", 0.04375),
     ("model-00004-of-00004.safetensors: 100%|██████████| 4.2G/4.2G [00:20<00:00, 210MB/s]", "download", 0.0875),
-    (f"{ENGINE}{STAMP}[weight_utils.py:487] Time spent downloading weights for a/b: 21.4 seconds", "download", 0.35),
-    (f"{ENGINE}Loading safetensors checkpoint shards:   0% Completed | 0/9 [00:00<?, ?it/s]", "shards", 0.35),
-    (f"{ENGINE}Loading safetensors checkpoint shards:  56% Completed | 5/9 [00:03<00:02,  1.51it/s]", "shards", 0.5444),
+    (f"{OLD}{STAMP}[weight_utils.py:487] Time spent downloading weights for a/b: 21.4 seconds", "download", 0.35),
+    ("Loading safetensors checkpoint shards:   0% Completed | 0/9 [00:00<?, ?it/s]", "shards", 0.35),
+    ("\x1b[ALoading safetensors checkpoint shards:  56% Completed | 5/9 [00:03<00:02,  1.51it/s]", "shards", 0.5444),
     (f"(Worker_TP0 pid=311) {STAMP}[default_loader.py:308] Loading weights took 24.84 seconds", "weights", 0.7),
-    (f"{ENGINE}{STAMP}[backends.py:703] Dynamo bytecode transform time: 6.21 s", "compile", 0.75),
-    (f"{ENGINE}{STAMP}[monitor.py:34] torch.compile takes 18.53 s in total", "compile", 0.85),
-    (f"{ENGINE}Capturing CUDA graphs (mixed prefill-decode, PIECEWISE):  49%|████▉     | 33/67 [00:01<00:01]",
-     "graph_capture", 0.8993),
-    (f"{ENGINE}{STAMP}[gpu_model_runner.py:4587] Graph capturing finished in 5 secs", "graph_capture", 0.95),
-    (f"{ENGINE}{STAMP}[core.py:259] init engine (profile, create kv cache, warmup model) took 32 s", "warm_up", 1),
+    (f"{OLD}{STAMP}[backends.py:703] Dynamo bytecode transform time: 6.21 s", "compile", 0.75),
+    (f"{NEW}{STAMP}[decorators.py:311] Directly load AOT compilation from path /root/.cache/m", "compile", 0.85),
+    (f"{OLD}{STAMP}[monitor.py:34] torch.compile takes 18.53 s in total", "compile", 0.85),
+    (f"{NEW}{STAMP}[monitor.py:53] torch.compile took 1.74 s in total", "compile", 0.85),
+    ("Capturing CUDA graphs (mixed prefill-decode, PIECEWISE):  49%|████▉     | 33/67 [00:01<00:01]",
+     "graph_capture", 0.8746),
+    ("Capturing CUDA graphs (PIECEWISE): 100%|██████████| 51/51 [00:00<00:00, 65.56it/s]", "graph_capture", 0.9),
+    ("Capturing CUDA graphs (decode, FULL):  40%|████      | 14/35 [00:00<00:00, 71.38it/s]", "graph_capture", 0.92),
+    (f"{OLD}{STAMP}[gpu_model_runner.py:4587] Graph capturing finished in 5 secs", "graph_capture", 0.95),
+    (f"{NEW}{STAMP}[core.py:402] init engine (profile, create kv cache, warmup model) took 32 s", "warm_up", 1),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("line", "stage", "fraction"), LOAD)
+@pytest.mark.parametrize(("line", "stage", "fraction"), LINES)
 def test_each_line_of_a_load_says_how_far_it_is(line: str, stage: str, fraction: float) -> None:
     load = ModelLoad().after(line)
     assert load is not None
@@ -33,13 +42,45 @@ def test_each_line_of_a_load_says_how_far_it_is(line: str, stage: str, fraction:
 
 
 def test_a_load_goes_forward_line_by_line() -> None:
-    model_load = ModelLoad()
-    fractions = [load.fraction for line, *_ in LOAD if (load := model_load.after(line))]
+    fractions = [load.fraction for load in told(line for line, *_ in LINES)]
     assert fractions == sorted(fractions)
+
+
+def test_a_load_of_0_32_does_not_count_the_tokenizers_download_as_that_of_the_weights() -> None:
+    log = (
+        "\rFetching 7 files:   0%|          | 0/7 [00:00<?, ?it/s]\x1b[A",
+        "\rReconstructing (incomplete total...):  98%|█████████▊| 36.0kB / 36.8kB            \x1b[A",
+        "\rFetching 7 files: 100%|██████████| 7/7 [00:00<00:00, 148.16it/s]",
+        "\rDownload complete: ██████████| 36.8kB            \x1b[A",
+        f"{NEW}{STAMP}[core.py:133] Initializing a V1 LLM engine (v0.32.0) with config: model='a/b'",
+        f"(Worker pid=47) {STAMP}[cpu_model_runner.py:68] Starting to load model a/b...",
+        f"(Worker pid=47) {STAMP}[weight_utils.py:532] Time spent downloading weights for a/b: 8.82 seconds",
+        "\rLoading safetensors checkpoint shards:   0% Completed | 0/4 [00:00<?, ?it/s]",
+        "\x1b[A",
+        "\rLoading safetensors checkpoint shards: 100% Completed | 4/4 [00:00<00:00, 16.98it/s]",
+        f"(Worker pid=47) {STAMP}[default_loader.py:501] Loading weights took 0.26 seconds",
+        f"{NEW}{STAMP}[core.py:402] init engine (profile, create kv cache, warmup model) took 0.56 s",
+        "\rFetching 7 files: 100%|██████████| 7/7 [00:00<00:00, 3375.12it/s]",
+    )
+    assert told(log) == [
+        Load("download", 0.0), Load("download", 0.35), Load("shards", 0.35), Load("shards", 0.7), Load("weights", 0.7),
+        Load("warm_up", 1.0),
+    ]  # fmt: skip
+
+
+def test_a_file_is_the_same_whether_its_name_is_coloured_or_not() -> None:
+    plain = "model-00001-of-00002.safetensors:  40%|████      | 2.0G/4.9G [00:00<00:00]"
+    assert after(plain, f"\x1b[36m{plain}\x1b[0m") == after(plain) == Load("download", 0.07)
 
 
 def a_file(name: str, percent: int) -> str:
     return f"\r{name}: {percent:3}%|█████     | 2.1G/4.2G [00:10<00:10, 210MB/s]\x1b[A"
+
+
+def told(lines: Iterable[str]) -> list[Load]:
+    """All that one load's lines say."""
+    model_load = ModelLoad()
+    return [load for line in lines if (load := model_load.after(line))]
 
 
 def after(*lines: str) -> Load | None:
@@ -79,8 +120,8 @@ def test_a_long_name_is_known_by_its_end() -> None:
         "",
         f"(APIServer pid=1) {STAMP}[utils.py:253] non-default args: {{'model': 'a/b', 'api_key': ['cs-secret']}}",
         '(APIServer pid=1) INFO:     127.0.0.1:4711 - "GET /health HTTP/1.1" 200 OK',
-        f"{ENGINE}{STAMP}[core.py:93] Initializing a V1 LLM engine (v0.13.0) with config: model='a/b'",
-        f"{ENGINE}Loading safetensors checkpoint shards",
+        f"{OLD}{STAMP}[core.py:93] Initializing a V1 LLM engine (v0.13.0) with config: model='a/b'",
+        f"{OLD}Loading safetensors checkpoint shards",
         "model.safetensors.index.json: 100%|██████████| 239k/239k [00:00<00:00, 11.2MB/s]",
     ],
 )
