@@ -1,7 +1,7 @@
 """NATS and PostgreSQL for a machine without them, started and stopped with the stack.
 
-Each server keeps what it needs in its own folder below the data folder: `nats/` and `postgres/`, and there
-`data` (what the server stores), `server.log` (and `server.log.1` of the run before), `lock`, `port` and its passwords.
+Each server has its own folder in the data folder: `nats/` and `postgres/`. It holds `data` (what the server stores),
+`server.log` (and `server.log.1` of the previous run), `lock`, `port` and the passwords.
 """
 
 from coldstart.embedded.errors import (

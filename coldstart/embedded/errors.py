@@ -14,12 +14,12 @@ from coldstart.last_words import last_words
 
 
 class EmbeddedServerError(Exception):
-    """Says in one message what happened and what a person can do about it."""
+    """Its message says what happened and what a person can do."""
 
 
 class AlreadyRunningError(EmbeddedServerError):
     def __init__(self, folder: Path, pid: int | None) -> None:
-        """Refuse a second owner of `folder`; `pid` is the process that has it, if it has said so yet."""
+        """`pid` is the process that uses `folder`, or None if it has not written its pid yet."""
         owner = "another process" if pid is None else f"process {pid}"
         super().__init__(f"{folder} is in use by {owner}: stop it, or choose another COLDSTART_DATA_DIR")
         self.folder = folder
@@ -34,14 +34,14 @@ class PortTakenError(EmbeddedServerError):
 
 class StartFailedError(EmbeddedServerError):
     def __init__(self, what: str, log: Path, log_tail: str) -> None:
-        """Tell what failed, with the last line of the server's own log."""
+        """The message ends with the last line of the server's own log."""
         super().__init__(f"{what}: {last_words(log)}\nIts log is {log}.")
         self.log_tail = log_tail
 
 
 class ServerEndedError(EmbeddedServerError):
     def __init__(self, name: str, status: int, log: Path) -> None:
-        """Tell how a server ended that nobody had stopped; a negative `status` is a signal's number."""
+        """For a server that nobody stopped. A negative `status` is the number of a signal."""
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         super().__init__(f"the embedded {name} {how}: {last_words(log)}\nIts log is {log}.")
         self.status = status

@@ -15,7 +15,7 @@ _TAIL_LINES: Final = 20
 
 
 class ServerFolder:
-    """The folder `name` below `data_dir`. Everything but `path` is used with the lock held."""
+    """The folder `name` in `data_dir`. Hold the lock to use anything but `path`."""
 
     def __init__(self, data_dir: Path, name: str) -> None:
         self.path = data_dir.absolute() / name
@@ -24,9 +24,9 @@ class ServerFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Own the folder, which is made if need be, or raise AlreadyRunningError naming the owner.
+        """Create the folder if it is missing, and own it. Raises AlreadyRunningError, which names the owner.
 
-        The kernel drops the lock with its owner, however that ends, so no lock is ever stale.
+        The kernel drops the lock when its owner ends, however it ends, so no lock is ever stale.
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.mkdir(mode=0o700, exist_ok=True)
@@ -63,7 +63,7 @@ class ServerFolder:
         self.write("port", str(port))
 
     def write(self, name: str, text: str) -> Path:
-        """Write the file `name` (mode 600), whole or not at all."""
+        """Write the file `name` (mode 600), completely or not at all. Returns its path."""
         file, draft = self.path / name, self.path / f"{name}.new"
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
@@ -73,7 +73,7 @@ class ServerFolder:
         return draft.replace(file)
 
     def new_log(self) -> int:
-        """Begin a new log, keeping the one before; returns a file descriptor that the caller closes."""
+        """Begin a new log and keep the previous one. Returns a file descriptor, which the caller closes."""
         if self.log.exists():
             self.log.replace(self.path / "server.log.1")
         return os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -1,4 +1,4 @@
-"""The followers' server, restarted whenever it ends: whatever followers do to it, the stack continues."""
+"""The followers' server, restarted whenever it ends. The stack continues, whatever followers do to this server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def followers_server(data_dir: Path) -> AsyncIterator[FollowersNats]:
-    """Raises EmbeddedServerError if it cannot start at first. Enter it in the event loop's thread."""
+    """Raises EmbeddedServerError if the first start fails. Enter it in the event loop's thread."""
     started: asyncio.Future[FollowersNats] = asyncio.get_running_loop().create_future()
     keeping = asyncio.create_task(_keep(data_dir, started))
     try:
@@ -31,7 +31,7 @@ async def followers_server(data_dir: Path) -> AsyncIterator[FollowersNats]:
 
 
 async def _keep(data_dir: Path, started: asyncio.Future[FollowersNats]) -> NoReturn:
-    """Each has the port and the passwords of the one before."""
+    """Each new server has the port and the passwords of the previous one."""
 
     async def keep() -> NoReturn:
         async with FollowersNats(data_dir) as server:

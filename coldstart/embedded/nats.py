@@ -1,4 +1,4 @@
-"""The embedded NATS servers, with JetStream on disk: the services', and another one for followers."""
+"""The embedded NATS servers, with JetStream on disk: one for the services, one for followers."""
 
 import signal
 from collections.abc import Mapping
@@ -24,9 +24,9 @@ server_name: coldstart
 listen: "$host:$port"
 $rest""")
 _FORMER_ACCOUNT: Final = "$G"
-"""nats-server's name of the account that everybody had while there was only one."""
+"""nats-server's name for the only account that older versions had."""
 _PASSWORDS: Final = {OPERATOR: "password"}
-"""A user's is in a file of its own; the operator's has its name from when there was no other."""
+"""Each user's password has its own file. The operator's keeps the name that it had when there was only one user."""
 
 
 class EmbeddedNats(EmbeddedServer):
@@ -35,7 +35,7 @@ class EmbeddedNats(EmbeddedServer):
     name = "nats"
     account: ClassVar[Account] = services()
     user: ClassVar[str] = OPERATOR
-    """Whose `url` is."""
+    """The user whose address `url` is."""
     most_memory: ClassVar[int | None] = None
     environment: ClassVar[Mapping[str, str]] = {}
     program = "nats-server"
@@ -46,11 +46,11 @@ class EmbeddedNats(EmbeddedServer):
         return self._url_of(self.user, port)
 
     def url_of(self, user: str) -> str:
-        """Where the running server is for this one of `shared.bus.accounts`, password included."""
+        """The running server's address for this user (a name from `shared.bus.accounts`), with the password."""
         return self._url_of(user, self.folder.port or 0)
 
     async def prepare(self) -> None:
-        """Data of a version that had one account for all becomes the services'."""
+        """The services take over the data of an older version, which had one account for all."""
         self.folder.data.mkdir(mode=0o700, exist_ok=True)
         former, services = (self.folder.data / "jetstream" / name for name in (_FORMER_ACCOUNT, SERVICES))
         if former.exists() and not services.exists():
@@ -88,13 +88,13 @@ class EmbeddedNats(EmbeddedServer):
 
 
 class FollowersNats(EmbeddedNats):
-    """`url` is a follower's. What followers do cannot take the machine's memory."""
+    """`url` is for a follower. Followers cannot use up the machine's memory."""
 
     name = "followers"
     account = followers()
     user = FOLLOWER
     most_memory = 768 * 2**20
-    environment: ClassVar[Mapping[str, str]] = {"GOMEMLIMIT": "384MiB"}  # from there on it is tidied up more often
+    environment: ClassVar[Mapping[str, str]] = {"GOMEMLIMIT": "384MiB"}  # above it, Go collects garbage more often
 
 
 async def _refused_while_starting(error: Exception) -> None:

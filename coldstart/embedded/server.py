@@ -1,4 +1,4 @@
-"""Shared by the embedded servers: one owner, a port, a verified start, an orderly end."""
+"""What the embedded servers have in common: one owner, a port, a checked start, an orderly end."""
 
 import asyncio
 import contextlib
@@ -16,10 +16,10 @@ from coldstart.embedded.folder import ServerFolder
 from coldstart.embedded.ports import candidates
 from coldstart.supervised.process import Command, end_leftovers, running
 
-_START_SECONDS: Final = 60.0  # a recovery after a crash has to fit in
+_START_SECONDS: Final = 60.0  # long enough for a recovery after a crash
 _PROBE_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.01
-_PORT_TAKEN: Final = "address already in use"  # how both servers say it, up to case
+_PORT_TAKEN: Final = "address already in use"  # both servers' message, in any case
 
 
 class EmbeddedServer(ABC):
@@ -35,13 +35,13 @@ class EmbeddedServer(ABC):
     """What `probe` raises while the server is starting, besides OSError."""
 
     def __init__(self, data_dir: Path, *, port: int = 0) -> None:
-        """Keep the server in `data_dir`; `port` 0 is the port of the last time, or else any that is free."""
+        """Keep the server's files in `data_dir`. `port` 0: the previous port if it is free, else any free one."""
         self.folder = ServerFolder(data_dir, self.name)
         self._wanted_port = port
         self._cleanup = AsyncExitStack()
         self._process: Process
         self.url: str
-        """Where the running server is, password included."""
+        """The running server's address, with the password."""
 
     @property
     def pid(self) -> int:
@@ -75,20 +75,20 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     async def prepare(self) -> None:
-        """Make the data folder, and in it what the server needs to start."""
+        """Make the data folder, with everything that the server needs to start."""
 
     @abstractmethod
     def command(self, port: int) -> Command: ...
 
     @abstractmethod
     async def probe(self, port: int) -> None:
-        """Connect as a client and raise OSError or one of `not_yet` unless the server does its work."""
+        """Connect as a client. Raises OSError or one of `not_yet` if the server does not work."""
 
     async def welcome(self, port: int) -> None:  # noqa: B027 (nothing to do is the usual case)
-        """Make what clients expect in a server that has just become ready."""
+        """Make what clients expect, in a server that has just become ready."""
 
     async def _started(self, cleanup: AsyncExitStack) -> tuple[Process, int]:
-        """Start on the first port that nobody else takes in the meantime."""
+        """Start on the first candidate port that no other process takes before the server does."""
         taken: StartFailedError | None = None
         for port in candidates(self._wanted_port, self.folder.port):
             async with AsyncExitStack() as attempt:

@@ -1,4 +1,4 @@
-"""The servers that the stack needs and that were not given."""
+"""Starts the servers that the stack needs and whose URLs were not given."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,9 +13,10 @@ from coldstart.embedded.server import EmbeddedServer
 
 @dataclass(frozen=True)
 class RunningServers:
-    """Where NATS and PostgreSQL are, and which of them are ours.
+    """The URLs of NATS and PostgreSQL, and those of them that we started (`embedded`).
 
-    `nats_url` is the operator's; `nats_url_of` a user of `shared.bus.accounts`, None where the server was given.
+    `nats_url` is the operator's. `nats_url_of` takes a user's name from `shared.bus.accounts`; it returns None for a
+    server that we did not start.
     """
 
     nats_url: str
@@ -24,9 +25,9 @@ class RunningServers:
     nats_url_of: Callable[[str], str | None]
 
     async def one_ended(self) -> None:
-        """Raise ServerEndedError once an embedded server ends by itself; returns at once if there is none.
+        """Raises ServerEndedError when an embedded server ends by itself. Returns at once if there is none.
 
-        A task for as long as the stack runs; cancel it before the servers are stopped.
+        Run it as a task while the stack runs, and cancel it before the servers are stopped.
         """
         watching = [asyncio.create_task(server.ended()) for server in self.embedded]
         try:
@@ -38,14 +39,14 @@ class RunningServers:
 
 
 def _unknown(_: str) -> None:
-    """Which users a server has that is somebody else's."""
+    """The users of a server that we did not start are not known."""
 
 
 @asynccontextmanager
 async def servers(data_dir: Path, nats_url: str | None, database_url: str | None) -> AsyncIterator[RunningServers]:
-    """Start what is not given, below `data_dir`; with both URLs given, nothing is started or written.
+    """Start a server in `data_dir` for each URL that is None. With both URLs, nothing is started or written.
 
-    Raises EmbeddedServerError if one cannot start.
+    Raises EmbeddedServerError if a server cannot start.
     """
     async with AsyncExitStack() as cleanup:
         embedded: list[EmbeddedServer] = []

@@ -1,7 +1,7 @@
-"""The account that PostgreSQL runs as when Coldstart is run by root, and programs that this account can reach.
+"""The account that PostgreSQL runs as when root runs Coldstart, and a copy of the programs that it can read.
 
-PostgreSQL refuses to run as root. The data folder belongs to this account, but the folders above it are not ours to
-open: the server enters it before it gives root up, and from then on knows it only as its working directory.
+PostgreSQL refuses to run as root. The data folder belongs to the account, but its parent folders may be closed to it.
+So the server enters the data folder while it is still root, and then uses it only as its working directory.
 """
 
 import os
@@ -23,7 +23,7 @@ Account = tuple[int, int]
 
 
 def unprivileged_account() -> Account | None:
-    """(uid, gid) to run as if we are root, else None: one's own account will do."""
+    """(uid, gid) to run as; None if we are not root and can use our own account."""
     if os.geteuid() != 0:
         return None
     if sys.platform != "linux":
@@ -31,12 +31,13 @@ def unprivileged_account() -> Account | None:
     try:
         entry = pwd.getpwnam(_NAME)
     except KeyError:
-        raise UnsupportedSystemError(f"PostgreSQL refuses to run as root, and there is no user {_NAME}") from None
+        message = f"PostgreSQL refuses to run as root: create the user {_NAME}, or use another account"
+        raise UnsupportedSystemError(message) from None
     return entry.pw_uid, entry.pw_gid
 
 
 def can_read(path: Path, account: Account) -> bool:
-    """Whether the account may enter every folder down to `path` and read what is there."""
+    """Whether the account may enter every parent folder of `path`, and read `path`."""
     return _allows(path, account, 0o4) and all(_allows(parent, account, 0o1) for parent in path.resolve().parents)
 
 
@@ -50,9 +51,9 @@ def _allows(path: Path, account: Account, bits: int) -> bool:
 
 
 def shared_copy(trees: tuple[Path, ...], root: Path, name: str, shared: Path = SHARED_PROGRAMS) -> Path:
-    """Copy program folders below `root` to `shared/name`, readable by all; returns where `root` is now.
+    """Copy these folders of programs from `root` to `shared/name`, readable by all. Returns the copy of `root`.
 
-    Made once per `name`, which therefore carries the programs' version.
+    An existing copy is used again, so `name` must contain the version of the programs.
     """
     copy = shared / name
     if copy.exists():
@@ -62,7 +63,7 @@ def shared_copy(trees: tuple[Path, ...], root: Path, name: str, shared: Path = S
         draft = Path(tempfile.mkdtemp(dir=shared))
     except OSError as error:
         raise UnsupportedSystemError(
-            f"user {_NAME}, as whom PostgreSQL runs for root, can reach neither its programs in {root} nor a copy in "
+            f"PostgreSQL runs as user {_NAME}, who cannot read its programs in {root}, and no copy can be made in "
             f"{shared} ({error.strerror}): install Coldstart where {_NAME} can read it, or set COLDSTART_DATABASE_URL"
         ) from error
     try:

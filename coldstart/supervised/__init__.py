@@ -1,1 +1,1 @@
-"""Child processes that end with this one: started through a launcher, awaited, and stopped in order."""
+"""Child processes that end with this process: started by a launcher, awaited, and stopped in order."""

@@ -1,7 +1,7 @@
-"""Becomes a server program that ends when the thread that started it does.
+"""Becomes a server program, which ends when the thread that started it ends.
 
-It runs by its path as a separate process, so that none of this happens between fork and exec of a program with
-threads. Standard library only; its one argument is a `ProcessLaunch` as JSON.
+It is a separate process, so that a program with threads need not do any of this between fork and exec. It uses the
+standard library only. Its one argument is a `ProcessLaunch` as JSON.
 """
 
 import contextlib
@@ -21,11 +21,12 @@ _WAITED_FOR: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGC
 
 
 class ProcessLaunch(TypedDict):
-    """What to become: `command` in `folder`, as `account` (uid, gid) if one is given.
+    """`command` runs in `folder`, as `account` (uid, gid) if one is given.
 
-    `parent` is the process that starts it. `lifeline` is the reading end of a pipe that the parent holds open, for
-    systems that cannot signal a parent's death, or None on Linux. The server may use the `inherited` file descriptors.
-    `most_memory` is in bytes: a server that exceeds it ends. With a limit it also gets a lower processor priority.
+    `parent` is the pid of the process that starts it. `lifeline` is None on Linux; elsewhere it is the reading end of a
+    pipe that the parent holds open, since only Linux signals the death of a parent. The server may use the `inherited`
+    file descriptors. It ends when it needs more than `most_memory` bytes; with that limit it also runs at a lower
+    processor priority.
     """
 
     command: list[str]
@@ -40,10 +41,10 @@ class ProcessLaunch(TypedDict):
 
 def main(launch: ProcessLaunch) -> None:
     """Become the server, or watch it where the kernel cannot signal the parent's death."""
-    os.chdir(launch["folder"])  # before the account changes, which may not be able to reach it
+    os.chdir(launch["folder"])  # the account set below may not be able to enter it
     os.umask(0o077)
     if launch["most_memory"] is not None:
-        with contextlib.suppress(ValueError):  # a smaller limit holds already
+        with contextlib.suppress(ValueError):  # a smaller limit is set already
             resource.setrlimit(resource.RLIMIT_DATA, (launch["most_memory"],) * 2)
         os.nice(_POLITE)
     if launch["account"] is not None:
@@ -58,18 +59,18 @@ def main(launch: ProcessLaunch) -> None:
 
 
 def _die_with_parent(stop_signal: int, parent: int) -> None:
-    """Ask Linux for `stop_signal` on the parent's death (prctl(2)). It survives exec, but not a change of uid."""
+    """Ask Linux for `stop_signal` when the parent dies. A change of uid cancels this, exec does not (prctl(2))."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, stop_signal, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != parent:
-        sys.exit("the parent ended before its server began")
+        sys.exit("the parent process ended before the server started")
 
 
 def _watch(command: list[str], stop_signal: int, lifeline: int, inherited: list[int]) -> int:
-    """Run the server as a child; stop it when the lifeline closes. Returns its exit status, as a shell would.
+    """Run the server as a child, and stop it when the lifeline closes. Returns its exit status, as a shell does.
 
-    Signals are awaited, not handled: a handler may run too late, just after the wait for the child has begun.
+    Signals are awaited, not handled: a handler might run only after the wait for the child has begun.
     """
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # an ignored signal cannot be awaited
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)

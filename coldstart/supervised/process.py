@@ -1,4 +1,4 @@
-"""One child process, an embedded server or a service: started through the launcher, and always ended."""
+"""One child process, an embedded server or a service: started by the launcher, and always ended."""
 
 import asyncio
 import contextlib
@@ -33,10 +33,10 @@ log = structlog.get_logger()
 class Command:
     """A program and how to run it.
 
-    `account` is the (uid, gid) to run as, None for the caller's own; `stop_signal` ends it in order, within `stop_s`
-    seconds; `inherited` are file descriptors that the program finds under the same numbers. A program that exceeds
-    `most_memory` bytes ends; with a limit it also gets a lower processor priority. `owns_folder`: nobody else runs this
-    program in `folder`, so leftover processes there are ended, too.
+    `account` is the (uid, gid) to run as, or None for our own. `stop_signal` asks it to end, within `stop_s` seconds.
+    `inherited` are file descriptors, which keep their numbers in the program. A program that needs more than
+    `most_memory` bytes ends; with that limit it also runs at a lower processor priority. `owns_folder`: nobody else
+    runs this program in `folder`, so its leftover processes there are ended, too.
     """
 
     program: Path
@@ -52,7 +52,7 @@ class Command:
 
 
 def module(name: str, environment: Mapping[str, str], *, stop_s: float = STOP_SECONDS) -> Command:
-    """One of our Python modules, in the current folder, with our environment and its own variables."""
+    """One of our Python modules, in the current folder, with our environment and these variables."""
     return Command(
         program=Path(sys.executable),
         options=["-m", name],
@@ -68,12 +68,12 @@ def module(name: str, environment: Mapping[str, str], *, stop_s: float = STOP_SE
 async def running(
     command: Command, output: int, *, stdout: int | None = None, lifeline: bool = not _KERNEL_SIGNALS_PARENT_DEATH
 ) -> AsyncIterator[Process]:
-    """Run the command while the body runs, with its output to the file descriptor `output`.
+    """Run the command while the body runs. Its output goes to the file descriptor `output`.
 
-    `stdout`, if given, is for its standard output: a descriptor or `asyncio.subprocess.PIPE`.
+    `stdout` is for its standard output alone: a descriptor, or `asyncio.subprocess.PIPE`.
 
-    It also ends when the thread that entered this ends, even by kill -9: on Linux the kernel signals it, elsewhere a
-    watching process sees a pipe close (`lifeline`). So enter this in the event loop's thread.
+    The process also ends when the thread that entered this ends, even by kill -9: on Linux the kernel signals it,
+    elsewhere a watching process sees a pipe close (`lifeline`). So enter this in the event loop's thread.
     """
     with contextlib.ExitStack() as pipes:
         reading = _pipe(pipes) if lifeline else None
@@ -111,7 +111,7 @@ async def _launched(command: Command, output: int, stdout: int, lifeline: int | 
         stderr=output,
         env=command.environment,
         pass_fds=[*command.inherited, *([] if lifeline is None else [lifeline])],
-        start_new_session=True,  # a Ctrl-C is for the stack, which stops its servers last
+        start_new_session=True,  # Ctrl-C is for the stack alone, which stops its servers last
     )
 
 
@@ -133,10 +133,10 @@ async def stopped(process: Process, stop_signal: signal.Signals = signal.SIGTERM
 async def end_leftovers(
     program: str, folder: Path, stop_signal: signal.Signals, *, grace: float = _LEFTOVER_SECONDS
 ) -> None:
-    """End every process of this program that works in `folder`: first by `stop_signal`, after `grace` seconds by kill.
+    """End every process of this program that works in `folder`: by `stop_signal`, and after `grace` seconds by SIGKILL.
 
-    A server whose starter was killed may still be shutting down; a PostgreSQL backend whose postmaster was killed
-    keeps the shared memory, and no new server can start beside it.
+    A server whose starter was killed may still be shutting down. A PostgreSQL backend whose postmaster was killed keeps
+    its shared memory, and no new server can start until it ends.
     """
     leftovers = _working_in(folder, program)
     _signal(leftovers, stop_signal)
@@ -150,12 +150,12 @@ async def end_leftovers(
 
 
 async def _gone(folder: Path, program: str) -> None:
-    while _working_in(folder, program):  # noqa: ASYNC110 (the end of another's process sets no event)
+    while _working_in(folder, program):  # noqa: ASYNC110 (nothing signals the end of a process that is not our child)
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def _working_in(folder: Path, program: str) -> list[psutil.Process]:
-    """Live processes by name and working directory; a zombie has none, and another user's is not ours to end."""
+    """Live processes with this name and working directory. Zombies and processes of other users are left out."""
     found, place = [], str(folder.resolve())
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""What stands around the api in its tests: workers that do as they are told, and a hub that can fall silent."""
+"""Fakes around the api: workers that the test controls, and a hub that can fall silent."""
 
 import asyncio
 import secrets
@@ -68,7 +68,7 @@ def _head(body: dict[str, Any], kind: str) -> dict[str, Any]:
 
 @dataclass
 class FakeWorker:
-    """`answer` may be replaced at any time; `seen` is everything that was asked."""
+    """`answer` can be replaced at any time. `seen` holds every request."""
 
     address: str
     port: int
@@ -78,7 +78,7 @@ class FakeWorker:
     _lines: set[asyncio.BaseTransport] = field(default_factory=set)
 
     def hang_up(self) -> None:
-        """Close every connection that there is."""
+        """Close every open connection."""
         for line in self._lines:
             line.close()
         self._lines.clear()

@@ -1,4 +1,4 @@
-"""Every kind of name that may be asked for, and whom it means what: one table for resolution itself and for `/v1`."""
+"""Every kind of name, and what it means to which caller: one table for the resolution itself and for `/v1`."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -18,7 +18,7 @@ OFFERED: Final = {
     "acme": {"chat": (EMBEDDING_MODEL, True), "off": (EMBEDDING_MODEL, False)},
     "openai-community": {"chat": (GATED, True), "chat-only-here": (GATED, True), "gpt2": (GATED, True)},
 }
-"""By slug and code: the model, and whether it is active. openai-community/gpt2 was offered before it was a model."""
+"""By slug and code: the model, and whether the offering is active. openai-community/gpt2 was first an offering."""
 
 
 @dataclass(frozen=True)
@@ -78,4 +78,4 @@ UNKNOWN: Final = (
     "acme/chat" + "/" * 10_000,
 )
 TABLE: Final[dict[str, dict[Caller, Means]]] = {**_PUBLIC, **_OWN, **{name: {} for name in UNKNOWN}}
-"""By name and caller; whom it means nothing is not there."""
+"""By name and caller. A caller to whom the name means nothing is left out."""

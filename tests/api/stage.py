@@ -1,4 +1,4 @@
-"""The api, really running, with everything around it that it talks to."""
+"""The running api, with everything that it talks to."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -33,7 +33,7 @@ OFFERED = (
 )
 BODY: dict[str, Any] = {"model": MODEL, "instance_types": ["L4-1-24G"]}
 PATIENCE_S = 60.0
-"""Of tests, and of an api with what is honest but slow: what is awaited ends the wait."""
+"""Seconds that tests wait at most, and an api for slow partners. A wait ends with what it waits for."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Stage:
         return Journal(self.connection, actor="test", source="/coldstart/test")
 
     async def happened(self, *history: Event, instance_id: UUID | None = None) -> Instance:
-        """Record all this of one instance, by default of a new one."""
+        """Record these facts of one instance, by default of a new one."""
         instance_id = instance_id or uuid4()
         journal = self.journal
         for fact in history:
@@ -153,7 +153,7 @@ class RunningApi:
         return await self.client.post("/v1/chat/completions", json=body)
 
     async def projected(self, instance: Instance) -> None:
-        """Wait until the read model shows it as it is here."""
+        """Wait until the read model shows the instance in this state."""
 
         async def shown() -> bool:
             query = {"status": instance.status}
@@ -181,7 +181,7 @@ async def reached(api: Api, key: str) -> AsyncGenerator[RunningApi]:
 
 
 async def until(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
-    """Ask again and again; fails when it does not become true in time."""
+    """Ask repeatedly. Fails if it does not become true in time."""
     async with asyncio.timeout(within_s):
         while not await condition():  # noqa: ASYNC110  what is seen over HTTP has no event to wait for
             await asyncio.sleep(0.01)

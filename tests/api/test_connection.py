@@ -1,4 +1,4 @@
-"""A block that lasts while its client is connected ends as such, and reaches nothing behind it."""
+"""A block that lasts while its client is connected ends when the client leaves, and cancels nothing after it."""
 
 import asyncio
 

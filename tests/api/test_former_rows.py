@@ -1,4 +1,4 @@
-"""Rows that a former version wrote are read as they were meant, wherever the api reads instances from the database."""
+"""The api understands rows that an older version wrote, wherever it reads instances from the database."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID, uuid4

@@ -91,7 +91,7 @@ async def test_the_synchronous_client_works_too(stage: Stage) -> None:
 
 
 def refused_in_turn(url: str, key: str, elsewhere: str) -> list[tuple[type[Exception], str | None]]:
-    """What the synchronous client raises, asked for what it cannot have."""
+    """What the synchronous client raises for a request that is refused."""
 
     def chat(key: str, model: str) -> None:
         with OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
@@ -131,7 +131,7 @@ async def test_the_synchronous_client_raises_the_same_errors(stage: Stage) -> No
 
 
 async def test_its_own_retries_wait_for_as_long_as_we_say(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker's 503 tells in how many seconds it is worth to come back."""
+    """A worker's 503 says after how many seconds a retry is worthwhile."""
     api, worker = await stage.api(), await stage.worker()
     await catalogued(api)
     await stage.ready(worker.address)

@@ -1,4 +1,4 @@
-"""What the api does while something that it leans on is away, and after it has come back."""
+"""What the api does while something that it needs is down, and after it has come back."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -26,7 +26,7 @@ async def status_of(api: RunningApi, path: str, method: str = "GET") -> int:
 
 @asynccontextmanager
 async def database_away(stage: Stage) -> AsyncGenerator[None]:
-    """Nobody can connect, and every connection is cut."""
+    """Cut every connection and refuse new ones."""
     target = urlsplit(stage.database_url)
     name = target.path[1:]
     connection = await asyncpg.connect(target._replace(path="/postgres").geturl())
@@ -170,7 +170,7 @@ async def test_events_reach_clients_while_the_database_is_away(stage: Stage) -> 
 async def test_what_another_program_did_to_the_stream_is_changed_back_and_no_intent_is_lost_meanwhile(
     stage: Stage,
 ) -> None:
-    """As a client does it that declares the stream by its own defaults; the consumers are deleted, too."""
+    """As by a client that declares the stream with its own defaults. The consumers are deleted, too."""
     api = await stage.api()
     jetstream = stage.connection.jetstream()
     for _ in range(3):
@@ -214,7 +214,7 @@ async def test_while_nothing_can_be_recorded_readyz_says_why_and_an_intent_is_re
 
 
 async def test_readyz_remembers_an_append_that_the_stream_refused_until_one_succeeds(stage: Stage) -> None:
-    """As with a full disk, which refuses what would be written and answers everything else."""
+    """As with a full disk: writes are refused, everything else is answered."""
     instance = await stage.happened(facts.instance_requested())
     async with nats_proxy(stage.nats_url) as proxy:
         api = await stage.api(nats_url=SecretStr(proxy.url), journal_timeout_seconds=3.0)

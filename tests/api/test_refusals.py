@@ -1,4 +1,4 @@
-"""Whatever a room refuses has one kind, and so one problem document and one error in OpenAI's shape."""
+"""Each refusal has one kind, and so one problem document and one error in OpenAI's shape."""
 
 import ast
 import json
@@ -52,7 +52,7 @@ DOCUMENTS: Final[dict[str, tuple[int, str, str]]] = {
     "TooManyWrongKeys": (429, "too_many_wrong_keys", "There were too many wrong keys"),
     "Unproven": (403, "csrf_token_invalid", "The request may come from another page"),
 }
-"""Of each reason: its status, its code and its title, which clients know."""
+"""For each refusal: the status, the code and the title, which clients rely on."""
 OPENAI_S_CODES: Final = {"KeyNeeded": "invalid_api_key"}
 HEADERS: Final = {"KeyNeeded": {"WWW-Authenticate": "Bearer"}}
 UNAVAILABLE_HEADERS: Final = {"Retry-After": "2"}

@@ -1,4 +1,4 @@
-"""The same table as for resolution itself, asked as clients ask: what is wrong is said alike to everyone."""
+"""The table of the resolution itself, over HTTP: everybody gets the same errors."""
 
 from contextlib import AsyncExitStack
 
@@ -12,7 +12,7 @@ from tests.api.stage import EMBEDDING_MODEL, RunningApi, Stage
 
 
 async def catalogued(api: RunningApi) -> dict[str, str]:
-    """The UUIDs of the models of the table, whose organisations and offerings are there first."""
+    """Creates the table's organisations, offerings and models, in this order. Returns the models' UUIDs."""
     for slug, offered in OFFERED.items():
         await api.organization(slug)
         for code, (model, active) in offered.items():
@@ -27,7 +27,7 @@ async def catalogued(api: RunningApi) -> dict[str, str]:
 
 
 async def asked(client: httpx.AsyncClient, name: object) -> tuple[int, str]:
-    """Of a model that nobody serves, so that only what it means is told."""
+    """Nobody serves the model, so the answer says only what the name means."""
     answers = set()
     for path, body in (
         ("chat/completions", {"messages": []}),

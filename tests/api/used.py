@@ -1,4 +1,4 @@
-"""What requests have used, made up."""
+"""Made-up usage of requests."""
 
 from datetime import UTC, datetime
 from typing import Any, Final

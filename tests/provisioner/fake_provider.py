@@ -1,4 +1,4 @@
-"""A cloud in memory with a real one's habits: late volumes and tags, power that takes time, calls that fail."""
+"""A cloud in memory that behaves like a real one: late volumes and tags, slow power, calls that fail."""
 
 import asyncio
 import time
@@ -74,7 +74,7 @@ class Group:
 
 @dataclass
 class FakeProvider:
-    """`calls` is every call in order; `failing` what the next ones of that name raise, before or after their effect."""
+    """`calls`: every call in order. `failing`: what the next calls of a name raise, before or after their effect."""
 
     zones: Sequence[str] = ("zone-1", "zone-2")
     name: str = "scaleway"
@@ -121,7 +121,7 @@ class FakeProvider:
         self.machines[server_id].deleted_at = time.monotonic()
 
     def attach(self, server_id: str) -> str:
-        """Somebody attaches a volume of his own; its id."""
+        """Somebody attaches a volume of their own. Returns its id."""
         machine = self.machines[server_id]
         volume_id = f"theirs-{next(self._numbers)}"
         machine.attached = (*machine.attached, volume_id)
@@ -322,7 +322,7 @@ class FakeProvider:
         return Power.OFF
 
     def _seen(self, machine: Machine) -> Server:
-        """As an answer shows it now; the boot volume comes to be when its time has come."""
+        """The server as an answer shows it now. Its boot volume appears after a delay."""
         if time.monotonic() >= machine.made_at + self.delays.volume:
             self.volumes.setdefault(machine.volume_id, (machine.server.zone, machine.server.id))
             machine.server = replace(machine.server, volume_ids=(machine.volume_id, *machine.attached))

@@ -1,4 +1,4 @@
-"""A machine in memory that runs an install as the real script has it run: once per try, for all who attach."""
+"""A machine in memory. It runs an install as the real script does: once per try, for all who attach."""
 
 import asyncio
 import re
@@ -15,7 +15,7 @@ ALL_PHASES = tuple(f"::phase::{name}\n" for name in PHASES)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run prints, and how it exits: once `until` is set, when there is one."""
+    """What one run prints, and its exit status. With `until`, it exits only when that is set."""
 
     lines: tuple[str, ...] = ALL_PHASES
     status: int = 0
@@ -60,7 +60,7 @@ class FakeShell:
         yield FakeSession(self, self.host_key)
 
     def run_of(self, stdin: bytes) -> Run | None:
-        """The one to attach to, begun if need be; None when a later one is known."""
+        """The run to attach to, which is begun if there is none. None if a later one is known."""
         attempt, attempt_try = (
             int(re.findall(rf"^{name}=(\d+)$", stdin.decode(), re.MULTILINE)[0])
             for name in ("COLDSTART_ATTEMPT", "COLDSTART_TRY")

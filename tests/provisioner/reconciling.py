@@ -24,7 +24,7 @@ class Clock:
 
 
 def a_reconcile(stage: Stage, clock: Clock | None = None, provider: FakeProvider | None = None) -> Reconcile:
-    """One of a process that knows nothing of the ones before it."""
+    """Reconciliation in a new process, which remembers nothing of earlier ones."""
     clock = clock or Clock()
     return Reconcile(
         stage.journal,

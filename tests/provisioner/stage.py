@@ -1,4 +1,4 @@
-"""One instance in a real journal, a fake cloud and a fake machine: what the tests of the actions play on."""
+"""One instance in a real journal, a fake cloud and a fake machine, for tests of actions."""
 
 import asyncio
 import time
@@ -60,7 +60,7 @@ def quick(**changes: Any) -> ProvisionerSettings:
 
 
 class Held:
-    """A message that the server goes on holding for us."""
+    """A message that stays unacknowledged."""
 
     async def in_progress(self) -> None: ...
 
@@ -86,7 +86,7 @@ class Stage:
 
     @property
     def perform(self) -> Perform:
-        """A process that knows nothing of the ones before it."""
+        """A new process, which remembers nothing of earlier ones."""
         providers = {self.provider.name: self.provider}
         offers = Offers(providers, self.settings)
         return Perform(
@@ -101,7 +101,7 @@ class Stage:
         self.settings = quick(**changes)
 
     async def requested(self, **specification: Any) -> None:
-        """Also what was found out of it is given by its name."""
+        """Findings of the admission are given by name, too."""
         fact = e.InstanceRequested(
             instance_id=self.instance_id, occurred_at=datetime.now(UTC), **f.asked(**specification)
         )
@@ -119,7 +119,7 @@ class Stage:
         await self.journal.intend(self.instance_id, decision, intent_id=uuid4(), at=datetime.now(UTC))
 
     async def launched(self, until: type[e.Event] = e.SshReachable, **specification: Any) -> None:
-        """Everything of a launch up to that fact, done by the provisioner itself."""
+        """The provisioner itself does everything of a launch up to this fact."""
         await self.requested(**specification)
         for trigger in (e.InstanceRequested, e.InstanceCreated, e.VolumeResized, e.InstanceStarted, e.IpAssigned):
             if until is trigger:
@@ -129,7 +129,7 @@ class Stage:
             await self.happened(e.SshReachable, attempt=1)
 
     async def launched_without_a_group(self) -> None:
-        """Up to its address, with a server that was made in no group of ours, as by an earlier version."""
+        """A launch up to its address. Its server is in no group of ours, as earlier versions made it."""
         await self.requested()
         zone, kind = "zone-1", "L4-1-24G"
         made = await self.provider.create_server(Order(self.instance_id, "qwen", zone, kind, b""))

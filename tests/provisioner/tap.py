@@ -1,4 +1,4 @@
-"""A wire with somebody listening: what a client sends before anything is encrypted, message by message."""
+"""A proxy that records what an SSH client sends before anything is encrypted, message by message."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -16,7 +16,7 @@ class Tap:
     """By connection, every byte that the client sent."""
 
     def messages(self) -> list[list[int]]:
-        """The numbers (RFC 4250, 4.1.2) of each connection's messages, up to NEWKEYS, after which all is secret."""
+        """The message numbers (RFC 4250, 4.1.2) of each connection, up to NEWKEYS. After it, all is encrypted."""
         return [_numbers(bytes(sent)) for sent in self.sent]
 
 

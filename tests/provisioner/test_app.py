@@ -38,7 +38,7 @@ async def until(good: Callable[[], Awaitable[bool]]) -> None:
 
 
 class World:
-    """What a test sees of the service from outside: the journal and the cloud."""
+    """What a test sees of the service: the journal and the cloud."""
 
     def __init__(self, connection: Client) -> None:
         self.connection = connection
@@ -72,7 +72,7 @@ class World:
         return await self.journal.load(instance_id)
 
     async def idle(self) -> None:
-        """Every trigger is acknowledged."""
+        """Wait until every trigger is acknowledged."""
         jetstream = self.connection.jetstream()
 
         async def is_idle() -> bool:

@@ -25,7 +25,7 @@ from tests.provisioner.stage import Stage, a_lease
 
 
 class Crashed(BaseException):
-    """The process ends here, without a chance to say anything."""
+    """The process ends here, before it can record anything."""
 
 
 async def test_a_requested_instance_gets_a_server_that_is_off(stage: Stage) -> None:
@@ -74,7 +74,7 @@ async def test_the_next_order_is_made_in_a_new_group_when_somebody_has_deleted_t
 
 
 async def test_nothing_lies_between_a_look_for_servers_and_the_first_order(stage: Stage) -> None:
-    """So that two holders that overlap seldom order twice."""
+    """Then two overlapping holders seldom order twice."""
     await stage.requested()
     await stage.deliver(e.InstanceRequested)
     assert stage.provider.calls[-2:] == ["find_servers", "create_server"]

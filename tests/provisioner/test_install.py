@@ -1,4 +1,4 @@
-"""Installing over SSH: each try once, phases as they are printed, secrets to nobody but the machine itself."""
+"""Installing over SSH: each try runs once, phases are recorded as they are printed, only the machine gets secrets."""
 
 import asyncio
 import json

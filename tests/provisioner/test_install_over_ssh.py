@@ -1,4 +1,4 @@
-"""The whole install, from its trigger to the journal, over the SSH servers that machines really have."""
+"""The whole install, from its trigger to the journal, over OpenSSH."""
 
 import asyncio
 import re
@@ -47,7 +47,7 @@ class OverSsh(Stage):
         )
 
     def machine(self, folder: Path, scenario: Scenario = QUICK, host_key: SshKey | None = None) -> Machine:
-        """With the keys that its cloud-init was given, or an impostor's."""
+        """Boot it with the keys of its cloud-init, or with an impostor's."""
         machine = Machine(
             folder / "machine",
             scenario,
@@ -235,7 +235,7 @@ async def test_whoever_has_another_host_key_gets_no_byte_of_the_script_nor_a_sec
 
 @needs_sshd
 async def test_the_tap_hears_it_when_a_client_says_more(over_ssh: OverSsh, tmp_path: Path) -> None:
-    """Else the test above would prove nothing."""
+    """Otherwise the test above would prove nothing."""
     machine = over_ssh.machine(tmp_path)
     async with under_openssh(machine), tapped(machine.address, SSH_PORT) as tap:
         await to_the(tap, over_ssh)

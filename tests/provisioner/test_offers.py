@@ -1,4 +1,4 @@
-"""Prices and types are there for a launch, and never in its way."""
+"""A launch can use prices and types, and never fails or waits for lack of them."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -95,7 +95,7 @@ async def test_a_list_that_nobody_can_read_is_no_list(offers: Offers, provider: 
 
 
 class Published:
-    """A bucket of the provider's, as far as a test reads it."""
+    """As much of a bucket as a test reads."""
 
     async def keep_only(self, providers: Collection[str]) -> None:
         assert set(providers) == {NAME}
@@ -111,7 +111,7 @@ class PublishedOffers(Published):
 
 
 class PublishedStatuses(Published):
-    """`enough` is set by the second status."""
+    """The second status sets `enough`."""
 
     def __init__(self) -> None:
         self.statuses: list[ProviderStatus] = []

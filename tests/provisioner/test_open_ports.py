@@ -1,4 +1,4 @@
-"""Opening ports: through a group that is there, to those who are let in, whatever somebody deletes by hand."""
+"""Opening ports: in a group that exists, for allowed addresses, whatever somebody deletes by hand."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -126,7 +126,7 @@ async def test_a_server_that_is_gone_gets_no_further_group(stage: Stage) -> None
 
 
 async def while_it_installs(stage: Stage) -> None:
-    """A machine whose port answers before anybody has closed the others."""
+    """A machine whose port answers before the other ports are closed."""
     await stage.launched(until=e.IpAssigned)
     await stage.happened(e.SshReachable, attempt=1)
     await stage.happened(e.SshInstallStarted, attempt=1)

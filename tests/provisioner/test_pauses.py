@@ -1,4 +1,4 @@
-"""How long is waited before the next try: longer each time, at random, and never shorter than the cloud asks for."""
+"""The pause before the next try: longer each time, partly random, never shorter than the cloud asks for."""
 
 import time
 from typing import Final
@@ -47,7 +47,7 @@ async def test_a_release_waits_as_long_as_the_cloud_asks_it_to(stage: Stage) -> 
 
 
 async def _waits(stage: Stage, trigger: type[e.Event]) -> None:
-    """Says so, and does."""
+    """The recorded pause is long enough, and so is the real one."""
     assert stage.settings.longest_backoff_seconds < ASKED_S
     assert stage.settings.longest_release_backoff_seconds < ASKED_S
     began = time.monotonic()

@@ -95,7 +95,7 @@ async def test_a_volume_that_somebody_attached_stays(stage: Stage, reached: type
 
 @pytest.mark.parametrize("reached", [e.InstanceRequested, e.InstanceCreated, e.SshReachable])
 async def test_a_further_volume_that_came_with_the_image_goes(stage: Stage, reached: type[e.Event]) -> None:
-    """It is there before the server is ever powered on, when nobody can have any use for another one."""
+    """Another volume was there before the server was first powered on, so it is not anybody else's."""
 
     async def made_with_it() -> None:
         stage.provider.attach("server-1")
@@ -290,7 +290,7 @@ async def test_a_volume_found_on_an_ended_instance_is_released(stage: Stage) -> 
 
 
 async def test_a_release_looks_once_more_after_it_has_found_a_group(stage: Stage) -> None:
-    """For what is answered to a deletion may not be so; and the server has gone before."""
+    """A deletion that was answered may not have happened, and the server is gone already."""
     await stage.launched()
     await stage.terminated()
     stage.provider.machines.clear()
@@ -312,7 +312,7 @@ about_to_make_a_group = pytest.mark.parametrize("trigger", [e.InstanceRequested,
 
 
 async def _until_a_group_is_made(stage: Stage, trigger: type[e.Event]) -> None:
-    """With the server, or because its server is in none."""
+    """An action is about to make a group: the creation, or, for a server in no group, the opening of ports."""
     if trigger is e.InstanceRequested:
         await stage.requested()
     else:

@@ -1,4 +1,4 @@
-"""The deadlines fit into each other: a pull into an install, an install into a startup."""
+"""The deadlines fit together: a pull is shorter than an install, an install shorter than a startup."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What providers hold of an installation, asked without a provisioner: all of it, or nobody can say."""
+"""What providers hold of an installation, asked without a provisioner: all of it, or an error."""
 
 from contextlib import nullcontext
 from uuid import uuid4

@@ -1,4 +1,4 @@
--- A field that a former version did not keep yet is missing in the snapshots it wrote, and is no difference.
+-- A field that an older version did not have is missing in its snapshots. That is no difference.
 SELECT id AS instance_id, to_jsonb(used) AS used, expected.row AS computed
 FROM public.instances AS used
 FULL JOIN rebuilding.instances AS computed USING (id)

@@ -1,4 +1,4 @@
--- A field that a former version did not keep yet is missing in the events it wrote, and is no difference.
+-- A field that an older version did not have is missing in its events. That is no difference.
 SELECT instance_id AS instance_id, to_jsonb(used) AS used, expected.row AS computed
 FROM public.timeline AS used
 FULL JOIN rebuilding.timeline AS computed USING (instance_id, version)

@@ -1,4 +1,4 @@
--- One script, because only all of it together makes sense.
+-- One script: the tables are exchanged together or not at all.
 DROP TABLE public.instances, public.timeline, public.step_durations;
 ALTER TABLE rebuilding.instances SET SCHEMA public;
 ALTER TABLE rebuilding.timeline SET SCHEMA public;

@@ -1,4 +1,4 @@
--- Never backwards, and not at all for another installation: then no row comes back.
+-- Moves the checkpoint forwards only. For another installation it moves nothing and returns no row.
 INSERT INTO checkpoints AS held (projection, installation, sequence)
 VALUES ($1, $2, $3)
 ON CONFLICT (projection) DO UPDATE

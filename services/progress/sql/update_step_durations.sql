@@ -1,5 +1,5 @@
--- $1: instances; $2: the statuses in which step and progress stand still.
--- Computed anew from the timeline, so that it does not matter in which order the events came.
+-- $1: instances. $2: the statuses in which step and progress do not change.
+-- Computed from the whole timeline, so the order in which events arrived does not matter.
 WITH reached AS (
     SELECT instance_id, attempt, step, status = ANY ($2::text[]) AS ending, min(version) AS version
     FROM timeline
@@ -23,7 +23,7 @@ SELECT
     attempt,
     step,
     began_at,
-    -- The stream's clock may have been set back between the two.
+    -- The stream's clock may have been set back between two events.
     CASE WHEN next_began_at IS NOT NULL THEN greatest(began_at, next_began_at) END
 FROM begun
 WHERE NOT ending

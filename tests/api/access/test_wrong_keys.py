@@ -1,4 +1,4 @@
-"""Wrong keys from one address are answered late, and nobody else is."""
+"""Wrong keys from one address are answered late. All other requests are answered at once."""
 
 import asyncio
 from typing import Any
@@ -16,7 +16,7 @@ from tests.api.stage import ADMIN_KEY, MASTER_SECRET, Stage
 
 
 class Time:
-    """Somebody who sleeps is woken at once; for how long it would have been is kept."""
+    """Every sleep ends at once; its length is recorded."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -77,7 +77,7 @@ async def test_it_is_logged_once_a_burst_with_the_address() -> None:
 
 
 async def test_a_valid_key_does_not_suffer_from_its_neighbour(stage: Stage) -> None:
-    """All come from one address, as they would behind one proxy."""
+    """All requests come from one address, as behind one proxy."""
     api = await stage.api()
     limits = httpx.Limits(max_connections=None)
     wrong = {"Authorization": "Bearer wrong"}

@@ -1,4 +1,4 @@
-"""What is refused because it cannot fit, what is warned of, and what is nobody's business."""
+"""What is refused because it cannot fit, what gives a warning, and what gives none."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -19,7 +19,7 @@ OFFERED = (L4, TWO_L4, H100, NO_GPU)
 
 
 def a_model(gb: float | None, *, bytes_each: float = 2.0) -> Model:
-    """Of so many 10⁹ bytes as they are stored."""
+    """Weights of this many 10⁹ bytes as they are stored."""
     return Model(
         id=UUID(int=1),
         model="acme/large",

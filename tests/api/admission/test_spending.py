@@ -1,4 +1,4 @@
-"""What instances cost by the hour, of facts alone."""
+"""What instances cost by the hour, from facts alone."""
 
 from datetime import timedelta
 
@@ -64,7 +64,7 @@ FREE = {Status.TERMINATED, Status.ARCHIVED, Status.PROVISIONING_FAILED, Status.F
 
 @pytest.mark.parametrize("status", Status)
 def test_what_has_its_server_on_or_coming_costs(status: Status) -> None:
-    """In these histories, what failed has lost its server, or never had one on."""
+    """In these histories, a failed instance has lost its server, or its server was never on."""
     assert (price(given(*h.IN_STATUS[status]), OFFERED) is None) is (status in FREE)
 
 

@@ -1,4 +1,4 @@
-"""Spending limits that are reached while instances run: told once, and drained where that was chosen."""
+"""Spending limits that are reached while instances run: recorded once, with a drain if that was chosen."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -32,7 +32,7 @@ AT = datetime(2026, 1, 20, 12, 0, tzinfo=UTC)
 
 @dataclass
 class Replicas:
-    """Two apis' checks, side by side on one stream and one database; `api` is there to set the scene."""
+    """The checks of two apis on one stream and one database. `api` prepares the test."""
 
     stage: Stage
     api: RunningApi
@@ -46,7 +46,7 @@ class Replicas:
             await asyncio.gather(*(one.check(at) for one in self.checks))
 
     async def running(self, organization: dict[str, Any], *more: Any, hours: float = 10) -> Instance:
-        """One whose server has been on for so long at AT, and whatever happened to it then."""
+        """An instance whose server has been on for this long at AT, and these later facts."""
         specification = f.a_specification(organization_id=organization["id"])
         on = AT - timedelta(hours=hours)
         instance = await self.stage.happened(
@@ -192,7 +192,7 @@ async def test_an_api_looks_by_itself(stage: Stage) -> None:
     instance = await stage.ready("127.0.0.1", organization_id=acme["id"])
 
     async def ended() -> bool:
-        """By a drain, or before it was ready."""
+        """End it by a drain, or before it was ready."""
         return (await stage.journal.load(instance.id)).status in {Status.DRAINING, Status.TERMINATING}
 
     await until(ended)

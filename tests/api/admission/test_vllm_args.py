@@ -51,7 +51,7 @@ REVEALING = (
     "--allowed-local-media-path", "--model-loader-extra-config", "--speculative-config", "--kv-transfer-config",
     "--additional-config", "--lora-modules", "--enable-prompt-embeds", "--root-path", "--ssl-keyfile", "--host",
 )  # fmt: skip
-"""What loads code or another model, reads a file, or says what the worker was started with."""
+"""Options that load code or another model, read a file, or reveal how the worker was started."""
 
 
 @pytest.mark.parametrize("option", REVEALING)

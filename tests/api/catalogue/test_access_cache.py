@@ -1,4 +1,4 @@
-"""What keys and models in memory live through while the connection that they are read by breaks."""
+"""Keys and models in memory while the connection to PostgreSQL breaks."""
 
 import asyncio
 import struct
@@ -23,7 +23,7 @@ FAREWELL = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrato
 
 @asynccontextmanager
 async def parting_with_an_answer(url: str) -> AsyncGenerator[str]:
-    """PostgreSQL at another URL, whose first LISTEN is answered and parted with in one breath."""
+    """PostgreSQL behind a proxy that cuts the connection right after the answer to the first LISTEN."""
     target = urlsplit(url)
     parted = False
 
@@ -75,7 +75,7 @@ async def test_a_connection_that_the_server_parts_with_between_two_questions_is_
 
 
 async def test_keys_and_organizations_are_of_one_moment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise a key could be known of an organisation that is not."""
+    """Otherwise a key could be known while its organisation is not."""
     made: list[NewApiKey | None] = []
     async with connect_pool(database_url, name="test") as pool:
 

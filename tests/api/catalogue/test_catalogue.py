@@ -131,7 +131,7 @@ async def test_a_hub_that_limits_us_is_told_with_the_time_that_it_asks_for(stage
 
 
 async def catalogued_before_figures_were_kept(stage: Stage, api: RunningApi) -> None:
-    """As a model that an older release has looked up."""
+    """Store the model as an older release did."""
     await api.client.post("/models", json={"model": MODEL})
     connection = await asyncpg.connect(stage.database_url)
     await connection.execute("UPDATE models SET parameters = NULL, weights_bytes = NULL")

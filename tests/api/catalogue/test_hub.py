@@ -1,4 +1,4 @@
-"""What the hub may answer, through the real client: of the hub in these tests and of the simulated cloud's alike."""
+"""What the hub may answer, through the real client: the hub of these tests, and the simulated one."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""What is kept of the hub's answers, for how long, and who shares one."""
+"""Which answers of the hub are cached, for how long, and who shares one."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ FOUND = h.Found("a/b", "generate", gated=False)
 
 @dataclass
 class AHub:
-    """`asked` is every question; an answer waits until it is let go."""
+    """`asked` holds every question. Each answer waits until the test releases it."""
 
     answer: h.Lookup = FOUND
     asked: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A model leaves the catalogue, and what it stood in the way of answers again."""
+"""When a model leaves the catalogue, an offering that it shadowed answers again."""
 
 from uuid import uuid4
 

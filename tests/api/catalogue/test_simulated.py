@@ -1,4 +1,4 @@
-"""Who talks to a simulated cloud or hub is told so, in every answer and every refusal."""
+"""With a simulated cloud or hub, every answer and every refusal says so."""
 
 from typing import Any
 

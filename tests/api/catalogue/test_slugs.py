@@ -1,4 +1,4 @@
-"""An organisation takes no slug that public models' ids begin with, unless an administrator insists."""
+"""A slug with which public models' ids begin is refused, unless an administrator insists."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""From the hub's counts to bytes: every number by its type, and packed weights by what they are packed to."""
+"""From the hub's counts to bytes: each number by its type, packed weights by their packed size."""
 
 from typing import Any
 

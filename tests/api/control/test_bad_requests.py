@@ -1,4 +1,4 @@
-"""Whatever is wrong with a request is told as a problem document; nothing is recorded, nothing is logged as a fault."""
+"""Every invalid request gets a problem document. Nothing is recorded, and no fault is logged."""
 # ruff: noqa: E501  one bad request a line
 
 import asyncio
@@ -20,7 +20,7 @@ JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Bad:
-    """`says` is part of what the answer must say."""
+    """`says` must be part of the answer."""
 
     method: str
     path: str

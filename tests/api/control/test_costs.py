@@ -1,4 +1,4 @@
-"""Costs by organisation and day agree, to the cent, with what each instance says that it has cost."""
+"""Costs by organisation and day agree, to the cent, with the costs of the instances."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

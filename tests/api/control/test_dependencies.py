@@ -1,4 +1,4 @@
-"""What routes ask for is found by its type, so that no parameter's name can mean a body's field as well."""
+"""A route's services are found by type, so that no parameter's name can be a body's field, too."""
 
 import ast
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""What an install prints, as the provisioner has told it."""
+"""The output of an install, as the provisioner published it."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What can be rented, as the provisioners have told it."""
+"""The instance types, as the provisioners published them."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Models are searched in the catalogue and on the hub, and what is in the way of a launch is told beforehand."""
+"""Models are searched in the catalogue and on the hub, with what would prevent a launch."""
 
 import asyncio
 from typing import Any

@@ -35,7 +35,7 @@ async def test_without_a_provisioner_somebody_is_told_to_start_one(stage: Stage)
 
 async def test_a_provisioner_that_takes_long_is_not_waited_for_without_end(stage: Stage) -> None:
     async def silent(_: Msg) -> None:
-        """It goes on working."""
+        """The work continues."""
 
     await stage.connection.subscribe(SUBJECT, queue=QUEUE, cb=silent)
     await stage.connection.flush()

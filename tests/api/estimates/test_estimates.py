@@ -1,4 +1,4 @@
-"""When an instance will be ready: in every answer that shows one, and in the event streams; learned from the past."""
+"""When an instance will be ready, learned from past launches: in every answer that shows one, and in event streams."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from tests.progress.test_projection import INSTALLATION, nothing_is_put_aside
 
 
 async def learned(stage: Stage, *histories: Facts, most: int = 100) -> list[Launch]:
-    """What an api makes of these histories, once they are projected."""
+    """An api's estimates after these histories were projected."""
     async with connect_pool(stage.database_url, name="test") as pool:
         await migrate(pool)
         async with connecting(stage.database_url, name="test") as connection:
@@ -73,7 +73,7 @@ async def test_what_never_became_ready_teaches_nothing(stage: Stage, history: Fa
 
 
 async def launched(stage: Stage, api: RunningApi, number: int) -> None:
-    """So many launches that became ready, as the api has them in memory."""
+    """This number of launches that became ready, as the api keeps them in memory."""
     for _ in range(number):
         await stage.happened(*h.a_ready_instance())
 

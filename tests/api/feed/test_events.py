@@ -42,7 +42,7 @@ class Follower:
         self._messages = messages
 
     async def take(self, number: int) -> list[ServerSentEvent]:
-        """Waits for as many, estimates and what brings nothing but an id left aside."""
+        """Waits for this many events. Estimates and messages with only an id do not count."""
         taken: list[ServerSentEvent] = []
         while len(taken) < number:
             message = await anext(self._messages)
@@ -56,7 +56,7 @@ class Follower:
         return message.id
 
     async def estimate(self) -> dict[str, Any]:
-        """Waits for the next one, events left aside."""
+        """Waits for the next estimate. Events do not count."""
         while (message := await anext(self._messages)).event != "estimate":
             pass
         told: dict[str, Any] = message.json()
@@ -68,7 +68,7 @@ def types(messages: list[ServerSentEvent]) -> list[str]:
 
 
 async def followed(api: RunningApi, number: int) -> None:
-    """Wait until that many clients follow."""
+    """Wait until this many clients follow."""
 
     async def so_many() -> bool:
         return f"coldstart_sse_clients {float(number)}" in (await api.client.get("/metrics")).text
@@ -183,7 +183,7 @@ async def test_a_beginning_that_is_none_is_refused(stage: Stage, begin: str) -> 
 
 @pytest.fixture
 async def api(stage: Stage) -> RunningApi:
-    """One for all examples of a property."""
+    """One event loop for all examples of a property."""
     return await stage.api()
 
 

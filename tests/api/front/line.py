@@ -1,4 +1,4 @@
-"""The server in front with an application of the test's, on loopback, with a clock that the test moves."""
+"""The front server with a test application, on loopback, with the test's clock."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -51,7 +51,7 @@ class Client:
 
 @dataclass
 class Counting:
-    """Answers once the whole body is there, and strangers at once who want what needs a key."""
+    """Answers when the whole body is there. Refuses a request without a key at once where a key is needed."""
 
     asked: list[Scope] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -100,7 +100,7 @@ class Line:
         return client
 
     async def told(self, said: bytes) -> bytes:
-        """All that is answered until the server ends the connection."""
+        """All bytes of the answer until the server closes the connection."""
         client = await self.client(said)
         return await client.rest()
 

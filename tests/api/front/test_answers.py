@@ -1,4 +1,4 @@
-"""How answers leave: protected, in the client's version, one behind the other, and not for ever."""
+"""Answers have protective headers and the client's HTTP version, come in order, and have a time limit."""
 
 import asyncio
 from typing import Any

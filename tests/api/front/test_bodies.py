@@ -1,4 +1,4 @@
-"""A body is judged before it is read, has its time, and nobody is cut off before seeing why it was refused."""
+"""A body is checked before it is read and has a time limit. A client sees why its body was refused before it is cut."""
 
 import asyncio
 import gc

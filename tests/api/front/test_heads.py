@@ -1,4 +1,4 @@
-"""A head is bounded in size and time before anybody knows who sends it."""
+"""A head has limits of size and time before its sender is known."""
 
 import json
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Strangers cannot take all places, and the one that waited for the longest time goes first."""
+"""Unknown clients cannot take all places, and the one that has waited longest is dropped first."""
 
 import asyncio
 import resource

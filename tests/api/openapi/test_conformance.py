@@ -27,7 +27,7 @@ next_event = Subscription.next
 
 
 async def next_unless_silent(subscription: Subscription) -> Published | None:
-    """An event stream does not end by itself, and may have nothing to tell: here it ends when it is silent."""
+    """An event stream does not end by itself and may be silent. Here it ends when it is silent."""
     try:
         async with asyncio.timeout(SILENCE_S):
             return await next_event(subscription)
@@ -36,7 +36,7 @@ async def next_unless_silent(subscription: Subscription) -> Published | None:
 
 
 async def inhabited(stage: Stage) -> RunningApi:
-    """An installation with something of everything: what is only ever empty shows nothing."""
+    """An installation with at least one of everything, since empty answers prove nothing."""
 
     async def reconciled(message: Msg) -> None:
         await message.respond(ReconciliationReply(reports=()).model_dump_json().encode())

@@ -1,4 +1,4 @@
-"""An api that routes to workers which do as they are told, and what those may do."""
+"""An api that routes to workers that the test controls, and what these can do."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Scene:
-    """`instances` and `workers` belong to each other, in order."""
+    """The n-th of `workers` serves the n-th of `instances`."""
 
     api: RunningApi
     instances: list[Instance]
@@ -39,7 +39,7 @@ class Scene:
         return dict(answer.json())
 
     async def eligible(self, count: int) -> None:
-        """Wait until so many workers are."""
+        """Wait until this many workers are."""
 
         async def known() -> bool:
             eligible = [one for one in (await self.explained())["instances"] if one["eligible"]]
@@ -80,7 +80,7 @@ async def drops(request: web.Request) -> web.Response:
 
 
 def streaming(*chunks: bytes, breaks: bool = False, gate: asyncio.Event | None = None) -> Answer:
-    """These chunks as they are; then the connection `breaks`; all but the first wait for the `gate`."""
+    """Sends these chunks unchanged, then cuts the connection if it `breaks`. All but the first wait for the `gate`."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

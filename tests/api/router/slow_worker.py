@@ -1,4 +1,4 @@
-"""A worker that can be killed: `python -m tests.api.router.slow_worker HOST PORT` takes its time for every answer."""
+"""A slow worker that can be killed: `python -m tests.api.router.slow_worker HOST PORT`."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""Work in steps, done at once by a test."""
+"""Runs work in steps without a pause."""
 
 import time
 from collections.abc import Generator
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def finished(work: T | Steps[T]) -> T:
-    """What comes of it, if it is not there already."""
+    """The result of the work, or the value itself if it is not work in steps."""
     return timed(work)[2] if isinstance(work, Generator) else work
 
 

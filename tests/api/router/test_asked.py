@@ -1,4 +1,4 @@
-"""Of a body nothing changes but the model's name, and the wish for usage in a stream that has said nothing of it."""
+"""Only two things change in a body: the model's name, and `include_usage` in a stream's body that does not set it."""
 
 import json
 from typing import Any
@@ -132,7 +132,7 @@ def test_whatever_else_the_options_of_a_stream_say_stays_as_it_was_written(
 
 
 def test_who_asks_for_usage_in_every_chunk_is_not_spared_the_last_one() -> None:
-    """As vLLM does it by itself: its `include_usage` is true where there are options that say nothing of it."""
+    """vLLM does the same: its `include_usage` is true if there are stream options without it."""
     asked = ask(b'{"model":"a","stream":true,"stream_options":{"continuous_usage_stats":true}}')
     assert not asked.hides_usage
     options = json.loads(finished(asked.sent_on("a")))["stream_options"]
@@ -192,7 +192,7 @@ def test_a_body_that_is_no_utf_8_is_refused_wherever_it_is_not(body: bytes) -> N
 
 
 LARGE = b'"x":"' + b"x" * 300_000 + b'"'
-"""A member that makes a body too large to be read in one go."""
+"""A member that makes a body too large to be read in one step."""
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_large_body_is_refused_that_is_no_object_or_not_worth_the_work(body: b
     "unit", [b'"model",', b'{"model":"a"},', b"[],", b"[[[[[[[[1]]]]]]]],", b'"\\"",', b'{"content":"hello"},', b" 1,"]
 )
 def test_renaming_a_model_never_holds_the_event_loop_for_long(unit: bytes) -> None:
-    """Its longest step is a small part of all of the work."""
+    """The longest step is a small part of the whole work."""
     body = b'{"messages":[%b 0],"model":"a"}' % (unit * (4_000_000 // len(unit)))
     longest_s, whole_s, asked = longest_step(read(body))
     assert longest_s < whole_s / 4

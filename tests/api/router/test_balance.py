@@ -1,4 +1,4 @@
-"""Requests go to the least busy worker, and a session's to its own one, within a bound."""
+"""Requests go to the least busy worker. A session's requests go to its own worker, unless that is too busy."""
 
 from collections import Counter
 from contextlib import AbstractContextManager, ExitStack

@@ -1,4 +1,4 @@
-"""Bodies are held in a bounded number of bytes, of which no owner has all."""
+"""All bodies share a limited number of bytes, and no owner gets all of them."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,7 +18,7 @@ LENGTH = {b"content-length": b"10"}
 
 @pytest.fixture(autouse=True)
 def _large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten bytes are as many as it takes to be judged by what a head tells."""
+    """From ten bytes on, a body is judged by the length in its head."""
     monkeypatch.setattr(bodies_module, "_AT_ONCE", 9)
 
 
@@ -29,7 +29,7 @@ def a_key(organization: UUID | None = None) -> ApiKey:
 
 
 def receiving(*pieces: bytes, ends: bool = True) -> Receive:
-    """These, and then the end of the body, or the client's leaving."""
+    """These pieces, then the end of the body, or the client's disconnection."""
     messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
     messages.append({"type": "http.request" if ends else "http.disconnect"})
     waiting = iter(messages)

@@ -13,7 +13,7 @@ PATIENCE_S = 60.0
 
 
 class Health:
-    """What a probe finds; `asked` counts, and somebody may wait for it."""
+    """What a probe finds. `asked` counts the probes, and a test can wait for it."""
 
     def __init__(self) -> None:
         self.well = False

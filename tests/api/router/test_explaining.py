@@ -1,4 +1,4 @@
-"""`/models/resolve` says which rule finds a model for whoever asks, and who would answer."""
+"""`/models/resolve` says which rule finds a model for this caller, and which instances would answer."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whatever a worker answers ends that request, as the contract says, and nothing else."""
+"""A worker's invalid answer ends that request as the contract says, and nothing else."""
 
 import json
 
@@ -12,7 +12,7 @@ from tests.api.stage import Stage
 
 
 def saying(raw: bytes) -> Answer:
-    """These bytes and nothing else, whether they are HTTP or not."""
+    """Sends these bytes and nothing else, whether they are HTTP or not."""
 
     async def answer(request: web.Request) -> web.Response:
         assert request.transport is not None

@@ -1,4 +1,4 @@
-"""`/v1`: what comes back is what the worker said, byte for byte, and errors are such as OpenAI's own."""
+"""`/v1` returns the worker's answer unchanged, and errors in OpenAI's shape."""
 
 import asyncio
 import json
@@ -90,7 +90,7 @@ async def test_images_tool_calls_null_content_and_large_prompts_go_out_byte_for_
 
 
 async def in_pieces(body: bytes) -> AsyncGenerator[bytes]:
-    """Sent without saying beforehand how much it is."""
+    """The body is sent without its length."""
     for at in range(0, len(body), 100_000):
         yield body[at : at + 100_000]
 

@@ -1,4 +1,4 @@
-"""What a key may use: buckets that fill by the minute, by a clock that the tests turn."""
+"""A key's limits: buckets that refill each minute, by the tests' clock."""
 
 from typing import Any
 from uuid import uuid4
@@ -42,7 +42,7 @@ def refusal(limits: KeyLimiter, key: ApiKey) -> Refusal:
 def test_no_minute_has_more_requests_than_allowed_twice_over_and_no_client_is_starved(
     per_minute: int, pauses: list[float]
 ) -> None:
-    """A full bucket, and what it is filled with meanwhile."""
+    """A full bucket, and what is refilled meanwhile."""
     clock = Clock()
     limits, key = KeyLimiter(clock), a_key(requests_per_minute=per_minute)
     admitted: list[float] = []

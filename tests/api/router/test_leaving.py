@@ -1,4 +1,4 @@
-"""A client that goes away takes its upstream request with it, and leaves no trace in what is counted."""
+"""When a client leaves, its upstream request ends, too, and no counter still counts it."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ def request_bytes(key: str = ADMIN_KEY, **fields: object) -> bytes:
 
 
 async def asked(scene: Scene, key: str = ADMIN_KEY, **fields: object) -> asyncio.StreamWriter:
-    """A request of a client that can be rude."""
+    """A request whose client can disconnect at any time."""
     target = urlsplit(scene.api.url)
     _, writer = await asyncio.open_connection(target.hostname, target.port)
     writer.write(request_bytes(key, **fields))

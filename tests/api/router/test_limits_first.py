@@ -1,4 +1,4 @@
-"""What a key may use is judged before its request's body is read, and a body under way counts."""
+"""A key's limits are checked before the body of its request is read, and a body that is being read counts."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from tests.api.router.test_metering import chat
 from tests.api.stage import MODEL, PATIENCE_S, Stage, until
 
 LARGE = 16_000_000
-"""Bytes: more than two sockets take that nobody reads from."""
+"""Bytes. More than two sockets buffer while nobody reads."""
 BODY = json.dumps({"model": MODEL, "messages": []}).encode()
 
 
@@ -21,7 +21,7 @@ BODY = json.dumps({"model": MODEL, "messages": []}).encode()
 async def a_request(
     scene: Scene, key: str, *, length: int, sent: bytes = b""
 ) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """One whose body has begun at the most."""
+    """A request of whose body at most the beginning was sent."""
     url = urlsplit(str(scene.api.client.base_url))
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
     writer.write(

@@ -1,4 +1,4 @@
-"""Where the members of an object stand is found as any reader of JSON finds it, in whatever pieces it is looked at."""
+"""The positions of an object's members are those that any JSON parser finds, whatever the pieces."""
 
 import json
 from typing import Any

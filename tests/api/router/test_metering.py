@@ -1,4 +1,4 @@
-"""What a key may use is enforced under /v1, and what it has used is told by /usage."""
+"""/v1 enforces a key's limits, and /usage shows what the key has used."""
 
 import asyncio
 from typing import Any
@@ -22,7 +22,7 @@ async def a_key(api: RunningApi, **more: Any) -> dict[str, Any]:
 
 
 async def summed(api: RunningApi, requests: int, *group_by: str) -> list[dict[str, Any]]:
-    """What /usage says once it knows of so many requests."""
+    """The answer of /usage once it counts this many requests."""
     told: list[dict[str, Any]] = []
 
     async def known() -> bool:

@@ -1,4 +1,4 @@
-"""The routing table is put right by the read model, and not believed when it has heard nothing for too long."""
+"""The read model corrects the routing table, which is not used after it has heard nothing for too long."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tests.nats_proxy import Operation, nats_proxy
 
 
 async def projected(stage: Stage, instance: Instance) -> None:
-    """The read model knows this of an instance, of which the api has heard no event."""
+    """The read model has this instance, and the api has heard no event of it."""
     connection = await asyncpg.connect(stage.database_url)
     try:
         await connection.execute(

@@ -1,4 +1,4 @@
-"""Of a worker's headers a client gets what it needs, and nothing that a browser would act on."""
+"""A client gets the worker's headers that it needs, and none that a browser would act on."""
 
 import pytest
 

@@ -30,7 +30,7 @@ def first_asked(scene: Scene) -> int:
 
 
 def once_then_well(scene: Scene, trouble: Answer) -> None:
-    """Whoever is asked first has it; all others answer as they should."""
+    """The worker that is asked first behaves so; all others answer correctly."""
     well = scene.workers[0].answer
     asked = 0
 
@@ -259,7 +259,7 @@ async def breaker_of(scene: Scene, number: int) -> str:
 
 @asynccontextmanager
 async def a_mortal_worker(stage: Stage) -> AsyncGenerator[tuple[str, Process]]:
-    """Its address, and the process that answers there, slowly."""
+    """The address and the process of a worker that answers slowly."""
     address = loopback_address()
     command = (sys.executable, "-m", "tests.api.router.slow_worker", address, str(stage.worker_port))
     process = await asyncio.create_subprocess_exec(*command)
@@ -287,7 +287,7 @@ async def retries_of(api: RunningApi) -> float:
 
 
 async def test_workers_killed_under_load_fail_no_request_that_must_not_fail(stage: Stage) -> None:
-    """By SIGKILL, in the middle: who has no answer yet has another's, and a stream that had begun says so."""
+    """SIGKILL in the middle: a request without an answer gets another worker's, and a stream that had begun says so."""
     api = await stage.api(breaker_pause_seconds=0.05)
     await catalogued(api)
     async with a_mortal_worker(stage) as first, a_mortal_worker(stage) as second, a_mortal_worker(stage) as third:
@@ -323,7 +323,7 @@ async def test_workers_killed_under_load_fail_no_request_that_must_not_fail(stag
 
 @asynccontextmanager
 async def database_hanging(stage: Stage) -> AsyncGenerator[None]:
-    """Its processes are stopped: connections stay, and nobody answers."""
+    """Its processes are stopped (SIGSTOP): connections stay open, and nobody answers."""
     connection = await asyncpg.connect(stage.database_url)
     postmaster = psutil.Process(await connection.fetchval("SELECT pg_backend_pid()")).parent()
     await connection.close()

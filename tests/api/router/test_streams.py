@@ -1,4 +1,4 @@
-"""Streams through the router: as they come, byte for byte, and without what their client did not ask for."""
+"""The router passes streams on at once and unchanged, without the usage chunk that the client did not ask for."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ async def test_a_client_who_asked_gets_it(stage: Stage) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
 async def test_it_is_exact_however_it_is_cut(stage: Stage, size: int) -> None:
-    """Inside characters, names, the ends of events, and the chunk that is taken out."""
+    """Cuts inside characters, names, the ends of events, and the chunk that is left out."""
     scene = await a_scene(stage)
     whole = b"".join((WORDS[0], ODD, b": a comment\r\n\r\n", USAGE, DONE))
     scene.all_answer(streaming(*(whole[at : at + size] for at in range(0, len(whole), size))))
@@ -42,7 +42,7 @@ async def test_it_is_exact_however_it_is_cut(stage: Stage, size: int) -> None:
 
 
 async def test_the_worker_sends_the_next_event_only_when_the_client_has_the_last(stage: Stage) -> None:
-    """In lockstep: an event that were kept back for another would never arrive."""
+    """The worker sends an event only after the client got the last one, so a delayed event would never arrive."""
     scene = await a_scene(stage)
     arrived = [asyncio.Event() for _ in range(20)]
 

@@ -1,4 +1,4 @@
-"""The routing table, without any server: in whatever order it is told, what the highest version says is what counts."""
+"""The routing table, without any server: the highest version counts, in whatever order versions come."""
 
 from uuid import UUID, uuid4
 
@@ -30,7 +30,7 @@ def owned(instance: Instance, organization: UUID | None) -> Instance:
 
 
 def snapshots_of(history: Facts) -> list[Instance]:
-    """As a history's events carry them; a history may begin with facts about nobody."""
+    """The snapshots in a history's events. A history may begin with facts about no instance."""
     snapshots = [step.after for step in steps(history)]
     assume(snapshots)
     return snapshots

@@ -1,4 +1,4 @@
-"""Answers pass byte for byte, wherever they are cut; what was used is read from them on the way."""
+"""Answers pass unchanged, wherever they are cut, and the usage is read from them on the way."""
 
 import json
 import time
@@ -32,7 +32,7 @@ def passed(tally: Tally, chunks: list[bytes]) -> bytes:
 
 @st.composite
 def cut(draw: st.DrawFn, whole: bytes) -> list[bytes]:
-    """In pieces, cut anywhere: inside characters, names, events."""
+    """The answer in pieces, cut anywhere: inside characters, names, events."""
     at = sorted(draw(st.sets(st.integers(1, len(whole) - 1), max_size=12)))
     return [whole[begin:end] for begin, end in zip([0, *at], [*at, len(whole)], strict=True)]
 
@@ -104,7 +104,7 @@ def test_an_event_without_end_is_not_kept_for_ever() -> None:
 @pytest.mark.parametrize("hides_usage", [True, False])
 @pytest.mark.parametrize("begun", [b"data: {", b": comment "])
 def test_each_byte_of_an_event_is_looked_at_once(begun: bytes, hides_usage: bool) -> None:
-    """What comes late in a long event, byte by byte, costs no more than what comes early."""
+    """A byte late in a long event costs no more than an early one."""
 
     def cost_s(size: int) -> float:
         tally = StreamTally(hides_usage=hides_usage)

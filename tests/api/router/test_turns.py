@@ -1,4 +1,4 @@
-"""Whoever has long work to do leaves the event loop to others after each step."""
+"""Long work yields to the event loop after each step."""
 
 import asyncio
 

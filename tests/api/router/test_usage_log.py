@@ -1,4 +1,4 @@
-"""Usage is written again and again, and what is too old goes bit by bit, whatever becomes of the database."""
+"""Usage is written until that succeeds, and old usage is deleted in batches, whatever happens to the database."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ NOW = datetime.now(UTC)
 
 @dataclass
 class FakeLedger:
-    """`old` is how many batches of too old rows it has."""
+    """`old` is the number of batches of rows that are too old."""
 
     old: int = 0
     slow: bool = False

@@ -1,4 +1,4 @@
-"""A request may wait for an instance to become ready; whoever does not is told when to come back."""
+"""A request may wait for an instance to become ready. One that does not wait is told when to come back."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Workers that nobody connects to."""
+"""Workers to which nobody connects."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""An organisation's key: everything of its own, and of others not even that they exist."""
+"""An organisation's key shows everything of its own, and not even the existence of others."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
@@ -179,7 +179,7 @@ FOR_MEMBERS = {
 
 
 async def test_every_route_is_for_whom_it_should_be(two: Two) -> None:
-    """With bodies and ids that are refused for what they are, once the key is not."""
+    """Bodies and ids are invalid: a key that may ask gets another error than 403 for them."""
     document = (await two.api.client.get("/schema/openapi.json")).json()
     routes = {(method, path) for path, item in document["paths"].items() for method in item}
     control = {route for route in routes if not route[1].startswith(NOT_OF_THE_CONTROL_API)}

@@ -1,4 +1,4 @@
-"""What a test asks of a client, in one call."""
+"""A test's request through a client, in one call."""
 
 from dataclasses import dataclass
 

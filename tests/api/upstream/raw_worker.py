@@ -1,4 +1,4 @@
-"""A worker down to the bytes: each connection to it is a conversation that the test has written."""
+"""A worker in bytes: the test writes each connection's conversation."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -30,7 +30,7 @@ class Line:
             await self.writer.drain()
 
     async def left(self) -> None:
-        """The other side has closed, in whatever way; what it sent before that is nothing to us."""
+        """Wait until the other side has closed, in whatever way. What it sends before that is ignored."""
         try:
             while await self.reader.read(1 << 20):
                 pass
@@ -63,7 +63,7 @@ class RawWorker:
 
 
 def answering(*answers: bytes) -> Conversation:
-    """One answer a request, as it stands; then it waits for the other side to leave."""
+    """Sends one of these answers for each request, unchanged; then waits until the other side closes."""
 
     async def conversation(line: Line) -> None:
         for answer in answers:
@@ -89,7 +89,7 @@ def a_json_answer(body: bytes = b"{}", *more: bytes) -> bytes:
 
 @asynccontextmanager
 async def a_raw_worker(*conversations: Conversation, host: str = "127.0.0.1") -> AsyncGenerator[RawWorker]:
-    """The n-th connection has the n-th conversation; all further ones have the last."""
+    """The n-th connection gets the n-th conversation; all later ones get the last."""
     lines: set[asyncio.StreamWriter] = set()
     failures: list[BaseException] = []
 

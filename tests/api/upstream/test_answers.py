@@ -1,4 +1,4 @@
-"""What comes back: every byte of the answer and none besides, or an error that says what went wrong."""
+"""The client returns exactly the bytes of the answer, or an error that says what went wrong."""
 
 import asyncio
 import struct
@@ -187,7 +187,7 @@ VALUES = st.text("abc \xe9;=,", max_size=8).map(lambda text: text.strip().encode
 
 @st.composite
 def answers(draw: st.DrawFn) -> tuple[bytes, Told]:
-    """A valid answer as it goes over the wire, and what it says."""
+    """A valid answer in bytes, and what it means."""
     status, body = draw(st.sampled_from([200, 404, 503])), draw(st.binary(max_size=200))
     headers = draw(st.lists(st.tuples(NAMES, VALUES), max_size=3))
     match draw(st.sampled_from(["length", "chunked", "close"])):

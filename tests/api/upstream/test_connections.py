@@ -1,4 +1,4 @@
-"""Which connection a request goes out on, and what becomes of it."""
+"""Which connection a request uses, and what happens to that connection."""
 
 import asyncio
 import socket

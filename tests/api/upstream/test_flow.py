@@ -1,4 +1,4 @@
-"""Neither side is sent more than it takes, and nobody waits for the other without need."""
+"""No side gets more than it can take, and no side waits for the other without need."""
 
 import asyncio
 import socket

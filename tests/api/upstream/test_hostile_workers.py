@@ -1,4 +1,4 @@
-"""A worker that has turned ends the request that it answers, and nothing else: whatever it says is of bounded size."""
+"""A hostile worker can end the request that it answers, and nothing else. All that it sends is limited in size."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.api.upstream.wire import Wire, an_open_connection, asked
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 MOST = 200_000
-"""Bytes: whoever takes as many that are no body would take any number of them."""
+"""Bytes. A client that accepts so many outside a body would accept any number."""
 
 AHEAD = 131_072
 
@@ -97,7 +97,7 @@ async def test_a_body_in_the_smallest_chunks_is_still_a_body() -> None:
 
 
 async def test_a_reader_that_comes_late_finds_no_more_than_so_much(upstream: Upstream) -> None:
-    """What was read ahead for each of a thousand slow clients is in memory at once."""
+    """What is read ahead for a slow client is in memory, a thousand times for a thousand of them."""
     whole = 4_000_000
     async with a_raw_worker(answering(a_json_answer(b"x" * whole))) as worker:
         async with upstream.ask(worker.address, b"POST", b"/v1/x", [], b"") as answer:

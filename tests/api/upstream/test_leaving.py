@@ -1,4 +1,4 @@
-"""Whoever leaves a request before its end takes its connection with him, at once: no limit of ours is so short."""
+"""A caller that leaves a request before its end closes the connection at once, before any time limit of ours."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ LARGE = b"x" * 8_000_000
 
 @asynccontextmanager
 async def a_slow_worker(said: bytes, *, reads: bool = True) -> AsyncGenerator[tuple[RawWorker, asyncio.Event]]:
-    """It says only so much of its answer, and then waits; the event is when it has said it."""
+    """It sends only this part of its answer, sets the event, and then waits."""
     waits = asyncio.Event()
 
     async def conversation(line: Line) -> None:

@@ -1,4 +1,4 @@
-"""What goes out: the request as it was asked for, with its Host and its length."""
+"""The client sends the request unchanged, with its Host and its length."""
 
 import pytest
 

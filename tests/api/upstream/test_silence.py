@@ -1,4 +1,4 @@
-"""How long a worker has said nothing, in which only what it lets others wait counts."""
+"""How long a worker has been silent: only the time in which we waited for it counts."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""A connection without a network: what it does to its transport is noted, what arrives is put in by hand."""
+"""A connection without a network: its calls of the transport are recorded, and the test feeds in what arrives."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Which disk is formatted, asked of the real lsblk, blkid, cmp and mkfs.ext4 on loop devices of our own."""
+"""Which disk is formatted, by the real lsblk, blkid, cmp and mkfs.ext4 on loop devices of our own."""
 
 import os
 import subprocess
@@ -55,12 +55,12 @@ class Loop:
             opened.write(what)
 
     def loses(self, after: int) -> None:
-        """What lies behind is gone: the kernel answers with I/O errors."""
+        """Take away the file behind the device: the kernel answers with I/O errors."""
         os.truncate(self.file, after)
 
     @property
     def is_blank(self) -> bool:
-        """Where a mistake would write first."""
+        """The first bytes, which a mistake would overwrite first."""
         with self.file.open("rb") as opened:
             return opened.read(MIB) == bytes(MIB)
 
@@ -98,7 +98,7 @@ def unmount(folder: Path) -> None:
 
 
 def asked(root: Path, function: str, *loops: Loop, before: str = "") -> subprocess.CompletedProcess[str]:
-    """A function of the script, where these loop devices are all the disks that it may think of."""
+    """Calls a function of the script, which sees no other disks than these loop devices."""
     names = "|".join(loop.device.removeprefix("/dev/") for loop in loops)
     only = f"disk_names='{names}' disk_type=loop disk_label={LABEL}\n{before}\n"
     for loop in loops:

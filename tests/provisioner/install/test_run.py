@@ -1,4 +1,4 @@
-"""Who may run an install and when: the real run.sh in a real bash, with an install that only says that it was there."""
+"""Who may run an install, and when: the real run.sh in a real bash, with an install that only prints that it ran."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ read -r -t 0.1 <> <(:) || true
 rmdir "$COLDSTART_ROOT/inside"
 echo ran
 """
-"""An install that minds company, and that lasts for a moment."""
+"""An install that fails if another one runs beside it, and that takes a moment."""
 
 
 async def run(root: Path, attempt: int, attempt_try: int) -> tuple[int | None, str]:
@@ -115,7 +115,7 @@ async def holding(file: Path) -> asyncio.subprocess.Process:
 
 
 async def test_a_number_that_is_somebody_else_s_by_now_is_not_signalled(tmp_path: Path) -> None:
-    """The marker is from before a reboot, and the lock is held by what the install has left behind."""
+    """The marker is from before a reboot, and a process that the install left behind holds the lock."""
     state = tmp_path / "var/lib/coldstart"
     state.mkdir(parents=True)
     stranger, holder = [await holding(file) for file in (tmp_path / "its-own", state / "lock")]

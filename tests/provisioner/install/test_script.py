@@ -1,4 +1,4 @@
-"""What the machine is fed and what its lines mean, without a machine."""
+"""What the machine is sent, and what its lines mean, without a machine."""
 
 import dataclasses
 import subprocess

@@ -1,4 +1,4 @@
-"""One machine, one instance of one installation: whoever else asks, and whenever."""
+"""A machine belongs to one instance of one installation, whoever else asks and whenever."""
 
 import asyncio
 from uuid import UUID, uuid4
@@ -41,7 +41,7 @@ async def installed(machine: Machine, wanted: InstallJob) -> int:
 
 
 def files_of(machine: Machine) -> dict[str, str]:
-    """What is kept on the machine by us: the content by name."""
+    """The files that we keep on the machine: content by name."""
     state = machine.host.disk.root / "var/lib/coldstart"
     return {path.name: path.read_text() for path in state.iterdir()} if state.exists() else {}
 

@@ -1,4 +1,4 @@
-"""A file of machines that is wrong says which machine and which field; one that is right says what there is."""
+"""An error in the file of machines names the machine and the field. A correct file is read completely."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The adapter keeps the contract as far as what it declares goes, over real SSH to real shells."""
+"""The adapter passes the contract for the capabilities that it declares, over real SSH to real shells."""
 
 from uuid import UUID, uuid4
 

@@ -1,4 +1,4 @@
-"""The adapter in front of a simulated cloud, whose hosts are fakes: machines are not what is tested here."""
+"""The adapter in front of a simulated cloud whose hosts are fakes, since no machine is tested here."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,7 +24,7 @@ CALL_TIMEOUT_S = 8.0
 
 @pytest.fixture
 def scenario() -> Scenario:
-    """A test that is about delays overrides this."""
+    """A test about delays overrides this."""
     return QUICK
 
 

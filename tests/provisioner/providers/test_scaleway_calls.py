@@ -1,4 +1,4 @@
-"""The loop goes on while the SDK blocks, threads stay few, and a caller that leaves asks for nothing more."""
+"""The event loop runs on while the SDK blocks, threads stay few, and a caller that leaves sends no more requests."""
 
 import asyncio
 import threading

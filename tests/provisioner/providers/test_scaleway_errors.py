@@ -1,4 +1,4 @@
-"""Every answer of the cloud has one meaning: the table's rows one by one, and as a simulated cloud gives them."""
+"""Every answer of the cloud has one meaning: each row of the table, and the answers of a simulated cloud."""
 
 import json
 import re
@@ -39,7 +39,7 @@ ASKED_FOR: Final = {
 }
 NOW: Final = datetime(2026, 11, 24, 2, tzinfo=UTC)
 SILENT_S: Final = 4.0
-"""How long the cloud hangs before it cuts the connection: longer than a call may take."""
+"""Seconds until the hanging cloud cuts the connection: longer than a call may take."""
 HTML: Final = "<html><body>nginx</body></html>"
 EXAMPLES: Final[list[tuple[int, Any, type[ProviderError], str]]] = [
     (412, {"type": "out_of_stock", "resource": "L4-1-24G"}, SoldOut, "out_of_stock"),

@@ -1,4 +1,4 @@
-"""Reconciliation through the real adapter: other installations, what no journal knows, what others do to servers."""
+"""Reconciliation through the real adapter: other installations, unknown resources, and changes that others make."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ def scenario() -> Scenario:
 
 @pytest.fixture
 async def connection(nats_url: str) -> AsyncGenerator[Client]:
-    """Of an installation that has just lost all its data."""
+    """The journal of an installation that has just lost all its data."""
     connection = await connect(nats_url, "test")
     await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=30)
     yield connection
@@ -55,7 +55,7 @@ def _reconcile(connection: Client, provider: ScalewayProvider) -> Reconcile:
 
 
 async def _whole_of(provider: ScalewayProvider, instance_id: UUID) -> Server:
-    """A server that runs, with its group, and a boot volume that nobody has tagged yet."""
+    """A running server with its group. Its boot volume has no tag yet."""
     order = Order(instance_id, "stray", provider.zones[0], "L4-1-24G", b"#cloud-config\n{}\n")
     made = await provider.create_server(order)
     assert isinstance(made, Server)
@@ -68,7 +68,7 @@ async def _whole_of(provider: ScalewayProvider, instance_id: UUID) -> Server:
 
 
 async def _begun_with(connection: Client, server: Server) -> Journal:
-    """The journal of an instance whose launch has made this server, switched it on and waited for its address."""
+    """Records an instance whose launch made this server, switched it on and got its address."""
     assert server.instance_id is not None
     journal = Journal(connection, actor="test", source="/coldstart/test")
     common: dict[str, Any] = {"instance_id": server.instance_id, "occurred_at": datetime.now(UTC)}
@@ -88,7 +88,7 @@ async def _remaining(control: Control) -> Any:
 async def test_an_installation_that_lost_its_data_touches_nothing_of_the_one_it_was_and_shows_it(
     connection: Client, provider: ScalewayProvider, neighbour: ScalewayProvider, control: Control
 ) -> None:
-    """A new stream has a new installation's id, and what bears the old one is not its own, even by command."""
+    """A new stream has a new installation's id. Resources with the old id are not its own, even for the command."""
     server = await _whole_of(neighbour, instance_id := uuid4())
     before = await _remaining(control)
     report = await _reconcile(connection, provider)(delete_unknown=True)
@@ -102,7 +102,7 @@ async def test_an_installation_that_lost_its_data_touches_nothing_of_the_one_it_
 async def test_an_installation_that_takes_its_former_id_up_again_deletes_by_command_what_it_had(
     connection: Client, provider: ScalewayProvider, neighbour: ScalewayProvider, control: Control
 ) -> None:
-    """COLDSTART_INSTALLATION, for a stream that is made anew."""
+    """COLDSTART_INSTALLATION sets the id of a stream that is made again."""
     del provider
     await _whole_of(neighbour, uuid4())
     report = await _reconcile(connection, neighbour)(delete_unknown=True)

@@ -326,7 +326,7 @@ async def test_a_whole_life_leaves_nothing_at_the_provider(provider: ScalewayPro
 async def test_an_address_that_somebody_else_gave_the_server_stays_his(
     provider: ScalewayProvider, control: Control, simulator: Simulator
 ) -> None:
-    """Its id is on record, as that of whatever the server is reached by, but nothing says that it is ours."""
+    """Its id is recorded as the server's address, but it has no tag of ours."""
     server = await made(provider, instance_id := uuid4())
     theirs = (await ask(Sdk(simulator).instance.create_ip, zone=server.zone, server=server.id)).ip
     assert theirs is not None
@@ -341,7 +341,7 @@ async def test_an_address_that_somebody_else_gave_the_server_stays_his(
 async def test_without_its_boot_volume_nothing_that_somebody_attached_is_taken_for_it(
     provider: ScalewayProvider, control: Control, simulator: Simulator
 ) -> None:
-    """Somebody has attached the one and detached the other."""
+    """Somebody has attached another volume and detached the boot volume."""
     server = await with_volume(provider, await made(provider, uuid4()))
     attached = await control("POST", f"servers/{server.id}/attach")
     told = (await ask(Sdk(simulator).instance.get_server, zone=server.zone, server_id=server.id)).server

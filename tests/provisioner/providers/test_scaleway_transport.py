@@ -1,4 +1,4 @@
-"""Servers that are no Scaleway: pages of proxies, redirections, lists without an end; and the settings."""
+"""Servers that are not Scaleway: proxies' pages, redirections, endless lists. And the settings."""
 
 import asyncio
 import gzip
@@ -26,7 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @asynccontextmanager
 async def in_front_of(handler: Handler) -> AsyncIterator[ScalewayProvider]:
-    """An adapter that takes this for Scaleway."""
+    """An adapter that takes this server for Scaleway."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

@@ -1,4 +1,4 @@
-"""What becomes of findings: which of them a report holds, and what one rule's failure leaves of the others'."""
+"""Which findings a report holds, also when one rule fails."""
 
 from datetime import UTC, datetime
 from typing import get_args

@@ -1,4 +1,4 @@
-"""Which instances there are: read from the stream, each once."""
+"""All instances are read from the stream, each once."""
 
 from services.provisioner.reconciliation.known import KnownInstances
 from tests.provisioner.stage import Stage

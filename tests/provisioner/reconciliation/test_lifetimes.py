@@ -1,4 +1,4 @@
-"""`max_lifetime`: what serves is drained, what starts or is kept is terminated, what ends anyway is left alone."""
+"""`max_lifetime`: a serving instance is drained, a starting or kept one is terminated, an ending one is left alone."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ LIMIT_S = 3600
 
 
 async def _brought_to(stage: Stage, status: Status, **specification: Any) -> None:
-    """By the events that lead there, whatever the cloud has to do with it."""
+    """Records the events that lead to this status. The cloud is not involved."""
     await stage.launched(max_lifetime=LIMIT_S, **specification)
     match status:
         case Status.INSTALLING:

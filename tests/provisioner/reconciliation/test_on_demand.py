@@ -1,4 +1,4 @@
-"""Reconciliation on demand: whoever asks over NATS gets the reports of rounds made for it."""
+"""Reconciliation on demand: whoever asks over NATS gets the reports of rounds that began afterwards."""
 
 import asyncio
 from collections.abc import AsyncGenerator

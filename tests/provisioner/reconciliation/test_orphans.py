@@ -1,4 +1,4 @@
-"""What an ended instance left, and second servers: they go, once that is certain, and nothing else is touched."""
+"""What an ended instance left behind, and second servers, are deleted once that is certain. Nothing else is touched."""
 
 import time
 from dataclasses import replace
@@ -135,7 +135,7 @@ async def test_a_server_that_turns_up_after_the_end_goes_once_nobody_can_be_maki
 async def test_one_that_claims_an_ended_instance_is_told_to_its_release(
     stage: Stage, clock: Clock, reconcile: Reconcile
 ) -> None:
-    """Failed before it had a server: the first one found is recorded as its own, and that event has it released."""
+    """It failed before it had a server. The first one found is recorded as its own, which has it released."""
     await stage.requested()
     await stage.happened(e.ProvisioningFailed, action=Action.CREATE, code="out_of_stock", message="none")
     await stage.deliver(e.ProvisioningFailed)

@@ -1,4 +1,4 @@
-"""A round as a whole: one provider against the journal, what it tells, and what does not stop it."""
+"""A whole round: one provider against the journal, its report, and what does not stop it."""
 
 import asyncio
 from dataclasses import replace
@@ -199,7 +199,7 @@ async def test_rounds_do_not_overlap(stage: Stage, reconcile: Reconcile) -> None
 async def test_an_instance_whose_events_cannot_be_read_is_left_even_by_command(
     stage: Stage, reconcile: Reconcile
 ) -> None:
-    """Written by a newer version, before somebody went back to this one."""
+    """The event was written by a newer version, before somebody went back to this one."""
     newer = uuid4()
     await stage.connection.jetstream().publish(f"journal.{newer}.{e.InstanceRequested.__name__}", b"{}")
     server = await _server_of(stage, newer)

@@ -1,4 +1,4 @@
-"""What becomes of a live instance's server without us: lost, stopped, on again, elsewhere; and what is none of it."""
+"""Changes of a live instance's server that others made: lost, stopped, restarted, readdressed. And no change."""
 
 from dataclasses import replace
 
@@ -137,7 +137,7 @@ async def test_a_server_that_has_lost_its_address_for_a_while_is_not_readdressed
 
 
 async def test_a_list_that_is_late_is_not_believed(stage: Stage, reconcile: Reconcile) -> None:
-    """It says off; the server itself, asked for by its id, is on."""
+    """The list says off. The server itself, asked for by its id, is on."""
     await _ready(stage)
     await stage.provider.power_off(ZONE, SERVER)
 
@@ -246,7 +246,7 @@ async def test_a_provider_without_power_stops_and_restarts_nothing(stage: Stage,
 
 
 async def test_what_another_provider_rents_out_is_not_missed_here(stage: Stage, clock: Clock) -> None:
-    """Its servers are in nobody's list but that one's."""
+    """Its servers are only in that provider's list."""
     await stage.launched()
     elsewhere = a_reconcile(stage, clock, FakeProvider(name="machines"))
     await elsewhere()
@@ -259,7 +259,7 @@ async def test_what_another_provider_rents_out_is_not_missed_here(stage: Stage, 
 async def test_an_answer_that_a_process_has_slept_over_is_no_news(
     stage: Stage, clock: Clock, reconcile: Reconcile
 ) -> None:
-    """Meanwhile another one has seen the server stopped, and on again."""
+    """Meanwhile another reconciliation has seen the server stopped and restarted."""
     await _ready(stage)
     await stage.provider.power_off(ZONE, SERVER)
 

@@ -1,4 +1,4 @@
-"""What no instance in the journal owns: deleted by command, all of it, and only that."""
+"""The command deletes everything that no instance in the journal owns, and nothing else."""
 
 import time
 from dataclasses import replace
@@ -22,7 +22,7 @@ def reconcile(stage: Stage) -> Reconcile:
 
 
 async def _whole_of(stage: Stage, instance_id: UUID) -> Server:
-    """A server that runs, with a volume that nobody has tagged yet, and a group."""
+    """A running server with a group. Its volume has no tag yet."""
     provider = stage.provider
     made = await provider.create_server(Order(instance_id, "stray", "zone-2", "L4-1-24G", b""))
     assert isinstance(made, Server)
@@ -83,7 +83,7 @@ async def test_volumes_and_groups_without_a_server_go_too(stage: Stage, reconcil
 
 
 async def test_a_volume_is_tagged_before_its_server_goes(stage: Stage, reconcile: Reconcile) -> None:
-    """Whatever interrupts the command then, the next one finds the volume."""
+    """If the command is interrupted after that, the next one still finds the volume."""
     await _whole_of(stage, uuid4())
     stage.provider.fail("delete_server", TryAgain("timed_out", "no answer"), when="after")
     report = await reconcile(delete_unknown=True)
@@ -175,7 +175,7 @@ async def test_what_a_known_instance_has_on_record_stays_whatever_its_tags_say(
 
 
 async def test_a_lost_journal_deletes_nothing(stage: Stage, reconcile: Reconcile) -> None:
-    """Empty, and another installation's: nothing at the provider bears its tag, nothing in it is known."""
+    """An empty journal of another installation: nothing at the provider has its tag, and it knows no instance."""
     stage.provider.groups["of-others"] = Group(uuid4(), "zone-1", time.monotonic())
     server = await _whole_of(stage, stage.instance_id)
     for _ in range(3):

@@ -1,4 +1,4 @@
--- Only the limits that $2 names; null takes one away.
+-- Changes only the limits in $2. Null removes a limit.
 UPDATE api_keys
 SET (requests_per_minute, tokens_per_minute, max_concurrent, allowed_models) = (
     SELECT changed.requests_per_minute, changed.tokens_per_minute, changed.max_concurrent, changed.allowed_models

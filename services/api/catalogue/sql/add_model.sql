@@ -1,4 +1,4 @@
--- Of a model that is there already, only figures that were not known are added.
+-- For a model that is there already, only unknown figures are filled in.
 INSERT INTO models (id, model, task, gated, parameters, weights_bytes)
 VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (model) DO UPDATE SET

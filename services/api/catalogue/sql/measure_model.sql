@@ -1,4 +1,4 @@
--- Of a model that is in the catalogue, and only figures that were not known: none is put there.
+-- Fills in unknown figures of a model that is in the catalogue. It adds no model.
 UPDATE models
 SET parameters = coalesce(parameters, $2), weights_bytes = coalesce(weights_bytes, $3)
 WHERE model = $1

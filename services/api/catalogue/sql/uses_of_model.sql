@@ -1,4 +1,5 @@
--- $1: its id; $2: its name; $3: the statuses of instances that are gone. What would be left without a model: instances that are not gone, and offerings of it.
+-- What still uses the model: its offerings, and its instances that are not gone.
+-- $1: the model's UUID. $2: its id on the hub. $3: the statuses of instances that are gone.
 SELECT
     (SELECT count(*) FROM instances WHERE model = $2 AND status <> ALL ($3::text[])) AS instances,
     (

@@ -1,4 +1,4 @@
--- $4: the statuses that are asked for, else all but those in $7.
+-- $4: these statuses only; if null, all but those in $7.
 SELECT snapshot, created_at, id
 FROM instances
 WHERE ($4::text[] IS NULL AND status <> ALL ($7::text[]) OR status = ANY ($4))

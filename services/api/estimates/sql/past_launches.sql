@@ -1,5 +1,5 @@
--- The newest attempts that became ready, with the seconds from the beginning of each to every percentage that it showed.
--- $1: how many. The stream's clock may have been set back in between: seconds only rise.
+-- The newest attempts that became ready, each with the seconds from its beginning to every percentage that it showed.
+-- $1: how many. The seconds never decrease, even if the stream's clock was set back.
 WITH ready AS (
     SELECT instance_id, attempt, began_at AS ready_at
     FROM step_durations

@@ -1,2 +1,2 @@
--- $1: instances that are wanted although they may be gone; $2: the statuses of those that are gone.
+-- $1: instances to return even if they are gone. $2: the statuses of instances that are gone.
 SELECT snapshot FROM instances WHERE status <> ALL ($2::text[]) OR id = ANY ($1::uuid[])

@@ -1,4 +1,4 @@
--- Only what $2 names; null takes a limit away.
+-- Changes only the columns in $2. Null removes a limit.
 UPDATE organizations
 SET (name, max_instances, spend_per_hour, spend_per_month, at_limit) = (
     SELECT changed.name, changed.max_instances, changed.spend_per_hour, changed.spend_per_month, changed.at_limit

@@ -1,6 +1,5 @@
--- The times when servers were on, cut at the midnights of UTC, at their hourly price. $1, $2: the first and the last
--- day; $3: now, in UTC, which is where those end that are still on;
--- $4: of this organisation alone.
+-- The cost of the times when servers were on, by UTC day. $1, $2: the first and the last day. $3: now, in UTC: the end
+-- for servers that are still on. $4: this organisation only.
 SELECT
     day::date AS day,
     organization_id,

@@ -1,4 +1,4 @@
--- How many instances had a server on in those days at a price that nobody knows. Arguments as in costs_by_day.
+-- Counts the instances whose server was on in these days at an unknown price. Arguments as in costs_by_day.
 SELECT count(*)
 FROM instances
 WHERE snapshot ->> 'hourly_price' IS NULL
