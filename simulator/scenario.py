@@ -151,6 +151,8 @@ class Scenario(Frozen):
     random_errors: Annotated[tuple[Error, ...], Field(min_length=1)] = tuple(Error)
     scarce: tuple[str, ...] = ()
     """Types that the availability list calls `scarce`; they can be created all the same."""
+    unlisted: tuple[str, ...] = ()
+    """Types that the availability list leaves out; they can be created all the same."""
 
     machine_failures: Probability = 0.0
     """The probability of each: a host refuses SSH, an install fails (once or always), a worker never serves."""

@@ -32,7 +32,7 @@ class SimulatorSettings(BaseSettings):
     secret_key: SecretStr = SecretStr("51a0c0de-0000-4000-8000-00000000c01d")
     project_id: UUID = UUID("51a0c0de-0000-4000-8000-000000009207")
     organization_id: UUID = UUID("51a0c0de-0000-4000-8000-00000000026a")
-    zones: tuple[str, ...] = ("fr-par-1", "fr-par-2", "nl-ams-1", "pl-waw-2")
+    zones: tuple[str, ...] = ("fr-par-2", "pl-waw-2", "fr-par-1", "nl-ams-1")
     hub_token: SecretStr = SecretStr("hf_simulated_reader")
     """The Hugging Face token that may read the hub's private and gated models."""
 

@@ -27,12 +27,15 @@ def instance_types(
     if as_json:
         print_json(offered)
         return
-    table = Table("provider", "type", "GPUs", "GPU memory", "per hour", "zones", box=None, pad_edge=False)
+    columns = ("provider", "type", "GPUs", "GPU memory", "scratch", "per hour", "zones")
+    table = Table(*columns, box=None, pad_edge=False)
     for kind in sorted(offered, key=lambda each: (each["hourly_price"] is None, each["hourly_price"] or 0.0)):
-        memory = "" if kind["gpu_memory_gb"] is None else f"{kind['gpu_memory_gb']:.0f} GB"
-        zones = (f"{zone} ({kind['availability'].get(zone, 'unknown')})" for zone in kind["zones"])
+        memory = "" if kind["gpu_memory_gb"] is None else f"{kind['gpu_memory_gb']:g} GB"
+        scratch = "" if kind.get("scratch_gb") is None else f"{kind['scratch_gb'] / 1000:g} TB"
+        zones = ", ".join(f"{zone} ({kind['availability'].get(zone, 'unknown')})" for zone in kind["zones"])
         gpus = f"{kind['gpus']} × {kind['gpu'] or 'GPU'}"
-        table.add_row(kind["provider"], kind["name"], gpus, memory, price(kind), ", ".join(zones))
+        note = f"unusable: {kind['unusable']}" if kind.get("unusable") else zones
+        table.add_row(kind["provider"], kind["name"], gpus, memory, scratch, price(kind), note)
     print_table(table)
 
 

@@ -11,6 +11,7 @@ from nats.js import JetStreamContext
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from shared.bucket import KeyValueBucket
+from shared.offers.gpus import why_unusable
 
 BUCKET: Final = "instance_types"
 STATUS: Final = "status."
@@ -22,7 +23,9 @@ Availability = Literal["available", "scarce", "shortage"]
 class InstanceType(BaseModel):
     """A kind of server: `gpus` GPUs of the model `gpu`, offered in `zones`, those with stock first.
 
-    Memory is in 10⁹ bytes, per GPU. `hourly_price` is the list price of a running server in `currency`.
+    `gpu_memory_gb` (of each GPU) and `memory_gb` are as their makers call them: 24, 48, 80. `scratch_gb` (10⁹ bytes) is
+    fast storage of the machine itself, which a full stop erases; None without any. `hourly_price` is the list price of
+    a running server in `currency`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,6 +36,7 @@ class InstanceType(BaseModel):
     gpu_memory_gb: float | None = None
     vcpus: int | None = None
     memory_gb: float | None = None
+    scratch_gb: float | None = None
     hourly_price: float | None = None
     currency: str | None = None
     availability: dict[str, Availability] = {}
@@ -41,6 +45,11 @@ class InstanceType(BaseModel):
     def all_gpu_memory_gb(self) -> float | None:
         """Of all its GPUs together; None where nobody knows."""
         return self.gpus * self.gpu_memory_gb if self.gpus and self.gpu_memory_gb else None
+
+    @property
+    def why_unusable(self) -> str | None:
+        """Why no worker can run on it, as the end of a sentence; None if one can, or if nobody knows."""
+        return why_unusable(self.gpu)
 
     def may_hold(self, least_gb: float | None) -> bool:
         """Whether its GPUs have so much memory, as far as anybody knows of both."""

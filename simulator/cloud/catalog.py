@@ -1,6 +1,12 @@
-"""What can be rented: server types with their list prices, and the images they boot."""
+"""What can be rented in which zone: server types with their list prices, and the images they boot.
 
-from dataclasses import dataclass
+GPU types, figures and zones are those that Scaleway's API told in July 2026 (GET products/servers of fr-par-1, fr-par-2
+and pl-waw-2, in the recordings of its Terraform provider: server-scratch-storage, data-source-server-type-compare-with-
+pcu; and of its command line: test-server-type-list-on-fr-par1). DEV1-L has no GPU and boots from a local volume.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -20,7 +26,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class ServerType:
-    """`hourly_price` in euro; `ram`, `block_bandwidth` in bytes (a second); `bandwidth` in bits a second."""
+    """`hourly_price` in euros, `ram` in bytes, `block_bandwidth` in bytes and `bandwidth` in bits per second."""
 
     name: str
     ncpus: int
@@ -30,6 +36,10 @@ class ServerType:
     block_bandwidth: int
     gpu: Gpu | None = None
     boots_from_block: bool = True
+    local_storage: int = 0
+    """The most bytes of local volumes."""
+    scratch: int = 0
+    """The most bytes of its one scratch volume; 0: it can have none."""
 
 
 @dataclass(frozen=True)
@@ -48,27 +58,83 @@ class BootImage:
         return self.block is server_type.boots_from_block
 
 
-def _gpu_type(family: str, count: int, memory: int, *, cpus: int, ram: int, price: float) -> ServerType:
+def _gpu_type(
+    name: str, gpu: Gpu, price: float, *, cpus: int, ram: int, gigabits: float, block_mib: int, scratch_gb: int = 0
+) -> ServerType:
+    """`ram` in GiB, `gigabits` of network, `block_mib` of block storage per second."""
     return ServerType(
-        name=f"{family}-{count}-{memory}G",
-        ncpus=cpus * count,
-        ram=ram * count * GIBIBYTE,
-        hourly_price=price * count,
-        bandwidth=2_500_000_000 * count,
-        block_bandwidth=1_048_576_000,
-        gpu=Gpu(family, count, memory * GIBIBYTE),
+        name=name,
+        ncpus=cpus,
+        ram=ram * GIBIBYTE,
+        hourly_price=price,
+        bandwidth=round(gigabits * 10**9),
+        block_bandwidth=block_mib * 2**20,
+        gpu=gpu,
+        scratch=scratch_gb * GIGABYTE,
     )
 
+
+def _gpu(name: str, count: int, gib: int) -> Gpu:
+    return Gpu(name, count, gib * GIBIBYTE)
+
+
+_P100: Final = replace(
+    _gpu_type("RENDER-S", _gpu("P100", 1, 16), 1.221, cpus=10, ram=42, gigabits=2, block_mib=2048),
+    local_storage=400 * GIGABYTE,
+)
+_L4: Final = tuple(
+    _gpu_type(f"L4-{n}-24G", _gpu("L4", n, 24), 0.7875 * n, cpus=8 * n, ram=48 * n, gigabits=2.5 * n, block_mib=mib)
+    for n, mib in ((1, 1000), (2, 1500), (4, 2500), (8, 5000))
+)
+_L40S: Final = tuple(
+    _gpu_type(
+        f"L40S-{n}-48G", _gpu("L40S", n, 48), round(1.469916 * n, 6),
+        cpus=8 * n, ram=96 * n, gigabits=2.5 * n, block_mib=mib, scratch_gb=1600 * n,
+    )
+    for n, mib in ((1, 1000), (2, 1500), (4, 2500), (8, 5000))
+)  # fmt: skip
+_H100: Final = tuple(
+    _gpu_type(
+        f"H100-{n}-80G", _gpu("H100-PCIe", n, 80), 2.8665 * n,
+        cpus=24 * n, ram=240 * n, gigabits=10 * n, block_mib=2000 * n, scratch_gb=3000 * n,
+    )
+    for n in (1, 2)
+)  # fmt: skip
+_H100_SXM: Final = tuple(
+    _gpu_type(
+        f"H100-SXM-{n}-80G", _gpu("H100-SXM", n, 80), price,
+        cpus=16 * n, ram=120 * n, gigabits=20, block_mib=5000, scratch_gb=1600 * n,
+    )
+    for n, price in ((2, 6.6198), (4, 12.771), (8, 25.3308))
+)  # fmt: skip
+_B300: Final = tuple(
+    _gpu_type(
+        f"B300-SXM-{n}-288G", _gpu("B300-SXM", n, 288), price,
+        cpus=28 * n, ram=480 * n, gigabits=20, block_mib=5000, scratch_gb=3000 * n,
+    )
+    for n, price in ((2, 18.96), (4, 34.08), (8, 60.0))
+)  # fmt: skip
+_WITHOUT_GPU: Final = (
+    ServerType(
+        "DEV1-L", 4, 8 * GIBIBYTE, 0.042, 400_000_000, 209_715_200, boots_from_block=False, local_storage=80 * GIGABYTE
+    ),
+)
+_SOLD: Final[Mapping[str, tuple[ServerType, ...]]] = {
+    "fr-par-1": (_P100,),
+    "fr-par-2": (*_B300, *_H100, *_H100_SXM, *_L4, *_L40S, _P100),
+    "pl-waw-2": (*_H100, *_L4, *_L40S),
+}
+"""GPU types by zone."""
 
 SERVER_TYPES: Final = {
-    rented.name: rented
-    for rented in (
-        ServerType("DEV1-L", 4, 8 * GIBIBYTE, 0.042, 400_000_000, 209_715_200, boots_from_block=False),
-        *(_gpu_type("L4", count, 24, cpus=8, ram=48, price=0.75) for count in (1, 2, 4, 8)),
-        *(_gpu_type("L40S", count, 48, cpus=8, ram=96, price=1.4) for count in (1, 2, 4, 8)),
-        *(_gpu_type("H100", count, 80, cpus=24, ram=240, price=2.73) for count in (1, 2)),
-    )
+    rented.name: rented for rented in (*_WITHOUT_GPU, _P100, *_L4, *_L40S, *_H100, *_H100_SXM, *_B300)
 }
+
+
+def sold_in(zone: str) -> dict[str, ServerType]:
+    """The types that can be rented in this zone, by name and in the order of their names."""
+    return {rented.name: rented for rented in sorted((*_WITHOUT_GPU, *_SOLD.get(zone, ())), key=lambda one: one.name)}
+
 
 IMAGES: Final = (
     BootImage(

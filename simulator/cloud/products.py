@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from simulator.cloud import render
-from simulator.cloud.catalog import IMAGES, SERVER_TYPES
+from simulator.cloud.catalog import IMAGES, SERVER_TYPES, sold_in
 from simulator.cloud.failures import is_short
 from simulator.cloud.gate import Cloud, Endpoint
 from simulator.cloud.requests import only, page_of
@@ -27,15 +27,15 @@ class Products:
 
     async def types(self, request: web.Request) -> web.Response:
         only(request, {"page", "per_page"})
-        names = sorted(SERVER_TYPES)
-        shown = {name: render.server_type(SERVER_TYPES[name]) for name in names[page_of(request, "per_page")]}
-        return web.json_response({"servers": shown}, headers={"X-Total-Count": str(len(names))})
+        sold = list(sold_in(request.match_info["zone"]).values())
+        shown = {each.name: render.server_type(each) for each in sold[page_of(request, "per_page")]}
+        return web.json_response({"servers": shown}, headers={"X-Total-Count": str(len(sold))})
 
     async def availability(self, request: web.Request) -> web.Response:
-        """A shortage is a type that the default scenario never lets be created in this zone."""
+        """A type that the default scenario never lets be created in this zone has a shortage."""
         only(request, {"page", "per_page"})
         zone, scenario = request.match_info["zone"], self._cloud.rehearsals.default.scenario
-        names = sorted(SERVER_TYPES)
+        names = [name for name in sold_in(zone) if name not in scenario.unlisted]
         shown = {
             name: {"availability": _availability(scenario, zone, name)} for name in names[page_of(request, "per_page")]
         }

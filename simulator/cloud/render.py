@@ -180,7 +180,7 @@ def rule(group: SecurityGroup, shown: Rule) -> Json:
 
 
 def server_type(shown: ServerType) -> Json:
-    local = {"min_size": 0, "max_size": 0 if shown.boots_from_block else 80 * 10**9}
+    local = {"min_size": 0, "max_size": shown.local_storage}
     return {
         "alt_names": [],
         "arch": "x86_64",
@@ -194,8 +194,8 @@ def server_type(shown: ServerType) -> Json:
         "monthly_price": round(shown.hourly_price * 730, 2),
         "volumes_constraint": local,
         "per_volume_constraint": {"l_ssd": local},
-        "scratch_storage_max_size": 0,
-        "scratch_storage_max_volumes_count": 0,
+        "scratch_storage_max_size": shown.scratch,
+        "scratch_storage_max_volumes_count": 1 if shown.scratch else 0,
         "network": {
             "interfaces": [{"internal_bandwidth": shown.bandwidth, "internet_bandwidth": shown.bandwidth}],
             "sum_internal_bandwidth": shown.bandwidth,

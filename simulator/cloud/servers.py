@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from simulator.cloud import errors, render, requests
-from simulator.cloud.catalog import SERVER_TYPES, find_image
+from simulator.cloud.catalog import find_image, sold_in
 from simulator.cloud.gate import Cloud, Endpoint
 from simulator.cloud.requests import CreateServer, UpdateServer, only, page_of, read, tags_in
 from simulator.cloud.resources import SecurityGroup, Server, ServerState
@@ -127,9 +127,11 @@ class Servers:
         return server
 
     def _build(self, zone: str, wanted: CreateServer) -> Server:
-        server_type = SERVER_TYPES.get(wanted.commercial_type)
+        server_type = sold_in(zone).get(wanted.commercial_type)
         if server_type is None:
-            raise errors.invalid_argument("commercial_type", "constraint", f"{wanted.commercial_type} is not sold")
+            raise errors.invalid_argument(
+                "commercial_type", "constraint", f"{wanted.commercial_type} is not sold in {zone}"
+            )
         image = find_image(wanted.image, zone, server_type)
         if image is None:
             raise errors.invalid_argument("image", "constraint", f"no image of {zone} for {server_type.name}")

@@ -28,7 +28,9 @@ def a_type(name: str, price: float | None, **more: Any) -> dict[str, Any]:
         "name": name,
         "gpus": 1,
         "gpu": "L4",
-        "gpu_memory_gb": 25.77,
+        "gpu_memory_gb": 24.0,
+        "scratch_gb": None,
+        "unusable": None,
         "zones": ["a", "b"],
     }
     return {**example, "hourly_price": price, "currency": price and "EUR", "availability": {"a": "scarce"}, **more}
@@ -43,8 +45,19 @@ def test_types_are_listed_cheapest_first_with_their_zones(api: FakeApi) -> None:
     api.says("GET", "/instance-types", page(a_type("H100", 2.73), a_type("own", None), a_type("L4", 0.75)))
     lines = run("instance-types").stdout.splitlines()
     assert [line.split()[1] for line in lines[1:]] == ["L4", "H100", "own"]
-    assert lines[1].split()[2:] == ["1", "×", "L4", "26", "GB", "0.75", "EUR", "a", "(scarce),", "b", "(unknown)"]
+    assert lines[1].split()[2:] == ["1", "×", "L4", "24", "GB", "0.75", "EUR", "a", "(scarce),", "b", "(unknown)"]
     assert "unknown" in lines[3]
+
+
+def test_a_type_shows_its_scratch_storage_and_why_it_is_unusable(api: FakeApi) -> None:
+    old = a_type(
+        "RENDER-S", 1.22, gpu="P100", unusable="its P100 has compute capability 6.0, and vLLM needs 7.5 or more"
+    )
+    api.says("GET", "/instance-types", page(a_type("L40S-1-48G", 1.47, gpu_memory_gb=48.0, scratch_gb=1600.0), old))
+    _, unusable, large = run("instance-types").stdout.splitlines()
+    assert "unusable: its P100 has compute capability 6.0" in unusable
+    assert "48 GB" in large
+    assert "1.6 TB" in large
 
 
 def test_costs_are_listed_by_day_and_organisation(api: FakeApi) -> None:

@@ -23,7 +23,7 @@ L4 = InstanceType(
     name="L4-1-24G",
     zones=("fr-par-2", "fr-par-1"),
     gpu="L4",
-    gpu_memory_gb=25.77,
+    gpu_memory_gb=24,
     hourly_price=0.75,
     availability={"fr-par-2": "available", "fr-par-1": "scarce"},
     **PRICED,
@@ -32,7 +32,7 @@ L40S = InstanceType(
     name="L40S-1-48G",
     zones=("fr-par-2",),
     gpu="L40S",
-    gpu_memory_gb=51.54,
+    gpu_memory_gb=48,
     hourly_price=1.4,
     availability={"fr-par-2": "shortage"},
     **PRICED,
@@ -127,12 +127,22 @@ async def test_the_order_is_that_of_choosing_and_any_forgets_it(stage: Stage, wi
     await expect(page.locator('input[value="L4-1-24G"]')).not_to_be_checked()
 
 
+async def test_a_type_that_vllm_cannot_use_cannot_be_ticked_and_says_why(stage: Stage, window: Window) -> None:
+    await stage.offer(L4, InstanceType(name="RENDER-S", zones=("fr-par-1",), gpu="P100", gpu_memory_gb=16, **PRICED))
+    api = await stage.api()
+    page = await window.open(api, PATH)
+    old = type_row(page, "RENDER-S")
+    await expect(old).to_contain_text("unusable: its P100 has compute capability 6.0, and vLLM needs 7.5 or more")
+    await expect(old.locator("input")).to_be_disabled()
+    await expect(type_row(page, "L4-1-24G").locator("input")).to_be_enabled()
+
+
 async def test_types_are_shown_with_their_price_memory_stock_and_what_the_weights_take(
     stage: Stage, window: Window
 ) -> None:
     _, page = await opened(stage, window)
     small, scarce = type_row(page, "L4-1-24G"), type_row(page, "L40S-1-48G")
-    for words in ("1 × L4", "26 GB", "€0.75", "fr-par-2 available, fr-par-1 scarce"):
+    for words in ("1 × L4", "24 GB", "€0.75", "fr-par-2 available, fr-par-1 scarce"):
         await expect(small).to_contain_text(words)
     await expect(scarce).to_contain_text("fr-par-2 shortage")
     assert await page.locator("#types th input").evaluate_all("(all) => all.map((one) => one.value)") == [
@@ -367,7 +377,7 @@ async def test_on_a_telephone_prices_and_stock_are_seen_without_moving_the_table
     _, page = await opened(stage, window, viewport={"width": 360, "height": 740})
     await page.get_by_label("Model").fill(LARGE)
     await expect(type_row(page, "L4-1-24G")).to_contain_text("too small")
-    for words in ("€0.75", "26 GB", "too small for", "fr-par-2 available"):
+    for words in ("€0.75", "24 GB", "too small for", "fr-par-2 available"):
         box = await type_row(page, "L4-1-24G").get_by_text(words).bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= 345

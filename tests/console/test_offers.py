@@ -13,7 +13,7 @@ from tests.console.test_pages import complaints
 
 DEARER = L4.model_copy(update={"hourly_price": 9.5})
 SOLD_OUT = L4.model_copy(update={"availability": {"fr-par-2": "shortage", "fr-par-1": "shortage"}})
-NEW = InstanceType(name="L4-8-24G", zones=("fr-par-1", "pl-waw-2"), gpus=8, gpu="L4", gpu_memory_gb=25.77)
+NEW = InstanceType(name="L4-8-24G", zones=("fr-par-1", "pl-waw-2"), gpus=8, gpu="L4", gpu_memory_gb=24)
 
 
 async def looked_at(page: Page) -> None:

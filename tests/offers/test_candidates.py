@@ -20,7 +20,8 @@ CPU: Final = offer("cpu", 0.1, "a", gpus=0, memory=None)
 SMALL: Final = offer("small", 0.5, "a", "b")
 LARGE: Final = offer("large", 3.0, "b", memory=80.0)
 BOX: Final = offer("box", None, "a", memory=None)
-OFFERED: Final = (BOX, LARGE, SMALL, CPU)
+OLD: Final = offer("old", 0.2, "a", memory=16.0).model_copy(update={"gpu": "P100"})
+OFFERED: Final = (BOX, LARGE, SMALL, CPU, OLD)
 
 
 def wish(*types: str, zones: tuple[str, ...] = ()) -> Wish:
@@ -33,6 +34,11 @@ def chosen(wanted: Wish, zones: tuple[str, ...] = (), **found: Any) -> list[tupl
 
 def test_any_type_means_those_with_gpus() -> None:
     assert chosen(wish()) == [("a", "small"), ("b", "small"), ("b", "large"), ("a", "box")]
+
+
+def test_any_type_is_never_one_that_vllm_cannot_use_however_cheap_it_is() -> None:
+    assert "old" not in {name for _, name in chosen(wish())}
+    assert candidates(wish(zones=("a",)), Findings(), (OLD,)) == []
 
 
 def test_where_only_types_without_gpus_are_sold_any_type_means_none() -> None:

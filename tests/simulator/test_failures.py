@@ -137,9 +137,9 @@ async def test_stock_may_be_out_in_one_zone_only_and_the_availability_says_so(sd
         await sdk.create()
     assert refused.value.response.json()["resource"] == "L4-1-24G"
     await sdk.create(commercial_type="L40S-1-48G")
-    await sdk.create(zone="fr-par-1")
+    await sdk.create(zone="pl-waw-2")
     here = (await ask(sdk.instance.get_server_types_availability)).servers
-    there = (await ask(sdk.instance.get_server_types_availability, zone="fr-par-1")).servers
+    there = (await ask(sdk.instance.get_server_types_availability, zone="pl-waw-2")).servers
     assert here["L4-1-24G"].availability == "shortage"
     assert here["L40S-1-48G"].availability == "available"
     assert there["L4-1-24G"].availability == "available"

@@ -125,13 +125,50 @@ async def test_an_address_is_attached_and_detached_while_the_server_is_stopped(s
     assert (await sdk.get(server.id)).public_ips == []
 
 
-async def test_the_gpu_types_are_sold_with_price_memory_and_gpu(sdk: Sdk) -> None:
-    types = (await ask(sdk.instance.list_servers_types)).servers
-    assert {"L4-1-24G", "L40S-1-48G", "H100-1-80G"} <= set(types)
-    smallest = types["L4-1-24G"]
-    assert (smallest.hourly_price, smallest.gpu, smallest.ram) == (0.75, 1, 48 * 2**30)
-    assert smallest.gpu_info is not None
-    assert smallest.gpu_info.gpu_memory == 24 * 2**30
+async def test_each_zone_sells_the_gpu_types_that_were_recorded_there(sdk: Sdk) -> None:
+    sold = {}
+    for zone in ("fr-par-1", "fr-par-2", "pl-waw-2", "nl-ams-1"):
+        listed = [(await ask(sdk.instance.list_servers_types, zone=zone, page=n, per_page=10)).servers for n in (1, 2)]
+        sold[zone] = {name for page in listed for name, kind in page.items() if kind.gpu}
+    pcie = {f"{family}-{n}" for family, n in (("L4", "1-24G"), ("L4", "8-24G"), ("L40S", "4-48G"), ("H100", "2-80G"))}
+    assert pcie <= sold["fr-par-2"] & sold["pl-waw-2"]
+    assert sold["fr-par-2"] - sold["pl-waw-2"] == {
+        "RENDER-S",
+        *(f"H100-SXM-{n}-80G" for n in (2, 4, 8)),
+        *(f"B300-SXM-{n}-288G" for n in (2, 4, 8)),
+    }
+    assert (len(sold["fr-par-2"]), sold["fr-par-1"], sold["nl-ams-1"]) == (17, {"RENDER-S"}, set())
+
+
+@pytest.mark.parametrize(
+    ("name", "gpus", "cpus_and_gib", "price", "scratch_tb"),
+    [
+        ("RENDER-S", (1, "P100", 16), (10, 42), 1.221, 0),
+        ("L4-1-24G", (1, "L4", 24), (8, 48), 0.7875, 0),
+        ("L4-8-24G", (8, "L4", 24), (64, 384), 6.3, 0),
+        ("L40S-1-48G", (1, "L40S", 48), (8, 96), 1.469916, 1.6),
+        ("L40S-8-48G", (8, "L40S", 48), (64, 768), 11.759328, 12.8),
+        ("H100-1-80G", (1, "H100-PCIe", 80), (24, 240), 2.8665, 3),
+        ("H100-SXM-2-80G", (2, "H100-SXM", 80), (32, 240), 6.6198, 3.2),
+        ("B300-SXM-8-288G", (8, "B300-SXM", 288), (224, 3840), 60.0, 24),
+    ],
+)
+async def test_a_type_has_the_figures_that_were_recorded(
+    sdk: Sdk, name: str, gpus: tuple[int, str, int], *, cpus_and_gib: tuple[int, int], price: float, scratch_tb: float
+) -> None:
+    kind = (await ask(sdk.instance.list_servers_types)).servers[name]
+    assert kind.gpu_info is not None
+    assert (kind.gpu, kind.gpu_info.gpu_name, kind.gpu_info.gpu_memory / 2**30) == gpus
+    assert (kind.ncpus, kind.ram / 2**30) == cpus_and_gib
+    assert (kind.hourly_price, kind.scratch_storage_max_size) == (price, round(scratch_tb * 10**12))
+    assert kind.scratch_storage_max_volumes_count == (1 if scratch_tb else 0)
+
+
+async def test_a_type_cannot_be_created_in_a_zone_that_does_not_sell_it(sdk: Sdk) -> None:
+    with pytest.raises(ScalewayException) as refused:
+        await sdk.create(zone="pl-waw-2", commercial_type="B300-SXM-2-288G")
+    assert refused.value.status_code == 400
+    assert refused.value.response.json()["details"][0]["argument_name"] == "commercial_type"
 
 
 async def test_an_image_is_found_by_its_label_in_a_zone(sdk: Sdk) -> None:

@@ -1,7 +1,8 @@
 """Whether a model's weights fit the GPUs of an instance type, as far as this is known before vLLM loads them.
 
-Only launches that can never fit are refused. Launches that most likely fail are accepted with a warning.
-Memory and weights are in 10⁹ bytes.
+Only a launch whose weights alone exceed the memory is refused. One that most likely fails is accepted with a warning.
+Weights are in 10⁹ bytes. The GPUs' memory is what their makers call it, and counts as 10⁹ bytes a GB: the driver keeps
+some of it for itself (an L4 of 24 GB leaves 24.1 · 10⁹ bytes, an L40S of 48 GB 48.3).
 """
 
 from collections.abc import Iterator, Sequence
@@ -124,7 +125,7 @@ def warnings(wish: Wish, found: Findings, model: Weights, offered: Sequence[Inst
         usable = used * placement.utilization * kind.gpu_memory_gb
         left = usable + used * placement.offload_gb - loaded
         if left < used * _ROOM_GB:
-            share = f"{usable:.1f} GB ({used} × {placement.utilization:.0%} of {kind.gpu_memory_gb:.1f} GB)"
+            share = f"{usable:.1f} GB ({used} × {placement.utilization:.0%} of {kind.gpu_memory_gb:g} GB)"
             figures = f"{kind.name}: vLLM may use {share}, the weights take {loaded:.1f} GB"
             yield " ".join((f"{figures}: {_outlook(left)}.", *_remarks(kind, placement, used)))
 
@@ -146,4 +147,4 @@ def _remarks(kind: InstanceType, placement: WeightsPlacement, used: int) -> Iter
 
 def _memory(kind: InstanceType) -> str:
     """The type's memory must be known."""
-    return f"{kind.all_gpu_memory_gb:.1f} GB ({kind.gpus} × {kind.gpu_memory_gb:.1f} GB)"
+    return f"{kind.all_gpu_memory_gb:g} GB ({kind.gpus} × {kind.gpu_memory_gb:g} GB)"

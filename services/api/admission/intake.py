@@ -20,12 +20,14 @@ from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Organization, Slug
 from shared.lifecycle.events import InstanceRequested
 from shared.lifecycle.wish import Findings, Wish
-from shared.offers.candidates import candidates
+from shared.offers.candidates import candidates, types_of
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
 
 DEFAULT_PROVIDER: Final = "scaleway"
 _LONGEST_NAME: Final = 63
+_SUGGESTED: Final = 4
+"""How many types a refusal suggests instead of an unusable one."""
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9.-]+")
 
 Name = Annotated[
@@ -177,10 +179,9 @@ class Intake:
             detail = f"What {wish.provider} offers is not known yet: {await self._why(wish.provider)}."
             raise InstanceTypesUnknown(detail)
         errors = [*_unknown_types(wish, offered), *_unknown_zones(wish, offered)]
+        errors = errors or _unusable_types(wish, offered)
         if not errors and not candidates(wish, Findings(), offered):
-            named = " or ".join(wish.instance_types) or "A type with GPUs"
-            detail = f"{named} is offered in none of these zones."
-            errors = [FieldError(pointer="/zones", detail=detail)]
+            errors = [FieldError(pointer="/zones", detail=_nothing_there(wish, offered))]
         errors = errors or list(fit.misfits(wish, wanted.findings, offered))
         if errors:
             raise self._simulated.by_cloud(invalid(*errors))
@@ -208,6 +209,28 @@ def _unknown_types(wish: Wish, offered: tuple[InstanceType, ...]) -> list[FieldE
         for at, name in enumerate(wish.instance_types)
         if name not in known
     ]
+
+
+def _unusable_types(wish: Wish, offered: tuple[InstanceType, ...]) -> list[FieldError]:
+    """Named types on which vLLM cannot run, with some that would do in the same zones, the cheapest first."""
+    others = types_of(candidates(wish.model_copy(update={"instance_types": ()}), Findings(), offered))
+    choose = ", ".join(kind.name for kind in others[:_SUGGESTED]) or "a type in another zone"
+    reasons = {kind.name: kind.why_unusable for kind in offered}
+    return [
+        FieldError(pointer=f"/instance_types/{at}", detail=f"{name} is unusable: {reasons[name]}. Choose {choose}.")
+        for at, name in enumerate(wish.instance_types)
+        if reasons[name] is not None
+    ]
+
+
+def _nothing_there(wish: Wish, offered: tuple[InstanceType, ...]) -> str:
+    """Why these zones have nothing for this wish."""
+    unusable = [kind for kind in offered if kind.why_unusable is not None and set(kind.zones) & set(wish.zones)]
+    if wish.instance_types or not unusable:
+        named = " or ".join(wish.instance_types) or "A type with GPUs"
+        return f"{named} is offered in none of these zones."
+    reasons = "; ".join(f"{kind.name} is unusable: {kind.why_unusable}" for kind in unusable)
+    return f"These zones have no GPU that vLLM can use: {reasons}. Choose another zone."
 
 
 def _unknown_zones(wish: Wish, offered: tuple[InstanceType, ...]) -> list[FieldError]:

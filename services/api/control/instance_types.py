@@ -8,14 +8,22 @@ from pydantic import BaseModel, ConfigDict
 
 from services.api.control.authorization import ANY_KEY
 from services.api.control.dependencies import Provided
+from shared.offers.gpus import compute_capability
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from shared.offers.provider_status import ProviderStatus, ProviderStatuses
+from shared.plain_text import PlainText
 
 
 class Offer(InstanceType):
-    """An instance type of one provider; `availability` is by zone, as far as the provider reports it."""
+    """An instance type of one provider; `availability` is by zone, as far as the provider reports it.
+
+    `compute_capability` is that of its GPUs, null if it is not known. `unusable`: why vLLM cannot run on it. Such a
+    type is refused.
+    """
 
     provider: str
+    compute_capability: float | None
+    unusable: PlainText | None
 
 
 class Offers(BaseModel):
@@ -36,7 +44,12 @@ async def list_instance_types(
     told = await offered.of_all()
     return Offers(
         items=[
-            Offer(provider=name, **kind.model_dump())
+            Offer(
+                provider=name,
+                compute_capability=compute_capability(kind.gpu),
+                unusable=kind.why_unusable,
+                **kind.model_dump(),
+            )
             for name, kinds in told.items()
             if provider in (None, name)
             for kind in kinds

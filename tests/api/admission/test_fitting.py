@@ -6,9 +6,9 @@ from tests.api.stage import BODY, Stage
 
 LARGE = "Qwen/Qwen2.5-72B-Instruct"
 TIGHT = "Qwen/Qwen2.5-14B-Instruct"
-L4 = InstanceType(name="L4-1-24G", zones=("fr-par-2",), gpus=1, gpu_memory_gb=25.77)
-TWO_L4 = InstanceType(name="L4-2-24G", zones=("fr-par-2",), gpus=2, gpu_memory_gb=25.77)
-FOUR_L40S = InstanceType(name="L40S-4-48G", zones=("fr-par-2",), gpus=4, gpu_memory_gb=51.54)
+L4 = InstanceType(name="L4-1-24G", zones=("fr-par-2",), gpus=1, gpu_memory_gb=24)
+TWO_L4 = InstanceType(name="L4-2-24G", zones=("fr-par-2",), gpus=2, gpu_memory_gb=24)
+FOUR_L40S = InstanceType(name="L40S-4-48G", zones=("fr-par-2",), gpus=4, gpu_memory_gb=48)
 KEY = {"Idempotency-Key": "deploy-7"}
 
 
@@ -21,7 +21,7 @@ async def test_a_type_that_cannot_hold_the_weights_is_refused_before_anything_is
     (error,) = refused.json()["errors"]
     assert error["pointer"] == "/instance_types/1"
     assert "145.4 GB" in error["detail"]
-    assert "25.8 GB" in error["detail"]
+    assert "24 GB (1 × 24 GB)" in error["detail"]
     assert await stage.last_sequence() == 0
 
 
@@ -48,7 +48,7 @@ async def test_what_most_likely_will_not_do_is_accepted_with_a_warning_each_time
     assert (first.status_code, again.status_code) == (202, 202)
     (warning,) = first.json()["warnings"]
     assert (await stage.journal.load(first.json()["id"])).findings.warnings == (warning,)
-    assert "vLLM may use 23.2 GB (1 × 90% of 25.8 GB), the weights take 29.5 GB" in warning
+    assert "vLLM may use 21.6 GB (1 × 90% of 24 GB), the weights take 29.5 GB" in warning
     moment = {"eta": None, "as_of": None}
     assert again.json() | moment == first.json() | moment
     assert "warnings" not in (await api.client.get(first.headers["location"])).json()

@@ -103,9 +103,7 @@ async def test_of_any_type_none_is_dearer_than_what_is_left_of_the_hour(stage: S
 
 
 async def test_no_type_that_cannot_hold_the_weights_is_counted_with(stage: Stage, api: RunningApi) -> None:
-    await stage.offer(
-        *(kind.model_copy(update={"gpu_memory_gb": memory}) for kind, memory in ((L4, 25.77), (H100, 85.9)))
-    )
+    await stage.offer(*(kind.model_copy(update={"gpu_memory_gb": memory}) for kind, memory in ((L4, 24), (H100, 80))))
     await api.organization("acme", spend_per_hour=2.0)
     assert (await refused(api, model="Qwen/Qwen2.5-14B-Instruct", instance_types="any"))["requested"] == 2.73
 
@@ -161,7 +159,7 @@ async def test_an_organisation_is_either_deleted_or_launches(stage: Stage, api: 
 
 
 async def test_rights_are_judged_first_then_the_offers_then_the_fit_then_the_limits(stage: Stage) -> None:
-    await stage.offer(L4.model_copy(update={"gpu_memory_gb": 25.77}))
+    await stage.offer(L4.model_copy(update={"gpu_memory_gb": 24}))
     api = await stage.api()
     await api.organization("acme", max_instances=0)
     wrong: dict[str, Any] = {"image": "evil/vllm-openai", "zones": ["nowhere"], "model": "Qwen/Qwen2.5-72B-Instruct"}

@@ -16,10 +16,13 @@ L4 = InstanceType(
     gpu="L4",
     gpu_memory_gb=24.0,
     vcpus=8,
-    memory_gb=51.5,
+    memory_gb=48.0,
     hourly_price=0.75,
     currency="EUR",
     availability={"fr-par-2": "scarce"},
+)
+OLD = InstanceType(
+    name="RENDER-S", zones=("fr-par-1", "fr-par-2"), gpus=1, gpu="P100", gpu_memory_gb=16.0, hourly_price=0.1
 )
 BOX = InstanceType(name="own", zones=("own",), gpus=1)
 
@@ -30,7 +33,9 @@ async def test_every_type_is_listed_with_its_price_and_availability(stage: Stage
     api = await stage.api()
     listed = (await api.client.get("/instance-types")).json()["items"]
     assert [(item["provider"], item["name"]) for item in listed] == [("machines", "own"), ("scaleway", "L4-1-24G")]
-    assert listed[1] == {"provider": "scaleway"} | L4.model_dump(mode="json")
+    assert listed[1] == {"provider": "scaleway", "compute_capability": 8.9, "unusable": None} | L4.model_dump(
+        mode="json"
+    )
     only = (await api.client.get("/instance-types", params={"provider": "machines"})).json()["items"]
     assert [item["name"] for item in only] == ["own"]
 
@@ -80,6 +85,32 @@ async def test_a_provider_that_cannot_be_used_is_told_with_the_reason_and_the_ne
     assert "the API key is not accepted" in refused.json()["detail"]
     await statuses.keep_only(())
     assert (await api.client.get("/instance-types")).json()["providers"] == []
+
+
+async def test_a_gpu_that_vllm_cannot_use_is_listed_with_the_reason_and_refused_with_a_better_choice(
+    stage: Stage,
+) -> None:
+    await stage.offer(L4, OLD)
+    api = await stage.api()
+    old = (await api.client.get("/instance-types")).json()["items"][1]
+    reason = "its P100 has compute capability 6.0, and vLLM needs 7.5 or more"
+    assert (old["compute_capability"], old["unusable"]) == (6.0, reason)
+    for types, pointer in ((["RENDER-S"], "/instance_types/0"), (["L4-1-24G", "RENDER-S"], "/instance_types/1")):
+        refused = await api.client.post("/instances", json={"model": MODEL, "instance_types": types})
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+        detail = f"RENDER-S is unusable: {reason}. Choose L4-1-24G."
+        assert refused.json()["errors"] == [{"pointer": pointer, "detail": detail}]
+    assert await stage.last_sequence() == 0
+
+
+async def test_any_type_is_refused_in_zones_whose_gpus_vllm_cannot_use(stage: Stage) -> None:
+    await stage.offer(L4, OLD)
+    api = await stage.api()
+    refused = await api.client.post("/instances", json={"model": MODEL, "zones": ["fr-par-1"]})
+    assert refused.status_code == 422, refused.text
+    (error,) = refused.json()["errors"]
+    assert error["pointer"] == "/zones"
+    assert error["detail"].startswith("These zones have no GPU that vLLM can use: RENDER-S is unusable: its P100")
 
 
 async def test_any_type_is_refused_in_zones_that_have_only_types_without_gpus(stage: Stage) -> None:

@@ -26,6 +26,11 @@ ADDITIONS: Final[Sequence[str]] = (
         for part in ("properties", "required")
         for field in DESCRIBED
     ),
+    *(
+        f"/components/schemas/Offer/{part}/{field}"
+        for part in ("properties", "required")
+        for field in ("compute_capability", "scratch_gb", "unusable")
+    ),
 )
 """JSON pointers (RFC 6901) to what the document has gained, each with all that is below it.
 

@@ -109,10 +109,10 @@ async def _present(stage: Stage, lives: Lives, now: datetime, owners: dict[str, 
 
 
 def _out_of_stock(lives: Lives, now: datetime) -> Facts:
-    request = lives.launch("reranker", SMALL, "L4-1-24G", zone="fr-par-1")[0]
+    request = lives.launch("reranker", SMALL, "L4-1-24G", zone="fr-par-2")[0]
     refusals = (
         f.action_delayed(number=number, reason=f"no L4-1-24G in {zone}", code="out_of_stock")
-        for number, zone in enumerate(("fr-par-1", "fr-par-2"), start=1)
+        for number, zone in enumerate(("fr-par-2", "pl-waw-2"), start=1)
     )
     begin = now - timedelta(seconds=38)
     return from_then(f.timed(request, *refusals, start=begin, seconds=16), begin)

@@ -19,9 +19,9 @@ def _type(name: str, gpu: str, gpus: int, memory: float, price: float, **stock: 
 
 
 TYPES: Final = (
-    _type("L4-1-24G", "L4", 1, 25.77, 0.75, fr_par_1="scarce", fr_par_2="available", pl_waw_2="available"),
-    _type("L40S-1-48G", "L40S", 1, 51.54, 1.4, fr_par_2="available", pl_waw_2="scarce"),
-    _type("H100-1-80G", "H100", 1, 85.9, 2.73, fr_par_1="shortage", fr_par_2="available", pl_waw_2="available"),
-    _type("H100-2-80G", "H100", 2, 85.9, 5.46, fr_par_2="scarce", pl_waw_2="available"),
+    _type("L4-1-24G", "L4", 1, 24, 0.7875, fr_par_2="available", pl_waw_2="available"),
+    _type("L40S-1-48G", "L40S", 1, 48, 1.469916, fr_par_2="available", pl_waw_2="scarce"),
+    _type("H100-1-80G", "H100-PCIe", 1, 80, 2.8665, fr_par_2="available", pl_waw_2="available"),
+    _type("H100-2-80G", "H100-PCIe", 2, 80, 5.733, fr_par_2="scarce", pl_waw_2="available"),
 )
 PRICES: Final = {one.name: one.hourly_price for one in TYPES}

@@ -238,7 +238,7 @@ async def test_what_bears_our_tag_is_listed_of_every_kind_zone_and_page_and_noth
 
     async with ScalewayProvider(scaleway_settings, neighbours, CALL_TIMEOUT_S) as neighbour:
         for number, instance_id in enumerate(ours):
-            zone = provider.zones[number % 2 * 2]
+            zone = provider.zones[number % 2]
             order = Order(instance_id, "tagged", zone, "L4-1-24G", CLOUD_INIT)
             for owner, cloud in ((installation, provider), (neighbours, neighbour)):
                 created = await cloud.create_server(order)
@@ -368,8 +368,9 @@ async def test_types_with_gpus_are_offered_where_there_are_some_first(
     )
     await control("PUT", "scenario", QUICK.model_copy(update={"failures": (sold_out,)}))
     offered = {kind.name: kind for kind in await provider.instance_types()}
-    assert offered["L4-1-24G"].zones == (*provider.zones[1:], provider.zones[0])
-    assert offered["L40S-2-48G"].zones == tuple(provider.zones)
+    assert offered["L4-1-24G"].zones == ("pl-waw-2", "fr-par-2")
+    assert offered["L40S-2-48G"].zones == ("fr-par-2", "pl-waw-2")
+    assert offered["RENDER-S"].zones == ("fr-par-2", "fr-par-1")
     assert (offered["L40S-2-48G"].gpus, offered["L40S-2-48G"].gpu) == (2, "L40S")
     assert "DEV1-L" not in offered
 
@@ -377,7 +378,7 @@ async def test_types_with_gpus_are_offered_where_there_are_some_first(
 async def test_a_type_says_what_it_has_and_costs_and_where_it_is_to_be_had(
     provider: ScalewayProvider, control: Control
 ) -> None:
-    here, *elsewhere = provider.zones
+    here, elsewhere = "fr-par-2", "pl-waw-2"
     sold_out = Failure(
         call=Call.CREATE_SERVER, error=Error.OUT_OF_STOCK, times=None, zone=here, instance_type="L4-2-24G"
     )
@@ -385,13 +386,31 @@ async def test_a_type_says_what_it_has_and_costs_and_where_it_is_to_be_had(
     (offered,) = [kind for kind in await provider.instance_types() if kind.name == "L4-2-24G"]
     assert offered == InstanceType(
         name="L4-2-24G",
-        zones=(*elsewhere, here),
+        zones=(elsewhere, here),
         gpus=2,
         gpu="L4",
-        gpu_memory_gb=24 * 2**30 / 10**9,
+        gpu_memory_gb=24,
         vcpus=16,
-        memory_gb=96 * 2**30 / 10**9,
-        hourly_price=1.5,
+        memory_gb=96,
+        hourly_price=1.575,
         currency="EUR",
-        availability={here: "shortage", **dict.fromkeys(elsewhere, "available")},
+        availability={here: "shortage", elsewhere: "available"},
     )
+
+
+async def test_a_type_that_the_list_of_availability_leaves_out_is_short(
+    provider: ScalewayProvider, control: Control
+) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"unlisted": ("L4-1-24G",), "scarce": ("L4-2-24G",)}))
+    offered = {kind.name: kind.availability for kind in await provider.instance_types()}
+    assert offered["L4-1-24G"] == {"fr-par-2": "shortage", "pl-waw-2": "shortage"}
+    assert offered["L4-2-24G"] == {"fr-par-2": "scarce", "pl-waw-2": "scarce"}
+
+
+async def test_every_type_has_the_memory_of_its_name_and_its_scratch_storage(provider: ScalewayProvider) -> None:
+    offered = {kind.name: kind for kind in await provider.instance_types()}
+    memory = {name: f"{kind.gpu_memory_gb:g}G" for name, kind in offered.items()}
+    assert all(name.endswith(f"-{told}") for name, told in memory.items() if name != "RENDER-S")
+    assert len(memory) == 17
+    scratch = {name: offered[name].scratch_gb for name in ("L4-1-24G", "L40S-1-48G", "H100-1-80G", "H100-SXM-2-80G")}
+    assert list(scratch.values()) == [None, 1600, 3000, 3200]

@@ -194,7 +194,7 @@ def test_the_settings_are_scaleways_own(environment: pytest.MonkeyPatch) -> None
     environment.setenv("SCW_DEFAULT_ZONE", "pl-waw-2")
     environment.setenv("SCW_API_URL", "https://api.scaleway.com/")
     settings = ScalewaySettings()
-    assert settings.zones_in_order == ("pl-waw-2", "fr-par-2")
+    assert settings.zones_in_order == ("pl-waw-2", "fr-par-2", "fr-par-1")
     assert settings.api_url == "https://api.scaleway.com"
     assert set(GPU_ZONES) <= set(ALL_ZONES)
 

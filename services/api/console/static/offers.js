@@ -138,14 +138,21 @@ function fill(row, kind) {
   if (!kind) return put("stock", GONE);
   const memory = kind.gpu_memory_gb ? kind.gpus * kind.gpu_memory_gb : 0;
   row.dataset.memory = memory;
+  if (kind.unusable) row.dataset.unusable = kind.unusable;
+  else delete row.dataset.unusable;
+  row.querySelector("input").disabled = Boolean(kind.unusable);
   put("gpus", `${kind.gpus} × ${kind.gpu ?? "GPU"}`);
-  put("memory", memory ? `${Math.round(memory)} GB` : "—");
+  put("memory", memory ? `${gigabytes(memory)} GB` : "—");
   put("price", kind.hourly_price === null ? "—" : money(kind.hourly_price, kind.currency));
   put("stock", kind.zones.map((zone) => `${zone}${kind.availability[zone] ? ` ${kind.availability[zone]}` : ""}`).join(", "));
   drawFit(row);
 }
 
+/** As its maker calls it: 24, 48, 80. */
+const gigabytes = (memory) => Number(memory.toFixed(1));
+
 function drawFit(row) {
+  if (row.dataset.unusable) return write(row.querySelector("[data-of=fit]"), `unusable: ${row.dataset.unusable}`);
   const memory = Number(row.dataset.memory);
   const compared = needed !== null && memory > 0;
   row.toggleAttribute("data-small", compared && needed > memory);

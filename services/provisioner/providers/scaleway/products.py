@@ -11,7 +11,8 @@ from services.provisioner.provider import GIGABYTE
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from shared.offers.instance_types import Availability, InstanceType
 
-SHORTAGE: Final = "shortage"
+GIBIBYTE: Final = 2**30
+SHORTAGE: Final[Availability] = "shortage"
 TOLD: Final[Mapping[str, Availability]] = {"available": "available", "scarce": "scarce", SHORTAGE: SHORTAGE}
 CURRENCY: Final = "EUR"
 """Scaleway's price lists are in euros; the API names no currency."""
@@ -43,8 +44,13 @@ class Products:
         return min(booting, key=lambda image: image.type_ != LocalImageType.INSTANCE_SBS).id
 
     def gpu_types(self, zone: str) -> list[InstanceType]:
-        """Each type with GPUs that can still be created here."""
+        """Each type with GPUs that can still be created here.
+
+        The types' names count memory in 2³⁰ bytes a GB. A type that is missing from the zone's list of availability, if
+        there is a list at all, cannot be had there.
+        """
         availability = self._availability(zone)
+        unlisted = SHORTAGE if availability else None
 
         def page(number: int) -> tuple[list[tuple[str, ServerType]], int]:
             answer = self._instance.list_servers_types(zone=zone, page=number, per_page=PAGE_SIZE)
@@ -56,25 +62,26 @@ class Products:
                 zones=(zone,),
                 gpus=kind.gpu,
                 gpu=kind.gpu_info and kind.gpu_info.gpu_name,
-                gpu_memory_gb=kind.gpu_info and kind.gpu_info.gpu_memory / GIGABYTE,
+                gpu_memory_gb=kind.gpu_info and kind.gpu_info.gpu_memory / GIBIBYTE,
                 vcpus=kind.ncpus,
-                memory_gb=kind.ram / GIGABYTE,
+                memory_gb=kind.ram / GIBIBYTE,
+                scratch_gb=(kind.scratch_storage_max_size or 0) / GIGABYTE or None,
                 hourly_price=kind.hourly_price,
                 currency=CURRENCY,
-                availability={zone: availability[name]} if name in availability else {},
+                availability={zone: word} if (word := availability.get(name, unlisted)) else {},
             )
             for name, kind in pages(page)
             if kind.gpu and not kind.end_of_service
         ]
 
-    def _availability(self, zone: str) -> dict[str, Availability]:
-        """The availability of each type; an unknown word counts as no information."""
+    def _availability(self, zone: str) -> dict[str, Availability | None]:
+        """The availability of each type that the list names; None for an unknown word."""
 
         def page(number: int) -> tuple[list[tuple[str, str]], int]:
             answer = self._instance.get_server_types_availability(zone=zone, page=number, per_page=PAGE_SIZE)
             return [(name, str(each.availability)) for name, each in answer.servers.items()], answer.total_count
 
-        return {name: TOLD[word] for name, word in pages(page) if word in TOLD}
+        return {name: TOLD.get(word) for name, word in pages(page)}
 
 
 def in_all_zones(offers: Iterable[InstanceType]) -> tuple[InstanceType, ...]:

@@ -8,8 +8,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.settings import HttpUrl
 
-GPU_ZONES: Final = ("fr-par-2", "pl-waw-2")
-"""Zones in which Scaleway rents L4, L40S and H100; its documentation's page "Product availability" (June 2025)."""
+GPU_ZONES: Final = ("fr-par-2", "pl-waw-2", "fr-par-1")
+"""Zones in which Scaleway rents GPUs; its documentation's page "Product availability" (December 2025)."""
 GPU_IMAGE: Final = "ubuntu_noble_gpu_os_13_nvidia"
 """The marketplace's label for "Ubuntu Noble GPU OS 13": Ubuntu 24.04 with NVIDIA's driver and Docker."""
 ZONE: Final = r"^[a-z]{2}-[a-z]{3}-[1-9]$"
