@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from shared.lifecycle.events import EVENTS, Event
 from shared.lifecycle.instance import Instance
@@ -72,7 +73,7 @@ def encode(event_id: UUID, event: Event, instance: Instance, origin: Origin, sou
 def decode(data: bytes, sequence: int, recorded_at: datetime) -> Recorded:
     """Raises Undecodable."""
     try:
-        body = _upcast(json.loads(data))
+        body = _upcast(from_json(data))
         causation = body.get("causationid")
         return Recorded(
             id=UUID(body["id"]),
