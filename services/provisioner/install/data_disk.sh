@@ -1,43 +1,44 @@
 # shellcheck shell=bash
-# The disk that models are kept on. Read before install.sh; `fail`, `root` and `data` are that one's, `CACHE` the job's.
+# The disk for models. It is read before install.sh, which has `fail`, `root` and `data`; `CACHE` is from the job.
 #
-# A disk is formatted only if everything that is asked about it was answered, and each answer says that it is nobody's.
-# Functions that print an answer fail when there is none, so call them as `answer=$(function)`, never in a condition.
+# A disk is formatted only if every question about it was answered, and every answer says that the disk is unused.
+# A function that prints an answer fails if it has none: call it as `answer=$(function)`, never in a condition.
 
 disk_label=coldstart-data
-# By the kernel's names, since lsblk has the type disk for zram, ram, nbd, rbd, pmem and bcache, too.
+# Disks are told by their kernel names, since lsblk also calls zram, ram, nbd, rbd, pmem and bcache `disk`.
 disk_names='nvme[0-9]+n[0-9]+|(sd|vd|xvd)[a-z]+'
 disk_type=disk
 smallest_disk=$((32 * 10 ** 9))
 largest_disk=$((64 * 10 ** 12))
 disk_samples=16
 
-# Prints every device that bears our label. blkid's status 2 says that there is none.
+# Prints each device with our label. blkid's exit status 2 means that there is none.
 labelled_disks() {
   local status=0
   blkid --cache-file /dev/null --match-token "LABEL=$disk_label" --output device || status=$?
-  ((status == 0 || status == 2)) || fail "blkid could not look for a data disk (exit status $status)"
+  ((status == 0 || status == 2)) || fail "blkid failed to look for a data disk (exit status $status)."
 }
 
-# Prints yes or no. mountpoint's status 32 alone says no.
+# Prints yes or no. Only mountpoint's exit status 32 means no.
 data_is_mounted() {
   local status=0
   mountpoint --quiet "$data" || status=$?
-  ((status == 0 || status == 32)) || fail "nobody can say what is mounted on $data (exit status $status)"
+  ((status == 0 || status == 32)) || fail "mountpoint failed to tell whether $data is mounted (exit status $status)."
   ((status == 32)) && echo no || echo yes
 }
 
-# Prints yes or no. grep's status 1 alone says no.
+# Prints yes or no. Only grep's exit status 1 means no.
 disk_is_in_fstab() {
   local status=0
   [[ -e $root/etc/fstab ]] || (umask 022 && : >>"$root/etc/fstab")
   grep --quiet "^LABEL=$disk_label " "$root/etc/fstab" || status=$?
-  ((status < 2)) || fail "$root/etc/fstab cannot be read"
+  ((status < 2)) || fail "$root/etc/fstab cannot be read."
   ((status == 1)) && echo no || echo yes
 }
 
-# Prints "nothing", "something", or "what cannot be read": what a disk holds. Its first and last MiB are read, and samples between, for
-# data without a signature: of a database, say, or encrypted without a header. cmp's status 2 is an error.
+# Prints what a disk holds: "nothing", "data" or "unreadable blocks". It reads the first MiB, the last, and samples
+# between, since data may have no signature: a database's, or what is encrypted without a header. cmp's exit status 2
+# is an error.
 content_of() {
   local disk=$1 size=$2 mib=$((1 << 20)) sample at status
   for ((sample = 0; sample <= disk_samples; sample++)); do
@@ -46,39 +47,39 @@ content_of() {
     cmp --silent --ignore-initial="$at:0" --bytes="$mib" "$disk" /dev/zero || status=$?
     case $status in
       0) ;;
-      1) echo something && return ;;
-      *) echo "what cannot be read" && return ;;
+      1) echo data && return ;;
+      *) echo "unreadable blocks" && return ;;
     esac
   done
   echo nothing
 }
 
-# Prints why a disk is not to be formatted; nothing if it may be.
+# Prints why a disk must not be formatted. Prints nothing if it may be.
 why_not() {
   local disk=$1 size=$2 children content signature=0
   if ((size < smallest_disk || size > largest_disk)); then
-    echo "it has $size bytes" && return
+    echo "its size is $size bytes" && return
   fi
   children=$(lsblk --noheadings --output NAME "$disk")
   if [[ $children == *$'\n'* ]]; then
-    echo "it has partitions, or something is made of it" && return
+    echo "it has partitions, or is part of another device" && return
   fi
-  # 2 says that blkid found nothing, also where it could not read; any other is a find, an error or a doubt.
+  # 2 means that blkid found nothing, even if it could not read. Anything else is a find, an error or a doubt.
   blkid --probe "$disk" >/dev/null || signature=$?
   if ((signature != 2)); then
-    echo "it bears a signature, or blkid cannot tell" && return
+    echo "it has a signature, or blkid cannot tell" && return
   fi
   content=$(content_of "$disk" "$size")
   [[ $content == nothing ]] || echo "it holds $content"
 }
 
-# Prints the first disk that is certain to be nobody's, if any; says of each other one why it is left alone.
+# Prints the first disk that is certainly unused, if there is one. Says why each other disk is left alone.
 blank_disk() {
   local disks line disk why
-  # What is removable, read-only, mounted, of another kind, or said in other words than these, is no candidate.
+  # Whatever lsblk describes in another way is no candidate: removable, read-only, mounted, or of another kind.
   local free='^KNAME="(/dev/('$disk_names'))" TYPE="'$disk_type'" RM="0" RO="0" HOTPLUG="0" SIZE="([0-9]+)" MOUNTPOINT=""$'
   if ! udevadm settle --timeout=30 >&2; then
-    echo "no disk is formatted: devices are still appearing" >&2
+    echo "No disk is formatted, since devices are still appearing." >&2
     return
   fi
   disks=$(lsblk --pairs --nodeps --bytes --paths --output KNAME,TYPE,RM,RO,HOTPLUG,SIZE,MOUNTPOINT)
@@ -90,12 +91,12 @@ blank_disk() {
       echo "$disk"
       return
     fi
-    echo "$disk is left alone: $why" >&2
+    echo "$disk is left alone: $why." >&2
   done <<<"$disks"
 }
 
-# What bears our label is ours, whoever mounted it; what else is mounted there is its owner's and stays so. Only the
-# first attempt takes a new disk, and never a second one: a blank one that came later was attached by somebody.
+# A disk with our label is ours, whoever mounted it. Anything else that is mounted there stays as it is. Only the first
+# attempt takes a new disk, and only if there is none yet: a blank disk that comes later was attached by somebody.
 data_disk() {
   mkdir -p "$data"
   local mounted known disk
@@ -103,17 +104,17 @@ data_disk() {
   known=$(disk_is_in_fstab)
   disk=$(labelled_disks)
   [[ $disk != *$'\n'* || $mounted == yes ]] ||
-    fail "more than one disk is labelled $disk_label (${disk//$'\n'/, }): relabel all but one"
+    fail "More than one disk is labelled $disk_label (${disk//$'\n'/, }). Relabel all but one."
   if [[ -z $disk && $mounted == no && $known == no && -n $OURS && $ATTEMPT == 1 ]]; then
     disk=$(blank_disk)
-    # ext4's label is in its superblock, which is written last: a disk half formatted is no longer blank, and not ours.
+    # mkfs writes the superblock with our label last. A half formatted disk is neither blank nor ours.
     [[ -z $disk ]] || mkfs.ext4 -q -L "$disk_label" "$disk"
   fi
   if [[ -n $disk ]]; then
     [[ $mounted == yes ]] || mount "$disk" "$data"
     [[ $known == yes ]] || note_in_fstab
   elif [[ $mounted == no ]]; then
-    echo "no data disk: models are kept on the boot disk"
+    echo "There is no data disk: models are kept on the boot disk."
   fi
   mkdir -p "$data/huggingface/$CACHE"
   df -h "$data"
@@ -121,7 +122,7 @@ data_disk() {
 
 note_in_fstab() {
   local line="LABEL=$disk_label $data auto defaults,nofail,x-systemd.before=docker.service 0 2"
-  # A last line without its end would swallow ours.
+  # If the last line has no newline, ours must begin with one.
   [[ -z $(tail --bytes=1 "$root/etc/fstab") ]] || line=$'\n'$line
   echo "$line" >>"$root/etc/fstab"
 }

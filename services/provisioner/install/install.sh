@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Turns a GPU machine into a vLLM worker. Safe to run again: every phase finds what is already done.
+# Turns a GPU machine into a vLLM worker. It may run again at any time: each phase skips what is already done.
 #
-# Its job arrives as assignments on standard input (script.py writes them), so that no secret is ever on a command
-# line. COLDSTART_ROOT is a prefix for every path, empty on a real machine.
+# The job arrives on standard input as assignments, which script.py writes. So no secret is on a command line.
+# COLDSTART_ROOT is a prefix for every path. It is empty on a real machine.
 set -euo pipefail
 shopt -s inherit_errexit
 umask 077
@@ -27,13 +27,13 @@ apt() {
 }
 
 preflight() {
-  command -v apt-get >/dev/null || fail "this system has no apt-get: choose an Ubuntu image"
+  command -v apt-get >/dev/null || fail "This system has no apt-get. Choose an Ubuntu or Debian image."
   nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader ||
-    fail "the NVIDIA driver does not answer: choose an image made for GPUs"
+    fail "nvidia-smi failed: the NVIDIA driver is missing or broken. Install it, or choose an image made for GPUs."
 }
 
-# Host key 0 came with cloud-init, where anything on the machine can read it. Written and reloaded every time, since an
-# earlier run may have ended between the two.
+# Replaces host key 0, which every program on the machine can read in its cloud-init data. Every run writes the key and
+# reloads sshd, since an earlier run may have ended between the two.
 host_key() {
   [[ -n $HOST_KEY_PRIVATE ]] || return 0
   local key=$root/etc/ssh/ssh_host_ed25519_key
@@ -59,7 +59,7 @@ nvidia_toolkit() {
   if ! command -v nvidia-ctk >/dev/null; then
     mkdir -p "$root/usr/share/keyrings" "$root/etc/apt/sources.list.d"
     curl --fail --silent --show-error --location --retry 3 --max-time 60 --output "$key" "$site/gpgkey"
-    # apt reads both as the user _apt.
+    # apt reads both files as the user _apt.
     (
       umask 022
       echo "deb [signed-by=$key] $site/stable/deb/$(dpkg --print-architecture) /" \
@@ -69,26 +69,27 @@ nvidia_toolkit() {
     apt update
     apt install -y nvidia-container-toolkit
   fi
-  # In a condition, docker's failure would pass for the answer that there is no such runtime.
+  # An assignment of its own: in a condition, a failing docker would look like a docker without the runtime.
   local runtimes running
   runtimes=$(docker info --format '{{json .Runtimes}}')
   [[ $runtimes != *'"nvidia"'* ]] || return 0
-  # Docker's restart ends every container: on a machine that somebody owns, that is theirs to do.
+  # Restarting Docker ends every container. On a machine that somebody owns, only the owner does that.
   running=$(docker ps --format '{{.Names}}')
-  [[ -n $OURS || -z $running ]] || fail "Docker has no nvidia runtime yet, and gets it by a restart, which would end" \
-    "containers that run here (${running//$'\n'/, }): when they may end, run \`nvidia-ctk runtime configure" \
-    "--runtime=docker && systemctl restart docker\` on this machine"
+  [[ -n $OURS || -z $running ]] || fail "Docker does not know NVIDIA's runtime yet. Adding it needs a restart," \
+    "which ends the containers that run here (${running//$'\n'/, }). When they may end, run \`nvidia-ctk runtime configure" \
+    "--runtime=docker && systemctl restart docker\` on this machine."
   nvidia-ctk runtime configure --runtime=docker
   systemctl restart docker
 }
 
-# Something else on the machine may free more than has come.
+# Prints how much of the disk below /var/lib is used, in MB.
 used_mb() {
   local said
   said=$(df --output=used --block-size=1MB "$root/var/lib") && echo "$((${said##*$'\n'}))"
 }
 
-# Over a pipe docker prints each state of each layer as a line, but no bytes: while it says nothing, the disk does.
+# Copies docker's lines. In a pipe docker prints each state of each layer, but no sizes. So after ten silent seconds
+# this prints by how much the disk has filled: at least 0, since other programs may free space meanwhile.
 with_size() {
   local before now line status
   before=$(used_mb) || before=""
@@ -99,22 +100,22 @@ with_size() {
       echo "$line"
     elif ((status > 128)); then
       now=$(used_mb) || now=""
-      [[ -z $before || -z $now ]] || echo "$((now > before ? now - before : 0)) MB have come so far"
+      [[ -z $before || -z $now ]] || echo "$((now > before ? now - before : 0)) MB written so far"
     else
       return 0
     fi
   done
 }
 
-# An image that cannot be asked for is pulled: of one that is there, nothing comes twice.
-# In the foreground, so that whoever ends the install's process group ends the pull as well.
+# If docker cannot tell whether the image is there, it is pulled: a pull downloads no layer twice.
+# `--foreground` keeps the pull in the install's process group, so that it ends with the install.
 image_pull() {
   ! docker image inspect "$IMAGE" >/dev/null 2>&1 || return 0
   local status=0 began=$SECONDS
   timeout --foreground --kill-after=10 "$PULL_SECONDS" docker pull "$IMAGE" 2>&1 | with_size || status=$?
-  # 137 is what timeout says when it had to kill; a pull that somebody else killed has not had its time.
+  # timeout exits with 137 if it had to kill the pull. Before the time is up, somebody else has killed it.
   ((status != 124 && (status != 137 || SECONDS - began < PULL_SECONDS))) ||
-    fail "the image has not come within $PULL_SECONDS s; what came of it is kept"
+    fail "The image was not pulled within $PULL_SECONDS s. The next try continues with the layers that are complete."
   return "$status"
 }
 
@@ -123,14 +124,14 @@ worker_start() {
   [[ -z $HF_TOKEN ]] || options+=(--env HF_TOKEN)
   [[ -z $REVISION ]] || model+=(--revision "$REVISION")
   [[ $TASK != embed ]] || model+=(--runner pooling)
-  # A worker of an earlier attempt answers with another key and holds the GPU's memory.
+  # A worker of an earlier attempt has another key and occupies the GPU's memory.
   local containers
   containers=$(docker ps --all --format '{{.Names}}')
   [[ $'\n'$containers$'\n' != *$'\n'"$container"$'\n'* ]] || docker rm --force --volumes "$container"
-  # vLLM's processes for several GPUs share memory, more of it than Docker's 64 MB; the host's is never theirs.
+  # With several GPUs, vLLM's processes share more memory than Docker's 64 MB. The host's memory is never shared.
   [[ -z $SHARED_MEMORY ]] || options+=(--shm-size "$SHARED_MEMORY")
-  # Secrets are named on the command line and valued in docker's own environment alone. Without TQDM_POSITION=-1
-  # huggingface_hub says nothing of a download where there is no terminal; with it each state of a bar is a line.
+  # The command line has the secrets' names, and docker's environment their values. Without a terminal, huggingface_hub
+  # shows a download only with TQDM_POSITION=-1, which prints each state of a bar as a line.
   VLLM_API_KEY=$API_KEY HF_TOKEN=$HF_TOKEN docker run --detach --name "$container" --restart unless-stopped \
     --gpus all --publish "$WORKER_PORT:$WORKER_PORT" --volume "$data/huggingface/$CACHE:/root/.cache/huggingface" \
     --log-opt max-size=50m --log-opt max-file=2 --label "coldstart.attempt=$ATTEMPT" \

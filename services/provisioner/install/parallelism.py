@@ -1,4 +1,4 @@
-"""Whether a worker's vLLM options make it use several GPUs. By default it uses one, however many there are."""
+"""Whether vLLM's options make a worker use several GPUs. By default it uses one, however many the machine has."""
 
 from collections.abc import Sequence
 from itertools import pairwise

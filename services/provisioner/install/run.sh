@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Runs COLDSTART_INSTALL at most once per attempt and try, whoever asks and however often. Read by `bash -s`, after the
-# assignments that script.py puts before it; nothing runs before the last line has arrived.
+# Runs COLDSTART_INSTALL at most once per attempt and try, however many callers ask. `bash -s` reads it after the
+# assignments that script.py puts before it. Nothing runs before the last line has arrived.
 #
-# Two locks: the gate is held while one caller decides, the lock by every process of an install as long as it lives.
-# The marker says `attempt try status leader`, where status is `running` or the install's exit status (ending.sh reads it).
+# There are two locks. A caller holds the gate while it decides. Every process of an install holds the lock for as long
+# as it lives. The marker has `attempt try status leader`; status is `running` or the install's exit status.
 set -euo pipefail
 umask 077
 
@@ -11,7 +11,7 @@ exit_superseded=90
 exit_interrupted=91
 exit_still_running=92
 
-# shellcheck disable=SC2317  # both are called in the session that start() begins
+# shellcheck disable=SC2317  # start() calls it and supervise() in a session of their own
 write_marker() {
   echo "$attempt $try $1 $$" >"$state/marker.new"
   mv "$state/marker.new" "$state/marker"
@@ -21,14 +21,14 @@ finished() {
   [[ $known_status =~ ^[0-9]+$ ]]
 }
 
-# The install's own session. It keeps the gate until the marker names it, so that nobody decides in between.
+# Runs in the install's own session. It keeps the gate until the marker names it, so that nobody decides before that.
 # shellcheck disable=SC2317
 supervise() {
   write_marker running
   exec 8>&-
   local status=0
   bash "$state/install.sh" || status=$?
-  # What this script keeps for itself says something else to its caller.
+  # From 90 on, an exit status is this script's own answer to its caller.
   ((status < exit_superseded)) || status=1
   write_marker "$status"
 }
@@ -42,13 +42,13 @@ start() {
     supervise" <<<"$COLDSTART_JOB" >"$log" 2>&1 &
 }
 
-# Prints the log from its start until no process of that install is left, then exits as it did.
+# Prints the log from its start until no process of that install is left. Then exits with the install's status.
 follow() {
   exec 8>&- 9>&-
   flock --shared "$state/lock" true &
-  # A log that cannot be shown says nothing about the install.
+  # A log that cannot be read does not tell how the install ended.
   tail --pid=$! --sleep-interval=0.1 --lines=+1 --follow "$log" || exit "$exit_interrupted"
-  # Whoever has ended that install holds the gate until the marker names the next one.
+  # A caller that has ended this install holds the gate until the marker names the next one.
   exec 8>>"$state/gate"
   flock --timeout 60 8 || exit "$exit_still_running"
   read_marker
@@ -61,9 +61,9 @@ conclude() {
   exit "$known_status"
 }
 
-# Ends the whole process group of the install that runs and takes its lock.
+# Ends the running install's process group and takes its lock.
 end_running() {
-  echo "ending the install of attempt $known, try $known_try" >&2
+  echo "Ending the install of attempt $known, try $known_try." >&2
   local signal
   for signal in TERM KILL; do
     signal_install "$signal" "$leader"
@@ -79,13 +79,13 @@ main() {
   mkdir -p "$state"
   exec 8>>"$state/gate"
   flock --timeout 60 8 || exit "$exit_still_running"
-  # A caller that stood still may come to a machine that another instance has by now.
+  # If the caller was stalled, another instance may have claimed this machine meanwhile.
   local holder=""
   [[ -z $COLDSTART_CLAIMED_BY ]] || read -r _ holder <"$state/claim" || exit "$exit_superseded"
   [[ $holder == "$COLDSTART_CLAIMED_BY" ]] || exit "$exit_superseded"
   exec 9>>"$state/lock"
   local running=no
-  # Not at once: whoever followed an install that has just ended holds the lock for an instant.
+  # The wait is for callers that followed an install which has just ended: they hold the lock for an instant.
   flock --timeout 0.3 9 || running=yes
   read_marker
   log=$state/attempt-$known-$known_try.log
@@ -94,7 +94,7 @@ main() {
     exit "$exit_superseded"
   elif ((known == attempt)); then
     if finished && ((known_status == 0 || known_try == try)); then
-      cat "$log" || echo "what it printed cannot be read"
+      cat "$log" || echo "The install's output cannot be read."
       exit "$known_status"
     elif ! finished && [[ $running == yes ]]; then
       follow

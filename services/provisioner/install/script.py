@@ -1,4 +1,4 @@
-"""The install script as bytes for a machine's `bash -s`, and the meaning of its output and exit status."""
+"""The install script as bytes for `bash -s` on a machine, and what its output and exit status mean."""
 
 import re
 import shlex
@@ -15,21 +15,21 @@ from services.provisioner.install.parallelism import uses_several_gpus
 _HERE: Final = Path(__file__).parent
 _INSTALL: Final = (_HERE / "data_disk.sh").read_text() + (_HERE / "install.sh").read_text()
 ENDING: Final = (_HERE / "ending.sh").read_text()
-"""How run.sh and claim.sh end a running install."""
+"""Shell functions by which run.sh and claim.sh end a running install."""
 _RUN: Final = ENDING + (_HERE / "run.sh").read_text()
 _MARK: Final = "::phase::"
 _SHARED_MEMORY: Final = "16g"
-"""For the buffers of NCCL and vLLM between the processes of several GPUs. More than needed; unused memory is free."""
+"""For the buffers of NCCL and vLLM between the processes of several GPUs. Unused shared memory costs nothing."""
 
 COMMAND: Final = "bash -s"
 """The command to run over SSH. Its standard input is `stdin_of(job)`; close it afterwards."""
 
 SUPERSEDED: Final = 90
-"""Exit status: the machine knows a newer attempt, or a later try of this one. Nothing was done."""
+"""Exit status: the machine has a newer attempt, or a later try of this one. Nothing was done."""
 INTERRUPTED: Final = 91
-"""Exit status: the install vanished without a status (killed, or a reboot). The same try may run again."""
+"""Exit status: the install was killed, or the machine rebooted. The same try may run again."""
 STILL_RUNNING: Final = 92
-"""Exit status, also of claim.sh: an older attempt could not be ended, so nothing was started."""
+"""Exit status, also of claim.sh: a running install could not be ended, so nothing was done."""
 
 
 def _declared_phases(script: str) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ PHASES: Final = _declared_phases(_INSTALL)
 
 @dataclass(frozen=True, kw_only=True)
 class InstallJob:
-    """What one try of one attempt installs. A later try of the same attempt repairs what the earlier one left."""
+    """What one try of one attempt installs. A later try of the same attempt continues from what an earlier one left."""
 
     attempt: int
     attempt_try: int
@@ -59,16 +59,16 @@ class InstallJob:
     """The model's branch, tag or commit on the Hub; None is its default."""
     vllm_args: tuple[str, ...] = ()
     organization_id: UUID | None = None
-    """The organisation whose downloaded models it uses and extends, and no others; None is the shared instances'."""
+    """Models are kept in this organisation's folder; None: in the folder of shared instances."""
     pull_seconds: int = 900
-    """How long pulling the image may take. The next try reuses the downloaded layers."""
+    """Time limit for pulling the image. The next try reuses the layers that are complete."""
     ours: bool = False
-    """The machine serves nothing else, so a blank disk may be formatted, and Docker restarted."""
+    """The machine was rented for this instance: a blank disk may be formatted, and Docker restarted."""
     host_key_private: str | None = field(default=None, repr=False)
-    """The machine's new host key, Ed25519 in OpenSSH's format; None: it keeps its own."""
+    """The machine's new host key, Ed25519 in OpenSSH's format; None: the machine keeps its key."""
 
     claimed_by: UUID | None = None
-    """For a machine that serves instances in turn: nothing is done unless its claim names this instance."""
+    """On a machine that serves instances in turn: the install runs only while the claim names this instance."""
 
     def __post_init__(self) -> None:
         if self.attempt < 1 or self.attempt_try < 1:
@@ -77,7 +77,7 @@ class InstallJob:
 
 @dataclass(frozen=True)
 class Phase:
-    """The install has begun this phase, so the earlier ones are done."""
+    """The install has begun this phase: the earlier ones are done."""
 
     name: str
 
@@ -90,7 +90,7 @@ class Output:
 
 
 def stdin_of(job: InstallJob) -> bytes:
-    """Everything that `bash -s` reads. Only this carries the secrets: no command line or environment of ours does.
+    """Everything that `bash -s` reads. The secrets are only here, never on a command line or in an environment of ours.
 
     Raises asyncssh.KeyImportError for an invalid host key.
     """
@@ -123,7 +123,7 @@ def stdin_of(job: InstallJob) -> bytes:
 
 
 def parse_line(line: str) -> Phase | Output:
-    """The meaning of one output line. A phase that the script does not declare is only output."""
+    """What one line of output means. A phase that the script does not declare is ordinary output."""
     text = line.rstrip("\r\n")
     name = text.removeprefix(_MARK)
     return Phase(name) if text.startswith(_MARK) and name in PHASES else Output(text)

@@ -130,14 +130,14 @@ def test_a_disk_that_cannot_be_read_is_left_alone_though_blkid_finds_nothing_on_
     probed = subprocess.run(["blkid", "--probe", disk.device], capture_output=True, check=False)
     assert probed.returncode == 2
     device, why = chosen(tmp_path, disk)
-    assert (device, why.splitlines()[-1]) == ("", f"{disk.device} is left alone: it holds what cannot be read")
+    assert (device, why.splitlines()[-1]) == ("", f"{disk.device} is left alone: it holds unreadable blocks.")
 
 
 @pytest.mark.parametrize("at", [0, MIB - 20, (SIZE - MIB) * 7 // 16, SIZE - 20])
 def test_data_without_a_signature_is_left_alone(tmp_path: Path, attach: Attach, at: int) -> None:
     disk = attach()
     disk.writes(at)
-    assert chosen(tmp_path, disk) == ("", f"{disk.device} is left alone: it holds something\n")
+    assert chosen(tmp_path, disk) == ("", f"{disk.device} is left alone: it holds data.\n")
 
 
 def test_a_file_system_or_a_partition_table_is_left_alone(tmp_path: Path, attach: Attach) -> None:
@@ -146,7 +146,7 @@ def test_a_file_system_or_a_partition_table_is_left_alone(tmp_path: Path, attach
     entry = bytes([0, 0, 2, 0, 0x83, 0, 0, 0]) + (2048).to_bytes(4, "little") + (4096).to_bytes(4, "little")
     partitioned.writes(446, entry + bytes(48) + b"\x55\xaa")
     device, why = chosen(tmp_path, formatted, partitioned)
-    assert (device, why.count("it bears a signature")) == ("", 2)
+    assert (device, why.count("it has a signature")) == ("", 2)
 
 
 def test_a_read_only_disk_is_no_candidate(tmp_path: Path, attach: Attach) -> None:
@@ -156,7 +156,7 @@ def test_a_read_only_disk_is_no_candidate(tmp_path: Path, attach: Attach) -> Non
 @pytest.mark.parametrize("before", ["", "smallest_disk=1 largest_disk=1000000"])
 def test_a_disk_of_no_sensible_size_is_left_alone(tmp_path: Path, attach: Attach, before: str) -> None:
     disk = attach(MIB * 1000)
-    assert chosen(tmp_path, disk, before=before) == ("", f"{disk.device} is left alone: it has 1048576000 bytes\n")
+    assert chosen(tmp_path, disk, before=before) == ("", f"{disk.device} is left alone: its size is 1048576000 bytes.\n")
 
 
 def test_partitions_are_seen_by_the_kernel_alone_too(tmp_path: Path, attach: Attach) -> None:
@@ -184,7 +184,7 @@ def test_nothing_is_formatted_while_udev_is_at_work(tmp_path: Path, attach: Atta
     disk = attach()
     answer = asked(tmp_path, "data_disk", disk, before="udevadm() { return 1; }")
     assert (answer.returncode, disk.is_blank) == (0, True)
-    assert "no data disk: models are kept on the boot disk" in answer.stdout
+    assert "There is no data disk: models are kept on the boot disk." in answer.stdout
 
 
 def test_a_blank_disk_is_formatted_mounted_and_noted_once_and_no_other_after_it(tmp_path: Path, attach: Attach) -> None:
@@ -222,4 +222,4 @@ def test_of_two_disks_with_our_label_none_is_chosen(tmp_path: Path, attach: Atta
         run("mkfs.ext4", "-q", "-L", LABEL, disk.device)
     answer = asked(tmp_path, "data_disk")
     assert answer.returncode == 1
-    assert f"more than one disk is labelled {LABEL}" in answer.stderr
+    assert f"More than one disk is labelled {LABEL}" in answer.stderr

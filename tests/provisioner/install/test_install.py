@@ -185,7 +185,7 @@ async def test_a_pull_that_hangs_fails_its_try_and_the_next_one_pulls_again(tmp_
     async with booted(tmp_path, SLOW_PULL) as machine:
         status, running = await install(machine, dataclasses.replace(JOB, pull_seconds=1))
         assert (status, running.phases[-1]) == (1, "image_pull")
-        assert running.lines[-1] == "the image has not come within 1 s; what came of it is kept"
+        assert running.lines[-1] == "The image was not pulled within 1 s. The next try continues with the layers that are complete."
         assert "v0.13.0: Pulling from vllm/vllm-openai" in running.lines
         machine.host.scenario = QUICK
         assert (await install(machine, SECOND_TRY))[0] == 0
@@ -198,7 +198,7 @@ async def test_a_pull_that_has_to_be_killed_says_the_same(tmp_path: Path) -> Non
         replace_tool(machine, "timeout", 'exec "$real" "${@/--kill-after=10/--kill-after=0.2}"')
         status, running = await install(machine, dataclasses.replace(JOB, pull_seconds=1))
         assert status == 1
-        assert running.lines[-1] == "the image has not come within 1 s; what came of it is kept"
+        assert running.lines[-1] == "The image was not pulled within 1 s. The next try continues with the layers that are complete."
 
 
 async def test_a_pull_that_somebody_else_kills_is_not_said_to_have_taken_too_long(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ async def test_a_pull_that_somebody_else_kills_is_not_said_to_have_taken_too_lon
         replace_tool(machine, "docker", '[[ $1 != pull ]] || kill -KILL $$; exec "$real" "$@"')
         status, running = await install(machine, JOB)
         assert status == 1
-        assert "has not come within" not in running.text
+        assert "was not pulled within" not in running.text
 
 
 async def test_where_somebody_s_containers_run_docker_is_not_restarted_and_they_read_what_to_do(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ async def test_where_somebody_s_containers_run_docker_is_not_restarted_and_they_
         status, running = await install(machine, JOB)
         assert (status, running.phases[-1]) == (1, "nvidia_toolkit")
         assert (
-            "(grafana): when they may end, run `nvidia-ctk runtime configure --runtime=docker && " in running.lines[-1]
+            "(grafana). When they may end, run `nvidia-ctk runtime configure --runtime=docker && " in running.lines[-1]
         )
         assert not contents.docker_runtimes | contents.configured_runtimes
         assert (await install(machine, dataclasses.replace(SECOND_TRY, ours=True)))[0] == 0
@@ -363,7 +363,7 @@ async def test_a_pull_tells_each_layer_and_while_docker_is_silent_how_much_has_c
     lines = str(ran.stdout).partition("::phase::image_pull\n")[2].partition("::phase::")[0].splitlines()
     assert lines[0] == "v0.13.0: Pulling from vllm/vllm-openai"
     assert len([line for line in lines if line.endswith(": Pull complete")]) == 8
-    assert [line for line in lines if re.fullmatch(r"\d+ MB have come so far", line)]
+    assert [line for line in lines if re.fullmatch(r"\d+ MB written so far", line)]
 
 
 async def test_the_host_key_from_cloud_init_is_replaced(tmp_path: Path) -> None:
@@ -461,7 +461,7 @@ async def test_a_blank_disk_of_a_machine_that_somebody_owns_stays_blank(tmp_path
         machine.host.disk.contents.devices.append(disk)
         status, running = await install(machine, JOB)
         assert (status, disk.filesystem, disk.mounted_at) == (0, None, None)
-        assert "no data disk: models are kept on the boot disk" in running.lines
+        assert "There is no data disk: models are kept on the boot disk." in running.lines
         assert our_fstab_lines(machine) == 0
 
 

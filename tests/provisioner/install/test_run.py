@@ -99,7 +99,7 @@ async def test_the_status_of_a_finished_install_is_told_though_its_log_is_gone(t
     state.mkdir(parents=True)
     (state / "marker").write_text("1 1 0 1\n")
     status, said = await run(tmp_path, 1, 1)
-    assert (status, said.splitlines()[-1], runs_in(tmp_path)) == (0, "what it printed cannot be read", 0)
+    assert (status, said.splitlines()[-1], runs_in(tmp_path)) == (0, "The install's output cannot be read.", 0)
 
 
 async def holding(file: Path) -> asyncio.subprocess.Process:

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# A machine's claim says which instance of which installation has it. Read by `bash -s`, after the assignments that
-# claims.py puts before it; nothing runs before the last line has arrived.
+# A machine's claim says which instance of which installation has it. `bash -s` reads this after the assignments that
+# claims.py puts before it. Nothing runs before the last line has arrived.
 #
-# Prints `free` or `claimed <installation> <instance>`, the machine as it is after what was asked.
+# Does what was asked, then prints `free` or `claimed <installation> <instance>`.
 set -euo pipefail
 shopt -s inherit_errexit
 umask 077
 
 exit_still_running=92
 
-# Free only if the folder that the claim would be in could be listed: a test for a file says no to an error, too.
+# Prints `free` only if the claim's folder could be listed: a test for a file also fails on an error.
 say() {
   local holder=""
   if is_in "$claim"; then
@@ -20,7 +20,7 @@ say() {
   fi
 }
 
-# Whether there is such a file. Ends the script when nobody can tell, however it is called.
+# Whether the file exists. If that cannot be told, ends the script, even in a condition.
 is_in() {
   local folder=${1%/*} names
   [[ $folder == "$state" ]] && ! is_in "$state" && return 1
@@ -28,7 +28,7 @@ is_in() {
   [[ $'\n'$names$'\n' == *$'\n'"${1##*/}"$'\n'* ]]
 }
 
-# A link appears whole or not at all, and never replaces another: one of two that ask at once has the machine.
+# A link appears whole or not at all, and never replaces another. So if two ask at once, one of them gets the machine.
 take() {
   mkdir -p "$state"
   local new
@@ -40,9 +40,9 @@ take() {
   sync "$state"
 }
 
-# The worker, its volumes and whatever the install kept hold secrets. The models stay, for the next instance of the same
-# organisation; so do the install's two locks, which are empty: a lock that is deleted while somebody waits for it locks
-# nothing.
+# Removes the worker, its volumes and the install's files, since they hold secrets. The models stay for the next
+# instance of the same organisation. The install's two empty lock files stay, too: a lock that is deleted while somebody
+# waits for it excludes nobody.
 give_back() {
   local holder
   is_in "$claim" || return 0
@@ -61,7 +61,7 @@ give_back() {
   sync "$state"
 }
 
-# As run.sh ends one: the whole process group of the install that holds the lock.
+# Ends the running install's process group, as run.sh does.
 end_install() {
   local signal
   read_marker
