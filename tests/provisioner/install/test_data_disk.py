@@ -156,7 +156,10 @@ def test_a_read_only_disk_is_no_candidate(tmp_path: Path, attach: Attach) -> Non
 @pytest.mark.parametrize("before", ["", "smallest_disk=1 largest_disk=1000000"])
 def test_a_disk_of_no_sensible_size_is_left_alone(tmp_path: Path, attach: Attach, before: str) -> None:
     disk = attach(MIB * 1000)
-    assert chosen(tmp_path, disk, before=before) == ("", f"{disk.device} is left alone: its size is 1048576000 bytes.\n")
+    assert chosen(tmp_path, disk, before=before) == (
+        "",
+        f"{disk.device} is left alone: its size is 1048576000 bytes.\n",
+    )
 
 
 def test_partitions_are_seen_by_the_kernel_alone_too(tmp_path: Path, attach: Attach) -> None:

@@ -185,7 +185,10 @@ async def test_a_pull_that_hangs_fails_its_try_and_the_next_one_pulls_again(tmp_
     async with booted(tmp_path, SLOW_PULL) as machine:
         status, running = await install(machine, dataclasses.replace(JOB, pull_seconds=1))
         assert (status, running.phases[-1]) == (1, "image_pull")
-        assert running.lines[-1] == "The image was not pulled within 1 s. The next try continues with the layers that are complete."
+        assert (
+            running.lines[-1]
+            == "The image was not pulled within 1 s. The next try continues with the layers that are complete."
+        )
         assert "v0.13.0: Pulling from vllm/vllm-openai" in running.lines
         machine.host.scenario = QUICK
         assert (await install(machine, SECOND_TRY))[0] == 0
@@ -198,7 +201,10 @@ async def test_a_pull_that_has_to_be_killed_says_the_same(tmp_path: Path) -> Non
         replace_tool(machine, "timeout", 'exec "$real" "${@/--kill-after=10/--kill-after=0.2}"')
         status, running = await install(machine, dataclasses.replace(JOB, pull_seconds=1))
         assert status == 1
-        assert running.lines[-1] == "The image was not pulled within 1 s. The next try continues with the layers that are complete."
+        assert (
+            running.lines[-1]
+            == "The image was not pulled within 1 s. The next try continues with the layers that are complete."
+        )
 
 
 async def test_a_pull_that_somebody_else_kills_is_not_said_to_have_taken_too_long(tmp_path: Path) -> None:
