@@ -27,10 +27,10 @@ async def changes(
     known: dict[str, str | None] = {}
     while True:
         try:
-            told = (await asyncio.to_thread(client.get, "/instance-types"))["providers"]
+            statuses = (await asyncio.to_thread(client.get, "/instance-types"))["providers"]
         except ApiProblem:
-            told = []  # an api that restarts reports it later
-        for status in told:
+            statuses = []  # an api that restarts reports it later
+        for status in statuses:
             if known.get(status["provider"], "") != status["reason"]:
                 known[status["provider"]] = status["reason"]
                 yield in_words(status)

@@ -90,7 +90,7 @@ def _clouds(settings: StackSettings) -> Iterator[Diagnosis]:
     command = [sys.executable, "-m", "services.provisioner", "check"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  our own words
     for line in done.stdout.splitlines():
-        told = json.loads(line)
-        yield Diagnosis(f"cloud {told['provider']}", not told["reason"], told["reason"] or "can be used")
+        status = json.loads(line)
+        yield Diagnosis(f"cloud {status['provider']}", not status["reason"], status["reason"] or "can be used")
     if done.returncode:
         yield Diagnosis("cloud", False, done.stderr.strip().replace("\n", " "))

@@ -109,13 +109,13 @@ def watch_as_json(events: Iterable[Happened], write: Callable[[dict[str, Any]], 
 
 def _lines(journey: Journey, events: Iterable[StreamMessage]) -> Iterator[str]:
     """A line for each event, and the estimate after it, if that has changed."""
-    told, asked = None, True
+    shown, asked = None, True
     for event in events:
         if isinstance(event, Estimated):
             journey.eta = event.eta
-            if asked and expected(event.eta) != told:
-                told, asked = expected(event.eta), False
-                yield f"       {told}"
+            if asked and expected(event.eta) != shown:
+                shown, asked = expected(event.eta), False
+                yield f"       {shown}"
             continue
         brought = journey.follow(event)
         if brought is not None:

@@ -29,11 +29,11 @@ _HOUR: Final = timedelta(hours=1)
 class Description(BaseModel):
     """An instance at the moment `as_of`.
 
-    `step` is the last milestone reached, `step_since` when; `error` says why it failed, `advice` what to do then.
-    `doing`: what it is doing in words, or why it failed; `where`: the same, but of one that failed at what it did.
-    Each is empty where the status says it all. `delay`: what holds that up. `serving`: requests may be running on it.
-    `actions`: what may be asked of it now. `cost` is what its server has cost until `as_of`, at list price; None while
-    nobody knows the price. `server_on`: whether its server costs anything now.
+    `step` is the last milestone that it reached, at `step_since`. If it failed, `error` says why and `advice` what to do.
+    `doing` says in words what it is doing; of a failed instance, why it failed. `where` says the same, but of a failed
+    instance, at which step it failed. Each is empty if the status says it all. `delay` is what holds the step up.
+    `serving`: requests may be running on it. `actions` are the actions that are possible now. `cost` is what its server
+    has cost until `as_of`, at list price; None while the price is not known. `server_on`: its server costs money now.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -124,17 +124,17 @@ class Description(BaseModel):
 
     @property
     def launching(self) -> bool:
-        """There is a step that it is at, and something to wait for."""
+        """It works through the steps of a launch."""
         return self.group is StatusGroup.LAUNCHING
 
     @property
     def on_its_way(self) -> bool:
-        """To ready, for the first time or again."""
+        """It will be ready, for the first time or again."""
         return self.group in ON_THEIR_WAY
 
     @property
     def settled(self) -> bool:
-        """Nothing else comes of it unless something happens to it."""
+        """It stays as it is until somebody, or something outside, changes it."""
         return self.group in SETTLED
 
     def cost_after(self, passed: timedelta) -> float | None:
@@ -151,6 +151,6 @@ class InstanceView(Description):
 
 
 class NewInstance(InstanceView):
-    """`warnings` say what most likely will not do, such as weights that leave no room; normally there is none."""
+    """`warnings` say what most likely will not work, such as weights that leave no room. Normally there is none."""
 
     warnings: list[str] = []

@@ -69,14 +69,14 @@ def follow_many(
     client: Api, fleet: Fleet, rows: list[InstanceView], position: str, *, as_json: bool, endless: bool = False
 ) -> None:
     fleet.shown(rows, datetime.now(UTC))
-    told = client.stream("/events", after=position)
+    stream = client.stream("/events", after=position)
     goes_on = f"The instances continue without being watched. To see them: {program()} instances list."
     with nullcontext() if endless else saying_on_ctrl_c(goes_on):
         if as_json:
-            for event in events_of(fleet, told, endless=endless):
+            for event in events_of(fleet, stream, endless=endless):
                 print_json(event.json)
         else:
-            watch_many(out, fleet, told, lambda: client.away, endless=endless)
+            watch_many(out, fleet, stream, lambda: client.away, endless=endless)
     wrong = [member.instance for member in fleet.members if member.instance.status is not Status.READY]
     for instance in wrong:
         complain(f"{instance.name}: {_why(instance)}")

@@ -132,5 +132,5 @@ def _limits(key: dict[str, Any]) -> str:
         "tokens_per_minute": "tokens a minute",
         "max_concurrent": "at once",
     }
-    told = [f"{key[limit]} {unit}" for limit, unit in units.items() if key.get(limit) is not None]
-    return ", ".join([*told, *([f"only {' '.join(key['allowed_models'])}"] if key.get("allowed_models") else [])])
+    limits = [f"{key[limit]} {unit}" for limit, unit in units.items() if key.get(limit) is not None]
+    return ", ".join([*limits, *([f"only {' '.join(key['allowed_models'])}"] if key.get("allowed_models") else [])])

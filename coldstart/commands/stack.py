@@ -81,11 +81,11 @@ def ssh_key(
 
 async def _until_signalled(settings: StackSettings) -> None:
     """The first signal stops the stack, even while it is starting. Further signals do not hurry it."""
-    told = asyncio.Event()
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    ending = asyncio.create_task(told.wait())
-    serving = asyncio.create_task(_serve(settings, told))
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    ending = asyncio.create_task(stop.wait())
+    serving = asyncio.create_task(_serve(settings, stop))
     await asyncio.wait({ending, serving}, return_when=asyncio.FIRST_COMPLETED)
     ending.cancel()
     if not serving.done():
@@ -95,13 +95,13 @@ async def _until_signalled(settings: StackSettings) -> None:
         await serving
 
 
-async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
+async def _serve(settings: StackSettings, stop: asyncio.Event) -> None:
     say("starting …")
     cloud = names()
     served = False
     try:
-        async with _started(settings, told, simulated=not cloud) as running:
-            if told.is_set():  # a client library may swallow a cancellation that comes while it connects
+        async with _started(settings, stop, simulated=not cloud) as running:
+            if stop.is_set():  # a client library may swallow a cancellation that comes while it connects
                 return
             link = await asyncio.to_thread(_sign_in_link, running)
             if cloud:
@@ -115,16 +115,16 @@ async def _serve(settings: StackSettings, told: asyncio.Event) -> None:
                 telling.cancel()
                 await _say_what_goes_on(running.reach.nats_url, cloud)
     finally:
-        if cloud and told.is_set() and not served:
+        if cloud and stop.is_set() and not served:
             for line in goes_on_unknown("the stack was still starting", cloud):
                 say(line)
 
 
 @asynccontextmanager
-async def _started(settings: StackSettings, told: asyncio.Event, *, simulated: bool) -> AsyncGenerator[Stack]:
+async def _started(settings: StackSettings, stop: asyncio.Event, *, simulated: bool) -> AsyncGenerator[Stack]:
     """Says what a slow start is waiting for, until it is told to stop."""
     async with AsyncExitStack() as cleanup:
-        with telling_slow_steps(lambda line: None if told.is_set() else say(line)) as begin:
+        with telling_slow_steps(lambda line: None if stop.is_set() else say(line)) as begin:
             running = await cleanup.enter_async_context(stack(settings, simulated=simulated, begin=begin))
         yield running
 

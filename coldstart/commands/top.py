@@ -27,5 +27,5 @@ def top(as_json: Json = False) -> None:
             out.print(picture, highlight=False)
             return
         with figures, Live(picture, console=out, screen=True, refresh_per_second=4):
-            for told in client.stream("/events", after=position):
-                fleet.take(told)
+            for event in client.stream("/events", after=position):
+                fleet.take(event)

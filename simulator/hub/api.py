@@ -80,8 +80,8 @@ class Hub:
             name = next((each for each in known if each.lower() == asked.lower()), None)
             if name is None:
                 raise _refusal(web.HTTPNotFound, f"{asked} does not exist")
-            told = {"type": "user", "user": name} if name in USERS else {"type": "org", "name": name}
-            return web.json_response({**told, "fullname": name, "avatarUrl": f"/avatars/{name}.svg"})
+            owner = {"type": "user", "user": name} if name in USERS else {"type": "org", "name": name}
+            return web.json_response({**owner, "fullname": name, "avatarUrl": f"/avatars/{name}.svg"})
 
         return overview
 
@@ -126,5 +126,5 @@ class Hub:
 def _refusal(
     kind: type[web.HTTPException], message: str, *, code: str | None = None, headers: Mapping[str, str] | None = None
 ) -> web.HTTPException:
-    told = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {}), **(headers or {})}
-    return kind(text=json.dumps({"error": message}), content_type="application/json", headers=told)
+    answered = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {}), **(headers or {})}
+    return kind(text=json.dumps({"error": message}), content_type="application/json", headers=answered)

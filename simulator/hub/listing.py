@@ -58,5 +58,5 @@ class Listing:
         if unknown := [name for name in self.expand if name not in properties or name in _OF_ONE_ONLY]:
             raise Refused(f"the simulated hub does not expand {', '.join(unknown)} in a list")
         shown = {name: properties[name] for name in self.expand or _WITHOUT_EXPAND}
-        told = {name: value for name, value in shown.items() if value is not None}
-        return {"_id": model.sha[:24], "id": model.id, "modelId": model.id, **told}
+        known = {name: value for name, value in shown.items() if value is not None}
+        return {"_id": model.sha[:24], "id": model.id, "modelId": model.id, **known}

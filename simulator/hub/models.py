@@ -34,7 +34,7 @@ class Model:
         total = sum(self.parameters.values())
         config = {"architectures": [self.architecture], "model_type": self.model_type}
         weights = "model.safetensors" if total else "pytorch_model.bin"
-        told = {
+        described = {
             "author": self.owner,
             "sha": self.sha,
             "createdAt": "2024-09-16T11:52:46.000Z",
@@ -52,7 +52,7 @@ class Model:
             "usedStorage": 2 * total,
             "siblings": [{"rfilename": name} for name in ("config.json", weights, "tokenizer.json")],
         }
-        return told | {"safetensors": {"parameters": self.parameters, "total": total} if total else None}
+        return described | {"safetensors": {"parameters": self.parameters, "total": total} if total else None}
 
 
 MODELS: Final = {

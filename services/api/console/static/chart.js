@@ -42,7 +42,7 @@ export function drawn(host, draw) {
 }
 
 /**
- * Stacked bars by day. `days`: {label, told, note?, parts: [amount of each name]}, one for each day, null parts for a gap.
+ * Stacked bars by day. `days`: {label, title, note?, parts: [amount of each name]}, one for each day, null parts for a gap.
  * `names`: what the parts are called, the lowest first; `others` says that the last of them stands for several.
  */
 export function dayBars(host, width, { days, names, others, format, least, ...words }) {
@@ -61,7 +61,7 @@ export function dayBars(host, width, { days, names, others, format, least, ...wo
   const wide = Math.min(42, Math.max(1, step * 0.72));
   const every = Math.ceil(68 / step);
   const middles = [];
-  days.forEach(({ label, told, note, parts }, at) => {
+  days.forEach(({ label, title, note, parts }, at) => {
     const [middle, fromLast] = [left + step * (at + 0.5), days.length - 1 - at];
     const anchor = middle + 24 > left + inner && step < 48 ? "end" : "middle";
     const x = anchor === "end" ? left + inner : middle;
@@ -69,7 +69,7 @@ export function dayBars(host, width, { days, names, others, format, least, ...wo
     if (note) made.append(text(x, floor + 32, note, { class: "note-word", "text-anchor": anchor }));
     if (!parts) return;
     let sum = 0;
-    const bar = svg("g", {}, svg("title", {}, told));
+    const bar = svg("g", {}, svg("title", {}, title));
     middles.length = 0;
     parts.forEach((part, which) => {
       const [bottom, top] = [y(sum), y((sum += part))];

@@ -4,11 +4,11 @@ import { messages } from "./sse.js";
 
 const csrf = document.querySelector("meta[name=csrf-token]").content;
 
-/** What `/v1` says no with: `told` is its error, with how far the model is where it is not ready. */
+/** A refusal of `/v1`. `reason` is its error object; it says how far the model is if that is not ready. */
 export class Refused extends Refusal {
-  constructor(status, told) {
-    super(status, { error: told });
-    this.told = told;
+  constructor(status, reason) {
+    super(status, { error: reason });
+    this.reason = reason;
   }
 }
 
@@ -18,8 +18,8 @@ export async function reasonOf(model) {
     await post({ model, max_tokens: 1, messages: [{ role: "user", content: "." }] });
     return null;
   } catch (error) {
-    if (error.told?.code !== "model_not_ready") throw error;
-    return error.told;
+    if (error.reason?.code !== "model_not_ready") throw error;
+    return error.reason;
   }
 }
 

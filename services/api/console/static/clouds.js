@@ -8,10 +8,10 @@ const bar = document.getElementById("clouds");
 
 /** `providers` as GET /instance-types tells them. */
 export function tellClouds(providers) {
-  const told = providers.filter((one) => one.reason).map(inWords);
-  if (told.length && bar.hidden) announce(told.join(" "));
-  write(bar, told.join("\n"));
-  bar.hidden = !told.length;
+  const reasons = providers.filter((one) => one.reason).map(inWords);
+  if (reasons.length && bar.hidden) announce(reasons.join(" "));
+  write(bar, reasons.join("\n"));
+  bar.hidden = !reasons.length;
 }
 
 /** For a page that reads what there is for no other reason. */

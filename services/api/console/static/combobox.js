@@ -17,7 +17,7 @@ export class Combobox {
   #wanted;
   #mayOpen = true; // once it was closed, what comes late does not open it before one types or asks again
 
-  /** `list` is the listbox in `popup`. An option's value is told to `picked`; `wanted` is called to fill it. */
+  /** `list` is the listbox in `popup`. `picked` gets an option's value; `wanted` is called to fill it. */
   constructor(input, list, popup, { picked, wanted }) {
     [this.#input, this.#list, this.#popup, this.#picked] = [input, list, popup, picked];
     this.#wanted = () => {

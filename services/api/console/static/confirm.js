@@ -11,17 +11,17 @@ let asked = null;
  * Ask, and when it is confirmed send `method` to `path`, then call `done()`; what is refused is said in the dialog.
  * `verb` is what the button says. `before`, a promise, is said before the words once it is known.
  */
-export function confirm({ title: asks, words: told, before = null, verb, danger = false, path, method, done = () => undefined }) {
+export function confirm({ title: asks, words: text, before = null, verb, danger = false, path, method, done = () => undefined }) {
   const mine = { path, method, done };
   asked = mine;
   write(title, asks);
-  write(words, told);
+  write(words, text);
   write(proceed, verb);
   problem.hidden = true;
   proceed.disabled = false;
   proceed.classList.toggle("danger", danger);
   dialog.showModal();
-  before?.then((known) => asked === mine && write(words, `${known} ${told}`));
+  before?.then((known) => asked === mine && write(words, `${known} ${text}`));
 }
 
 proceed.addEventListener("click", async () => {

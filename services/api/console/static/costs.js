@@ -45,7 +45,7 @@ function panel(items, currency, period, today) {
     least: CENT,
     format: (value) => whole(value, currency),
     title: `Cost by day, ${period.from} to ${period.to}, in ${currency}`,
-    description: `${amount(total(items))} in all. The most was on ${best.told}. The table below has every day.`,
+    description: `${amount(total(items))} in all. The most was on ${best.title}. The table below has every day.`,
   }));
   return made;
 }
@@ -73,8 +73,8 @@ function bar(day, items, shown, amount, today) {
   const parts = shown.map(({ ids }) => total(items.filter((item) => ids.includes(item.organization_id))));
   const sum = total(items);
   const each = shown.map(({ name }, at) => parts[at] && `${name} ${amount(parts[at])}`).filter(Boolean).join(", ");
-  const told = `${shortDay(day)}: ${amount(sum)}${shown.length > 1 && each ? ` (${each})` : ""}`;
-  return { sum, told, label: shortDay(day), note: day === today ? "so far" : "", parts: items.length ? parts : null };
+  const title = `${shortDay(day)}: ${amount(sum)}${shown.length > 1 && each ? ` (${each})` : ""}`;
+  return { sum, title, label: shortDay(day), note: day === today ? "so far" : "", parts: items.length ? parts : null };
 }
 
 function legend(shown, amount, others) {

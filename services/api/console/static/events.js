@@ -5,7 +5,7 @@ import { clock, exact, seconds } from "./format.js";
 import { InstanceNames } from "./instance-names.js";
 import { showState, write } from "./live.js";
 import { Stream } from "./stream.js";
-import { told } from "./told.js";
+import { summary } from "./summary.js";
 
 const MOST = 200; // rows on the page
 const KEPT = 2000; // events that filters look through
@@ -135,7 +135,7 @@ function row(event) {
   part("time").title = `${exact(at)}, recorded by ${actor}`;
   write(part("type"), its);
   write(part("name"), name);
-  write(part("told"), told(data.event));
+  write(part("summary"), summary(data.event));
   write(part("percent"), `${percent} %`);
   part("page").href = `/console/instances/${id}?at=${version}`;
   write(part("id"), id);

@@ -195,7 +195,7 @@ function follow(after) {
   return new Stream("/events", {
     after,
     event: ({ data }) => store.take(described(data.description)),
-    estimate: (told) => store.expect(told),
+    estimate: (estimate) => store.expect(estimate),
     reset: () => location.reload(),
     state: showState,
   });

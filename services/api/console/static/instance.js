@@ -7,7 +7,7 @@ import { announce, fill, milestone, showState, write } from "./live.js";
 import { InstallOutput } from "./output.js";
 import { cause, costAt, described, Store } from "./store.js";
 import { Stream } from "./stream.js";
-import { told } from "./told.js";
+import { summary } from "./summary.js";
 import { steps, Waterfall } from "./waterfall.js";
 import { WORDS } from "./words.js";
 
@@ -82,10 +82,10 @@ async function learn(of) {
 }
 
 function eventRow(event) {
-  const cells = [["num", seconds(event.at)], ["event-type", event.type], ["event-told", told(event.fact)], ["num right", `${event.snapshot.progress_percent} %`]];
+  const cells = [["num", seconds(event.at)], ["event-type", event.type], ["event-summary", summary(event.fact)], ["num right", `${event.snapshot.progress_percent} %`]];
   const button = element(
     "button",
-    { type: "button", "data-version": event.snapshot.version, title: `${exact(event.at)}, told by ${event.actor}` },
+    { type: "button", "data-version": event.snapshot.version, title: `${exact(event.at)}, recorded by ${event.actor}` },
     ...cells.map(([kind, text]) => element("span", { class: kind, text })),
   );
   return element("li", {}, button);
@@ -260,8 +260,8 @@ byId("actions").addEventListener("click", (event) => {
 setInterval(tick, 1000);
 new Stream(`/instances/${id}/events?from=start`, {
   event: take,
-  estimate: (told) => {
-    store.expect(told);
+  estimate: (estimate) => {
+    store.expect(estimate);
     tick();
   },
   reset: () => location.reload(),

@@ -16,7 +16,7 @@ const problems = new Problems(form, {
   said: (field, detail) => (`${field}_unit` in form.elements ? `In seconds: ${detail}` : detail),
 });
 let key = newKey(); // the same form sent twice is one instance
-let meant; // the model, as far as the API has told of it
+let meant; // the model, as far as the API has answered
 
 /** Not crypto.randomUUID: that is there for https and this very machine only. */
 function newKey() {

@@ -1,4 +1,4 @@
-// Whether the page is live, and what a screen reader is told of what happens on it.
+// Whether the page is live, and what a screen reader says about what happens on it.
 import { signInAddress } from "./api.js";
 
 const shown = document.getElementById("live");
@@ -26,7 +26,7 @@ export function showSignedOut(whether) {
   signedOut.querySelector("a").href = signInAddress();
 }
 
-/** Politely: what comes in quick succession is told together, and not all of it. */
+/** Politely: what comes in quick succession is announced together, and not all of it. */
 export function announce(text) {
   waiting.push(text);
   timer ||= setTimeout(tell, announcements.textContent ? PAUSE_MS : 200);

@@ -2,7 +2,7 @@
 import { get, Refusal } from "./api.js";
 import { write } from "./live.js";
 
-const LATE_MS = 5000; // its lines are told a little after they are printed
+const LATE_MS = 5000; // its lines arrive a little after they are printed
 
 export class InstallOutput {
   #path;
@@ -44,11 +44,11 @@ export class InstallOutput {
     }
   }
 
-  /** As it was at `moment` of this attempt; `told` are the lines that an event kept, for when there are no others. */
-  show(attempt, moment, told) {
+  /** As it was at `moment` of this attempt; `kept` are the lines that an event kept, for when there are no others. */
+  show(attempt, moment, kept) {
     const { items, attempt: ofAttempt, install_try: nth } = this.#log;
     const printed = ofAttempt === attempt ? items.filter((line) => Date.parse(line.at) <= moment).map((line) => line.text) : [];
-    const lines = printed.length ? printed : told;
+    const lines = printed.length ? printed : kept;
     this.#part.hidden = !lines.length;
     const [title, text] = [this.#part.querySelector("[data-of=try]"), this.#part.querySelector("pre")];
     write(title, printed.length && nth > 1 ? `try ${nth}` : "");

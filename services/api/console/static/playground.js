@@ -211,10 +211,10 @@ function grow(shown, all) {
 
 function refused(error, model, shown) {
   write(shown.figures, "broken off");
-  if (error.told.code === "model_not_ready") {
+  if (error.reason.code === "model_not_ready") {
     ready.delete(model);
     usable = false;
-    show(model, error.told);
+    show(model, error.reason);
     look();
   } else tell(error.message);
 }

@@ -1,4 +1,4 @@
-// What the API says no with: next to the field that it is about, or else where the whole of it is told.
+// The API's refusals: next to the field that one is about, or else where the whole of it is shown.
 import { Refusal } from "./api.js";
 import { write } from "./live.js";
 

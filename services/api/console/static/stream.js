@@ -19,7 +19,7 @@ export class Stream {
   #ended = new AbortController();
 
   /**
-   * `after`: the id of the event to begin behind. `handlers`: `event(cloudEvent)`, `estimate(told)`, `reset()` when
+   * `after`: the id of the event to begin behind. `handlers`: `event(cloudEvent)`, `estimate(estimate)`, `reset()` when
    * what is shown has to be loaded anew, and `state(word)`: connecting, live, reconnecting, paused or signed out.
    */
   constructor(address, { after = null, ...handlers }) {
