@@ -29,7 +29,7 @@ _HOUR: Final = timedelta(hours=1)
 class Description(BaseModel):
     """An instance at the moment `as_of`.
 
-    `step` is the last milestone that it reached, at `step_since`. After a failure `error` says why, `advice` what to do.
+    `step` is the last milestone reached, at `step_since`. After a failure `error` says why, `advice` what to do.
     `doing` says in words what it is doing; of a failed instance, why it failed. `where` says the same, but of a failed
     instance, at which step it failed. Each is empty if the status says it all. `delay` is what holds the step up.
     `serving`: requests may be running on it. `actions` are the actions that are possible now. `cost` is what its server
