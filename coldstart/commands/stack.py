@@ -54,11 +54,11 @@ def demo(
 def doctor() -> None:
     """Show what this machine lacks to run the stack; exit status 1 if something essential is missing."""
     with explained():
-        findings = examine(from_environment(StackSettings))
-    for finding in findings:
-        mark, style = ("ok", "green") if finding.fine else ("missing" if finding.essential else "note", "yellow")
-        out.print(Text.assemble((f"{mark:<8}", style), f" {finding.subject}: {finding.detail}"))
-    if any(finding.essential and not finding.fine for finding in findings):
+        diagnoses = examine(from_environment(StackSettings))
+    for diagnosis in diagnoses:
+        mark, style = ("ok", "green") if diagnosis.fine else ("missing" if diagnosis.essential else "note", "yellow")
+        out.print(Text.assemble((f"{mark:<8}", style), f" {diagnosis.subject}: {diagnosis.detail}"))
+    if any(diagnosis.essential and not diagnosis.fine for diagnosis in diagnoses):
         raise typer.Exit(1)
 
 

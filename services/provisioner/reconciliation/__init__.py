@@ -1,1 +1,1 @@
-"""Compares a provider with the journal: each rule returns its findings, and the report is made of them."""
+"""Compares a provider with the journal: each rule returns its results, and the report is made of them."""

@@ -11,7 +11,7 @@ import structlog
 
 from services.provisioner.action_context import LONGEST_TEXT, Overtaken
 from services.provisioner.provider import Provider, ProviderError
-from services.provisioner.reconciliation.findings import Finding, FindingStream, RuleFailed
+from services.provisioner.reconciliation.results import RuleFailed, RuleResult, RuleResults
 from services.provisioner.settings import ProvisionerSettings
 from shared.journal.journal import Journal, JournalUnavailable
 
@@ -39,31 +39,31 @@ async def asked(what: str, ask: Callable[[], Awaitable[Answer]]) -> Answer | Rul
         return _problem(what, error)
 
 
-async def guarded(what: str, findings: FindingStream) -> FindingStream:
-    """The same findings. An error that ends them early becomes the last finding. Raises JournalUnavailable."""
-    async with aclosing(findings):
+async def guarded(what: str, results: RuleResults) -> RuleResults:
+    """The same results. An error that ends them early becomes the last result. Raises JournalUnavailable."""
+    async with aclosing(results):
         try:
-            async for finding in findings:
-                yield finding
+            async for result in results:
+                yield result
         except Exception as error:  # noqa: BLE001  `_problem` raises it, logs it or says it
             if (problem := _problem(what, error)) is not None:
                 yield problem
 
 
-async def at_once(rules: Iterable[FindingStream]) -> FindingStream:
-    """The findings of all rules, as they come. If one raises, the others end and the error is raised."""
-    room, found = asyncio.Semaphore(AT_ONCE), asyncio.Queue[Finding | None]()
+async def at_once(rules: Iterable[RuleResults]) -> RuleResults:
+    """The results of all rules, as they come. If one raises, the others end and the error is raised."""
+    room, found = asyncio.Semaphore(AT_ONCE), asyncio.Queue[RuleResult | None]()
 
-    async def drain(findings: FindingStream) -> None:
-        async with room, aclosing(findings):
-            async for finding in findings:
-                found.put_nowait(finding)
+    async def drain(results: RuleResults) -> None:
+        async with room, aclosing(results):
+            async for result in results:
+                found.put_nowait(result)
 
     async def drain_all() -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                for findings in rules:
-                    group.create_task(drain(findings))
+                for results in rules:
+                    group.create_task(drain(results))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         finally:
@@ -71,8 +71,8 @@ async def at_once(rules: Iterable[FindingStream]) -> FindingStream:
 
     draining = asyncio.create_task(drain_all())
     try:
-        while (finding := await found.get()) is not None:
-            yield finding
+        while (result := await found.get()) is not None:
+            yield result
         await draining
     finally:
         draining.cancel()
@@ -80,15 +80,15 @@ async def at_once(rules: Iterable[FindingStream]) -> FindingStream:
 
 
 def _problem(what: str, error: Exception) -> RuleFailed | None:
-    """The finding for an error; None if overtaken. Without a journal there is no reconciliation: re-raises that."""
+    """The result for an error; None if overtaken. Without a journal there is no reconciliation: re-raises that."""
     match error:
         case JournalUnavailable():
             raise error
         case Overtaken():
-            log.info("overtaken", what=what)
+            log.info("reconciliation rule overtaken", rule=what)
             return None
         case ProviderError():
             return RuleFailed(f"{what}: {error}"[:LONGEST_TEXT])
         case _:
-            log.error("reconciliation surprised", what=what, exc_info=error)
+            log.error("reconciliation rule failed unexpectedly", rule=what, exc_info=error)
             return RuleFailed(f"{what}: {type(error).__name__}: {error}"[:LONGEST_TEXT])

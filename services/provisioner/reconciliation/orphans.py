@@ -8,8 +8,8 @@ from uuid import UUID
 from services.provisioner.action_context import Overtaken, now
 from services.provisioner.provider import Resource, Server
 from services.provisioner.reconciliation.context import ReconciliationContext, asked, at_once, guarded
-from services.provisioner.reconciliation.findings import FindingStream, RuleFailed
 from services.provisioner.reconciliation.ownership import Orphan, Ownership, is_over, judge
+from services.provisioner.reconciliation.results import RuleFailed, RuleResults
 from services.provisioner.removal import Removal
 from shared.lifecycle.events import InstanceCreated
 from shared.lifecycle.instance import Instance
@@ -18,13 +18,13 @@ from shared.reconciliation import Kind, Unknown
 
 
 class Orphans:
-    """Finds and removes them. Its findings raise JournalUnavailable."""
+    """Finds and removes them. Its results raise JournalUnavailable."""
 
     def __init__(self, context: ReconciliationContext, ownership: Ownership) -> None:
         self._context = context
         self._ownership = ownership
 
-    async def servers(self, servers: Iterable[Server]) -> FindingStream:
+    async def servers(self, servers: Iterable[Server]) -> RuleResults:
         """Servers of ended instances and second servers of others, each with its volumes."""
         going = []
         for server in servers:
@@ -36,10 +36,10 @@ class Orphans:
                     pass
                 case Unknown() | RuleFailed() as other:
                     yield other
-        async for finding in at_once(going):
-            yield finding
+        async for result in at_once(going):
+            yield result
 
-    async def others(self, resources: Iterable[Resource]) -> FindingStream:
+    async def others(self, resources: Iterable[Resource]) -> RuleResults:
         """Volumes, then addresses and security groups, of released instances."""
         volumes, networks = [], dict[UUID, list[Orphan]]()
         for resource in resources:
@@ -52,26 +52,26 @@ class Orphans:
                     pass
                 case Unknown() | RuleFailed() as other:
                     yield other
-        async for finding in at_once(volumes):
-            yield finding
+        async for result in at_once(volumes):
+            yield result
         taken = (guarded(f"network of {owner}", self._take_network(owner, parts)) for owner, parts in networks.items())
-        async for finding in at_once(taken):
-            yield finding
+        async for result in at_once(taken):
+            yield result
 
     async def _judged(self, resource: Resource) -> Orphan | Unknown | RuleFailed | None:
         judging = partial(judge, self._context, self._ownership, resource)
         return await asked(f"{resource.kind} {resource.id}", judging)
 
-    async def _take_server(self, server: Server, orphan: Orphan) -> FindingStream:
+    async def _take_server(self, server: Server, orphan: Orphan) -> RuleResults:
         await self._remove_server(server, orphan.owner)
         yield orphan.removed
 
-    async def _take_volume(self, orphan: Orphan) -> FindingStream:
+    async def _take_volume(self, orphan: Orphan) -> RuleResults:
         removal = self._removal(orphan.owner, self._released_one(orphan.owner))
         await removal.volume(orphan.resource.zone, orphan.resource.id)
         yield orphan.removed
 
-    async def _take_network(self, owner: UUID, parts: Sequence[Orphan]) -> FindingStream:
+    async def _take_network(self, owner: UUID, parts: Sequence[Orphan]) -> RuleResults:
         known = (await self._released_one(owner)()).resources.security_group_ids
         gone = set(await self._context.provider.release_network(owner, known))
         for part in parts:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.provisioner.provider import Resource
 from services.provisioner.reconciliation.context import ReconciliationContext
-from services.provisioner.reconciliation.findings import Finding, Owned, Unreadable, of_type
+from services.provisioner.reconciliation.results import Owned, RuleResult, Unreadable, of_type
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE, LIVE
@@ -29,8 +29,8 @@ class Ownership:
     unreadable: frozenset[UUID]
 
     @classmethod
-    def of(cls, findings: Iterable[Finding]) -> "Ownership":
-        every = list(findings)
+    def of(cls, results: Iterable[RuleResult]) -> "Ownership":
+        every = list(results)
         owners = {each: owned.instance_id for owned in of_type(Owned, every) for each in owned.resource_ids}
         return cls(owners, frozenset(each.instance_id for each in of_type(Unreadable, every)))
 

@@ -13,10 +13,14 @@ from prometheus_client import Counter, Gauge
 from services.provisioner.action_context import LONGEST_TEXT, now
 from services.provisioner.provider import Provider, Server
 from services.provisioner.reconciliation.context import ReconciliationContext, asked, guarded
-from services.provisioner.reconciliation.findings import (
-    Finding,
-    FindingStream,
+from services.provisioner.reconciliation.known import KnownInstances
+from services.provisioner.reconciliation.lifetimes import end_when_due
+from services.provisioner.reconciliation.orphans import Orphans
+from services.provisioner.reconciliation.ownership import Ownership
+from services.provisioner.reconciliation.results import (
     RuleFailed,
+    RuleResult,
+    RuleResults,
     ServersListed,
     Unreadable,
     of_type,
@@ -24,10 +28,6 @@ from services.provisioner.reconciliation.findings import (
     report_of,
     still_unknown,
 )
-from services.provisioner.reconciliation.known import KnownInstances
-from services.provisioner.reconciliation.lifetimes import end_when_due
-from services.provisioner.reconciliation.orphans import Orphans
-from services.provisioner.reconciliation.ownership import Ownership
 from services.provisioner.reconciliation.server_changes import ServerChanges
 from services.provisioner.reconciliation.unknown_orphans import remove_unknown
 from services.provisioner.settings import ProvisionerSettings
@@ -69,7 +69,7 @@ class Reconcile:
         self._known = known
         self._server_changes = ServerChanges(settings.lost_after_seconds, monotonic)
         self._of_others = set[UUID]()
-        self._told_of = set[str]()
+        self._logged = set[str]()
         self._one_at_a_time = asyncio.Lock()
 
     async def for_ever(self) -> None:
@@ -84,53 +84,53 @@ class Reconcile:
     async def __call__(self, *, delete_unknown: bool = False) -> Report:
         """Reconcile once, after the one that may be running. Errors are in the report."""
         async with self._one_at_a_time:
-            began_at, findings = self._context.clock(), list[Finding]()
+            began_at, results = self._context.clock(), list[RuleResult]()
             try:
-                await self._look_at_all(findings, delete_unknown=delete_unknown)
+                await self._look_at_all(results, delete_unknown=delete_unknown)
             except (JournalUnavailable, ReadingInterrupted) as error:
-                self._add(findings, RuleFailed(f"the journal: {error}"[:LONGEST_TEXT]))
-        return report_of(self._provider.name, began_at, self._context.clock(), findings)
+                self._add(results, RuleFailed(f"the journal: {error}"[:LONGEST_TEXT]))
+        return report_of(self._provider.name, began_at, self._context.clock(), results)
 
-    async def _look_at_all(self, findings: list[Finding], *, delete_unknown: bool) -> None:
+    async def _look_at_all(self, results: list[RuleResult], *, delete_unknown: bool) -> None:
         servers = await asked("list of servers", self._provider.tagged_servers)
         if isinstance(servers, RuleFailed):
-            self._add(findings, servers)
+            self._add(results, servers)
         listed = None if isinstance(servers, RuleFailed) else servers
-        await self._collect(findings, self._known_instances(listed))
+        await self._collect(results, self._known_instances(listed))
         if listed is None:
             return
-        self._add(findings, ServersListed(len(listed)))
-        ownership = Ownership.of(findings)
+        self._add(results, ServersListed(len(listed)))
+        ownership = Ownership.of(results)
         orphans = Orphans(self._context, ownership)
-        await self._collect(findings, orphans.servers(listed))
+        await self._collect(results, orphans.servers(listed))
         resources = await asked("list of volumes, addresses and security groups", self._provider.tagged_resources)
         if isinstance(resources, RuleFailed):
-            self._add(findings, resources)
+            self._add(results, resources)
         if resources is None or isinstance(resources, RuleFailed):
             return
-        await self._collect(findings, orphans.others(resources))
+        await self._collect(results, orphans.others(resources))
         if delete_unknown:
-            unknown = still_unknown(findings)
-            await self._collect(findings, remove_unknown(self._context, ownership, unknown))
-        await self._collect(findings, self._foreign_servers())
-        self._show(findings)
+            unknown = still_unknown(results)
+            await self._collect(results, remove_unknown(self._context, ownership, unknown))
+        await self._collect(results, self._foreign_servers())
+        self._show(results)
 
-    async def _collect(self, findings: list[Finding], more: FindingStream) -> None:
-        async for finding in more:
-            self._add(findings, finding)
+    async def _collect(self, results: list[RuleResult], more: RuleResults) -> None:
+        async for result in more:
+            self._add(results, result)
 
-    def _add(self, findings: list[Finding], finding: Finding) -> None:
+    def _add(self, results: list[RuleResult], result: RuleResult) -> None:
         """Also logs and counts it at once, since a long removal of another resource may follow."""
-        findings.append(finding)
-        match finding:
+        results.append(result)
+        match result:
             case Removed():
-                told = finding.model_dump(mode="json")
-                log.info("removed", provider=self._provider.name, resource_id=told.pop("id"), **told)
-                _removed.labels(self._provider.name, finding.kind).inc()
+                removed = result.model_dump(mode="json")
+                log.info("resource removed", provider=self._provider.name, resource_id=removed.pop("id"), **removed)
+                _removed.labels(self._provider.name, result.kind).inc()
             case RuleFailed():
-                log.warning("not reconciled", provider=self._provider.name, reason=finding.message)
+                log.warning("reconciliation rule failed", provider=self._provider.name, reason=result.message)
 
-    async def _foreign_servers(self) -> FindingStream:
+    async def _foreign_servers(self) -> RuleResults:
         foreign = await asked("list of other installations' servers", self._provider.foreign_servers)
         if isinstance(foreign, RuleFailed):
             yield foreign
@@ -139,15 +139,15 @@ class Reconcile:
             yield server
         _foreign.labels(self._provider.name).set(len(foreign or ()))
 
-    async def _known_instances(self, servers: Sequence[Server] | None) -> FindingStream:
+    async def _known_instances(self, servers: Sequence[Server] | None) -> RuleResults:
         """If there is no list, the provider is in trouble; then it is not asked for single servers either."""
         listed = None if servers is None else {server.id: server for server in servers}
         for instance_id in await self._known.ids():
             if instance_id not in self._of_others:
-                async for finding in guarded(f"instance {instance_id}", self._known_instance(instance_id, listed)):
-                    yield finding
+                async for result in guarded(f"instance {instance_id}", self._known_instance(instance_id, listed)):
+                    yield result
 
-    async def _known_instance(self, instance_id: UUID, listed: Mapping[str, Server] | None) -> FindingStream:
+    async def _known_instance(self, instance_id: UUID, listed: Mapping[str, Server] | None) -> RuleResults:
         try:
             instance = await self._context.journal.load(instance_id)
         except InstanceUnknown:
@@ -168,17 +168,17 @@ class Reconcile:
             async for change in self._server_changes(self._context, instance, listed):
                 yield change
 
-    def _show(self, findings: Sequence[Finding]) -> None:
+    def _show(self, results: Sequence[RuleResult]) -> None:
         """Sets the metrics, and logs what is new."""
-        every_unknown, every_foreign = still_unknown(findings), of_type(Foreign, findings)
+        every_unknown, every_foreign = still_unknown(results), of_type(Foreign, results)
         for kind in Kind:
             _unknown.labels(self._provider.name, kind).set(sum(unknown.kind is kind for unknown in every_unknown))
-        told = self._told_of
-        self._told_of = {unknown.id for unknown in every_unknown} | {foreign.id for foreign in every_foreign}
+        logged = self._logged
+        self._logged = {unknown.id for unknown in every_unknown} | {foreign.id for foreign in every_foreign}
         for unknown in every_unknown:
-            if unknown.id not in told:
+            if unknown.id not in logged:
                 log.warning("unknown resource", provider=self._provider.name, **unknown.model_dump(mode="json"))
         for foreign in every_foreign:
-            if foreign.id not in told:
+            if foreign.id not in logged:
                 shown = foreign.model_dump(mode="json")
                 log.warning("server of another installation", provider=self._provider.name, **shown)

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from services.provisioner.action_context import Overtaken
 from services.provisioner.reconciliation.context import ReconciliationContext, at_once, guarded
-from services.provisioner.reconciliation.findings import FindingStream
 from services.provisioner.reconciliation.ownership import Ownership
+from services.provisioner.reconciliation.results import RuleResults
 from services.provisioner.removal import Removal
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.events import VolumeFound
@@ -20,7 +20,7 @@ ONLY_TO_TAG_GB: Final = 1
 
 async def remove_unknown(
     context: ReconciliationContext, ownership: Ownership, unknown: Iterable[Unknown]
-) -> FindingStream:
+) -> RuleResults:
     """Delete these, except those that name no instance or that another has recorded. Raises JournalUnavailable."""
     found: dict[UUID, list[Unknown]] = {}
     for each in unknown:
@@ -31,8 +31,8 @@ async def remove_unknown(
         guarded(f"unknown instance {instance_id}", _Orphans(context, instance_id, resources).remove())
         for instance_id, resources in found.items()
     )
-    async for finding in at_once(removals):
-        yield finding
+    async for result in at_once(removals):
+        yield result
 
 
 class _Orphans:
@@ -45,7 +45,7 @@ class _Orphans:
         self._found = found
         self._volumes = {volume.id: volume.zone for volume in self._of(Kind.VOLUME)}
 
-    async def remove(self) -> FindingStream:
+    async def remove(self) -> RuleResults:
         """Raises Overtaken if the journal knows the instance after all, ProviderError, JournalUnavailable."""
         for server in self._of(Kind.SERVER):
             await self._removal(server.zone).server(server.zone, server.id)

@@ -1,4 +1,4 @@
-"""Which findings a report holds, also when one rule fails."""
+"""Which results of rules a report holds, also when one rule fails."""
 
 from datetime import UTC, datetime
 from typing import get_args
@@ -8,10 +8,10 @@ import pytest
 
 from services.provisioner.action_context import Overtaken
 from services.provisioner.provider import TryAgain
-from services.provisioner.reconciliation import findings as found
+from services.provisioner.reconciliation import results as found
 from services.provisioner.reconciliation.context import asked, at_once, guarded
-from services.provisioner.reconciliation.findings import Finding, FindingStream, RuleFailed, ServersListed, report_of
 from services.provisioner.reconciliation.ownership import Ownership
+from services.provisioner.reconciliation.results import RuleFailed, RuleResult, RuleResults, ServersListed, report_of
 from shared.journal.journal import JournalUnavailable
 from shared.lifecycle import events as e
 from shared.reconciliation import Foreign, Kind, Reason, Removed, Report, Unknown
@@ -29,8 +29,8 @@ READDRESSED = e.AddressChanged(instance_id=ONE, occurred_at=AT, server_id="s", i
 EXPIRED = e.LifetimeLimitReached(instance_id=ONE, occurred_at=AT, limit_seconds=60)
 
 
-def report(*findings: Finding) -> Report:
-    return report_of("own", AT, AT, findings)
+def report(*results: RuleResult) -> Report:
+    return report_of("own", AT, AT, results)
 
 
 def test_a_report_has_each_finding_in_its_place() -> None:
@@ -49,7 +49,7 @@ def test_every_list_of_a_report_is_filled_by_some_finding() -> None:
     given = report(SERVER_GONE, VOLUME, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED, RuleFailed("one"))
     assert {name for name in lists if getattr(given, name)} == lists
     kinds = {SERVER_GONE, VOLUME, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED, RuleFailed("one")}
-    assert {type(kind) for kind in kinds} | {ServersListed, found.Owned, found.Unreadable} == {*get_args(Finding)}
+    assert {type(kind) for kind in kinds} | {ServersListed, found.Owned, found.Unreadable} == {*get_args(RuleResult)}
 
 
 def test_ownership_is_what_the_findings_say() -> None:
@@ -57,15 +57,15 @@ def test_ownership_is_what_the_findings_say() -> None:
     assert ownership == Ownership({"a": ONE, "b": ONE}, frozenset({TWO}))
 
 
-async def rule(*findings: Finding, then: Exception | None = None) -> FindingStream:
-    for finding in findings:
-        yield finding
+async def rule(*results: RuleResult, then: Exception | None = None) -> RuleResults:
+    for result in results:
+        yield result
     if then is not None:
         raise then
 
 
-async def gathered(findings: FindingStream) -> list[Finding]:
-    return [finding async for finding in findings]
+async def gathered(results: RuleResults) -> list[RuleResult]:
+    return [result async for result in results]
 
 
 async def test_a_rule_that_fails_keeps_what_it_has_found_and_says_why_it_ended() -> None:
@@ -84,15 +84,15 @@ async def test_what_was_overtaken_is_no_problem() -> None:
 
 
 async def test_without_a_journal_nothing_goes_on_and_what_was_found_is_not_lost() -> None:
-    findings: list[Finding] = []
+    results: list[RuleResult] = []
 
     async def collect() -> None:
-        async for finding in at_once([guarded("server s", rule(SERVER, VOLUME, then=JournalUnavailable("away")))]):
-            findings.append(finding)  # noqa: PERF401  what came before the error counts
+        async for result in at_once([guarded("server s", rule(SERVER, VOLUME, then=JournalUnavailable("away")))]):
+            results.append(result)  # noqa: PERF401  what came before the error counts
 
     with pytest.raises(JournalUnavailable):
         await collect()
-    assert findings == [SERVER, VOLUME]
+    assert results == [SERVER, VOLUME]
 
 
 async def test_the_findings_of_many_rules_all_come() -> None:

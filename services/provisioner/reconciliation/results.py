@@ -1,4 +1,4 @@
-"""The findings of one reconciliation of one provider, and its report. Pure."""
+"""The results of one reconciliation of one provider, and its report. Pure."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ class RuleFailed:
 
 Change: TypeAlias = ServerLost | ServerStopped | ServerRestarted | AddressChanged | LifetimeLimitReached
 """A fact that a rule has recorded in the journal."""
-Finding: TypeAlias = Owned | Unreadable | ServersListed | Removed | Unknown | Foreign | Change | RuleFailed
-FindingStream: TypeAlias = AsyncGenerator[Finding, None]
+RuleResult: TypeAlias = Owned | Unreadable | ServersListed | Removed | Unknown | Foreign | Change | RuleFailed
+RuleResults: TypeAlias = AsyncGenerator[RuleResult, None]
 
 Found = TypeVar("Found")
 
@@ -55,35 +55,35 @@ def owned_by(instance: Instance) -> Owned:
     return Owned(instance.id, frozenset(filter(None, (*ids, *volumes, *resources.security_group_ids))))
 
 
-def still_unknown(findings: Iterable[Finding]) -> list[Unknown]:
+def still_unknown(results: Iterable[RuleResult]) -> list[Unknown]:
     """Unknown resources, except those removed after they were found."""
-    every = list(findings)
-    removed = {(finding.kind, finding.id) for finding in every if isinstance(finding, Removed)}
+    every = list(results)
+    removed = {(result.kind, result.id) for result in every if isinstance(result, Removed)}
     return [each for each in of_type(Unknown, every) if (each.kind, each.id) not in removed]
 
 
-def of_type(kind: type[Found], findings: Iterable[Finding]) -> list[Found]:
-    return [finding for finding in findings if isinstance(finding, kind)]
+def of_type(kind: type[Found], results: Iterable[RuleResult]) -> list[Found]:
+    return [result for result in results if isinstance(result, kind)]
 
 
-def report_of(provider: str, began_at: datetime, ended_at: datetime, findings: Sequence[Finding]) -> Report:
+def report_of(provider: str, began_at: datetime, ended_at: datetime, results: Sequence[RuleResult]) -> Report:
     """Each kind in the order in which it was found."""
     return Report(
         provider=provider,
         began_at=began_at,
         ended_at=ended_at,
-        servers=sum(listed.servers for listed in of_type(ServersListed, findings)),
-        removed=tuple(of_type(Removed, findings)),
-        unknown=tuple(still_unknown(findings)),
-        foreign=tuple(of_type(Foreign, findings)),
-        lost=_instances(ServerLost, findings),
-        stopped=_instances(ServerStopped, findings),
-        restarted=_instances(ServerRestarted, findings),
-        readdressed=_instances(AddressChanged, findings),
-        expired=_instances(LifetimeLimitReached, findings),
-        errors=tuple(problem.message for problem in of_type(RuleFailed, findings)),
+        servers=sum(listed.servers for listed in of_type(ServersListed, results)),
+        removed=tuple(of_type(Removed, results)),
+        unknown=tuple(still_unknown(results)),
+        foreign=tuple(of_type(Foreign, results)),
+        lost=_instances(ServerLost, results),
+        stopped=_instances(ServerStopped, results),
+        restarted=_instances(ServerRestarted, results),
+        readdressed=_instances(AddressChanged, results),
+        expired=_instances(LifetimeLimitReached, results),
+        errors=tuple(problem.message for problem in of_type(RuleFailed, results)),
     )
 
 
-def _instances(kind: type[Change], findings: Sequence[Finding]) -> tuple[UUID, ...]:
-    return tuple(change.instance_id for change in of_type(kind, findings))
+def _instances(kind: type[Change], results: Sequence[RuleResult]) -> tuple[UUID, ...]:
+    return tuple(change.instance_id for change in of_type(kind, results))
