@@ -11,6 +11,7 @@ from nats.errors import Error as NatsError
 
 from services.api.http import kinds
 from services.api.http.problem import Problem
+from services.api.http.statuses import CLIENT_LEFT
 from services.api.refusals import FieldError, Refused, invalid
 from shared.journal.journal import JournalUnavailable
 from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRefused
@@ -54,7 +55,7 @@ def malformed_json(reason: str) -> Problem:
 
 def client_left() -> Problem:
     """Nobody receives it, but metrics count it as what it is, not as our error."""
-    return Problem(499, "client_left", "The client left", "It left before the whole of its request had come.")
+    return Problem(CLIENT_LEFT, "client_left", "The client left", "It left before the whole of its request had come.")
 
 
 def unsupported_media_type(kind: str, instead: str) -> Problem:

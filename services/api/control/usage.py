@@ -14,11 +14,13 @@ from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import ANY_KEY
 from services.api.control.days import FirstDay, LastDay, days
 from services.api.control.dependencies import Provided
+from services.api.http.statuses import CLIENT_LEFT, LOWEST_ERROR
 from services.api.tenancy.ownership import whose
 from services.api.usage.repository import UsageRepository
-from services.api.usage.sums import UsageSum
+from services.api.usage.sums import Failures, UsageSum
 
 _MOST: Final = 10_000
+_FAILURES: Final = Failures(lowest=LOWEST_ERROR, client_left=CLIENT_LEFT)
 
 Group = Literal["day", "key", "organization", "model", "instance"]
 _GROUPS: Final[Sequence[Group]] = ("day", "model")
@@ -64,6 +66,7 @@ async def list_usage(
         group_by or _GROUPS,
         organization=of,
         key=_only_key(request.auth),
+        failures=_FAILURES,
         limit=_MOST + 1,
     )
     return UsageSums(items=rows[:_MOST], truncated=len(rows) > _MOST)

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import structlog
 
+from services.api.http.statuses import LOWEST_ERROR
 from services.api.router import metrics
 from services.api.router.balance import Balance
 from services.api.router.bodies import Body
@@ -28,7 +29,6 @@ RETRIES: Final = 2
 _UNAVAILABLE: Final = frozenset({502, 503})
 _OWN_KEY_REFUSED: Final = frozenset({401, 403})
 _ANSWERS: Final = frozenset(range(200, 600)) - frozenset(range(300, 400))
-_ERROR: Final = 400
 _FAULT: Final = 500
 _SHOWN: Final = 500
 _MOST_KEPT: Final = 1_048_576
@@ -223,7 +223,7 @@ def _expect_short(kept: bytearray) -> None:
 
 def _in_openai_s_shape(status: int, body: bytes) -> bytes:
     """A worker's error instead of a stream, for a client whose stream has begun and cannot get the status."""
-    if status < _ERROR and body:
+    if status < LOWEST_ERROR and body:
         return body
     try:
         told = json.loads(body)
@@ -233,4 +233,4 @@ def _in_openai_s_shape(status: int, body: bytes) -> bytes:
         return body
     words = body[:_SHOWN].decode(errors="replace").strip()
     message = f"The worker answered {status}: {words}" if words else f"The worker answered {status}, without a word."
-    return Refusal(status if status >= _ERROR else 502, "worker_failed", message).body()
+    return Refusal(status if status >= LOWEST_ERROR else 502, "worker_failed", message).body()

@@ -14,6 +14,7 @@ from litestar.types import Receive
 from services.api.access.api_keys import ApiKey
 from services.api.catalogue.resolution import Resolved
 from services.api.http.connection import WhileConnected
+from services.api.http.statuses import CLIENT_LEFT, LOWEST_ERROR
 from services.api.router import metrics
 from services.api.router.bodies import Body
 from services.api.router.forwarding import Forwarding, Outgoing, Served
@@ -30,9 +31,6 @@ PASSED_ON: Final = frozenset({b"accept", b"traceparent", b"tracestate"})
 """The client's headers that a worker gets; never its key, its cookies or its connection's headers."""
 _TIMEOUTS: Final = (b"x-stainless-read-timeout", b"x-stainless-timeout")
 """Headers in which OpenAI's own clients say how many seconds they wait (Python's and Node's)."""
-_LEFT: Final = 499
-"""nginx's status for a client that left."""
-_ERROR: Final = 400
 _BYTES_A_TOKEN: Final = 4
 
 
@@ -94,7 +92,7 @@ class Serving:
                 served.status = refusal.status
                 raise
             except asyncio.CancelledError:
-                served.status = _LEFT
+                served.status = CLIENT_LEFT
                 raise
             finally:
                 self._account(incoming, served)
@@ -140,7 +138,7 @@ class Serving:
         if served.instance_id is None or served.status is None:
             return
         tokens, first_byte_s = served.tokens, served.first_byte_s
-        if served.status < _ERROR or served.status == _LEFT:
+        if served.status < LOWEST_ERROR or served.status == CLIENT_LEFT:
             self._limits.used(incoming.owner, _charged(incoming, tokens))
         if tokens is not None:
             metrics.tokens.labels("prompt").inc(tokens.prompt)

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.api.usage.log import Usage
-from services.api.usage.sums import UsageSum
+from services.api.usage.sums import Failures, UsageSum
 from shared.postgres.connection import Pool
 from shared.postgres.statements import statement
 
@@ -31,10 +31,12 @@ class UsageRepository:
         *,
         organization: UUID | None,
         key: UUID | None,
+        failures: Failures,
         limit: int,
     ) -> list[UsageSum]:
         """Sums from the first day to the last in UTC, newest first; filters of None match everything."""
-        rows = await self._pool.fetch(_sql("usage_summed_up"), first, last, group_by, organization, key, limit)
+        where = (first, last, group_by, organization, key, limit)
+        rows = await self._pool.fetch(_sql("usage_summed_up"), *where, failures.lowest, failures.client_left)
         return [UsageSum.of(dict(row)) for row in rows]
 
 

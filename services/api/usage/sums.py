@@ -1,10 +1,19 @@
 """Sums of usage."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Which statuses are failures: those from `lowest` on, except `client_left`."""
+
+    lowest: int
+    client_left: int
 
 
 class Milliseconds(BaseModel):

@@ -1,4 +1,5 @@
--- $1, $2: the first and the last day, in UTC; $3: by what it is summed up; $4, $5: only of this organisation, only of this key.
+-- $1, $2: the first and the last day, in UTC; $3: by what it is summed up; $4, $5: only of this organisation, only of this key;
+-- $6: the most rows; $7: the lowest status of a failure; $8: the status of a request that its client left, which is no failure.
 SELECT
     CASE WHEN 'day' = ANY ($3::text[]) THEN (at AT TIME ZONE 'UTC')::date END AS day,
     CASE WHEN 'key' = ANY ($3) THEN key_id END AS key_id,
@@ -6,8 +7,7 @@ SELECT
     CASE WHEN 'model' = ANY ($3) THEN model END AS model,
     CASE WHEN 'instance' = ANY ($3) THEN instance_id END AS instance_id,
     count(*) AS requests,
-    -- 499: the client left, which is no failure.
-    count(*) FILTER (WHERE status >= 400 AND status <> 499) AS failed_requests,
+    count(*) FILTER (WHERE status >= $7 AND status <> $8) AS failed_requests,
     coalesce(sum(prompt_tokens), 0) AS prompt_tokens,
     coalesce(sum(completion_tokens), 0) AS completion_tokens,
     count(*) FILTER (WHERE estimated OR prompt_tokens IS NULL) AS requests_untold,
