@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from shared.eta.launch import Launch
+from shared.lifecycle.wish import DEFAULT_PROVIDER
 
 NOISE: Final = 0.25
 """Standard deviation of each step's logarithm: one step in three is off by more than a quarter."""
@@ -64,7 +65,7 @@ def simulated_launches(count: int, seed: int) -> Iterator[Launch]:
         yield Launch(
             instance_id=UUID(int=number),
             attempt=1,
-            provider="scaleway",
+            provider=DEFAULT_PROVIDER,
             instance_type=kind.instance_type,
             model=kind.model,
             ready_at=began_at + timedelta(seconds=moments[-1]),

@@ -1,6 +1,6 @@
 """What the owner asked for, and apart from it what admission found out about that."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from shared.plain_text import PlainText
 
 Task: TypeAlias = Literal["generate", "embed"]
+DEFAULT_PROVIDER: Final = "scaleway"
+"""Of requests that name none while several are configured, and of records from before there were others."""
 
 
 class Wish(BaseModel):
@@ -24,7 +26,7 @@ class Wish(BaseModel):
     model: str
     task: Task = "generate"
     organization_id: UUID | None = None
-    provider: str = "scaleway"
+    provider: str = DEFAULT_PROVIDER
     zones: tuple[str, ...] = ()
     instance_types: tuple[str, ...] = ()
     volume_gb: PositiveInt = 200

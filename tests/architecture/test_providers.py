@@ -14,11 +14,9 @@ from services.provisioner.providers.registry import PROVIDERS, configured
 ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / "services/provisioner/providers"
 NAMED_ALL_THE_SAME = {
-    "services/api/admission/intake.py",  # which one a request means that names none
-    "shared/lifecycle/wish.py",  # which one a stored request means that names none
+    "shared/lifecycle/wish.py",  # which one a request means that names none
     "coldstart/commands/instances.py",  # says so in a help text
     "coldstart/stack/simulated.py",  # what is simulated is Scaleway
-    "coldstart/simulated_launches.py",
 }
 
 

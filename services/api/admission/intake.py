@@ -19,12 +19,11 @@ from services.api.catalogue.simulated import Simulated
 from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Organization, Slug
 from shared.lifecycle.events import InstanceRequested
-from shared.lifecycle.wish import Findings, Wish
+from shared.lifecycle.wish import DEFAULT_PROVIDER, Findings, Wish
 from shared.offers.candidates import candidates, types_of
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
 
-DEFAULT_PROVIDER: Final = "scaleway"
 _LONGEST_NAME: Final = 63
 _SUGGESTED: Final = 4
 """How many types a refusal suggests instead of an unusable one."""
@@ -79,7 +78,7 @@ class InstanceBody(BaseModel):
         Slug | None, Field(description="Owning organisation (slug). Default: the key's; for administrators, shared.")
     ] = None
     name: Name | None = None
-    provider: Annotated[Choice | None, Field(description="Default: scaleway, or the only one.")] = None
+    provider: Annotated[Choice | None, Field(description=f"Default: {DEFAULT_PROVIDER}, or the only one.")] = None
     zones: Annotated[Zones, BeforeValidator(_listed, json_schema_input_type=Zones | Literal["any"])] = []
     instance_types: Annotated[Types, BeforeValidator(_listed, json_schema_input_type=Types | Literal["any"])] = [ANY]
     volume_gb: Annotated[int, Field(ge=150, le=10_000, description="Size of the boot volume, in 10⁹ bytes.")] = 200

@@ -69,7 +69,7 @@ async function read() {
 function drawProviders() {
   const names = [...new Set([provider.value, ...offered.map((one) => one.provider)])].filter(Boolean).sort();
   if (names.join() === [...provider.options].map((one) => one.value).join()) return;
-  const chosen = provider.value || (names.includes("scaleway") ? "scaleway" : names[0]);
+  const chosen = provider.value || (names.includes(provider.dataset.default) ? provider.dataset.default : names[0]);
   provider.replaceChildren(...names.map((one) => new Option(one, one, false, one === chosen)));
   byId("provider-field").hidden = names.length < 2;
 }
