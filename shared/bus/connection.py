@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final, TypedDict
@@ -85,13 +85,18 @@ def _tell_of_loss(name: str) -> None:
 
 
 async def connect(url: str, name: str, reconnected: Callable[[], None] = _ignore) -> Client:
-    """Retries for ever. Cancelled meanwhile, it ends and leaves no socket behind.
+    """Retries for ever. Cancelled meanwhile, it ends and leaves no socket behind."""
+    return await connect_with(connect_options(url, name, reconnected))
+
+
+async def connect_with(options: Mapping[str, Any]) -> Client:
+    """The same with nats-py's options.
 
     nats-py connects by `asyncio.wait_for`, too, and loses a cancellation that comes as the server accepts.
     """
     connection = Client()
-    connecting = asyncio.create_task(connection.connect(**connect_options(url, name, reconnected)))
-    with warning_of_a_wait(url):
+    connecting = asyncio.create_task(connection.connect(**options))
+    with _warning_of_a_wait(options["servers"][0]):
         try:
             await asyncio.shield(connecting)
         except BaseException:
@@ -100,11 +105,11 @@ async def connect(url: str, name: str, reconnected: Callable[[], None] = _ignore
                 await asyncio.wait([connecting], timeout=_CANCELLED_AGAIN_S)
             await connection.close()
             raise
-    return cancellable(connection)
+    return _cancellable(connection)
 
 
 @contextmanager
-def warning_of_a_wait(url: str) -> Iterator[None]:
+def _warning_of_a_wait(url: str) -> Iterator[None]:
     """nats-py retries for ever in silence; this logs what is being waited for."""
     at = url.rpartition("@")[2].rpartition("//")[2]
     waiting = asyncio.get_running_loop().call_later(
@@ -116,7 +121,7 @@ def warning_of_a_wait(url: str) -> Iterator[None]:
         waiting.cancel()
 
 
-def cancellable(connection: Client) -> Client:
+def _cancellable(connection: Client) -> Client:
     """The same connection; no request of it forgets a cancellation. JetStream's go through this one method, too.
 
     nats-py awaits its answer by `asyncio.wait_for`. Before Python 3.12 that may return an answer and lose a

@@ -7,7 +7,7 @@ the caller starts again after the last event that it has: only the caller keeps 
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -28,6 +28,8 @@ BATCH: Final = 1000
 HEARTBEATS: Final = 2
 LATENESS_S: Final = 1.0
 """Beyond the missed heartbeats: a longer silence means that the consumer or the connection is gone."""
+_SHARES: Final = 4
+"""The silence is waited for in so many parts, since a stall of our own event loop ends one of them at most."""
 _REQUEST_S: Final = 30.0
 _FORGOTTEN_AFTER_S: Final = 60.0
 _HEARTBEAT: Final = "100"
@@ -95,8 +97,7 @@ class StreamReader:
         try:
             if self._outstanding == 0:
                 await self._ask()
-            async with asyncio.timeout(HEARTBEATS * self._heartbeat_s + LATENESS_S):
-                arrived = [await self._arrived.get()]
+            arrived = [await self._next()]
         except TimeoutError:
             raise ReadingInterrupted("the stream has fallen silent") from None
         except TRANSPORT as error:
@@ -104,6 +105,15 @@ class StreamReader:
         while not self._arrived.empty():
             arrived.append(self._arrived.get_nowait())
         return [message for message in arrived if self._is_event(message)]
+
+    async def _next(self) -> Msg:
+        """Raises TimeoutError if the server is silent; while our own loop stands still, nothing can arrive."""
+        share_s = (HEARTBEATS * self._heartbeat_s + LATENESS_S) / _SHARES
+        for _ in range(_SHARES):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(share_s):
+                    return await self._arrived.get()
+        raise TimeoutError
 
     def _is_event(self, message: Msg) -> bool:
         if message.subject == self._inbox:

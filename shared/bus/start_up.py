@@ -12,14 +12,7 @@ from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from shared.bus.connection import (
-    cancellable,
-    connect,
-    connect_options,
-    inbox_prefix,
-    round_trip,
-    warning_of_a_wait,
-)
+from shared.bus.connection import connect, connect_options, connect_with, inbox_prefix, round_trip
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.lease import Leases
 from shared.bus.subscriber import Handle, Subscriber, stop_asking
@@ -33,6 +26,15 @@ from shared.settings import ServiceSettings
 
 def _ignore() -> None:
     pass
+
+
+class Broker(NatsBroker):
+    """FastStream's broker on a connection that may be cancelled: `nats.connect`, which it calls, may not."""
+
+    async def _connect(self) -> Client:
+        connection = await connect_with(self._connection_kwargs)
+        self.config.connect(connection)
+        return connection
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,10 @@ async def holder(
     `keeps_topology`: revert changes of the topology by other programs while the block runs.
     """
     url = settings.nats_url.get_secret_value()
-    broker = NatsBroker(
+    broker = Broker(
         **connect_options(url, name, reconnected), logger=logging.getLogger(BUS), graceful_timeout=stop_grace_s
     )
-    with warning_of_a_wait(url):
-        connection = cancellable(await broker.connect())
+    connection = await broker.connect()
     async with AsyncExitStack() as stack:
         if keeps_topology:
             installation = (await stack.enter_async_context(guarded(connection, settings))).identity.installation

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from nats.errors import NoRespondersError
 from structlog.testing import capture_logs
 
 from shared.bus.connection import connect, connect_options, round_trip
+from shared.bus.start_up import Broker
 from tests.nats_proxy import Operation, nats_proxy
 
 
@@ -32,7 +34,14 @@ async def test_a_round_trip_that_was_given_up_does_no_harm_when_its_answer_comes
         await connection.close()
 
 
-async def test_a_connection_that_is_given_up_while_its_server_says_nothing_is_closed() -> None:
+def broker(url: str) -> Coroutine[Any, Any, object]:
+    return Broker(**connect_options(url, "test")).connect()
+
+
+@pytest.mark.parametrize("connecting_to", [lambda url: connect(url, "test"), broker], ids=["connection", "broker"])
+async def test_a_connection_that_is_given_up_while_its_server_says_nothing_is_closed(
+    connecting_to: Callable[[str], Coroutine[Any, Any, object]],
+) -> None:
     came, parted = asyncio.Event(), asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -45,7 +54,7 @@ async def test_a_connection_that_is_given_up_while_its_server_says_nothing_is_cl
     try:
         async with asyncio.timeout(60), await asyncio.start_server(silent, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            connecting = asyncio.create_task(connect(f"nats://127.0.0.1:{port}", "test"))
+            connecting = asyncio.create_task(connecting_to(f"nats://127.0.0.1:{port}"))
             await came.wait()
             connecting.cancel()
             await asyncio.wait([connecting])

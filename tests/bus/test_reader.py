@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js.api import StreamConfig
+from nats.js.api import ConsumerConfig, ConsumerInfo, StreamConfig
 
 from shared.bus.connection import connect
 from shared.bus.reader import BATCH, ReadingInterrupted, StreamReader, reading, stream_state
@@ -15,6 +17,16 @@ from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 from tests.nats_proxy import Operation, nats_proxy
 
 HEARTBEAT_S = 0.2
+AT = datetime(2026, 11, 29, tzinfo=UTC)
+
+
+HEARTBEAT = {"Status": "100", "Nats-Last-Consumer": "0"}
+
+
+class Unheard:
+    """A connection whose server answers nothing."""
+
+    async def publish(self, subject: str, payload: bytes, *, reply: str) -> None: ...
 
 
 @pytest.fixture
@@ -173,6 +185,26 @@ async def test_silence_ends_the_reading(connection: Client, nats_url: str) -> No
                 await take(events, 1)
         await reader.close()
     assert connection.is_connected
+
+
+async def test_a_stall_of_the_own_loop_is_no_silence_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message has come while the loop stood still, and takes some turns of it from the socket to the reader."""
+    loop, stalled_s = asyncio.get_running_loop(), 0.0
+    clock = loop.time
+    monkeypatch.setattr(loop, "time", lambda: clock() + stalled_s)
+    consumer = ConsumerInfo(name="c", stream_name=LIFECYCLE, config=ConsumerConfig(), created=AT, num_pending=0)
+    events = StreamReader(cast("Client", Unheard()), "inbox", consumer, HEARTBEAT_S)
+    reading = asyncio.create_task(events.batch())
+    await asyncio.sleep(0)
+
+    async def arrives() -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await events.arrive(Msg(_client=cast("Client", None), subject="inbox", headers=HEARTBEAT))
+
+    stalled_s = 3600.0
+    await arrives()
+    assert await reading == []
 
 
 async def test_a_closed_connection_ends_the_reading(connection: Client, nats_url: str) -> None:
