@@ -107,7 +107,7 @@ async def a_worker(port: int, address: str | None = None) -> AsyncGenerator[Fake
 
 @dataclass
 class FakeHub:
-    """`broken`: the status it answers everything with, and `headers`; `silent`: it does not answer at all.
+    """`broken`: the status it answers everything with, and `headers`; `silent`: it does not answer before it is `over`.
 
     `renamed`: former ids of models and their present ones; the hub answers for both, in the present spelling.
     """
@@ -117,18 +117,19 @@ class FakeHub:
     broken: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     renamed: dict[str, str] = field(default_factory=dict)
 
 
 @asynccontextmanager
 async def a_hub() -> AsyncGenerator[FakeHub]:
-    hub, over = FakeHub(), asyncio.Event()
+    hub = FakeHub()
 
     @web.middleware
     async def faults(request: web.Request, handler: Answer) -> web.StreamResponse:
         hub.asked += 1
         if hub.silent:
-            await over.wait()
+            await hub.over.wait()
         if hub.broken:
             return web.Response(status=hub.broken, headers=hub.headers)
         former = "/".join(request.match_info.get(part, "") for part in ("namespace", "name"))
@@ -143,7 +144,7 @@ async def a_hub() -> AsyncGenerator[FakeHub]:
         try:
             yield hub
         finally:
-            over.set()
+            hub.over.set()
 
 
 @asynccontextmanager
