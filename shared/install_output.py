@@ -51,5 +51,5 @@ class InstallOutputs:
 
     async def of(self, instance_id: UUID) -> InstallOutput | None:
         """None if nothing was printed yet, or too long ago. Raises nats.errors.Error."""
-        told = await self._bucket.get(str(instance_id))
-        return None if told is None else InstallOutput.model_validate_json(told)
+        value = await self._bucket.get(str(instance_id))
+        return None if value is None else InstallOutput.model_validate_json(value)

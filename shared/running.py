@@ -55,10 +55,10 @@ async def alongside(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
 
 async def _until_signalled(running: Callable[[], AbstractAsyncContextManager[object]]) -> None:
     """A signal also ends a start that is still waiting for a server."""
-    told, starting = asyncio.Event(), asyncio.current_task()
+    signalled, starting = asyncio.Event(), asyncio.current_task()
 
     def tell() -> None:
-        told.set()
+        signalled.set()
         if starting is not None:
             starting.cancel()
             loop.call_later(_AGAIN_S, tell)  # a client library may lose a cancellation that comes while it connects
@@ -72,7 +72,7 @@ async def _until_signalled(running: Callable[[], AbstractAsyncContextManager[obj
             _settle()
             log.info("running")
             _notify("READY=1")
-            await told.wait()
+            await signalled.wait()
             log.info("stopping")
             _notify("STOPPING=1")
     except asyncio.CancelledError:

@@ -42,6 +42,6 @@ async def _keep(data_dir: Path, started: asyncio.Future[FollowersNats]) -> NoRet
     def ended(error: BaseException, pause_s: float) -> None:
         if not started.done():
             started.set_exception(error)
-        log.warning("the followers' server ended", reason=str(error), again_in_s=pause_s)
+        log.warning("followers' server ended", reason=str(error), retry_in_s=pause_s)
 
     await retried_for_ever(keep, EmbeddedServerError, pause_s=_PAUSE_S, failed=ended)

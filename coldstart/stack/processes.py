@@ -108,7 +108,7 @@ class Service:
                 raise ServiceFailed(self.name, self.log_file, since=self._logged)
             failures = 0 if served else failures + 1
             pause = doubled_s(max(1, failures), FIRST_PAUSE_S, LONGEST_PAUSE_S)
-            log.warning("service ended", service=self.name, status=process.returncode, again_in_s=pause)
+            log.warning("service ended", service=self.name, status=process.returncode, retry_in_s=pause)
             await asyncio.sleep(pause)
 
     async def _serve(self, process: Process, readiness: Readiness) -> bool:

@@ -67,7 +67,7 @@ class LoadFollower:
         if wanted is not None:
             following = self._follow(wanted, instance.id, instance.attempt)
             self._task = asyncio.create_task(following, name=f"loading-{instance.id}")
-            self._task.add_done_callback(_say_if_surprised)
+            self._task.add_done_callback(_log_failure)
 
     def _stop(self) -> None:
         if self._task is not None:
@@ -109,7 +109,7 @@ class LoadFollower:
             self._instance = await self.record(fact)
 
 
-def _say_if_surprised(task: asyncio.Task[None]) -> None:
+def _log_failure(task: asyncio.Task[None]) -> None:
     """Log an unexpected error; the probes continue without it."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("model load no longer followed", task=task.get_name(), exc_info=error)

@@ -74,7 +74,7 @@ class _Watch:
     instance: Instance
     memory: Memory
     reload_at: float = 0.0
-    surprised: set[tuple[Probe, str]] = field(default_factory=set)
+    reported: set[tuple[Probe, str]] = field(default_factory=set)
     pausing: asyncio.Timeout | None = field(default=None, repr=False)
 
     async def keep(self) -> None:
@@ -144,9 +144,9 @@ class _Watch:
         except Exception as error:
             kind = type(error).__name__
             _surprises.labels(probe).inc()
-            if (probe, kind) not in self.surprised:
-                self.surprised.add((probe, kind))
-                log.exception("probe surprised", instance_id=str(self.instance.id), probe=probe)
+            if (probe, kind) not in self.reported:
+                self.reported.add((probe, kind))
+                log.exception("probe failed unexpectedly", instance_id=str(self.instance.id), probe=probe)
             return Failed(f"an answer that nobody foresaw ({kind})")
 
     async def _judge(self) -> None:

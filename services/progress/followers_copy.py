@@ -60,7 +60,7 @@ class FollowersCopy:
         """Copy for ever; after any outage continue after the copy's end."""
 
         def interrupted(error: BaseException, pause_s: float) -> None:
-            log.warning("the followers' copy was interrupted", reason=repr(error), again_in_s=pause_s)
+            log.warning("followers' copy interrupted", reason=repr(error), retry_in_s=pause_s)
 
         async def copy() -> NoReturn:
             await self._follow(await self.prepare())
@@ -80,7 +80,7 @@ class FollowersCopy:
         ours = installation_of(info.config) == state.installation and not drift.of_stream(declared, info.config)
         if ours and end and end.copied <= state.last_sequence:
             return end
-        log.warning("the followers' copy is not what was copied; it is made anew")
+        log.warning("followers' copy differs from what was copied; copying anew")
         _remade.inc()
         await self._target.delete_stream(LIFECYCLE)
         await self._target.add_stream(declared)
@@ -132,7 +132,7 @@ async def copying(source: Client, url: str, *, replicas: int, heartbeat_s: float
 
 async def _connect_and_run(source: Client, url: str, replicas: int, heartbeat_s: float) -> NoReturn:
     def away(error: BaseException, pause_s: float) -> None:
-        log.warning("the followers' server cannot be reached", reason=repr(error), again_in_s=pause_s)
+        log.warning("followers' server unreachable", reason=repr(error), retry_in_s=pause_s)
 
     connecting = partial(connect, url, "followers' copy")
     target = await retried_for_ever(connecting, *TRANSPORT, pause_s=_PAUSE_S, failed=away)

@@ -68,7 +68,7 @@ class Projector:
         if reached.installation == stream.installation and reached.sequence <= stream.last_sequence:
             return reached
         log.error(
-            "the read model follows another stream than the one that is there: rebuilding it",
+            "read model belongs to another stream; rebuilding it",
             checkpoint=f"{reached.installation}:{reached.sequence}",
             stream=f"{stream.installation}:{stream.last_sequence}",
         )
@@ -95,4 +95,4 @@ class Projector:
 
 
 def _interrupted(error: BaseException, pause_s: float) -> None:
-    log.warning("projection interrupted", reason=repr(error), again_in_s=round(pause_s, 2))
+    log.warning("projection interrupted", reason=repr(error), retry_in_s=round(pause_s, 2))

@@ -28,7 +28,7 @@ class SchemaChanged(Exception):
 
 async def already_put_aside(message: Msg, reason: str) -> None:
     """Skip a message that the projector could not read either: it is a dead letter already."""
-    log.warning("passed over in the rebuild", subject=message.subject, reason=reason)
+    log.warning("message skipped in rebuild", subject=message.subject, reason=reason)
 
 
 async def rebuild(

@@ -74,30 +74,32 @@ class Facts:
             self._compare(recorded)
 
     def _compare(self, recorded: Recorded) -> None:
-        told, event = recorded.instance, recorded.event
-        if told.id not in self._folded:
+        snapshot, event = recorded.instance, recorded.event
+        if snapshot.id not in self._folded:
             folded = begin(event) if isinstance(event, InstanceRequested) else None
-        elif (before := self._folded[told.id]) is None:
+        elif (before := self._folded[snapshot.id]) is None:
             return
         else:
             folded = evolve(before, event)
-        where = f"snapshot of {told.id} at version {told.version} ({event.type()}, sequence {recorded.sequence})"
+        where = (
+            f"snapshot of {snapshot.id} at version {snapshot.version} ({event.type()}, sequence {recorded.sequence})"
+        )
         if folded is None:
             self.differences.append(f"{where}: its history does not begin with a request")
-        elif (folded := _as_far_as_kept(folded, told)) != told:
+        elif (folded := _as_far_as_kept(folded, snapshot)) != snapshot:
             self.differences.append(
-                f"{where}: {_unequal(told.model_dump(mode='json'), folded.model_dump(mode='json'))}"
+                f"{where}: {_unequal(snapshot.model_dump(mode='json'), folded.model_dump(mode='json'))}"
             )
             folded = None
-        self._folded[told.id] = folded
+        self._folded[snapshot.id] = folded
 
 
-def _as_far_as_kept(folded: _Model, told: _Model) -> _Model:
+def _as_far_as_kept(folded: _Model, snapshot: _Model) -> _Model:
     """Fields that did not exist when a snapshot was written are no difference, in it or in later ones made from it."""
     kept: dict[str, Any] = {}
-    for name in type(told).model_fields:
-        ours, theirs = getattr(folded, name), getattr(told, name)
-        if name not in told.model_fields_set:
+    for name in type(snapshot).model_fields:
+        ours, theirs = getattr(folded, name), getattr(snapshot, name)
+        if name not in snapshot.model_fields_set:
             kept[name] = theirs
         elif isinstance(ours, Findings) and isinstance(theirs, Findings):
             kept[name] = _as_far_as_kept(ours, theirs)

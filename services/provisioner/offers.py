@@ -72,7 +72,7 @@ class Offers:
         except ProviderError as error:
             return self._failed(error)
         except Exception as error:
-            log.exception("instance types surprised", provider=provider)
+            log.exception("reading instance types failed unexpectedly", provider=provider)
             return self._failed(TryAgain(UNEXPECTED, f"the list of types cannot be read: {type(error).__name__}"))
         self._known[provider] = types
         return _Asked(types, self._monotonic() + self._settings.instance_types_seconds)
@@ -99,7 +99,7 @@ class Offers:
             except Exception:  # the loop's bound: what cannot be published now is published soon after
                 failures += 1
                 pause = self._pause(failures)
-                log.exception("instance types not told", provider=provider)
+                log.exception("instance types not published", provider=provider)
             await asyncio.sleep(pause)
 
     async def _publish_offers(self, provider: str, bucket: InstanceTypes) -> str | None:
@@ -109,7 +109,7 @@ class Offers:
             if self._providers[provider].capabilities.power:
                 await self._providers[provider].foreign_servers()
         except ProviderError as error:
-            log.warning("provider not to be used", provider=provider, reason=redacted(str(error)))
+            log.warning("provider cannot be used", provider=provider, reason=redacted(str(error)))
             return redacted(error.message)
         return None
 

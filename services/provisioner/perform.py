@@ -43,10 +43,10 @@ class Perform:
         """
         instance_id = recorded.event.instance_id
         while (action := plan(await self.dependencies.journal.load(instance_id), recorded.event)) is not None:
-            log.info("acting", action=action, instance_id=str(instance_id), trigger=recorded.event.type())
+            log.info("action started", action=action, instance_id=str(instance_id), trigger=recorded.event.type())
             try:
                 await ACTIONS[action](ActionContext(action, recorded, lease, self.dependencies))
             except Overtaken:
-                log.info("overtaken", action=action, instance_id=str(instance_id))
+                log.info("action overtaken", action=action, instance_id=str(instance_id))
                 continue
             return

@@ -37,7 +37,7 @@ async def translated(context: ActionContext, once: Once) -> None:
     except (ProviderError, Overtaken, LeaseLost, JournalUnavailable, LifecycleError):
         raise
     except Exception as error:
-        log.exception("action surprised", action=context.action, instance_id=str(context.instance_id))
+        log.exception("action failed unexpectedly", action=context.action, instance_id=str(context.instance_id))
         raise TryAgain(UNEXPECTED, context.printable(f"{type(error).__name__}: {error}")) from error
 
 
@@ -105,20 +105,23 @@ async def fail(context: ActionContext, code: str, message: str) -> bool:
 
     Returns whether it has failed, now or before.
     """
-    said = context.printable(f"{_DOING[context.action].capitalize()} failed: {message}")
+    reason = context.printable(f"{_DOING[context.action].capitalize()} failed: {message}")
     failure: ProvisioningFailed | StartupFailed
     if context.action is Action.INSTALL:
         attempt = (await context.guard()).attempt
         failure = StartupFailed(
-            instance_id=context.instance_id, occurred_at=now(), attempt=attempt, code=code, message=said
+            instance_id=context.instance_id, occurred_at=now(), attempt=attempt, code=code, message=reason
         )
     else:
         failure = ProvisioningFailed(
-            instance_id=context.instance_id, occurred_at=now(), action=context.action, code=code, message=said
+            instance_id=context.instance_id, occurred_at=now(), action=context.action, code=code, message=reason
         )
     failed = (await context.conclude(failure)).status in FAILURES
     if not failed:
         log.warning(
-            "cannot fail for it any more", action=context.action, instance_id=str(context.instance_id), reason=said
+            "instance can no longer fail; retrying the action",
+            action=context.action,
+            instance_id=str(context.instance_id),
+            reason=reason,
         )
     return failed

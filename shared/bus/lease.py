@@ -78,7 +78,7 @@ class Lease:
             NatsError,
             OSError,
         ) as error:  # acknowledged just now, or disconnected: then the ack wait returns it
-            log.info("lease not given back", reason=repr(error))
+            log.info("lease not returned", reason=repr(error))
 
 
 class Leases:
@@ -131,7 +131,7 @@ class Leases:
             async with asyncio.timeout(grace_s):
                 await self._idle.wait()
         except TimeoutError:
-            log.warning("holders did not stop in time", leases=len(self._leases))
+            log.warning("lease holders did not stop in time", leases=len(self._leases))
 
     async def keep_alive(self) -> None:
         """Runs as long as the process may hold leases; the owner cancels it."""

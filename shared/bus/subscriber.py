@@ -109,7 +109,7 @@ class Subscriber:
             log.info("lease lost", consumer=self.trigger.durable, subject=message.subject)
         except Exception:  # the loop's bound: whatever went wrong, the message is redelivered, not dropped
             pause = doubled_s(metadata.num_delivered, _FIRST_PAUSE_S, LONGEST_PAUSE_S)
-            log.exception("handling failed", consumer=self.trigger.durable, subject=message.subject, again_in_s=pause)
+            log.exception("handling failed", consumer=self.trigger.durable, subject=message.subject, retry_in_s=pause)
             with suppress(MsgAlreadyAckdError):  # returned already, by a process that is stopping
                 await message.nak(delay=pause)
 

@@ -104,9 +104,9 @@ class TopologyGuard:
             troubles = (Trouble(f"JetStream does not answer: {error!r}", of_appends=True),)
         for trouble in troubles:
             if trouble not in self._troubles:
-                log.error("the topology is not as declared", reason=trouble.reason, of_appends=trouble.of_appends)
+                log.error("topology differs from its declaration", reason=trouble.reason, of_appends=trouble.of_appends)
         if self._troubles and not troubles:
-            log.warning("the topology is as declared again")
+            log.warning("topology is as declared again")
         self._troubles, self.looked_at = troubles, self.clock()
         _troubles.set(len(troubles))
 
@@ -185,7 +185,7 @@ class TopologyGuard:
 
     def _report_healed(self, name: str, differing: Iterable[str]) -> None:
         _healed.labels(name).inc()
-        log.warning("another program had changed the topology; changed back", name=name, what=[*differing])
+        log.warning("topology changed by another program; reverted", name=name, fields=[*differing])
 
 
 async def _refusal_of_an_append(jetstream: JetStreamContext) -> str | None:

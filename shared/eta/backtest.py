@@ -33,14 +33,14 @@ class Score(NamedTuple):
 
 def backtest(launches: Iterable[Launch], moments: Sequence[float] = MOMENTS) -> list[Score]:
     """One score for each moment; none without launches that took any time."""
-    told: dict[float, list[tuple[Launch, Estimate, datetime]]] = {moment: [] for moment in moments}
+    estimates: dict[float, list[tuple[Launch, Estimate, datetime]]] = {moment: [] for moment in moments}
     for launch, history in _with_their_past([launch for launch in launches if launch.seconds >= _SHORTEST_S]):
-        for moment, cases in told.items():
+        for moment, cases in estimates.items():
             at = launch.began_at + moment * timedelta(seconds=launch.seconds)
             given = estimate(_under_way(launch, at), at, history)
             if given is not None:
                 cases.append((launch, given, at))
-    return [_score(moment, cases) for moment, cases in told.items() if cases]
+    return [_score(moment, cases) for moment, cases in estimates.items() if cases]
 
 
 def _with_their_past(launches: Sequence[Launch]) -> Iterator[tuple[Launch, History]]:

@@ -201,10 +201,10 @@ def _delayed(instance: Instance, event: e.ActionDelayed) -> Instance:
     return _with(instance, failed_tries={**tries, event.action: event.number}, delay=_delay(event))
 
 
-def _told_of_limit(instance: Instance, told: str) -> Instance:
-    if told in instance.limits_told:
+def _told_of_limit(instance: Instance, limit: str) -> Instance:
+    if limit in instance.limits_told:
         return instance
-    return _with(instance, limits_told=(*instance.limits_told, told))
+    return _with(instance, limits_told=(*instance.limits_told, limit))
 
 
 def _released(instance: Instance, event: e.InstanceTerminated | e.ResourcesReleased) -> Instance:

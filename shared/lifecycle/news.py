@@ -60,8 +60,8 @@ def is_news(instance: Instance, event: e.Event) -> bool:  # noqa: C901, PLR0911,
         case e.LifetimeLimitReached():
             left_alone = instance.status is Status.STARTUP_FAILED and not instance.kept
             return moves(instance.status, e.LifetimeLimitReached) and not left_alone
-        case e.SpendingLimitReached(remembered_as=told):
-            return instance.status not in ENDING and told not in instance.limits_told
+        case e.SpendingLimitReached(remembered_as=limit):
+            return instance.status not in ENDING and limit not in instance.limits_told
         case e.ServerLost(server_id=server_id):
             return instance.in_use and server_id == resources.server_id
         case e.ServerDeleted(server_id=server_id):

@@ -75,11 +75,11 @@ class InstanceTypes:
 
     async def of(self, provider: str) -> tuple[InstanceType, ...] | None:
         """None until a provisioner has published this provider's offers."""
-        told = await self._bucket.get(provider)
-        return None if told is None else _TYPES.validate_json(told or b"[]")
+        value = await self._bucket.get(provider)
+        return None if value is None else _TYPES.validate_json(value or b"[]")
 
     async def of_all(self) -> dict[str, tuple[InstanceType, ...]]:
         """All published offers, by provider name."""
         names = [name for name in await self._bucket.keys() if not name.startswith(STATUS)]
-        told = {name: await self.of(name) for name in names}
-        return {name: types for name, types in told.items() if types is not None}
+        offers = {name: await self.of(name) for name in names}
+        return {name: types for name, types in offers.items() if types is not None}

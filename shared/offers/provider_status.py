@@ -36,12 +36,12 @@ class ProviderStatuses:
 
     async def of(self, provider: str) -> ProviderStatus | None:
         """None until a provisioner has published it."""
-        told = await self._bucket.get(STATUS + provider)
-        return None if told is None else ProviderStatus.model_validate_json(told)
+        value = await self._bucket.get(STATUS + provider)
+        return None if value is None else ProviderStatus.model_validate_json(value)
 
     async def of_all(self) -> list[ProviderStatus]:
-        told = [await self.of(name) for name in await self._names()]
-        return [status for status in told if status is not None]
+        statuses = [await self.of(name) for name in await self._names()]
+        return [status for status in statuses if status is not None]
 
     async def keep_only(self, providers: Collection[str]) -> None:
         """Delete the status of all other providers."""

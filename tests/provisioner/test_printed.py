@@ -67,7 +67,7 @@ async def test_an_install_whose_output_cannot_be_told_completes_all_the_same(sta
     with capture_logs() as logs:
         await stage.deliver(e.SshReachable)
     assert (await stage.instance()).status is Status.STARTING
-    assert [entry["instance_id"] for entry in logs if entry["event"] == "install's output not told"]
+    assert [entry["instance_id"] for entry in logs if entry["event"] == "install output not published"]
 
 
 async def test_a_holder_that_has_lost_its_lease_tells_nothing(stage: Stage) -> None:

@@ -78,19 +78,19 @@ class Launches:
     async def _check_month(self, organization: Organization, limit: float) -> None:
         spent = await self._costs.of_month(organization.id, datetime.now(UTC))
         if not limit:
-            said = "It may spend nothing in a month."
-            raise _reached(organization, "spend_per_month", said, limit=limit, used=sum(spent.values()))
+            usage = "It may spend nothing in a month."
+            raise _reached(organization, "spend_per_month", usage, limit=limit, used=sum(spent.values()))
         for currency, amount in spent.items():
             if amount >= limit:
-                said = f"It has spent {amount:.2f} {currency} this month, and its limit is {limit:.2f} {currency}."
-                raise _reached(organization, "spend_per_month", said, limit=limit, used=amount, currency=currency)
+                usage = f"It has spent {amount:.2f} {currency} this month, and its limit is {limit:.2f} {currency}."
+                raise _reached(organization, "spend_per_month", usage, limit=limit, used=amount, currency=currency)
 
 
 def _check_number(organization: Organization, number: int) -> None:
     limit = organization.max_instances
     if limit is not None and number >= limit:
-        said = f"It has {number} instances, and its limit is {limit}."
-        raise _reached(organization, "max_instances", said, limit=limit, used=number, requested=1)
+        usage = f"It has {number} instances, and its limit is {limit}."
+        raise _reached(organization, "max_instances", usage, limit=limit, used=number, requested=1)
 
 
 def _within_hour(
@@ -103,15 +103,15 @@ def _within_hour(
     after = summed((asked, Price(used, asked.currency)))[asked.currency]
     if after > limit:
         at = "up to" if wish.instance_types else "at least"
-        said = f"Its instances cost {used:.2f} {asked.currency} an hour; with {at} {asked.amount:.2f} for this one "
-        said += f"it would be {after:.2f}, and its limit is {limit:.2f}."
+        usage = f"Its instances cost {used:.2f} {asked.currency} an hour; with {at} {asked.amount:.2f} for this one "
+        usage += f"it would be {after:.2f}, and its limit is {limit:.2f}."
         figures = {"limit": limit, "used": used, "requested": asked.amount, "currency": asked.currency}
-        raise _reached(organization, "spend_per_hour", said, **figures)
+        raise _reached(organization, "spend_per_hour", usage, **figures)
     if wish.instance_types:
         return found
     return found.model_copy(update={"max_hourly_price": round(limit - used, CENTS_OF_CENTS)})
 
 
-def _reached(organization: Organization, which: str, said: str, **figures: Any) -> LimitReached:
-    detail = f"{said} Terminate an instance of {organization.slug}, or have an administrator raise `{which}`."
+def _reached(organization: Organization, which: str, usage: str, **figures: Any) -> LimitReached:
+    detail = f"{usage} Terminate an instance of {organization.slug}, or have an administrator raise `{which}`."
     return LimitReached(detail, figures={"organization": organization.slug, "limited_by": which, **figures})

@@ -130,4 +130,4 @@ class LimitChecks:
         try:
             await self._journal.intend(instance.id, end, intent_id=uuid4(), at=at)
         except IntentRefused as refusal:  # it is ending already, by another api process or a person
-            log.info("not ended at its limit", instance_id=str(instance.id), reason=refusal.reason)
+            log.info("instance not ended at spending limit", instance_id=str(instance.id), reason=refusal.reason)

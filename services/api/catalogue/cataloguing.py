@@ -82,7 +82,7 @@ class Cataloguing:
             measured = await self._models.measure(known.model, found.parameters, found.weights_bytes)
             await self._access.load()
         except DOWN as error:
-            log.warning("figures of a model not kept", model=known.model, reason=repr(error))
+            log.warning("model sizes not stored", model=known.model, reason=repr(error))
             return known
         return measured or known
 

@@ -36,5 +36,5 @@ def weights_bytes(parameters: Mapping[str, int], quantization: Mapping[str, Any]
 
 
 def _packed_bits(quantization: Mapping[str, Any]) -> int | None:
-    told = quantization.get("bits")
-    return told if isinstance(told, int) and told > 0 else _BITS_BY_METHOD.get(str(quantization.get("quant_method")))
+    bits = quantization.get("bits")
+    return bits if isinstance(bits, int) and bits > 0 else _BITS_BY_METHOD.get(str(quantization.get("quant_method")))

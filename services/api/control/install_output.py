@@ -39,10 +39,10 @@ async def logs(
     tail: Annotated[int, QueryParameter(ge=1, le=MOST_LINES, description="How many lines at most.")] = MOST_LINES,
 ) -> Log:
     instance = await intents.load(identified(instance_id), request.auth)
-    told = await install_outputs.of(instance.id)
-    if told is None:
+    output = await install_outputs.of(instance.id)
+    if output is None:
         return Log()
-    return Log(items=told.lines[-tail:], attempt=told.attempt, install_try=told.install_try)
+    return Log(items=output.lines[-tail:], attempt=output.attempt, install_try=output.install_try)
 
 
 ROUTES: Final = (logs,)

@@ -41,7 +41,7 @@ async def list_instance_types(
     statuses: Provided[ProviderStatuses],
     provider: Annotated[str | None, QueryParameter(max_length=64, description="Only of this provider.")] = None,
 ) -> Offers:
-    told = await offered.of_all()
+    types = await offered.of_all()
     return Offers(
         items=[
             Offer(
@@ -50,7 +50,7 @@ async def list_instance_types(
                 unusable=kind.why_unusable,
                 **kind.model_dump(),
             )
-            for name, kinds in told.items()
+            for name, kinds in types.items()
             if provider in (None, name)
             for kind in kinds
         ],

@@ -69,4 +69,4 @@ class Estimates:
             try:
                 await self.load()
             except DATABASE_ERRORS as error:
-                log.warning("past launches not read again", reason=repr(error))
+                log.warning("past launches not refreshed", reason=repr(error))

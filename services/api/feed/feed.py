@@ -227,9 +227,9 @@ class Feed:
         stream = await stream_state(self._connection)
         if stream.installation == self.installation and stream.last_sequence >= self.position:
             return
-        was, now = self.installation, stream.installation
-        log.error("the stream is another one; beginning anew", was=str(was), now=str(now))
-        self.installation, self.position, self._caught_up_at = now, 0, -math.inf
+        former, current = self.installation, stream.installation
+        log.error("stream was replaced; reading it from the start", former=str(former), current=str(current))
+        self.installation, self.position, self._caught_up_at = current, 0, -math.inf
         self._replace(())
         for subscription in self._subscriptions:
             subscription.close()
@@ -254,5 +254,5 @@ def _published(message: Msg) -> Published | None:
     try:
         return Published(decode(message.data, sequence, message.metadata.timestamp), message.data)
     except Undecodable as error:
-        log.warning("event not understood", subject=message.subject, sequence=sequence, reason=str(error))
+        log.warning("unreadable event", subject=message.subject, sequence=sequence, reason=str(error))
         return None

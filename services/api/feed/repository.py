@@ -45,7 +45,7 @@ def _understood(snapshot: Any) -> Instance | None:
     try:
         return read_snapshot(snapshot)
     except ValidationError as error:
-        log.warning("snapshot not understood", reason=str(error))
+        log.warning("unreadable snapshot", reason=str(error))
         return None
 
 

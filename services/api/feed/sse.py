@@ -134,12 +134,12 @@ class EventSource:
             instance = self._estimates.launching.get(instance_id)
             eta = instance and self._estimates.of(instance, now)
             if instance and eta:
-                told = {
+                estimate = {
                     "instance_id": str(instance.id),
                     "version": instance.version,
                     "eta": eta.model_dump(mode="json"),
                 }
-                yield f"event: estimate\ndata: {json.dumps(told)}\n\n".encode()
+                yield f"event: estimate\ndata: {json.dumps(estimate)}\n\n".encode()
 
     async def _beginning(self, begin: Begin, joined: int) -> int:
         match begin:

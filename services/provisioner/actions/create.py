@@ -111,7 +111,8 @@ class _Creation:
             except TryAgain as error:
                 if self._unsure_until is not None:
                     raise
-                log.warning("ordering unlooked", instance_id=str(self._context.instance_id), reason=str(error))
+                instance_id = str(self._context.instance_id)
+                log.warning("ordering without a look for an earlier server", instance_id=instance_id, reason=str(error))
                 return []
             if found or counts:
                 return sorted(found, key=lambda server: server.id)
@@ -138,8 +139,8 @@ class _Creation:
                 await self._context.delay(code, reason, 0.0)
         if len(refused) < len(self.possible):
             raise TryAgain(OUT_OF_STOCK, "; ".join(reasons))
-        told = next((error for error in refused if error.code == QUOTA_EXCEEDED), refused[0])
-        raise Rejected(told.code, "; ".join(reasons))
+        refusal = next((error for error in refused if error.code == QUOTA_EXCEEDED), refused[0])
+        raise Rejected(refusal.code, "; ".join(reasons))
 
     async def _choices(self) -> list[tuple[str, str]]:
         """Raises Rejected if there is none, ProviderError."""

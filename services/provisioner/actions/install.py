@@ -132,11 +132,11 @@ class _Install:
             aclosing(session.run(COMMAND, stdin_of(job))) as machine,
             aclosing(while_wanted(self._context, machine, self._check_time)) as saying,
         ):
-            async for said in saying:
-                if isinstance(said, Exited):
-                    return said.status
-                printed.add(said)
-                match parse_line(said):
+            async for line in saying:
+                if isinstance(line, Exited):
+                    return line.status
+                printed.add(line)
+                match parse_line(line):
                     case Phase(name) if self._comes_after(name):
                         await self._reached(job, name)
                     case Phase():

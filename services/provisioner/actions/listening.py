@@ -26,9 +26,9 @@ async def while_wanted(
                 check_time()
                 looking = asyncio.ensure_future(context.lease.sleep(context.settings.install_look_seconds))
             if coming.done():
-                said = coming.result()
+                received = coming.result()
                 coming = asyncio.ensure_future(anext(machine))
-                yield said
+                yield received
     finally:
         await _end(coming)
         await _end(looking)

@@ -62,4 +62,4 @@ class Printed:
             async with asyncio.timeout(TIME_OUT_S):
                 await self._context.dependencies.install_outputs.publish(self._context.instance_id, output)
         except (NatsError, TimeoutError, OSError) as error:
-            log.warning("install's output not told", instance_id=str(self._context.instance_id), reason=repr(error))
+            log.warning("install output not published", instance_id=str(self._context.instance_id), reason=repr(error))

@@ -125,7 +125,7 @@ async def test_past_launches_are_read_again_and_kept_while_the_database_is_away(
         async with database_away(stage):
 
             async def noticed() -> bool:
-                return any(entry["event"] == "past launches not read again" for entry in logs)
+                return any(entry["event"] == "past launches not refreshed" for entry in logs)
 
             await until(noticed)
             eta = await shown(api, instance.id)

@@ -101,8 +101,8 @@ class HubSearch:
 
     def _failed(self, failed: HubFailure) -> HubFailure:
         if not isinstance(failed, TokenRefused):
-            said = failed.retry_after_s if isinstance(failed, RateLimited) else None
-            self._rest = failed, self._monotonic() + (said or _REST_S)
+            retry_after_s = failed.retry_after_s if isinstance(failed, RateLimited) else None
+            self._rest = failed, self._monotonic() + (retry_after_s or _REST_S)
         return failed
 
     def _search(self, text: str) -> Search:

@@ -51,11 +51,11 @@ _HEADERS: Final[Mapping[int, str]] = {401: "WWW-Authenticate", 429: "Retry-After
 """The header that answers with this status always have."""
 
 
-def refusals(said: Mapping[Kind, str]) -> dict[int, ResponseSpec]:
+def refusals(reasons: Mapping[Kind, str]) -> dict[int, ResponseSpec]:
     """A route's own refusals, by status."""
     return {
         STATUS[kind]: ResponseSpec(ProblemDocument, description=why, media_type=PROBLEM_JSON, generate_examples=False)
-        for kind, why in said.items()
+        for kind, why in reasons.items()
     }
 
 
