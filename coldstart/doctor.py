@@ -32,7 +32,8 @@ class Diagnosis:
 
 
 def examine(settings: StackSettings) -> list[Diagnosis]:
-    return [*_system(), *_servers(settings), _port(settings), _room(settings.data_dir), *_clouds(settings)]
+    here = (*_system(), *_servers(settings), _port(settings), _room(settings.data_dir))
+    return [*here, *_clouds(settings), *_tls(settings)]
 
 
 def _system() -> Iterator[Diagnosis]:
@@ -77,6 +78,12 @@ def _room(data_dir: Path) -> Diagnosis:
         writable = False
     detail = f"{free_gb:.0f} GB free in {place}{'' if writable else ', but it cannot be written to'}"
     return Diagnosis("data folder", writable and free_gb > _ROOM_GB, detail)
+
+
+def _tls(settings: StackSettings) -> Iterator[Diagnosis]:
+    if settings.worker_tls == "off":
+        detail = "workers are installed without TLS, since COLDSTART_WORKER_TLS is off; remove it and reinstall them"
+        yield Diagnosis("workers", False, detail, essential=False)
 
 
 def _clouds(settings: StackSettings) -> Iterator[Diagnosis]:

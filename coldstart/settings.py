@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.admin_key import AdminKey
 from shared.environment import SettingsInvalid, from_environment
+from shared.lifecycle.transport import WorkerTls
 from shared.settings import DatabaseUrl, HttpUrl, NatsUrl
 
 __all__ = ["ClientSettings", "SettingsInvalid", "StackSettings", "from_environment"]
@@ -25,6 +26,7 @@ class StackSettings(BaseSettings):
     admin_key: AdminKey | None = None
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    worker_tls: WorkerTls = "mutual"
 
 
 class ClientSettings(BaseSettings):

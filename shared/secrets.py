@@ -9,6 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from shared.certificates import Certified, certified
 
 _INSTANCES: Final = 1024
 """Instances whose secrets are cached: deriving them for each line of output took longer than reading it."""
@@ -20,6 +23,14 @@ class SshKey:
 
     private: str = field(repr=False)
     public: str
+
+
+@dataclass(frozen=True)
+class WorkerCertificates:
+    """Both sides of the TLS with one attempt's worker. Each side trusts the other's certificate and no other."""
+
+    worker: Certified
+    client: Certified
 
 
 class Secrets:
@@ -41,6 +52,18 @@ class Secrets:
         """The key that the worker of that attempt requires; a worker of another attempt answers 401."""
         return "cs-" + self._derive(f"worker-api-key/{instance_id}/{attempt}").hex()
 
+    def worker_certificates(self, instance_id: UUID, attempt: int) -> WorkerCertificates:
+        """The keys and certificates of that attempt's worker, and of those who may talk to it."""
+        attempted = f"{instance_id}/{attempt}"
+        return WorkerCertificates(
+            worker=certified(
+                self._derive(f"worker-tls/{attempted}"), "coldstart worker", ExtendedKeyUsageOID.SERVER_AUTH
+            ),
+            client=certified(
+                self._derive(f"worker-tls-client/{attempted}"), "coldstart", ExtendedKeyUsageOID.CLIENT_AUTH
+            ),
+        )
+
     def session_key(self) -> bytes:
         """The key that signs the console's sessions and sign-in links."""
         return self._derive("console-sessions")
@@ -53,8 +76,11 @@ class Secrets:
 
     def _secrets_of(self, instance_id: UUID, attempt: int) -> tuple[str, ...]:
         keys = (self.worker_api_key(instance_id, number) for number in range(1, attempt + 1))
-        hosts = (line for counter in (0, 1) for line in self.host_key(instance_id, counter).private.splitlines()[1:-1])
-        return (*keys, *hosts)
+        private = [self.host_key(instance_id, counter).private for counter in (0, 1)]
+        for number in range(1, attempt + 1):
+            both = self.worker_certificates(instance_id, number)
+            private += [both.worker.private_key, both.client.private_key]
+        return (*keys, *(line for key in private for line in key.splitlines()[1:-1]))
 
     def _derive(self, purpose: str) -> bytes:
         return HKDF(algorithm=SHA256(), length=32, salt=b"coldstart", info=purpose.encode()).derive(self._master)

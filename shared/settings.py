@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Posit
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.images import is_repository
+from shared.lifecycle.transport import WorkerTls
 
 _NATS: Final = frozenset({"nats", "tls", "ws", "wss"})
 _POSTGRES: Final = frozenset({"postgresql", "postgres"})
@@ -76,11 +77,15 @@ class ServiceSettings(BaseSettings):
 
 
 class WithMachines(ServiceSettings):
-    """How machines are reached, and the secret from which their keys are derived: the same in every service."""
+    """How machines are reached, and the secret from which their keys are derived: the same in every service.
+
+    `worker_tls`: how workers of new attempts are talked to; an attempt that has begun keeps what it began with.
+    """
 
     master_secret: SecretStr = Field(min_length=32)
     ssh_port: int = Field(default=22, ge=1, le=65_535)
     worker_port: int = Field(default=8000, ge=1, le=65_535)
+    worker_tls: WorkerTls = "mutual"
 
 
 class WithStartup(WithMachines):

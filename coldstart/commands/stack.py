@@ -174,6 +174,8 @@ def _welcome(running: Stack, settings: StackSettings, cloud: str, link: str) -> 
     say(f"events     {reach.nats_url.partition('@')[2] or reach.nats_url}")
     simulated = f"SIMULATED: no machine is rented, and answers are made up  ({reach.simulator_url})"
     say(f"cloud      {simulated if reach.simulator_url else cloud}")
+    if settings.worker_tls == "off":
+        say("workers    WITHOUT TLS (COLDSTART_WORKER_TLS=off): what is sent to them can be read on the way")
     new = "  (a new installation)" if running.new_key else ""
     say(f"data       {settings.data_dir.absolute()}{new}")
     say(f"logs       {settings.data_dir}/logs")

@@ -41,6 +41,7 @@ from shared.offers.provider_status import ProviderStatuses
 from shared.postgres.connection import Pool, connect_pool
 from shared.postgres.migrate import migrate
 from shared.running import alongside
+from shared.worker_tls import warn_if_off
 
 log = structlog.get_logger()
 
@@ -78,6 +79,7 @@ class _Wired:
 @asynccontextmanager
 async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
     """Serve until the block ends; then let event streams go at once and requests finish."""
+    warn_if_off(settings)
     lost_touch = asyncio.Event()
     async with _bus(settings, lost_touch) as bus, _database(settings) as pool:
         first_admin_key = None if settings.admin_key else await _first_admin_key(ApiKeyRepository(pool))

@@ -4,6 +4,7 @@ from typing import Final
 
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.plugins.pydantic import PydanticPlugin
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -67,6 +68,10 @@ _COMPRESSION: Final = 4
 """A third of the time of the best level, for a few per cent more bytes."""
 
 
+def _engine(assets: Assets, settings: ApiSettings) -> JinjaTemplateEngine:
+    return engine(assets, badge(settings.simulated), plain_workers=settings.worker_tls == "off")
+
+
 def application(
     settings: ApiSettings, *, inference: Inference, authentication: Authentication, services: Services
 ) -> ASGIApp:
@@ -82,7 +87,7 @@ def application(
         request_class=BodyRequest,
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(),
-        template_config=TemplateConfig(instance=engine(assets, badge(settings.simulated))),
+        template_config=TemplateConfig(instance=_engine(assets, settings)),
         compression_config=CompressionConfig("gzip", gzip_compress_level=_COMPRESSION, exclude_opt_key=AS_IT_IS),
         plugins=[PydanticPlugin(validate_strict=True)],
         logging_config=None,

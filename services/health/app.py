@@ -15,6 +15,7 @@ from shared.bus.start_up import holder
 from shared.bus.topology import WATCH
 from shared.journal.streams import EVERY_EVENT
 from shared.secrets import Secrets, SshKey
+from shared.worker_tls import warn_if_off
 
 OpenProber = Callable[[HealthSettings], AbstractAsyncContextManager[Prober]]
 MakeWorkerLog = Callable[[SshKey, HealthSettings], WorkerLog]
@@ -31,6 +32,7 @@ async def running(
 
     Yields the leases, one for each watch.
     """
+    warn_if_off(settings)
     updates = InstanceUpdates()
     secrets = Secrets(settings.master_secret.get_secret_value())
     async with (

@@ -17,7 +17,17 @@ from pydantic import BaseModel, Field, ValidationError
 
 from services.health.probes import Failed, OldWorker, Outcome, Passed, Probe, Refused, Running, Target
 from services.health.settings import HealthSettings
-from services.health.worker_http import NotConnected, NotHttp, Question, TooLarge, ask, connected
+from services.health.worker_http import (
+    NotConnected,
+    NotHttp,
+    Place,
+    Question,
+    TooLarge,
+    WorkerAnswer,
+    WrongCertificate,
+    ask,
+    connected,
+)
 
 _NOTHING: Final = 64 * 1024
 _DOCUMENT: Final = 1024 * 1024
@@ -100,10 +110,10 @@ class HttpProber:
 
     async def _ssh(self, target: Target) -> Outcome:
         try:
-            _, writer = await connected(target.address, self._settings.ssh_port, self._settings.connect_seconds)
+            connection = await connected(target.address, self._settings.ssh_port, self._settings.connect_seconds)
         except NotConnected as error:
             return _not_connected(error, self._settings.connect_seconds)
-        writer.transport.abort()  # it answered; its bytes are of no interest
+        connection.close()  # it answered; its bytes are of no interest
         return Passed()
 
     async def _health(self, target: Target) -> Outcome:
@@ -135,29 +145,31 @@ class HttpProber:
         return _counted(answer.content) if isinstance(answer, _Body) else answer
 
     async def _ask(self, question: Question, target: Target, seconds: float, longest: int) -> "_Body | Outcome":
-        settings = self._settings
+        connect_s = self._settings.connect_seconds
+        place = Place(target.address, self._settings.worker_port, target.tls)
         try:
             async with asyncio.timeout(seconds):
-                answer = await ask(
-                    target.address,
-                    settings.worker_port,
-                    question,
-                    longest=longest,
-                    connect_s=settings.connect_seconds,
-                )
+                return _answered(await ask(place, question, longest=longest, connect_s=connect_s))
         except NotConnected as error:
-            return _not_connected(error, settings.connect_seconds)
+            return _not_connected(error, connect_s)
+        except WrongCertificate:
+            return OldWorker()
         except TimeoutError:
             return _no_answer(seconds)
         except (TooLarge, NotHttp) as error:
             return Failed(str(error))
         except OSError as error:
             return Failed(f"the connection broke ({type(error).__name__})")
-        if answer.status == HTTPStatus.UNAUTHORIZED:
+
+
+def _answered(answer: WorkerAnswer) -> _Body | Outcome:
+    match answer.status:
+        case HTTPStatus.OK:
+            return _Body(answer.body)
+        case HTTPStatus.UNAUTHORIZED:
             return OldWorker()
-        if answer.status != HTTPStatus.OK:
-            return Failed(f"HTTP {answer.status}")
-        return _Body(answer.body)
+        case status:
+            return Failed(f"HTTP {status}")
 
 
 def _counted(metrics: bytes) -> Outcome:

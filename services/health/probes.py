@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final, Protocol, TypeAlias, assert_never
 
 from shared.lifecycle.wish import Task
+from shared.worker_tls import WorkerTls
 
 
 class Probe(StrEnum):
@@ -26,12 +27,14 @@ QUESTIONS: Final = {
 
 @dataclass(frozen=True)
 class Target:
-    """One attempt's worker; the key belongs to that attempt."""
+    """One attempt's worker; the key and the certificates belong to that attempt."""
 
     address: str
     model: str
     task: Task
     api_key: str = field(repr=False)
+    tls: WorkerTls | None = field(default=None, repr=False)
+    """None: it speaks plain HTTP."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class OldWorker:
-    """401: the worker of another attempt answered, which has another key."""
+    """Another attempt's worker answered: it has another certificate, or another key and says 401."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def _answer(outcome: Outcome) -> str:
         case Refused():
             return "connection refused"
         case OldWorker():
-            return "the worker of an earlier attempt answered (401)"
+            return "the worker of an earlier attempt answered"
         case Failed(reason=reason):
             return reason
         case _:

@@ -24,6 +24,7 @@ from shared.journal.journal import Journal, JournalUnavailable
 from shared.lifecycle.events import Event, ReinstallRequested
 from shared.lifecycle.instance import Instance
 from shared.secrets import Secrets
+from shared.worker_tls import WorkerTls, worker_tls
 
 log = structlog.get_logger()
 _probes: Final = Counter(
@@ -75,6 +76,7 @@ class _Watch:
     memory: Memory
     reload_at: float = 0.0
     reported: set[tuple[Probe, str]] = field(default_factory=set)
+    tls: WorkerTls | None = field(default=None, repr=False)
     pausing: asyncio.Timeout | None = field(default=None, repr=False)
 
     async def keep(self) -> None:
@@ -120,7 +122,11 @@ class _Watch:
     async def _follow(self, chain: Chain, instance: Instance, outcomes: dict[Probe, Outcome]) -> None:
         """Probe in order until one fails, and record at once what each outcome shows."""
         target = Target(
-            instance.ip_address or "", instance.specification.model, instance.specification.task, self.api_key
+            instance.ip_address or "",
+            instance.specification.model,
+            instance.specification.task,
+            self.api_key,
+            self._tls(instance),
         )
         for probe in chain:
             _probes.labels(instance.status, probe).inc()
@@ -133,6 +139,12 @@ class _Watch:
                     )
             if not isinstance(outcome, Passed):
                 return
+
+    def _tls(self, instance: Instance) -> WorkerTls | None:
+        """Made once for the attempt that is watched."""
+        if self.tls is None:
+            self.tls = worker_tls(self.service.secrets, instance)
+        return self.tls
 
     async def _ask(self, probe: Probe, target: Target) -> Outcome:
         """Every error of the prober is an outcome: if it ended the watch, no deadline would ever be judged again.

@@ -6,10 +6,14 @@ not read. The caller must limit the time.
 
 import asyncio
 import json
+import socket
+import ssl
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import h11
+
+from shared.worker_tls import WorkerTls, connect
 
 HEAD: Final = 16 * 1024
 """The most bytes of a status line with its headers, of a chunk's head, or of trailers."""
@@ -38,6 +42,10 @@ class NotConnected(Exception):
         self.cause = cause
 
 
+class WrongCertificate(Exception):
+    """Somebody else's worker answered, or an earlier attempt's."""
+
+
 class TooLarge(Exception):
     """A part of the answer exceeds its limit; the message says which."""
 
@@ -62,16 +70,28 @@ class Question:
         return [request, *([h11.Data(data=body)] if body else []), h11.EndOfMessage()]
 
 
-async def ask(address: str, port: int, question: Question, *, longest: int, connect_s: float) -> WorkerAnswer:
+@dataclass(frozen=True)
+class Place:
+    """An IP address and a port of a worker, and our side of its TLS; without `tls` it speaks plain HTTP."""
+
+    address: str
+    port: int
+    tls: WorkerTls | None = None
+
+    @property
+    def host(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+async def ask(place: Place, question: Question, *, longest: int, connect_s: float) -> WorkerAnswer:
     """The answer, its body of at most `longest` bytes.
 
-    Raises NotConnected, TooLarge, NotHttp, and OSError if the connection breaks.
+    Raises NotConnected, WrongCertificate, TooLarge, NotHttp, and OSError if the connection breaks.
     """
-    reader, writer = await connected(address, port, connect_s)
+    reader, writer = await _secured(place, await connected(place.address, place.port, connect_s))
     try:
         protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD)
-        host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        for event in question.encoded(host):
+        for event in question.encoded(place.host):
             writer.write(protocol.send(event) or b"")
         return await _Reading(protocol, reader, longest).answer()
     except h11.RemoteProtocolError as error:
@@ -80,13 +100,27 @@ async def ask(address: str, port: int, question: Question, *, longest: int, conn
         writer.transport.abort()
 
 
-async def connected(address: str, port: int, within_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connected(address: str, port: int, within_s: float) -> socket.socket:
     """Raises NotConnected."""
     try:
         async with asyncio.timeout(within_s) as limit:
-            return await asyncio.open_connection(address, port)
+            return await connect(address, port)
     except OSError as error:  # TimeoutError is one: ours, or the system's own
         raise NotConnected(None if limit.expired() else error) from error
+
+
+async def _secured(place: Place, connection: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Raises WrongCertificate, and OSError for every other error of TLS."""
+    try:
+        if place.tls is None:
+            return await asyncio.open_connection(sock=connection)
+        return await asyncio.open_connection(sock=connection, ssl=place.tls.context, server_hostname=place.address)
+    except ssl.SSLCertVerificationError as error:
+        connection.close()
+        raise WrongCertificate from error
+    except BaseException:
+        connection.close()
+        raise
 
 
 @dataclass

@@ -21,11 +21,13 @@ from shared.offers.instance_types import InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
 from shared.secrets import Secrets
 from shared.ssh import SshShell
+from shared.worker_tls import warn_if_off
 
 
 @asynccontextmanager
 async def running(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -> AsyncGenerator[Leases]:
     """Act while the block runs. At its end, return every trigger at once. Yields the leases, one for each trigger."""
+    warn_if_off(settings)
     async with (
         holder(settings, "provisioner", keeps_topology=True, stop_grace_s=settings.stop_grace_seconds) as service,
         AsyncExitStack() as stack,

@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 from pydantic import AwareDatetime, Field, PositiveInt, field_serializer
 
 from shared.lifecycle.fact import Action, AttemptFact, Conclusion, Decided, Fact, PlainMilestone, Signal
+from shared.lifecycle.transport import WorkerTls
 from shared.lifecycle.wish import Findings, Specification, Wish
 from shared.plain_text import PlainText
 
@@ -124,8 +125,14 @@ class SshReachable(AttemptFact, PlainMilestone):
 
 
 class SshInstallStarted(AttemptFact, PlainMilestone):
+    """The provisioner begins to install. `worker_tls` says how this attempt's worker will be talked to.
+
+    Attempts that began before there was TLS have no such field: their workers speak plain HTTP.
+    """
+
     milestone = 55
     label = "installing"
+    worker_tls: WorkerTls = "off"
 
 
 class SshInstallPhaseReached(AttemptFact):

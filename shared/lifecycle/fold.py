@@ -60,6 +60,8 @@ def _with(instance: Instance, **changes: Any) -> Instance:
 def _informed(instance: Instance, event: e.Event) -> Instance:  # noqa: C901, PLR0911, PLR0912 - a match over every event is one idea
     """What a fact teaches whatever the status: ids, addresses, counters."""
     match event:
+        case e.SshInstallStarted():
+            return _installing(instance, event)
         case Signal():
             return instance
         case e.InstanceCreated():
@@ -180,6 +182,13 @@ def _holding(instance: Instance, **resources: Any) -> Instance:
     return _with(instance, resources=after.model_copy(update=learned))
 
 
+def _installing(instance: Instance, event: e.SshInstallStarted) -> Instance:
+    """The first one counts, as it does for whoever installs."""
+    if instance.reached(e.SshInstallStarted):
+        return instance
+    return _with(instance, worker_tls=event.worker_tls)
+
+
 def _in_phase(instance: Instance, event: e.SshInstallPhaseReached) -> Instance:
     """Only forward, and only in the try that runs."""
     install = instance.install
@@ -285,6 +294,7 @@ def _next_attempt(instance: Instance, requested: e.ReinstallRequested) -> Instan
         progress_since=requested.occurred_at,
         milestones=instance.milestones & KEPT_BY_A_REINSTALL,
         install=Install(),
+        worker_tls="off",
         failed_tries={},
         delay=None,
         outages=0,

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, f
 
 from shared.lifecycle.fact import Action
 from shared.lifecycle.status import LIVE, Status
+from shared.lifecycle.transport import WorkerTls
 from shared.lifecycle.wish import Findings, Specification, Wish
 from shared.plain_text import PlainText
 
@@ -82,6 +83,7 @@ class Instance(BaseModel):
     """`version` counts its events from 1; times are those of the facts that moved it.
 
     `progress_since` is when the attempt came as far as it is; None in what was recorded before anybody kept that.
+    `worker_tls` is how the worker of this attempt is talked to; `off` as well while its install has not begun.
     `powered` is when its server was on; `hourly_price` what that costs in `currency`, None while nobody knows.
     `limits_told`: the spending limits of its organisation that it was told of. `delay` is left out while nothing holds
     it up, as it was before anybody kept that.
@@ -105,6 +107,7 @@ class Instance(BaseModel):
     milestones: frozenset[str]
     resources: Resources = Resources()
     install: Install = Install()
+    worker_tls: WorkerTls = "off"
     failed_tries: dict[Action, int] = {}
     delay: Annotated[Delay | None, Field(exclude_if=lambda delay: delay is None)] = None
     outages: int = 0

@@ -84,6 +84,8 @@ class Containers:
             "address": self._address,
             # A published port leads to the worker only if the worker listens on the container port.
             "ports": {container.container_port: container.host_port},
+            # The worker is a process of this computer, and finds there what a container would have mounted.
+            "folders": {"/etc/coldstart/tls": str(container.tls)} if container.tls else {},
             "first_line_at": time.time() + self._scenario.worker_start,
             "load_seconds": self._scenario.model_load,
             "never_loads": self._scenario.never_loads,

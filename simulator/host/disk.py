@@ -61,6 +61,8 @@ class Container(BaseModel):
     labels: dict[str, str] = {}
     cache: Path | None = None
     """The machine's folder that the image has as its model cache."""
+    tls: Path | None = None
+    """The machine's folder that the container has at /etc/coldstart/tls."""
     shared_memory: str | None = None
     """`--shm-size`; None means Docker's 64 MB."""
     created_at: float

@@ -10,7 +10,9 @@ ADDED: Final = (
     "/$defs/Findings",
     "/$defs/Instance/properties/findings",
     "/$defs/Instance/required/findings",
+    "/$defs/Instance/properties/worker_tls",
     "/$defs/InstanceRequested/properties/findings",
+    "/$defs/SshInstallStarted/properties/worker_tls",
 )
 """Where something is that was not there, as the beginning of a JSON pointer."""
 CHANGED: Final = {"/properties/dataschema/pattern": "^urn:coldstart:event:[A-Za-z]+:2$"}

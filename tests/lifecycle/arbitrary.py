@@ -70,6 +70,7 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "code": st.sampled_from(_WORDS),
     "message": st.sampled_from(_WORDS),
     "reason": st.sampled_from(_WORDS),
+    "worker_tls": st.sampled_from(("mutual", "off")),
     "phase": st.none() | st.sampled_from(f.PHASES),
 }
 """By field name, for every event: a new field without a strategy fails here, and is not forgotten."""

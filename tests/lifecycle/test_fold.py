@@ -288,3 +288,25 @@ def test_only_a_failed_start_is_kept_for_inspection() -> None:
     assert not given(*h.a_failed_launch(keep_for_inspection=True)).kept
     assert not given(*h.a_ready_instance(keep_for_inspection=True), f.server_lost()).kept
     assert not given(*h.a_failed_start(keep=True), f.server_lost()).kept
+
+
+def test_how_a_worker_is_talked_to_is_what_its_attempt_began_with() -> None:
+    secured = f.ssh_install_started(worker_tls="mutual")
+    assert given(*h.a_launch()).worker_tls == "off"
+    assert given(*h.a_launch(), secured).worker_tls == "mutual"
+    assert given(*h.a_launch(), secured, f.ssh_install_started(worker_tls="off")).worker_tls == "mutual"
+    assert given(*h.a_launch(), f.ssh_install_started(attempt=2, worker_tls="mutual")).worker_tls == "off"
+
+
+def test_a_reinstall_may_change_how_the_worker_is_talked_to() -> None:
+    before = (*h.a_launch(), f.ssh_install_started(worker_tls="mutual"), f.instance_ready())
+    again = (*before, f.reinstall_requested(attempt=2))
+    assert given(*again).worker_tls == "off"
+    assert given(*again, f.ssh_install_started(attempt=2, worker_tls="mutual")).worker_tls == "mutual"
+
+
+def test_an_attempt_that_began_before_there_was_tls_is_talked_to_in_plain_http() -> None:
+    recorded = f.ssh_install_started().model_dump(mode="json", exclude={"worker_tls"})
+    assert e.SshInstallStarted.model_validate(recorded).worker_tls == "off"
+    snapshot = given(*h.a_launch()).model_dump(mode="json", exclude={"worker_tls"})
+    assert Instance.model_validate(snapshot).worker_tls == "off"

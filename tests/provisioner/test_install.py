@@ -16,6 +16,7 @@ from shared.lifecycle import decide
 from shared.lifecycle import events as e
 from shared.lifecycle.fact import Action
 from shared.lifecycle.status import Status
+from shared.lifecycle.transport import WorkerTls
 from tests.provisioner.fake_shell import ALL_PHASES, Outcome
 from tests.provisioner.stage import Stage, a_lease, quick
 
@@ -54,6 +55,32 @@ async def test_the_machine_gets_what_it_needs_and_its_secrets_on_standard_input_
         b"Qwen/Qwen2.5-0.5B-Instruct",
     ):
         assert told in script
+
+
+@pytest.mark.parametrize("setting", ["mutual", "off"])
+async def test_a_worker_gets_its_own_key_and_never_ours_and_its_attempt_says_so(stage: Stage, setting: str) -> None:
+    stage.with_settings(worker_tls=setting)
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    both = stage.secrets.worker_certificates(stage.instance_id, 1)
+    (script,) = stage.shell.received
+    told = [text.encode() in script for text in (both.worker.private_key, both.client.certificate)]
+    assert told == [setting == "mutual"] * 2
+    assert both.client.private_key.splitlines()[1].encode() not in script
+    (started,) = await stage.events(e.SshInstallStarted)
+    assert (started.worker_tls, (await stage.instance()).worker_tls) == (setting, setting)
+
+
+@pytest.mark.parametrize(("began_with", "setting"), [("mutual", "off"), ("off", "mutual")])
+async def test_an_attempt_goes_on_as_it_began_whatever_the_setting_is_now(
+    stage: Stage, began_with: WorkerTls, setting: WorkerTls
+) -> None:
+    stage.with_settings(worker_tls=setting)
+    await stage.launched()
+    await stage.happened(e.SshInstallStarted, attempt=1, worker_tls=began_with)
+    await stage.deliver(e.SshReachable)
+    key = stage.secrets.worker_certificates(stage.instance_id, 1).worker.private_key.encode()
+    assert (key in stage.shell.received[0]) == (began_with == "mutual")
 
 
 BY_TYPE = {"L4-1-24G": "by/type:1", "H100-1-80G": "by/other-type:1"}

@@ -23,10 +23,13 @@ HEADERS: Final = {
 """No page is cached, and none runs, loads or sends anything that is not ours."""
 
 
-def engine(assets: Assets, simulated: tuple[str, str] | None = None) -> JinjaTemplateEngine:
+def engine(
+    assets: Assets, simulated: tuple[str, str] | None = None, *, plain_workers: bool = False
+) -> JinjaTemplateEngine:
     """Escapes everything, and fails on undefined names.
 
-    `simulated`: the text and the meaning of the badge on every page.
+    `simulated`: the text and the meaning of the badge on every page. `plain_workers`: every page of a signed-in person
+    says that workers are talked to in plain HTTP.
     """
     environment = Environment(
         loader=PackageLoader("services.api.console"),
@@ -37,6 +40,7 @@ def engine(assets: Assets, simulated: tuple[str, str] | None = None) -> JinjaTem
     )
     environment.globals["asset"] = assets.address
     environment.globals["simulated"] = simulated
+    environment.globals["plain_workers"] = plain_workers
     return JinjaTemplateEngine(engine_instance=environment)
 
 

@@ -9,11 +9,12 @@ from services.api.upstream import Address
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE, Status
 from shared.secrets import Secrets
+from shared.worker_tls import worker_tls
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A ready instance: the address of its vLLM, and our key for this attempt."""
+    """A ready instance: the address of its vLLM with our side of its TLS, and our key for this attempt."""
 
     instance_id: UUID
     address: Address
@@ -57,7 +58,7 @@ class RoutingTable:
             self._instances.setdefault(model, {})[instance.id] = instance
         if instance.status is Status.READY and instance.ip_address is not None:
             key = self._secrets.worker_api_key(instance.id, instance.attempt)
-            address = Address(instance.ip_address, self._worker_port)
+            address = Address(instance.ip_address, self._worker_port, worker_tls(self._secrets, instance))
             self._workers[instance.id] = Worker(instance.id, address, b"Bearer " + key.encode())
         else:
             self._workers.pop(instance.id, None)

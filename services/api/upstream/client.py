@@ -10,7 +10,8 @@ from services.api.upstream.request import Address, Headers, head_of, said_close
 class Upstream:
     """The client of all workers.
 
-    `connect_s`: limit for opening a connection; `silence_s`: how long an awaited worker may be silent;
+    `connect_s`: limit for opening a connection; `silence_s`: how long an awaited worker may be silent, also when TLS
+    is to begin, for a busy worker begins late;
     `kept_alive_s`: how long a connection is kept for the next request. This should be less than the worker's own limit
     (five seconds, for vLLM), so that no request meets a closing connection.
     """

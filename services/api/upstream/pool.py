@@ -1,11 +1,13 @@
 """The open connections to all workers: in use, and idle."""
 
 import asyncio
+import socket
 from collections import defaultdict
 
 from services.api.upstream.connection import WorkerConnection
 from services.api.upstream.errors import ConnectFailed, ConnectionLost, Silent
 from services.api.upstream.request import Address
+from shared.worker_tls import connect
 
 _LOOKS = 4
 """How often within the shortest limit one timer checks all connections, so that none needs its own."""
@@ -44,13 +46,18 @@ class WorkerPool:
         return None
 
     async def open(self, address: Address) -> WorkerConnection:
-        """Raises ConnectFailed."""
+        """Raises ConnectFailed; Silent if the worker accepted the connection but never began to speak TLS."""
         try:
             async with asyncio.timeout(self._connect_s):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: WorkerConnection(address, self._lost), address.host, address.port
-                )
+                accepted = await connect(address.host, address.port)
         except OSError as error:  # includes time-outs
+            raise ConnectFailed(f"{address.host}:{address.port}: {error!r}") from error
+        try:
+            async with asyncio.timeout(self._silence_s):
+                connection = await self._spoken_to(address, accepted)
+        except TimeoutError as error:
+            raise Silent(f"no TLS within {self._silence_s} s") from error
+        except OSError as error:  # includes every error of TLS
             raise ConnectFailed(f"{address.host}:{address.port}: {error!r}") from error
         # Only now: if cancelled, uvloop creates a connection whose loss it never reports.
         if not connection.gone.done():
@@ -59,6 +66,23 @@ class WorkerPool:
             connection.break_off(ConnectionLost("the router is closing"))
         elif self._look is None:
             self._look_again()
+        return connection
+
+    async def _spoken_to(self, address: Address, accepted: socket.socket) -> WorkerConnection:
+        def made() -> WorkerConnection:
+            return WorkerConnection(address, self._lost)
+
+        loop = asyncio.get_running_loop()
+        try:
+            if address.tls is None:
+                _, connection = await loop.create_connection(made, sock=accepted)
+            else:
+                _, connection = await loop.create_connection(
+                    made, sock=accepted, ssl=address.tls.context, server_hostname=address.host
+                )
+        except BaseException:
+            accepted.close()
+            raise
         return connection
 
     def give_back(self, connection: WorkerConnection) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from shared.worker_tls import WorkerTls
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 _OURS: Final = frozenset({b"host", b"content-length", b"transfer-encoding"})
@@ -11,8 +13,11 @@ _WITHOUT_BODY: Final = frozenset({b"GET", b"HEAD"})
 
 
 class Address(NamedTuple):
+    """An IP address and a port. Without `tls` it is talked to in plain HTTP."""
+
     host: str
     port: int
+    tls: WorkerTls | None = None
 
 
 def head_of(address: Address, method: bytes, path: bytes, headers: Headers, body: bytes) -> bytes:

@@ -106,7 +106,12 @@ class _Install:
     async def _on(self, session: Session) -> None:
         instance = await self._context.guard()
         await self._context.conclude(
-            SshInstallStarted(instance_id=instance.id, occurred_at=now(), attempt=instance.attempt)
+            SshInstallStarted(
+                instance_id=instance.id,
+                occurred_at=now(),
+                attempt=instance.attempt,
+                worker_tls=self._context.settings.worker_tls,
+            )
         )
         job = self._job(await self._context.guard())
         await note_host_key(self._context, session)
@@ -212,6 +217,9 @@ class _Install:
             pull_seconds=settings.image_pull_seconds,
             worker_port=settings.worker_port,
             api_key=secrets.worker_api_key(instance.id, instance.attempt),
+            certificates=None
+            if instance.worker_tls == "off"
+            else secrets.worker_certificates(instance.id, instance.attempt),
             hf_token=settings.hf_token_for(instance.specification, instance.findings),
             host_key_private=None if keeps_its_own else secrets.host_key(instance.id, ROTATED).private,
             claimed_by=instance.id if keeps_its_own else None,

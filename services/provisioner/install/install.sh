@@ -15,6 +15,8 @@ exec </dev/null
 
 root=${COLDSTART_ROOT:-}
 data=$root/mnt/data
+tls=$root/var/lib/coldstart/tls
+tls_inside=/etc/coldstart/tls
 container=coldstart-worker
 
 fail() {
@@ -119,6 +121,16 @@ image_pull() {
   return "$status"
 }
 
+# Root alone can read them. They stay on the machine for as long as the container, which reads them at each start.
+write_certificates() {
+  rm -rf "$tls"
+  [[ -n $TLS_KEY ]] || return 0
+  mkdir -p "$tls"
+  printf '%s' "$TLS_KEY" >"$tls/key.pem"
+  printf '%s' "$TLS_CERTIFICATE" >"$tls/certificate.pem"
+  printf '%s' "$TLS_CLIENTS" >"$tls/clients.pem"
+}
+
 worker_start() {
   local options=() model=(--model "$MODEL" --served-model-name "$MODEL" --port "$WORKER_PORT")
   [[ -z $HF_TOKEN ]] || options+=(--env HF_TOKEN)
@@ -128,6 +140,13 @@ worker_start() {
   local containers
   containers=$(docker ps --all --format '{{.Names}}')
   [[ $'\n'$containers$'\n' != *$'\n'"$container"$'\n'* ]] || docker rm --force --volumes "$container"
+  write_certificates
+  if [[ -n $TLS_KEY ]]; then
+    # 2 is Python's ssl.CERT_REQUIRED: without our certificate no request is read.
+    options+=(--volume "$tls:$tls_inside:ro")
+    model+=(--ssl-keyfile "$tls_inside/key.pem" --ssl-certfile "$tls_inside/certificate.pem"
+      --ssl-ca-certs "$tls_inside/clients.pem" --ssl-cert-reqs 2)
+  fi
   # With several GPUs, vLLM's processes share more memory than Docker's 64 MB. The host's memory is never shared.
   [[ -z $SHARED_MEMORY ]] || options+=(--shm-size "$SHARED_MEMORY")
   # The command line has the secrets' names, and docker's environment their values. Without a terminal, huggingface_hub

@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncssh
 
 from services.provisioner.install.parallelism import uses_several_gpus
+from shared.secrets import WorkerCertificates
 
 _HERE: Final = Path(__file__).parent
 _INSTALL: Final = (_HERE / "data_disk.sh").read_text() + (_HERE / "install.sh").read_text()
@@ -54,6 +55,8 @@ class InstallJob:
     task: Literal["generate", "embed"]
     worker_port: int
     api_key: str = field(repr=False)
+    certificates: WorkerCertificates | None = field(default=None, repr=False)
+    """For mutual TLS. None: the worker speaks plain HTTP."""
     hf_token: str | None = field(default=None, repr=False)
     revision: str | None = None
     """The model's branch, tag or commit on the Hub; None is its default."""
@@ -107,6 +110,7 @@ def stdin_of(job: InstallJob) -> bytes:
         "PULL_SECONDS": str(job.pull_seconds),
         "WORKER_PORT": str(job.worker_port),
         "API_KEY": job.api_key,
+        **_tls(job.certificates),
         "HF_TOKEN": job.hf_token or "",
         "HOST_KEY_PRIVATE": host_key.rstrip("\n"),
         "HOST_KEY_PUBLIC": _public_half(host_key) if host_key else "",
@@ -127,6 +131,18 @@ def parse_line(line: str) -> Phase | Output:
     text = line.rstrip("\r\n")
     name = text.removeprefix(_MARK)
     return Phase(name) if text.startswith(_MARK) and name in PHASES else Output(text)
+
+
+def _tls(certificates: WorkerCertificates | None) -> Mapping[str, str]:
+    """The worker's own key and certificate, and the certificate of its only clients. Their key stays here."""
+    if certificates is None:
+        return {"TLS_KEY": "", "TLS_CERTIFICATE": "", "TLS_CLIENTS": ""}
+    worker, client = certificates.worker, certificates.client
+    return {
+        "TLS_KEY": worker.private_key,
+        "TLS_CERTIFICATE": worker.certificate,
+        "TLS_CLIENTS": client.certificate,
+    }
 
 
 def _assignments(variables: Mapping[str, str]) -> str:

@@ -12,6 +12,8 @@ from simulator.host.standins.docker_images import image_inspect, pull, tagged
 from simulator.host.standins.docker_reports import info, inspect, logs, ps
 
 _RUN_FAILED: Final = 125
+_CACHE: Final = "/root/.cache/huggingface"
+_TLS: Final = "/etc/coldstart/tls"
 
 
 async def docker(machine: Machine, call: Call) -> int:  # noqa: PLR0911 - a match over every subcommand is one idea
@@ -44,7 +46,7 @@ async def _run(machine: Machine, call: Call, rest: list[str]) -> int:
     flags.add_argument("--gpus", choices=("all",), required=True)
     flags.add_argument("--shm-size", choices=("16g",))
     flags.add_argument("--publish", required=True)
-    flags.add_argument("--volume", required=True)
+    flags.add_argument("--volume", action="append", required=True)
     flags.add_argument("--log-opt", action="append", choices=("max-size=50m", "max-file=2"))
     flags.add_argument("--label", action="append", default=[])
     flags.add_argument("--env", action="append", default=[])
@@ -52,11 +54,11 @@ async def _run(machine: Machine, call: Call, rest: list[str]) -> int:
     flags.add_argument("arguments", nargs="...")
     given = flags.parse_args(rest)
     host_port, _, container_port = given.publish.partition(":")
-    folder, _, inside = given.volume.partition(":")
+    volumes = _volumes(machine, given.volume)
     if not (host_port.isdecimal() and container_port.isdecimal()):
         raise Refused(f"--publish {given.publish}")
-    if inside != "/root/.cache/huggingface" or not Path(folder).is_relative_to(machine.disk.root):
-        raise Refused(f"--volume {given.volume}")
+    if _CACHE not in volumes:
+        raise Refused(f"--volume without {_CACHE}")
     problem = await _why_not(machine, call, given.name, given.image)
     if problem is not None:
         call.err(f"docker: {problem}\n\nRun 'docker run --help' for more information")
@@ -64,13 +66,24 @@ async def _run(machine: Machine, call: Call, rest: list[str]) -> int:
     container = Container(
         id=new_id(), name=given.name, image=tagged(given.image), arguments=tuple(given.arguments),
         environment=_environment(given.env, call.variables), host_port=int(host_port),
-        container_port=int(container_port), restarts=given.restart == "unless-stopped", cache=Path(folder),
-        shared_memory=given.shm_size,
+        container_port=int(container_port), restarts=given.restart == "unless-stopped", cache=volumes[_CACHE],
+        tls=volumes.get(_TLS), shared_memory=given.shm_size,
         labels=dict(label.split("=", 1) for label in given.label), created_at=time.time(),
     )  # fmt: skip
     machine.containers.run(container)
     call.out(container.id)
     return 0
+
+
+def _volumes(machine: Machine, given: list[str]) -> dict[str, Path]:
+    """The machine's folders by their paths in the container."""
+    volumes = {}
+    for volume in given:
+        folder, _, inside = volume.partition(":")
+        if inside not in (_CACHE, f"{_TLS}:ro") or not Path(folder).is_relative_to(machine.disk.root):
+            raise Refused(f"--volume {volume}")
+        volumes[inside.removesuffix(":ro")] = Path(folder)
+    return volumes
 
 
 async def _why_not(machine: Machine, call: Call, name: str, image: str) -> str | None:

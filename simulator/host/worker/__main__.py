@@ -51,7 +51,7 @@ async def _serve(arguments: Arguments, plan: dict[str, Any]) -> int:
         await asyncio.Event().wait()
     server = uvicorn.Server(uvicorn.Config(
         Worker(arguments), host=plan["address"], port=port, lifespan="off", log_config=None, access_log=False,
-        http="httptools", ws="none", timeout_graceful_shutdown=1,
+        http="httptools", ws="none", timeout_graceful_shutdown=1, **_on_this_computer(arguments.tls, plan["folders"]),
     ))  # fmt: skip
     log.listening(arguments.port)
     serving = asyncio.create_task(server.serve())
@@ -63,6 +63,16 @@ async def _serve(arguments: Arguments, plan: dict[str, Any]) -> int:
     log.plain("vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.")
     # A crash closes no connection politely.
     os._exit(1)
+
+
+def _on_this_computer(tls: dict[str, Any], folders: dict[str, str]) -> dict[str, Any]:
+    """The same with the paths that the container's files have here."""
+    return {name: _outside(value, folders) if isinstance(value, str) else value for name, value in tls.items()}
+
+
+def _outside(path: str, folders: dict[str, str]) -> str:
+    folder, _, name = path.rpartition("/")
+    return f"{folders.get(folder, folder)}/{name}"
 
 
 async def _until(moment: float) -> None:

@@ -22,6 +22,7 @@ _SWITCHES: Final = (
     "--enable-expert-parallel", "--enable-prefix-caching", "--enforce-eager", "--trust-remote-code",
     "--async-scheduling", "--no-enable-chunked-prefill", "--no-enable-prefix-caching",
 )  # fmt: skip
+_TLS_FILES: Final = ("--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs")
 _EMBEDDING_FAMILIES: Final = ("bge-", "e5-", "gte-", "embed")
 _GATED: Final = ("meta-llama/",)
 _BILLIONS: Final = re.compile(r"-(\d+(?:\.\d+)?)B\b")
@@ -34,6 +35,8 @@ class Arguments:
     model: str
     served_names: tuple[str, ...]
     port: int
+    tls: dict[str, Any]
+    """uvicorn's names for the files of its TLS, and for whether a client has to show a certificate."""
     pooling: bool
     """Embeddings and nothing else."""
     api_keys: tuple[str, ...]
@@ -66,6 +69,9 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Arguments:
     parser.add_argument("--runner", choices=("auto", "generate", "pooling", "draft"), default="auto")
     parser.add_argument("--max-model-len", type=_count)
     parser.add_argument("--max-num-batched-tokens", type=_count)
+    for option in _TLS_FILES:
+        parser.add_argument(option)
+    parser.add_argument("--ssl-cert-reqs", type=int, default=0)
     for option in _PLAIN:
         parser.add_argument(option)
     for option in _NUMBERS:
@@ -78,6 +84,7 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Arguments:
         model=given.model,
         served_names=tuple(given.served_model_name or [given.model]),
         port=given.port,
+        tls={name: value for name, value in vars(given).items() if name.startswith("ssl_") and value},
         pooling=given.runner == "pooling" or (given.runner == "auto" and detected),
         api_keys=tuple(given.api_key or filter(None, [environment.get("VLLM_API_KEY")])),
         max_model_len=given.max_model_len or (512 if detected else 32_768),

@@ -7,13 +7,15 @@ from hypothesis import strategies as st
 
 from services.api.router.table import RoutingTable
 from services.api.upstream import Address
+from shared.lifecycle.events import Event
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE, Status
 from shared.secrets import Secrets
+from shared.worker_tls import worker_tls
 from tests.lifecycle import facts
 from tests.lifecycle.arbitrary import histories, law, steps
 from tests.lifecycle.facts import Facts
-from tests.lifecycle.histories import a_ready_instance
+from tests.lifecycle.histories import a_launch, a_ready_instance
 
 SECRETS = Secrets("a master secret of at least thirty-two characters")
 MODEL = facts.a_specification().model
@@ -46,7 +48,7 @@ def test_an_instance_is_asked_exactly_while_it_is_ready_at_its_address_with_its_
         expected = []
         if instance.status is Status.READY and instance.ip_address:
             key = f"Bearer {SECRETS.worker_api_key(instance.id, instance.attempt)}".encode()
-            expected = [(instance.id, Address(instance.ip_address, 8000), key)]
+            expected = [(instance.id, Address(instance.ip_address, 8000, worker_tls(SECRETS, instance)), key)]
         told = table.workers(MODEL, None)
         assert [(worker.instance_id, worker.address, worker.authorization) for worker in told] == expected
 
@@ -123,3 +125,31 @@ def test_the_next_change_is_that_of_the_model_that_is_waited_for() -> None:
     table.apply(facts.given(*a_ready_instance()))
     assert (changed.is_set(), other.is_set()) == (True, False)
     assert not table.next_change(MODEL).is_set()
+
+
+def test_connections_are_those_of_one_attempt_and_know_how_to_talk_to_its_worker() -> None:
+    table = a_table()
+    started = a_launch()
+    secured = (*started, facts.ssh_install_started(worker_tls="mutual"), facts.instance_ready())
+
+    def address_after(*history: Event) -> Address:
+        table.replace([facts.given(*history)])
+        (worker,) = table.workers(MODEL, None)
+        return worker.address
+
+    first = address_after(*secured)
+    assert first.tls is not None
+    assert address_after(*started, facts.ssh_install_started(), facts.instance_ready()).tls is None
+    again = (*secured, facts.reinstall_requested(attempt=2), facts.ssh_install_started(attempt=2, worker_tls="mutual"))
+    second = address_after(*again, facts.instance_ready(attempt=2))
+    assert second.tls is not None
+    assert second != first
+
+
+def test_an_event_of_a_worker_that_stays_ready_changes_nothing_of_its_connections() -> None:
+    table = a_table()
+    history = (*a_launch(), facts.ssh_install_started(worker_tls="mutual"), facts.instance_ready())
+    table.apply(facts.given(*history))
+    before = table.workers(MODEL, None)
+    table.apply(facts.given(*history, facts.health_passed()))
+    assert table.workers(MODEL, None) == before

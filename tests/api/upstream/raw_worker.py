@@ -4,10 +4,18 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from services.api.upstream import Address
+from shared.secrets import Secrets
+from shared.worker_tls import WorkerTls
+from tests.worker_tls.workers import server_context
 
 PATIENCE_S = 60.0
+OVER_TLS = False
+"""Whether workers speak TLS; the fixture `over_tls` sets it."""
+_SECRETS = Secrets("a master secret of at least thirty-two characters")
+_INSTANCE = UUID(int=1)
 Conversation = Callable[["Line"], Awaitable[None]]
 
 
@@ -108,8 +116,10 @@ async def a_raw_worker(*conversations: Conversation, host: str = "127.0.0.1") ->
             lines.discard(writer)
             worker.moved(-1)
 
-    server = await asyncio.start_server(connected, host, 0)
-    worker = RawWorker(Address(host, server.sockets[0].getsockname()[1]))
+    context = server_context(_SECRETS.worker_certificates(_INSTANCE, 1)) if OVER_TLS else None
+    server = await asyncio.start_server(connected, host, 0, ssl=context)
+    tls = WorkerTls(_SECRETS, _INSTANCE, 1) if OVER_TLS else None
+    worker = RawWorker(Address(host, server.sockets[0].getsockname()[1], tls))
     try:
         yield worker
     finally:

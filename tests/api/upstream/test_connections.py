@@ -191,17 +191,21 @@ async def test_a_new_connection_that_ends_before_the_first_byte_is_an_error(upst
 async def test_a_connection_that_is_lost_before_it_was_ever_used_is_an_error_and_forgotten(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def lost_at_once(made: Callable[[], WorkerConnection], *_: object) -> tuple[Wire, WorkerConnection]:
+    async def lost_at_once(
+        made: Callable[[], WorkerConnection], *, sock: socket.socket
+    ) -> tuple[Wire, WorkerConnection]:
         wire, connection = Wire(), made()
+        sock.close()
         connection.connection_made(wire)
         wire.abort()
         connection.connection_lost(None)
         return wire, connection
 
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", lost_at_once)
-    async with asyncio.timeout(PATIENCE_S):
-        with pytest.raises(ConnectionLost):
-            await ask(upstream, Address("127.0.0.1", 1))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(ConnectionLost):
+                await ask(upstream, Address(*listener.getsockname()))
     assert not upstream._pool._open
 
 

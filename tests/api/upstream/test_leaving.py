@@ -88,7 +88,7 @@ async def _connecting(address: Address, *, but: socket.socket) -> bool:
 
 def _sockets_to(address: Address, *, but: socket.socket) -> int:
     ours = [(each.raddr, each.laddr) for each in psutil.Process().net_connections("tcp4") if each.raddr]
-    return sum(tuple(there) == address and tuple(here) != but.getsockname() for there, here in ours)
+    return sum(tuple(there) == address[:2] and tuple(here) != but.getsockname() for there, here in ours)
 
 
 async def test_leaving_in_the_middle_of_an_answer_closes_it_at_once_whatever_is_still_to_read(

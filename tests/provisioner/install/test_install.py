@@ -5,8 +5,9 @@ import dataclasses
 import re
 import shlex
 import shutil
+import ssl
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
@@ -19,6 +20,7 @@ import pytest
 from services.provisioner.install import script
 from services.provisioner.install.script import INTERRUPTED, PHASES, SUPERSEDED, InstallJob, Phase, parse_line, stdin_of
 from services.provisioner.providers.machines import claims
+from shared.secrets import Secrets
 from simulator.host import processes
 from simulator.host.containers import new_id
 from simulator.host.disk import BlockDevice, Container
@@ -34,6 +36,7 @@ from tests.simulator.host.machines import (
     private_text,
     replace_tool,
 )
+from tests.worker_tls.intruders import heard, insider, intruders
 
 SLOW_PULL = QUICK.model_copy(update={"image_pull": 60.0})
 JOB = InstallJob(
@@ -42,6 +45,9 @@ JOB = InstallJob(
 )  # fmt: skip
 SECOND_ATTEMPT = dataclasses.replace(JOB, attempt=2, api_key="key-of-attempt-2")
 FORMATTING = dataclasses.replace(JOB, ours=True)
+SECRETS = Secrets("a master secret of at least thirty-two characters")
+INSTANCE = UUID("0b54d3a6-27a5-4b2c-8a53-6f0c1a7f9d10")
+SECURED = dataclasses.replace(JOB, certificates=SECRETS.worker_certificates(INSTANCE, 1))
 SECOND_TRY = dataclasses.replace(JOB, attempt_try=2)
 
 
@@ -105,6 +111,15 @@ async def status_of(machine: Machine, path: str, key: str) -> int | None:
             return None
 
 
+def reached_by(machine: Machine, context: ssl.SSLContext | None) -> Callable[[], Awaitable[bytes | None]]:
+    """What the worker answers there, or None while it answers nobody."""
+
+    async def asked() -> bytes | None:
+        return await heard(machine.address, WORKER_PORT, context) or None
+
+    return asked
+
+
 async def container_of(machine: Machine) -> str:
     return machine.host.disk.contents.containers["coldstart-worker"].id
 
@@ -149,6 +164,44 @@ async def test_each_organisation_has_a_cache_of_its_own_and_what_all_share_anoth
             assert cache.stat().st_mode & 0o077 == 0
             caches.append(cache)
     assert not [(one, other) for one in caches for other in caches if one is not other and one.is_relative_to(other)]
+
+
+async def test_a_worker_with_certificates_reads_nothing_from_anybody_but_us(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        status, running = await install(machine, SECURED)
+        assert status == 0, running.text
+        answer = await eventually(reached_by(machine, insider(SECRETS, INSTANCE, 1)))
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        said = {
+            name: await heard(machine.address, WORKER_PORT, context)
+            for name, context in intruders(SECRETS, INSTANCE, 1).items()
+        }
+        assert {name: answer for name, answer in said.items() if b"HTTP" in answer} == {}
+
+
+async def test_the_worker_s_key_is_for_root_and_the_container_alone_and_goes_with_its_attempt(tmp_path: Path) -> None:
+    second = dataclasses.replace(SECOND_ATTEMPT, certificates=SECRETS.worker_certificates(INSTANCE, 2))
+    assert SECURED.certificates
+    assert second.certificates
+    async with booted(tmp_path) as machine:
+        tls = machine.host.disk.root / "var/lib/coldstart/tls"
+        containers = machine.host.disk.contents.containers
+        for job, certificates in ((SECURED, SECURED.certificates), (second, second.certificates)):
+            assert (await install(machine, job))[0] == 0
+            assert {path.name: path.read_text() for path in tls.iterdir()} == {
+                "key.pem": certificates.worker.private_key,
+                "certificate.pem": certificates.worker.certificate,
+                "clients.pem": certificates.client.certificate,
+            }
+            assert {path.stat().st_mode & 0o777 for path in tls.iterdir()} == {0o600}
+            assert tls.stat().st_mode & 0o777 == 0o700
+            assert containers["coldstart-worker"].tls == tls
+        ours = insider(SECRETS, INSTANCE, 2)
+        await eventually(reached_by(machine, ours))
+        assert b"HTTP" not in await heard(machine.address, WORKER_PORT, insider(SECRETS, INSTANCE, 1))
+        assert (await install(machine, dataclasses.replace(SECOND_ATTEMPT, attempt=3)))[0] == 0
+        assert not tls.exists()
+        assert containers["coldstart-worker"].tls is None
 
 
 AWKWARD = (

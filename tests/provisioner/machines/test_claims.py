@@ -11,8 +11,11 @@ from services.provisioner.provider import Order, OutOfStock, Rejected, Server, S
 from services.provisioner.providers.machines import claims
 from services.provisioner.providers.machines.provider import MachinesProvider
 from shared.machine import Exited
+from shared.secrets import Secrets
 from tests.provisioner.machines.conftest import SHELL, listed, provider_of
 from tests.simulator.host.machines import WORKER_PORT, Machine, new_key, replace_tool
+
+SECRETS = Secrets("a master secret of at least thirty-two characters")
 
 
 def order(instance_id: UUID | None = None, *, instance_type: str = "own", zone: str = "own") -> Order:
@@ -23,6 +26,7 @@ def job(claimed_by: UUID, attempt: int = 1) -> InstallJob:
     return InstallJob(
         attempt=attempt, attempt_try=1, image="vllm/vllm-openai:v0.13.0", model="Qwen/Qwen2.5-0.5B-Instruct",
         task="generate", worker_port=WORKER_PORT, api_key=f"key-of-{claimed_by}", claimed_by=claimed_by,
+        certificates=SECRETS.worker_certificates(claimed_by, attempt),
     )  # fmt: skip
 
 
@@ -43,7 +47,7 @@ async def installed(machine: Machine, wanted: InstallJob) -> int:
 def files_of(machine: Machine) -> dict[str, str]:
     """The files that we keep on the machine: content by name."""
     state = machine.host.disk.root / "var/lib/coldstart"
-    return {path.name: path.read_text() for path in state.iterdir()} if state.exists() else {}
+    return {path.name: path.read_text() for path in state.rglob("*") if path.is_file()}
 
 
 async def test_two_instances_race_for_one_machine_and_one_is_told_that_there_is_none(boxes: list[Machine]) -> None:
@@ -141,7 +145,9 @@ async def test_a_released_machine_keeps_no_secret_and_the_next_instance_really_i
     worker = containers["coldstart-worker"].id
     cached = boxes[0].host.disk.root / "mnt/data/huggingface"
     assert cached.exists()
+    assert SECRETS.worker_certificates(first.instance_id, 1).worker.private_key in files_of(boxes[0]).values()
     await provider.delete_server("own", first.id)
+    assert not (boxes[0].host.disk.root / "var/lib/coldstart/tls").exists()
     assert "coldstart-worker" not in boxes[0].host.disk.contents.containers
     assert files_of(boxes[0]) == {"gate": "", "lock": ""}
     assert cached.exists()

@@ -193,6 +193,7 @@ function drawSnapshot({ snapshot }, instance) {
     ["Cost", "", "cost"],
     ["Install", snapshot.install.phase && `phase ${snapshot.install.phase}`],
     ["Failed tries", tries.join(", ")],
+    ["Worker", snapshot.milestones.includes("SshInstallStarted") && (snapshot.worker_tls === "mutual" ? "mutual TLS" : "plain HTTP")],
     ["Outages", snapshot.outages || null],
     ["Asked for", exact(instance.createdAt)],
     ["Id", instance.id],

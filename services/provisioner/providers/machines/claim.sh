@@ -56,6 +56,7 @@ give_back() {
     containers=$(docker ps --all --format '{{.Names}}')
     [[ $'\n'$containers$'\n' != *$'\n'coldstart-worker$'\n'* ]] || docker rm --force --volumes coldstart-worker >/dev/null
   fi
+  rm -rf "$state/tls"
   rm -f "$state"/attempt-*.log "$state"/install.sh "$state"/marker "$state"/marker.new
   rm -f "$claim"
   sync "$state"
