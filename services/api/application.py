@@ -38,7 +38,7 @@ from services.api.control.bodies import BodyRequest
 from services.api.control.checks import checked
 from services.api.control.dependencies import Services, with_services
 from services.api.control.events import AS_IT_IS
-from services.api.control.openapi.document import complete, openapi_config
+from services.api.control.openapi.document import openapi_config
 from services.api.control.problems import to_problem
 from services.api.http.announcement import announced
 from services.api.http.session_cookie import with_one_session_cookie
@@ -92,7 +92,6 @@ def application(
         plugins=[PydanticPlugin(validate_strict=True)],
         logging_config=None,
     )
-    complete(control)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         """Not a mount of Litestar's, which would take `/v10` for `/v1`."""

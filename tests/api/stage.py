@@ -22,6 +22,7 @@ from shared.lifecycle.instance import Instance
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from tests.api.fakes import FakeHub, FakeWorker, a_worker, free_port
 from tests.lifecycle import facts
+from tests.loopback import NO_AUTHORITIES
 
 ADMIN_KEY = "the-admin-key-of-the-tests-and-benchmarks"
 MASTER_SECRET = "a master secret of at least thirty-two characters"
@@ -128,7 +129,7 @@ class RunningApi:
     @asynccontextmanager
     async def as_(self, key: str) -> AsyncGenerator[httpx.AsyncClient]:
         async with httpx.AsyncClient(
-            base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S
+            base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S, verify=NO_AUTHORITIES
         ) as client:
             yield client
 
@@ -175,7 +176,7 @@ class RunningApi:
 @asynccontextmanager
 async def reached(api: Api, key: str) -> AsyncGenerator[RunningApi]:
     async with httpx.AsyncClient(
-        base_url=api.url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S
+        base_url=api.url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S, verify=NO_AUTHORITIES
     ) as client:
         yield RunningApi(api.url, client, api.first_admin_key)
 

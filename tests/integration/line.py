@@ -28,6 +28,7 @@ from simulator.app import Simulator
 from simulator.cloud.gate import OnCall
 from simulator.scenario import Scenario
 from simulator.settings import SimulatorSettings
+from tests.loopback import NO_AUTHORITIES
 
 MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
 INSTANCE_TYPE = "L4-1-24G"
@@ -257,10 +258,16 @@ async def line(
             url = (await cleanup.enter_async_context(api.running(settings.api))).url
         http = await cleanup.enter_async_context(
             httpx.AsyncClient(
-                base_url=url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=PATIENCE_S, limits=LIMITS
+                base_url=url,
+                headers={"Authorization": f"Bearer {ADMIN_KEY}"},
+                timeout=PATIENCE_S,
+                limits=LIMITS,
+                verify=NO_AUTHORITIES,
             )
         )
-        control = await cleanup.enter_async_context(httpx.AsyncClient(base_url=f"{simulator.url}/_simulator"))
+        control = await cleanup.enter_async_context(
+            httpx.AsyncClient(base_url=f"{simulator.url}/_simulator", verify=NO_AUTHORITIES)
+        )
         yield Line(simulator, url, http, control, heard, settings)
 
 

@@ -1,7 +1,8 @@
 """The OpenAPI document: Litestar's description of the routes, completed by what Litestar does not know."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import cache
 from typing import Any, Final, cast
 
 from litestar import Litestar, Request, Response, Router
@@ -48,21 +49,26 @@ _NAMES: Final[dict[str, dict[str, Any]]] = {
 
 
 class _Once(OpenAPIRenderPlugin):
-    """Caches the first rendering: YAML takes half a second of everybody's time, and needs no key."""
+    """Completes the document and caches the first rendering: each takes part of a second, and needs no key.
 
-    def __init__(self, plugin: OpenAPIRenderPlugin) -> None:
+    Nothing of that is done at the start, for most processes are never asked.
+    """
+
+    def __init__(self, plugin: OpenAPIRenderPlugin, completed: Callable[[Litestar], dict[str, Any]]) -> None:
         super().__init__(path=plugin.paths, media_type=plugin.media_type, favicon="", style="")
         self._plugin = plugin
+        self._completed = completed
         self._rendered: bytes | None = None
 
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002
         if self._rendered is None:
-            self._rendered = self._plugin.render(request, openapi_schema)
+            self._rendered = self._plugin.render(request, self._completed(request.app))
         return self._rendered
 
 
 def openapi_config() -> OpenAPIConfig:
     """Everything is served from here; neither the page nor the documents need another host."""
+    once = cache(completed)
     session = "The console's own, for its pages; what changes something needs `X-CSRF-Token` besides."
     return OpenAPIConfig(
         title="Coldstart",
@@ -75,13 +81,13 @@ def openapi_config() -> OpenAPIConfig:
                 "session": SecurityScheme(type="apiKey", name=COOKIE, security_scheme_in="cookie", description=session),
             }
         ),
-        render_plugins=[_Once(SchemaPage()), _Once(JsonRenderPlugin()), _Once(YamlRenderPlugin())],
+        render_plugins=[_Once(plugin, once) for plugin in (SchemaPage(), JsonRenderPlugin(), YamlRenderPlugin())],
         openapi_router=Router("/schema", route_handlers=[], opt=OPEN, include_in_schema=False, after_request=_missing),
     )
 
 
-def complete(control: Litestar) -> None:
-    """Add to the document of `control`: who may use a route, its refusals, its bodies, and `/v1`."""
+def completed(control: Litestar) -> dict[str, Any]:
+    """The document of `control` with who may use a route, its refusals, its bodies, and `/v1`. Call it once."""
     document = control.openapi_schema
     described = list(_described(control))
     for handler, method, operation in described:
@@ -91,6 +97,7 @@ def complete(control: Litestar) -> None:
     document.components.responses = dict(answers.common(PROBLEM_JSON, answers.PROBLEM))
     assert document.paths is not None  # noqa: S101  there are routes
     document.paths |= cast("dict[str, PathItem]", inference.PATHS)
+    return document.to_schema()
 
 
 def _described(control: Litestar) -> Iterator[tuple[HTTPRouteHandler, str, Operation]]:
