@@ -168,6 +168,10 @@ class Scenario(Frozen):
     """The worker hangs while it loads its model; its port stays closed."""
     dies_after_ready: Seconds | None = None
     """The worker ends this long after its port answered, and does not come back."""
+    engine_dies_after_ready: Seconds | None = None
+    """The worker's engine dies this long after the port answered: requests get a 500 at once, and `/health` a 503."""
+    dead_engine: Seconds = 3.0
+    """A worker whose engine has died ends after this long. Docker starts it again, and it serves."""
 
     @property
     def launch_seconds(self) -> float:

@@ -67,10 +67,10 @@ class Containers:
     async def _keep(self, container: Container) -> None:
         """Docker waits 100 ms before it restarts a container, then twice as long each time, up to a minute."""
         backoff = _FIRST_BACKOFF
-        broken = False
+        again = False
         while True:
-            container.exit_code = await self._run_once(container, broken=broken)
-            broken = self._scenario.dies_after_ready is not None
+            container.exit_code = await self._run_once(container, again=again)
+            again = True
             container.running = container.restarts
             container.restart_count += container.restarts
             self._disk.save()
@@ -79,18 +79,23 @@ class Containers:
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, _LAST_BACKOFF)
 
-    async def _run_once(self, container: Container, *, broken: bool) -> int:
+    async def _run_once(self, container: Container, *, again: bool) -> int:
+        """Returns the exit status. A worker that died once does not start `again`; only its engine may."""
+        scenario = self._scenario
         plan = {
+            "image": container.image,
             "address": self._address,
             # A published port leads to the worker only if the worker listens on the container port.
             "ports": {container.container_port: container.host_port},
             # The worker is a process of this computer, and finds there what a container would have mounted.
             "folders": {"/etc/coldstart/tls": str(container.tls)} if container.tls else {},
-            "first_line_at": time.time() + self._scenario.worker_start,
-            "load_seconds": self._scenario.model_load,
-            "never_loads": self._scenario.never_loads,
-            "dies_after_ready": self._scenario.dies_after_ready,
-            "broken": broken,
+            "first_line_at": time.time() + scenario.worker_start,
+            "load_seconds": scenario.model_load,
+            "never_loads": scenario.never_loads,
+            "dies_after_ready": scenario.dies_after_ready,
+            "engine_dies_after_ready": None if again else scenario.engine_dies_after_ready,
+            "dead_engine": scenario.dead_engine,
+            "broken": again and scenario.dies_after_ready is not None,
         }
         log = os.open(self._disk.log_of(container), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:

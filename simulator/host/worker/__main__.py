@@ -12,6 +12,7 @@ import uvicorn
 from . import log
 from .app import Worker
 from .arguments import Arguments, parse
+from .version import version_of
 
 _KILLED: Final = 137
 _STUCK_AT: Final = 0.45
@@ -49,18 +50,23 @@ async def _serve(arguments: Arguments, plan: dict[str, Any]) -> int:
     port = plan["ports"].get(str(arguments.port))
     if port is None:
         await asyncio.Event().wait()
+    worker = Worker(arguments, version_of(plan["image"]))
     server = uvicorn.Server(uvicorn.Config(
-        Worker(arguments), host=plan["address"], port=port, lifespan="off", log_config=None, access_log=False,
+        worker, host=plan["address"], port=port, lifespan="off", log_config=None, access_log=False,
         http="httptools", ws="none", timeout_graceful_shutdown=1, **_on_this_computer(arguments.tls, plan["folders"]),
     ))  # fmt: skip
     log.listening(arguments.port)
     serving = asyncio.create_task(server.serve())
-    if plan["dies_after_ready"] is None:
+    ends = [moment for moment in (plan["dies_after_ready"], plan["engine_dies_after_ready"]) if moment is not None]
+    if not ends:
         await serving
         return 0
-    await asyncio.wait([serving], timeout=plan["dies_after_ready"])
-    log.engine("[core.py:874] EngineCore encountered a fatal error.")
-    log.plain("vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.")
+    await asyncio.wait([serving], timeout=min(ends))
+    log.engine_died()
+    if plan["engine_dies_after_ready"] == min(ends):
+        # vLLM answers for some seconds more, until it notices and shuts its server down.
+        worker.engine.dead = True
+        await asyncio.wait([serving], timeout=plan["dead_engine"])
     # A crash closes no connection politely.
     os._exit(1)
 

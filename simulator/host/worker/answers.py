@@ -1,26 +1,20 @@
-"""The model's answers: the same for the same question, split into words as tokens."""
+"""What the simulated model says: always the same to the same question."""
 
 import hashlib
 import math
-import re
 import struct
 from typing import Any, Final
 
-_DIMENSIONS: Final = 384
-
-
-def tokens_of(text: str) -> list[str]:
-    """Words with the white space before them; joined they are the text again."""
-    return re.findall(r"\s*\S+|\s+$", text)
+DIMENSIONS: Final = 384
 
 
 def prompt_of(messages: list[dict[str, Any]]) -> str:
     """Everything said so far, as one text."""
-    return "\n".join(f"{message.get('role', '')} {_text_of(message)}" for message in messages)
+    return "\n".join(f"{message.get('role', '')} {text_of(message.get('content'))}" for message in messages)
 
 
 def reply_to(messages: list[dict[str, Any]]) -> str:
-    asked = [_text_of(message) for message in messages if message.get("role") == "user"]
+    asked = [text_of(message.get("content")) for message in messages if message.get("role") == "user"]
     question = asked[-1].strip() if asked else ""
     return f"You asked: “{question}” This answer comes from a simulated worker, which repeats what it was asked."
 
@@ -30,26 +24,32 @@ def continuation_of(prompt: str) -> str:
     return f" … and so it goes on after “{' '.join(words[-8:])}”, says a simulated worker."
 
 
-def at_most(text: str, limit: int | None, *, exactly: bool) -> tuple[list[str], str]:
-    """The tokens that may be said and OpenAI's finish reason; `exactly` (vLLM's ignore_eos) repeats up to the limit."""
-    tokens = tokens_of(text)
-    if limit is None:
-        return tokens, "stop"
-    if exactly:
-        tokens = (tokens * math.ceil(limit / len(tokens)))[:limit]
-    return tokens[:limit], "length" if exactly or limit < len(tokens) else "stop"
-
-
 def embedding_of(text: str) -> list[float]:
     """A unit vector that depends on the text alone."""
-    seed = hashlib.shake_256(text.encode()).digest(4 * _DIMENSIONS)
-    raw = [number / 2**31 - 1 for number in struct.unpack(f"<{_DIMENSIONS}I", seed)]
+    seed = hashlib.shake_256(text.encode(errors="surrogatepass")).digest(4 * DIMENSIONS)
+    raw = [number / 2**31 - 1 for number in struct.unpack(f"<{DIMENSIONS}I", seed)]
     length = math.sqrt(sum(value * value for value in raw))
     return [value / length for value in raw]
 
 
-def _text_of(message: dict[str, Any]) -> str:
-    content = message.get("content") or ""
+def similarity_of(one: str, other: str) -> float:
+    """The cosine of the two embeddings."""
+    return sum(a * b for a, b in zip(embedding_of(one), embedding_of(other), strict=True))
+
+
+def logprob_of(token: str) -> float:
+    """Between -2 and 0, by the token alone."""
+    return -int.from_bytes(hashlib.sha256(token.encode(errors="surrogatepass")).digest()[:2]) / 2**15
+
+
+def text_of(content: Any) -> str:
+    """Of a text, or of a list of parts: those of OpenAI's chat and responses, and of Anthropic's messages."""
     if isinstance(content, str):
         return content
-    return "".join(part.get("text", "") for part in content if part.get("type") == "text")
+    parts = content if isinstance(content, list) else []
+    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
+
+
+def shows_image(content: Any) -> bool:
+    parts = content if isinstance(content, list) else []
+    return any(isinstance(part, dict) and "image" in str(part.get("type")) for part in parts)

@@ -24,6 +24,9 @@ _SWITCHES: Final = (
 )  # fmt: skip
 _TLS_FILES: Final = ("--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs")
 _EMBEDDING_FAMILIES: Final = ("bge-", "e5-", "gte-", "embed")
+_VISION_FAMILIES: Final = ("-vl-", "vision", "llava", "pixtral")
+_MOST_LOGPROBS: Final = 20
+"""vLLM's default of --max-logprobs."""
 _GATED: Final = ("meta-llama/",)
 _BILLIONS: Final = re.compile(r"-(\d+(?:\.\d+)?)B\b")
 _BYTES_OF_A_PARAMETER: Final = 2
@@ -41,6 +44,12 @@ class Arguments:
     """Embeddings and nothing else."""
     api_keys: tuple[str, ...]
     max_model_len: int
+    max_logprobs: int
+    """The most alternatives that a request may ask for."""
+    vision: bool
+    """Takes images."""
+    tool_parser: bool
+    """Tools may be offered without naming the one to call."""
     gated: bool
     """The weights are behind a licence and no token was given."""
     bars: bool
@@ -87,6 +96,9 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Arguments:
         tls={name: value for name, value in vars(given).items() if name.startswith("ssl_") and value},
         pooling=given.runner == "pooling" or (given.runner == "auto" and detected),
         api_keys=tuple(given.api_key or filter(None, [environment.get("VLLM_API_KEY")])),
+        max_logprobs=int(given.max_logprobs or _MOST_LOGPROBS),
+        vision=any(family in given.model.lower() for family in _VISION_FAMILIES),
+        tool_parser=given.enable_auto_tool_choice and given.tool_call_parser is not None,
         max_model_len=given.max_model_len or (512 if detected else 32_768),
         gated=given.model.startswith(_GATED) and not environment.get("HF_TOKEN"),
         bars=environment.get("TQDM_POSITION") == "-1",

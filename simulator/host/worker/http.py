@@ -1,36 +1,50 @@
-"""As much of ASGI as the worker needs: read a JSON body, answer with JSON, text or server-sent events."""
+"""As much of ASGI as the worker needs: read a body, answer with JSON, text or server-sent events."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
+DONE: Final = "data: [DONE]\n\n"
+"""OpenAI's end of a stream."""
+
 
 @dataclass(frozen=True)
 class Reply:
-    """One whole answer; `body` is JSON unless it is text already."""
+    """One whole answer; `body` is JSON, unless it is text, or None for an empty body without a type."""
 
     body: Any
     status: int = 200
-    finish_reason: str | None = None
-    """Why generating ended, for the counter of what was served."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "text/plain; charset=utf-8"
+    """Of a text."""
+    finish_reasons: tuple[str, ...] = ()
+    """Why each choice ended, for the counter of what was served."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Server-sent events, one a chunk, and OpenAI's `[DONE]` after the last."""
+    """Server-sent events, as they are sent."""
 
-    chunks: AsyncIterator[Any]
-    finish_reason: str
+    events: AsyncIterator[str]
+    finish_reasons: tuple[str, ...]
 
 
-def error(status: int, kind: str, message: str) -> Reply:
-    """An error in the shape of OpenAI's, as vLLM fills it."""
-    return Reply({"error": {"message": message, "type": kind, "param": None, "code": status}}, status)
+Answer: TypeAlias = Reply | Stream
+
+
+def data(body: Any) -> str:
+    """One event without a name."""
+    return f"data: {json.dumps(body)}\n\n"
+
+
+def event(body: Mapping[str, Any]) -> str:
+    """One event that is named by its type."""
+    return f"event: {body['type']}\n{data(body)}"
 
 
 async def body_of(receive: Receive) -> bytes:
@@ -42,29 +56,34 @@ async def body_of(receive: Receive) -> bytes:
             return bytes(whole)
 
 
-async def send(answer: Reply | Stream, send: Send) -> int:
-    """Returns the status that was sent."""
-    if isinstance(answer, Reply):
-        text = isinstance(answer.body, str)
-        content = answer.body.encode() if text else json.dumps(answer.body).encode()
-        kind = b"text/plain; version=0.0.4; charset=utf-8" if text else b"application/json"
-        await _begin(send, answer.status, kind, content_length=len(content))
-        await send({"type": "http.response.body", "body": content})
-        return answer.status
-    await _begin(send, 200, b"text/event-stream; charset=utf-8")
-    async for chunk in answer.chunks:
-        await _event(send, json.dumps(chunk))
-    await _event(send, "[DONE]")
-    await send({"type": "http.response.body", "body": b""})
-    return 200
+async def disconnected(receive: Receive) -> None:
+    """Returns when the client has left; to be called once the body was read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
-async def _begin(send: Send, status: int, kind: bytes, content_length: int | None = None) -> None:
-    headers = [(b"content-type", kind)]
-    if content_length is not None:
-        headers.append((b"content-length", str(content_length).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+async def send(answer: Answer, headers: Mapping[str, str], asgi_send: Send) -> None:
+    """Send the answer with these headers and its own."""
+    if isinstance(answer, Stream):
+        await _begin(asgi_send, 200, {"content-type": "text/event-stream; charset=utf-8", **headers})
+        async for sent in answer.events:
+            await asgi_send({"type": "http.response.body", "body": sent.encode(), "more_body": True})
+        await asgi_send({"type": "http.response.body", "body": b""})
+        return
+    content, kind = _encoded(answer)
+    await _begin(asgi_send, answer.status, {"content-length": str(len(content)), **kind, **headers, **answer.headers})
+    await asgi_send({"type": "http.response.body", "body": content})
 
 
-async def _event(send: Send, data: str) -> None:
-    await send({"type": "http.response.body", "body": f"data: {data}\n\n".encode(), "more_body": True})
+def _encoded(reply: Reply) -> tuple[bytes, dict[str, str]]:
+    """The body, and the header with its type."""
+    if reply.body is None:
+        return b"", {}
+    if isinstance(reply.body, str):
+        return reply.body.encode(), {"content-type": reply.content_type}
+    return json.dumps(reply.body).encode(), {"content-type": "application/json"}
+
+
+async def _begin(asgi_send: Send, status: int, headers: Mapping[str, str]) -> None:
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await asgi_send({"type": "http.response.start", "status": status, "headers": encoded})

@@ -82,6 +82,11 @@ def listening(port: int) -> None:
     plain("(APIServer pid=1) INFO:     Application startup complete.")
 
 
+def engine_died() -> None:
+    engine("[core.py:874] EngineCore encountered a fatal error.")
+    plain("vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.")
+
+
 def access(client: str, request: str, status: int) -> None:
     plain(f'(APIServer pid=1) INFO:     {client} - "{request} HTTP/1.1" {status} {HTTPStatus(status).phrase}')
 

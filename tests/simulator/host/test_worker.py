@@ -79,6 +79,7 @@ async def test_a_chat_is_answered_whole_and_streamed_the_same(tmp_path: Path) ->
         assert "How far?" in text
         assert chunks[0].choices[0].delta.role == "assistant"
         assert chunks[-2].choices[0].finish_reason == whole.choices[0].finish_reason == "stop"
+        assert chunks[-2].choices[0].delta.content
         assert chunks[-1].choices == []
         assert chunks[-1].usage == whole.usage
 
@@ -92,7 +93,7 @@ async def test_a_stream_ends_with_done(tmp_path: Path) -> None:
             events = (await response.text()).split("\n\n")
         assert response.content_type == "text/event-stream"
         assert events[-2:] == ["data: [DONE]", ""]
-        assert "usage" not in events[-3]
+        assert '"finish_reason": "length"' in events[-3]
 
 
 async def test_a_limit_cuts_the_answer_and_ignore_eos_fills_it(tmp_path: Path) -> None:
@@ -116,16 +117,12 @@ async def test_an_embedding_is_of_unit_length_and_depends_on_the_text(tmp_path: 
         assert sum(value * value for value in first) == pytest.approx(1.0)
         assert first == pytest.approx(again.data[0].embedding, abs=1e-6)
         assert first != second
-        with pytest.raises(openai.BadRequestError, match="does not support Chat Completions API"):
-            await client.chat.completions.create(model="BAAI/bge-small-en-v1.5", messages=[])
 
 
 async def test_what_cannot_be_served_is_refused_in_openais_shape(tmp_path: Path) -> None:
     async with serving(tmp_path) as machine, client_of(machine) as client:
         with pytest.raises(openai.NotFoundError, match=r"The model `x` does not exist\."):
             await client.chat.completions.create(model="x", messages=[{"role": "user", "content": "?"}])
-        with pytest.raises(openai.BadRequestError, match="does not support Embeddings API"):
-            await client.embeddings.create(model=MODEL, input="text")
         with pytest.raises(openai.AuthenticationError):
             await client.with_options(api_key="another").models.list()
         assert [model.id async for model in client.models.list()] == [MODEL]

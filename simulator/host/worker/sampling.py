@@ -1,0 +1,58 @@
+"""How a request wants its answer: read and checked as vLLM's SamplingParams checks it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .refusals import Invalid, Refusal
+from .version import Version
+
+
+@dataclass(frozen=True)
+class Sampling:
+    max_tokens: int | None = None
+    """None: as many as the window leaves."""
+    n: int = 1
+    stop: tuple[str, ...] = ()
+    ignore_eos: bool = False
+    """Says as many tokens as it may, whatever it says."""
+    logprobs: int | None = None
+    """How many alternatives each token is told with; None: no probabilities at all."""
+
+
+def sampling_of(version: Version, request: dict[str, Any], limit: Any, logprobs: Any, most_logprobs: int) -> Sampling:
+    """`limit` and `logprobs` as the request gives them. Raises Refusal."""
+    for name, value in (("max_tokens", limit), ("n", request.get("n")), ("logprobs", logprobs)):
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise Invalid(version, "int_type", (name,), "Input should be a valid integer", input=value)
+    n = 1 if request.get("n") is None else request["n"]
+    temperature, top_p = _number(version, request, "temperature"), _number(version, request, "top_p")
+    _refuse_unless(n >= 1, f"n must be at least 1, got {n}.", "n", n)
+    _refuse_unless(temperature >= 0, f"temperature must be non-negative, got {temperature}.", "temperature",
+                   temperature)  # fmt: skip
+    _refuse_unless(0 < top_p <= 1, f"top_p must be in (0, 1], got {top_p}.", "top_p", top_p)
+    _refuse_unless(limit is None or limit >= 1, f"max_tokens must be at least 1, got {limit}.", "max_tokens", limit)
+    _refuse_unless(n == 1 or temperature > 0, f"n must be 1 when using greedy sampling, got {n}.")
+    _refuse_unless(
+        logprobs is None or logprobs <= most_logprobs,
+        f"Requested sample logprobs of {logprobs}, which is greater than max allowed: {most_logprobs}",
+        "logprobs", logprobs,
+    )  # fmt: skip
+    stop = request.get("stop") or []
+    return Sampling(
+        max_tokens=limit, n=n, stop=(stop,) if isinstance(stop, str) else tuple(stop),
+        ignore_eos=bool(request.get("ignore_eos")), logprobs=logprobs,
+    )  # fmt: skip
+
+
+def _number(version: Version, request: dict[str, Any], name: str) -> float:
+    value = request.get(name)
+    if value is None:
+        return 1.0
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise Invalid(version, "float_type", (name,), "Input should be a valid number", input=value)
+    return float(value)
+
+
+def _refuse_unless(holds: bool, message: str, parameter: str | None = None, value: Any = None) -> None:
+    if not holds:
+        raise Refusal(message, parameter=parameter, value=value)
