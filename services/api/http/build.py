@@ -1,4 +1,4 @@
-"""What the server in front of everything is made of."""
+"""Builds the server that clients connect to."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager

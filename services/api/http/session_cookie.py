@@ -26,11 +26,11 @@ def with_one_session_cookie(scope: Scope) -> Scope:
 
 
 def _renamed(cookies: bytes) -> bytes:
-    kept = []
+    cookies_left = []
     for cookie in cookies.split(b";"):
         name, equals, value = cookie.strip().partition(b"=")
         if name == UNDER_TLS.encode():
-            kept.append(COOKIE.encode() + equals + value)
+            cookies_left.append(COOKIE.encode() + equals + value)
         elif name != COOKIE.encode():
-            kept.append(cookie.strip())
-    return b"; ".join(kept)
+            cookies_left.append(cookie.strip())
+    return b"; ".join(cookies_left)

@@ -1,4 +1,4 @@
-"""The settings of the server in front."""
+"""The settings of the server that clients connect to."""
 
 from pydantic import Field, PositiveFloat
 

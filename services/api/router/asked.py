@@ -26,7 +26,7 @@ _OPENING: Final = re.compile(_SPACE + rb"\{" + _SPACE)
 _INCLUDE: Final = b'"include_usage":true'
 _ASK_FOR_USAGE: Final = b'"stream_options":{%b},' % _INCLUDE
 _TRUE: Final = (b"true", b"1")  # vLLM takes a 1 for true
-_UNSAID: Final = msgspec.Raw()
+_ABSENT: Final = msgspec.Raw()
 
 
 class _Body(msgspec.Struct):
@@ -34,12 +34,12 @@ class _Body(msgspec.Struct):
 
     model: Any = None
     stream: Any = False
-    stream_options: msgspec.Raw = _UNSAID
+    stream_options: msgspec.Raw = _ABSENT
 
 
 class _Options(msgspec.Struct):
-    include_usage: msgspec.Raw = _UNSAID
-    continuous_usage_stats: msgspec.Raw = _UNSAID
+    include_usage: msgspec.Raw = _ABSENT
+    continuous_usage_stats: msgspec.Raw = _ABSENT
 
 
 class _Edit(NamedTuple):
@@ -111,10 +111,10 @@ def _read_in_steps(body: bytes) -> Steps[Asked]:
 
 def _asked(body: bytes, read: _Body, found: Spans | None) -> Asked:
     if read.model is not None and not isinstance(read.model, str):
-        raise Refusal(400, "invalid_type", "`model` is a string.", param="model")
+        raise Refusal(400, "invalid_type", "`model` must be a string.", param="model")
     options = bytes(read.stream_options)
     streams = read.stream in (True, 1)  # vLLM takes a 1 for true
-    adds, hides = _what_is_unsaid(options) if streams else (False, False)
+    adds, hides = _silence_on_usage(options) if streams else (False, False)
     return Asked(body, read.model, streams, adds, hides, bool(options), found)
 
 
@@ -124,7 +124,7 @@ def _decoded(body: bytes) -> _Body:
             body.decode()  # the decoder does not check what it skips
         return _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _no_object(error) from None
+        raise _not_an_object(error) from None
 
 
 def _members(body: bytes) -> Steps[Spans]:
@@ -132,7 +132,7 @@ def _members(body: bytes) -> Steps[Spans]:
         yield from _utf_8(body)
         return (yield from spans(body, _Body.__struct_fields__))
     except (Malformed, UnicodeDecodeError) as error:
-        raise _no_object(error) from None
+        raise _not_an_object(error) from None
 
 
 def _utf_8(body: bytes) -> Steps[None]:
@@ -145,8 +145,8 @@ def _utf_8(body: bytes) -> Steps[None]:
         yield
 
 
-def _no_object(error: Exception) -> Refusal:
-    return Refusal(400, "invalid_json", f"The body is no JSON object: {error}.")
+def _not_an_object(error: Exception) -> Refusal:
+    return Refusal(400, "invalid_json", f"The body is not a JSON object: {error}.")
 
 
 def _of_interest(body: bytes, found: Spans) -> bytes:
@@ -155,7 +155,7 @@ def _of_interest(body: bytes, found: Spans) -> bytes:
     for name, places in found.items():
         begin, end = places[-1]
         if end - begin > _LONGEST_VALUE:
-            raise Refusal(400, "invalid_value", f"`{name}` has more than {_LONGEST_VALUE} bytes.", param=name)
+            raise Refusal(400, "invalid_value", f"`{name}` may have at most {_LONGEST_VALUE} bytes.", param=name)
         members.append(b'"%b":%b' % (name.encode(), body[begin:end]))
     return b"{" + b",".join(members) + b"}"
 
@@ -168,15 +168,15 @@ def _renamed_at_once(body: bytes, model: str) -> bytes | None:
     return renamed if _DECODER.decode(renamed).model == model else None
 
 
-def _what_is_unsaid(options: bytes) -> tuple[bool, bool]:
+def _silence_on_usage(options: bytes) -> tuple[bool, bool]:
     """Whether these stream options do not mention final usage; and whether they ask for none elsewhere."""
     if options in (b"", b"null"):
         return True, True
     if not options.startswith(b"{"):
         return False, False
     read = _OPTIONS.decode(options)
-    unsaid = not bytes(read.include_usage)
-    return unsaid, unsaid and bytes(read.continuous_usage_stats) not in _TRUE
+    silent = not bytes(read.include_usage)
+    return silent, silent and bytes(read.continuous_usage_stats) not in _TRUE
 
 
 def _including_usage(options: bytes) -> bytes:

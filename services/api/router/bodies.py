@@ -39,10 +39,10 @@ class Bodies:
     def expect_room(self, owner: UUID, size: int) -> None:
         """Raises Refusal if this many more bytes would exceed a limit."""
         if self._by_owner.get(owner, 0) + size > self._most_each:
-            message = f"Your requests' bodies hold {self._most_each} bytes already; wait for some of the answers."
+            message = f"The bodies of your requests already hold {self._most_each} bytes. Wait for some answers."
             raise Refusal(429, "too_many_bytes_held", message, headers=_RETRY_AFTER)
         if self._held + size > self._most:
-            message = "The bodies of all requests hold as many bytes as there is room for; try again in a moment."
+            message = "There is no room for another request's body. Try again in a second."
             raise Refusal(503, "too_many_bytes_held", message, headers=_RETRY_AFTER)
 
     def take(self, owner: UUID, size: int) -> None:
@@ -83,8 +83,8 @@ class Body(AbstractContextManager["Body"]):
 
     async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bool:
         """False if the client left during it. Raises Refusal."""
-        if (told := _told_length(headers)) > _AT_ONCE:
-            self._bodies.expect_room(self._owner, told)
+        if (declared := _declared_length(headers)) > _AT_ONCE:
+            self._bodies.expect_room(self._owner, declared)
         message = await receive()
         if not message.get("more_body", False) and message["type"] != "http.disconnect":
             self.content = cast("bytes", message.get("body", b""))
@@ -115,16 +115,16 @@ def expect_acceptable(headers: Mapping[bytes, bytes], longest: int) -> None:
     """Check what the head alone shows. Raises Refusal."""
     kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
     if kind != b"application/json":
-        wrong = f"The body's type is {kind.decode('latin-1')}; send JSON, as 'Content-Type: application/json'."
-        raise Refusal(415, "unsupported_media_type", wrong)
-    if _told_length(headers) > longest:
+        message = f"The content type {kind.decode('latin-1')} is not supported. Send JSON, as application/json."
+        raise Refusal(415, "unsupported_media_type", message)
+    if _declared_length(headers) > longest:
         raise too_large(longest)
 
 
 def too_large(longest: int) -> Refusal:
-    return Refusal(413, "body_too_large", f"The body is larger than {longest} bytes.")
+    return Refusal(413, "body_too_large", f"The body may have at most {longest} bytes.")
 
 
-def _told_length(headers: Mapping[bytes, bytes]) -> int:
-    told = headers.get(b"content-length", b"0")
-    return int(told) if told.isdigit() else 0
+def _declared_length(headers: Mapping[bytes, bytes]) -> int:
+    declared = headers.get(b"content-length", b"0")
+    return int(declared) if declared.isdigit() else 0

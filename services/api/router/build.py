@@ -1,4 +1,4 @@
-"""The router, wired: what it knows, what it asks, and the tasks that keep both up to date."""
+"""Builds the router from its parts, and runs the tasks that keep them up to date."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -93,7 +93,7 @@ class Explaining:
             refused = _Refused("model_not_allowed", "this key may not use the model")
             detail += f" This key may use {', '.join(owner.allowed_models or ())} only."
         elif self._is_stale():
-            refused = _Refused("routes_stale", "the router has lost touch with the event stream")
+            refused = _Refused("routes_stale", "the router has lost contact with the event stream")
             detail += f" {STALE}"
         return Explanation(
             asked=asked,
@@ -144,7 +144,7 @@ class _Refused(NamedTuple):
 
 
 _HIDES: Final = (
-    " It hides the offering of that name that this key's organisation has; GET its offerings says what to do."
+    " It hides an offering of the same name, of this key's organisation. The list of offerings says what to do."
 )
 _FOUND_BY: Final = {
     Rule.ID: "It is the id of a catalogued model.",
@@ -152,9 +152,9 @@ _FOUND_BY: Final = {
     Rule.OFFERING: "It is an active offering of this key's organisation.",
 }
 _NOT_FOUND: Final = (
-    "It is neither the id of a catalogued model, nor a catalogued public model's id as a whole, nor an active offering "
-    "of this key's organisation. An administrator adds public models with POST /models; asking for an instance of one "
-    "does it too."
+    "It is not the id of a catalogued model, not the whole id of a public model, and not an active offering of this "
+    "key's organisation. An administrator adds a public model with POST /models. A request for an instance adds its "
+    "model, too."
 )
 
 

@@ -31,9 +31,9 @@ _OWN_KEY_REFUSED: Final = frozenset({401, 403})
 _ANSWERS: Final = frozenset(range(200, 600)) - frozenset(range(300, 400))
 _FAULT: Final = 500
 _SHOWN: Final = 500
-_MOST_KEPT: Final = 1_048_576
+_LONGEST_WHOLE: Final = 1_048_576
 """The most bytes of an answer that its client can get only as one event."""
-STALE: Final = "The router has lost touch with the event stream and does not know who is ready; try again."
+STALE: Final = "The router has lost contact with the event stream and does not know who is ready. Try again soon."
 log = structlog.get_logger()
 
 
@@ -95,21 +95,21 @@ class Forwarding:
         """Let a worker answer; False if none is ready. Raises Refusal, BrokenOff."""
         self._expect_fresh()
         tried: set[UUID] = set()
-        trouble: Refusal | None = None
+        failure: Refusal | None = None
         workers = self._table.workers(outgoing.model, outgoing.organization)
         while workers:
             worker = self._balance.choose(self._breakers.usable(workers), outgoing.session)
             tried.add(worker.instance_id)
-            if trouble is not None:
+            if failure is not None:
                 metrics.retries.inc()
             with self._balance.busy(worker):
-                trouble = await self._try(worker, outgoing, response, served, tried)
-            if trouble is None:
+                failure = await self._try(worker, outgoing, response, served, tried)
+            if failure is None:
                 return True
             self._expect_fresh()
             workers = self._others(outgoing, tried)
-        if trouble is not None:
-            raise trouble
+        if failure is not None:
+            raise failure
         return False
 
     def _expect_fresh(self) -> None:
@@ -139,13 +139,13 @@ class Forwarding:
                 if answer.status in _UNAVAILABLE and self._others(outgoing, tried):
                     return self._failed(worker, Refusal(answer.status, "worker_failed", "The worker is unavailable."))
                 if answer.status in _OWN_KEY_REFUSED:
-                    message = "The worker is not the one we know; it is about to be replaced."
+                    message = "The worker refused the router's key, so it is not the worker that the router knows."
                     return self._failed(worker, Refusal(502, "worker_refused", message))
                 if answer.status not in _ANSWERS:
-                    message = "The worker answered with a redirection, which is never followed, or with no status."
+                    message = "The worker answered with a redirect. The router does not follow redirects."
                     return self._failed(worker, Refusal(502, "worker_failed", message))
                 if is_coded(answer.headers):
-                    message = "The worker answered in a content coding, and nobody asked for one."
+                    message = "The worker coded its answer, for example with gzip. The router did not ask for that."
                     return self._failed(worker, Refusal(502, "worker_failed", message))
                 first = await answer.chunk()
                 if answer.request_taken:
@@ -159,16 +159,16 @@ class Forwarding:
         except Silent as error:  # it may be working: health decides whether it hangs
             raise Refusal(504, "worker_timeout", "The worker took too long to answer.") from error
         except UpstreamError as error:
-            return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off."), error)
+            return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off before its answer."), error)
         return None
 
-    def _failed(self, worker: Worker, trouble: Refusal, error: Exception | None = None) -> Refusal:
+    def _failed(self, worker: Worker, failure: Refusal, error: Exception | None = None) -> Refusal:
         log.warning(
-            "worker failed", instance_id=str(worker.instance_id), code=trouble.code, reason=repr(error)[:_SHOWN]
+            "worker failed", instance_id=str(worker.instance_id), code=failure.code, reason=repr(error)[:_SHOWN]
         )
         if self._serves(worker):
             self._breakers.failed(worker)
-        return trouble
+        return failure
 
     def _serves(self, worker: Worker) -> bool:
         """Whether it is still the serving worker: late failures of an earlier attempt's worker do not count."""
@@ -178,18 +178,18 @@ class Forwarding:
         self, answer: Answer, chunk: bytes, worker: Worker, *, hides_usage: bool, response: Response, served: Served
     ) -> None:
         streams = content_type(answer.headers) == EVENT_STREAM
-        promised = response.begun and not streams  # the client waited and was promised a stream
+        one_event = response.begun and not streams  # the client waited, and its stream has begun
         tally = served.tally = StreamTally(hides_usage=hides_usage) if streams else WholeTally()
         headers = passed_back(answer.status, answer.headers, streams=streams)
         headers.append((b"x-coldstart-instance", str(worker.instance_id).encode()))
         await response.begin(answer.status, headers, streams=streams)
-        kept = bytearray()
+        whole = bytearray()
         try:
             while chunk:
                 passing = tally.passing(chunk)
-                if promised:
-                    kept += passing
-                    _expect_short(kept)
+                if one_event:
+                    whole += passing
+                    _expect_short(whole)
                 elif passing:
                     await response.body(passing)
                 chunk = await answer.chunk()
@@ -204,21 +204,21 @@ class Forwarding:
             self._failed(worker, Refusal(answer.status, "worker_failed", "The worker is unavailable."))
         elif answer.status < _FAULT and self._serves(worker):
             self._breakers.succeeded(worker)
-        if promised:
-            await response.end_stream(_in_openai_s_shape(answer.status, bytes(kept)))
+        if one_event:
+            await response.end_stream(_in_openai_s_shape(answer.status, bytes(whole)))
         else:
             await response.end(tally.rest())
 
     def _lost(self, worker: Worker, error: Exception) -> Refusal:
         """The worker failed during its answer. Silence does not count against it: it may be working."""
         if isinstance(error, Silent):
-            return Refusal(504, "worker_timeout", "The worker said nothing more for too long.")
-        return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off in its answer."), error)
+            return Refusal(504, "worker_timeout", "The worker fell silent during its answer.")
+        return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off during its answer."), error)
 
 
-def _expect_short(kept: bytearray) -> None:
-    if len(kept) > _MOST_KEPT:
-        raise TooLong(f"more than {_MOST_KEPT} bytes instead of a stream")
+def _expect_short(whole: bytearray) -> None:
+    if len(whole) > _LONGEST_WHOLE:
+        raise TooLong(f"more than {_LONGEST_WHOLE} bytes instead of a stream")
 
 
 def _in_openai_s_shape(status: int, body: bytes) -> bytes:
@@ -226,11 +226,11 @@ def _in_openai_s_shape(status: int, body: bytes) -> bytes:
     if status < LOWEST_ERROR and body:
         return body
     try:
-        told = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
-        told = None
-    if isinstance(told, dict) and told.get("error"):
+        document = None
+    if isinstance(document, dict) and document.get("error"):
         return body
-    words = body[:_SHOWN].decode(errors="replace").strip()
-    message = f"The worker answered {status}: {words}" if words else f"The worker answered {status}, without a word."
+    text = body[:_SHOWN].decode(errors="replace").strip()
+    message = f"The worker answered {status}: {text}" if text else f"The worker answered {status} with an empty body."
     return Refusal(status if status >= LOWEST_ERROR else 502, "worker_failed", message).body()

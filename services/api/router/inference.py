@@ -39,8 +39,8 @@ ENDPOINTS: Final[dict[str, Task]] = {
 }
 _MODELS: Final = "/v1/models"
 _FOR: Final[dict[Task, str]] = {
-    "generate": "generates text: use /v1/chat/completions or /v1/completions",
-    "embed": "makes embeddings: use /v1/embeddings",
+    "generate": "generates text. Use /v1/chat/completions or /v1/completions",
+    "embed": "makes embeddings. Use /v1/embeddings",
 }
 _SHOWN: Final = 200
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
@@ -93,7 +93,7 @@ class Inference:
             return  # the answer stays incomplete: the server cuts the connection, so the client notices
         except Exception:
             log.exception("inference request failed", path=scope["path"], request_id=request_id.decode())
-            message = "Something went wrong that we did not foresee; it is in the log of the api service."
+            message = "An unexpected error occurred. Its details are in the log of the api service."
             await _refuse(response, Refusal(500, "internal_error", message))
 
     async def _answer(
@@ -117,7 +117,7 @@ class Inference:
             _expect_allowed(resolved, name, owner)
             await send_json(response, 200, json.dumps(shown(name, resolved)).encode())
         else:
-            raise Refusal(404, "unknown_url", f"There is no {path}; see /schema for what there is.")
+            raise Refusal(404, "unknown_url", f"There is no {path}. See /schema for the paths that exist.")
 
     async def _complete(self, head: _Head, owner: ApiKey, receive: Receive, response: Response) -> None:
         """A key's limits are checked and reserved before its body is read."""
@@ -156,7 +156,7 @@ class Inference:
             async with asyncio.timeout(self._body_s):
                 return await body.read(headers, receive)
         except TimeoutError:
-            raise Refusal(408, "body_timeout", f"The body has not come within {self._body_s:g} s.") from None
+            raise Refusal(408, "body_timeout", f"The body did not arrive within {self._body_s:g} s.") from None
 
     def _found(self, owner: ApiKey, model: str | None, path: str) -> Resolved:
         """The model that this key may use by this name on this route. Raises Refusal."""
@@ -171,17 +171,18 @@ class Inference:
         except Refused as refused:
             raise refusal.of(refused) from None
         if self._found(owner, model, path).model.id != found.model.id:
-            raise Refusal(409, "model_changed", f"{model} means another model by now; ask again.", param="model")
+            message = f"{model} names another model now. Send the request again."
+            raise Refusal(409, "model_changed", message, param="model")
 
     def _resolved(self, named: str | None, organization: Organization | None) -> Resolved:
         match resolve(named, self._access.catalogue, organization):
             case Resolved() as found:
                 return found
             case ModelMissing():
-                message = "The request names no model; GET /v1/models lists those there are."
+                message = "The request names no model. GET /v1/models lists the models that you may use."
                 raise Refusal(400, "model_required", message, param="model")
             case ModelNotFound(name=name):
-                message = f"The model {name[:_SHOWN]!r} does not exist here; GET /v1/models lists those that do."
+                message = f"There is no model {name[:_SHOWN]!r}. GET /v1/models lists the models that you may use."
                 raise Refusal(404, "model_not_found", message, param="model")
 
 
@@ -212,9 +213,9 @@ def _check(found: Resolved, model: str | None, path: str, owner: ApiKey) -> None
 def _expect_allowed(found: Resolved, name: str, owner: ApiKey) -> None:
     if not allowed(owner, name, found.model):
         may = ", ".join(owner.allowed_models or ())
-        raise Refusal(403, "model_not_allowed", f"This key may not use {name}; it may use {may}.", param="model")
+        raise Refusal(403, "model_not_allowed", f"This key may not use {name}. It may use {may}.", param="model")
 
 
 def _expect(method: str, allowed: str) -> None:
     if method != allowed:
-        raise Refusal(405, "method_not_allowed", f"Use {allowed} here.", headers={"Allow": allowed})
+        raise Refusal(405, "method_not_allowed", f"This path takes only {allowed}.", headers={"Allow": allowed})

@@ -70,14 +70,14 @@ class KeyLimiter:
     def admitted(self, key: ApiKey) -> Generator[None]:
         """The block is one request of this key, before its body is read. Raises Refusal 429 before the block."""
         organization = key.organization_id
-        under_way = 0 if organization is None else self._organizations.get(organization, 0)
-        if under_way >= self._most_each:
-            message = f"Your organization has {self._most_each} requests under way already; wait for some of them."
+        running = 0 if organization is None else self._organizations.get(organization, 0)
+        if running >= self._most_each:
+            message = f"Your organization already has {self._most_each} requests running. Wait for some answers."
             raise Refusal(429, "rate_limit_exceeded", message, headers={"Retry-After": "1"})
         use = self._take(key)
         use.concurrent += 1
         if organization is not None:
-            self._organizations[organization] = under_way + 1
+            self._organizations[organization] = running + 1
         try:
             yield
         finally:

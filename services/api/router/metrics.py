@@ -8,13 +8,13 @@ from services.api.feed.feed import Feed
 from services.api.router.balance import Balance
 from services.api.router.breakers import Breakers
 
-retries: Final = Counter("coldstart_router_retries_total", "Requests given to another worker after one failed")
+retries: Final = Counter("coldstart_router_retries_total", "Requests sent to another worker after one failed")
 waiting: Final = Gauge("coldstart_router_requests_waiting", "Requests held until an instance is ready")
-age: Final = Gauge("coldstart_routing_table_age_seconds", "Since the routing table was known to be up to date")
+age: Final = Gauge("coldstart_routing_table_age_seconds", "Time since the routing table was known to be up to date")
 in_flight: Final = Gauge("coldstart_router_requests_in_flight", "Requests that a worker is answering")
-set_aside: Final = Gauge("coldstart_router_workers_set_aside", "Workers that failed and have not answered since")
-corrections: Final = Counter("coldstart_router_corrections_total", "Instances that the read model knew better")
-tokens: Final = Counter("coldstart_router_tokens_total", "Tokens as the workers told them", ["kind"])
+set_aside: Final = Gauge("coldstart_router_workers_set_aside", "Workers that failed and have answered no probe since")
+corrections: Final = Counter("coldstart_router_corrections_total", "Instances corrected from the read model")
+tokens: Final = Counter("coldstart_router_tokens_total", "Tokens that the workers reported", ["kind"])
 first_byte: Final = Histogram(
     "coldstart_router_first_byte_seconds",
     "From the request to the first byte of a worker's answer",

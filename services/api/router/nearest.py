@@ -1,4 +1,4 @@
-"""Which of a model's instances is likeliest to be ready next, to tell the client about it."""
+"""Which of a model's instances is most likely to be ready next, to describe it to the client."""
 
 from datetime import datetime
 from math import inf

@@ -13,7 +13,7 @@ _OK: Final = 200
 def prober(upstream: Upstream, timeout_s: float) -> Probe:
     """By vLLM's own `/health`: 200 once its engine is up."""
 
-    async def well(worker: Worker) -> bool:
+    async def healthy(worker: Worker) -> bool:
         headers = [(b"authorization", worker.authorization)]
         try:
             async with (
@@ -24,4 +24,4 @@ def prober(upstream: Upstream, timeout_s: float) -> Probe:
         except (UpstreamError, TimeoutError):
             return False
 
-    return well
+    return healthy

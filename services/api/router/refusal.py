@@ -10,7 +10,7 @@ from services.api.http import kinds
 from services.api.http.openai_error import openai_error
 from services.api.refusals import Refused
 
-_INVALID_KEY: Final = "Send a valid API key as 'Authorization: Bearer KEY'; an administrator makes keys."
+_INVALID_KEY: Final = "Send a valid API key as 'Authorization: Bearer KEY'. An administrator makes keys."
 _OPENAI_S: Final[Mapping[type[Refused], tuple[str, str]]] = {KeyNeeded: ("invalid_api_key", _INVALID_KEY)}
 """Codes that OpenAI's clients know, with their messages."""
 

@@ -19,8 +19,8 @@ _NO_CONTENT: Final = 204
 
 def content_type(headers: Headers) -> bytes:
     """The first content type, without parameters; empty without one."""
-    told = next((value for name, value in headers if name == b"content-type"), b"")
-    return told.split(b";", 1)[0].strip().lower()
+    declared = next((value for name, value in headers if name == b"content-type"), b"")
+    return declared.split(b";", 1)[0].strip().lower()
 
 
 def is_coded(headers: Headers) -> bool:
@@ -43,10 +43,10 @@ def passed_back(status: int, headers: Headers, *, streams: bool) -> list[tuple[b
 
 def _shown_type(headers: Headers) -> bytes:
     """The worker's type if it is allowed, otherwise that of arbitrary bytes."""
-    told = next((value for name, value in headers if name == b"content-type"), b"")
-    if told in _TYPES:
-        return told
+    declared = next((value for name, value in headers if name == b"content-type"), b"")
+    if declared in _TYPES:
+        return declared
     kind = content_type(headers)
     if kind not in _TYPES:
         return _BYTES
-    return kind + b"; charset=utf-8" if _UTF_8.fullmatch(told[len(kind) :].strip()) else kind
+    return kind + b"; charset=utf-8" if _UTF_8.fullmatch(declared[len(kind) :].strip()) else kind

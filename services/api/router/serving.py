@@ -183,7 +183,7 @@ def _seconds_to_wait(headers: Mapping[bytes, bytes]) -> float:
         return 0.0
     seconds = _number(given)
     if seconds is None:
-        raise Refusal(400, "invalid_header", "X-Wait-For-Ready is a number of seconds.", param="X-Wait-For-Ready")
+        raise Refusal(400, "invalid_header", "X-Wait-For-Ready must be a number of seconds.", param="X-Wait-For-Ready")
     return seconds
 
 

@@ -12,7 +12,7 @@ _EVENT_END: Final = re.compile(b"|".join(_ENDS))
 _LONGEST_TAIL: Final = 3
 """Bytes kept of an unfinished event: its end may be all but one byte of an event's end."""
 _LONGEST_BEGINNING: Final = 80
-_MAY_TELL_USAGE: Final = re.compile(rb"(?:d|da|dat|data|data:[ \t]{0,64}(?:\{.*)?)\Z", re.DOTALL)
+_MAY_HOLD_USAGE: Final = re.compile(rb"(?:d|da|dat|data|data:[ \t]{0,64}(?:\{.*)?)\Z", re.DOTALL)
 _NO_CHOICES: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _DATA: Final = b"data:"
 _LONGEST_USAGE: Final = 4_096
@@ -67,15 +67,15 @@ class _Usage:
 
     def __init__(self) -> None:
         self.before = b""
-        self.told: bytes | None = None
+        self.found: bytes | None = None
 
     def see(self, piece: bytes) -> None:
         seen = self.before + piece
-        told_at = _last_told(seen)
-        if told_at is not None:
-            self.told = seen[told_at : told_at + _LONGEST_USAGE]
-        elif self.told is not None and len(self.told) < _LONGEST_USAGE:
-            self.told += piece[: _LONGEST_USAGE - len(self.told)]
+        begin = _last_usage(seen)
+        if begin is not None:
+            self.found = seen[begin : begin + _LONGEST_USAGE]
+        elif self.found is not None and len(self.found) < _LONGEST_USAGE:
+            self.found += piece[: _LONGEST_USAGE - len(self.found)]
         self.before = seen[-_LONGEST_NAME:]
 
 
@@ -96,7 +96,7 @@ class WholeTally:
 
     @property
     def tokens(self) -> Tokens | None:
-        return _tokens(self._usage.told)
+        return _tokens(self._usage.found)
 
 
 class StreamTally:
@@ -108,7 +108,7 @@ class StreamTally:
     def __init__(self, *, hides_usage: bool) -> None:
         self._hides_usage = hides_usage
         self._events = 0
-        self._told: bytes | None = None
+        self._found: bytes | None = None
         self._looks = _MOST_LOOKS
         self._begin()
 
@@ -144,8 +144,8 @@ class StreamTally:
 
     @property
     def tokens(self) -> Tokens | None:
-        told = _tokens(self._told)
-        return told or (Tokens(0, self._events, estimated=True) if self._events else None)
+        reported = _tokens(self._found)
+        return reported or (Tokens(0, self._events, estimated=True) if self._events else None)
 
     def _going_on(self, piece: bytes) -> bytes:
         """More of an event, without its end."""
@@ -157,7 +157,7 @@ class StreamTally:
         if waits:
             self._held.append(piece)
             self._held_size += len(piece)
-            if self._may_tell_usage():
+            if self._may_hold_usage():
                 return b""
             piece = self._let_go()
         self._see(piece)
@@ -167,19 +167,19 @@ class StreamTally:
         """The last piece of an event, if one has begun."""
         if self.inside_event:
             self._see(piece)
-            self._told = self._usage.told or self._told
+            self._found = self._usage.found or self._found
         else:
             piece = self._without_usage(self._let_go() + piece)
         self._begin()
         return piece
 
-    def _may_tell_usage(self) -> bool:
+    def _may_hold_usage(self) -> bool:
         """Whether its beginning allows it. The first piece decides, or the few that make up as much."""
         if self._held_size > _LONGEST_HELD:
             return False
         if self._held_size - len(self._held[-1]) >= _LONGEST_BEGINNING:
             return True  # it was checked before
-        return _MAY_TELL_USAGE.match(b"".join(self._held)) is not None
+        return _MAY_HOLD_USAGE.match(b"".join(self._held)) is not None
 
     def _let_go(self) -> bytes:
         held = b"".join(self._held)
@@ -194,32 +194,32 @@ class StreamTally:
     def _without_usage(self, events: bytes) -> bytes:
         """Whole events without the one that contains only usage."""
         self._events += events.count(_DATA)
-        told_at = _last_told(events)
-        if told_at is None:
+        begin = _last_usage(events)
+        if begin is None:
             return events
-        self._told = events[told_at : told_at + _LONGEST_USAGE]
+        self._found = events[begin : begin + _LONGEST_USAGE]
         return self._without_usage_only(events) if self._hides_usage else events
 
     def _without_usage_only(self, events: bytes) -> bytes:
-        kept: list[bytes] = []
+        rest: list[bytes] = []
         copied = looked = 0
         while self._looks and (match := _NO_CHOICES.search(events, looked)) is not None:
             self._looks -= 1
             begin = _last_end(events, looked, match.start()) or looked
             end = _EVENT_END.search(events, match.end())
             looked = end.end() if end else len(events)
-            if _tells_usage_only(events[begin:looked]):
-                kept.append(events[copied:begin])
+            if _holds_only_usage(events[begin:looked]):
+                rest.append(events[copied:begin])
                 copied = looked
-        return b"".join([*kept, events[copied:]]) if kept else events
+        return b"".join([*rest, events[copied:]]) if rest else events
 
 
-def _last_told(data: bytes) -> int | None:
+def _last_usage(data: bytes) -> int | None:
     """The position of the last usage."""
-    told_at = None
+    begin = None
     for match in _USAGE.finditer(data):
-        told_at = match.end()
-    return told_at
+        begin = match.end()
+    return begin
 
 
 def _last_end(data: bytes, begin: int, end: int) -> int:
@@ -227,11 +227,11 @@ def _last_end(data: bytes, begin: int, end: int) -> int:
     return max(at + len(mark) if (at := data.rfind(mark, begin, end)) >= 0 else 0 for mark in _ENDS)
 
 
-def _tokens(told: bytes | None) -> Tokens | None:
+def _tokens(usage: bytes | None) -> Tokens | None:
     """None for invalid usage."""
     try:
-        usage, _ = _DECODER.raw_decode((told or b"").decode(errors="replace"))
-        prompt, completion = usage["prompt_tokens"], usage.get("completion_tokens") or 0
+        counts, _ = _DECODER.raw_decode((usage or b"").decode(errors="replace"))
+        prompt, completion = counts["prompt_tokens"], counts.get("completion_tokens") or 0
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if all(type(count) is int and 0 <= count <= _MOST_TOKENS for count in (prompt, completion)):
@@ -239,7 +239,7 @@ def _tokens(told: bytes | None) -> Tokens | None:
     return None
 
 
-def _tells_usage_only(event: bytes) -> bool:
+def _holds_only_usage(event: bytes) -> bool:
     """As in OpenAI's reference: the last chunk before [DONE], with usage and without choices."""
     if len(event) > _LONGEST_HELD:
         return False

@@ -1,4 +1,4 @@
-"""Long work in steps on the event loop: everybody else gets a turn after each step."""
+"""Long work in steps on the event loop. After each step, other tasks get their turn."""
 
 import asyncio
 from typing import TypeVar

@@ -24,12 +24,12 @@ class Unready:
         self._estimates = estimates
 
     def refusal(self, model: str, organization: UUID | None, at: datetime) -> Refusal:
-        """A 503 about the instance that is likeliest to be ready next."""
+        """A 503 about the instance that is most likely to be ready next."""
         nearest = self._nearest.of(model, organization, at)
         retry_after_s = _UNKNOWN_S
         more: dict[str, Any] = dict.fromkeys(("instance_id", *_DESCRIBED, "eta"))
         if nearest is None:
-            message = f"No instance serves {model} now; POST /instances starts one."
+            message = f"No instance serves {model} now. POST /instances starts one."
         else:
             message = f"{model} is not ready: its instance is {nearest.status}, {nearest.progress_percent} %."
             more |= Description.of(nearest, at).model_dump(mode="json", include=set(_DESCRIBED))

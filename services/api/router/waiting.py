@@ -68,11 +68,11 @@ class Waiting:
 
     def _expect_room(self, key: ApiKey) -> None:
         if self._by_key[key.id] >= self._most_a_key:
-            raise _too_many(429, f"{self._most_a_key} requests of this key wait for an instance already")
+            raise _too_many(429, f"{self._most_a_key} requests of this key already wait for an instance")
         if key.organization_id and self._by_organization[key.organization_id] >= self._most_each:
-            raise _too_many(429, f"{self._most_each} requests of your organization wait for an instance already")
+            raise _too_many(429, f"{self._most_each} requests of your organization already wait for an instance")
         if self._held >= self._most:
-            raise _too_many(503, f"{self._most} requests wait for an instance already")
+            raise _too_many(503, f"{self._most} requests already wait for an instance")
 
     async def _wait(self, model: str, organization: UUID | None, beat: Beat) -> None:
         loop = asyncio.get_running_loop()
@@ -90,11 +90,11 @@ class Waiting:
 
 
 def _too_many(status: int, message: str) -> Refusal:
-    words = f"{message}; try again, or do without X-Wait-For-Ready."
-    return Refusal(status, "too_many_waiting", words, headers=_RETRY_AFTER)
+    whole = f"{message}. Try again later, or send the request without X-Wait-For-Ready."
+    return Refusal(status, "too_many_waiting", whole, headers=_RETRY_AFTER)
 
 
 def heartbeat(instance: Instance) -> bytes:
     """A comment in a server-sent event stream: clients ignore it, connections stay open, people can read it."""
-    what = where(instance.status, instance.step)
-    return f": {instance.status} {instance.progress_percent} % {what}\n\n".encode()
+    place = where(instance.status, instance.step)
+    return f": {instance.status} {instance.progress_percent} % {place}\n\n".encode()

@@ -27,7 +27,7 @@ class Answer:
         self._unread = 0
         self._paused = False
         self._error: UpstreamError | None = None
-        self._news: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
         self._heard_at = 0.0
 
     @property
@@ -45,7 +45,7 @@ class Answer:
                 raise self._error
             if self.ended:
                 return b""
-            await self._something_new()
+            await self._next_change()
         taken = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts.clear()
         self._unread = 0
@@ -57,11 +57,11 @@ class Answer:
         while not self.status:
             if self._error is not None:
                 raise self._error
-            await self._something_new()
+            await self._next_change()
 
     def begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.status, self.headers = status, headers
-        self._tell()
+        self._notify()
 
     def add(self, data: bytes) -> None:
         self._parts.append(data)
@@ -69,18 +69,18 @@ class Answer:
         if self._unread > _MOST_UNREAD and not self._paused and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
-        self._tell()
+        self._notify()
 
     def end(self) -> None:
         self.ended = True
         self._read_on()
-        self._tell()
+        self._notify()
 
     def fail(self, error: UpstreamError) -> None:
         """Has no effect on an answer that has already ended or failed."""
         if not self.ended and self._error is None:
             self._error = error
-            self._tell()
+            self._notify()
 
     def heard(self) -> None:
         """Note a sign of life, with or without data."""
@@ -88,7 +88,7 @@ class Answer:
 
     def silent_s(self, now: float) -> float:
         """How long the reader has waited without a sign of life."""
-        return 0.0 if self._news is None else now - self._heard_at
+        return 0.0 if self._waiter is None else now - self._heard_at
 
     def _read_on(self) -> None:
         if self._paused:
@@ -96,14 +96,14 @@ class Answer:
             if not self._transport.is_closing():
                 self._transport.resume_reading()
 
-    async def _something_new(self) -> None:
+    async def _next_change(self) -> None:
         self.heard()  # a reader that comes late has not waited yet
-        self._news = self._loop.create_future()
+        self._waiter = self._loop.create_future()
         try:
-            await self._news
+            await self._waiter
         finally:
-            self._news = None
+            self._waiter = None
 
-    def _tell(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+    def _notify(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

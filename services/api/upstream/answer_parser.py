@@ -47,9 +47,9 @@ class AnswerParser:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            raise ConnectionLost(f"no HTTP: {error.__context__ or error}") from error
+            raise ConnectionLost(f"not HTTP: {error.__context__ or error}") from error
         if self._beside > _LONGEST_HEAD:
-            raise ConnectionLost(f"more than {_LONGEST_HEAD} bytes of a head, or of what is no body")
+            raise ConnectionLost(f"more than {_LONGEST_HEAD} bytes outside the body")
 
     def end(self) -> None:
         """The worker has closed. Raises ConnectionLost if that is too early."""
@@ -76,7 +76,7 @@ class AnswerParser:
         if self._status not in _STATUSES:
             raise ConnectionLost(f"no such status: {self._status}")
         if self._status == _SWITCHING_PROTOCOLS:
-            raise ConnectionLost("the worker changes the protocol")
+            raise ConnectionLost("the worker switches the protocol")
         if self._status in _INTERIM:
             self._headers = []
             return
@@ -85,7 +85,7 @@ class AnswerParser:
         if codings not in ([], [b"chunked"]):
             raise ConnectionLost(f"unknown transfer coding {codings}")
         if self._status == _NO_CONTENT and (codings or any(map(_promises_body, self._headers))):
-            raise ConnectionLost("a body in an answer without content")
+            raise ConnectionLost("a body in an answer that must have none")
         self._until_close = not codings and all(name != b"content-length" for name, _ in self._headers)
         if not self._parser.should_keep_alive():
             self.go_on = False

@@ -91,7 +91,7 @@ async def test_who_has_lost_touch_says_so_here_too(stage: Stage) -> None:
         await until(stale)
         (told,) = (await scene.explained())["instances"]
         assert (told["eligible"], told["status"]) == (False, "ready")
-        assert "lost touch" in told["reason"]
+        assert "lost contact" in told["reason"]
         assert (await api.chat()).json()["error"]["code"] == "routes_stale"
         wire.to_client = passing
 

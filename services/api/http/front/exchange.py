@@ -37,7 +37,7 @@ class Exchange:
         "_chunked",
         "_connection",
         "_most_body",
-        "_news",
+        "_changed",
         "_owed",
         "_received",
         "_unread",
@@ -69,7 +69,7 @@ class Exchange:
         self._body: list[bytes] = []
         self._buffered = 0
         self._received = 0
-        self._news: asyncio.Event | None = None
+        self._changed: asyncio.Event | None = None
         self._unread = False
         self.whole = False
         self.begun = False
@@ -109,24 +109,24 @@ class Exchange:
         self._buffered += len(chunk)
         if self._buffered > _BUFFERED:
             self._connection.pause_reading()
-        self._tell()
+        self._notify()
         return True
 
     def end(self) -> None:
         """The request is complete."""
         self.whole = True
-        self._tell()
+        self._notify()
 
     def lose(self) -> None:
         """The client has left, or already got another answer: tell the application that it left."""
         self.lost = True
         self._body.clear()
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._unread = True
-        if self._news is not None:
-            self._news.set()
+        if self._changed is not None:
+            self._changed.set()
 
     # Called by the application
 
@@ -136,10 +136,10 @@ class Exchange:
         self._awaits_continue = False
         while not (self._unread or self.over):
             self._connection.resume_reading()
-            if self._news is None:
-                self._news = asyncio.Event()
-            self._news.clear()
-            await self._news.wait()
+            if self._changed is None:
+                self._changed = asyncio.Event()
+            self._changed.clear()
+            await self._changed.wait()
         if self.over:
             return cast("Message", _GONE)
         self._unread = False
@@ -210,6 +210,6 @@ class Exchange:
         if not more:
             self.answered = True
             self._body.clear()
-            if self._news is not None:
-                self._news.set()
+            if self._changed is not None:
+                self._changed.set()
             self._connection.answered(self)

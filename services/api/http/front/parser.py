@@ -79,7 +79,7 @@ class Parser:
             if room <= 0:
                 return refusals.head_too_large(self._limits.head_bytes)
             piece, rest = (rest, b"") if len(rest) <= room else (memoryview(rest)[:room], memoryview(rest)[room:])
-            self._got_on = False
+            self._in_body = False
             try:
                 self._parser.feed_data(piece)
             except httptools.HttpParserUpgrade as upgrade:  # upgrades are ignored; another request may follow
@@ -92,7 +92,7 @@ class Parser:
                 return refusals.too_many_headers(self._limits.headers)
             # Trailers and chunk framing count like a head. A head that begins right after a body counts from the
             # next piece on.
-            self._head_bytes = 0 if self._got_on else self._head_bytes + len(piece)
+            self._head_bytes = 0 if self._in_body else self._head_bytes + len(piece)
         return None
 
     def close(self) -> None:
@@ -132,7 +132,7 @@ class Parser:
             self._stop(refusals.BAD_REQUEST)
         self._most_body = self._limits.body_bytes_of(scope["path"])
         if b"content-length" in noted or b"transfer-encoding" in noted:
-            self._judge_body()
+            self._check_body()
         self.in_head = False
         self._headers, self._noted = [], {}  # trailers follow now
         self._body = self._taker.requested(
@@ -144,12 +144,12 @@ class Parser:
         )
 
     def on_body(self, body: bytes) -> None:
-        self._got_on = True
+        self._in_body = True
         if self._body is not None and not self._body.take(body):
             self._stop(refusals.body_too_large(self._most_body))
 
     def on_message_complete(self) -> None:
-        self._got_on = True
+        self._in_body = True
         if self._body is not None:
             self._body.end()
             self._body = None
@@ -178,7 +178,7 @@ class Parser:
         found: Scope = scope
         return found
 
-    def _judge_body(self) -> None:
+    def _check_body(self) -> None:
         """Check the body's headers before any of it is read."""
         if self._noted.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
             self._stop(refusals.BAD_REQUEST)

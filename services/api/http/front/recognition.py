@@ -1,4 +1,4 @@
-"""How the application reports that a request has a valid key, so that its connection keeps its place."""
+"""How the application reports that a request has a valid key. The connection then keeps its place."""
 
 from collections.abc import Mapping
 from typing import Any, Final

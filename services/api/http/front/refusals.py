@@ -12,25 +12,28 @@ from services.api.http.problem import PROBLEM_JSON, Problem
 
 _INFERENCE: Final = b"/v1/"
 
-refused: Final = Counter("coldstart_http_refused_total", "What the server refused before the application", ["code"])
+refused: Final = Counter("coldstart_http_refused_total", "Requests refused before the application saw them", ["code"])
 
 BAD_REQUEST: Final = Problem(
-    400, "bad_request", "This is no HTTP/1.1 request", "The request could not be understood; see RFC 9112."
+    400, "bad_request", "This is not an HTTP/1.1 request", "The request could not be understood; see RFC 9112."
 )
 BODY_OVERDUE: Final = Problem(
-    408, "body_timeout", "The body took too long", "Send the whole body at once, or over a faster line."
+    408, "body_timeout", "The body took too long", "Send the whole body at once, or over a faster connection."
 )
 HEAD_OVERDUE: Final = Problem(408, "head_timeout", "The request took too long", "Send the whole head at once.")
 FULL: Final = Problem(
     503,
     "too_many_connections",
     "There are too many connections",
-    "Try again in a moment. Clients that have used a valid key of late come first.",
+    "Try again in a moment. Clients that recently sent a valid key come first.",
     headers={"Retry-After": "2"},
 )
 STOPPING: Final = Problem(503, "stopping", "This server is stopping", "Try again.", headers={"Retry-After": "2"})
 FAULT: Final = Problem(
-    500, "internal_error", "This is our fault", "Something went wrong that we did not foresee; see the api's log."
+    500,
+    "internal_error",
+    "This is our fault",
+    "An unexpected error occurred. Its details are in the log of the api service.",
 )
 
 
@@ -48,20 +51,20 @@ def too_many_headers(most: int) -> Problem:
 
 
 def target_too_long(most: int) -> Problem:
-    return Problem(414, "target_too_long", "The address is too long", f"Send at most {most:,} bytes.")
+    return Problem(414, "target_too_long", "The URL is too long", f"Send at most {most:,} bytes.")
 
 
 def twice(name: bytes) -> Problem:
     title = f"There are two {name.decode().title()} headers"
-    return Problem(400, "header_repeated", title, "Send one: which of two counts would be a guess.")
+    return Problem(400, "header_repeated", title, "Send exactly one.")
 
 
-WITHOUT_HOST: Final = Problem(400, "host_missing", "There is no Host header", "Send one, as HTTP/1.1 says.")
+WITHOUT_HOST: Final = Problem(400, "host_missing", "The Host header is missing", "HTTP/1.1 requires one.")
 UPGRADE_WITH_BODY: Final = Problem(
     400,
     "upgrade_with_body",
     "A request with a body cannot upgrade",
-    "Send it without `Upgrade`; this server speaks HTTP/1.1 (Java: HttpClient.Version.HTTP_1_1).",
+    "Send it without `Upgrade`. This server speaks HTTP/1.1 (Java: HttpClient.Version.HTTP_1_1).",
 )
 
 
@@ -73,12 +76,12 @@ def answer(problem: Problem, target: bytes, date: bytes) -> bytes:
         kind = "application/json"
     else:
         body, kind = json.dumps(problem.document()).encode(), PROBLEM_JSON
-    told: Mapping[str, str] = {
+    headers: Mapping[str, str] = {
         **problem.headers,
         "content-type": kind,
         "content-length": str(len(body)),
         "connection": "close",
     }
-    fields = [(name.lower().encode(), value.encode()) for name, value in told.items()]
+    fields = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     lines, _ = head(problem.status, fields, date)
     return lines + b"\r\n" + body
