@@ -132,7 +132,7 @@ class Explaining:
             what = doing(instance.status, instance.step, instance.error, instance.delay)
             return f"it is {NAMES[instance.status]} ({instance.progress_percent} %{what and f', {what}'})"
         if self._breaker(instance) is BreakerState.OPEN:
-            return "it failed several requests in a row, and has not answered a probe since"
+            return "it was set aside since it failed, and it has answered no probe since"
         return None
 
 
@@ -144,7 +144,7 @@ class _Refused(NamedTuple):
 
 
 _HIDES: Final = (
-    " It hides an offering of the same name, of this key's organisation. The list of offerings says what to do."
+    " It hides the offering of this name that this key's organisation has. The list of offerings says what to do."
 )
 _FOUND_BY: Final = {
     Rule.ID: "It is the id of a catalogued model.",

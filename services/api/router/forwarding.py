@@ -136,6 +136,8 @@ class Forwarding:
                 worker.address, b"POST", outgoing.path, headers, outgoing.body.content
             ) as answer:
                 served.status = answer.status
+                if answer.status == _FAULT and self._serves(worker):
+                    self._breakers.suspect(worker)
                 if answer.status in _UNAVAILABLE and self._others(outgoing, tried):
                     return self._failed(worker, Refusal(answer.status, "worker_failed", "The worker is unavailable."))
                 if answer.status in _OWN_KEY_REFUSED:

@@ -31,7 +31,8 @@ class Scene:
 
     @property
     def asked(self) -> list[int]:
-        return [len(worker.seen) for worker in self.workers]
+        """How many requests each had, not counting questions about its health."""
+        return [sum(seen.path != "/health" for seen in worker.seen) for worker in self.workers]
 
     async def explained(self, model: str = MODEL) -> dict[str, Any]:
         answer = await self.api.client.get("/models/resolve", params={"model": model})

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from services.api.router.breakers import Breakers, BreakerState
 from services.api.router.table import Worker
 from tests.api.router.workers import a_worker
@@ -13,17 +15,20 @@ PATIENCE_S = 60.0
 
 
 class Health:
-    """What a probe finds. `asked` counts the probes, and a test can wait for it."""
+    """The `status` that a probe finds. `asked` counts the probes, and a test can wait for one. `gate` holds answers."""
 
-    def __init__(self) -> None:
-        self.well = False
+    def __init__(self, status: int | None = 503) -> None:
+        self.status = status
         self.asked = 0
         self.happened = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
 
-    async def __call__(self, _: Worker) -> bool:
+    async def __call__(self, _: Worker) -> int | None:
         self.asked += 1
         self.happened.set()
-        return self.well
+        await self.gate.wait()
+        return self.status
 
     async def next(self) -> None:
         self.happened.clear()
@@ -69,15 +74,14 @@ async def test_it_is_probed_again_and_again_and_comes_back_when_it_answers() -> 
         await health.next()
         await health.next()
         assert breakers.usable([FIRST, SECOND]) == [SECOND]
-        health.well = True
+        health.status = 200
         await health.next()
         assert breakers.state(FIRST) is BreakerState.HALF_OPEN
         assert breakers.usable([FIRST, SECOND]) == [FIRST, SECOND]
 
 
 async def test_half_open_it_is_set_aside_by_one_failure_and_let_in_by_one_success() -> None:
-    health = Health()
-    health.well = True
+    health = Health(200)
     async with running(health) as breakers:
         failed(breakers, 3)
         await health.next()
@@ -109,3 +113,55 @@ async def test_one_that_is_gone_is_not_probed_any_more() -> None:
         await health.next()
         assert health.asked == asked + 1
         assert breakers.open == 1
+
+
+async def test_a_suspect_whose_engine_is_dead_is_set_aside_at_once() -> None:
+    health = Health(503)
+    async with running(health) as breakers:
+        breakers.suspect(FIRST)
+        await health.next()
+        assert breakers.usable([FIRST, SECOND]) == [SECOND]
+        breakers.succeeded(FIRST)
+        assert breakers.usable([FIRST, SECOND]) == [SECOND], "what needs no engine proves nothing"
+        health.status = 200
+        await health.next()
+        assert breakers.state(FIRST) is BreakerState.HALF_OPEN
+        breakers.succeeded(FIRST)
+        assert breakers.state(FIRST) is BreakerState.CLOSED
+
+
+@pytest.mark.parametrize("status", [200, 404, 500, None])
+async def test_a_suspect_whose_engine_is_not_known_to_be_dead_stays(status: int | None) -> None:
+    health = Health(status)
+    async with running(health) as breakers:
+        breakers.suspect(FIRST)
+        await health.next()
+        assert breakers.state(FIRST) is BreakerState.CLOSED
+        breakers.suspect(FIRST)
+        await health.next()
+        assert health.asked == 2, "it is asked again after the next 500"
+
+
+async def test_a_suspect_is_asked_once_however_often_it_fails_meanwhile() -> None:
+    health = Health(503)
+    health.gate.clear()
+    async with running(health) as breakers:
+        for _ in range(5):
+            breakers.suspect(FIRST)
+        await health.next()
+        breakers.suspect(SECOND)
+        await health.next()
+        assert health.asked == 2
+
+
+async def test_a_suspect_that_is_gone_before_it_answers_leaves_nothing_behind() -> None:
+    health = Health(503)
+    health.gate.clear()
+    async with running(health) as breakers:
+        breakers.suspect(FIRST)
+        await health.next()
+        breakers.forget(FIRST.instance_id)
+        breakers.suspect(SECOND)
+        health.gate.set()
+        await health.next()
+        assert (breakers.open, breakers.state(FIRST)) == (1, BreakerState.CLOSED)

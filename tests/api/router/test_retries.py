@@ -142,6 +142,22 @@ async def test_an_answer_is_an_answer(stage: Stage, status: int) -> None:
     assert sum(scene.asked) == 1
 
 
+async def dead_engine(request: web.Request) -> web.Response:
+    return web.Response(status=503) if request.path == "/health" else web.json_response({"error": {}}, status=500)
+
+
+async def test_a_worker_whose_engine_is_dead_is_set_aside_after_one_500_which_is_its_answer(stage: Stage) -> None:
+    scene = await a_scene(stage, 2, breaker_pause_seconds=PATIENCE_S)
+    scene.workers[0].answer = dead_engine
+    statuses = [(await scene.api.chat()).status_code for _ in scene.workers]
+    assert sorted(statuses) == [200, 500]
+    assert scene.asked == [1, 1], "it is not sent again"
+    await scene.eligible(1)
+    for _ in range(3):
+        assert (await scene.api.chat()).status_code == 200
+    assert scene.asked == [1, 4]
+
+
 async def test_a_worker_that_says_nothing_hangs_nobody_and_is_not_asked_twice_over(stage: Stage) -> None:
     scene = await a_scene(stage, 2, worker_silence_seconds=0.2, **CALM)
     scene.all_answer(hangs)
