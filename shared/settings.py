@@ -21,6 +21,11 @@ def _names_a_repository(text: str) -> str:
     return text
 
 
+def words(value: Any) -> Any:
+    """Accepts `one,two`, so that nobody has to write JSON."""
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
 def _number(value: Any) -> Any:
     """The environment has only strings."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value

@@ -41,9 +41,13 @@ from services.api.control.events import AS_IT_IS
 from services.api.control.openapi.document import openapi_config
 from services.api.control.problems import to_problem
 from services.api.http.announcement import announced
+from services.api.http.cors import with_cors
+from services.api.http.inference_paths import is_inference
 from services.api.http.session_cookie import with_one_session_cookie
 from services.api.metrics import Measured
-from services.api.router.inference import ENDPOINTS, Inference
+from services.api.router.endpoints import ENDPOINTS
+from services.api.router.inference import Inference
+from services.api.router.near_misses import MODELS, intended
 from services.api.settings import ApiSettings
 
 _PARTS = (
@@ -92,10 +96,11 @@ def application(
         plugins=[PydanticPlugin(validate_strict=True)],
         logging_config=None,
     )
+    inference_api = with_cors(inference, settings.cors_origins)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         """Not a mount of Litestar's, which would take `/v10` for `/v1`."""
-        to = inference if scope["path"].startswith("/v1/") else control
+        to = inference_api if is_inference(scope["path"]) or intended(scope["path"]) else control
         await to(with_one_session_cookie(scope), receive, send)
 
-    return announced(Measured(dispatch, frozenset({"/v1/models", *ENDPOINTS})), settings.simulated)
+    return announced(Measured(dispatch, frozenset({MODELS, *ENDPOINTS})), settings.simulated)

@@ -9,6 +9,7 @@ from nats.js import JetStreamContext
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
 from services.api.feed.feed import Feed
+from services.api.http.inference_paths import V1
 from services.api.router.metrics import Gauges
 from shared.bus.reader import TRANSPORT
 from shared.bus.topology import DEAD_LETTERS
@@ -21,7 +22,6 @@ _in_flight: Final = Gauge("coldstart_http_requests_in_flight", "Requests being a
 _clients: Final = Gauge("coldstart_sse_clients", "Clients that follow events")
 _dead: Final = Gauge("coldstart_dead_letters_stored", "Messages that nobody could handle and that wait for a person")
 
-_INFERENCE: Final = "/v1/"
 _UNKNOWN: Final = "unknown"
 
 
@@ -56,6 +56,8 @@ class Measured:
 
     def _route(self, scope: Scope, path: str) -> str:
         """The route's template: paths with ids in them would make a series each."""
-        if path.startswith(_INFERENCE):
-            return path if path in self._inference_paths else _INFERENCE
+        if path in self._inference_paths:
+            return path
+        if path.startswith(V1):
+            return V1
         return str(scope.get("path_template") or _UNKNOWN)

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import openai
 import pytest
 from aiohttp import web
 from openai import AsyncOpenAI, OpenAI
 
+from tests.api.router.scene import a_scene, answering, streaming
 from tests.api.router.test_inference import catalogued
+from tests.api.router.test_tally import named
 from tests.api.stage import EMBEDDING_MODEL, MODEL, RunningApi, Stage, until
 
 
@@ -170,3 +173,42 @@ async def test_a_key_s_limits_raise_what_openai_s_raise(stage: Stage) -> None:
     async with client_of(api, elsewhere) as client:
         with pytest.raises(openai.PermissionDeniedError):
             await client.chat.completions.create(model=MODEL, messages=[])
+
+
+RESPONSE: dict[str, Any] = {
+    "id": "resp_1", "object": "response", "created_at": 1_700_000_000, "model": MODEL, "status": "completed",
+    "output": [
+        {
+            "id": "msg_1", "type": "message", "role": "assistant", "status": "completed",
+            "content": [{"type": "output_text", "text": "Paris.", "annotations": []}],
+        }
+    ],
+    "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
+    "usage": {"input_tokens": 11, "output_tokens": 4, "total_tokens": 15},
+}  # fmt: skip
+BEGINNING = named("response.created", sequence_number=0, response=RESPONSE | {"output": [], "usage": None})
+END = named("response.completed", sequence_number=1, response=RESPONSE)
+
+
+async def test_responses_work_at_once_and_as_a_stream_and_a_broken_one_is_an_error(stage: Stage) -> None:
+    scene = await a_scene(stage, breaker_failures=1_000)
+    async with client_of(scene.api, await scene.api.user_key()) as client:
+        scene.all_answer(answering(200, RESPONSE))
+        whole = await client.responses.create(model=MODEL, input="hello")
+        assert (whole.output_text, whole.usage and whole.usage.output_tokens) == ("Paris.", 4)
+        scene.all_answer(streaming(BEGINNING, END))
+        stream = await client.responses.create(model=MODEL, input="hello", stream=True)
+        assert [event.type async for event in stream] == ["response.created", "response.completed"]
+        scene.all_answer(streaming(BEGINNING, breaks=True))
+        stream = await client.responses.create(model=MODEL, input="hello", stream=True)
+        with pytest.raises(openai.APIError, match="broke off") as broken:
+            [event async for event in stream]
+        assert broken.value.code == "worker_failed"
+
+
+async def test_a_base_url_without_v1_is_told_the_right_one(stage: Stage) -> None:
+    api = await stage.api()
+    async with AsyncOpenAI(base_url=api.url, api_key=await api.user_key(), max_retries=0) as client:
+        with pytest.raises(openai.NotFoundError, match=f"base URL of your client should be {api.url}/v1") as wrong:
+            await client.chat.completions.create(model=MODEL, messages=[])
+        assert wrong.value.code == "unknown_url"

@@ -13,6 +13,7 @@ from services.api.control import problems
 from services.api.http.kinds import STATUS
 from services.api.refusals import FieldError, Invalid, Kind, Refused, invalid
 from services.api.router import refusal
+from services.api.router.formats import format_of
 
 API: Final = Path(services.api.app.__file__).parent
 DOCUMENTS: Final[dict[str, tuple[int, str, str]]] = {
@@ -113,7 +114,7 @@ def test_a_reason_has_one_problem_document(name: str) -> None:
 def test_a_reason_has_one_error_in_openai_s_shape(name: str) -> None:
     status, code, _ = DOCUMENTS[name]
     told = refusal.of(REASONS[name]("Do this.", figures={"limit": 3}))
-    error: dict[str, Any] = json.loads(told.body())["error"]
+    error: dict[str, Any] = json.loads(format_of("/v1/chat/completions").body(told))["error"]
     assert told.status == status
     assert error["code"] == OPENAI_S_CODES.get(name, code)
     assert error["limit"] == 3
@@ -122,6 +123,29 @@ def test_a_reason_has_one_error_in_openai_s_shape(name: str) -> None:
         status, "server_error" if status >= 500 else "invalid_request_error"
     )
     assert told.headers == (UNAVAILABLE_HEADERS if status == 503 else HEADERS.get(name, {}))
+
+
+ANTHROPIC_S_TYPES: Final = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+    502: "api_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_reason_has_one_error_in_anthropic_s_shape(name: str) -> None:
+    status, code, _ = DOCUMENTS[name]
+    told = refusal.of(REASONS[name]("Do this.", figures={"limit": 3}))
+    document: dict[str, Any] = json.loads(format_of("/v1/messages").body(told))
+    assert document["type"] == "error"
+    error = document["error"]
+    assert error["type"] == ANTHROPIC_S_TYPES.get(status, "invalid_request_error")
+    assert (error["code"], error["limit"]) == (OPENAI_S_CODES.get(name, code), 3)
+    assert error["message"] == told.message
 
 
 def test_a_reason_without_its_kind_cannot_be_written() -> None:

@@ -1,17 +1,12 @@
 """The catalogue's settings."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.api.access.settings import AccessSettings
-from shared.settings import HttpUrl, WithHub
-
-
-def _words(value: Any) -> Any:
-    """Accepts `cloud,hub`, so that nobody has to write JSON."""
-    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+from shared.settings import HttpUrl, WithHub, words
 
 
 class CatalogueSettings(AccessSettings, WithHub):
@@ -22,7 +17,7 @@ class CatalogueSettings(AccessSettings, WithHub):
 
     model_config = SettingsConfigDict(populate_by_name=True)
 
-    simulated: Annotated[tuple[Literal["cloud", "hub"], ...], NoDecode, BeforeValidator(_words)] = Field(
+    simulated: Annotated[tuple[Literal["cloud", "hub"], ...], NoDecode, BeforeValidator(words)] = Field(
         default=(), examples=["cloud, hub, or both, as cloud,hub"]
     )
 

@@ -1,8 +1,14 @@
 """The settings of the server that clients connect to."""
 
-from pydantic import Field, PositiveFloat
+from typing import Annotated, TypeAlias
 
-from shared.settings import ServiceSettings
+from pydantic import BeforeValidator, Field, PositiveFloat, StringConstraints
+from pydantic_settings import NoDecode
+
+from shared.settings import ServiceSettings, words
+
+Origin: TypeAlias = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.:\[\]-]+)$")]
+"""As browsers send it: in lower case, without a slash at its end."""
 
 
 class HttpSettings(ServiceSettings):
@@ -10,6 +16,7 @@ class HttpSettings(ServiceSettings):
 
     `client_kept_alive_seconds`: how long a client's connection is kept for its next request. OpenAI's clients keep
     theirs for five seconds, load balancers mostly for sixty; a server should keep it longer than its clients.
+    `cors_origins`: the origins whose pages may ask for inference; `*` allows all.
     `request_head_seconds`, `request_body_seconds`: time limits for a head and a body; a silent connection has as long
     as a head. `discard_seconds`: how long the rest of a refused upload is read and discarded, so that its sender sees
     why. `stall_seconds`: how long a client may stop reading its answer.
@@ -17,6 +24,9 @@ class HttpSettings(ServiceSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(words)] = Field(
+        default=(), examples=["https://chat.example.com,https://example.org"]
+    )
 
     max_connections: int = Field(default=10_000, gt=0, description="of clients, as far as the descriptors allow")
     max_head_bytes: int = Field(default=32_768, ge=1_024, description="of a request, its first line included")

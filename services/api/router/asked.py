@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from services.api.router.endpoints import CHAT, Endpoint
 from services.api.router.members import Malformed, Spans, Steps, spans
 from services.api.router.refusal import Refusal
 
@@ -56,8 +57,9 @@ _OPTIONS: Final = msgspec.json.Decoder(_Options)
 class Asked:
     """`model` is the client's name for it; `spans` are set for a body that was read in steps.
 
-    `adds_usage`: it streams, and does not say whether it wants usage; `hides_usage`: nor has it asked in vLLM's own
-    way, by `continuous_usage_stats`, which report it in every chunk and again at the end.
+    `adds_usage`: it streams where that takes `stream_options`, and they do not say whether it wants usage;
+    `hides_usage`: nor has it asked in vLLM's own way, by `continuous_usage_stats`, which report it in every chunk and
+    again at the end.
     """
 
     body: bytes
@@ -99,22 +101,22 @@ class Asked:
         return _edited(body, edits)
 
 
-def read(body: bytes) -> Asked | Steps[Asked]:
+def read(body: bytes, endpoint: Endpoint = CHAT) -> Asked | Steps[Asked]:
     """In steps if that takes long. Raises Refusal if it is not a JSON object, or the model is not a string."""
-    return _asked(body, _decoded(body), None) if len(body) <= _AT_ONCE else _read_in_steps(body)
+    return _asked(body, endpoint, _decoded(body), None) if len(body) <= _AT_ONCE else _read_in_steps(body, endpoint)
 
 
-def _read_in_steps(body: bytes) -> Steps[Asked]:
+def _read_in_steps(body: bytes, endpoint: Endpoint) -> Steps[Asked]:
     found = yield from _members(body)
-    return _asked(body, _decoded(_of_interest(body, found)), found)
+    return _asked(body, endpoint, _decoded(_of_interest(body, found)), found)
 
 
-def _asked(body: bytes, read: _Body, found: Spans | None) -> Asked:
+def _asked(body: bytes, endpoint: Endpoint, read: _Body, found: Spans | None) -> Asked:
     if read.model is not None and not isinstance(read.model, str):
         raise Refusal(400, "invalid_type", "`model` must be a string.", param="model")
     options = bytes(read.stream_options)
-    streams = read.stream in (True, 1)  # vLLM takes a 1 for true
-    adds, hides = _silence_on_usage(options) if streams else (False, False)
+    streams = endpoint.streams and read.stream in (True, 1)  # vLLM takes a 1 for true
+    adds, hides = _silence_on_usage(options) if streams and endpoint.stream_options else (False, False)
     return Asked(body, read.model, streams, adds, hides, bool(options), found)
 
 

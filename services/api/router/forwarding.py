@@ -4,7 +4,6 @@ docs/routing.md has the contract: which failures go to another worker, and which
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from uuid import UUID
 
 import structlog
 
-from services.api.http.statuses import LOWEST_ERROR
 from services.api.router import metrics
 from services.api.router.balance import Balance
 from services.api.router.bodies import Body
 from services.api.router.breakers import Breakers
+from services.api.router.endpoints import Endpoint
 from services.api.router.refusal import Refusal
 from services.api.router.response import EVENT_STREAM, Response
 from services.api.router.response_headers import content_type, is_coded, passed_back
@@ -47,6 +46,7 @@ class Outgoing:
     headers: list[tuple[bytes, bytes]]
     body: Body
     session: bytes | None
+    endpoint: Endpoint
     hides_usage: bool
     deadline: float
 
@@ -140,22 +140,13 @@ class Forwarding:
                     self._breakers.suspect(worker)
                 if answer.status in _UNAVAILABLE and self._others(outgoing, tried):
                     return self._failed(worker, Refusal(answer.status, "worker_failed", "The worker is unavailable."))
-                if answer.status in _OWN_KEY_REFUSED:
-                    message = "The worker refused the router's key, so it is not the worker that the router knows."
-                    return self._failed(worker, Refusal(502, "worker_refused", message))
-                if answer.status not in _ANSWERS:
-                    message = "The worker answered with a redirect. The router does not follow redirects."
-                    return self._failed(worker, Refusal(502, "worker_failed", message))
-                if is_coded(answer.headers):
-                    message = "The worker coded its answer, for example with gzip. The router did not ask for that."
-                    return self._failed(worker, Refusal(502, "worker_failed", message))
+                if (unusable := _unusable(answer)) is not None:
+                    return self._failed(worker, unusable)
                 first = await answer.chunk()
                 if answer.request_taken:
                     outgoing.body.let_go()  # no other worker is asked from here on
                 served.first_byte_s = time.perf_counter() - served.began
-                await self._pass_back(
-                    answer, first, worker, hides_usage=outgoing.hides_usage, response=response, served=served
-                )
+                await self._pass_back(answer, first, worker, outgoing=outgoing, response=response, served=served)
         except ConnectFailed as error:
             return self._failed(worker, Refusal(502, "worker_unreachable", "The worker cannot be reached."), error)
         except Silent as error:  # it may be working: health decides whether it hangs
@@ -177,11 +168,11 @@ class Forwarding:
         return self._table.worker(worker.instance_id) == worker
 
     async def _pass_back(
-        self, answer: Answer, chunk: bytes, worker: Worker, *, hides_usage: bool, response: Response, served: Served
+        self, answer: Answer, chunk: bytes, worker: Worker, *, outgoing: Outgoing, response: Response, served: Served
     ) -> None:
         streams = content_type(answer.headers) == EVENT_STREAM
         one_event = response.begun and not streams  # the client waited, and its stream has begun
-        tally = served.tally = StreamTally(hides_usage=hides_usage) if streams else WholeTally()
+        tally = served.tally = _tally(outgoing) if streams else WholeTally()
         headers = passed_back(answer.status, answer.headers, streams=streams)
         headers.append((b"x-coldstart-instance", str(worker.instance_id).encode()))
         await response.begin(answer.status, headers, streams=streams)
@@ -200,14 +191,15 @@ class Forwarding:
             served.status = lost.status
             if not response.streams:
                 raise BrokenOff from error
-            await response.end_stream(lost.body(), inside_event=tally.inside_event)
+            event = response.format.event(lost, after=tally.events)
+            await response.end_stream(event, inside_event=tally.inside_event)
             return
         if answer.status in _UNAVAILABLE:
             self._failed(worker, Refusal(answer.status, "worker_failed", "The worker is unavailable."))
         elif answer.status < _FAULT and self._serves(worker):
             self._breakers.succeeded(worker)
         if one_event:
-            await response.end_stream(_in_openai_s_shape(answer.status, bytes(whole)))
+            await response.end_stream(response.format.whole(answer.status, bytes(whole)))
         else:
             await response.end(tally.rest())
 
@@ -218,21 +210,24 @@ class Forwarding:
         return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off during its answer."), error)
 
 
+def _unusable(answer: Answer) -> Refusal | None:
+    """Why this is not an answer to the client's request; None if it is."""
+    if answer.status in _OWN_KEY_REFUSED:
+        message = "The worker refused the router's key, so it is not the worker that the router knows."
+        return Refusal(502, "worker_refused", message)
+    if answer.status not in _ANSWERS:
+        return Refusal(502, "worker_failed", "The worker answered with a redirect. The router follows none.")
+    if is_coded(answer.headers):
+        message = "The worker coded its answer, for example with gzip. The router did not ask for that."
+        return Refusal(502, "worker_failed", message)
+    return None
+
+
+def _tally(outgoing: Outgoing) -> Tally:
+    """Of a stream."""
+    return StreamTally(hides_usage=outgoing.hides_usage, in_parts=outgoing.endpoint.in_parts)
+
+
 def _expect_short(whole: bytearray) -> None:
     if len(whole) > _LONGEST_WHOLE:
         raise TooLong(f"more than {_LONGEST_WHOLE} bytes instead of a stream")
-
-
-def _in_openai_s_shape(status: int, body: bytes) -> bytes:
-    """A worker's error instead of a stream, for a client whose stream has begun and cannot get the status."""
-    if status < LOWEST_ERROR and body:
-        return body
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    if isinstance(document, dict) and document.get("error"):
-        return body
-    text = body[:_SHOWN].decode(errors="replace").strip()
-    message = f"The worker answered {status}: {text}" if text else f"The worker answered {status} with an empty body."
-    return Refusal(status if status >= LOWEST_ERROR else 502, "worker_failed", message).body()

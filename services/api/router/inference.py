@@ -1,4 +1,4 @@
-"""OpenAI's API under `/v1`, as a raw ASGI application: finds the caller and the model."""
+"""The APIs of OpenAI and Anthropic, as a raw ASGI application: finds the caller and the model."""
 
 import asyncio
 import json
@@ -19,12 +19,16 @@ from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.model_list import listed, shown
 from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolved, allowed, resolve
 from services.api.http.front.recognition import recognise
+from services.api.http.inference_paths import is_anthropic_s
 from services.api.refusals import Refused
 from services.api.router import refusal
 from services.api.router.asked import Asked, read
 from services.api.router.bodies import Bodies, Body, expect_acceptable
+from services.api.router.endpoints import ENDPOINTS
+from services.api.router.formats import format_of
 from services.api.router.forwarding import BrokenOff
 from services.api.router.key_limits import KeyLimiter
+from services.api.router.near_misses import MODELS, hint, intended
 from services.api.router.refusal import Refusal, send_json
 from services.api.router.response import Response
 from services.api.router.serving import Incoming, Serving
@@ -32,15 +36,9 @@ from services.api.router.turns import Turns
 from services.api.tenancy.organizations import Organization
 from shared.lifecycle.wish import Task
 
-ENDPOINTS: Final[dict[str, Task]] = {
-    "/v1/chat/completions": "generate",
-    "/v1/completions": "generate",
-    "/v1/embeddings": "embed",
-}
-_MODELS: Final = "/v1/models"
-_FOR: Final[dict[Task, str]] = {
-    "generate": "generates text. Use /v1/chat/completions or /v1/completions",
-    "embed": "makes embeddings. Use /v1/embeddings",
+_DOES: Final[dict[Task, str]] = {
+    "generate": "generates text",
+    "embed": "makes embeddings",
 }
 _SHOWN: Final = 200
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
@@ -82,42 +80,42 @@ class Inference:
         request_id = headers.get(b"x-request-id", b"")
         if _REQUEST_ID.fullmatch(request_id) is None:
             request_id = uuid4().hex.encode()
-        response = Response(send, [(b"x-request-id", request_id)])
+        response = Response(send, [(b"x-request-id", request_id)], format_of(_meant(scope["path"])))
         try:
             await self._answer(scope, headers, request_id, receive, response)
         except Refused as refused:
-            await _refuse(response, refusal.of(refused))
+            await response.refuse(refusal.of(refused))
         except Refusal as refused:
-            await _refuse(response, refused)
+            await response.refuse(refused)
         except BrokenOff:
             return  # the answer stays incomplete: the server cuts the connection, so the client notices
         except Exception:
             log.exception("inference request failed", path=scope["path"], request_id=request_id.decode())
             message = "An unexpected error occurred. Its details are in the log of the api service."
-            await _refuse(response, Refusal(500, "internal_error", message))
+            await response.refuse(Refusal(500, "internal_error", message))
 
     async def _answer(
         self, scope: Scope, headers: Mapping[bytes, bytes], request_id: bytes, receive: Receive, response: Response
     ) -> None:
         path, method = scope["path"], str(scope.get("method"))
-        owner = await self._authentication.admitted(scope, _header(headers))
+        owner = await self._authentication.admitted(scope, _header(_meant(path), headers))
         recognise(scope)
         organization = self._access.organization_of(owner)
         if path in ENDPOINTS:
             _expect(method, "POST")
             await self._complete(_Head(path, headers, request_id), owner, receive, response)
-        elif path == _MODELS:
+        elif path == MODELS:
             _expect(method, "GET")
             models = listed(self._access.catalogue, organization, owner)
             await send_json(response, 200, json.dumps({"object": "list", "data": models}).encode())
-        elif path.startswith(_MODELS + "/"):
+        elif path.startswith(MODELS + "/") and intended(path) is None:
             _expect(method, "GET")
-            name = path.removeprefix(_MODELS + "/")
+            name = path.removeprefix(MODELS + "/")
             resolved = self._resolved(name, organization)
             _expect_allowed(resolved, name, owner)
             await send_json(response, 200, json.dumps(shown(name, resolved)).encode())
         else:
-            raise Refusal(404, "unknown_url", f"There is no {path}. See /schema for the paths that exist.")
+            raise Refusal(404, "unknown_url", hint(scope, headers))
 
     async def _complete(self, head: _Head, owner: ApiKey, receive: Receive, response: Response) -> None:
         """A key's limits are checked and reserved before its body is read."""
@@ -128,7 +126,8 @@ class Inference:
             began, at = time.perf_counter(), datetime.now(UTC)
             if not await self._read(body, headers, receive):
                 return
-            asked = read(body.content)
+            endpoint = ENDPOINTS[path]
+            asked = read(body.content, endpoint)
             if not isinstance(asked, Asked):
                 asked = await self._turns.finished(asked)
             found = self._found(owner, asked.model, path)
@@ -136,6 +135,7 @@ class Inference:
             body.content = sent if isinstance(sent, bytes) else await self._turns.finished(sent)
             incoming = Incoming(
                 path=path,
+                endpoint=endpoint,
                 headers=headers,
                 request_id=head.request_id,
                 owner=owner,
@@ -167,7 +167,7 @@ class Inference:
     def _confirm(self, found: Resolved, headers: Mapping[bytes, bytes], model: str | None, path: str) -> None:
         """Check that this still holds after a wait. Raises Refusal."""
         try:
-            owner = self._authentication.owner("POST", _header(headers))
+            owner = self._authentication.owner("POST", _header(path, headers))
         except Refused as refused:
             raise refusal.of(refused) from None
         if self._found(owner, model, path).model.id != found.model.id:
@@ -186,7 +186,17 @@ class Inference:
                 raise Refusal(404, "model_not_found", message, param="model")
 
 
-def _header(headers: Mapping[bytes, bytes]) -> Callable[[str], str | None]:
+def _meant(path: str) -> str:
+    """The path that decides in whose shape the answer is."""
+    return path if path in ENDPOINTS else intended(path) or path
+
+
+def _header(path: str, headers: Mapping[bytes, bytes]) -> Callable[[str], str | None]:
+    """Anthropic's clients send their key in a header of its own, which counts if there is no Authorization."""
+    key = headers.get(b"x-api-key") if is_anthropic_s(path) else None
+    if key is not None and b"authorization" not in headers:
+        headers = {**headers, b"authorization": b"Bearer " + key}
+
     def header(name: str) -> str | None:
         value = headers.get(name.encode())
         return None if value is None else value.decode("latin-1")
@@ -194,18 +204,12 @@ def _header(headers: Mapping[bytes, bytes]) -> Callable[[str], str | None]:
     return header
 
 
-async def _refuse(response: Response, refused: Refusal) -> None:
-    """Send the refusal. An answer that has begun and is no stream stays incomplete, and the server cuts it."""
-    if not response.begun:
-        await refused.send(response)
-    elif response.streams:
-        await response.end_stream(refused.body())
-
-
 def _check(found: Resolved, model: str | None, path: str, owner: ApiKey) -> None:
     """Check that this key may use this model on this route. Raises Refusal."""
-    if found.model.task != ENDPOINTS[path]:
-        message = f"{found.model.model} {_FOR[found.model.task]}."
+    task = found.model.task
+    if task not in ENDPOINTS[path].tasks:
+        takes = ", ".join(each for each, endpoint in ENDPOINTS.items() if task in endpoint.tasks)
+        message = f"{found.model.model} {_DOES[task]}. These paths take it: {takes}."
         raise Refusal(400, "model_task_mismatch", message, param="model")
     _expect_allowed(found, model or "", owner)
 

@@ -1,4 +1,4 @@
-"""Every error under `/v1` in OpenAI's own shape: those of the rooms, and the router's own."""
+"""Every error of the router: its own, and those of the rooms below. The path decides their shape (`formats.py`)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,10 +7,12 @@ from litestar.types import Send
 
 from services.api.access.errors import KeyNeeded
 from services.api.http import kinds
-from services.api.http.openai_error import openai_error
 from services.api.refusals import Refused
 
-_INVALID_KEY: Final = "Send a valid API key as 'Authorization: Bearer KEY'. An administrator makes keys."
+_INVALID_KEY: Final = (
+    "Send a valid API key as 'Authorization: Bearer KEY', or under /v1/messages as 'x-api-key: KEY'. An administrator "
+    "makes keys."
+)
 _OPENAI_S: Final[Mapping[type[Refused], tuple[str, str]]] = {KeyNeeded: ("invalid_api_key", _INVALID_KEY)}
 """Codes that OpenAI's clients know, with their messages."""
 
@@ -35,12 +37,6 @@ class Refusal(Exception):
         self.param = param
         self.headers = headers or {}
         self.more = more or {}
-
-    def body(self) -> bytes:
-        return openai_error(self.status, self.code, self.message, param=self.param, more=self.more)
-
-    async def send(self, send: Send) -> None:
-        await send_json(send, self.status, self.body(), self.headers)
 
 
 def of(refused: Refused) -> Refusal:

@@ -5,16 +5,23 @@ from typing import Final
 
 from litestar.types import Message, Send
 
+from services.api.router.formats import Format
+from services.api.router.refusal import Refusal, send_json
+
 EVENT_STREAM: Final = b"text/event-stream"
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Response:
-    """Sends the answer with our `own` headers; a stream may begin before it is known who answers."""
+    """Sends the answer with our `own` headers; a stream may begin before it is known who answers.
 
-    def __init__(self, send: Send, own: list[tuple[bytes, bytes]]) -> None:
+    `format` is that of errors.
+    """
+
+    def __init__(self, send: Send, own: list[tuple[bytes, bytes]], format_: Format) -> None:
         self._send = send
         self.own = own
+        self.format = format_
         self.begun = False
         self.streams = False
         self.complete = False
@@ -42,7 +49,13 @@ class Response:
     async def end(self, last: bytes = b"") -> None:
         await self({"type": "http.response.body", "body": last, "more_body": False})
 
-    async def end_stream(self, error: bytes, *, inside_event: bool = False) -> None:
-        """End a stream that has begun with an error in OpenAI's shape, and without [DONE]."""
-        ending = b"\n\n" if inside_event else b""
-        await self.end(ending + b"data: " + error.replace(b"\n", b"\ndata: ") + b"\n\n")
+    async def refuse(self, refused: Refusal) -> None:
+        """An answer that has begun and is no stream stays incomplete, and the server cuts it."""
+        if not self.begun:
+            await send_json(self, refused.status, self.format.body(refused), refused.headers)
+        elif self.streams:
+            await self.end_stream(self.format.event(refused))
+
+    async def end_stream(self, event: bytes, *, inside_event: bool = False) -> None:
+        """End a stream that has begun with this event, and without [DONE]."""
+        await self.end((b"\n\n" if inside_event else b"") + event)

@@ -17,6 +17,7 @@ from services.api.http.connection import WhileConnected
 from services.api.http.statuses import CLIENT_LEFT, LOWEST_ERROR
 from services.api.router import metrics
 from services.api.router.bodies import Body
+from services.api.router.endpoints import Endpoint
 from services.api.router.forwarding import Forwarding, Outgoing, Served
 from services.api.router.key_limits import KeyLimiter
 from services.api.router.refusal import Refusal
@@ -32,6 +33,7 @@ PASSED_ON: Final = frozenset({b"accept", b"traceparent", b"tracestate"})
 _TIMEOUTS: Final = (b"x-stainless-read-timeout", b"x-stainless-timeout")
 """Headers in which OpenAI's own clients say how many seconds they wait (Python's and Node's)."""
 _BYTES_A_TOKEN: Final = 4
+_FREE: Final = Tokens(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Incoming:
     """
 
     path: str
+    endpoint: Endpoint
     headers: Mapping[bytes, bytes]
     request_id: bytes
     owner: ApiKey
@@ -111,6 +114,7 @@ class Serving:
             ],
             body=incoming.body,
             session=headers.get(b"x-session-id"),
+            endpoint=incoming.endpoint,
             hides_usage=incoming.hides_usage,
             deadline=self._deadline(headers),
         )
@@ -137,7 +141,7 @@ class Serving:
         """Record the usage; none if no worker was asked."""
         if served.instance_id is None or served.status is None:
             return
-        tokens, first_byte_s = served.tokens, served.first_byte_s
+        tokens, first_byte_s = _FREE if incoming.endpoint.free else served.tokens, served.first_byte_s
         if served.status < LOWEST_ERROR or served.status == CLIENT_LEFT:
             self._limits.used(incoming.owner, _charged(incoming, tokens))
         if tokens is not None:
@@ -155,7 +159,7 @@ class Serving:
                 instance_id=served.instance_id,
                 endpoint=incoming.path,
                 status=served.status,
-                prompt_tokens=None if tokens is None or tokens.estimated else tokens.prompt,
+                prompt_tokens=None if tokens is None or (tokens.estimated and not tokens.prompt) else tokens.prompt,
                 completion_tokens=None if tokens is None else tokens.completion,
                 estimated=tokens is not None and tokens.estimated,
                 first_byte_ms=None if first_byte_s is None else first_byte_s * 1000,
@@ -166,7 +170,7 @@ class Serving:
 
 def _charged(incoming: Incoming, tokens: Tokens | None) -> int:
     """Tokens charged to the key's limit. A prompt with unknown tokens counts a quarter of its bytes."""
-    if tokens is not None and not tokens.estimated:
+    if tokens is not None and (tokens.prompt or not tokens.estimated):
         return tokens.total
     return incoming.body.received // _BYTES_A_TOKEN + (tokens.completion if tokens else 0)
 

@@ -29,7 +29,10 @@ _DECODER: Final = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """`estimated`: the worker did not report; a stream's chunks were counted, about one a token."""
+    """`estimated`: the worker did not report all; a stream's chunks were counted, about one a token.
+
+    `prompt` is then 0, unless the worker has reported it.
+    """
 
     prompt: int
     completion: int
@@ -58,6 +61,10 @@ class Tally(Protocol):
         """Whether the client has received the beginning of a server-sent event, but not its end."""
 
     @property
+    def events(self) -> int:
+        """How many server-sent events there were."""
+
+    @property
     def tokens(self) -> Tokens | None:
         """None while nothing was reported."""
 
@@ -83,6 +90,7 @@ class WholeTally:
     """For an answer that is one JSON document: it passes unchanged, and its usage is noted."""
 
     inside_event = False
+    events = 0
 
     def __init__(self) -> None:
         self._usage = _Usage()
@@ -103,12 +111,16 @@ class StreamTally:
     """For server-sent events. They pass as they come, in whatever pieces.
 
     With `hides_usage`, an event that may turn out to contain only usage is held until its end, and then removed.
+    With `in_parts`, the prompt's tokens are reported first, and the answer's at the end.
     """
 
-    def __init__(self, *, hides_usage: bool) -> None:
+    def __init__(self, *, hides_usage: bool, in_parts: bool = False) -> None:
         self._hides_usage = hides_usage
-        self._events = 0
-        self._found: bytes | None = None
+        self._in_parts = in_parts
+        self.events = 0
+        self._reports = 0
+        self._first: bytes | None = None
+        self._last: bytes | None = None
         self._looks = _MOST_LOOKS
         self._begin()
 
@@ -144,8 +156,12 @@ class StreamTally:
 
     @property
     def tokens(self) -> Tokens | None:
-        reported = _tokens(self._found)
-        return reported or (Tokens(0, self._events, estimated=True) if self._events else None)
+        beginning = _tokens(self._first) if self._in_parts else None
+        whole = None if beginning and self._reports == 1 else _tokens(self._last, beginning)
+        if whole is not None:
+            return whole
+        prompt = beginning.prompt if beginning else 0
+        return Tokens(prompt, self.events, estimated=True) if self.events else None
 
     def _going_on(self, piece: bytes) -> bytes:
         """More of an event, without its end."""
@@ -167,7 +183,8 @@ class StreamTally:
         """The last piece of an event, if one has begun."""
         if self.inside_event:
             self._see(piece)
-            self._found = self._usage.found or self._found
+            if self._usage.found is not None:
+                self._note(self._usage.found)
         else:
             piece = self._without_usage(self._let_go() + piece)
         self._begin()
@@ -188,17 +205,25 @@ class StreamTally:
 
     def _see(self, piece: bytes) -> None:
         """Note a piece that the client gets before the event's end."""
-        self._events += (self._usage.before[1 - len(_DATA) :] + piece).count(_DATA)
+        self.events += (self._usage.before[1 - len(_DATA) :] + piece).count(_DATA)
         self._usage.see(piece)
 
     def _without_usage(self, events: bytes) -> bytes:
         """Whole events without the one that contains only usage."""
-        self._events += events.count(_DATA)
+        self.events += events.count(_DATA)
         begin = _last_usage(events)
         if begin is None:
             return events
-        self._found = events[begin : begin + _LONGEST_USAGE]
+        first = _first_usage(events) if self._in_parts else None
+        if first not in (None, begin):
+            self._note(events[first:][:_LONGEST_USAGE])
+        self._note(events[begin : begin + _LONGEST_USAGE])
         return self._without_usage_only(events) if self._hides_usage else events
+
+    def _note(self, usage: bytes) -> None:
+        self._reports += 1
+        self._first = self._first or usage
+        self._last = usage
 
     def _without_usage_only(self, events: bytes) -> bytes:
         rest: list[bytes] = []
@@ -222,18 +247,29 @@ def _last_usage(data: bytes) -> int | None:
     return begin
 
 
+def _first_usage(data: bytes) -> int | None:
+    match = _USAGE.search(data)
+    return match.end() if match else None
+
+
 def _last_end(data: bytes, begin: int, end: int) -> int:
     """The position after the last whole event between these; 0 without one. Like _EVENT_END, but searched backwards."""
     return max(at + len(mark) if (at := data.rfind(mark, begin, end)) >= 0 else 0 for mark in _ENDS)
 
 
-def _tokens(usage: bytes | None) -> Tokens | None:
-    """None for invalid usage."""
+def _tokens(usage: bytes | None, beginning: Tokens | None = None) -> Tokens | None:
+    """None for invalid usage. A prompt that is not in it is the one reported at the `beginning`.
+
+    The names are those of OpenAI's older API, or of its newer one and Anthropic's.
+    """
     try:
         counts, _ = _DECODER.raw_decode((usage or b"").decode(errors="replace"))
-        prompt, completion = counts["prompt_tokens"], counts.get("completion_tokens") or 0
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        prompt = counts.get("prompt_tokens", counts.get("input_tokens"))
+        completion = counts.get("completion_tokens", counts.get("output_tokens")) or 0
+    except (ValueError, AttributeError, RecursionError):
         return None
+    if prompt is None and beginning is not None:
+        prompt = beginning.prompt
     if all(type(count) is int and 0 <= count <= _MOST_TOKENS for count in (prompt, completion)):
         return Tokens(prompt, completion)
     return None

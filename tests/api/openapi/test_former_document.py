@@ -31,6 +31,9 @@ ADDITIONS: Final[Sequence[str]] = (
         for part in ("properties", "required")
         for field in ("compute_capability", "scratch_gb", "unusable")
     ),
+    *(f"/paths/~1v1~1{path}" for path in ("messages", "messages~1count_tokens", "rerank", "responses", "score")),
+    *("/paths/~1tokenize", "/paths/~1detokenize"),
+    *("/components/schemas/AnthropicError", "/components/securitySchemes/x-api-key"),
 )
 """JSON pointers (RFC 6901) to what the document has gained, each with all that is below it.
 

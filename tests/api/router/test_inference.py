@@ -11,7 +11,8 @@ import httpx
 import pytest
 from aiohttp import web
 
-from services.api.router.inference import ENDPOINTS
+from services.api.control.openapi.inference import PATHS
+from services.api.router.endpoints import ENDPOINTS
 from shared.secrets import Secrets
 from tests.api.stage import EMBEDDING_MODEL, MASTER_SECRET, MODEL, PATIENCE_S, RunningApi, Stage, until
 from tests.lifecycle import facts
@@ -372,5 +373,10 @@ async def test_every_wrong_request_is_refused_in_openai_s_shape(stage: Stage) ->
         assert error["message"]
 
 
-def test_every_endpoint_belongs_to_a_task() -> None:
-    assert set(ENDPOINTS.values()) == {"generate", "embed"}
+def test_every_task_has_endpoints_and_every_endpoint_a_task() -> None:
+    assert {task for endpoint in ENDPOINTS.values() for task in endpoint.tasks} == {"generate", "embed"}
+    assert all(endpoint.tasks for endpoint in ENDPOINTS.values())
+
+
+def test_every_endpoint_is_in_the_document() -> None:
+    assert {path for path in PATHS if not path.startswith("/v1/models")} == set(ENDPOINTS)

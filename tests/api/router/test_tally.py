@@ -201,3 +201,75 @@ def test_an_answer_that_tells_nothing_counts_nothing(answer: bytes) -> None:
     tally = WholeTally()
     assert passed(tally, [answer]) == answer
     assert tally.tokens is None
+
+
+def named(kind: str, **fields: Any) -> bytes:
+    return f"event: {kind}\n".encode() + event(type=kind, **fields)
+
+
+RESPONSES_USAGE: dict[str, Any] = {
+    "input_tokens": 11, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 4, "total_tokens": 15,
+}  # fmt: skip
+ECHOED_TOOL = {"parameters": {"properties": {"usage": {"type": "object"}}}}
+RESPONSE = (
+    named("response.created", response={"usage": None, "tools": [ECHOED_TOOL]})
+    + named("response.output_text.delta", delta='"usage":{"input_tokens":99}')
+    + named("response.completed", response={"tools": [ECHOED_TOOL], "usage": RESPONSES_USAGE, "user": None})
+)
+
+
+@given(cut(RESPONSE))
+def test_a_response_reports_its_usage_in_its_last_event(chunks: list[bytes]) -> None:
+    tally = StreamTally(hides_usage=False)
+    assert passed(tally, chunks) == RESPONSE
+    assert (tally.tokens, tally.events) == (Tokens(11, 4), 3)
+
+
+def test_a_response_that_breaks_off_before_that_is_estimated() -> None:
+    tally = StreamTally(hides_usage=False)
+    tally.passing(RESPONSE[: RESPONSE.index(b"event: response.completed")])
+    assert tally.tokens == Tokens(0, 2, estimated=True)
+
+
+BEGINNING = named("message_start", message={"content": [], "usage": {"input_tokens": 11, "output_tokens": 0}})
+TEXT = named("content_block_delta", delta={"type": "text_delta", "text": '"usage":{"input_tokens":99}'})
+STOP = named("message_stop")
+
+
+@pytest.mark.parametrize("usage", [{"output_tokens": 4}, {"input_tokens": 11, "output_tokens": 4}])
+@given(data=st.data())
+def test_a_message_reports_its_prompt_first_and_the_rest_at_its_end(usage: dict[str, int], data: st.DataObject) -> None:
+    whole = BEGINNING + TEXT * 3 + named("message_delta", delta={"stop_reason": "end_turn"}, usage=usage) + STOP
+    tally = StreamTally(hides_usage=False, in_parts=True)
+    assert passed(tally, data.draw(cut(whole))) == whole
+    assert (tally.tokens, tally.events) == (Tokens(11, 4), 6)
+
+
+@given(cut(BEGINNING + TEXT * 5))
+def test_of_a_message_that_breaks_off_only_the_prompt_is_known(chunks: list[bytes]) -> None:
+    tally = StreamTally(hides_usage=False, in_parts=True)
+    passed(tally, chunks)
+    assert tally.tokens == Tokens(11, 6, estimated=True)
+
+
+@pytest.mark.parametrize("usage", [None, {"input_tokens": "many"}, {"output_tokens": -4}])
+def test_a_message_that_reports_nothing_valid_is_estimated(usage: Any) -> None:
+    tally = StreamTally(hides_usage=False, in_parts=True)
+    tally.passing(named("message_start", message={"usage": usage}) + TEXT)
+    tally.passing(named("message_delta", usage=usage))
+    assert tally.tokens == Tokens(0, 3, estimated=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "tokens"),
+    [
+        ({"output": [], "usage": RESPONSES_USAGE, "user": None}, Tokens(11, 4)),
+        ({"content": [], "usage": {"input_tokens": 11, "output_tokens": 4}}, Tokens(11, 4)),
+        ({"usage": {"prompt_tokens": 4, "total_tokens": 4}, "results": [{"relevance_score": 0.5}]}, Tokens(4, 0)),
+        ({"count": 2, "max_model_len": 2048, "tokens": [74, 75]}, None),
+    ],
+)
+def test_each_api_s_own_names_are_read_from_a_whole_answer(answer: dict[str, Any], tokens: Tokens | None) -> None:
+    tally = WholeTally()
+    tally.passing(json.dumps(answer).encode())
+    assert tally.tokens == tokens

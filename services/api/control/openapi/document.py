@@ -34,7 +34,7 @@ from services.api.http.session_cookie import COOKIE
 
 _DESCRIPTION: Final = (
     "A model id and a GPU instance type go in, an OpenAI-compatible endpoint comes out. Errors are problem documents "
-    "(RFC 9457) with a stable `code`; under /v1 they have OpenAI's shape."
+    "(RFC 9457) with a stable `code`; under /v1 they have OpenAI's shape, under /v1/messages Anthropic's."
 )
 _VERSION: Final = "1"
 """The version of this API, not of the program: it changes when clients have to."""
@@ -69,6 +69,7 @@ class _Once(OpenAPIRenderPlugin):
 def openapi_config() -> OpenAPIConfig:
     """Everything is served from here; neither the page nor the documents need another host."""
     once = cache(completed)
+    anthropic = "A key of this API under /v1/messages, as Anthropic's clients send it."
     session = "The console's own, for its pages; what changes something needs `X-CSRF-Token` besides."
     return OpenAPIConfig(
         title="Coldstart",
@@ -78,6 +79,9 @@ def openapi_config() -> OpenAPIConfig:
         components=Components(
             security_schemes={
                 "key": SecurityScheme(type="http", scheme="bearer"),
+                inference.ANTHROPIC_KEY: SecurityScheme(
+                    type="apiKey", name=inference.ANTHROPIC_KEY, security_scheme_in="header", description=anthropic
+                ),
                 "session": SecurityScheme(type="apiKey", name=COOKIE, security_scheme_in="cookie", description=session),
             }
         ),

@@ -1,13 +1,18 @@
-"""`/v1` in the OpenAPI document: its routes are not Litestar's, and workers validate most of its requests."""
+"""Inference in the OpenAPI document: its routes are not Litestar's, and workers validate most of its requests."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 _AS_OPENAI: Final = "As in https://platform.openai.com/docs/api-reference; any OpenAI client works."
+_AS_ANTHROPIC: Final = "As in https://docs.anthropic.com/en/api/messages; any Anthropic client works."
+_AS_VLLM: Final = "As in https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html."
 _MORE: Final = (
     " The fields named here are those that Coldstart reads, or that every worker needs. All others go to the worker as "
-    "they are: OpenAI's, and vLLM's own."
+    "they are."
 )
+ANTHROPIC_KEY: Final = "x-api-key"
+"""The security scheme of what Anthropic's clients ask for."""
 _REFUSED: Final = {
     "400": "The request makes no sense, or the worker says so",
     "401": "There is no valid key",
@@ -47,6 +52,23 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             }
         },
     },
+    "AnthropicError": {
+        "type": "object",
+        "required": ["type", "error"],
+        "properties": {
+            "type": {"const": "error"},
+            "error": {
+                "type": "object",
+                "required": ["type", "message"],
+                "properties": {
+                    "type": _TEXT,
+                    "message": _TEXT,
+                    "param": {"type": ["string", "null"]},
+                    "code": {"type": ["string", "null"]},
+                },
+            },
+        },
+    },
     "OpenAIModel": {
         "type": "object",
         "required": ["id", "object", "created", "owned_by"],
@@ -63,28 +85,54 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def _operation(summary: str, answer: dict[str, Any], refused: tuple[str, ...], **more: Any) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Api:
+    """Whose API it is: where it is described, and the schema of its errors."""
+
+    described: str
+    error: str = "OpenAIError"
+    security: tuple[str, ...] = ()
+
+
+_OPENAI: Final = _Api(_AS_OPENAI)
+_VLLM: Final = _Api(_AS_VLLM)
+_ANTHROPIC: Final = _Api(_AS_ANTHROPIC, "AnthropicError", ("key", "session", ANTHROPIC_KEY))
+
+
+def _operation(
+    summary: str, answer: dict[str, Any], refused: tuple[str, ...], api: _Api = _OPENAI, **more: Any
+) -> dict[str, Any]:
+    if api.security:
+        more["security"] = [{scheme: []} for scheme in api.security]
     return {
         "summary": summary,
-        "description": _AS_OPENAI + (_MORE if "requestBody" in more else ""),
+        "description": api.described + (_MORE if "requestBody" in more else ""),
         **more,
-        "responses": {"200": answer} | {status: _refusal(status) for status in refused},
+        "responses": {"200": answer} | {status: _refusal(status, api.error) for status in refused},
     }
 
 
-def _asking(summary: str, needed: dict[str, Any], *, streams: bool) -> dict[str, Any]:
-    """An endpoint that a worker answers; `needed` are its required fields besides `model`."""
+def _asking(
+    summary: str, needed: dict[str, Any], *, last_event: str | None = None, api: _Api = _OPENAI
+) -> dict[str, Any]:
+    """An endpoint that a worker answers; `needed` are its required fields besides `model`.
+
+    `last_event`: the last one of its stream; None if it has none.
+    """
     fields = {"model": {"type": "string", "minLength": 1, "description": "As `GET /v1/models` has it."}, **needed}
-    if streams:
-        fields["stream"] = {"description": "`true`: answer as server-sent events, the last of which is `[DONE]`."}
+    if last_event:
+        fields["stream"] = {
+            "description": f"`true`: answer as server-sent events, the last of which is `{last_event}`."
+        }
     body = {"type": "object", "required": ["model"], "properties": fields, "additionalProperties": True}
     kinds: dict[str, dict[str, Any] | None] = {"application/json": {"type": "object"}}
-    if streams:
+    if last_event:
         kinds["text/event-stream"] = None
     return _operation(
         summary,
-        _answer("As OpenAI answers", kinds),
+        _answer("What the worker answers", kinds),
         tuple(_REFUSED),
+        api,
         parameters=_HEADERS,
         requestBody={"required": True, "content": {"application/json": {"schema": body}}},
     )
@@ -98,8 +146,8 @@ def _answer(description: str, kinds: Mapping[str, dict[str, Any] | None]) -> dic
     }
 
 
-def _refusal(status: str) -> dict[str, Any]:
-    answer = _answer(_REFUSED[status], {"application/json": {"$ref": "#/components/schemas/OpenAIError"}})
+def _refusal(status: str, error: str) -> dict[str, Any]:
+    answer = _answer(_REFUSED[status], {"application/json": {"$ref": f"#/components/schemas/{error}"}})
     if header := _WITH_HEADER.get(status):
         answer["headers"][header] = {"required": True, "schema": _TEXT}
     return answer
@@ -136,19 +184,76 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
         "post": _asking(
             "Answer a chat, at once or as a stream (OpenAI)",
             {"messages": {"description": "The conversation so far, as a list of messages."}},
-            streams=True,
+            last_event="[DONE]",
         )
     },
     "/v1/completions": {
         "post": _asking(
             "Complete a text, at once or as a stream (OpenAI)",
             {"prompt": {"description": "The text to be completed."}},
-            streams=True,
+            last_event="[DONE]",
+        )
+    },
+    "/v1/responses": {
+        "post": _asking(
+            "Answer an input, at once or as a stream (OpenAI)",
+            {"input": {"description": "The text, or a list of items."}},
+            last_event="response.completed",
+        )
+    },
+    "/v1/messages": {
+        "post": _asking(
+            "Answer a conversation, at once or as a stream (Anthropic)",
+            {
+                "messages": {"description": "The conversation so far, as a list of messages."},
+                "max_tokens": {"description": "The most tokens of the answer."},
+            },
+            last_event="message_stop",
+            api=_ANTHROPIC,
+        )
+    },
+    "/v1/messages/count_tokens": {
+        "post": _asking(
+            "Count the tokens of a conversation (Anthropic)",
+            {"messages": {"description": "The conversation, as a list of messages."}},
+            api=_ANTHROPIC,
         )
     },
     "/v1/embeddings": {
+        "post": _asking("Embed texts (OpenAI)", {"input": {"description": "The text, or a list of texts."}})
+    },
+    "/v1/rerank": {
         "post": _asking(
-            "Embed texts (OpenAI)", {"input": {"description": "The text, or a list of texts."}}, streams=False
+            "Order documents by how well they match a query (vLLM)",
+            {
+                "query": {"description": "What is looked for."},
+                "documents": {"description": "The texts to be ordered, as a list."},
+            },
+            api=_VLLM,
+        )
+    },
+    "/v1/score": {
+        "post": _asking(
+            "Score how well texts match (vLLM)",
+            {
+                "text_1": {"description": "The text, or a list of texts."},
+                "text_2": {"description": "The text, or a list of texts, that it is compared with."},
+            },
+            api=_VLLM,
+        )
+    },
+    "/tokenize": {
+        "post": _asking(
+            "Show the tokens of a text or of a conversation (vLLM)",
+            {"prompt": {"description": "The text; for a conversation there is `messages`."}},
+            api=_VLLM,
+        )
+    },
+    "/detokenize": {
+        "post": _asking(
+            "Show the text of tokens (vLLM)",
+            {"tokens": {"description": "The tokens, as a list of numbers."}},
+            api=_VLLM,
         )
     },
 }

@@ -4,11 +4,12 @@ import resource
 from dataclasses import dataclass
 from typing import Final
 
+from services.api.http.inference_paths import is_inference
+
 _OWN_FILES: Final = 256
 """Descriptors for everything but clients: the database, NATS, the log, and connections being opened or closed."""
 _FILES_A_CLIENT: Final = 2
 """A request for a model also has a connection to a worker."""
-_INFERENCE: Final = "/v1/"
 _FORMS: Final = frozenset({"/sign-in", "/sign-out"})
 """The only routes that read a body without a key."""
 _FORM_BYTES: Final = 16_384
@@ -39,7 +40,7 @@ class ClientLimits:
     def body_bytes_of(self, path: str) -> int:
         if path in _FORMS:
             return min(_FORM_BYTES, self.body_bytes)
-        return self.inference_body_bytes if path.startswith(_INFERENCE) else self.body_bytes
+        return self.inference_body_bytes if is_inference(path) else self.body_bytes
 
 
 def raise_descriptor_limit() -> int:

@@ -13,7 +13,7 @@ from services.api.http.front.limits import ClientLimits
 from services.api.http.problem import Problem
 
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
-_ONCE: Final = frozenset({b"authorization", b"content-length", b"host", b"transfer-encoding"})
+_ONCE: Final = frozenset({b"authorization", b"content-length", b"host", b"transfer-encoding", b"x-api-key"})
 _FORWARDED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
 _NOTED: Final = _ONCE | _FORWARDED | {b"expect"}
 

@@ -1,4 +1,4 @@
-"""The server's own answers: problem documents, and errors in OpenAI's shape under /v1."""
+"""The server's own answers: problem documents, and errors in OpenAI's or Anthropic's shape for inference."""
 
 import json
 from collections.abc import Mapping
@@ -6,11 +6,10 @@ from typing import Final
 
 from prometheus_client import Counter
 
+from services.api.http.error_formats import error_format
 from services.api.http.front.head import head
-from services.api.http.openai_error import openai_error
+from services.api.http.inference_paths import is_inference
 from services.api.http.problem import PROBLEM_JSON, Problem
-
-_INFERENCE: Final = b"/v1/"
 
 refused: Final = Counter("coldstart_http_refused_total", "Requests refused before the application saw them", ["code"])
 
@@ -71,8 +70,9 @@ UPGRADE_WITH_BODY: Final = Problem(
 def answer(problem: Problem, target: bytes, date: bytes) -> bytes:
     """The whole answer, after which the connection ends."""
     refused.labels(problem.code).inc()
-    if target.startswith(_INFERENCE):
-        body = openai_error(problem.status, problem.code, f"{problem.title}: {problem.detail}")
+    path = target.partition(b"?")[0].decode("latin-1")
+    if is_inference(path):
+        body = error_format(path)(problem.status, problem.code, f"{problem.title}: {problem.detail}")
         kind = "application/json"
     else:
         body, kind = json.dumps(problem.document()).encode(), PROBLEM_JSON
