@@ -20,7 +20,7 @@ _OFFICIAL: Final = "library"
 def repository_of(image: str) -> str | None:
     """The repository with its registry, without tag or digest; None for an invalid image name.
 
-    `vllm/vllm-openai:v0.13.0` → `docker.io/vllm/vllm-openai`.
+    `vllm/vllm-openai:v0.32.0` → `docker.io/vllm/vllm-openai`.
     """
     named = _NAMED.fullmatch(image)
     if named is None:
@@ -32,6 +32,12 @@ def repository_of(image: str) -> str | None:
     if registry in (_DOCKER_HUB, _ALSO_DOCKER_HUB):
         registry, path = _DOCKER_HUB, path if "/" in path else f"{_OFFICIAL}/{path}"
     return f"{registry}/{path}"
+
+
+def tag_of(image: str) -> str | None:
+    """`vllm/vllm-openai:v0.32.0` → `v0.32.0`; None without a tag, and for an invalid image name."""
+    named = _NAMED.fullmatch(image)
+    return None if named is None else named["tag"]
 
 
 def is_allowed(image: str, repositories: Collection[str]) -> bool:

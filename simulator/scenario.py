@@ -132,6 +132,9 @@ class Scenario(Frozen):
     model_load: Seconds = 0.4
     """From the worker's first log line to its port answering."""
 
+    driver: str = "580.65.06"
+    """The version of NVIDIA's driver, as the host's nvidia-smi prints it."""
+
     boot_volume_despite_deletion: bool = False
     """If a server is deleted before its boot volume exists, the volume is still created, without a server."""
 

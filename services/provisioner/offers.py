@@ -105,13 +105,16 @@ class Offers:
     async def _publish_offers(self, provider: str, bucket: InstanceTypes) -> str | None:
         """Why the provider cannot be used, or None. Price lists are public, so a call with the key is made, too."""
         try:
-            await bucket.publish(provider, await self.of(provider))
+            await bucket.publish(provider, self._with_images(await self.of(provider)))
             if self._providers[provider].capabilities.power:
                 await self._providers[provider].foreign_servers()
         except ProviderError as error:
             log.warning("provider cannot be used", provider=provider, reason=redacted(str(error)))
             return redacted(error.message)
         return None
+
+    def _with_images(self, types: tuple[InstanceType, ...]) -> tuple[InstanceType, ...]:
+        return tuple(kind.model_copy(update={"image": self._settings.image_for(kind.name)}) for kind in types)
 
     def _pause(self, failures: int) -> float:
         if not failures:

@@ -12,7 +12,7 @@ from shared.metrics import WithMetrics
 from shared.settings import WithHub, WithStartup
 
 _INSTALLING_AT_MOST: Final = 0.75
-Image = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]\S*$", examples=["an image such as vllm/vllm-openai:v0.13.0"])]
+Image = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]\S*$", examples=["an image such as vllm/vllm-openai:v0.32.0"])]
 
 
 def _half_of_the_startup(known: Mapping[str, Any]) -> float:
@@ -26,7 +26,7 @@ def _third_of_the_install(known: Mapping[str, Any]) -> int:
 class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     """The waits and budgets of every action."""
 
-    vllm_image: Image = "vllm/vllm-openai:v0.13.0"
+    vllm_image: Image = "vllm/vllm-openai:v0.32.0"
     vllm_images: Mapping[str, Image] = Field(default_factory=dict)
     """A JSON object from instance type to image; other types get `vllm_image`."""
     source_ranges: tuple[str, ...] = ("0.0.0.0/0", "::/0")

@@ -136,7 +136,10 @@ class SshInstallStarted(AttemptFact, PlainMilestone):
 
 
 class SshInstallPhaseReached(AttemptFact):
-    """The script printed `::phase::NAME`, the `index`-th (from 1) of the `total` it declares."""
+    """The script printed `::phase::NAME`, the `index`-th (from 1) of the `total` it declares.
+
+    `image`, with the phase `image_pull`: the worker's image, in the build that the machine's driver can run.
+    """
 
     milestone = PHASES
     label = "installing"
@@ -145,6 +148,7 @@ class SshInstallPhaseReached(AttemptFact):
     phase: str
     index: PositiveInt
     total: PositiveInt
+    image: str | None = None
 
     @property
     def percent(self) -> int:

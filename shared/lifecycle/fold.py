@@ -194,7 +194,8 @@ def _in_phase(instance: Instance, event: e.SshInstallPhaseReached) -> Instance:
     install = instance.install
     if event.install_try != install.failures + 1 or event.index <= install.phase_index:
         return instance
-    return _with(instance, install=install.model_copy(update={"phase": event.phase, "phase_index": event.index}))
+    reached = {"phase": event.phase, "phase_index": event.index, "image": event.image or install.image}
+    return _with(instance, install=install.model_copy(update=reached))
 
 
 def _after_failed_install(instance: Instance, event: e.SshInstallFailed) -> Instance:

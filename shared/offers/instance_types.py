@@ -25,7 +25,8 @@ class InstanceType(BaseModel):
 
     `gpu_memory_gb` (of each GPU) and `memory_gb` are as their makers call them: 24, 48, 80. `scratch_gb` (10⁹ bytes) is
     fast storage of the machine itself, which a full stop erases; None without any. `hourly_price` is the list price of
-    a running server in `currency`.
+    a running server in `currency`. `image` is that of its workers, unless a request names another; None if the
+    provisioner has not told it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,6 +41,7 @@ class InstanceType(BaseModel):
     hourly_price: float | None = None
     currency: str | None = None
     availability: dict[str, Availability] = {}
+    image: str | None = None
 
     @property
     def all_gpu_memory_gb(self) -> float | None:

@@ -235,7 +235,7 @@ async def unfolded(stage: Stage, window: Window) -> tuple[RunningApi, Page]:
 async def test_the_rarer_fields_are_asked_for_as_they_are_filled_in(stage: Stage, window: Window) -> None:
     api, page = await unfolded(stage, window)
     await page.get_by_label("Revision").fill("v1.1")
-    await page.get_by_label("Image").fill("vllm/vllm-openai:v0.14.0")
+    await page.get_by_label("Image").fill("vllm/vllm-openai:v0.32.0")
     await page.get_by_label("Boot volume").fill("300")
     await page.get_by_label("More options of vLLM").fill(
         "--max-model-len '8192' \\\n  --dtype=\"half\"\n--enforce-eager "
@@ -243,7 +243,7 @@ async def test_the_rarer_fields_are_asked_for_as_they_are_filled_in(stage: Stage
     await submit(page)
     await expect(page).to_have_url(re.compile("/console/instances/"))
     wanted = (await stage.journal.load(UUID(page.url.rpartition("/")[2]))).specification
-    assert (wanted.revision, wanted.image, wanted.volume_gb) == ("v1.1", "vllm/vllm-openai:v0.14.0", 300)
+    assert (wanted.revision, wanted.image, wanted.volume_gb) == ("v1.1", "vllm/vllm-openai:v0.32.0", 300)
     assert wanted.vllm_args == ("--max-model-len", "8192", "--dtype=half", "--enforce-eager")
     assert str(wanted.organization_id) == (await api.client.get("/organizations/acme")).json()["id"]
 

@@ -10,8 +10,11 @@ ADDED: Final = (
     "/$defs/Findings",
     "/$defs/Instance/properties/findings",
     "/$defs/Instance/required/findings",
+    "/$defs/Install/properties/image",
+    "/$defs/Instance/properties/install/default/image",
     "/$defs/Instance/properties/worker_tls",
     "/$defs/InstanceRequested/properties/findings",
+    "/$defs/SshInstallPhaseReached/properties/image",
     "/$defs/SshInstallStarted/properties/worker_tls",
 )
 """Where something is that was not there, as the beginning of a JSON pointer."""

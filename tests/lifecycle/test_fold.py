@@ -146,6 +146,14 @@ def test_the_install_shows_its_last_phase() -> None:
     assert instance.install == Install(failures=0, phase="worker", phase_index=5)
 
 
+def test_the_install_shows_the_image_that_the_machine_took() -> None:
+    image = "vllm/vllm-openai:v0.32.0-cu129"
+    pulls = f.ssh_install_phase_reached(install_try=2, phase="image", index=4, image=image)
+    starts = f.ssh_install_phase_reached(install_try=2, phase="worker", index=5)
+    instance = given(*h.an_installing_instance(), f.ssh_install_failed(), pulls, starts)
+    assert instance.install.image == image
+
+
 def test_a_failed_try_begins_the_phases_again() -> None:
     instance = given(*h.an_installing_instance(), f.ssh_install_failed())
     assert instance.install == Install(failures=1)

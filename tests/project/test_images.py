@@ -11,7 +11,7 @@ DIGEST = "@sha256:" + "0a" * 32
     ("image", "repository"),
     [
         ("vllm/vllm-openai", "docker.io/vllm/vllm-openai"),
-        ("docker.io/vllm/vllm-openai:v0.13.0", "docker.io/vllm/vllm-openai"),
+        ("docker.io/vllm/vllm-openai:v0.32.0", "docker.io/vllm/vllm-openai"),
         ("index.docker.io/vllm/vllm-openai", "docker.io/vllm/vllm-openai"),
         ("ubuntu:24.04", "docker.io/library/ubuntu"),
         ("docker.io/ubuntu", "docker.io/library/ubuntu"),

@@ -54,7 +54,7 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (ApiSettings, "COLDSTART_MASTER_SECRET", SECRET, "takes at least 32 characters."),
         (ProvisionerSettings, "COLDSTART_SOURCE_RANGES", "10.0.0.0", 'takes JSON, such as ["a", "b"] or {"a": "b"}.'),
-        (ProvisionerSettings, "COLDSTART_VLLM_IMAGE", ":x", "takes an image such as vllm/vllm-openai:v0.13.0, not ':x'."),  # noqa: E501
+        (ProvisionerSettings, "COLDSTART_VLLM_IMAGE", ":x", "takes an image such as vllm/vllm-openai:v0.32.0, not ':x'."),  # noqa: E501
     ],
 )  # fmt: skip
 def test_it_names_the_variable_and_what_is_right(

@@ -42,6 +42,29 @@ async def test_an_install_tells_each_phase_and_completes(stage: Stage) -> None:
     assert (instance.status, instance.progress_percent) == (Status.STARTING, 60)
 
 
+IMAGE = "vllm/vllm-openai:v0.32.0"
+
+
+@pytest.mark.parametrize(
+    ("printed", "recorded"),
+    [
+        (f"::image::{IMAGE}\n", IMAGE),
+        (f"::image::{IMAGE}-cu129\n", f"{IMAGE}-cu129"),
+        ("::image::somebody/else:v1\n", None),
+        ("", None),
+    ],
+)
+async def test_the_image_that_the_machine_takes_is_recorded_if_it_is_one_of_ours(
+    stage: Stage, printed: str, recorded: str | None
+) -> None:
+    stage.shell.outcomes.append(Outcome((ALL_PHASES[0], printed, *ALL_PHASES[1:])))
+    await stage.launched(image=IMAGE)
+    await stage.deliver(e.SshReachable)
+    phases = await stage.events(e.SshInstallPhaseReached)
+    assert {event.phase: event.image for event in phases} == dict.fromkeys(PHASES) | {"image_pull": recorded}
+    assert (await stage.instance()).install.image == recorded
+
+
 async def test_the_machine_gets_what_it_needs_and_its_secrets_on_standard_input_only(stage: Stage) -> None:
     stage.with_settings(hf_token="hf_secret", worker_port=8123)
     await stage.launched(image="vllm/vllm-openai:v0.12.0")
@@ -89,10 +112,10 @@ BY_TYPE = {"L4-1-24G": "by/type:1", "H100-1-80G": "by/other-type:1"}
 @pytest.mark.parametrize(
     ("settings", "wanted", "installed"),
     [
-        ({}, None, "vllm/vllm-openai:v0.13.0"),
+        ({}, None, "vllm/vllm-openai:v0.32.0"),
         ({"vllm_image": "by/setting:1"}, None, "by/setting:1"),
         ({"vllm_image": "by/setting:1", "vllm_images": BY_TYPE}, None, "by/type:1"),
-        ({"vllm_images": {"H100-1-80G": "by/other-type:1"}}, None, "vllm/vllm-openai:v0.13.0"),
+        ({"vllm_images": {"H100-1-80G": "by/other-type:1"}}, None, "vllm/vllm-openai:v0.32.0"),
         ({"vllm_image": "by/setting:1", "vllm_images": BY_TYPE}, "by/request:1", "by/request:1"),
         ({}, "by/request:1", "by/request:1"),
     ],

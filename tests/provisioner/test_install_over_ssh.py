@@ -100,7 +100,7 @@ async def said_by(shell: SshShell, machine: Machine, host_keys: list[SshKey], jo
 
 def a_job(attempt: int = 1) -> InstallJob:
     return InstallJob(
-        attempt=attempt, attempt_try=1, image="vllm/vllm-openai:v0.13.0", model="some/model", task="generate",
+        attempt=attempt, attempt_try=1, image="vllm/vllm-openai:v0.32.0", model="some/model", task="generate",
         worker_port=8000, api_key=f"key-{attempt}",
     )  # fmt: skip
 

@@ -126,7 +126,8 @@ class PublishedStatuses(Published):
 async def test_a_cloud_that_refuses_the_key_is_told_without_the_key_until_it_takes_it(provider: FakeProvider) -> None:
     key, offered, told = str(uuid4()), PublishedOffers(), PublishedStatuses()
     provider.fail("foreign_servers", Rejected("invalid_credentials", f"{key} is not accepted\x1b[2J"))
-    offers = Offers({NAME: provider}, quick(instance_types_seconds=300.0, backoff_seconds=0.01))
+    settings = quick(instance_types_seconds=300.0, backoff_seconds=0.01, vllm_images={"L4-1-24G": "by/type:1"})
+    offers = Offers({NAME: provider}, settings)
     telling = asyncio.create_task(
         offers.keep_publishing(NAME, cast("InstanceTypes", offered), cast("ProviderStatuses", told))
     )
@@ -141,4 +142,8 @@ async def test_a_cloud_that_refuses_the_key_is_told_without_the_key_until_it_tak
     assert refused.next_try_at is not None
     assert (accepted.reason, accepted.next_try_at) == (None, None)
     assert accepted.since >= refused.since
-    assert offered.offered == [OFFERED, OFFERED]
+    images = {"L4-1-24G": "by/type:1"}
+    told_types = tuple(
+        kind.model_copy(update={"image": images.get(kind.name, settings.vllm_image)}) for kind in OFFERED
+    )
+    assert offered.offered == [told_types, told_types]

@@ -21,10 +21,10 @@ OWN = "by/the-operator:1"
         ({"gated": True, "image": "vllm/vllm-openai:v0.12.0"}, True),
         ({"gated": False}, False),
         ({"gated": False, "image": "vllm/vllm-openai:v0.12.0"}, False),
-        ({"gated": True, "image": "evil/vllm-openai:v0.13.0"}, False),
+        ({"gated": True, "image": "evil/vllm-openai:v0.32.0"}, False),
         ({"gated": True, "image": "evil.example/vllm/vllm-openai"}, False),
         ({"gated": None}, True),  # requested before anybody recorded it
-        ({"gated": None, "image": "evil/vllm-openai:v0.13.0"}, False),
+        ({"gated": None, "image": "evil/vllm-openai:v0.32.0"}, False),
     ],
 )
 async def test_the_token_goes_to_gated_models_on_allowed_images_only(
@@ -51,12 +51,12 @@ def test_an_image_of_the_settings_may_have_it_and_more_repositories_may_be_allow
     settings = quick(hf_token=TOKEN, vllm_image=OWN, allowed_images=("registry.example:5000/ml/vllm",))
     tokens = {
         image: settings.hf_token_for(Wish(name="a", model="a/b", image=image), Findings(gated=True))
-        for image in (None, "registry.example:5000/ml/vllm:v2", "vllm/vllm-openai:v0.13.0")
+        for image in (None, "registry.example:5000/ml/vllm:v2", "vllm/vllm-openai:v0.32.0")
     }
-    assert tokens == {None: TOKEN, "registry.example:5000/ml/vllm:v2": TOKEN, "vllm/vllm-openai:v0.13.0": None}
+    assert tokens == {None: TOKEN, "registry.example:5000/ml/vllm:v2": TOKEN, "vllm/vllm-openai:v0.32.0": None}
 
 
-@pytest.mark.parametrize("wrong", ["vllm/vllm-openai:v0.13.0", "VLLM/vllm", "", "*"])
+@pytest.mark.parametrize("wrong", ["vllm/vllm-openai:v0.32.0", "VLLM/vllm", "", "*"])
 def test_what_is_no_repository_is_refused_at_the_start(wrong: str) -> None:
     with pytest.raises(ValidationError, match="allowed_images"):
         quick(allowed_images=(wrong,))

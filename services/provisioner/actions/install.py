@@ -14,6 +14,7 @@ from services.provisioner.install.script import (
     PHASES,
     STILL_RUNNING,
     SUPERSEDED,
+    Image,
     InstallJob,
     Output,
     Phase,
@@ -44,6 +45,7 @@ NO_RESULT: Final = {
     STILL_RUNNING: ("install_still_running", "an earlier install could not be ended"),
 }
 """Exit statuses after which this try has neither succeeded nor failed."""
+_IMAGE_PULL: Final = "image_pull"
 _AFTER_HOST_KEY: Final = PHASES[PHASES.index("host_key") + 1]
 
 
@@ -66,6 +68,7 @@ class _Install:
         self._context = context
         self._waited = False
         self._phase: str | None = None
+        self._image: str | None = None
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
 
     async def once(self) -> None:
@@ -129,7 +132,7 @@ class _Install:
 
     async def _listened(self, session: Session, job: InstallJob) -> int:
         """Record each phase as it is printed; returns the exit status."""
-        self._phase = None
+        self._phase = self._image = None
         self._lines.clear()
         printed = Printed(self._context, job)
         async with (
@@ -146,6 +149,8 @@ class _Install:
                         await self._reached(job, name)
                     case Phase():
                         pass  # recorded once: a machine may print it for ever
+                    case Image(name):
+                        self._image = name if name in job.images else None
                     case Output(text):
                         self._lines.append(self._context.printable(text))
         raise Unreachable("the machine stopped talking before the install had ended")
@@ -164,6 +169,7 @@ class _Install:
                 phase=phase,
                 index=PHASES.index(phase) + 1,
                 total=len(PHASES),
+                image=self._image if phase == _IMAGE_PULL else None,
             )
         )
         if phase == _AFTER_HOST_KEY:

@@ -30,8 +30,23 @@ apt() {
 
 preflight() {
   command -v apt-get >/dev/null || fail "This system has no apt-get. Choose an Ubuntu or Debian image."
-  nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader ||
+  local gpus
+  gpus=$(nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader) || {
+    echo "$gpus"
     fail "nvidia-smi failed: the NVIDIA driver is missing or broken. Install it, or choose an image made for GPUs."
+  }
+  echo "$gpus"
+  choose_build "${gpus##*, }"
+}
+
+# The driver's version is like 580.65.06. With any other text, the image is taken as it is.
+choose_build() {
+  local driver=$1
+  if [[ $driver =~ ^([0-9]{1,5})\. ]] && ((BASH_REMATCH[1] < CUDA_13_DRIVER)) && [[ -n $IMAGE_FOR_OLDER_DRIVERS ]]; then
+    echo "$IMAGE is built for CUDA 13, which needs driver $CUDA_13_DRIVER or later. This machine has $driver."
+    IMAGE=$IMAGE_FOR_OLDER_DRIVERS
+  fi
+  echo "::image::$IMAGE"
 }
 
 # Replaces host key 0, which every program on the machine can read in its cloud-init data. Every run writes the key and
@@ -132,10 +147,14 @@ write_certificates() {
 }
 
 worker_start() {
-  local options=() model=(--model "$MODEL" --served-model-name "$MODEL" --port "$WORKER_PORT")
+  local options=() model=("$MODEL" --served-model-name "$MODEL" --port "$WORKER_PORT")
   [[ -z $HF_TOKEN ]] || options+=(--env HF_TOKEN)
   [[ -z $REVISION ]] || model+=(--revision "$REVISION")
   [[ $TASK != embed ]] || model+=(--runner pooling)
+  # vllm's api_server, the entrypoint of images before 0.12, ignores a model given without --model.
+  local entrypoint
+  entrypoint=$(docker image inspect --format '{{json .Config.Entrypoint}}' "$IMAGE")
+  [[ $entrypoint != *api_server* ]] || model=(--model "${model[@]}")
   # A worker of an earlier attempt has another key and occupies the GPU's memory.
   local containers
   containers=$(docker ps --all --format '{{.Names}}')

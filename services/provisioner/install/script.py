@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncssh
 
+from services.provisioner.install.builds import CUDA_13_DRIVER, for_older_drivers
 from services.provisioner.install.parallelism import uses_several_gpus
 from shared.secrets import WorkerCertificates
 
@@ -19,6 +20,7 @@ ENDING: Final = (_HERE / "ending.sh").read_text()
 """Shell functions by which run.sh and claim.sh end a running install."""
 _RUN: Final = ENDING + (_HERE / "run.sh").read_text()
 _MARK: Final = "::phase::"
+_IMAGE_MARK: Final = "::image::"
 _SHARED_MEMORY: Final = "16g"
 """For the buffers of NCCL and vLLM between the processes of several GPUs. Unused shared memory costs nothing."""
 
@@ -73,6 +75,12 @@ class InstallJob:
     claimed_by: UUID | None = None
     """On a machine that serves instances in turn: the install runs only while the claim names this instance."""
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Those that the machine may choose from, by its driver."""
+        older = for_older_drivers(self.image)
+        return (self.image,) if older is None else (self.image, older)
+
     def __post_init__(self) -> None:
         if self.attempt < 1 or self.attempt_try < 1:
             raise ValueError("attempts and tries count from 1")
@@ -81,6 +89,13 @@ class InstallJob:
 @dataclass(frozen=True)
 class Phase:
     """The install has begun this phase: the earlier ones are done."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """The image that the machine takes: the job's, or its build for older drivers."""
 
     name: str
 
@@ -101,6 +116,8 @@ def stdin_of(job: InstallJob) -> bytes:
     variables = {
         "ATTEMPT": str(job.attempt),
         "IMAGE": job.image,
+        "IMAGE_FOR_OLDER_DRIVERS": "".join(job.images[1:]),
+        "CUDA_13_DRIVER": str(CUDA_13_DRIVER),
         "MODEL": job.model,
         "REVISION": job.revision or "",
         "TASK": job.task,
@@ -126,9 +143,11 @@ def stdin_of(job: InstallJob) -> bytes:
     return f"{_assignments(outer)}{_RUN}".encode()
 
 
-def parse_line(line: str) -> Phase | Output:
+def parse_line(line: str) -> Phase | Image | Output:
     """What one line of output means. A phase that the script does not declare is ordinary output."""
     text = line.rstrip("\r\n")
+    if text.startswith(_IMAGE_MARK):
+        return Image(text.removeprefix(_IMAGE_MARK))
     name = text.removeprefix(_MARK)
     return Phase(name) if text.startswith(_MARK) and name in PHASES else Output(text)
 

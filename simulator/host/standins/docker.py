@@ -20,8 +20,8 @@ async def docker(machine: Machine, call: Call) -> int:  # noqa: PLR0911 - a matc
     match list(call.arguments):
         case ["info", "--format", template]:
             return info(machine, call, template)
-        case ["image", "inspect", image]:
-            return image_inspect(machine, call, image)
+        case ["image", "inspect", *rest]:
+            return image_inspect(machine, call, rest)
         case ["pull", image] if not image.startswith("-"):
             return await pull(machine, call, image)
         case ["run", *rest]:

@@ -5,19 +5,27 @@ import hashlib
 import json
 from typing import Final
 
-from simulator.host.standins.call import Call, Machine
+from simulator.host.standins.call import Call, Flags, Machine
 
 _REPOSITORY: Final = "vllm/vllm-openai"
-_TAGS: Final = ("v0.13.0", "v0.12.0", "v0.11.0", "latest")
+_TAGS: Final = ("v0.32.0", "v0.32.0-cu129", "v0.13.0", "v0.12.0", "v0.11.0", "latest")
+_ENTRYPOINT: Final = ("vllm", "serve")
+"""Of vLLM's images since 0.12."""
 _LAYERS: Final = 8
 
 
-def image_inspect(machine: Machine, call: Call, image: str) -> int:
-    if tagged(image) not in machine.disk.contents.images or machine.fails_at("image_pull"):
+def image_inspect(machine: Machine, call: Call, rest: list[str]) -> int:
+    flags = Flags("docker image inspect")
+    flags.add_argument("--format", choices=("{{json .Config.Entrypoint}}",))
+    flags.add_argument("image")
+    given = flags.parse_args(rest)
+    image = tagged(given.image)
+    if image not in machine.disk.contents.images or machine.fails_at("image_pull"):
         call.out("[]")
-        call.err(f"Error response from daemon: No such image: {image}")
+        call.err(f"Error response from daemon: No such image: {given.image}")
         return 1
-    call.out(json.dumps([{"Id": f"sha256:{_digest(image)}", "RepoTags": [tagged(image)]}]))
+    whole = [{"Id": f"sha256:{_digest(image)}", "RepoTags": [image], "Config": {"Entrypoint": _ENTRYPOINT}}]
+    call.out(json.dumps(_ENTRYPOINT if given.format else whole))
     return 0
 
 

@@ -14,7 +14,7 @@ async def nvidia_smi(machine: Machine, call: Call) -> int:
         call.out("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. "
                  "Make sure that the latest NVIDIA driver is installed and running.")  # fmt: skip
         return _NO_DRIVER
-    call.out("NVIDIA L4, 23034 MiB, 580.65.06")
+    call.out(f"NVIDIA L4, 23034 MiB, {machine.scenario.driver}")
     return 0
 
 

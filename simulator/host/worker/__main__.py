@@ -20,8 +20,9 @@ _STUCK_AT: Final = 0.45
 
 
 def main() -> int:
-    arguments = parse(sys.argv[1:], os.environ)
-    return asyncio.run(_live(arguments, json.loads(os.environ["SIMULATED_PLAN"])))
+    plan = json.loads(os.environ["SIMULATED_PLAN"])
+    arguments = parse(sys.argv[1:], os.environ, version_of(plan["image"]))
+    return asyncio.run(_live(arguments, plan))
 
 
 async def _live(arguments: Arguments, plan: dict[str, Any]) -> int:
@@ -50,7 +51,7 @@ async def _serve(arguments: Arguments, plan: dict[str, Any]) -> int:
     port = plan["ports"].get(str(arguments.port))
     if port is None:
         await asyncio.Event().wait()
-    worker = Worker(arguments, version_of(plan["image"]))
+    worker = Worker(arguments, arguments.version)
     server = uvicorn.Server(uvicorn.Config(
         worker, host=plan["address"], port=port, lifespan="off", log_config=None, access_log=False,
         http="httptools", ws="none", timeout_graceful_shutdown=1, **_on_this_computer(arguments.tls, plan["folders"]),

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .version import NEWEST, Version
+
 _PLAIN: Final = (
     "--chat-template", "--config-format", "--dtype", "--kv-cache-dtype", "--limit-mm-per-prompt", "--load-format",
     "--quantization", "--reasoning-parser", "--revision", "--tokenizer", "--tokenizer-mode", "--tokenizer-revision",
@@ -14,8 +16,7 @@ _PLAIN: Final = (
 )  # fmt: skip
 _NUMBERS: Final = (
     "--cpu-offload-gb", "--data-parallel-size", "--gpu-memory-utilization", "--max-logprobs", "--max-num-seqs",
-    "--pipeline-parallel-size", "--seed", "--swap-space",
-    "--tensor-parallel-size",
+    "--pipeline-parallel-size", "--seed", "--tensor-parallel-size",
 )  # fmt: skip
 _SWITCHES: Final = (
     "--disable-log-requests", "--disable-log-stats", "--enable-auto-tool-choice", "--enable-chunked-prefill",
@@ -23,6 +24,7 @@ _SWITCHES: Final = (
     "--async-scheduling", "--no-enable-chunked-prefill", "--no-enable-prefix-caching",
 )  # fmt: skip
 _TLS_FILES: Final = ("--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs")
+_NO_SWAP_SPACE_SINCE: Final = Version(0, 18, 0)
 _EMBEDDING_FAMILIES: Final = ("bge-", "e5-", "gte-", "embed")
 _VISION_FAMILIES: Final = ("-vl-", "vision", "llava", "pixtral")
 _MOST_LOGPROBS: Final = 20
@@ -35,7 +37,11 @@ _LARGEST_FILE_GB: Final = 5
 
 @dataclass(frozen=True)
 class Arguments:
+    version: Version
+    """The version of vLLM that is played."""
     model: str
+    model_by_option: bool
+    """Given by `--model`, which vLLM warns of, and not as the first argument."""
     served_names: tuple[str, ...]
     port: int
     tls: dict[str, Any]
@@ -67,9 +73,10 @@ class Arguments:
         return tuple(f"model-{shard:05d}-of-{shards:05d}.safetensors" for shard in range(1, shards + 1))
 
 
-def parse(words: Sequence[str], environment: Mapping[str, str]) -> Arguments:
-    """Raises SystemExit with status 2, after a message in vLLM's words, for what vLLM does not know."""
+def parse(words: Sequence[str], environment: Mapping[str, str], version: Version = NEWEST) -> Arguments:
+    """Raises SystemExit with status 2, after a message in vLLM's words, for what that version does not know."""
     parser = argparse.ArgumentParser(prog="vllm serve", add_help=False, allow_abbrev=False)
+    parser.add_argument("model_tag", nargs="?")
     parser.add_argument("--model", default="Qwen/Qwen3-0.6B")
     parser.add_argument("--served-model-name", nargs="+")
     parser.add_argument("--host")
@@ -85,13 +92,18 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Arguments:
         parser.add_argument(option)
     for option in _NUMBERS:
         parser.add_argument(option, type=float)
+    if version < _NO_SWAP_SPACE_SINCE:
+        parser.add_argument("--swap-space", type=float)
     for option in _SWITCHES:
         parser.add_argument(option, action="store_true")
     given = parser.parse_args(words)
-    detected = any(family in given.model.lower() for family in _EMBEDDING_FAMILIES)
+    model: str = given.model_tag or given.model
+    detected = any(family in model.lower() for family in _EMBEDDING_FAMILIES)
     return Arguments(
-        model=given.model,
-        served_names=tuple(given.served_model_name or [given.model]),
+        version=version,
+        model=model,
+        model_by_option=given.model_tag is None,
+        served_names=tuple(given.served_model_name or [model]),
         port=given.port,
         tls={name: value for name, value in vars(given).items() if name.startswith("ssl_") and value},
         pooling=given.runner == "pooling" or (given.runner == "auto" and detected),
@@ -100,7 +112,7 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Arguments:
         vision=any(family in given.model.lower() for family in _VISION_FAMILIES),
         tool_parser=given.enable_auto_tool_choice and given.tool_call_parser is not None,
         max_model_len=given.max_model_len or (512 if detected else 32_768),
-        gated=given.model.startswith(_GATED) and not environment.get("HF_TOKEN"),
+        gated=model.startswith(_GATED) and not environment.get("HF_TOKEN"),
         bars=environment.get("TQDM_POSITION") == "-1",
         non_default={name: value for name, value in vars(given).items() if value != parser.get_default(name)},
     )

@@ -35,16 +35,17 @@ def plain(line: str) -> None:
 
 
 def started(arguments: Arguments) -> None:
-    plain(f"WARNING {time.strftime('%m-%d %H:%M:%S')} [argparse_utils.py:195] With `vllm serve`, you should provide "
-          "the model as a positional argument or in a config file instead of via the `--model` option. The `--model` "
-          "option will be removed in a future version.")  # fmt: skip
-    api_server("[api_server.py:1351] vLLM API server version 0.13.0")
+    if arguments.model_by_option:
+        plain(f"WARNING {time.strftime('%m-%d %H:%M:%S')} [argparse_utils.py:195] With `vllm serve`, you should "
+              "provide the model as a positional argument or in a config file instead of via the `--model` option. "
+              "The `--model` option will be removed in a future version.")  # fmt: skip
+    api_server(f"[api_server.py:1351] vLLM API server version {arguments.version}")
     api_server(f"[utils.py:253] non-default args: {arguments.non_default}")
 
 
 def loading(arguments: Arguments) -> Iterator[float]:
     """Print the load as it goes; yields the share of it that is done by then, from 0 to 1."""
-    engine(f"[core.py:93] Initializing a V1 LLM engine (v0.13.0) with config: model='{arguments.model}', "
+    engine(f"[core.py:93] Initializing a V1 LLM engine (v{arguments.version}) with config: model='{arguments.model}', "
            f"max_seq_len={arguments.max_model_len}, tensor_parallel_size=1")  # fmt: skip
     engine(f"[gpu_model_runner.py:3562] Starting to load model {arguments.model}...")
     yield 0.05

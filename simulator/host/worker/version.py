@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 _TAG: Final = re.compile(r":v(\d+)\.(\d+)\.(\d+)")
-_NEWEST: Final = (0, 32, 0)
 _RECENT: Final = (0, 22, 0)
 """The first release that is said to write "torch.compile took", which 0.32.0 writes and 0.13.0 does not."""
 
@@ -29,7 +28,10 @@ class Version:
         return f"{self.major}.{self.minor}.{self.patch}"
 
 
+NEWEST: Final = Version(0, 32, 0)
+
+
 def version_of(image: str) -> Version:
     """By a tag such as `v0.13.0` or `v0.32.0-cu129`; an image without a version is the newest."""
     tag = _TAG.search(image)
-    return Version(*map(int, tag.groups())) if tag else Version(*_NEWEST)
+    return Version(*map(int, tag.groups())) if tag else NEWEST

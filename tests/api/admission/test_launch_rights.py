@@ -14,7 +14,7 @@ from tests.nats_proxy import Operation, nats_proxy
 
 GATED = "meta-llama/Llama-3.1-8B-Instruct"
 OTHERS_IMAGES = (
-    "evil/vllm-openai:v0.13.0",
+    "evil/vllm-openai:v0.32.0",
     "evil.example/vllm/vllm-openai",
     "vllm/vllm-openai.evil.example/x",
     "vllm/vllm-openai-evil",

@@ -55,7 +55,7 @@ async def test_what_was_asked_for_is_what_is_recorded(stage: Stage) -> None:
         "zones": ["fr-par-2", "fr-par-1"],
         "instance_types": ["H100-1-80G", "L4-1-24G"],
         "volume_gb": 300,
-        "image": "vllm/vllm-openai:v0.13.0",
+        "image": "vllm/vllm-openai:v0.32.0",
         "revision": "refs/pr/1",
         "vllm_args": ["--max-model-len", "8192", "--enforce-eager"],
         "max_lifetime": 86_400,

@@ -29,7 +29,7 @@ ADDITIONS: Final[Sequence[str]] = (
     *(
         f"/components/schemas/Offer/{part}/{field}"
         for part in ("properties", "required")
-        for field in ("compute_capability", "scratch_gb", "unusable")
+        for field in ("compute_capability", "image", "scratch_gb", "unusable")
     ),
     *(f"/paths/~1v1~1{path}" for path in ("messages", "messages~1count_tokens", "rerank", "responses", "score")),
     *("/paths/~1tokenize", "/paths/~1detokenize"),

@@ -40,7 +40,7 @@ from tests.worker_tls.intruders import heard, insider, intruders
 
 SLOW_PULL = QUICK.model_copy(update={"image_pull": 60.0})
 JOB = InstallJob(
-    attempt=1, attempt_try=1, image="vllm/vllm-openai:v0.13.0", model="Qwen/Qwen2.5-0.5B-Instruct", task="generate",
+    attempt=1, attempt_try=1, image="vllm/vllm-openai:v0.32.0", model="Qwen/Qwen2.5-0.5B-Instruct", task="generate",
     worker_port=WORKER_PORT, api_key="key-of-attempt-1", hf_token="hf_reader",
 )  # fmt: skip
 SECOND_ATTEMPT = dataclasses.replace(JOB, attempt=2, api_key="key-of-attempt-2")
@@ -204,6 +204,33 @@ async def test_the_worker_s_key_is_for_root_and_the_container_alone_and_goes_wit
         assert containers["coldstart-worker"].tls is None
 
 
+@pytest.mark.parametrize(
+    ("driver", "taken"),
+    [
+        ("580.65.06", JOB.image),
+        ("590.12", JOB.image),
+        ("570.172.08", f"{JOB.image}-cu129"),
+        ("535.274.02", f"{JOB.image}-cu129"),
+        ("[N/A]", JOB.image),
+    ],
+)
+async def test_the_driver_decides_which_build_of_the_image_is_taken(tmp_path: Path, driver: str, taken: str) -> None:
+    async with booted(tmp_path, QUICK.model_copy(update={"driver": driver})) as machine:
+        status, running = await install(machine, JOB)
+        assert status == 0, running.text
+        assert f"::image::{taken}" in running.lines
+        assert (f"This machine has {driver}." in running.text) is (taken != JOB.image)
+        assert machine.host.disk.contents.images == {taken}
+        assert machine.host.disk.contents.containers["coldstart-worker"].image == taken
+
+
+async def test_an_image_without_a_build_for_older_drivers_is_taken_as_it_is(tmp_path: Path) -> None:
+    job = dataclasses.replace(JOB, image="vllm/vllm-openai:v0.13.0")
+    async with booted(tmp_path, QUICK.model_copy(update={"driver": "570.172.08"})) as machine:
+        status, running = await install(machine, job)
+        assert (status, f"::image::{job.image}" in running.lines) == (0, True), running.text
+
+
 AWKWARD = (
     "--one two",
     "'",
@@ -228,10 +255,22 @@ async def test_every_argument_reaches_vllm_as_it_was_given(tmp_path: Path) -> No
         assert status == 0, running.text
         given = machine.host.disk.contents.containers["coldstart-worker"].arguments
         assert given == (
-            "--model", JOB.model, "--served-model-name", JOB.model, "--port", str(WORKER_PORT),
+            JOB.model, "--served-model-name", JOB.model, "--port", str(WORKER_PORT),
             "--revision", "refs/pr/1 'x'", *AWKWARD,
         )  # fmt: skip
         assert not list(machine.host.disk.root.rglob("owned"))
+
+
+async def test_an_image_whose_entrypoint_takes_its_model_by_name_gets_it_so(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        machine.host.disk.install_command("docker")
+        entrypoint = '["python3", "-m", "vllm.entrypoints.openai.api_server"]'
+        replace_tool(machine, "docker", f"[[ $1$2$3 != imageinspect--format ]] || {{ echo '{entrypoint}'; exit; }}; "
+                     'exec "$real" "$@"')  # fmt: skip
+        status, running = await install(machine, JOB)
+        assert status == 0, running.text
+        given = machine.host.disk.contents.containers["coldstart-worker"].arguments
+        assert given[:4] == ("--model", JOB.model, "--served-model-name", JOB.model)
 
 
 async def test_a_pull_that_hangs_fails_its_try_and_the_next_one_pulls_again(tmp_path: Path) -> None:
@@ -242,7 +281,7 @@ async def test_a_pull_that_hangs_fails_its_try_and_the_next_one_pulls_again(tmp_
             running.lines[-1]
             == "The image was not pulled within 1 s. The next try continues with the layers that are complete."
         )
-        assert "v0.13.0: Pulling from vllm/vllm-openai" in running.lines
+        assert "v0.32.0: Pulling from vllm/vllm-openai" in running.lines
         machine.host.scenario = QUICK
         assert (await install(machine, SECOND_TRY))[0] == 0
 
@@ -420,7 +459,7 @@ async def test_a_pull_tells_each_layer_and_while_docker_is_silent_how_much_has_c
         ran = await connection.run(script.COMMAND, input=fed, timeout=20)
     assert ran.exit_status == 0, ran.stdout
     lines = str(ran.stdout).partition("::phase::image_pull\n")[2].partition("::phase::")[0].splitlines()
-    assert lines[0] == "v0.13.0: Pulling from vllm/vllm-openai"
+    assert lines[0] == "v0.32.0: Pulling from vllm/vllm-openai"
     assert len([line for line in lines if line.endswith(": Pull complete")]) == 8
     assert [line for line in lines if re.fullmatch(r"\d+ MB written so far", line)]
 

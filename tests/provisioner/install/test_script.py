@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.provisioner.install.parallelism import uses_several_gpus
-from services.provisioner.install.script import PHASES, InstallJob, Output, Phase, parse_line, stdin_of
+from services.provisioner.install.script import PHASES, Image, InstallJob, Output, Phase, parse_line, stdin_of
 
 JOB = InstallJob(
-    attempt=1, attempt_try=1, image="vllm/vllm-openai:v0.13.0", model="a/b", task="generate", worker_port=8000,
+    attempt=1, attempt_try=1, image="vllm/vllm-openai:v0.32.0", model="a/b", task="generate", worker_port=8000,
     api_key="secret-key", hf_token="secret-token", host_key_private=None,
 )  # fmt: skip
 SHELL_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
@@ -28,6 +28,12 @@ def test_a_declared_phase_is_a_phase_and_anything_else_is_output() -> None:
     assert parse_line("::phase::image_pull\n") == Phase("image_pull")
     assert parse_line("::phase::something") == Output("::phase::something")
     assert parse_line("say ::phase::image_pull\r\n") == Output("say ::phase::image_pull")
+
+
+def test_the_image_that_the_machine_takes_is_told() -> None:
+    assert parse_line("::image::vllm/vllm-openai:v0.32.0-cu129\n") == Image("vllm/vllm-openai:v0.32.0-cu129")
+    assert JOB.images == ("vllm/vllm-openai:v0.32.0", "vllm/vllm-openai:v0.32.0-cu129")
+    assert dataclasses.replace(JOB, image="acme/vllm:v0.32.0").images == ("acme/vllm:v0.32.0",)
 
 
 @given(arguments=st.lists(SHELL_TEXT, max_size=3), token=SHELL_TEXT)

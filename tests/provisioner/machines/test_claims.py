@@ -24,7 +24,7 @@ def order(instance_id: UUID | None = None, *, instance_type: str = "own", zone: 
 
 def job(claimed_by: UUID, attempt: int = 1) -> InstallJob:
     return InstallJob(
-        attempt=attempt, attempt_try=1, image="vllm/vllm-openai:v0.13.0", model="Qwen/Qwen2.5-0.5B-Instruct",
+        attempt=attempt, attempt_try=1, image="vllm/vllm-openai:v0.32.0", model="Qwen/Qwen2.5-0.5B-Instruct",
         task="generate", worker_port=WORKER_PORT, api_key=f"key-of-{claimed_by}", claimed_by=claimed_by,
         certificates=SECRETS.worker_certificates(claimed_by, attempt),
     )  # fmt: skip

@@ -29,7 +29,7 @@ async def serving(
     """A machine with one worker, begun but perhaps not ready."""
     async with booted(folder, scenario) as machine:
         machine.host.containers.run(Container(
-            id=new_id(), name="worker", image="vllm/vllm-openai:v0.13.0", restarts=True, created_at=time.time(),
+            id=new_id(), name="worker", image="vllm/vllm-openai:v0.32.0", restarts=True, created_at=time.time(),
             arguments=arguments or ("--model", MODEL, "--port", str(WORKER_PORT)), host_port=WORKER_PORT,
             environment=dict(environment or {"VLLM_API_KEY": KEY}), container_port=WORKER_PORT,
         ))  # fmt: skip

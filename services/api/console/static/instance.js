@@ -192,6 +192,7 @@ function drawSnapshot({ snapshot }, instance) {
     ["Price", instance.price === null ? null : `${money(instance.price, instance.currency)} an hour`],
     ["Cost", "", "cost"],
     ["Install", snapshot.install.phase && `phase ${snapshot.install.phase}`],
+    ["Image", snapshot.install.image],
     ["Failed tries", tries.join(", ")],
     ["Worker", snapshot.milestones.includes("SshInstallStarted") && (snapshot.worker_tls === "mutual" ? "mutual TLS" : "plain HTTP")],
     ["Outages", snapshot.outages || null],

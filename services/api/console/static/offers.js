@@ -101,6 +101,8 @@ function draw() {
   arrange(byId("types"), [any, ...rows.values()]);
   types.show();
   drawZones([...there.values()]);
+  const images = new Set([...there.values()].map((one) => one.image).filter(Boolean));
+  byId("image").placeholder = images.size === 1 ? [...images][0] : "";
 }
 
 function drawZones(there) {

@@ -1,0 +1,42 @@
+"""Which vLLM an image holds is known from its tag, or not at all."""
+
+import pytest
+
+from shared.vllm_version import VllmVersion, version_in
+
+DIGEST = "@sha256:" + "0a" * 32
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("vllm/vllm-openai:v0.32.0", (0, 32, 0)),
+        ("docker.io/vllm/vllm-openai:v0.32.0-cu129", (0, 32, 0)),
+        ("vllm/vllm-openai:v0.14.1" + DIGEST, (0, 14, 1)),
+        ("localhost:5000/ml/vllm:0.13.0", (0, 13, 0)),
+        ("registry.example/acme/our-vllm:v0.20.2.post1", (0, 20, 2)),
+        ("vllm/vllm-openai:v0.14.0rc1", (0, 14, 0)),
+        ("acme/vllm:v0.20.0_tools", (0, 20, 0)),
+    ],
+)
+def test_a_tag_that_begins_with_a_release_names_it(image: str, version: tuple[int, int, int]) -> None:
+    assert version_in(image) == version
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "vllm/vllm-openai", "vllm/vllm-openai:latest", "vllm/vllm-openai" + DIGEST, "vllm/vllm-openai:nightly-0.32.0",
+        "vllm/vllm-openai:v0.32", "vllm/vllm-openai:v0.32.0.1", "vllm/vllm-openai:v0.32.0x", "acme/gateway:v1.2.3",
+        "vllm.example/acme/gateway:v1.2.3", "vllm/vllm-openai:v٠.32.0", "no image",
+    ],
+)  # fmt: skip
+def test_any_other_name_says_nothing(image: str) -> None:
+    assert version_in(image) is None
+
+
+def test_releases_are_compared_by_their_numbers() -> None:
+    assert VllmVersion.parsed("0.9.2") < VllmVersion.parsed("v0.13.0") < VllmVersion.parsed("0.13.1")
+    assert str(VllmVersion.parsed("v0.13.0")) == "0.13.0"
+    with pytest.raises(ValueError, match=r"'0\.13' is no version of vLLM"):
+        VllmVersion.parsed("0.13")
