@@ -10,12 +10,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Final, Self, TypeVar, assert_never
+from typing import Annotated, Any, Final, Self, TypeVar, assert_never
 
 from prometheus_client.parser import text_string_to_metric_families
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from services.health.probes import Failed, OldWorker, Outcome, Passed, Probe, Refused, Running, Target
+from services.health.probes import Failed, ModelListed, OldWorker, Outcome, Passed, Probe, Refused, Running, Target
 from services.health.settings import HealthSettings
 from services.health.worker_http import (
     NotConnected,
@@ -28,6 +28,7 @@ from services.health.worker_http import (
     ask,
     connected,
 )
+from shared.lifecycle.events import MOST_TOKENS
 
 _NOTHING: Final = 64 * 1024
 _DOCUMENT: Final = 1024 * 1024
@@ -45,8 +46,14 @@ _MOST_REQUESTS: Final = 1e15
 """A float is exact up to here; a worker that claims more has not counted."""
 
 
+def _number_of_tokens(value: Any) -> int | None:
+    """None for anything else: the model is in the list nevertheless."""
+    return value if type(value) is int and 0 < value <= MOST_TOKENS else None
+
+
 class _Model(BaseModel):
     id: str
+    max_model_len: Annotated[int | None, BeforeValidator(_number_of_tokens)] = None
 
 
 class _Models(BaseModel):
@@ -126,8 +133,9 @@ class HttpProber:
         listed = _read(await self._ask(question, target, self._settings.answer_seconds, _DOCUMENT), _Models)
         if not isinstance(listed, _Models):
             return listed
-        if any(model.id == target.model for model in listed.data):
-            return Passed()
+        for model in listed.data:
+            if model.id == target.model:
+                return ModelListed(model.max_model_len)
         return Failed(f"{target.model} is not among the {len(listed.data)} models listed")
 
     async def _warm_up(self, target: Target) -> Outcome:

@@ -43,6 +43,13 @@ class Passed:
 
 
 @dataclass(frozen=True)
+class ModelListed(Passed):
+    """The model is in the list. `max_model_len`: its longest context in tokens, None if no valid number says so."""
+
+    max_model_len: int | None = None
+
+
+@dataclass(frozen=True)
 class Running:
     """The number of requests running or waiting; `served` counts finished ones, None if unknown."""
 

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from services.health.deadlines import pause
 from services.health.instance_updates import InstanceUpdates
 from services.health.load_follower import LoadFollower
-from services.health.look import Chain, chains, milestones
+from services.health.look import Chain, chains, learned, milestones
 from services.health.memory import Memory, remembered
 from services.health.probes import Failed, Outcome, Passed, Probe, Prober, Target
 from services.health.settings import HealthSettings
@@ -134,8 +134,9 @@ class _Watch:
             outcomes[probe] = outcome
             for milestone in milestones(instance, probe, outcome):
                 if not self.instance.reached(milestone):
+                    at, fields = self.service.now(), learned(milestone, outcome)
                     await self._record(
-                        milestone(instance_id=instance.id, occurred_at=self.service.now(), attempt=self.attempt)
+                        milestone(instance_id=instance.id, occurred_at=at, attempt=self.attempt, **fields)
                     )
             if not isinstance(outcome, Passed):
                 return

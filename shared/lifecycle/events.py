@@ -15,6 +15,9 @@ PHASES: Final = range(55, 60)
 MODEL_LOAD: Final = range(61, 80)
 """The percentages of ModelLoadProgressed."""
 
+MOST_TOKENS: Final = 2**31 - 1
+"""A worker that claims a longer context is not believed."""
+
 _NAMESPACE: Final = UUID("6c8d6f0e-5a0e-5f0e-9a55-0d2f8f6f7a31")
 
 
@@ -202,10 +205,11 @@ class ModelLoadProgressed(AttemptFact, Signal):
 
 
 class ModelLoaded(AttemptFact, PlainMilestone):
-    """The model's id is in the worker's `/v1/models`."""
+    """The model's id is in the worker's `/v1/models`. `max_model_len`: its longest context in tokens, if told."""
 
     milestone = 80
     label = "warming up"
+    max_model_len: Annotated[int, Field(gt=0, le=MOST_TOKENS)] | None = None
 
 
 class WarmupCompleted(AttemptFact, PlainMilestone):

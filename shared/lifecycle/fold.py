@@ -62,6 +62,8 @@ def _informed(instance: Instance, event: e.Event) -> Instance:  # noqa: C901, PL
     match event:
         case e.SshInstallStarted():
             return _installing(instance, event)
+        case e.ModelLoaded():
+            return _with(instance, max_model_len=event.max_model_len)
         case Signal():
             return instance
         case e.InstanceCreated():
@@ -296,6 +298,7 @@ def _next_attempt(instance: Instance, requested: e.ReinstallRequested) -> Instan
         milestones=instance.milestones & KEPT_BY_A_REINSTALL,
         install=Install(),
         worker_tls="off",
+        max_model_len=None,
         failed_tries={},
         delay=None,
         outages=0,

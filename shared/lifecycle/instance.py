@@ -112,6 +112,7 @@ class Instance(BaseModel):
     resources: Resources = Resources()
     install: Install = Install()
     worker_tls: WorkerTls = "off"
+    max_model_len: int | None = None
     failed_tries: dict[Action, int] = {}
     delay: Annotated[Delay | None, Field(exclude_if=lambda delay: delay is None)] = None
     outages: int = 0

@@ -20,6 +20,7 @@ class FakeWorker:
         self.port = port
         self.api_key = "the key of this attempt"
         self.models = [MODEL]
+        self.max_model_len: Any = 2048
         self.running = 0
         self.waiting = 0
         self.served: float | None = 0.0
@@ -79,7 +80,10 @@ class FakeWorker:
         )
 
     async def _models(self, _: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [{"id": model} for model in self.models]})
+        return web.json_response({"object": "list", "data": [self._model(model) for model in self.models]})
+
+    def _model(self, model: str) -> dict[str, Any]:
+        return {"id": model, "object": "model", "max_model_len": self.max_model_len}
 
     async def _completions(self, request: web.Request) -> web.Response:
         self.bodies.append(await request.json())

@@ -3,12 +3,13 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from services.health.http_prober import HttpProber
-from services.health.probes import Failed, OldWorker, Outcome, Passed, Probe, Refused, Running, Target
+from services.health.probes import Failed, ModelListed, OldWorker, Outcome, Passed, Probe, Refused, Running, Target
 from tests.health.examples import a_pace
 from tests.health.fake_worker import MODEL, FakeWorker, Handler, a_closed_port, a_machine
 
@@ -48,9 +49,17 @@ async def hanging(_: web.Request) -> web.StreamResponse:
 
 async def test_a_worker_with_its_model_passes_every_probe(machine: Machine) -> None:
     await machine.worker.open()
-    assert [await machine.probe(probe) for probe in (Probe.SSH, *WORKER_PROBES)] == [Passed()] * 4
+    passed = [Passed(), Passed(), ModelListed(2048), Passed()]
+    assert [await machine.probe(probe) for probe in (Probe.SSH, *WORKER_PROBES)] == passed
     (body,) = machine.worker.bodies
     assert (body["model"], body["max_tokens"]) == (MODEL, 1)
+
+
+@pytest.mark.parametrize("told", [None, "2048", 0, -1, True, 20.48, 2**31, [2048], {}])
+async def test_a_longest_context_that_makes_no_sense_is_left_out(machine: Machine, told: Any) -> None:
+    await machine.worker.open()
+    machine.worker.max_model_len = told
+    assert await machine.probe(Probe.MODELS) == ModelListed(None)
 
 
 async def test_an_embedding_model_is_warmed_up_by_an_embedding(machine: Machine) -> None:

@@ -9,9 +9,9 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from services.health.deadlines import due, pause
-from services.health.look import chains, milestones
+from services.health.look import chains, learned, milestones
 from services.health.memory import Memory, remembered
-from services.health.probes import Failed, OldWorker, Outcome, Passed, Probe, Refused, Running
+from services.health.probes import Failed, ModelListed, OldWorker, Outcome, Passed, Probe, Refused, Running
 from services.health.settings import HealthSettings
 from services.health.watch import must_be_watched, verdict
 from shared.lifecycle import events as e
@@ -89,6 +89,11 @@ def test_each_answer_shows_its_milestones_whatever_the_status_before_ready(statu
     assert milestones(instance, Probe.MODELS, Failed("no answer")) == (e.WorkerReachable,)
     assert milestones(instance, Probe.MODELS, Passed()) == (e.WorkerReachable, e.ModelLoaded)
     assert milestones(instance, Probe.WARMUP, Passed()) == (e.WarmupCompleted, e.HealthPassed)
+
+
+def test_only_a_loaded_model_tells_its_longest_context() -> None:
+    assert learned(e.ModelLoaded, ModelListed(2048)) == {"max_model_len": 2048}
+    assert learned(e.ModelLoaded, Passed()) == learned(e.WorkerReachable, ModelListed(2048)) == {}
 
 
 @law(

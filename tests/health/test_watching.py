@@ -34,7 +34,7 @@ async def test_a_launch_is_seen_from_ssh_to_ready(world: World) -> None:
         await world.happen(f.ports_opened(), f.ssh_install_started(), f.ssh_install_completed())
         await world.worker.open()
         ready = await world.until(Status.READY)
-        assert ready.progress_percent == 100
+        assert (ready.progress_percent, ready.max_model_len) == (100, 2048)
         assert await world.seen() == ["SshReachable", *WARM]
         assert {recorded.origin.causation_id for recorded in (await world.history())[-5:]} == {
             (await world.history())[4].id

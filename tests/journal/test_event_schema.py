@@ -12,8 +12,10 @@ ADDED: Final = (
     "/$defs/Instance/required/findings",
     "/$defs/Install/properties/image",
     "/$defs/Instance/properties/install/default/image",
+    "/$defs/Instance/properties/max_model_len",
     "/$defs/Instance/properties/worker_tls",
     "/$defs/InstanceRequested/properties/findings",
+    "/$defs/ModelLoaded/properties/max_model_len",
     "/$defs/SshInstallPhaseReached/properties/image",
     "/$defs/SshInstallStarted/properties/worker_tls",
 )

@@ -70,6 +70,7 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "code": st.sampled_from(_WORDS),
     "message": st.sampled_from(_WORDS),
     "reason": st.sampled_from(_WORDS),
+    "max_model_len": st.none() | st.integers(1, 2**31 - 1),
     "worker_tls": st.sampled_from(("mutual", "off")),
     "phase": st.none() | st.sampled_from(f.PHASES),
 }

@@ -298,6 +298,21 @@ def test_only_a_failed_start_is_kept_for_inspection() -> None:
     assert not given(*h.a_failed_start(keep=True), f.server_lost()).kept
 
 
+def test_the_longest_context_is_what_the_current_attempt_s_worker_told() -> None:
+    told = (*h.a_launch(), f.model_loaded(max_model_len=2048), f.instance_ready())
+    assert given(*h.a_launch(), f.model_loaded()).max_model_len is None
+    assert given(*told).max_model_len == 2048
+    assert given(*told, f.model_loaded(attempt=2, max_model_len=512)).max_model_len == 2048
+    again = (*told, f.reinstall_requested(attempt=2))
+    assert given(*again).max_model_len is None
+    assert given(*again, f.model_loaded(attempt=2, max_model_len=512)).max_model_len == 512
+
+
+def test_what_was_recorded_before_the_longest_context_was_asked_for_is_read() -> None:
+    recorded = f.model_loaded().model_dump(mode="json", exclude={"max_model_len"})
+    assert e.ModelLoaded.model_validate(recorded).max_model_len is None
+
+
 def test_how_a_worker_is_talked_to_is_what_its_attempt_began_with() -> None:
     secured = f.ssh_install_started(worker_tls="mutual")
     assert given(*h.a_launch()).worker_tls == "off"

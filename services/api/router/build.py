@@ -81,6 +81,7 @@ async def running_router(  # long - every part in turn, as they need each other
         serving,
         limits=limits,
         bodies=Bodies(most=settings.max_inference_bytes_held, longest=settings.max_inference_body_bytes),
+        max_model_len=table.max_model_len,
         body_s=settings.request_body_seconds,
     )
     explaining = Explaining(access, table, balance, breakers, is_stale=feed.is_stale)

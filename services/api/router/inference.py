@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NamedTuple
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from litestar.types import Receive, Scope, Send
@@ -16,7 +16,7 @@ from litestar.types import Receive, Scope, Send
 from services.api.access.api_keys import ApiKey
 from services.api.access.authentication import Authentication
 from services.api.catalogue.access_cache import AccessCache
-from services.api.catalogue.model_list import listed, shown
+from services.api.catalogue.model_list import Lengths, listed, shown
 from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolved, allowed, resolve
 from services.api.http.front.recognition import recognise
 from services.api.http.inference_paths import is_anthropic_s
@@ -55,7 +55,7 @@ class _Head(NamedTuple):
 
 
 class Inference:
-    """`body_s`: the time limit for a request's body."""
+    """`max_model_len`: of a model's instances that serve an organisation; `body_s`: the time limit for a body."""
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class Inference:
         *,
         limits: KeyLimiter,
         bodies: Bodies,
+        max_model_len: Callable[[str, UUID | None], int | None],
         body_s: float,
     ) -> None:
         self._access = access
@@ -73,6 +74,7 @@ class Inference:
         self._serving = serving
         self._limits = limits
         self._bodies = bodies
+        self._max_model_len = max_model_len
         self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,14 +108,14 @@ class Inference:
             await self._complete(_Head(path, headers, request_id), owner, receive, response)
         elif path == MODELS:
             _expect(method, "GET")
-            models = listed(self._access.catalogue, organization, owner)
+            models = listed(self._access.catalogue, organization, owner, self._lengths(owner))
             await send_json(response, 200, json.dumps({"object": "list", "data": models}).encode())
         elif path.startswith(MODELS + "/") and intended(path) is None:
             _expect(method, "GET")
             name = path.removeprefix(MODELS + "/")
             resolved = self._resolved(name, organization)
             _expect_allowed(resolved, name, owner)
-            await send_json(response, 200, json.dumps(shown(name, resolved)).encode())
+            await send_json(response, 200, json.dumps(shown(name, resolved, self._lengths(owner))).encode())
         else:
             raise Refusal(404, "unknown_url", hint(scope, headers))
 
@@ -173,6 +175,10 @@ class Inference:
         if self._found(owner, model, path).model.id != found.model.id:
             message = f"{model} names another model now. Send the request again."
             raise Refusal(409, "model_changed", message, param="model")
+
+    def _lengths(self, owner: ApiKey) -> Lengths:
+        """Those of the instances that this caller's requests may go to."""
+        return lambda model: self._max_model_len(model, owner.organization_id)
 
     def _resolved(self, named: str | None, organization: Organization | None) -> Resolved:
         match resolve(named, self._access.catalogue, organization):

@@ -104,6 +104,11 @@ class RoutingTable:
             if (worker := self._workers.get(instance.id)) is not None
         ]
 
+    def max_model_len(self, model: str, organization: UUID | None) -> int | None:
+        """The longest context that every instance takes, in tokens; None as long as no worker has told it."""
+        lengths = (instance.max_model_len for instance in self.serving(model, organization))
+        return min((length for length in lengths if length is not None), default=None)
+
     def worker(self, instance_id: UUID) -> Worker | None:
         """The worker of an instance, if it is ready."""
         return self._workers.get(instance_id)

@@ -33,7 +33,11 @@ ADDITIONS: Final[Sequence[str]] = (
     ),
     *(f"/paths/~1v1~1{path}" for path in ("messages", "messages~1count_tokens", "rerank", "responses", "score")),
     *("/paths/~1tokenize", "/paths/~1detokenize"),
-    *("/components/schemas/AnthropicError", "/components/securitySchemes/x-api-key"),
+    *(
+        "/components/schemas/AnthropicError",
+        "/components/schemas/OpenAIModel/properties/max_model_len",
+        "/components/securitySchemes/x-api-key",
+    ),
 )
 """JSON pointers (RFC 6901) to what the document has gained, each with all that is below it.
 

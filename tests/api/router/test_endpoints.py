@@ -15,7 +15,8 @@ from tests.api.router.test_inference import catalogued
 from tests.api.router.test_metering import a_key, summed
 from tests.api.router.test_tally import BEGINNING, RESPONSE, STOP, TEXT, named
 from tests.api.router.test_waiting import becomes_ready, on_its_way, waiting
-from tests.api.stage import EMBEDDING_MODEL, MODEL, PATIENCE_S, Stage
+from tests.api.stage import EMBEDDING_MODEL, MODEL, PATIENCE_S, Stage, until
+from tests.lifecycle import facts
 
 RESPONSES, MESSAGES, COUNT = "/v1/responses", "/v1/messages", "/v1/messages/count_tokens"
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -194,3 +195,21 @@ async def test_a_near_miss_is_told_the_right_url_in_the_shape_of_its_api(stage: 
         assert (answer.status_code, document["error"]["code"]) == (404, "unknown_url"), path
         assert f"{api.url}{right}." in document["error"]["message"]
         assert document.get("type") == ("error" if "messages" in path else None)
+
+
+async def test_a_model_shows_its_longest_context_once_a_worker_has_told_it(stage: Stage) -> None:
+    api = await stage.api()
+    await catalogued(api)
+
+    async def shown() -> list[dict[str, Any]]:
+        (listed,) = (await api.client.get("/v1/models")).json()["data"]
+        return [listed, (await api.client.get(f"/v1/models/{MODEL}")).json()]
+
+    assert all("max_model_len" not in model for model in await shown())
+    ready = await stage.ready("127.0.0.9")
+    await stage.happened(facts.model_loaded(max_model_len=2_048), instance_id=ready.id)
+
+    async def told() -> bool:
+        return [model.get("max_model_len") for model in await shown()] == [2_048, 2_048]
+
+    await until(told)

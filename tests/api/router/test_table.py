@@ -153,3 +153,19 @@ def test_an_event_of_a_worker_that_stays_ready_changes_nothing_of_its_connection
     before = table.workers(MODEL, None)
     table.apply(facts.given(*history, facts.health_passed()))
     assert table.workers(MODEL, None) == before
+
+
+def test_the_longest_context_is_one_that_every_instance_of_the_caller_takes() -> None:
+    table = a_table()
+    told = facts.given(*a_ready_instance(), facts.model_loaded(max_model_len=8_192))
+    assert table.max_model_len(MODEL, OURS) is None
+    for instance, organization, length in (
+        (told, None, 8_192),
+        (facts.given(*a_ready_instance()), None, None),
+        (told, OURS, 2_048),
+        (told, THEIRS, 512),
+    ):
+        its = owned(instance, organization).model_copy(update={"id": uuid4(), "max_model_len": length})
+        table.apply(its)
+    assert (table.max_model_len(MODEL, OURS), table.max_model_len(MODEL, THEIRS)) == (2_048, 512)
+    assert (table.max_model_len(MODEL, None), table.max_model_len("another/model", None)) == (8_192, None)

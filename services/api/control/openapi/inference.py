@@ -72,7 +72,16 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
     "OpenAIModel": {
         "type": "object",
         "required": ["id", "object", "created", "owned_by"],
-        "properties": {"id": _TEXT, "object": {"const": "model"}, "created": {"type": "integer"}, "owned_by": _TEXT},
+        "properties": {
+            "id": _TEXT,
+            "object": {"const": "model"},
+            "created": {"type": "integer"},
+            "owned_by": _TEXT,
+            "max_model_len": {
+                "type": "integer",
+                "description": "The longest context in tokens, as soon as a worker has told it.",
+            },
+        },
     },
     "OpenAIModelList": {
         "type": "object",
