@@ -12,7 +12,7 @@ from simulator.cloud.account import Account
 from simulator.cloud.addresses import Addresses
 from simulator.cloud.api import routes
 from simulator.cloud.books import Books
-from simulator.cloud.failures import Rehearsals
+from simulator.cloud.failures import Scenarios
 from simulator.cloud.gate import Cloud, OnCall
 from simulator.cloud.machines import Machines
 from simulator.cloud.ports import MakeHost
@@ -51,23 +51,23 @@ class Simulator:
             books = Books(self.settings.data_dir if keep else None)
             saved = books.read()
             addresses = stack.enter_context(Addresses(ports, saved.network))
-            account, rehearsals = Account(self.settings), Rehearsals(self.settings.scenario)
+            account, scenarios = Account(self.settings), Scenarios(self.settings.scenario)
             saved.restore(account)
 
             def write() -> None:
                 books.write(account, addresses.network)
 
-            machines = Machines(account, addresses, rehearsals, self._hosts, on_change=write, keep_disks=keep)
+            machines = Machines(account, addresses, scenarios, self._hosts, on_change=write, keep_disks=keep)
             stack.push_async_callback(machines.close)
             await machines.resume()
             write()
-            cloud = Cloud(self.settings, account, rehearsals, machines, on_call=self.on_call)
+            cloud = Cloud(self.settings, account, scenarios, machines, on_call=self.on_call)
             app = web.Application(middlewares=[_written_down(write)])
             app.add_routes(
                 [
                     *routes(cloud, addresses),
                     *Control(cloud).routes(),
-                    *Hub(self.settings.hub_token, lambda: rehearsals.default.scenario).routes(),
+                    *Hub(self.settings.hub_token, lambda: scenarios.default.scenario).routes(),
                 ]
             )
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)

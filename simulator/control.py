@@ -68,16 +68,16 @@ class Control:
         )
 
     async def scenario(self, _request: web.Request) -> web.Response:
-        return _shown(self._cloud.rehearsals.default.scenario)
+        return _shown(self._cloud.scenarios.default.scenario)
 
     async def set_default(self, request: web.Request) -> web.Response:
         scenario = await _read(request)
-        self._cloud.rehearsals.set_default(scenario)
+        self._cloud.scenarios.set_default(scenario)
         return _shown(scenario)
 
     async def set_for_tag(self, request: web.Request) -> web.Response:
         scenario = await _read(request)
-        self._cloud.rehearsals.set_for(request.match_info["tag"], scenario)
+        self._cloud.scenarios.set_for(request.match_info["tag"], scenario)
         return _shown(scenario)
 
     async def kill(self, request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ MAIL_PORTS = (25, 465, 587)
 
 
 class Account:
-    """Deleted resources are kept for the control API only; every method speaks of the living."""
+    """Deleted resources stay for the control API; every other method returns living ones only."""
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self.project_id = str(settings.project_id)
@@ -67,7 +67,7 @@ class Account:
         return volume
 
     def ip(self, zone: str, wanted: str) -> Ip:
-        """By id or by address, as the vendor's API takes either."""
+        """The one with this id or address; the vendor's API accepts both."""
         for ip in self.flexible_ips(zone):
             if wanted in (ip.id, ip.address):
                 return ip

@@ -1,4 +1,4 @@
-"""Public addresses that are really loopback ones: each process has its own 127.A.B.0/24."""
+"""Public addresses are loopback addresses: each process has a 127.A.B.0/24 of its own."""
 
 import secrets
 import socket
@@ -13,20 +13,20 @@ GUARD = 254
 
 
 class Addresses:
-    """A pool whose network no other simulator holds: one address of it stays bound as long as the pool is open.
+    """A pool of addresses. While it is open, one of them stays bound, so that no other simulator takes the network.
 
-    A released address is given again last, so that a late client of the old machine meets nobody for long.
+    A released address goes to the end of the queue: a late client of its old machine finds nobody there for a while.
     """
 
     def __init__(self, ports: tuple[int, ...], network: str = "") -> None:
-        """`network` is taken if nobody has it: the one of an earlier time, such as 127.20.30.0/24."""
+        """`network` is preferred if it is free, e.g. 127.20.30.0/24 of an earlier run."""
         self._ports = ports
         self._guards: list[socket.socket] = []
         self._free: deque[str] = deque()
         self.network = network
 
     def __enter__(self) -> Self:
-        """Raises OSError when this machine has no 127.0.0.0/8 to bind, or after 64 taken networks."""
+        """Raises OSError if this machine has no 127.0.0.0/8 to bind, or after 64 networks that are in use."""
         for network in _candidates(self.network):
             try:
                 self._guards = _bind(f"{network}.{GUARD}", self._ports)
@@ -43,11 +43,11 @@ class Addresses:
             guard.close()
 
     def take(self) -> str | None:
-        """The address that has been free for longest, or None when all are given."""
+        """The address that has been free for longest; None if all are in use."""
         return self._free.popleft() if self._free else None
 
     def claim(self, address: str) -> bool:
-        """Take this one; False when it is given already, or of another network."""
+        """Take this address; False if it is in use or in another network."""
         try:
             self._free.remove(address)
         except ValueError:

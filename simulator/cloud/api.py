@@ -15,7 +15,7 @@ from simulator.cloud.volumes import Volumes
 
 
 def routes(cloud: Cloud, addresses: Addresses) -> list[web.RouteDef]:
-    """All routes; what the vendor has and the simulator has not is a 404 that says so."""
+    """All routes. A path of the vendor's API that is not simulated is a 404 that says so."""
     endpoints = [
         *Servers(cloud).endpoints(),
         *UserData(cloud).endpoints(),

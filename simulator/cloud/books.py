@@ -1,4 +1,4 @@
-"""What an account holds, on disk: written after every change, read when the simulator starts again."""
+"""The account on disk: written after every change, read when the simulator starts again."""
 
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ class BooksUnreadable(Exception):
 
 
 class SavedServer(BaseModel):
-    """A server without what runs. `terminating`: it is deleted once it has stopped."""
+    """A server without its host and tasks. `terminating`: it is deleted once it has stopped."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -56,7 +56,7 @@ class SavedServer(BaseModel):
 
 
 class Saved(BaseModel):
-    """The living resources only, and the loopback network that their addresses are of."""
+    """The living resources, and the loopback network of their addresses."""
 
     network: str = ""
     servers: list[SavedServer] = []
@@ -75,7 +75,7 @@ class Saved(BaseModel):
         )
 
     def restore(self, account: Account) -> None:
-        """Fill a new account. What was about to change has changed: lists know every tag, volumes have grown."""
+        """Fill a new account. Pending changes are done: lists show every tag, and volumes have grown."""
         defaults = {group.zone for group in self.security_groups if group.project_default}
         for group in [group for group in account.security_groups() if group.zone in defaults]:
             del account.all_security_groups[group.id]

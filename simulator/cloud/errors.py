@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(eq=False)
 class ApiError(Exception):
-    """An answer with a status of 400 or more. A `body` that is text is sent as HTML, as a proxy in between would."""
+    """An answer with a status of 400 or more. A text `body` is sent as HTML, as a proxy's page."""
 
     status: int
     body: Mapping[str, Any] | str
@@ -104,7 +104,7 @@ def denied_authentication() -> ApiError:
 
 
 def too_many_requests(retry_after: float, *, as_date: bool = False) -> ApiError:
-    """The pause in whole seconds, or the moment of its end in the words of RFC 9110."""
+    """Retry-After is the pause in whole seconds, or the date of its end (RFC 9110)."""
     seconds = ceil(retry_after)
     return ApiError(
         429,

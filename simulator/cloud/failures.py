@@ -8,8 +8,8 @@ from simulator.scenario import Call, Error, Failure, Scenario
 ACTIONS = frozenset({Call.POWERON, Call.POWEROFF, Call.TERMINATE})
 
 
-class Rehearsal:
-    """A scenario in use: it counts its failures and draws their dice. Given anew, it begins anew."""
+class ActiveScenario:
+    """A scenario in use, with its counts and its random numbers. Setting a scenario again resets both."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -17,7 +17,7 @@ class Rehearsal:
         self._random = Random(scenario.seed)  # noqa: S311 - reproducible dice, no secret
 
     def fails(self, call: Call, *, zone: str | None, instance_type: str | None) -> Failure | None:
-        """The failure that this call meets now. Asking counts."""
+        """The failure for this call, or None. Asking counts as one call."""
         for position, failure in enumerate(self.scenario.failures):
             if not _matches(failure, call, zone, instance_type):
                 continue
@@ -31,29 +31,29 @@ class Rehearsal:
         return None
 
 
-class Rehearsals:
-    """The default scenario, and those of servers that bear a tag."""
+class Scenarios:
+    """The default scenario, and those of servers with a certain tag."""
 
     def __init__(self, default: Scenario) -> None:
-        self.default = Rehearsal(default)
-        self._by_tag: dict[str, Rehearsal] = {}
+        self.default = ActiveScenario(default)
+        self._by_tag: dict[str, ActiveScenario] = {}
 
-    def of(self, tags: Iterable[str]) -> Rehearsal:
-        """The first of these tags that has a scenario decides."""
+    def of(self, tags: Iterable[str]) -> ActiveScenario:
+        """That of the first tag with a scenario, else the default."""
         for tag in tags:
             if tag in self._by_tag:
                 return self._by_tag[tag]
         return self.default
 
     def set_default(self, scenario: Scenario) -> None:
-        self.default = Rehearsal(scenario)
+        self.default = ActiveScenario(scenario)
 
     def set_for(self, tag: str, scenario: Scenario) -> None:
-        self._by_tag[tag] = Rehearsal(scenario)
+        self._by_tag[tag] = ActiveScenario(scenario)
 
 
 def is_short(scenario: Scenario, zone: str, instance_type: str) -> bool:
-    """Whether the availability list would say `shortage`: creating fails for want of stock, without an end."""
+    """Whether the availability list says `shortage`: every creation fails as out of stock."""
     return any(
         failure.error is Error.OUT_OF_STOCK
         and failure.times is None

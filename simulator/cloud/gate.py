@@ -1,4 +1,4 @@
-"""What every call of the API passes: the pause, the key, the zone, and the failures that a scenario asks for."""
+"""What comes before every call: the pause, the key, the zone, and the failures that a scenario asks for."""
 
 import asyncio
 import hmac
@@ -12,7 +12,7 @@ from aiohttp import BasicAuth, web
 from simulator.cloud import errors
 from simulator.cloud.account import Account
 from simulator.cloud.errors import ApiError
-from simulator.cloud.failures import ACTIONS, Rehearsals
+from simulator.cloud.failures import ACTIONS, Scenarios
 from simulator.cloud.machines import Machines
 from simulator.cloud.requests import tags_in
 from simulator.cloud.resources import Server
@@ -28,7 +28,7 @@ HANGING = frozenset({Error.TIMEOUT_BEFORE, Error.TIMEOUT_AFTER})
 
 @dataclass(frozen=True)
 class Subject:
-    """What a call is about, as far as a scenario may ask; `caller` is the user name in the URL that its client has."""
+    """What a scenario can match of a call; `caller` is the user name in its client's URL."""
 
     call: Call
     resource: str
@@ -40,14 +40,14 @@ class Subject:
 
 
 class Moment(StrEnum):
-    """Of a call: it has arrived and done nothing, or it has done everything and is not answered."""
+    """A call has arrived and done nothing yet, or has done its work and is not answered yet."""
 
     ARRIVED = "arrived"
     DONE = "done"
 
 
 OnCall = Callable[[Subject, Moment], Awaitable[None]]
-"""Holds a call up at that moment for as long as it takes."""
+"""The call waits at that moment until this returns."""
 
 
 @dataclass
@@ -56,13 +56,13 @@ class Cloud:
 
     settings: SimulatorSettings
     account: Account
-    rehearsals: Rehearsals
+    scenarios: Scenarios
     machines: Machines
     paused: bool = False
     on_call: OnCall | None = None
 
     def scenario_of(self, server: Server) -> Scenario:
-        return self.rehearsals.of(server.tags).scenario
+        return self.scenarios.of(server.tags).scenario
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ class Endpoint:
     call: Call
     handler: Handler
     public: bool = False
-    """Price lists and images are answered without a key."""
+    """No key is needed: price lists and images."""
 
 
 def guarded(cloud: Cloud, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The endpoint's handler behind the gate."""
+    """The endpoint's handler, behind these checks."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
@@ -113,27 +113,29 @@ async def _answer(cloud: Cloud, endpoint: Endpoint, request: web.Request) -> web
     if cloud.on_call is not None:
         await cloud.on_call(subject, Moment.ARRIVED)
         try:
-            return await _rehearsed(cloud, endpoint, request, subject)
+            return await _handle_or_fail(cloud, endpoint, request, subject)
         finally:
             await cloud.on_call(subject, Moment.DONE)
-    return await _rehearsed(cloud, endpoint, request, subject)
+    return await _handle_or_fail(cloud, endpoint, request, subject)
 
 
-async def _rehearsed(cloud: Cloud, endpoint: Endpoint, request: web.Request, subject: Subject) -> web.StreamResponse:
-    rehearsal = cloud.rehearsals.of(subject.tags)
-    failure = rehearsal.fails(subject.call, zone=subject.zone, instance_type=subject.instance_type)
+async def _handle_or_fail(
+    cloud: Cloud, endpoint: Endpoint, request: web.Request, subject: Subject
+) -> web.StreamResponse:
+    active = cloud.scenarios.of(subject.tags)
+    failure = active.fails(subject.call, zone=subject.zone, instance_type=subject.instance_type)
     if failure is None:
         return await endpoint.handler(request)
     error = failure.error
     if error in AFTERWARDS:
         await endpoint.handler(request)
     if error in UNANSWERED:
-        return await _never_answer(request, rehearsal.scenario.hang if error in HANGING else 0.0)
-    raise _injected(failure, subject, rehearsal.scenario)
+        return await _never_answer(request, active.scenario.hang if error in HANGING else 0.0)
+    raise _injected(failure, subject, active.scenario)
 
 
 async def _never_answer(request: web.Request, after: float) -> web.StreamResponse:
-    """Drop the connection; whatever is returned is written to nobody."""
+    """Drop the connection. The response that it returns is never sent."""
     await asyncio.sleep(after)
     if request.transport is not None:
         request.transport.abort()
@@ -166,7 +168,7 @@ async def _subject(cloud: Cloud, call: Call, request: web.Request) -> Subject:
 
 
 def _caller(request: web.Request) -> str:
-    """The API knows one key only: this is how a test tells apart the processes that share it."""
+    """All processes share one key; in a test, this name tells them apart."""
     try:
         return str(BasicAuth.decode(request.headers.get("Authorization", "")).login)
     except ValueError:
@@ -174,7 +176,7 @@ def _caller(request: web.Request) -> str:
 
 
 def _server_named(account: Account, request: web.Request) -> Server | None:
-    """The server in the path, or the one whose volume is in the path, even if it is gone by now."""
+    """The server in the path, or the server of the volume in the path; it may be deleted."""
     if (server_id := request.match_info.get("server_id")) is not None:
         return account.all_servers.get(server_id)
     if (volume_id := request.match_info.get("volume_id")) is not None:
@@ -185,7 +187,7 @@ def _server_named(account: Account, request: web.Request) -> Server | None:
 
 
 async def _json_object(request: web.Request) -> dict[str, object]:
-    """User data is any bytes: what is no JSON object says nothing about the subject."""
+    """The body if it is a JSON object, else {}: user data may be any bytes."""
     if "json" not in request.headers.get("Content-Type", "json"):
         return {}
     try:

@@ -1,4 +1,4 @@
-"""The instance API's flexible addresses. A dynamic one is no resource of its own and is not listed."""
+"""The instance API's flexible addresses. A dynamic address is not listed."""
 
 from aiohttp import web
 
@@ -73,7 +73,7 @@ class Ips:
         return web.Response(status=204)
 
     def _attachable(self, zone: str, server_id: str) -> None:
-        """The address of a host is chosen when it is powered on, so only a stopped server may change it."""
+        """A host gets its address at power-on, so only a stopped server can change it."""
         server = self._account.server(zone, server_id)
         if server.state is not ServerState.STOPPED:
             raise errors.wrong_state("server should be stopped")

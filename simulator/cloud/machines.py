@@ -1,4 +1,4 @@
-"""Power: what happens to a server and its host between an accepted action and its end."""
+"""Power: what happens to a server and its host after an action was accepted."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from simulator.cloud.account import Account
 from simulator.cloud.addresses import Addresses
 from simulator.cloud.catalog import BOOT_VOLUME_BYTES
 from simulator.cloud.errors import no_free_address
-from simulator.cloud.failures import Rehearsals
+from simulator.cloud.failures import Scenarios
 from simulator.cloud.ports import Host, MakeHost
 from simulator.cloud.resources import Ip, SecurityGroup, Server, ServerState, Volume, now
 from simulator.scenario import Scenario
@@ -17,32 +17,32 @@ log = logging.getLogger(__name__)
 
 
 class Machines:
-    """Owns every task that works behind the API's answers, and every host."""
+    """Owns every background task and every host."""
 
     def __init__(
         self,
         account: Account,
         addresses: Addresses,
-        rehearsals: Rehearsals,
+        scenarios: Scenarios,
         make_host: MakeHost,
         *,
         on_change: Callable[[], None] = lambda: None,
         keep_disks: bool = False,
     ) -> None:
-        """`on_change` is called after each piece of work; with `keep_disks` closing is a power cut, not the end."""
+        """`on_change` is called after each task. With `keep_disks`, `close` stops the hosts and keeps their disks."""
         self._account = account
         self._on_change = on_change
         self._keep_disks = keep_disks
         self._addresses = addresses
-        self._rehearsals = rehearsals
+        self._scenarios = scenarios
         self._make_host = make_host
         self._tasks: set[asyncio.Task[None]] = set()
         self._faults: list[BaseException] = []
 
     async def resume(self) -> None:
-        """Go on with the servers of an earlier time; returns once those that ran have booted.
+        """Continue the servers of an earlier run; returns once those that were running have booted.
 
-        Each keeps its address, unless another simulator has its network now.
+        Each keeps its address, unless another simulator has its network by now.
         """
         for ip in self._account.all_ips.values():
             if not self._addresses.claim(ip.address):
@@ -76,7 +76,7 @@ class Machines:
         self.tagged(server)
 
     def tagged(self, tagged: Server | SecurityGroup) -> None:
-        self._own(self._list_tags(tagged, self._rehearsals.of(tagged.tags).scenario.tag_visible))
+        self._own(self._list_tags(tagged, self._scenarios.of(tagged.tags).scenario.tag_visible))
 
     def power_on(self, server: Server) -> None:
         """Begin to start a stopped server. Raises ApiError when no address is left."""
@@ -95,7 +95,7 @@ class Machines:
         server.transition = self._own(self._stop(server, server.transition, self._scenario(server).poweroff))
 
     def terminate(self, server: Server) -> None:
-        """Begin to stop a running server that is deleted once it is stopped."""
+        """Begin to stop a running server, and delete it once it is stopped."""
         self._begin_to_stop(server, "terminate")
         server.terminating = True
         server.transition = self._own(self._terminate(server, server.transition, self._scenario(server).poweroff))
@@ -114,29 +114,29 @@ class Machines:
     def resize(self, volume: Volume, size: int) -> None:
         volume.size, volume.resizing = size, True
         server = self._account.all_servers.get(volume.server_id or "")
-        self._own(self._resize(volume, self._rehearsals.of(server.tags if server else ()).scenario.volume_update))
+        self._own(self._resize(volume, self._scenarios.of(server.tags if server else ()).scenario.volume_update))
 
     async def stop_at_once(self, server: Server) -> None:
-        """Return once it is stopped, whatever it was doing: the provider's own doing, not an action of the API."""
+        """Stop it in any state, as the provider itself may; returns once it is stopped."""
         self._begin_to_stop(server, "stopped by the provider")
         server.transition = self._own(self._stop(server, server.transition, 0.0))
         await asyncio.wait([server.transition])
 
     async def start_at_once(self, server: Server) -> None:
-        """Return once a stopped server has booted: somebody pressed the button. Raises as `power_on` does."""
+        """Start a stopped server, as somebody may in the console; returns once it has booted. Raises ApiError."""
         self.power_on(server)
         if server.transition is not None:
             await asyncio.wait([server.transition])
 
     async def readdress(self, server: Server) -> None:
-        """Return once a running server, which keeps running for the API, has booted at another dynamic address."""
+        """Give a server another dynamic address while the API shows it as running; returns once it has booted there."""
         server.transition = self._own(self._move(server, server.transition, self._scenario(server)))
         await asyncio.wait([server.transition])
 
     async def close(self) -> None:
-        """End all work and every host, disk and all unless they are kept.
+        """End every task and every host, and delete the disks unless they are kept.
 
-        Raises what any of it has raised meanwhile, as one group.
+        Raises every error of theirs, as one group.
         """
         for task in self._tasks:
             task.cancel()
@@ -181,7 +181,7 @@ class Machines:
             server.state_detail = "booted"
 
     async def _boot_again(self, server: Server) -> None:
-        """A server that ran when the simulator ended runs for the API all the while."""
+        """A server that was running when the simulator ended: the API shows it as running throughout."""
         address = self._public_address(server) or self._addresses.take()
         if address is None:
             raise no_free_address()
@@ -279,7 +279,7 @@ class Machines:
             self._addresses.give_back(address)
 
     def _scenario(self, server: Server) -> Scenario:
-        return self._rehearsals.of(server.tags).scenario
+        return self._scenarios.of(server.tags).scenario
 
     def _own(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -296,7 +296,7 @@ class Machines:
 
 
 async def _cancelled(task: asyncio.Task[None] | None) -> None:
-    """Return once the task has ended; its own failure, if any, is kept by its owner."""
+    """Cancel it and return once it has ended; `_done` keeps its error."""
     if task is not None:
         task.cancel()
         await asyncio.wait([task])

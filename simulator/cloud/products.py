@@ -32,9 +32,9 @@ class Products:
         return web.json_response({"servers": shown}, headers={"X-Total-Count": str(len(sold))})
 
     async def availability(self, request: web.Request) -> web.Response:
-        """A type that the default scenario never lets be created in this zone has a shortage."""
+        """`shortage`: under the default scenario no creation of this type in this zone succeeds."""
         only(request, {"page", "per_page"})
-        zone, scenario = request.match_info["zone"], self._cloud.rehearsals.default.scenario
+        zone, scenario = request.match_info["zone"], self._cloud.scenarios.default.scenario
         names = [name for name in sold_in(zone) if name not in scenario.unlisted]
         shown = {
             name: {"availability": _availability(scenario, zone, name)} for name in names[page_of(request, "per_page")]

@@ -1,4 +1,4 @@
-"""Request bodies and queries. What the simulator does not model is refused, never ignored."""
+"""Request bodies and queries. Whatever is not modelled is refused, never ignored."""
 
 from collections.abc import Collection
 from typing import Annotated, Any, Literal, TypeVar
@@ -126,7 +126,7 @@ async def read(request: web.Request, body: type[B]) -> B:
 
 
 def only(request: web.Request, allowed: Collection[str]) -> None:
-    """Raises ApiError for a filter that would be ignored otherwise."""
+    """Raises ApiError for any filter that is not modelled."""
     for name in request.query:
         if name not in allowed:
             raise invalid_argument(name, "unknown", "the simulator does not model this filter")
@@ -138,7 +138,7 @@ def tags_in(request: web.Request) -> set[str]:
 
 
 def page_of(request: web.Request, size_name: str) -> slice:
-    """Where the wanted page lies in the whole list. Pages count from 1; past the end they are empty."""
+    """The slice of the whole list that is the wanted page. Pages count from 1; past the end they are empty."""
     number = _positive(request, "page", 1)
     size = _positive(request, size_name, DEFAULT_PAGE)
     if size > LARGEST_PAGE:

@@ -91,7 +91,7 @@ class Rule:
 
 @dataclass
 class SecurityGroup:
-    """`listed_tags` is what lists know: it follows `tags` after the scenario's delay."""
+    """`listed_tags` are the tags that lists show; they follow `tags` after the scenario's delay."""
 
     name: str
     zone: str
@@ -112,7 +112,7 @@ class SecurityGroup:
 
 @dataclass
 class Server:
-    """`listed_tags` is what lists know: it follows `tags` after the scenario's delay."""
+    """`listed_tags` are the tags that lists show; they follow `tags` after the scenario's delay."""
 
     name: str
     zone: str
@@ -139,6 +139,6 @@ class Server:
     transition: asyncio.Task[None] | None = None
 
     def note(self, what: str) -> None:
-        """Record what happened to it, for the control API's history."""
+        """Record what happened, for the control API's history."""
         self.modified_at = now()
         self.history.append(Moment(self.modified_at, what))

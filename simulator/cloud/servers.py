@@ -39,7 +39,7 @@ class Servers:
         """A stopped server. Its boot volume is made later."""
         zone = request.match_info["zone"]
         wanted = await read(request, CreateServer)
-        await asyncio.sleep(self._cloud.rehearsals.of(wanted.tags).scenario.create)
+        await asyncio.sleep(self._cloud.scenarios.of(wanted.tags).scenario.create)
         server = self._build(zone, wanted)
         ips = [
             self._account.ip(zone, ip) for ip in dict.fromkeys((*filter(None, [wanted.public_ip]), *wanted.public_ips))

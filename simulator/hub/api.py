@@ -27,15 +27,15 @@ class Hub:
         self._scenario = scenario
 
     def routes(self) -> list[web.RouteDef]:
-        routes = [web.get(f"{PREFIX}/api/models", self._rehearsed(self.list_models))]
+        routes = [web.get(f"{PREFIX}/api/models", self._may_fail(self.list_models))]
         for kind, known in (("organizations", {model.owner for model in MODELS.values()}), ("users", USERS)):
-            routes.append(web.get(f"{PREFIX}/api/{kind}/{{name}}/overview", self._rehearsed(self._overview(known))))
+            routes.append(web.get(f"{PREFIX}/api/{kind}/{{name}}/overview", self._may_fail(self._overview(known))))
         for name in ("{namespace}/{name}", "{name}"):
             model = f"{PREFIX}/api/models/{name}"
             routes += [
-                web.get(model, self._rehearsed(self.model_info)),
-                web.get(model + "/revision/{revision}", self._rehearsed(self.model_info)),
-                web.get(model + "/auth-check", self._rehearsed(self.auth_check)),
+                web.get(model, self._may_fail(self.model_info)),
+                web.get(model + "/revision/{revision}", self._may_fail(self.model_info)),
+                web.get(model + "/auth-check", self._may_fail(self.auth_check)),
             ]
         # aiohttp takes the first that matches: the longer paths have to come before "namespace/name".
         return sorted(routes, key=lambda route: (-route.path.count("/"), route.path.count("{")))
@@ -85,7 +85,7 @@ class Hub:
 
         return overview
 
-    def _rehearsed(self, handler: Handler) -> Handler:
+    def _may_fail(self, handler: Handler) -> Handler:
         async def handle(request: web.Request) -> web.Response:
             scenario = self._scenario()
             match scenario.hub_error:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scaleway_core.api import ScalewayException
 
-from simulator.cloud.failures import Rehearsal
+from simulator.cloud.failures import ActiveScenario
 from simulator.scenario import Call, Error, Failure, Scenario
 from simulator.settings import SimulatorSettings
 from tests.simulator.clients import DEADLINE, Control, Sdk, ask, eventually
@@ -207,7 +207,7 @@ class TestQuota:
 def test_the_same_seed_fails_the_same_calls(seed: int, probability: float) -> None:
     failure = Failure(call=Call.GET_SERVER, error=Error.INTERNAL, times=None, probability=probability)
     scenario = Scenario(seed=seed, failures=(failure,))
-    first, second = Rehearsal(scenario), Rehearsal(scenario)
+    first, second = ActiveScenario(scenario), ActiveScenario(scenario)
     for _ in range(20):
         outcome = first.fails(Call.GET_SERVER, zone=None, instance_type=None)
         assert outcome == second.fails(Call.GET_SERVER, zone=None, instance_type=None)
@@ -216,8 +216,8 @@ def test_the_same_seed_fails_the_same_calls(seed: int, probability: float) -> No
 
 def drawn(seed: int, *, calls: int = 400) -> list[Error | None]:
     """What calls of one kind meet when only chance fails them."""
-    rehearsal = Rehearsal(Scenario(seed=seed, random_failures=0.5))
-    met = [rehearsal.fails(Call.GET_SERVER, zone=None, instance_type=None) for _ in range(calls)]
+    active = ActiveScenario(Scenario(seed=seed, random_failures=0.5))
+    met = [active.fails(Call.GET_SERVER, zone=None, instance_type=None) for _ in range(calls)]
     return [failure.error if failure else None for failure in met]
 
 
@@ -262,7 +262,7 @@ async def test_a_scarce_type_says_so_and_can_be_had(sdk: Sdk, control: Control) 
 
 @given(times=st.integers(1, 5), calls=st.lists(st.sampled_from([Call.POWERON, Call.GET_SERVER]), max_size=20))
 def test_a_certain_failure_fires_exactly_its_times(times: int, calls: list[Call]) -> None:
-    rehearsal = Rehearsal(Scenario(failures=(Failure(call=Call.POWERON, error=Error.INTERNAL, times=times),)))
-    fired = [rehearsal.fails(call, zone=None, instance_type=None) for call in calls]
+    active = ActiveScenario(Scenario(failures=(Failure(call=Call.POWERON, error=Error.INTERNAL, times=times),)))
+    fired = [active.fails(call, zone=None, instance_type=None) for call in calls]
     assert len([error for error in fired if error]) == min(times, calls.count(Call.POWERON))
     assert all(error is None for call, error in zip(calls, fired, strict=True) if call is Call.GET_SERVER)

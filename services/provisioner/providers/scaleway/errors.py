@@ -21,7 +21,7 @@ LONGEST_DETAIL: Final = 400
 ANY: Final = range(300, 600)
 RATE_LIMITED: Final = 429
 REFUSED: Final = frozenset(range(400, 500)) - {408}
-"""The API has checked the request and did not start it. Any other error may have come later."""
+"""The API has refused the request. After any other error it may have begun."""
 
 
 class NotThere(TryAgain):
@@ -83,16 +83,22 @@ class Row:
 
 
 QUOTA_SAYS: Final = (
-    "a quota of the organisation is used up: raise it in the console (Organization, Quotas) or end others"
+    "a quota of the organisation is used up: raise it in the console (Organization, Quotas), or end other instances"
 )
-DENIED_SAYS: Final = "the API key may not do this: give its IAM policy InstancesFullAccess and BlockStorageFullAccess"
-KEY_SAYS: Final = "the API key is not accepted: check SCW_ACCESS_KEY and SCW_SECRET_KEY, and whether it has expired"
-INVALID_SAYS: Final = "the cloud refuses the request itself: correct what it names"
-IN_USE_SAYS: Final = "something still uses it: if that stays, look in the console what it is, and remove it there"
-STATE_SAYS: Final = "it is not in the state for this: if that stays, look at it in the console"
-BUSY_SAYS: Final = "it is changing state: if that stays, look at it in the console"
-GONE_SAYS: Final = "the cloud does not know it: look in the console whether somebody has deleted it"
-FAILED_SAYS: Final = "the cloud failed: look at https://status.scaleway.com if that stays"
+DENIED_SAYS: Final = (
+    "the API key lacks a permission: add InstancesFullAccess and BlockStorageFullAccess to its IAM policy"
+)
+KEY_SAYS: Final = (
+    "the API key is not accepted: check SCW_ACCESS_KEY and SCW_SECRET_KEY, and whether the key has expired"
+)
+INVALID_SAYS: Final = "the cloud rejects the request as invalid: correct what it names"
+IN_USE_SAYS: Final = (
+    "something still uses it: if this persists, find out in the console what it is, and remove it there"
+)
+STATE_SAYS: Final = "it is in the wrong state for this: if this persists, look at it in the console"
+BUSY_SAYS: Final = "it is changing state: if this persists, look at it in the console"
+GONE_SAYS: Final = "the cloud does not know it: check in the console whether somebody has deleted it"
+FAILED_SAYS: Final = "the cloud failed: if this persists, look at https://status.scaleway.com"
 
 TABLE: Final = (
     Row(SoldOut, "out_of_stock", "no such machine is free: name more zones or types, or wait", kind="out_of_stock"),
@@ -101,11 +107,11 @@ TABLE: Final = (
     Row(Rejected, "permission_denied", DENIED_SAYS, kind="permissions_denied"),
     Row(Rejected, "invalid_credentials", KEY_SAYS, kind="denied_authentication"),
     Row(
-        Rejected, "unknown_instance_type", "no such instance type is sold here: choose one of GET /instance-types",
+        Rejected, "unknown_instance_type", "this zone does not sell this type: choose one of GET /instance-types",
         kind="invalid_arguments", subject="commercial_type",
     ),
     Row(
-        Rejected, "image_not_found", "no such image boots this type here: check COLDSTART_SCALEWAY_IMAGE",
+        Rejected, "image_not_found", "no such image for this type in this zone: check COLDSTART_SCALEWAY_IMAGE",
         kind="invalid_arguments", subject="image",
     ),
     Row(
@@ -123,24 +129,24 @@ TABLE: Final = (
     Row(Busy, "transient_state", BUSY_SAYS, kind="transient_state"),
     Row(Busy, "wrong_state", STATE_SAYS, kind="invalid_request_error", status=400, word="should be"),
     Row(Rejected, "resource_locked", "it is locked: ask Scaleway's support why", kind="locked"),
-    Row(TryAgain, "rate_limited", "too many requests: launch fewer at once if that stays", status=RATE_LIMITED),
+    Row(TryAgain, "rate_limited", "too many requests: if this persists, launch fewer at once", status=RATE_LIMITED),
     Row(TryAgain, "cloud_error", FAILED_SAYS, status=500),
     Row(TryAgain, "cloud_unavailable", FAILED_SAYS, status=range(501, 600)),
-    Row(TryAgain, "timed_out", "the cloud waited in vain for the request: check the network", status=408),
-    Row(TryAgain, "bad_answer", "not an answer of the API: check SCW_API_URL, and any proxy", foreign=True),
-    Row(TryAgain, "bad_answer", "not an answer of the API: check SCW_API_URL, and any proxy", status=404),
+    Row(TryAgain, "timed_out", "the request did not reach the cloud in time: check the network", status=408),
+    Row(TryAgain, "bad_answer", "the answer is not the API's: check SCW_API_URL, and any proxy", foreign=True),
+    Row(TryAgain, "bad_answer", "the answer is not the API's: check SCW_API_URL, and any proxy", status=404),
     Row(Rejected, "invalid_credentials", KEY_SAYS, status=401),
     Row(Rejected, "permission_denied", DENIED_SAYS, status=403),
     Row(Busy, "transient_state", BUSY_SAYS, status=409),
     Row(InUse, "resource_in_use", IN_USE_SAYS, status=412),
     Row(Rejected, "invalid_request", INVALID_SAYS, status=range(400, 500)),
-    Row(TryAgain, "bad_answer", "a redirection where none belongs: check SCW_API_URL"),
+    Row(TryAgain, "bad_answer", "an unexpected redirection: check SCW_API_URL"),
 )  # fmt: skip
 
 LOST: Final[tuple[tuple[type[requests.RequestException], str, str], ...]] = (
     (requests.ConnectTimeout, "cloud_unreachable", "no connection in time: check the network, and SCW_API_URL"),
-    (requests.Timeout, "timed_out", "no answer in time: look at https://status.scaleway.com if that stays"),
-    (requests.exceptions.JSONDecodeError, "bad_answer", "an answer that is no JSON: check SCW_API_URL, and any proxy"),
+    (requests.Timeout, "timed_out", "no answer in time: if this persists, look at https://status.scaleway.com"),
+    (requests.exceptions.JSONDecodeError, "bad_answer", "the answer is not JSON: check SCW_API_URL, and any proxy"),
     (requests.RequestException, "cloud_unreachable", "the connection failed: check the network, and SCW_API_URL"),
 )
 

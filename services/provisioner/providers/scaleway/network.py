@@ -103,7 +103,7 @@ class Network:
             enable_default_security=True,
         ).security_group
         if group is None:
-            raise TryAgain("bad_answer", "a security group that was made and is not shown")
+            raise TryAgain("bad_answer", "the answer does not show the new security group")
         return group
 
     def _groups(self, zone: str, instance_id: UUID | None = None) -> list[SecurityGroup]:

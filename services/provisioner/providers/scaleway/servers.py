@@ -30,8 +30,8 @@ POWER: Final[Mapping[str, Power]] = {
 }
 
 NO_ROOM_SAYS: Final = (
-    "no machine is free where the server was made, and a server cannot move: request another instance, with another "
-    "zone or type before this one, or later"
+    "no machine is free in the server's zone, and a server cannot move: try again later, or request an instance with "
+    "another zone or type first"
 )
 
 log = structlog.get_logger()
@@ -137,7 +137,7 @@ class Servers:
 
 def _shown(server: ScalewayServer | None) -> Server:
     if server is None or (power := POWER.get(str(server.state))) is None:
-        raise TryAgain("bad_answer", f"a server that cannot be understood: {server and server.state}")
+        raise TryAgain("bad_answer", f"a server in an unknown state: {server and server.state}")
     lasting = {slot: each.id for slot, each in server.volumes.items() if str(each.volume_type) != SCRATCH}
     volumes = [lasting[slot] for slot in sorted(lasting, key=int)] if BOOT_SLOT in lasting else []
     addresses = sorted(server.public_ips, key=lambda ip: str(ip.family) != "inet")

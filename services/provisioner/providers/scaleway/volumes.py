@@ -74,5 +74,6 @@ class Volumes:
         volume = self._instance.get_volume(zone=zone, volume_id=volume_id).volume
         if volume is None or volume.size < size_gb * GIGABYTE:
             raise Rejected(
-                "volume_cannot_grow", "this type boots from a local volume: choose one that boots from block storage"
+                "volume_cannot_grow",
+                "this type boots from a local volume, which cannot grow: choose one that boots from block storage",
             )
