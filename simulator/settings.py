@@ -33,6 +33,8 @@ class SimulatorSettings(BaseSettings):
     project_id: UUID = UUID("51a0c0de-0000-4000-8000-000000009207")
     organization_id: UUID = UUID("51a0c0de-0000-4000-8000-00000000026a")
     zones: tuple[str, ...] = ("fr-par-2", "pl-waw-2", "fr-par-1", "nl-ams-1")
+    project_keys: tuple[str, ...] = ()
+    """Public SSH keys of the project, which every machine lets in as root; JSON."""
     hub_token: SecretStr = SecretStr("hf_simulated_reader")
     """The Hugging Face token that may read the hub's private and gated models."""
 

@@ -107,7 +107,11 @@ class Server:
 
 @dataclass(frozen=True)
 class Order:
-    """`cloud_init` is a #cloud-config document in bytes; `security_group_id` is set if the provider has `ports`."""
+    """`cloud_init` is a #cloud-config document in bytes; `security_group_id` is set if the provider has `ports`.
+
+    `client_key` is our public key, as in an authorized_keys file. The machine must let it in as root, after every boot.
+    It is in `cloud_init`, too; a provider whose images write root's authorized_keys hands it over in their way as well.
+    """
 
     instance_id: UUID
     name: str
@@ -115,6 +119,7 @@ class Order:
     instance_type: str
     cloud_init: bytes = field(repr=False)
     security_group_id: str | None = None
+    client_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -213,3 +218,6 @@ class Provider(Protocol):
 
     async def tagged_resources(self) -> Sequence[Resource]:
         """Every other resource with this installation's tag."""
+
+    async def leftover_volumes(self) -> Sequence[Resource]:
+        """Volumes that a refused order may have left: attached to nothing and untagged. They are only shown."""

@@ -7,7 +7,7 @@ from typing import Final
 import asyncssh
 from pydantic import BaseModel, Field
 
-from simulator.host.cloud_init import CloudInit
+from simulator.host.cloud_init import CloudInit, WrittenFile
 
 _STAND_IN: Final = Path(__file__).parent / "standins" / "client.bash"
 _STAND_INS: Final = (
@@ -116,6 +116,10 @@ class Disk:
         return self.root / "root/.ssh/authorized_keys"
 
     @property
+    def instance_keys(self) -> Path:
+        return self.root / "root/.ssh/instance_keys"
+
+    @property
     def boot(self) -> str:
         """The id of the boot that uses this disk. A power-off clears it; a crash leaves it."""
         return self._boot.read_text() if self._boot.exists() else ""
@@ -139,6 +143,8 @@ class Disk:
                 _link(self.bin / tool, Path(found))
         for name in _STAND_INS:
             self.install_command(name)
+        for file in cloud_init.files:
+            self._write(file)
         self._write_keys(cloud_init)
         self.save()
 
@@ -159,6 +165,14 @@ class Disk:
         """Raises OSError if something still writes there."""
         if self.folder.exists():
             shutil.rmtree(self.folder)
+
+    def _write(self, file: WrittenFile) -> None:
+        path = self.root / file.path.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        path.chmod(int(file.permissions, 8))
+        before = path.read_text() if file.append else ""
+        path.write_text(before + file.content)
 
     def _write_keys(self, cloud_init: CloudInit) -> None:
         private = cloud_init.host_key_private

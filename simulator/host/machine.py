@@ -12,6 +12,7 @@ from simulator.host.containers import Containers
 from simulator.host.disk import Disk
 from simulator.host.faults import PHASES
 from simulator.host.machine_failures import MachineFailures
+from simulator.host.ssh_keys import write_authorized_keys
 from simulator.host.sshd import SshServer
 from simulator.host.standins.server import StandIns
 from simulator.scenario import Scenario
@@ -21,7 +22,18 @@ from simulator.settings import SimulatorSettings
 class SimulatedMachine:
     """A Host: an SSH server on (address, ssh_port), a disk folder, and whatever commands and workers it started."""
 
-    def __init__(self, *, disk: Disk, address: str, ssh_port: int, cloud_init: bytes, scenario: Scenario) -> None:
+    def __init__(
+        self,
+        *,
+        disk: Disk,
+        address: str,
+        ssh_port: int,
+        cloud_init: bytes,
+        scenario: Scenario,
+        tags: Sequence[str] = (),
+        project_keys: Sequence[str] = (),
+    ) -> None:
+        """`tags` are the server's at this boot, `project_keys` the SSH keys of its project."""
         if scenario.install_fails_at is not None and scenario.install_fails_at not in PHASES:
             known = ", ".join(sorted(PHASES))
             raise ValueError(f"Unknown phase {scenario.install_fails_at!r} in install_fails_at. Use one of {known}.")
@@ -32,6 +44,8 @@ class SimulatedMachine:
         """Marks this boot's processes. Its stand-ins authenticate with it."""
         self._ssh_port = ssh_port
         self._cloud_init = cloud_init
+        self._tags = tags
+        self._project_keys = project_keys
         self.containers = Containers(disk, address, scenario, {processes.MARKER: self.boot_id})
         self._stand_ins = StandIns(self)
         self._environment: dict[str, str] = {}
@@ -46,6 +60,7 @@ class SimulatedMachine:
         if self.scenario.wrong_host_key:
             given = replace(given, host_key_private=None, host_key_public=None)
         self.disk.attach(given)
+        self.write_authorized_keys()
         if last := self.disk.boot:  # the former simulator was killed, and its processes were not
             await asyncio.to_thread(processes.end_all, last)
         self.disk.boot = self.boot_id
@@ -73,6 +88,10 @@ class SimulatedMachine:
         await self.stop()
         await asyncio.to_thread(self.disk.remove)
 
+    def write_authorized_keys(self) -> None:
+        """As the image does, whatever is in the file."""
+        write_authorized_keys(self.disk, self._project_keys, self._tags)
+
     def reload_ssh(self) -> None:
         """Raises asyncssh.KeyImportError if the host key's file holds no key."""
         self._sshd.reload()
@@ -98,10 +117,10 @@ def machines(settings: SimulatorSettings) -> MakeHost:
     def make(
         *, server_id: str, address: str, tags: Sequence[str], cloud_init: bytes, scenario: Scenario
     ) -> SimulatedMachine:
-        del tags  # the cloud has chosen the scenario by them
         return SimulatedMachine(
             disk=Disk((settings.data_dir / "hosts" / server_id).absolute()), address=address,
             ssh_port=settings.ssh_port, cloud_init=cloud_init, scenario=failures.scenario_of(server_id, scenario),
+            tags=tags, project_keys=settings.project_keys,
         )  # fmt: skip
 
     return make

@@ -88,5 +88,6 @@ class _Login(asyncssh.SSHServer):
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        allowed = self._authorized_keys.read_text().splitlines()
-        return username == "root" and any(asyncssh.import_public_key(line) == key for line in allowed if line)
+        lines = self._authorized_keys.read_text().splitlines()
+        allowed = [asyncssh.import_public_key(line) for line in lines if line and not line.startswith("#")]
+        return username == "root" and key in allowed

@@ -119,7 +119,12 @@ async def test_the_machine_is_told_its_host_key_and_our_client_key(stage: Stage)
     told = asyncssh.import_private_key(document["ssh_keys"]["ed25519_private"])
     assert told.export_public_key().decode().split()[:2] == stage.shell.host_key.split()
     assert document["ssh_keys"]["ed25519_public"] == stage.shell.host_key
-    assert document["ssh_authorized_keys"] == [stage.secrets.ssh_client_key().public]
+    key = stage.secrets.ssh_client_key().public
+    assert document["ssh_authorized_keys"] == [key]
+    (kept,) = document["write_files"]
+    assert (kept["path"], kept["append"]) == ("/root/.ssh/instance_keys", True)
+    assert kept["content"].splitlines() == ["", key]
+    assert machine.order.client_key == key
 
 
 async def test_a_trigger_delivered_twice_creates_once(stage: Stage) -> None:

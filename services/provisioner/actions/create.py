@@ -210,6 +210,7 @@ class _Creation:
             instance_type=instance_type,
             cloud_init=self._cloud_init(instance),
             security_group_id=security_group_id,
+            client_key=self._context.dependencies.secrets.ssh_client_key().public,
         )
         self._unsure_until = self._settled_at()
         try:

@@ -31,6 +31,9 @@ class Machine(Protocol):
 
     def reload_ssh(self) -> None: ...
 
+    def write_authorized_keys(self) -> None:
+        """As the image does, whatever is in the file."""
+
 
 @dataclass(frozen=True)
 class Call:

@@ -55,6 +55,7 @@ def _install(machine: Machine, call: Call, packages: list[str]) -> int:
         call.out(f"Setting up {package} ...")
         machine.disk.install_command(_COMMANDS[package])
         contents.packages.add(package)
+        machine.write_authorized_keys()
     machine.disk.save()
     return 0
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncssh
 import yaml
@@ -52,10 +52,18 @@ class Machine:
     address: str = field(default_factory=own_address)
     client_key: asyncssh.SSHKey = field(default_factory=new_key)
     host_key: asyncssh.SSHKey = field(default_factory=new_key)
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Of the user data; an entry that is None is left out."""
+    tags: tuple[str, ...] = ()
+    project_keys: tuple[str, ...] = ()
     host: SimulatedMachine = field(init=False)
 
     def __post_init__(self) -> None:
         self.host = self.next_boot()
+
+    @property
+    def public_key(self) -> str:
+        return self.client_key.export_public_key().decode().strip()
 
     @property
     def cloud_init(self) -> bytes:
@@ -64,15 +72,17 @@ class Machine:
                 "ed25519_private": private_text(self.host_key),
                 "ed25519_public": self.host_key.export_public_key().decode(),
             },
-            "ssh_authorized_keys": [self.client_key.export_public_key().decode()],
+            "ssh_authorized_keys": [self.public_key],
+            "write_files": [{"path": "/root/.ssh/instance_keys", "content": f"{self.public_key}\n"}],
         }
-        return b"#cloud-config\n" + yaml.safe_dump(document).encode()
+        changed = {name: value for name, value in {**document, **self.changes}.items() if value is not None}
+        return b"#cloud-config\n" + yaml.safe_dump(changed).encode()
 
     def next_boot(self) -> SimulatedMachine:
         """Another boot of the same disk."""
         self.host = SimulatedMachine(
             disk=Disk(self.folder), address=self.address, ssh_port=SSH_PORT, cloud_init=self.cloud_init,
-            scenario=self.scenario,
+            scenario=self.scenario, tags=self.tags, project_keys=self.project_keys,
         )  # fmt: skip
         return self.host
 
@@ -108,8 +118,8 @@ def replace_tool(machine: Machine, name: str, script: str) -> None:
 
 
 @asynccontextmanager
-async def booted(folder: Path, scenario: Scenario = QUICK) -> AsyncIterator[Machine]:
-    machine = Machine(folder / "machine", scenario)
+async def booted(folder: Path, scenario: Scenario = QUICK, **changes: Any) -> AsyncIterator[Machine]:
+    machine = Machine(folder / "machine", scenario, **changes)
     await machine.host.start()
     try:
         yield machine

@@ -40,6 +40,58 @@ async def test_only_the_authorized_key_signs_in_and_only_as_root(tmp_path: Path)
             )  # fmt: skip
 
 
+def underscored(key: asyncssh.SSHKey) -> str:
+    return "AUTHORIZED_KEY=" + "_".join(key.export_public_key().decode().split())
+
+
+async def refused(machine: Machine) -> bool:
+    try:
+        await machine.run("true")
+    except asyncssh.PermissionDenied:
+        return True
+    return False
+
+
+async def test_a_key_of_cloud_inits_ssh_module_alone_is_gone_once_the_image_has_written_the_file(
+    tmp_path: Path,
+) -> None:
+    async with booted(tmp_path, changes={"write_files": None}) as machine:
+        assert await refused(machine)
+        machine.host.disk.authorized_keys.write_text(f"{machine.public_key}\n")
+        assert not await refused(machine)
+
+
+@pytest.mark.parametrize("way", ["instance_keys", "tag", "project"])
+async def test_a_key_that_the_image_knows_is_let_in_after_a_boot_a_restart_and_an_install_of_packages(
+    tmp_path: Path, way: str
+) -> None:
+    key = new_key()
+    kept = {"path": "/root/.ssh/instance_keys", "content": f"# ours\n{key.export_public_key().decode()}"}
+    changes = {"write_files": [kept] if way == "instance_keys" else None}
+    tags = (underscored(key),) if way == "tag" else ("coldstart",)
+    project = (key.export_public_key().decode().strip(),) if way == "project" else ()
+    async with booted(tmp_path, client_key=key, changes=changes, tags=tags, project_keys=project) as machine:
+        assert not await refused(machine)
+        await machine.run("apt-get install -y docker.io")
+        assert not await refused(machine)
+        await machine.host.stop()
+        await machine.next_boot().start()
+        assert not await refused(machine)
+
+
+async def test_what_somebody_adds_to_authorized_keys_is_gone_after_an_install_of_packages(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        added = new_key()
+        with machine.host.disk.authorized_keys.open("a") as file:
+            file.write(added.export_public_key().decode())
+        async with machine.connected(client_key=added):
+            pass
+        await machine.run("apt-get install -y docker.io")
+        with pytest.raises(asyncssh.PermissionDenied):
+            async with machine.connected(client_key=added):
+                pass
+
+
 async def test_a_command_is_given_its_input_and_returns_both_outputs_and_its_status(tmp_path: Path) -> None:
     async with booted(tmp_path) as machine, machine.connected() as connection:
         done = await connection.run("tr a-z A-Z; echo wrong >&2; exit 7", input="whole\n" * 20_000)
@@ -182,3 +234,5 @@ def test_user_data_without_its_header_is_ignored() -> None:
 def test_user_data_that_is_not_modelled_is_refused() -> None:
     with pytest.raises(ValueError, match="runcmd"):
         parse(b"#cloud-config\nruncmd: [reboot]")
+    with pytest.raises(ValueError, match="encoding"):
+        parse(b"#cloud-config\nwrite_files: [{path: /a, content: b, encoding: gzip}]")

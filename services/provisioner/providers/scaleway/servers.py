@@ -61,7 +61,7 @@ class Servers:
                 name=order.name,
                 image=image,
                 dynamic_ip_required=True,
-                tags=self._tags.of(order.instance_id),
+                tags=[*self._tags.of(order.instance_id), *_authorized(order.client_key)],
                 security_group=order.security_group_id,
             ).server
         except SoldOut:
@@ -133,6 +133,14 @@ class Servers:
             self._api.delete_server(zone=zone, server_id=server_id)
         except NotThere:
             return
+
+
+def _authorized(client_key: str | None) -> list[str]:
+    """The tag from which Scaleway's images, and cloud-init's DataSourceScaleway, let a key in: spaces are underscores.
+
+    https://www.scaleway.com/en/docs/instances/reference-content/add-instance-specific-ssh-keys-using-tags/
+    """
+    return [] if client_key is None else ["AUTHORIZED_KEY=" + "_".join(client_key.split()[:2])]
 
 
 def _shown(server: ScalewayServer | None) -> Server:
