@@ -48,9 +48,10 @@ class Reason(StrEnum):
 
 
 class Unknown(BaseModel):
-    """A resource with this installation's tag that belongs to no instance in the journal; `hint` says what to do.
+    """A resource that belongs to no instance in the journal; `hint` says what to do.
 
-    `instance_id` comes from its tags; None if they name none.
+    It has this installation's tag, or it is a volume that a refused order of ours may have left.
+    `instance_id` comes from its tags; None if they name none: then nothing but a person deletes it.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -51,6 +51,7 @@ class Call(StrEnum):
     LIST_SERVER_TYPES = "list_server_types"
     LIST_AVAILABILITY = "list_availability"
     LIST_LOCAL_IMAGES = "list_local_images"
+    GET_IMAGE = "get_image"
 
 
 class Error(StrEnum):
@@ -100,6 +101,8 @@ class Failure(Frozen):
     probability: Probability = 1.0
     argument: str = "commercial_type"
     """What an `invalid_arguments` calls unknown: `image` for a deleted image, `zone` for an invalid zone."""
+    quota: Annotated[int, Field(ge=0)] = 1
+    """The quota that a `quotas_exceeded` names; 0 is what an organisation has before its identity is verified."""
 
 
 class Scenario(Frozen):
@@ -107,13 +110,13 @@ class Scenario(Frozen):
 
     create: Seconds = 0.05
     """The create call takes this long to answer."""
-    boot_volume: Seconds = 0.2
-    """The boot volume exists this long after the create call's answer."""
+    boot_volume: Seconds = 0.0
+    """The boot volume exists this long after the create call's answer; 0: the answer shows it."""
     tag_visible: Seconds = 0.3
     """Lists of servers and of security groups know the tags this long after the create or update call's answer."""
     poweron: Seconds = 0.3
     """From the accepted action to the state `running`, which starts the host."""
-    address: Seconds = 0.2
+    address: Seconds = 0.0
     """From the accepted power-on to the public address; longer than `poweron` means running without one."""
     ssh_up: Seconds = 0.2
     """From `running` to the SSH server listening. The host waits this long in `start()`."""
@@ -124,7 +127,7 @@ class Scenario(Frozen):
     detach: Seconds = 0.1
     """A block volume is still in use this long after its server was deleted."""
     volume_update: Seconds = 0.05
-    """A block volume stays in `resizing` this long after it was told to grow."""
+    """A block volume is `updating`, at its old size, this long after it was told to grow."""
     image_pull: Seconds = 0.2
     """The host's `docker pull` of an image that it does not have."""
     worker_start: Seconds = 0.1
@@ -137,13 +140,15 @@ class Scenario(Frozen):
 
     boot_volume_despite_deletion: bool = False
     """If a server is deleted before its boot volume exists, the volume is still created, without a server."""
+    out_of_stock_leaves_volume: bool = False
+    """A creation that is refused as out of stock leaves its boot volume: untagged, attached to nothing."""
 
     hang: Seconds = 1.0
     """How long a call that is never answered keeps its caller waiting before the connection is dropped."""
     hub_error: HubError | None = None
     """How every call to the model hub fails, in the default scenario."""
-    retry_after: Seconds = 1.0
-    """The Retry-After of a `too_many_requests`, rounded up to whole seconds."""
+    retry_after: Seconds | None = None
+    """The Retry-After of a `too_many_requests`, rounded up to whole seconds; None: it has none."""
     retry_after_is_a_date: bool = False
     """Retry-After is a date, as HTTP allows, instead of seconds."""
     seed: int = 0

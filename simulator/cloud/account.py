@@ -1,6 +1,7 @@
 """Everything that one account holds, in memory, found by id within a zone."""
 
 from collections.abc import Iterator
+from itertools import product
 
 from simulator.cloud.errors import not_found
 from simulator.cloud.resources import Ip, Rule, SecurityGroup, Server, Volume
@@ -88,9 +89,10 @@ class Account:
 
 def default_rules() -> list[Rule]:
     """Scaleway blocks outgoing mail by rules that nobody may edit (`enable_default_security`)."""
+    blocked = product(("0.0.0.0/0", "::/0"), MAIL_PORTS)
     return [
-        Rule("tcp", "outbound", "drop", "0.0.0.0/0", port, None, position, editable=False)
-        for position, port in enumerate(MAIL_PORTS, start=1)
+        Rule("TCP", "outbound", "drop", ip_range, port, None, position, editable=False)
+        for position, (ip_range, port) in enumerate(blocked, start=1)
     ]
 
 

@@ -84,7 +84,7 @@ class Saved(BaseModel):
             account.add_security_group(group)
         living = {server.id for server in self.servers}
         for volume in self.volumes:
-            volume.resizing = False
+            volume.size, volume.growing_to = volume.growing_to or volume.size, None
             volume.server_id = volume.server_id if volume.server_id in living else None
             account.add_volume(volume)
         for ip in self.ips:

@@ -54,6 +54,10 @@ class BootImage:
         """Images are local to a zone; only the one that was seen to work has the id that the vendor gave it."""
         return self.fixed_id or str(uuid5(IMAGES_NAMESPACE, f"{zone}/{self.label}/{self.block}"))
 
+    def snapshot_in(self, zone: str) -> str:
+        """The block snapshot from which boot volumes are made."""
+        return str(uuid5(IMAGES_NAMESPACE, f"{zone}/{self.label}/snapshot"))
+
     def boots(self, server_type: ServerType) -> bool:
         return self.block is server_type.boots_from_block
 
@@ -146,6 +150,10 @@ IMAGES: Final = (
     BootImage("ubuntu_noble", "Ubuntu 24.04 Noble Numbat", block=True),
     BootImage("ubuntu_noble", "Ubuntu 24.04 Noble Numbat", block=False),
 )
+
+
+def image_by_id(image_id: str, zone: str) -> BootImage | None:
+    return next((image for image in IMAGES if image.id_in(zone) == image_id), None)
 
 
 def find_image(wanted: str, zone: str, server_type: ServerType) -> BootImage | None:

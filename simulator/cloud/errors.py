@@ -34,8 +34,26 @@ def invalid_arguments(details: Sequence[Mapping[str, str]]) -> ApiError:
 
 
 def wrong_state(message: str) -> ApiError:
-    """The instance API's older shape, still used for actions on a server in the wrong steady state."""
-    return ApiError(400, {"type": "invalid_request_error", "message": message})
+    """An action on a server in the wrong steady state: scaleway-cli issue 4827 has this body."""
+    return ApiError(412, {"type": "precondition_failed", "message": message})
+
+
+def protected() -> ApiError:
+    """An action on a protected server: stephrobert/feint, measured on fr-par-1 in August 2026."""
+    return ApiError(
+        400,
+        {
+            "type": "precondition_failed",
+            "precondition": "protected_resource",
+            "help_message": "server is protected",
+            "message": "precondition is not respected",
+        },
+    )
+
+
+def group_in_use() -> ApiError:
+    """scaleway-sdk-go's `scw/errors_test.go` has this body."""
+    return ApiError(409, {"type": "conflict", "message": "Group is in use. You cannot delete it."})
 
 
 def still_in_use(help_message: str, *, status: int = 400) -> ApiError:
@@ -103,13 +121,16 @@ def denied_authentication() -> ApiError:
     )
 
 
-def too_many_requests(retry_after: float, *, as_date: bool = False) -> ApiError:
-    """Retry-After is the pause in whole seconds, or the date of its end (RFC 9110)."""
+def too_many_requests(retry_after: float | None, *, as_date: bool = False) -> ApiError:
+    """An empty body, and no Retry-After: terraform-provider-scaleway, list-block-volumes-with-tags, interaction 221.
+
+    With `retry_after`, Retry-After is the pause in whole seconds, or the date of its end (RFC 9110).
+    """
+    if retry_after is None:
+        return ApiError(429, "")
     seconds = ceil(retry_after)
     return ApiError(
-        429,
-        {"type": "too_many_requests", "message": "too many requests, please retry later"},
-        {"Retry-After": formatdate(ceil(time.time()) + seconds, usegmt=True) if as_date else str(seconds)},
+        429, "", {"Retry-After": formatdate(ceil(time.time()) + seconds, usegmt=True) if as_date else str(seconds)}
     )
 
 

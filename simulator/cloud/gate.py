@@ -11,11 +11,12 @@ from aiohttp import BasicAuth, web
 
 from simulator.cloud import errors
 from simulator.cloud.account import Account
+from simulator.cloud.catalog import SERVER_TYPES, find_image
 from simulator.cloud.errors import ApiError
 from simulator.cloud.failures import ACTIONS, Scenarios
 from simulator.cloud.machines import Machines
 from simulator.cloud.requests import tags_in
-from simulator.cloud.resources import Server
+from simulator.cloud.resources import Server, boot_volume
 from simulator.scenario import Call, Error, Failure, Scenario
 from simulator.settings import SimulatorSettings
 
@@ -129,9 +130,20 @@ async def _handle_or_fail(
     error = failure.error
     if error in AFTERWARDS:
         await endpoint.handler(request)
+    if error is Error.OUT_OF_STOCK and active.scenario.out_of_stock_leaves_volume:
+        await _leave_volume(cloud, request, subject)
     if error in UNANSWERED:
         return await _never_answer(request, active.scenario.hang if error in HANGING else 0.0)
     raise _injected(failure, subject, active.scenario)
+
+
+async def _leave_volume(cloud: Cloud, request: web.Request, subject: Subject) -> None:
+    """What a refused creation may leave: the boot volume, untagged and attached to nothing."""
+    server_type = SERVER_TYPES.get(subject.instance_type or "")
+    if subject.call is Call.CREATE_SERVER and subject.zone is not None and server_type is not None:
+        image = find_image(str((await _json_object(request)).get("image")), subject.zone, server_type)
+        if image is not None and image.block:
+            cloud.account.add_volume(boot_volume(image, subject.zone, None))
 
 
 async def _never_answer(request: web.Request, after: float) -> web.StreamResponse:
@@ -197,12 +209,19 @@ async def _json_object(request: web.Request) -> dict[str, object]:
     return body if isinstance(body, dict) else {}
 
 
+def _quota_of(subject: Subject) -> str:
+    """The name of a quota as Scaleway writes it, e.g. cp_servers_type_L4_1_24G."""
+    if subject.instance_type is None:
+        return subject.resource
+    return "cp_servers_type_" + subject.instance_type.replace("-", "_")
+
+
 def _injected(failure: Failure, subject: Subject, scenario: Scenario) -> ApiError:  # noqa: C901, PLR0911, PLR0912 - a match over every error is one idea
     match failure.error:
         case Error.OUT_OF_STOCK:
             return errors.out_of_stock(subject.instance_type or subject.resource)
         case Error.QUOTAS_EXCEEDED:
-            return errors.quotas_exceeded(subject.instance_type or subject.resource, quota=1, current=1)
+            return errors.quotas_exceeded(_quota_of(subject), quota=failure.quota, current=failure.quota)
         case Error.TRANSIENT_STATE:
             return errors.transient_state(subject.resource, subject.resource_id, "transient")
         case Error.TOO_MANY_REQUESTS:

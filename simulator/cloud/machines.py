@@ -6,11 +6,10 @@ from collections.abc import Callable, Coroutine
 
 from simulator.cloud.account import Account
 from simulator.cloud.addresses import Addresses
-from simulator.cloud.catalog import BOOT_VOLUME_BYTES
 from simulator.cloud.errors import no_free_address
 from simulator.cloud.failures import Scenarios
 from simulator.cloud.ports import Host, MakeHost
-from simulator.cloud.resources import Ip, SecurityGroup, Server, ServerState, Volume, now
+from simulator.cloud.resources import Ip, SecurityGroup, Server, ServerState, Volume, boot_volume, now
 from simulator.scenario import Scenario
 
 log = logging.getLogger(__name__)
@@ -70,9 +69,12 @@ class Machines:
                 pass
 
     def created(self, server: Server) -> None:
-        """The rest of a creation: the boot volume comes later, and lists learn the tags later."""
+        """The rest of a creation: the boot volume, at once or later, and the tags that lists show later."""
         scenario = self._scenario(server)
-        self._own(self._make_boot_volume(server, scenario))
+        if scenario.boot_volume:
+            self._own(self._make_boot_volume(server, scenario))
+        else:
+            self._add_boot_volume(server)
         self.tagged(server)
 
     def tagged(self, tagged: Server | SecurityGroup) -> None:
@@ -87,6 +89,8 @@ class Machines:
         server.host = self._host(server, address, scenario)
         server.state, server.state_detail = ServerState.STARTING, "allocating node"
         server.note("poweron")
+        if not scenario.address:
+            self._show_address(server, address)
         server.transition = self._own(self._boot(server, address, scenario))
 
     def power_off(self, server: Server) -> None:
@@ -97,22 +101,28 @@ class Machines:
     def terminate(self, server: Server) -> None:
         """Begin to stop a running server, and delete it once it is stopped."""
         self._begin_to_stop(server, "terminate")
-        server.terminating = True
+        server.terminating, server.state_detail = True, "terminating"
         server.transition = self._own(self._terminate(server, server.transition, self._scenario(server).poweroff))
 
     def delete(self, server: Server) -> None:
-        """Forget a server now. Local volumes go with it; a block volume stays, in use for a little longer."""
+        """Forget a server now. A block volume stays, in use for a little longer.
+
+        A local volume stays as well (scaleway-cli, test-server-delete-with-none-volumes, interaction 10), but goes with
+        a `terminate`, as the API's reference says.
+        """
         server.deleted_at = now()
         server.note("deleted")
         for volume in server.volumes:
             if volume.block:
                 self._own(self._detach(volume, self._scenario(server).detach))
-            else:
+            elif server.terminating:
                 volume.deleted_at = now()
+            else:
+                volume.server_id = None
         self._own(self._destroy_host(server, server.transition))
 
     def resize(self, volume: Volume, size: int) -> None:
-        volume.size, volume.resizing = size, True
+        volume.growing_to = size
         server = self._account.all_servers.get(volume.server_id or "")
         self._own(self._resize(volume, self._scenarios.of(server.tags if server else ()).scenario.volume_update))
 
@@ -151,16 +161,11 @@ class Machines:
 
     async def _make_boot_volume(self, server: Server, scenario: Scenario) -> None:
         await asyncio.sleep(scenario.boot_volume)
-        gone = server.deleted_at is not None
-        if gone and not (scenario.boot_volume_despite_deletion and server.image.block):
-            return
-        volume = Volume(
-            name=f"{server.image.name}_{server.type.name}",
-            zone=server.zone,
-            size=BOOT_VOLUME_BYTES,
-            block=server.image.block,
-            server_id=None if gone else server.id,
-        )
+        if server.deleted_at is None or (scenario.boot_volume_despite_deletion and server.image.block):
+            self._add_boot_volume(server)
+
+    def _add_boot_volume(self, server: Server) -> None:
+        volume = boot_volume(server.image, server.zone, None if server.deleted_at else server.id)
         self._account.add_volume(volume)
         server.volumes.append(volume)
         server.note("boot volume made")
@@ -172,7 +177,8 @@ class Machines:
 
     async def _boot(self, server: Server, address: str, scenario: Scenario) -> None:
         async with asyncio.TaskGroup() as steps:
-            steps.create_task(self._show_address(server, address, scenario.address))
+            if scenario.address:
+                steps.create_task(self._show_address_later(server, address, scenario.address))
             await asyncio.sleep(scenario.poweron)
             server.state, server.state_detail = ServerState.RUNNING, "booting kernel"
             server.note("running")
@@ -187,11 +193,14 @@ class Machines:
             raise no_free_address()
         server.host = self._host(server, address, self._scenario(server))
         server.note("booted again")
-        await self._show_address(server, address, 0.0)
+        self._show_address(server, address)
         await server.host.start()
 
-    async def _show_address(self, server: Server, address: str, delay: float) -> None:
+    async def _show_address_later(self, server: Server, address: str, delay: float) -> None:
         await asyncio.sleep(delay)
+        self._show_address(server, address)
+
+    def _show_address(self, server: Server, address: str) -> None:
         if server.dynamic_ip_required and not server.ips:
             ip = Ip(address=address, zone=server.zone, dynamic=True, server_id=server.id)
             self._account.add_ip(ip)
@@ -224,7 +233,7 @@ class Machines:
         if address is None:
             raise no_free_address()
         server.host = self._host(server, address, scenario)
-        await self._show_address(server, address, 0.0)
+        self._show_address(server, address)
         await server.host.start()
 
     async def _terminate(self, server: Server, boot: asyncio.Task[None] | None, delay: float) -> None:
@@ -254,7 +263,7 @@ class Machines:
 
     async def _resize(self, volume: Volume, delay: float) -> None:
         await asyncio.sleep(delay)
-        volume.resizing, volume.updated_at = False, now()
+        volume.size, volume.growing_to, volume.updated_at = volume.growing_to or volume.size, None, now()
 
     def _host(self, server: Server, address: str, scenario: Scenario) -> Host:
         return self._make_host(

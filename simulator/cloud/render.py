@@ -4,28 +4,29 @@ from datetime import datetime
 from typing import Any
 
 from simulator.cloud.account import Account
-from simulator.cloud.catalog import BootImage, ServerType
+from simulator.cloud.catalog import BOOT_VOLUME_BYTES, BootImage, ServerType
 from simulator.cloud.resources import Ip, Rule, SecurityGroup, Server, ServerState, Volume, new_id, now
 
 Json = dict[str, Any]
 
 ALLOWED_ACTIONS = {
-    ServerState.STOPPED: ["poweron"],
-    ServerState.RUNNING: ["poweroff", "terminate"],
-    ServerState.STARTING: [],
-    ServerState.STOPPING: [],
+    ServerState.STOPPED: ["poweron", "backup"],
+    ServerState.RUNNING: ["poweroff", "terminate", "reboot", "stop_in_place", "backup"],
+    ServerState.STARTING: ["stop_in_place", "backup"],
+    ServerState.STOPPING: ["stop_in_place", "backup"],
 }
+"""Recorded, some of which the simulator does not do (packer-plugin-scaleway, packer-e2e-simple, interactions 4-14)."""
 
 
 def server(account: Account, shown: Server, *, listed: bool = False) -> Json:
-    public_ips = [_server_ip(ip) for ip in shown.ips]
+    public_ips = [_server_ip(ip, shown) for ip in shown.ips]
     return {
         "id": shown.id,
         "name": shown.name,
         "hostname": shown.name,
         "organization": account.organization_id,
         "project": account.project_id,
-        "allowed_actions": ALLOWED_ACTIONS[shown.state],
+        "allowed_actions": [] if shown.terminating else ALLOWED_ACTIONS[shown.state],
         "tags": list(shown.listed_tags if listed else shown.tags),
         "commercial_type": shown.type.name,
         "creation_date": _date(shown.created_at),
@@ -33,7 +34,7 @@ def server(account: Account, shown: Server, *, listed: bool = False) -> Json:
         "dynamic_ip_required": shown.dynamic_ip_required,
         "routed_ip_enabled": True,
         "enable_ipv6": False,
-        "image": _image(account, shown),
+        "image": image(account, shown.image, shown.zone, shown.created_at),
         "protected": shown.protected,
         "private_ip": None,
         "public_ip": public_ips[0] if public_ips else None,
@@ -62,7 +63,7 @@ def server(account: Account, shown: Server, *, listed: bool = False) -> Json:
 def task(action: str, shown: Server) -> Json:
     return {
         "id": new_id(),
-        "description": f"server_batch_{action}",
+        "description": "server_batch_poweron" if action == "poweron" else f"server_{action}",
         "status": "pending",
         "progress": 0,
         "href_from": f"/servers/{shown.id}/action",
@@ -98,7 +99,7 @@ def block_volume(account: Account, volume: Volume) -> Json:
         "zone": volume.zone,
         "created_at": _date(volume.created_at),
         "updated_at": _date(volume.updated_at),
-        "parent_snapshot_id": None,
+        "parent_snapshot_id": volume.snapshot,
         "specs": {"perf_iops": 5000, "class": "sbs"},
         "last_detached_at": _date(volume.detached_at) if volume.detached_at else None,
         "kms_key_id": None,
@@ -172,7 +173,7 @@ def rule(group: SecurityGroup, shown: Rule) -> Json:
         "action": shown.action,
         "ip_range": shown.ip_range,
         "dest_port_from": shown.dest_port_from,
-        "dest_port_to": shown.dest_port_to,
+        "dest_port_to": None if shown.dest_port_to == shown.dest_port_from else shown.dest_port_to,
         "position": shown.position,
         "editable": shown.editable,
         "zone": group.zone,
@@ -225,9 +226,9 @@ def _attached(account: Account, holder: Server, volume: Volume) -> Json:
     return {
         "id": volume.id,
         "volume_type": "sbs_volume" if volume.block else "l_ssd",
-        "boot": volume is holder.volumes[0],
+        "boot": False,  # recorded so for every volume, the boot volume included
         "zone": volume.zone,
-        "state": "resizing" if volume.resizing else "available",
+        "state": "available",
         "name": volume.name if known_here else None,
         "size": volume.size if known_here else None,
         "server": {"id": holder.id, "name": holder.name} if known_here else None,
@@ -239,11 +240,10 @@ def _attached(account: Account, holder: Server, volume: Volume) -> Json:
     }
 
 
-def _image(account: Account, shown: Server) -> Json:
-    image_id = shown.image.id_in(shown.zone)
+def image(account: Account, shown: BootImage, zone: str, made_at: datetime) -> Json:
     return {
-        "id": image_id,
-        "name": shown.image.name,
+        "id": shown.id_in(zone),
+        "name": shown.name,
         "arch": "x86_64",
         "extra_volumes": {},
         "from_server": "",
@@ -252,20 +252,20 @@ def _image(account: Account, shown: Server) -> Json:
         "public": True,
         "state": "available",
         "tags": [],
-        "zone": shown.zone,
-        "creation_date": _date(shown.created_at),
-        "modification_date": _date(shown.created_at),
+        "zone": zone,
+        "creation_date": _date(made_at),
+        "modification_date": _date(made_at),
         "default_bootscript": None,
         "root_volume": {
-            "id": image_id,
-            "name": shown.image.name,
-            "size": 0 if shown.image.block else 20 * 10**9,
-            "volume_type": "sbs_snapshot" if shown.image.block else "unified",
+            "id": shown.snapshot_in(zone),
+            "name": "" if shown.block else shown.name,
+            "size": 0 if shown.block else BOOT_VOLUME_BYTES,
+            "volume_type": "sbs_snapshot" if shown.block else "l_ssd",
         },
     }
 
 
-def _server_ip(shown: Ip) -> Json:
+def _server_ip(shown: Ip, holder: Server) -> Json:
     return {
         "id": shown.id,
         "address": shown.address,
@@ -276,7 +276,7 @@ def _server_ip(shown: Ip) -> Json:
         "provisioning_mode": "dhcp",
         "tags": list(shown.tags),
         "ipam_id": shown.ipam_id,
-        "state": "attached",
+        "state": "pending" if holder.state is ServerState.STARTING or holder.booting else "attached",
     }
 
 

@@ -79,14 +79,14 @@ class UpdateSecurityGroup(Body):
 class WriteRule(Body):
     """One rule, to be added or to be part of a whole new set."""
 
-    protocol: Literal["tcp", "udp", "icmp", "any"]
+    protocol: Literal["TCP", "UDP", "ICMP", "ANY"]
     direction: Literal["inbound", "outbound"]
     action: Policy
     ip_range: str = "0.0.0.0/0"
     dest_port_from: Annotated[int, Field(ge=0, le=65_535)] | None = None
     dest_port_to: Annotated[int, Field(ge=0, le=65_535)] | None = None
     position: Annotated[int, Field(ge=0)] = 0
-    editable: bool = True
+    editable: bool | None = None
     id: str | None = None
     zone: str | None = None
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import uuid4
 
-from simulator.cloud.catalog import BootImage, ServerType
+from simulator.cloud.catalog import BOOT_VOLUME_BYTES, BootImage, ServerType
 from simulator.cloud.ports import Host
 
 
@@ -28,7 +28,7 @@ class ServerState(StrEnum):
 class VolumeStatus(StrEnum):
     AVAILABLE = "available"
     IN_USE = "in_use"
-    RESIZING = "resizing"
+    UPDATING = "updating"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,10 @@ class Moment:
 
 @dataclass
 class Volume:
-    """A block volume (`block`), or a local one that lives and dies with its server."""
+    """A block volume (`block`) or a local one. `snapshot`: the image's, of a boot volume.
+
+    `growing_to`: the size that it has once it is no longer `updating`.
+    """
 
     name: str
     zone: str
@@ -49,7 +52,8 @@ class Volume:
     tags: tuple[str, ...] = ()
     id: str = field(default_factory=new_id)
     reference_id: str = field(default_factory=new_id)
-    resizing: bool = False
+    snapshot: str | None = None
+    growing_to: int | None = None
     created_at: datetime = field(default_factory=now)
     updated_at: datetime = field(default_factory=now)
     detached_at: datetime | None = None
@@ -57,9 +61,21 @@ class Volume:
 
     @property
     def status(self) -> VolumeStatus:
-        if self.resizing:
-            return VolumeStatus.RESIZING
+        if self.growing_to is not None:
+            return VolumeStatus.UPDATING
         return VolumeStatus.AVAILABLE if self.server_id is None else VolumeStatus.IN_USE
+
+
+def boot_volume(image: BootImage, zone: str, server_id: str | None) -> Volume:
+    """Name, size and snapshot as in terraform-provider-scaleway, server-scratch-storage, interaction 12."""
+    return Volume(
+        name=f"{image.name}_sbs_volume_0" if image.block else image.name,
+        zone=zone,
+        size=BOOT_VOLUME_BYTES,
+        block=image.block,
+        server_id=server_id,
+        snapshot=image.snapshot_in(zone) if image.block else None,
+    )
 
 
 @dataclass
@@ -137,6 +153,10 @@ class Server:
     terminating: bool = False
     host: Host | None = None
     transition: asyncio.Task[None] | None = None
+
+    @property
+    def booting(self) -> bool:
+        return self.state is ServerState.RUNNING and self.state_detail == "booting kernel"
 
     def note(self, what: str) -> None:
         """Record what happened, for the control API's history."""

@@ -1,4 +1,10 @@
-"""The rules of a security group."""
+"""The rules of a security group.
+
+Protocols are upper case, as in every recording. Shapes: terraform-provider-scaleway, security-group-rules-basic,
+interaction 11; scaleway-sdk-go, test-api-update-security-group-rule, interactions 1, 7 and 17.
+"""
+
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -38,11 +44,14 @@ class Rules:
         return web.json_response({"rule": render.rule(group, rule)}, status=201)
 
     async def set_all(self, request: web.Request) -> web.Response:
-        """Replace every rule that may be edited."""
+        """Replace every rule that may be edited, numbered from 1 in the order of their positions."""
         group = self._group(request)
         wanted = await read(request, WriteRules)
         fixed = [rule for rule in group.rules if not rule.editable]
-        group.rules = fixed + [_rule(rule) for rule in wanted.rules if rule.editable]
+        ours = sorted(
+            (_rule(rule) for rule in wanted.rules if rule.editable is not False), key=lambda rule: rule.position
+        )
+        group.rules = fixed + [replace(rule, position=number) for number, rule in enumerate(ours, start=1)]
         return web.json_response({"rules": [render.rule(group, rule) for rule in group.rules]})
 
     async def get(self, request: web.Request) -> web.Response:
@@ -68,12 +77,12 @@ class Rules:
 
 
 def _rule(wanted: WriteRule) -> Rule:
-    """A port of 0 is the SDK's way of saying none."""
+    """A port of 0 means none, and a range of one IPv4 address loses its /32."""
     return Rule(
         protocol=wanted.protocol,
         direction=wanted.direction,
         action=wanted.action,
-        ip_range=wanted.ip_range,
+        ip_range=wanted.ip_range if ":" in wanted.ip_range else wanted.ip_range.removesuffix("/32"),
         dest_port_from=wanted.dest_port_from or None,
         dest_port_to=wanted.dest_port_to or None,
         position=wanted.position,

@@ -78,7 +78,7 @@ class SecurityGroups:
     async def delete(self, request: web.Request) -> web.Response:
         group = self._named(request)
         if self._account.servers_of(group):
-            raise errors.still_in_use("group is in use, you cannot delete it")
+            raise errors.group_in_use()
         if group.project_default:
             raise errors.still_in_use("the default security group cannot be deleted")
         group.deleted_at = now()

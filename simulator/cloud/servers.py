@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from simulator.cloud import errors, render, requests
-from simulator.cloud.catalog import find_image, sold_in
+from simulator.cloud.catalog import IMAGES, ServerType, find_image, sold_in
+from simulator.cloud.errors import ApiError
 from simulator.cloud.gate import Cloud, Endpoint
 from simulator.cloud.requests import CreateServer, UpdateServer, only, page_of, read, tags_in
-from simulator.cloud.resources import SecurityGroup, Server, ServerState
+from simulator.cloud.resources import SecurityGroup, Server, ServerState, VolumeStatus
 from simulator.scenario import Call
 
 COLLECTION = "/instance/v1/zones/{zone}/servers"
@@ -36,7 +37,7 @@ class Servers:
         ]
 
     async def create(self, request: web.Request) -> web.Response:
-        """A stopped server. Its boot volume is made later."""
+        """A stopped server, with its boot volume unless that comes later."""
         zone = request.match_info["zone"]
         wanted = await read(request, CreateServer)
         await asyncio.sleep(self._cloud.scenarios.of(wanted.tags).scenario.create)
@@ -91,7 +92,7 @@ class Servers:
         return web.Response(status=204)
 
     async def act(self, request: web.Request) -> web.Response:
-        """Begin an action. 409 while another is under way, 400 in the wrong steady state."""
+        """Begin an action. 409 while another is under way, 412 in the wrong steady state, 400 if protected."""
         server = self._named(request)
         action = (await read(request, requests.Action)).action
         if server.state in TRANSIENT:
@@ -100,10 +101,10 @@ class Servers:
             self._power_on(server)
         elif server.state is not ServerState.RUNNING:
             raise errors.wrong_state("server should be running")
+        elif server.protected:
+            raise errors.protected()
         elif action == "poweroff":
             self._cloud.machines.power_off(server)
-        elif server.protected:
-            raise errors.still_in_use("server is protected")
         else:
             self._cloud.machines.terminate(server)
         return web.json_response({"task": render.task(action, server)}, status=202)
@@ -114,14 +115,13 @@ class Servers:
         if not server.volumes:
             raise errors.transient_state("instance_server", server.id, "provisioning")
         for volume in server.volumes:
-            if volume.resizing:
+            if volume.status is VolumeStatus.UPDATING:
                 raise errors.transient_state("instance_volume", volume.id, volume.status)
         self._cloud.machines.power_on(server)
 
     def _deletable(self, request: web.Request) -> Server:
+        """A protected server, too: the vendor answers 204."""
         server = self._named(request)
-        if server.protected:
-            raise errors.still_in_use("server is protected")
         if server.state is not ServerState.STOPPED:
             raise errors.still_in_use("instance should be powered off")
         return server
@@ -134,7 +134,7 @@ class Servers:
             )
         image = find_image(wanted.image, zone, server_type)
         if image is None:
-            raise errors.invalid_argument("image", "constraint", f"no image of {zone} for {server_type.name}")
+            raise _no_image(wanted.image, zone, server_type)
         self._check_project(wanted.project)
         count = sum(1 for _ in self._account.servers())
         if count >= self._account.server_quota:
@@ -174,6 +174,12 @@ class Servers:
             and query.get("organization", self._account.organization_id) == self._account.organization_id
             and _among(query.get("servers", ""), server.id)
         )
+
+
+def _no_image(wanted: str, zone: str, server_type: ServerType) -> ApiError:
+    if wanted not in {name for image in IMAGES for name in (image.label, image.id_in(zone))}:
+        return errors.not_found("instance_image", wanted)
+    return errors.invalid_argument("image", "constraint", f"{wanted} does not boot {server_type.name}")
 
 
 def _among(ids: str, server_id: str) -> bool:

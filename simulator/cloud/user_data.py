@@ -28,7 +28,10 @@ class UserData:
         return web.json_response({"user_data": sorted(self._server(request).user_data)})
 
     async def get(self, request: web.Request) -> web.Response:
-        server, key = self._existing(request)
+        """A missing key is a 404 without a body (scaleway-cli, test-user-data-get-get-an-nonexistent-key)."""
+        server, key = self._server(request), request.match_info["key"]
+        if key not in server.user_data:
+            return web.Response(status=404, content_type="text/plain")
         return web.Response(body=server.user_data[key], content_type="text/plain")
 
     async def set(self, request: web.Request) -> web.Response:
@@ -39,15 +42,11 @@ class UserData:
         return web.Response(status=204)
 
     async def delete(self, request: web.Request) -> web.Response:
-        server, key = self._existing(request)
-        del server.user_data[key]
-        return web.Response(status=204)
-
-    def _existing(self, request: web.Request) -> tuple[Server, str]:
         server, key = self._server(request), request.match_info["key"]
         if key not in server.user_data:
             raise not_found("instance_user_data", key)
-        return server, key
+        del server.user_data[key]
+        return web.Response(status=204)
 
     def _server(self, request: web.Request) -> Server:
         return self._account.server(request.match_info["zone"], request.match_info["server_id"])

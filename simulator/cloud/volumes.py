@@ -69,7 +69,7 @@ class Volumes:
     async def update_block(self, request: web.Request) -> web.Response:
         """Name, tags, or a larger size; growing takes a while, in which nothing else may change."""
         volume, change = self._named(request, block=True), await read(request, UpdateVolume)
-        if volume.status is VolumeStatus.RESIZING:
+        if volume.status is VolumeStatus.UPDATING:
             raise errors.transient_state("volume", volume.id, volume.status)
         if change.size is not None and change.size < volume.size:
             raise errors.invalid_argument("size", "constraint", "a volume can only be made larger")
@@ -82,7 +82,7 @@ class Volumes:
 
     async def delete_block(self, request: web.Request) -> web.Response:
         volume = self._named(request, block=True)
-        if volume.status is VolumeStatus.RESIZING:
+        if volume.status is VolumeStatus.UPDATING:
             raise errors.transient_state("volume", volume.id, volume.status)
         if volume.status is VolumeStatus.IN_USE:
             raise errors.still_in_use("the volume is attached to a server", status=412)

@@ -90,7 +90,7 @@ class Hub:
             scenario = self._scenario()
             match scenario.hub_error:
                 case HubError.TOO_MANY_REQUESTS:
-                    limit = {"RateLimit": f'"api";r=0;t={ceil(scenario.retry_after)}'}
+                    limit = {"RateLimit": f'"api";r=0;t={ceil(scenario.retry_after or 1)}'}
                     raise _refusal(web.HTTPTooManyRequests, "We had to rate limit your IP", headers=limit)
                 case HubError.INTERNAL:
                     raise _refusal(web.HTTPInternalServerError, "Internal Error - We're working hard to fix this")

@@ -11,7 +11,7 @@ from tests.integration.line import INSTANCE_TYPE
 ZONE: Final = "fr-par-2"
 OPENED: Final = "opened"
 """All that a launch asks of the cloud is done; from here on it is SSH and the worker."""
-CLOUD: Final = Scenario(never_ssh=True, tag_visible=0.1, hang=2.0)
+CLOUD: Final = Scenario(never_ssh=True, boot_volume=0.2, tag_visible=0.1, address=0.2, hang=2.0)
 
 LAUNCHING: Final = (
     Call.LIST_SERVERS,
@@ -42,7 +42,7 @@ RELEASING: Final = (
 OF_NO_INSTANCE: Final = {Call.LIST_LOCAL_IMAGES}
 """A launch makes them, but they name no instance: they fail for whoever comes next."""
 IN_THE_MATRIX: Final = {*LAUNCHING, *RELEASING, *OF_NO_INSTANCE, Call.DELETE_IP}
-OF_ALL_INSTANCES: Final = {Call.LIST_SERVER_TYPES, Call.LIST_AVAILABILITY}
+OF_ALL_INSTANCES: Final = {Call.LIST_SERVER_TYPES, Call.LIST_AVAILABILITY, Call.GET_IMAGE}
 """Asked now and then for all of them: test_scaleway_errors.py has what comes of it, test_offers.py who waits."""
 GROUPS_OF_CALLS: Final = {Call.ANY, Call.SERVER_ACTION}
 UNUSED: Final = {

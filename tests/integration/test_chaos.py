@@ -203,7 +203,7 @@ async def test_a_provisioner_killed_or_stalled_at_any_call_neither_doubles_nor_l
 ) -> None:
     record_property(SUMMARY, f"chaos: {RUNS} runs from seed {SEED}")
     chaos = Chaos()
-    scenario = Scenario(tag_visible=0.1)
+    scenario = Scenario(boot_volume=0.2, tag_visible=0.1, address=0.2)
     async with (
         line(
             tmp_path, nats_url, database_url, scenario=scenario, on_call=chaos.on_call, changes=SWIFT,

@@ -88,6 +88,7 @@ class FakeProvider:
     volumes: dict[str, tuple[str, str]] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     foreign: list[Foreign] = field(default_factory=list)
+    leftovers: list[Resource] = field(default_factory=list)
     opened: dict[str, tuple[int, ...]] = field(default_factory=dict)
     let_in: dict[str, tuple[str, ...]] = field(default_factory=dict)
     address: str = "127.0.0.1"
@@ -270,6 +271,11 @@ class FakeProvider:
             for group_id in known:
                 del self.groups[group_id]
             return sorted(known)
+
+    async def leftover_volumes(self) -> Sequence[Resource]:
+        async with self._call("leftover_volumes"):
+            return self.leftovers
+        return []
 
     async def tagged_resources(self) -> Sequence[Resource]:
         async with self._call("tagged_resources"):

@@ -1,5 +1,7 @@
 """Security groups, addresses and what can be rented."""
 
+from typing import Any, cast
+
 import pytest
 from scaleway.instance.v1 import (
     SecurityGroupPolicy,
@@ -12,16 +14,17 @@ from scaleway_core.api import ScalewayException
 
 from tests.simulator.clients import IMAGE, ZONE, Control, Sdk, ask, eventually
 
+TCP = cast("SecurityGroupRuleProtocol", "TCP")
 
-def opened(port: int, source: str = "0.0.0.0/0") -> SetSecurityGroupRulesRequestRule:
+
+def opened(port: int, source: str = "0.0.0.0/0", **changes: Any) -> SetSecurityGroupRulesRequestRule:
+    wanted: dict[str, Any] = {"protocol": TCP, "position": 1, "dest_port_from": port, "dest_port_to": port, **changes}
     return SetSecurityGroupRulesRequestRule(
         action=SecurityGroupRuleAction.ACCEPT,
-        protocol=SecurityGroupRuleProtocol.TCP,
         direction=SecurityGroupRuleDirection.INBOUND,
         ip_range=source,
-        position=1,
-        dest_port_from=port,
         editable=True,
+        **wanted,
     )
 
 
@@ -44,7 +47,32 @@ async def test_setting_rules_twice_leaves_one_set_beside_the_vendors_own(sdk: Sd
         await ask(sdk.instance.set_security_group_rules, security_group_id=group, rules=[opened(22), opened(8000)])
     rules = await ask(sdk.instance.list_security_group_rules_all, security_group_id=group)
     assert [rule.dest_port_from for rule in rules if rule.editable] == [22, 8000]
-    assert [rule.dest_port_from for rule in rules if not rule.editable] == [25, 465, 587]
+    assert [(rule.ip_range, rule.dest_port_from) for rule in rules if not rule.editable] == [
+        (ip_range, port) for ip_range in ("0.0.0.0/0", "::/0") for port in (25, 465, 587)
+    ]
+    assert {rule.protocol for rule in rules} == {"TCP"}
+
+
+async def test_rules_are_shown_numbered_anew_with_equal_ports_as_one_and_an_address_without_its_length(
+    sdk: Sdk,
+) -> None:
+    group = await group_of(sdk)
+    rules = [
+        opened(8000, position=7, dest_port_to=8010), opened(22, "192.0.2.1/32", position=3), opened(0, position=9),
+    ]  # fmt: skip
+    await ask(sdk.instance.set_security_group_rules, security_group_id=group, rules=rules)
+    listed = await ask(sdk.instance.list_security_group_rules_all, security_group_id=group)
+    shown = [(rule.position, rule.ip_range, rule.dest_port_from, rule.dest_port_to) for rule in listed if rule.editable]
+    assert shown == [(1, "192.0.2.1", 22, None), (2, "0.0.0.0/0", 8000, 8010), (3, "0.0.0.0/0", None, None)]
+
+
+async def test_a_protocol_in_lower_case_is_refused(sdk: Sdk) -> None:
+    group = await group_of(sdk)
+    rule = opened(22, protocol=SecurityGroupRuleProtocol.TCP)
+    with pytest.raises(ScalewayException) as refused:
+        await ask(sdk.instance.set_security_group_rules, security_group_id=group, rules=[rule])
+    assert refused.value.status_code == 400
+    assert refused.value.response.json()["details"][0]["argument_name"] == "rules.0.protocol"
 
 
 async def test_rules_keep_the_ranges_that_they_let_in(sdk: Sdk) -> None:
@@ -60,7 +88,7 @@ async def test_a_rule_is_added_got_and_deleted(sdk: Sdk) -> None:
     added = await ask(
         sdk.instance.create_security_group_rule,
         security_group_id=group,
-        protocol=SecurityGroupRuleProtocol.TCP,
+        protocol=TCP,
         direction=SecurityGroupRuleDirection.INBOUND,
         action=SecurityGroupRuleAction.ACCEPT,
         ip_range="0.0.0.0/0",
@@ -85,7 +113,7 @@ async def test_a_security_group_is_found_by_tag_and_kept_while_a_server_uses_it(
     server = await sdk.create(security_group=group)
     with pytest.raises(ScalewayException) as used:
         await ask(sdk.instance.delete_security_group, security_group_id=group)
-    assert used.value.response.json()["precondition"] == "resource_still_in_use"
+    assert (used.value.status_code, used.value.response.json()["type"]) == (409, "conflict")
     await ask(sdk.instance.delete_server, server_id=server.id)
     await ask(sdk.instance.delete_security_group, security_group_id=group)
     assert (await control("GET", "account"))["remaining"]["security_groups"] == []

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import requests
 from scaleway.block.v1 import Volume
 from scaleway.instance.v1 import SecurityGroupTemplate, Server
 from scaleway_core.api import ScalewayException
@@ -32,12 +33,23 @@ async def test_a_server_is_created_stopped_and_without_a_volume(sdk: Sdk, contro
     assert server.tags == ["coldstart", "instance=1"]
 
 
-async def test_the_boot_volume_comes_late_and_untagged(sdk: Sdk) -> None:
-    server = await sdk.with_volume("coldstart")
+async def test_the_answer_to_a_creation_shows_the_boot_volume_which_is_made_from_the_images_snapshot(sdk: Sdk) -> None:
+    server = await sdk.create("coldstart")
     volume = await block_volume_of(sdk, server)
-    assert server.volumes["0"].volume_type == "sbs_volume"
+    assert (server.volumes["0"].volume_type, server.volumes["0"].boot) == ("sbs_volume", False)
     assert (volume.size, volume.tags, volume.status) == (20 * GIGABYTE, [], "in_use")
     assert volume.references[0].product_resource_id == server.id
+    image = (await ask(sdk.instance.get_image, image_id=IMAGE)).image
+    assert image is not None
+    assert image.root_volume is not None
+    assert (image.root_volume.volume_type, image.root_volume.id) == ("sbs_snapshot", volume.parent_snapshot_id)
+
+
+async def test_a_boot_volume_may_come_late(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"boot_volume": 0.1}))
+    server = await sdk.create()
+    assert server.volumes == {}
+    await eventually(lambda: sdk.get(server.id), lambda seen: bool(seen.volumes))
 
 
 async def test_lists_learn_tags_later_than_a_get(sdk: Sdk, control: Control) -> None:
@@ -68,14 +80,17 @@ async def test_a_volume_grows_while_its_server_is_stopped(sdk: Sdk) -> None:
     assert smaller.value.response.json()["details"][0]["argument_name"] == "size"
 
 
-async def test_a_server_does_not_start_while_its_volume_resizes(sdk: Sdk, control: Control) -> None:
+async def test_a_volume_that_grows_is_updating_with_its_old_size_and_its_server_does_not_start(
+    sdk: Sdk, control: Control
+) -> None:
     server = await sdk.with_volume()
     await control("PUT", "scenario", QUICK.model_copy(update={"volume_update": 60}))
-    await ask(sdk.block.update_volume, volume_id=server.volumes["0"].id, size=200 * GIGABYTE)
-    with pytest.raises(ScalewayException) as resizing:
+    told = await ask(sdk.block.update_volume, volume_id=server.volumes["0"].id, size=200 * GIGABYTE)
+    assert (told.status, told.size) == ("updating", 20 * GIGABYTE)
+    with pytest.raises(ScalewayException) as updating:
         await sdk.act(server.id, "poweron")
-    assert resizing.value.status_code == 409
-    assert resizing.value.response.json()["type"] == "transient_state"
+    assert updating.value.status_code == 409
+    assert updating.value.response.json()["type"] == "transient_state"
 
 
 async def test_a_server_does_not_start_before_it_has_a_volume(sdk: Sdk, control: Control) -> None:
@@ -86,7 +101,21 @@ async def test_a_server_does_not_start_before_it_has_a_volume(sdk: Sdk, control:
     assert early.value.status_code == 409
 
 
-async def test_power_on_is_asynchronous_and_the_address_comes_some_time_into_it(sdk: Sdk, control: Control) -> None:
+async def test_an_address_is_pending_right_after_the_power_on_and_attached_once_booted(
+    sdk: Sdk, control: Control
+) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"poweron": 60}))
+    slow = await sdk.with_volume()
+    await sdk.act(slow.id, "poweron")
+    starting = await sdk.get(slow.id)
+    assert (starting.state, [ip.state for ip in starting.public_ips]) == ("starting", ["pending"])
+    await control("PUT", "scenario", QUICK)
+    server = await sdk.booted()
+    booted = await eventually(lambda: sdk.get(server.id), lambda seen: seen.state_detail == "booted")
+    assert [ip.state for ip in booted.public_ips] == ["attached"]
+
+
+async def test_power_on_is_asynchronous_and_an_address_may_come_some_time_into_it(sdk: Sdk, control: Control) -> None:
     await control("PUT", "scenario", QUICK.model_copy(update={"poweron": 0.3, "address": 0.1}))
     server = await sdk.with_volume()
     assert (await sdk.act(server.id, "poweron")).status == "pending"
@@ -194,7 +223,7 @@ async def test_terminate_deletes_a_running_server_and_detaches_its_block_volume(
     assert account["remaining"]["block_volumes"] == [server.volumes["0"].id]
 
 
-async def test_a_local_volume_goes_with_its_server(sdk: Sdk, control: Control) -> None:
+async def test_a_local_volume_outlives_a_deletion_and_goes_with_a_terminate(sdk: Sdk, control: Control) -> None:
     server = await sdk.with_volume(commercial_type="DEV1-L", image="ubuntu_noble")
     volume_id = server.volumes["0"].id
     assert server.volumes["0"].volume_type == "l_ssd"
@@ -204,7 +233,28 @@ async def test_a_local_volume_goes_with_its_server(sdk: Sdk, control: Control) -
     assert volume.server.id == server.id
     assert [listed.id for listed in await ask(sdk.instance.list_volumes_all)] == [volume_id]
     await ask(sdk.instance.delete_server, server_id=server.id)
-    assert not any((await control("GET", "account"))["remaining"].values())
+    volume = (await ask(sdk.instance.get_volume, volume_id=volume_id)).volume
+    assert volume is not None
+    assert (volume.state, volume.server) == ("available", None)
+    await ask(sdk.instance.delete_volume, volume_id=volume_id)
+    terminated = await sdk.booted(commercial_type="DEV1-L", image="ubuntu_noble")
+    await sdk.act(terminated.id, "terminate")
+    account = await eventually(lambda: control("GET", "account"), lambda seen: not seen["remaining"]["servers"])
+    assert not any(account["remaining"].values())
+
+
+async def test_a_protected_server_is_deleted_but_neither_stopped_nor_terminated(sdk: Sdk) -> None:
+    server = await sdk.booted()
+    await ask(sdk.instance._update_server, server_id=server.id, protected=True)
+    for action in ("poweroff", "terminate"):
+        with pytest.raises(ScalewayException) as protected:
+            await sdk.act(server.id, action)
+        assert protected.value.status_code == 400
+        assert protected.value.response.json()["precondition"] == "protected_resource"
+    await ask(sdk.instance._update_server, server_id=server.id, protected=False)
+    await sdk.stopped(server.id)
+    await ask(sdk.instance._update_server, server_id=server.id, protected=True)
+    await ask(sdk.instance.delete_server, server_id=server.id)
 
 
 async def test_an_action_is_refused_while_another_runs_and_in_the_wrong_state(sdk: Sdk, control: Control) -> None:
@@ -212,7 +262,8 @@ async def test_an_action_is_refused_while_another_runs_and_in_the_wrong_state(sd
     server = await sdk.with_volume()
     with pytest.raises(ScalewayException) as stopped:
         await sdk.act(server.id, "poweroff")
-    assert stopped.value.status_code == 400
+    assert stopped.value.status_code == 412
+    assert stopped.value.response.json()["message"].startswith("server should be running")
     await sdk.act(server.id, "poweron")
     with pytest.raises(ScalewayException) as starting:
         await sdk.act(server.id, "poweron")
@@ -221,7 +272,9 @@ async def test_an_action_is_refused_while_another_runs_and_in_the_wrong_state(sd
     await eventually(lambda: sdk.get(server.id), lambda s: s.state == "running")
     with pytest.raises(ScalewayException) as running:
         await sdk.act(server.id, "poweron")
-    assert running.value.status_code == 400
+    assert running.value.status_code == 412
+    assert running.value.response.json()["type"] == "precondition_failed"
+    assert running.value.response.json()["message"].startswith("server should be stopped")
 
 
 async def test_an_update_changes_tags_and_security_group(sdk: Sdk) -> None:
@@ -242,7 +295,6 @@ async def test_an_update_changes_tags_and_security_group(sdk: Sdk) -> None:
     ("change", "argument"),
     [
         ({"commercial_type": "L4-3-24G"}, "commercial_type"),
-        ({"image": "00000000-0000-4000-8000-000000000000"}, "image"),
         ({"commercial_type": "DEV1-L", "image": IMAGE}, "image"),
         ({"placement_group": "a"}, "placement_group"),
     ],
@@ -254,6 +306,27 @@ async def test_a_create_that_cannot_be_is_refused_with_the_argument(
         await sdk.create(**change)
     assert refused.value.status_code == 400
     assert refused.value.response.json()["details"][0]["argument_name"] == argument
+
+
+async def test_an_image_that_is_not_there_is_a_404_that_names_it(sdk: Sdk) -> None:
+    image_id = "00000000-0000-4000-8000-000000000000"
+    with pytest.raises(ScalewayException) as by_id:
+        await sdk.create(image=image_id)
+    with pytest.raises(ScalewayException) as shown:
+        await ask(sdk.instance.get_image, image_id=image_id)
+    with pytest.raises(ScalewayException) as by_label:
+        await ask(sdk.marketplace.list_local_images, image_label="macos")
+    told = [refused.value.response.json() for refused in (by_id, shown, by_label)]
+    assert {refused.value.status_code for refused in (by_id, shown, by_label)} == {404}
+    assert [(each["resource"], each["resource_id"]) for each in told] == [
+        ("instance_image", image_id), ("instance_image", image_id), ("MarketplaceImage", "macos"),
+    ]  # fmt: skip
+
+
+async def test_a_missing_user_data_key_is_a_404_without_a_body(sdk: Sdk) -> None:
+    server = await sdk.create()
+    with pytest.raises(requests.exceptions.JSONDecodeError):
+        await ask(sdk.instance.get_server_user_data, server_id=server.id, key="happy")
 
 
 async def test_a_filter_that_is_not_simulated_is_refused_rather_than_ignored(sdk: Sdk) -> None:

@@ -14,7 +14,7 @@ from scaleway.instance import v1 as instance
 from scaleway.marketplace import v2 as marketplace
 
 from simulator.app import Simulator
-from tests.simulator.clients import ZONE, Control, Sdk, ask
+from tests.simulator.clients import IMAGE, ZONE, Control, Sdk, ask
 from tests.simulator.conftest import QUICK
 
 INSTANCE = f"instance/v1/zones/{ZONE}"
@@ -44,6 +44,8 @@ def check(value: Any, expected: Any, at: str) -> None:
 def check_plain(value: Any, expected: Any, at: str) -> None:
     if expected is datetime:
         datetime.fromisoformat(value)
+    elif expected is instance.SecurityGroupRuleProtocol:
+        assert value.lower() in [member.value for member in expected], at  # the API writes it in upper case
     elif isinstance(expected, type) and issubclass(expected, Enum):
         assert value in [member.value for member in expected], at
     elif expected is float:
@@ -107,6 +109,11 @@ async def test_a_list_has_exactly_the_sdks_fields(simulator: Simulator, sdk: Sdk
     assert next(value for name, value in body.items() if name != "total_count")
     check(body, expected, path)
     assert server.state == "running"
+
+
+async def test_an_image_has_exactly_the_sdks_fields(simulator: Simulator) -> None:
+    shown = await fetched(simulator, f"{INSTANCE}/images/{IMAGE}")
+    check(shown, instance.GetImageResponse, "image")
 
 
 async def test_a_task_and_rules_have_exactly_the_sdks_fields(simulator: Simulator, sdk: Sdk) -> None:

@@ -16,6 +16,10 @@ from shared.reconciliation import Kind, Reason, Removed, Unknown
 
 BY_COMMAND: Final = "the journal does not know its instance: `coldstart reconcile --delete-unknown` deletes it"
 UNTAGGED: Final = "its tags name no instance: delete it at the provider if nobody needs it"
+LEFT_OVER: Final = (
+    "attached to nothing, untagged, and made from the image that servers boot: an order that was out of stock may have "
+    "left it; delete it at the provider if nobody needs it"
+)
 UNREADABLE: Final = "no event of its instance can be read: use the version of Coldstart that has recorded them"
 BORROWED: Final = "its tags name another instance than the one that has it on record: correct them at the provider"
 ELSEWHERE: Final = "its instance was requested of another provider: delete it at the provider if nobody needs it"

@@ -16,7 +16,7 @@ from services.provisioner.reconciliation.context import ReconciliationContext, a
 from services.provisioner.reconciliation.known import KnownInstances
 from services.provisioner.reconciliation.lifetimes import end_when_due
 from services.provisioner.reconciliation.orphans import Orphans
-from services.provisioner.reconciliation.ownership import Ownership
+from services.provisioner.reconciliation.ownership import LEFT_OVER, Ownership
 from services.provisioner.reconciliation.results import (
     RuleFailed,
     RuleResult,
@@ -35,10 +35,10 @@ from shared.bus.reader import ReadingInterrupted
 from shared.journal.journal import Journal, JournalUnavailable
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.status import GONE
-from shared.reconciliation import Foreign, Kind, Removed, Report
+from shared.reconciliation import Foreign, Kind, Removed, Report, Unknown
 
 _unknown: Final = Gauge(
-    "coldstart_unknown_resources", "At the provider, with our tag, of no instance that we know", ["provider", "kind"]
+    "coldstart_unknown_resources", "At the provider, of no instance that we know", ["provider", "kind"]
 )
 _foreign: Final = Gauge(
     "coldstart_foreign_servers", "At the provider, with the tag of another installation of Coldstart", ["provider"]
@@ -109,6 +109,7 @@ class Reconcile:
         if resources is None or isinstance(resources, RuleFailed):
             return
         await self._collect(results, orphans.others(resources))
+        await self._collect(results, self._leftover_volumes(ownership))
         if delete_unknown:
             unknown = still_unknown(results)
             await self._collect(results, remove_unknown(self._context, ownership, unknown))
@@ -129,6 +130,15 @@ class Reconcile:
                 _removed.labels(self._provider.name, result.kind).inc()
             case RuleFailed():
                 log.warning("reconciliation rule failed", provider=self._provider.name, reason=result.message)
+
+    async def _leftover_volumes(self, ownership: Ownership) -> RuleResults:
+        found = await asked("list of leftover volumes", self._provider.leftover_volumes)
+        if isinstance(found, RuleFailed):
+            yield found
+            return
+        for volume in found or ():
+            if volume.id not in ownership.owners:
+                yield Unknown(kind=volume.kind, id=volume.id, zone=volume.zone, instance_id=None, hint=LEFT_OVER)
 
     async def _foreign_servers(self) -> RuleResults:
         foreign = await asked("list of other installations' servers", self._provider.foreign_servers)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import aiohttp
@@ -39,8 +40,7 @@ async def simulator(tmp_path: Path, scenario: Scenario, hosts: Hosts) -> AsyncIt
         yield running
 
 
-@pytest.fixture
-def scaleway_settings(simulator: Simulator) -> ScalewaySettings:
+def settings_of(simulator: Simulator, **changes: Any) -> ScalewaySettings:
     account = simulator.settings
     return ScalewaySettings(
         access_key=account.access_key,
@@ -48,7 +48,13 @@ def scaleway_settings(simulator: Simulator) -> ScalewaySettings:
         default_project_id=account.project_id,
         default_zone=account.zones[0],
         api_url=simulator.url,
+        **changes,
     )
+
+
+@pytest.fixture
+def scaleway_settings(simulator: Simulator) -> ScalewaySettings:
+    return settings_of(simulator)
 
 
 @pytest.fixture

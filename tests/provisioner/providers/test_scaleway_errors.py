@@ -13,7 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.provisioner.provider import Order, OutOfStock, ProviderError, Rejected, TryAgain
-from services.provisioner.providers.scaleway.errors import LOST, TABLE, Busy, InUse, NotThere, SoldOut, _read, refusal
+from services.provisioner.providers.scaleway.errors import (
+    LOST,
+    TABLE,
+    Busy,
+    InUse,
+    NoImage,
+    NotThere,
+    SoldOut,
+    _read,
+    refusal,
+)
 from services.provisioner.providers.scaleway.provider import ScalewayProvider
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from simulator.scenario import Call, Error, Failure
@@ -43,6 +53,7 @@ SILENT_S: Final = 4.0
 HTML: Final = "<html><body>nginx</body></html>"
 EXAMPLES: Final[list[tuple[int, Any, type[ProviderError], str]]] = [
     (412, {"type": "out_of_stock", "resource": "L4-1-24G"}, SoldOut, "out_of_stock"),
+    (403, {"type": "quotas_exceeded", "details": [{"quota": 0, "current": 0}]}, Rejected, "quota_exceeded"),
     (403, {"type": "quotas_exceeded"}, Rejected, "quota_exceeded"),
     (403, {"type": "invalid_request_error", "message": "Quota exceeded"}, Rejected, "quota_exceeded"),
     (403, {"type": "permissions_denied"}, Rejected, "permission_denied"),
@@ -53,16 +64,32 @@ EXAMPLES: Final[list[tuple[int, Any, type[ProviderError], str]]] = [
         Rejected,
         "unknown_instance_type",
     ),
-    (400, {"type": "invalid_arguments", "details": [{"argument_name": "image"}]}, Rejected, "image_not_found"),
-    (404, {"type": "not_found", "resource": "instance_image"}, Rejected, "image_not_found"),
+    (400, {"type": "invalid_arguments", "details": [{"argument_name": "image"}]}, NoImage, "image_not_found"),
+    (404, {"type": "not_found", "resource": "instance_image"}, NoImage, "image_not_found"),
+    (404, {"type": "not_found", "resource": "MarketplaceImage"}, NoImage, "image_not_found"),
     (400, {"type": "invalid_arguments", "details": [{"argument_name": "zone"}]}, Rejected, "unknown_zone"),
     (400, {"type": "invalid_arguments", "details": [{"argument_name": "name"}]}, Rejected, "invalid_request"),
     (404, {"type": "not_found", "resource": "instance_server"}, NotThere, "server_missing"),
     (404, {"type": "unknown_resource"}, NotThere, "server_missing"),
-    (400, {"type": "precondition_failed", "precondition": "resource_still_in_use"}, InUse, "resource_in_use"),
+    (400, {"type": "precondition_failed", "precondition": "protected_resource"}, TryAgain, "resource_protected"),
+    (
+        400,
+        {
+            "type": "precondition_failed",
+            "precondition": "resource_still_in_use",
+            "help_message": "instance should be powered off",
+        },
+        InUse,
+        "resource_in_use",
+    ),
+    (412, {"type": "precondition_failed", "message": "server should be stopped"}, Busy, "wrong_state"),
+    (412, {"type": "precondition_failed", "message": "server should be running"}, Busy, "wrong_state"),
+    (400, {"type": "precondition_failed"}, InUse, "resource_in_use"),
+    (409, {"type": "conflict", "message": "Group is in use. You cannot delete it."}, InUse, "resource_in_use"),
     (409, {"type": "transient_state", "current_state": "starting"}, Busy, "transient_state"),
     (400, {"type": "invalid_request_error", "message": "server should be stopped"}, Busy, "wrong_state"),
     (403, {"type": "locked"}, Rejected, "resource_locked"),
+    (429, "", TryAgain, "rate_limited"),
     (429, HTML, TryAgain, "rate_limited"),
     (500, {"type": "internal_error"}, TryAgain, "cloud_error"),
     (502, HTML, TryAgain, "cloud_unavailable"),
@@ -151,6 +178,7 @@ def test_the_clouds_own_pause_may_end_at_a_date(header: str, seconds: float | No
         (412, {"type": "out_of_stock"}, True),
         (429, {}, True),
         (429, HTML, True),
+        (429, "", True),
         (403, HTML, False),
         (404, HTML, False),
         (408, {}, False),
@@ -175,6 +203,18 @@ def test_a_message_says_what_to_do_and_what_the_cloud_said() -> None:
     message = refusal(answer(403, body), NOW).message
     assert "raise it in the console" in message
     assert "resource L4-1-24G, quota 1, current 1" in message
+
+
+def test_a_quota_of_0_is_explained() -> None:
+    """The body of a new organisation, as yassineteimi/nvidia-gpu-fleet-poc quotes it in scaleway-sdk-go's words."""
+    body = {
+        "type": "quotas_exceeded",
+        "details": [{"resource": "cp_servers_type_L4_1_24G", "quota": 0, "current": 0}],
+    }
+    message = refusal(answer(403, body), NOW).message
+    assert "verify your identity" in message
+    assert "support ticket" in message
+    assert "cp_servers_type_L4_1_24G" in message
 
 
 def test_what_a_cloud_says_is_told_in_plain_characters() -> None:
@@ -228,6 +268,18 @@ async def test_an_offer_that_cannot_be_read_has_the_same_outcomes(
     assert isinstance(failed.value, kind)
     assert failed.value.code == code
     assert await provider.instance_types()
+
+
+@pytest.mark.parametrize("call", [Call.GET_IMAGE, Call.LIST_VOLUMES])
+async def test_leftovers_that_cannot_be_read_are_not_taken_for_none(
+    provider: ScalewayProvider, control: Control, call: Call
+) -> None:
+    failure = Failure(call=call, error=Error.UNAVAILABLE, zone=provider.zones[-1])
+    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (failure,)}))
+    with pytest.raises(TryAgain) as failed:
+        await provider.leftover_volumes()
+    assert failed.value.code == "cloud_unavailable"
+    assert list(await provider.leftover_volumes()) == []
 
 
 async def test_an_unknown_type_image_or_zone_is_named(

@@ -17,7 +17,7 @@ from shared.reconciliation import Kind
 from simulator.app import Simulator
 from simulator.scenario import Call, Error, Failure
 from tests.provisioner.provider_contract import eventually
-from tests.provisioner.providers.conftest import CALL_TIMEOUT_S, QUICK
+from tests.provisioner.providers.conftest import CALL_TIMEOUT_S, QUICK, settings_of
 from tests.simulator.clients import Control, Sdk, ask
 from tests.simulator.fake_hosts import Hosts
 
@@ -40,14 +40,18 @@ async def account(control: Control) -> Any:
     return await control("GET", "account")
 
 
-async def test_a_server_bears_three_tags_and_boots_what_it_was_told(
+async def test_a_server_bears_three_tags_and_the_key_to_let_in_and_boots_what_it_was_told(
     provider: ScalewayProvider, control: Control, hosts: Hosts, installation: UUID
 ) -> None:
-    server = await with_volume(provider, await made(provider, instance_id := uuid4()))
+    instance_id, key = uuid4(), "ssh-ed25519 AAAAC3Nz+/= coldstart of someone"
+    order = Order(instance_id, "made", provider.zones[0], "L4-1-24G", CLOUD_INIT, client_key=key)
+    server = await provider.create_server(order)
+    assert isinstance(server, Server)
     await provider.power_on(server.zone, server.id)
     (shown,) = (await account(control))["servers"]
     assert shown["tags"] == [
         "coldstart", f"coldstart:installation:{installation}", f"coldstart:instance:{instance_id}",
+        "AUTHORIZED_KEY=ssh-ed25519_AAAAC3Nz+/=",
     ]  # fmt: skip
     assert hosts.made[0].cloud_init == CLOUD_INIT
 
@@ -139,6 +143,66 @@ async def test_a_volume_is_grown_and_tagged_and_never_shrunk(provider: ScalewayP
     assert f"coldstart:instance:{instance_id}" in volume["tags"]
 
 
+async def test_a_volume_counts_as_grown_once_it_shows_its_new_size_and_is_told_to_grow_once(
+    provider: ScalewayProvider, control: Control, simulator: Simulator
+) -> None:
+    server = await made(provider, instance_id := uuid4())
+    (volume_id,) = server.volume_ids
+    await control("PUT", "scenario", QUICK.model_copy(update={"volume_update": 60}))
+    grow = partial(provider.grow_volume, server.zone, volume_id, 200, instance_id)
+    assert [await grow(), await grow(), await grow()] == [False, False, False]
+    volume = await ask(Sdk(simulator).block.get_volume, volume_id=volume_id, zone=server.zone)
+    assert (volume.status, volume.size) == ("updating", 20 * 10**9)
+
+
+async def test_a_server_that_somebody_has_protected_is_not_stopped_and_the_message_says_what_to_do(
+    provider: ScalewayProvider, simulator: Simulator
+) -> None:
+    server = await made(provider, uuid4())
+    await provider.power_on(server.zone, server.id)
+    await eventually(lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.power is Power.ON))
+    update = partial(Sdk(simulator).instance._update_server, server_id=server.id, zone=server.zone)
+    await ask(update, protected=True)
+    with pytest.raises(TryAgain, match="remove the protection") as protected:
+        await provider.power_off(server.zone, server.id)
+    assert protected.value.code == "resource_protected"
+    await ask(update, protected=False)
+    await provider.power_off(server.zone, server.id)
+
+
+async def test_what_a_refused_order_may_have_left_is_listed_and_nothing_else(
+    provider: ScalewayProvider, control: Control, simulator: Simulator
+) -> None:
+    """Volumes of the image that are attached or tagged, and volumes of something else, are not left over."""
+    zone = provider.zones[0]
+    sold_out = Failure(call=Call.CREATE_SERVER, error=Error.OUT_OF_STOCK)
+    leaving = {"failures": (sold_out,), "out_of_stock_leaves_volume": True}
+    await control("PUT", "scenario", QUICK.model_copy(update=leaving))
+    order = Order(instance_id := uuid4(), "sold out", zone, "L4-1-24G", CLOUD_INIT)
+    assert isinstance(await provider.create_server(order), OutOfStock)
+    (left,) = (await account(control))["remaining"]["block_volumes"]
+    attached = await made(provider, uuid4())
+    released = await made(provider, uuid4())
+    await eventually(partial(provider.grow_volume, zone, released.volume_ids[0], 200, instance_id), bool)
+    await provider.delete_server(zone, released.id)
+    other = Order(uuid4(), "other", zone, "L4-1-24G", CLOUD_INIT)
+    async with ScalewayProvider(
+        settings_of(simulator, image="ubuntu_noble"), uuid4(), CALL_TIMEOUT_S
+    ) as of_another_image:
+        unrelated = await of_another_image.create_server(other)
+        assert isinstance(unrelated, Server)
+        await of_another_image.delete_server(zone, unrelated.id)
+    assert attached.volume_ids
+    listed = await eventually(provider.leftover_volumes, bool)
+    assert listed == [Resource(Kind.VOLUME, left, zone, None)]
+
+
+async def test_without_the_image_nothing_is_left_over(simulator: Simulator) -> None:
+    for image in ("ubuntu_none", str(uuid4())):
+        async with ScalewayProvider(settings_of(simulator, image=image), uuid4(), CALL_TIMEOUT_S) as provider:
+            assert list(await provider.leftover_volumes()) == []
+
+
 async def test_a_local_volume_cannot_grow_and_is_deleted_by_its_own_api(
     scaleway_settings: ScalewaySettings,
 ) -> None:
@@ -177,7 +241,7 @@ async def test_only_the_given_ports_are_open(provider: ScalewayProvider, control
         assert group["id"] == group_id
         assert [rule["port"] for rule in group["rules"]] == list(ports)
         assert {(rule["protocol"], rule["direction"], rule["action"]) for rule in group["rules"]} == {
-            ("tcp", "inbound", "accept")
+            ("TCP", "inbound", "accept")
         }
     (shown,) = (await account(control))["servers"]
     assert shown["security_group"] == group_id

@@ -177,7 +177,7 @@ async def test_a_released_instance_costs_no_call_of_its_own(stage: Stage, clock:
     await _released(stage)
     clock.passes(stage.settings.settle_seconds)
     await reconcile()
-    assert stage.provider.calls == ["tagged_servers", "tagged_resources", "foreign_servers"]
+    assert stage.provider.calls == ["tagged_servers", "tagged_resources", "leftover_volumes", "foreign_servers"]
 
 
 async def test_what_could_not_be_removed_is_said_and_tried_again(

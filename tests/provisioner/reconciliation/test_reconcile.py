@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from services.provisioner.provider import Order, Server, TryAgain
+from services.provisioner.provider import Order, Resource, Server, TryAgain
 from services.provisioner.reconciliation.known import KnownInstances
 from services.provisioner.reconciliation.reconcile import Reconcile
 from shared.lifecycle import events as e
@@ -169,6 +169,31 @@ async def test_what_is_unknown_is_told_and_counted_and_left(stage: Stage, reconc
     assert _counted(Kind.SERVER) == 1
 
 
+async def test_what_a_refused_order_may_have_left_is_told_and_never_deleted_even_by_command(
+    stage: Stage, reconcile: Reconcile
+) -> None:
+    """A volume that an instance has on record is that instance's."""
+    await stage.launched()
+    (recorded,) = (await stage.instance()).resources.volumes
+    left = Resource(Kind.VOLUME, "left", "zone-1", None)
+    stage.provider.leftovers = [left, Resource(Kind.VOLUME, recorded.id, "zone-1", None)]
+    stage.provider.calls.clear()
+    report = await reconcile(delete_unknown=True)
+    assert [(each.kind, each.id, each.zone, each.instance_id) for each in report.unknown] == [
+        (Kind.VOLUME, "left", "zone-1", None)
+    ]
+    assert "out of stock" in report.unknown[0].hint
+    assert (report.removed, "delete_volume" in stage.provider.calls, _counted(Kind.VOLUME)) == ((), False, 1)
+
+
+async def test_a_list_of_leftovers_that_fails_is_an_error_of_the_report(stage: Stage, reconcile: Reconcile) -> None:
+    stage.provider.fail("leftover_volumes", TryAgain("cloud_error", "not now"))
+    stage.provider.foreign = [Foreign(id="theirs", zone="zone-1", installation=None, instance_id=None)]
+    report = await reconcile()
+    assert report.errors == ("list of leftover volumes: cloud_error: not now",)
+    assert [each.id for each in report.foreign] == ["theirs"]
+
+
 async def test_what_is_unknown_is_logged_once(stage: Stage, reconcile: Reconcile) -> None:
     server = await _untagged(stage)
     with capture_logs() as told:
@@ -193,7 +218,7 @@ async def test_rounds_do_not_overlap(stage: Stage, reconcile: Reconcile) -> None
         assert stage.provider.calls == ["tagged_servers"]
         let_go.set()
     assert first.result().ended_at <= second.result().began_at
-    assert stage.provider.calls == ["tagged_servers", "tagged_resources", "foreign_servers"] * 2
+    assert stage.provider.calls == ["tagged_servers", "tagged_resources", "leftover_volumes", "foreign_servers"] * 2
 
 
 async def test_an_instance_whose_events_cannot_be_read_is_left_even_by_command(

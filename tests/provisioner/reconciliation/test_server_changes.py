@@ -153,7 +153,7 @@ async def test_a_server_that_is_as_it_should_be_costs_no_call_of_its_own(stage: 
     await _ready(stage)
     stage.provider.calls.clear()
     await reconcile()
-    assert stage.provider.calls == ["tagged_servers", "tagged_resources", "foreign_servers"]
+    assert stage.provider.calls == ["tagged_servers", "tagged_resources", "leftover_volumes", "foreign_servers"]
 
 
 async def test_a_launch_that_has_not_switched_its_server_on_yet_is_not_stopped(

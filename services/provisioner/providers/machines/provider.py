@@ -199,6 +199,9 @@ class MachinesProvider:
     async def tagged_resources(self) -> Sequence[Resource]:
         return []
 
+    async def leftover_volumes(self) -> Sequence[Resource]:
+        return []
+
     async def _look_at(
         self, machines: Sequence[Machine], timeout_s: float | None = None
     ) -> dict[str, Claim | TryAgain | None]:

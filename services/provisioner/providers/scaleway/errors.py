@@ -1,7 +1,8 @@
 """What each error answer means to us: one table, from the most to the least specific row.
 
-Shapes and types of the bodies: scaleway-sdk-go's `scw/errors.go`; the older `invalid_request_error` and
-`unknown_resource` of the instance API, as users have met them (scaleway-cli issue 530).
+Shapes and types of the bodies: scaleway-sdk-go's `scw/errors.go` and `scw/errors_test.go`; the recorded tests of
+scaleway-cli and terraform-provider-scaleway; the instance API's "should be …" as `precondition_failed` (scaleway-cli
+issue 4827) and as the older `invalid_request_error`, and `unknown_resource` (issue 530).
 """
 
 from collections.abc import Mapping
@@ -40,6 +41,10 @@ class InUse(TryAgain):
     """Something else must be deleted first."""
 
 
+class NoImage(Rejected):
+    """The zone does not have this image."""
+
+
 @dataclass(frozen=True)
 class CloudAnswer:
     """An HTTP answer with a status of 300 or more. `kind` is its body's `type`; None if the body is not the API's."""
@@ -48,7 +53,8 @@ class CloudAnswer:
     kind: str | None = None
     detail: str = ""
     subjects: frozenset[str] = frozenset()
-    """The arguments and resources to which it objects."""
+    """The arguments, resources and preconditions to which it objects."""
+    quotas: frozenset[int] = frozenset()
     retry_after: float | None = None
 
     @property
@@ -67,6 +73,7 @@ class Row:
     kind: str | None = None
     status: range | int = ANY
     subject: str | None = None
+    quota: int | None = None
     word: str | None = None
     foreign: bool = False
     """Only for a body that is not the API's own JSON: a proxy's page, or another server's."""
@@ -77,6 +84,7 @@ class Row:
             answer.status in statuses
             and self.kind in (None, answer.kind)
             and (self.subject is None or self.subject in answer.subjects)
+            and (self.quota is None or self.quota in answer.quotas)
             and (self.word is None or self.word in answer.detail.lower())
             and not (self.foreign and answer.kind is not None)
         )
@@ -85,12 +93,18 @@ class Row:
 QUOTA_SAYS: Final = (
     "a quota of the organisation is used up: raise it in the console (Organization, Quotas), or end other instances"
 )
+NO_QUOTA_SAYS: Final = (
+    "the organisation's quota for this is 0: verify your identity in the console if you have not, or ask for a quota "
+    "by a support ticket (Organization, Quotas)"
+)
+PROTECTED_SAYS: Final = "somebody has protected it in the console: remove the protection there"
 DENIED_SAYS: Final = (
     "the API key lacks a permission: add InstancesFullAccess and BlockStorageFullAccess to its IAM policy"
 )
 KEY_SAYS: Final = (
     "the API key is not accepted: check SCW_ACCESS_KEY and SCW_SECRET_KEY, and whether the key has expired"
 )
+NO_IMAGE_SAYS: Final = "this zone does not have the image: check COLDSTART_SCALEWAY_IMAGE"
 INVALID_SAYS: Final = "the cloud rejects the request as invalid: correct what it names"
 IN_USE_SAYS: Final = (
     "something still uses it: if this persists, find out in the console what it is, and remove it there"
@@ -102,6 +116,7 @@ FAILED_SAYS: Final = "the cloud failed: if this persists, look at https://status
 
 TABLE: Final = (
     Row(SoldOut, "out_of_stock", "no such machine is free: name more zones or types, or wait", kind="out_of_stock"),
+    Row(Rejected, "quota_exceeded", NO_QUOTA_SAYS, kind="quotas_exceeded", quota=0),
     Row(Rejected, "quota_exceeded", QUOTA_SAYS, kind="quotas_exceeded"),
     Row(Rejected, "quota_exceeded", QUOTA_SAYS, kind="invalid_request_error", status=403, word="quota"),
     Row(Rejected, "permission_denied", DENIED_SAYS, kind="permissions_denied"),
@@ -111,13 +126,11 @@ TABLE: Final = (
         kind="invalid_arguments", subject="commercial_type",
     ),
     Row(
-        Rejected, "image_not_found", "no such image for this type in this zone: check COLDSTART_SCALEWAY_IMAGE",
+        NoImage, "image_not_found", "no such image for this type in this zone: check COLDSTART_SCALEWAY_IMAGE",
         kind="invalid_arguments", subject="image",
     ),
-    Row(
-        Rejected, "image_not_found", "no such image: check COLDSTART_SCALEWAY_IMAGE",
-        kind="not_found", subject="instance_image",
-    ),
+    Row(NoImage, "image_not_found", NO_IMAGE_SAYS, kind="not_found", subject="instance_image"),
+    Row(NoImage, "image_not_found", NO_IMAGE_SAYS, kind="not_found", subject="MarketplaceImage"),
     Row(
         Rejected, "unknown_zone", "no such zone: check SCW_DEFAULT_ZONE and COLDSTART_SCALEWAY_ZONES",
         kind="invalid_arguments", subject="zone",
@@ -125,9 +138,13 @@ TABLE: Final = (
     Row(Rejected, "invalid_request", INVALID_SAYS, kind="invalid_arguments"),
     Row(NotThere, SERVER_MISSING, GONE_SAYS, kind="not_found", status=404),
     Row(NotThere, SERVER_MISSING, GONE_SAYS, kind="unknown_resource", status=404),
-    Row(InUse, "resource_in_use", IN_USE_SAYS, kind="precondition_failed"),
-    Row(Busy, "transient_state", BUSY_SAYS, kind="transient_state"),
+    Row(TryAgain, "resource_protected", PROTECTED_SAYS, kind="precondition_failed", subject="protected_resource"),
+    Row(InUse, "resource_in_use", IN_USE_SAYS, kind="precondition_failed", subject="resource_still_in_use"),
+    Row(Busy, "wrong_state", STATE_SAYS, kind="precondition_failed", word="should be"),
     Row(Busy, "wrong_state", STATE_SAYS, kind="invalid_request_error", status=400, word="should be"),
+    Row(InUse, "resource_in_use", IN_USE_SAYS, kind="precondition_failed"),
+    Row(InUse, "resource_in_use", IN_USE_SAYS, kind="conflict", status=409),
+    Row(Busy, "transient_state", BUSY_SAYS, kind="transient_state"),
     Row(Rejected, "resource_locked", "it is locked: ask Scaleway's support why", kind="locked"),
     Row(TryAgain, "rate_limited", "too many requests: if this persists, launch fewer at once", status=RATE_LIMITED),
     Row(TryAgain, "cloud_error", FAILED_SAYS, status=500),
@@ -182,12 +199,14 @@ def _read(response: requests.Response, at: datetime) -> CloudAnswer:
     if not isinstance(body, dict) or "message" not in body:
         return CloudAnswer(response.status_code, detail=f"status {response.status_code}", retry_after=retry_after)
     details = [each for each in _list(body.get("details")) if isinstance(each, dict)]
-    subjects = [body.get("resource"), *(each.get(key) for each in details for key in ("argument_name", "resource"))]
+    subjects = [body.get("resource"), body.get("precondition")]
+    subjects += [each.get(key) for each in details for key in ("argument_name", "resource")]
     return CloudAnswer(
         status=response.status_code,
         kind=str(body.get("type") or "untyped"),
         detail=_message(body, details),
         subjects=frozenset(str(subject) for subject in subjects if subject),
+        quotas=frozenset(quota for each in details if isinstance(quota := each.get("quota"), int)),
         retry_after=retry_after,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from itertools import product
+from typing import Final, cast
 from uuid import UUID
 
 from scaleway.instance.v1 import (
@@ -21,6 +22,9 @@ from services.provisioner.providers.scaleway.errors import NotThere
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from services.provisioner.providers.scaleway.tags import Tags, instance_in
 from shared.reconciliation import Kind
+
+TCP: Final = cast("SecurityGroupRuleProtocol", "TCP")
+"""Upper case, as the API itself writes it and every recorded request does; the SDK's own value is lower case."""
 
 
 class Network:
@@ -132,10 +136,11 @@ def _name(instance_id: UUID) -> str:
 def _opened(position: int, port: int, source_range: str) -> SetSecurityGroupRulesRequestRule:
     return SetSecurityGroupRulesRequestRule(
         action=SecurityGroupRuleAction.ACCEPT,
-        protocol=SecurityGroupRuleProtocol.TCP,
+        protocol=TCP,
         direction=SecurityGroupRuleDirection.INBOUND,
         ip_range=source_range,
         position=position,
         dest_port_from=port,
+        dest_port_to=port,
         editable=True,
     )

@@ -8,6 +8,7 @@ from scaleway.instance.v1 import ServerType
 from scaleway.marketplace.v2 import LocalImage, LocalImageType
 
 from services.provisioner.provider import GIGABYTE
+from services.provisioner.providers.scaleway.errors import NoImage
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from shared.offers.instance_types import Availability, InstanceType
 
@@ -31,17 +32,28 @@ class Products:
         """
         if _is_id(self._image):
             return self._image
+        booting = [image for image in self._local_images(zone) if instance_type in image.compatible_commercial_types]
+        if not booting:
+            return self._image
+        return min(booting, key=lambda image: image.type_ != LocalImageType.INSTANCE_SBS).id
 
+    def snapshots(self, zone: str) -> frozenset[str]:
+        """The snapshots from which boot volumes of our image are made in this zone; none without the image."""
+        try:
+            ids = [self._image] if _is_id(self._image) else [image.id for image in self._local_images(zone)]
+            found = [self._instance.get_image(zone=zone, image_id=image_id).image for image_id in ids]
+        except NoImage:
+            return frozenset()
+        return frozenset(image.root_volume.id for image in found if image and image.root_volume)
+
+    def _local_images(self, zone: str) -> list[LocalImage]:
         def page(number: int) -> tuple[list[LocalImage], int]:
             answer = self._marketplace.list_local_images(
                 zone=zone, image_label=self._image, page=number, page_size=PAGE_SIZE
             )
             return answer.local_images, answer.total_count
 
-        booting = [image for image in pages(page) if instance_type in image.compatible_commercial_types]
-        if not booting:
-            return self._image
-        return min(booting, key=lambda image: image.type_ != LocalImageType.INSTANCE_SBS).id
+        return list(pages(page))
 
     def gpu_types(self, zone: str) -> list[InstanceType]:
         """Each type with GPUs that can still be created here.

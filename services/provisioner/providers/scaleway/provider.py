@@ -32,7 +32,7 @@ class ScalewayProvider:
         self._sdk, tags = Sdk(settings), Tags(installation)
         self._products = Products(self._sdk, settings.image)
         self._servers = Servers(self._sdk, tags, self._products)
-        self._volumes = Volumes(self._sdk, tags)
+        self._volumes = Volumes(self._sdk, tags, self._products)
         self._network = Network(self._sdk, tags)
 
     async def __aenter__(self) -> Self:
@@ -103,3 +103,6 @@ class ScalewayProvider:
     async def tagged_resources(self) -> Sequence[Resource]:
         volumes = await self._calls.in_each(self.zones, self._volumes.tagged)
         return [*volumes, *await self._calls.in_each(self.zones, self._network.tagged)]
+
+    async def leftover_volumes(self) -> Sequence[Resource]:
+        return await self._calls.in_each(self.zones, self._volumes.left_over)

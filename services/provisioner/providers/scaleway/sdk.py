@@ -117,6 +117,7 @@ class Sdk:
             default_project_id=str(settings.default_project_id),
             default_zone=settings.default_zone,
         )
+        self.project_id = str(settings.default_project_id)
         self._session = requests.Session()
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=THREADS))

@@ -7,6 +7,7 @@ from scaleway.block.v1 import Volume, VolumeStatus
 
 from services.provisioner.provider import GIGABYTE, Rejected, Resource
 from services.provisioner.providers.scaleway.errors import Busy, InUse, NotThere
+from services.provisioner.providers.scaleway.products import Products
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from services.provisioner.providers.scaleway.tags import Tags, instance_in
 from shared.reconciliation import Kind
@@ -16,17 +17,22 @@ CHANGING: Final = frozenset({VolumeStatus.CREATING, VolumeStatus.RESIZING, Volum
 
 
 class Volumes:
-    def __init__(self, sdk: Sdk, tags: Tags) -> None:
+    def __init__(self, sdk: Sdk, tags: Tags, products: Products) -> None:
+        self._project_id = sdk.project_id
+        self._products = products
         self._block = sdk.block
         self._instance = sdk.instance
         self._tags = tags
 
     def grow(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> bool:
+        """A volume that was told to grow is `updating`, and shows its old size for a while."""
         try:
             volume = self._block.get_volume(zone=zone, volume_id=volume_id)
         except NotThere:
             self._check_local(zone, volume_id, size_gb)
             return True
+        if volume.status in CHANGING:
+            return False
         size = max(volume.size, size_gb * GIGABYTE)
         if size > volume.size or not self._tags.borne(volume.tags, instance_id):
             volume = self._block.update_volume(
@@ -35,7 +41,7 @@ class Volumes:
                 size=size if size > volume.size else None,
                 tags=list(dict.fromkeys((*volume.tags, *self._tags.of(instance_id)))),
             )
-        return volume.status not in CHANGING
+        return volume.status not in CHANGING and volume.size >= size
 
     def find(self, zone: str, instance_id: UUID) -> list[tuple[str, str]]:
         return [(volume.zone, volume.id) for volume in self._bearing(zone, instance_id)]
@@ -44,18 +50,34 @@ class Volumes:
         """All of this installation."""
         return [Resource(Kind.VOLUME, each.id, zone, instance_in(each.tags)) for each in self._bearing(zone)]
 
+    def left_over(self, zone: str) -> list[Resource]:
+        """Untagged and attached to nothing, from an image of ours: an order that was out of stock may leave one."""
+        snapshots = self._products.snapshots(zone)
+        return [
+            Resource(Kind.VOLUME, volume.id, zone, None)
+            for volume in (self._listed(zone) if snapshots else ())
+            if volume.parent_snapshot_id in snapshots and not volume.tags and not volume.references
+        ]
+
     def _bearing(self, zone: str, instance_id: UUID | None = None) -> list[Volume]:
+        listed = self._listed(zone, self._tags.of_whom(instance_id))
+        return [volume for volume in listed if self._tags.borne(volume.tags, instance_id)]
+
+    def _listed(self, zone: str, tag: str | None = None) -> list[Volume]:
+        """The project's, or only those with the tag."""
+
         def page(number: int) -> tuple[list[Volume], int]:
             answer = self._block.list_volumes(
                 include_deleted=False,
                 zone=zone,
-                tags=[self._tags.of_whom(instance_id)],
+                project_id=None if tag else self._project_id,
+                tags=[tag] if tag else None,
                 page=number,
                 page_size=PAGE_SIZE,
             )
             return answer.volumes, answer.total_count
 
-        return [volume for volume in pages(page) if self._tags.borne(volume.tags, instance_id)]
+        return list(pages(page))
 
     def delete(self, zone: str, volume_id: str) -> bool:
         """Whether it is gone. The id does not say which of the two APIs knows it."""
