@@ -203,8 +203,8 @@ async def test_without_the_image_nothing_is_left_over(simulator: Simulator) -> N
             assert list(await provider.leftover_volumes()) == []
 
 
-async def test_a_local_volume_cannot_grow_and_is_deleted_by_its_own_api(
-    scaleway_settings: ScalewaySettings,
+async def test_a_local_volume_cannot_grow_outlives_its_server_and_is_deleted_by_its_own_api(
+    scaleway_settings: ScalewaySettings, control: Control
 ) -> None:
     plain = scaleway_settings.model_copy(update={"image": "ubuntu_noble"})
     async with ScalewayProvider(plain, uuid4(), CALL_TIMEOUT_S) as local:
@@ -216,7 +216,9 @@ async def test_a_local_volume_cannot_grow_and_is_deleted_by_its_own_api(
         assert refused.value.code == "volume_cannot_grow"
         assert await local.delete_volume(server.zone, volume_id) is False
         await local.delete_server(server.zone, server.id)
+        assert (await account(control))["remaining"]["local_volumes"] == [volume_id]
         assert await local.delete_volume(server.zone, volume_id) is True
+        assert (await account(control))["remaining"]["local_volumes"] == []
 
 
 async def test_power_is_left_alone_where_it_is_as_wanted(provider: ScalewayProvider, control: Control) -> None:
