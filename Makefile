@@ -6,7 +6,9 @@ PYTEST := $(BIN)/python -m pytest
 # Every service and command is a process of its own: without compiled modules each start costs another second.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo up test test-fast chaos conformance lint bench screenshots docs lock clean purge
+REAL :=
+
+.PHONY: demo up test test-fast chaos conformance real lint bench screenshots docs lock clean purge
 
 demo: .venv/.ready        ## launch, chat, terminate, in a simulated cloud
 	@$(BIN)/coldstart demo
@@ -37,6 +39,9 @@ lint: .venv/.ready-dev .venv/.ready-node  ## style, types, import contracts
 	else echo "npm is not installed: nobody has looked at the console's scripts"; fi
 
 ESLINT := tests/node/node_modules/.bin/eslint --config tests/node/eslint.config.mjs
+
+real: .venv/.ready-dev    ## launches on a real machine without a GPU; as root, on Debian: make real REAL="--vllm 0.13.0"
+	@$(BIN)/python -m real_line $(REAL)
 
 bench: .venv/.ready-dev   ## every benchmark; the router's is beside nginx, installed where Debian has it
 	@test -x /usr/sbin/nginx || apt-get install -y -qq --no-install-recommends nginx-light || true

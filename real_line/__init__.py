@@ -1,0 +1,1 @@
+"""`make real`: launches on real OpenSSH, systemd, apt, Docker and vLLM, on a machine without a GPU."""

@@ -1,0 +1,67 @@
+"""What a machine does to a worker that serves: a killed container, a restarted Docker, a reinstall, a drain."""
+
+import threading
+
+from real_line.line import CONTAINER, Launch, Wrong
+from real_line.requests import Reading, asking, long_stream
+from real_line.waiting import until
+from shared.lifecycle.status import Status
+
+AGAIN_S = 300
+"""How long a worker may take to load its model again."""
+
+
+def killed_process(launch: Launch) -> str:
+    """The container's first process is killed, as by the kernel when memory runs out: Docker starts it again."""
+    return _lost_and_restored(launch, f"kill -KILL $(docker inspect --format '{{{{.State.Pid}}}}' {CONTAINER})")
+
+
+def restarted_docker(launch: Launch) -> str:
+    return _lost_and_restored(launch, "systemctl restart docker")
+
+
+def killed_container(launch: Launch) -> str:
+    """`docker kill` is somebody's will: Docker does not start the container again, so the instance stays away."""
+    launch.line.machine("docker", "kill", CONTAINER)
+    launch.becomes(Status.UNAVAILABLE, within_s=120)
+    state = launch.line.machine("docker", "inspect", "--format", "{{.State.Status}}", CONTAINER).strip()
+    answer = launch.ask("/v1/completions", {"model": launch.look().model, "prompt": "Hello", "max_tokens": 1})
+    if state != "exited" or answer.status_code != 503:
+        raise Wrong(f"container {state}, answer {answer.status_code} {answer.text[:200]}")
+    return f"unavailable; a request gets 503 {answer.json()['error']['code']}"
+
+
+def reinstalled(launch: Launch) -> str:
+    """A reinstall brings it back, as the next attempt."""
+    launch.line.stack.api.post(f"{launch.path}/reinstall")
+    instance = launch.becomes(Status.READY, within_s=AGAIN_S)
+    if instance.attempt != 2:
+        raise Wrong(f"attempt {instance.attempt}")
+    return f"ready in attempt {instance.attempt}"
+
+
+def drained(launch: Launch, tokens: int) -> str:
+    """A drain waits for the stream that is under way, then the instance ends."""
+    reading = Reading()
+    with long_stream(launch, tokens) as response:
+        thread = threading.Thread(target=reading.read, args=(response,), daemon=True)
+        thread.start()
+        launch.line.stack.api.post(f"{launch.path}/drain")
+        launch.becomes(Status.DRAINING, Status.TERMINATING, within_s=30)
+        refused = launch.ask("/v1/completions", {"model": launch.look().model, "prompt": "Hello", "max_tokens": 1})
+        thread.join(300)
+    instance = launch.becomes(Status.TERMINATED, within_s=180)
+    if reading.error or reading.finish != "length" or reading.events < tokens or refused.status_code != 503:
+        raise Wrong(f"{reading}, a new request got {refused.status_code}")
+    return f"{reading.events} events came, then {instance.status}; a new request got {refused.status_code}"
+
+
+def _lost_and_restored(launch: Launch, script: str) -> str:
+    with asking(launch) as answers:
+        until(lambda: answers.answers["200"] > 0, "an answer before", 60)
+        launch.line.machine.shell(script)
+        launch.becomes(Status.UNAVAILABLE, within_s=120)
+        launch.becomes(Status.READY, within_s=AGAIN_S)
+    if set(answers.answers) - {"200"} - {what for what in answers.answers if what.startswith("503 ")}:
+        raise Wrong(f"requests meanwhile: {answers}")
+    return f"unavailable, then ready; requests meanwhile: {answers}"

@@ -1,0 +1,88 @@
+"""The line itself, as the first process of its namespaces: boots the machine, starts the stack, plays the scenes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from real_line.addresses import CONTROL, HUB_PORT, REGISTRY_PORT
+from real_line.commands import Commands
+from real_line.line import Line
+from real_line.machine import machine
+from real_line.preparation import Prepared
+from real_line.registry import registry
+from real_line.report import Report
+from real_line.scenes import SCENES
+from real_line.stack import Stack
+from real_line.versions import DEFAULT, Version
+from real_line.vllm_image import IMAGE
+
+_BYTES_A_SECOND: Final = 12_000_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """`folder` is for this run alone and is removed after it; `logs` stay."""
+
+    version: Version
+    prepared: Prepared
+    folder: Path
+    logs: Path
+    only: tuple[str, ...] = ()
+
+    def save(self, path: Path) -> None:
+        path.write_bytes(_RUN.dump_json(self))
+
+    @classmethod
+    def load(cls, path: Path) -> "Run":
+        return _RUN.validate_json(path.read_bytes())
+
+
+_RUN: Final = TypeAdapter(Run)
+
+
+def play(run: Run) -> Report:
+    """Plays every scene, or those that `run.only` names, and returns what was seen."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    commands = Commands(run.logs / "commands.log")
+    commands("ip", "link", "set", "lo", "up")
+    commands("mount", "-t", "tmpfs", "tmpfs", "/run")  # where nspawn leaves its locks
+    with ExitStack() as ends:
+        image = f"{IMAGE}:{run.version.tag}"
+        settings = {} if run.version.number == DEFAULT else {"COLDSTART_VLLM_IMAGE": image}
+        stack = Stack(run.folder / "data", run.logs / "stack.log", settings)
+        ends.callback(shutil.copytree, stack.data_dir / "logs", run.logs / "services", ignore_dangling_symlinks=True)
+        disk = run.folder / "disk.ext4"
+        commands("cp", "--sparse=always", "--reflink=auto", run.prepared.machine / "disk.ext4", disk)
+        host_key = (run.prepared.machine / "host_key.pub").read_text().strip()
+        key = stack.command("ssh-key", "--new").strip()
+        booted = ends.enter_context(machine(commands, disk, host_key, key, run.logs / "machine.log"))
+        within = ["nsenter", f"--target={booted.init}", "--net", "--"]
+        ends.enter_context(registry(run.prepared.registry, REGISTRY_PORT, run.logs / "registry.log", within))
+        ends.enter_context(_hub(run.prepared.models, run.logs / "hub.log"))
+        ends.enter_context(stack.running(host_key))
+        line = Line(run.version, image, booted, stack, run.logs / "checks.log")
+        for name, scene in SCENES.items():
+            if not run.only or name in run.only:
+                line.play(name, scene)
+        return Report.of(line)
+
+
+@contextmanager
+def _hub(models: Path, log: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "real_line.hub", CONTROL, str(HUB_PORT), str(models), str(_BYTES_A_SECOND)]
+    with log.open("wb") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said, env=os.environ)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)

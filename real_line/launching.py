@@ -1,0 +1,39 @@
+"""What a launch has recorded: the install's phases and the steps of loading, in their order, with their seconds."""
+
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from real_line.line import Launch, Wrong
+from services.provisioner.install.script import PHASES
+
+_SHOWN = {"SshInstallPhaseReached": "phase", "ModelLoadProgressed": "stage"}
+
+
+def in_order(launch: Launch) -> str:
+    """All phases, and load steps that never go back. Notes the seconds of each step for the report."""
+    rows = launch.timeline()
+    if tuple(launch.phases()) != PHASES:
+        raise Wrong(f"phases: {launch.phases()}")
+    percents = [row["progress_percent"] for row in rows]
+    if any(later < earlier for earlier, later in pairwise(percents)):
+        raise Wrong(f"progress fell: {percents}")
+    stages = list(dict.fromkeys(row["data"]["stage"] for row in rows if row["type"] == "ModelLoadProgressed"))
+    if not {"download", "shards"} <= set(stages):
+        raise Wrong(f"load steps: {stages}")
+    launch.line.durations[launch.line.scene] = seconds_of_steps(rows)
+    return f"{len(PHASES)} phases, then {', '.join(stages)}"
+
+
+def seconds_of_steps(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """From each event to the next one of another name, phase or load step."""
+    moments = [(_name(row), datetime.fromisoformat(row["occurred_at"])) for row in rows]
+    seconds: dict[str, float] = {}
+    for (name, began), (_, ended) in pairwise(moments):
+        seconds[name] = seconds.get(name, 0.0) + (ended - began).total_seconds()
+    return seconds
+
+
+def _name(row: dict[str, Any]) -> str:
+    detail = _SHOWN.get(row["type"])
+    return f"{row['type']} ({row['data'][detail]})" if detail else str(row["type"])

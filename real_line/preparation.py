@@ -1,0 +1,65 @@
+"""What the real line needs before it starts: made once, then kept in the data folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from real_line import debian, vllm_image
+from real_line.commands import Commands
+from real_line.kept import Kept
+from real_line.versions import Version
+
+_MODELS: Final = Path(__file__).parent / "make_models.py"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`machine` has disk.ext4 and host_key.pub, `registry` a registry's storage, `models` a folder for each model."""
+
+    machine: Path
+    registry: Path
+    models: Path
+
+
+def prepared(run: Commands, kept: Kept, downloads: Path, version: Version) -> Prepared:
+    """Downloads and builds what is missing. Raises CommandFailed."""
+    debian.install_on_host(run)
+    machine = kept(
+        "machine",
+        (debian.SUITE, debian.MACHINE_PACKAGES, debian.DISK_GB, debian.standins()),
+        "the machine: Debian by debootstrap, and docker.io for its apt",
+        lambda folder: debian.machine_disk(run, folder),
+    )
+    parts = (debian.SUITE, debian.IMAGE_PACKAGES, version)
+    root = kept(
+        f"root-{version.number}",
+        parts,
+        f"vLLM {version.number} and torch {version.torch} from the package index",
+        lambda folder: vllm_image.root_of(run, version, downloads, folder),
+    )
+    models = kept(
+        "models",
+        _MODELS.read_bytes(),
+        "two small models with random weights",
+        lambda folder: make_models(run, root / "root", folder),
+    )
+    registry = kept(
+        f"registry-{version.number}",
+        (parts, vllm_image.CONFIGURATION),
+        "the image's layers",
+        lambda folder: vllm_image.store(run, root / "root", version, folder),
+    )
+    return Prepared(machine, registry / "registry", models)
+
+
+def make_models(run: Commands, root: Path, folder: Path) -> None:
+    """Runs make_models.py in the image's own Python, with the image's torch and transformers."""
+    script = root / "tmp/make_models.py"
+    script.write_bytes(_MODELS.read_bytes())
+    made = root / "tmp/models"
+    made.mkdir(exist_ok=True)
+    run("chroot", root, f"python{debian.PYTHON}", "/tmp/make_models.py", "/tmp/models")  # noqa: S108 - the image's
+    script.unlink()
+    for model in made.iterdir():
+        model.rename(folder / model.name)
+    made.rmdir()

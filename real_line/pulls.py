@@ -1,0 +1,65 @@
+"""What may happen while the image is pulled."""
+
+from typing import Any, Final
+
+from real_line.line import Launch, Line, Wrong
+from real_line.waiting import until
+from services.provisioner.install.script import PHASES
+from shared.lifecycle.status import Status
+
+PULL_S: Final = 300
+_FREE_MB: Final = 600
+
+
+def forget_image(line: Line) -> None:
+    """The next install pulls again, every layer."""
+    line.machine.shell("! command -v docker >/dev/null || docker image prune --all --force")
+
+
+def pulling(launch: Launch) -> None:
+    """Waits until `docker pull` runs."""
+    launch.reaches("image_pull", PULL_S)
+    until(lambda: launch.line.machine.answers("pgrep", "--full", "docker pull"), "docker pull", 60)
+
+
+def restarted_sshd(launch: Launch) -> str:
+    """Every connection breaks in the middle of the pull: the install goes on, and is not begun again."""
+    pulling(launch)
+    launch.line.machine.shell("systemctl restart ssh; kill $(pgrep --full '^sshd: root')")
+    launch.reaches("worker_start", PULL_S)
+    failed = [row for row in launch.timeline() if row["type"] == "SshInstallFailed"]
+    if failed or tuple(launch.phases()) != PHASES:
+        raise Wrong(f"phases {launch.phases()}, failures {failed}")
+    began = launch.line.machine.shell("cat /var/lib/coldstart/attempt-1-1.log").count("::phase::image_pull")
+    return f"the same install went on; its pull was begun {began} time"
+
+
+def terminated(launch: Launch) -> str:
+    """A terminate in the middle of the pull ends the pull, too."""
+    pulling(launch)
+    launch.line.stack.api.delete(launch.path)
+    launch.becomes(Status.TERMINATED, within_s=PULL_S)
+    if launch.line.machine.answers("pgrep", "--full", "docker pull"):
+        raise Wrong("docker pull still runs")
+    return "terminated; no pull runs"
+
+
+def filled_disk(launch: Launch) -> str:
+    """The disk fills up during the pull: that try fails with Docker's reason, and with room the next one succeeds."""
+    machine = launch.line.machine
+    machine.shell(
+        f"room=$(df --output=avail --block-size=1M / | tail -n 1); fallocate --length $((room - {_FREE_MB}))M /filler"
+    )
+    try:
+        failed = until(lambda: _failures(launch), "a failed try", PULL_S)
+    finally:
+        machine("rm", "/filler")
+    reason = str(failed[0]["data"]["reason"])
+    if "no space left on device" not in reason:
+        raise Wrong(reason)
+    launch.reaches("worker_start", PULL_S)
+    return f"“{reason[-160:]}”; with room, try {len(_failures(launch)) + 1} has succeeded"
+
+
+def _failures(launch: Launch) -> list[dict[str, Any]]:
+    return [row for row in launch.timeline() if row["type"] == "SshInstallFailed"]

@@ -1,0 +1,101 @@
+"""What a run has found out, as a section of docs/real-line.md."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from real_line.line import Line, Result
+from real_line.machine import Machine
+
+PAGE: Final = Path(__file__).parents[1] / "docs/real-line.md"
+_END: Final = "<!-- make real: end -->\n"
+_VERSIONS: Final = {
+    "kernel": "uname --kernel-release | cut --delimiter=- --fields=1",
+    "Debian": "cat /etc/debian_version",
+    "systemd": "systemctl --version | head -n 1",
+    "OpenSSH": "ssh -V 2>&1",
+    "apt": "apt-get --version | head -n 1",
+    "Docker": "docker version --format '{{.Server.Version}}'",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """`versions` by program; `durations`: seconds by scene and step; `differences` of the workers by request."""
+
+    vllm: str
+    versions: dict[str, str]
+    durations: dict[str, dict[str, float]]
+    differences: dict[str, str]
+    results: list[Result]
+
+    @classmethod
+    def of(cls, line: Line) -> "Report":
+        versions = {"torch": line.version.torch, **_versions(line.machine)}
+        return cls(line.version.number, versions, line.durations, line.differences, line.results)
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.results) and all(result.passed for result in self.results)
+
+    def save(self, path: Path) -> None:
+        path.write_bytes(_REPORT.dump_json(self))
+
+    @classmethod
+    def load(cls, path: Path) -> "Report":
+        return _REPORT.validate_json(path.read_bytes())
+
+    def section(self, day: datetime) -> str:
+        """Markdown."""
+        failed = [result for result in self.results if not result.passed]
+        verdict = f"{len(self.results)} checks, " + (f"{len(failed)} failed" if failed else "all passed")
+        parts = [
+            f"### vLLM {self.vllm}\n",
+            f"{day:%Y-%m-%d}: {verdict}.\n",
+            _table(("part", "version"), list(self.versions.items())),
+            *(
+                f"Seconds of the scene “{scene}”, by step:\n\n"
+                + _table(("from this event on", "s"), [(name, f"{spent:.1f}") for name, spent in steps.items()])
+                for scene, steps in self.durations.items()
+            ),
+            _table(
+                ("scene", "check", "s", "seen"),
+                [(each.scene, each.check, f"{each.seconds:.1f}", _seen(each)) for each in self.results],
+            ),
+            "Where the simulated worker differs:\n\n"
+            + _table(("request", "difference"), list(self.differences.items()) or [("all", "none")]),
+        ]
+        return "\n".join(parts)
+
+    def write(self, page: Path, day: datetime | None = None) -> None:
+        """Puts the section into the page, in the place of an earlier one of the same version."""
+        begin = f"<!-- make real: {self.vllm} -->\n"
+        section = f"{begin}{self.section(day or datetime.now(UTC))}{_END}"
+        text = page.read_text()
+        former = re.compile(f"{re.escape(begin)}.*?{re.escape(_END)}", re.DOTALL)
+        page.write_text(former.sub(lambda _: section, text) if former.search(text) else f"{text}\n{section}")
+
+
+_REPORT: Final = TypeAdapter(Report)
+
+
+def _versions(machine: Machine) -> dict[str, str]:
+    return {name: machine.shell(command).strip() for name, command in _VERSIONS.items()}
+
+
+def _seen(result: Result) -> str:
+    return result.seen if result.passed else f"**failed**: {result.seen}"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(_cell(each) for each in line)} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
