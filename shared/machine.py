@@ -1,7 +1,8 @@
 """The port to a machine on which scripts run.
 
 MachineError
-├── Unreachable     it cannot be reached, refuses our key, or the connection broke; a retry may work
+├── Unreachable     it cannot be reached, or the connection broke; a retry may work
+│   └── KeyRefused  it proved itself, and does not let our key in
 └── WrongHostKey    another machine answered; nothing was sent to it
 """
 
@@ -17,6 +18,10 @@ class MachineError(Exception):
 
 class Unreachable(MachineError):
     pass
+
+
+class KeyRefused(Unreachable):
+    """Also for moments: some images write the file of authorized keys anew while they boot or install packages."""
 
 
 class WrongHostKey(MachineError):

@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncssh
 
-from shared.machine import Exited, Unreachable, WrongHostKey
+from shared.machine import Exited, KeyRefused, Unreachable, WrongHostKey
 from shared.machine_output import WINDOW, Flood, lines
 from shared.plain_text import plain_line, shortened
 from shared.secrets import SshKey
@@ -76,7 +76,7 @@ class SshShell:
 
     @asynccontextmanager
     async def open(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator[SshSession]:
-        """Raises WrongHostKey, Unreachable. Leaving it closes the connection; its commands must survive that."""
+        """Raises MachineError, one of all kinds. Leaving it closes the connection; its commands must survive that."""
         trusted = [asyncssh.import_public_key(key) for key in host_keys]
         try:
             async with asyncio.timeout(self.connect_timeout_s):
@@ -94,6 +94,9 @@ class SshShell:
                 )
         except asyncssh.HostKeyNotVerifiable as error:
             raise WrongHostKey(f"whoever answers at {address} has another host key: {_words(error)}") from error
+        except asyncssh.PermissionDenied as error:
+            told = f"{address} does not let in our SSH key, which `coldstart ssh-key` prints"
+            raise KeyRefused(f"{told}: {_words(error)}") from error
         except _FAILURES as error:
             raise Unreachable(f"no SSH connection to {address}: {_words(error)}") from error
         try:

@@ -62,6 +62,8 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     connect_timeout_seconds: PositiveFloat = 10.0
     keepalive_seconds: PositiveFloat = 5.0
     """After three unanswered keep-alives a machine counts as gone, and is connected to again."""
+    key_patience_seconds: PositiveFloat = 600.0
+    """How long a machine may refuse our SSH key: some images write the file of authorized keys anew as they boot."""
     key_rotation_seconds: PositiveFloat = 5.0
     """How long a machine may take after its install until it answers with its new host key."""
 

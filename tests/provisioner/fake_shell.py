@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from services.provisioner.install.script import PHASES, SUPERSEDED
-from shared.machine import Exited, Unreachable, WrongHostKey
+from shared.machine import Exited, KeyRefused, Unreachable, WrongHostKey
 
 ALL_PHASES = tuple(f"::phase::{name}\n" for name in PHASES)
 
@@ -34,13 +34,15 @@ class Run:
 class FakeShell:
     """`host_key` is what the machine answers with; its first run that reaches the phase host_key changes it.
 
-    `refuse` connections fail; `drop_after` are the lines after which the next connections break.
+    `refuse` connections fail, then `refuse_key` sign-ins; `drop_after` are the lines after which the next connections
+    break.
     """
 
     host_key: str
     new_host_key: str
     outcomes: deque[Outcome] = field(default_factory=deque)
     refuse: int = 0
+    refuse_key: int = 0
     drop_after: deque[int] = field(default_factory=deque)
     runs: list[Run] = field(default_factory=list)
     connections: list[Sequence[str]] = field(default_factory=list)
@@ -57,6 +59,9 @@ class FakeShell:
             raise Unreachable(f"{address} refuses")
         if self.host_key not in host_keys:
             raise WrongHostKey(f"{address} has another host key")
+        if self.refuse_key > 0:
+            self.refuse_key -= 1
+            raise KeyRefused(f"{address} does not let our SSH key in")
         yield FakeSession(self, self.host_key)
 
     def run_of(self, stdin: bytes) -> Run | None:

@@ -385,6 +385,38 @@ async def test_a_host_key_that_is_wrong_until_the_deadline_fails_the_instance(st
     assert error.code == "host_key_mismatch"
 
 
+async def test_a_machine_that_refuses_our_key_for_a_moment_is_waited_for(stage: Stage) -> None:
+    stage.shell.refuse_key = 3
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert [event.code for event in await stage.events(e.ActionDelayed)] == ["key_refused"] * 3
+    assert (await stage.instance()).status is Status.STARTING
+
+
+async def test_a_machine_that_goes_on_refusing_our_key_fails_long_before_the_deadline(
+    stage: Stage,
+) -> None:
+    stage.shell.refuse_key = 1_000
+    stage.with_settings(key_patience_seconds=1e-9)
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert len(stage.shell.connections) == 2
+    error = (await stage.instance()).error
+    assert error is not None
+    assert (error.code, "does not let our SSH key in" in error.message) == ("key_refused", True)
+
+
+async def test_a_refusal_counts_from_the_last_time_that_our_key_was_let_in(stage: Stage) -> None:
+    """The install has gone on meanwhile: whoever connects again finds it, however long ago the first refusal was."""
+    stage.with_settings(key_patience_seconds=1e-9)
+    stage.shell.refuse_key = 1
+    stage.shell.drop_after.append(3)
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert [event.code for event in await stage.events(e.ActionDelayed)] == ["key_refused", "machine_unreachable"]
+    assert (await stage.instance()).status is Status.STARTING
+
+
 async def test_the_new_host_key_is_recorded_once_it_is_in_force_and_then_the_only_one(stage: Stage) -> None:
     await stage.launched()
     old, new = stage.shell.host_key, stage.shell.new_host_key

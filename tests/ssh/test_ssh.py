@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.machine import Exited, Unreachable, WrongHostKey
+from shared.machine import Exited, KeyRefused, Unreachable, WrongHostKey
 from shared.machine_output import AT_ONCE, LONGEST_LINE
 from shared.secrets import Secrets, SshKey
 from shared.ssh import SshShell
@@ -90,9 +90,9 @@ async def test_no_accepted_key_means_no_machine_is_trusted() -> None:
         assert server.received == []
 
 
-async def test_a_machine_that_does_not_let_us_in_is_unreachable() -> None:
+async def test_a_machine_that_does_not_let_us_in_says_so_and_which_key_it_refuses() -> None:
     async with ssh_server(OURS, STRANGE, answers) as server:
-        with pytest.raises(Unreachable, match="Permission denied"):
+        with pytest.raises(KeyRefused, match="`coldstart ssh-key` prints: Permission denied"):
             await said_by(shell_to(server.port), OURS)
 
 

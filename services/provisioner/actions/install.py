@@ -1,5 +1,6 @@
 """Installs the worker over SSH. The machine runs each try once, whoever asks; we attach to it and record its output."""
 
+import time
 from collections import deque
 from contextlib import aclosing
 from typing import Final
@@ -31,12 +32,13 @@ from shared.lifecycle.events import (
     SshInstallStarted,
 )
 from shared.lifecycle.instance import Instance
-from shared.machine import Exited, Session, Unreachable, WrongHostKey
+from shared.machine import Exited, KeyRefused, Session, Unreachable, WrongHostKey
 from shared.retry import backoff_s
 
 INSTALL_FAILED: Final = "install_failed"
 INSTALL_TIMED_OUT: Final = "install_timed_out"
 HOST_KEY_MISMATCH: Final = "host_key_mismatch"
+KEY_REFUSED: Final = "key_refused"
 UNREACHABLE: Final = "machine_unreachable"
 KEPT_LINES: Final = 20
 NO_RESULT: Final = {
@@ -67,6 +69,8 @@ class _Install:
         self.over = False
         self._context = context
         self._waited = False
+        self._refused_at: float | None = None
+        """When the machine refused our key for the first time since it last let it in."""
         self._phase: str | None = None
         self._image: str | None = None
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
@@ -83,7 +87,11 @@ class _Install:
             async with self._context.dependencies.shell.open(
                 instance.ip_address, accepted_host_keys(self._context.dependencies.secrets, instance)
             ) as session:
+                self._refused_at = None
                 await self._on(session)
+        except KeyRefused as error:
+            self._refused_at = self._refused_at or time.monotonic()
+            raise TryAgain(KEY_REFUSED, str(error)) from error
         except Unreachable as error:
             raise TryAgain(UNREACHABLE, str(error)) from error
         except WrongHostKey as error:
@@ -92,19 +100,25 @@ class _Install:
     async def wait(self, error: TryAgain) -> None:
         """Wait for the next connection. Past the deadline the instance fails, but every holder tries at least twice.
 
-        A wrong host key is waited out, too: a new address may still lead to the machine that had it before.
+        A wrong host key is waited out, too: a new address may still lead to the machine that had it before. A machine
+        that does not let our key in gets less time: it costs money, and seldom changes its mind.
         """
         settings = self._context.settings
         number = (await self._context.guard()).failed_tries.get(self._context.action, 0) + 1
         pause = backoff_s(number, settings.backoff_seconds, settings.longest_backoff_seconds)
-        if self._waited and self._context.age_s() + pause > settings.install_deadline_seconds:
-            code = HOST_KEY_MISMATCH if error.code == HOST_KEY_MISMATCH else INSTALL_TIMED_OUT
+        in_time = self._context.age_s() + pause <= settings.install_deadline_seconds and not self._refused_too_long()
+        if self._waited and not in_time:
+            code = error.code if error.code in {HOST_KEY_MISMATCH, KEY_REFUSED} else INSTALL_TIMED_OUT
             await fail(self._context, code, f"gave up after {self._context.age_s():.0f} s: {error.message}")
             self.over = True
             return
         self._waited = True
         await self._context.delay(error.code, error.message, pause)
         await self._context.lease.sleep(pause)
+
+    def _refused_too_long(self) -> bool:
+        patience_s = self._context.settings.key_patience_seconds
+        return self._refused_at is not None and time.monotonic() - self._refused_at > patience_s
 
     async def _on(self, session: Session) -> None:
         instance = await self._context.guard()
