@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import uvicorn
 
-from . import log
 from .app import Worker
 from .arguments import Arguments, parse
+from .log import Log, plain
 from .version import version_of
 
 _KILLED: Final = 137
@@ -29,29 +29,29 @@ async def _live(arguments: Arguments, plan: dict[str, Any]) -> int:
     """Load, serve until told to stop, and return the exit status."""
     # Standard input is a pipe whose other end the simulator holds: it closes when the simulator dies.
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), lambda: os._exit(_KILLED))
+    log = Log(arguments.version)
     await _until(plan["first_line_at"])
     log.started(arguments)
     if arguments.gated:
-        log.plain(f"OSError: You are trying to access a gated repo.\nMake sure to have access to it at "
+        plain(f"OSError: You are trying to access a gated repo.\nMake sure to have access to it at "
                   f"https://huggingface.co/{arguments.model}.")  # fmt: skip
         return 1
     if plan["broken"]:
         log.engine("[core.py:866] EngineCore failed to start.")
-        log.plain("RuntimeError: CUDA error: device not ready; GPU has fallen off the bus")
+        plain("RuntimeError: CUDA error: device not ready; GPU has fallen off the bus")
         return 1
     for done in log.loading(arguments):
         await _until(plan["first_line_at"] + done * plan["load_seconds"])
         if plan["never_loads"] and done > _STUCK_AT:
             await asyncio.Event().wait()
-    return await _serve(arguments, plan)
+    return await _serve(arguments, plan, Worker(arguments, log), log)
 
 
-async def _serve(arguments: Arguments, plan: dict[str, Any]) -> int:
+async def _serve(arguments: Arguments, plan: dict[str, Any], worker: Worker, log: Log) -> int:
     # A container's port that was not published is reachable from inside the container only: here, by nobody.
     port = plan["ports"].get(str(arguments.port))
     if port is None:
         await asyncio.Event().wait()
-    worker = Worker(arguments, arguments.version)
     server = uvicorn.Server(uvicorn.Config(
         worker, host=plan["address"], port=port, lifespan="off", log_config=None, access_log=False,
         http="httptools", ws="none", timeout_graceful_shutdown=1, **_on_this_computer(arguments.tls, plan["folders"]),

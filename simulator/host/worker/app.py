@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from . import log
 from .arguments import Arguments
 from .chat import Chat
 from .completions import Completions
 from .engine import Engine, EngineDead
 from .http import Answer, Receive, Reply, Send, body_of, disconnected, send
+from .log import Log
 from .messages import Messages
 from .metrics import Metrics
 from .pooling import Pooling
@@ -47,11 +47,12 @@ class Api:
 class Worker:
     """An ASGI application that serves one model."""
 
-    def __init__(self, arguments: Arguments, version: Version) -> None:
+    def __init__(self, arguments: Arguments, log: Log) -> None:
         self._arguments = arguments
-        self._version = version
+        self._version = arguments.version
+        self._log = log
         self._created = int(time.time())
-        self.engine = Engine(arguments, version)
+        self.engine = Engine(arguments)
         self._metrics = Metrics(self.engine)
         self._apis = self._served_apis()
         self._plain: dict[str, dict[str, Got]] = {
@@ -105,7 +106,7 @@ class Worker:
         finally:
             self._metrics.running -= working
         client = ":".join(str(part) for part in scope["client"] or ())
-        log.access(client, f"{method} {path}", status)
+        self._log.access(client, f"{method} {path}", status)
 
     async def _sent(self, answer: Answer, headers: Mapping[str, str], receive: Receive, asgi_send: Send) -> None:
         """Send it, and stop at once when the client leaves. Raises EngineDead in the middle of a stream."""

@@ -58,6 +58,8 @@ class Arguments:
     """Tools may be offered without naming the one to call."""
     gated: bool
     """The weights are behind a licence and no token was given."""
+    eager: bool
+    """Neither compiled nor captured as CUDA graphs."""
     bars: bool
     """huggingface_hub shows how far a download is: never by itself where there is no terminal."""
     non_default: dict[str, Any]
@@ -109,10 +111,11 @@ def parse(words: Sequence[str], environment: Mapping[str, str], version: Version
         pooling=given.runner == "pooling" or (given.runner == "auto" and detected),
         api_keys=tuple(given.api_key or filter(None, [environment.get("VLLM_API_KEY")])),
         max_logprobs=int(given.max_logprobs or _MOST_LOGPROBS),
-        vision=any(family in given.model.lower() for family in _VISION_FAMILIES),
+        vision=any(family in model.lower() for family in _VISION_FAMILIES),
         tool_parser=given.enable_auto_tool_choice and given.tool_call_parser is not None,
         max_model_len=given.max_model_len or (512 if detected else 32_768),
         gated=model.startswith(_GATED) and not environment.get("HF_TOKEN"),
+        eager=given.enforce_eager,
         bars=environment.get("TQDM_POSITION") == "-1",
         non_default={name: value for name, value in vars(given).items() if value != parser.get_default(name)},
     )

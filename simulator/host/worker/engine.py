@@ -10,7 +10,6 @@ from .arguments import Arguments
 from .refusals import prompt_too_long, too_many_tokens
 from .sampling import Sampling
 from .tokens import tokens_of
-from .version import Version
 
 _TOKEN_SECONDS: Final = 0.002
 
@@ -35,9 +34,9 @@ class Said:
 
 
 class Engine:
-    def __init__(self, arguments: Arguments, version: Version) -> None:
+    def __init__(self, arguments: Arguments) -> None:
         self.arguments = arguments
-        self.version = version
+        self.version = arguments.version
         self.dead = False
         self.prompt_tokens = 0
         self.generation_tokens = 0

@@ -24,12 +24,16 @@ KEY = "a-key"
 
 @asynccontextmanager
 async def serving(
-    folder: Path, *arguments: str, scenario: Scenario = QUICK, environment: Mapping[str, str] | None = None
+    folder: Path,
+    *arguments: str,
+    scenario: Scenario = QUICK,
+    environment: Mapping[str, str] | None = None,
+    version: str = "0.32.0",
 ) -> AsyncIterator[Machine]:
     """A machine with one worker, begun but perhaps not ready."""
     async with booted(folder, scenario) as machine:
         machine.host.containers.run(Container(
-            id=new_id(), name="worker", image="vllm/vllm-openai:v0.32.0", restarts=True, created_at=time.time(),
+            id=new_id(), name="worker", image=f"vllm/vllm-openai:v{version}", restarts=True, created_at=time.time(),
             arguments=arguments or ("--model", MODEL, "--port", str(WORKER_PORT)), host_port=WORKER_PORT,
             environment=dict(environment or {"VLLM_API_KEY": KEY}), container_port=WORKER_PORT,
         ))  # fmt: skip
@@ -171,7 +175,7 @@ async def test_the_log_shows_the_load_in_vllms_words(tmp_path: Path) -> None:
         log = log_of(machine)
         for words in (
             "non-default args: {'model': 'Qwen/Qwen2.5-72B-Instruct'", "'api_key': ['printed-key']",
-            "Loading safetensors checkpoint shards:  55% Completed | 16/29", "torch.compile takes",
+            "Loading safetensors checkpoint shards:  55% Completed | 16/29", "torch.compile took",
             "Graph capturing finished",
             "init engine (profile", "Time spent downloading weights for",
             "\rCapturing CUDA graphs (mixed prefill-decode, PIECEWISE):  42%|████      | 28/67",
@@ -186,13 +190,13 @@ async def test_a_download_is_shown_file_by_file_only_where_tqdm_was_told_that_ea
     tmp_path: Path,
 ) -> None:
     async def lines_of(folder: Path, model: str) -> list[str]:
-        async with serving(folder, "--model", model, environment={"TQDM_POSITION": "-1"}) as machine:
+        async with serving(folder, "--model", model, environment={"TQDM_POSITION": "-1"}, version="0.13.0") as machine:
             await eventually(lambda: health_of(machine))
             return [line for line in log_of(machine).split("\n") if ".safetensors:" in line]
 
     one_file = await lines_of(tmp_path / "one", MODEL)
     assert [line.split("|")[0].split("\r")[-1] for line in one_file] == [
-        f"model.safetensors: {percent:3}%" for percent in (0, 40, 100)
+        f"(…)eb089e7/model.safetensors: {percent:3}%" for percent in (0, 40, 100)
     ]
     done = [line for line in await lines_of(tmp_path / "many", LARGE) if "100%" in line]
     assert "model-00008-of-00029" in done[0]

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.host.worker.app import Worker
 from simulator.host.worker.arguments import parse
+from simulator.host.worker.log import Log
 from simulator.host.worker.version import version_of
 
 MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
@@ -16,8 +17,8 @@ OLD, RECENT = "0.13.0", "0.32.0"
 
 
 def a_worker(version: str = RECENT, *arguments: str, model: str = MODEL) -> Worker:
-    given = parse(("--model", model, *arguments), {"VLLM_API_KEY": KEY})
-    return Worker(given, version_of(f"vllm/vllm-openai:v{version}"))
+    played = version_of(f"vllm/vllm-openai:v{version}")
+    return Worker(parse((model, *arguments), {"VLLM_API_KEY": KEY}, played), Log(played))
 
 
 @dataclass
@@ -46,8 +47,12 @@ class Answered:
 async def asked(
     worker: Worker, path: str, body: Any = None, *, method: str = "POST", key: str | None = KEY,
     content_type: str | None = "application/json", leaves_after: int | None = None,
+    sees: Callable[[str], None] | None = None,
 ) -> Answered:  # fmt: skip
-    """`body` as JSON, unless it is bytes. The client leaves after so many parts of the answer, or stays."""
+    """`body` as JSON, unless it is bytes. The client leaves after so many parts of the answer, or stays.
+
+    `sees` is called with each part.
+    """
     answered, left = Answered(), asyncio.Event()
     content = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
     given = {"authorization": f"Bearer {key}" if key else None, "content-type": content_type}
@@ -66,7 +71,10 @@ async def asked(
             answered.status = message["status"]
             answered.headers = {name.decode(): value.decode() for name, value in message["headers"]}
             return
-        answered.text += message["body"].decode()
+        part = message["body"].decode()
+        answered.text += part
+        if sees is not None:
+            sees(part)
         parts += 1
         if parts == leaves_after:
             left.set()
