@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 REAL :=
 
-.PHONY: demo up test test-fast chaos conformance real lint bench screenshots docs lock clean purge
+.PHONY: demo up test test-fast chaos types conformance real lint bench screenshots docs lock clean purge
 
 demo: .venv/.ready        ## launch, chat, terminate, in a simulated cloud
 	@$(BIN)/coldstart demo
@@ -25,6 +25,9 @@ test-fast: .venv/.ready-dev  ## every pure test: no server, no process, no event
 chaos: .venv/.ready-dev   ## 200 launches whose provisioner is killed or stalled at random calls
 	@seed=$${COLDSTART_CHAOS_SEED:-$$(date +%s)}; runs=$${COLDSTART_CHAOS_RUNS:-200}; echo "$$runs runs, seed $$seed"; \
 	COLDSTART_CHAOS_SEED=$$seed COLDSTART_CHAOS_RUNS=$$runs $(PYTEST) tests/integration/test_chaos.py
+
+types: .venv/.ready-dev   ## every GPU type in every zone of the simulated cloud, launched to ready and released
+	@COLDSTART_EVERY_TYPE=1 $(PYTEST) tests/integration/test_every_type.py
 
 conformance: .venv/.ready-dev  ## the OpenAPI document against the api, with 200 requests to each operation
 	@seed=$${COLDSTART_CONFORMANCE_SEED:-$$(date +%s)}; examples=$${COLDSTART_CONFORMANCE_EXAMPLES:-200}; echo "seed $$seed"; \

@@ -19,7 +19,7 @@ from shared.lifecycle.progress import label
 from shared.lifecycle.status import SERVING, Status
 from shared.lifecycle.tone import TONES, Tone
 from shared.lifecycle.wish import Task
-from shared.lifecycle.words import NAMES, advice, doing, where
+from shared.lifecycle.words import NAMES, advice, doing, loss, where
 from shared.plain_text import PlainText
 
 _CENTS_OF_CENTS: Final = 4
@@ -96,8 +96,8 @@ class Description(BaseModel):
             step=instance.step,
             step_label=label(instance.step),
             step_since=instance.progress_since or instance.updated_at,
-            doing=doing(status, instance.step, instance.error, instance.delay),
-            where=where(status, instance.step, instance.delay),
+            doing=loss(instance) or doing(status, instance.step, instance.error, instance.delay),
+            where=loss(instance) or where(status, instance.step, instance.delay),
             attempt=instance.attempt,
             ip_address=instance.ip_address,
             error=instance.error,

@@ -194,7 +194,7 @@ def _volume(volume: Volume) -> Json:
         "id": volume.id,
         "name": volume.name,
         "zone": volume.zone,
-        "kind": "block" if volume.block else "local",
+        "kind": "block" if volume.block else "scratch" if volume.scratch else "local",
         "size": volume.size,
         "tags": list(volume.tags),
         "status": volume.status.value,

@@ -14,7 +14,11 @@ def due(instance: Instance, began_at: datetime, settings: HealthSettings) -> dat
         case Status.BOOTING | Status.INSTALLING | Status.STARTING:
             return began_at + timedelta(seconds=settings.startup_seconds)
         case Status.UNAVAILABLE:
-            return instance.status_since + timedelta(seconds=settings.unavailable_seconds)
+            down = instance.status_since + timedelta(seconds=settings.unavailable_seconds)
+            downloading_since = instance.models_erased_at
+            if downloading_since is None:
+                return down
+            return max(down, downloading_since + timedelta(seconds=settings.startup_seconds))
         case Status.DRAINING:
             return instance.status_since + timedelta(seconds=settings.drain_seconds)
         case _:

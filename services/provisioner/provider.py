@@ -89,7 +89,8 @@ class Resource:
 class Server:
     """`instance_id` comes from its tags. `volume_ids` are empty until the boot volume exists, some time after creation.
 
-    The boot volume comes first; the others came with the image, or somebody attached them.
+    The boot volume comes first; the others came with the image, or somebody attached them. `scratch_ids` are volumes on
+    the machine's own storage: they are there from the creation on, and a full stop erases what is on them.
     `host_key` is the machine's own public key, if the provider knows one.
     """
 
@@ -99,6 +100,7 @@ class Server:
     instance_id: UUID | None
     power: Power
     volume_ids: tuple[str, ...] = ()
+    scratch_ids: tuple[str, ...] = ()
     ip_address: str | None = None
     address_id: str | None = None
     security_group_id: str | None = None
@@ -147,6 +149,8 @@ class Provider(Protocol):
 
     async def create_server(self, order: Order) -> Server | OutOfStock:
         """Create a server: powered off, with the installation's and the instance's tags, in the order's group.
+
+        It has all the scratch storage that its type can have.
 
         OutOfStock, Rejected and `had_no_effect` mean that none was created. Once it exists, every failure is TryAgain.
         Its boot volume may appear later, and `find_servers` may find its tags later.

@@ -61,11 +61,17 @@ class Removal:
     async def _look(self, zone: str, server_id: str) -> Server | None:
         server = await self.provider.get_server(zone, server_id)
         for volume_id in _own_volumes(server, await self.guard()) if server else ():
-            await self.record(
-                VolumeFound(instance_id=self.instance_id, occurred_at=now(), volume_id=volume_id, server_id=server_id)
-            )
+            await self._note(volume_id, server_id)
             self._recorded.add(server_id)
+        for volume_id in server.scratch_ids if server else ():
+            await self._note(volume_id, server_id, scratch=True)
         return server
+
+    async def _note(self, volume_id: str, server_id: str, *, scratch: bool = False) -> None:
+        found = VolumeFound(
+            instance_id=self.instance_id, occurred_at=now(), volume_id=volume_id, server_id=server_id, scratch=scratch
+        )
+        await self.record(found)
 
     async def _power_off(self, server: Server) -> None:
         if server.power is Power.OFF or not self.provider.capabilities.power:
@@ -93,7 +99,8 @@ class Removal:
     async def _a_volume_is_recorded(self, server_id: str) -> bool:
         instance = await self.guard()
         known = instance.resources.volumes if instance else ()
-        return server_id in self._recorded or any(volume.server_id == server_id for volume in known)
+        lasting = (volume for volume in known if not volume.scratch)
+        return server_id in self._recorded or any(volume.server_id == server_id for volume in lasting)
 
 
 def _own_volumes(server: Server, instance: Instance | None) -> Sequence[str]:

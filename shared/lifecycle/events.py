@@ -54,12 +54,16 @@ class InstanceCreated(Fact):
 
 
 class VolumeFound(Fact):
-    """A volume that belongs to a server of this instance, and has to be deleted with it."""
+    """A volume that belongs to a server of this instance, and has to be deleted with it.
+
+    `scratch`: fast storage of the machine itself, where models are kept. A full stop of the server erases it.
+    """
 
     asks_for = Action.RELEASE
     identity = ("volume_id",)
     volume_id: str
     server_id: str
+    scratch: bool = False
 
 
 class VolumeResized(Fact):
@@ -286,10 +290,14 @@ class ServerLost(Fact):
 
 
 class ServerStopped(Fact):
-    """Somebody powered the server off at the provider."""
+    """Somebody powered the server off at the provider.
+
+    `scratch_erased`: the models were on its scratch storage and are gone. They are downloaded again after the start.
+    """
 
     identity = ("server_id", "occurred_at")
     server_id: str
+    scratch_erased: bool = False
 
 
 class ServerRestarted(Fact):

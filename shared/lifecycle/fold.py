@@ -164,7 +164,8 @@ def _owning(instance: Instance, event: e.VolumeFound | e.VolumeResized) -> Insta
     known = instance.resources.volumes
     if event.volume_id is None or any(event.volume_id == volume.id for volume in known):
         return instance
-    return _holding(instance, volumes=(*known, Volume(id=event.volume_id, server_id=event.server_id)))
+    scratch = isinstance(event, e.VolumeFound) and event.scratch
+    return _holding(instance, volumes=(*known, Volume(id=event.volume_id, server_id=event.server_id, scratch=scratch)))
 
 
 def _guarded_by(instance: Instance, security_group_id: str | None) -> Instance:

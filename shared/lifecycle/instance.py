@@ -1,5 +1,6 @@
 """The instance after its events: the snapshot that every event carries."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -32,9 +33,12 @@ class Delay(BaseModel):
 
 
 class Volume(BaseModel):
+    """`scratch`: on the machine itself, and erased by a full stop; left out of the snapshot unless it is."""
+
     model_config = ConfigDict(frozen=True)
     id: str
     server_id: str
+    scratch: Annotated[bool, Field(exclude_if=lambda scratch: not scratch)] = False
 
 
 class Period(BaseModel):
@@ -155,6 +159,17 @@ class Instance(BaseModel):
     def server_on(self) -> bool:
         """As far as known: on since our power-on, except while somebody else had it off."""
         return bool(self.powered) and self.powered[-1].until is None
+
+    @property
+    def has_scratch(self) -> bool:
+        """Its server has scratch storage, so its models are there."""
+        return any(volume.scratch and volume.server_id == self.resources.server_id for volume in self.resources.volumes)
+
+    @property
+    def models_erased_at(self) -> datetime | None:
+        """When its server started again after a full stop erased its models; None unless that is why it is away."""
+        started_again = self.server_on and len(self.powered) > 1 and self.powered[-1].since >= self.status_since
+        return self.powered[-1].since if self.has_scratch and started_again else None
 
     def reached(self, *milestones: type[BaseModel]) -> bool:
         """Whether the current attempt has reached any of these."""

@@ -18,6 +18,8 @@ INSTEAD_OF_THE_STEP: Final[Mapping[Status, str]] = {
     Status.ARCHIVED: "",
 }
 """For statuses in which the last step no longer describes it; empty if the status says it all."""
+STOPPED_WITH_MODELS: Final = "stopped, which has erased its models"
+LOADING_AGAIN: Final = "downloading its models again: the stop of its server has erased them"
 ADVICE: Final[Mapping[Status, str]] = {
     Status.PROVISIONING_FAILED: "Its resources are released. Launch another, in other zones or of another type.",
     Status.STARTUP_FAILED: "Its machine is released. To inspect a failed machine, launch with keep_for_inspection.",
@@ -48,6 +50,15 @@ def where(status: Status, step: str, delay: Delay | None = None) -> str:
 def cause(failure: Failure) -> str:
     """The failure's code and message; people look it up by the code."""
     return f"{failure.code}: {failure.message}"
+
+
+def loss(instance: Instance) -> str | None:
+    """What an unavailable instance has lost by the stop of its server; None if it has all its models."""
+    if instance.status is not Status.UNAVAILABLE or not instance.has_scratch:
+        return None
+    if instance.models_erased_at is not None:
+        return LOADING_AGAIN
+    return None if instance.server_on or not instance.powered else STOPPED_WITH_MODELS
 
 
 def advice(instance: Instance) -> str | None:

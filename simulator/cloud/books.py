@@ -36,6 +36,7 @@ class SavedServer(BaseModel):
     mac_address: str
     user_data: dict[str, bytes]
     volumes: list[str]
+    scratch: str | None = None
     ips: list[str]
     history: list[Moment]
     created_at: datetime
@@ -50,6 +51,7 @@ class SavedServer(BaseModel):
                 "type": server.type.name,
                 "security_group": server.security_group.id,
                 "volumes": [volume.id for volume in server.volumes],
+                "scratch": server.scratch and server.scratch.id,
                 "ips": [ip.id for ip in server.ips],
             }
         )
@@ -124,9 +126,10 @@ def _restored(saved: SavedServer, account: Account) -> Server:
         type=SERVER_TYPES[saved.type],
         security_group=account.all_security_groups[saved.security_group],
         volumes=[account.all_volumes[volume] for volume in saved.volumes if volume in account.all_volumes],
+        scratch=account.all_volumes.get(saved.scratch or ""),
         ips=[account.all_ips[ip] for ip in saved.ips if ip in account.all_ips],
         listed_tags=saved.tags,
-        **saved.model_dump(exclude={"type", "image", "security_group", "volumes", "ips", "history"}),
+        **saved.model_dump(exclude={"type", "image", "security_group", "volumes", "scratch", "ips", "history"}),
         image=saved.image,
         history=list(saved.history),
     )

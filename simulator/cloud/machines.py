@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
+from simulator.cloud import scratch
 from simulator.cloud.account import Account
 from simulator.cloud.addresses import Addresses
 from simulator.cloud.errors import no_free_address
@@ -112,7 +113,7 @@ class Machines:
         """
         server.deleted_at = now()
         server.note("deleted")
-        for volume in server.volumes:
+        for volume in scratch.slots(server).values():
             if volume.block:
                 self._own(self._detach(volume, self._scenario(server).detach))
             elif server.terminating:
@@ -216,6 +217,8 @@ class Machines:
         host = server.host
         if host is not None:
             await asyncio.gather(host.stop(), asyncio.sleep(delay))
+            if server.scratch is not None:
+                await host.erase_scratch()
         self._stopped(server, host.address if host is not None else None)
 
     def _stopped(self, server: Server, address: str | None) -> None:
@@ -271,6 +274,7 @@ class Machines:
             address=address,
             tags=server.tags,
             cloud_init=server.user_data.get("cloud-init", b""),
+            scratch=server.scratch.size if server.scratch else 0,
             scenario=scenario,
         )
 

@@ -22,6 +22,9 @@ class Host(Protocol):
     async def stop(self) -> None:
         """Power off: SSH server, installs and workers end; the disk stays for a later power-on."""
 
+    async def erase_scratch(self) -> None:
+        """What is on the scratch storage of a machine that is off is gone; the disk is there again, blank."""
+
     async def destroy(self) -> None:
         """End what runs and remove the disk."""
 
@@ -29,9 +32,17 @@ class Host(Protocol):
 class MakeHost(Protocol):
     """Called at every power-on: a dynamic address and the scenario may differ from the boot before.
 
-    The same `server_id` means the same disk, so what the last boot left there is found again.
+    The same `server_id` means the same disk, so what the last boot left there is found again. `scratch` is the size of
+    the machine's scratch storage in bytes.
     """
 
     def __call__(
-        self, *, server_id: str, address: str, tags: Sequence[str], cloud_init: bytes, scenario: Scenario
+        self,
+        *,
+        server_id: str,
+        address: str,
+        tags: Sequence[str],
+        cloud_init: bytes,
+        scenario: Scenario,
+        scratch: int = 0,
     ) -> Host: ...

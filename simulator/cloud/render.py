@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from simulator.cloud import scratch
 from simulator.cloud.account import Account
 from simulator.cloud.catalog import BOOT_VOLUME_BYTES, BootImage, ServerType
 from simulator.cloud.resources import Ip, Rule, SecurityGroup, Server, ServerState, Volume, new_id, now
@@ -45,7 +46,7 @@ def server(account: Account, shown: Server, *, listed: bool = False) -> Json:
         "location": _location(shown) if shown.state is not ServerState.STOPPED else None,
         "ipv6": None,
         "boot_type": "local",
-        "volumes": {str(slot): _attached(account, shown, volume) for slot, volume in enumerate(shown.volumes)},
+        "volumes": {slot: _attached(account, shown, volume) for slot, volume in scratch.slots(shown).items()},
         "security_group": {"id": shown.security_group.id, "name": shown.security_group.name},
         "maintenances": [],
         "arch": "x86_64",
@@ -112,7 +113,7 @@ def local_volume(account: Account, volume: Volume) -> Json:
         "id": volume.id,
         "name": volume.name,
         "size": volume.size,
-        "volume_type": "l_ssd",
+        "volume_type": _local_type(volume),
         "organization": account.organization_id,
         "project": account.project_id,
         "tags": list(volume.tags),
@@ -220,12 +221,16 @@ def local_image(image: BootImage, zone: str, compatible: list[str]) -> Json:
     }
 
 
+def _local_type(volume: Volume) -> str:
+    return "scratch" if volume.scratch else "l_ssd"
+
+
 def _attached(account: Account, holder: Server, volume: Volume) -> Json:
     """A volume as its server shows it: of a block volume the instance API knows little more than the id."""
     known_here = not volume.block
     return {
         "id": volume.id,
-        "volume_type": "sbs_volume" if volume.block else "l_ssd",
+        "volume_type": "sbs_volume" if volume.block else _local_type(volume),
         "boot": False,  # recorded so for every volume, the boot volume included
         "zone": volume.zone,
         "state": "available",

@@ -1,7 +1,7 @@
 """Request bodies and queries. Whatever is not modelled is refused, never ignored."""
 
 from collections.abc import Collection
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -18,6 +18,15 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ScratchVolume(Body):
+    """The only volume that a creation may have beside the image's; the SDK sends `boot` with each."""
+
+    volume_type: Literal["scratch"]
+    name: Name
+    size: Annotated[int, Field(gt=0)]
+    boot: Literal[False] = False
+
+
 class CreateServer(Body):
     commercial_type: str
     name: Name
@@ -30,7 +39,7 @@ class CreateServer(Body):
     public_ip: str | None = None
     public_ips: tuple[str, ...] = ()
     protected: bool = False
-    volumes: Annotated[dict[str, Any], Field(max_length=0)] = {}
+    volumes: dict[str, ScratchVolume] = {}
     boot_type: Literal["local"] = "local"
     routed_ip_enabled: Literal[True] = True
     enable_ipv6: Literal[False] = False

@@ -50,6 +50,8 @@ class Volume:
     block: bool
     server_id: str | None
     tags: tuple[str, ...] = ()
+    scratch: bool = False
+    """A local one on the machine's own storage."""
     id: str = field(default_factory=new_id)
     reference_id: str = field(default_factory=new_id)
     snapshot: str | None = None
@@ -145,6 +147,8 @@ class Server:
     mac_address: str = ""
     user_data: dict[str, bytes] = field(default_factory=dict)
     volumes: list[Volume] = field(default_factory=list)
+    """The boot volume, and what was attached later."""
+    scratch: Volume | None = None
     ips: list[Ip] = field(default_factory=list)
     history: list[Moment] = field(default_factory=list)
     created_at: datetime = field(default_factory=now)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from simulator.cloud import errors, render, requests
+from simulator.cloud import errors, render, requests, scratch
 from simulator.cloud.catalog import IMAGES, ServerType, find_image, sold_in
 from simulator.cloud.errors import ApiError
 from simulator.cloud.gate import Cloud, Endpoint
@@ -52,6 +52,9 @@ class Servers:
             ip.server_id = server.id
             server.ips.append(ip)
         self._account.add_server(server)
+        server.scratch = scratch.made(server, wanted.volumes)
+        if server.scratch is not None:
+            self._account.add_volume(server.scratch)
         server.note("created")
         self._cloud.machines.created(server)
         return web.json_response({"server": render.server(self._account, server)}, status=201)
@@ -135,6 +138,7 @@ class Servers:
         image = find_image(wanted.image, zone, server_type)
         if image is None:
             raise _no_image(wanted.image, zone, server_type)
+        scratch.check(server_type, wanted.volumes)
         self._check_project(wanted.project)
         count = sum(1 for _ in self._account.servers())
         if count >= self._account.server_quota:

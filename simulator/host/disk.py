@@ -41,6 +41,8 @@ class BlockDevice(BaseModel):
     read_only: bool = False
     data: bool = False
     unreadable: bool = False
+    scratch: bool = False
+    """On the machine's own storage: a full stop erases it."""
 
     @property
     def bytes(self) -> int:
@@ -90,6 +92,8 @@ class Contents(BaseModel):
         ]
     )  # fmt: skip
     failed_installs: int = 0
+    enabled_units: set[str] = set()
+    """Units of the machine's owner that start with Docker, as `systemctl enable` was told."""
 
 
 class Disk:
@@ -146,6 +150,29 @@ class Disk:
         for file in cloud_init.files:
             self._write(file)
         self._write_keys(cloud_init)
+        self.save()
+
+    def boot_devices(self, scratch: int) -> None:
+        """Devices as a boot finds them: with scratch storage of this size, and mounted only if fstab says so."""
+        devices, fstab = self.contents.devices, self.root / "etc/fstab"
+        if scratch and not any(device.scratch for device in devices):
+            devices.append(BlockDevice(name="/dev/nvme0n1", size=f"{scratch / _UNITS['G']:g}G", scratch=True))
+        kept = fstab.read_text() if fstab.exists() else ""
+        for device in devices:
+            if device.mounted_at != "/" and f"LABEL={device.label} " not in kept:
+                device.mounted_at = None
+        self.save()
+
+    def erase_scratch(self) -> None:
+        """As a full stop does. What was mounted there is no longer seen."""
+        if not self._contents.exists():
+            return
+        self.contents = Contents.model_validate_json(self._contents.read_bytes())
+        for device in self.contents.devices:
+            if device.scratch:
+                for path in Path(device.mounted_at).iterdir() if device.mounted_at else ():
+                    shutil.rmtree(path)
+                device.filesystem = device.label = device.mounted_at = None
         self.save()
 
     def install_command(self, name: str) -> None:

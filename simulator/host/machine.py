@@ -1,7 +1,9 @@
 """One boot of one simulated machine."""
 
 import asyncio
+import re
 import secrets
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -32,14 +34,19 @@ class SimulatedMachine:
         scenario: Scenario,
         tags: Sequence[str] = (),
         project_keys: Sequence[str] = (),
+        scratch: int = 0,
     ) -> None:
-        """`tags` are the server's at this boot, `project_keys` the SSH keys of its project."""
+        """`tags` are the server's at this boot, `project_keys` the SSH keys of its project.
+
+        `scratch` is the size of its scratch storage in bytes.
+        """
         if scenario.install_fails_at is not None and scenario.install_fails_at not in PHASES:
             known = ", ".join(sorted(PHASES))
             raise ValueError(f"Unknown phase {scenario.install_fails_at!r} in install_fails_at. Use one of {known}.")
         self.address = address
         self.disk = disk
         self.scenario = scenario
+        self.scratch = scratch
         self.boot_id = secrets.token_hex(16)
         """Marks this boot's processes. Its stand-ins authenticate with it."""
         self._ssh_port = ssh_port
@@ -61,6 +68,7 @@ class SimulatedMachine:
             given = replace(given, host_key_private=None, host_key_public=None)
         self.disk.attach(given)
         self.write_authorized_keys()
+        self.disk.boot_devices(self.scratch)
         if last := self.disk.boot:  # the former simulator was killed, and its processes were not
             await asyncio.to_thread(processes.end_all, last)
         self.disk.boot = self.boot_id
@@ -71,6 +79,7 @@ class SimulatedMachine:
             SHELL="/bin/bash", LANG="C.UTF-8", COLDSTART_ROOT=root, SIMULATED_ADDRESS=self.address,
             SIMULATED_PORT=str(stand_ins_port), **{processes.MARKER: self.boot_id},
         )  # fmt: skip
+        await self._start_units()
         self.containers.boot()
         await self._sshd.start(self.address, self._ssh_port)
 
@@ -83,6 +92,21 @@ class SimulatedMachine:
         await asyncio.to_thread(processes.end_all, self.boot_id)
         if self.disk.boot == self.boot_id:
             self.disk.boot = ""
+
+    async def erase_scratch(self) -> None:
+        await asyncio.to_thread(self.disk.erase_scratch)
+
+    async def _start_units(self) -> None:
+        """What starts before Docker does. A unit that fails stops nothing, as with systemd's Wants."""
+        for unit in sorted(self.disk.contents.enabled_units):
+            text = (self.disk.root / "etc/systemd/system" / unit).read_text()
+            for command in re.findall(r"^ExecStart=(.+)$", text, re.MULTILINE):
+                running = await asyncio.create_subprocess_exec(
+                    *shlex.split(command), env=self._environment, cwd=self._environment["HOME"],
+                    stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
+                )  # fmt: skip
+                await running.wait()
 
     async def destroy(self) -> None:
         await self.stop()
@@ -115,12 +139,12 @@ def machines(settings: SimulatorSettings) -> MakeHost:
     failures = MachineFailures()
 
     def make(
-        *, server_id: str, address: str, tags: Sequence[str], cloud_init: bytes, scenario: Scenario
+        *, server_id: str, address: str, tags: Sequence[str], cloud_init: bytes, scenario: Scenario, scratch: int = 0
     ) -> SimulatedMachine:
         return SimulatedMachine(
             disk=Disk((settings.data_dir / "hosts" / server_id).absolute()), address=address,
             ssh_port=settings.ssh_port, cloud_init=cloud_init, scenario=failures.scenario_of(server_id, scenario),
-            tags=tags, project_keys=settings.project_keys,
+            tags=tags, project_keys=settings.project_keys, scratch=scratch,
         )  # fmt: skip
 
     return make

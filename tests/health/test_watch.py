@@ -172,6 +172,30 @@ def test_one_that_stays_unavailable_fails_for_good() -> None:
     assert "connection refused" in failed.message
 
 
+def restarted(*volumes: e.Event) -> Instance:
+    """Its server was stopped while it was ready, and started again ten minutes later, when it should have failed."""
+    on_again = f.server_restarted(occurred_at=LATER + timedelta(seconds=600))
+    return given(*h.a_ready_instance(), *volumes, f.server_stopped(occurred_at=LATER), on_again)
+
+
+def test_one_whose_models_a_full_stop_erased_has_the_time_of_a_start_from_its_restart_on() -> None:
+    scratch = f.volume_found(volume_id="scratch", scratch=True)
+    erased = restarted(scratch)
+    assert due(erased, LATER, PACE) == LATER + timedelta(seconds=600 + PACE.startup_seconds)
+    again = evolve(evolve(erased, f.health_restored()), f.health_lost(outage=2, occurred_at=LATER + timedelta(hours=3)))
+    assert due(again, LATER, PACE) == LATER + timedelta(hours=3, seconds=PACE.unavailable_seconds)
+
+
+@pytest.mark.parametrize("volumes", [(), (f.volume_found(volume_id="theirs", server_id="another", scratch=True),)])
+def test_one_that_kept_its_models_is_unavailable_for_no_longer_after_a_restart(volumes: tuple[e.Event, ...]) -> None:
+    assert due(restarted(*volumes), LATER, PACE) == LATER + timedelta(seconds=PACE.unavailable_seconds)
+
+
+def test_one_whose_server_stays_off_fails_as_any_other() -> None:
+    off = given(*h.a_ready_instance(), f.volume_found(scratch=True), f.server_stopped(occurred_at=LATER))
+    assert due(off, LATER, PACE) == LATER + timedelta(seconds=PACE.unavailable_seconds)
+
+
 @pytest.mark.parametrize("status", sorted(STARTING_UP))
 def test_startup_ends_at_its_deadline_with_the_last_thing_seen(status: Status) -> None:
     instance = in_status(status)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import openai
+import pytest
 
 from simulator.scenario import Scenario
 from tests.integration.line import MODEL, Changes, Line, line
@@ -30,14 +31,16 @@ async def test_a_server_at_another_address_is_watched_and_asked_there(
         assert "ServerStopped" not in running.heard.types(instance_id)
 
 
-async def test_a_server_that_is_stopped_and_started_is_ready_again(
-    tmp_path: Path, nats_url: str, database_url: str
+@pytest.mark.parametrize(("instance_type", "erased"), [("L4-1-24G", False), ("L40S-1-48G", True)])
+async def test_a_server_that_is_stopped_and_started_is_ready_again_also_without_its_models(
+    tmp_path: Path, nats_url: str, database_url: str, instance_type: str, erased: bool
 ) -> None:
     async with line(tmp_path, nats_url, database_url, scenario=SLOW_TO_LOAD, changes=WATCHFUL) as running:
-        instance_id = await running.ready()
+        instance_id = await running.ready(instance_types=[instance_type])
         await happens(running, instance_id, "stop")
         stopped = await running.heard.until(instance_id, "ServerStopped")
         assert stopped["data"]["instance"]["status"] == "unavailable"
+        assert stopped["data"]["event"]["scratch_erased"] is erased
         await happens(running, instance_id, "start")
         await running.heard.until(instance_id, "ServerRestarted")
         await running.heard.until(instance_id, "HealthRestored")

@@ -18,6 +18,9 @@ ADDED: Final = (
     "/$defs/ModelLoaded/properties/max_model_len",
     "/$defs/SshInstallPhaseReached/properties/image",
     "/$defs/SshInstallStarted/properties/worker_tls",
+    "/$defs/ServerStopped/properties/scratch_erased",
+    "/$defs/Volume/properties/scratch",
+    "/$defs/VolumeFound/properties/scratch",
 )
 """Where something is that was not there, as the beginning of a JSON pointer."""
 CHANGED: Final = {"/properties/dataschema/pattern": "^urn:coldstart:event:[A-Za-z]+:2$"}

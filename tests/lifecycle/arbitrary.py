@@ -38,6 +38,8 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "attempt": st.sampled_from((1, 1, 2, 3)),
     "server_id": st.sampled_from((*_SERVERS, f.SERVER)),
     "volume_id": st.sampled_from(_WORDS),
+    "scratch": st.booleans(),
+    "scratch_erased": st.booleans(),
     "address_id": st.none() | st.sampled_from(_WORDS),
     "security_group_id": st.sampled_from(_WORDS),
     "zone": st.sampled_from(_WORDS),

@@ -89,6 +89,8 @@ class FakeProvider:
     groups: dict[str, Group] = field(default_factory=dict)
     foreign: list[Foreign] = field(default_factory=list)
     leftovers: list[Resource] = field(default_factory=list)
+    scratch_types: set[str] = field(default_factory=set)
+    """Types with scratch storage."""
     opened: dict[str, tuple[int, ...]] = field(default_factory=dict)
     let_in: dict[str, tuple[str, ...]] = field(default_factory=dict)
     address: str = "127.0.0.1"
@@ -164,7 +166,9 @@ class FakeProvider:
                 instance_id=order.instance_id,
                 power=Power.OFF,
                 security_group_id=order.security_group_id,
+                scratch_ids=(f"scratch-{number}",) if order.instance_type in self.scratch_types else (),
             )
+            self.volumes |= dict.fromkeys(server.scratch_ids, (server.zone, server.id))
             self.machines[server.id] = Machine(server, order, time.monotonic(), f"volume-{number}", order.cloud_init)
             return server
 

@@ -109,6 +109,28 @@ async def test_a_further_volume_that_came_with_the_image_goes(stage: Stage, reac
     assert stage.provider.empty
 
 
+@pytest.mark.parametrize("reached", [e.InstanceRequested, e.InstanceCreated, e.VolumeResized, e.SshReachable])
+async def test_scratch_storage_goes_with_its_server(stage: Stage, reached: type[e.Event]) -> None:
+    stage.provider.scratch_types = {"L4-1-24G"}
+    await stage.launched(until=reached)
+    if reached is e.InstanceRequested:
+        await _another_server(stage)
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+    found = [(volume.volume_id, volume.scratch) for volume in await stage.events(e.VolumeFound)]
+    assert sorted(found) == [("scratch-1", True), ("volume-1", False)]
+
+
+async def test_a_boot_volume_is_waited_for_also_beside_scratch_storage_that_is_there_at_once(stage: Stage) -> None:
+    stage.provider.scratch_types, stage.provider.delays = {"L4-1-24G"}, Delays(volume=0.1)
+    await stage.launched(until=e.InstanceCreated)
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert {volume.volume_id for volume in await stage.events(e.VolumeFound)} == {"scratch-1", "volume-1"}
+    assert stage.provider.empty
+
+
 async def test_servers_found_by_tag_and_recorded_duplicates_go_too(stage: Stage) -> None:
     await stage.launched()
     unrecorded = await _another_server(stage)

@@ -29,6 +29,9 @@ class FakeHost:
         self.told.append("stop")
         await self._close()
 
+    async def erase_scratch(self) -> None:
+        self.told.append("erase_scratch")
+
     async def destroy(self) -> None:
         self.told.append("destroy")
         await self._close()
@@ -48,8 +51,16 @@ class Hosts:
     made: list[FakeHost] = field(default_factory=list)
 
     def __call__(
-        self, *, server_id: str, address: str, tags: Sequence[str], cloud_init: bytes, scenario: Scenario
+        self,
+        *,
+        server_id: str,
+        address: str,
+        tags: Sequence[str],
+        cloud_init: bytes,
+        scenario: Scenario,
+        scratch: int = 0,
     ) -> FakeHost:
+        del scratch
         host = FakeHost(server_id, address, tags, cloud_init, scenario, self.port)
         self.made.append(host)
         return host

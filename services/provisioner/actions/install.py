@@ -234,6 +234,7 @@ class _Install:
             vllm_args=instance.specification.vllm_args,
             organization_id=instance.specification.organization_id,
             ours=self._context.provider.capabilities.volumes,
+            scratch=instance.has_scratch,
             pull_seconds=settings.image_pull_seconds,
             worker_port=settings.worker_port,
             api_key=secrets.worker_api_key(instance.id, instance.attempt),

@@ -33,9 +33,15 @@ async def resize_volume(context: ActionContext) -> None:
 
 async def note_volumes(context: ActionContext, server: Server) -> None:
     """Records ids as soon as they are seen: once the server is gone, nothing at the provider says whose they were."""
-    for volume_id in server.volume_ids:
+    for volume_id in (*server.volume_ids, *server.scratch_ids):
         await context.record(
-            VolumeFound(instance_id=context.instance_id, occurred_at=now(), volume_id=volume_id, server_id=server.id)
+            VolumeFound(
+                instance_id=context.instance_id,
+                occurred_at=now(),
+                volume_id=volume_id,
+                server_id=server.id,
+                scratch=volume_id in server.scratch_ids,
+            )
         )
 
 

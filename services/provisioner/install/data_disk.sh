@@ -74,19 +74,22 @@ why_not() {
 }
 
 # Prints the first disk that is certainly unused, if there is one. Says why each other disk is left alone.
+# With a number of bytes, only a disk of exactly that size is taken.
 blank_disk() {
-  local disks line disk why
+  local wanted=${1:-} disks line disk size why
   # Whatever lsblk describes in another way is no candidate: removable, read-only, mounted, or of another kind.
   local free='^KNAME="(/dev/('$disk_names'))" TYPE="'$disk_type'" RM="0" RO="0" HOTPLUG="0" SIZE="([0-9]+)" MOUNTPOINT=""$'
   if ! udevadm settle --timeout=30 >&2; then
     echo "No disk is formatted, since devices are still appearing." >&2
     return
   fi
-  disks=$(lsblk --pairs --nodeps --bytes --paths --output KNAME,TYPE,RM,RO,HOTPLUG,SIZE,MOUNTPOINT)
+  disks=$(described_disks)
   while read -r line; do
     [[ $line =~ $free ]] || continue
     disk=${BASH_REMATCH[1]}
-    why=$(why_not "$disk" "${BASH_REMATCH[-1]}")
+    size=${BASH_REMATCH[-1]}
+    why=$(why_not "$disk" "$size")
+    [[ -n $why || -z $wanted || $size == "$wanted" ]] || why="its size is $size bytes, and the erased disk's was $wanted"
     if [[ -z $why ]]; then
       echo "$disk"
       return
@@ -95,9 +98,24 @@ blank_disk() {
   done <<<"$disks"
 }
 
-# A disk with our label is ours, whoever mounted it. Anything else that is mounted there stays as it is. Only the first
-# attempt takes a new disk, and only if there is none yet: a blank disk that comes later was attached by somebody.
-data_disk() {
+described_disks() {
+  lsblk --pairs --nodeps --bytes --paths --output KNAME,TYPE,RM,RO,HOTPLUG,SIZE,MOUNTPOINT
+}
+
+# Prints the disk to format, if there is one. Only the first attempt takes a new disk, and only if there is none yet: a
+# blank disk that comes later was attached by somebody. Scratch storage that is blank was erased by a full stop: it is
+# told by its size.
+disk_to_take() {
+  local known=$1 scratch_bytes=$root/var/lib/coldstart/scratch-bytes
+  if [[ -n $OURS && -n $SCRATCH && -s $scratch_bytes ]]; then
+    blank_disk "$(<"$scratch_bytes")"
+  elif [[ -n $OURS && $known == no && $ATTEMPT == 1 ]]; then
+    blank_disk
+  fi
+}
+
+# A disk with our label is ours, whoever mounted it. Anything else that is mounted there stays as it is.
+mount_data_disk() {
   mkdir -p "$data"
   local mounted known disk
   mounted=$(data_is_mounted)
@@ -105,19 +123,63 @@ data_disk() {
   disk=$(labelled_disks)
   [[ $disk != *$'\n'* || $mounted == yes ]] ||
     fail "More than one disk is labelled $disk_label (${disk//$'\n'/, }). Relabel all but one."
-  if [[ -z $disk && $mounted == no && $known == no && -n $OURS && $ATTEMPT == 1 ]]; then
-    disk=$(blank_disk)
+  if [[ -z $disk && $mounted == no ]]; then
+    disk=$(disk_to_take "$known")
     # mkfs writes the superblock with our label last. A half formatted disk is neither blank nor ours.
     [[ -z $disk ]] || mkfs.ext4 -q -L "$disk_label" "$disk"
   fi
   if [[ -n $disk ]]; then
     [[ $mounted == yes ]] || mount "$disk" "$data"
-    [[ $known == yes ]] || note_in_fstab
+    [[ $known == yes || -n $SCRATCH ]] || note_in_fstab
+    [[ -z $SCRATCH ]] || note_size "$disk"
   elif [[ $mounted == no ]]; then
     echo "There is no data disk: models are kept on the boot disk."
   fi
   mkdir -p "$data/huggingface/$CACHE"
+}
+
+data_disk() {
+  mount_data_disk
+  [[ -z $SCRATCH ]] || mount_at_each_boot
   df -h "$data"
+}
+
+note_size() {
+  local disk=$1 disks
+  disks=$(described_disks)
+  [[ $disks =~ KNAME=\"$disk\"[^$'\n']*SIZE=\"([0-9]+)\" ]] || fail "lsblk does not tell the size of $disk."
+  mkdir -p "$root/var/lib/coldstart"
+  echo "${BASH_REMATCH[1]}" >"$root/var/lib/coldstart/scratch-bytes"
+}
+
+# After a full stop, scratch storage is blank: a unit formats and mounts it before Docker starts the worker, which then
+# downloads its model again. fstab could only wait for the label that is gone.
+mount_at_each_boot() {
+  local script=$root/usr/local/sbin/coldstart-data-disk unit=coldstart-data-disk.service
+  mkdir -p "$root/usr/local/sbin" "$root/etc/systemd/system"
+  {
+    echo "set -euo pipefail; shopt -s inherit_errexit; umask 077"
+    declare -p root data CACHE OURS SCRATCH ATTEMPT
+    declare -p disk_label disk_names disk_type smallest_disk largest_disk disk_samples
+    declare -f fail labelled_disks data_is_mounted disk_is_in_fstab content_of why_not described_disks blank_disk
+    declare -f disk_to_take mount_data_disk note_size note_in_fstab
+    echo mount_data_disk
+  } >"$script.new"
+  mv "$script.new" "$script"
+  (umask 022 && cat >"$root/etc/systemd/system/$unit") <<END
+[Unit]
+Description=Coldstart's data disk on scratch storage, which a full stop erases
+Before=docker.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/bash $script
+
+[Install]
+WantedBy=docker.service
+END
+  systemctl enable "$unit"
 }
 
 note_in_fstab() {

@@ -69,6 +69,8 @@ class InstallJob:
     """Time limit for pulling the image. The next try reuses the layers that are complete."""
     ours: bool = False
     """The machine was rented for this instance: a blank disk may be formatted, and Docker restarted."""
+    scratch: bool = False
+    """Its data disk is erased by each full stop of the machine, so it may be formatted again at each boot."""
     host_key_private: str | None = field(default=None, repr=False)
     """The machine's new host key, Ed25519 in OpenSSH's format; None: the machine keeps its key."""
 
@@ -124,6 +126,7 @@ def stdin_of(job: InstallJob) -> bytes:
         "CACHE": f"organizations/{job.organization_id}" if job.organization_id else "shared",
         "SHARED_MEMORY": _SHARED_MEMORY if uses_several_gpus(job.vllm_args) else "",
         "OURS": "yes" if job.ours else "",
+        "SCRATCH": "yes" if job.scratch else "",
         "PULL_SECONDS": str(job.pull_seconds),
         "WORKER_PORT": str(job.worker_port),
         "API_KEY": job.api_key,

@@ -21,7 +21,9 @@ def facts_about(instance: Instance, server: Server, at: datetime, *, has_power: 
     if not instance.reached(IpAssigned):
         return
     if has_power and server.power is Power.OFF:
-        yield ServerStopped(instance_id=instance.id, occurred_at=at, server_id=server.id)
+        yield ServerStopped(
+            instance_id=instance.id, occurred_at=at, server_id=server.id, scratch_erased=instance.has_scratch
+        )
     if has_power and server.power is Power.ON:
         yield ServerRestarted(instance_id=instance.id, occurred_at=at, server_id=server.id)
     if server.power is Power.ON and server.ip_address is not None:

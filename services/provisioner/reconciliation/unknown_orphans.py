@@ -66,10 +66,11 @@ class _Orphans:
 
     def _removal(self, zone: str) -> Removal:
         async def keep(found: VolumeFound) -> None:
-            """No journal keeps its id when its server is deleted, so a tag must."""
+            """No journal keeps its id when its server is deleted, so a tag must. Scratch storage cannot be tagged."""
             if found.volume_id not in self._volumes:
                 await self._guard()
-                await self._provider.grow_volume(zone, found.volume_id, ONLY_TO_TAG_GB, self._instance_id)
+                if not found.scratch:
+                    await self._provider.grow_volume(zone, found.volume_id, ONLY_TO_TAG_GB, self._instance_id)
                 self._volumes[found.volume_id] = zone
 
         context = self._context

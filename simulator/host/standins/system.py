@@ -17,6 +17,9 @@ async def systemctl(machine: Machine, call: Call) -> int:
         case ["enable", "--now", "docker"]:
             if machine.fault("docker_install"):
                 return _job_failed(call, "docker")
+        case ["enable", str(unit)] if (machine.disk.root / "etc/systemd/system" / unit).is_file():
+            machine.disk.contents.enabled_units.add(unit)
+            machine.disk.save()
         case ["restart", "docker"]:
             machine.disk.contents.docker_runtimes = set(machine.disk.contents.configured_runtimes)
             machine.disk.save()

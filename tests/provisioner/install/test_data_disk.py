@@ -21,7 +21,7 @@ set -euo pipefail
 shopt -s inherit_errexit
 fail() { echo "$*" >&2; exit 1; }
 udevadm() { :; }
-data=$root/mnt/data OURS=yes ATTEMPT=1 CACHE=shared
+data=$root/mnt/data OURS=yes SCRATCH= ATTEMPT=1 CACHE=shared
 """
 LABEL: Final = f"data-{os.getpid()}"
 """blkid finds a label on every disk of the machine, and others may be running these tests on it."""
@@ -217,6 +217,67 @@ def test_a_disk_that_came_later_or_is_its_owner_s_stays_blank(tmp_path: Path, at
     disk = attach()
     assert asked(tmp_path, "data_disk", disk, before=before).returncode == 0
     assert disk.is_blank
+
+
+SCRATCH: Final = 'SCRATCH=yes; systemctl() { echo "systemctl $*"; }'
+
+
+def boots(root: Path) -> subprocess.CompletedProcess[str]:
+    """Runs what the unit runs, with nothing of the install around it."""
+    begun = "udevadm() { :; }; export -f udevadm; exec /bin/bash"
+    return subprocess.run(
+        ["bash", "-c", f"{begun} {root}/usr/local/sbin/coldstart-data-disk"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+def is_stopped_fully(root: Path, disk: Loop) -> None:
+    unmount(root / "mnt/data")
+    os.truncate(disk.file, 0)
+    os.truncate(disk.file, SIZE)
+    run("blockdev", "--flushbufs", disk.device)
+
+
+def mounted_at(folder: Path) -> str:
+    found = subprocess.run(["findmnt", "-no", "SOURCE", str(folder)], capture_output=True, text=True, check=False)
+    return found.stdout.strip()
+
+
+def test_scratch_storage_is_formatted_and_mounted_again_at_the_boot_after_a_full_stop(
+    tmp_path: Path, attach: Attach
+) -> None:
+    (tmp_path / "etc").mkdir()
+    disk, data = attach(), tmp_path / "mnt/data"
+    first = asked(tmp_path, "data_disk", disk, before=SCRATCH)
+    assert first.returncode == 0, first.stderr
+    assert "systemctl enable coldstart-data-disk.service" in first.stdout
+    assert "LABEL" not in (tmp_path / "etc/fstab").read_text(), "its label does not outlive a full stop"
+    unit = (tmp_path / "etc/systemd/system/coldstart-data-disk.service").read_text()
+    assert "Before=docker.service" in unit
+    (data / "huggingface/shared/model").touch()
+    assert (boots(tmp_path).returncode, mounted_at(data)) == (0, disk.device)
+    unmount(data)
+    assert (boots(tmp_path).returncode, mounted_at(data)) == (0, disk.device)
+    assert (data / "huggingface/shared/model").exists(), "a reboot keeps the models"
+    is_stopped_fully(tmp_path, disk)
+    again = boots(tmp_path)
+    assert (again.returncode, mounted_at(data)) == (0, disk.device), again.stderr
+    assert not (data / "huggingface/shared/model").exists()
+    assert (data / "huggingface/shared").is_dir()
+
+
+def test_a_disk_of_another_size_that_came_meanwhile_is_not_taken_for_erased_scratch_storage(
+    tmp_path: Path, attach: Attach
+) -> None:
+    (tmp_path / "etc").mkdir()
+    disk, theirs = attach(), attach(SIZE + 512)
+    assert asked(tmp_path, "data_disk", disk, before=SCRATCH).returncode == 0
+    is_stopped_fully(tmp_path, disk)
+    answer = asked(tmp_path, "data_disk", theirs, before=f"{SCRATCH}; ATTEMPT=2")
+    assert (answer.returncode, theirs.is_blank) == (0, True)
+    assert f"its size is {SIZE + 512} bytes, and the erased disk's was {SIZE}" in answer.stderr
+    assert asked(tmp_path, "data_disk", theirs, disk, before=f"{SCRATCH}; ATTEMPT=2").returncode == 0
+    assert (theirs.is_blank, mounted_at(tmp_path / "mnt/data")) == (True, disk.device)
 
 
 def test_of_two_disks_with_our_label_none_is_chosen(tmp_path: Path, attach: Attach) -> None:

@@ -553,6 +553,26 @@ async def test_a_blank_disk_is_formatted_and_mounted_for_the_models(tmp_path: Pa
         assert our_fstab_lines(machine) == 1
 
 
+async def test_a_full_stop_erases_scratch_storage_and_the_next_boot_prepares_it_before_the_worker(
+    tmp_path: Path,
+) -> None:
+    async with booted(tmp_path, scratch=1_600_000_000_000) as machine:
+        (disk,) = [device for device in machine.host.disk.contents.devices if device.scratch]
+        assert (await install(machine, dataclasses.replace(FORMATTING, scratch=True)))[0] == 0
+        assert (disk.bytes, disk.label, our_fstab_lines(machine)) == (1_600_000_000_000, "coldstart-data", 0)
+        model = machine.host.disk.root / "mnt/data/huggingface/shared/model"
+        for stops, kept in ((False, True), (True, False)):
+            model.touch()
+            await machine.host.stop()
+            if stops:
+                await machine.host.erase_scratch()
+            await machine.next_boot().start()
+            (disk,) = [device for device in machine.host.disk.contents.devices if device.scratch]
+            assert (disk.label, disk.mounted_at) == ("coldstart-data", str(machine.host.disk.root / "mnt/data"))
+            assert model.exists() is kept
+            assert await eventually(lambda: status_of(machine, "/v1/models", JOB.api_key)) == 200
+
+
 async def test_a_blank_disk_of_a_machine_that_somebody_owns_stays_blank(tmp_path: Path) -> None:
     async with booted(tmp_path) as machine:
         disk = BlockDevice(name="/dev/sdb", size="2.9T")

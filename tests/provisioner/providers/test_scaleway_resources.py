@@ -464,6 +464,35 @@ async def test_a_type_says_what_it_has_and_costs_and_where_it_is_to_be_had(
     )
 
 
+async def test_a_server_has_all_the_scratch_storage_that_its_type_can_have(
+    provider: ScalewayProvider, simulator: Simulator
+) -> None:
+    sizes = {}
+    for kind in ("L40S-1-48G", "H100-1-80G", "L4-1-24G"):
+        server = await with_volume(provider, await made(provider, uuid4(), kind))
+        assert not set(server.scratch_ids) & set(server.volume_ids)
+        found = [
+            await ask(Sdk(simulator).instance.get_volume, zone=server.zone, volume_id=i) for i in server.scratch_ids
+        ]
+        sizes[kind] = [(str(one.volume.volume_type), one.volume.size) for one in found if one.volume]
+    assert sizes == {
+        "L40S-1-48G": [("scratch", 1600 * 10**9)],
+        "H100-1-80G": [("scratch", 3000 * 10**9)],
+        "L4-1-24G": [],
+    }
+
+
+async def test_scratch_storage_is_deleted_as_any_volume_of_the_server(
+    provider: ScalewayProvider, control: Control
+) -> None:
+    server = await with_volume(provider, await made(provider, uuid4(), "L40S-1-48G"))
+    await provider.delete_server(server.zone, server.id)
+    for volume_id in (*server.volume_ids, *server.scratch_ids):
+        await eventually(partial(provider.delete_volume, server.zone, volume_id), bool)
+    remaining = (await control("GET", "account"))["remaining"]
+    assert (remaining["local_volumes"], remaining["block_volumes"]) == ([], [])
+
+
 async def test_a_type_that_the_list_of_availability_leaves_out_is_short(
     provider: ScalewayProvider, control: Control
 ) -> None:

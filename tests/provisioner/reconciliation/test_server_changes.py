@@ -104,6 +104,18 @@ async def test_a_server_that_somebody_switched_off_is_said_to_be_stopped_once(
     assert len(await stage.events(e.ServerStopped)) == 1
 
 
+@pytest.mark.parametrize("scratch_types", [set(), {"L4-1-24G"}])
+async def test_a_stop_says_whether_it_has_erased_the_models(
+    stage: Stage, reconcile: Reconcile, scratch_types: set[str]
+) -> None:
+    stage.provider.scratch_types = scratch_types
+    await _ready(stage)
+    await stage.provider.power_off(ZONE, SERVER)
+    await reconcile()
+    (stopped,) = await stage.events(e.ServerStopped)
+    assert stopped.scratch_erased is bool(scratch_types)
+
+
 async def test_a_stopped_server_that_is_on_again_is_said_to_be_restarted_once(
     stage: Stage, reconcile: Reconcile
 ) -> None:

@@ -56,6 +56,7 @@ class Machine:
     """Of the user data; an entry that is None is left out."""
     tags: tuple[str, ...] = ()
     project_keys: tuple[str, ...] = ()
+    scratch: int = 0
     host: SimulatedMachine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +84,7 @@ class Machine:
         self.host = SimulatedMachine(
             disk=Disk(self.folder), address=self.address, ssh_port=SSH_PORT, cloud_init=self.cloud_init,
             scenario=self.scenario, tags=self.tags, project_keys=self.project_keys,
+            scratch=self.scratch,
         )  # fmt: skip
         return self.host
 

@@ -24,6 +24,13 @@ class Products:
         self._instance = sdk.instance
         self._marketplace = sdk.marketplace
         self._image = image
+        self._scratch: dict[str, Mapping[str, int]] = {}
+
+    def scratch_bytes(self, zone: str, instance_type: str) -> int:
+        """The size of the scratch volume that this type can have; 0: none. The zone's types are listed once."""
+        if zone not in self._scratch:
+            self.gpu_types(zone)
+        return self._scratch[zone].get(instance_type, 0)
 
     def image(self, zone: str, instance_type: str) -> str:
         """The id of the zone's image with our label that this type can boot, from block storage if possible.
@@ -68,6 +75,8 @@ class Products:
             answer = self._instance.list_servers_types(zone=zone, page=number, per_page=PAGE_SIZE)
             return list(answer.servers.items()), answer.total_count
 
+        types = dict(pages(page))
+        self._scratch[zone] = {name: kind.scratch_storage_max_size or 0 for name, kind in types.items()}
         return [
             InstanceType(
                 name=name,
@@ -82,7 +91,7 @@ class Products:
                 currency=CURRENCY,
                 availability={zone: word} if (word := availability.get(name, unlisted)) else {},
             )
-            for name, kind in pages(page)
+            for name, kind in types.items()
             if kind.gpu and not kind.end_of_service
         ]
 

@@ -1,4 +1,4 @@
-"""Servers: created powered off in our security group, without a volume of ours; found by tags, powered, deleted."""
+"""Servers: created powered off in our security group, with scratch storage; found by tags, powered, deleted."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 from scaleway.instance.v1 import Server as ScalewayServer
-from scaleway.instance.v1 import ServerAction
+from scaleway.instance.v1 import ServerAction, VolumeServerTemplate, VolumeVolumeType
 
 from services.provisioner.provider import Order, OutOfStock, Power, ProviderError, Server, TryAgain
 from services.provisioner.providers.scaleway.errors import Busy, NotThere, SoldOut
@@ -19,6 +19,7 @@ CLOUD_INIT: Final = "cloud-init"
 SCRATCH: Final = "scratch"
 BOOT_SLOT: Final = "0"
 """The slot of the volume that Scaleway creates from the image; volumes attached later get the next free slots."""
+SCRATCH_SLOT: Final = "1"
 POWER: Final[Mapping[str, Power]] = {
     "stopped": Power.OFF,
     "starting": Power.STARTING,
@@ -51,6 +52,7 @@ class Servers:
         """
         try:
             image = self._products.image(order.zone, order.instance_type)
+            scratch = self._products.scratch_bytes(order.zone, order.instance_type)
         except TryAgain as error:
             error.had_no_effect = True
             raise
@@ -63,6 +65,7 @@ class Servers:
                 dynamic_ip_required=True,
                 tags=[*self._tags.of(order.instance_id), *_authorized(order.client_key)],
                 security_group=order.security_group_id,
+                volumes=_scratch_volume(order.name, scratch),
             ).server
         except SoldOut:
             return OutOfStock(order.zone, order.instance_type)
@@ -143,6 +146,17 @@ def _authorized(client_key: str | None) -> list[str]:
     return [] if client_key is None else ["AUTHORIZED_KEY=" + "_".join(client_key.split()[:2])]
 
 
+def _scratch_volume(server_name: str, size: int) -> dict[str, VolumeServerTemplate] | None:
+    """As in https://www.scaleway.com/en/docs/gpu/how-to/use-scratch-storage-h100-instances/, beside the image alone.
+
+    The console and Scaleway's command line add it by themselves, the API does not.
+    """
+    if not size:
+        return None
+    name = f"{server_name}-scratch"
+    return {SCRATCH_SLOT: VolumeServerTemplate(name=name, size=size, volume_type=VolumeVolumeType.SCRATCH)}
+
+
 def _shown(server: ScalewayServer | None) -> Server:
     if server is None or (power := POWER.get(str(server.state))) is None:
         raise TryAgain("bad_answer", f"a server in an unknown state: {server and server.state}")
@@ -158,6 +172,7 @@ def _shown(server: ScalewayServer | None) -> Server:
         instance_id=instance_in(server.tags),
         power=power,
         volume_ids=tuple(volumes),
+        scratch_ids=tuple(each.id for each in server.volumes.values() if str(each.volume_type) == SCRATCH),
         ip_address=None if address is None else address.address,
         address_id=None if address is None else address.id,
         security_group_id=None if group is None else group.id,
