@@ -13,11 +13,12 @@ TB_1_6 = 1_600_000_000_000
 
 async def with_scratch(sdk: Sdk, size: int = TB_1_6, slot: str = "1", kind: str = L40S) -> Server:
     wanted = {slot: VolumeServerTemplate(name="models", size=size, volume_type=VolumeVolumeType.SCRATCH)}
-    return await sdk.with_volume(commercial_type=kind, volumes=wanted)
+    server = await sdk.create(commercial_type=kind, volumes=wanted)
+    return await eventually(lambda: sdk.get(server.id), lambda seen: "0" in seen.volumes)
 
 
 async def test_a_server_has_its_scratch_volume_in_slot_one_behind_the_images_own(sdk: Sdk) -> None:
-    server = await eventually(lambda: with_scratch(sdk), lambda seen: "0" in seen.volumes)
+    server = await with_scratch(sdk)
     assert {slot: str(volume.volume_type) for slot, volume in server.volumes.items()} == {
         "0": "sbs_volume",
         "1": "scratch",
@@ -35,7 +36,7 @@ async def test_more_scratch_storage_than_the_type_has_is_refused(sdk: Sdk, size:
 
 
 async def test_a_full_stop_erases_it_and_a_terminate_deletes_it(sdk: Sdk, control: Control, hosts: Hosts) -> None:
-    server = await eventually(lambda: with_scratch(sdk), lambda seen: "0" in seen.volumes)
+    server = await with_scratch(sdk)
     scratch = server.volumes["1"].id
     for _ in range(2):
         await sdk.act(server.id, "poweron")
