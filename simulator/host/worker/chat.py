@@ -9,7 +9,7 @@ from .engine import Engine, EngineDead, Said
 from .http import DONE, Answer, Reply, Stream, data
 from .identifiers import fingerprint_of, new_id
 from .logprobs import chat_logprobs
-from .refusals import Invalid, Refusal, engine_dead, missing, no_messages, no_tool_parser, no_vision
+from .refusals import Invalid, engine_dead, inconsistent, missing, no_messages, no_tool_parser, no_vision
 from .sampling import Sampling, sampling_of
 from .usage import usage_of
 from .version import Version
@@ -36,10 +36,8 @@ class Chat:
     def _sampling(self, request: dict[str, Any]) -> Sampling:
         logprobs = request.get("top_logprobs") or 0 if request.get("logprobs") else None
         if request.get("top_logprobs") and logprobs is None:
-            raise Refusal(
-                "when using `top_logprobs`, `logprobs` must be set to true.", parameter="top_logprobs",
-                value=request["top_logprobs"],
-            )  # fmt: skip
+            raise inconsistent(self._engine.version, request, "top_logprobs",
+                               "when using `top_logprobs`, `logprobs` must be set to true.")  # fmt: skip
         limit = request.get("max_completion_tokens")
         return sampling_of(
             self._engine.version, request, request.get("max_tokens") if limit is None else limit, logprobs,

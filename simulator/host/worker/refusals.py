@@ -38,12 +38,20 @@ class Invalid(Refusal):
     0.13 adds the file and the line of its own code; the simulated worker leaves them out.
     """
 
-    def __init__(self, version: Version, kind: str, location: Sequence[str | int], message: str, **more: Any) -> None:
+    def __init__(
+        self, version: Version, kind: str, location: Sequence[str | int], message: str, *,
+        parameter: str | None = None, **more: Any,
+    ) -> None:  # fmt: skip
         path = ".".join(map(str, ("body", *location)))
         error = {"type": kind, "loc": path if version.recent else ("body", *location), "msg": message, **more}
         if version.recent and "input" in error:
             error["input"] = _summary(error["input"])
-        super().__init__(f"1 validation error:\n  {error}", parameter=path, kind="Bad Request")
+        super().__init__(f"1 validation error:\n  {error}", parameter=parameter or path, kind="Bad Request")
+
+
+def inconsistent(version: Version, request: dict[str, Any], parameter: str, message: str) -> Invalid:
+    """A field that needs another one."""
+    return Invalid(version, "value_error", (), f"Value error, {message}", parameter=parameter, input=request)
 
 
 def missing(version: Version, location: Sequence[str | int], given: Any) -> Invalid:

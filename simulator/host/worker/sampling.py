@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .refusals import Invalid, Refusal
+from .refusals import Invalid, Refusal, inconsistent
 from .version import Version
 
 
@@ -24,6 +24,9 @@ def sampling_of(version: Version, request: dict[str, Any], limit: Any, logprobs:
     for name, value in (("max_tokens", limit), ("n", request.get("n")), ("logprobs", logprobs)):
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
             raise Invalid(version, "int_type", (name,), "Input should be a valid integer", input=value)
+    if request.get("stream_options") and not request.get("stream"):
+        raise inconsistent(version, request, "stream_options",
+                           "Stream options can only be defined when `stream=True`.")  # fmt: skip
     n = 1 if request.get("n") is None else request["n"]
     temperature, top_p = _number(version, request, "temperature"), _number(version, request, "top_p")
     _refuse_unless(n >= 1, f"n must be at least 1, got {n}.", "n", n)

@@ -232,6 +232,25 @@ async def test_a_worker_that_dies_does_not_come_back(tmp_path: Path) -> None:
         assert machine.host.disk.contents.containers["worker"].restart_count >= 1
 
 
+async def test_a_dead_engine_is_told_at_once_and_ends_later_and_serves_again(tmp_path: Path) -> None:
+    scenario = QUICK.model_copy(update={"engine_dies_after_ready": 0.5, "dead_engine": 2.0})
+    async with serving(tmp_path, scenario=scenario) as machine, client_of(machine) as client:
+
+        async def dead() -> bool | None:
+            return await health_of(machine) == 503 or None
+
+        async def serves_again() -> bool | None:
+            return (machine.host.disk.contents.containers["worker"].restart_count == 1
+                    and await health_of(machine) == 200) or None  # fmt: skip
+
+        await eventually(dead)
+        with pytest.raises(openai.InternalServerError, match="EngineCore encountered an issue"):
+            await client.completions.create(model=MODEL, prompt="a")
+        await eventually(serves_again)
+        assert (await client.completions.create(model=MODEL, prompt="a")).choices[0].text
+        assert "EngineDeadError" in log_of(machine)
+
+
 async def test_a_gated_model_needs_a_token(tmp_path: Path) -> None:
     model = "meta-llama/Llama-3.1-8B-Instruct"
     async with serving(tmp_path / "without", "--model", model) as machine:

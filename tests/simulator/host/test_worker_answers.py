@@ -103,6 +103,7 @@ async def test_a_prompt_may_be_a_text_a_list_or_the_ids_of_tokens(prompt: Any) -
         ({"n": 0}, "n must be at least 1, got 0."),
         ({"n": 2, "temperature": 0}, "n must be 1 when using greedy sampling, got 2."),
         ({"top_p": 0}, "top_p must be in (0, 1], got 0.0."),
+        ({"stream_options": {"include_usage": True}}, "Stream options can only be defined when `stream=True`."),
         ({"top_logprobs": 2}, "when using `top_logprobs`, `logprobs` must be set to true."),
         ({"logprobs": True, "top_logprobs": 21}, "Requested sample logprobs of 21, which is greater than max allowed"),
         ({"max_tokens": "many"}, "Input should be a valid integer"),
