@@ -171,7 +171,7 @@ async def test_a_server_that_somebody_has_protected_is_not_stopped_and_the_messa
 
 
 async def test_what_a_refused_order_may_have_left_is_listed_and_nothing_else(
-    provider: ScalewayProvider, control: Control, simulator: Simulator
+    provider: ScalewayProvider, control: Control, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Volumes of the image that are attached or tagged, and volumes of something else, are not left over."""
     zone = provider.zones[0]
@@ -195,6 +195,8 @@ async def test_what_a_refused_order_may_have_left_is_listed_and_nothing_else(
     assert attached.volume_ids
     listed = await eventually(provider.leftover_volumes, bool)
     assert listed == [Resource(Kind.VOLUME, left, zone, None)]
+    monkeypatch.setattr(provider._products, "_image", "ubuntu_noble")  # as when Scaleway publishes a newer image
+    assert Resource(Kind.VOLUME, left, zone, None) in await provider.leftover_volumes()
 
 
 async def test_without_the_image_nothing_is_left_over(simulator: Simulator) -> None:

@@ -1,6 +1,7 @@
 """Which types can be rented in which zone, and which image they boot."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -25,6 +26,8 @@ class Products:
         self._marketplace = sdk.marketplace
         self._image = image
         self._scratch: dict[str, Mapping[str, int]] = {}
+        self._snapshots: dict[str, dict[str, str | None]] = {}
+        """By zone: the snapshot of each image that our label has meant."""
 
     def scratch_bytes(self, zone: str, instance_type: str) -> int:
         """The size of the scratch volume that this type can have; 0: none. The zone's types are listed once."""
@@ -45,13 +48,18 @@ class Products:
         return min(booting, key=lambda image: image.type_ != LocalImageType.INSTANCE_SBS).id
 
     def snapshots(self, zone: str) -> frozenset[str]:
-        """The snapshots from which boot volumes of our image are made in this zone; none without the image."""
-        try:
+        """The snapshots from which boot volumes of our image were made in this zone since this process began.
+
+        A label gets another image, with another snapshot, when Scaleway publishes a newer one.
+        """
+        known = self._snapshots.setdefault(zone, {})
+        with suppress(NoImage):
             ids = [self._image] if _is_id(self._image) else [image.id for image in self._local_images(zone)]
-            found = [self._instance.get_image(zone=zone, image_id=image_id).image for image_id in ids]
-        except NoImage:
-            return frozenset()
-        return frozenset(image.root_volume.id for image in found if image and image.root_volume)
+            for image_id in ids:
+                if image_id not in known:
+                    image = self._instance.get_image(zone=zone, image_id=image_id).image
+                    known[image_id] = image.root_volume.id if image and image.root_volume else None
+        return frozenset(filter(None, known.values()))
 
     def _local_images(self, zone: str) -> list[LocalImage]:
         def page(number: int) -> tuple[list[LocalImage], int]:
