@@ -1,6 +1,6 @@
-"""The simulator's own API under `/_simulator`: what a test or a demo asks of the cloud behind the cloud's back.
+"""The simulator's own API under `/_simulator`, with which tests and demos look at the account and change it.
 
-No key is needed: it is loopback only, and the account behind it is worth nothing.
+It needs no key: it listens on loopback only, and the account is worth nothing.
 """
 
 from datetime import datetime
@@ -48,7 +48,7 @@ class Control:
         ]
 
     async def account(self, _request: web.Request) -> web.Response:
-        """Everything there ever was, and under `remaining` the ids of what the account still holds and would pay."""
+        """Everything that ever existed, and under `remaining` the ids of what still exists and would be paid for."""
         account = self._account
         remaining = {
             "servers": [server.id for server in account.servers()],
@@ -81,20 +81,20 @@ class Control:
         return _shown(scenario)
 
     async def kill(self, request: web.Request) -> web.Response:
-        """The server vanishes in any state, as if someone had deleted it by hand."""
+        """Delete the server in any state, as somebody may in the console."""
         server = self._living(request)
         server.note("killed")
         self._cloud.machines.delete(server)
         return web.json_response(_server(server))
 
     async def stop(self, request: web.Request) -> web.Response:
-        """The provider stops the server; answers once it is stopped."""
+        """Stop the server, as the provider itself may; answers once it is stopped."""
         server = self._living(request)
         await self._cloud.machines.stop_at_once(server)
         return web.json_response(_server(server))
 
     async def start(self, request: web.Request) -> web.Response:
-        """Somebody starts a stopped server in the console; answers once it has booted."""
+        """Start a stopped server, as somebody may in the console; answers once it has booted."""
         server = self._living(request)
         if server.state is not ServerState.STOPPED or not server.volumes:
             raise web.HTTPConflict(text="only a stopped server with its boot volume can be started")
@@ -102,7 +102,7 @@ class Control:
         return web.json_response(_server(server))
 
     async def readdress(self, request: web.Request) -> web.Response:
-        """A running server gets another dynamic address; answers once its host listens there."""
+        """Give a running server another dynamic address; answers once its host listens there."""
         server = self._living(request)
         if server.state is not ServerState.RUNNING or not all(ip.dynamic for ip in server.ips):
             raise web.HTTPConflict(text="only a running server without a flexible address can be readdressed")
@@ -110,7 +110,7 @@ class Control:
         return web.json_response(_server(server))
 
     async def attach(self, request: web.Request) -> web.Response:
-        """Somebody attaches a new block volume of his own in the console; answers with the volume."""
+        """Attach a new block volume, as somebody may in the console; answers with the volume."""
         server = self._living(request)
         if not server.volumes:
             raise web.HTTPConflict(text="its boot volume is not made yet")
@@ -123,14 +123,14 @@ class Control:
         return web.json_response(_volume(volume))
 
     async def ungroup(self, request: web.Request) -> web.Response:
-        """Somebody moves the server into its zone's default security group."""
+        """Move the server into its zone's default security group, as somebody may in the console."""
         server = self._living(request)
         server.security_group = self._account.default_security_group(server.zone)
         server.note("moved to the default security group")
         return web.json_response(_server(server))
 
     async def make_volume(self, request: web.Request) -> web.Response:
-        """A block volume that no server holds, with any tags: the API itself makes none."""
+        """Make a block volume that is attached to nothing, with any tags. The API itself makes none."""
         wanted = _valid(NewVolume, await request.read())
         if wanted.zone not in self._account.zones:
             raise web.HTTPUnprocessableEntity(text="no such zone")

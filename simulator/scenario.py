@@ -10,7 +10,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Call(StrEnum):
-    """The API's operations by name. `server_action` covers the three actions that follow it, `any` everything."""
+    """The API's operations by name. `server_action` covers the three actions after it, `any` covers all calls."""
 
     ANY = "any"
     CREATE_SERVER = "create_server"
@@ -55,7 +55,7 @@ class Call(StrEnum):
 
 
 class Error(StrEnum):
-    """How a call fails. The first group answers with Scaleway's error, the second never answers."""
+    """How a call fails: the first group with an error of Scaleway's, the second without an answer."""
 
     OUT_OF_STOCK = "out_of_stock"
     QUOTAS_EXCEEDED = "quotas_exceeded"
@@ -77,7 +77,7 @@ class Error(StrEnum):
 
 
 class HubError(StrEnum):
-    """How the model hub fails; a `timeout` never answers."""
+    """How the model hub fails; with `timeout` it never answers."""
 
     TOO_MANY_REQUESTS = "too_many_requests"
     INTERNAL = "internal"
@@ -89,7 +89,7 @@ class Frozen(BaseModel):
 
 
 class Failure(Frozen):
-    """A call that fails: the first `times` of those that match (None: all), each with this probability."""
+    """Calls that fail: the first `times` that match (None: all), each with this probability."""
 
     call: Call
     error: Error

@@ -299,6 +299,14 @@ async def test_an_unknown_type_image_or_zone_is_named(
     assert wrong_image.value.code == "image_not_found"
 
 
+async def test_a_new_organisation_is_told_why_it_gets_no_machine(provider: ScalewayProvider, control: Control) -> None:
+    failure = Failure(call=Call.CREATE_SERVER, error=Error.QUOTAS_EXCEEDED, quota=0)
+    await control("PUT", "scenario", QUICK.model_copy(update={"failures": (failure,)}))
+    with pytest.raises(Rejected, match="verify your identity") as refused:
+        await provider.create_server(Order(uuid4(), "first", provider.zones[0], "L4-1-24G", b""))
+    assert refused.value.code == "quota_exceeded"
+
+
 async def test_a_wrong_key_says_so_at_once(scaleway_settings: ScalewaySettings) -> None:
     other = ScalewaySettings.model_validate({**scaleway_settings.model_dump(), "secret_key": str(uuid4())})
     async with ScalewayProvider(other, uuid4(), 8.0) as stranger:
