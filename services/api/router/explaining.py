@@ -16,7 +16,7 @@ from services.api.router.table import RoutingTable
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 from shared.lifecycle.wish import Task
-from shared.lifecycle.words import NAMES, doing
+from shared.lifecycle.words import NAMES, doing, loss
 
 
 class Candidate(BaseModel):
@@ -129,7 +129,7 @@ class Explaining:
         if instance.specification.organization_id not in (None, owner.organization_id):
             return "it belongs to an organisation that this key does not belong to"
         if instance.status is not Status.READY:
-            what = doing(instance.status, instance.step, instance.error, instance.delay)
+            what = loss(instance) or doing(instance.status, instance.step, instance.error, instance.delay)
             return f"it is {NAMES[instance.status]} ({instance.progress_percent} %{what and f', {what}'})"
         if self._breaker(instance) is BreakerState.OPEN:
             return "it was set aside since it failed, and it has answered no probe since"

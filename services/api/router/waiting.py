@@ -15,7 +15,7 @@ from services.api.router.refusal import Refusal
 from services.api.router.table import RoutingTable
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import ENDING
-from shared.lifecycle.words import where
+from shared.lifecycle.words import loss, where
 
 Beat = Callable[[Instance], Awaitable[None]]
 """Called regularly with the instance that the request waits for."""
@@ -96,5 +96,5 @@ def _too_many(status: int, message: str) -> Refusal:
 
 def heartbeat(instance: Instance) -> bytes:
     """A comment in a server-sent event stream: clients ignore it, connections stay open, people can read it."""
-    place = where(instance.status, instance.step)
+    place = loss(instance) or where(instance.status, instance.step)
     return f": {instance.status} {instance.progress_percent} % {place}\n\n".encode()

@@ -36,7 +36,20 @@ preflight() {
     fail "nvidia-smi failed: the NVIDIA driver is missing or broken. Install it, or choose an image made for GPUs."
   }
   echo "$gpus"
+  check_capability
   choose_build "${gpus##*, }"
+}
+
+# An older driver does not know this question: then vLLM itself will tell.
+check_capability() {
+  local capabilities capability
+  capabilities=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null) || return 0
+  for capability in $capabilities; do
+    if [[ $capability =~ ^[0-9]{1,3}\.[0-9]$ ]] && ((${capability/./} < ${LEAST_CAPABILITY/./})); then
+      fail "A GPU of this machine has compute capability $capability, and vLLM needs $LEAST_CAPABILITY or more." \
+        "Use another machine."
+    fi
+  done
 }
 
 # The driver's version is like 580.65.06. With any other text, the image is taken as it is.

@@ -12,6 +12,7 @@ import asyncssh
 
 from services.provisioner.install.builds import CUDA_13_DRIVER, for_older_drivers
 from services.provisioner.install.parallelism import uses_several_gpus
+from shared.offers.gpus import LEAST_COMPUTE_CAPABILITY
 from shared.secrets import WorkerCertificates
 
 _HERE: Final = Path(__file__).parent
@@ -120,6 +121,7 @@ def stdin_of(job: InstallJob) -> bytes:
         "IMAGE": job.image,
         "IMAGE_FOR_OLDER_DRIVERS": "".join(job.images[1:]),
         "CUDA_13_DRIVER": str(CUDA_13_DRIVER),
+        "LEAST_CAPABILITY": str(LEAST_COMPUTE_CAPABILITY),
         "MODEL": job.model,
         "REVISION": job.revision or "",
         "TASK": job.task,

@@ -9,10 +9,13 @@ import httpx
 import pytest
 from aiohttp import web
 
+from services.api.router.waiting import heartbeat
 from tests.api.router.scene import Scene, answering
 from tests.api.router.test_inference import catalogued
 from tests.api.stage import MODEL, PATIENCE_S, RunningApi, Stage, until
 from tests.lifecycle import facts
+from tests.lifecycle import histories as h
+from tests.lifecycle.facts import given
 
 BODY: dict[str, Any] = {"model": MODEL, "messages": []}
 
@@ -230,3 +233,9 @@ async def test_a_key_that_was_revoked_while_it_waited_is_not_served(stage: Stage
             answer = await held
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_api_key")
     assert worker.seen == []
+
+
+def test_who_waits_for_one_that_lost_its_models_by_a_stop_reads_that() -> None:
+    scratch, stopped = facts.volume_found(volume_id="scratch", scratch=True), facts.server_stopped(scratch_erased=True)
+    instance = given(*h.a_ready_instance(), scratch, stopped)
+    assert heartbeat(instance) == b": unavailable 100 % stopped, which has erased its models\n\n"

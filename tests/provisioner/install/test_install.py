@@ -542,6 +542,22 @@ def our_fstab_lines(machine: Machine) -> int:
     return fstab.read_text().count("LABEL=coldstart-data") if fstab.exists() else 0
 
 
+@pytest.mark.parametrize(
+    ("answer", "fails"),
+    [("echo 8.9; echo 6.1", True), ("echo 7.0", True), ("echo 7.5", False), ("echo 12.0", False), ("exit 2", False)],
+)
+async def test_a_gpu_that_vllm_cannot_use_ends_the_install_before_anything_else(
+    tmp_path: Path, answer: str, fails: bool
+) -> None:
+    """An older driver answers with 2: then nobody knows."""
+    async with booted(tmp_path) as machine:
+        replace_tool(machine, "nvidia-smi", f'if [[ $1 == *compute_cap ]]; then {answer}; else exec "$real" "$@"; fi')
+        status, running = await install(machine, JOB)
+        assert (status != 0) is fails, running.text
+        assert ("and vLLM needs 7.5 or more" in running.text) is fails
+        assert (running.phases == ["preflight"]) is fails
+
+
 async def test_a_blank_disk_is_formatted_and_mounted_for_the_models(tmp_path: Path) -> None:
     async with booted(tmp_path) as machine:
         disk = BlockDevice(name="/dev/nvme0n1", size="2.9T")
