@@ -41,11 +41,18 @@ def needs(provider: Provider, capability: str) -> None:
 
 
 class ProviderContract:
-    """A subclass gives the fixtures `provider` and `instance_type`, and may give `sold_out_type` and `attach`."""
+    """A subclass gives the fixtures `provider` and `instance_type`.
+
+    It may give `sold_out_type`, `scratch_type` and `attach`.
+    """
 
     @pytest.fixture
     def sold_out_type(self) -> str:
         pytest.skip("nothing is sold out here")
+
+    @pytest.fixture
+    def scratch_type(self) -> str:
+        pytest.skip("no type has scratch storage here")
 
     @pytest.fixture
     def attach(self) -> Attach:
@@ -87,6 +94,21 @@ class ProviderContract:
             provider.zones[0],
             instance_type,
         )
+
+    async def test_scratch_storage_is_there_from_the_creation_on_and_is_deleted_after_its_server(
+        self, provider: Provider, scratch_type: str, instance_id: UUID, cloud_init: bytes
+    ) -> None:
+        zone = provider.zones[0]
+        made = await provider.create_server(Order(instance_id, "contract", zone, scratch_type, cloud_init))
+        assert isinstance(made, Server)
+        (scratch,) = made.scratch_ids
+        seen = await eventually(lambda: provider.get_server(zone, made.id), lambda s: bool(s and s.volume_ids))
+        assert seen is not None
+        assert (seen.scratch_ids, scratch in seen.volume_ids) == ((scratch,), False)
+        assert not await provider.delete_volume(zone, scratch)
+        await provider.delete_server(zone, made.id)
+        for volume_id in (*seen.volume_ids, scratch):
+            await eventually(partial(provider.delete_volume, zone, volume_id), bool)
 
     async def test_a_new_server_is_found_by_its_tag_in_the_end(
         self, provider: Provider, server: Server, instance_id: UUID

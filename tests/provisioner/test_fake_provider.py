@@ -17,9 +17,13 @@ class TestFakeProvider(ProviderContract):
         return "H100-1-80G"
 
     @pytest.fixture
+    def scratch_type(self) -> str:
+        return "L40S-1-48G"
+
+    @pytest.fixture
     def provider(self) -> FakeProvider:
         late = Delays(tags=0.1, group_tags=0.1, volume=0.1, power_on=0.1, address=0.1, power_off=0.1, detach=0.1)
-        return FakeProvider(delays=late, out_of_stock={("zone-1", "H100-1-80G")})
+        return FakeProvider(delays=late, out_of_stock={("zone-1", "H100-1-80G")}, scratch_types={"L40S-1-48G"})
 
     @pytest.fixture
     def attach(self, provider: FakeProvider) -> Attach:

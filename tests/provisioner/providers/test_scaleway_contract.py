@@ -28,6 +28,10 @@ class TestScalewayProvider(ProviderContract):
         return SOLD_OUT
 
     @pytest.fixture
+    def scratch_type(self) -> str:
+        return "L40S-1-48G"
+
+    @pytest.fixture
     def attach(self, control: Control) -> Attach:
         async def attached(server: Server) -> str:
             return str((await control("POST", f"servers/{server.id}/attach"))["id"])

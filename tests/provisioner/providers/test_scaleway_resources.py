@@ -484,17 +484,6 @@ async def test_a_server_has_all_the_scratch_storage_that_its_type_can_have(
     }
 
 
-async def test_scratch_storage_is_deleted_as_any_volume_of_the_server(
-    provider: ScalewayProvider, control: Control
-) -> None:
-    server = await with_volume(provider, await made(provider, uuid4(), "L40S-1-48G"))
-    await provider.delete_server(server.zone, server.id)
-    for volume_id in (*server.volume_ids, *server.scratch_ids):
-        await eventually(partial(provider.delete_volume, server.zone, volume_id), bool)
-    remaining = (await control("GET", "account"))["remaining"]
-    assert (remaining["local_volumes"], remaining["block_volumes"]) == ([], [])
-
-
 async def test_a_type_that_the_list_of_availability_leaves_out_is_short(
     provider: ScalewayProvider, control: Control
 ) -> None:

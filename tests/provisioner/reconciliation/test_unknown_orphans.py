@@ -60,6 +60,16 @@ async def test_by_command_it_goes_with_everything_around_it(stage: Stage, reconc
     assert not report.errors
 
 
+async def test_by_command_scratch_storage_goes_with_its_server(stage: Stage, reconcile: Reconcile) -> None:
+    stage.provider.scratch_types = {"L4-1-24G"}
+    server = await _whole_of(stage, uuid4())
+    report = await reconcile(delete_unknown=True)
+    assert stage.provider.empty
+    volumes = {each.id for each in report.removed if each.kind is Kind.VOLUME}
+    assert volumes == {*server.volume_ids, *server.scratch_ids}
+    assert not report.errors
+
+
 async def test_by_command_a_known_instance_stays_beside_it(stage: Stage, reconcile: Reconcile) -> None:
     await stage.launched()
     told = await stage.told()
