@@ -31,7 +31,7 @@ from shared.lifecycle.instance import Instance
 PASSED_ON: Final = frozenset({b"accept", b"traceparent", b"tracestate"})
 """The client's headers that a worker gets; never its key, its cookies or its connection's headers."""
 _TIMEOUTS: Final = (b"x-stainless-read-timeout", b"x-stainless-timeout")
-"""Headers in which OpenAI's own clients say how many seconds they wait (Python's and Node's)."""
+"""Headers in which the clients of OpenAI and Anthropic say how many seconds they wait (Python's and Node's)."""
 _BYTES_A_TOKEN: Final = 4
 _FREE: Final = Tokens(0, 0)
 
