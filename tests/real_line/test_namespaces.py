@@ -1,0 +1,38 @@
+"""What a run of `make real` leaves behind when its first process ends: nothing."""
+
+import os
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from real_line import namespaces
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes namespaces")
+LEAVES_A_CHILD = """
+import pathlib, subprocess, sys
+child = subprocess.Popen(["sleep", sys.argv[2]], start_new_session=True)
+pathlib.Path(sys.argv[1]).write_text(pathlib.Path("/proc/self/cgroup").read_text())
+sys.exit(7)
+"""
+
+
+@needs_root
+@pytest.mark.real
+def test_what_a_run_began_ends_with_it_and_its_cgroups_go(tmp_path: Path) -> None:
+    told = tmp_path / "cgroups"
+    child = ["sleep", f"600.{os.getpid()}"]
+    assert namespaces.run_apart([sys.executable, "-c", LEAVES_A_CHILD, str(told), child[1]]) == 7
+    assert f"coldstart-real-{os.getpid()}" in told.read_text()
+    assert not list(Path("/sys/fs/cgroup").glob(f"**/coldstart-real-{os.getpid()}"))
+    assert not [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == child]
+
+
+def test_cgroups_go_from_the_innermost_outwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cgroup.procs").touch()
+    (tmp_path / "ours/system.slice/docker").mkdir(parents=True)
+    (tmp_path / "theirs").mkdir()
+    monkeypatch.setattr(namespaces, "_CGROUPS", tmp_path)
+    namespaces.remove_cgroups("ours")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cgroup.procs", "theirs"]
