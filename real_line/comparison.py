@@ -96,7 +96,7 @@ def differences(launch: Launch) -> dict[str, str]:
     arguments = launch.line.machine("docker", "inspect", "--format", "{{json .Config.Cmd}}", CONTAINER)
     log = launch.line.log.with_name("simulated-worker.log")
     words = without_tls(json.loads(arguments))
-    with launch.worker() as real, _simulated(words, launch.line.image, log) as simulated:
+    with launch.worker() as real, _simulated(words, launch.line.version.image, log) as simulated:
         return {
             request.what: seen
             for request in REQUESTS

@@ -48,8 +48,10 @@ def layer_of(root: Path, names: Sequence[str], leave_out: Sequence[str], file: P
     return Layer(file, f"sha256:{digest}", f"sha256:{content.hexdigest()}", what)
 
 
-def push(registry: str, name: str, tag: str, layers: Sequence[Layer], configuration: Mapping[str, Any]) -> None:
-    """Puts an image into the registry at that URL, by the API of the OCI distribution specification 1.1.
+def push(
+    registry: str, name: str, tags: Sequence[str], layers: Sequence[Layer], configuration: Mapping[str, Any]
+) -> None:
+    """Puts an image with its tags into the registry at that URL, by the API of the OCI distribution specification 1.1.
 
     `configuration` is the image's `config`: Entrypoint, Env, … Raises httpx.HTTPError.
     """
@@ -76,9 +78,10 @@ def push(registry: str, name: str, tag: str, layers: Sequence[Layer], configurat
             "config": {"mediaType": _CONFIGURATION, "size": len(config), "digest": digest},
             "layers": described,
         }
-        client.put(
-            f"/manifests/{tag}", content=json.dumps(manifest), headers={"Content-Type": _MANIFEST}
-        ).raise_for_status()
+        for tag in tags:
+            client.put(
+                f"/manifests/{tag}", content=json.dumps(manifest), headers={"Content-Type": _MANIFEST}
+            ).raise_for_status()
 
 
 def _upload(client: httpx.Client, digest: str, content: Any, size: int) -> None:

@@ -23,7 +23,6 @@ from real_line.report import Report
 from real_line.scenes import SCENES
 from real_line.stack import Stack
 from real_line.versions import DEFAULT, Version
-from real_line.vllm_image import IMAGE
 
 _BYTES_A_SECOND: Final = 12_000_000
 
@@ -56,8 +55,7 @@ def play(run: Run) -> Report:
     commands("ip", "link", "set", "lo", "up")
     commands("mount", "-t", "tmpfs", "tmpfs", "/run")  # where nspawn leaves its locks
     with ExitStack() as ends:
-        image = f"{IMAGE}:{run.version.tag}"
-        settings = {} if run.version.number == DEFAULT else {"COLDSTART_VLLM_IMAGE": image}
+        settings = {} if run.version.number == DEFAULT else {"COLDSTART_VLLM_IMAGE": run.version.image}
         stack = Stack(run.folder / "data", run.logs / "stack.log", settings)
         ends.callback(shutil.copytree, stack.data_dir / "logs", run.logs / "services", ignore_dangling_symlinks=True)
         disk = run.folder / "disk.ext4"
@@ -69,7 +67,7 @@ def play(run: Run) -> Report:
         ends.enter_context(registry(run.prepared.registry, REGISTRY_PORT, run.logs / "registry.log", within))
         ends.enter_context(_hub(run.prepared.models, run.logs / "hub.log"))
         ends.enter_context(stack.running(host_key))
-        line = Line(run.version, image, booted, stack, run.logs / "checks.log")
+        line = Line(run.version, booted, stack, run.logs / "checks.log")
         for name, scene in SCENES.items():
             if not run.only or name in run.only:
                 line.play(name, scene)

@@ -41,10 +41,9 @@ class Result:
 
 @dataclass
 class Line:
-    """`image` is what the stack launches; `durations`: by scene and step; `differences` of the workers by request."""
+    """`durations`: seconds by scene and step; `differences` between the workers by request."""
 
     version: Version
-    image: str
     machine: Machine
     stack: Stack
     log: Path

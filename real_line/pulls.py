@@ -1,5 +1,7 @@
 """What may happen while the image is pulled."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from real_line.line import Launch, Line, Wrong
@@ -9,6 +11,7 @@ from shared.lifecycle.status import Status
 
 PULL_S: Final = 300
 _FREE_MB: Final = 600
+_DRIVER: Final = "/etc/nvidia-driver-version"
 
 
 def forget_image(line: Line) -> None:
@@ -42,6 +45,25 @@ def terminated(launch: Launch) -> str:
     if launch.line.machine.answers("pgrep", "--full", "docker pull"):
         raise Wrong("docker pull still runs")
     return "terminated; no pull runs"
+
+
+@contextmanager
+def older_driver(line: Line) -> Iterator[None]:
+    """Until the end of the block, the machine's driver is too old for CUDA 13."""
+    line.machine.shell(f"echo 550.54.15 >{_DRIVER}")
+    try:
+        yield
+    finally:
+        line.machine("rm", _DRIVER)
+
+
+def build_for_older_driver(launch: Launch) -> str:
+    """The last of the version's tags is for it; where there is one build, it has to do."""
+    wanted = launch.line.version.tags[-1]
+    images = launch.line.machine("docker", "image", "ls", "--format", "{{.Tag}}").split()
+    if images != [wanted]:
+        raise Wrong(f"pulled {images}, not {wanted}")
+    return wanted
 
 
 def filled_disk(launch: Launch) -> str:

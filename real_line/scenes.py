@@ -53,10 +53,13 @@ def embedding(line: Line) -> None:
 
 
 def full_disk(line: Line) -> None:
+    """The driver is an older one here."""
     pulls.forget_image(line)
-    launch = line.launch(hub.CHAT, vllm_args=list(_EAGER))
-    line.check("the disk fills up during the pull", lambda: pulls.filled_disk(launch))
-    _terminate(line, launch)
+    with pulls.older_driver(line):
+        launch = line.launch(hub.CHAT, vllm_args=list(_EAGER))
+        line.check("the disk fills up during the pull", lambda: pulls.filled_disk(launch))
+        line.check("an older driver gets the build for it", lambda: pulls.build_for_older_driver(launch))
+        _terminate(line, launch)
 
 
 def terminated_pull(line: Line) -> None:

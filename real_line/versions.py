@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
+from services.provisioner.install.builds import for_older_drivers
+
+REPOSITORY: Final = "vllm/vllm-openai"
+
 
 @dataclass(frozen=True)
 class Version:
@@ -18,9 +22,15 @@ class Version:
     cuda_torch: bool = False
 
     @property
-    def tag(self) -> str:
-        """The tag of vLLM's own image."""
-        return f"v{self.number}"
+    def image(self) -> str:
+        """The name of vLLM's own image."""
+        return f"{REPOSITORY}:v{self.number}"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Of vLLM's own images, the one for older drivers last."""
+        names = (self.image, for_older_drivers(self.image))
+        return tuple(name.partition(":")[2] for name in names if name)
 
 
 VERSIONS: Final = {

@@ -12,9 +12,8 @@ from real_line.commands import CommandFailed, Commands
 from real_line.debian import IMAGE_PACKAGES, PYTHON, bootstrap
 from real_line.images import Layer, layer_of, push
 from real_line.registry import registry
-from real_line.versions import Version
+from real_line.versions import REPOSITORY, Version
 
-IMAGE: Final = "vllm/vllm-openai"
 SITE: Final = f"usr/local/lib/python{PYTHON}/dist-packages"
 _BUILD_PORT: Final = 5801
 _UV: Final = Path(sys.executable).parent / "uv"
@@ -77,7 +76,7 @@ def store(run: Commands, root: Path, version: Version, folder: Path) -> None:
     storage = folder / "registry"
     storage.mkdir()
     with registry(storage, _BUILD_PORT, run.log) as url:
-        push(url, IMAGE, version.tag, list(_layers(root, packed)), CONFIGURATION)
+        push(url, REPOSITORY, version.tags, list(_layers(root, packed)), CONFIGURATION)
     shutil.rmtree(packed)
 
 

@@ -1,10 +1,10 @@
 """The versions of vLLM that `make real` can run."""
 
 from real_line.versions import DEFAULT, VERSIONS
-from real_line.vllm_image import IMAGE
 from services.provisioner.settings import ProvisionerSettings
 
 
 def test_the_default_is_what_the_product_launches() -> None:
     launched = ProvisionerSettings.model_fields["vllm_image"].default
-    assert f"{IMAGE}:{VERSIONS[DEFAULT].tag}" == launched
+    assert VERSIONS[DEFAULT].image == launched
+    assert VERSIONS[DEFAULT].tags == ("v0.32.0", "v0.32.0-cu129")
