@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 _UNSHARE: Final = ("unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc")
 
@@ -17,13 +19,13 @@ _UNSHARE: Final = ("unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--
 def run_apart(command: Sequence[str]) -> int:
     """Runs `command` as the first process of new namespaces and in cgroups of its own; returns its exit status.
 
-    On Ctrl-C both processes get the signal: the command ends what it has begun, and we wait for it.
+    On Ctrl-C both processes get the signal, and SIGTERM is passed on: the command ends what it has begun, and we wait.
     """
     group = f"coldstart-real-{os.getpid()}"
-    previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT,)}
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with subprocess.Popen([*_UNSHARE, *command], preexec_fn=lambda: _begin(group)) as process:  # noqa: PLW1509 - no threads here
-            signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGTERM))
+            signal.signal(signal.SIGTERM, lambda *_: _pass_on(process.pid))
             return process.wait()
     finally:
         for number, handler in previous.items():
@@ -31,8 +33,15 @@ def run_apart(command: Sequence[str]) -> int:
         remove_cgroups(group)
 
 
+def _pass_on(unshare: int) -> None:
+    """The program unshare holds SIGTERM back while it waits for its child, the first process of the namespaces."""
+    for child in psutil.Process(unshare).children():
+        child.terminate()
+
+
 def _begin(group: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     _enter_cgroups(group)
 
 

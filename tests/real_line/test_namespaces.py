@@ -1,6 +1,7 @@
 """What a run of `make real` leaves behind when its first process ends: nothing."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +16,17 @@ import pathlib, subprocess, sys
 child = subprocess.Popen(["sleep", sys.argv[2]], start_new_session=True)
 pathlib.Path(sys.argv[1]).write_text(pathlib.Path("/proc/self/cgroup").read_text())
 sys.exit(7)
+"""
+ENDS_WHEN_TOLD = """
+import signal, sys, time
+
+def end(*_):
+    print("ended", flush=True)
+    sys.exit(3)
+
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+time.sleep(600)
 """
 
 
@@ -36,3 +48,16 @@ def test_cgroups_go_from_the_innermost_outwards(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(namespaces, "_CGROUPS", tmp_path)
     namespaces.remove_cgroups("ours")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cgroup.procs", "theirs"]
+
+
+@needs_root
+@pytest.mark.real
+def test_a_run_that_is_told_to_end_does_so_itself() -> None:
+    run = "import sys; from real_line.namespaces import run_apart; sys.exit(run_apart(sys.argv[1:]))"
+    command = [sys.executable, "-c", run, sys.executable, "-c", ENDS_WHEN_TOLD]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        assert process.stdout.readline() == "ended\n"
+        assert process.wait(60) == 3
