@@ -23,13 +23,7 @@ MACHINE_PACKAGES: Final = (
 IMAGE_PACKAGES: Final = ("python3", "python3-dev", "ca-certificates", "libgomp1", "libnuma1")
 DISK_GB: Final = 14
 """The machine's disk: room for an image of 3 GB, and as much while it is pulled. Only what is written takes place."""
-_STANDINS: Final = Path(__file__).parent / "standins"
 _MIRROR: Final = f"[Service]\nEnvironment=DOCKER_OPTS=--registry-mirror=http://127.0.0.1:{REGISTRY_PORT}\n"
-
-
-def standins() -> dict[str, bytes]:
-    """The programs that stand in for NVIDIA's, by name."""
-    return {path.name: path.read_bytes() for path in sorted(_STANDINS.iterdir())}
 
 
 def install_on_host(run: Commands) -> None:
@@ -56,10 +50,6 @@ def machine_disk(run: Commands, folder: Path) -> None:
     root = folder / "root"
     bootstrap(run, root, MACHINE_PACKAGES)
     _add_apt_source(run, root, "docker.io")
-    for name, program in standins().items():
-        path = root / "usr/bin" / name
-        path.write_bytes(program)
-        path.chmod(0o755)
     (root / "etc/hostname").write_text("gpu1\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 gpu1\n")
     (root / "etc/resolv.conf").write_text("")

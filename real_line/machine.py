@@ -1,6 +1,7 @@
 """The GPU machine: a Debian that systemd boots in a container of its own (systemd-nspawn), with a disk of its own."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from real_line.waiting import until
 _NAME: Final = "gpu1"
 _INTERFACE: Final = f"ve-{_NAME}"
 _BOOT_S: Final = 90
+_STANDINS: Final = Path(__file__).parent / "standins"
+"""Programs in the place of NVIDIA's."""
 _WRITABLE: Final = """
 for hierarchy in /sys/fs/cgroup/*/; do mount -o remount,bind,rw,nosuid,nodev,noexec "$hierarchy" || true; done
 mount -o remount,rw /sys/fs/cgroup || true
@@ -59,6 +62,8 @@ def machine(run: Commands, disk: Path, host_key: str, authorized_key: str, log: 
     root = disk.with_name("machine")
     root.mkdir()
     run("mount", "-o", "loop", disk, root)
+    for program in _STANDINS.iterdir():
+        shutil.copy(program, root / "usr/bin" / program.name)
     keys = root / "root/.ssh/authorized_keys"
     keys.parent.mkdir(mode=0o700, exist_ok=True)
     keys.write_text(f"{authorized_key}\n")
