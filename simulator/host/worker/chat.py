@@ -11,12 +11,13 @@ from .identifiers import fingerprint_of, new_id
 from .logprobs import chat_logprobs
 from .refusals import Invalid, engine_dead, inconsistent, missing, no_messages, no_tool_parser, no_vision
 from .sampling import Sampling, sampling_of
+from .tools import ARGUMENTS, call_of, called
 from .usage import usage_of
 from .version import Version
 
 
 class Chat:
-    """Answers with the last question of the user. It calls no tools."""
+    """Answers with the last question of the user, or calls the tool that the request demands."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -26,7 +27,7 @@ class Chat:
         messages = messages_of(self._engine.version, request)
         sampling = self._sampling(request)
         prompt = prompt_in(self._engine, messages, request)
-        said = self._engine.say(reply_to(messages), prompt, sampling)
+        said = self._engine.say(ARGUMENTS if called(request) else reply_to(messages), prompt, sampling)
         reasons = (said.finish_reason,) * sampling.n
         if request.get("stream"):
             return Stream(self._chunks(request, sampling, prompt, said), reasons)
@@ -45,15 +46,18 @@ class Chat:
         )  # fmt: skip
 
     def _completion(self, request: dict[str, Any], sampling: Sampling, prompt: int, said: Said) -> dict[str, Any]:
-        recent = self._engine.version.recent
+        recent, tool = self._engine.version.recent, called(request)
         message: dict[str, Any] = {
-            "role": "assistant", "content": said.text.lstrip(), "refusal": None, "annotations": None, "audio": None,
-            "function_call": None, "reasoning": None,
+            "role": "assistant", "content": "" if tool else said.text.lstrip(), "refusal": None, "annotations": None,
+            "audio": None, "function_call": None, "reasoning": None,
         }  # fmt: skip
         if not recent:
             message |= {"tool_calls": [], "reasoning_content": None}
+        if tool:
+            message["tool_calls"] = [call_of(tool, said.text)]
         choice = {
-            "message": message, "logprobs": chat_logprobs(said.tokens, sampling), "finish_reason": said.finish_reason,
+            "message": message, "logprobs": chat_logprobs(said.tokens, sampling),
+            "finish_reason": tool.finish_reason(said) if tool else said.finish_reason,
             "stop_reason": said.stop_reason, "token_ids": None,
         } | ({"routed_experts": None} if recent else {})  # fmt: skip
         return self._head(request) | {
@@ -67,6 +71,8 @@ class Chat:
         version = self._engine.version
         options = request.get("stream_options") or {}
         head = self._head(request) | {"object": "chat.completion.chunk"}
+        tool = called(request)
+        reason = tool.finish_reason(said) if tool else said.finish_reason
 
         def chunk(choice: dict[str, Any], said_so_far: int, **more: Any) -> str:
             if options.get("continuous_usage_stats"):
@@ -83,12 +89,13 @@ class Chat:
             number = 0
             async for token, last in self._engine.spoken(said):
                 number += 1
-                end = {"finish_reason": said.finish_reason, "stop_reason": said.stop_reason} if last else {}
+                end = {"finish_reason": reason, "stop_reason": said.stop_reason} if last else {}
                 text = token.lstrip() if number == 1 else token
-                choice = {"delta": {"content": text} | reasoning, "token_ids": None,
+                delta = {"tool_calls": [{"index": 0} | call_of(tool, token)]} if tool else {"content": text}
+                choice = {"delta": delta | reasoning, "token_ids": None,
                           "logprobs": chat_logprobs([token], sampling)} | end  # fmt: skip
                 for index in range(sampling.n):
-                    yield chunk({"index": index} | choice, (index + 1) * number)
+                    yield chunk({"index": index} | choice, number)
         except EngineDead:
             yield data({"error": stream_error(version)})
             yield DONE

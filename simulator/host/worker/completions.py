@@ -39,7 +39,7 @@ class Completions:
         ]  # fmt: skip
         reasons = tuple(said.finish_reason for said in choices)
         if request.get("stream"):
-            return Stream(self._chunks(request, sampling, sum(counts), choices), reasons)
+            return Stream(self._chunks(request, sampling, counts, choices), reasons)
         await self._engine.whole(max(choices, key=lambda said: len(said.tokens)))
         return Reply(self._completion(request, sampling, sum(counts), choices), finish_reasons=reasons)
 
@@ -63,25 +63,24 @@ class Completions:
         } | ({"ec_transfer_params": None, "metrics": None} if recent else {})  # fmt: skip
 
     async def _chunks(
-        self, request: dict[str, Any], sampling: Sampling, prompt: int, choices: list[Said]
+        self, request: dict[str, Any], sampling: Sampling, prompts: list[int], choices: list[Said]
     ) -> AsyncIterator[str]:
         """The choices one after the other: vLLM mixes them, and tells them apart by their index, too."""
         version = self._engine.version
         options = request.get("stream_options") or {}
         head = self._head(request)
-        total = 0
         try:
             for index, said in enumerate(choices):
-                offset = 0
+                offset = number = 0
                 async for token, last in self._engine.spoken(said):
-                    total += 1
+                    number += 1
                     choice = {
                         "index": index, "text": token, "logprobs": completion_logprobs([token], sampling, offset),
                         "finish_reason": said.finish_reason if last else None,
                         "stop_reason": said.stop_reason if last else None,
                         "prompt_token_ids": None, "token_ids": None,
                     }  # fmt: skip
-                    more = self._beside(options, prompt, total, last=last)
+                    more = self._beside(options, prompts[index // sampling.n], number, last=last)
                     yield data(head | {"choices": [choice]} | more)
                     offset += len(token)
         except EngineDead:
@@ -89,7 +88,7 @@ class Completions:
             yield DONE
             return
         if options.get("include_usage"):
-            usage = usage_of(version, prompt, total, final=True)
+            usage = usage_of(version, sum(prompts), sum(len(said.tokens) for said in choices), final=True)
             mark = {"system_fingerprint": fingerprint_of(self._engine)} if version.recent else {}
             yield data(head | {"choices": [], "usage": usage} | mark)
         yield DONE

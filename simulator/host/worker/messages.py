@@ -10,6 +10,7 @@ from .http import DONE, Answer, Reply, Stream, event
 from .identifiers import new_id
 from .refusals import Invalid, engine_dead
 from .sampling import sampling_of
+from .tools import ARGUMENTS, Called, call_of, called
 
 
 class Messages:
@@ -24,41 +25,47 @@ class Messages:
         if isinstance(limit, int) and limit < 1:
             raise Invalid(version, "value_error", ("max_tokens",), "Value error, max_tokens must be positive",
                           input=limit)  # fmt: skip
-        asked = request | {"stop": request.get("stop_sequences")}
+        asked = self._as_chat(request) | {"stop": request.get("stop_sequences")}
         sampling = sampling_of(version, asked, limit, None, self._engine.arguments.max_logprobs)
-        prompt = prompt_in(self._engine, messages, self._with_choice(request))
-        said = self._engine.say(reply_to(messages), prompt, sampling)
+        prompt, tool = prompt_in(self._engine, messages, asked), called(asked)
+        said = self._engine.say(ARGUMENTS if tool else reply_to(messages), prompt, sampling)
         if request.get("stream"):
-            return Stream(self._events(request, prompt, said), (said.finish_reason,))
+            return Stream(self._events(request, prompt, said, tool), (said.finish_reason,))
         await self._engine.whole(said)
+        content = _use(tool) if tool else {"type": "text", "text": said.text}
         message = self._head(request) | {
-            "type": "message", "role": "assistant", "content": [{"type": "text", "text": said.text}],
+            "type": "message", "role": "assistant", "content": [content],
             "usage": {"input_tokens": prompt, "output_tokens": len(said.tokens)},
-        } | {name: value for name, value in self._stop(said).items() if value is not None}  # fmt: skip
+        } | {name: value for name, value in self._stop(said, tool).items() if value is not None}  # fmt: skip
         return Reply(message, finish_reasons=(said.finish_reason,))
 
     async def count_tokens(self, request: dict[str, Any]) -> Reply:
         """Raises Refusal, EngineDead."""
-        tokens = prompt_in(self._engine, self._messages(request), self._with_choice(request))
+        tokens = prompt_in(self._engine, self._messages(request), self._as_chat(request))
         return Reply({"input_tokens": tokens, "context_management": {"original_input_tokens": tokens}})
 
-    async def _events(self, request: dict[str, Any], prompt: int, said: Said) -> AsyncIterator[str]:
+    async def _events(
+        self, request: dict[str, Any], prompt: int, said: Said, tool: Called | None
+    ) -> AsyncIterator[str]:
         """0.13 leaves out what a message is at its start, and ends its stream as OpenAI does."""
         recent = self._engine.version.recent
         message = self._head(request) | {"content": [], "usage": {"input_tokens": prompt, "output_tokens": 0}}
         if recent:
             message |= {"type": "message", "role": "assistant", "stop_reason": None, "stop_sequence": None}
         yield event({"type": "message_start", "message": message})
-        yield event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
+        block = _use(tool) if tool else {"type": "text", "text": ""}
+        yield event({"type": "content_block_start", "index": 0, "content_block": block})
         try:
             async for token, _ in self._engine.spoken(said):
-                delta = {"type": "text_delta", "text": token}
+                delta = {"type": "input_json_delta", "partial_json": token} if tool else {
+                    "type": "text_delta", "text": token,
+                }  # fmt: skip
                 yield event({"type": "content_block_delta", "index": 0, "delta": delta})
         except EngineDead:
             error = {"type": "internal_error", "message": engine_dead(self._engine.version).message}
             yield event({"type": "error", "error": error})
         else:
-            stop = self._stop(said)
+            stop = self._stop(said, tool)
             yield event({"type": "content_block_stop", "index": 0})
             yield event({
                 "type": "message_delta", "delta": stop if recent else {"stop_reason": stop["stop_reason"]},
@@ -74,15 +81,26 @@ class Messages:
         system = request.get("system")
         return [{"role": "system", "content": system}, *messages] if system else messages
 
-    def _with_choice(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The request with its choice of tools as in a chat."""
-        choice = request.get("tool_choice") or {"type": "auto"}
-        return request | {"tool_choice": choice.get("type") if isinstance(choice, dict) else choice}
+    def _as_chat(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The request with its tools, and the choice of them, as in a chat."""
+        tools = [{"function": tool} for tool in request.get("tools") or []]
+        match request.get("tool_choice"):
+            case {"type": "tool", "name": str(name)}:
+                choice: Any = {"function": {"name": name}}
+            case {"type": "any"}:
+                choice = "required"
+            case {"type": str(kind)}:
+                choice = kind
+            case _:
+                choice = "auto"
+        return request | {"tools": tools, "tool_choice": choice}
 
-    def _stop(self, said: Said) -> dict[str, Any]:
+    def _stop(self, said: Said, tool: Called | None) -> dict[str, Any]:
         """0.13 tells no stop sequence."""
         if said.finish_reason == "length":
             return {"stop_reason": "max_tokens", "stop_sequence": None}
+        if tool is not None:
+            return {"stop_reason": "tool_use", "stop_sequence": None}
         if said.stop_reason is not None and self._engine.version.recent:
             return {"stop_reason": "stop_sequence", "stop_sequence": said.stop_reason}
         return {"stop_reason": "end_turn", "stop_sequence": None}
@@ -90,3 +108,7 @@ class Messages:
     def _head(self, request: dict[str, Any]) -> dict[str, Any]:
         """A message is made of a chat completion, whose id it keeps."""
         return {"id": new_id("chatcmpl"), "model": request.get("model") or self._engine.arguments.served_names[0]}
+
+
+def _use(tool: Called) -> dict[str, Any]:
+    return {"type": "tool_use", "id": call_of(tool, ARGUMENTS)["id"], "name": tool.name, "input": {}}

@@ -146,6 +146,53 @@ async def test_tools_need_a_parser_only_where_the_model_chooses(
     assert (await asked(a_worker(RECENT, *arguments), path, body)).status == status
 
 
+CALL = {"type": "function", "function": {"name": "weather", "arguments": "{}"}}
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("choice", "reason"), [({"type": "function", "function": {"name": "weather"}}, "stop"), ("required", "tool_calls")]
+)
+async def test_a_chat_calls_the_tool_that_it_has_to_call(version: str, choice: Any, reason: str) -> None:
+    body = {"model": MODEL, "messages": HELLO, "tools": [WEATHER], "tool_choice": choice}
+    whole = ChatCompletion.model_validate((await asked(a_worker(version), CHAT, body)).json).choices[0]
+    assert whole.message.tool_calls is not None
+    assert whole.message.tool_calls[0].model_dump(exclude={"id"}) == CALL
+    assert (whole.message.content, whole.finish_reason) == ("", reason)
+    streamed = (await asked(a_worker(version), CHAT, body | {"stream": True})).events[:-1]
+    last = ChatCompletionChunk.model_validate(streamed[-1]).choices[0]
+    assert last.delta.tool_calls is not None
+    assert last.delta.tool_calls[0].model_dump(exclude={"id"}) == CALL | {"index": 0}
+    assert last.finish_reason == reason
+
+
+@pytest.mark.parametrize("choice", [{"type": "any"}, {"type": "tool", "name": "weather"}])
+async def test_a_message_uses_the_tool_that_it_has_to_use(choice: dict[str, str]) -> None:
+    tool = {"name": "weather", "input_schema": {"type": "object"}}
+    body = {"messages": HELLO, "tools": [tool], "tool_choice": choice, "max_tokens": 9}
+    message = (await asked(a_worker(), MESSAGES, body)).json
+    use = {"type": "tool_use", "name": "weather", "input": {}}
+    assert [use | {"id": block["id"]} for block in message["content"]] == message["content"]
+    assert message["stop_reason"] == "tool_use"
+    _, begin, delta, _, end, _ = (await asked(a_worker(), MESSAGES, body | {"stream": True})).events
+    assert begin["content_block"] == use | {"id": begin["content_block"]["id"]}
+    assert delta["delta"] == {"type": "input_json_delta", "partial_json": "{}"}
+    assert end["delta"]["stop_reason"] == "tool_use"
+
+
+@BOTH
+async def test_the_usage_beside_a_chunk_is_that_of_its_own_choice(version: str) -> None:
+    options = {"include_usage": True, "continuous_usage_stats": True}
+    body = {"prompt": ["One", "One two three"], "n": 2, "max_tokens": 2, "stream": True, "stream_options": options}
+    events = (await asked(a_worker(version), "/v1/completions", body)).events[:-1]
+    alone = {index: event["usage"] for event in events[:-1] for index in [event["choices"][0]["index"]]}
+    assert [usage["completion_tokens"] for usage in alone.values()] == [2, 2, 2, 2]
+    assert alone[0]["prompt_tokens"] < alone[2]["prompt_tokens"]
+    assert events[-1]["usage"]["completion_tokens"] == 8
+    assert events[-1]["usage"]["prompt_tokens"] == alone[0]["prompt_tokens"] + alone[2]["prompt_tokens"]
+
+
 async def test_a_model_for_images_takes_them() -> None:
     parts = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": "data:"}}]
     body = {"messages": [{"role": "user", "content": parts}]}

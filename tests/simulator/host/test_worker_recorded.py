@@ -78,3 +78,23 @@ async def test_an_answer_is_as_recorded(recorded: str, name: str) -> None:
     )  # fmt: skip
     expected = {what: KINDS["error"](value) if what == "error" else value for what, value in real.items()}
     assert told(answer, real) == expected
+
+
+ROUTES = {
+    "chat": {
+        "/load", "/version", "/health", "/metrics", "/tokenize", "/detokenize", "/v1/models", "/ping", "/invocations",
+        "/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/messages", "/v1/messages/count_tokens",
+    },
+    "embedding": {
+        "/load", "/version", "/health", "/metrics", "/tokenize", "/detokenize", "/v1/models", "/ping", "/invocations",
+        "/v1/embeddings", "/score", "/v1/score", "/rerank", "/v1/rerank", "/v2/rerank",
+    },
+}  # fmt: skip
+"""What 0.32.0 logs as "Route:" for each kind of model, as far as the simulated worker has it for either."""
+
+
+@pytest.mark.parametrize(("kind", "model"), [("chat", MODEL), ("embedding", "BAAI/bge-small-en-v1.5")])
+async def test_0_32_serves_the_routes_that_its_log_lists(kind: str, model: str) -> None:
+    worker = a_worker(RECENT, model=model)
+    known = ROUTES["chat"] | ROUTES["embedding"]
+    assert {path for path in known if (await asked(worker, path, method="PUT")).status == 405} == ROUTES[kind]
