@@ -9,7 +9,7 @@ from simulator.cloud.account import Account
 from simulator.cloud.addresses import Addresses
 from simulator.cloud.errors import no_free_address
 from simulator.cloud.failures import Scenarios
-from simulator.cloud.ports import Host, MakeHost
+from simulator.cloud.ports import Hardware, Host, MakeHost
 from simulator.cloud.resources import Ip, SecurityGroup, Server, ServerState, Volume, boot_volume, now
 from simulator.scenario import Scenario
 
@@ -274,7 +274,7 @@ class Machines:
             address=address,
             tags=server.tags,
             cloud_init=server.user_data.get("cloud-init", b""),
-            scratch=server.scratch.size if server.scratch else 0,
+            hardware=_hardware(server),
             scenario=scenario,
         )
 
@@ -306,6 +306,11 @@ class Machines:
         if not task.cancelled() and (fault := task.exception()) is not None:
             log.error("a simulated machine failed", exc_info=fault)
             self._faults.append(fault)
+
+
+def _hardware(server: Server) -> Hardware:
+    gpu, size = server.type.gpu, server.scratch.size if server.scratch else 0
+    return Hardware(gpu.name, gpu.count, size) if gpu else Hardware(gpus=0, scratch=size)
 
 
 async def _cancelled(task: asyncio.Task[None] | None) -> None:

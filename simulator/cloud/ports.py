@@ -1,9 +1,22 @@
 """What the cloud needs from the machine behind a server that is powered on."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from simulator.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a machine has by its server's type: GPUs by the vendor's name of one, and `scratch` storage in bytes."""
+
+    gpu: str = "L4"
+    gpus: int = 1
+    scratch: int = 0
+
+
+ONE_L4: Final = Hardware()
 
 
 class Host(Protocol):
@@ -32,8 +45,7 @@ class Host(Protocol):
 class MakeHost(Protocol):
     """Called at every power-on: a dynamic address and the scenario may differ from the boot before.
 
-    The same `server_id` means the same disk, so what the last boot left there is found again. `scratch` is the size of
-    the machine's scratch storage in bytes.
+    The same `server_id` means the same disk, so what the last boot left there is found again.
     """
 
     def __call__(
@@ -44,5 +56,5 @@ class MakeHost(Protocol):
         tags: Sequence[str],
         cloud_init: bytes,
         scenario: Scenario,
-        scratch: int = 0,
+        hardware: Hardware = ONE_L4,
     ) -> Host: ...

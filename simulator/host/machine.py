@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simulator.cloud.ports import MakeHost
+from simulator.cloud.ports import ONE_L4, Hardware, MakeHost
 from simulator.host import cloud_init as user_data
 from simulator.host import processes
 from simulator.host.containers import Containers
@@ -34,19 +34,16 @@ class SimulatedMachine:
         scenario: Scenario,
         tags: Sequence[str] = (),
         project_keys: Sequence[str] = (),
-        scratch: int = 0,
+        hardware: Hardware = ONE_L4,
     ) -> None:
-        """`tags` are the server's at this boot, `project_keys` the SSH keys of its project.
-
-        `scratch` is the size of its scratch storage in bytes.
-        """
+        """`tags` are the server's at this boot, `project_keys` the SSH keys of its project."""
         if scenario.install_fails_at is not None and scenario.install_fails_at not in PHASES:
             known = ", ".join(sorted(PHASES))
             raise ValueError(f"Unknown phase {scenario.install_fails_at!r} in install_fails_at. Use one of {known}.")
         self.address = address
         self.disk = disk
         self.scenario = scenario
-        self.scratch = scratch
+        self.hardware = hardware
         self.boot_id = secrets.token_hex(16)
         """Marks this boot's processes. Its stand-ins authenticate with it."""
         self._ssh_port = ssh_port
@@ -68,7 +65,7 @@ class SimulatedMachine:
             given = replace(given, host_key_private=None, host_key_public=None)
         self.disk.attach(given)
         self.write_authorized_keys()
-        self.disk.boot_devices(self.scratch)
+        self.disk.boot_devices(self.hardware.scratch)
         if last := self.disk.boot:  # the former simulator was killed, and its processes were not
             await asyncio.to_thread(processes.end_all, last)
         self.disk.boot = self.boot_id
@@ -139,12 +136,18 @@ def machines(settings: SimulatorSettings) -> MakeHost:
     failures = MachineFailures()
 
     def make(
-        *, server_id: str, address: str, tags: Sequence[str], cloud_init: bytes, scenario: Scenario, scratch: int = 0
+        *,
+        server_id: str,
+        address: str,
+        tags: Sequence[str],
+        cloud_init: bytes,
+        scenario: Scenario,
+        hardware: Hardware = ONE_L4,
     ) -> SimulatedMachine:
         return SimulatedMachine(
             disk=Disk((settings.data_dir / "hosts" / server_id).absolute()), address=address,
             ssh_port=settings.ssh_port, cloud_init=cloud_init, scenario=failures.scenario_of(server_id, scenario),
-            tags=tags, project_keys=settings.project_keys, scratch=scratch,
+            tags=tags, project_keys=settings.project_keys, hardware=hardware,
         )  # fmt: skip
 
     return make

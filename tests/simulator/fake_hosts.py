@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from simulator.cloud.ports import ONE_L4, Hardware
 from simulator.scenario import Scenario
 
 
@@ -58,9 +59,9 @@ class Hosts:
         tags: Sequence[str],
         cloud_init: bytes,
         scenario: Scenario,
-        scratch: int = 0,
+        hardware: Hardware = ONE_L4,
     ) -> FakeHost:
-        del scratch
+        del hardware
         host = FakeHost(server_id, address, tags, cloud_init, scenario, self.port)
         self.made.append(host)
         return host

@@ -134,6 +134,7 @@ mount_data_disk() {
     [[ -z $SCRATCH ]] || note_size "$disk"
   elif [[ $mounted == no ]]; then
     echo "There is no data disk: models are kept on the boot disk."
+    [[ -z $SCRATCH ]] || echo "Scratch storage is expected here, but no blank disk is: $(described_disks)"
   fi
   mkdir -p "$data/huggingface/$CACHE"
 }

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn, Protocol, TypeAlias
 
+from simulator.cloud.ports import Hardware
 from simulator.host.containers import Containers
 from simulator.host.disk import Disk
 from simulator.scenario import Scenario
@@ -21,6 +22,7 @@ class Machine(Protocol):
     boot_id: str
     disk: Disk
     scenario: Scenario
+    hardware: Hardware
     containers: Containers
 
     def fails_at(self, phase: str) -> bool:

@@ -21,6 +21,7 @@ from services.provisioner.install import script
 from services.provisioner.install.script import INTERRUPTED, PHASES, SUPERSEDED, InstallJob, Phase, parse_line, stdin_of
 from services.provisioner.providers.machines import claims
 from shared.secrets import Secrets
+from simulator.cloud.ports import Hardware
 from simulator.host import processes
 from simulator.host.containers import new_id
 from simulator.host.disk import BlockDevice, Container
@@ -558,6 +559,16 @@ async def test_a_gpu_that_vllm_cannot_use_ends_the_install_before_anything_else(
         assert (running.phases == ["preflight"]) is fails
 
 
+async def test_a_machine_with_several_gpus_tells_each_of_them_and_an_old_one_is_refused(tmp_path: Path) -> None:
+    async with booted(tmp_path / "new", hardware=Hardware("L40S", 4)) as machine:
+        status, running = await install(machine, JOB)
+        assert (status, running.text.count("NVIDIA L40S, 46068 MiB")) == (0, 4)
+    async with booted(tmp_path / "old", hardware=Hardware("P100")) as machine:
+        status, running = await install(machine, JOB)
+        assert status == 1
+        assert "compute capability 6.0, and vLLM needs 7.5 or more. Use another machine." in running.text
+
+
 async def test_a_blank_disk_is_formatted_and_mounted_for_the_models(tmp_path: Path) -> None:
     async with booted(tmp_path) as machine:
         disk = BlockDevice(name="/dev/nvme0n1", size="2.9T")
@@ -572,7 +583,7 @@ async def test_a_blank_disk_is_formatted_and_mounted_for_the_models(tmp_path: Pa
 async def test_a_full_stop_erases_scratch_storage_and_the_next_boot_prepares_it_before_the_worker(
     tmp_path: Path,
 ) -> None:
-    async with booted(tmp_path, scratch=1_600_000_000_000) as machine:
+    async with booted(tmp_path, hardware=Hardware(scratch=1_600_000_000_000)) as machine:
         (disk,) = [device for device in machine.host.disk.contents.devices if device.scratch]
         assert (await install(machine, dataclasses.replace(FORMATTING, scratch=True)))[0] == 0
         assert (disk.bytes, disk.label, our_fstab_lines(machine)) == (1_600_000_000_000, "coldstart-data", 0)

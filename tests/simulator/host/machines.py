@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import asyncssh
 import yaml
 
+from simulator.cloud.ports import ONE_L4, Hardware
 from simulator.host.disk import Disk
 from simulator.host.machine import SimulatedMachine
 from simulator.scenario import Scenario
@@ -56,7 +57,7 @@ class Machine:
     """Of the user data; an entry that is None is left out."""
     tags: tuple[str, ...] = ()
     project_keys: tuple[str, ...] = ()
-    scratch: int = 0
+    hardware: Hardware = ONE_L4
     host: SimulatedMachine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +85,7 @@ class Machine:
         self.host = SimulatedMachine(
             disk=Disk(self.folder), address=self.address, ssh_port=SSH_PORT, cloud_init=self.cloud_init,
             scenario=self.scenario, tags=self.tags, project_keys=self.project_keys,
-            scratch=self.scratch,
+            hardware=self.hardware,
         )  # fmt: skip
         return self.host
 
