@@ -1,4 +1,4 @@
-"""Every GPU type, in every zone that sells it, becomes an instance that answers, and leaves nothing behind.
+"""Every GPU type, in every zone that sells it, becomes an instance that answers, however unkind the cloud is.
 
 `make test` launches the smallest type of each GPU in each zone, `make types` (COLDSTART_EVERY_TYPE=1) all of them.
 """
@@ -8,16 +8,18 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tests.integration.fleet import REFUSED_ORDERS, unkind
 from tests.integration.line import MODEL, Line, line
 
 PATIENCE_S = 100.0
 UNUSABLE = {"RENDER-S"}
 
 
-async def test_every_type_in_every_zone_is_ready_with_its_scratch_storage_and_leaves_nothing(
+async def test_every_type_in_every_zone_is_ready_with_its_scratch_storage_and_leaves_what_refused_orders_left(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:
-    async with line(tmp_path, nats_url, database_url) as running:
+    """Those volumes are told by reconciliation, and never deleted."""
+    async with line(tmp_path, nats_url, database_url, scenario=unkind()) as running:
         await running.offered()
         offered = (await running.http.get("/instance-types")).json()["items"]
         assert {kind["name"] for kind in offered if kind["unusable"]} == UNUSABLE
@@ -33,7 +35,10 @@ async def test_every_type_in_every_zone_is_ready_with_its_scratch_storage_and_le
         for (kind, _), (_, server_id) in zip(wanted, launched, strict=True):
             assert scratch.get(server_id, 0) == (kind["scratch_gb"] or 0) * 10**9, kind["name"]
         await asyncio.gather(*(_ended(running, instance_id) for instance_id, _ in launched))
-        assert not await running.remaining()
+        (report,) = (await running.http.post("/reconcile", json={"delete_unknown": True})).json()["items"]
+        left = [each["id"] for each in report["unknown"]]
+        assert len(left) == REFUSED_ORDERS
+        assert await running.remaining() == {"block_volumes": left}
 
 
 def _smallest(sold: list[tuple[Any, str]]) -> list[tuple[Any, str]]:

@@ -3,8 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from tests.integration.books import FAILED
-from tests.integration.fleet import ended, launched, unkind, unreliable
+from tests.integration.fleet import ended, launched, unreliable
 from tests.integration.line import line
 
 COUNT = 20
@@ -19,15 +18,3 @@ async def test_twenty_launches_in_a_cloud_that_fails_in_every_way_end_ready_or_f
         assert len(became) == COUNT
         assert Counter(became.values())["ready"] > COUNT / 2, became
         await ended(running, became, within_s=PATIENCE_S)
-
-
-async def test_a_launch_outlasts_an_unkind_cloud_whose_leftovers_are_told_and_kept(
-    tmp_path: Path, nats_url: str, database_url: str
-) -> None:
-    async with line(tmp_path, nats_url, database_url, scenario=unkind()) as running:
-        instance_id = await running.create(instance_types=["L4-1-24G"], zones=["fr-par-2"])
-        event = await running.heard.until(instance_id, "InstanceReady", *FAILED)
-        assert event["type"] == "InstanceReady", event["data"]["event"]
-        await ended(running, {instance_id: "ready"}, within_s=PATIENCE_S, left=2)
-        (report,) = (await running.http.post("/reconcile", json={})).json()["items"]
-        assert {each["id"] for each in report["unknown"]} == set((await running.remaining())["block_volumes"])
