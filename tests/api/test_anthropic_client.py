@@ -1,5 +1,6 @@
 """The unmodified client of Anthropic, against the router."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -11,7 +12,9 @@ from anthropic import AsyncAnthropic
 from tests.api.router.scene import Scene, a_scene, streaming
 from tests.api.router.test_inference import catalogued
 from tests.api.router.test_tally import named
+from tests.api.router.test_waiting import becomes_ready, on_its_way, waiting
 from tests.api.stage import EMBEDDING_MODEL, MODEL, Stage
+from tests.lifecycle import facts
 
 ASKED: dict[str, Any] = {"model": MODEL, "max_tokens": 16, "messages": [{"role": "user", "content": "hello"}]}
 MESSAGE: dict[str, Any] = {
@@ -83,3 +86,26 @@ async def test_its_errors_are_those_that_it_raises_for_anthropic(stage: Stage) -
     async with client_of(scene, await scene.api.user_key(), "/v1") as beside:
         with pytest.raises(anthropic.NotFoundError, match=f"should be {scene.api.url}"):
             await beside.messages.create(**ASKED)
+
+
+async def test_a_stream_may_wait_for_its_instance(stage: Stage) -> None:
+    api, worker = await stage.api(wait_heartbeat_seconds=0.02), await stage.worker()
+    worker.answer = as_vllm
+    scene = await on_its_way(stage, api, worker.address)
+    async with client_of(scene, await api.user_key()) as client:
+        held = client.with_options(default_headers={"X-Wait-For-Ready": "60"})
+
+        async def words() -> str:
+            async with held.messages.stream(**ASKED) as stream:
+                return "".join([text async for text in stream.text_stream])
+
+        waits = asyncio.create_task(words())
+        await waiting(api, 1)
+        await becomes_ready(stage, scene)
+        assert await waits == "Paris."
+        await stage.happened(facts.health_lost(), instance_id=scene.instances[0].id)
+        await scene.eligible(0)
+        brief = client.with_options(default_headers={"X-Wait-For-Ready": "0.05"})
+        with pytest.raises(anthropic.APIStatusError, match="model_not_ready"):
+            async with brief.messages.stream(**ASKED) as stream:
+                await stream.until_done()

@@ -10,15 +10,14 @@ from services.api.http.inference_paths import V1, is_anthropic_s
 from services.api.router.endpoints import ENDPOINTS
 
 MODELS: Final = "/v1/models"
+_VERSIONS: Final = re.compile(r"\A(?:/v1)+(?=/)")
 _HOST: Final = re.compile(rb"[A-Za-z0-9._~:\[\]-]{1,255}")
 
 
 def intended(path: str) -> str | None:
     """The path that there is, if this one has a slash too many, or `/v1` is missing, repeated or too much."""
     tidy = "/" + "/".join(part for part in path.split("/") if part)
-    rest = tidy
-    while rest.startswith(V1):
-        rest = rest.removeprefix("/v1")
+    rest = _VERSIONS.sub("", tidy)
     right = next((one for one in (f"/v1{rest}", rest) if one in ENDPOINTS), None)
     if right is None and tidy.startswith(V1) and f"/v1{rest}/".startswith(f"{MODELS}/"):  # /models is another list
         right = f"/v1{rest}"

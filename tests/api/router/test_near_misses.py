@@ -1,5 +1,6 @@
 """A client whose base URL is wrong is told the right one."""
 
+import time
 from typing import Any, cast
 
 import pytest
@@ -19,6 +20,19 @@ def test_a_slash_too_many_is_seen(path: str) -> None:
 def test_v1_may_be_missing_or_repeated(path: str) -> None:
     for wrong in (path.removeprefix("/v1"), f"/v1{path}", f"/v1/{path}", f"/v1/v1{path}"):
         assert intended(wrong) == path
+
+
+def test_the_cost_of_a_path_grows_with_its_length_and_not_with_its_square() -> None:
+    """Even without a key a client may send a long path."""
+
+    def cost_s(versions: int) -> float:
+        path = "/v1" * versions + "/completions"
+        began = time.thread_time()
+        for _ in range(20):
+            assert intended(path) == "/v1/completions"
+        return time.thread_time() - began
+
+    assert cost_s(20_000) < 50 * cost_s(1_000)
 
 
 @pytest.mark.parametrize(
