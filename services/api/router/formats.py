@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.api.http.error_formats import ErrorFormat, error_format
+from services.api.http.anthropic_error import anthropic_error
+from services.api.http.error_formats import ErrorFormat
 from services.api.http.inference_paths import is_anthropic_s
+from services.api.http.openai_error import openai_error
 from services.api.http.statuses import LOWEST_ERROR
 from services.api.router.refusal import Refusal
 
@@ -47,14 +49,6 @@ class Format:
         return self.event(Refusal(status if status >= LOWEST_ERROR else 502, "worker_failed", message))
 
 
-def format_of(path: str) -> Format:
-    if path == RESPONSES:
-        return Format(error_format(path), _has_error_object, _of_a_response)
-    if is_anthropic_s(path):
-        return Format(error_format(path), _is_anthropic_s_error, _named)
-    return Format(error_format(path), _has_error, _unnamed)
-
-
 def _has_error(document: Any) -> bool:
     return isinstance(document, dict) and bool(document.get("error"))
 
@@ -91,3 +85,14 @@ def _of_a_response(body: bytes, number: int) -> bytes:
     fields = {name: error.get(name) for name in ("code", "message", "param")}
     event = {"type": "error", **fields, "sequence_number": number, "error": error}
     return _named(json.dumps(event).encode(), number)
+
+
+_OPENAI: Final = Format(openai_error, _has_error, _unnamed)
+_RESPONSES: Final = Format(openai_error, _has_error_object, _of_a_response)
+_ANTHROPIC: Final = Format(anthropic_error, _is_anthropic_s_error, _named)
+
+
+def format_of(path: str) -> Format:
+    if path == RESPONSES:
+        return _RESPONSES
+    return _ANTHROPIC if is_anthropic_s(path) else _OPENAI
