@@ -9,7 +9,7 @@ DIMENSIONS: Final = 384
 
 
 def prompt_of(messages: list[dict[str, Any]]) -> str:
-    """Everything said so far, as one text."""
+    """The whole conversation, as one text."""
     return "\n".join(f"{message.get('role', '')} {text_of(message.get('content'))}" for message in messages)
 
 

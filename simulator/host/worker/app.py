@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -21,6 +21,7 @@ from .responses import Responses
 from .tokenization import Tokenization
 from .version import Version
 
+_UNAUTHORIZED: Final = 401
 _CRASHED: Final = Reply("Internal Server Error", 500)
 _VARY: Final = {"vary": "Origin"}
 """Of vLLM's CORS layer; its key check and its last resort lie outside of it."""
@@ -59,7 +60,7 @@ class Worker:
             "/health": {"GET": self._health},
             "/ping": {"GET": self._health, "POST": self._health},
             "/load": {"GET": self._load},
-            "/version": {"GET": self._version_told},
+            "/version": {"GET": self._report_version},
             "/metrics": {"GET": self._metrics},
             "/v1/models": {"GET": self._models},
         }
@@ -76,7 +77,7 @@ class Worker:
             "/v1/completions": Api("Completions", completions, pooling=False, requires=("prompt",)),
             "/v1/responses": Api("Responses", Responses(self.engine), pooling=False, requires=("input",)),
             "/v1/messages": Api(
-                "Messages", messages, pooling=False, requires=("messages", "max_tokens"), anthropic=True
+                "Messages", messages, pooling=False, requires=("model", "messages", "max_tokens"), anthropic=True
             ),
             "/v1/embeddings": Api("Embeddings", pooling.embed, pooling=True, requires=("input",)),
             "/score": score, "/v1/score": score, "/rerank": rerank, "/v1/rerank": rerank, "/v2/rerank": rerank,
@@ -87,7 +88,7 @@ class Worker:
         if not self._version.recent:
             return apis
         apis["/v1/messages/count_tokens"] = Api(
-            "Messages", messages.count_tokens, pooling=False, requires=("messages",), work=False, anthropic=True
+            "Messages", messages.count_tokens, pooling=False, requires=("model", "messages"), work=False, anthropic=True
         )
         return {path: api for path, api in apis.items() if self._fits(api)}
 
@@ -97,31 +98,24 @@ class Worker:
         api = self._apis.get(path) if method == "POST" else None
         body = await body_of(receive)
         working = api is not None and api.work
+
+        async def respond() -> Answer:
+            answer = await self._answer(path, method, headers, body)
+            outside = answer is _CRASHED or (isinstance(answer, Reply) and answer.status == _UNAUTHORIZED)
+            await send(answer, {} if outside else _VARY, asgi_send)
+            return answer
+
         self._metrics.running += working
         try:
-            answer = await self._answer(path, method, headers, body)
-            status = answer.status if isinstance(answer, Reply) else 200
-            inside = status != 401 and answer is not _CRASHED  # noqa: PLR2004 - vLLM's key check
-            await self._sent(answer, _VARY if inside else {}, receive, asgi_send)
+            answer = await _unless_disconnected(respond(), receive)
         finally:
             self._metrics.running -= working
+        if answer is None:
+            self._metrics.served(["abort"] * working)
+            return
+        self._metrics.served(answer.finish_reasons)
         client = ":".join(str(part) for part in scope["client"] or ())
-        self._log.access(client, f"{method} {path}", status)
-
-    async def _sent(self, answer: Answer, headers: Mapping[str, str], receive: Receive, asgi_send: Send) -> None:
-        """Send it, and stop at once when the client leaves. Raises EngineDead in the middle of a stream."""
-        sending = asyncio.ensure_future(send(answer, headers, asgi_send))
-        leaving = asyncio.ensure_future(disconnected(receive))
-        try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            ended = sending.done()
-            self._metrics.served(answer.finish_reasons if ended else ["abort"] * len(answer.finish_reasons))
-            if ended:
-                await sending
-        finally:
-            for task in (sending, leaving):
-                task.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
+        self._log.access(client, f"{method} {path}", answer.status)
 
     async def _answer(self, path: str, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
         if path.startswith(self._guarded()) and not self._knows(headers.get("authorization", "")):
@@ -195,7 +189,7 @@ class Worker:
         return api.pooling in (None, self._arguments.pooling)
 
     def _guarded(self) -> tuple[str, ...]:
-        return ("/v1", "/v2", "/inference") if self._version.recent else ("/v1",)
+        return ("/v1", "/v2", "/inference", "/cohere") if self._version.recent else ("/v1",)
 
     def _knows(self, authorization: str) -> bool:
         scheme, _, key = authorization.partition(" ")
@@ -209,7 +203,7 @@ class Worker:
         """Zero: vLLM counts only where --enable-server-load-tracking tells it to."""
         return Reply({"server_load": 0})
 
-    async def _version_told(self) -> Reply:
+    async def _report_version(self) -> Reply:
         return Reply({"version": str(self._version)})
 
     async def _models(self) -> Reply:
@@ -225,6 +219,18 @@ class Worker:
             "id": name, "object": "model", "created": self._created, "owned_by": "vllm", "root": self._arguments.model,
             "parent": None, "max_model_len": self._arguments.max_model_len, "permission": [permission],
         }  # fmt: skip
+
+
+async def _unless_disconnected(responding: Coroutine[Any, Any, Answer], receive: Receive) -> Answer | None:
+    """Cancels the response, and returns None, as soon as the client leaves. Raises EngineDead in a stream."""
+    response, leaving = asyncio.ensure_future(responding), asyncio.ensure_future(disconnected(receive))
+    try:
+        await asyncio.wait({response, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return await response if response.done() else None
+    finally:
+        for task in (response, leaving):
+            task.cancel()
+        await asyncio.gather(response, leaving, return_exceptions=True)
 
 
 def _no_json(version: Version, error: ValueError) -> Invalid:

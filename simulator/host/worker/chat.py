@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from .answers import prompt_of, reply_to, shows_image
-from .engine import Engine, EngineDead, Said
+from .engine import Engine, EngineDead, Generated
 from .http import DONE, Answer, Reply, Stream, data
 from .identifiers import fingerprint_of, new_id
 from .logprobs import chat_logprobs
@@ -27,12 +27,12 @@ class Chat:
         messages = messages_of(self._engine.version, request)
         sampling = self._sampling(request)
         prompt = prompt_in(self._engine, messages, request)
-        said = self._engine.say(ARGUMENTS if called(request) else reply_to(messages), prompt, sampling)
-        reasons = (said.finish_reason,) * sampling.n
+        generated = self._engine.generate(ARGUMENTS if called(request) else reply_to(messages), prompt, sampling)
+        reasons = (generated.finish_reason,) * sampling.n
         if request.get("stream"):
-            return Stream(self._chunks(request, sampling, prompt, said), reasons)
-        await self._engine.whole(said)
-        return Reply(self._completion(request, sampling, prompt, said), finish_reasons=reasons)
+            return Stream(self._chunks(request, sampling, prompt, generated), reasons)
+        await self._engine.finish(generated)
+        return Reply(self._completion(request, sampling, prompt, generated), finish_reasons=reasons)
 
     def _sampling(self, request: dict[str, Any]) -> Sampling:
         logprobs = request.get("top_logprobs") or 0 if request.get("logprobs") else None
@@ -45,38 +45,42 @@ class Chat:
             self._engine.arguments.max_logprobs,
         )  # fmt: skip
 
-    def _completion(self, request: dict[str, Any], sampling: Sampling, prompt: int, said: Said) -> dict[str, Any]:
+    def _completion(
+        self, request: dict[str, Any], sampling: Sampling, prompt: int, generated: Generated
+    ) -> dict[str, Any]:
         recent, tool = self._engine.version.recent, called(request)
         message: dict[str, Any] = {
-            "role": "assistant", "content": "" if tool else said.text.lstrip(), "refusal": None, "annotations": None,
-            "audio": None, "function_call": None, "reasoning": None,
+            "role": "assistant", "content": "" if tool else generated.text.lstrip(), "refusal": None,
+            "annotations": None, "audio": None, "function_call": None, "reasoning": None,
         }  # fmt: skip
         if not recent:
             message |= {"tool_calls": [], "reasoning_content": None}
         if tool:
-            message["tool_calls"] = [call_of(tool, said.text)]
+            message["tool_calls"] = [call_of(tool, generated.text)]
         choice = {
-            "message": message, "logprobs": chat_logprobs(said.tokens, sampling),
-            "finish_reason": tool.finish_reason(said) if tool else said.finish_reason,
-            "stop_reason": said.stop_reason, "token_ids": None,
+            "message": message, "logprobs": chat_logprobs(generated.tokens, sampling),
+            "finish_reason": tool.finish_reason(generated) if tool else generated.finish_reason,
+            "stop_reason": generated.stop_reason, "token_ids": None,
         } | ({"routed_experts": None} if recent else {})  # fmt: skip
         return self._head(request) | {
             "object": "chat.completion", "choices": [{"index": index} | choice for index in range(sampling.n)],
             "service_tier": None, "system_fingerprint": fingerprint_of(self._engine) if recent else None,
-            "usage": usage_of(self._engine.version, prompt, sampling.n * len(said.tokens)),
+            "usage": usage_of(self._engine.version, prompt, sampling.n * len(generated.tokens)),
             "prompt_logprobs": None, "prompt_token_ids": None, "kv_transfer_params": None,
         } | ({"prompt_text": None, "ec_transfer_params": None, "metrics": None} if recent else {})  # fmt: skip
 
-    async def _chunks(self, request: dict[str, Any], sampling: Sampling, prompt: int, said: Said) -> AsyncIterator[str]:
+    async def _chunks(
+        self, request: dict[str, Any], sampling: Sampling, prompt: int, generated: Generated
+    ) -> AsyncIterator[str]:
         version = self._engine.version
         options = request.get("stream_options") or {}
         head = self._head(request) | {"object": "chat.completion.chunk"}
         tool = called(request)
-        reason = tool.finish_reason(said) if tool else said.finish_reason
+        reason = tool.finish_reason(generated) if tool else generated.finish_reason
 
-        def chunk(choice: dict[str, Any], said_so_far: int, **more: Any) -> str:
+        def chunk(choice: dict[str, Any], so_far: int, **more: Any) -> str:
             if options.get("continuous_usage_stats"):
-                more["usage"] = usage_of(version, prompt, said_so_far, streamed=True)
+                more["usage"] = usage_of(version, prompt, so_far, streamed=True)
             if version.recent and choice.get("finish_reason") and not options.get("include_usage"):
                 more["system_fingerprint"] = fingerprint_of(self._engine)
             return data(head | {"choices": [{"logprobs": None, "finish_reason": None} | choice]} | more)
@@ -87,9 +91,9 @@ class Chat:
             yield chunk({"index": index, "delta": {"role": "assistant", "content": ""} | reasoning}, 0, **first)
         try:
             number = 0
-            async for token, last in self._engine.spoken(said):
+            async for token, last in self._engine.stream(generated):
                 number += 1
-                end = {"finish_reason": reason, "stop_reason": said.stop_reason} if last else {}
+                end = {"finish_reason": reason, "stop_reason": generated.stop_reason} if last else {}
                 text = token.lstrip() if number == 1 else token
                 delta = {"tool_calls": [{"index": 0} | call_of(tool, token)]} if tool else {"content": text}
                 choice = {"delta": delta | reasoning, "token_ids": None,
@@ -101,7 +105,7 @@ class Chat:
             yield DONE
             return
         if options.get("include_usage"):
-            usage = usage_of(version, prompt, sampling.n * len(said.tokens), final=True)
+            usage = usage_of(version, prompt, sampling.n * len(generated.tokens), final=True)
             mark = {"system_fingerprint": fingerprint_of(self._engine)} if version.recent else {}
             yield data(head | {"choices": [], "usage": usage} | mark)
         yield DONE
@@ -135,7 +139,7 @@ def prompt_in(engine: Engine, messages: Sequence[dict[str, Any]], request: dict[
         raise no_vision(engine.version, arguments.model)
     if not messages:
         raise no_messages(engine.version)
-    return engine.read(prompt_of(list(messages)))
+    return engine.count(prompt_of(list(messages)))
 
 
 def stream_error(version: Version) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from .answers import continuation_of
 from .chat import stream_error
-from .engine import Engine, EngineDead, Said
+from .engine import Engine, EngineDead, Generated
 from .http import DONE, Answer, Reply, Stream, data
 from .identifiers import fingerprint_of, new_id
 from .inputs import texts_of
@@ -32,52 +32,52 @@ class Completions:
             self._engine.arguments.max_logprobs,
         )  # fmt: skip
         prompts = texts_of(self._engine.version, request, "prompt")
-        counts = [self._engine.read(prompt) for prompt in prompts]
+        counts = [self._engine.count(prompt) for prompt in prompts]
         choices = [
-            said for prompt, count in zip(prompts, counts, strict=True)
-            for said in [self._engine.say(continuation_of(prompt), count, sampling)] * sampling.n
+            generated for prompt, count in zip(prompts, counts, strict=True)
+            for generated in [self._engine.generate(continuation_of(prompt), count, sampling)] * sampling.n
         ]  # fmt: skip
-        reasons = tuple(said.finish_reason for said in choices)
+        reasons = tuple(generated.finish_reason for generated in choices)
         if request.get("stream"):
             return Stream(self._chunks(request, sampling, counts, choices), reasons)
-        await self._engine.whole(max(choices, key=lambda said: len(said.tokens)))
+        await self._engine.finish(max(choices, key=lambda generated: len(generated.tokens)))
         return Reply(self._completion(request, sampling, sum(counts), choices), finish_reasons=reasons)
 
     def _completion(
-        self, request: dict[str, Any], sampling: Sampling, prompt: int, choices: list[Said]
+        self, request: dict[str, Any], sampling: Sampling, prompt: int, choices: list[Generated]
     ) -> dict[str, Any]:
         recent = self._engine.version.recent
         shown = [
             {
-                "index": index, "text": said.text, "logprobs": completion_logprobs(said.tokens, sampling, 0),
-                "finish_reason": said.finish_reason, "stop_reason": said.stop_reason, "token_ids": None,
+                "index": index, "text": generated.text, "logprobs": completion_logprobs(generated.tokens, sampling, 0),
+                "finish_reason": generated.finish_reason, "stop_reason": generated.stop_reason, "token_ids": None,
                 "prompt_logprobs": None, "prompt_token_ids": None,
             } | ({"routed_experts": None} if recent else {})
-            for index, said in enumerate(choices)
+            for index, generated in enumerate(choices)
         ]  # fmt: skip
-        said_tokens = sum(len(said.tokens) for said in choices)
+        generated_tokens = sum(len(generated.tokens) for generated in choices)
         return self._head(request) | {
             "choices": shown, "service_tier": None,
             "system_fingerprint": fingerprint_of(self._engine) if recent else None,
-            "usage": usage_of(self._engine.version, prompt, said_tokens), "kv_transfer_params": None,
+            "usage": usage_of(self._engine.version, prompt, generated_tokens), "kv_transfer_params": None,
         } | ({"ec_transfer_params": None, "metrics": None} if recent else {})  # fmt: skip
 
     async def _chunks(
-        self, request: dict[str, Any], sampling: Sampling, prompts: list[int], choices: list[Said]
+        self, request: dict[str, Any], sampling: Sampling, prompts: list[int], choices: list[Generated]
     ) -> AsyncIterator[str]:
         """The choices one after the other: vLLM mixes them, and tells them apart by their index, too."""
         version = self._engine.version
         options = request.get("stream_options") or {}
         head = self._head(request)
         try:
-            for index, said in enumerate(choices):
+            for index, generated in enumerate(choices):
                 offset = number = 0
-                async for token, last in self._engine.spoken(said):
+                async for token, last in self._engine.stream(generated):
                     number += 1
                     choice = {
                         "index": index, "text": token, "logprobs": completion_logprobs([token], sampling, offset),
-                        "finish_reason": said.finish_reason if last else None,
-                        "stop_reason": said.stop_reason if last else None,
+                        "finish_reason": generated.finish_reason if last else None,
+                        "stop_reason": generated.stop_reason if last else None,
                         "prompt_token_ids": None, "token_ids": None,
                     }  # fmt: skip
                     more = self._beside(options, prompts[index // sampling.n], number, last=last)
@@ -88,17 +88,17 @@ class Completions:
             yield DONE
             return
         if options.get("include_usage"):
-            usage = usage_of(version, sum(prompts), sum(len(said.tokens) for said in choices), final=True)
+            usage = usage_of(version, sum(prompts), sum(len(generated.tokens) for generated in choices), final=True)
             mark = {"system_fingerprint": fingerprint_of(self._engine)} if version.recent else {}
             yield data(head | {"choices": [], "usage": usage} | mark)
         yield DONE
 
-    def _beside(self, options: dict[str, Any], prompt: int, said: int, *, last: bool) -> dict[str, Any]:
+    def _beside(self, options: dict[str, Any], prompt: int, generated: int, *, last: bool) -> dict[str, Any]:
         """What a chunk has beside its choice. The fingerprint is in a choice's last chunk, unless usage follows."""
         version = self._engine.version
         more: dict[str, Any] = {} if version.recent else {"usage": None}
         if options.get("continuous_usage_stats"):
-            more["usage"] = usage_of(version, prompt, said, streamed=True)
+            more["usage"] = usage_of(version, prompt, generated, streamed=True)
         if version.recent and last and not options.get("include_usage"):
             more["system_fingerprint"] = fingerprint_of(self._engine)
         return more

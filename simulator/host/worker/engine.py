@@ -1,4 +1,4 @@
-"""The engine behind all routes: makes tokens at its pace, counts them, and may die."""
+"""The engine behind all routes: it generates tokens at its pace, counts them, and may die."""
 
 import asyncio
 import math
@@ -19,8 +19,8 @@ class EngineDead(Exception):
 
 
 @dataclass(frozen=True)
-class Said:
-    """One choice, whole."""
+class Generated:
+    """What the model answers."""
 
     tokens: tuple[str, ...]
     finish_reason: str
@@ -41,52 +41,58 @@ class Engine:
         self.prompt_tokens = 0
         self.generation_tokens = 0
 
-    def read(self, prompt: str) -> int:
+    def count(self, prompt: str) -> int:
         """The number of its tokens. Raises EngineDead, and Refusal if they do not fit into the window."""
         self._check()
         count, window = len(tokens_of(prompt)), self.arguments.max_model_len
         if count > window:
             raise prompt_too_long(self.version, window, count)
+        return count
+
+    def pool(self, prompt: str) -> int:
+        """Process a prompt that gets no text, and return the number of its tokens. Raises as `count` does."""
+        count = self.count(prompt)
         self.prompt_tokens += count
         return count
 
-    def say(self, text: str, prompt_tokens: int, sampling: Sampling) -> Said:
-        """What the model says of `text`. Raises Refusal if prompt and answer do not fit into the window."""
+    def generate(self, text: str, prompt_tokens: int, sampling: Sampling) -> Generated:
+        """`text`, as far as the request lets it go. Raises Refusal if prompt and answer do not fit into the window."""
         window = self.arguments.max_model_len
         room = window - prompt_tokens
         if room < 1:
             raise prompt_too_long(self.version, window, prompt_tokens)
         if sampling.max_tokens is not None and sampling.max_tokens > room:
             raise too_many_tokens(self.version, window, prompt_tokens, sampling.max_tokens)
-        said = _said(text, room if sampling.max_tokens is None else sampling.max_tokens, sampling)
-        self.generation_tokens += sampling.n * len(said.tokens)
-        return said
+        generated = _generated(text, room if sampling.max_tokens is None else sampling.max_tokens, sampling)
+        self.prompt_tokens += prompt_tokens
+        self.generation_tokens += sampling.n * len(generated.tokens)
+        return generated
 
-    async def whole(self, said: Said) -> None:
-        """Take the time to say it. Raises EngineDead."""
-        await asyncio.sleep(_TOKEN_SECONDS * len(said.tokens))
+    async def finish(self, generated: Generated) -> None:
+        """Wait for as long as it takes to generate it. Raises EngineDead."""
+        await asyncio.sleep(_TOKEN_SECONDS * len(generated.tokens))
         self._check()
 
-    async def spoken(self, said: Said) -> AsyncIterator[tuple[str, bool]]:
-        """Each token when it is said, and whether it is the last one. Raises EngineDead."""
-        for number, token in enumerate(said.tokens, start=1):
+    async def stream(self, generated: Generated) -> AsyncIterator[tuple[str, bool]]:
+        """Each token at its time, and whether it is the last one. Raises EngineDead."""
+        for number, token in enumerate(generated.tokens, start=1):
             await asyncio.sleep(_TOKEN_SECONDS)
             self._check()
-            yield token, number == len(said.tokens)
+            yield token, number == len(generated.tokens)
 
     def _check(self) -> None:
         if self.dead:
             raise EngineDead
 
 
-def _said(text: str, limit: int, sampling: Sampling) -> Said:
+def _generated(text: str, limit: int, sampling: Sampling) -> Generated:
     if sampling.ignore_eos:
         tokens = tokens_of(text)
         tokens = (tokens * math.ceil(limit / len(tokens)))[:limit]
-        return Said(tuple(tokens), "length", None)
+        return Generated(tuple(tokens), "length", None)
     found = {text.index(stop): stop for stop in sampling.stop if stop in text}
     stopped = found[min(found)] if found else None
     tokens = tokens_of(text[: min(found)] if found else text)
     if limit < len(tokens):
-        return Said(tuple(tokens[:limit]), "length", None)
-    return Said(tuple(tokens) or ("",), "stop", stopped)
+        return Generated(tuple(tokens[:limit]), "length", None)
+    return Generated(tuple(tokens) or ("",), "stop", stopped)

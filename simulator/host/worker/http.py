@@ -32,6 +32,7 @@ class Stream:
 
     events: AsyncIterator[str]
     finish_reasons: tuple[str, ...]
+    status: int = 200
 
 
 Answer: TypeAlias = Reply | Stream
@@ -65,7 +66,7 @@ async def disconnected(receive: Receive) -> None:
 async def send(answer: Answer, headers: Mapping[str, str], asgi_send: Send) -> None:
     """Send the answer with these headers and its own."""
     if isinstance(answer, Stream):
-        await _begin(asgi_send, 200, {"content-type": "text/event-stream; charset=utf-8", **headers})
+        await _begin(asgi_send, answer.status, {"content-type": "text/event-stream; charset=utf-8", **headers})
         async for sent in answer.events:
             await asgi_send({"type": "http.response.body", "body": sent.encode(), "more_body": True})
         await asgi_send({"type": "http.response.body", "body": b""})

@@ -1,4 +1,4 @@
-"""Made-up probabilities of what was said, in the shapes of chat and of completions."""
+"""Made-up probabilities of tokens, in the shapes of chat and of completions."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from .sampling import Sampling
 def chat_logprobs(tokens: Sequence[str], sampling: Sampling) -> dict[str, Any] | None:
     if sampling.logprobs is None:
         return None
-    return {"content": [_told(token) | {"top_logprobs": list(_top(token, sampling.logprobs))} for token in tokens]}
+    return {"content": [_entry(token) | {"top_logprobs": list(_top(token, sampling.logprobs))} for token in tokens]}
 
 
 def completion_logprobs(tokens: Sequence[str], sampling: Sampling, offset: int) -> dict[str, Any] | None:
@@ -22,7 +22,7 @@ def completion_logprobs(tokens: Sequence[str], sampling: Sampling, offset: int) 
         "token_logprobs": [logprob_of(token) for token in tokens],
         "tokens": list(tokens),
         "top_logprobs": [
-            {told["token"]: told["logprob"] for told in (_told(token), *_top(token, sampling.logprobs))}
+            {entry["token"]: entry["logprob"] for entry in (_entry(token), *_top(token, sampling.logprobs))}
             for token in tokens
         ],
     }
@@ -31,8 +31,8 @@ def completion_logprobs(tokens: Sequence[str], sampling: Sampling, offset: int) 
 def _top(token: str, count: int) -> Iterator[dict[str, Any]]:
     """The token itself first, then others."""
     others = (f"{token}{number}" for number in range(1, count))
-    return map(_told, (token, *others) if count else ())
+    return map(_entry, (token, *others) if count else ())
 
 
-def _told(token: str) -> dict[str, Any]:
+def _entry(token: str) -> dict[str, Any]:
     return {"token": token, "logprob": logprob_of(token), "bytes": list(token.encode(errors="surrogatepass"))}

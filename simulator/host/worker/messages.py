@@ -5,7 +5,7 @@ from typing import Any
 
 from .answers import reply_to
 from .chat import messages_of, prompt_in
-from .engine import Engine, EngineDead, Said
+from .engine import Engine, EngineDead, Generated
 from .http import DONE, Answer, Reply, Stream, event
 from .identifiers import new_id
 from .refusals import Invalid, engine_dead
@@ -28,16 +28,16 @@ class Messages:
         asked = self._as_chat(request) | {"stop": request.get("stop_sequences")}
         sampling = sampling_of(version, asked, limit, None, self._engine.arguments.max_logprobs)
         prompt, tool = prompt_in(self._engine, messages, asked), called(asked)
-        said = self._engine.say(ARGUMENTS if tool else reply_to(messages), prompt, sampling)
+        generated = self._engine.generate(ARGUMENTS if tool else reply_to(messages), prompt, sampling)
         if request.get("stream"):
-            return Stream(self._events(request, prompt, said, tool), (said.finish_reason,))
-        await self._engine.whole(said)
-        content = _use(tool) if tool else {"type": "text", "text": said.text}
+            return Stream(self._events(request, prompt, generated, tool), (generated.finish_reason,))
+        await self._engine.finish(generated)
+        content = _use(tool) if tool else {"type": "text", "text": generated.text}
         message = self._head(request) | {
             "type": "message", "role": "assistant", "content": [content],
-            "usage": {"input_tokens": prompt, "output_tokens": len(said.tokens)},
-        } | {name: value for name, value in self._stop(said, tool).items() if value is not None}  # fmt: skip
-        return Reply(message, finish_reasons=(said.finish_reason,))
+            "usage": {"input_tokens": prompt, "output_tokens": len(generated.tokens)},
+        } | {name: value for name, value in self._stop(generated, tool).items() if value is not None}  # fmt: skip
+        return Reply(message, finish_reasons=(generated.finish_reason,))
 
     async def count_tokens(self, request: dict[str, Any]) -> Reply:
         """Raises Refusal, EngineDead."""
@@ -45,7 +45,7 @@ class Messages:
         return Reply({"input_tokens": tokens, "context_management": {"original_input_tokens": tokens}})
 
     async def _events(
-        self, request: dict[str, Any], prompt: int, said: Said, tool: Called | None
+        self, request: dict[str, Any], prompt: int, generated: Generated, tool: Called | None
     ) -> AsyncIterator[str]:
         """0.13 leaves out what a message is at its start, and ends its stream as OpenAI does."""
         recent = self._engine.version.recent
@@ -56,7 +56,7 @@ class Messages:
         block = _use(tool) if tool else {"type": "text", "text": ""}
         yield event({"type": "content_block_start", "index": 0, "content_block": block})
         try:
-            async for token, _ in self._engine.spoken(said):
+            async for token, _ in self._engine.stream(generated):
                 delta = {"type": "input_json_delta", "partial_json": token} if tool else {
                     "type": "text_delta", "text": token,
                 }  # fmt: skip
@@ -65,11 +65,11 @@ class Messages:
             error = {"type": "internal_error", "message": engine_dead(self._engine.version).message}
             yield event({"type": "error", "error": error})
         else:
-            stop = self._stop(said, tool)
+            stop = self._stop(generated, tool)
             yield event({"type": "content_block_stop", "index": 0})
             yield event({
                 "type": "message_delta", "delta": stop if recent else {"stop_reason": stop["stop_reason"]},
-                "usage": {"input_tokens": prompt, "output_tokens": len(said.tokens)},
+                "usage": {"input_tokens": prompt, "output_tokens": len(generated.tokens)},
             })  # fmt: skip
             yield event({"type": "message_stop"})
         if not recent:
@@ -95,14 +95,14 @@ class Messages:
                 choice = "auto"
         return request | {"tools": tools, "tool_choice": choice}
 
-    def _stop(self, said: Said, tool: Called | None) -> dict[str, Any]:
+    def _stop(self, generated: Generated, tool: Called | None) -> dict[str, Any]:
         """0.13 tells no stop sequence."""
-        if said.finish_reason == "length":
+        if generated.finish_reason == "length":
             return {"stop_reason": "max_tokens", "stop_sequence": None}
         if tool is not None:
             return {"stop_reason": "tool_use", "stop_sequence": None}
-        if said.stop_reason is not None and self._engine.version.recent:
-            return {"stop_reason": "stop_sequence", "stop_sequence": said.stop_reason}
+        if generated.stop_reason is not None and self._engine.version.recent:
+            return {"stop_reason": "stop_sequence", "stop_sequence": generated.stop_reason}
         return {"stop_reason": "end_turn", "stop_sequence": None}
 
     def _head(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Pooling:
                 f'Model "{self._model(request)}" does not support matryoshka representation, changing output '
                 "dimensions will lead to poor results."
             )
-        tokens = sum(self._engine.read(text) for text in texts)
+        tokens = sum(self._engine.pool(text) for text in texts)
         as_base64 = request.get("encoding_format") == "base64"
         data = [
             {"index": index, "object": "embedding", "embedding": _base64(vector) if as_base64 else vector}
@@ -45,7 +45,7 @@ class Pooling:
         if len(ones) not in (1, len(others)):
             raise Refusal("Input lengths must be either 1:1, 1:N or N:N")
         pairs = list(zip(ones * len(others) if len(ones) == 1 else ones, others, strict=True))
-        tokens = sum(self._engine.read(f"{one} {other}") for one, other in pairs)
+        tokens = sum(self._engine.pool(f"{one} {other}") for one, other in pairs)
         data = [{"index": index, "object": "score", "score": similarity_of(*pair)} for index, pair in enumerate(pairs)]
         return self._listed("score", request, data, tokens)
 
@@ -55,7 +55,7 @@ class Pooling:
         if not isinstance(query, str):
             raise Invalid(version, "string_type", ("query",), "Input should be a valid string", input=query)
         documents = texts_of(version, request, "documents")
-        tokens = sum(self._engine.read(f"{query} {document}") for document in documents)
+        tokens = sum(self._engine.pool(f"{query} {document}") for document in documents)
         results = [
             {"index": index, "document": {"text": document, "multi_modal": None},
              "relevance_score": similarity_of(query, document)}

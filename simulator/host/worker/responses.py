@@ -7,7 +7,7 @@ from typing import Any
 
 from .answers import reply_to
 from .chat import prompt_in
-from .engine import Engine, Said
+from .engine import Engine, Generated
 from .http import Answer, Reply, Stream, event
 from .identifiers import new_id
 from .refusals import Invalid, Refusal
@@ -31,14 +31,16 @@ class Responses:
             )  # fmt: skip
         sampling = sampling_of(version, request, request.get("max_output_tokens"), None, arguments.max_logprobs)
         prompt = prompt_in(self._engine, messages, request)
-        said = self._engine.say(reply_to(messages), prompt, sampling)
+        generated = self._engine.generate(reply_to(messages), prompt, sampling)
         response = self._response(request, sampling, prompt)
         if request.get("stream"):
-            return Stream(self._events(response, prompt, said), (said.finish_reason,))
-        await self._engine.whole(said)
-        return Reply(self._ended(response, prompt, said, new_id("msg", "_")), finish_reasons=(said.finish_reason,))
+            return Stream(self._events(response, prompt, generated), (generated.finish_reason,))
+        await self._engine.finish(generated)
+        return Reply(
+            self._ended(response, prompt, generated, new_id("msg", "_")), finish_reasons=(generated.finish_reason,)
+        )
 
-    async def _events(self, response: dict[str, Any], prompt: int, said: Said) -> AsyncIterator[str]:
+    async def _events(self, response: dict[str, Any], prompt: int, generated: Generated) -> AsyncIterator[str]:
         """No end but the last event; a dead engine breaks the connection (EngineDead), as it does with vLLM."""
         numbers = count()
         item_id = new_id("msg", "_")
@@ -53,14 +55,14 @@ class Responses:
         begun = item | {"content": [], "status": "in_progress"}
         yield made("output_item.added", output_index=0, item=begun)
         yield made("content_part.added", **place, part=_part("") | {"logprobs": []})
-        async for token, _ in self._engine.spoken(said):
+        async for token, _ in self._engine.stream(generated):
             yield made("output_text.delta", **place, delta=token, logprobs=[])
-        yield made("output_text.done", **place, text=said.text, logprobs=[])
-        yield made("content_part.done", **place, part=_part(said.text))
+        yield made("output_text.done", **place, text=generated.text, logprobs=[])
+        yield made("content_part.done", **place, part=_part(generated.text))
         yield made(
-            "output_item.done", output_index=0, item=item | {"content": [_part(said.text)], "status": "completed"}
+            "output_item.done", output_index=0, item=item | {"content": [_part(generated.text)], "status": "completed"}
         )
-        yield made("completed", response=self._ended(response, prompt, said, item_id))
+        yield made("completed", response=self._ended(response, prompt, generated, item_id))
 
     def _response(self, request: dict[str, Any], sampling: Sampling, prompt: int) -> dict[str, Any]:
         """A response that has only begun."""
@@ -85,18 +87,18 @@ class Responses:
             "kv_transfer_params": None, "ec_transfer_params": None,
         } if recent else {})  # fmt: skip
 
-    def _ended(self, response: dict[str, Any], prompt: int, said: Said, item_id: str) -> dict[str, Any]:
+    def _ended(self, response: dict[str, Any], prompt: int, generated: Generated, item_id: str) -> dict[str, Any]:
         """To 0.13 a response is complete even if its tokens ran out."""
         recent = self._engine.version.recent
-        cut = recent and said.finish_reason == "length"
+        cut = recent and generated.finish_reason == "length"
         message = {
-            "id": item_id, "content": [_part(said.text)], "role": "assistant", "status": "completed",
+            "id": item_id, "content": [_part(generated.text)], "role": "assistant", "status": "completed",
             "type": "message", "phase": None,
         }  # fmt: skip
         return response | {
             "status": "incomplete" if cut else "completed", "output": [message],
             "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
-            "usage": _usage(self._engine.version, prompt, len(said.tokens)),
+            "usage": _usage(self._engine.version, prompt, len(generated.tokens)),
         }  # fmt: skip
 
 
@@ -107,24 +109,24 @@ def _messages(version: Version, request: dict[str, Any]) -> list[dict[str, Any]]
         given = [{"role": "user", "content": given}]
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
         raise Invalid(version, "list_type", ("input",), "Input should be a valid list", input=given)
-    said = [item for item in given if "role" in item]
+    messages = [item for item in given if "role" in item]
     instructions = request.get("instructions")
-    return [{"role": "system", "content": instructions}, *said] if instructions else said
+    return [{"role": "system", "content": instructions}, *messages] if instructions else messages
 
 
 def _part(text: str) -> dict[str, Any]:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": None}
 
 
-def _usage(version: Version, prompt: int, said: int) -> dict[str, Any]:
+def _usage(version: Version, prompt: int, generated: int) -> dict[str, Any]:
     cached: dict[str, Any] = {"cached_tokens": 0, "input_tokens_per_turn": [], "cached_tokens_per_turn": []}
     if version.recent:
         cached["cache_write_tokens"] = 0
     return {
-        "input_tokens": prompt, "input_tokens_details": cached, "output_tokens": said,
+        "input_tokens": prompt, "input_tokens_details": cached, "output_tokens": generated,
         "output_tokens_details": {
             "reasoning_tokens": 0, "tool_output_tokens": 0, "output_tokens_per_turn": [],
             "tool_output_tokens_per_turn": [],
         },
-        "total_tokens": prompt + said,
+        "total_tokens": prompt + generated,
     }  # fmt: skip

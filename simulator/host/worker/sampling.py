@@ -14,9 +14,9 @@ class Sampling:
     n: int = 1
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
-    """Says as many tokens as it may, whatever it says."""
+    """Generates as many tokens as it may: no end of its text stops it."""
     logprobs: int | None = None
-    """How many alternatives each token is told with; None: no probabilities at all."""
+    """How many alternatives to show for each token; None: no probabilities at all."""
 
 
 def sampling_of(version: Version, request: dict[str, Any], limit: Any, logprobs: Any, most_logprobs: int) -> Sampling:
@@ -41,8 +41,10 @@ def sampling_of(version: Version, request: dict[str, Any], limit: Any, logprobs:
         "logprobs", logprobs,
     )  # fmt: skip
     stop = request.get("stop") or []
+    strings = (stop,) if isinstance(stop, str) else tuple(stop)
+    _refuse_unless("" not in strings, "stop cannot contain an empty string.")
     return Sampling(
-        max_tokens=limit, n=n, stop=(stop,) if isinstance(stop, str) else tuple(stop),
+        max_tokens=limit, n=n, stop=strings,
         ignore_eos=bool(request.get("ignore_eos")), logprobs=logprobs,
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .engine import Said
+from .engine import Generated
 from .identifiers import new_id
 
 ARGUMENTS: Final = "{}"
@@ -18,9 +18,9 @@ class Called:
     by_name: bool
     """Named by the request, and not the first of several."""
 
-    def finish_reason(self, said: Said) -> str:
+    def finish_reason(self, generated: Generated) -> str:
         """OpenAI's: `tool_calls`, except for a tool that was named."""
-        return "tool_calls" if said.finish_reason == "stop" and not self.by_name else said.finish_reason
+        return "tool_calls" if generated.finish_reason == "stop" and not self.by_name else generated.finish_reason
 
 
 def called(request: dict[str, Any]) -> Called | None:

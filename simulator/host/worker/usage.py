@@ -6,10 +6,14 @@ from .version import Version
 
 
 def usage_of(
-    version: Version, prompt: int, said: int, *, streamed: bool = False, final: bool = False
+    version: Version, prompt: int, generated: int, *, streamed: bool = False, final: bool = False
 ) -> dict[str, Any]:
     """`streamed`: beside a chunk; `final`: in a stream's last event, without any details."""
-    usage: dict[str, Any] = {"prompt_tokens": prompt, "total_tokens": prompt + said, "completion_tokens": said}
+    usage: dict[str, Any] = {
+        "prompt_tokens": prompt,
+        "total_tokens": prompt + generated,
+        "completion_tokens": generated,
+    }
     if final:
         return usage
     if not streamed:

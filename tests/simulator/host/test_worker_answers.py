@@ -170,7 +170,7 @@ async def test_a_chat_calls_the_tool_that_it_has_to_call(version: str, choice: A
 @pytest.mark.parametrize("choice", [{"type": "any"}, {"type": "tool", "name": "weather"}])
 async def test_a_message_uses_the_tool_that_it_has_to_use(choice: dict[str, str]) -> None:
     tool = {"name": "weather", "input_schema": {"type": "object"}}
-    body = {"messages": HELLO, "tools": [tool], "tool_choice": choice, "max_tokens": 9}
+    body = {"model": MODEL, "messages": HELLO, "tools": [tool], "tool_choice": choice, "max_tokens": 9}
     message = (await asked(a_worker(), MESSAGES, body)).json
     use = {"type": "tool_use", "name": "weather", "input": {}}
     assert [use | {"id": block["id"]} for block in message["content"]] == message["content"]
@@ -377,7 +377,7 @@ async def test_a_dead_engine_answers_500_at_once_and_is_not_healthy(version: str
 )
 async def test_a_stream_whose_engine_dies_ends_with_an_error(version: str, path: str, error: dict[str, Any]) -> None:
     worker = a_worker(version)
-    body = {"messages": HELLO, "prompt": "a", "max_tokens": 9, "stream": True}
+    body = {"model": MODEL, "messages": HELLO, "prompt": "a", "max_tokens": 9, "stream": True}
 
     def dying(part: str) -> None:
         worker.engine.dead = worker.engine.dead or "You" in part or '"text"' in part
@@ -386,10 +386,20 @@ async def test_a_stream_whose_engine_dies_ends_with_an_error(version: str, path:
     assert error.items() <= events[-1]["error"].items()
 
 
-async def test_a_client_that_leaves_is_gone_from_the_engine() -> None:
+@pytest.mark.parametrize(("stream", "leaves_after"), [(True, 3), (False, 0)])
+async def test_a_client_that_leaves_is_gone_from_the_engine(leaves_after: int, *, stream: bool) -> None:
     worker = a_worker()
-    body = {"model": MODEL, "messages": HELLO, "stream": True, "max_tokens": 20_000, "ignore_eos": True}
-    await asked(worker, CHAT, body, leaves_after=3)
+    body = {"model": MODEL, "messages": HELLO, "stream": stream, "max_tokens": 20_000, "ignore_eos": True}
+    await asked(worker, CHAT, body, leaves_after=leaves_after)
     metrics = (await asked(worker, "/metrics", method="GET", key=None)).text
     assert metric(metrics, "vllm:num_requests_running") == 0
     assert [line.split()[-1] for line in metrics.splitlines() if 'finished_reason="abort"' in line] == ["1.0"]
+
+
+async def test_what_was_read_and_generated_is_counted() -> None:
+    worker = a_worker()
+    usage = (await asked(worker, CHAT, {"messages": HELLO, "n": 2})).json["usage"]
+    await asked(worker, f"{MESSAGES}/count_tokens", {"model": MODEL, "messages": HELLO})
+    metrics = (await asked(worker, "/metrics", method="GET", key=None)).text
+    assert metric(metrics, "vllm:prompt_tokens_total") == usage["prompt_tokens"]
+    assert metric(metrics, "vllm:generation_tokens_total") == usage["completion_tokens"]

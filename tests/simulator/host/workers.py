@@ -62,7 +62,8 @@ async def asked(
     async def receive() -> dict[str, Any]:
         for message in messages:
             return message
-        await left.wait()
+        if leaves_after != 0:
+            await left.wait()
         return {"type": "http.disconnect"}
 
     async def send(message: Mapping[str, Any]) -> None:
