@@ -32,7 +32,7 @@ class Products:
     def scratch_bytes(self, zone: str, instance_type: str) -> int:
         """The size of the scratch volume that this type can have; 0: none. The zone's types are listed once."""
         if zone not in self._scratch:
-            self.gpu_types(zone)
+            self._types(zone)
         return self._scratch[zone].get(instance_type, 0)
 
     def image(self, zone: str, instance_type: str) -> str:
@@ -78,13 +78,6 @@ class Products:
         """
         availability = self._availability(zone)
         unlisted = SHORTAGE if availability else None
-
-        def page(number: int) -> tuple[list[tuple[str, ServerType]], int]:
-            answer = self._instance.list_servers_types(zone=zone, page=number, per_page=PAGE_SIZE)
-            return list(answer.servers.items()), answer.total_count
-
-        types = dict(pages(page))
-        self._scratch[zone] = {name: kind.scratch_storage_max_size or 0 for name, kind in types.items()}
         return [
             InstanceType(
                 name=name,
@@ -99,9 +92,20 @@ class Products:
                 currency=CURRENCY,
                 availability={zone: word} if (word := availability.get(name, unlisted)) else {},
             )
-            for name, kind in types.items()
+            for name, kind in self._types(zone).items()
             if kind.gpu and not kind.end_of_service
         ]
+
+    def _types(self, zone: str) -> dict[str, ServerType]:
+        """Every type of the zone, by name. Remembers their scratch storage."""
+
+        def page(number: int) -> tuple[list[tuple[str, ServerType]], int]:
+            answer = self._instance.list_servers_types(zone=zone, page=number, per_page=PAGE_SIZE)
+            return list(answer.servers.items()), answer.total_count
+
+        types = dict(pages(page))
+        self._scratch[zone] = {name: kind.scratch_storage_max_size or 0 for name, kind in types.items()}
+        return types
 
     def _availability(self, zone: str) -> dict[str, Availability | None]:
         """The availability of each type that the list names; None for an unknown word."""
