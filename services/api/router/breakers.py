@@ -80,7 +80,7 @@ class Breakers:
             self._open(breaker)
 
     def suspect(self, worker: Worker) -> None:
-        """It has answered 500: ask for its health now, unless that is under way."""
+        """It has answered 500, or ended a stream with an error: ask for its health now, unless that is under way."""
         if self._suspects.get(worker.instance_id) != worker and self.state(worker) is not BreakerState.OPEN:
             self._suspects[worker.instance_id] = worker
             self._probes.put_nowait(partial(self._examine, worker))

@@ -4,6 +4,7 @@ docs/routing.md has the contract: which failures go to another worker, and which
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ _OWN_KEY_REFUSED: Final = frozenset({401, 403})
 _ANSWERS: Final = frozenset(range(200, 600)) - frozenset(range(300, 400))
 _FAULT: Final = 500
 _SHOWN: Final = 500
+_ERROR_EVENT: Final = re.compile(rb'"error"\s*:\s*\{')
+"""Cannot match inside a string: its quotes would be escaped there."""
 _LONGEST_WHOLE: Final = 1_048_576
 """The most bytes of an answer that its client can get only as one event."""
 STALE: Final = "The router has lost contact with the event stream and does not know who is ready. Try again soon."
@@ -176,9 +179,10 @@ class Forwarding:
         headers = passed_back(answer.status, answer.headers, streams=streams)
         headers.append((b"x-coldstart-instance", str(worker.instance_id).encode()))
         await response.begin(answer.status, headers, streams=streams)
-        whole = bytearray()
+        whole, before, last = bytearray(), b"", b""
         try:
             while chunk:
+                before, last = last, chunk
                 passing = tally.passing(chunk)
                 if one_event:
                     whole += passing
@@ -194,14 +198,24 @@ class Forwarding:
             event = response.format.event(lost, after=tally.events)
             await response.end_stream(event, inside_event=tally.inside_event)
             return
-        if answer.status in _UNAVAILABLE:
-            self._failed(worker, Refusal(answer.status, "worker_failed", "The worker is unavailable."))
-        elif answer.status < _FAULT and self._serves(worker):
-            self._breakers.succeeded(worker)
+        self._concluded(worker, answer.status, before + last if streams else b"")
         if one_event:
             await response.end_stream(response.format.whole(answer.status, bytes(whole)))
         else:
             await response.end(tally.rest())
+
+    def _concluded(self, worker: Worker, status: int, ending: bytes) -> None:
+        """A whole answer came. `ending`: of a stream, the last bytes.
+
+        vLLM ends the streams of a dead engine with an error event: it would be a 500, were its status not sent yet.
+        """
+        if status in _UNAVAILABLE:
+            self._failed(worker, Refusal(status, "worker_failed", "The worker is unavailable."))
+        elif status < _FAULT and self._serves(worker):
+            if _ERROR_EVENT.search(ending):
+                self._breakers.suspect(worker)
+            else:
+                self._breakers.succeeded(worker)
 
     def _lost(self, worker: Worker, error: Exception) -> Refusal:
         """The worker failed during its answer. Silence does not count against it: it may be working."""

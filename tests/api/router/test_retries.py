@@ -15,7 +15,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from tests.api.fakes import loopback_address
-from tests.api.router.scene import DONE, WORDS, Answer, Scene, a_scene, answering, drops, hangs, streaming
+from tests.api.router.scene import DONE, WORDS, Answer, Scene, a_scene, answering, drops, event, hangs, streaming
 from tests.api.router.test_inference import catalogued
 from tests.api.stage import MODEL, PATIENCE_S, RunningApi, Stage, until
 from tests.api.test_outages import database_away
@@ -156,6 +156,45 @@ async def test_a_worker_whose_engine_is_dead_is_set_aside_after_one_500_which_is
     for _ in range(3):
         assert (await scene.api.chat()).status_code == 200
     assert scene.asked == [1, 4]
+
+
+ENDED = b'data: {"error": {"message": "EngineCore encountered an issue.", "code": 500}}\n\n'
+
+
+@pytest.mark.parametrize("chunks", [(WORDS[0] + ENDED + DONE,), (WORDS[0], ENDED, DONE)], ids=["at once", "in parts"])
+async def test_a_worker_whose_engine_died_during_a_stream_gets_no_further_request(
+    stage: Stage, chunks: tuple[bytes, ...]
+) -> None:
+    scene = await a_scene(stage, 2, breaker_pause_seconds=PATIENCE_S)
+    ending = streaming(*chunks)
+
+    async def dying(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=503) if request.path == "/health" else await ending(request)
+
+    scene.workers[0].answer = dying
+    answers = [await scene.api.chat(stream=True) for _ in scene.workers]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert b"".join(chunks) in [answer.content for answer in answers], "it is passed on as it is"
+    await scene.eligible(1)
+    for _ in range(3):
+        assert (await scene.api.chat()).status_code == 200
+    assert scene.asked == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("ending", "breaker"),
+    [
+        (event(choices=[{"delta": {"content": '{"error": {"code": 500}}'}}], error=None), "closed"),
+        (ENDED, "open"),
+    ],
+    ids=["text about errors", "an error"],
+)
+async def test_only_a_stream_without_an_error_ends_a_row_of_failures(stage: Stage, ending: bytes, breaker: str) -> None:
+    scene = await a_scene(stage, breaker_failures=2, breaker_pause_seconds=PATIENCE_S)
+    for answer in (answering(502), streaming(ending, DONE), answering(502)):
+        scene.all_answer(answer)
+        await scene.api.chat(stream=True)
+    assert [one["breaker"] for one in (await scene.explained())["instances"]] == [breaker]
 
 
 async def test_a_worker_that_says_nothing_hangs_nobody_and_is_not_asked_twice_over(stage: Stage) -> None:
