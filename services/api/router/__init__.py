@@ -1,1 +1,1 @@
-"""Between an OpenAI client and the workers: limits, choice, retries, usage."""
+"""Between the clients and the workers: limits, choice, retries, usage."""

@@ -21,7 +21,7 @@ _SPACE: Final = rb"[ \t\r\n]*"
 _STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _NAMED: Final = b'"model"'
 _MAY_SPELL_MODEL: Final = b"\\u006"
-"""The beginning of each of its letters if escaped."""
+"""How an escaped letter of it begins."""
 _MODEL: Final = re.compile(_NAMED + _SPACE + rb":" + _SPACE + rb"(" + _STRING + rb")")
 _OPENING: Final = re.compile(_SPACE + rb"\{" + _SPACE)
 _INCLUDE: Final = b'"include_usage":true'
@@ -163,7 +163,7 @@ def _of_interest(body: bytes, found: Spans) -> bytes:
 
 
 def _renamed_at_once(body: bytes, model: str) -> bytes | None:
-    """If `"model"` occurs just once, it is most likely the place: checking the result is cheaper than a scan."""
+    """If `"model"` occurs just once, it is most likely the field: checking the result is cheaper than a scan."""
     if _MAY_SPELL_MODEL in body or body.count(_NAMED) != 1 or (named := _MODEL.search(body)) is None:
         return None
     renamed = body[: named.start(1)] + json.dumps(model).encode() + body[named.end(1) :]
@@ -182,7 +182,7 @@ def _silence_on_usage(options: bytes) -> tuple[bool, bool]:
 
 
 def _including_usage(options: bytes) -> bytes:
-    """`null`, or an object that does not mention usage, with the wish added; anything else stays."""
+    """`null`, or an object that does not mention usage, with `include_usage` added; anything else stays."""
     if options == b"null":
         return b"{%b}" % _INCLUDE
     opening = _OPENING.match(options)

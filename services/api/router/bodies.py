@@ -12,7 +12,7 @@ from services.api.access.api_keys import ApiKey
 from services.api.router.refusal import Refusal
 
 _AT_ONCE: Final = 65_536
-"""Bytes that usually come in one piece; their room is checked when they have come."""
+"""A body of so many bytes usually arrives in one piece. Whether there is room for it is checked on arrival."""
 _RETRY_AFTER: Final = {"Retry-After": "1"}
 
 

@@ -31,7 +31,7 @@ class BreakerState(StrEnum):
 
 @dataclass(slots=True)
 class _Breaker:
-    """`dead`: its engine is. What needs no engine still succeeds then, so that only a probe readmits it."""
+    """`dead`: its engine is dead. Requests that need no engine still succeed then, so only a probe readmits it."""
 
     worker: Worker
     failures: int = 0

@@ -56,7 +56,7 @@ async def running_router(  # long - every part in turn, as they need each other
 ) -> AsyncGenerator[Router]:
     """Its table follows the feed, which is to begin within the block.
 
-    Whoever notices that something may have been missed sets `lost_touch`.
+    Set `lost_touch` when events may have been missed.
     """
     upstream, balance = _upstream(settings), Balance()
     breakers = _breakers(upstream, settings)

@@ -52,7 +52,7 @@ class Explanation(BaseModel):
 
 
 class Explaining:
-    """`is_stale` says whether the table has had no word from the stream for too long."""
+    """`is_stale` says whether the table has heard nothing from the stream for too long."""
 
     def __init__(
         self,

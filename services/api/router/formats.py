@@ -31,7 +31,7 @@ class Format:
         return self.error(refused.status, refused.code, refused.message, param=refused.param, more=refused.more)
 
     def event(self, refused: Refusal, *, after: int = 0) -> bytes:
-        """The refusal as a server-sent event behind so many others."""
+        """The refusal as a server-sent event; `after` events came before it."""
         return self.frame(self.body(refused), after)
 
     def whole(self, status: int, body: bytes) -> bytes:

@@ -77,7 +77,7 @@ class BrokenOff(Exception):
 
 
 class Forwarding:
-    """`is_stale` says whether the table has had no word from the stream for too long."""
+    """`is_stale` says whether the table has heard nothing from the stream for too long."""
 
     def __init__(
         self,
@@ -205,9 +205,9 @@ class Forwarding:
             await response.end(tally.rest())
 
     def _concluded(self, worker: Worker, status: int, ending: bytes) -> None:
-        """A whole answer came. `ending`: of a stream, the last bytes.
+        """Tell the breakers how a complete answer ended. `ending`: the last bytes of a stream.
 
-        vLLM ends the streams of a dead engine with an error event: it would be a 500, were its status not sent yet.
+        vLLM ends a stream of a dead engine with an error event, since it cannot send the status 500 any more.
         """
         if status in _UNAVAILABLE:
             self._failed(worker, Refusal(status, "worker_failed", "The worker is unavailable."))
@@ -238,7 +238,7 @@ def _unusable(answer: Answer) -> Refusal | None:
 
 
 def _tally(outgoing: Outgoing) -> Tally:
-    """Of a stream."""
+    """What reads the usage of a stream."""
     return StreamTally(hides_usage=outgoing.hides_usage, in_parts=outgoing.endpoint.in_parts)
 
 

@@ -193,12 +193,12 @@ class Inference:
 
 
 def _meant(path: str) -> str:
-    """The path that decides in whose shape the answer is."""
+    """The path whose format an error has."""
     return path if path in ENDPOINTS else intended(path) or path
 
 
 def _header(path: str, headers: Mapping[bytes, bytes]) -> Callable[[str], str | None]:
-    """Anthropic's clients send their key in a header of its own, which counts if there is no Authorization."""
+    """Looks up a header. Anthropic's clients send their key as `x-api-key`: it counts if there is no Authorization."""
     key = headers.get(b"x-api-key") if is_anthropic_s(path) else None
     if key is not None and b"authorization" not in headers:
         headers = {**headers, b"authorization": b"Bearer " + key}

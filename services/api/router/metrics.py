@@ -23,7 +23,7 @@ first_byte: Final = Histogram(
 
 
 class Gauges:
-    """Values that are read when somebody asks, instead of being counted."""
+    """Values that are read when /metrics is asked for, instead of being counted."""
 
     def __init__(self, feed: Feed, balance: Balance, breakers: Breakers) -> None:
         self._feed = feed

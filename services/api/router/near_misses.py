@@ -1,4 +1,4 @@
-"""What was meant by a path that does not exist: clients put a wrong base URL before the right path."""
+"""Which path a client with a wrong base URL meant."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _HOST: Final = re.compile(rb"[A-Za-z0-9._~:\[\]-]{1,255}")
 
 
 def intended(path: str) -> str | None:
-    """The path that there is, if this one has a slash too many, or `/v1` is missing, repeated or too much."""
+    """The existing path, if this one has a slash too many, or `/v1` is missing or superfluous; None otherwise."""
     tidy = "/" + "/".join(part for part in path.split("/") if part)
     rest = _VERSIONS.sub("", tidy)
     right = next((one for one in (f"/v1{rest}", rest) if one in ENDPOINTS), None)
@@ -25,7 +25,7 @@ def intended(path: str) -> str | None:
 
 
 def hint(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
-    """A sentence about a path that does not exist."""
+    """What to tell a client that asks for a path that does not exist."""
     path = scope["path"]
     right = intended(path)
     if right is None:

@@ -12,7 +12,7 @@ from shared.description import Description
 from shared.lifecycle.status import ENDING
 
 _UNKNOWN_S: Final = 30
-"""Used when nobody knows: in an outage, or without an instance."""
+"""Used when there is no estimate: in an outage, or without an instance."""
 _LONGEST_S: Final = 3_600
 _DESCRIBED: Final = ("status", "status_label", "tone", "step", "where", "progress_percent")
 """The fields of the instance's description in the error."""
