@@ -68,6 +68,29 @@ def test_a_load_of_0_32_does_not_count_the_tokenizers_download_as_that_of_the_we
     ]  # fmt: skip
 
 
+def test_a_load_of_0_13_counts_its_files_of_weights_and_no_other_download() -> None:
+    shard = "(…)eb089e7/model-0000{}-of-00002.safetensors".format
+    log = (
+        "\r(…)truct/resolve/main/tokenizer_config.json: 100%|██████████| 764/764 [00:00<00:00, 6.27MB/s]",
+        f"{OLD}{STAMP}[core.py:93] Initializing a V1 LLM engine (v0.13.0) with config: model='a/b'",
+        f"{OLD}{STAMP}[cpu_model_runner.py:55] Starting to load model a/b...",
+        f"\r{shard(1)}:   0%|          | 0.00/32.7M [00:00<?, ?B/s]\x1b[A",
+        OLD,
+        f"\r{shard(2)}:  50%|█████     | 12.6M/25.2M [00:02<00:03, 3.85MB/s]\x1b[A",
+        f"\r{shard(2)}: 100%|██████████| 25.2M/25.2M [00:06<00:00, 3.82MB/s]",
+        f"\r{shard(1)}: 100%|██████████| 32.7M/32.7M [00:08<00:00, 3.89MB/s]",
+        f"{OLD}{STAMP}[weight_utils.py:487] Time spent downloading weights for a/b: 9.01 seconds",
+        "\r(…)esolve/main/model.safetensors.index.json: 100%|██████████| 9.98k/9.98k [00:00<00:00, 45.7MB/s]",
+        f"{OLD}\x1b[A",
+        "\rLoading safetensors checkpoint shards: 100% Completed | 2/2 [00:00<00:00,  4.05it/s]",
+        f"{OLD}{STAMP}[default_loader.py:308] Loading weights took 0.99 seconds",
+    )
+    assert told(log) == [
+        Load("download", 0.0), Load("download", 0.0), Load("download", 0.087), Load("download", 0.175),
+        Load("download", 0.35), Load("download", 0.35), Load("shards", 0.7), Load("weights", 0.7),
+    ]  # fmt: skip
+
+
 def test_a_file_is_the_same_whether_its_name_is_coloured_or_not() -> None:
     plain = "model-00001-of-00002.safetensors:  40%|████      | 2.0G/4.9G [00:00<00:00]"
     assert after(plain, f"\x1b[36m{plain}\x1b[0m") == after(plain) == Load("download", 0.07)

@@ -11,6 +11,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
+from simulator.host.worker.engine import EngineDead
 from simulator.host.worker.tokens import ids_of, text_of, tokens_of
 from simulator.host.worker.version import Version, version_of
 from tests.simulator.host.workers import MODEL, OLD, RECENT, a_worker, asked
@@ -384,6 +385,16 @@ async def test_a_stream_whose_engine_dies_ends_with_an_error(version: str, path:
 
     events = [event for event in (await asked(worker, path, body, sees=dying)).events if event != "[DONE]"]
     assert error.items() <= events[-1]["error"].items()
+
+
+async def test_a_streamed_response_breaks_off_when_the_engine_dies() -> None:
+    worker = a_worker()
+
+    def dying(part: str) -> None:
+        worker.engine.dead = "response.output_text.delta" in part
+
+    with pytest.raises(EngineDead):
+        await asked(worker, RESPONSES, {"input": "Hello", "stream": True}, sees=dying)
 
 
 @pytest.mark.parametrize(("stream", "leaves_after"), [(True, 3), (False, 0)])
