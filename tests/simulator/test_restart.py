@@ -19,8 +19,8 @@ CLOUD_INIT = b"#cloud-config\n\xff"
 
 
 @asynccontextmanager
-async def simulating(folder: Path) -> AsyncIterator[tuple[Sdk, Hosts]]:
-    settings = SimulatorSettings(data_dir=folder, scenario=QUICK, keep=True)
+async def simulating(folder: Path, **changes: float) -> AsyncIterator[tuple[Sdk, Hosts]]:
+    settings = SimulatorSettings(data_dir=folder, scenario=QUICK.model_copy(update=changes), keep=True)
     hosts = Hosts(settings.ssh_port)
     async with Simulator(settings, hosts=hosts) as simulator:
         yield Sdk(simulator), hosts
@@ -73,6 +73,30 @@ async def test_a_server_that_was_being_terminated_is_gone(tmp_path: Path) -> Non
         cut_off(tmp_path, killed)
     async with simulating(killed) as (sdk, _):
         assert (await ask(sdk.instance.list_servers)).servers == []
+
+
+async def test_a_volume_that_was_growing_has_grown(tmp_path: Path) -> None:
+    killed, size = tmp_path / "killed", 200 * 10**9
+    async with simulating(tmp_path, volume_update=60) as (sdk, _):
+        volume_id = (await sdk.create()).volumes["0"].id
+        growing = await ask(sdk.block.update_volume, volume_id=volume_id, size=size)
+        assert growing.status == "updating"
+        cut_off(tmp_path, killed)
+    async with simulating(killed) as (sdk, _):
+        grown = await ask(sdk.block.get_volume, volume_id=volume_id)
+        assert (grown.status, grown.size, grown.parent_snapshot_id) == ("in_use", size, growing.parent_snapshot_id)
+
+
+async def test_a_server_that_was_starting_goes_on_at_its_address(tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    async with simulating(tmp_path, poweron=60) as (sdk, _):
+        server = await sdk.create()
+        await sdk.act(server.id, "poweron")
+        address = address_of(await sdk.get(server.id))
+        cut_off(tmp_path, killed)
+    async with simulating(killed) as (sdk, _):
+        running = await eventually(lambda: sdk.get(server.id), lambda seen: seen.state == "running")
+        assert address_of(running) == address
 
 
 async def test_servers_move_when_another_simulator_has_their_network(tmp_path: Path) -> None:
