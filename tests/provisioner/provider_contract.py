@@ -240,6 +240,10 @@ class ProviderContract:
         assert await eventually(lambda: provider.delete_volume(zone, volume_id), bool)
         assert await eventually(provider.tagged_resources, lambda found: not found) == []
 
+    async def test_the_volume_of_a_server_is_not_left_over(self, provider: Provider, with_volume: Server) -> None:
+        assert with_volume.id
+        assert list(await provider.leftover_volumes()) == []
+
     async def test_a_server_that_runs_is_not_deleted(self, provider: Provider, with_volume: Server) -> None:
         needs(provider, "power")
         await provider.power_on(with_volume.zone, with_volume.id)
