@@ -9,9 +9,13 @@ import asyncio
 import pstats
 import resource
 import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 import psutil
 from rich.console import Console
@@ -23,6 +27,12 @@ from benchmarks.router.routers import Target, coldstart, litellm, nginx, the_wor
 from shared.logs import configure_logs
 
 FEW, MANY = 1, 32
+ROUTERS: Final[Mapping[str, Callable[[Path, Target], AbstractAsyncContextManager[Target]]]] = {
+    "nginx": nginx,
+    "plain": partial(coldstart, worker_tls="off"),
+    "coldstart": coldstart,
+    "litellm": litellm,
+}
 STREAMS = 4
 EVENTS = 2_000
 SLOW_STREAMS = 1_000
@@ -115,7 +125,9 @@ class Goal:
 
 def goals(measured: dict[str, Measured], stream: Result, most_mb: float) -> list[Goal]:
     ours, alone = measured["coldstart"], measured["worker alone"].few.median_ms
+    plain_us = measured["coldstart without TLS"].cpu_us
     return [
+        Goal("added by TLS to workers", (ours.cpu_us / plain_us - 1) * 100, 10, " %"),
         Goal(f"requests/s, {MANY} connections", ours.many.requests_s, 3_000, at_least=True),
         Goal(f"added median, {FEW} connection", ours.few.median_ms - alone, 0.7, " ms"),
         Goal(f"p99, {MANY} connections", ours.many.p99_ms, 10, " ms"),
@@ -128,7 +140,7 @@ def beside_others(measured: dict[str, Measured]) -> list[str]:
     ours = measured["coldstart"].many.requests_s
     return [
         f"times {other}'s requests/s   {ours / max(measured[other].many.requests_s, 1e-9):10.2f}"
-        for other in measured.keys() - {"coldstart", "worker alone"}
+        for other in measured.keys() - {"coldstart", "coldstart without TLS", "worker alone"}
     ]
 
 
@@ -136,15 +148,17 @@ async def side_by_side(folder: Path, seconds: float, console: Console) -> None:
     async with the_worker(folder) as worker:
         measured = {"worker alone": await chats(worker, seconds)}
         straight = await events(worker, seconds)
-        for router in (nginx, coldstart, litellm):
+        for name, router in ROUTERS.items():
+            place = folder / name
+            place.mkdir()
             try:
-                async with router(folder, worker) as target:
+                async with router(place, worker) as target:
                     measured[target.name] = await chats(target, seconds)
                     if router is coldstart:
                         stream = await events(target, seconds)
                         held = await slow_streams(target, seconds)
             except NotStarted as reason:
-                console.print(f"without {router.__name__}: {reason}", markup=False)
+                console.print(f"without {name}: {reason}", markup=False)
     console.print(table(measured))
     console.print(f"the worker alone: {straight.events_s:,.0f} events/s")
     slow, before, most = held

@@ -12,11 +12,12 @@ from pathlib import Path
 import httpx
 
 from benchmarks.router.processes import NotStarted, accepts, program
-from benchmarks.router.scene import MODEL, OFFERING, ORGANIZATION
+from benchmarks.router.scene import MODEL, OFFERING, ORGANIZATION, instance_at
 from coldstart.embedded import servers
 from coldstart.stack.processes import Service
 from shared.bus.connection import connect
 from shared.bus.topology import apply_topology
+from shared.lifecycle.transport import WorkerTls
 from tests.api.fakes import a_hub, free_port
 from tests.api.stage import ADMIN_KEY, Stage, until
 from tests.integration.victim import environment_of
@@ -37,6 +38,8 @@ class Target:
     key: str = "none"
     pid: int = 0
     model: str = MODEL
+    tls_port: int = 0
+    """Where it speaks mutual TLS; 0: nowhere."""
 
     async def answers(self) -> bool:
         body = {"model": self.model, "messages": [{"role": "user", "content": "hello"}]}
@@ -50,14 +53,17 @@ class Target:
 
 @asynccontextmanager
 async def the_worker(folder: Path) -> AsyncGenerator[Target]:
-    worker = Target("worker alone", WORKERS[0], free_port())
-    command = (sys.executable, "-m", "benchmarks.router.worker", ",".join(WORKERS), str(worker.port))
+    worker = Target("worker alone", WORKERS[0], free_port(), tls_port=free_port())
+    ports = (str(worker.port), str(worker.tls_port))
+    command = (sys.executable, "-m", "benchmarks.router.worker", ",".join(WORKERS), *ports)
     async with program(*command, log=folder / "worker.log", serves=accepts(worker.host, worker.port)) as process:
         yield replace(worker, pid=process.pid)
 
 
 @asynccontextmanager
-async def coldstart(folder: Path, worker: Target, profile: Path | None = None) -> AsyncGenerator[Target]:
+async def coldstart(
+    folder: Path, worker: Target, profile: Path | None = None, *, worker_tls: WorkerTls = "mutual"
+) -> AsyncGenerator[Target]:
     """The api as it runs in production, with everything on.
 
     Three instances to choose from, and an organisation's key with limits, which asks by the organisation's own name.
@@ -68,7 +74,8 @@ async def coldstart(folder: Path, worker: Target, profile: Path | None = None) -
         stack.push_async_callback(connection.close)
         await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=30)
         hub = await stack.enter_async_context(a_hub())
-        stage = Stage(running.nats_url, running.database_url, connection, hub, stack, worker.port)
+        worker_port = worker.port if worker_tls == "off" else worker.tls_port
+        stage = Stage(running.nats_url, running.database_url, connection, hub, stack, worker_port)
         port = free_port()
         settings = stage.settings(
             api_port=port,
@@ -83,7 +90,7 @@ async def coldstart(folder: Path, worker: Target, profile: Path | None = None) -
         module = "services.api" if profile is None else "benchmarks.router.profiled"
         service = await stack.enter_async_context(Service(module, environment, folder / "api.log").supervised())
         for host in WORKERS:
-            await stage.ready(host)
+            await stage.ready(host, instance_id=instance_at(host), worker_tls=worker_tls)
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=30
         ) as admin:
@@ -98,7 +105,8 @@ async def coldstart(folder: Path, worker: Target, profile: Path | None = None) -
                 "allowed_models": [OFFERING],
             }
             key = (await admin.post("/api-keys", json=limited)).raise_for_status().json()
-        target = Target("coldstart", "127.0.0.1", port, key["key"], service.pid or 0, OFFERING)
+        name = "coldstart" if worker_tls == "mutual" else "coldstart without TLS"
+        target = Target(name, "127.0.0.1", port, key["key"], service.pid or 0, OFFERING)
         await until(target.answers)
         await until(partial(all_chosen, target))
         yield target

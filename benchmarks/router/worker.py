@@ -1,4 +1,4 @@
-"""A worker that costs next to nothing: `python -m benchmarks.router.worker HOSTS PORT` answers POSTs as vLLM would.
+"""A worker that costs next to nothing: `python -m benchmarks.router.worker HOSTS PORT TLS_PORT` answers as vLLM would.
 
 It listens on several addresses, with commas between them, as if it were several.
 
@@ -14,7 +14,10 @@ from typing import Any
 import httptools
 import uvloop
 
-from benchmarks.router.scene import ANSWER, MODEL
+from benchmarks.router.scene import ANSWER, MODEL, instance_at
+from shared.secrets import Secrets
+from tests.api.stage import MASTER_SECRET
+from tests.worker_tls.workers import server_context
 
 USAGE = {"prompt_tokens": 120, "completion_tokens": 9, "total_tokens": 129}
 
@@ -90,10 +93,16 @@ class Worker(asyncio.Protocol):
             self._transport.write(TOKEN + (TOLD_USAGE if self._tells_usage else b"") + DONE)
 
 
-async def main(hosts: list[str], port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Worker, hosts, port, backlog=2048)
-    await server.serve_forever()
+async def main(hosts: list[str], port: int, tls_port: int) -> None:
+    """Plain HTTP on `port`; on `tls_port` mutual TLS, at each address as the worker of another instance."""
+    loop = asyncio.get_running_loop()
+    secrets = Secrets(MASTER_SECRET)
+    servers = [await loop.create_server(Worker, hosts, port, backlog=2048)]
+    for host in hosts:
+        context = server_context(secrets.worker_certificates(instance_at(host), 1))
+        servers.append(await loop.create_server(Worker, host, tls_port, backlog=2048, ssl=context))
+    await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1].split(","), int(sys.argv[2])))
+    uvloop.run(main(sys.argv[1].split(","), int(sys.argv[2]), int(sys.argv[3])))

@@ -19,6 +19,7 @@ from shared.journal.journal import Journal
 from shared.journal.streams import LIFECYCLE
 from shared.lifecycle.events import Event, InstanceRequested
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.transport import WorkerTls
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from tests.api.fakes import FakeHub, FakeWorker, a_worker, free_port
 from tests.lifecycle import facts
@@ -103,15 +104,19 @@ class Stage:
                 await journal.record(its)
         return await journal.load(instance_id)
 
-    async def ready(self, address: str, **specification: Any) -> Instance:
+    async def ready(
+        self, address: str, *, instance_id: UUID | None = None, worker_tls: WorkerTls = "off", **specification: Any
+    ) -> Instance:
         """An instance whose worker is ready at this address."""
         return await self.happened(
             facts.instance_requested(specification=facts.a_specification(**specification)),
             facts.instance_created(),
             facts.instance_started(),
             facts.ip_assigned(ip_address=address),
+            facts.ssh_install_started(worker_tls=worker_tls),
             facts.ssh_install_completed(),
             facts.instance_ready(),
+            instance_id=instance_id,
         )
 
     async def last_sequence(self) -> int:
