@@ -6,6 +6,7 @@ from services.health.probes import ModelListed, OldWorker, Outcome, Passed, Prob
 from shared.lifecycle import events as e
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import STARTING_UP, Status
+from shared.lifecycle.transport import WorkerTls
 
 Chain: TypeAlias = tuple[Probe, ...]
 Milestone: TypeAlias = type[e.SshReachable | e.WorkerReachable | e.ModelLoaded | e.WarmupCompleted | e.HealthPassed]
@@ -42,6 +43,14 @@ def chains(instance: Instance) -> tuple[Chain, ...]:
             return ()
         case _:
             assert_never(instance.status)
+
+
+def spoken(instance: Instance, setting: WorkerTls) -> WorkerTls:
+    """How its worker is talked to: as its install has recorded, and until then by the setting.
+
+    So a machine that has just got its address, and may be somebody else's, is not sent a key in plain HTTP.
+    """
+    return instance.worker_tls if instance.reached(e.SshInstallStarted) else setting
 
 
 def milestones(instance: Instance, probe: Probe, outcome: Outcome) -> tuple[Milestone, ...]:

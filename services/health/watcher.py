@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from services.health.deadlines import pause
 from services.health.instance_updates import InstanceUpdates
 from services.health.load_follower import LoadFollower
-from services.health.look import Chain, chains, learned, milestones
+from services.health.look import Chain, chains, learned, milestones, spoken
 from services.health.memory import Memory, remembered
 from services.health.probes import Failed, Outcome, Passed, Probe, Prober, Target
 from services.health.settings import HealthSettings
@@ -24,7 +24,7 @@ from shared.journal.journal import Journal, JournalUnavailable
 from shared.lifecycle.events import Event, ReinstallRequested
 from shared.lifecycle.instance import Instance
 from shared.secrets import Secrets
-from shared.worker_tls import WorkerTls, worker_tls
+from shared.worker_tls import WorkerTls
 
 log = structlog.get_logger()
 _probes: Final = Counter(
@@ -58,7 +58,8 @@ class Watcher:
         event = recorded.event
         attempt = event.attempt if isinstance(event, ReinstallRequested) else recorded.instance.attempt
         api_key = self.secrets.worker_api_key(recorded.instance.id, attempt)
-        watch = _Watch(self, recorded, lease, attempt, api_key, recorded.instance, Memory(recorded.instance.status))
+        tls, memory = WorkerTls(self.secrets, recorded.instance.id, attempt), Memory(recorded.instance.status)
+        watch = _Watch(self, recorded, lease, attempt, api_key, tls, recorded.instance, memory)
         with self.updates.subscribed(recorded.instance.id, watch.updated):
             await watch.keep()
 
@@ -72,11 +73,11 @@ class _Watch:
     lease: Lease
     attempt: int
     api_key: str = field(repr=False)
+    tls: WorkerTls = field(repr=False)
     instance: Instance
     memory: Memory
     reload_at: float = 0.0
     reported: set[tuple[Probe, str]] = field(default_factory=set)
-    tls: WorkerTls | None = field(default=None, repr=False)
     pausing: asyncio.Timeout | None = field(default=None, repr=False)
 
     async def keep(self) -> None:
@@ -142,10 +143,7 @@ class _Watch:
                 return
 
     def _tls(self, instance: Instance) -> WorkerTls | None:
-        """Made once for the attempt that is watched."""
-        if self.tls is None:
-            self.tls = worker_tls(self.service.secrets, instance)
-        return self.tls
+        return self.tls if spoken(instance, self.service.settings.worker_tls) == "mutual" else None
 
     async def _ask(self, probe: Probe, target: Target) -> Outcome:
         """Every error of the prober is an outcome: if it ended the watch, no deadline would ever be judged again.

@@ -72,3 +72,10 @@ def test_something_essential_missing_is_exit_status_1(tmp_path: Path, monkeypatc
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
     assert "missing  data folder" in result.stdout
+
+
+def test_workers_without_tls_are_a_note(tmp_path: Path) -> None:
+    finding = findings(data_dir=tmp_path, worker_tls="off")["workers"]
+    assert not finding.fine
+    assert not finding.essential
+    assert "COLDSTART_WORKER_TLS" in finding.detail

@@ -13,6 +13,7 @@ from shared.lifecycle.events import DrainRequested, Event, InstanceArchived, Rei
 from shared.lifecycle.fold import fold
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
+from shared.lifecycle.transport import WorkerTls
 from tests.api.fakes import free_port
 from tests.api.stage import RunningApi, Stage, until
 from tests.console.conftest import Window
@@ -414,3 +415,17 @@ async def test_one_that_there_is_not_is_said_to_be_missing_in_words(stage: Stage
     for unknown in ("8e2d9a51-6c5a-4a6e-9b60-7d1f2c3b4a59", "nonsense"):
         page = await window.open(api, f"/console/instances/{unknown}")
         await expect(page.get_by_role("heading", name="There is no such instance")).to_be_visible()
+
+
+@pytest.mark.parametrize(("worker_tls", "words"), [("mutual", "mutual TLS"), ("off", "plain HTTP")])
+async def test_how_its_worker_is_talked_to_is_shown_once_that_is_known(
+    stage: Stage, window: Window, worker_tls: WorkerTls, words: str
+) -> None:
+    api = await stage.api()
+    launch = recent((*h.a_launch(), f.ssh_install_started(worker_tls=worker_tls)))
+    instance = await stage.happened(*launch[:-1])
+    page = await opened(window, api, instance)
+    await expect(page.locator("#snapshot")).to_contain_text("Attempt")
+    await expect(page.locator("#snapshot").get_by_text("Worker", exact=True)).to_have_count(0)
+    await stage.happened(launch[-1], instance_id=instance.id)
+    await expect(page.locator("#snapshot")).to_contain_text(words)

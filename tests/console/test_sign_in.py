@@ -13,6 +13,7 @@ from aiohttp import web
 from litestar import Router
 from litestar.routes import HTTPRoute
 from playwright.async_api import expect
+from structlog.testing import capture_logs
 
 from services.api.console.app import PAGES
 from services.api.http.session_cookie import COOKIE, UNDER_TLS
@@ -296,3 +297,17 @@ async def test_whoever_follows_a_link_from_another_site_is_still_signed_in(stage
     await expect(page).to_have_url(f"{api.url}/?status=failed")
     await expect(page).to_have_title("Fleet · Coldstart")
     await runner.cleanup()
+
+
+async def test_every_page_says_that_workers_are_without_tls_but_not_to_strangers(stage: Stage, window: Window) -> None:
+    with capture_logs() as logged:
+        api = await stage.api(worker_tls="off")
+    assert [entry for entry in logged if "without TLS" in entry["event"]]
+    page = await window.page()
+    await page.goto(f"{api.url}/sign-in")
+    await expect(page.get_by_label("API key")).to_be_visible()
+    await expect(page.get_by_text("Workers without TLS")).to_have_count(0)
+    for path in ("/", "/console/usage"):
+        page = await window.open(api, path)
+        await page.get_by_text("Workers without TLS").click()
+        await expect(page.get_by_text("COLDSTART_WORKER_TLS is off")).to_be_visible()

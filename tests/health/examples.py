@@ -20,6 +20,7 @@ def a_pace(**overrides: Any) -> HealthSettings:
         "startup_seconds": 60.0,
         "unavailable_seconds": 60.0,
         "drain_seconds": 60.0,
+        "worker_tls": "off",
         "router_staleness_seconds": 0.1,
         "stop_grace_seconds": 2.0,
     }

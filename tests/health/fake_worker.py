@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -30,7 +31,7 @@ class FakeWorker:
         self._changed = asyncio.Condition()
         self._runner: web.AppRunner | None = None
 
-    async def open(self) -> None:
+    async def open(self, tls: ssl.SSLContext | None = None) -> None:
         app = web.Application(middlewares=[self._answer])
         app.router.add_get("/health", self._health)
         app.router.add_get("/metrics", self._metrics)
@@ -39,7 +40,7 @@ class FakeWorker:
         app.router.add_post("/v1/embeddings", self._embeddings)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True, ssl_context=tls).start()
 
     async def close(self) -> None:
         if self._runner is not None:

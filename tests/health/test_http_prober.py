@@ -1,17 +1,22 @@
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aiohttp import web
 
 from services.health.http_prober import HttpProber
 from services.health.probes import Failed, ModelListed, OldWorker, Outcome, Passed, Probe, Refused, Running, Target
-from tests.health.examples import a_pace
+from shared.secrets import Secrets
+from shared.worker_tls import WorkerTls
+from tests.health.examples import SECRET, a_pace
 from tests.health.fake_worker import MODEL, FakeWorker, Handler, a_closed_port, a_machine
+from tests.worker_tls.workers import server_context
 
 WORKER_PROBES = (Probe.HEALTH, Probe.MODELS, Probe.WARMUP)
 
@@ -197,3 +202,57 @@ async def test_what_was_served_is_counted_over_all_reasons_and_unknown_where_nob
     assert await machine.probe(Probe.RUNNING) == Running(0, 4.0)
     machine.worker.instead["/metrics"] = answering(lambda: web.Response(text="vllm:num_requests_running 0\n"))
     assert await machine.probe(Probe.RUNNING) == Running(0, None)
+
+
+SECRETS = Secrets(SECRET)
+INSTANCE = UUID(int=3)
+
+
+def speaking_tls(target: Target, attempt: int = 2) -> Target:
+    return replace(target, tls=WorkerTls(SECRETS, INSTANCE, attempt))
+
+
+async def test_a_worker_of_its_attempt_passes_every_probe_over_tls(machine: Machine) -> None:
+    await machine.worker.open(server_context(SECRETS.worker_certificates(INSTANCE, 2)))
+    machine.target = speaking_tls(machine.target)
+    assert [await machine.probe(probe) for probe in WORKER_PROBES] == [Passed()] * 3
+    assert await machine.probe(Probe.RUNNING) == Running(0, 0.0)
+
+
+@pytest.mark.parametrize("probe", WORKER_PROBES)
+async def test_a_worker_with_another_attempt_s_certificate_is_an_old_one_and_is_told_nothing(
+    machine: Machine, probe: Probe
+) -> None:
+    await machine.worker.open(server_context(SECRETS.worker_certificates(INSTANCE, 1)))
+    machine.target = speaking_tls(machine.target)
+    assert await machine.probe(probe) == OldWorker()
+    assert not machine.worker.asked
+
+
+async def test_a_worker_of_another_instance_that_trusts_everybody_is_told_nothing_either(machine: Machine) -> None:
+    context = server_context(SECRETS.worker_certificates(UUID(int=4), 2))
+    context.verify_mode = ssl.CERT_NONE
+    await machine.worker.open(context)
+    machine.target = speaking_tls(machine.target)
+    assert await machine.probe(Probe.MODELS) == OldWorker()
+    assert not machine.worker.asked
+
+
+async def test_without_tls_on_both_sides_a_worker_is_told_nothing(machine: Machine) -> None:
+    await machine.worker.open()
+    machine.target = speaking_tls(machine.target)
+    assert isinstance(await machine.probe(Probe.HEALTH), Failed)
+    assert not machine.worker.asked
+
+
+async def test_a_port_that_is_closed_is_refused_over_tls_as_well(machine: Machine) -> None:
+    machine.target = speaking_tls(machine.target)
+    assert await machine.probe(Probe.HEALTH) == Refused()
+
+
+async def test_a_worker_that_is_too_busy_to_begin_tls_is_waited_for_as_for_an_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        pace = a_pace(worker_port=busy.getsockname()[1], connect_seconds=3600, answer_seconds=0.1)
+        async with HttpProber.open(pace) as prober:
+            target = speaking_tls(Target("127.0.0.1", MODEL, "generate", "a key"))
+            assert await prober.probe(Probe.HEALTH, target) == Failed("no answer within 0.1 s")

@@ -9,7 +9,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from services.health.deadlines import due, pause
-from services.health.look import chains, learned, milestones
+from services.health.look import chains, learned, milestones, spoken
 from services.health.memory import Memory, remembered
 from services.health.probes import Failed, ModelListed, OldWorker, Outcome, Passed, Probe, Refused, Running
 from services.health.settings import HealthSettings
@@ -19,6 +19,7 @@ from shared.lifecycle.fold import evolve
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news
 from shared.lifecycle.status import STARTING_UP, WATCHED, Status
+from shared.lifecycle.transport import WorkerTls
 from tests.health.examples import a_pace
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
@@ -376,3 +377,12 @@ def test_a_failure_says_when_somebody_had_stopped_the_server() -> None:
     running = verdict(in_status(Status.STARTING), after(instance, BAD), LATER, over, PACE)
     assert isinstance(running, e.StartupFailed)
     assert "stopped" not in running.message
+
+
+@pytest.mark.parametrize("setting", ["mutual", "off"])
+def test_a_worker_is_talked_to_as_its_install_recorded_and_before_that_as_is_set(setting: WorkerTls) -> None:
+    assert spoken(given(*h.a_launch()), setting) == setting
+    for recorded in ("mutual", "off"):
+        installing = given(*h.a_launch(), f.ssh_install_started(worker_tls=recorded))
+        assert spoken(installing, setting) == recorded
+        assert spoken(evolve(evolve(installing, f.instance_ready()), f.reinstall_requested()), setting) == setting

@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 from nats.js.errors import BadRequestError
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
+from services.health.app import running
 from shared.bus.topology import DEAD_LETTERS
 from shared.journal.envelope import Origin, encode
 from shared.journal.streams import EVERY_EVENT, append_subject, instance_subject
@@ -53,6 +55,13 @@ async def test_a_worker_that_answers_makes_it_ready_from_every_status_before(wor
         await world.happen(*before[status])
         await world.worker.open()
         await world.until(Status.READY)
+
+
+async def test_health_says_at_its_start_that_workers_are_without_tls(world: World) -> None:
+    with capture_logs() as logged:
+        async with running(world.pace(worker_tls="off")):
+            pass
+    assert [entry for entry in logged if "without TLS" in entry["event"]]
 
 
 async def test_a_worker_is_not_ready_before_its_own_model_is_listed(world: World) -> None:

@@ -42,6 +42,7 @@ async def test_a_worker_without_tls_is_talked_to_as_its_attempt_says_whatever_el
 ) -> None:
     changes = {"provisioner": {"worker_tls": "off"}}
     async with line(tmp_path, nats_url, database_url, changes=changes) as running:
+        assert running.settings.health.worker_tls == running.settings.api.worker_tls == "mutual"
         instance_id = await running.ready()
         address = (await running.show(instance_id))["ip_address"]
         plain = await heard(address, running.settings.health.worker_port, None)

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from nats.aio.client import Client
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from services.provisioner.app import running
 from services.provisioner.install.script import PHASES
@@ -94,6 +95,13 @@ async def service(nats_url: str, world: World, **settings: object) -> AsyncGener
     chosen = quick(nats_url=SecretStr(nats_url), **settings)
     async with running(chosen, [lambda _: nullcontext(world.provider)]) as leases:
         yield leases
+
+
+async def test_the_provisioner_says_at_its_start_that_workers_are_without_tls(nats_url: str, world: World) -> None:
+    with capture_logs() as logged:
+        async with service(nats_url, world, worker_tls="off"):
+            pass
+    assert [entry for entry in logged if "without TLS" in entry["event"]]
 
 
 async def test_an_instance_is_launched_installed_and_released(nats_url: str, world: World) -> None:
