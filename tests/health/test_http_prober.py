@@ -215,7 +215,7 @@ def speaking_tls(target: Target, attempt: int = 2) -> Target:
 async def test_a_worker_of_its_attempt_passes_every_probe_over_tls(machine: Machine) -> None:
     await machine.worker.open(server_context(SECRETS.worker_certificates(INSTANCE, 2)))
     machine.target = speaking_tls(machine.target)
-    assert [await machine.probe(probe) for probe in WORKER_PROBES] == [Passed()] * 3
+    assert [await machine.probe(probe) for probe in WORKER_PROBES] == [Passed(), ModelListed(2048), Passed()]
     assert await machine.probe(Probe.RUNNING) == Running(0, 0.0)
 
 
