@@ -67,8 +67,8 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     key_rotation_seconds: PositiveFloat = 5.0
     """How long a machine may take after its install until it answers with its new host key."""
 
-    power_off_seconds: PositiveFloat = 120.0
-    """How long a server may take to stop before the try counts as failed."""
+    power_off_seconds: PositiveFloat = 240.0
+    """How long a server may take to stop before the try counts as failed. Scaleway was seen to take 6 to 188 s."""
     volume_patience_seconds: PositiveFloat = 60.0
     """How long a server without a volume is not deleted: its boot volume is created late."""
     detach_seconds: PositiveFloat = 60.0
