@@ -166,6 +166,8 @@ class Scenario(Frozen):
     """The probability of each: a host refuses SSH, an install fails (once or always), a worker never serves."""
     never_ssh: bool = False
     """The host never listens."""
+    project_keys_only: bool = False
+    """The image lets in the project's SSH keys, and neither those of tags nor those of `instance_keys`."""
     wrong_host_key: bool = False
     """The host shows a host key of its own making, and not the one in its user-data."""
     install_fails_at: str | None = None

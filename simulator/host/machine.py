@@ -111,7 +111,7 @@ class SimulatedMachine:
 
     def write_authorized_keys(self) -> None:
         """As the image does, whatever is in the file."""
-        write_authorized_keys(self.disk, self._project_keys, self._tags)
+        write_authorized_keys(self.disk, self._project_keys, self._tags, project_only=self.scenario.project_keys_only)
 
     def reload_ssh(self) -> None:
         """Raises asyncssh.KeyImportError if the host key's file holds no key."""

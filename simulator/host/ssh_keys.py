@@ -13,10 +13,12 @@ _TAG: Final = "AUTHORIZED_KEY="
 _HEAD: Final = "#\n# WARNING: Automatically generated file\n# This file will be erased at every boot\n#\n"
 
 
-def write_authorized_keys(disk: Disk, project_keys: Iterable[str], tags: Sequence[str]) -> None:
+def write_authorized_keys(
+    disk: Disk, project_keys: Iterable[str], tags: Sequence[str], *, project_only: bool = False
+) -> None:
     """Replace the file: the project's keys, those of the server's tags, and those in `instance_keys`."""
     tagged = [tag.removeprefix(_TAG).replace("_", " ") for tag in tags if tag.startswith(_TAG)]
     own = disk.instance_keys.read_text().splitlines() if disk.instance_keys.exists() else []
-    keys = [*project_keys, *tagged, *(line for line in own if not line.startswith("#"))]
+    others = [] if project_only else [*tagged, *(line for line in own if not line.startswith("#"))]
     disk.authorized_keys.touch(mode=0o600)
-    disk.authorized_keys.write_text(_HEAD + "".join(f"{key}\n" for key in keys))
+    disk.authorized_keys.write_text(_HEAD + "".join(f"{key}\n" for key in (*project_keys, *others)))

@@ -65,6 +65,19 @@ async def test_a_wrong_host_key_is_what_the_launch_failed_for_and_not_that_it_to
         assert not await running.remaining()
 
 
+async def test_a_machine_that_does_not_let_us_in_is_given_up_for_that_and_released(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    changes: Changes = {"provisioner": {"key_patience_seconds": 0.5}}
+    scenario = Scenario(project_keys_only=True)
+    async with line(tmp_path, nats_url, database_url, scenario=scenario, changes=changes) as running:
+        instance_id = await running.create()
+        failed = (await running.heard.until(instance_id, "StartupFailed"))["data"]["event"]
+        assert (failed["code"], "`coldstart ssh-key` prints" in failed["message"]) == ("key_refused", True)
+        await running.heard.until(instance_id, "ResourcesReleased")
+        assert not await running.remaining()
+
+
 async def test_an_install_that_fails_names_its_phase_and_its_last_lines_and_is_tried_again_until_the_tries_are_spent(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:
