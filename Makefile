@@ -6,9 +6,10 @@ PYTEST := $(BIN)/python -m pytest
 # Every service and command is a process of its own: without compiled modules each start costs another second.
 export PYTHONDONTWRITEBYTECODE :=
 
+VLLM_OPTIONS ?= $(HOME)/.cache/coldstart/vllm-options
 REAL :=
 
-.PHONY: demo up test test-fast chaos types conformance real lint bench screenshots docs lock clean purge
+.PHONY: demo up test test-fast chaos types conformance real lint bench screenshots docs vllm-options lock clean purge
 
 demo: .venv/.ready        ## launch, chat, terminate, in a simulated cloud
 	@$(BIN)/coldstart demo
@@ -60,6 +61,9 @@ docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m shared.bus.nats_configuration > docs/nats.conf
 	@$(BIN)/python -m shared.bus.nats_configuration followers > docs/nats-followers.conf
 	@$(BIN)/python -m shared.journal.event_schema > docs/events-schema.json
+
+vllm-options: .venv/.ready-dev  ## the table of vLLM's options, from the parsers of its releases; RELEASES adds some
+	@$(BIN)/python -m tools.vllm_options $(VLLM_OPTIONS) $(RELEASES)
 
 lock: .venv/.build        ## pin again what pyproject.toml asks for
 	@printf 'hatchling\nuv\n' | $(BIN)/uv pip compile - -o requirements-build.lock $(LOCKED)

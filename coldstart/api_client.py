@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
@@ -27,8 +28,24 @@ _ANOTHER_VERSION: Final = (
 _COMING_BACK: Final = frozenset({502, 503, 504})
 
 
+@dataclass(frozen=True)
+class WrongField:
+    """`pointer` is a JSON pointer into the request's body, e.g. `/vllm_args/1`."""
+
+    pointer: str
+    detail: str
+
+
 class ApiProblem(Exception):
-    """The api refused, or could not be reached; the message is for people."""
+    """The api refused, or could not be reached; the message is for people.
+
+    `title` is the kind of refusal, and `wrong_fields` those it is about. Both are empty without an answer.
+    """
+
+    def __init__(self, message: str, *, title: str = "", wrong_fields: Sequence[WrongField] = ()) -> None:
+        super().__init__(message)
+        self.title = title
+        self.wrong_fields = tuple(wrong_fields)
 
 
 class _Away(Exception):
@@ -203,4 +220,13 @@ def _problem(response: httpx.Response) -> ApiProblem:
     if not isinstance(problem, dict):
         return plain
     said = [str(problem[part]) for part in ("title", "detail") if problem.get(part)]
-    return ApiProblem(": ".join(said)) if said else plain
+    if not said:
+        return plain
+    return ApiProblem(": ".join(said), title=said[0], wrong_fields=list(_wrong_fields(problem.get("errors"))))
+
+
+def _wrong_fields(errors: Any) -> Iterator[WrongField]:
+    for error in errors if isinstance(errors, list) else ():
+        match error:
+            case {"pointer": str(pointer), "detail": str(detail)}:
+                yield WrongField(pointer, detail)

@@ -25,6 +25,7 @@ from coldstart.commands.context import (
 from coldstart.commands.durations import seconds
 from coldstart.commands.following import follow, follow_all, follow_many, saying_on_ctrl_c
 from coldstart.commands.naming import Instance, OfOrganization, instance_id
+from coldstart.commands.wrong_fields import told_by_option
 from coldstart.fleet import Fleet
 from coldstart.how_to_call import program
 from coldstart.listing import WIDE, listed
@@ -39,6 +40,7 @@ _SHOWN: Final = (
     *("progress_percent", "step", "step_since", "eta", "actions", "attempt", "ip_address", "error", "delay"),
     *("hourly_price", "currency", "cost", "server_on", "created_at", "ready_at", "updated_at", "version"),
 )
+_OPTIONS: Final = {"model": "MODEL", "instance_types": "--type", "zones": "--zone", "vllm_args": "--vllm-arg"}
 _SIMULATED: Final = "No machine is rented, and answers are made up."
 _SIMULATED_HUB: Final = "Machines are real and cost money."
 app = typer.Typer(no_args_is_help=True, help="Create, look at, and end instances.")
@@ -96,7 +98,8 @@ def create(  # noqa: PLR0913 - each option is an argument
         keep_for_inspection=keep_for_inspection or None,
     )
     with api() as client:
-        with saying_on_ctrl_c(f"The request may have been accepted: check with {program()} instances list."):
+        perhaps = f"The request may have been accepted: check with {program()} instances list."
+        with saying_on_ctrl_c(perhaps), told_by_option(body, _OPTIONS):
             answer = client.post("/instances", body, headers={"Idempotency-Key": str(uuid4())})
         _say(answer, as_json=as_json)
         _say_what_is_simulated(client)

@@ -51,6 +51,29 @@ def test_create_tells_what_most_likely_will_not_do_apart_from_what_a_script_read
     assert json.loads(run(*CREATE, "--json").stdout) == warned
 
 
+def test_create_says_what_is_wrong_with_which_option(api: FakeApi) -> None:
+    refusal = {
+        "title": "The request is not valid",
+        "detail": "all of it in one line",
+        "errors": [
+            {"pointer": "/vllm_args/1", "detail": "vLLM 0.32.0 has no --swap-space."},
+            {"pointer": "/instance_types", "detail": "none is large enough."},
+            {"pointer": "/volume_gb", "detail": "too small."},
+            {"pointer": "/idle_shutdown", "detail": "too short."},
+        ],
+    }
+    api.says("POST", "/instances", values(refusal, 422))
+    result = run(*CREATE, "--vllm-arg=--enforce-eager", "--vllm-arg=--swap-space=4", "--volume-gb", "7")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines() == [
+        "The request is not valid:",
+        "--vllm-arg --swap-space=4: vLLM 0.32.0 has no --swap-space.",
+        "--type: none is large enough.",
+        "--volume-gb 7: too small.",
+        "--idle-shutdown: too short.",
+    ]
+
+
 def test_create_and_watch_ends_well_once_it_is_ready(api: FakeApi) -> None:
     api.says("POST", "/instances", values(an_instance("provisioning"), 202))
     api.says("GET", f"/instances/{ID}/events", stream(LAUNCH))

@@ -18,7 +18,8 @@ from tests.lifecycle import histories as h
 PATH = "/console/launch"
 LARGE = "Qwen/Qwen2.5-72B-Instruct"
 TIGHT = "Qwen/Qwen2.5-14B-Instruct"
-PRICED: dict[str, Any] = {"gpus": 1, "currency": "EUR"}
+IMAGE = "vllm/vllm-openai:v0.32.0"
+PRICED: dict[str, Any] = {"gpus": 1, "currency": "EUR", "image": IMAGE}
 L4 = InstanceType(
     name="L4-1-24G",
     zones=("fr-par-2", "fr-par-1"),
@@ -278,6 +279,10 @@ async def test_a_wrong_input_in_a_rarer_field_is_unfolded_and_said_next_to_it(st
     await submit(page)
     await is_wrong(page, options, "vllm_args", "--trust-remote-code may not be set here")
     await is_wrong(page, options, "vllm_args", "'seven' is no value of --seed")
+    await expect(image).to_have_attribute("placeholder", IMAGE)
+    await options.fill("--enforce-eager --swap-space 4")
+    await submit(page)
+    await is_wrong(page, options, "vllm_args", "vLLM 0.32.0 has no --swap-space")
     await options.fill("")
     assert (await api.client.delete("/organizations/acme")).status_code == 204
     await submit(page)

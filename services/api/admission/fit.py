@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
 from services.api.admission.vllm_args import given
+from services.api.admission.vllm_images import default_utilization
 from services.api.refusals import FieldError
 from shared.lifecycle.wish import Findings, Wish
 from shared.offers.candidates import candidates, types_of
@@ -17,8 +18,6 @@ from shared.offers.instance_types import InstanceType
 
 _GB: Final = 1e9
 _GIB_IN_GB: Final = 2**30 / _GB
-_UTILIZATION: Final = 0.9
-"""The share of a GPU's memory that vLLM uses without --gpu-memory-utilization."""
 _ROOM_GB: Final = 1.0
 """Per GPU. Less than this is hardly enough for activations, CUDA graphs and any KV cache."""
 _LEAST_BYTES: Final = 0.5
@@ -40,11 +39,12 @@ class WeightsPlacement:
     """Where the weights go, by a request's vLLM options.
 
     `gpus`: the number of GPUs that share them; `offload_gb`: how much of each GPU's part stays in the host's memory;
-    `quantizes`: they may become smaller; `wide`: every number takes four bytes.
+    `utilization`: the share of a GPU's memory that vLLM uses, None for its own default; `quantizes`: they may become
+    smaller; `wide`: every number takes four bytes.
     """
 
     gpus: int
-    utilization: float
+    utilization: float | None
     offload_gb: float
     quantizes: bool
     wide: bool
@@ -55,12 +55,13 @@ class WeightsPlacement:
         spread = ["--tensor-parallel-size", "--pipeline-parallel-size"]
         if "--enable-expert-parallel" in options:
             spread.append("--data-parallel-size")
+        utilization = options.get("--gpu-memory-utilization")
         gpus = 1
         for option in spread:
             gpus *= int(options.get(option, "1"))
         return cls(
             gpus=gpus,
-            utilization=float(options.get("--gpu-memory-utilization", _UTILIZATION)),
+            utilization=None if utilization is None else float(utilization),
             offload_gb=float(options.get("--cpu-offload-gb", 0)) * _GIB_IN_GB,
             quantizes="--quantization" in options,
             wide=options.get("--dtype") in {"float", "float32"},
@@ -122,11 +123,12 @@ def warnings(wish: Wish, found: Findings, model: Weights, offered: Sequence[Inst
         if kind.gpu_memory_gb is None or not kind.may_hold(found.gpu_memory_gb):
             continue
         used = min(placement.gpus, kind.gpus)
-        usable = used * placement.utilization * kind.gpu_memory_gb
+        share = placement.utilization or default_utilization(wish.image or kind.image)
+        usable = used * share * kind.gpu_memory_gb
         left = usable + used * placement.offload_gb - loaded
         if left < used * _ROOM_GB:
-            share = f"{usable:.1f} GB ({used} × {placement.utilization:.0%} of {kind.gpu_memory_gb:g} GB)"
-            figures = f"{kind.name}: vLLM may use {share}, the weights take {loaded:.1f} GB"
+            part = f"{usable:.1f} GB ({used} × {share:.0%} of {kind.gpu_memory_gb:g} GB)"
+            figures = f"{kind.name}: vLLM may use {part}, the weights take {loaded:.1f} GB"
             yield " ".join((f"{figures}: {_outlook(left)}.", *_remarks(kind, placement, used)))
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.api.access.api_keys import ApiKey, ModelName
-from services.api.admission import fit
+from services.api.admission import fit, vllm_images
 from services.api.admission.errors import InstanceTypesUnknown
 from services.api.admission.launch_rights import LaunchRights
 from services.api.admission.spending import Offered
@@ -150,8 +150,12 @@ class Intake:
         )
         least = fit.least_gb(model, body.vllm_args, body.revision)
         found = Findings(gated=model.gated, gpu_memory_gb=least)
-        fitting = fit.warnings(wish, found, model, offered.get(wish.provider, ()))
-        warnings = (*self._rights.warnings(wish, gated=model.gated), *fitting)
+        types = offered.get(wish.provider, ())
+        warnings = (
+            *self._rights.warnings(wish, gated=model.gated),
+            *vllm_images.warnings(wish, found, types),
+            *fit.warnings(wish, found, model, types),
+        )
         return Wanted(wish, found.model_copy(update={"warnings": warnings}), model, offered)
 
     async def check_rights(self, wanted: Wanted, owner: ApiKey) -> None:
@@ -184,6 +188,8 @@ class Intake:
         errors = errors or list(fit.misfits(wish, wanted.findings, offered))
         if errors:
             raise self._simulated.by_cloud(invalid(*errors))
+        if errors := list(vllm_images.refused_options(wish, wanted.findings, offered)):
+            raise invalid(*errors)
 
 
 def requested(instance_id: UUID, wish: Wish, found: Findings) -> InstanceRequested:

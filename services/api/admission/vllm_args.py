@@ -1,10 +1,11 @@
 """The vLLM options that a request may set: those that tune it, and none that open, rename or replace anything.
 
-The names and values are those of `vllm serve` 0.13 (docs.vllm.ai, "Engine Arguments").
+What each release takes of these is in `vllm_options.py`.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Final
 
 from services.api.refusals import FieldError
@@ -49,6 +50,7 @@ VALUES: Final[Mapping[str, str]] = {
     "--tool-call-parser": _WORD,
 }
 """The pattern that each option's value must match as a whole."""
+ALLOWED: Final = sorted(SWITCHES | VALUES.keys())
 
 
 def refused(arguments: Sequence[str]) -> Iterator[FieldError]:
@@ -58,9 +60,14 @@ def refused(arguments: Sequence[str]) -> Iterator[FieldError]:
             yield FieldError(pointer=f"/vllm_args/{at}", detail=wrong)
 
 
+def positions(arguments: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+    """Each option's position, name and value; a switch's value is empty."""
+    return ((at, flag, value) for at, flag, _, value in _read(arguments))
+
+
 def given(arguments: Sequence[str]) -> dict[str, str]:
-    """Every option with its value; a switch's is empty. If an option is repeated the last counts, as in vLLM."""
-    return {flag: value for _, flag, _, value in _read(arguments)}
+    """Every option with its value. If an option is repeated the last counts, as in vLLM."""
+    return {flag: value for _, flag, value in positions(arguments)}
 
 
 def _read(arguments: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
@@ -75,9 +82,14 @@ def _read(arguments: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
         at += took
 
 
+def _nearest(flag: str) -> str:
+    near = get_close_matches(flag.replace("_", "-"), ALLOWED, n=1, cutoff=0.85)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
 def _wrong(flag: str, equals: str, value: str) -> str | None:
     if flag in SWITCHES:
         return f"{flag} takes no value." if equals else None
     if flag not in VALUES:
-        return f"{flag} may not be set here; those that may are {', '.join(sorted(SWITCHES | VALUES.keys()))}."
+        return f"{flag} may not be set here{_nearest(flag)}; those that may are {', '.join(ALLOWED)}."
     return None if re.fullmatch(VALUES[flag], value) else f"{value!r} is no value of {flag}."

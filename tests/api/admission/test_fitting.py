@@ -2,7 +2,7 @@
 
 from shared.offers.instance_types import InstanceType
 from tests.api.catalogue.test_catalogue import catalogued_before_figures_were_kept, figures
-from tests.api.stage import BODY, Stage
+from tests.api.stage import BODY, MODEL, Stage
 
 LARGE = "Qwen/Qwen2.5-72B-Instruct"
 TIGHT = "Qwen/Qwen2.5-14B-Instruct"
@@ -64,3 +64,30 @@ async def test_a_repetition_is_the_same_request_although_the_model_was_measured_
     again = await unmeasured.client.post("/instances", json=BODY, headers=KEY)
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
     assert None not in await figures(unmeasured)
+
+
+OLD_IMAGE, NEW_IMAGE = "vllm/vllm-openai:v0.13.0", "vllm/vllm-openai:v0.32.0"
+
+
+async def test_an_option_that_the_worker_would_refuse_is_refused_before_anything_is_recorded(stage: Stage) -> None:
+    await stage.offer(L4.model_copy(update={"image": NEW_IMAGE}))
+    api = await stage.api()
+    wanted = {"model": MODEL, "vllm_args": ["--enforce-eager", "--swap-space=4"]}
+    refused = await api.client.post("/instances", json=wanted)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+    (error,) = refused.json()["errors"]
+    assert error["pointer"] == "/vllm_args/1"
+    assert error["detail"].startswith("vLLM 0.32.0 has no --swap-space: it is gone since 0.18.0.")
+    assert await stage.last_sequence() == 0
+    accepted = await api.client.post("/instances", json={**wanted, "image": OLD_IMAGE})
+    assert accepted.status_code == 202, accepted.text
+    (warning,) = accepted.json()["warnings"]
+    assert warning.startswith("vllm/vllm-openai:v0.13.0: vLLM 0.13.0 has known security holes (CVE-2026-22807, ")
+
+
+async def test_the_memory_that_vllm_uses_is_that_of_its_release(stage: Stage) -> None:
+    await stage.offer(TWO_L4.model_copy(update={"image": NEW_IMAGE}))
+    api = await stage.api()
+    accepted = await api.client.post("/instances", json={"model": TIGHT})
+    (warning,) = accepted.json()["warnings"]
+    assert "vLLM may use 22.1 GB (1 × 92% of 24 GB)" in warning

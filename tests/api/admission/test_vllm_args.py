@@ -4,9 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.admission.vllm_args import SWITCHES, VALUES, refused
+from services.api.admission.vllm_args import ALLOWED, SWITCHES, refused
 from services.api.admission.vllm_args import given as options
+from services.api.admission.vllm_options import options_of
+from shared.vllm_version import VllmVersion
 from simulator.host.worker.arguments import parse
+from simulator.host.worker.version import version_of
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,7 @@ def test_what_runs_code_or_reads_files_next_to_the_token_may_not_be_set_in_any_s
             assert "may not be set" in next(refused(arguments)).detail
 
 
-@given(st.lists(st.sampled_from(sorted(SWITCHES | VALUES.keys())) | st.text(max_size=12), max_size=6))
+@given(st.lists(st.sampled_from(ALLOWED) | st.text(max_size=12), max_size=6))
 def test_whatever_is_written_is_judged(arguments: list[str]) -> None:
     places = [int(error.pointer.rpartition("/")[2]) for error in refused(arguments)]
     assert places == sorted(set(places))
@@ -78,10 +81,29 @@ EXAMPLES = {
 }
 
 
-def test_the_simulated_worker_takes_every_option_that_may_be_set() -> None:
-    written = [*SWITCHES, *(f"{flag}={EXAMPLES.get(flag, '8')}" for flag in VALUES)]
-    assert list(refused(written)) == []
-    assert parse(written, {}).max_model_len == 32_000
+def written(name: str) -> str:
+    return name if name in SWITCHES else f"{name}={EXAMPLES.get(name, '8')}"
+
+
+def test_every_option_that_may_be_set_may_have_such_a_value() -> None:
+    assert list(refused([written(name) for name in ALLOWED])) == []
+
+
+@pytest.mark.parametrize("release", ["0.13.0", "0.32.0"])
+def test_the_simulated_worker_takes_the_options_that_its_release_has_and_no_others(release: str) -> None:
+    real, played = options_of(VllmVersion.parsed(release)), version_of(f"vllm/vllm-openai:v{release}")
+    there = [name for name in ALLOWED if f"has no {name}" not in (real.problem(name, "") or "")]
+    assert parse([written(name) for name in there], {}, played).max_model_len == 32_000
+    for name in set(ALLOWED) - set(there):
+        with pytest.raises(SystemExit):
+            parse([written(name)], {}, played)
+
+
+def test_a_slip_of_the_pen_is_told_with_the_option_that_is_nearest() -> None:
+    (error,) = refused(["--max_model_len=8192"])
+    assert error.detail.startswith("--max_model_len may not be set here (did you mean --max-model-len?); those that")
+    (error,) = refused(["--faster"])
+    assert error.detail.startswith("--faster may not be set here; those that may are --async-scheduling, ")
 
 
 def test_what_is_set_is_read_in_either_spelling_and_the_last_one_counts() -> None:

@@ -1,0 +1,88 @@
+"""What is checked about the vLLM in the images that a launch may get."""
+
+import pytest
+
+from services.api.admission.vllm_images import default_utilization, refused_options, warnings
+from shared.lifecycle.wish import Findings, Wish
+from shared.offers.instance_types import InstanceType
+
+OLD, NEW, OWN = "vllm/vllm-openai:v0.13.0", "vllm/vllm-openai:v0.32.0", "acme/vllm:latest"
+SWAP = ("--enforce-eager", "--swap-space", "4")
+
+
+def offer(name: str, image: str | None) -> InstanceType:
+    return InstanceType(name=name, zones=("a",), gpus=1, gpu_memory_gb=24.0, image=image)
+
+
+def wish(*types: str, image: str | None = None, args: tuple[str, ...] = SWAP) -> Wish:
+    return Wish(name="x", model="a/b", instance_types=types, image=image, vllm_args=args)
+
+
+def pointers(wanted: Wish, *offered: InstanceType) -> list[str]:
+    return [error.pointer for error in refused_options(wanted, Findings(), offered)]
+
+
+def test_an_option_that_the_image_of_the_type_has_dropped_is_refused_at_its_place() -> None:
+    (error,) = refused_options(wish("L4"), Findings(), [offer("L4", NEW)])
+    assert error.pointer == "/vllm_args/1"
+    assert error.detail.startswith("vLLM 0.32.0 has no --swap-space: it is gone since 0.18.0.")
+    assert pointers(wish("L4"), offer("L4", OLD)) == []
+
+
+def test_the_image_of_the_request_counts_before_that_of_the_type() -> None:
+    assert pointers(wish("L4", image=OLD), offer("L4", NEW)) == []
+    assert pointers(wish("L4", image=NEW), offer("L4", OLD)) == ["/vllm_args/1"]
+
+
+def test_every_type_that_the_launch_may_get_must_take_the_options() -> None:
+    types = (offer("L4", OLD), offer("H100", NEW))
+    assert pointers(wish("L4"), *types) == []
+    assert pointers(wish("L4", "H100"), *types) == ["/vllm_args/1"]
+    assert pointers(wish(), *types) == ["/vllm_args/1"]
+
+
+def test_two_builds_of_a_release_refuse_an_option_once() -> None:
+    assert pointers(wish(), offer("L4", NEW), offer("H100", f"{NEW}-cu129")) == ["/vllm_args/1"]
+
+
+@pytest.mark.parametrize("image", [OWN, None])
+def test_an_image_without_a_known_release_takes_any_option_that_may_be_set(image: str | None) -> None:
+    assert pointers(wish("L4"), offer("L4", image)) == []
+
+
+def warned(wanted: Wish, *offered: InstanceType) -> list[str]:
+    return list(warnings(wanted, Findings(), offered))
+
+
+def test_options_that_nobody_could_check_are_warned_of() -> None:
+    (warning,) = warned(wish("L4"), offer("L4", OWN))
+    assert warning == (
+        "The options were not checked: the tag of acme/vllm:latest names no release of vLLM. "
+        "With a tag such as v0.32.0 they are."
+    )
+    assert warned(wish("L4", args=()), offer("L4", OWN)) == []
+    assert warned(wish("L4"), offer("L4", None)) == []
+
+
+def test_a_release_with_holes_is_warned_of_with_those_that_it_has() -> None:
+    (warning,) = warned(wish("L4", args=()), offer("L4", OLD))
+    assert warning == (
+        "vllm/vllm-openai:v0.13.0: vLLM 0.13.0 has known security holes (CVE-2026-22807, CVE-2026-22778, "
+        "CVE-2026-27893). Choose 0.18.0 or later."
+    )
+    (warning,) = warned(wish("L4", image="vllm/vllm-openai:v0.14.1"), offer("L4", NEW))
+    assert "(CVE-2026-27893)" in warning
+    assert warned(wish("L4"), offer("L4", NEW)) == []
+
+
+@pytest.mark.parametrize("tag", ["v0.33.0", "v1.0.0"])
+def test_a_release_that_nobody_has_tried_is_warned_of(tag: str) -> None:
+    (warning,) = warned(wish("L4", image=f"vllm/vllm-openai:{tag}"), offer("L4", NEW))
+    assert warning == (
+        f"vllm/vllm-openai:{tag}: vLLM {tag[1:]} has not been tried with Coldstart, releases 0.13.0 to 0.32.0 have."
+    )
+
+
+def test_the_share_of_memory_is_the_release_s_own() -> None:
+    assert (default_utilization(OLD), default_utilization(NEW)) == (0.9, 0.92)
+    assert (default_utilization(OWN), default_utilization(None)) == (0.9, 0.9)

@@ -1,0 +1,78 @@
+"""The table of vLLM's options is made from what the parsers of its releases say."""
+
+import argparse
+from typing import Any
+
+import pytest
+
+from tools.vllm_options.dump import described
+from tools.vllm_options.table import table, written
+
+
+def option(*names: str, **more: Any) -> dict[str, Any]:
+    return {"names": list(names), "takes": "text", "choices": None, "default": None, "deprecated": False, **more}
+
+
+def test_an_option_is_told_from_the_release_that_brought_it_to_the_one_that_dropped_it() -> None:
+    made = table({"0.1.0": [], "0.2.0": [option("--a", "-a")], "0.3.0": [option("--a")], "0.4.0": []}, ["--a", "--b"])
+    assert made == {
+        "versions": ["0.1.0", "0.2.0", "0.3.0", "0.4.0"],
+        "options": {"--a": {"there": ["0.2.0", "0.4.0"], "takes": {"0.2.0": "text"}}, "--b": {}},
+    }
+
+
+def test_each_choice_has_its_releases() -> None:
+    dumps = {"0.1.0": ["x", "z"], "0.2.0": ["x", "y"], "0.3.0": None, "0.4.0": ["x", "z"]}
+    made = table({version: [option("--a", choices=choices)] for version, choices in dumps.items()}, ["--a"])
+    assert made["options"]["--a"]["choices"] == {
+        "x": ["0.1.0", "0.3.0", "0.4.0"],
+        "y": ["0.2.0", "0.3.0"],
+        "z": ["0.1.0", "0.2.0", "0.4.0"],
+    }
+
+
+def test_what_changes_is_told_with_the_release_that_changed_it() -> None:
+    dumps = {
+        "0.1.0": [option("--gpu-memory-utilization", takes="number", default=0.9)],
+        "0.2.0": [option("--gpu-memory-utilization", takes="number", default=0.92, deprecated=True)],
+        "0.3.0": [option("--gpu-memory-utilization", takes="text", default=0.92)],
+    }
+    assert table(dumps, ["--gpu-memory-utilization"])["options"]["--gpu-memory-utilization"] == {
+        "there": ["0.1.0"],
+        "takes": {"0.1.0": "number", "0.3.0": "text"},
+        "deprecated": ["0.2.0", "0.3.0"],
+        "default": {"0.1.0": 0.9, "0.2.0": 0.92},
+    }
+
+
+def test_a_list_of_releases_is_written_on_one_line() -> None:
+    assert written({"versions": ["0.1.0", "0.2.0"], "options": {}}) == (
+        '{\n "versions": ["0.1.0", "0.2.0"],\n "options": {}\n}\n'
+    )
+
+
+def a_count(text: str) -> int:
+    return int(text.removesuffix("k"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "takes"),
+    [
+        ({"action": "store_true"}, "nothing"),
+        ({"action": argparse.BooleanOptionalAction}, "nothing"),
+        ({"type": int}, "whole"),
+        ({"type": a_count}, "count"),
+        ({"type": float}, "number"),
+        ({}, "text"),
+    ],
+)
+def test_what_an_option_takes_is_told_by_what_its_type_accepts(settings: dict[str, Any], takes: str) -> None:
+    action = argparse.ArgumentParser().add_argument("--a", **settings)
+    assert described(action, deprecated=False)["takes"] == takes
+
+
+def test_choices_and_a_plain_default_are_told() -> None:
+    parser = argparse.ArgumentParser()
+    sized = described(parser.add_argument("--size", type=int, choices=[16, 8], default=8), deprecated=True)
+    assert sized == option("--size", takes="whole", choices=["16", "8"], default=8, deprecated=True)
+    assert described(parser.add_argument("--odd", default=object()), deprecated=False)["default"] is None

@@ -1,0 +1,1 @@
+"""Makes the table of vLLM's options from the argument parsers of its releases."""
