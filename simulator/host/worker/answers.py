@@ -5,7 +5,7 @@ import math
 import struct
 from typing import Any, Final
 
-DIMENSIONS: Final = 384
+_DIMENSIONS: Final = 384
 
 
 def prompt_of(messages: list[dict[str, Any]]) -> str:
@@ -26,8 +26,8 @@ def continuation_of(prompt: str) -> str:
 
 def embedding_of(text: str) -> list[float]:
     """A unit vector that depends on the text alone."""
-    seed = hashlib.shake_256(text.encode(errors="surrogatepass")).digest(4 * DIMENSIONS)
-    raw = [number / 2**31 - 1 for number in struct.unpack(f"<{DIMENSIONS}I", seed)]
+    seed = hashlib.shake_256(text.encode(errors="surrogatepass")).digest(4 * _DIMENSIONS)
+    raw = [number / 2**31 - 1 for number in struct.unpack(f"<{_DIMENSIONS}I", seed)]
     length = math.sqrt(sum(value * value for value in raw))
     return [value / length for value in raw]
 

@@ -39,11 +39,8 @@ class Chat:
         if request.get("top_logprobs") and logprobs is None:
             raise inconsistent(self._engine.version, request, "top_logprobs",
                                "when using `top_logprobs`, `logprobs` must be set to true.")  # fmt: skip
-        limit = request.get("max_completion_tokens")
-        return sampling_of(
-            self._engine.version, request, request.get("max_tokens") if limit is None else limit, logprobs,
-            self._engine.arguments.max_logprobs,
-        )  # fmt: skip
+        limit = "max_tokens" if request.get("max_completion_tokens") is None else "max_completion_tokens"
+        return sampling_of(self._engine.version, request, limit, logprobs, self._engine.arguments.max_logprobs)
 
     def _completion(
         self, request: dict[str, Any], sampling: Sampling, prompt: int, generated: Generated

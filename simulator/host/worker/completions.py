@@ -26,11 +26,10 @@ class Completions:
 
     async def __call__(self, request: dict[str, Any]) -> Answer:
         """Raises Refusal, EngineDead."""
-        limit = request.get("max_tokens")
+        limited = request | ({"max_tokens": _LIMIT} if request.get("max_tokens") is None else {})
         sampling = sampling_of(
-            self._engine.version, request, _LIMIT if limit is None else limit, request.get("logprobs"),
-            self._engine.arguments.max_logprobs,
-        )  # fmt: skip
+            self._engine.version, limited, "max_tokens", request.get("logprobs"), self._engine.arguments.max_logprobs
+        )
         prompts = texts_of(self._engine.version, request, "prompt")
         counts = [self._engine.count(prompt) for prompt in prompts]
         choices = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .arguments import Arguments
-from .refusals import prompt_too_long, too_many_tokens
+from .refusals import input_too_long, no_tokens, prompt_too_long, too_many_tokens
 from .sampling import Sampling
 from .tokens import tokens_of
 
@@ -49,21 +49,26 @@ class Engine:
             raise prompt_too_long(self.version, window, count)
         return count
 
-    def pool(self, prompt: str) -> int:
-        """Process a prompt that gets no text, and return the number of its tokens. Raises as `count` does."""
-        count = self.count(prompt)
+    def pool(self, text: str, purpose: str) -> int:
+        """Process a text that gets no answer, and return the number of its tokens. Raises as `count` does."""
+        self._check()
+        count, window = len(tokens_of(text)), self.arguments.max_model_len
+        if count > window:
+            raise input_too_long(self.version, window, count, purpose)
         self.prompt_tokens += count
         return count
 
     def generate(self, text: str, prompt_tokens: int, sampling: Sampling) -> Generated:
-        """`text`, as far as the request lets it go. Raises Refusal if prompt and answer do not fit into the window."""
+        """`text`, as far as the request and the window let it go. Raises Refusal if they leave no room."""
         window = self.arguments.max_model_len
-        room = window - prompt_tokens
-        if room < 1:
+        room, wanted, recent = window - prompt_tokens, sampling.max_tokens, self.version.recent
+        if room < 1 and not recent:
             raise prompt_too_long(self.version, window, prompt_tokens)
-        if sampling.max_tokens is not None and sampling.max_tokens > room:
-            raise too_many_tokens(self.version, window, prompt_tokens, sampling.max_tokens)
-        generated = _generated(text, room if sampling.max_tokens is None else sampling.max_tokens, sampling)
+        if wanted is not None and wanted > (window if recent else room):
+            raise too_many_tokens(self.version, window, prompt_tokens, wanted, sampling.limit)
+        if room < 1:
+            raise no_tokens(room)
+        generated = _generated(text, room if wanted is None else min(wanted, room), sampling)
         self.prompt_tokens += prompt_tokens
         self.generation_tokens += sampling.n * len(generated.tokens)
         return generated

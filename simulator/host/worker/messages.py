@@ -25,8 +25,8 @@ class Messages:
         if isinstance(limit, int) and limit < 1:
             raise Invalid(version, "value_error", ("max_tokens",), "Value error, max_tokens must be positive",
                           input=limit)  # fmt: skip
-        asked = self._as_chat(request) | {"stop": request.get("stop_sequences")}
-        sampling = sampling_of(version, asked, limit, None, self._engine.arguments.max_logprobs)
+        asked = self._as_chat(request) | {"stop": request.get("stop_sequences"), "max_completion_tokens": limit}
+        sampling = sampling_of(version, asked, "max_completion_tokens", None, self._engine.arguments.max_logprobs)
         prompt, tool = prompt_in(self._engine, messages, asked), called(asked)
         generated = self._engine.generate(ARGUMENTS if tool else reply_to(messages), prompt, sampling)
         if request.get("stream"):

@@ -5,12 +5,12 @@ import struct
 import time
 from typing import Any
 
-from .answers import DIMENSIONS, embedding_of, similarity_of
+from .answers import embedding_of, similarity_of
 from .engine import Engine
 from .http import Reply
 from .identifiers import new_id
 from .inputs import texts_of
-from .refusals import Invalid, Refusal
+from .refusals import Invalid, Refusal, no_dimensions
 
 _PAIRS = (("text_1", "text_2"), ("queries", "documents"), ("queries", "items"), ("data_1", "data_2"))
 
@@ -22,13 +22,9 @@ class Pooling:
     async def embed(self, request: dict[str, Any]) -> Reply:
         """Raises Refusal, EngineDead."""
         texts = texts_of(self._engine.version, request, "input")
-        dimensions = request.get("dimensions")
-        if dimensions not in (None, DIMENSIONS):
-            raise Refusal(
-                f'Model "{self._model(request)}" does not support matryoshka representation, changing output '
-                "dimensions will lead to poor results."
-            )
-        tokens = sum(self._engine.pool(text) for text in texts)
+        if request.get("dimensions") is not None:
+            raise no_dimensions(self._engine.version, self._model(request), request["dimensions"])
+        tokens = sum(self._engine.pool(text, "embedding generation") for text in texts)
         as_base64 = request.get("encoding_format") == "base64"
         data = [
             {"index": index, "object": "embedding", "embedding": _base64(vector) if as_base64 else vector}
@@ -45,7 +41,7 @@ class Pooling:
         if len(ones) not in (1, len(others)):
             raise Refusal("Input lengths must be either 1:1, 1:N or N:N")
         pairs = list(zip(ones * len(others) if len(ones) == 1 else ones, others, strict=True))
-        tokens = sum(self._engine.pool(f"{one} {other}") for one, other in pairs)
+        tokens = sum(self._engine.pool(f"{one} {other}", "score") for one, other in pairs)
         data = [{"index": index, "object": "score", "score": similarity_of(*pair)} for index, pair in enumerate(pairs)]
         return self._listed("score", request, data, tokens)
 
@@ -55,7 +51,7 @@ class Pooling:
         if not isinstance(query, str):
             raise Invalid(version, "string_type", ("query",), "Input should be a valid string", input=query)
         documents = texts_of(version, request, "documents")
-        tokens = sum(self._engine.pool(f"{query} {document}") for document in documents)
+        tokens = sum(self._engine.pool(f"{query} {document}", "score") for document in documents)
         results = [
             {"index": index, "document": {"text": document, "multi_modal": None},
              "relevance_score": similarity_of(query, document)}
@@ -63,7 +59,8 @@ class Pooling:
         ]  # fmt: skip
         results.sort(key=lambda result: -float(str(result["relevance_score"])))
         return Reply({
-            "id": new_id("rerank"), "model": self._model(request), "results": results[: most or len(results)],
+            "id": new_id("score" if version.recent else "rerank"), "model": self._model(request),
+            "results": results[: most or len(results)],
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }, finish_reasons=("stop",))  # fmt: skip
 

@@ -49,6 +49,10 @@ class Invalid(Refusal):
         super().__init__(f"1 validation error:\n  {error}", parameter=parameter or path, kind="Bad Request")
 
 
+def no_tokens(wanted: int) -> Refusal:
+    return Refusal(f"max_tokens must be at least 1, got {wanted}.", parameter="max_tokens", value=wanted)
+
+
 def inconsistent(version: Version, request: dict[str, Any], parameter: str, message: str) -> Invalid:
     """A field that needs another one."""
     return Invalid(version, "value_error", (), f"Value error, {message}", parameter=parameter, input=request)
@@ -95,25 +99,40 @@ def prompt_too_long(version: Version, window: int, tokens: int) -> Refusal:
     return Refusal(f"{limit}request has {tokens} input tokens. Please reduce the length of the input messages. None")
 
 
-def too_many_tokens(version: Version, window: int, prompt: int, wanted: int) -> Refusal:
-    """Prompt and answer together would be longer than the window."""
-    if not version.recent:
-        return Refusal(
-            f"'max_tokens' or 'max_completion_tokens' is too large: {wanted}. This model's maximum context length is "
-            f"{window} tokens and your request has {prompt} input tokens ({wanted} > {window} - {prompt}). None"
-        )
-    if wanted > window:
-        return Refusal(
-            f"max_tokens={wanted} cannot be greater than max_model_len={window}. Please request fewer output tokens.",
-            parameter="max_tokens", value=wanted,
-        )  # fmt: skip
-    least = window - wanted + 1
+def input_too_long(version: Version, window: int, tokens: int, purpose: str) -> Refusal:
+    """The same for a text that gets no answer."""
+    if version.recent:
+        return prompt_too_long(version, window, tokens)
     return Refusal(
-        f"This model's maximum context length is {window} tokens. However, you requested {wanted} output tokens and "
-        f"your prompt contains at least {least} input tokens, for a total of at least {window + 1} tokens. Please "
-        "reduce the length of the input prompt or the number of requested output tokens.",
-        parameter="input_tokens", value=least,
-    )  # fmt: skip
+        f"This model's maximum context length is {window} tokens. However, you requested {tokens} tokens in the input "
+        f"for {purpose}. Please reduce the length of the input."
+    )
+
+
+def too_many_tokens(version: Version, window: int, prompt: int, wanted: int, parameter: str) -> Refusal:
+    """More than the window holds (0.32), or holds beside the prompt (0.13)."""
+    if version.recent:
+        return Refusal(
+            f"{parameter}={wanted} cannot be greater than max_model_len={window}. Please request fewer output tokens.",
+            parameter=parameter, value=wanted,
+        )  # fmt: skip
+    return Refusal(
+        f"'max_tokens' or 'max_completion_tokens' is too large: {wanted}. This model's maximum context length is "
+        f"{window} tokens and your request has {prompt} input tokens ({wanted} > {window} - {prompt}). None"
+    )
+
+
+def no_dimensions(version: Version, model: str, dimensions: Any) -> Refusal:
+    """For a model whose embeddings cannot be shortened."""
+    if version.recent:
+        return Refusal(
+            f"Model {model!r} does not support Matryoshka embeddings; dimensions must be unset "
+            f"(received dimensions={dimensions})."
+        )
+    return Refusal(
+        f'Model "{model}" does not support matryoshka representation, changing output dimensions will lead to poor '
+        "results."
+    )
 
 
 def engine_dead(version: Version) -> Refusal:

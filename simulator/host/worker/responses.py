@@ -29,7 +29,7 @@ class Responses:
                 f"Response with id '{former}' not found.", parameter="response_id", status=404,
                 kind="invalid_request_error",
             )  # fmt: skip
-        sampling = sampling_of(version, request, request.get("max_output_tokens"), None, arguments.max_logprobs)
+        sampling = sampling_of(version, request, "max_output_tokens", None, arguments.max_logprobs)
         prompt = prompt_in(self._engine, messages, request)
         generated = self._engine.generate(reply_to(messages), prompt, sampling)
         response = self._response(request, sampling, prompt)
@@ -67,7 +67,7 @@ class Responses:
     def _response(self, request: dict[str, Any], sampling: Sampling, prompt: int) -> dict[str, Any]:
         """A response that has only begun."""
         recent, arguments = self._engine.version.recent, self._engine.arguments
-        tools = request.get("tools") or []
+        tools, room = request.get("tools") or [], arguments.max_model_len - prompt
         return {
             "id": new_id("resp", "_"), "created_at": int(time.time()), "incomplete_details": None,
             "instructions": request.get("instructions"), "metadata": request.get("metadata"),
@@ -76,7 +76,7 @@ class Responses:
             "temperature": request.get("temperature", 1.0),
             "tool_choice": request.get("tool_choice", "auto" if tools or not recent else "none"), "tools": tools,
             "top_p": request.get("top_p", 1.0), "background": False,
-            "max_output_tokens": sampling.max_tokens or arguments.max_model_len - prompt, "max_tool_calls": None,
+            "max_output_tokens": min(sampling.max_tokens or room, room), "max_tool_calls": None,
             "previous_response_id": None, "prompt": None, "reasoning": request.get("reasoning"),
             "service_tier": request.get("service_tier", "auto"), "status": "in_progress", "text": request.get("text"),
             "top_logprobs": None, "truncation": request.get("truncation", "disabled"), "usage": None,

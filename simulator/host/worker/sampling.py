@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .refusals import Invalid, Refusal, inconsistent
+from .refusals import Invalid, Refusal, inconsistent, no_tokens
 from .version import Version
 
 
@@ -11,6 +11,8 @@ from .version import Version
 class Sampling:
     max_tokens: int | None = None
     """None: as many as the window leaves."""
+    limit: str = "max_tokens"
+    """The field that sets it."""
     n: int = 1
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
@@ -19,9 +21,10 @@ class Sampling:
     """How many alternatives to show for each token; None: no probabilities at all."""
 
 
-def sampling_of(version: Version, request: dict[str, Any], limit: Any, logprobs: Any, most_logprobs: int) -> Sampling:
-    """`limit` and `logprobs` as the request gives them. Raises Refusal."""
-    for name, value in (("max_tokens", limit), ("n", request.get("n")), ("logprobs", logprobs)):
+def sampling_of(version: Version, request: dict[str, Any], limit: str, logprobs: Any, most_logprobs: int) -> Sampling:
+    """`limit` names the field with the most tokens, `logprobs` is as the request gives it. Raises Refusal."""
+    wanted = request.get(limit)
+    for name, value in ((limit, wanted), ("n", request.get("n")), ("logprobs", logprobs)):
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
             raise Invalid(version, "int_type", (name,), "Input should be a valid integer", input=value)
     if request.get("stream_options") and not request.get("stream"):
@@ -33,7 +36,8 @@ def sampling_of(version: Version, request: dict[str, Any], limit: Any, logprobs:
     _refuse_unless(temperature >= 0, f"temperature must be non-negative, got {temperature}.", "temperature",
                    temperature)  # fmt: skip
     _refuse_unless(0 < top_p <= 1, f"top_p must be in (0, 1], got {top_p}.", "top_p", top_p)
-    _refuse_unless(limit is None or limit >= 1, f"max_tokens must be at least 1, got {limit}.", "max_tokens", limit)
+    if wanted is not None and wanted < 1:
+        raise no_tokens(wanted)
     _refuse_unless(n == 1 or temperature > 0, f"n must be 1 when using greedy sampling, got {n}.")
     _refuse_unless(
         logprobs is None or logprobs <= most_logprobs,
@@ -44,7 +48,7 @@ def sampling_of(version: Version, request: dict[str, Any], limit: Any, logprobs:
     strings = (stop,) if isinstance(stop, str) else tuple(stop)
     _refuse_unless("" not in strings, "stop cannot contain an empty string.")
     return Sampling(
-        max_tokens=limit, n=n, stop=strings,
+        max_tokens=wanted, limit=limit, n=n, stop=strings,
         ignore_eos=bool(request.get("ignore_eos")), logprobs=logprobs,
     )  # fmt: skip
 

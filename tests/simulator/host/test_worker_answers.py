@@ -120,12 +120,42 @@ async def test_what_vllm_refuses_is_refused(version: str, asks: dict[str, Any], 
     assert refused in answer.message
 
 
-async def test_prompt_and_answer_have_to_fit_together() -> None:
-    worker = a_worker(RECENT, "--max-model-len", "16")
-    answer = await asked(worker, "/v1/completions", {"prompt": "Hello you", "max_tokens": 15})
-    assert "you requested 15 output tokens and your prompt contains at least 2 input tokens" in answer.message
-    assert answer.json["error"]["param"] == "input_tokens"
-    assert (await asked(worker, "/v1/completions", {"prompt": "Hello you", "max_tokens": 14})).status == 200
+@pytest.mark.parametrize(("version", "status"), [(OLD, 400), (RECENT, 200)])
+async def test_0_32_gives_fewer_tokens_where_0_13_refuses_those_beside_the_prompt(version: str, status: int) -> None:
+    worker = a_worker(version, "--max-model-len", "16")
+    fits = {"prompt": "Hello you", "max_tokens": 13, "ignore_eos": True}
+    assert (await asked(worker, "/v1/completions", fits)).json["usage"]["completion_tokens"] == 13
+    answer = await asked(worker, "/v1/completions", fits | {"max_tokens": 16})
+    assert answer.status == status
+    if status == 200:
+        assert answer.json["usage"]["total_tokens"] == 16
+
+
+@pytest.mark.parametrize(
+    ("path", "limit", "named"),
+    [
+        (CHAT, "max_tokens", "max_tokens"),
+        (CHAT, "max_completion_tokens", "max_completion_tokens"),
+        (MESSAGES, "max_tokens", "max_completion_tokens"),
+        (RESPONSES, "max_output_tokens", "max_output_tokens"),
+    ],
+)
+async def test_0_32_names_the_field_of_more_tokens_than_its_window_holds(path: str, limit: str, named: str) -> None:
+    body = {"model": MODEL, "messages": HELLO, "input": "Hello", limit: 99_999}
+    answer = await asked(a_worker(), path, body)
+    assert answer.status == 400
+    assert f"{named}=99999 cannot be greater than max_model_len=32768" in answer.message
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [(OLD, "your request has 16 input tokens"), (RECENT, "max_tokens must be at least 1, got 0.")],
+)
+async def test_a_prompt_that_fills_the_window_leaves_no_token(version: str, said: str) -> None:
+    worker = a_worker(version, "--max-model-len", "16")
+    answer = await asked(worker, "/v1/completions", {"prompt": " a" * 16, "max_tokens": 1})
+    assert answer.status == 400
+    assert said in answer.message
 
 
 @pytest.mark.parametrize(
@@ -317,14 +347,25 @@ async def test_an_embedding_model_ranks_documents_and_scores_pairs(version: str)
     assert (await asked(worker, "/v1/score", pairs)).status == 400
 
 
-async def test_an_embedding_has_the_length_of_its_model() -> None:
+@BOTH
+async def test_an_embedding_has_the_length_of_its_model(version: str) -> None:
     asks = {"model": EMBEDDING, "input": ["one", "two"]}
-    answer = await asked(a_worker(model=EMBEDDING), "/v1/embeddings", asks)
+    answer = await asked(a_worker(version, model=EMBEDDING), "/v1/embeddings", asks)
     assert len(CreateEmbeddingResponse.model_validate(answer.json).data) == 2
-    short = await asked(a_worker(model=EMBEDDING), "/v1/embeddings", asks | {"dimensions": 8})
-    assert "does not support matryoshka representation" in short.message
-    too_long = {"model": EMBEDDING, "input": "word " * 600}
-    assert (await asked(a_worker(model=EMBEDDING), "/v1/embeddings", too_long)).status == 400
+    short = await asked(a_worker(version, model=EMBEDDING), "/v1/embeddings", asks | {"dimensions": 8})
+    assert short.status == 400
+    assert "does not support matryoshka" in short.message.lower()
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [(OLD, "you requested 600 tokens in the input for embedding generation"), (RECENT, "contains at least 513 input")],
+)
+async def test_a_text_to_embed_has_to_fit_into_the_window(version: str, said: str) -> None:
+    body = {"model": EMBEDDING, "input": " a" * 600}
+    answer = await asked(a_worker(version, model=EMBEDDING), "/v1/embeddings", body)
+    assert answer.status == 400
+    assert said in answer.message
 
 
 @pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/rerank", "/v1/score"])
