@@ -64,8 +64,9 @@ class Log:
         yield 0.7
         if not arguments.eager:
             yield from self._compiling(own_line=arguments.bars)
-        compiled = " s (compilation: 18.53 s)" if self._recent else " seconds"
-        self.engine(f"[core.py:259] init engine (profile, create kv cache, warmup model) took 32.10{compiled}")
+        took = "32.10 s" if self._recent else "32.10 seconds"
+        compiled = " (compilation: 18.53 s)" if self._recent and not arguments.eager else ""
+        self.engine(f"[core.py:259] init engine (profile, create kv cache, warmup model) took {took}{compiled}")
         yield 1.0
 
     def listening(self, port: int) -> None:

@@ -63,5 +63,7 @@ def test_0_13_colours_its_log_and_0_32_does_not(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize("version", [OLD, RECENT])
 def test_an_eager_load_compiles_and_captures_nothing(capsys: pytest.CaptureFixture[str], version: str) -> None:
-    stages = {load.stage for load in told(printed(capsys, version, "--enforce-eager"))}
+    lines = printed(capsys, version, "--enforce-eager")
+    assert not any("compil" in line for line in lines)
+    stages = {load.stage for load in told(lines)}
     assert stages == {"download", "shards", "weights", "warm_up"}
