@@ -179,12 +179,12 @@ worker_start() {
     model+=(--ssl-keyfile "$tls_inside/key.pem" --ssl-certfile "$tls_inside/certificate.pem"
       --ssl-ca-certs "$tls_inside/clients.pem" --ssl-cert-reqs 2)
   fi
-  # With several GPUs, vLLM's processes share more memory than Docker's 64 MB. The host's memory is never shared.
-  [[ -z $SHARED_MEMORY ]] || options+=(--shm-size "$SHARED_MEMORY")
+  # vLLM's processes share more memory than Docker's 64 MB, with one GPU too. Unused shared memory costs nothing.
   # The command line has the secrets' names, and docker's environment their values. Without a terminal, huggingface_hub
   # shows a download only with TQDM_POSITION=-1, which prints each state of a bar as a line.
   VLLM_API_KEY=$API_KEY HF_TOKEN=$HF_TOKEN docker run --detach --name "$container" --restart unless-stopped \
-    --gpus all --publish "$WORKER_PORT:$WORKER_PORT" --volume "$data/huggingface/$CACHE:/root/.cache/huggingface" \
+    --gpus all --shm-size 16g --publish "$WORKER_PORT:$WORKER_PORT" \
+    --volume "$data/huggingface/$CACHE:/root/.cache/huggingface" \
     --log-opt max-size=50m --log-opt max-file=2 --label "coldstart.attempt=$ATTEMPT" \
     --env VLLM_API_KEY --env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
 }

@@ -11,7 +11,6 @@ from uuid import UUID
 import asyncssh
 
 from services.provisioner.install.builds import CUDA_13_DRIVER, for_older_drivers
-from services.provisioner.install.parallelism import uses_several_gpus
 from shared.offers.gpus import LEAST_COMPUTE_CAPABILITY
 from shared.secrets import WorkerCertificates
 
@@ -22,8 +21,6 @@ ENDING: Final = (_HERE / "ending.sh").read_text()
 _RUN: Final = ENDING + (_HERE / "run.sh").read_text()
 _MARK: Final = "::phase::"
 _IMAGE_MARK: Final = "::image::"
-_SHARED_MEMORY: Final = "16g"
-"""For the buffers of NCCL and vLLM between the processes of several GPUs. Unused shared memory costs nothing."""
 
 COMMAND: Final = "bash -s"
 """The command to run over SSH. Its standard input is `stdin_of(job)`; close it afterwards."""
@@ -126,7 +123,6 @@ def stdin_of(job: InstallJob) -> bytes:
         "REVISION": job.revision or "",
         "TASK": job.task,
         "CACHE": f"organizations/{job.organization_id}" if job.organization_id else "shared",
-        "SHARED_MEMORY": _SHARED_MEMORY if uses_several_gpus(job.vllm_args) else "",
         "OURS": "yes" if job.ours else "",
         "SCRATCH": "yes" if job.scratch else "",
         "PULL_SECONDS": str(job.pull_seconds),

@@ -143,14 +143,11 @@ async def test_an_embedding_model_is_served_for_embeddings(tmp_path: Path) -> No
                 assert response.status == 200
 
 
-async def test_one_gpu_needs_no_shared_memory_and_several_get_some_of_their_own(tmp_path: Path) -> None:
-    several = dataclasses.replace(SECOND_ATTEMPT, vllm_args=("--tensor-parallel-size", "2"))
+async def test_a_worker_gets_shared_memory_of_its_own_with_one_gpu_too(tmp_path: Path) -> None:
+    """vLLM 0.32.0 in Docker's 64 MB: "Insufficient space in /dev/shm …: 160 MiB required, 64 MiB free"."""
     async with booted(tmp_path) as machine:
-        containers = machine.host.disk.contents.containers
         assert (await install(machine, JOB))[0] == 0
-        assert containers["coldstart-worker"].shared_memory is None
-        assert (await install(machine, several))[0] == 0
-        assert containers["coldstart-worker"].shared_memory == "16g"
+        assert machine.host.disk.contents.containers["coldstart-worker"].shared_memory == "16g"
 
 
 async def test_each_organisation_has_a_cache_of_its_own_and_what_all_share_another(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.provisioner.install.parallelism import uses_several_gpus
 from services.provisioner.install.script import PHASES, Image, InstallJob, Output, Phase, parse_line, stdin_of
 
 JOB = InstallJob(
@@ -45,21 +44,6 @@ def test_whatever_a_job_holds_arrives_unchanged(arguments: list[str], token: str
     show = b'eval "$COLDSTART_JOB"; printf "%s\\0" "$HF_TOKEN" "${VLLM_ARGS[@]}"'
     shown = subprocess.run(["/bin/bash", "-s"], input=assignments + show, capture_output=True, check=True).stdout
     assert shown.decode().split("\0")[:-1] == [token, *arguments]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "several"),
-    [
-        ((), False),
-        (("--tensor-parallel-size", "1", "--max-model-len", "2"), False),
-        (("--data-parallel-size=1", "--seed", "4"), False),
-        (("--tensor-parallel-size", "2"), True),
-        (("--enforce-eager", "--pipeline-parallel-size=2"), True),
-        (("--data-parallel-size", "8"), True),
-    ],
-)
-def test_a_worker_uses_several_gpus_only_when_it_is_told_to(arguments: tuple[str, ...], *, several: bool) -> None:
-    assert uses_several_gpus(arguments) is several
 
 
 def test_a_job_does_not_print_its_secrets() -> None:
