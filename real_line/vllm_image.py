@@ -40,7 +40,7 @@ CONFIGURATION: Final[dict[str, Any]] = {
         "TORCHDYNAMO_DISABLE=1",
     ],
 }
-"""As in the official image; the last five variables are the real line's own. Nothing is compiled: there is no compiler."""
+"""As in the official image, but for the last five variables. Nothing is compiled, for want of a compiler."""
 
 
 def root_of(run: Commands, version: Version, downloads: Path, folder: Path) -> None:
