@@ -10,7 +10,7 @@ _TAG: Final = re.compile(rf"{_VERSION.pattern}(?:(?:\.?(?:post|rc))[0-9]+)?(?:[-
 
 
 class VllmVersion(NamedTuple):
-    """A release of vLLM; post-releases and release candidates count as the release."""
+    """A version of vLLM; post-releases and release candidates count as the version."""
 
     major: int
     minor: int

@@ -278,7 +278,7 @@ async def test_a_wrong_input_in_a_rarer_field_is_unfolded_and_said_next_to_it(st
     await options.fill("--trust-remote-code --seed seven")
     await submit(page)
     await is_wrong(page, options, "vllm_args", "--trust-remote-code may not be set here")
-    await is_wrong(page, options, "vllm_args", "'seven' is no value of --seed")
+    await is_wrong(page, options, "vllm_args", "Invalid value 'seven' for --seed")
     await expect(image).to_have_attribute("placeholder", IMAGE)
     await options.fill("--enforce-eager --swap-space 4")
     await submit(page)

@@ -1,4 +1,4 @@
-"""The table of vLLM's options is made from what the parsers of its releases say."""
+"""The table of vLLM's options is made from what the parsers of its versions say."""
 
 import argparse
 from typing import Any
@@ -13,7 +13,7 @@ def option(*names: str, **more: Any) -> dict[str, Any]:
     return {"names": list(names), "takes": "text", "choices": None, "default": None, "deprecated": False, **more}
 
 
-def test_an_option_is_told_from_the_release_that_brought_it_to_the_one_that_dropped_it() -> None:
+def test_an_option_is_told_from_the_version_that_brought_it_to_the_one_that_dropped_it() -> None:
     made = table({"0.1.0": [], "0.2.0": [option("--a", "-a")], "0.3.0": [option("--a")], "0.4.0": []}, ["--a", "--b"])
     assert made == {
         "versions": ["0.1.0", "0.2.0", "0.3.0", "0.4.0"],
@@ -21,7 +21,7 @@ def test_an_option_is_told_from_the_release_that_brought_it_to_the_one_that_drop
     }
 
 
-def test_each_choice_has_its_releases() -> None:
+def test_each_choice_has_its_versions() -> None:
     dumps = {"0.1.0": ["x", "z"], "0.2.0": ["x", "y"], "0.3.0": None, "0.4.0": ["x", "z"]}
     made = table({version: [option("--a", choices=choices)] for version, choices in dumps.items()}, ["--a"])
     assert made["options"]["--a"]["choices"] == {
@@ -31,7 +31,7 @@ def test_each_choice_has_its_releases() -> None:
     }
 
 
-def test_what_changes_is_told_with_the_release_that_changed_it() -> None:
+def test_what_changes_is_told_with_the_version_that_changed_it() -> None:
     dumps = {
         "0.1.0": [option("--gpu-memory-utilization", takes="number", default=0.9)],
         "0.2.0": [option("--gpu-memory-utilization", takes="number", default=0.92, deprecated=True)],
@@ -45,7 +45,7 @@ def test_what_changes_is_told_with_the_release_that_changed_it() -> None:
     }
 
 
-def test_a_list_of_releases_is_written_on_one_line() -> None:
+def test_a_list_of_versions_is_written_on_one_line() -> None:
     assert written({"versions": ["0.1.0", "0.2.0"], "options": {}}) == (
         '{\n "versions": ["0.1.0", "0.2.0"],\n "options": {}\n}\n'
     )

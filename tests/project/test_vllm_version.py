@@ -19,7 +19,7 @@ DIGEST = "@sha256:" + "0a" * 32
         ("acme/vllm:v0.20.0_tools", (0, 20, 0)),
     ],
 )
-def test_a_tag_that_begins_with_a_release_names_it(image: str, version: tuple[int, int, int]) -> None:
+def test_a_tag_that_begins_with_a_version_names_it(image: str, version: tuple[int, int, int]) -> None:
     assert version_in(image) == version
 
 
@@ -35,7 +35,7 @@ def test_any_other_name_says_nothing(image: str) -> None:
     assert version_in(image) is None
 
 
-def test_releases_are_compared_by_their_numbers() -> None:
+def test_versions_are_compared_by_their_numbers() -> None:
     assert VllmVersion.parsed("0.9.2") < VllmVersion.parsed("v0.13.0") < VllmVersion.parsed("0.13.1")
     assert str(VllmVersion.parsed("v0.13.0")) == "0.13.0"
     with pytest.raises(ValueError, match=r"'0\.13' is no version of vLLM"):

@@ -1,1 +1,1 @@
-"""Makes the table of vLLM's options from the argument parsers of its releases."""
+"""Makes the table of vLLM's options from the argument parsers of its versions."""

@@ -66,7 +66,7 @@ def described(action: argparse.Action, *, deprecated: bool) -> dict[str, Any]:
 def takes(action: argparse.Action) -> str:
     """`nothing`, `whole` number, `count` (a whole number, perhaps with k or M), `number` or `text`.
 
-    Told by what its type makes of examples: the types' names have changed with almost every release.
+    Told by what its type makes of examples: the types' names have changed with almost every version.
     """
     if action.nargs == 0:
         return "nothing"

@@ -1,4 +1,4 @@
-"""The options of every supported release in one small table: what changed, and in which release."""
+"""The options of every supported version in one small table: what changed, and in which version."""
 
 import json
 import re
@@ -10,20 +10,20 @@ WITH_DEFAULT: Final = frozenset({"--gpu-memory-utilization"})
 
 
 def table(dumps: Mapping[str, Sequence[Mapping[str, Any]]], allowed: Iterable[str]) -> dict[str, Any]:
-    """`dumps` holds what `dump.py` printed, by release, the earliest first. Options that are not allowed are left out.
+    """`dumps` holds what `dump.py` printed, by version, the earliest first. Options that are not allowed are left out.
 
-    Of each option: `there`, `deprecated` and each of its `choices` are lists of releases, in the first of which it
-    appeared, in the second disappeared, and so on. `takes` and `default` hold values by the release that brought them.
+    Of each option: `there`, `deprecated` and each of its `choices` are lists of versions, in the first of which it
+    appeared, in the second disappeared, and so on. `takes` and `default` hold values by the version that brought them.
     """
-    by_release = {
+    by_version = {
         version: {name: option for option in options for name in option["names"]} for version, options in dumps.items()
     }
-    options = {name: _changes(name, by_release) for name in sorted(allowed)}
+    options = {name: _changes(name, by_version) for name in sorted(allowed)}
     return {"versions": list(dumps), "options": options}
 
 
 def written(made: Mapping[str, Any]) -> str:
-    """As JSON with each list of releases on one line, so that a change is a changed line."""
+    """As JSON with each list of versions on one line, so that a change is a changed line."""
     return re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", _on_one_line, json.dumps(made, indent=1)) + "\n"
 
 
@@ -31,8 +31,8 @@ def _on_one_line(found: re.Match[str]) -> str:
     return f"[{' '.join(found[1].split())}]"
 
 
-def _changes(name: str, by_release: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
-    option = {version: options.get(name) for version, options in by_release.items()}
+def _changes(name: str, by_version: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    option = {version: options.get(name) for version, options in by_version.items()}
     there = {version: one for version, one in option.items() if one is not None}
     choices = sorted({choice for one in there.values() for choice in one["choices"] or ()})
     changes: dict[str, Any] = {
@@ -53,7 +53,7 @@ def _changes(name: str, by_release: Mapping[str, Mapping[str, Mapping[str, Any]]
 
 
 def _toggles(held: Mapping[str, bool]) -> Iterator[str]:
-    """The releases in which it became true, then false, and so on."""
+    """The versions in which it became true, then false, and so on."""
     before = False
     for version, now in held.items():
         if now != before:
@@ -62,7 +62,7 @@ def _toggles(held: Mapping[str, bool]) -> Iterator[str]:
 
 
 def _steps(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The values, each with the first release that has it."""
+    """The values, each with the first version that has it."""
     before = None
     for version, now in values.items():
         if now != before:

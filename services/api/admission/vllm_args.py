@@ -1,6 +1,6 @@
 """The vLLM options that a request may set: those that tune it, and none that open, rename or replace anything.
 
-What each release takes of these is in `vllm_options.py`.
+What each version takes of these is in `vllm_options.py`.
 """
 
 import re
@@ -84,12 +84,12 @@ def _read(arguments: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
 
 def _nearest(flag: str) -> str:
     near = get_close_matches(flag.replace("_", "-"), ALLOWED, n=1, cutoff=0.85)
-    return f" (did you mean {near[0]}?)" if near else ""
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _wrong(flag: str, equals: str, value: str) -> str | None:
     if flag in SWITCHES:
         return f"{flag} takes no value." if equals else None
     if flag not in VALUES:
-        return f"{flag} may not be set here{_nearest(flag)}; those that may are {', '.join(ALLOWED)}."
-    return None if re.fullmatch(VALUES[flag], value) else f"{value!r} is no value of {flag}."
+        return f"{flag} may not be set here.{_nearest(flag)} Allowed are {', '.join(ALLOWED)}."
+    return None if re.fullmatch(VALUES[flag], value) else f"Invalid value {value!r} for {flag}."

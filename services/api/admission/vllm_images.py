@@ -1,4 +1,4 @@
-"""Whether the vLLM of a launch's image takes its options. Which release an image holds is known from its tag."""
+"""Whether the vLLM of a launch's image takes its options. Which version an image holds is known from its tag."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -16,7 +16,7 @@ _HOLES: Final = {
     "CVE-2026-22778": VllmVersion(0, 14, 1),
     "CVE-2026-27893": VllmVersion(0, 18, 0),
 }
-"""Known holes by which a stranger's request or model runs code on a worker, with the release that closed each.
+"""Known holes by which a stranger's request or model runs code on a worker, with the version that closed each.
 
 From https://github.com/vllm-project/vllm/security/advisories.
 """
@@ -48,13 +48,13 @@ def warnings(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> It
             yield from _about(version, image, wish)
         elif wish.vllm_args:
             yield (
-                f"The options were not checked: the tag of {image} names no release of vLLM. "
-                f"With a tag such as v{supported()[-1]} they are."
+                f"The options were not checked, because the tag of {image} names no version of vLLM. "
+                f"Use a tag such as v{supported()[-1]}."
             )
 
 
 def default_utilization(image: str | None) -> float:
-    """The share of a GPU's memory that vLLM uses by itself; of an unknown release, the least of all supported ones."""
+    """The share of a GPU's memory that vLLM uses by itself; of an unknown version, the least of all supported ones."""
     version = None if image is None else version_in(image)
     shares = [options_of(one).default(_UTILIZATION) for one in (supported() if version is None else (version,))]
     return min(share for share in shares if share is not None)
@@ -66,8 +66,8 @@ def _about(version: VllmVersion, image: str, wish: Wish) -> Iterator[str]:
         closed = max(_HOLES.values())
         yield f"{image}: vLLM {version} has known security holes ({', '.join(holes)}). Choose {closed} or later."
     if not first <= version <= last:
-        yield f"{image}: vLLM {version} has not been tried with Coldstart, releases {first} to {last} have."
+        yield f"{image}: Coldstart knows the options of vLLM {first} to {last}, and not those of {version}."
     options = options_of(version)
     for name in given(wish.vllm_args):
         if options.is_deprecated(name):
-            yield f"{name} is deprecated in vLLM {version}: a later release may refuse it."
+            yield f"{name} is deprecated in vLLM {version}: a later version may refuse it."

@@ -1,4 +1,4 @@
-"""Which options each release of vLLM takes, by the table that its own parsers made (`make vllm-options`)."""
+"""Which options each version of vLLM takes, by the table that its own parsers made (`make vllm-options`)."""
 
 import re
 from bisect import bisect_right
@@ -21,47 +21,47 @@ _FORMS: Final = {
 """The pattern of what an option takes, and its words. A switch takes nothing, and any value is a text."""
 
 Value = TypeVar("Value")
-Release = Annotated[VllmVersion, BeforeValidator(VllmVersion.parsed)]
+_Version = Annotated[VllmVersion, BeforeValidator(VllmVersion.parsed)]
 
 
 class _Option(BaseModel):
-    """Lists of releases say where something appeared, disappeared, appeared again. Other values hold from a release on.
+    """Lists of versions say where something appeared, disappeared, appeared again. Other values hold from a version on.
 
-    An option without `choices` in a release takes any value of the form that it `takes`.
+    An option without `choices` in a version takes any value of the form that it `takes`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    there: tuple[Release, ...]
-    takes: dict[Release, Literal["nothing", "whole", "count", "number", "text"]]
-    choices: dict[str, tuple[Release, ...]] = {}
-    deprecated: tuple[Release, ...] = ()
-    default: dict[Release, float] = {}
+    there: tuple[_Version, ...]
+    takes: dict[_Version, Literal["nothing", "whole", "count", "number", "text"]]
+    choices: dict[str, tuple[_Version, ...]] = {}
+    deprecated: tuple[_Version, ...] = ()
+    default: dict[_Version, float] = {}
 
 
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-    versions: tuple[Release, ...]
+    versions: tuple[_Version, ...]
     options: dict[str, _Option]
 
 
 @dataclass(frozen=True)
 class VllmOptions:
-    """The options of the release `wanted`, as the supported release `known` has them."""
+    """The options of the version `wanted`, as the supported version `known` has them."""
 
     wanted: VllmVersion
     known: VllmVersion
 
     def problem(self, name: str, value: str) -> str | None:
-        """Why this release refuses the option with this value; None if it takes it. A switch's value is empty."""
+        """Why this version refuses the option with this value; None if it takes it. A switch's value is empty."""
         option = _table().options.get(name)
         if option is None or not self._holds(option.there):
             return f"vLLM {self.wanted} has no {name}{self._history(option)}."
         choices = [choice for choice, there in option.choices.items() if self._holds(there)]
         if choices and value not in choices:
-            return f"{value!r} is no value of {name} in vLLM {self.wanted}: choose one of {', '.join(choices)}."
+            return f"Invalid value {value!r} for {name}: vLLM {self.wanted} takes {', '.join(choices)}."
         pattern, words = _FORMS.get(self._now(option.takes) or "", (r"(?s).*", ""))
         if not re.fullmatch(pattern, value):
-            return f"{value!r} is no value of {name} in vLLM {self.wanted}: it takes {words}."
+            return f"Invalid value {value!r} for {name}: vLLM {self.wanted} takes {words}."
         return None
 
     def is_deprecated(self, name: str) -> bool:
@@ -75,7 +75,7 @@ class VllmOptions:
         return bisect_right(changes, self.known) % 2 == 1
 
     def _now(self, changes: Mapping[VllmVersion, Value]) -> Value | None:
-        since = max((release for release in changes if release <= self.known), default=None)
+        since = max((version for version in changes if version <= self.known), default=None)
         return None if since is None else changes[since]
 
     def _history(self, option: _Option | None) -> str:
@@ -84,19 +84,19 @@ class VllmOptions:
         changes = bisect_right(option.there, self.known)
         if changes:
             gone = option.there[changes - 1]
-            return f": it is gone since {gone}. Leave it out, or choose an image of an earlier release"
-        return f": it came with {option.there[0]}. Leave it out, or choose an image of a later release"
+            return f": {gone} removed it. Leave it out, or choose an image of an earlier version"
+        return f": {option.there[0]} added it. Leave it out, or choose an image of a later version"
 
 
 def supported() -> tuple[VllmVersion, ...]:
-    """The releases of the table, the earliest first."""
+    """The versions of the table, the earliest first."""
     return _table().versions
 
 
 def options_of(version: VllmVersion) -> VllmOptions:
-    """Those of this release, or else of the last supported one before it, or else of the first one."""
-    releases = supported()
-    return VllmOptions(version, releases[max(0, bisect_right(releases, version) - 1)])
+    """Those of this version, or else of the last supported one before it, or else of the first one."""
+    versions = supported()
+    return VllmOptions(version, versions[max(0, bisect_right(versions, version) - 1)])
 
 
 @cache

@@ -1,6 +1,6 @@
 """Which build of a vLLM image a machine needs, by its driver.
 
-Releases of `vllm/vllm-openai` from 0.20.0 on are built for CUDA 13, with a build for CUDA 12.9 beside it whose tag ends
+Versions of `vllm/vllm-openai` from 0.20.0 on are built for CUDA 13, with a build for CUDA 12.9 beside it whose tag ends
 in `-cu129`; earlier ones are built for CUDA 12.9 (vLLM's release notes). CUDA 13 needs driver 580 or later, CUDA 12
 needs 525 (https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html).
 """
@@ -16,17 +16,17 @@ CUDA_13_DRIVER: Final = 580
 _CUDA_13_SINCE: Final = VllmVersion(0, 20, 0)
 _OFFICIAL: Final = re.compile(r".+/vllm/vllm-openai")
 """Docker Hub's, or a mirror of it."""
-_RELEASE: Final = re.compile(r"v[0-9.]+")
+_VERSION: Final = re.compile(r"v[0-9.]+")
 _CUDA_12: Final = "-cu129"
 
 
 def for_older_drivers(image: str) -> str | None:
-    """The build of the same release that runs with drivers before 580; None if there is none, or it is not known.
+    """The build of the same version that runs with drivers before 580; None if there is none, or it is not known.
 
     An image that names its build by a suffix or a digest is taken as it is.
     """
     repository, tag, version = repository_of(image), tag_of(image), version_in(image)
     if repository is None or tag is None or version is None or "@" in image:
         return None
-    of_release = _OFFICIAL.fullmatch(repository) and _RELEASE.fullmatch(tag)
-    return f"{image}{_CUDA_12}" if of_release and version >= _CUDA_13_SINCE else None
+    of_version = _OFFICIAL.fullmatch(repository) and _VERSION.fullmatch(tag)
+    return f"{image}{_CUDA_12}" if of_version and version >= _CUDA_13_SINCE else None

@@ -77,7 +77,7 @@ async def test_an_option_that_the_worker_would_refuse_is_refused_before_anything
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
     (error,) = refused.json()["errors"]
     assert error["pointer"] == "/vllm_args/1"
-    assert error["detail"].startswith("vLLM 0.32.0 has no --swap-space: it is gone since 0.18.0.")
+    assert error["detail"].startswith("vLLM 0.32.0 has no --swap-space: 0.18.0 removed it.")
     assert await stage.last_sequence() == 0
     accepted = await api.client.post("/instances", json={**wanted, "image": OLD_IMAGE})
     assert accepted.status_code == 202, accepted.text
@@ -85,7 +85,7 @@ async def test_an_option_that_the_worker_would_refuse_is_refused_before_anything
     assert warning.startswith("vllm/vllm-openai:v0.13.0: vLLM 0.13.0 has known security holes (CVE-2026-22807, ")
 
 
-async def test_the_memory_that_vllm_uses_is_that_of_its_release(stage: Stage) -> None:
+async def test_the_memory_that_vllm_uses_is_that_of_its_version(stage: Stage) -> None:
     await stage.offer(TWO_L4.model_copy(update={"image": NEW_IMAGE}))
     api = await stage.api()
     accepted = await api.client.post("/instances", json={"model": TIGHT})

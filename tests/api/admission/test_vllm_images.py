@@ -25,7 +25,7 @@ def pointers(wanted: Wish, *offered: InstanceType) -> list[str]:
 def test_an_option_that_the_image_of_the_type_has_dropped_is_refused_at_its_place() -> None:
     (error,) = refused_options(wish("L4"), Findings(), [offer("L4", NEW)])
     assert error.pointer == "/vllm_args/1"
-    assert error.detail.startswith("vLLM 0.32.0 has no --swap-space: it is gone since 0.18.0.")
+    assert error.detail.startswith("vLLM 0.32.0 has no --swap-space: 0.18.0 removed it.")
     assert pointers(wish("L4"), offer("L4", OLD)) == []
 
 
@@ -41,12 +41,12 @@ def test_every_type_that_the_launch_may_get_must_take_the_options() -> None:
     assert pointers(wish(), *types) == ["/vllm_args/1"]
 
 
-def test_two_builds_of_a_release_refuse_an_option_once() -> None:
+def test_two_builds_of_a_version_refuse_an_option_once() -> None:
     assert pointers(wish(), offer("L4", NEW), offer("H100", f"{NEW}-cu129")) == ["/vllm_args/1"]
 
 
 @pytest.mark.parametrize("image", [OWN, None])
-def test_an_image_without_a_known_release_takes_any_option_that_may_be_set(image: str | None) -> None:
+def test_an_image_without_a_known_version_takes_any_option_that_may_be_set(image: str | None) -> None:
     assert pointers(wish("L4"), offer("L4", image)) == []
 
 
@@ -57,14 +57,14 @@ def warned(wanted: Wish, *offered: InstanceType) -> list[str]:
 def test_options_that_nobody_could_check_are_warned_of() -> None:
     (warning,) = warned(wish("L4"), offer("L4", OWN))
     assert warning == (
-        "The options were not checked: the tag of acme/vllm:latest names no release of vLLM. "
-        "With a tag such as v0.32.0 they are."
+        "The options were not checked, because the tag of acme/vllm:latest names no version of vLLM. "
+        "Use a tag such as v0.32.0."
     )
     assert warned(wish("L4", args=()), offer("L4", OWN)) == []
     assert warned(wish("L4"), offer("L4", None)) == []
 
 
-def test_a_release_with_holes_is_warned_of_with_those_that_it_has() -> None:
+def test_a_version_with_holes_is_warned_of_with_those_that_it_has() -> None:
     (warning,) = warned(wish("L4", args=()), offer("L4", OLD))
     assert warning == (
         "vllm/vllm-openai:v0.13.0: vLLM 0.13.0 has known security holes (CVE-2026-22807, CVE-2026-22778, "
@@ -76,13 +76,13 @@ def test_a_release_with_holes_is_warned_of_with_those_that_it_has() -> None:
 
 
 @pytest.mark.parametrize("tag", ["v0.33.0", "v1.0.0"])
-def test_a_release_that_nobody_has_tried_is_warned_of(tag: str) -> None:
+def test_a_version_whose_options_nobody_knows_is_warned_of(tag: str) -> None:
     (warning,) = warned(wish("L4", image=f"vllm/vllm-openai:{tag}"), offer("L4", NEW))
     assert warning == (
-        f"vllm/vllm-openai:{tag}: vLLM {tag[1:]} has not been tried with Coldstart, releases 0.13.0 to 0.32.0 have."
+        f"vllm/vllm-openai:{tag}: Coldstart knows the options of vLLM 0.13.0 to 0.32.0, and not those of {tag[1:]}."
     )
 
 
-def test_the_share_of_memory_is_the_release_s_own() -> None:
+def test_the_share_of_memory_is_the_version_s_own() -> None:
     assert (default_utilization(OLD), default_utilization(NEW)) == (0.9, 0.92)
     assert (default_utilization(OWN), default_utilization(None)) == (0.9, 0.9)

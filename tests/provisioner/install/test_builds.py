@@ -15,7 +15,7 @@ DIGEST = "@sha256:" + "0a" * 32
         ("mirror.example:5000/vllm/vllm-openai:v0.32.0", "mirror.example:5000/vllm/vllm-openai:v0.32.0-cu129"),
     ],
 )
-def test_a_release_for_cuda_13_has_a_build_for_older_drivers(image: str, older: str) -> None:
+def test_a_version_for_cuda_13_has_a_build_for_older_drivers(image: str, older: str) -> None:
     assert for_older_drivers(image) == older
 
 
