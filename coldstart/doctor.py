@@ -17,6 +17,7 @@ from coldstart.embedded.ports import is_free
 from coldstart.providers import names, variables_in_words
 from coldstart.settings import StackSettings
 from coldstart.stack.files import MASTER_SECRET, stored
+from shared.offers.provider_status import CheckOutcome, ProviderCheck
 
 _ROOM_GB: Final = 2.0
 
@@ -97,7 +98,9 @@ def _clouds(settings: StackSettings) -> Iterator[Diagnosis]:
     command = [sys.executable, "-m", "services.provisioner", "check"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  our own words
     for line in done.stdout.splitlines():
-        status = json.loads(line)
-        yield Diagnosis(f"cloud {status['provider']}", not status["reason"], status["reason"] or "can be used")
+        answer = json.loads(line)
+        for check in map(ProviderCheck.model_validate, answer["checks"]):
+            subject, fine = f"cloud {answer['provider']}, {check.subject}", check.outcome is CheckOutcome.PASSED
+            yield Diagnosis(subject, fine, check.detail, essential=check.outcome is CheckOutcome.FAILED)
     if done.returncode:
         yield Diagnosis("cloud", False, done.stderr.strip().replace("\n", " "))

@@ -1,5 +1,6 @@
 """A simulated cloud's behaviour: delays in seconds, and failures that a test can request."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -52,6 +53,8 @@ class Call(StrEnum):
     LIST_AVAILABILITY = "list_availability"
     LIST_LOCAL_IMAGES = "list_local_images"
     GET_IMAGE = "get_image"
+    GET_PROJECT = "get_project"
+    LIST_QUOTA = "list_quota"
 
 
 class Error(StrEnum):
@@ -157,6 +160,8 @@ class Scenario(Frozen):
     random_failures: Probability = 0.0
     """Every other call fails with this probability, with any of `random_errors`."""
     random_errors: Annotated[tuple[Error, ...], Field(min_length=1)] = tuple(Error)
+    quotas: Mapping[str, Annotated[int, Field(ge=0)]] = {}
+    """How many servers of these types there may be in each zone; 0 is what an unverified organisation has."""
     scarce: tuple[str, ...] = ()
     """Types that the availability list calls `scarce`; they can be created all the same."""
     unlisted: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ from services.api.control.dependencies import Services
 from services.api.estimates.build import loaded_estimates
 from services.api.feed.build import feed_services
 from services.api.http.build import serving_as_set
+from services.api.provider_statuses import KnownStatuses
 from services.api.router.build import running_router
 from services.api.settings import ApiSettings
 from services.api.tenancy.build import tenancy_services
@@ -124,12 +125,13 @@ async def _wired(settings: ApiSettings, bus: _Bus, pool: Pool, lost_touch: async
             )
             control = control_services(bus.connection, pool, settings, catalogue=catalogue, admission=admission)
             console = console_services(pool, access, settings)
+            provider_statuses = KnownStatuses(bus.statuses)
             rooms = (bus, access, tenancy, usage, feed, router, catalogue, admission, control, console)
             app = application(
                 settings,
                 inference=router.inference,
                 authentication=access.authentication,
-                services=Services(settings, estimates, rooms=rooms),
+                services=Services(settings, estimates, provider_statuses, rooms=rooms),
             )
 
             def leave() -> None:
@@ -137,7 +139,8 @@ async def _wired(settings: ApiSettings, bus: _Bus, pool: Pool, lost_touch: async
                 access.authentication.wrong_keys.close()
 
             limit_checks = admission.limits.run(settings.limits_check_seconds)
-            yield _Wired(app, (cache.run(), feed.feed.run(), estimates.run(), limit_checks), leave)
+            tasks = (cache.run(), feed.feed.run(), estimates.run(), limit_checks, provider_statuses.run())
+            yield _Wired(app, tasks, leave)
 
 
 @asynccontextmanager

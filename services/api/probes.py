@@ -11,10 +11,12 @@ from services.api.control.authorization import OPEN
 from services.api.control.dependencies import Provided
 from services.api.control.openapi.answers import refusals
 from services.api.feed.feed import Feed
+from services.api.provider_statuses import KnownStatuses
 from services.api.refusals import Kind, Refused
 from services.api.router.metrics import Gauges
 from services.api.settings import ApiSettings
 from shared.bus.topology_guard import TopologyGuard
+from shared.offers.provider_status import ProviderStatus
 
 
 class RoutesStale(Refused, kind=Kind.UNAVAILABLE, code="routes_stale", title="The routing table is stale"):
@@ -37,10 +39,15 @@ async def healthz() -> dict[str, str]:
     responses=refusals({Kind.UNAVAILABLE: "Not now"}),
     description="503 while the routing table is older than its staleness limit, and while what is asked for could not "
     "be recorded, as far as the last look at the event stream tells (every few seconds). `troubles` are changes of the "
-    "stream's configuration that could not be undone. The database is not asked: inference goes on without it.",
+    "stream's configuration that could not be undone. The database is not asked: inference goes on without it. "
+    "`providers` says of each whether something can be launched there, and why not: what already runs there is served "
+    "all the same, so that is no reason to send requests elsewhere.",
 )
 async def readyz(
-    feed: Provided[Feed], guard: Provided[TopologyGuard], settings: Provided[ApiSettings]
+    feed: Provided[Feed],
+    guard: Provided[TopologyGuard],
+    settings: Provided[ApiSettings],
+    providers: Provided[KnownStatuses],
 ) -> dict[str, Any]:
     if feed.is_stale():
         detail = f"Nothing was heard from the event stream for more than {settings.router_staleness_seconds:g} s."
@@ -52,7 +59,13 @@ async def readyz(
         "status": "ready",
         "routing_table_age_seconds": round(feed.age, 3),
         "troubles": [trouble.reason for trouble in troubles],
+        "providers": [_shown(status) for status in providers.known],
     }
+
+
+def _shown(status: ProviderStatus) -> dict[str, Any]:
+    shown = status.model_dump(mode="json", include={"provider", "reason", "since", "checked_at"})
+    return {**shown, "usable": status.reason is None}
 
 
 def metrics_routes(access: str) -> tuple[HTTPRouteHandler, ...]:

@@ -1,6 +1,7 @@
 """`python -m services.provisioner`: any number of these may run.
 
-`tagged` only lists resources. `check` prints a line of JSON for each provider: why it cannot be used. Both then exit.
+`tagged` only lists resources. `check` prints a line of JSON for each provider: what it was asked, and its answers. Both
+then exit.
 """
 
 import asyncio
@@ -59,8 +60,9 @@ def print_tagged(settings: ProvisionerSettings, make: Sequence[MakeProvider]) ->
 
 
 async def _check(make: Sequence[MakeProvider]) -> None:
-    async for provider, reason in check(make):
-        sys.stdout.write(json.dumps({"provider": provider, "reason": reason}) + "\n")
+    async for provider, checks in check(make):
+        shown = [check.model_dump(mode="json") for check in checks]
+        sys.stdout.write(json.dumps({"provider": provider, "checks": shown}) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,17 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
+from services.provisioner.check import checked
 from services.provisioner.provider import Provider, ProviderError, TryAgain
 from services.provisioner.settings import ProvisionerSettings
 from shared.offers.instance_types import InstanceType, InstanceTypes
-from shared.offers.provider_status import ProviderStatus, ProviderStatuses, redacted
+from shared.offers.provider_status import PROBLEMS, ProviderCheck, ProviderStatus, ProviderStatuses, reason_of
 from shared.retry import backoff_s
 
 UNEXPECTED: Final = "unexpected"
@@ -86,15 +89,19 @@ class Offers:
 
         The owner cancels it.
         """
-        failures, status = 0, ProviderStatus(provider=provider, since=datetime.now(UTC))
+        failures = 0
+        status: ProviderStatus | None = None
         while True:
             try:
                 await bucket.keep_only(self._providers)
                 await statuses.keep_only(self._providers)
-                reason = await self._publish_offers(provider, bucket)
+                status = status or await statuses.of(provider)  # it may have begun before this process
+                checks = await self._publish_offers(provider, bucket)
+                reason = reason_of(checks)
                 failures = 0 if reason is None else failures + 1
                 pause = self._pause(failures)
-                status = _changed(status, reason, pause)
+                _log_problems(provider, set(checks) - set(status.checks if status else ()))
+                status = _status(provider, status, checks, pause)
                 await statuses.publish(status)
             except Exception:  # the loop's bound: what cannot be published now is published soon after
                 failures += 1
@@ -102,16 +109,11 @@ class Offers:
                 log.exception("instance types not published", provider=provider)
             await asyncio.sleep(pause)
 
-    async def _publish_offers(self, provider: str, bucket: InstanceTypes) -> str | None:
-        """Why the provider cannot be used, or None. Price lists are public, so a call with the key is made, too."""
-        try:
+    async def _publish_offers(self, provider: str, bucket: InstanceTypes) -> tuple[ProviderCheck, ...]:
+        """Price lists are public, so they are published whatever the provider thinks of our key."""
+        with suppress(ProviderError):
             await bucket.publish(provider, self._with_images(await self.of(provider)))
-            if self._providers[provider].capabilities.power:
-                await self._providers[provider].foreign_servers()
-        except ProviderError as error:
-            log.warning("provider cannot be used", provider=provider, reason=redacted(str(error)))
-            return redacted(error.message)
-        return None
+        return await checked(self._providers[provider], partial(self.of, provider))
 
     def _with_images(self, types: tuple[InstanceType, ...]) -> tuple[InstanceType, ...]:
         return tuple(kind.model_copy(update={"image": self._settings.image_for(kind.name)}) for kind in types)
@@ -122,10 +124,23 @@ class Offers:
         return backoff_s(failures, self._settings.backoff_seconds, self._settings.longest_backoff_seconds)
 
 
-def _changed(before: ProviderStatus, reason: str | None, pause: float) -> ProviderStatus:
+def _log_problems(provider: str, checks: Iterable[ProviderCheck]) -> None:
+    for check in checks:
+        if check.outcome in PROBLEMS:
+            log.warning("provider check not passed", provider=provider, **check.model_dump(mode="json"))
+
+
+def _status(
+    provider: str, before: ProviderStatus | None, checks: tuple[ProviderCheck, ...], pause: float
+) -> ProviderStatus:
     """`since` changes only between usable and unusable, not with the reason."""
-    now = datetime.now(UTC)
-    same = (before.reason is None) == (reason is None)
-    next_try_at = now + timedelta(seconds=pause) if reason else None
-    since = before.since if same else now
-    return ProviderStatus(provider=before.provider, reason=reason, since=since, next_try_at=next_try_at)
+    now, reason = datetime.now(UTC), reason_of(checks)
+    same = before is not None and (before.reason is None) == (reason is None)
+    return ProviderStatus(
+        provider=provider,
+        reason=reason,
+        since=before.since if before and same else now,
+        next_try_at=now + timedelta(seconds=pause) if reason else None,
+        checks=checks,
+        checked_at=now,
+    )

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from shared.offers.instance_types import InstanceType
+from shared.offers.provider_status import ProviderCheck
 from shared.reconciliation import Foreign, Kind
 
 SERVER_MISSING: Final = "server_missing"
@@ -144,6 +145,13 @@ class Provider(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """Which of the port's calls have an effect here."""
+
+    async def check(self) -> tuple[ProviderCheck, ...]:
+        """Ask what a launch will need, such as credentials, permissions, quota, zones and the image. Changes nothing.
+
+        What is wrong is returned, with what a person can do about it. If one answer makes the others pointless, they
+        are left out.
+        """
 
     async def instance_types(self) -> tuple[InstanceType, ...]: ...
 

@@ -6,6 +6,7 @@ from simulator.cloud.addresses import Addresses
 from simulator.cloud.errors import not_found
 from simulator.cloud.gate import Cloud, guarded, response_of
 from simulator.cloud.ips import Ips
+from simulator.cloud.organization import Organization
 from simulator.cloud.products import Products
 from simulator.cloud.rules import Rules
 from simulator.cloud.security_groups import SecurityGroups
@@ -24,10 +25,11 @@ def routes(cloud: Cloud, addresses: Addresses) -> list[web.RouteDef]:
         *Ips(cloud, addresses).endpoints(),
         *Volumes(cloud).endpoints(),
         *Products(cloud).endpoints(),
+        *Organization(cloud).endpoints(),
     ]
     return [
         *(web.route(endpoint.method, endpoint.path, guarded(cloud, endpoint)) for endpoint in endpoints),
-        web.route("*", "/{product:instance|block|marketplace}/{rest:.*}", _unknown),
+        web.route("*", "/{product:instance|block|marketplace|account|iam}/{rest:.*}", _unknown),
     ]
 
 

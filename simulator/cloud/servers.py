@@ -9,6 +9,7 @@ from simulator.cloud import errors, render, requests, scratch
 from simulator.cloud.catalog import IMAGES, ServerType, find_image, sold_in
 from simulator.cloud.errors import ApiError
 from simulator.cloud.gate import Cloud, Endpoint
+from simulator.cloud.organization import quota_name
 from simulator.cloud.requests import CreateServer, UpdateServer, only, page_of, read, tags_in
 from simulator.cloud.resources import SecurityGroup, Server, ServerState, VolumeStatus
 from simulator.scenario import Call
@@ -129,6 +130,12 @@ class Servers:
             raise errors.still_in_use("instance should be powered off")
         return server
 
+    def _check_quota(self, zone: str, name: str) -> None:
+        quota = self._cloud.scenarios.default.scenario.quotas.get(name)
+        current = sum(1 for server in self._account.servers(zone) if server.type.name == name)
+        if quota is not None and current >= quota:
+            raise errors.quotas_exceeded(quota_name(name), quota=quota, current=current)
+
     def _build(self, zone: str, wanted: CreateServer) -> Server:
         server_type = sold_in(zone).get(wanted.commercial_type)
         if server_type is None:
@@ -143,6 +150,7 @@ class Servers:
         count = sum(1 for _ in self._account.servers())
         if count >= self._account.server_quota:
             raise errors.quotas_exceeded(server_type.name, quota=self._account.server_quota, current=count)
+        self._check_quota(zone, server_type.name)
         return Server(
             name=wanted.name,
             zone=zone,

@@ -1,3 +1,4 @@
+import asyncio
 import socket
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from coldstart import doctor
 from coldstart.cli import app
 from coldstart.doctor import Diagnosis, examine
 from coldstart.settings import StackSettings
+from simulator.app import Simulator
+from simulator.scenario import Call, Error, Failure, Scenario
+from simulator.settings import SimulatorSettings
 
 pytestmark = pytest.mark.real
 
@@ -15,6 +19,12 @@ pytestmark = pytest.mark.real
 def findings(**settings: object) -> dict[str, Diagnosis]:
     found = examine(StackSettings.model_validate({"api_port": 0, **settings}))
     return {finding.subject.split()[0]: finding for finding in found}
+
+
+def clouds(data_dir: Path) -> dict[str, Diagnosis]:
+    """By what the cloud was asked."""
+    found = examine(StackSettings.model_validate({"api_port": 0, "data_dir": data_dir}))
+    return {each.subject.partition(", ")[2]: each for each in found if each.subject.startswith("cloud ")}
 
 
 def test_everything_that_the_stack_needs_is_looked_at(tmp_path: Path) -> None:
@@ -59,9 +69,39 @@ def test_scaleways_variables_mean_scaleway(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("SCW_SECRET_KEY", "00000000-0000-4000-8000-000000000000")
     monkeypatch.setenv("SCW_DEFAULT_PROJECT_ID", "00000000-0000-4000-8000-000000000001")
     monkeypatch.setenv("SCW_API_URL", "http://127.0.0.1:9")
-    unreachable = findings(data_dir=tmp_path)["cloud"]
+    unreachable = clouds(tmp_path)["connection"]
     assert not unreachable.fine
+    assert unreachable.essential
     assert "the connection failed: check the network, and SCW_API_URL" in unreachable.detail
+
+
+async def test_a_cloud_that_is_asked_says_what_it_thinks_of_the_key_the_permissions_and_the_quota(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_volumes = Failure(call=Call.LIST_VOLUMES, error=Error.PERMISSIONS_DENIED, times=None)
+    scenario = Scenario(failures=(no_volumes,), quotas={"L4-1-24G": 0})
+    async with Simulator(SimulatorSettings(data_dir=tmp_path / "cloud", scenario=scenario)) as simulator:
+        account = simulator.settings
+        monkeypatch.setenv("SCW_API_URL", simulator.url)
+        monkeypatch.setenv("SCW_ACCESS_KEY", account.access_key)
+        monkeypatch.setenv("SCW_SECRET_KEY", account.secret_key.get_secret_value())
+        monkeypatch.setenv("SCW_DEFAULT_PROJECT_ID", str(account.project_id))
+        found = await asyncio.to_thread(clouds, tmp_path)
+        assert {name: (each.fine, each.essential) for name, each in found.items()} == {
+            "credentials": (True, False), "project": (True, False), "permissions": (False, True),
+            "zones": (True, False), "image": (True, False), "quota": (False, False),
+        }  # fmt: skip
+        monkeypatch.setenv("SCW_SECRET_KEY", "00000000-0000-4000-8000-000000000000")
+        wrong = await asyncio.to_thread(clouds, tmp_path)
+        assert list(wrong) == ["credentials"]
+        assert (wrong["credentials"].fine, wrong["credentials"].essential) == (False, True)
+
+
+def test_a_file_of_machines_that_is_not_there_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLDSTART_MACHINES", str(tmp_path / "machines.toml"))
+    found = clouds(tmp_path)["file"]
+    assert (found.fine, found.essential) == (False, True)
+    assert found.detail == f"COLDSTART_MACHINES: {tmp_path}/machines.toml cannot be read: No such file or directory"
 
 
 def test_something_essential_missing_is_exit_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

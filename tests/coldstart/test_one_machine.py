@@ -197,6 +197,18 @@ async def test_a_stack_says_what_stands_elsewhere_when_it_starts_and_when_it_sto
     assert (tmp_path / "data/clouds").read_text() == "machines\n"
 
 
+async def test_a_stack_whose_file_of_machines_is_not_there_starts_and_says_so(tmp_path: Path) -> None:
+    async with up(tmp_path / "data", COLDSTART_MACHINES=str(tmp_path / "machines.toml")) as stack:
+        assert stack.process.stdout is not None
+        async with asyncio.timeout(START_S):
+            line = await stack.process.stdout.readline()
+        assert line.startswith(b"cloud      machines cannot be used: COLDSTART_MACHINES: ")
+        assert b"machines.toml cannot be read: No such file or directory" in line
+        assert (await stack.request("GET", "/readyz")).status_code == 200
+        (status,) = (await stack.request("GET", "/instance-types")).json()["providers"]
+        assert [(check["subject"], check["outcome"]) for check in status["checks"]] == [("file", "failed")]
+
+
 PRODUCTION = {
     "COLDSTART_NATS_URL": "nats://127.0.0.1:9",
     "COLDSTART_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",

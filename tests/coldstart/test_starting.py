@@ -68,8 +68,8 @@ async def test_a_real_cloud_is_not_put_in_the_place_of_a_simulated_one_that_has_
 async def test_settings_that_were_refused_do_not_bind_the_data_folder_to_a_cloud(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLDSTART_MACHINES", str(tmp_path / "typo.yaml"))
-    with pytest.raises(SettingsInvalid, match="cannot be read"):
+    monkeypatch.setenv("SCW_ACCESS_KEY", "no key of Scaleway's")
+    with pytest.raises(SettingsInvalid, match="SCW_ACCESS_KEY"):
         async with stack(StackSettings(data_dir=tmp_path, api_port=0), simulated=False):
             pass
     assert clouds(tmp_path) is None
@@ -84,12 +84,14 @@ def test_one_of_the_two_keys_means_scaleway_and_never_a_simulated_cloud(
 
 
 async def test_a_cloud_is_told_when_it_cannot_be_used_and_when_it_can_again(api: FakeApi) -> None:
-    def told(reason: str | None) -> Any:
+    def told(reason: str | None, *limits: str) -> Any:
+        checks = [{"subject": "quota", "outcome": "limited", "detail": limit} for limit in limits]
+        passed = {"subject": "zones", "outcome": "passed", "detail": "all are known"}
         status = {"provider": "scaleway", "reason": reason, "since": "2026-01-01T00:00:00Z", "next_try_at": None}
-        return values({"items": [], "next_cursor": None, "providers": [status]})
+        return values({"items": [], "next_cursor": None, "providers": [{**status, "checks": [passed, *checks]}]})
 
     nothing = values({"items": [], "next_cursor": None, "providers": []})
-    api.says("GET", "/instance-types", nothing, told("no key"), told("no key"), told(None))
+    api.says("GET", "/instance-types", nothing, told("no key"), told("no key"), told(None), told(None, "0 for H100"))
     pauses: list[float] = []
 
     async def pause(seconds: float) -> None:
@@ -99,4 +101,5 @@ async def test_a_cloud_is_told_when_it_cannot_be_used_and_when_it_can_again(api:
         lines = changes(client, {"scaleway"}, pause)
         assert await anext(lines) == "scaleway cannot be used: no key"
         assert await anext(lines) == "scaleway can be used"
+        assert await anext(lines) == "scaleway can be used, with a limit: quota: 0 for H100"
     assert pauses[0] < pauses[1]

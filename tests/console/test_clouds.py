@@ -1,4 +1,4 @@
-"""A provider that cannot be used: the bar on the pages from which somebody would launch."""
+"""A provider that cannot be used: the bar on every page. What only limits it: on the page from which one launches."""
 
 import re
 from datetime import UTC, datetime
@@ -7,15 +7,27 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from shared.offers.provider_status import ProviderStatus, ProviderStatuses
+from shared.offers.provider_status import ProviderCheck, ProviderStatus, ProviderStatuses
 from tests.api.stage import Stage
 from tests.console.conftest import Window
 from tests.console.test_pages import complaints
+from tests.lifecycle import histories as h
 
 AT = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
 WELL = ProviderStatus(provider="scaleway", since=AT)
 REFUSED = WELL.model_copy(update={"reason": "the API key is not accepted", "next_try_at": AT})
 HOSTILE = REFUSED.model_copy(update={"reason": "<img src=x onerror=alert(1)>\nall is well", "next_try_at": None})
+
+
+LIMITED = WELL.model_copy(
+    update={
+        "checks": (
+            ProviderCheck.passed("credentials", "the API key is accepted"),
+            ProviderCheck.limited("quota", "it is 0 for H100-1-80G: <i>verify</i>"),
+        )
+    }
+)
+PAGES = ("/", *(f"/console/{name}" for name in ("launch", "playground", "events", "usage", "organizations", "keys")))
 
 
 def told(stage: Stage) -> ProviderStatuses:
@@ -53,4 +65,26 @@ async def test_the_form_says_it_before_anything_is_asked_for(stage: Stage, windo
     page = await window.open(await stage.api(), "/console/launch", color_scheme=scheme)
     await expect(page.locator("#clouds")).to_contain_text("scaleway has been unusable since")
     await expect(page.locator("#types")).to_contain_text("not known while the provider is unusable")
+    assert await complaints(page) == []
+
+
+async def test_every_page_says_it(stage: Stage, window: Window) -> None:
+    await told(stage).publish(REFUSED)
+    await stage.projector()
+    api = await stage.api()
+    instance = await stage.happened(*h.a_ready_instance())
+    await api.projected(instance)
+    await api.organization("acme")
+    page = await window.open(api)
+    for path in (*PAGES, f"/console/instances/{instance.id}", "/console/organizations/acme"):
+        await page.goto(f"{api.url}{path}")
+        await expect(page.locator("#clouds")).to_contain_text("the API key is not accepted")
+
+
+async def test_what_limits_a_provider_is_said_where_one_launches_and_only_there(stage: Stage, window: Window) -> None:
+    await told(stage).publish(LIMITED)
+    page = await window.open(await stage.api(), "/console/launch")
+    limits = page.locator("#limits")
+    await expect(limits).to_have_text("scaleway, quota: it is 0 for H100-1-80G: <i>verify</i>.")
+    await expect(page.locator("#clouds")).to_be_hidden()
     assert await complaints(page) == []

@@ -22,6 +22,7 @@ from services.provisioner.provider import (
     TryAgain,
 )
 from shared.offers.instance_types import InstanceType
+from shared.offers.provider_status import ProviderCheck
 from shared.reconciliation import Foreign, Kind
 
 ABLE = Capabilities(power=True, volumes=True, ports=True, cloud_init=True)
@@ -81,6 +82,7 @@ class FakeProvider:
     capabilities: Capabilities = ABLE
     delays: Delays = field(default_factory=Delays)
     offered: tuple[InstanceType, ...] = OFFERED
+    checks: tuple[ProviderCheck, ...] = ()
     out_of_stock: set[tuple[str, str]] = field(default_factory=set)
     not_sold: dict[tuple[str, str], Rejected] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -145,6 +147,10 @@ class FakeProvider:
             await hook()
         if when == "after":
             raise error
+
+    async def check(self) -> tuple[ProviderCheck, ...]:
+        async with self._call("check"):
+            return self.checks
 
     async def instance_types(self) -> tuple[InstanceType, ...]:
         async with self._call("instance_types"):

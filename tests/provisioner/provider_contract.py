@@ -18,6 +18,7 @@ from services.provisioner.provider import (
     Server,
     TryAgain,
 )
+from shared.offers.provider_status import CheckOutcome
 from shared.reconciliation import Kind
 
 PATIENCE_S = 20.0
@@ -80,6 +81,10 @@ class ProviderContract:
         seen = await eventually(lambda: provider.get_server(server.zone, server.id), lambda s: bool(s and s.volume_ids))
         assert seen is not None
         return seen
+
+    async def test_it_passes_its_own_checks_and_makes_nothing(self, provider: Provider) -> None:
+        assert [check for check in await provider.check() if check.outcome is not CheckOutcome.PASSED] == []
+        assert [*await provider.tagged_servers(), *await provider.tagged_resources()] == []
 
     async def test_it_offers_instance_types_in_its_zones(self, provider: Provider, instance_type: str) -> None:
         offered = {kind.name: kind for kind in await provider.instance_types()}

@@ -2,19 +2,22 @@
 
 import asyncio
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from typing import cast
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.provisioner.offers import Offers
 from services.provisioner.provider import Rejected, TryAgain
 from shared.offers.instance_types import InstanceType, InstanceTypes
-from shared.offers.provider_status import ProviderStatus, ProviderStatuses
+from shared.offers.provider_status import ProviderCheck, ProviderStatus, ProviderStatuses
 from tests.provisioner.fake_provider import OFFERED, FakeProvider
 from tests.provisioner.stage import quick
 
 NAME = "scaleway"
+IMAGES = {"L4-1-24G": "by/type:1"}
 FAILED = TryAgain("cloud_error", "the cloud failed")
 
 
@@ -111,11 +114,16 @@ class PublishedOffers(Published):
 
 
 class PublishedStatuses(Published):
-    """The second status sets `enough`."""
+    """`before` is what an earlier process has published; `enough` is set by the second status."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: ProviderStatus | None = None) -> None:
+        self.before = before
         self.statuses: list[ProviderStatus] = []
         self.enough = asyncio.Event()
+
+    async def of(self, provider: str) -> ProviderStatus | None:
+        assert provider == NAME
+        return self.before
 
     async def publish(self, status: ProviderStatus) -> None:
         self.statuses.append(status)
@@ -123,27 +131,60 @@ class PublishedStatuses(Published):
             self.enough.set()
 
 
-async def test_a_cloud_that_refuses_the_key_is_told_without_the_key_until_it_takes_it(provider: FakeProvider) -> None:
-    key, offered, told = str(uuid4()), PublishedOffers(), PublishedStatuses()
-    provider.fail("foreign_servers", Rejected("invalid_credentials", f"{key} is not accepted\x1b[2J"))
-    settings = quick(instance_types_seconds=300.0, backoff_seconds=0.01, vllm_images={"L4-1-24G": "by/type:1"})
-    offers = Offers({NAME: provider}, settings)
-    telling = asyncio.create_task(
-        offers.keep_publishing(NAME, cast("InstanceTypes", offered), cast("ProviderStatuses", told))
+async def published(
+    provider: FakeProvider, before: ProviderStatus | None = None
+) -> tuple[list[ProviderStatus], PublishedOffers]:
+    """The first two statuses, and what was offered meanwhile."""
+    offered, statuses = PublishedOffers(), PublishedStatuses(before)
+    offers = Offers({NAME: provider}, quick(instance_types_seconds=0.01, backoff_seconds=0.01, vllm_images=IMAGES))
+    publishing = asyncio.create_task(
+        offers.keep_publishing(NAME, cast("InstanceTypes", offered), cast("ProviderStatuses", statuses))
     )
     async with asyncio.timeout(60):
-        await told.enough.wait()
-    telling.cancel()
-    refused, accepted = told.statuses[:2]
+        await statuses.enough.wait()
+    publishing.cancel()
+    return statuses.statuses[:2], offered
+
+
+async def test_a_cloud_that_refuses_the_key_is_told_without_the_key_until_it_takes_it(provider: FakeProvider) -> None:
+    key = str(uuid4())
+    provider.fail("check", Rejected("invalid_credentials", f"{key} is not accepted\x1b[2J"))
+    (refused, accepted), offered = await published(provider)
     assert refused.reason is not None
     assert "is not accepted" in refused.reason
-    assert key not in refused.reason
+    assert key not in str(refused)
     assert refused.reason.isprintable()
     assert refused.next_try_at is not None
     assert (accepted.reason, accepted.next_try_at) == (None, None)
     assert accepted.since >= refused.since
-    images = {"L4-1-24G": "by/type:1"}
-    told_types = tuple(
-        kind.model_copy(update={"image": images.get(kind.name, settings.vllm_image)}) for kind in OFFERED
-    )
-    assert offered.offered == [told_types, told_types]
+    told_types = tuple(kind.model_copy(update={"image": IMAGES.get(kind.name, quick().vllm_image)}) for kind in OFFERED)
+    assert offered.offered[:2] == [told_types, told_types]
+
+
+async def test_a_cloud_that_offers_nothing_or_cannot_be_asked_what_is_unusable(provider: FakeProvider) -> None:
+    provider.offered = ()
+    (status, _), _ = await published(provider)
+    assert status.reason == "nothing with a GPU is offered"
+    provider.fail("instance_types", FAILED, FAILED, FAILED)
+    (status, _), _ = await published(provider)
+    assert status.reason == "the cloud failed"
+
+
+async def test_what_only_limits_is_told_and_no_reason_not_to_launch(provider: FakeProvider) -> None:
+    provider.checks = (ProviderCheck.limited("quota", "it is 0 for H100"), ProviderCheck.unknown("project", "no right"))
+    with capture_logs() as logs:
+        (first, second), _ = await published(provider)
+    assert (first.reason, first.next_try_at) == (None, None)
+    assert [check.subject for check in first.checks] == ["quota", "project", "instance types"]
+    assert first.checked_at is not None
+    assert second.checked_at is not None
+    assert second.checked_at >= first.checked_at
+    assert [entry["subject"] for entry in logs if entry["event"] == "provider check not passed"] == ["quota"], "once"
+
+
+async def test_since_when_it_is_unusable_outlives_the_provisioner(provider: FakeProvider) -> None:
+    since = datetime(2026, 11, 29, tzinfo=UTC)
+    before = ProviderStatus(provider=NAME, reason="the key has expired", since=since)
+    provider.checks = (ProviderCheck.failed("credentials", "the key is not accepted"),)
+    (status, _), _ = await published(provider, before)
+    assert (status.since, status.reason) == (since, "the key is not accepted")

@@ -9,11 +9,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import aiohttp
 import pytest
+from scaleway.account import v3 as account
 from scaleway.block import v1 as block
+from scaleway.iam import v1alpha1 as iam
 from scaleway.instance import v1 as instance
 from scaleway.marketplace import v2 as marketplace
 
 from simulator.app import Simulator
+from simulator.settings import SimulatorSettings
 from tests.simulator.clients import IMAGE, ZONE, Control, Sdk, ask
 from tests.simulator.conftest import QUICK
 
@@ -97,6 +100,8 @@ async def test_a_server_in_every_state_has_exactly_the_sdks_fields(
         (f"{INSTANCE}/products/servers/availability", instance.GetServerTypesAvailabilityResponse),
         (f"block/v1/zones/{ZONE}/volumes", block.ListVolumesResponse),
         ("marketplace/v2/local-images", marketplace.ListLocalImagesResponse),
+        (f"iam/v1alpha1/quota?organization_id={SimulatorSettings().organization_id}", iam.ListQuotaResponse),
+        (f"account/v3/projects/{SimulatorSettings().project_id}", account.Project),
     ],
 )
 async def test_a_list_has_exactly_the_sdks_fields(simulator: Simulator, sdk: Sdk, path: str, expected: type) -> None:

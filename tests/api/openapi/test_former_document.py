@@ -38,6 +38,12 @@ ADDITIONS: Final[Sequence[str]] = (
         "/components/schemas/OpenAIModel/properties/max_model_len",
         "/components/securitySchemes/x-api-key",
     ),
+    *(f"/components/schemas/{schema}" for schema in ("CheckOutcome", "ProviderCheck")),
+    *(
+        f"/components/schemas/ProviderStatus/{part}/{field}"
+        for part in ("properties", "required")
+        for field in ("checked_at", "checks")
+    ),
 )
 """JSON pointers (RFC 6901) to what the document has gained, each with all that is below it.
 

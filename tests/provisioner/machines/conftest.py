@@ -31,7 +31,7 @@ def provider_of(
     *machines: dict[str, object], installation: UUID | None = None, call_timeout_s: float = CALL_TIMEOUT_S
 ) -> MachinesProvider:
     inventory = Inventory.model_validate({"machine": machines})
-    return MachinesProvider(inventory, installation or uuid4(), SHELL, call_timeout_s)
+    return MachinesProvider(lambda: inventory, installation or uuid4(), SHELL, call_timeout_s)
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ async def test_a_machine_is_claimed_installed_released_and_lived_on_again(nats_u
     )  # fmt: skip
     connection = await connect(nats_url, "test")
     own_key = " ".join(boxes[0].host_key.export_public_key().decode().split()[:2])
-    async with running(settings, [making(inventory, provider_context(settings))]):
+    async with running(settings, [making(lambda: inventory, provider_context(settings))]):
         for _ in range(2):
             life = Life(Journal(connection, actor="test", source="/coldstart/test"))
             await life.requested()
@@ -96,7 +96,7 @@ async def test_a_machine_that_is_off_keeps_no_life_on_the_others_from_its_beginn
     await boxes[0].host.stop()
     connection = await connect(nats_url, "test")
     life = Life(Journal(connection, actor="test", source="/coldstart/test"))
-    async with running(settings, [making(inventory, provider_context(settings))]):
+    async with running(settings, [making(lambda: inventory, provider_context(settings))]):
         await life.requested()
         instance = await life.reached(milestone=e.PortsOpened)
         assert instance.resources.server_id == f"shelf/{life.instance_id}"
@@ -113,7 +113,7 @@ async def test_a_provider_that_nobody_configured_fails_the_launch_and_says_which
     settings = quick(nats_url=SecretStr(nats_url), ssh_port=SSH_PORT)
     connection = await connect(nats_url, "test")
     life = Life(Journal(connection, actor="test", source="/coldstart/test"))
-    async with running(settings, [making(inventory, provider_context(settings))]):
+    async with running(settings, [making(lambda: inventory, provider_context(settings))]):
         await life.requested("elsewhere")
         failed = await life.reached(status=Status.PROVISIONING_FAILED)
         assert failed.error is not None

@@ -1,5 +1,6 @@
 """An error in the file of machines names the machine and the field. A correct file is read completely."""
 
+import json
 import os
 import subprocess
 import sys
@@ -77,11 +78,11 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         inventory_at(tmp_path / "no.toml")
 
 
-def started(**variables: str) -> subprocess.CompletedProcess[str]:
+def started(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COLDSTART_", "SCW_"))}
     environment = {**kept, "COLDSTART_MASTER_SECRET": MASTER, **variables}
     return subprocess.run(
-        [sys.executable, "-m", "services.provisioner"],
+        [sys.executable, "-m", "services.provisioner", *words],
         env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
@@ -95,7 +96,10 @@ def test_a_provisioner_without_any_provider_does_not_start_and_says_what_is_miss
 
 
 @pytest.mark.real
-def test_a_provisioner_with_a_wrong_file_of_machines_does_not_start_and_says_what_is_wrong(tmp_path: Path) -> None:
-    ended = started(COLDSTART_MACHINES=str(tmp_path / "no.toml"))
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("COLDSTART_MACHINES: ")
+def test_a_provisioner_that_is_asked_to_check_says_what_is_wrong_with_the_file_of_machines(tmp_path: Path) -> None:
+    ended = started("check", COLDSTART_MACHINES=str(tmp_path / "no.toml"))
+    assert ended.returncode == 0, ended.stderr
+    answer = json.loads(ended.stdout)
+    assert answer["provider"] == "machines"
+    assert [(check["subject"], check["outcome"]) for check in answer["checks"]] == [("file", "failed")]
+    assert "no.toml cannot be read: No such file" in answer["checks"][0]["detail"]

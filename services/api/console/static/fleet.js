@@ -1,6 +1,5 @@
 // Every instance, failures first, each row changed only where it has.
 import { ask, now, read, Refusal } from "./api.js";
-import { watchClouds } from "./clouds.js";
 import { about, clock, exact, lasting, money } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
 import { costAt, described, Store } from "./store.js";
@@ -220,4 +219,3 @@ function begin() {
     setTimeout(begin, AGAIN_MS);
   });
 }
-watchClouds();

@@ -1,7 +1,7 @@
 // The types and zones there are to choose from, with prices and stock that stay fresh while somebody looks at them.
 import { get, Refusal } from "./api.js";
 import { ANY, Choices } from "./choices.js";
-import { tellClouds } from "./clouds.js";
+import { limits, tellClouds } from "./clouds.js";
 import { arrange, element } from "./element.js";
 import { clock, money } from "./format.js";
 import { announce, write } from "./live.js";
@@ -59,6 +59,9 @@ async function read() {
   offered = items.filter((one) => one.gpus);
   [readAt, unread] = [Date.now(), ""];
   tellClouds(providers);
+  const limited = limits(providers);
+  write(byId("limits"), limited.join("\n"));
+  byId("limits").hidden = !limited.length;
   usable = !providers.some((one) => one.reason);
   drawProviders();
   draw();

@@ -1,11 +1,13 @@
 """One's own machines, reached over SSH: no cloud, no bill, and a claim on the machine instead of a tag."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from services.provisioner.providers.machines.settings import MachinesSettings
 from services.provisioner.providers.registration import MakeProvider, ProviderContext, Registration
-from shared.environment import SettingsInvalid, from_environment
+from shared.environment import from_environment
 
 if TYPE_CHECKING:
     from services.provisioner.providers.machines.inventory import Inventory
@@ -14,20 +16,16 @@ _FILE: Final = "COLDSTART_MACHINES"
 
 
 def _make(context: ProviderContext) -> MakeProvider:
-    from services.provisioner.providers.machines.inventory import InventoryInvalid, inventory_at  # noqa: PLC0415  SSH
+    from services.provisioner.providers.machines.inventory import inventory_at  # noqa: PLC0415  SSH loads slowly
 
-    try:
-        return making(inventory_at(from_environment(MachinesSettings).machines), context)
-    except InventoryInvalid as error:
-        raise SettingsInvalid(f"{_FILE}: {error}") from None
+    return making(partial(inventory_at, from_environment(MachinesSettings).machines), context)
 
 
-def making(inventory: "Inventory", context: ProviderContext) -> MakeProvider:
+def making(read: "Callable[[], Inventory]", context: ProviderContext) -> MakeProvider:
+    """`read` raises InventoryInvalid."""
     from services.provisioner.providers.machines.provider import MachinesProvider  # noqa: PLC0415  SSH loads slowly
 
-    return lambda installation: nullcontext(
-        MachinesProvider(inventory, installation, context.shell, context.call_timeout_s)
-    )
+    return lambda installation: nullcontext(MachinesProvider(read, installation, context.shell, context.call_timeout_s))
 
 
 REGISTRATION: Final = Registration(

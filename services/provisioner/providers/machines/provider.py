@@ -1,7 +1,7 @@
 """The provider of one's own machines: creating claims a machine, deleting cleans and releases it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -20,13 +20,15 @@ from services.provisioner.provider import (
     TryAgain,
 )
 from services.provisioner.providers.machines.claims import Claim, Claims
-from services.provisioner.providers.machines.inventory import Inventory, Machine
+from services.provisioner.providers.machines.inventory import Inventory, InventoryInvalid, Machine
 from shared.machine import Shell
 from shared.offers.instance_types import InstanceType
+from shared.offers.provider_status import ProviderCheck
 from shared.reconciliation import Foreign
 
 NAME: Final = "machines"
 NOT_CAPABLE: Final = "not_capable"
+FILE_INVALID: Final = "machines_file_invalid"
 
 log = structlog.get_logger()
 
@@ -34,17 +36,60 @@ log = structlog.get_logger()
 class MachinesProvider:
     """A server is one machine used by one instance, `<machine>/<instance>`; the next instance's is another server.
 
-    No answer does not mean no: whatever depends on a machine that does not answer is TryAgain.
+    No answer does not mean no: whatever depends on a machine that does not answer is TryAgain. So is everything until
+    the file of machines could be read once; it is then used as it was.
     """
 
     name = NAME
     capabilities = Capabilities(power=False, volumes=False, ports=False, cloud_init=False)
 
-    def __init__(self, inventory: Inventory, installation: UUID, shell: Shell, call_timeout_s: float) -> None:
-        self._machines = inventory.machine
+    def __init__(self, read: Callable[[], Inventory], installation: UUID, shell: Shell, call_timeout_s: float) -> None:
+        self._read = read
+        self._as_read: Inventory | None = None
         self._claims = Claims(shell, installation)
         self._timeout_s = call_timeout_s
-        self.zones = inventory.zones
+
+    @property
+    def _inventory(self) -> Inventory:
+        if self._as_read is None:
+            try:
+                self._as_read = self._read()
+            except InventoryInvalid as error:
+                raise TryAgain(FILE_INVALID, f"COLDSTART_MACHINES: {error}", had_no_effect=True) from error
+        return self._as_read
+
+    @property
+    def _machines(self) -> Sequence[Machine]:
+        return self._inventory.machine
+
+    @property
+    def zones(self) -> Sequence[str]:
+        """Raises TryAgain."""
+        return self._inventory.zones
+
+    async def check(self) -> tuple[ProviderCheck, ...]:
+        """Whether the file can be read and says what it said, and which machines answer."""
+        try:
+            machines = self._machines
+        except TryAgain as error:
+            return (ProviderCheck.failed("file", error.message),)
+        return (self._file_check(), await self._machines_check(machines))
+
+    def _file_check(self) -> ProviderCheck:
+        try:
+            changed = self._read() != self._as_read
+        except InventoryInvalid as error:
+            return ProviderCheck.limited("file", f"COLDSTART_MACHINES: {error}; until a restart it is used as it was")
+        if changed:
+            return ProviderCheck.limited("file", "it has changed: restart the provisioner, which reads it only once")
+        return ProviderCheck.passed("file", "the file of COLDSTART_MACHINES can be read")
+
+    async def _machines_check(self, machines: Sequence[Machine]) -> ProviderCheck:
+        claims = await self._look_at(machines)
+        silent = [claim.message for claim in claims.values() if isinstance(claim, TryAgain)]
+        return ProviderCheck.by_extent(
+            "machines", len(silent), len(machines), "; ".join(silent), f"{len(machines)} answer"
+        )
 
     async def instance_types(self) -> tuple[InstanceType, ...]:
         """One type for each label in the file; a shortage if every machine is claimed or silent."""

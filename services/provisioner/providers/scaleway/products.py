@@ -47,6 +47,18 @@ class Products:
             return self._image
         return min(booting, key=lambda image: image.type_ != LocalImageType.INSTANCE_SBS).id
 
+    def image_boots(self, zone: str, types: Iterable[InstanceType]) -> bool:
+        """Whether the zone has our image and it boots one of these types. Of an id, only the first can be asked."""
+        try:
+            if _is_id(self._image):
+                self._instance.get_image(zone=zone, image_id=self._image)
+                return True
+            images = self._local_images(zone)
+        except NoImage:
+            return False
+        booting = {name for image in images for name in image.compatible_commercial_types}
+        return any(kind.name in booting for kind in types)
+
     def snapshots(self, zone: str) -> frozenset[str]:
         """The snapshots from which boot volumes of our image were made in this zone since this process began.
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.provisioner.provider import Capabilities, Order, OutOfStock, Resource, Server
 from services.provisioner.providers.scaleway.calls import THREADS, Calls
+from services.provisioner.providers.scaleway.check import AccountCheck
 from services.provisioner.providers.scaleway.network import Network
 from services.provisioner.providers.scaleway.products import Products, in_all_zones
 from services.provisioner.providers.scaleway.sdk import Sdk
@@ -15,6 +16,7 @@ from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from services.provisioner.providers.scaleway.tags import Tags
 from services.provisioner.providers.scaleway.volumes import Volumes
 from shared.offers.instance_types import InstanceType
+from shared.offers.provider_status import ProviderCheck
 from shared.reconciliation import Foreign
 
 
@@ -34,6 +36,7 @@ class ScalewayProvider:
         self._servers = Servers(self._sdk, tags, self._products)
         self._volumes = Volumes(self._sdk, tags, self._products)
         self._network = Network(self._sdk, tags)
+        self._check = AccountCheck(self._sdk, self._calls, self._products, settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -43,6 +46,9 @@ class ScalewayProvider:
     ) -> None:
         await self._calls.close()
         self._sdk.close()
+
+    async def check(self) -> tuple[ProviderCheck, ...]:
+        return await self._check()
 
     async def instance_types(self) -> tuple[InstanceType, ...]:
         """Types with GPUs."""

@@ -9,7 +9,9 @@ from typing import Any, Final, TypeVar
 import requests
 from requests.adapters import HTTPAdapter
 from scaleway import Client
+from scaleway.account.v3 import AccountV3ProjectAPI
 from scaleway.block.v1 import BlockV1API
+from scaleway.iam.v1alpha1 import IamV1Alpha1API
 from scaleway.instance.v1.custom_api import InstanceUtilsV1API
 from scaleway.marketplace.v2 import MarketplaceV2API
 from scaleway_core.api import API, Body
@@ -106,8 +108,16 @@ class MarketplaceApi(_Timed, MarketplaceV2API):
     pass
 
 
+class IamApi(_Timed, IamV1Alpha1API):
+    pass
+
+
+class AccountApi(_Timed, AccountV3ProjectAPI):
+    pass
+
+
 class Sdk:
-    """All three APIs over one pool of connections. Call it within `Calls` only."""
+    """All APIs over one pool of connections. Call it within `Calls` only."""
 
     def __init__(self, settings: ScalewaySettings) -> None:
         client = Client(
@@ -124,6 +134,8 @@ class Sdk:
         self.instance = InstanceApi(client, self._session)
         self.block = BlockApi(client, self._session)
         self.marketplace = MarketplaceApi(client, self._session)
+        self.iam = IamApi(client, self._session)
+        self.account = AccountApi(client, self._session)
 
     def close(self) -> None:
         self._session.close()

@@ -32,6 +32,8 @@ class ScalewaySettings(BaseSettings):
     )
     secret_key: SecretStr = Field(examples=["the secret of that key, which is a UUID"])
     default_project_id: UUID
+    default_organization_id: UUID | None = None
+    """Only to read the organisation's quotas, if the key may not read its project."""
     default_zone: str = Field(default=GPU_ZONES[0], pattern=ZONE, examples=["a zone such as fr-par-2"])
     api_url: HttpUrl = "https://api.scaleway.com"
 
