@@ -429,3 +429,11 @@ async def test_how_its_worker_is_talked_to_is_shown_once_that_is_known(
     await expect(page.locator("#snapshot").get_by_text("Worker", exact=True)).to_have_count(0)
     await stage.happened(launch[-1], instance_id=instance.id)
     await expect(page.locator("#snapshot")).to_contain_text(words)
+
+
+async def test_the_image_that_the_machine_has_taken_is_shown(stage: Stage, window: Window) -> None:
+    image = "vllm/vllm-openai:v0.32.0-cu129"
+    api = await stage.api()
+    launch = recent((*h.a_launch(), f.ssh_install_started(), f.ssh_install_phase_reached(image=image)))
+    page = await opened(window, api, await stage.happened(*launch))
+    await expect(page.locator("#snapshot")).to_contain_text(image)

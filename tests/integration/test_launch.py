@@ -42,6 +42,10 @@ async def test_an_instance_goes_from_booting_to_ready_in_order_and_shows_the_rig
         progress = [event["data"]["instance"]["progress_percent"] for event in events]
         assert progress == sorted(progress)
         assert progress[-1] == 100
+        image = "vllm/vllm-openai:v0.32.0"
+        facts = [event["data"]["event"] for event in events]
+        assert [fact["image"] for fact in facts if fact.get("phase") == "image_pull"] == [image]
+        assert events[-1]["data"]["instance"]["install"]["image"] == image
         assert "ActionDelayed" not in shown
         assert all(
             event["data"]["instance"]["progress_percent"] >= 60

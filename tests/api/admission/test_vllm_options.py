@@ -1,11 +1,16 @@
 """What each version of vLLM takes, by the table that its own parsers made."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from services.api.admission import vllm_options
 from services.api.admission.vllm_args import ALLOWED, SWITCHES
-from services.api.admission.vllm_options import TABLE_FILE, options_of, supported
+from services.api.admission.vllm_images import warnings
+from services.api.admission.vllm_options import TABLE_FILE, VllmOptions, options_of, supported
+from shared.lifecycle.wish import Findings, Wish
 from shared.vllm_version import VllmVersion
 
 FIRST, LAST = VllmVersion(0, 13, 0), VllmVersion(0, 32, 0)
@@ -94,3 +99,61 @@ def test_the_table_is_sorted_and_has_the_options_that_may_be_set_and_no_others()
 def test_a_switch_here_is_a_switch_there() -> None:
     table = json.loads(TABLE_FILE.read_text())
     assert {name for name, option in table["options"].items() if "nothing" in option["takes"].values()} == SWITCHES
+
+
+MADE = {
+    "versions": ["0.1.0", "0.2.0", "0.3.0"],
+    "options": {
+        "--new": {"there": ["0.2.0"], "takes": {"0.2.0": "nothing"}},
+        "--back": {"there": ["0.1.0", "0.2.0", "0.3.0"], "takes": {"0.1.0": "nothing"}},
+        "--aging": {
+            "there": ["0.1.0"],
+            "takes": {"0.1.0": "whole", "0.3.0": "text"},
+            "choices": {"8": ["0.2.0", "0.3.0"]},
+            "deprecated": ["0.2.0"],
+        },
+    },
+}
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Another table."""
+    file = tmp_path / "table.json"
+    file.write_text(json.dumps(MADE))
+    monkeypatch.setattr(vllm_options, "TABLE_FILE", file)
+    vllm_options._table.cache_clear()
+    yield
+    vllm_options._table.cache_clear()
+
+
+def of(version: str) -> VllmOptions:
+    return options_of(VllmVersion.parsed(version))
+
+
+@pytest.mark.usefixtures("made")
+def test_an_option_that_came_later_is_refused_with_the_version_that_has_it() -> None:
+    assert of("0.1.0").problem("--new", "") == (
+        "vLLM 0.1.0 has no --new: 0.2.0 added it. Leave it out, or choose an image of a later version."
+    )
+    assert of("0.2.0").problem("--new", "") is None
+
+
+@pytest.mark.usefixtures("made")
+def test_an_option_may_come_back() -> None:
+    assert [of(version).problem("--back", "") is None for version in ("0.1.0", "0.2.0", "0.3.0")] == [True, False, True]
+
+
+@pytest.mark.usefixtures("made")
+def test_what_an_option_takes_may_change_from_version_to_version() -> None:
+    values = {version: [of(version).problem("--aging", value) is None for value in ("8", "9", "x")] for version in (
+        "0.1.0", "0.2.0", "0.3.0",
+    )}  # fmt: skip
+    assert values == {"0.1.0": [True, True, False], "0.2.0": [True, False, False], "0.3.0": [True, True, True]}
+
+
+@pytest.mark.usefixtures("made")
+def test_an_option_is_deprecated_from_one_version_on() -> None:
+    assert [of(version).is_deprecated("--aging") for version in ("0.1.0", "0.2.0", "0.3.0")] == [False, True, True]
+    wish = Wish(name="x", model="a/b", image="vllm/vllm-openai:v0.2.0", vllm_args=("--aging=8",))
+    assert "--aging is deprecated in vLLM 0.2.0: a later version may refuse it." in list(warnings(wish, Findings(), ()))
