@@ -64,7 +64,7 @@ def create(  # noqa: PLR0913 - each option is an argument
     ] = None,
     provider: Annotated[str | None, typer.Option(help="Default: scaleway, or the only one.")] = None,
     volume_gb: Annotated[int | None, typer.Option(help="Size of the boot volume, in GB.")] = None,
-    image: Annotated[str | None, typer.Option(help="The vLLM image to run.")] = None,
+    image: Annotated[str | None, typer.Option(help="The vLLM image to run. Default: the configured one.")] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of the model on the hub.")] = None,
     vllm_args: Annotated[
         list[str] | None, typer.Option("--vllm-arg", help="An option of vLLM, e.g. --max-model-len=8192; repeatable.")

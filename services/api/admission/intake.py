@@ -39,7 +39,12 @@ Name = Annotated[
 ]
 Choice = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
 Image = Annotated[
-    str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]*$", max_length=255, description="The vLLM image to run.")
+    str,
+    Field(
+        pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]*$",
+        max_length=255,
+        description="The vLLM image to run. Default: the type's.",
+    ),
 ]
 
 
@@ -86,7 +91,7 @@ class InstanceBody(BaseModel):
     revision: Revision | None = None
     vllm_args: Annotated[
         list[Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]],
-        Field(max_length=64, description="Further options of vLLM, of those that are allowed."),
+        Field(max_length=64, description="Options of vLLM that tune it, as the version in the image has them."),
     ] = []
     keep_for_inspection: bool = False
     max_lifetime: Annotated[
