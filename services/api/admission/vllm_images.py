@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from services.api.admission.vllm_args import given, positions
-from services.api.admission.vllm_options import options_of, supported
+from services.api.admission.vllm_options import is_supported, options_of, supported
 from services.api.refusals import FieldError
 from shared.lifecycle.wish import Findings, Wish
 from shared.offers.candidates import candidates, types_of
@@ -32,9 +32,13 @@ def images_of(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> l
 
 
 def refused_options(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Iterator[FieldError]:
-    """An error for each option that vLLM, in any image that the worker may get, would refuse at its start."""
+    """An error for each option that vLLM, in any image that the worker may get, would refuse at its start.
+
+    Whether a version that is not supported would refuse it, nobody knows.
+    """
     versions = {version_in(image) for image in images_of(wish, found, offered)}
-    for options in map(options_of, sorted(version for version in versions if version is not None)):
+    known = sorted(version for version in versions if version is not None and is_supported(version))
+    for options in map(options_of, known):
         for at, name, value in positions(wish.vllm_args):
             if problem := options.problem(name, value):
                 yield FieldError(pointer=f"/vllm_args/{at}", detail=problem)
@@ -65,8 +69,8 @@ def _about(version: VllmVersion, image: str, wish: Wish) -> Iterator[str]:
     if holes := [hole for hole, safe_from in _HOLES.items() if version < safe_from]:
         closed = max(_HOLES.values())
         yield f"{image}: vLLM {version} has known security holes ({', '.join(holes)}). Choose {closed} or later."
-    if not first <= version <= last:
-        yield f"{image}: Coldstart knows the options of vLLM {first} to {last}, and not those of {version}."
+    if not is_supported(version):
+        yield f"{image}: vLLM {version} is not supported, and its options are not checked. Use {first} to {last}."
     options = options_of(version)
     for name in given(wish.vllm_args):
         if options.is_deprecated(name):

@@ -93,6 +93,11 @@ def supported() -> tuple[VllmVersion, ...]:
     return _table().versions
 
 
+def is_supported(version: VllmVersion) -> bool:
+    """Whether the table says what it takes: from its first version on, up to the last one's minor version."""
+    return supported()[0] <= version and version[:2] <= supported()[-1][:2]
+
+
 def options_of(version: VllmVersion) -> VllmOptions:
     """Those of this version, or else of the last supported one before it, or else of the first one."""
     versions = supported()

@@ -75,12 +75,21 @@ def test_a_version_with_holes_is_warned_of_with_those_that_it_has() -> None:
     assert warned(wish("L4"), offer("L4", NEW)) == []
 
 
-@pytest.mark.parametrize("tag", ["v0.33.0", "v1.0.0"])
-def test_a_version_whose_options_nobody_knows_is_warned_of(tag: str) -> None:
-    (warning,) = warned(wish("L4", image=f"vllm/vllm-openai:{tag}"), offer("L4", NEW))
-    assert warning == (
-        f"vllm/vllm-openai:{tag}: Coldstart knows the options of vLLM 0.13.0 to 0.32.0, and not those of {tag[1:]}."
+@pytest.mark.parametrize("tag", ["v0.12.0", "v0.33.0", "v1.0.0"])
+def test_options_of_a_version_that_is_not_supported_are_taken_with_a_warning(tag: str) -> None:
+    wanted = wish("L4", image=f"vllm/vllm-openai:{tag}", args=("--tool-call-parser", "brand-new"))
+    assert pointers(wanted, offer("L4", NEW)) == []
+    assert warned(wanted, offer("L4", NEW))[-1] == (
+        f"vllm/vllm-openai:{tag}: vLLM {tag[1:]} is not supported, and its options are not checked. "
+        "Use 0.13.0 to 0.32.0."
     )
+
+
+@pytest.mark.parametrize("tag", ["v0.13.0", "v0.13.7", "v0.20.3", "v0.32.0", "v0.32.4"])
+def test_a_patch_of_a_supported_version_is_supported(tag: str) -> None:
+    wanted = wish("L4", image=f"vllm/vllm-openai:{tag}", args=("--tool-call-parser", "nobody"))
+    assert pointers(wanted, offer("L4", NEW)) == ["/vllm_args/0"]
+    assert not [warning for warning in warned(wanted, offer("L4", NEW)) if "not supported" in warning]
 
 
 def test_the_share_of_memory_is_the_version_s_own() -> None:
