@@ -14,8 +14,8 @@ FILES: Final = {
     "coldstart/commands/instances.py",
     "docs/events-schema.json",
 }
-PLAIN: Final = ("image", "volume_gb", "keep_for_inspection", "max_lifetime", "idle_shutdown")
-"""Fields that nothing follows from until the machine is there."""
+PLAIN: Final = ("volume_gb", "keep_for_inspection", "max_lifetime", "idle_shutdown")
+"""Fields that nothing follows from until the machine is there, and whose names mean nothing else."""
 TABLE: Final = 3
 SUFFIXES: Final = {".py", ".js", ".html", ".sql", ".json", ".md"}
 
