@@ -22,7 +22,7 @@ async def test_a_power_on_without_a_free_machine_fails_in_the_end_and_says_that_
         assert failed["data"]["event"]["code"] == "out_of_stock"
         message = failed["data"]["event"]["message"]
         assert message.startswith("Powering on failed: gave up after 3 tries")
-        assert "request another instance, with another zone or type" in message
+        assert "request an instance with another zone or type first" in message
         assert running.heard.types(instance_id).count("ActionDelayed") == 2
         await running.heard.until(instance_id, "ResourcesReleased")
         assert (await running.show(instance_id))["status"] == "provisioning_failed"
