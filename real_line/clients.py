@@ -22,7 +22,7 @@ _SCHEMA: Final = {
 }
 _TOOL: Final[ChatCompletionToolParam] = {
     "type": "function",
-    "function": {"name": "switch", "description": "Turns the light on or off.", "parameters": _SCHEMA},
+    "function": {"name": "switch", "description": "Turns the light on.", "parameters": _SCHEMA, "strict": True},
 }
 _TOO_LONG: Final = "long " * 5000
 _PIXEL: Final = base64.b64encode(

@@ -30,6 +30,8 @@ _PLAN: Final = {
     "folders": {},
 }
 _LONGEST: Final = 160
+_CHANGING: Final = frozenset({"date", "content-length", "transfer-encoding", "x-request-id"})
+"""Headers that depend on the moment, or on how an answer is cut into pieces."""
 _ASK: Final = {"model": CHAT, "messages": [{"role": "user", "content": "What is the capital of France?"}]}
 _TOOL: Final = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
 
@@ -105,13 +107,19 @@ def differences(launch: Launch) -> dict[str, str]:
 
 
 def difference(real: httpx.Response, simulated: httpx.Response) -> str:
-    """In words; empty if a client sees none: status, media type, fields, error message."""
+    """In words; empty if a client sees none: status, media type, headers, error message, fields."""
     if real.status_code != simulated.status_code:
         return f"status {real.status_code}, simulated {simulated.status_code}"
     found = []
     kinds = [answer.headers.get("content-type", "").partition(";")[0] for answer in (real, simulated)]
     if kinds[0] != kinds[1]:
         found.append(f"media type {kinds[0] or 'none'}, simulated {kinds[1] or 'none'}")
+    names = [{name for name in answer.headers if name not in _CHANGING} for answer in (real, simulated)]
+    if names[0] != names[1]:
+        found.append(f"headers {_listed(names[0])}, simulated {_listed(names[1])}")
+    messages = [_message(answer) for answer in (real, simulated)]
+    if messages[0] != messages[1]:
+        found.append(f"message “{messages[0]}”, simulated “{messages[1]}”")
     ours, theirs = fields(_read(simulated)), fields(_read(real))
     if missing := sorted(theirs - ours):
         found.append(f"simulated lacks {', '.join(missing)}")
@@ -144,6 +152,17 @@ def _read(answer: httpx.Response) -> object:
         return answer.json()
     except ValueError:
         return answer.text[:_LONGEST]
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _message(answer: httpx.Response) -> str:
+    """Of an error in OpenAI's shape; else empty."""
+    document = _read(answer)
+    error = document.get("error") if isinstance(document, dict) else None
+    return " ".join(str(error.get("message")).split())[:_LONGEST] if isinstance(error, dict) else ""
 
 
 def _asked(worker: httpx.Client, request: Request) -> httpx.Response:

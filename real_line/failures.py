@@ -62,6 +62,6 @@ def _lost_and_restored(launch: Launch, script: str) -> str:
         launch.line.machine.shell(script)
         launch.becomes(Status.UNAVAILABLE, within_s=120)
         launch.becomes(Status.READY, within_s=AGAIN_S)
-    if set(answers.answers) - {"200"} - {what for what in answers.answers if what.startswith("503 ")}:
+    if not all(answer.startswith(("200", "502 ", "503 ")) for answer in answers.answers):
         raise Wrong(f"requests meanwhile: {answers}")
     return f"unavailable, then ready; requests meanwhile: {answers}"

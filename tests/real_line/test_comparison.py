@@ -29,6 +29,14 @@ def test_missing_and_invented_fields_are_told_with_their_types() -> None:
     )
 
 
+def test_another_message_and_other_headers_are_told() -> None:
+    real, simulated = answered({"error": {"message": "too  long"}}, 400), answered({"error": {"message": "no"}}, 400)
+    real.headers["Vary"] = "Origin"
+    assert difference(real, simulated) == (
+        "headers content-type, vary, simulated content-type; message “too long”, simulated “no”"
+    )
+
+
 def test_the_documents_of_a_stream_are_compared_together() -> None:
     real = streamed('{"choices": [{"delta": {"content": "a"}}]}', '{"choices": [], "usage": {"total_tokens": 2}}')
     simulated = streamed('{"choices": [{"delta": {"content": "b"}}]}')
