@@ -51,9 +51,9 @@ def drained(launch: Launch, tokens: int) -> str:
         refused = launch.ask("/v1/completions", {"model": launch.look().model, "prompt": "Hello", "max_tokens": 1})
         thread.join(300)
     instance = launch.becomes(Status.TERMINATED, within_s=180)
-    if reading.error or reading.finish != "length" or reading.events < tokens or refused.status_code != 503:
+    if reading != Reading(tokens, "length") or refused.status_code != 503:
         raise Wrong(f"{reading}, a new request got {refused.status_code}")
-    return f"{reading.events} events came, then {instance.status}; a new request got {refused.status_code}"
+    return f"all {reading.tokens} tokens came, then {instance.status}; a new request got {refused.status_code}"
 
 
 def _lost_and_restored(launch: Launch, script: str) -> str:

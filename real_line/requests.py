@@ -28,6 +28,7 @@ def long_stream(launch: Launch, tokens: int) -> Iterator[httpx.Response]:
         "max_tokens": tokens,
         "ignore_eos": True,
         "stream": True,
+        "stream_options": {"include_usage": True},
     }
     headers = {"Authorization": f"Bearer {reach.admin_key}"}
     with (
@@ -57,9 +58,9 @@ def cancelled(launch: Launch) -> str:
 
 @dataclass
 class Reading:
-    """A long stream that is read by a thread of its own: its events, and how it ended."""
+    """A long stream that is read by a thread of its own: its tokens by vLLM's count, and how it ended."""
 
-    events: int = 0
+    tokens: int = 0
     finish: str | None = None
     error: str | None = None
 
@@ -72,7 +73,8 @@ class Reading:
             self.error = repr(error)
 
     def _take(self, chunk: dict[str, Any]) -> None:
-        self.events += 1
+        if usage := chunk.get("usage"):
+            self.tokens = usage["completion_tokens"]
         for choice in chunk["choices"]:
             self.finish = choice["finish_reason"] or self.finish
 
