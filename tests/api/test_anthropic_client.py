@@ -62,6 +62,7 @@ async def test_messages_streams_and_counts_work(stage: Stage) -> None:
     seen = scene.workers[0].seen
     assert [one.path for one in seen] == ["/v1/messages", "/v1/messages", "/v1/messages/count_tokens"]
     assert json.loads(seen[0].body) == ASKED
+    assert not [one for one in seen if "x-api-key" in one.headers], "the client's key is not for the worker"
 
 
 async def test_its_errors_are_those_that_it_raises_for_anthropic(stage: Stage) -> None:
