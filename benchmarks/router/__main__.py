@@ -9,13 +9,9 @@ import asyncio
 import pstats
 import resource
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
 
 import psutil
 from rich.console import Console
@@ -27,16 +23,17 @@ from benchmarks.router.routers import Target, coldstart, litellm, nginx, the_wor
 from shared.logs import configure_logs
 
 FEW, MANY = 1, 32
-ROUTERS: Final[Mapping[str, Callable[[Path, Target], AbstractAsyncContextManager[Target]]]] = {
-    "nginx": nginx,
-    "plain": partial(coldstart, worker_tls="off"),
-    "coldstart": coldstart,
-    "litellm": litellm,
-}
+TLS_ROUNDS = 6
+"""So often the router is measured with and without TLS to its workers, in turn."""
 STREAMS = 4
 EVENTS = 2_000
 SLOW_STREAMS = 1_000
 SLOW_PAUSE_S = 1.0
+
+
+A_CHAT, AN_EVENT = "a chat completion", "an event of a stream"
+Costs = dict[str, tuple[float, float]]
+"""Processor time in µs, without and with TLS to workers."""
 
 
 @dataclass
@@ -78,6 +75,28 @@ async def slow_streams(target: Target, seconds: float) -> tuple[Result, float, f
         most = max(most, process.memory_info().rss)
         await asyncio.wait([loading], timeout=0.1)
     return loading.result(), before / 1e6, most / 1e6
+
+
+async def with_and_without_tls(worker: Target, secured: Target, seconds: float) -> Costs:
+    """What the router itself takes on kept connections, in the round of several that was disturbed least."""
+    costs: dict[str, tuple[list[float], list[float]]] = {A_CHAT: ([], []), AN_EVENT: ([], [])}
+    with TemporaryDirectory() as folder:
+        async with coldstart(Path(folder), worker, worker_tls="off") as plain:
+            for _ in range(TLS_ROUNDS):
+                for side, target in enumerate((plain, secured)):
+                    costs[A_CHAT][side].append(await cost_us(target, order_for(target, MANY, seconds / 2), 1))
+                    streams = order_for(target, STREAMS, seconds / 2, events=EVENTS)
+                    costs[AN_EVENT][side].append(await cost_us(target, streams, EVENTS))
+    return {kind: (min(without), min(with_tls)) for kind, (without, with_tls) in costs.items()}
+
+
+async def cost_us(target: Target, order: Order, parts: int) -> float:
+    """Processor time of the router for a part of an answer, in µs. Raises NotStarted for a wrong answer."""
+    before = cpu_s(target)
+    result = await loaded(order)
+    if result.wrong:
+        raise NotStarted(f"{target.name}: {result.examples}")
+    return (cpu_s(target) - before) / max(result.answered * parts, 1) * 1e6
 
 
 def table(measured: dict[str, Measured]) -> Table:
@@ -123,11 +142,11 @@ class Goal:
         return said if self.met else f"{said}   MISSED"
 
 
-def goals(measured: dict[str, Measured], stream: Result, most_mb: float) -> list[Goal]:
+def goals(measured: dict[str, Measured], stream: Result, most_mb: float, tls: Costs) -> list[Goal]:
     ours, alone = measured["coldstart"], measured["worker alone"].few.median_ms
-    plain_us = measured["coldstart without TLS"].cpu_us
+    plain_us, tls_us = tls[A_CHAT]
     return [
-        Goal("added by TLS to workers", (ours.cpu_us / plain_us - 1) * 100, 10, " %"),
+        Goal("processor time added by TLS", (tls_us / plain_us - 1) * 100, 10, " %"),
         Goal(f"requests/s, {MANY} connections", ours.many.requests_s, 3_000, at_least=True),
         Goal(f"added median, {FEW} connection", ours.few.median_ms - alone, 0.7, " ms"),
         Goal(f"p99, {MANY} connections", ours.many.p99_ms, 10, " ms"),
@@ -140,7 +159,7 @@ def beside_others(measured: dict[str, Measured]) -> list[str]:
     ours = measured["coldstart"].many.requests_s
     return [
         f"times {other}'s requests/s   {ours / max(measured[other].many.requests_s, 1e-9):10.2f}"
-        for other in measured.keys() - {"coldstart", "coldstart without TLS", "worker alone"}
+        for other in measured.keys() - {"coldstart", "worker alone"}
     ]
 
 
@@ -148,22 +167,23 @@ async def side_by_side(folder: Path, seconds: float, console: Console) -> None:
     async with the_worker(folder) as worker:
         measured = {"worker alone": await chats(worker, seconds)}
         straight = await events(worker, seconds)
-        for name, router in ROUTERS.items():
-            place = folder / name
-            place.mkdir()
+        for router in (nginx, coldstart, litellm):
             try:
-                async with router(place, worker) as target:
+                async with router(folder, worker) as target:
                     measured[target.name] = await chats(target, seconds)
                     if router is coldstart:
                         stream = await events(target, seconds)
                         held = await slow_streams(target, seconds)
+                        tls = await with_and_without_tls(worker, target, seconds)
             except NotStarted as reason:
-                console.print(f"without {name}: {reason}", markup=False)
+                console.print(f"without {router.__name__}: {reason}", markup=False)
     console.print(table(measured))
     console.print(f"the worker alone: {straight.events_s:,.0f} events/s")
     slow, before, most = held
     console.print(f"slow streams: {before:.0f} MB without, {slow.events_s:,.0f} events/s", highlight=False)
-    wanted = goals(measured, stream, most)
+    for kind, (plain_us, tls_us) in tls.items():
+        console.print(f"processor time, {kind}: {plain_us:.1f} µs without TLS to workers, {tls_us:.1f} µs with it")
+    wanted = goals(measured, stream, most, tls)
     for line in (*map(str, wanted), *beside_others(measured)):
         console.print(line, highlight=False)
     for result in (stream, slow, *(result for each in measured.values() for result in (each.few, each.many))):
