@@ -135,6 +135,11 @@ SERVER_TYPES: Final = {
 }
 
 
+def quota_name(server_type: str) -> str:
+    """As Scaleway writes it, e.g. cp_servers_type_L4_1_24G."""
+    return "cp_servers_type_" + server_type.replace("-", "_")
+
+
 def sold_in(zone: str) -> dict[str, ServerType]:
     """The types that can be rented in this zone, by name and in the order of their names."""
     return {rented.name: rented for rented in sorted((*_WITHOUT_GPU, *_SOLD.get(zone, ())), key=lambda one: one.name)}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from random import Random
 
+from simulator.cloud.catalog import SERVER_TYPES
 from simulator.scenario import Call, Error, Failure, Scenario
 
 ACTIONS = frozenset({Call.POWERON, Call.POWEROFF, Call.TERMINATE})
@@ -63,6 +64,9 @@ def is_short(scenario: Scenario, zone: str, instance_type: str) -> bool:
 
 
 def _matches(failure: Failure, call: Call, zone: str | None, instance_type: str | None) -> bool:
+    """Only a type that exists runs out of stock."""
+    if failure.error is Error.OUT_OF_STOCK and instance_type is not None and instance_type not in SERVER_TYPES:
+        return False
     return (
         (failure.call in (call, Call.ANY) or (failure.call is Call.SERVER_ACTION and call in ACTIONS))
         and failure.zone in (None, zone)

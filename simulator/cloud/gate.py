@@ -11,7 +11,7 @@ from aiohttp import BasicAuth, web
 
 from simulator.cloud import errors
 from simulator.cloud.account import Account
-from simulator.cloud.catalog import SERVER_TYPES, find_image
+from simulator.cloud.catalog import SERVER_TYPES, find_image, quota_name
 from simulator.cloud.errors import ApiError
 from simulator.cloud.failures import ACTIONS, Scenarios
 from simulator.cloud.machines import Machines
@@ -210,10 +210,10 @@ async def _json_object(request: web.Request) -> dict[str, object]:
 
 
 def _quota_of(subject: Subject) -> str:
-    """The name of a quota as Scaleway writes it, e.g. cp_servers_type_L4_1_24G."""
+    """The name of a quota as Scaleway writes it."""
     if subject.instance_type is None:
         return subject.resource
-    return "cp_servers_type_" + subject.instance_type.replace("-", "_")
+    return quota_name(subject.instance_type)
 
 
 def _injected(failure: Failure, subject: Subject, scenario: Scenario) -> ApiError:  # noqa: C901, PLR0911, PLR0912 - a match over every error is one idea

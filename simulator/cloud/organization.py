@@ -9,17 +9,13 @@ from typing import Any
 from aiohttp import web
 
 from simulator.cloud import errors
-from simulator.cloud.catalog import SERVER_TYPES, sold_in
+from simulator.cloud.catalog import SERVER_TYPES, quota_name, sold_in
 from simulator.cloud.gate import Cloud, Endpoint
 from simulator.cloud.requests import only, page_of
 from simulator.scenario import Call
 
 PROJECT = "/account/v3/projects/{project_id}"
 QUOTA = "/iam/v1alpha1/quota"
-
-
-def quota_name(server_type: str) -> str:
-    return "cp_servers_type_" + server_type.replace("-", "_")
 
 
 class Organization:

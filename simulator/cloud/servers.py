@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from simulator.cloud import errors, render, requests, scratch
-from simulator.cloud.catalog import IMAGES, ServerType, find_image, sold_in
+from simulator.cloud.catalog import IMAGES, ServerType, find_image, quota_name, sold_in
 from simulator.cloud.errors import ApiError
 from simulator.cloud.gate import Cloud, Endpoint
-from simulator.cloud.organization import quota_name
 from simulator.cloud.requests import CreateServer, UpdateServer, only, page_of, read, tags_in
 from simulator.cloud.resources import SecurityGroup, Server, ServerState, VolumeStatus
 from simulator.scenario import Call

@@ -71,6 +71,27 @@ async def test_a_quota_of_0_is_named_as_scaleway_names_it(sdk: Sdk, control: Con
     ]
 
 
+async def test_a_type_with_a_quota_is_refused_beyond_it_and_others_are_not(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", QUICK.model_copy(update={"quotas": {"L4-1-24G": 1}}))
+    await sdk.create()
+    with pytest.raises(ScalewayException) as refused:
+        await sdk.create()
+    assert refused.value.response.json()["details"] == [
+        {"resource": "cp_servers_type_L4_1_24G", "quota": 1, "current": 1}
+    ]
+    await sdk.create(commercial_type="L4-2-24G")
+
+
+async def test_a_type_that_does_not_exist_is_unknown_and_never_out_of_stock(sdk: Sdk, control: Control) -> None:
+    await control("PUT", "scenario", failing(Failure(call=Call.CREATE_SERVER, error=Error.OUT_OF_STOCK)))
+    with pytest.raises(ScalewayException) as unknown:
+        await sdk.create(commercial_type="NO-SUCH-TYPE")
+    assert unknown.value.status_code == 400
+    with pytest.raises(ScalewayException) as sold_out:
+        await sdk.create()
+    assert sold_out.value.status_code == 412
+
+
 async def test_a_refused_creation_may_leave_its_boot_volume_which_nothing_ties_to_it(
     sdk: Sdk, control: Control
 ) -> None:
