@@ -36,11 +36,11 @@ _PIXEL: Final = base64.b64encode(
 class Chat:
     """The checks of a chat model, each of them one method."""
 
-    def __init__(self, line: Line) -> None:
-        reach = line.stack.reach
-        self._openai = OpenAI(base_url=f"{reach.api_url}/v1", api_key=reach.admin_key, max_retries=0, timeout=120)
-        self._anthropic = Anthropic(base_url=reach.api_url, api_key=reach.admin_key, max_retries=0, timeout=120)
-        self._url, self._key = reach.api_url, reach.admin_key
+    def __init__(self, url: str, key: str) -> None:
+        """Of the router at `url`."""
+        self._openai = OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=120)
+        self._anthropic = Anthropic(base_url=url, api_key=key, max_retries=0, timeout=120)
+        self._url, self._key = url, key
 
     def checks(self) -> dict[str, Callable[[], object]]:
         """By what each shows."""

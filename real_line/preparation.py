@@ -30,7 +30,7 @@ def prepared(run: Commands, kept: Kept, downloads: Path, version: Version) -> Pr
         "the machine: Debian by debootstrap, and docker.io for its apt",
         lambda folder: debian.machine_disk(run, folder),
     )
-    parts = (debian.SUITE, debian.IMAGE_PACKAGES, version)
+    parts = (debian.SUITE, debian.IMAGE_PACKAGES, version.number, version.torch, version.overrides, version.cuda_torch)
     root = kept(
         f"root-{version.number}",
         parts,

@@ -26,9 +26,10 @@ _VERSIONS: Final = {
 
 @dataclass(frozen=True)
 class Report:
-    """`versions` by program; `durations`: seconds by scene and step; `differences` of the workers by request."""
+    """`left_out`: checks and why. `durations`: seconds by scene and step. `differences` of the workers by request."""
 
     vllm: str
+    left_out: dict[str, str]
     versions: dict[str, str]
     durations: dict[str, dict[str, float]]
     differences: dict[str, str]
@@ -37,7 +38,9 @@ class Report:
     @classmethod
     def of(cls, line: Line) -> "Report":
         versions = {"torch": line.version.torch, **_versions(line.machine)}
-        return cls(line.version.number, versions, line.durations, line.differences, line.results)
+        return cls(
+            line.version.number, dict(line.version.left_out), versions, line.durations, line.differences, line.results
+        )
 
     @property
     def passed(self) -> bool:
@@ -67,6 +70,7 @@ class Report:
                 ("scene", "check", "s", "seen"),
                 [(each.scene, each.check, f"{each.seconds:.1f}", _seen(each)) for each in self.results],
             ),
+            *(f"Left out: {what} ({why}).\n" for what, why in self.left_out.items()),
             "Where the simulated worker differs:\n\n"
             + _table(("request", "difference"), list(self.differences.items()) or [("all", "none")]),
         ]

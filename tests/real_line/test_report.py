@@ -14,7 +14,12 @@ FAILED = Result("chat", "a stop", passed=False, seconds=1.0, seen="Wrong: length
 
 def report(version: str, *results: Result) -> Report:
     return Report(
-        version, {"Docker": "20.10.24"}, {"chat": {"InstanceRequested": 0.5}}, {"ping": "status"}, list(results)
+        vllm=version,
+        left_out={"n=2": "it has one GPU"},
+        versions={"Docker": "20.10.24"},
+        durations={"chat": {"InstanceRequested": 0.5}},
+        differences={"ping": "status"},
+        results=list(results),
     )
 
 
@@ -26,6 +31,7 @@ def test_a_report_shows_versions_seconds_and_what_was_seen() -> None:
     assert "| chat | an answer | 0.3 | 6 \\| 8 tokens in one line |" in section
     assert "| **failed**: Wrong: length |" in section
     assert "| ping | status |" in section
+    assert "Left out: n=2 (it has one GPU)." in section
 
 
 def test_a_later_report_replaces_that_of_its_version_alone(tmp_path: Path) -> None:
