@@ -13,7 +13,7 @@ SUITE: Final = "bookworm"
 PYTHON: Final = "3.11"
 """This suite's Python."""
 HOST_PACKAGES: Final = (
-    *("debootstrap", "systemd-container", "docker-registry", "dpkg-dev", "e2fsprogs"),
+    *("debootstrap", "systemd-container", "dpkg-dev", "e2fsprogs"),
     *("iproute2", "util-linux", "binutils", "gcc", "libc6-dev"),
 )
 MACHINE_PACKAGES: Final = (
@@ -36,6 +36,15 @@ def install_on_host(run: Commands) -> None:
     size = sum(int(line.split()[2]) for line in run(*install, "--print-uris", *missing).splitlines() if line[:1] == "'")
     print(f"apt-get install {' '.join(missing)} ({size / 1e6:.0f} MB) …", flush=True)
     run("env", "DEBIAN_FRONTEND=noninteractive", *install, *missing)
+
+
+def unpack(run: Commands, package: str, folder: Path) -> None:
+    """The files of a package, without installing it: its service would start on this machine."""
+    run("apt-get", "update", "-qq")
+    run("env", f"--chdir={folder}", "apt-get", "download", package)
+    for archive in folder.glob("*.deb"):
+        run("dpkg-deb", "--extract", archive, folder)
+        archive.unlink()
 
 
 def bootstrap(run: Commands, root: Path, packages: Sequence[str]) -> None:

@@ -64,7 +64,11 @@ def play(run: Run) -> Report:
         key = stack.command("ssh-key", "--new").strip()
         booted = ends.enter_context(machine(commands, disk, host_key, key, run.logs / "machine.log"))
         within = ["nsenter", f"--target={booted.init}", "--net", "--"]
-        ends.enter_context(registry(run.prepared.registry, REGISTRY_PORT, run.logs / "registry.log", within))
+        ends.enter_context(
+            registry(
+                run.prepared.registry_program, run.prepared.registry, REGISTRY_PORT, run.logs / "registry.log", within
+            )
+        )
         ends.enter_context(_hub(run.prepared.models, run.logs / "hub.log"))
         ends.enter_context(stack.running(host_key))
         line = Line(run.version, booted, stack, run.logs / "checks.log")

@@ -9,6 +9,7 @@ from real_line.commands import Commands
 from real_line.kept import Kept
 from real_line.versions import Version
 
+_REGISTRY: Final = "docker-registry"
 _MODELS: Final = Path(__file__).parent / "make_models.py"
 
 
@@ -17,6 +18,7 @@ class Prepared:
     """`machine` has disk.ext4 and host_key.pub, `registry` a registry's storage, `models` a folder for each model."""
 
     machine: Path
+    registry_program: Path
     registry: Path
     models: Path
 
@@ -30,6 +32,10 @@ def prepared(run: Commands, kept: Kept, downloads: Path, version: Version) -> Pr
         "the machine: Debian by debootstrap, and docker.io for its apt",
         lambda folder: debian.machine_disk(run, folder),
     )
+    unpacked = kept(
+        "registry-program", _REGISTRY, "Debian's docker-registry", lambda folder: debian.unpack(run, _REGISTRY, folder)
+    )
+    program = unpacked / "usr/bin/docker-registry"
     parts = (debian.SUITE, debian.IMAGE_PACKAGES, version.number, version.torch, version.overrides, version.cuda_torch)
     root = kept(
         f"root-{version.number}",
@@ -47,9 +53,9 @@ def prepared(run: Commands, kept: Kept, downloads: Path, version: Version) -> Pr
         f"registry-{version.number}",
         (parts, vllm_image.CONFIGURATION),
         "the image's layers",
-        lambda folder: vllm_image.store(run, root / "root", version, folder),
+        lambda folder: vllm_image.store(run, program, root / "root", version, folder),
     )
-    return Prepared(machine, registry / "registry", models)
+    return Prepared(machine, program, registry / "registry", models)
 
 
 def make_models(run: Commands, root: Path, folder: Path) -> None:

@@ -20,8 +20,8 @@ http: {{addr: "127.0.0.1:{port}"}}
 
 
 @contextmanager
-def registry(folder: Path, port: int, log: Path, within: Sequence[str] = ()) -> Iterator[str]:
-    """Serves the images in `folder` at 127.0.0.1:`port` until the end of the block; yields its URL.
+def registry(program: Path, folder: Path, port: int, log: Path, within: Sequence[str] = ()) -> Iterator[str]:
+    """Runs `program` until the end of the block: the images in `folder` are at 127.0.0.1:`port`. Yields the URL.
 
     `within` is put before the command, to run it in another namespace; then nobody looks whether it serves.
     """
@@ -29,7 +29,7 @@ def registry(folder: Path, port: int, log: Path, within: Sequence[str] = ()) -> 
     configuration.write_text(CONFIGURATION.format(folder=folder, port=port))
     url = f"http://127.0.0.1:{port}"
     with log.open("ab") as said:
-        process = subprocess.Popen([*within, "docker-registry", "serve", configuration], stdout=said, stderr=said)
+        process = subprocess.Popen([*within, program, "serve", configuration], stdout=said, stderr=said)
     try:
         if not within:
             until(lambda: _serves(url), f"the registry at {url}", 30)

@@ -70,13 +70,13 @@ def root_of(run: Commands, version: Version, downloads: Path, folder: Path) -> N
     )  # packages have templates and code for later versions of Python among theirs
 
 
-def store(run: Commands, root: Path, version: Version, folder: Path) -> None:
+def store(run: Commands, program: Path, root: Path, version: Version, folder: Path) -> None:
     """Makes `folder/registry`: the storage of a registry that has the image."""
     packed = folder / "layers"
     packed.mkdir()
     storage = folder / "registry"
     storage.mkdir()
-    with registry(storage, _BUILD_PORT, run.log) as url:
+    with registry(program, storage, _BUILD_PORT, run.log) as url:
         push(url, REPOSITORY, version.tags, list(_layers(root, packed)), CONFIGURATION)
     shutil.rmtree(packed)
 
