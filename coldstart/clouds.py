@@ -28,9 +28,12 @@ def limiting(status: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def changes(
-    client: Api, providers: Collection[str], pause: Callable[[float], Any] = asyncio.sleep
+    client: Api, providers: Collection[str], after: datetime, pause: Callable[[float], Any] = asyncio.sleep
 ) -> AsyncIterator[str]:
-    """A line about each provider, and another whenever its reason or a limit changes. Endless."""
+    """A line about each provider, and another whenever its reason or a limit changes. Endless.
+
+    What was found before `after` is of an earlier stack, and left out.
+    """
     known: dict[str, tuple[str | None, list[dict[str, Any]]]] = {}
     while True:
         try:
@@ -38,6 +41,9 @@ async def changes(
         except ApiProblem:
             statuses = []  # an api that restarts reports it later
         for status in statuses:
+            checked_at = status.get("checked_at")
+            if checked_at and datetime.fromisoformat(checked_at) < after:
+                continue
             state = (status["reason"], limiting(status))
             if known.get(status["provider"]) != state:
                 known[status["provider"]] = state

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import typer
@@ -98,7 +99,7 @@ async def _until_signalled(settings: StackSettings) -> None:
 async def _serve(settings: StackSettings, stop: asyncio.Event) -> None:
     say("starting …")
     cloud = names()
-    served = False
+    served, began_at = False, datetime.now(UTC)
     try:
         async with _started(settings, stop, simulated=not cloud) as running:
             if stop.is_set():  # a client library may swallow a cancellation that comes while it connects
@@ -108,7 +109,7 @@ async def _serve(settings: StackSettings, stop: asyncio.Event) -> None:
                 await _say_what_stands(running.reach.nats_url)
             _welcome(running, settings, cloud, link)
             served = True
-            telling = asyncio.create_task(_say_how_clouds_are(running))
+            telling = asyncio.create_task(_say_how_clouds_are(running, began_at))
             try:
                 await running.broken()
             finally:
@@ -129,12 +130,12 @@ async def _started(settings: StackSettings, stop: asyncio.Event, *, simulated: b
         yield running
 
 
-async def _say_how_clouds_are(running: Stack) -> None:
+async def _say_how_clouds_are(running: Stack, began_at: datetime) -> None:
     configured = providers()
     if not configured:
         return
     with Api(running.reach.api_url, running.reach.admin_key) as client:
-        async for line in changes(client, configured):
+        async for line in changes(client, configured, began_at):
             say(f"cloud      {line}")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,22 +85,37 @@ def test_one_of_the_two_keys_means_scaleway_and_never_a_simulated_cloud(
 
 
 async def test_a_cloud_is_told_when_it_cannot_be_used_and_when_it_can_again(api: FakeApi) -> None:
-    def told(reason: str | None, *limits: str) -> Any:
+    def told(reason: str | None, *limits: str, year: int = 2026) -> Any:
         checks = [{"subject": "quota", "outcome": "limited", "detail": limit} for limit in limits]
         passed = {"subject": "zones", "outcome": "passed", "detail": "all are known"}
         status = {"provider": "scaleway", "reason": reason, "since": "2026-01-01T00:00:00Z", "next_try_at": None}
-        return values({"items": [], "next_cursor": None, "providers": [{**status, "checks": [passed, *checks]}]})
+        return values(
+            {
+                "items": [],
+                "next_cursor": None,
+                "providers": [{**status, "checks": [passed, *checks], "checked_at": f"{year}-01-02T00:00:00Z"}],
+            }
+        )
 
     nothing = values({"items": [], "next_cursor": None, "providers": []})
-    api.says("GET", "/instance-types", nothing, told("no key"), told("no key"), told(None), told(None, "0 for H100"))
+    api.says(
+        "GET",
+        "/instance-types",
+        nothing,
+        told("a former reason", year=2025),
+        told("no key"),
+        told("no key"),
+        told(None),
+        told(None, "0 for H100"),
+    )
     pauses: list[float] = []
 
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
 
     with Api(api.url, "key") as client:
-        lines = changes(client, {"scaleway"}, pause)
+        lines = changes(client, {"scaleway"}, datetime(2026, 1, 1, tzinfo=UTC), pause)
         assert await anext(lines) == "scaleway cannot be used: no key"
         assert await anext(lines) == "scaleway can be used"
         assert await anext(lines) == "scaleway can be used, with a limit: quota: 0 for H100"
-    assert pauses[0] < pauses[1]
+    assert pauses[0] == pauses[1] < pauses[2]
