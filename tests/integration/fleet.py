@@ -10,7 +10,7 @@ from tests.integration.line import Line
 
 ZONE: Final = "fr-par-2"
 REFUSED_ORDERS: Final = 2
-"""How many orders an unkind cloud refuses as out of stock."""
+"""How many orders of an L4 in this zone an unkind cloud refuses as out of stock."""
 
 
 def unreliable(probability: float, seed: int, *, machines: float = 0.0) -> Scenario:
@@ -23,14 +23,17 @@ def unreliable(probability: float, seed: int, *, machines: float = 0.0) -> Scena
 def unkind() -> Scenario:
     """All that may come late comes late, and each call of a launch is refused twice and loses its answer once.
 
-    The first orders are refused as out of stock, and each leaves a volume.
+    The first orders of an L4 are refused as out of stock, and each leaves a volume.
     """
     errors = (Error.TOO_MANY_REQUESTS, Error.TRANSIENT_STATE, Error.RESET_AFTER)
+    sold_out = Failure(
+        call=Call.CREATE_SERVER, error=Error.OUT_OF_STOCK, zone=ZONE, instance_type="L4-1-24G", times=REFUSED_ORDERS
+    )
     passing = [Failure(call=call, error=error) for call in LAUNCHING for error in errors]
     return Scenario(
         boot_volume=0.3, tag_visible=0.3, volume_update=0.2, poweron=0.3, address=0.5, poweroff=0.2, detach=0.2,
         hang=0.5, out_of_stock_leaves_volume=True,
-        failures=(Failure(call=Call.CREATE_SERVER, error=Error.OUT_OF_STOCK, times=REFUSED_ORDERS), *passing),
+        failures=(sold_out, *passing),
     )  # fmt: skip
 
 
