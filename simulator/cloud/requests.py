@@ -169,7 +169,7 @@ def _refused(wrong: ValidationError) -> ApiError:
             {
                 "argument_name": ".".join(str(part) for part in error["loc"]) or "body",
                 "reason": reasons.get(error["type"], "constraint"),
-                "help_message": error["msg"],
+                "help_message": "required key not provided" if error["type"] == "missing" else error["msg"],
             }
             for error in wrong.errors(include_url=False, include_context=False)
         ]

@@ -168,6 +168,21 @@ async def test_a_create_takes_effect_even_when_its_caller_has_left(sdk: Sdk, con
     await eventually(lambda: control("GET", "account"), lambda seen: len(seen["servers"]) == 1)
 
 
+async def test_what_a_creation_lacks_is_named(sdk: Sdk) -> None:
+    answer = await asyncio.to_thread(
+        requests.post,
+        f"{sdk.url}/instance/v1/zones/fr-par-2/servers",
+        json={"name": "srv-intelligent-bohr"},
+        headers={"X-Auth-Token": sdk.secret_key},
+        timeout=DEADLINE,
+    )
+    assert (answer.status_code, answer.json()["type"]) == (400, "invalid_arguments")
+    assert answer.json()["details"] == [
+        {"argument_name": name, "reason": "required", "help_message": "required key not provided"}
+        for name in ("commercial_type", "image")
+    ]
+
+
 async def test_a_failure_ends_after_its_times(sdk: Sdk, control: Control) -> None:
     failure = Failure(call=Call.SERVER_ACTION, error=Error.TRANSIENT_STATE, times=2)
     await control("PUT", "scenario", failing(failure))
