@@ -157,7 +157,7 @@ class HttpProber:
         place = Place(target.address, self._settings.worker_port, target.tls)
         try:
             async with asyncio.timeout(seconds):
-                return _answered(await ask(place, question, longest=longest, connect_s=connect_s))
+                return _answered(await ask(place, question, longest=longest, connect_s=connect_s, line=target.line))
         except NotConnected as error:
             return _not_connected(error, connect_s)
         except WrongCertificate:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol, TypeAlias, assert_never
 
+from services.health.worker_http import Line
 from shared.lifecycle.wish import Task
 from shared.worker_tls import WorkerTls
 
@@ -35,6 +36,8 @@ class Target:
     api_key: str = field(repr=False)
     tls: WorkerTls | None = field(default=None, repr=False)
     """None: it speaks plain HTTP."""
+    line: Line | None = field(default=None, repr=False, compare=False)
+    """None: each probe has its own connection."""
 
 
 @dataclass(frozen=True)

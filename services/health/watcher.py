@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -17,6 +18,7 @@ from services.health.memory import Memory, remembered
 from services.health.probes import Failed, Outcome, Passed, Probe, Prober, Target
 from services.health.settings import HealthSettings
 from services.health.watch import must_be_watched, verdict
+from services.health.worker_http import Line
 from services.health.worker_log import WorkerLog
 from shared.bus.lease import Lease, LeaseLost
 from shared.journal.envelope import Recorded
@@ -122,13 +124,15 @@ class _Watch:
 
     async def _follow(self, chain: Chain, instance: Instance, outcomes: dict[Probe, Outcome]) -> None:
         """Probe in order until one fails, and record at once what each outcome shows."""
-        target = Target(
-            instance.ip_address or "",
-            instance.specification.model,
-            instance.specification.task,
-            self.api_key,
-            self._tls(instance),
-        )
+        with closing(Line()) as line:
+            await self._probe(chain, self._target(instance, line), instance, outcomes)
+
+    def _target(self, instance: Instance, line: Line) -> Target:
+        specification, tls = instance.specification, self._tls(instance)
+        address = instance.ip_address or ""
+        return Target(address, specification.model, specification.task, self.api_key, tls, line)
+
+    async def _probe(self, chain: Chain, target: Target, instance: Instance, outcomes: dict[Probe, Outcome]) -> None:
         for probe in chain:
             _probes.labels(instance.status, probe).inc()
             outcome = await self._ask(probe, target)

@@ -1,7 +1,7 @@
-"""One request to a worker over HTTP/1.1, on its own connection: every byte of the answer is bounded.
+"""Requests to a worker over HTTP/1.1, one after the other: every byte of each answer is bounded.
 
-It asks for nothing that could enlarge an answer: no compression, no redirect, no upgrade. Bytes after the answer are
-not read. The caller must limit the time.
+They ask for nothing that could enlarge an answer: no compression, no redirect, no upgrade. A connection on which bytes
+came after an answer is not used again. The caller must limit the time.
 """
 
 import asyncio
@@ -61,9 +61,12 @@ class Question:
     bearer: str = field(repr=False)
     body: dict[str, Any] | None = None
 
-    def encoded(self, host: str) -> list[h11.Event]:
+    def encoded(self, host: str, *, last: bool) -> list[h11.Event]:
+        """`last`: the connection is asked nothing more."""
         body = b"" if self.body is None else json.dumps(self.body).encode()
-        headers = [("Host", host), ("Authorization", f"Bearer {self.bearer}"), ("Connection", "close")]
+        headers = [("Host", host), ("Authorization", f"Bearer {self.bearer}")]
+        if last:
+            headers.append(("Connection", "close"))
         if body:
             headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         request = h11.Request(method=self.method, target=self.path, headers=headers)
@@ -83,21 +86,73 @@ class Place:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
-async def ask(place: Place, question: Question, *, longest: int, connect_s: float) -> WorkerAnswer:
-    """The answer, its body of at most `longest` bytes.
+@dataclass
+class _Connection:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    protocol: h11.Connection = field(default_factory=lambda: h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD))
+
+    @property
+    def reusable(self) -> bool:
+        """Whether both sides have finished, the worker wants to go on, and nothing came that was not asked for."""
+        done = self.protocol.our_state is h11.DONE and self.protocol.their_state is h11.DONE
+        return done and self.protocol.trailing_data == (b"", False)
+
+    @property
+    def lost(self) -> bool:
+        return self.reader.at_eof() or self.writer.is_closing()
+
+    def abort(self) -> None:
+        self.writer.transport.abort()
+
+
+class Line:
+    """Keeps the connection of one question for the next: most of what a probe costs is the beginning of its TLS."""
+
+    def __init__(self) -> None:
+        self._kept: _Connection | None = None
+
+    def take(self) -> _Connection | None:
+        kept, self._kept = self._kept, None
+        if kept is None or not kept.lost:
+            return kept
+        kept.abort()
+        return None
+
+    def keep(self, connection: _Connection) -> None:
+        connection.protocol.start_next_cycle()
+        self._kept = connection
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.abort()
+            self._kept = None
+
+
+async def ask(
+    place: Place, question: Question, *, longest: int, connect_s: float, line: Line | None = None
+) -> WorkerAnswer:
+    """The answer, its body of at most `longest` bytes. Without a line the connection is for this question alone.
 
     Raises NotConnected, WrongCertificate, TooLarge, NotHttp, and OSError if the connection breaks.
     """
-    reader, writer = await _secured(place, await connected(place.address, place.port, connect_s))
+    connection = line.take() if line else None
+    if connection is None:
+        connection = _Connection(*await _secured(place, await connected(place.address, place.port, connect_s)))
     try:
-        protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD)
-        for event in question.encoded(place.host):
-            writer.write(protocol.send(event) or b"")
-        return await _Reading(protocol, reader, longest).answer()
-    except h11.RemoteProtocolError as error:
-        raise NotHttp("an answer that is no HTTP") from error
-    finally:
-        writer.transport.abort()
+        for event in question.encoded(place.host, last=line is None):
+            connection.writer.write(connection.protocol.send(event) or b"")
+        answer = await _Reading(connection.protocol, connection.reader, longest).answer()
+    except BaseException as error:
+        connection.abort()
+        if isinstance(error, h11.RemoteProtocolError):
+            raise NotHttp("an answer that is no HTTP") from error
+        raise
+    if line is not None and connection.reusable:
+        line.keep(connection)
+    else:
+        connection.abort()
+    return answer
 
 
 async def connected(address: str, port: int, within_s: float) -> socket.socket:

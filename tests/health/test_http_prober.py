@@ -2,7 +2,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -12,10 +12,13 @@ from aiohttp import web
 
 from services.health.http_prober import HttpProber
 from services.health.probes import Failed, ModelListed, OldWorker, Outcome, Passed, Probe, Refused, Running, Target
+from services.health.worker_http import Line
 from shared.secrets import Secrets
 from shared.worker_tls import WorkerTls
+from tests.api.upstream import raw_worker
 from tests.health.examples import SECRET, a_pace
 from tests.health.fake_worker import MODEL, FakeWorker, Handler, a_closed_port, a_machine
+from tests.health.watching import until
 from tests.worker_tls.workers import server_context
 
 WORKER_PROBES = (Probe.HEALTH, Probe.MODELS, Probe.WARMUP)
@@ -256,3 +259,62 @@ async def test_a_worker_that_is_too_busy_to_begin_tls_is_waited_for_as_for_an_an
         async with HttpProber.open(pace) as prober:
             target = speaking_tls(Target("127.0.0.1", MODEL, "generate", "a key"))
             assert await prober.probe(Probe.HEALTH, target) == Failed("no answer within 0.1 s")
+
+
+def connections_of(worker: FakeWorker) -> set[object]:
+    """Remember from now on from where requests come."""
+    seen: set[object] = set()
+
+    async def answered(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        seen.add(request.transport.get_extra_info("peername"))
+        return web.json_response({"data": [{"id": MODEL}], "choices": [{"text": ""}]})
+
+    worker.instead = dict.fromkeys(("/health", "/v1/models", "/v1/completions"), answered)
+    return seen
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+async def test_one_look_needs_one_connection(machine: Machine, tls: bool) -> None:
+    await machine.worker.open(server_context(SECRETS.worker_certificates(INSTANCE, 2)) if tls else None)
+    seen = connections_of(machine.worker)
+    target = speaking_tls(machine.target) if tls else machine.target
+    with closing(Line()) as line:
+        machine.target = replace(target, line=line)
+        assert not [probe for probe in WORKER_PROBES if not isinstance(await machine.probe(probe), Passed)]
+    assert len(seen) == 1
+    machine.target = target
+    assert not [probe for probe in WORKER_PROBES if not isinstance(await machine.probe(probe), Passed)]
+    assert len(seen) == 4
+
+
+HEALTHY = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [HEALTHY + HEALTHY, HEALTHY + b"H", HEALTHY.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")],
+    ids=["another answer", "a byte", "a farewell"],
+)
+async def test_a_connection_that_cannot_go_on_is_replaced(answer: bytes) -> None:
+    async with raw_worker.a_raw_worker(raw_worker.answering(answer, answer)) as worker:
+        async with HttpProber.open(a_pace(worker_port=worker.address.port)) as prober:
+            with closing(Line()) as line:
+                target = Target("127.0.0.1", MODEL, "generate", "a key", line=line)
+                assert [await prober.probe(Probe.HEALTH, target) for _ in range(2)] == [Passed()] * 2
+        assert worker.accepted == 2
+
+
+async def test_a_connection_that_its_worker_closes_between_two_probes_is_replaced(machine: Machine) -> None:
+    with closing(Line()) as line:
+        machine.target = replace(machine.target, line=line)
+        for _ in range(2):
+            await machine.worker.open()
+            assert await machine.probe(Probe.HEALTH) == Passed()
+            await machine.worker.close()
+            await until(_has_noticed(line))
+        assert await machine.probe(Probe.HEALTH) == Refused()
+
+
+def _has_noticed(line: Line) -> Callable[[], bool]:
+    return lambda: line._kept is None or line._kept.lost
