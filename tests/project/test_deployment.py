@@ -14,8 +14,11 @@ import yaml
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
+from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from shared.bus.accounts import SERVICES, followers, services
 from shared.bus.nats_configuration import variable
+from shared.environment import variable as variable_of
+from shared.settings import ServiceSettings, WithStartup
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -57,6 +60,27 @@ def test_every_command_of_the_compose_file_is_a_module_that_can_be_run(name: str
 def test_every_variable_of_the_compose_file_is_read_by_some_settings_class() -> None:
     given = set(chain.from_iterable(service["environment"] for service in OWN.values()))
     assert given <= read_by_the_code()
+
+
+OWN_SETTINGS = {
+    "api": ("COLDSTART_CORS_ORIGINS",),
+    "provisioner": ("COLDSTART_SOURCE_RANGES", "COLDSTART_VLLM_IMAGE", "COLDSTART_VLLM_IMAGES"),
+}
+
+
+def test_what_must_be_the_same_in_every_service_reaches_each_of_them() -> None:
+    """`COLDSTART_WORKER_TLS=off` must not be read by one and missed by another."""
+    same = set(WithStartup.model_fields) - set(ServiceSettings.model_fields) | {"lease_seconds"}
+    wanted = {variable_of(WithStartup, name) for name in same} | {"COLDSTART_ALLOWED_IMAGES"}
+    for name in ("api", "provisioner", "health", "progress"):
+        assert wanted <= set(OWN[name]["environment"]), name
+
+
+def test_what_decides_who_reaches_what_and_where_machines_are_rented_can_be_set() -> None:
+    for service, wanted in OWN_SETTINGS.items():
+        assert set(wanted) <= set(OWN[service]["environment"])
+    scaleway = {variable_of(ScalewaySettings, name) for name in ScalewaySettings.model_fields}
+    assert scaleway <= set(OWN["provisioner"]["environment"])
 
 
 def test_every_service_of_the_code_is_in_the_compose_file() -> None:

@@ -12,10 +12,11 @@ from services.api.access.api_keys import ApiKey
 from services.api.admission.intake import InstanceBody, Intake, Wanted, requested
 from services.api.admission.launches import Launches
 from services.api.admission.read_your_writes import ReadYourWrites
+from services.api.admission.vllm_images import refused_again
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import own
 from shared.journal.journal import Decision, Journal, JournalUnavailable
-from shared.lifecycle.decide import request, terminate
+from shared.lifecycle.decide import reinstall, request, terminate
 from shared.lifecycle.errors import InstanceUnknown, IntentRefused
 from shared.lifecycle.events import Event
 from shared.lifecycle.instance import Instance
@@ -112,6 +113,19 @@ class Intents:
                 instance_id, decided, intent_id=uuid4(), at=datetime.now(UTC), traceparent=traceparent
             )
         return await self.shown(instance)
+
+    async def reinstall(self, instance_id: UUID, owner: ApiKey, traceparent: str | None) -> Instance:
+        """Like `intend`, but refuses as well if vLLM in the image of today would refuse the instance's options."""
+        async with self._patiently():
+            offered = await self._intake.offered()
+
+        def decided(instance: Instance, at: datetime) -> Event:
+            event = reinstall(instance, at)
+            if problem := refused_again(instance, offered.get(instance.specification.provider, ())):
+                raise IntentRefused("reinstall", f"{problem} An instance keeps its options: create another one.")
+            return event
+
+        return await self.intend(instance_id, decided, owner, traceparent)
 
     async def terminate(self, instance_id: UUID, owner: ApiKey, traceparent: str | None) -> Instance:
         """Like `intend`, but succeeds if it is being terminated already."""

@@ -1,6 +1,7 @@
 """`/instances`: create, read and end instances."""
 
 import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -32,6 +33,8 @@ from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_Ask = Callable[[Intents, UUID, ApiKey, str | None], Awaitable[Instance]]
+"""`Intents`, the instance's id, who asks, and the trace context."""
 _REFUSED: Final = refusals({Kind.CONFLICT: "The instance is not in a state in which that can be done"})
 
 IdempotencyKey = Annotated[
@@ -165,7 +168,11 @@ async def terminate(
     return _shown(await intents.terminate(identified(instance_id), request.auth, _known(traceparent)), estimates)
 
 
-def _intent(verb: str, decision: Decision, summary: str) -> HTTPRouteHandler:
+def _by(decision: Decision) -> _Ask:
+    return lambda intents, instance_id, owner, traceparent: intents.intend(instance_id, decision, owner, traceparent)
+
+
+def _intent(verb: str, ask: _Ask, summary: str) -> HTTPRouteHandler:
     @post(
         f"/instances/{{instance_id:str}}/{verb}",
         opt=MEMBERS,
@@ -181,8 +188,7 @@ def _intent(verb: str, decision: Decision, summary: str) -> HTTPRouteHandler:
         estimates: Provided[Estimates],
         traceparent: TraceParent = None,
     ) -> InstanceView:
-        asked = identified(instance_id)
-        return _shown(await intents.intend(asked, decision, request.auth, _known(traceparent)), estimates)
+        return _shown(await ask(intents, identified(instance_id), request.auth, _known(traceparent)), estimates)
 
     return intend
 
@@ -193,9 +199,9 @@ ROUTES: Final = (
     show,
     timeline,
     terminate,
-    _intent("drain", decide.drain, "Let running requests end, then terminate"),
-    _intent("reinstall", decide.reinstall, "Install the worker anew on the same server"),
-    _intent("archive", decide.archive, "Put an ended instance away"),
+    _intent("drain", _by(decide.drain), "Let running requests end, then terminate"),
+    _intent("reinstall", Intents.reinstall, "Install the worker anew on the same server"),
+    _intent("archive", _by(decide.archive), "Put an ended instance away"),
 )
 
 

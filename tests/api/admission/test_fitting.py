@@ -85,6 +85,21 @@ async def test_an_option_that_the_worker_would_refuse_is_refused_before_anything
     assert warning.startswith("vllm/vllm-openai:v0.13.0: vLLM 0.13.0 has known security holes (CVE-2026-22807, ")
 
 
+async def test_a_reinstall_is_refused_where_the_image_of_today_has_dropped_an_option_of_the_launch(
+    stage: Stage,
+) -> None:
+    api = await stage.api()
+    await stage.offer(L4.model_copy(update={"image": OLD_IMAGE}))
+    instance = await stage.ready("127.0.0.9", vllm_args=("--swap-space=4",))
+    await stage.offer(L4.model_copy(update={"image": NEW_IMAGE}))
+    refused = await api.client.post(f"/instances/{instance.id}/reinstall")
+    assert (refused.status_code, refused.json()["code"]) == (409, "intent_refused")
+    assert "vLLM 0.32.0 has no --swap-space: 0.18.0 removed it." in refused.json()["detail"]
+    assert refused.json()["detail"].endswith("An instance keeps its options: create another one.")
+    await stage.offer(L4.model_copy(update={"image": OLD_IMAGE}))
+    assert (await api.client.post(f"/instances/{instance.id}/reinstall")).status_code == 202
+
+
 async def test_the_memory_that_vllm_uses_is_that_of_its_version(stage: Stage) -> None:
     await stage.offer(TWO_L4.model_copy(update={"image": NEW_IMAGE}))
     api = await stage.api()

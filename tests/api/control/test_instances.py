@@ -141,7 +141,7 @@ async def test_the_timeline_tells_everything_in_order_page_by_page(stage: Stage)
         rows += page["items"]
         cursor = page["next_cursor"]
     assert [row["version"] for row in rows] == list(range(1, instance.version + 1))
-    assert [row["type"] for row in rows][0::5] == ["InstanceRequested", "InstanceReady"]
+    assert [rows[0]["type"], rows[-1]["type"]] == ["InstanceRequested", "InstanceReady"]
     assert set(rows[0]) == {
         *("version", "sequence", "type", "status", "progress_percent", "attempt", "occurred_at", "recorded_at"),
         *("actor", "data"),
