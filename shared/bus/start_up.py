@@ -107,6 +107,7 @@ async def holder(
     )
     connection = await broker.connect()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(connection.close)
         if keeps_topology:
             installation = (await stack.enter_async_context(guarded(connection, settings))).identity.installation
         else:

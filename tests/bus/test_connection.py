@@ -6,11 +6,16 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from nats.aio.client import Client
 from nats.errors import NoRespondersError
+from nats.js import JetStreamContext
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from shared.bus.connection import connect, connect_options, round_trip
-from shared.bus.start_up import Broker
+from shared.bus.start_up import Broker, holder
+from shared.running import StartRefused
+from shared.settings import ServiceSettings
 from tests.nats_proxy import Operation, nats_proxy
 
 
@@ -62,6 +67,34 @@ async def test_a_connection_that_is_given_up_while_its_server_says_nothing_is_cl
     finally:
         gc.enable()
     assert connecting.cancelled()
+
+
+@pytest.mark.parametrize("keeps_topology", [True, False])
+async def test_a_service_that_fails_before_it_holds_anything_closes_its_connection(
+    nats_url: str, *, keeps_topology: bool
+) -> None:
+    settings = ServiceSettings(nats_url=SecretStr(nats_url))
+    with pytest.raises(ZeroDivisionError):
+        async with holder(settings, "test", keeps_topology=keeps_topology, stop_grace_s=1) as service:
+            raise ZeroDivisionError
+    assert service.connection.is_closed
+
+
+async def test_a_service_whose_start_is_refused_closes_its_connection(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections: list[Client] = []
+
+    async def refuses(jetstream: JetStreamContext, **_: Any) -> None:
+        connections.append(jetstream._nc)
+        raise StartRefused("for a test")
+
+    monkeypatch.setattr("shared.bus.start_up.apply_topology", refuses)
+    with pytest.raises(StartRefused):
+        async with holder(ServiceSettings(nats_url=SecretStr(nats_url)), "test", keeps_topology=False, stop_grace_s=1):
+            pytest.fail("it has started")
+    (connection,) = connections
+    assert connection.is_closed
 
 
 @pytest.mark.parametrize("subject", ["$JS.API.INFO", "nobody.answers"])
