@@ -3,10 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Final
 
 import structlog
@@ -111,9 +109,19 @@ class Offers:
 
     async def _publish_offers(self, provider: str, bucket: InstanceTypes) -> tuple[ProviderCheck, ...]:
         """Price lists are public, so they are published whatever the provider thinks of our key."""
-        with suppress(ProviderError):
-            await bucket.publish(provider, self._with_images(await self.of(provider)))
-        return await checked(self._providers[provider], partial(self.of, provider))
+        outcome: tuple[InstanceType, ...] | ProviderError
+        try:
+            outcome = await self.of(provider)
+            await bucket.publish(provider, self._with_images(outcome))
+        except ProviderError as error:
+            outcome = error
+
+        async def published() -> tuple[InstanceType, ...]:
+            if isinstance(outcome, ProviderError):
+                raise outcome
+            return outcome
+
+        return await checked(self._providers[provider], published)
 
     def _with_images(self, types: tuple[InstanceType, ...]) -> tuple[InstanceType, ...]:
         return tuple(kind.model_copy(update={"image": self._settings.image_for(kind.name)}) for kind in types)

@@ -132,11 +132,14 @@ class PublishedStatuses(Published):
 
 
 async def published(
-    provider: FakeProvider, before: ProviderStatus | None = None
+    provider: FakeProvider, before: ProviderStatus | None = None, **settings: float
 ) -> tuple[list[ProviderStatus], PublishedOffers]:
     """The first two statuses, and what was offered meanwhile."""
     offered, statuses = PublishedOffers(), PublishedStatuses(before)
-    offers = Offers({NAME: provider}, quick(instance_types_seconds=0.01, backoff_seconds=0.01, vllm_images=IMAGES))
+    offers = Offers(
+        {NAME: provider},
+        quick(**{"instance_types_seconds": 0.01, "backoff_seconds": 0.01, "vllm_images": IMAGES, **settings}),
+    )
     publishing = asyncio.create_task(
         offers.keep_publishing(NAME, cast("InstanceTypes", offered), cast("ProviderStatuses", statuses))
     )
@@ -168,6 +171,13 @@ async def test_a_cloud_that_offers_nothing_or_cannot_be_asked_what_is_unusable(p
     provider.fail("instance_types", FAILED, FAILED, FAILED)
     (status, _), _ = await published(provider)
     assert status.reason == "the cloud failed"
+
+
+async def test_a_provider_counts_as_usable_only_once_its_offers_are_published(provider: FakeProvider) -> None:
+    provider.fail("instance_types", FAILED)
+    (failed, usable), offered = await published(provider, instance_types_seconds=300.0, backoff_seconds=1e-9)
+    assert (failed.reason, usable.reason) == ("the cloud failed", None)
+    assert len(offered.offered) == 1
 
 
 async def test_what_only_limits_is_told_and_no_reason_not_to_launch(provider: FakeProvider) -> None:
