@@ -34,6 +34,7 @@ class Description(BaseModel):
     instance, at which step it failed. Each is empty if the status says it all. `delay` is what holds the step up.
     `serving`: requests may be running on it. `actions` are the actions that are possible now. `cost` is what its server
     has cost until `as_of`, at list price; None while the price is not known. `server_on`: its server costs money now.
+    `image` is the worker's, once the machine has chosen the build that its driver can run.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +59,7 @@ class Description(BaseModel):
     doing: PlainText
     where: PlainText
     attempt: int
+    image: str | None = None
     ip_address: str | None
     error: Failure | None
     advice: PlainText | None
@@ -99,6 +101,7 @@ class Description(BaseModel):
             doing=loss(instance) or doing(status, instance.step, instance.error, instance.delay),
             where=loss(instance) or where(status, instance.step, instance.delay),
             attempt=instance.attempt,
+            image=instance.install.image,
             ip_address=instance.ip_address,
             error=instance.error,
             advice=advice(instance),

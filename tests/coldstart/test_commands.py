@@ -141,6 +141,14 @@ def test_show_tells_what_may_be_asked_of_an_instance(api: FakeApi) -> None:
     assert ["status", "failed"] in lines
 
 
+def test_show_tells_the_image_once_the_machine_has_taken_one(api: FakeApi) -> None:
+    image = "vllm/vllm-openai:v0.32.0-cu129"
+    api.says("GET", f"/instances/{ID}", values(an_instance(image=image)), values(an_instance()))
+    lines = [[line.split() for line in run("instances", "show", ID).stdout.splitlines()] for _ in range(2)]
+    assert ["image", image] in lines[0]
+    assert ["image"] in lines[1]
+
+
 def test_timeline_shows_each_event(api: FakeApi) -> None:
     row = {"version": 1, "occurred_at": "2026-01-01T12:00:00.123456Z", "actor": "api", "type": "InstanceRequested"}
     api.says("GET", f"/instances/{ID}/timeline", page({**row, "status": "provisioning", "progress_percent": 5}))

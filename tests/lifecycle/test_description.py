@@ -31,6 +31,13 @@ def test_an_instance_shows_since_when_it_is_as_far_as_it_is_and_whether_its_serv
     assert [view.server_on for view in shown] == [False, True, False]
 
 
+def test_an_instance_shows_the_image_that_its_machine_has_taken() -> None:
+    pulls = f.ssh_install_phase_reached(image="vllm/vllm-openai:v0.32.0-cu129")
+    before = (f.instance_requested(), f.instance_created())
+    shown = [InstanceView.of(given(*facts), AT, eta=None).image for facts in (before, (*before, pulls))]
+    assert shown == [None, "vllm/vllm-openai:v0.32.0-cu129"]
+
+
 @EVERY_STATUS
 def test_its_actions_are_those_that_decide_allows(status: Status) -> None:
     instance = an_instance(status)

@@ -29,6 +29,7 @@ FIELDS = {
         "updated_at",
         "version",
     ),
+    "image",
 }
 
 

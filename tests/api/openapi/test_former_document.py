@@ -15,7 +15,7 @@ from tests.api.stage import Stage
 
 FORMER: Final = Path(__file__).with_name("former.json")
 DESCRIBED: Final = (
-    *("actions", "advice", "as_of", "doing", "group", "serving"),
+    *("actions", "advice", "as_of", "doing", "group", "image", "serving"),
     *("status_label", "step_label", "task", "tone", "where"),
 )
 ADDITIONS: Final[Sequence[str]] = (
