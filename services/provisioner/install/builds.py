@@ -2,7 +2,8 @@
 
 Versions of `vllm/vllm-openai` from 0.20.0 on are built for CUDA 13, with a build for CUDA 12.9 beside it whose tag ends
 in `-cu129`; earlier ones are built for CUDA 12.9 (vLLM's release notes). CUDA 13 needs driver 580 or later, CUDA 12
-needs 525 (https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html).
+needs 525 (https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html). What NVIDIA's toolkit
+starts is less: the images' NVIDIA_REQUIRE_CUDA names the branches of earlier drivers, and no GeForce.
 """
 
 import re
