@@ -42,7 +42,13 @@ RELEASING: Final = (
 OF_NO_INSTANCE: Final = {Call.LIST_LOCAL_IMAGES}
 """A launch makes them, but they name no instance: they fail for whoever comes next."""
 IN_THE_MATRIX: Final = {*LAUNCHING, *RELEASING, *OF_NO_INSTANCE, Call.DELETE_IP}
-OF_ALL_INSTANCES: Final = {Call.LIST_SERVER_TYPES, Call.LIST_AVAILABILITY, Call.GET_IMAGE}
+OF_ALL_INSTANCES: Final = {
+    Call.LIST_SERVER_TYPES,
+    Call.LIST_AVAILABILITY,
+    Call.GET_IMAGE,
+    Call.GET_PROJECT,
+    Call.LIST_QUOTA,
+}
 """Asked now and then for all of them: test_scaleway_errors.py has what comes of it, test_offers.py who waits."""
 GROUPS_OF_CALLS: Final = {Call.ANY, Call.SERVER_ACTION}
 UNUSED: Final = {
