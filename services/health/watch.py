@@ -84,5 +84,8 @@ def _startup_failed(instance: Instance, memory: Memory, at: datetime, settings: 
 def _unavailable_too_long(
     instance: Instance, memory: Memory, at: datetime, settings: HealthSettings
 ) -> e.InstanceFailed:
-    message = f"Unavailable for more than {settings.unavailable_seconds:g} s. {_last_seen(instance, memory)}"
+    limit = f"Unavailable for more than {settings.unavailable_seconds:g} s."
+    if instance.models_erased_at is not None:
+        limit = f"Its models were not loaded again within {settings.startup_seconds:g} s of the server's restart."
+    message = f"{limit} {_last_seen(instance, memory)}"
     return e.InstanceFailed(instance_id=instance.id, occurred_at=at, code=UNAVAILABLE_TOO_LONG, message=message)

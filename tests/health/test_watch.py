@@ -183,6 +183,9 @@ def test_one_whose_models_a_full_stop_erased_has_the_time_of_a_start_from_its_re
     scratch = f.volume_found(volume_id="scratch", scratch=True)
     erased = restarted(scratch)
     assert due(erased, LATER, PACE) == LATER + timedelta(seconds=600 + PACE.startup_seconds)
+    failed = judged(erased, BAD, at=LATER + timedelta(seconds=600 + PACE.startup_seconds))
+    assert isinstance(failed, e.InstanceFailed)
+    assert failed.message.startswith(f"Its models were not loaded again within {PACE.startup_seconds:g} s of the ")
     again = evolve(evolve(erased, f.health_restored()), f.health_lost(outage=2, occurred_at=LATER + timedelta(hours=3)))
     assert due(again, LATER, PACE) == LATER + timedelta(hours=3, seconds=PACE.unavailable_seconds)
 
