@@ -90,7 +90,7 @@ class Chat:
         named = {"type": "function", "function": {"name": "switch"}}
         seen = []
         for choice in (named, "required"):
-            message = self._ask(tools=[_TOOL], tool_choice=choice, max_tokens=100).choices[0].message
+            message = self._ask(tools=[_TOOL], tool_choice=choice, **self._terse()).choices[0].message
             call = message.tool_calls[0].function
             _expect(call.name == "switch" and isinstance(json.loads(call.arguments).get("ok"), bool), message)
             seen.append(call.arguments)
@@ -99,7 +99,7 @@ class Chat:
 
     def structured(self) -> str:
         wanted = {"type": "json_schema", "json_schema": {"name": "switch", "schema": _SCHEMA}}
-        content = self._ask(response_format=wanted, max_tokens=100).choices[0].message.content
+        content = self._ask(response_format=wanted, **self._terse()).choices[0].message.content
         return _expect(isinstance(json.loads(content)["ok"], bool), " ".join(content.split()))
 
     def logprobs(self) -> str:
@@ -164,6 +164,11 @@ class Chat:
         made = self._post("/tokenize", {"model": CHAT, "prompt": "Paris"})
         back = self._post("/detokenize", {"model": CHAT, "tokens": made["tokens"]})
         return _expect(back["prompt"] == "Paris", made)
+
+    def _terse(self) -> dict[str, Any]:
+        """Keeps a model that says anything from filling its JSON with blanks, which a grammar allows without end."""
+        asked = (self._post("/tokenize", {"model": CHAT, "prompt": blank}) for blank in " \n\t\r")
+        return {"max_tokens": 100, "logit_bias": {str(token): -100 for said in asked for token in said["tokens"]}}
 
     def _ask(self, **fields: Any) -> Any:
         content = fields.pop("content", QUESTION)
