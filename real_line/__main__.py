@@ -17,7 +17,7 @@ from real_line.inside import Run, play
 from real_line.kept import MB, Kept, size_of
 from real_line.namespaces import run_apart
 from real_line.preparation import prepared
-from real_line.report import PAGE
+from real_line.report import PAGE, Report
 from real_line.versions import DEFAULT, VERSIONS
 
 DATA: Final = Path("/var/tmp/coldstart-real")  # noqa: S108 - postgres, as nobody, has to reach its folder
@@ -80,9 +80,9 @@ def _prepare_and_run(options: argparse.Namespace) -> int:
 def _play(given: Path) -> int:
     run = Run.load(given)
     report = play(run)
-    report.save(run.logs / "report.json")
-    if not run.only:
-        report.write(PAGE)
+    kept = run.logs.with_name(f"report-{report.vllm}.json")
+    report.over(Report.load(kept) if kept.exists() else None).save(kept)
+    Report.load(kept).write(PAGE)
     failed = [result for result in report.results if not result.passed]
     print(f"{len(report.results)} checks, {len(failed)} failed", flush=True)
     return 0 if report.passed else 1

@@ -4,6 +4,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -41,7 +42,7 @@ class Result:
 
 @dataclass
 class Line:
-    """`durations`: seconds by scene and step; `differences` between the workers by request."""
+    """`played`: moments by scene; `durations`: seconds by scene and step; `differences` of the workers by request."""
 
     version: Version
     machine: Machine
@@ -50,6 +51,7 @@ class Line:
     results: list[Result] = field(default_factory=list)
     durations: dict[str, dict[str, float]] = field(default_factory=dict)
     differences: dict[str, str] = field(default_factory=dict)
+    played: dict[str, str] = field(default_factory=dict)
     scene: str = ""
 
     def check(self, what: str, look: Callable[[], object]) -> bool:
@@ -69,6 +71,7 @@ class Line:
     def play(self, name: str, scene: "Callable[[Line], None]") -> None:
         """Plays one scene. What it raises itself is a failed check, too."""
         self.scene = name
+        self.played[name] = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
         print(f"{name}:", flush=True)
         self.check("the scene is played to its end", lambda: scene(self))
 

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +25,10 @@ _VERSIONS: Final = {
 
 @dataclass(frozen=True)
 class Report:
-    """`left_out`: checks and why. `durations`: seconds by scene and step. `differences` of the workers by request."""
+    """`left_out`: checks and why; `durations`: seconds by scene and step; `differences` of the workers by request.
+
+    `played`: when each scene was.
+    """
 
     vllm: str
     left_out: dict[str, str]
@@ -34,12 +36,34 @@ class Report:
     durations: dict[str, dict[str, float]]
     differences: dict[str, str]
     results: list[Result]
+    played: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, line: Line) -> "Report":
         versions = {"torch": line.version.torch, **_versions(line.machine)}
         return cls(
-            line.version.number, dict(line.version.left_out), versions, line.durations, line.differences, line.results
+            line.version.number,
+            dict(line.version.left_out),
+            versions,
+            line.durations,
+            line.differences,
+            line.results,
+            line.played,
+        )
+
+    def over(self, former: "Report | None") -> "Report":
+        """With what a former report has of scenes that were not played again."""
+        if former is None:
+            return self
+        again = {result.scene for result in self.results}
+        order = list(dict.fromkeys(result.scene for result in (*former.results, *self.results)))
+        results = [*(result for result in former.results if result.scene not in again), *self.results]
+        return replace(
+            self,
+            durations={**former.durations, **self.durations},
+            differences=self.differences if "chat" in again else former.differences,
+            results=sorted(results, key=lambda result: order.index(result.scene)),
+            played={**former.played, **self.played},
         )
 
     @property
@@ -53,13 +77,13 @@ class Report:
     def load(cls, path: Path) -> "Report":
         return _REPORT.validate_json(path.read_bytes())
 
-    def section(self, day: datetime) -> str:
+    def section(self) -> str:
         """Markdown."""
         failed = [result for result in self.results if not result.passed]
         verdict = f"{len(self.results)} checks, " + (f"{len(failed)} failed" if failed else "all passed")
         parts = [
             f"### vLLM {self.vllm}\n",
-            f"{day:%Y-%m-%d}: {verdict}.\n",
+            f"{verdict}. {'; '.join(f'{scene}: {moment}' for scene, moment in self.played.items())}.\n",
             _table(("part", "version"), list(self.versions.items())),
             *(
                 f"Seconds of the scene “{scene}”, by step:\n\n"
@@ -76,10 +100,10 @@ class Report:
         ]
         return "\n".join(parts)
 
-    def write(self, page: Path, day: datetime | None = None) -> None:
+    def write(self, page: Path) -> None:
         """Puts the section into the page, in the place of an earlier one of the same version."""
         begin = f"<!-- make real: {self.vllm} -->\n"
-        section = f"{begin}{self.section(day or datetime.now(UTC))}{_END}"
+        section = f"{begin}{self.section()}{_END}"
         text = page.read_text()
         former = re.compile(f"{re.escape(begin)}.*?{re.escape(_END)}", re.DOTALL)
         page.write_text(former.sub(lambda _: section, text) if former.search(text) else f"{text}\n{section}")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from real_line import clients, comparison, failures, hub, privacy, pulls
+from real_line.addresses import REGISTRY_PORT
 from real_line.cleanliness import nothing_of_ours
 from real_line.launching import in_order
 from real_line.line import Launch, Line
@@ -56,10 +57,11 @@ def embedding(line: Line) -> None:
 
 
 def full_disk(line: Line) -> None:
-    """The driver is an older one here."""
+    """The driver is an older one here. The registry is named, since Docker tells nothing of a mirror's failures."""
     pulls.forget_image(line)
+    image = f"127.0.0.1:{REGISTRY_PORT}/{line.version.image}"
     with pulls.older_driver(line):
-        launch = line.launch(hub.CHAT, vllm_args=list(_EAGER))
+        launch = line.launch(hub.CHAT, vllm_args=list(_EAGER), image=image)
         line.check("the disk fills up during the pull", lambda: pulls.filled_disk(launch))
         line.check("an older driver gets the build for it", lambda: pulls.build_for_older_driver(launch))
         _terminate(line, launch)

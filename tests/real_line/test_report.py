@@ -1,13 +1,12 @@
 """The report of `make real` in docs/real-line.md."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 from real_line.launching import seconds_of_steps
 from real_line.line import Result
 from real_line.report import Report
 
-DAY = datetime(2026, 11, 29, tzinfo=UTC)
 PASSED = Result("chat", "an answer", passed=True, seconds=0.31, seen="6 | 8 tokens\nin one line")
 FAILED = Result("chat", "a stop", passed=False, seconds=1.0, seen="Wrong: length")
 
@@ -20,12 +19,13 @@ def report(version: str, *results: Result) -> Report:
         durations={"chat": {"InstanceRequested": 0.5}},
         differences={"ping": "status"},
         results=list(results),
+        played={"chat": "2026-11-29 12:00 UTC"},
     )
 
 
 def test_a_report_shows_versions_seconds_and_what_was_seen() -> None:
-    section = report("0.32.0", PASSED, FAILED).section(DAY)
-    assert "2026-11-29: 2 checks, 1 failed." in section
+    section = report("0.32.0", PASSED, FAILED).section()
+    assert "2 checks, 1 failed. chat: 2026-11-29 12:00 UTC." in section
     assert "| Docker | 20.10.24 |" in section
     assert "| InstanceRequested | 0.5 |" in section
     assert "| chat | an answer | 0.3 | 6 \\| 8 tokens in one line |" in section
@@ -38,7 +38,7 @@ def test_a_later_report_replaces_that_of_its_version_alone(tmp_path: Path) -> No
     page = tmp_path / "page.md"
     page.write_text("# A page\n")
     for version, result in (("0.13.0", PASSED), ("0.32.0", FAILED), ("0.32.0", PASSED)):
-        report(version, result).write(page, DAY)
+        report(version, result).write(page)
     text = page.read_text()
     assert text.startswith("# A page\n")
     assert (text.count("### vLLM 0.13.0"), text.count("### vLLM 0.32.0"), text.count("failed")) == (1, 1, 0)
@@ -48,6 +48,15 @@ def test_a_report_outlives_the_process_that_made_it(tmp_path: Path) -> None:
     made = report("0.32.0", PASSED, FAILED)
     made.save(tmp_path / "report.json")
     assert Report.load(tmp_path / "report.json") == made
+
+
+def test_scenes_that_were_not_played_again_keep_their_results() -> None:
+    pull = replace(FAILED, scene="pull")
+    former = replace(report("0.32.0", FAILED, pull), durations={"pull": {"InstanceRequested": 9.0}})
+    later = report("0.32.0", PASSED).over(former)
+    assert later.results == [PASSED, pull]
+    assert later.durations == {"pull": {"InstanceRequested": 9.0}, "chat": {"InstanceRequested": 0.5}}
+    assert report("0.32.0", PASSED).over(None) == report("0.32.0", PASSED)
 
 
 def test_a_run_without_any_check_has_not_passed() -> None:
