@@ -152,7 +152,7 @@ async def test_an_instance_may_be_asked_for_by_an_offering_s_name(two: Two) -> N
     assert (refused.status_code, refused.json()["code"]) == (422, "model_not_found")
 
 
-NOT_OF_THE_CONTROL_API = ("/v1/", "/healthz", "/readyz", "/metrics")
+NOT_OF_THE_CONTROL_API = ("/v1/", "/tokenize", "/detokenize", "/healthz", "/readyz", "/metrics")
 FOR_ANY_KEY = {
     *(("get", f"/models{path}") for path in ("", "/resolve", "/search")),
     ("get", "/instance-types"),
