@@ -8,7 +8,19 @@ from typing import Final
 from simulator.host.standins.call import Call, Flags, Machine
 
 _REPOSITORY: Final = "vllm/vllm-openai"
-_TAGS: Final = ("v0.32.0", "v0.32.0-cu129", "v0.13.0", "v0.12.0", "v0.11.0", "latest")
+_FOR_CUDA_12: Final = (
+    "0.11.0 0.12.0 0.13.0 0.14.0 0.14.1 0.15.0 0.15.1 0.16.0 0.17.0 0.17.1 0.18.0 0.18.1 0.19.0 0.19.1"
+)
+_FOR_CUDA_13: Final = (
+    "0.20.0 0.20.1 0.20.2 0.21.0 0.22.0 0.22.1 0.23.0 0.24.0 0.25.0 0.25.1 0.26.0 0.27.0 0.27.1 0.28.0 0.29.0 0.30.0 "
+    "0.31.0 0.32.0"
+)
+TAGS: Final = frozenset(
+    {"latest"}
+    | {f"v{version}" for version in f"{_FOR_CUDA_12} {_FOR_CUDA_13}".split()}
+    | {f"v{version}-cu129" for version in _FOR_CUDA_13.split()}
+)
+"""The versions that PyPI has; from 0.20 on there is a second build of each, for CUDA 12.9."""
 _ENTRYPOINT: Final = ("vllm", "serve")
 """Of vLLM's images since 0.12."""
 _LAYERS: Final = 8
@@ -39,7 +51,7 @@ async def pull(machine: Machine, call: Call, image: str) -> int:
         call.err(f"Error response from daemon: pull access denied for {repository}, repository does not exist or may "
                  "require 'docker login': denied: requested access to the resource is denied")  # fmt: skip
         return 1
-    if tag not in _TAGS:
+    if tag not in TAGS:
         call.err(f"Error response from daemon: manifest for {image} not found: manifest unknown: manifest unknown")
         return 1
     call.out(f"{tag}: Pulling from {repository}")
