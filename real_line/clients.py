@@ -24,6 +24,10 @@ _TOOL: Final[ChatCompletionToolParam] = {
     "type": "function",
     "function": {"name": "switch", "description": "Turns the light on.", "parameters": _SCHEMA, "strict": True},
 }
+_ENDS: Final = ("length", "stop")
+"""The model has random weights, so it may end at any token."""
+_ANTHROPIC_ENDS: Final = ("max_tokens", "end_turn")
+_LAST: Final = ("response.completed", "response.incomplete")
 _TOO_LONG: Final = "long " * 5000
 _PIXEL: Final = base64.b64encode(
     bytes.fromhex(
@@ -72,19 +76,17 @@ class Chat:
 
     def chat(self) -> str:
         usage = self._ask(max_tokens=8).usage
-        return _expect(usage is not None and usage.completion_tokens == 8, usage)
+        return _expect(usage is not None and 1 <= usage.completion_tokens <= 8, usage)
 
     def stream(self) -> str:
         chunks = list(self._ask(max_tokens=8, stream=True))
         reasons = [chunk.choices[0].finish_reason for chunk in chunks]
         usages = [chunk.usage for chunk in chunks if chunk.usage]
-        return _expect(
-            reasons[-1] == "length" and len(chunks) > 2 and not usages, f"{len(chunks)} chunks, {reasons[-1]}"
-        )
+        return _expect(reasons[-1] in _ENDS and len(chunks) > 1 and not usages, f"{len(chunks)} chunks, {reasons[-1]}")
 
     def stream_with_usage(self) -> str:
         last = list(self._ask(max_tokens=8, stream=True, stream_options={"include_usage": True}))[-1]
-        return _expect(not last.choices and last.usage and last.usage.completion_tokens == 8, last.usage)
+        return _expect(not last.choices and last.usage and 1 <= last.usage.completion_tokens <= 8, last.usage)
 
     def tools(self) -> str:
         named = {"type": "function", "function": {"name": "switch"}}
@@ -103,8 +105,10 @@ class Chat:
         return _expect(isinstance(json.loads(content)["ok"], bool), " ".join(content.split()))
 
     def logprobs(self) -> str:
-        told = self._ask(max_tokens=4, logprobs=True, top_logprobs=3).choices[0].logprobs.content
-        return _expect(len(told) == 4 and all(len(token.top_logprobs) == 3 for token in told), f"{len(told)} tokens")
+        answer = self._ask(max_tokens=4, logprobs=True, top_logprobs=3)
+        told = answer.choices[0].logprobs.content
+        expected = [3] * answer.usage.completion_tokens
+        return _expect([len(token.top_logprobs) for token in told] == expected, f"{len(told)} tokens")
 
     def two(self) -> str:
         whole = self._ask(max_tokens=4, n=2, temperature=1)
@@ -124,7 +128,7 @@ class Chat:
     def developer(self) -> str:
         told = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": QUESTION}]
         usage = self._ask(messages=told, max_tokens=4).usage
-        return _expect(usage.completion_tokens == 4, usage)
+        return _expect(1 <= usage.completion_tokens <= 4, usage)
 
     def completions(self) -> str:
         made = self._openai.completions.create(model=CHAT, prompt=["Hello", "Paris"], max_tokens=3)
@@ -136,18 +140,18 @@ class Chat:
 
     def responses(self) -> str:
         made = self._openai.responses.create(model=CHAT, input=QUESTION, max_output_tokens=8)
-        return _expect(made.usage is not None and made.usage.output_tokens == 8, made.usage)
+        return _expect(made.usage is not None and 1 <= made.usage.output_tokens <= 8, made.usage)
 
     def responses_stream(self) -> str:
         made = self._openai.responses.create(model=CHAT, input=QUESTION, max_output_tokens=8, stream=True)
         types = [event.type for event in made]
-        return _expect(types[0] == "response.created" and types[-1] == "response.completed", _each_once(types))
+        return _expect(types[0] == "response.created" and types[-1] in _LAST, _each_once(types))
 
     def messages(self) -> str:
         made = self._anthropic.messages.create(
             model=CHAT, max_tokens=8, messages=[{"role": "user", "content": QUESTION}]
         )
-        return _expect(made.usage.output_tokens == 8 and made.stop_reason == "max_tokens", made.usage)
+        return _expect(1 <= made.usage.output_tokens <= 8 and made.stop_reason in _ANTHROPIC_ENDS, made.usage)
 
     def messages_stream(self) -> str:
         made = self._anthropic.messages.create(
