@@ -1,6 +1,7 @@
 """A machine belongs to one instance of one installation, whoever else asks and whenever."""
 
 import asyncio
+import shlex
 from uuid import UUID, uuid4
 
 import asyncssh
@@ -13,7 +14,7 @@ from services.provisioner.providers.machines.provider import MachinesProvider
 from shared.machine import Exited
 from shared.secrets import Secrets
 from tests.provisioner.machines.conftest import SHELL, listed, provider_of
-from tests.simulator.host.machines import WORKER_PORT, Machine, new_key, replace_tool
+from tests.simulator.host.machines import WORKER_PORT, Machine, eventually, new_key, replace_tool
 
 SECRETS = Secrets("a master secret of at least thirty-two characters")
 
@@ -206,6 +207,28 @@ async def test_a_claim_that_nobody_could_look_for_is_not_taken_for_none(boxes: l
     for call in (provider.get_server("own", server.id), provider.delete_server("own", server.id)):
         with pytest.raises(TryAgain, match=r"machine_failed.*Input/output error"):
             await call
+
+
+async def test_a_container_that_docker_still_makes_when_its_client_was_killed_is_not_left(boxes: list[Machine]) -> None:
+    """Seen with Docker 20.10: a release in the second of `docker run` listed no container, and left one."""
+    box, provider = boxes[0], provider_of(listed(boxes[0], "desk"))
+    server = await claimed(provider)
+    assert isinstance(server.instance_id, UUID)
+    asked, go = box.host.disk.folder / "asked", box.host.disk.folder / "go"
+    box.host.disk.install_command("docker")
+    daemon = f"""exec 9>&-; touch {asked}; until [[ -e {go} ]]; do sleep 0.05; done; exec "$0" "$@\""""
+    replace_tool(
+        box, "docker", f'[[ $1 == run ]] || exec "$real" "$@"\nsetsid bash -c {shlex.quote(daemon)} "$real" "$@" & wait'
+    )
+    installing = asyncio.create_task(installed(box, job(server.instance_id)))
+    await eventually(lambda: asyncio.to_thread(lambda: asked.exists() or None))
+    with pytest.raises(TryAgain, match="install_still_running"):
+        await provider.delete_server("own", server.id)
+    go.touch()
+    await asyncio.wait([installing])
+    await provider.delete_server("own", server.id)
+    assert box.host.disk.contents.containers == {}
+    assert files_of(box) == {"gate": "", "lock": ""}
 
 
 @pytest.mark.parametrize("left", ["", "1 1", "\0\0\0"])
