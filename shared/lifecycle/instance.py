@@ -77,14 +77,14 @@ class Resources(BaseModel):
 class Install(BaseModel):
     """Where the install of the current attempt is: `failures` counts failed tries, `phase` is the last one begun.
 
-    `image` is the worker's, once the machine has chosen the build; None before, and in what was recorded without it.
+    `image` is the worker's, once the machine has chosen the build. The snapshot leaves it out before that.
     """
 
     model_config = ConfigDict(frozen=True)
     failures: int = 0
     phase: str | None = None
     phase_index: int = 0
-    image: str | None = None
+    image: Annotated[str | None, Field(exclude_if=lambda image: image is None)] = None
 
 
 class Instance(BaseModel):

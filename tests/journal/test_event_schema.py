@@ -11,7 +11,6 @@ ADDED: Final = (
     "/$defs/Instance/properties/findings",
     "/$defs/Instance/required/findings",
     "/$defs/Install/properties/image",
-    "/$defs/Instance/properties/install/default/image",
     "/$defs/Instance/properties/max_model_len",
     "/$defs/Instance/properties/worker_tls",
     "/$defs/InstanceRequested/properties/findings",
