@@ -14,6 +14,8 @@ from shared.lifecycle.transitions import TRANSITIONS
 ROOT: Final = Path(__file__).parents[2]
 MODULES: Final = {f"shared/lifecycle/{name}.py" for name in ("events", "fold", "news", "transitions")}
 DRAWN: Final = {"docs/lifecycle.md", "docs/events-schema.json"}
+REPORTED: Final = {"docs/real-line.md"}
+"""It names the events that a run has seen; a new one comes with the next run."""
 MANY: Final = 6
 """So many types of events are a table of them, which a new one may have to be added to."""
 
@@ -44,7 +46,7 @@ def test_an_event_is_added_in_four_modules_and_two_drawn_pages() -> None:
     modules = {path for path, source in sources("py") if any(len(table) >= MANY for table in tables(source))}
     texts = [found for suffix in ("sql", "js", "html", "md", "json", "sh") for found in sources(suffix)]
     pages = {path for path, text in texts if sum(event in text for event in EVENTS) >= len(EVENTS) // 2}
-    assert (modules, pages) == (MODULES, DRAWN)
+    assert (modules, pages - REPORTED) == (MODULES, DRAWN)
 
 
 def open_matches(source: str) -> Iterator[int]:
