@@ -79,6 +79,9 @@ async def followed(api: RunningApi, number: int) -> None:
 async def test_events_arrive_as_they_happen_each_a_cloud_event_with_the_instance_after_it(stage: Stage) -> None:
     api = await stage.api()
     await stage.happened(facts.instance_requested())
+    async with following(api, **{"from": "start"}) as earlier:
+        await earlier.take(1)  # what the api has read by now is not for those who follow from now on
+    await followed(api, 0)
     async with following(api) as follower:
         await followed(api, 1)
         instance = (await api.client.post("/instances", json=BODY)).json()
