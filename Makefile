@@ -62,7 +62,7 @@ docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m shared.bus.nats_configuration followers > docs/nats-followers.conf
 	@$(BIN)/python -m shared.journal.event_schema > docs/events-schema.json
 
-vllm-options: .venv/.ready-dev  ## the table of vLLM's options, from the parsers of its versions; VERSIONS adds some
+vllm-options: .venv/.ready-dev  ## the tables of vLLM's options and models, from its versions; VERSIONS adds some
 	@$(BIN)/python -m tools.vllm_options $(VLLM_OPTIONS) $(VERSIONS)
 
 lock: .venv/.build        ## pin again what pyproject.toml asks for

@@ -1,1 +1,1 @@
-"""Makes the table of vLLM's options from the argument parsers of its versions."""
+"""Makes the tables of vLLM's options and models from its versions."""

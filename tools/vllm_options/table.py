@@ -36,12 +36,12 @@ def _changes(name: str, by_version: Mapping[str, Mapping[str, Mapping[str, Any]]
     there = {version: one for version, one in option.items() if one is not None}
     choices = sorted({choice for one in there.values() for choice in one["choices"] or ()})
     changes: dict[str, Any] = {
-        "there": list(_toggles({version: one is not None for version, one in option.items()})),
+        "there": list(toggles({version: one is not None for version, one in option.items()})),
         "takes": dict(_steps({version: one["takes"] for version, one in there.items()})),
-        "deprecated": list(_toggles({version: bool(one and one["deprecated"]) for version, one in option.items()})),
+        "deprecated": list(toggles({version: bool(one and one["deprecated"]) for version, one in option.items()})),
         "choices": {
             choice: list(
-                _toggles({version: bool(one and choice in (one["choices"] or ())) for version, one in option.items()})
+                toggles({version: bool(one and choice in (one["choices"] or ())) for version, one in option.items()})
             )
             for choice in choices
         },
@@ -52,7 +52,7 @@ def _changes(name: str, by_version: Mapping[str, Mapping[str, Mapping[str, Any]]
     return {field: value for field, value in changes.items() if value}
 
 
-def _toggles(held: Mapping[str, bool]) -> Iterator[str]:
+def toggles(held: Mapping[str, bool]) -> Iterator[str]:
     """The versions in which it became true, then false, and so on."""
     before = False
     for version, now in held.items():

@@ -19,6 +19,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # exported lazily
 from pydantic import SecretStr
 
+from services.api.catalogue.vllm_models import tasks_of
 from services.api.catalogue.weights import weights_bytes
 from shared.lifecycle.wish import Task
 
@@ -33,9 +34,12 @@ _TASKS: Final[Mapping[str, Task]] = {
 }
 """The hub's names of pipelines that vLLM serves through `/v1`."""
 _GENERATES: Final = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+_OF_EMBEDDINGS: Final = "sentence-transformers"
+_NEVER_SERVED: Final = "fill-mask"
+"""vLLM takes such models for ones that make sparse embeddings, which few of them do."""
 _AT_ONCE: Final = 8
 _SOME: Final = 20
-_EXPAND: Final = ("config", "gated", "pipeline_tag", "private", "safetensors", "sha")
+_EXPAND: Final = ("config", "gated", "library_name", "pipeline_tag", "private", "safetensors", "sha")
 FAULTS: Final = (HTTPError, OfflineModeIsEnabled, ValueError, TypeError, KeyError, AttributeError)
 """Everything that a request to the hub may raise; ModelInfo does not validate its JSON."""
 
@@ -149,7 +153,7 @@ class Hub:
 
     def _models(self) -> list[str]:
         found = HfApi(endpoint=self._endpoint, token=self._token).list_models(
-            limit=_SOME, expand=["config", "gated", "pipeline_tag", "private"]
+            limit=_SOME, expand=["config", "gated", "library_name", "pipeline_tag", "private"]
         )
         return sorted(model.id for model in found if task_of(model) and not model.private)
 
@@ -239,11 +243,21 @@ def failure(error: Exception, *, with_token: bool, timeout_s: float) -> HubFailu
 
 
 def task_of(info: ModelInfo) -> Task | None:
-    """None if it is not served here. Many models name no pipeline; then their architecture decides."""
-    if info.pipeline_tag:
-        return _TASKS.get(info.pipeline_tag)
-    architectures = (info.config or {}).get("architectures") or ()
-    return "generate" if any(name.endswith(_GENERATES) for name in architectures) else None
+    """None if it is not served here. Its tag says what it is for, and its architecture whether vLLM can do that.
+
+    Many models have no tag, or an unusual one: then the architecture decides alone.
+    """
+    architectures = tuple((info.config or {}).get("architectures") or ())
+    known = tasks_of(architectures)
+    tagged = _TASKS.get(info.pipeline_tag or "")
+    if info.pipeline_tag == _NEVER_SERVED or known == {"transcribe"}:
+        return None
+    if tagged is not None:
+        return "embed" if known == {"embed"} else tagged
+    if "embed" in known and ("generate" not in known or info.library_name == _OF_EMBEDDINGS):
+        return "embed"
+    guessed = not (known or info.pipeline_tag) and any(name.endswith(_GENERATES) for name in architectures)
+    return "generate" if "generate" in known or guessed else None
 
 
 def size_of(info: ModelInfo) -> tuple[int | None, int | None]:

@@ -27,7 +27,7 @@ _AT_ONCE: Final = 4
 _ASKED: Final = 50
 _REST_S: Final = 10.0
 """How long a failed hub is not asked again, so that people who type do not wait for it."""
-_EXPAND: Final = ("config", "disabled", "downloads", "gated", "pipeline_tag", "private", "safetensors")
+_EXPAND: Final = ("config", "disabled", "downloads", "gated", "library_name", "pipeline_tag", "private", "safetensors")
 """What `HfApi.model_info` expands, except fields that a list does not have: baseModels and others."""
 
 
