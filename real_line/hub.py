@@ -62,6 +62,10 @@ class Repository:
             "siblings": [{"rfilename": name} for name in self.files],
         }
 
+    def size(self, name: str) -> int:
+        """Of one of its files, in bytes."""
+        return (self.folder / name).stat().st_size
+
     def _parameters(self) -> Counter[str]:
         """Numbers of each type, as the headers of the safetensors files tell them."""
         found: Counter[str] = Counter()
@@ -104,13 +108,15 @@ class Hub:
         repository = self._asked(request)
         wanted = request.query.getall("expand", list(repository.properties))
         shown = {name: value for name, value in repository.properties.items() if name in wanted}
+        if request.query.get("blobs"):
+            shown["siblings"] = [{"rfilename": name, "size": repository.size(name)} for name in repository.files]
         return web.json_response({"_id": repository.revision[:24], "id": repository.id, **shown})
 
     async def tree(self, request: web.Request) -> web.Response:
         repository = self._asked(request)
         return web.json_response(
             [
-                {"type": "file", "path": name, "oid": digest, "size": (repository.folder / name).stat().st_size}
+                {"type": "file", "path": name, "oid": digest, "size": repository.size(name)}
                 for name, digest in repository.files.items()
             ]
         )

@@ -1,4 +1,4 @@
-"""A small Hugging Face hub: what `list_models`, `model_info`, `auth_check` and overviews ask, for a few models."""
+"""A small Hugging Face hub: what `list_models`, `model_info`, `auth_check` and overviews ask, and config.json."""
 
 from simulator.hub.api import Hub
 

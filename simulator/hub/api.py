@@ -36,6 +36,7 @@ class Hub:
                 web.get(model, self._may_fail(self.model_info)),
                 web.get(model + "/revision/{revision}", self._may_fail(self.model_info)),
                 web.get(model + "/auth-check", self._may_fail(self.auth_check)),
+                web.get(f"{PREFIX}/{name}/resolve/{{revision}}/config.json", self._may_fail(self.configuration)),
             ]
         # aiohttp takes the first that matches: the longer paths have to come before "namespace/name".
         return sorted(routes, key=lambda route: (-route.path.count("/"), route.path.count("{")))
@@ -54,22 +55,31 @@ class Hub:
     async def model_info(self, request: web.Request) -> web.Response:
         """Public for gated models, too, as on the real hub: only their files need a licence."""
         model = self._visible(request)
-        revision = request.match_info.get("revision", "main")
-        if revision not in ("main", model.sha):
-            raise _refusal(web.HTTPNotFound, f"Invalid rev id: {revision}", code="RevisionNotFound")
+        _check_revision(model, request)
         properties = model.properties()
+        if request.query.get("blobs"):
+            properties["siblings"] = [{"rfilename": name, "size": size} for name, size in model.files().items()]
         wanted = request.query.getall("expand", [])
         if unknown := [name for name in wanted if name not in properties]:
             raise _refusal(web.HTTPBadRequest, f"the simulated hub does not expand {', '.join(unknown)}")
         shown = {name: properties[name] for name in wanted or properties if properties[name] is not None}
         return web.json_response({"_id": model.sha[:24], "id": model.id, **shown})
 
-    async def auth_check(self, request: web.Request) -> web.Response:
+    async def configuration(self, request: web.Request) -> web.Response:
+        """The one file that is here."""
         model = self._visible(request)
+        _check_revision(model, request)
+        self._check_licence(model, request)
+        return web.json_response(model.config())
+
+    async def auth_check(self, request: web.Request) -> web.Response:
+        self._check_licence(self._visible(request), request)
+        return web.json_response({})
+
+    def _check_licence(self, model: Model, request: web.Request) -> None:
         if model.gated and not self._knows(request):
             message = f"Access to model {model.id} is restricted. You must have access to it and be authenticated."
             raise _refusal(web.HTTPUnauthorized, message, code="GatedRepo")
-        return web.json_response({})
 
     def _overview(self, known: Collection[str]) -> Handler:
         """The overview of one of these owners, in any case; organisations and users share no name."""
@@ -121,6 +131,12 @@ class Hub:
         if given != f"Bearer {self._token.get_secret_value()}":
             raise _refusal(web.HTTPUnauthorized, "Invalid credentials in Authorization header")
         return True
+
+
+def _check_revision(model: Model, request: web.Request) -> None:
+    revision = request.match_info.get("revision", "main")
+    if revision not in ("main", model.sha):
+        raise _refusal(web.HTTPNotFound, f"Invalid rev id: {revision}", code="RevisionNotFound")
 
 
 def _refusal(

@@ -1,14 +1,28 @@
 """The models on the hub, one of each kind that may be requested. Figures are those of the real hub's cards."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+
+_UNCOUNTED_BYTES: Final = 250_540_281
+
+
+def _grouped(layers: int, heads: int, kv_heads: int, hidden: int, context: int) -> dict[str, Any]:
+    return {
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "hidden_size": hidden,
+        "max_position_embeddings": context,
+    }
 
 
 @dataclass(frozen=True)
 class Model:
     """`parameters` by data type, as the hub adds up the safetensors headers; for packed weights, the weights in them.
 
-    Without any, the model has other kinds of files, which the hub does not count.
+    Without any, the model has other kinds of files, which the hub does not count. `shape` is what config.json says of
+    its layers and its context.
     """
 
     id: str
@@ -17,6 +31,7 @@ class Model:
     architecture: str
     model_type: str
     parameters: dict[str, int]
+    shape: dict[str, Any]
     library: str = "transformers"
     license: str = "apache-2.0"
     gated: Literal["auto", "manual", False] = False
@@ -29,11 +44,22 @@ class Model:
         """Its owner: the part before the slash."""
         return self.id.partition("/")[0]
 
+    def config(self) -> dict[str, Any]:
+        """The model's config.json."""
+        described = {"architectures": [self.architecture], "model_type": self.model_type}
+        quantized = {"quantization_config": self.quantization} if self.quantization else {}
+        return described | quantized | {"torch_dtype": "bfloat16"} | self.shape
+
+    def files(self) -> dict[str, int]:
+        """Sizes in bytes."""
+        total = sum(self.parameters.values())
+        weights = {"model.safetensors": 2 * total} if total else {"pytorch_model.bin": _UNCOUNTED_BYTES}
+        return {"config.json": len(json.dumps(self.config())), **weights, "tokenizer.json": 7_031_645}
+
     def properties(self) -> dict[str, Any]:
         """Everything that `expand` may ask for, by the hub's names; None values are left out."""
         total = sum(self.parameters.values())
-        config = {"architectures": [self.architecture], "model_type": self.model_type}
-        weights = "model.safetensors" if total else "pytorch_model.bin"
+        known = ("architectures", "model_type", "quantization_config")
         described = {
             "author": self.owner,
             "sha": self.sha,
@@ -47,10 +73,10 @@ class Model:
             "library_name": self.library,
             "tags": [self.library, self.model_type, self.pipeline_tag, f"license:{self.license}"],
             "pipeline_tag": self.pipeline_tag,
-            "config": config | ({"quantization_config": self.quantization} if self.quantization else {}),
+            "config": {name: value for name, value in self.config().items() if name in known},
             "cardData": {"license": self.license, "pipeline_tag": self.pipeline_tag, "library_name": self.library},
             "usedStorage": 2 * total,
-            "siblings": [{"rfilename": name} for name in ("config.json", weights, "tokenizer.json")],
+            "siblings": [{"rfilename": name} for name in self.files()],
         }
         return described | {"safetensors": {"parameters": self.parameters, "total": total} if total else None}
 
@@ -65,6 +91,7 @@ MODELS: Final = {
             "Qwen2ForCausalLM",
             "qwen2",
             {"BF16": 494_032_768},
+            _grouped(24, 14, 2, 896, 32_768),
             downloads=4_200_000,
         ),
         Model(
@@ -74,6 +101,7 @@ MODELS: Final = {
             "Qwen2ForCausalLM",
             "qwen2",
             {"BF16": 7_615_616_512},
+            _grouped(28, 28, 4, 3_584, 32_768),
             downloads=12_000_000,
         ),
         Model(
@@ -83,6 +111,7 @@ MODELS: Final = {
             "Qwen2ForCausalLM",
             "qwen2",
             {"F16": 1_090_328_064, "I32": 6_525_288_448},
+            _grouped(28, 28, 4, 3_584, 32_768),
             quantization={"bits": 4, "quant_method": "awq"},
         ),
         Model(
@@ -92,6 +121,7 @@ MODELS: Final = {
             "Qwen2ForCausalLM",
             "qwen2",
             {"BF16": 14_770_033_664},
+            _grouped(48, 40, 8, 5_120, 32_768),
             downloads=2_500_000,
         ),
         Model(
@@ -101,6 +131,7 @@ MODELS: Final = {
             "Qwen2ForCausalLM",
             "qwen2",
             {"BF16": 72_706_203_648},
+            _grouped(80, 64, 8, 8_192, 32_768),
             license="other",
             downloads=600_000,
         ),
@@ -111,6 +142,7 @@ MODELS: Final = {
             "OPTForCausalLM",
             "opt",
             {},
+            _grouped(12, 12, 12, 768, 2_048),
             license="other",
         ),
         Model(
@@ -120,6 +152,7 @@ MODELS: Final = {
             "WhisperForConditionalGeneration",
             "whisper",
             {"F16": 1_543_490_560},
+            {"decoder_layers": 32, "decoder_attention_heads": 20, "d_model": 1_280},
             downloads=5_000_000,
         ),
         Model(
@@ -129,6 +162,7 @@ MODELS: Final = {
             "LlamaForCausalLM",
             "llama",
             {"BF16": 8_030_261_248},
+            _grouped(32, 32, 8, 4_096, 131_072),
             license="llama3.1",
             gated="manual",
             downloads=9_000_000,
@@ -140,6 +174,7 @@ MODELS: Final = {
             "BertModel",
             "bert",
             {"I64": 512, "F32": 33_360_000},
+            _grouped(12, 12, 12, 384, 512),
             library="sentence-transformers",
             license="mit",
             downloads=7_000_000,
@@ -151,6 +186,7 @@ MODELS: Final = {
             "GPT2LMHeadModel",
             "gpt2",
             {"F32": 137_022_720},
+            {"n_layer": 12, "n_head": 12, "n_embd": 768, "n_positions": 1_024},
             license="mit",
             downloads=16_000_000,
         ),
@@ -161,6 +197,7 @@ MODELS: Final = {
             "Qwen2ForCausalLM",
             "qwen2",
             {"BF16": 7_615_616_512},
+            _grouped(28, 28, 4, 3_584, 32_768),
             private=True,
         ),
     )

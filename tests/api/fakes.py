@@ -101,7 +101,7 @@ async def a_worker(port: int, address: str | None = None) -> AsyncGenerator[Fake
     worker = FakeWorker(address or loopback_address(), port)
     app = web.Application(client_max_size=100_000_000)
     app.router.add_route("*", "/{path:.*}", worker.handle)
-    async with _served(app, worker.address, port):
+    async with served(app, worker.address, port):
         yield worker
 
 
@@ -139,7 +139,7 @@ async def a_hub() -> AsyncGenerator[FakeHub]:
 
     app = web.Application(middlewares=[faults])
     app.add_routes(Hub(SecretStr(HUB_TOKEN)).routes())
-    async with _served(app, "127.0.0.1", 0) as port:
+    async with served(app, "127.0.0.1", 0) as port:
         hub.url = f"http://127.0.0.1:{port}/hub"
         try:
             yield hub
@@ -148,7 +148,7 @@ async def a_hub() -> AsyncGenerator[FakeHub]:
 
 
 @asynccontextmanager
-async def _served(app: web.Application, host: str, port: int) -> AsyncGenerator[int]:
+async def served(app: web.Application, host: str, port: int) -> AsyncGenerator[int]:
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, host, port)

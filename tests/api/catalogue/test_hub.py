@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from httpx2 import TimeoutException
 from pydantic import SecretStr
 
 from services.api.catalogue.hub.client import (
@@ -18,12 +21,14 @@ from services.api.catalogue.hub.client import (
     NotOnHub,
     Private,
     RateLimited,
+    Reply,
     TokenRefused,
     Unsupported,
 )
+from services.api.catalogue.hub.contents import MOST_BYTES, Contents, Reading, RevisionUnknown
 from simulator.app import Simulator
 from simulator.settings import SimulatorSettings
-from tests.api.fakes import HUB_TOKEN, FakeHub, a_hub
+from tests.api.fakes import HUB_TOKEN, FakeHub, a_hub, served
 from tests.api.stage import EMBEDDING_MODEL, MODEL, PATIENCE_S
 
 GATED = "meta-llama/Llama-3.1-8B-Instruct"
@@ -38,6 +43,9 @@ class Asking:
 
     async def about(self, model: str, *, token: str | None = None) -> Lookup:
         return await Hub(self.url, SecretStr(token) if token else None, PATIENCE_S).look_up(model)
+
+    async def contents(self, model: str, revision: str | None = None, *, token: str | None = None) -> Reply:
+        return await Hub(self.url, SecretStr(token) if token else None, PATIENCE_S).contents(model, revision)
 
     async def has(self, name: str, *, token: str | None = None) -> object:
         return await Hub(self.url, SecretStr(token) if token else None, PATIENCE_S).has_namespace(name)
@@ -169,3 +177,63 @@ async def test_owners_are_known_in_any_case_whether_organisations_or_people(aski
     assert told == [True, True, True, True, False, False]
     assert await asking.has("qwen", token=asking.token) is True
     assert await asking.has("qwen", token="hf_wrong") == TokenRefused()
+
+
+async def test_the_contents_of_a_repository_are_those_of_one_commit(asking: Asking) -> None:
+    found = await asking.contents(MODEL)
+    assert isinstance(found, Contents)
+    assert found == await asking.contents(MODEL, found.commit) == await asking.contents(MODEL, "main")
+    assert (found.model, found.commit) == (MODEL, "7ae557604adf67be50417f59c2c2f167def9a775")
+    assert found.files["model.safetensors"] == 988_065_536
+    assert (found.config["architectures"], found.config["num_key_value_heads"]) == (["Qwen2ForCausalLM"], 2)
+    assert (found.library, found.parameters, found.weights_bytes) == ("transformers", 494_032_768, 988_065_536)
+    assert "license:apache-2.0" in found.tags
+
+
+async def test_a_revision_that_is_not_there_is_told_apart_from_a_hub_that_fails(asking: Asking) -> None:
+    assert await asking.contents(MODEL, "no/such-branch") == RevisionUnknown()
+    assert await asking.contents(MODEL, token="hf_wrong") == TokenRefused()
+
+
+async def test_the_contents_of_a_gated_model_need_its_licence(asking: Asking) -> None:
+    assert isinstance(await asking.contents(GATED), HubUnreachable)
+    assert isinstance(await asking.contents(GATED, token=asking.token), Contents)
+
+
+@asynccontextmanager
+async def answering(*pieces: bytes) -> AsyncGenerator[str]:
+    """A hub whose every answer begins with the list of one file, and goes on with these pieces."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "/api/" in request.path:
+            return web.json_response({"id": MODEL, "sha": "a" * 40, "siblings": [{"rfilename": "config.json"}]})
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for piece in pieces:
+            await response.write(piece)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    async with served(app, "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reason"),
+    [
+        ([b"[" + b" " * 2**20] * (MOST_BYTES // 2**20 + 1), "its answer makes no sense: ValueError"),
+        ([b"{"], "its answer makes no sense: JSONDecodeError"),
+    ],
+)
+async def test_an_answer_that_is_too_long_or_no_json_is_no_answer(pieces: list[bytes], reason: str) -> None:
+    async with answering(*pieces) as url:
+        assert await Hub(url, None, PATIENCE_S).contents(MODEL, None) == HubUnreachable(reason)
+
+
+async def test_an_answer_that_trickles_in_for_longer_than_its_time_is_given_up() -> None:
+    moments = iter(range(1_000))
+    async with answering(b"{", b" ", b"}") as url:
+        reading = Reading(url, False, 1.0, monotonic=lambda: float(next(moments)) * 2)
+        with pytest.raises(TimeoutException):
+            await asyncio.to_thread(reading.contents, MODEL, None)

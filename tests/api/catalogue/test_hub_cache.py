@@ -7,6 +7,7 @@ import pytest
 
 from services.api.catalogue.hub import client as h
 from services.api.catalogue.hub.cache import HubCache
+from services.api.catalogue.hub.contents import Contents
 
 FOUND = h.Found("a/b", "generate", gated=False)
 
@@ -23,6 +24,10 @@ class AHub:
         self.asked.append(model)
         await self.let_go.wait()
         return self.answer
+
+    async def contents(self, model: str, revision: str | None) -> h.Reply:
+        self.asked.append(f"{model} at {revision}")
+        return Contents(model, "a-commit", files={})
 
 
 class Clock:
@@ -121,3 +126,10 @@ async def test_once_closed_nobody_waits_any_longer(hub: AHub) -> None:
     cache.close()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_the_contents_of_each_revision_are_kept_apart_from_each_other(hub: AHub) -> None:
+    cache = HubCache(hub, 600.0)
+    for revision in (None, "v1", None, "v1"):
+        assert isinstance(await cache.contents("a/b", revision), Contents)
+    assert hub.asked == ["a/b at None", "a/b at v1"]

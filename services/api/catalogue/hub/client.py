@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 
 from httpx2 import HTTPError, Response, TimeoutException
 from huggingface_hub import HfApi, ModelInfo, get_session, hf_raise_for_status
@@ -15,12 +16,13 @@ from huggingface_hub.errors import (
     HfHubHTTPError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
+    RevisionNotFoundError,
 )
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # exported lazily
 from pydantic import SecretStr
 
+from services.api.catalogue.hub.contents import Contents, Reading, RevisionUnknown, size_of
 from services.api.catalogue.vllm_models import tasks_of
-from services.api.catalogue.weights import weights_bytes
 from shared.lifecycle.wish import Task
 
 _TASKS: Final[Mapping[str, Task]] = {
@@ -111,11 +113,16 @@ class HubUnreachable:
 HubFailure: TypeAlias = TokenRefused | RateLimited | HubUnreachable
 Answer = TypeVar("Answer")
 Lookup: TypeAlias = Found | NotOnHub | Private | Gated | Disabled | Unsupported | HubFailure
+Reply: TypeAlias = Contents | RevisionUnknown | HubFailure
+"""About the contents of a repository. A failure says nothing about them."""
 
 
 class Lookups(Protocol):
     async def look_up(self, model: str) -> Lookup:
         """Never raises for what the hub may answer."""
+
+    async def contents(self, model: str, revision: str | None) -> Reply:
+        """Never raises for what the hub may answer. Without a revision: of the main branch."""
 
 
 class Namespaces(Protocol):
@@ -131,13 +138,17 @@ class Hub:
 
     def __init__(self, endpoint: str, token: SecretStr | None, timeout_s: float) -> None:
         self._endpoint = endpoint.rstrip("/")
-        self._token = token.get_secret_value() if token else False
+        self._token: str | Literal[False] = token.get_secret_value() if token else False
         self._timeout_s = timeout_s
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hub")
 
     async def look_up(self, model: str) -> Lookup:
         """Never raises, whatever the hub answers. Takes at most twice the time-out, for two requests."""
         return await self._asked(self._look_up, model)
+
+    async def contents(self, model: str, revision: str | None) -> Reply:
+        """Never raises, whatever the hub answers. Takes at most twice the time-out, for two requests."""
+        return await self._asked(partial(self._contents, revision=revision), model)
 
     async def has_namespace(self, name: str) -> bool | HubFailure:
         """Whether a user or an organisation has this name, in any case; takes at most as long as `look_up`."""
@@ -177,6 +188,15 @@ class Hub:
             return NotOnHub()
         except DisabledRepoError:
             return Disabled()
+        except FAULTS as error:
+            return failure(error, with_token=bool(self._token), timeout_s=self._timeout_s)
+
+    def _contents(self, model: str, revision: str | None) -> Reply:
+        reading = Reading(self._endpoint, self._token, self._timeout_s)
+        try:
+            return reading.contents(model, revision)
+        except RevisionNotFoundError:
+            return RevisionUnknown()
         except FAULTS as error:
             return failure(error, with_token=bool(self._token), timeout_s=self._timeout_s)
 
@@ -260,14 +280,6 @@ def task_of(info: ModelInfo) -> Task | None:
     return "generate" if "generate" in known or guessed else None
 
 
-def size_of(info: ModelInfo) -> tuple[int | None, int | None]:
-    """Its parameters and the bytes of its weights' files; None if the hub does not say."""
-    counted = info.safetensors
-    if counted is None:
-        return None, None
-    return counted.total or None, weights_bytes(counted.parameters, _quantization(info))
-
-
 def _by_status(status: int, headers: Mapping[str, str], *, with_token: bool) -> HubFailure:
     match status:
         case 401 | 403 if with_token:
@@ -276,12 +288,6 @@ def _by_status(status: int, headers: Mapping[str, str], *, with_token: bool) -> 
             return RateLimited(_retry_after_s(headers))
         case _:
             return HubUnreachable(f"it answered {status}")
-
-
-def _quantization(info: ModelInfo) -> Mapping[str, Any]:
-    """Multimodal models have it in their text part."""
-    config = info.config or {}
-    return config.get("quantization_config") or (config.get("text_config") or {}).get("quantization_config") or {}
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> int | None:

@@ -17,9 +17,9 @@ from services.api.catalogue.hub.client import (
     RateLimited,
     TokenRefused,
     failure,
-    size_of,
     task_of,
 )
+from services.api.catalogue.hub.contents import size_of
 from services.api.catalogue.hub.single_flight import SingleFlightCache
 from shared.lifecycle.wish import Task
 

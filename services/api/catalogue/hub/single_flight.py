@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
 _MOST: Final = 1_000
 """The most answers that are cached; then the oldest is dropped."""
@@ -17,12 +18,12 @@ class _Cached(Generic[Answer]):
     until: float
 
 
-class SingleFlightCache(Generic[Answer]):
+class SingleFlightCache(Generic[Question, Answer]):
     """`seconds` returns how long an answer is cached; 0 means not at all."""
 
     def __init__(
         self,
-        ask: Callable[[str], Awaitable[Answer]],
+        ask: Callable[[Question], Awaitable[Answer]],
         seconds: Callable[[Answer], float],
         *,
         monotonic: Callable[[], float] = time.monotonic,
@@ -30,10 +31,10 @@ class SingleFlightCache(Generic[Answer]):
         self._ask = ask
         self._seconds = seconds
         self._monotonic = monotonic
-        self._cached: dict[str, _Cached[Answer]] = {}
-        self._asking: dict[str, asyncio.Task[Answer]] = {}
+        self._cached: dict[Question, _Cached[Answer]] = {}
+        self._asking: dict[Question, asyncio.Task[Answer]] = {}
 
-    async def answer(self, question: str) -> Answer:
+    async def answer(self, question: Question) -> Answer:
         """If one caller gives up, the others still get the answer, and it is cached."""
         cached = self._cached.get(question)
         if cached is not None and self._monotonic() < cached.until:
@@ -47,7 +48,7 @@ class SingleFlightCache(Generic[Answer]):
         for task in self._asking.values():
             task.cancel()
 
-    async def _asked(self, question: str) -> Answer:
+    async def _asked(self, question: Question) -> Answer:
         try:
             answer = await self._ask(question)
         finally:
