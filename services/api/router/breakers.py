@@ -63,11 +63,17 @@ class Breakers:
     def open(self) -> int:
         return sum(breaker.state is BreakerState.OPEN for breaker in self._breakers.values())
 
+    def is_dead(self, worker: Worker) -> bool:
+        """Whether its health has said that its engine is dead, and not yet that it is well again."""
+        breaker = self._breakers.get(worker.instance_id)
+        return breaker is not None and breaker.worker == worker and breaker.dead
+
     def usable(self, workers: Sequence[Worker]) -> Sequence[Worker]:
-        """The workers that are not set aside; all if none is left, since a try is better than a refusal."""
+        """The workers that are not set aside. If none is left, those whose engine is not dead: a try may succeed."""
         if not self._breakers:
             return workers
-        return [worker for worker in workers if self.state(worker) is not BreakerState.OPEN] or workers
+        in_use = [worker for worker in workers if self.state(worker) is not BreakerState.OPEN]
+        return in_use or [worker for worker in workers if not self.is_dead(worker)]
 
     def succeeded(self, worker: Worker) -> None:
         if self._breakers and not ((breaker := self._breakers.get(worker.instance_id)) and breaker.dead):

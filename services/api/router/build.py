@@ -66,10 +66,10 @@ async def running_router(  # long - every part in turn, as they need each other
     usage = UsageLog(
         ledger, interval_s=settings.usage_write_seconds, kept=timedelta(days=settings.usage_retention_days)
     )
-    limits, nearest = KeyLimiter(most_each=settings.max_requests_per_organization), Nearest(table, estimates)
+    limits, nearest = KeyLimiter(most_each=settings.max_requests_per_organization), Nearest(table, estimates, breakers)
     serving = Serving(
         forwarding=Forwarding(upstream, table, balance, breakers, is_stale=feed.is_stale),
-        waiting=_waiting(table, nearest, settings),
+        waiting=_waiting(table, breakers, nearest, settings),
         unready=Unready(nearest, estimates),
         limits=limits,
         usage=usage,
@@ -112,16 +112,17 @@ def _breakers(upstream: Upstream, settings: RouterSettings) -> Breakers:
 
 
 def _table(balance: Balance, breakers: Breakers, settings: RouterSettings) -> RoutingTable:
-    def gone(instance_id: UUID) -> None:
+    def lost(instance_id: UUID) -> None:
         balance.forget(instance_id)
         breakers.forget(instance_id)
 
-    return RoutingTable(Secrets(settings.master_secret.get_secret_value()), settings.worker_port, gone)
+    return RoutingTable(Secrets(settings.master_secret.get_secret_value()), settings.worker_port, lost)
 
 
-def _waiting(table: RoutingTable, nearest: Nearest, settings: RouterSettings) -> Waiting:
+def _waiting(table: RoutingTable, breakers: Breakers, nearest: Nearest, settings: RouterSettings) -> Waiting:
     return Waiting(
         table,
+        breakers,
         nearest,
         most=settings.wait_for_ready_requests,
         most_each=settings.wait_for_ready_requests_per_organization,

@@ -6,7 +6,7 @@ docs/routing.md has the contract: which failures go to another worker, and which
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -30,6 +30,7 @@ _UNAVAILABLE: Final = frozenset({502, 503})
 _OWN_KEY_REFUSED: Final = frozenset({401, 403})
 _ANSWERS: Final = frozenset(range(200, 600)) - frozenset(range(300, 400))
 _FAULT: Final = 500
+_RETRY_AFTER: Final = {"Retry-After": "5"}
 _SHOWN: Final = 500
 _ERROR_EVENT: Final = re.compile(rb'"error"\s*:\s*\{')
 """Cannot match inside a string: its quotes would be escaped there."""
@@ -99,9 +100,9 @@ class Forwarding:
         self._expect_fresh()
         tried: set[UUID] = set()
         failure: Refusal | None = None
-        workers = self._table.workers(outgoing.model, outgoing.organization)
+        workers = self._usable(outgoing, tried)
         while workers:
-            worker = self._balance.choose(self._breakers.usable(workers), outgoing.session)
+            worker = self._balance.choose(workers, outgoing.session)
             tried.add(worker.instance_id)
             if failure is not None:
                 metrics.retries.inc()
@@ -118,15 +119,18 @@ class Forwarding:
     def _expect_fresh(self) -> None:
         """Raises Refusal if the table is stale."""
         if self._is_stale():
-            raise Refusal(503, "routes_stale", STALE, headers={"Retry-After": "5"})
+            raise Refusal(503, "routes_stale", STALE, headers=_RETRY_AFTER)
 
-    def _others(self, outgoing: Outgoing, tried: set[UUID]) -> list[Worker]:
+    def _others(self, outgoing: Outgoing, tried: set[UUID]) -> Sequence[Worker]:
         """The workers that may be asked after these."""
         too_late = asyncio.get_running_loop().time() >= outgoing.deadline
         if len(tried) > RETRIES or too_late or self._is_stale():
             return []
+        return self._usable(outgoing, tried)
+
+    def _usable(self, outgoing: Outgoing, tried: set[UUID]) -> Sequence[Worker]:
         workers = self._table.workers(outgoing.model, outgoing.organization)
-        return [worker for worker in workers if worker.instance_id not in tried]
+        return self._breakers.usable([worker for worker in workers if worker.instance_id not in tried])
 
     async def _try(
         self, worker: Worker, outgoing: Outgoing, response: Response, served: Served, tried: set[UUID]
@@ -151,7 +155,7 @@ class Forwarding:
                 served.first_byte_s = time.perf_counter() - served.began
                 await self._pass_back(answer, first, worker, outgoing=outgoing, response=response, served=served)
         except ConnectFailed as error:
-            return self._failed(worker, Refusal(502, "worker_unreachable", "The worker cannot be reached."), error)
+            return self._failed(worker, _unreachable(), error)
         except Silent as error:  # it may be working: health decides whether it hangs
             raise Refusal(504, "worker_timeout", "The worker took too long to answer.") from error
         except UpstreamError as error:
@@ -222,6 +226,11 @@ class Forwarding:
         if isinstance(error, Silent):
             return Refusal(504, "worker_timeout", "The worker fell silent during its answer.")
         return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off during its answer."), error)
+
+
+def _unreachable() -> Refusal:
+    """Nothing was sent, so any client may send its request again."""
+    return Refusal(503, "worker_unreachable", "The worker cannot be reached. Try again soon.", headers=_RETRY_AFTER)
 
 
 def _unusable(answer: Answer) -> Refusal | None:

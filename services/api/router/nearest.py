@@ -5,15 +5,17 @@ from math import inf
 from uuid import UUID
 
 from services.api.estimates.estimates import Estimates
+from services.api.router.breakers import Breakers
 from services.api.router.table import RoutingTable
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import ENDING, Status
 
 
 class Nearest:
-    def __init__(self, table: RoutingTable, estimates: Estimates) -> None:
+    def __init__(self, table: RoutingTable, estimates: Estimates, breakers: Breakers) -> None:
         self._table = table
         self._estimates = estimates
+        self._breakers = breakers
 
     def of(self, model: str, organization: UUID | None, at: datetime) -> Instance | None:
         """The instance that will be ready soonest; then those with unknown times, then those that are ending.
@@ -26,8 +28,15 @@ class Nearest:
             default=None,
         )
 
+    def is_dead(self, instance: Instance) -> bool:
+        """Whether the engine of this ready instance is dead, as this router has seen."""
+        worker = self._table.worker(instance.id)
+        return worker is not None and self._breakers.is_dead(worker)
+
     def _rank(self, instance: Instance, at: datetime) -> tuple[int, float]:
         """Sort key. Progress says little: an instance that was ready and is lost keeps its 100 %."""
+        if self.is_dead(instance):
+            return 1, inf
         if instance.status is Status.READY:
             return 0, 0.0
         if instance.status in ENDING:

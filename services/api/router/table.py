@@ -24,14 +24,14 @@ class Worker:
 class RoutingTable:
     """An instance's highest version counts, in whatever order versions arrive.
 
-    `organization` is the caller's: other organisations' instances are treated as if they did not exist. `on_gone` is
-    called with each instance that will never serve again.
+    `organization` is the caller's: other organisations' instances are treated as if they did not exist. `on_lost` is
+    called with each instance that stops being ready.
     """
 
-    def __init__(self, secrets: Secrets, worker_port: int, on_gone: Callable[[UUID], None]) -> None:
+    def __init__(self, secrets: Secrets, worker_port: int, on_lost: Callable[[UUID], None]) -> None:
         self._secrets = secrets
         self._worker_port = worker_port
-        self._on_gone = on_gone
+        self._on_lost = on_lost
         self._versions: dict[UUID, int] = {}
         self._instances: dict[str, dict[UUID, Instance]] = {}
         self._workers: dict[UUID, Worker] = {}
@@ -53,15 +53,14 @@ class RoutingTable:
         model = instance.specification.model
         if instance.status in GONE:
             self._instances.get(model, {}).pop(instance.id, None)
-            self._on_gone(instance.id)
         else:
             self._instances.setdefault(model, {})[instance.id] = instance
         if instance.status is Status.READY and instance.ip_address is not None:
             key = self._secrets.worker_api_key(instance.id, instance.attempt)
             address = Address(instance.ip_address, self._worker_port, worker_tls(self._secrets, instance))
             self._workers[instance.id] = Worker(instance.id, address, b"Bearer " + key.encode())
-        else:
-            self._workers.pop(instance.id, None)
+        elif self._workers.pop(instance.id, None) is not None:
+            self._on_lost(instance.id)
         if (changed := self._changed.pop(model, None)) is not None:
             changed.set()
         return True

@@ -32,6 +32,8 @@ class Unready:
             message = f"No instance serves {model} now. POST /instances starts one."
         else:
             message = f"{model} is not ready: its instance is {nearest.status}, {nearest.progress_percent} %."
+            if self._nearest.is_dead(nearest):
+                message = f"{model} is not ready: the engine of its worker is dead."
             more |= Description.of(nearest, at).model_dump(mode="json", include=set(_DESCRIBED))
             more["instance_id"] = str(nearest.id)
             if nearest.error is not None:

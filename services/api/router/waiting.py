@@ -10,6 +10,7 @@ from uuid import UUID
 
 from services.api.access.api_keys import ApiKey
 from services.api.router import metrics
+from services.api.router.breakers import Breakers
 from services.api.router.nearest import Nearest
 from services.api.router.refusal import Refusal
 from services.api.router.table import RoutingTable
@@ -31,6 +32,7 @@ class Waiting:
     def __init__(
         self,
         table: RoutingTable,
+        breakers: Breakers,
         nearest: Nearest,
         *,
         most: int,
@@ -40,6 +42,7 @@ class Waiting:
         heartbeat_s: float,
     ) -> None:
         self._table = table
+        self._breakers = breakers
         self._nearest = nearest
         self._most = most
         self._longest_s = longest_s
@@ -78,7 +81,7 @@ class Waiting:
         loop = asyncio.get_running_loop()
         while True:
             changed = self._table.next_change(model)
-            if self._table.workers(model, organization):
+            if self._breakers.usable(self._table.workers(model, organization)):
                 return
             nearest = self._nearest.of(model, organization, datetime.now(UTC))
             if nearest is None or nearest.status in ENDING:

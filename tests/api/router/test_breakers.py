@@ -61,10 +61,20 @@ async def test_it_takes_several_failures_in_a_row() -> None:
     assert (breakers.usable([FIRST, SECOND]), breakers.open) == ([SECOND], 1)
 
 
-async def test_when_all_are_set_aside_all_are_tried() -> None:
-    breakers = Breakers(Health(), failures=1, first_pause_s=1, longest_pause_s=1)
-    failed(breakers, 1)
-    assert breakers.usable([FIRST]) == [FIRST]
+async def test_when_all_are_set_aside_all_but_those_with_a_dead_engine_are_tried() -> None:
+    health = Health(503)
+    async with running(health, failures=1) as breakers:
+        failed(breakers, 1)
+        assert breakers.usable([FIRST]) == [FIRST]
+        breakers.suspect(SECOND)
+        while not breakers.is_dead(SECOND):
+            await health.next()
+        assert breakers.usable([FIRST, SECOND]) == [FIRST]
+        assert breakers.usable([SECOND]) == []
+        health.status = 200
+        while breakers.is_dead(SECOND):
+            await health.next()
+        assert breakers.usable([SECOND]) == [SECOND]
 
 
 async def test_it_is_probed_again_and_again_and_comes_back_when_it_answers() -> None:

@@ -158,6 +158,52 @@ async def test_a_worker_whose_engine_is_dead_is_set_aside_after_one_500_which_is
     assert scene.asked == [1, 4]
 
 
+async def test_the_only_worker_gets_nothing_while_its_engine_is_dead(stage: Stage) -> None:
+    """Its requests are told when to come again, and those that wait get its answer once its health is well."""
+    scene = await a_scene(stage, breaker_pause_seconds=0.05, breaker_longest_pause_seconds=0.1)
+    (worker,), well = scene.workers, scene.workers[0].answer
+    worker.answer = dead_engine
+    assert (await scene.api.chat()).status_code == 500
+    await scene.eligible(0)
+    refused = await scene.api.chat()
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
+    assert refused.json()["error"]["code"] == "model_not_ready"
+    assert "the engine of its worker is dead" in refused.json()["error"]["message"]
+    assert scene.asked == [1]
+    scene.api.client.headers["x-wait-for-ready"] = str(PATIENCE_S)
+    waiting = asyncio.create_task(scene.api.chat())
+    await until(lambda: is_held(scene))
+    assert scene.asked == [1]
+    worker.answer = well
+    assert (await waiting).status_code == 200
+
+
+async def is_held(scene: Scene) -> bool:
+    return "coldstart_router_requests_waiting 1.0" in (await scene.api.client.get("/metrics")).text
+
+
+async def test_a_dead_engine_is_forgotten_once_health_has_seen_the_worker_answer_again(stage: Stage) -> None:
+    scene = await a_scene(stage, breaker_pause_seconds=PATIENCE_S)
+    well = scene.workers[0].answer
+    scene.all_answer(dead_engine)
+    assert (await scene.api.chat()).status_code == 500
+    await scene.eligible(0)
+    scene.all_answer(well)
+    (instance,) = scene.instances
+    await stage.happened(facts.health_lost(), facts.health_restored(), instance_id=instance.id)
+    await scene.eligible(1)
+    assert (await scene.api.chat()).status_code == 200
+
+
+async def test_a_request_that_could_not_be_sent_is_told_when_to_come_again(stage: Stage) -> None:
+    scene = await a_scene(stage, 0, **CALM)
+    await stage.ready(loopback_address())
+    await scene.eligible(1)
+    refused = await scene.api.chat()
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    assert refused.json()["error"]["code"] == "worker_unreachable"
+
+
 ENDED = b'data: {"error": {"message": "EngineCore encountered an issue.", "code": 500}}\n\n'
 
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -95,11 +96,13 @@ def test_what_is_gone_is_remembered_until_the_read_model_knows_it_too() -> None:
     assert table.known == []
 
 
-def test_who_is_gone_is_told_of() -> None:
+@pytest.mark.parametrize("status", [Status.UNAVAILABLE, Status.TERMINATED])
+def test_who_stops_being_ready_is_told_of_once(status: Status) -> None:
     told: list[UUID] = []
     ready = facts.given(*a_ready_instance())
     table = RoutingTable(SECRETS, 8000, told.append)
-    table.replace([ready, ready.model_copy(update={"status": Status.TERMINATED, "version": ready.version + 1})])
+    lost = ready.model_copy(update={"status": status, "version": ready.version + 1})
+    table.replace([ready, lost, lost.model_copy(update={"version": lost.version + 1})])
     assert told == [ready.id]
 
 
