@@ -1,5 +1,7 @@
 """What the journal says that the provider holds, beside what the provider holds."""
 
+from typing import Any
+
 from tests.integration.line import INSTANCE_TAG, Event, Line
 
 ENDED = {"InstanceTerminated", "ResourcesReleased"}
@@ -12,7 +14,7 @@ def last(events: list[Event]) -> Event:
 
 
 async def agrees(running: Line, instance_ids: list[str]) -> None:
-    """The account holds the servers, volumes and groups that the journal gives to the living, and nothing else.
+    """The account holds what the journal gives to the living, what refused orders left, and nothing else.
 
     Of two security groups that were made at once a living instance may still have both: a further one bears its tag.
     """
@@ -32,8 +34,19 @@ async def agrees(running: Line, instance_ids: list[str]) -> None:
     account = await running.account()
     remaining = account["remaining"]
     assert set(remaining["servers"]) == servers
-    assert set(remaining["block_volumes"]) | set(remaining["local_volumes"]) == volumes
+    held = set(remaining["block_volumes"]) | set(remaining["local_volumes"])
+    assert held - left_by_refused_orders(account) == volumes
     further = set(remaining["security_groups"]) - groups
     assert set(remaining["security_groups"]) >= groups
     assert not [each for each in account["security_groups"] if each["id"] in further and not living & set(each["tags"])]
     assert not remaining["ips"]
+
+
+def left_by_refused_orders(account: dict[str, Any]) -> set[str]:
+    """Volumes that never were of any server."""
+    of_servers = {volume for server in account["servers"] for volume in server["volumes"]}
+    return {
+        volume["id"]
+        for volume in account["volumes"]
+        if volume["deleted_at"] is None and volume["kind"] == "block" and volume["id"] not in of_servers
+    }

@@ -1,16 +1,22 @@
 """Many launches at once in a cloud that fails now and then in every way it knows, and so may its machines."""
 
 import asyncio
+from itertools import product
+from random import Random
 from typing import Final
 
 from simulator.scenario import Call, Error, Failure, Scenario
 from tests.integration.books import FAILED, agrees
-from tests.integration.cells import LAUNCHING
+from tests.integration.cells import LAUNCHING, PASSES, RELEASING
 from tests.integration.line import Line
 
 ZONE: Final = "fr-par-2"
 REFUSED_ORDERS: Final = 2
 """How many orders of an L4 in this zone an unkind cloud refuses as out of stock."""
+
+REFUSED_ORDER: Final = Call.CREATE_SERVER, Error.OUT_OF_STOCK
+REFUSALS: Final = 6
+"""So many calls of one instance are refused, or lose their answer: fewer than the tries that an action has."""
 
 
 def unreliable(probability: float, seed: int, *, machines: float = 0.0) -> Scenario:
@@ -35,6 +41,14 @@ def unkind() -> Scenario:
         hang=0.5, out_of_stock_leaves_volume=True,
         failures=(sold_out, *passing),
     )  # fmt: skip
+
+
+def drawn_refusals(random: Random) -> tuple[Failure, ...]:
+    """Each once, of any call of a launch and of a release; every other order is refused as out of stock as well."""
+    calls = dict.fromkeys((*LAUNCHING, *RELEASING))
+    drawn = random.sample([each for each in product(calls, PASSES) if each != REFUSED_ORDER], REFUSALS)
+    orders = [REFUSED_ORDER] if random.random() < 0.5 else []
+    return tuple(Failure(call=call, error=error) for call, error in (*orders, *drawn))
 
 
 async def launched(running: Line, count: int, *, within_s: float) -> dict[str, str]:

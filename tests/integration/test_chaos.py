@@ -1,4 +1,6 @@
-"""The provisioner killed or stalled between any call and its record, at random: no launch notices, none is doubled.
+"""The provisioner killed or stalled between any call and its record, at random, in an unkind cloud.
+
+No launch notices, and none is doubled.
 
 `COLDSTART_CHAOS_RUNS` runs, 20 unless told; run n is drawn from `COLDSTART_CHAOS_SEED` + n. The summary tells both.
 """
@@ -17,11 +19,12 @@ from typing import Final
 import pytest
 
 from simulator.cloud.gate import Moment, Subject
-from simulator.scenario import Call, Scenario
+from simulator.scenario import Call, Failure
 from tests.conftest import SUMMARY
-from tests.integration.books import FAILED, agrees
+from tests.integration.books import FAILED, agrees, left_by_refused_orders
+from tests.integration.fleet import REFUSED_ORDER, drawn_refusals, unkind
 from tests.integration.launches import MILESTONES
-from tests.integration.line import INSTANCE_TAG, Changes, Line, line
+from tests.integration.line import INSTANCE_TAG, INSTANCE_TYPE, Changes, Line, line
 from tests.integration.replicas import Replicas, replicas
 
 RUNS: Final = int(os.environ.get("COLDSTART_CHAOS_RUNS", "20"))
@@ -85,9 +88,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Run:
+    """`refusals`: what else the cloud answers the calls of this instance, each once."""
+
     seed: int
     launch: Point
     end: Point
+    refusals: tuple[Failure, ...]
 
     @classmethod
     def drawn(cls, seed: int) -> "Run":
@@ -96,11 +102,15 @@ class Run:
         def point(calls: tuple[Call, ...]) -> Point:
             return Point(random.choice(calls), random.choice(list(Moment)), random.choice(list(Fault)))
 
-        return cls(seed, point(LAUNCHING), point(RELEASING))
+        return cls(seed, point(LAUNCHING), point(RELEASING), drawn_refusals(random))
+
+    @property
+    def orders_refused(self) -> int:
+        """As out of stock: each leaves a volume that nothing ties to us."""
+        return [(refusal.call, refusal.error) for refusal in self.refusals].count(REFUSED_ORDER)
 
 
-def groups(runs: Iterable[Run], size: int) -> Iterable[list[Run]]:
-    runs = list(runs)
+def groups(runs: list[Run], size: int) -> Iterable[list[Run]]:
     return (runs[at : at + size] for at in range(0, len(runs), size))
 
 
@@ -203,10 +213,10 @@ async def test_a_provisioner_killed_or_stalled_at_any_call_neither_doubles_nor_l
 ) -> None:
     record_property(SUMMARY, f"chaos: {RUNS} runs from seed {SEED}")
     chaos = Chaos()
-    scenario = Scenario(boot_volume=0.2, tag_visible=0.1, address=0.2)
+    cloud = unkind().model_copy(update={"tag_visible": 0.1, "failures": (), "unlisted": (INSTANCE_TYPE,)})
     async with (
         line(
-            tmp_path, nats_url, database_url, scenario=scenario, on_call=chaos.on_call, changes=SWIFT,
+            tmp_path, nats_url, database_url, scenario=cloud, on_call=chaos.on_call, changes=SWIFT,
             without="provisioner",
         ) as running,
         replicas(running.settings.provisioner, running.settings.scaleway, tmp_path / "provisioner.log") as provisioners,
@@ -216,6 +226,7 @@ async def test_a_provisioner_killed_or_stalled_at_any_call_neither_doubles_nor_l
 
         async def launched(run: Run) -> str:
             instance_id = await running.create(zones=[ZONE])
+            await running.rehearse(cloud.model_copy(update={"failures": run.refusals}), instance_id)
             chaos.due[instance_id] = run.launch
             chaos.armed[instance_id].set()
             await running.heard.until(instance_id, "InstanceReady", *FAILED)
@@ -227,7 +238,8 @@ async def test_a_provisioner_killed_or_stalled_at_any_call_neither_doubles_nor_l
             await running.terminate(instance_id)
             await running.heard.until(instance_id, "InstanceTerminated")
 
-        for group in groups((Run.drawn(SEED + number) for number in range(RUNS)), AT_ONCE):
+        runs = [Run.drawn(SEED + number) for number in range(RUNS)]
+        for group in groups(runs, AT_ONCE):
             print(*group, sep="\n")  # noqa: T201  shown when it fails
             ids = await asyncio.gather(*(launched(run) for run in group))
             for instance_id in ids:
@@ -238,10 +250,12 @@ async def test_a_provisioner_killed_or_stalled_at_any_call_neither_doubles_nor_l
             assert not chaos.put_back, "servers that were made in no group of ours"
             await asyncio.gather(*(ended(instance_id, run) for instance_id, run in zip(ids, group, strict=True)))
             await chaos.balances(ids)
-            assert not await running.remaining()
+            left = left_by_refused_orders(await running.account())
+            assert {each for ids in (await running.remaining()).values() for each in ids} == left
             assert not chaos.due, "calls that were never made"
             assert not provisioners.ended()
             chaos.wake_the_rest()
+        assert len(left) == sum(run.orders_refused for run in runs), "volumes that nothing ties to us were deleted"
     told = (
         f"{chaos.struck[Fault.KILL]} kills, {chaos.struck[Fault.STALL]} stalls, {chaos.overlaps} of them woken beside "
         f"the next holder; {chaos.reconciled} times something was left to reconciliation"
