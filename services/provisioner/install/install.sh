@@ -38,6 +38,7 @@ preflight() {
   echo "$gpus"
   check_capability
   choose_build "${gpus##*, }"
+  check_driver "${gpus##*, }" "$gpus"
 }
 
 # An older driver does not know this question: then vLLM itself will tell.
@@ -60,6 +61,17 @@ choose_build() {
     IMAGE=$IMAGE_FOR_OLDER_DRIVERS
   fi
   echo "::image::$IMAGE"
+}
+
+# NVIDIA's toolkit would refuse the container after the pull, unless its own settings say that it must not.
+check_driver() {
+  local driver=$1 gpus=$2 settings=$root/etc/nvidia-container-runtime/config.toml
+  [[ " $CUDA_12_9_IMAGES " == *" $IMAGE "* && $driver =~ ^([0-9]{1,5})\. ]] || return 0
+  ((BASH_REMATCH[1] < CUDA_12_9_DRIVER)) || return 0
+  [[ " $EARLIER_DRIVERS " != *" ${BASH_REMATCH[1]} "* || $gpus == *GeForce* || $gpus == *TITAN* ]] || return 0
+  ! grep -qsE '^ *disable-require *= *true' "$settings" || return 0
+  fail "$IMAGE is built for CUDA 12.9, and NVIDIA's toolkit does not start it with driver $driver on this GPU." \
+    "Update the driver to $CUDA_13_DRIVER or later."
 }
 
 # Replaces host key 0, which every program on the machine can read in its cloud-init data. Every run writes the key and

@@ -10,7 +10,13 @@ from uuid import UUID
 
 import asyncssh
 
-from services.provisioner.install.builds import CUDA_13_DRIVER, for_older_drivers
+from services.provisioner.install.builds import (
+    CUDA_12_9_DRIVER,
+    CUDA_13_DRIVER,
+    EARLIER_DRIVERS,
+    for_older_drivers,
+    is_for_cuda_12_9,
+)
 from shared.offers.gpus import LEAST_COMPUTE_CAPABILITY
 from shared.secrets import WorkerCertificates
 
@@ -118,6 +124,9 @@ def stdin_of(job: InstallJob) -> bytes:
         "IMAGE": job.image,
         "IMAGE_FOR_OLDER_DRIVERS": "".join(job.images[1:]),
         "CUDA_13_DRIVER": str(CUDA_13_DRIVER),
+        "CUDA_12_9_IMAGES": " ".join(image for image in job.images if is_for_cuda_12_9(image)),
+        "CUDA_12_9_DRIVER": str(CUDA_12_9_DRIVER),
+        "EARLIER_DRIVERS": " ".join(map(str, EARLIER_DRIVERS)),
         "LEAST_CAPABILITY": str(LEAST_COMPUTE_CAPABILITY),
         "MODEL": job.model,
         "REVISION": job.revision or "",

@@ -1,6 +1,6 @@
 """nvidia-smi and nvidia-ctk of a machine with the GPUs of its type.
 
-Names and memory of L4, L40S and H100 are those that NVIDIA's driver tells; P100 and B300 are guesses.
+Names and memory of L4, L40S, H100 and the GeForce are those that NVIDIA's driver tells; P100 and B300 are guesses.
 """
 
 from typing import Final
@@ -12,11 +12,12 @@ _TOLD: Final = {
     "P100": ("Tesla P100-PCIE-16GB, 16384 MiB", "6.0"),
     "L4": ("NVIDIA L4, 23034 MiB", "8.9"),
     "L40S": ("NVIDIA L40S, 46068 MiB", "8.9"),
+    "RTX-4090": ("NVIDIA GeForce RTX 4090, 24564 MiB", "8.9"),
     "H100-PCIe": ("NVIDIA H100 PCIe, 81559 MiB", "9.0"),
     "H100-SXM": ("NVIDIA H100 80GB HBM3, 81559 MiB", "9.0"),
     "B300-SXM": ("NVIDIA B300 SXM6 AC, 275040 MiB", "10.3"),
 }
-"""By Scaleway's name of the GPU: what the driver says of it, and its compute capability."""
+"""By Scaleway's name of the GPU (ours for a GeForce): what the driver says of it, and its compute capability."""
 
 
 async def nvidia_smi(machine: Machine, call: Call) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.provisioner.install.builds import for_older_drivers
+from services.provisioner.install.builds import for_older_drivers, is_for_cuda_12_9
 
 DIGEST = "@sha256:" + "0a" * 32
 
@@ -29,3 +29,15 @@ def test_a_version_for_cuda_13_has_a_build_for_older_drivers(image: str, older: 
 )  # fmt: skip
 def test_an_image_for_cuda_12_or_of_one_s_own_is_taken_as_it_is(image: str) -> None:
     assert for_older_drivers(image) is None
+
+
+@pytest.mark.parametrize(
+    ("image", "known"),
+    [
+        ("vllm/vllm-openai:v0.32.0-cu129", True), ("vllm/vllm-openai:v0.13.0", True),
+        ("vllm/vllm-openai:v0.19.1", True),        ("vllm/vllm-openai:v0.20.0", False), ("vllm/vllm-openai:v0.12.0", False),
+        ("vllm/vllm-openai:v0.19.0-cu130", False), ("acme/vllm:v0.13.0", False), ("no image", False),
+    ],
+)  # fmt: skip
+def test_the_builds_for_cuda_12_9_are_known_by_their_tags(image: str, known: bool) -> None:
+    assert is_for_cuda_12_9(image) is known

@@ -222,6 +222,30 @@ async def test_the_driver_decides_which_build_of_the_image_is_taken(tmp_path: Pa
         assert machine.host.disk.contents.containers["coldstart-worker"].image == taken
 
 
+@pytest.mark.parametrize(
+    ("gpu", "driver", "refused"),
+    [("RTX-4090", "570.172.08", True), ("RTX-4090", "575.64.03", False), ("L4", "545.29.06", True)],
+)
+async def test_a_driver_with_which_nvidia_s_toolkit_starts_no_build_ends_the_install_before_the_pull(
+    tmp_path: Path, gpu: str, driver: str, refused: bool
+) -> None:
+    scenario = QUICK.model_copy(update={"driver": driver})
+    async with booted(tmp_path, scenario, hardware=Hardware(gpu)) as machine:
+        status, running = await install(machine, JOB)
+        assert ("Update the driver to 580 or later." in running.text, status) == (refused, int(refused)), running.text
+        assert machine.host.disk.contents.images == (set() if refused else {f"{JOB.image}-cu129"})
+
+
+async def test_a_toolkit_that_is_set_to_start_every_image_is_believed(tmp_path: Path) -> None:
+    scenario = QUICK.model_copy(update={"driver": "570.172.08"})
+    async with booted(tmp_path, scenario, hardware=Hardware("RTX-4090")) as machine:
+        settings = machine.host.disk.root / "etc/nvidia-container-runtime/config.toml"
+        settings.parent.mkdir(parents=True)
+        settings.write_text("#accept-nvidia-visible-devices-as-volume-mounts = false\ndisable-require = true\n")
+        status, running = await install(machine, JOB)
+        assert status == 0, running.text
+
+
 async def test_an_image_without_a_build_for_older_drivers_is_taken_as_it_is(tmp_path: Path) -> None:
     job = dataclasses.replace(JOB, image="vllm/vllm-openai:v0.13.0")
     async with booted(tmp_path, QUICK.model_copy(update={"driver": "570.172.08"})) as machine:
