@@ -35,8 +35,9 @@ def test_an_image_for_cuda_12_or_of_one_s_own_is_taken_as_it_is(image: str) -> N
     ("image", "known"),
     [
         ("vllm/vllm-openai:v0.32.0-cu129", True), ("vllm/vllm-openai:v0.13.0", True),
-        ("vllm/vllm-openai:v0.19.1", True),        ("vllm/vllm-openai:v0.20.0", False), ("vllm/vllm-openai:v0.12.0", False),
-        ("vllm/vllm-openai:v0.19.0-cu130", False), ("acme/vllm:v0.13.0", False), ("no image", False),
+        ("vllm/vllm-openai:v0.19.1", True), ("vllm/vllm-openai:v0.20.0", False),
+        ("vllm/vllm-openai:v0.12.0", False), ("vllm/vllm-openai:v0.19.0-cu130", False),
+        ("acme/vllm:v0.13.0", False), ("no image", False),
     ],
 )  # fmt: skip
 def test_the_builds_for_cuda_12_9_are_known_by_their_tags(image: str, known: bool) -> None:

@@ -171,7 +171,15 @@ _HEADERS: Final = [
     _header("X-Wait-For-Ready", "Wait so many seconds for an instance to be ready.", type="number", minimum=0),
     _header("X-Request-Id", "Told in the answer and to the worker; made anew if it looks otherwise.", type="string"),
 ]
-_NAMED: Final = [{"name": "model", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}]
+_NAMED: Final = [
+    {
+        "name": "model",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1},
+        "example": "Qwen/Qwen2.5-0.5B-Instruct",
+    }
+]
 
 PATHS: Final[dict[str, dict[str, Any]]] = {
     "/v1/models": {
