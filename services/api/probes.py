@@ -1,12 +1,17 @@
 """`/healthz`, `/readyz`, `/metrics`: for operators."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from nats.js import JetStreamContext
 
 from services.api import metrics
+from services.api.access.api_keys import Role
+from services.api.access.authentication import Authentication
+from services.api.access.errors import KeyNeeded
 from services.api.control.authorization import OPEN
 from services.api.control.dependencies import Provided
 from services.api.control.openapi.answers import refusals
@@ -36,14 +41,17 @@ async def healthz() -> dict[str, str]:
     "/readyz",
     opt=OPEN,
     summary="May requests be sent here?",
-    responses=refusals({Kind.UNAVAILABLE: "Not now"}),
+    responses=refusals({Kind.UNAVAILABLE: "Not now", Kind.LIMITED: "Too many wrong keys came from this address"}),
     description="503 while the routing table is older than its staleness limit, and while what is asked for could not "
     "be recorded, as far as the last look at the event stream tells (every few seconds). `troubles` are changes of the "
     "stream's configuration that could not be undone. The database is not asked: inference goes on without it. "
-    "`providers` says of each whether something can be launched there, and why not: what already runs there is served "
-    "all the same, so that is no reason to send requests elsewhere.",
+    "`providers` says of each whether something can be launched there: what already runs there is served all the same, "
+    "so that is no reason to send requests elsewhere. Only an administrator reads the provider's `reason`.",
 )
 async def readyz(
+    request: Request[Any, Any, Any],
+    *,
+    authentication: Provided[Authentication],
     feed: Provided[Feed],
     guard: Provided[TopologyGuard],
     settings: Provided[ApiSettings],
@@ -59,13 +67,22 @@ async def readyz(
         "status": "ready",
         "routing_table_age_seconds": round(feed.age, 3),
         "troubles": [trouble.reason for trouble in troubles],
-        "providers": [_shown(status) for status in providers.known],
+        "providers": await _shown(providers.known, request, authentication),
     }
 
 
-def _shown(status: ProviderStatus) -> dict[str, Any]:
-    shown = status.model_dump(mode="json", include={"provider", "reason", "since", "checked_at"})
-    return {**shown, "usable": status.reason is None}
+async def _shown(
+    statuses: Sequence[ProviderStatus], request: Request[Any, Any, Any], authentication: Authentication
+) -> list[dict[str, Any]]:
+    """A load balancer has no key, and what a provider answers may say much of an installation."""
+    administers = False
+    with suppress(KeyNeeded):
+        administers = (await authentication.admitted(request.scope, request.headers.get)).role is Role.ADMIN
+    fields = {"provider", "since", "checked_at"} | ({"reason"} if administers else set())
+    return [
+        {"reason": None, **status.model_dump(mode="json", include=fields), "usable": status.reason is None}
+        for status in statuses
+    ]
 
 
 def metrics_routes(access: str) -> tuple[HTTPRouteHandler, ...]:

@@ -32,6 +32,7 @@ ADDITIONS: Final[Sequence[str]] = (
         for field in ("compute_capability", "image", "scratch_gb", "unusable")
     ),
     *(f"/paths/~1v1~1{path}" for path in ("messages", "messages~1count_tokens", "rerank", "responses", "score")),
+    "/paths/~1readyz/get/responses/429",
     *("/paths/~1tokenize", "/paths/~1detokenize", "/paths/~1v1~1models~1{model}/get/parameters/model/example"),
     *(
         "/components/schemas/AnthropicError",
