@@ -29,6 +29,7 @@ from services.api.feed.build import feed_services
 from services.api.http.build import serving_as_set
 from services.api.provider_statuses import KnownStatuses
 from services.api.router.build import running_router
+from services.api.router.near_misses import meant
 from services.api.settings import ApiSettings
 from services.api.tenancy.build import tenancy_services
 from services.api.usage.build import usage_services
@@ -87,7 +88,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         async with (
             _wired(settings, bus, pool, lost_touch) as wired,
             alongside(*wired.tasks),
-            serving_as_set(wired.app, settings, on_leaving=wired.leave) as url,
+            serving_as_set(wired.app, settings, meant=meant, on_leaving=wired.leave) as url,
         ):
             log.info("serving", url=url)
             yield Api(url, first_admin_key)

@@ -11,9 +11,9 @@ from services.api.http.settings import HttpSettings
 
 
 def serving_as_set(
-    app: ASGIApp, settings: HttpSettings, *, on_leaving: Callable[[], None]
+    app: ASGIApp, settings: HttpSettings, *, meant: Callable[[str], str], on_leaving: Callable[[], None]
 ) -> AbstractAsyncContextManager[str]:
-    """As `serving`. Raises the process's limit of open files."""
+    """As `serving`; `meant` as in ClientLimits. Raises the process's limit of open files."""
     limits = ClientLimits(
         head_bytes=settings.max_head_bytes,
         target_bytes=settings.max_target_bytes,
@@ -26,6 +26,7 @@ def serving_as_set(
         discard_s=settings.discard_seconds,
         stall_s=settings.stall_seconds,
         connections=most_connections(settings.max_connections, raise_descriptor_limit()),
+        meant=meant,
     )
     return serving(
         app,

@@ -28,7 +28,7 @@ from services.api.router.endpoints import ENDPOINTS
 from services.api.router.formats import format_of
 from services.api.router.forwarding import BrokenOff
 from services.api.router.key_limits import KeyLimiter
-from services.api.router.near_misses import MODELS, hint, intended
+from services.api.router.near_misses import MODELS, hint, intended, meant
 from services.api.router.refusal import Refusal, send_json
 from services.api.router.response import Response
 from services.api.router.serving import Incoming, Serving
@@ -82,7 +82,7 @@ class Inference:
         request_id = headers.get(b"x-request-id", b"")
         if _REQUEST_ID.fullmatch(request_id) is None:
             request_id = uuid4().hex.encode()
-        response = Response(send, [(b"x-request-id", request_id)], format_of(_meant(scope["path"])))
+        response = Response(send, [(b"x-request-id", request_id)], format_of(meant(scope["path"])))
         try:
             await self._answer(scope, headers, request_id, receive, response)
         except Refused as refused:
@@ -100,7 +100,7 @@ class Inference:
         self, scope: Scope, headers: Mapping[bytes, bytes], request_id: bytes, receive: Receive, response: Response
     ) -> None:
         path, method = scope["path"], str(scope.get("method"))
-        owner = await self._authentication.admitted(scope, _header(_meant(path), headers))
+        owner = await self._authentication.admitted(scope, _header(meant(path), headers))
         recognise(scope)
         organization = self._access.organization_of(owner)
         if path in ENDPOINTS:
@@ -190,11 +190,6 @@ class Inference:
             case ModelNotFound(name=name):
                 message = f"There is no model {name[:_SHOWN]!r}. GET /v1/models lists the models that you may use."
                 raise Refusal(404, "model_not_found", message, param="model")
-
-
-def _meant(path: str) -> str:
-    """The path whose format an error has."""
-    return path if path in ENDPOINTS else intended(path) or path
 
 
 def _header(path: str, headers: Mapping[bytes, bytes]) -> Callable[[str], str | None]:

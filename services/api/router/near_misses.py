@@ -24,6 +24,11 @@ def intended(path: str) -> str | None:
     return right if right != path else None
 
 
+def meant(path: str) -> str:
+    """The path whose limits and errors count."""
+    return path if path in ENDPOINTS else intended(path) or path
+
+
 def hint(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
     """What to tell a client that asks for a path that does not exist."""
     path = scope["path"]

@@ -180,7 +180,8 @@ async def test_a_path_that_does_not_stream_is_never_held_as_a_stream(stage: Stag
 
 
 async def test_a_near_miss_is_told_the_right_url_in_the_shape_of_its_api(stage: Stage) -> None:
-    api = await stage.api()
+    """Whatever its body: it may be as large as one for the right URL."""
+    api = await stage.api(max_body_bytes=1_000, max_inference_body_bytes=10_000)
     for path, right in (
         ("//v1/chat/completions", "/v1/chat/completions"),
         ("/chat/completions", "/v1/chat/completions"),
@@ -189,9 +190,12 @@ async def test_a_near_miss_is_told_the_right_url_in_the_shape_of_its_api(stage: 
         ("/v1/v1/messages", "/v1/messages"),
         ("/tokenize/", "/tokenize"),
     ):
-        answer = await api.client.post(f"{api.url}{path}", json={})
+        refused = (await api.client.post(f"{api.url}{path}", content=b" " * 10_001)).json()
+        assert refused["error"]["code"] == "body_too_large", path
+        answer = await api.client.post(f"{api.url}{path}", content=b" " * 10_000)
         document = answer.json()
         assert (answer.status_code, document["error"]["code"]) == (404, "unknown_url"), path
+        assert refused.get("type") == document.get("type")
         assert f"{api.url}{right}." in document["error"]["message"]
         assert document.get("type") == ("error" if "messages" in path else None)
 

@@ -218,7 +218,7 @@ class ClientConnection(asyncio.Protocol):
             self._exchange.lose()
             self._exchange = None
         if not self._transport.is_closing():
-            self.write(refusals.answer(problem, self._parser.target, self.date))
+            self.write(refusals.answer(problem, self._parser.target, self.date, self._limits.meant))
             self._part(whole=False, seconds=seconds)
 
     def _part(self, *, whole: bool, seconds: float | None = None) -> None:

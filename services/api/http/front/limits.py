@@ -1,6 +1,7 @@
 """What a client may cost before it is known."""
 
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,13 +16,18 @@ _FORMS: Final = frozenset({"/sign-in", "/sign-out"})
 _FORM_BYTES: Final = 16_384
 
 
+def as_it_is(path: str) -> str:
+    return path
+
+
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
     """Bytes and seconds.
 
     `head_s`: from its first byte; also for a silent connection. `kept_alive_s`: without a request after an answer.
     `discard_s`: how long the rest of a refused upload is read and discarded. `stall_s`: how long a client may stop
-    reading its answer. `pipelined`: requests that may be sent before the answer to one.
+    reading its answer. `pipelined`: requests that may be sent before the answer to one. `meant`: the path whose limits
+    and errors count; another one for a client whose base URL is wrong, which the application tells so.
     """
 
     head_bytes: int = 32_768
@@ -36,11 +42,13 @@ class ClientLimits:
     stall_s: float = 30.0
     pipelined: int = 8
     connections: int = 10_000
+    meant: Callable[[str], str] = as_it_is
 
     def body_bytes_of(self, path: str) -> int:
         if path in _FORMS:
             return min(_FORM_BYTES, self.body_bytes)
-        return self.inference_body_bytes if is_inference(path) else self.body_bytes
+        inference = is_inference(path) or is_inference(self.meant(path))
+        return self.inference_body_bytes if inference else self.body_bytes
 
 
 def raise_descriptor_limit() -> int:

@@ -1,7 +1,7 @@
 """The server's own answers: problem documents, and errors in OpenAI's or Anthropic's shape for inference."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from prometheus_client import Counter
@@ -67,10 +67,10 @@ UPGRADE_WITH_BODY: Final = Problem(
 )
 
 
-def answer(problem: Problem, target: bytes, date: bytes) -> bytes:
-    """The whole answer, after which the connection ends."""
+def answer(problem: Problem, target: bytes, date: bytes, meant: Callable[[str], str]) -> bytes:
+    """The whole answer, after which the connection ends; in the shape of the path that is `meant`."""
     refused.labels(problem.code).inc()
-    path = target.partition(b"?")[0].decode("latin-1")
+    path = meant(target.partition(b"?")[0].decode("latin-1"))
     if is_inference(path):
         body = error_format(path)(problem.status, problem.code, f"{problem.title}: {problem.detail}")
         kind = "application/json"
