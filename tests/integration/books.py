@@ -33,7 +33,7 @@ async def agrees(running: Line, instance_ids: list[str]) -> None:
             groups |= set(resources["security_group_ids"])
     account = await running.account()
     remaining = account["remaining"]
-    assert set(remaining["servers"]) == servers
+    assert set(remaining["servers"]) == servers, [each for each in account["servers"] if not each["deleted_at"]]
     held = set(remaining["block_volumes"]) | set(remaining["local_volumes"])
     assert held - left_by_refused_orders(account) == volumes
     further = set(remaining["security_groups"]) - groups

@@ -10,6 +10,7 @@ import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +23,7 @@ from simulator.cloud.gate import Moment, Subject
 from simulator.scenario import Call, Failure
 from tests.conftest import SUMMARY
 from tests.integration.books import FAILED, agrees, left_by_refused_orders
-from tests.integration.fleet import REFUSED_ORDER, drawn_refusals, unkind
+from tests.integration.fleet import REFUSALS, REFUSED_ORDER, drawn_refusals, unkind
 from tests.integration.launches import MILESTONES
 from tests.integration.line import INSTANCE_TAG, INSTANCE_TYPE, Changes, Line, line
 from tests.integration.replicas import Replicas, replicas
@@ -94,6 +95,10 @@ class Run:
     launch: Point
     end: Point
     refusals: tuple[Failure, ...]
+
+    def __str__(self) -> str:
+        faults = (f"{point.fault} at {point.call}, {point.moment}" for point in (self.launch, self.end))
+        return "; ".join((f"{self.seed}", *faults, *(f"{each.call} × {each.error}" for each in self.refusals)))
 
     @classmethod
     def drawn(cls, seed: int) -> "Run":
@@ -193,6 +198,10 @@ class Chaos:
         except AssertionError:
             self.reconciled += 1
             self.wake_the_rest()
+            for _ in range(REFUSALS):  # what the cloud refuses is left to the next round
+                (await self.running.http.post("/reconcile", json={})).raise_for_status()
+                with suppress(AssertionError):
+                    return await agrees(self.running, instance_ids)
             (await self.running.http.post("/reconcile", json={})).raise_for_status()
             await agrees(self.running, instance_ids)
 
