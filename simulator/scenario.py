@@ -144,7 +144,7 @@ class Scenario(Frozen):
     boot_volume_despite_deletion: bool = False
     """If a server is deleted before its boot volume exists, the volume is still created, without a server."""
     out_of_stock_leaves_volume: bool = False
-    """A creation that is refused as out of stock leaves its boot volume: untagged, attached to nothing."""
+    """A creation that is refused as out of stock leaves its volumes: untagged, attached to nothing."""
 
     hang: Seconds = 1.0
     """How long a call that is never answered keeps its caller waiting before the connection is dropped."""

@@ -15,8 +15,9 @@ from simulator.cloud.catalog import SERVER_TYPES, find_image, quota_name
 from simulator.cloud.errors import ApiError
 from simulator.cloud.failures import ACTIONS, Scenarios
 from simulator.cloud.machines import Machines
-from simulator.cloud.requests import tags_in
+from simulator.cloud.requests import CreateServer, read, tags_in
 from simulator.cloud.resources import Server, boot_volume
+from simulator.cloud.scratch import scratch_volume
 from simulator.scenario import Call, Error, Failure, Scenario
 from simulator.settings import SimulatorSettings
 
@@ -138,12 +139,15 @@ async def _handle_or_fail(
 
 
 async def _leave_volume(cloud: Cloud, request: web.Request, subject: Subject) -> None:
-    """What a refused creation may leave: the boot volume, untagged and attached to nothing."""
+    """What a refused creation may leave: its volumes, untagged and attached to nothing."""
     server_type = SERVER_TYPES.get(subject.instance_type or "")
     if subject.call is Call.CREATE_SERVER and subject.zone is not None and server_type is not None:
-        image = find_image(str((await _json_object(request)).get("image")), subject.zone, server_type)
+        order = await read(request, CreateServer)
+        image = find_image(order.image, subject.zone, server_type)
         if image is not None and image.block:
             cloud.account.add_volume(boot_volume(image, subject.zone, None))
+            for wanted in order.volumes.values():
+                cloud.account.add_volume(scratch_volume(wanted, subject.zone, None))
 
 
 async def _never_answer(request: web.Request, after: float) -> web.StreamResponse:

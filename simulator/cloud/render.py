@@ -113,7 +113,7 @@ def local_volume(account: Account, volume: Volume) -> Json:
         "id": volume.id,
         "name": volume.name,
         "size": volume.size,
-        "volume_type": _local_type(volume),
+        "volume_type": local_type(volume),
         "organization": account.organization_id,
         "project": account.project_id,
         "tags": list(volume.tags),
@@ -221,7 +221,7 @@ def local_image(image: BootImage, zone: str, compatible: list[str]) -> Json:
     }
 
 
-def _local_type(volume: Volume) -> str:
+def local_type(volume: Volume) -> str:
     return "scratch" if volume.scratch else "l_ssd"
 
 
@@ -230,7 +230,7 @@ def _attached(account: Account, holder: Server, volume: Volume) -> Json:
     known_here = not volume.block
     return {
         "id": volume.id,
-        "volume_type": "sbs_volume" if volume.block else _local_type(volume),
+        "volume_type": "sbs_volume" if volume.block else local_type(volume),
         "boot": False,  # recorded so for every volume, the boot volume included
         "zone": volume.zone,
         "state": "available",

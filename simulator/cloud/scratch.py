@@ -23,8 +23,12 @@ def check(kind: ServerType, wanted: dict[str, ScratchVolume]) -> None:
 def made(server: Server, wanted: dict[str, ScratchVolume]) -> Volume | None:
     """The volume of a new server."""
     for volume in wanted.values():
-        return Volume(volume.name, server.zone, volume.size, block=False, server_id=server.id, scratch=True)
+        return scratch_volume(volume, server.zone, server.id)
     return None
+
+
+def scratch_volume(wanted: ScratchVolume, zone: str, server_id: str | None) -> Volume:
+    return Volume(wanted.name, zone, wanted.size, block=False, server_id=server_id, scratch=True)
 
 
 def slots(server: Server) -> dict[str, Volume]:

@@ -37,7 +37,8 @@ class Volumes:
     async def list_local(self, request: web.Request) -> web.Response:
         only(request, LOCAL_FILTERS)
         page = page_of(request, "per_page")
-        found = self._found(request, block=False)
+        kind = request.query.get("volume_type")
+        found = [each for each in self._found(request, block=False) if kind in (None, render.local_type(each))]
         shown = [render.local_volume(self._account, volume) for volume in found[page]]
         return web.json_response({"volumes": shown}, headers={"X-Total-Count": str(len(found))})
 

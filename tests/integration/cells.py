@@ -45,6 +45,7 @@ IN_THE_MATRIX: Final = {*LAUNCHING, *RELEASING, *OF_NO_INSTANCE, Call.DELETE_IP}
 OF_ALL_INSTANCES: Final = {
     Call.LIST_SERVER_TYPES,
     Call.LIST_AVAILABILITY,
+    Call.LIST_LOCAL_VOLUMES,
     Call.GET_IMAGE,
     Call.GET_PROJECT,
     Call.LIST_QUOTA,
@@ -65,7 +66,6 @@ UNUSED: Final = {
     Call.CREATE_IP,  # addresses are dynamic
     Call.GET_IP,
     Call.UPDATE_IP,
-    Call.LIST_LOCAL_VOLUMES,  # no local volume bears a tag
 }
 """The simulated cloud has them, and the adapter never asks for them."""
 OF_LOCAL_VOLUMES: Final = {Call.GET_LOCAL_VOLUME, Call.DELETE_LOCAL_VOLUME}

@@ -17,7 +17,7 @@ from shared.reconciliation import Kind, Reason, Removed, Unknown
 BY_COMMAND: Final = "the journal does not know its instance: `coldstart reconcile --delete-unknown` deletes it"
 UNTAGGED: Final = "its tags name no instance: delete it at the provider if nobody needs it"
 LEFT_OVER: Final = (
-    "attached to nothing, untagged, and made from the image that servers boot: an order that was out of stock may have "
+    "attached to nothing, untagged, and like those that our orders ask for: an order that was out of stock may have "
     "left it; delete it at the provider if nobody needs it"
 )
 UNREADABLE: Final = "no event of its instance can be read: use the version of Coldstart that has recorded them"

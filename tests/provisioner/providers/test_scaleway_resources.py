@@ -178,10 +178,11 @@ async def test_what_a_refused_order_may_have_left_is_listed_and_nothing_else(
     sold_out = Failure(call=Call.CREATE_SERVER, error=Error.OUT_OF_STOCK)
     leaving = {"failures": (sold_out,), "out_of_stock_leaves_volume": True}
     await control("PUT", "scenario", QUICK.model_copy(update=leaving))
-    order = Order(instance_id := uuid4(), "sold out", zone, "L4-1-24G", CLOUD_INIT)
+    order = Order(instance_id := uuid4(), "sold out", zone, "L40S-1-48G", CLOUD_INIT)
     assert isinstance(await provider.create_server(order), OutOfStock)
-    (left,) = (await account(control))["remaining"]["block_volumes"]
-    attached = await made(provider, uuid4())
+    remaining = (await account(control))["remaining"]
+    (left,), (scratch,) = remaining["block_volumes"], remaining["local_volumes"]
+    attached = await made(provider, uuid4(), "L40S-1-48G")
     released = await made(provider, uuid4())
     await eventually(partial(provider.grow_volume, zone, released.volume_ids[0], 200, instance_id), bool)
     await provider.delete_server(zone, released.id)
@@ -193,8 +194,9 @@ async def test_what_a_refused_order_may_have_left_is_listed_and_nothing_else(
         assert isinstance(unrelated, Server)
         await of_another_image.delete_server(zone, unrelated.id)
     assert attached.volume_ids
+    assert attached.scratch_ids
     listed = await eventually(provider.leftover_volumes, bool)
-    assert listed == [Resource(Kind.VOLUME, left, zone, None)]
+    assert listed == [Resource(Kind.VOLUME, each, zone, None) for each in (left, scratch)]
     monkeypatch.setattr(provider._products, "_image", "ubuntu_noble")  # as when Scaleway publishes a newer image
     assert Resource(Kind.VOLUME, left, zone, None) in await provider.leftover_volumes()
 

@@ -13,6 +13,7 @@ from services.provisioner.providers.scaleway.errors import Busy, NotThere, SoldO
 from services.provisioner.providers.scaleway.products import Products
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from services.provisioner.providers.scaleway.tags import OURS, Tags, installation_in, instance_in
+from services.provisioner.providers.scaleway.volumes import SCRATCH_SUFFIX
 from shared.reconciliation import Foreign
 
 CLOUD_INIT: Final = "cloud-init"
@@ -153,7 +154,7 @@ def _scratch_volume(server_name: str, size: int) -> dict[str, VolumeServerTempla
     """
     if not size:
         return None
-    name = f"{server_name}-scratch"
+    name = f"{server_name}{SCRATCH_SUFFIX}"
     return {SCRATCH_SLOT: VolumeServerTemplate(name=name, size=size, volume_type=VolumeVolumeType.SCRATCH)}
 
 

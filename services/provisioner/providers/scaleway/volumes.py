@@ -1,9 +1,12 @@
 """Volumes. Block volumes outlive their server, detached. Local volumes belong to the instance API and cannot grow."""
 
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
 from scaleway.block.v1 import Volume, VolumeStatus
+from scaleway.instance.v1 import Volume as LocalVolume
+from scaleway.instance.v1 import VolumeVolumeType
 
 from services.provisioner.provider import GIGABYTE, Rejected, Resource
 from services.provisioner.providers.scaleway.errors import Busy, InUse, NotThere
@@ -14,6 +17,9 @@ from shared.reconciliation import Kind
 
 CHANGING: Final = frozenset({VolumeStatus.CREATING, VolumeStatus.RESIZING, VolumeStatus.UPDATING})
 """A server whose volume is in one of these states cannot be powered on."""
+
+SCRATCH_SUFFIX: Final = "-scratch"
+"""What an order adds to its server's name to name its scratch storage."""
 
 
 class Volumes:
@@ -51,13 +57,37 @@ class Volumes:
         return [Resource(Kind.VOLUME, each.id, zone, instance_in(each.tags)) for each in self._bearing(zone)]
 
     def left_over(self, zone: str) -> list[Resource]:
-        """Untagged and attached to nothing, from an image of ours: an order that was out of stock may leave one."""
+        """Untagged and attached to nothing: an order that was out of stock may leave the volumes that it asks for.
+
+        A boot volume is known by the snapshot of an image of ours, scratch storage by the name that an order gives it.
+        """
         snapshots = self._products.snapshots(zone)
-        return [
-            Resource(Kind.VOLUME, volume.id, zone, None)
+        boot = [
+            volume.id
             for volume in (self._listed(zone) if snapshots else ())
             if volume.parent_snapshot_id in snapshots and not volume.tags and not volume.references
         ]
+        scratch = [
+            volume.id
+            for volume in self._scratch(zone)
+            if volume.name.endswith(SCRATCH_SUFFIX) and not volume.tags and volume.server is None
+        ]
+        return [Resource(Kind.VOLUME, each, zone, None) for each in (*boot, *scratch)]
+
+    def _scratch(self, zone: str) -> Iterable[LocalVolume]:
+        """The project's."""
+
+        def page(number: int) -> tuple[list[LocalVolume], int]:
+            answer = self._instance.list_volumes(
+                zone=zone,
+                project=self._project_id,
+                volume_type=VolumeVolumeType.SCRATCH,
+                page=number,
+                per_page=PAGE_SIZE,
+            )
+            return answer.volumes, answer.total_count
+
+        return pages(page)
 
     def _bearing(self, zone: str, instance_id: UUID | None = None) -> list[Volume]:
         listed = self._listed(zone, self._tags.of_whom(instance_id))
