@@ -44,6 +44,8 @@ SWIFT: Final[Changes] = {
         "call_timeout_seconds": 0.45,
         "tag_visibility_seconds": 0.2,
         "settle_seconds": 0.8,
+        "power_off_seconds": 2.0,
+        "detach_seconds": 2.0,
         "launch_tries": 12,
         "install_tries": 12,
     },
