@@ -49,6 +49,11 @@ class InstanceType(BaseModel):
         return self.gpus * self.gpu_memory_gb if self.gpus and self.gpu_memory_gb else None
 
     @property
+    def is_rented(self) -> bool:
+        """Whether it is a cloud's. One's own machines have no price, and no boot volume of ours."""
+        return self.hourly_price is not None
+
+    @property
     def why_unusable(self) -> str | None:
         """Why no worker can run on it, as the end of a sentence; None if one can, or if nobody knows."""
         return why_unusable(self.gpu)

@@ -23,6 +23,8 @@ _ROOM_GB: Final = 1.0
 _LEAST_BYTES: Final = 0.5
 """The least size of a parameter, however vLLM quantizes it while loading: four bits."""
 _MAIN: Final = (None, "main")
+_SYSTEM_GB: Final = 30.0
+"""About what the system and vLLM's image, unpacked, take of a boot volume."""
 
 
 class Weights(Protocol):
@@ -130,6 +132,21 @@ def warnings(wish: Wish, found: Findings, model: Weights, offered: Sequence[Inst
             part = f"{usable:.1f} GB ({used} × {share:.0%} of {kind.gpu_memory_gb:g} GB)"
             figures = f"{kind.name}: vLLM may use {part}, the weights take {loaded:.1f} GB"
             yield " ".join((f"{figures}: {_outlook(left)}.", *_remarks(kind, placement, used)))
+
+
+def disk_warnings(wish: Wish, found: Findings, model: Weights, offered: Sequence[InstanceType]) -> Iterator[str]:
+    """A warning if the weights do not fit the boot volume, where that is to keep them."""
+    if model.weights_bytes is None or wish.revision not in _MAIN:
+        return
+    weights = model.weights_bytes / _GB
+    if weights + _SYSTEM_GB <= wish.volume_gb:
+        return
+    types = (kind for kind in types_of(candidates(wish, found, offered)) if kind.may_hold(found.gpu_memory_gb))
+    if names := ", ".join(kind.name for kind in types if kind.is_rented and kind.scratch_gb is None):
+        yield (
+            f"{names}: the weights take {weights:.1f} GB of a boot volume of {wish.volume_gb} GB, and the system and "
+            f"the image about {_SYSTEM_GB:g} GB: ask for a larger `volume_gb`."
+        )
 
 
 def _outlook(left_gb: float) -> str:

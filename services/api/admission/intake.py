@@ -160,6 +160,7 @@ class Intake:
             *self._rights.warnings(wish, gated=model.gated),
             *vllm_images.warnings(wish, found, types),
             *fit.warnings(wish, found, model, types),
+            *fit.disk_warnings(wish, found, model, types),
         )
         return Wanted(wish, found.model_copy(update={"warnings": warnings}), model, offered)
 

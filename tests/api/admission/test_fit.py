@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.api.admission.fit import least_gb, misfits, warnings
+from services.api.admission.fit import disk_warnings, least_gb, misfits, warnings
 from services.api.catalogue.catalogue import Model
 from shared.lifecycle.wish import Findings, Wish
 from shared.offers.instance_types import InstanceType
@@ -186,3 +186,22 @@ def test_what_nobody_knows_is_not_warned_of() -> None:
     ):
         wanted = wanting(model, *types, revision=revision)
         assert list(warnings(*wanted, model, (*OFFERED, BOX))) == []
+
+
+RENTED = InstanceType(name="H100-8-80G", zones=("a",), gpus=8, gpu_memory_gb=80.0, hourly_price=23.0)
+WITH_SCRATCH = RENTED.model_copy(update={"name": "H100-SXM-8-80G", "scratch_gb": 12_800.0})
+OWN = RENTED.model_copy(update={"name": "own", "hourly_price": None})
+
+
+def test_weights_that_a_boot_volume_has_no_room_for_are_warned_of_where_no_other_storage_keeps_them() -> None:
+    model = a_model(180.0)
+    wish, found = wanting(model)
+    (warning,) = disk_warnings(wish, found, model, (RENTED, WITH_SCRATCH, OWN, L4))
+    assert warning == (
+        "H100-8-80G: the weights take 180.0 GB of a boot volume of 200 GB, and the system and the image about 30 GB: "
+        "ask for a larger `volume_gb`."
+    )
+    larger = wish.model_copy(update={"volume_gb": 210})
+    elsewhere = wish.model_copy(update={"revision": "gptq-4bit"})
+    for asked, offered in ((larger, (RENTED,)), (elsewhere, (RENTED,)), (wish, (WITH_SCRATCH, OWN))):
+        assert not list(disk_warnings(asked, found, model, offered))
