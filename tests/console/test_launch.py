@@ -35,6 +35,7 @@ L40S = InstanceType(
     gpu="L40S",
     gpu_memory_gb=48,
     hourly_price=1.4,
+    scratch_gb=1600,
     availability={"fr-par-2": "shortage"},
     **PRICED,
 )
@@ -145,7 +146,8 @@ async def test_types_are_shown_with_their_price_memory_stock_and_what_the_weight
     small, scarce = type_row(page, "L4-1-24G"), type_row(page, "L40S-1-48G")
     for words in ("1 × L4", "24 GB", "€0.75", "fr-par-2 available, fr-par-1 scarce"):
         await expect(small).to_contain_text(words)
-    await expect(scarce).to_contain_text("fr-par-2 shortage")
+    for words in ("48 GB, 1.6 TB scratch", "fr-par-2 shortage"):
+        await expect(scarce).to_contain_text(words)
     assert await page.locator("#types th input").evaluate_all("(all) => all.map((one) => one.value)") == [
         "any",
         "L4-1-24G",

@@ -147,7 +147,8 @@ function fill(row, kind) {
   else delete row.dataset.unusable;
   row.querySelector("input").disabled = Boolean(kind.unusable);
   put("gpus", `${kind.gpus} × ${kind.gpu ?? "GPU"}`);
-  put("memory", memory ? `${gigabytes(memory)} GB` : "—");
+  const scratch = kind.scratch_gb ? `, ${kind.scratch_gb / 1000} TB scratch` : "";
+  put("memory", memory ? `${gigabytes(memory)} GB${scratch}` : "—");
   put("price", kind.hourly_price === null ? "—" : money(kind.hourly_price, kind.currency));
   put("stock", kind.zones.map((zone) => `${zone}${kind.availability[zone] ? ` ${kind.availability[zone]}` : ""}`).join(", "));
   drawFit(row);
