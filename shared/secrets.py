@@ -1,5 +1,6 @@
 """All secrets of an installation, derived from one master secret (HKDF-SHA256, RFC 5869). None is ever stored."""
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -13,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from shared.certificates import Certified, certified
 
+_HUB_TOKEN: Final = re.compile(r"\bhf_[A-Za-z0-9]{20,}")
 _INSTANCES: Final = 1024
 """Instances whose secrets are cached: deriving them for each line of output took longer than reading it."""
 
@@ -69,10 +71,10 @@ class Secrets:
         return self._derive("console-sessions")
 
     def redact(self, text: str, instance_id: UUID, attempt: int) -> str:
-        """`text` without any secret of this instance up to that attempt."""
+        """`text` without any secret of this instance up to that attempt, and without any token of Hugging Face."""
         for secret in self._of(instance_id, attempt):
             text = text.replace(secret, "[redacted]")
-        return text
+        return _HUB_TOKEN.sub("[redacted]", text)
 
     def _secrets_of(self, instance_id: UUID, attempt: int) -> tuple[str, ...]:
         keys = (self.worker_api_key(instance_id, number) for number in range(1, attempt + 1))

@@ -181,6 +181,8 @@ class Scenario(Frozen):
     """How many runs of the install fail like this on one host; None: all."""
     never_loads: bool = False
     """The worker hangs while it loads its model; its port stays closed."""
+    worker_fails_with: str | None = None
+    """The worker prints this and ends with status 1, each time that Docker starts it."""
     dies_after_ready: Seconds | None = None
     """The worker ends this long after its port answered, and does not come back."""
     engine_dies_after_ready: Seconds | None = None

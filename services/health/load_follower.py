@@ -1,4 +1,4 @@
-"""Records how far a worker is with loading its model, from its log, while it cannot be asked yet."""
+"""Follows a worker's log while it cannot be asked yet: how far it is with loading its model, and whether it ends."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -10,11 +10,11 @@ from uuid import UUID
 import structlog
 
 from services.health.model_load import Load, ModelLoad
-from services.health.worker_log import LogUnavailable, WorkerLog
+from services.health.worker_log import LogUnavailable, WorkerEnd, WorkerLog
 from shared.bus.lease import LeaseLost
 from shared.host_keys import accepted_host_keys
 from shared.journal.journal import JournalUnavailable
-from shared.lifecycle.events import ModelLoaded, ModelLoadProgressed, SshInstallCompleted
+from shared.lifecycle.events import ModelLoadProgressed, SshInstallCompleted
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news
 from shared.lifecycle.status import Status
@@ -22,17 +22,19 @@ from shared.secrets import Secrets
 
 Record = Callable[[ModelLoadProgressed], Awaitable[Instance]]
 """Records the fact and returns the instance after it."""
+Ended = Callable[[WorkerEnd], None]
+"""Learns of an end of the worker; it may be told of the same end again."""
 
 log = structlog.get_logger()
 
 
 def is_loading(instance: Instance) -> bool:
-    """True from the end of its install: before that, the log may be of an earlier attempt's worker.
+    """True from the end of its install until it is ready: before that, the log may be of an earlier attempt's worker.
 
     A stopped server boots again, and its worker then loads the model once more.
     """
     installed = instance.status in {Status.BOOTING, Status.STARTING} and instance.reached(SshInstallCompleted)
-    return installed and instance.ip_address is not None and not instance.reached(ModelLoaded)
+    return installed and instance.ip_address is not None
 
 
 @dataclass
@@ -44,6 +46,7 @@ class LoadFollower:
     retry_s: float
     now: Callable[[], datetime]
     record: Record
+    ended: Ended
     _instance: Instance | None = field(default=None, repr=False)
     _task: asyncio.Task[None] | None = field(default=None, repr=False)
     _address: str | None = None
@@ -84,7 +87,9 @@ class LoadFollower:
             try:
                 async with aclosing(self.worker_log.follow(address, self._host_keys())) as lines:
                     async for line in lines:
-                        if load := model_load.after(line):
+                        if isinstance(line, WorkerEnd):
+                            self.ended(line)
+                        elif load := model_load.after(line):
                             await self._tell(load, instance_id, attempt)
             except LeaseLost:
                 return

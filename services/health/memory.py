@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services.health.look import Chain, chains, new_worker_may_run
 from services.health.probes import Outcome, Passed, Probe, Refused, Running, in_words
+from services.health.worker_ends import SameEnds
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import STARTING_UP, Status
 
@@ -20,6 +21,7 @@ class Memory:
     idle_since: datetime | None = None
     served: float | None = None
     last_seen: str = "nothing, it was never asked"
+    ends: SameEnds | None = None
 
 
 def remembered(memory: Memory, instance: Instance, outcomes: Mapping[Probe, Outcome], at: datetime) -> Memory:

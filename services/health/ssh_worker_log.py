@@ -1,20 +1,26 @@
-"""The worker's log over SSH: one command that only reads, on a connection with a pinned host key."""
+"""The worker's log over SSH: commands that only read, on a connection with a pinned host key."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final
 
 from services.health.settings import HealthSettings
-from services.health.worker_log import LogUnavailable
+from services.health.worker_log import LogUnavailable, WorkerEnd
+from shared.docker import CONTAINER, STAMPED, STATE, TIME, moment
 from shared.machine import MachineError
 from shared.secrets import SshKey
-from shared.ssh import SshShell
+from shared.ssh import SshSession, SshShell
 
-CONTAINER: Final = "coldstart-worker"
-"""The container's name, as the install sets it."""
 COMMAND: Final = f"docker logs --follow --tail 2000 {CONTAINER}"
-"""Eight files downloaded side by side print a line each per second, so this reaches back some minutes."""
+"""Eight files downloaded side by side print a line each per second, so this reaches back some minutes.
+
+It ends with the container's process, even if Docker starts that again (https://github.com/docker/cli/issues/5305).
+"""
+PRINTED: Final = f"docker logs --timestamps --tail 500 {CONTAINER}"
+
+_STATE: Final = re.compile(rf"[a-z]+ (\d{{1,3}}) ({TIME}) ({TIME})")
 
 
 class SshWorkerLog:
@@ -29,16 +35,38 @@ class SshWorkerLog:
         )
         self._slots = asyncio.Semaphore(settings.logs_at_once)
 
-    async def follow(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator[str]:
+    async def follow(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator[str | WorkerEnd]:
         async with self._slots:
             try:
-                async with (
-                    self._shell.open(address, host_keys) as session,
-                    aclosing(session.run(COMMAND, None)) as printed,
-                ):
-                    async for line in printed:
-                        if isinstance(line, str):
-                            yield line
+                async with self._shell.open(address, host_keys) as session:
+                    if end := await last_end(session):
+                        yield end
+                    async with aclosing(session.run(COMMAND, None)) as printed:
+                        async for line in printed:
+                            if isinstance(line, str):
+                                yield line
+                    if end := await last_end(session):  # before Docker starts it again, its exit status is known
+                        yield end
             except MachineError as error:
                 why = type(error.__cause__ or error).__name__  # never the machine's own words
                 raise LogUnavailable(f"{address} cannot be read over SSH: {why}") from error
+
+
+async def last_end(session: SshSession) -> WorkerEnd | None:
+    """None if the worker has never ended, or the machine cannot tell. Raises MachineError."""
+    told = [match for line in await _said(session, STATE) if (match := _STATE.fullmatch(line))]
+    if not told:
+        return None
+    exit_code, started, finished = told[-1].groups()
+    started_at, finished_at = moment(started), moment(finished)
+    if finished_at is None or started_at is None:
+        return None
+    runs = started_at > finished_at
+    stamped = [match for line in await _said(session, PRINTED) if (match := STAMPED.fullmatch(line))]
+    lines = tuple(match[2] for match in stamped if not runs or (moment(match[1]) or started_at) < started_at)
+    return WorkerEnd(finished_at, None if runs else int(exit_code), lines)
+
+
+async def _said(session: SshSession, command: str) -> list[str]:
+    async with aclosing(session.run(command, None)) as printed:
+        return [line async for line in printed if isinstance(line, str)]

@@ -6,6 +6,7 @@ from typing import Final
 from services.health.deadlines import due
 from services.health.memory import Memory, counted
 from services.health.settings import HealthSettings
+from services.health.worker_ends import SameEnds
 from shared.lifecycle import events as e
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import WATCHED, Status
@@ -29,6 +30,8 @@ def verdict(  # noqa: C901, PLR0911, PLR0912 - a match over every status is one 
         case Status.BOOTING | Status.INSTALLING | Status.STARTING:
             if memory.passes >= settings.ready_passes:
                 return e.InstanceReady(instance_id=instance.id, occurred_at=at, attempt=instance.attempt)
+            if memory.ends is not None and not memory.passes and memory.ends.in_vain(at):
+                return _worker_failed(instance, memory.ends, at)
             if over and not memory.passes:
                 return _startup_failed(instance, memory, at, settings)
         case Status.READY:
@@ -78,6 +81,17 @@ def _startup_failed(instance: Instance, memory: Memory, at: datetime, settings: 
     )
     return e.StartupFailed(
         instance_id=instance.id, occurred_at=at, attempt=instance.attempt, code=STARTUP_TIMEOUT, message=message
+    )
+
+
+def _worker_failed(instance: Instance, ends: SameEnds, at: datetime) -> e.StartupFailed:
+    return e.StartupFailed(
+        instance_id=instance.id,
+        occurred_at=at,
+        attempt=instance.attempt,
+        code=ends.finding.cause.code,
+        message=ends.in_words(),
+        output=ends.finding.excerpt,
     )
 
 

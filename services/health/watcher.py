@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,13 +18,16 @@ from services.health.memory import Memory, remembered
 from services.health.probes import Failed, Outcome, Passed, Probe, Prober, Target
 from services.health.settings import HealthSettings
 from services.health.watch import must_be_watched, verdict
+from services.health.worker_causes import cause_of
+from services.health.worker_ends import after_end
 from services.health.worker_http import Line
-from services.health.worker_log import WorkerLog
+from services.health.worker_log import WorkerEnd, WorkerLog
 from shared.bus.lease import Lease, LeaseLost
 from shared.journal.envelope import Recorded
 from shared.journal.journal import Journal, JournalUnavailable
 from shared.lifecycle.events import Event, ReinstallRequested
 from shared.lifecycle.instance import Instance
+from shared.plain_text import plain_line, shortened
 from shared.secrets import Secrets
 from shared.worker_tls import WorkerTls
 
@@ -37,6 +40,8 @@ _surprises: Final = Counter(
 )
 
 Clock = Callable[[], datetime]
+LONGEST_LINE: Final = 500
+"""The most characters of one of the worker's lines in an event, so that the event fits into a message."""
 
 
 def utc_now() -> datetime:
@@ -90,6 +95,7 @@ class _Watch:
             self.service.settings.log_retry_seconds,
             self.service.now,
             self._record,
+            self._ended,
         )
         with load_follower.following():
             while must_be_watched(self.instance, self.attempt):
@@ -108,6 +114,16 @@ class _Watch:
         self.reload_at = 0.0
         if self.pausing is not None and not self.pausing.expired():
             self.pausing.reschedule(_now())
+
+    def _ended(self, end: WorkerEnd) -> None:
+        before = self.memory.ends
+        if before is None or end.at != before.last:
+            finding = cause_of(end.lines, end.exit_code).printable(self._printable)
+            self.memory = replace(self.memory, ends=after_end(before, finding, end.at, self.service.now()))
+
+    def _printable(self, line: str) -> str:
+        words = self.service.secrets.redact(plain_line(line), self.instance.id, self.attempt)
+        return shortened(words, LONGEST_LINE)
 
     async def _look(self) -> None:
         self.lease.check()

@@ -270,9 +270,12 @@ class ProvisioningFailed(Signal):
 
 
 class StartupFailed(AttemptFact, Conclusion):
+    """`output` holds the worker's last lines, without secrets, if it is the worker that ends again and again."""
+
     asks_for = Action.RELEASE
     code: str
     message: PlainText
+    output: tuple[PlainText, ...] = ()
 
 
 class InstanceFailed(Conclusion):

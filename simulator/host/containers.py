@@ -69,9 +69,13 @@ class Containers:
         backoff = _FIRST_BACKOFF
         again = False
         while True:
+            log = self._disk.log_of(container)
+            container.running, container.exit_code, container.started_at = True, 0, time.time()
+            container.printed_before = log.stat().st_size if log.exists() else 0
+            self._disk.save()
             container.exit_code = await self._run_once(container, again=again)
             again = True
-            container.running = container.restarts
+            container.running, container.finished_at = False, time.time()
             container.restart_count += container.restarts
             self._disk.save()
             if not container.restarts:
@@ -95,6 +99,7 @@ class Containers:
             "dies_after_ready": scenario.dies_after_ready,
             "engine_dies_after_ready": None if again else scenario.engine_dies_after_ready,
             "dead_engine": scenario.dead_engine,
+            "fails_with": scenario.worker_fails_with,
             "broken": again and scenario.dies_after_ready is not None,
         }
         log = os.open(self._disk.log_of(container), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

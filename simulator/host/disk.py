@@ -71,6 +71,10 @@ class Container(BaseModel):
     running: bool = False
     restart_count: int = 0
     exit_code: int = 0
+    started_at: float | None = None
+    finished_at: float | None = None
+    printed_before: int = 0
+    """Bytes in its log when it was started last."""
 
 
 class Contents(BaseModel):

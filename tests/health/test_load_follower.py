@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -11,8 +12,9 @@ import asyncssh
 import pytest
 
 from services.health.settings import HealthSettings
-from services.health.ssh_worker_log import COMMAND, CONTAINER, SshWorkerLog
-from services.health.worker_log import LogUnavailable, WorkerLog
+from services.health.ssh_worker_log import COMMAND, PRINTED, SshWorkerLog
+from services.health.worker_log import LogUnavailable, WorkerEnd, WorkerLog
+from shared.docker import CONTAINER, STATE
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
 from shared.secrets import Secrets, SshKey
@@ -22,14 +24,14 @@ from tests.lifecycle import facts as f
 
 SHARDS = "(EngineCore_DP0 pid=1) Loading safetensors checkpoint shards: 50% Completed | {}/8 [00:03<00:02, 1.51it/s]"
 SECRETS = Secrets(SECRET)
-PRINTED = "non-default args: {'api_key': ['cs-secret']}\n" + "\r".join(SHARDS.format(number) for number in range(9))
+LOG = "non-default args: {'api_key': ['cs-secret']}\n" + "\r".join(SHARDS.format(number) for number in range(9))
 
 
 @dataclass
 class FakeLog:
     """Prints what it is told to; `asked` is who was asked for, `gone` ends every reading with that."""
 
-    lines: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    lines: asyncio.Queue[str | WorkerEnd] = field(default_factory=asyncio.Queue)
     asked: list[tuple[str, Sequence[str]]] = field(default_factory=list)
     reading: int = 0
     gone: Exception | None = None
@@ -37,7 +39,7 @@ class FakeLog:
     def made(self, _key: SshKey, _settings: HealthSettings) -> WorkerLog:
         return self
 
-    async def follow(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator[str]:
+    async def follow(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator[str | WorkerEnd]:
         self.asked.append((address, host_keys))
         self.reading += 1
         try:
@@ -76,6 +78,23 @@ async def test_what_the_worker_prints_while_it_loads_is_told(world: World, log: 
         await world.worker.open()
         await world.until(Status.READY)
         await until(lambda: log.reading == 0)
+
+
+async def test_a_worker_that_keeps_ending_fails_its_start_with_its_last_lines_and_without_secrets(
+    world: World, log: FakeLog
+) -> None:
+    async with watched(world, log=log.made):
+        await world.launched()
+        await world.happen(f.ssh_install_started(), f.ssh_install_completed())
+        printed = (f"api_key: {world.key(1)}, token: hf_{'x' * 34}", "vllm: error: unrecognized arguments: --no")
+        for second in (1, 1, 2):
+            log.lines.put_nowait(WorkerEnd(f.AT + timedelta(seconds=second), 2, printed))
+        failed = await world.until(Status.STARTUP_FAILED)
+        assert failed.error is not None
+        assert (failed.error.code, "It ended 2 times" in failed.error.message) == ("bad_option", True)
+        end = (await world.history())[-1].event
+        assert isinstance(end, e.StartupFailed)
+        assert end.output == ("api_key: [redacted], token: [redacted]", printed[1])
 
 
 async def test_nothing_is_read_before_the_install_of_this_attempt_is_over(world: World, log: FakeLog) -> None:
@@ -159,16 +178,17 @@ async def test_only_the_keys_of_this_machine_are_accepted(world: World, log: Fak
 
 @dataclass
 class Machine:
-    """A real SSH server whose `docker logs` prints PRINTED; `commands` is whatever it was told to do."""
+    """A real SSH server: `answers` by command, otherwise LOG; `commands` are those that it got."""
 
     key: SshKey
+    answers: dict[str, str] = field(default_factory=dict)
     commands: list[str | None] = field(default_factory=list)
     port: int = 0
 
     async def __aenter__(self) -> Self:
         async def handle(process: asyncssh.SSHServerProcess[str]) -> None:
             self.commands.append(process.command)
-            process.stdout.write(PRINTED)
+            process.stdout.write(self.answers.get(process.command or "", LOG))
             process.exit(0)
 
         self._server = await asyncssh.listen(
@@ -195,7 +215,34 @@ async def test_every_state_of_a_progress_bar_is_a_line(world: World) -> None:
         reading = worker_log(world, machine).follow("127.0.0.1", [machine.key.public])
         async with aclosing(reading) as lines:
             assert [line async for line in lines][1:] == [SHARDS.format(number) for number in range(9)]
-        assert machine.commands == [COMMAND]
+        assert machine.commands == [STATE, COMMAND, STATE]
+
+
+@pytest.mark.parametrize(
+    ("state", "exit_code", "lines"),
+    [
+        ("restarting 1 2026-01-01T00:00:10.5Z 2026-01-01T00:00:20.000000001Z", 1, ("loading", "no memory", "later")),
+        ("running 0 2026-01-01T00:00:20.5Z 2026-01-01T00:00:20Z", None, ("loading", "no memory")),
+    ],
+)
+async def test_how_the_worker_ended_last_is_told_without_what_it_has_printed_since(
+    world: World, state: str, exit_code: int | None, lines: tuple[str, ...]
+) -> None:
+    log = "2026-01-01T00:00:12Z loading\n2026-01-01T00:00:19.9Z no memory\n2026-01-01T00:00:21Z later\n"
+    answers = {STATE: f"{state}\n", PRINTED: log, COMMAND: ""}
+    async with Machine(SECRETS.host_key(world.id, 1), answers) as machine:
+        reading = worker_log(world, machine).follow("127.0.0.1", [machine.key.public])
+        async with aclosing(reading) as told:
+            end = WorkerEnd(datetime(2026, 1, 1, 0, 0, 20, tzinfo=UTC), exit_code, lines)
+            assert [each async for each in told] == [end, end]
+
+
+async def test_a_worker_that_never_ended_or_is_not_there_has_no_end(world: World) -> None:
+    for state in ("running 0 2026-01-01T00:00:10Z 0001-01-01T00:00:00Z\n", "Error: No such object\n"):
+        async with Machine(SECRETS.host_key(world.id, 1), {STATE: state, COMMAND: ""}) as machine:
+            reading = worker_log(world, machine).follow("127.0.0.1", [machine.key.public])
+            async with aclosing(reading) as told:
+                assert [each async for each in told] == []
 
 
 async def test_a_machine_with_another_key_is_told_nothing(world: World) -> None:

@@ -47,6 +47,21 @@ async def test_a_model_that_never_loads_ends_in_startup_failed_with_the_last_thi
         assert not await running.remaining()
 
 
+async def test_a_worker_that_can_never_start_fails_with_its_reason_and_its_last_lines_long_before_the_limit(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    said = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."
+    changes: Changes = {"health": {"log_retry_seconds": 0.1}}
+    scenario = Scenario(worker_fails_with=said)
+    async with line(tmp_path, nats_url, database_url, scenario=scenario, changes=changes) as running:
+        instance_id = await running.create()
+        failed = (await running.heard.until(instance_id, "StartupFailed"))["data"]["event"]
+        assert (failed["code"], failed["output"][-1]) == ("out_of_gpu_memory", said)
+        await running.heard.until(instance_id, "ResourcesReleased")
+        assert (await running.show(instance_id))["error"]["code"] == "out_of_gpu_memory"
+        assert not await running.remaining()
+
+
 async def test_a_wrong_host_key_is_what_the_launch_failed_for_and_not_that_it_took_too_long(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:

@@ -17,6 +17,7 @@ ADDED: Final = (
     "/$defs/ModelLoaded/properties/max_model_len",
     "/$defs/SshInstallPhaseReached/properties/image",
     "/$defs/SshInstallStarted/properties/worker_tls",
+    "/$defs/StartupFailed/properties/output",
     "/$defs/ServerStopped/properties/scratch_erased",
     "/$defs/Volume/properties/scratch",
     "/$defs/VolumeFound/properties/scratch",

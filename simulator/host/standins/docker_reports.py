@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from simulator.host.disk import Container
 from simulator.host.standins.call import Call, Flags, Machine, Refused
 
 _VERSION: Final = "28.2.2"
@@ -34,20 +36,26 @@ def inspect(machine: Machine, call: Call, rest: list[str]) -> int:
         call.out("[]")
         call.err(f"Error response from daemon: No such container: {name}")
         return 1
-    status = "running" if container.running else "exited"
+    status = _status(container)
     match given.format:
         case None:
             call.out(json.dumps([{
                 "Id": container.id, "Name": f"/{name}", "RestartCount": container.restart_count,
-                "State": {"Status": status, "Running": container.running, "ExitCode": container.exit_code},
+                "State": {
+                    "Status": status, "Running": status != "exited", "ExitCode": container.exit_code,
+                    "StartedAt": _moment(container.started_at), "FinishedAt": _moment(container.finished_at),
+                },
                 "Config": {"Image": container.image, "Labels": container.labels},
             }]))  # fmt: skip
         case "{{.State.Status}}":
             call.out(status)
         case "{{.State.Running}}":
-            call.out(json.dumps(container.running))
+            call.out(json.dumps(status != "exited"))
         case "{{.State.ExitCode}}":
             call.out(str(container.exit_code))
+        case "{{.State.Status}} {{.State.ExitCode}} {{.State.StartedAt}} {{.State.FinishedAt}}":
+            moments = f"{_moment(container.started_at)} {_moment(container.finished_at)}"
+            call.out(f"{status} {container.exit_code} {moments}")
         case "{{.RestartCount}}":
             call.out(str(container.restart_count))
         case other:
@@ -61,7 +69,7 @@ def ps(machine: Machine, call: Call, rest: list[str]) -> int:
     flags.add_argument("--format", choices=("{{.Names}}",), required=True)
     given = flags.parse_args(rest)
     for container in machine.disk.contents.containers.values():
-        if container.running or given.all:
+        if given.all or _status(container) != "exited":
             call.out(container.name)
     return 0
 
@@ -70,6 +78,7 @@ async def logs(machine: Machine, call: Call, rest: list[str]) -> int:
     flags = Flags("docker logs")
     flags.add_argument("--follow", "-f", action="store_true")
     flags.add_argument("--tail", type=int)
+    flags.add_argument("--timestamps", action="store_true")
     flags.add_argument("name")
     given = flags.parse_args(rest)
     container = machine.disk.contents.containers.get(given.name)
@@ -80,16 +89,36 @@ async def logs(machine: Machine, call: Call, rest: list[str]) -> int:
     written = _whole_lines(log, 0)
     # A carriage return ends no line. So a progress bar is one line, which docker shows once it has ended.
     lines = written.decode().split("\n")[:-1]
+    if given.timestamps:
+        before = written[: container.printed_before].count(b"\n")
+        times = [_moment(container.finished_at if at < before else container.started_at) for at in range(len(lines))]
+        lines = [f"{time} {line}" for time, line in zip(times, lines, strict=True)]
     for line in lines if given.tail is None else lines[max(0, len(lines) - given.tail) :]:
         call.out(line)
     position = len(written)
-    while given.follow and machine.disk.contents.containers.get(given.name) is container:
+    run = container.started_at
+    following = given.follow
+    while following:
         await asyncio.sleep(_FOLLOW_SECONDS)
+        # Docker ends the stream with the process, even if it starts that again.
+        same = machine.disk.contents.containers.get(given.name) is container and container.started_at == run
+        following = same and container.running
         written = _whole_lines(log, position)
         if written:
             call.out(written.decode().removesuffix("\n"))
         position += len(written)
     return 0
+
+
+def _status(container: Container) -> str:
+    if container.running:
+        return "running"
+    return "restarting" if container.restarts else "exited"
+
+
+def _moment(at: float | None) -> str:
+    """As Docker writes it: year 1 if it never was."""
+    return "0001-01-01T00:00:00Z" if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def _whole_lines(log: Path, position: int) -> bytes:

@@ -36,6 +36,9 @@ async def _live(arguments: Arguments, plan: dict[str, Any]) -> int:
         plain(f"OSError: You are trying to access a gated repo.\nMake sure to have access to it at "
                   f"https://huggingface.co/{arguments.model}.")  # fmt: skip
         return 1
+    if plan["fails_with"] is not None:
+        plain(plan["fails_with"])
+        return 1
     if plan["broken"]:
         log.engine("[core.py:866] EngineCore failed to start.")
         plain("RuntimeError: CUDA error: device not ready; GPU has fallen off the bus")
