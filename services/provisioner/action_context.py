@@ -21,6 +21,7 @@ from shared.lifecycle.plan import plan
 from shared.machine import Shell
 from shared.plain_text import plain_line, shortened
 from shared.secrets import Secrets
+from shared.worker_output import WorkerOutputs
 
 UNKNOWN_PROVIDER: Final = "unknown_provider"
 LONGEST_TEXT: Final = 500
@@ -42,6 +43,17 @@ class Dependencies:
     install_outputs: InstallOutputs
     secrets: Secrets
     settings: ProvisionerSettings
+    worker_outputs: WorkerOutputs
+
+    def printable(self, text: str, instance_id: UUID, attempt: int) -> str:
+        """The text made fit to be shown: plain, without secrets, of limited length.
+
+        Secrets are removed last: removing control characters may make a secret whole.
+        """
+        redacted = self.secrets.redact(plain_line(text), instance_id, attempt)
+        if token := self.settings.hf_token:
+            redacted = redacted.replace(token.get_secret_value(), "[redacted]")
+        return shortened(redacted, LONGEST_TEXT)
 
 
 @dataclass(frozen=True)
@@ -112,14 +124,8 @@ class ActionContext:
         return time.monotonic() - self.began
 
     def printable(self, text: str) -> str:
-        """Text of a machine, a cloud or a library, made fit for an event: plain, without secrets, of limited length.
-
-        Secrets are removed last: removing control characters may make a secret whole.
-        """
-        redacted = self.dependencies.secrets.redact(plain_line(text), self.instance_id, self.trigger.instance.attempt)
-        if token := self.settings.hf_token:
-            redacted = redacted.replace(token.get_secret_value(), "[redacted]")
-        return shortened(redacted, LONGEST_TEXT)
+        """Text of a machine, a cloud or a library, made fit for an event."""
+        return self.dependencies.printable(text, self.instance_id, self.trigger.instance.attempt)
 
 
 def now() -> datetime:

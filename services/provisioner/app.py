@@ -13,6 +13,7 @@ from services.provisioner.reconciliation.known import KnownInstances
 from services.provisioner.reconciliation.on_demand import OnDemand
 from services.provisioner.reconciliation.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
+from services.provisioner.worker_output import WorkerOutputOnDemand
 from shared.bus.lease import Leases
 from shared.bus.start_up import Holder, holder
 from shared.bus.topology import INSTALL, LAUNCH, RELEASE
@@ -21,6 +22,7 @@ from shared.offers.instance_types import InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
 from shared.secrets import Secrets
 from shared.ssh import SshShell
+from shared.worker_output import WorkerOutputs
 from shared.worker_tls import warn_if_off
 
 
@@ -41,6 +43,7 @@ async def running(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
         known = KnownInstances(service.connection)
         reconciles = [Reconcile(service.journal, provider, known, settings) for provider in made]
         OnDemand(reconciles).attach(service.broker)
+        WorkerOutputOnDemand(dependencies).attach(service.broker)
         instance_types = InstanceTypes(service.jetstream, replicas=settings.stream_replicas)
         statuses = ProviderStatuses(service.jetstream, replicas=settings.stream_replicas)
         offers = dependencies.offers
@@ -70,6 +73,7 @@ def _dependencies(settings: ProvisionerSettings, service: Holder, providers: Map
         install_outputs=InstallOutputs(service.jetstream, replicas=settings.stream_replicas),
         secrets=secrets,
         settings=settings,
+        worker_outputs=WorkerOutputs(service.jetstream, replicas=settings.stream_replicas),
     )
 
 

@@ -67,6 +67,8 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     key_rotation_seconds: PositiveFloat = 5.0
     """How long a machine may take after its install until it answers with its new host key."""
 
+    worker_output_seconds: PositiveFloat = 10.0
+    """How long a release may wait for its machine's last words: its worker's log, its disk, its memory."""
     power_off_seconds: PositiveFloat = 240.0
     """How long a server may take to stop before the try counts as failed. Scaleway was seen to take 6 to 188 s."""
     volume_patience_seconds: PositiveFloat = 60.0

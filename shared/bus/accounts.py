@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from shared import install_output, reconciliation
+from shared import install_output, reconciliation, worker_output
 from shared.bus.topology import DEAD_LETTERS, INSTALL, LAUNCH, RELEASE, REPLAYS, TRIGGERS, WATCH, Trigger
 from shared.bus.topology_guard import ADVISORIES
 from shared.journal.streams import EVERY_EVENT, LIFECYCLE
@@ -25,7 +25,7 @@ OPERATOR: Final = "coldstart"
 COPIER: Final = "copier"
 FOLLOWER: Final = "follower"
 _EVERYTHING: Final = (">",)
-_BUCKETS: Final = (install_output.BUCKET, instance_types.BUCKET)
+_BUCKETS: Final = (install_output.BUCKET, worker_output.BUCKET, instance_types.BUCKET)
 
 
 @dataclass(frozen=True)
@@ -87,17 +87,24 @@ def _operator() -> User:
 
 
 def _api() -> User:
-    publish = (*_topology(), *_reading(), *_recording(), *_buckets_read(), reconciliation.SUBJECT)
+    publish = (
+        *_topology(),
+        *_reading(),
+        *_recording(),
+        *_buckets_read(),
+        reconciliation.SUBJECT,
+        worker_output.SUBJECT,
+    )
     return User("api", publish, (*_own_inbox("api"), *ADVISORIES), denied=_held_by_others())
 
 
 def _provisioner() -> User:
     triggers = (LAUNCH, INSTALL, RELEASE)
-    answers = f"{inbox('api')}.>"  # to requests for reconciliation
+    answers = f"{inbox('api')}.>"  # to requests for reconciliation and for a worker's output
     return User(
         "provisioner",
         (*_topology(), *_reading(), *_recording(), *_holding(triggers), *_buckets_written(), answers),
-        (*_own_inbox("provisioner"), *ADVISORIES, reconciliation.SUBJECT),
+        (*_own_inbox("provisioner"), *ADVISORIES, reconciliation.SUBJECT, worker_output.SUBJECT),
         denied=_held_by_others(*triggers),
     )
 

@@ -15,11 +15,11 @@ _STAND_INS: Final = (
     "udevadm",
 )  # fmt: skip
 _TOOLS: Final = (
-    "awk", "base64", "basename", "bash", "cat", "chmod", "cp", "cut", "date", "df", "dirname", "du", "echo",
-    "env", "false", "find", "flock", "grep", "head", "hostname", "id", "kill", "ln", "ls", "mkdir", "mktemp", "mv",
-    "nproc", "od", "printf", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "setsid", "sh", "sha256sum", "sleep",
-    "sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "tr", "true", "uname", "uniq", "uptime", "wc",
-    "xargs",
+    "awk", "base64", "basename", "bash", "cat", "chmod", "cp", "cut", "date", "df", "dirname", "du", "echo", "env",
+    "false", "find", "flock", "free", "grep", "head", "hostname", "id", "kill", "ln", "ls", "mkdir", "mktemp", "mv",
+    "nproc", "od", "printf", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "setsid", "sh", "sha256sum",
+    "sleep", "sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "tr", "true", "uname", "uniq",
+    "uptime", "wc", "xargs",
 )  # fmt: skip
 _SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 

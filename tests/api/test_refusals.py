@@ -39,6 +39,7 @@ DOCUMENTS: Final[dict[str, tuple[int, str, str]]] = {
     "ModelPrivate": (422, "model_private", "The model is private"),
     "ModelRemoved": (409, "model_gone", "The model is not in the catalogue any more"),
     "ModelUnknown": (404, "model_not_found", "There is no such model"),
+    "WorkerLogUnreadable": (503, "worker_log_unreadable", "The worker's log cannot be read now"),
     "NoProvisioner": (503, "no_provisioner", "Nobody can reconcile now"),
     "OfferingCollides": (409, "offering_collides", "A public model has this name"),
     "OfferingExists": (409, "offering_exists", "There is such an offering already"),

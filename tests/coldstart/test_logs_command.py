@@ -55,3 +55,28 @@ def test_logs_of_an_unknown_instance_are_refused(api: FakeApi) -> None:
     result = run("instances", "logs", ID)
     assert (result.exit_code, result.stdout) == (1, "")
     assert [asked.path for asked in api.asked] == [f"{PATH}/logs"]
+
+
+def worker_printed(*lines: tuple[str, str], machine: tuple[str, ...] = ()) -> Any:
+    items = [{"number": 1, "at": f"2026-01-01T10:00:{at}Z", "text": text} for at, text in lines]
+    return values({"items": items, "attempt": 1, "install_try": None, "machine": machine, "next_cursor": None})
+
+
+def test_the_log_of_a_worker_ends_with_the_state_of_its_machine(api: FakeApi) -> None:
+    api.says("GET", f"{PATH}/logs", worker_printed(("01", "CUDA out of memory"), machine=("$ df -h", "/dev/vda 100%")))
+    result = run("instances", "logs", ID, "--worker")
+    assert result.stdout == "10:00:01  CUDA out of memory\n$ df -h\n/dev/vda 100%\n"
+    assert api.asked[-1].path == f"{PATH}/logs?source=worker"
+
+
+def test_the_log_of_a_worker_is_followed_until_it_has_ended_and_shows_each_line_once(api: FakeApi) -> None:
+    api.says("GET", PATH, *(values(an_instance(status)) for status in ("starting", "ready", "terminated")))
+    api.says(
+        "GET",
+        f"{PATH}/logs",
+        worker_printed(("01", "one"), ("02", "two")),
+        worker_printed(("02", "two"), ("02", "and two"), ("03", "three")),
+        worker_printed(("02", "and two"), ("03", "three")),
+    )
+    result = run("instances", "logs", ID, "--worker", "--follow")
+    assert [line[10:] for line in result.stdout.splitlines()] == ["one", "two", "and two", "three"]

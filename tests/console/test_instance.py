@@ -14,6 +14,7 @@ from shared.lifecycle.fold import fold
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 from shared.lifecycle.transport import WorkerTls
+from shared.worker_output import WorkerOutput, WorkerOutputs
 from tests.api.fakes import free_port
 from tests.api.stage import RunningApi, Stage, until
 from tests.console.conftest import Window
@@ -100,6 +101,21 @@ async def test_a_failure_shows_its_cause_and_what_to_do(stage: Stage, window: Wi
     await expect(alert).to_contain_text("keep_for_inspection")
     await expect(page.locator("#output")).to_have_text("\n".join(output))
     await expect(page.get_by_role("row", name="installing")).to_have_attribute("data-state", "stopped")
+
+
+async def test_the_last_lines_of_a_worker_that_failed_and_the_state_of_its_machine_are_shown(
+    stage: Stage, window: Window
+) -> None:
+    api = await stage.api()
+    failed = f.startup_failed(code="disk_full", output=("No space left on device",))
+    instance = await stage.happened(*recent((*h.a_starting_instance(), failed)))
+    page = await opened(window, api, instance)
+    await expect(page.locator("#worker-output")).to_have_text("No space left on device")
+    line = OutputLine(number=1, at=instance.updated_at, text="No space left on device")
+    output = WorkerOutput(attempt=1, lines=(line,), machine=("/dev/vda 100% /",), updated_at=instance.updated_at)
+    await WorkerOutputs(stage.connection.jetstream(), replicas=1).publish(instance.id, output)
+    await stage.happened(f.resources_released(), instance_id=instance.id)
+    await expect(page.locator("#worker-output")).to_have_text("No space left on device\n/dev/vda 100% /")
 
 
 async def test_a_machine_that_was_kept_is_told_of_as_long_as_it_stands(stage: Stage, window: Window) -> None:

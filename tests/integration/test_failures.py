@@ -59,6 +59,9 @@ async def test_a_worker_that_can_never_start_fails_with_its_reason_and_its_last_
         assert (failed["code"], failed["output"][-1]) == ("out_of_gpu_memory", said)
         await running.heard.until(instance_id, "ResourcesReleased")
         assert (await running.show(instance_id))["error"]["code"] == "out_of_gpu_memory"
+        kept = (await running.http.get(f"/instances/{instance_id}/logs", params={"source": "worker"})).json()
+        assert kept["items"][-1]["text"] == said
+        assert any("NVIDIA L4" in line for line in kept["machine"])
         assert not await running.remaining()
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from services.provisioner.install.script import PHASES, SUPERSEDED
+from services.provisioner.worker_output import COMMAND as WORKER_OUTPUT
 from shared.machine import Exited, KeyRefused, Unreachable, WrongHostKey
 
 ALL_PHASES = tuple(f"::phase::{name}\n" for name in PHASES)
@@ -47,6 +48,7 @@ class FakeShell:
     runs: list[Run] = field(default_factory=list)
     connections: list[Sequence[str]] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)
+    worker_output: tuple[str, ...] = ()
     at_once: int = 0
     most_at_once: int = 0
 
@@ -87,6 +89,11 @@ class FakeSession:
     host_key: str
 
     async def run(self, command: str, stdin: bytes) -> AsyncGenerator[str | Exited]:
+        if command == WORKER_OUTPUT:
+            for line in self.shell.worker_output:
+                yield line
+            yield Exited(0)
+            return
         assert command == "bash -s"
         self.shell.received.append(stdin)
         run = self.shell.run_of(stdin)

@@ -24,6 +24,7 @@ from shared.lifecycle import decide
 from shared.lifecycle import events as e
 from shared.lifecycle.instance import Instance
 from shared.secrets import Secrets
+from shared.worker_output import WorkerOutputs
 from tests.lifecycle import facts as f
 from tests.provisioner.fake_provider import FakeProvider
 from tests.provisioner.fake_shell import FakeShell
@@ -87,10 +88,20 @@ class Stage:
     @property
     def perform(self) -> Perform:
         """A new process, which remembers nothing of earlier ones."""
+        return Perform(self.dependencies)
+
+    @property
+    def dependencies(self) -> Dependencies:
         providers = {self.provider.name: self.provider}
-        offers = Offers(providers, self.settings)
-        return Perform(
-            Dependencies(self.journal, providers, offers, self.shell, self.outputs, self.secrets, self.settings)
+        return Dependencies(
+            journal=self.journal,
+            providers=providers,
+            offers=Offers(providers, self.settings),
+            shell=self.shell,
+            install_outputs=self.outputs,
+            secrets=self.secrets,
+            settings=self.settings,
+            worker_outputs=WorkerOutputs(self.connection.jetstream(), replicas=1),
         )
 
     @property

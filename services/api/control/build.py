@@ -10,7 +10,9 @@ from services.api.control.model_search import ModelSearch
 from services.api.control.reconciliation import Reconciliation
 from services.api.control.repository import InstanceRepository
 from services.api.control.settings import ControlSettings
+from services.api.control.worker_logs import WorkerLogs
 from shared.postgres.connection import Pool
+from shared.worker_output import WorkerOutputs
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class ControlServices:
     instances: InstanceRepository
     model_search: ModelSearch
     reconciliation: Reconciliation
+    worker_logs: WorkerLogs
 
 
 def control_services(
@@ -32,4 +35,9 @@ def control_services(
         InstanceRepository(pool),
         ModelSearch(catalogue.access, catalogue.search, admission.rights),
         Reconciliation(connection, settings.reconcile_timeout_seconds),
+        WorkerLogs(
+            connection,
+            WorkerOutputs(connection.jetstream(), replicas=settings.stream_replicas),
+            settings.worker_log_timeout_seconds,
+        ),
     )

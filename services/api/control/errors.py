@@ -6,6 +6,7 @@ Refused
 ├── ModelUnknown, ModelInUse, ModelOffered
 ├── ApiKeyUnknown, LastKey
 ├── InstanceIdMalformed
+├── WorkerLogUnreadable
 └── NoProvisioner, ReconciliationUnfinished
 """
 
@@ -64,6 +65,12 @@ class LastKey(
 
 class InstanceIdMalformed(Refused, kind=Kind.NOT_FOUND, code="instance_not_found", title="There is no such instance"):
     """The id is not a UUID, so no instance has it."""
+
+
+class WorkerLogUnreadable(
+    Refused, kind=Kind.UNAVAILABLE, code="worker_log_unreadable", title="The worker's log cannot be read now"
+):
+    """The machine, or a provisioner, does not answer."""
 
 
 class NoProvisioner(Refused, kind=Kind.UNAVAILABLE, code="no_provisioner", title="Nobody can reconcile now"):

@@ -7,3 +7,4 @@ from shared.settings import ServiceSettings
 
 class ControlSettings(ServiceSettings):
     reconcile_timeout_seconds: PositiveFloat = 120.0
+    worker_log_timeout_seconds: PositiveFloat = 15.0

@@ -9,6 +9,7 @@ from services.provisioner.action_context import ActionContext, now
 from services.provisioner.provider import ProviderError, Server, Silent, TryAgain
 from services.provisioner.removal import Removal
 from services.provisioner.retry import translated
+from services.provisioner.worker_output import keep_worker_output
 from shared.lifecycle.events import InstanceTerminated, IpAssigned, PortsOpened, ResourcesReleased, ServerDeleted
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE, Status
@@ -33,6 +34,7 @@ class _Release:
     def __init__(self, context: ActionContext) -> None:
         self.over = False
         self._context = context
+        self._kept = False
 
     @cached_property
     def _removal(self) -> Removal:
@@ -44,6 +46,10 @@ class _Release:
     async def once(self) -> None:
         """One pass over everything recorded or found. It is the last one if all was recorded and nothing was left."""
         before = await self._context.guard()
+        if not self._kept:
+            self._kept = True
+            await keep_worker_output(self._context.dependencies, before)
+            await self._context.guard()
         found: Sequence[Server] = ()
         volumes: Sequence[tuple[str, str]] = ()
         trouble = _Trouble()

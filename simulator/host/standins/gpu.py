@@ -26,6 +26,11 @@ async def nvidia_smi(machine: Machine, call: Call) -> int:
         for _ in range(machine.hardware.gpus):
             call.out(capability)
         return 0
+    if list(call.arguments) == ["--query-gpu=name,memory.used,memory.total,driver_version", "--format=csv,noheader"]:
+        name, _, total = memory.partition(", ")
+        for _ in range(machine.hardware.gpus):
+            call.out(f"{name}, 0 MiB, {total}, {machine.scenario.driver}")
+        return 0
     if list(call.arguments) != ["--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]:
         raise Refused(" ".join(call.arguments))
     if machine.fault("preflight"):

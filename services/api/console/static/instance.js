@@ -9,6 +9,7 @@ import { cause, costAt, described, Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { summary } from "./summary.js";
 import { steps, Waterfall } from "./waterfall.js";
+import { WorkerOutput } from "./worker-output.js";
 import { WORDS } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -37,6 +38,8 @@ const store = new Store((instance, before) => {
 });
 
 const output = new InstallOutput(`/instances/${id}`, byId("output-part"), () => drawSoon());
+
+const workerOutput = new WorkerOutput(`/instances/${id}`, byId("worker-part"));
 
 const latest = () => events.at(-1);
 const looked = () => (chosen === null ? latest() : events.find((one) => one.snapshot.version === chosen) ?? latest());
@@ -119,6 +122,11 @@ function draw() {
 function drawOutput({ at, snapshot: { attempt, version } }, live) {
   const failed = events.findLast(({ type, snapshot }) => type === "SshInstallFailed" && snapshot.attempt === attempt && snapshot.version <= version);
   output.show(attempt, live ? Infinity : at, failed?.fact.output ?? []);
+  const { instance, snapshot } = latest();
+  const installed = snapshot.milestones.includes("SshInstallCompleted");
+  const ended = events.findLast(({ type }) => type === "StartupFailed");
+  if (live && instance.error && installed) workerOutput.show(ended?.fact.output ?? [], snapshot.version);
+  else workerOutput.hide();
 }
 
 /** What moves by itself, as time does. */
