@@ -12,7 +12,7 @@ def due(instance: Instance, began_at: datetime, settings: HealthSettings) -> dat
     """The deadline of this status; None without a limit."""
     match instance.status:
         case Status.BOOTING | Status.INSTALLING | Status.STARTING:
-            return began_at + timedelta(seconds=settings.startup_seconds)
+            return _loading_since(instance, began_at) + timedelta(seconds=settings.startup_seconds)
         case Status.UNAVAILABLE:
             down = instance.status_since + timedelta(seconds=settings.unavailable_seconds)
             downloading_since = instance.models_erased_at
@@ -23,6 +23,11 @@ def due(instance: Instance, began_at: datetime, settings: HealthSettings) -> dat
             return instance.status_since + timedelta(seconds=settings.drain_seconds)
         case _:
             return None
+
+
+def _loading_since(instance: Instance, began_at: datetime) -> datetime:
+    """What a full stop has erased is downloaded again."""
+    return began_at if instance.emptied_at is None else max(began_at, instance.emptied_at)
 
 
 def pause(instance: Instance, memory: Memory, began_at: datetime, at: datetime, settings: HealthSettings) -> float:

@@ -9,6 +9,8 @@ from shared.settings import WithStartup
 class HealthSettings(WithStartup, WithMetrics):
     """`startup_seconds` counts from the address (or the reinstall) to ready, the other limits from the status's start.
 
+    It counts anew from a restart of the server that has erased its models.
+
     `router_staleness_seconds` is how long a router may still send requests along a route that is gone.
     """
 

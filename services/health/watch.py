@@ -75,8 +75,9 @@ def _last_seen(instance: Instance, memory: Memory) -> str:
 
 
 def _startup_failed(instance: Instance, memory: Memory, at: datetime, settings: HealthSettings) -> e.StartupFailed:
+    again = "" if instance.emptied_at is None else " since its server started again without its models"
     message = (
-        f"Not ready after {settings.startup_seconds:g} s; the last step was {instance.step}. "
+        f"Not ready after {settings.startup_seconds:g} s{again}; the last step was {instance.step}. "
         f"{_last_seen(instance, memory)}"
     )
     return e.StartupFailed(

@@ -166,10 +166,16 @@ class Instance(BaseModel):
         return any(volume.scratch and volume.server_id == self.resources.server_id for volume in self.resources.volumes)
 
     @property
+    def emptied_at(self) -> datetime | None:
+        """When its server last started again after a full stop, which erased its models; None while it is off."""
+        again = self.server_on and len(self.powered) > 1
+        return self.powered[-1].since if self.has_scratch and again else None
+
+    @property
     def models_erased_at(self) -> datetime | None:
-        """When its server started again after a full stop erased its models; None unless that is why it is away."""
-        started_again = self.server_on and len(self.powered) > 1 and self.powered[-1].since >= self.status_since
-        return self.powered[-1].since if self.has_scratch and started_again else None
+        """`emptied_at`; None unless that is why it is away."""
+        emptied = self.emptied_at
+        return emptied if emptied is not None and emptied >= self.status_since else None
 
     def reached(self, *milestones: type[BaseModel]) -> bool:
         """Whether the current attempt has reached any of these."""

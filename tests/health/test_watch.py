@@ -190,6 +190,23 @@ def test_one_whose_models_a_full_stop_erased_has_the_time_of_a_start_from_its_re
     assert due(again, LATER, PACE) == LATER + timedelta(hours=3, seconds=PACE.unavailable_seconds)
 
 
+def test_one_whose_models_are_erased_while_it_starts_has_the_time_of_a_start_from_its_restart_on_too() -> None:
+    scratch = f.volume_found(volume_id="scratch", scratch=True)
+    again = LATER + timedelta(seconds=600)
+    stopped = given(*h.a_starting_instance(), scratch, f.server_stopped(occurred_at=LATER))
+    up = f.ssh_install_completed(occurred_at=again + timedelta(seconds=60))
+    loading = evolve(evolve(stopped, f.server_restarted(occurred_at=again)), up)
+    assert (stopped.status, loading.status) == (Status.BOOTING, Status.STARTING)
+    assert due(stopped, f.AT, PACE) == f.AT + timedelta(seconds=PACE.startup_seconds)
+    assert due(loading, f.AT, PACE) == again + timedelta(seconds=PACE.startup_seconds)
+    reinstalled = again + timedelta(hours=1)
+    assert due(loading, reinstalled, PACE) == reinstalled + timedelta(seconds=PACE.startup_seconds)
+    limit = again + timedelta(seconds=PACE.startup_seconds)
+    failed = verdict(loading, after(loading, BAD), f.AT, limit, PACE)
+    assert isinstance(failed, e.StartupFailed)
+    assert "since its server started again without its models" in failed.message
+
+
 @pytest.mark.parametrize("volumes", [(), (f.volume_found(volume_id="theirs", server_id="another", scratch=True),)])
 def test_one_that_kept_its_models_is_unavailable_for_no_longer_after_a_restart(volumes: tuple[e.Event, ...]) -> None:
     assert due(restarted(*volumes), LATER, PACE) == LATER + timedelta(seconds=PACE.unavailable_seconds)
