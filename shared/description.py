@@ -13,11 +13,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from shared.eta.estimate import Estimate
 from shared.lifecycle.cost import cost
 from shared.lifecycle.decide import Intent, possible_actions
+from shared.lifecycle.events import SshInstallStarted
 from shared.lifecycle.groups import GROUPS, ON_THEIR_WAY, SETTLED, StatusGroup
 from shared.lifecycle.instance import Delay, Failure, Instance
 from shared.lifecycle.progress import label
 from shared.lifecycle.status import SERVING, Status
 from shared.lifecycle.tone import TONES, Tone
+from shared.lifecycle.transport import WorkerTls
 from shared.lifecycle.wish import Task
 from shared.lifecycle.words import NAMES, advice, doing, loss, where
 from shared.plain_text import PlainText
@@ -34,7 +36,8 @@ class Description(BaseModel):
     instance, at which step it failed. Each is empty if the status says it all. `delay` is what holds the step up.
     `serving`: requests may be running on it. `actions` are the actions that are possible now. `cost` is what its server
     has cost until `as_of`, at list price; None while the price is not known. `server_on`: its server costs money now.
-    `image` is the worker's, once the machine has chosen the build that its driver can run.
+    `image` is the worker's, once the machine has chosen the build that its driver can run. `worker_tls` is how that
+    is talked to; None before an install of it has begun.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,6 +63,7 @@ class Description(BaseModel):
     where: PlainText
     attempt: int
     image: str | None = None
+    worker_tls: WorkerTls | None = None
     ip_address: str | None
     error: Failure | None
     advice: PlainText | None
@@ -102,6 +106,7 @@ class Description(BaseModel):
             where=loss(instance) or where(status, instance.step, instance.delay),
             attempt=instance.attempt,
             image=instance.install.image,
+            worker_tls=instance.worker_tls if instance.reached(SshInstallStarted) else None,
             ip_address=instance.ip_address,
             error=instance.error,
             advice=advice(instance),

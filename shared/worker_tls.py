@@ -4,18 +4,23 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 from uuid import UUID
 
 import structlog
 
 from shared.certificates import Certified
+from shared.lifecycle.events import SshInstallStarted
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import LIVE
 from shared.secrets import Secrets, WorkerCertificates
 from shared.settings import WithMachines
+
+_NAMED: Final = 20
 
 log = structlog.get_logger()
 
@@ -26,6 +31,22 @@ def warn_if_off(settings: WithMachines) -> None:
         log.warning(
             "workers are installed without TLS: what is sent to them can be read on the way",
             remedy="remove COLDSTART_WORKER_TLS and reinstall the instances",
+        )
+
+
+def warn_of_plain_workers(instances: Iterable[Instance]) -> None:
+    """Those of attempts that began without TLS, under the setting `off` or an earlier version, speak on without it."""
+    plain = [
+        instance.specification.name
+        for instance in instances
+        if instance.status in LIVE and instance.reached(SshInstallStarted) and instance.worker_tls == "off"
+    ]
+    if plain:
+        log.warning(
+            "workers run without TLS: what is sent to them can be read on the way",
+            workers=len(plain),
+            instances=plain[:_NAMED],
+            remedy="reinstall the instances",
         )
 
 

@@ -31,6 +31,13 @@ def test_an_instance_shows_since_when_it_is_as_far_as_it_is_and_whether_its_serv
     assert [view.server_on for view in shown] == [False, True, False]
 
 
+def test_an_instance_shows_how_its_worker_is_talked_to_once_its_install_has_begun() -> None:
+    launching = h.a_launch()
+    begun = (*launching, f.ssh_install_started(worker_tls="mutual")), (*launching, f.ssh_install_started())
+    shown = [InstanceView.of(given(*facts), AT, eta=None).worker_tls for facts in (launching, *begun)]
+    assert shown == [None, "mutual", "off"]
+
+
 def test_an_instance_shows_the_image_that_its_machine_has_taken() -> None:
     pulls = f.ssh_install_phase_reached(image="vllm/vllm-openai:v0.32.0-cu129")
     before = (f.instance_requested(), f.instance_created())

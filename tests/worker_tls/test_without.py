@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -11,9 +12,14 @@ from coldstart.commands.stack import _welcome
 from coldstart.settings import StackSettings
 from coldstart.stack.files import Reach
 from coldstart.stack.stack import Stack
+from shared.lifecycle.instance import Instance
+from shared.lifecycle.status import Status
 from shared.lifecycle.transport import WorkerTls
 from shared.settings import WithMachines
-from shared.worker_tls import warn_if_off
+from shared.worker_tls import warn_if_off, warn_of_plain_workers
+from tests.lifecycle import facts as f
+from tests.lifecycle import histories as h
+from tests.lifecycle.facts import given
 
 
 async def _never_broken() -> None:
@@ -38,6 +44,17 @@ def test_a_service_warns_of_it_in_its_log(worker_tls: WorkerTls, warnings: int) 
     with capture_logs() as logged:
         warn_if_off(WithMachines.model_validate({"master_secret": "x" * 32, "worker_tls": worker_tls}))
     assert [entry["log_level"] for entry in logged] == ["warning"] * warnings
+
+
+def test_the_workers_of_attempts_that_began_without_tls_are_named_in_the_log_of_a_start() -> None:
+    def ready(name: str, **began: Any) -> Instance:
+        return given(*h.a_launch(name=name), f.ssh_install_started(**began), f.instance_ready())
+
+    launching, gone = given(*h.a_launch(name="launching")), given(*h.IN_STATUS[Status.TERMINATED])
+    with capture_logs() as logged:
+        warn_of_plain_workers((ready("secret", worker_tls="mutual"), launching, gone))
+        warn_of_plain_workers((ready("earlier", worker_tls="off"), launching))
+    assert [(entry["log_level"], entry["instances"]) for entry in logged] == [("warning", ["earlier"])]
 
 
 def test_tls_is_the_default_and_a_setting_that_is_neither_is_refused() -> None:

@@ -13,6 +13,7 @@ from services.api.feed.repository import ReadModelRepository
 from services.api.feed.settings import FeedSettings
 from services.api.feed.sse import EventSource
 from shared.postgres.connection import Pool
+from shared.worker_tls import warn_of_plain_workers
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class FeedServices:
 
     async def begin(self, installation: UUID) -> None:
         """Give all followers what the read model knows; the feed goes on behind it."""
-        self.feed.begin(installation, *await self.read_model.standing(installation))
+        position, instances = await self.read_model.standing(installation)
+        warn_of_plain_workers(instances)
+        self.feed.begin(installation, position, instances)
 
 
 def feed_services(

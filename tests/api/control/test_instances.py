@@ -30,6 +30,7 @@ FIELDS = {
         "version",
     ),
     "image",
+    "worker_tls",
 }
 
 
