@@ -5,25 +5,27 @@ What a test has recorded as a property named `SUMMARY` is a line of the run's su
 """
 
 import asyncio
+import gc
 import inspect
+import itertools
 import logging
 import os
 import re
+import shutil
 import socket
 import subprocess
 from asyncio import selector_events
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
 import structlog
 from hypothesis import settings
 
-from shared.postgres.connection import connect_pool
-from shared.postgres.migrate import migrate
-from tests.scratch import ScratchNats, ScratchPostgres, new_database
+from tests.scratch import Databases, ScratchNats, ScratchPostgres, new_database
 
 SUMMARY: Final = "summary"
 SERVERS: Final = frozenset({"accounts", "api", "chromium", "postgres_url"})
@@ -38,9 +40,13 @@ IMPURE: Final[tuple[tuple[object, str], ...]] = (
 """What a pure test may not call."""
 _IMPORT: Final = "<frozen importlib._bootstrap>"
 """Which test imports a module first is chance, and some ask the system something when they are imported."""
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+_ROOM: Final = 2_000_000_000
+"""Bytes: four processes need less than half of it."""
 _PLAIN_TEST: Final = re.compile(r"^ *def test_", re.MULTILINE)
 
 settings.register_profile("coldstart", deadline=None)  # how long an example takes says how busy the machine is
+settings.register_profile("fast", settings.get_profile("coldstart"), max_examples=25)
 settings.load_profile("coldstart")
 
 
@@ -73,10 +79,22 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if _PLAIN_TEST.search(collection_path.read_text(encoding="utf-8")) else True
 
 
-def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and _is_pure(item):
             item.add_marker(pytest.mark.pure)
+    items.sort(key=_whole_lines_first)
+
+
+def _whole_lines_first(item: pytest.Item) -> tuple[bool, bool]:
+    """They take a minute each. At the end a process would still be at one while the others have nothing to do."""
+    return "integration" not in item.path.parts, item.get_closest_marker("pure") is not None
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end: no collection has to go through them again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_pure(item: pytest.Function) -> bool:
@@ -125,17 +143,27 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def accounts(tmp_path_factory: pytest.TempPathFactory) -> Generator[Iterator[str]]:
+def servers_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """In memory where that has room: on a disk NATS needs twice the processor time, for files that nobody keeps."""
+    if not _MEMORY.is_dir() or shutil.disk_usage(_MEMORY).free < _ROOM:
+        yield tmp_path_factory.mktemp("servers")
+        return
+    with TemporaryDirectory(prefix="coldstart-tests-", dir=_MEMORY, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def accounts(servers_folder: Path) -> Generator[Iterator[str]]:
     """URLs of NATS accounts that nobody has used; a further server is started when those of one are used up.
 
     Each server runs until the end: a test may have its first account on one and its second on the next.
     """
     with asyncio.Runner() as runner:
-        servers = AsyncExitStack()
+        servers, numbers = AsyncExitStack(), itertools.count()
 
         def urls() -> Iterator[str]:
             while True:
-                server = ScratchNats(tmp_path_factory.mktemp("nats"))
+                server = ScratchNats(servers_folder / f"nats-{next(numbers)}")
                 runner.run(servers.enter_async_context(server))
                 yield from server.urls()
 
@@ -150,9 +178,9 @@ def nats_url(accounts: Iterator[str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+def postgres_url(servers_folder: Path) -> Generator[str]:
     """One PostgreSQL server for the whole session; use `database_url` for a database of the test's own."""
-    server = ScratchPostgres(tmp_path_factory.mktemp("postgres"))
+    server = ScratchPostgres(servers_folder / "postgres")
     with asyncio.Runner() as runner:
         runner.run(server.__aenter__())
         yield server.url
@@ -160,23 +188,17 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(postgres_url: str) -> str:
-    """The name of a database with the project's tables, which others are copied from."""
-
-    async def migrated() -> str:
-        name, url = await new_database(postgres_url)
-        async with connect_pool(url, name="test") as pool:
-            await migrate(pool)
-        return name
-
+def databases(postgres_url: str) -> Databases:
     with asyncio.Runner() as runner:
-        return runner.run(migrated())
+        return runner.run(Databases.of(postgres_url))
 
 
 @pytest.fixture
-async def database_url(postgres_url: str, template: str) -> str:
+async def database_url(databases: Databases) -> AsyncGenerator[str]:
     """A database of the test's own, with the project's tables. It goes with its server."""
-    return (await new_database(postgres_url, template))[1]
+    url = await databases.take()
+    yield url
+    await databases.give_back(url)
 
 
 @pytest.fixture

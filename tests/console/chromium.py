@@ -12,7 +12,10 @@ from playwright.async_api import Browser, async_playwright
 
 INSTALLED: Final = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 PROGRAM: Final = INSTALLED or "chromium"
-ARGUMENTS: Final = ("--no-sandbox",)
+ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--renderer-process-limit=1",  # each page would start one of its own
+)
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.lifecycle.facts import Facts
 
-law: Final = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+law: Final = settings(max_examples=min(60, settings().max_examples), suppress_health_check=[HealthCheck.too_slow])
 """How hard each property is tried: together they take a few seconds."""
 
 _SERVERS: Final = (f.SERVER, "a-second-server", "a-third-server")

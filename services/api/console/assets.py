@@ -6,6 +6,7 @@ import json
 import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Final, Self
 
@@ -47,6 +48,7 @@ class Assets:
         return f"/console/static/{self.digest}/{name}"
 
 
+@cache
 def _asset(name: str, content: bytes) -> Asset:
     compressed = gzip.compress(content, mtime=0)
     suffix = "." + name.rpartition(".")[2]

@@ -121,6 +121,7 @@ async def test_an_organisation_that_another_process_has_just_made_counts(stage: 
         connection = await asyncpg.connect(stage.database_url)
         await connection.execute("ALTER TABLE organizations DISABLE TRIGGER announce")
         await connection.execute("INSERT INTO organizations (id, slug, name) VALUES (gen_random_uuid(), 'qwen', 'q')")
+        await connection.execute("ALTER TABLE organizations ENABLE TRIGGER announce")
         await connection.close()
         refused(await launched(member), "/model")
 
