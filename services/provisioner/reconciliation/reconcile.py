@@ -28,6 +28,7 @@ from services.provisioner.reconciliation.results import (
     report_of,
     still_unknown,
 )
+from services.provisioner.reconciliation.second_volumes import SecondVolumes
 from services.provisioner.reconciliation.server_changes import ServerChanges
 from services.provisioner.reconciliation.unknown_orphans import remove_unknown
 from services.provisioner.settings import ProvisionerSettings
@@ -68,6 +69,7 @@ class Reconcile:
         self._provider = provider
         self._known = known
         self._server_changes = ServerChanges(settings.lost_after_seconds, monotonic)
+        self._second_volumes = SecondVolumes()
         self._of_others = set[UUID]()
         self._logged = set[str]()
         self._one_at_a_time = asyncio.Lock()
@@ -177,6 +179,7 @@ class Reconcile:
         if listed is not None:
             async for change in self._server_changes(self._context, instance, listed):
                 yield change
+            await self._second_volumes.delete(self._context, instance, listed)
 
     def _show(self, results: Sequence[RuleResult]) -> None:
         """Sets the metrics, and logs what is new."""

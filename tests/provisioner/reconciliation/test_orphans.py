@@ -78,6 +78,22 @@ async def test_a_duplicate_goes_with_its_volume_and_the_owner_stays(stage: Stage
     assert report.removed == (gone,)
 
 
+async def test_the_volume_of_a_duplicate_whose_deletion_is_refused_goes_later_and_is_then_left_alone(
+    stage: Stage, reconcile: Reconcile
+) -> None:
+    await stage.launched()
+    await _server_of(stage, stage.instance_id)
+    stage.provider.fail("delete_volume", TryAgain("rate_limited", "too many"), TryAgain("rate_limited", "too many"))
+    assert (await reconcile()).errors
+    assert (stage.provider.alive, list(stage.provider.volumes)) == (["server-1"], ["volume-1", "volume-2"])
+    assert (await reconcile()).errors
+    await reconcile()
+    assert list(stage.provider.volumes) == ["volume-1"]
+    calls = stage.provider.calls.count("delete_volume")
+    await reconcile()
+    assert stage.provider.calls.count("delete_volume") == calls
+
+
 async def test_a_live_instance_without_a_recorded_server_is_never_touched(stage: Stage, reconcile: Reconcile) -> None:
     await stage.requested()
     await _server_of(stage, stage.instance_id)
