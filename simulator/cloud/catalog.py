@@ -82,41 +82,52 @@ def _gpu(name: str, count: int, gib: int) -> Gpu:
     return Gpu(name, count, gib * GIBIBYTE)
 
 
+def _gpu_types(
+    name: str,
+    gpu: str,
+    gib: int,
+    *,
+    cpus: int,
+    ram: int,
+    sizes: Mapping[int, tuple[float, float, int]],
+    scratch_gb: int = 0,
+) -> tuple[ServerType, ...]:
+    """The types with this GPU: `cpus`, `ram` and `scratch_gb` are for each one of it.
+
+    `sizes`: by the number of GPUs, the type's price, gigabits of network and MiB of block storage per second.
+    """
+    return tuple(
+        _gpu_type(
+            name.format(n), _gpu(gpu, n, gib), price,
+            cpus=cpus * n, ram=ram * n, gigabits=gigabits, block_mib=mib, scratch_gb=scratch_gb * n,
+        )
+        for n, (price, gigabits, mib) in sizes.items()
+    )  # fmt: skip
+
+
 _P100: Final = replace(
     _gpu_type("RENDER-S", _gpu("P100", 1, 16), 1.221, cpus=10, ram=42, gigabits=2, block_mib=2048),
     local_storage=400 * GIGABYTE,
 )
-_L4: Final = tuple(
-    _gpu_type(f"L4-{n}-24G", _gpu("L4", n, 24), 0.7875 * n, cpus=8 * n, ram=48 * n, gigabits=2.5 * n, block_mib=mib)
-    for n, mib in ((1, 1000), (2, 1500), (4, 2500), (8, 5000))
-)
-_L40S: Final = tuple(
-    _gpu_type(
-        f"L40S-{n}-48G", _gpu("L40S", n, 48), round(1.469916 * n, 6),
-        cpus=8 * n, ram=96 * n, gigabits=2.5 * n, block_mib=mib, scratch_gb=1600 * n,
-    )
-    for n, mib in ((1, 1000), (2, 1500), (4, 2500), (8, 5000))
+_L4: Final = _gpu_types(
+    "L4-{}-24G", "L4", 24, cpus=8, ram=48,
+    sizes={1: (0.7875, 2.5, 1000), 2: (1.575, 5, 1500), 4: (3.15, 10, 2500), 8: (6.3, 20, 5000)},
 )  # fmt: skip
-_H100: Final = tuple(
-    _gpu_type(
-        f"H100-{n}-80G", _gpu("H100-PCIe", n, 80), 2.8665 * n,
-        cpus=24 * n, ram=240 * n, gigabits=10 * n, block_mib=2000 * n, scratch_gb=3000 * n,
-    )
-    for n in (1, 2)
+_L40S: Final = _gpu_types(
+    "L40S-{}-48G", "L40S", 48, cpus=8, ram=96, scratch_gb=1600,
+    sizes={1: (1.469916, 2.5, 1000), 2: (2.939832, 5, 1500), 4: (5.879664, 10, 2500), 8: (11.759328, 20, 5000)},
 )  # fmt: skip
-_H100_SXM: Final = tuple(
-    _gpu_type(
-        f"H100-SXM-{n}-80G", _gpu("H100-SXM", n, 80), price,
-        cpus=16 * n, ram=120 * n, gigabits=20, block_mib=5000, scratch_gb=1600 * n,
-    )
-    for n, price in ((2, 6.6198), (4, 12.771), (8, 25.3308))
+_H100: Final = _gpu_types(
+    "H100-{}-80G", "H100-PCIe", 80, cpus=24, ram=240, scratch_gb=3000,
+    sizes={1: (2.8665, 10, 2000), 2: (5.733, 20, 4000)},
 )  # fmt: skip
-_B300: Final = tuple(
-    _gpu_type(
-        f"B300-SXM-{n}-288G", _gpu("B300-SXM", n, 288), price,
-        cpus=28 * n, ram=480 * n, gigabits=20, block_mib=5000, scratch_gb=3000 * n,
-    )
-    for n, price in ((2, 18.96), (4, 34.08), (8, 60.0))
+_H100_SXM: Final = _gpu_types(
+    "H100-SXM-{}-80G", "H100-SXM", 80, cpus=16, ram=120, scratch_gb=1600,
+    sizes={2: (6.6198, 20, 5000), 4: (12.771, 20, 5000), 8: (25.3308, 20, 5000)},
+)  # fmt: skip
+_B300: Final = _gpu_types(
+    "B300-SXM-{}-288G", "B300-SXM", 288, cpus=28, ram=480, scratch_gb=3000,
+    sizes={2: (18.96, 20, 5000), 4: (34.08, 20, 5000), 8: (60.0, 20, 5000)},
 )  # fmt: skip
 _WITHOUT_GPU: Final = (
     ServerType(

@@ -121,14 +121,15 @@ def _operation(
     }
 
 
-def _asking(
-    summary: str, needed: dict[str, Any], *, last_event: str | None = None, api: _Api = _OPENAI
-) -> dict[str, Any]:
-    """An endpoint that a worker answers; `needed` are its required fields besides `model`.
+def _asking(summary: str, *, last_event: str | None = None, api: _Api = _OPENAI, **needed: str) -> dict[str, Any]:
+    """An endpoint that a worker answers; `needed` are its required fields besides `model`, each with its description.
 
     `last_event`: the last one of its stream; None if it has none.
     """
-    fields = {"model": {"type": "string", "minLength": 1, "description": "As `GET /v1/models` has it."}, **needed}
+    fields: dict[str, Any] = {
+        "model": {"type": "string", "minLength": 1, "description": "As `GET /v1/models` has it."},
+        **{name: {"description": description} for name, description in needed.items()},
+    }
     if last_event:
         fields["stream"] = {
             "description": f"`true`: answer as server-sent events, the last of which is `{last_event}`."
@@ -181,6 +182,53 @@ _NAMED: Final = [
     }
 ]
 
+_ASKED: Final[dict[str, dict[str, Any]]] = {
+    "/v1/chat/completions": _asking(
+        "Answer a chat, at once or as a stream (OpenAI)",
+        messages="The conversation so far, as a list of messages.",
+        last_event="[DONE]",
+    ),
+    "/v1/completions": _asking(
+        "Complete a text, at once or as a stream (OpenAI)", prompt="The text to be completed.", last_event="[DONE]"
+    ),
+    "/v1/responses": _asking(
+        "Answer an input, at once or as a stream (OpenAI)",
+        input="The text, or a list of items.",
+        last_event="response.completed",
+    ),
+    "/v1/messages": _asking(
+        "Answer a conversation, at once or as a stream (Anthropic)",
+        messages="The conversation so far, as a list of messages.",
+        max_tokens="The most tokens of the answer.",
+        last_event="message_stop",
+        api=_ANTHROPIC,
+    ),
+    "/v1/messages/count_tokens": _asking(
+        "Count the tokens of a conversation (Anthropic)",
+        messages="The conversation, as a list of messages.",
+        api=_ANTHROPIC,
+    ),
+    "/v1/embeddings": _asking("Embed texts (OpenAI)", input="The text, or a list of texts."),
+    "/v1/rerank": _asking(
+        "Order documents by how well they match a query (vLLM)",
+        query="What is looked for.",
+        documents="The texts to be ordered, as a list.",
+        api=_VLLM,
+    ),
+    "/v1/score": _asking(
+        "Score how well texts match (vLLM)",
+        text_1="The text, or a list of texts.",
+        text_2="The text, or a list of texts, that it is compared with.",
+        api=_VLLM,
+    ),
+    "/tokenize": _asking(
+        "Show the tokens of a text or of a conversation (vLLM)",
+        prompt="The text; for a conversation there is `messages`.",
+        api=_VLLM,
+    ),
+    "/detokenize": _asking("Show the text of tokens (vLLM)", tokens="The tokens, as a list of numbers.", api=_VLLM),
+}
+
 PATHS: Final[dict[str, dict[str, Any]]] = {
     "/v1/models": {
         "get": _operation(
@@ -197,80 +245,5 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
             parameters=_NAMED,
         )
     },
-    "/v1/chat/completions": {
-        "post": _asking(
-            "Answer a chat, at once or as a stream (OpenAI)",
-            {"messages": {"description": "The conversation so far, as a list of messages."}},
-            last_event="[DONE]",
-        )
-    },
-    "/v1/completions": {
-        "post": _asking(
-            "Complete a text, at once or as a stream (OpenAI)",
-            {"prompt": {"description": "The text to be completed."}},
-            last_event="[DONE]",
-        )
-    },
-    "/v1/responses": {
-        "post": _asking(
-            "Answer an input, at once or as a stream (OpenAI)",
-            {"input": {"description": "The text, or a list of items."}},
-            last_event="response.completed",
-        )
-    },
-    "/v1/messages": {
-        "post": _asking(
-            "Answer a conversation, at once or as a stream (Anthropic)",
-            {
-                "messages": {"description": "The conversation so far, as a list of messages."},
-                "max_tokens": {"description": "The most tokens of the answer."},
-            },
-            last_event="message_stop",
-            api=_ANTHROPIC,
-        )
-    },
-    "/v1/messages/count_tokens": {
-        "post": _asking(
-            "Count the tokens of a conversation (Anthropic)",
-            {"messages": {"description": "The conversation, as a list of messages."}},
-            api=_ANTHROPIC,
-        )
-    },
-    "/v1/embeddings": {
-        "post": _asking("Embed texts (OpenAI)", {"input": {"description": "The text, or a list of texts."}})
-    },
-    "/v1/rerank": {
-        "post": _asking(
-            "Order documents by how well they match a query (vLLM)",
-            {
-                "query": {"description": "What is looked for."},
-                "documents": {"description": "The texts to be ordered, as a list."},
-            },
-            api=_VLLM,
-        )
-    },
-    "/v1/score": {
-        "post": _asking(
-            "Score how well texts match (vLLM)",
-            {
-                "text_1": {"description": "The text, or a list of texts."},
-                "text_2": {"description": "The text, or a list of texts, that it is compared with."},
-            },
-            api=_VLLM,
-        )
-    },
-    "/tokenize": {
-        "post": _asking(
-            "Show the tokens of a text or of a conversation (vLLM)",
-            {"prompt": {"description": "The text; for a conversation there is `messages`."}},
-            api=_VLLM,
-        )
-    },
-    "/detokenize": {
-        "post": _asking(
-            "Show the text of tokens (vLLM)",
-            {"tokens": {"description": "The tokens, as a list of numbers."}},
-            api=_VLLM,
-        )
-    },
+    **{path: {"post": operation} for path, operation in _ASKED.items()},
 }
