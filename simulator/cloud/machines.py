@@ -1,23 +1,22 @@
 """Power: what happens to a server and its host after an action was accepted."""
 
 import asyncio
-import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 
 from simulator.cloud import scratch
 from simulator.cloud.account import Account
 from simulator.cloud.addresses import Addresses
+from simulator.cloud.background import Background, cancelled
+from simulator.cloud.belated import Belated
 from simulator.cloud.errors import no_free_address
 from simulator.cloud.failures import Scenarios
 from simulator.cloud.ports import Hardware, Host, MakeHost
-from simulator.cloud.resources import Ip, SecurityGroup, Server, ServerState, Volume, boot_volume, now
+from simulator.cloud.resources import Ip, Server, ServerState, now
 from simulator.scenario import Scenario
-
-log = logging.getLogger(__name__)
 
 
 class Machines:
-    """Owns every background task and every host."""
+    """Owns every host. `belated` is what shows later of other calls."""
 
     def __init__(
         self,
@@ -31,13 +30,13 @@ class Machines:
     ) -> None:
         """`on_change` is called after each task. With `keep_disks`, `close` stops the hosts and keeps their disks."""
         self._account = account
-        self._on_change = on_change
+        self._background = Background(on_change)
+        self._begin = self._background.begin
+        self.belated = Belated(account, scenarios, self._background)
         self._keep_disks = keep_disks
         self._addresses = addresses
         self._scenarios = scenarios
         self._make_host = make_host
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._faults: list[BaseException] = []
 
     async def resume(self) -> None:
         """Continue the servers of an earlier run; returns once those that were running have booted.
@@ -50,7 +49,7 @@ class Machines:
         for server in list(self._account.servers()):
             self._go_on_with(server)
             if not server.volumes and server.deleted_at is None:
-                self._own(self._make_boot_volume(server, self._scenario(server)))
+                self.belated.boot_volume(server)
         booting = [server.transition for server in self._account.servers() if server.transition is not None]
         if booting:
             await asyncio.wait(booting)
@@ -58,7 +57,7 @@ class Machines:
     def _go_on_with(self, server: Server) -> None:
         match server.state:
             case ServerState.RUNNING:
-                server.transition = self._own(self._boot_again(server))
+                server.transition = self._begin(self._boot_again(server))
             case ServerState.STARTING:
                 server.state = ServerState.STOPPED
                 self.power_on(server)
@@ -68,18 +67,6 @@ class Machines:
                 self._stopped(server, server.ips[0].address if server.ips else None)
             case ServerState.STOPPED:
                 pass
-
-    def created(self, server: Server) -> None:
-        """The rest of a creation: the boot volume, at once or later, and the tags that lists show later."""
-        scenario = self._scenario(server)
-        if scenario.boot_volume:
-            self._own(self._make_boot_volume(server, scenario))
-        else:
-            self._add_boot_volume(server)
-        self.tagged(server)
-
-    def tagged(self, tagged: Server | SecurityGroup) -> None:
-        self._own(self._list_tags(tagged, self._scenarios.of(tagged.tags).scenario.tag_visible))
 
     def power_on(self, server: Server) -> None:
         """Begin to start a stopped server. Raises ApiError when no address is left."""
@@ -92,18 +79,18 @@ class Machines:
         server.note("poweron")
         if not scenario.address:
             self._show_address(server, address)
-        server.transition = self._own(self._boot(server, address, scenario))
+        server.transition = self._begin(self._boot(server, address, scenario))
 
     def power_off(self, server: Server) -> None:
         """Begin to stop a running server."""
         self._begin_to_stop(server, "poweroff")
-        server.transition = self._own(self._stop(server, server.transition, self._scenario(server).poweroff))
+        server.transition = self._begin(self._stop(server, server.transition, self._scenario(server).poweroff))
 
     def terminate(self, server: Server) -> None:
         """Begin to stop a running server, and delete it once it is stopped."""
         self._begin_to_stop(server, "terminate")
         server.terminating, server.state_detail = True, "terminating"
-        server.transition = self._own(self._terminate(server, server.transition, self._scenario(server).poweroff))
+        server.transition = self._begin(self._terminate(server, server.transition, self._scenario(server).poweroff))
 
     def delete(self, server: Server) -> None:
         """Forget a server now. A block volume stays, in use for a little longer.
@@ -115,22 +102,17 @@ class Machines:
         server.note("deleted")
         for volume in scratch.slots(server).values():
             if volume.block:
-                self._own(self._detach(volume, self._scenario(server).detach))
+                self.belated.detachment(volume, self._scenario(server).detach)
             elif server.terminating:
                 volume.deleted_at = now()
             else:
                 volume.server_id = None
-        self._own(self._destroy_host(server, server.transition))
-
-    def resize(self, volume: Volume, size: int) -> None:
-        volume.growing_to = size
-        server = self._account.all_servers.get(volume.server_id or "")
-        self._own(self._resize(volume, self._scenarios.of(server.tags if server else ()).scenario.volume_update))
+        self._begin(self._destroy_host(server, server.transition))
 
     async def stop_at_once(self, server: Server) -> None:
         """Stop it in any state, as the provider itself may; returns once it is stopped."""
         self._begin_to_stop(server, "stopped by the provider")
-        server.transition = self._own(self._stop(server, server.transition, 0.0))
+        server.transition = self._begin(self._stop(server, server.transition, 0.0))
         await asyncio.wait([server.transition])
 
     async def start_at_once(self, server: Server) -> None:
@@ -141,7 +123,7 @@ class Machines:
 
     async def readdress(self, server: Server) -> None:
         """Give a server another dynamic address while the API shows it as running; returns once it has booted there."""
-        server.transition = self._own(self._move(server, server.transition, self._scenario(server)))
+        server.transition = self._begin(self._move(server, server.transition, self._scenario(server)))
         await asyncio.wait([server.transition])
 
     async def close(self) -> None:
@@ -149,32 +131,13 @@ class Machines:
 
         Raises every error of theirs, as one group.
         """
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        of_tasks = await self._background.end()
         hosts = [server.host for server in self._account.all_servers.values() if server.host is not None]
         ends = (host.stop() if self._keep_disks else host.destroy() for host in hosts)
         endings = await asyncio.gather(*ends, return_exceptions=True)
-        faults = [*self._faults, *(ending for ending in endings if ending is not None)]
+        faults = [*of_tasks, *(ending for ending in endings if ending is not None)]
         if faults:
             raise BaseExceptionGroup("the simulated machines failed", faults)
-
-    async def _make_boot_volume(self, server: Server, scenario: Scenario) -> None:
-        await asyncio.sleep(scenario.boot_volume)
-        if server.deleted_at is None or (scenario.boot_volume_despite_deletion and server.image.block):
-            self._add_boot_volume(server)
-
-    def _add_boot_volume(self, server: Server) -> None:
-        volume = boot_volume(server.image, server.zone, None if server.deleted_at else server.id)
-        self._account.add_volume(volume)
-        server.volumes.append(volume)
-        server.note("boot volume made")
-
-    async def _list_tags(self, tagged: Server | SecurityGroup, delay: float) -> None:
-        tags = tagged.tags
-        await asyncio.sleep(delay)
-        tagged.listed_tags = tags
 
     async def _boot(self, server: Server, address: str, scenario: Scenario) -> None:
         async with asyncio.TaskGroup() as steps:
@@ -213,7 +176,7 @@ class Machines:
         server.note(why)
 
     async def _stop(self, server: Server, boot: asyncio.Task[None] | None, delay: float) -> None:
-        await _cancelled(boot)
+        await cancelled(boot)
         host = server.host
         if host is not None:
             await asyncio.gather(host.stop(), asyncio.sleep(delay))
@@ -228,7 +191,7 @@ class Machines:
         server.note("stopped")
 
     async def _move(self, server: Server, boot: asyncio.Task[None] | None, scenario: Scenario) -> None:
-        await _cancelled(boot)
+        await cancelled(boot)
         if server.host is not None:
             await server.host.stop()
             self._release(server, server.host.address)
@@ -247,7 +210,7 @@ class Machines:
 
     async def _destroy_host(self, server: Server, transition: asyncio.Task[None] | None) -> None:
         was_on = server.state is not ServerState.STOPPED
-        await _cancelled(transition)
+        await cancelled(transition)
         host = server.host
         if host is not None:
             await host.destroy()
@@ -258,15 +221,6 @@ class Machines:
             ip.server_id = None
         server.ips = []
         server.state = ServerState.STOPPED
-
-    async def _detach(self, volume: Volume, delay: float) -> None:
-        await asyncio.sleep(delay)
-        volume.server_id = None
-        volume.detached_at = volume.updated_at = now()
-
-    async def _resize(self, volume: Volume, delay: float) -> None:
-        await asyncio.sleep(delay)
-        volume.size, volume.growing_to, volume.updated_at = volume.growing_to or volume.size, None, now()
 
     def _host(self, server: Server, address: str, scenario: Scenario) -> Host:
         return self._make_host(
@@ -294,27 +248,7 @@ class Machines:
     def _scenario(self, server: Server) -> Scenario:
         return self._scenarios.of(server.tags).scenario
 
-    def _own(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._on_change()
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            log.error("a simulated machine failed", exc_info=fault)
-            self._faults.append(fault)
-
 
 def _hardware(server: Server) -> Hardware:
     gpu, size = server.type.gpu, server.scratch.size if server.scratch else 0
     return Hardware(gpu.name, gpu.count, size) if gpu else Hardware(gpus=0, scratch=size)
-
-
-async def _cancelled(task: asyncio.Task[None] | None) -> None:
-    """Cancel it and return once it has ended; `_done` keeps its error."""
-    if task is not None:
-        task.cancel()
-        await asyncio.wait([task])

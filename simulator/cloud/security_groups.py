@@ -44,7 +44,7 @@ class SecurityGroups:
             rules=default_rules() if wanted.enable_default_security else [],
         )
         self._account.add_security_group(group)
-        self._machines.tagged(group)
+        self._machines.belated.tags(group)
         return self._show(group, status=201)
 
     async def list(self, request: web.Request) -> web.Response:
@@ -71,7 +71,7 @@ class SecurityGroups:
             group.rules = [rule for rule in group.rules if rule.editable]
             group.rules[:0] = default_rules() if change.enable_default_security else []
         if retagged:
-            self._machines.tagged(group)
+            self._machines.belated.tags(group)
         group.modified_at = now()
         return self._show(group)
 

@@ -56,7 +56,8 @@ class Servers:
         if server.scratch is not None:
             self._account.add_volume(server.scratch)
         server.note("created")
-        self._cloud.machines.created(server)
+        self._cloud.machines.belated.boot_volume(server)
+        self._cloud.machines.belated.tags(server)
         return web.json_response({"server": render.server(self._account, server)}, status=201)
 
     async def list(self, request: web.Request) -> web.Response:
@@ -84,7 +85,7 @@ class Servers:
             server.dynamic_ip_required = change.dynamic_ip_required
         if change.tags is not None and change.tags != server.tags:
             server.tags = change.tags
-            self._cloud.machines.tagged(server)
+            self._cloud.machines.belated.tags(server)
         server.note("updated")
         return web.json_response({"server": render.server(self._account, server)})
 

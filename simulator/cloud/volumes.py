@@ -78,7 +78,7 @@ class Volumes:
         volume.tags = volume.tags if change.tags is None else change.tags
         volume.updated_at = now()
         if change.size is not None and change.size > volume.size:
-            self._cloud.machines.resize(volume, change.size)
+            self._cloud.machines.belated.size(volume, change.size)
         return web.json_response(render.block_volume(self._account, volume))
 
     async def delete_block(self, request: web.Request) -> web.Response:
