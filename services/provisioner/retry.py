@@ -117,7 +117,10 @@ async def fail(context: ActionContext, code: str, message: str) -> bool:
             instance_id=context.instance_id, occurred_at=now(), action=context.action, code=code, message=reason
         )
     failed = (await context.conclude(failure)).status in FAILURES
-    if not failed:
+    if failed:
+        name = context.trigger.instance.specification.name
+        log.error("instance failed", instance_id=str(context.instance_id), instance=name, code=code, reason=reason)
+    else:
         log.warning(
             "instance can no longer fail; retrying the action",
             action=context.action,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from services.provisioner.action_context import LONGEST_TEXT
 from services.provisioner.install.script import INTERRUPTED, PHASES, STILL_RUNNING
@@ -255,7 +256,10 @@ async def test_a_phase_that_is_printed_again_and_again_is_looked_into_once(stage
 async def test_when_every_try_failed_the_instance_has_failed_and_says_where(stage: Stage) -> None:
     stage.shell.outcomes += [failing("E: no such package\n")] * 3
     await stage.launched()
-    await stage.deliver(e.SshReachable)
+    with capture_logs() as logs:
+        await stage.deliver(e.SshReachable)
+    told = [(line["event"], "E: no such package" in line["reason"]) for line in logs if "reason" in line]
+    assert told == [("install failed", True)] * 3 + [("instance failed", True)]
     assert [event.install_try for event in await stage.events(e.SshInstallFailed)] == [1, 2, 3]
     instance = await stage.instance()
     assert instance.status is Status.STARTUP_FAILED

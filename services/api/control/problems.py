@@ -139,6 +139,10 @@ def _from_exception(error: Exception) -> Problem | None:  # noqa: PLR0911 - one 
             return None
 
 
+_OF_A_KNOWN_CALLER: Final = frozenset({403, 409, 422})
+"""Refusals that only a valid key gets, so that nobody else can fill the log."""
+
+
 def to_problem(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """The exception handler for everything but the console's pages, which show the same in HTML."""
     return problem_of(request, error).response()
@@ -153,4 +157,7 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
         problem = Problem(500, "internal_error", "This is our fault", detail)
     elif problem.status == 503:  # noqa: PLR2004
         log.warning("request not served", path=request.url.path, code=problem.code, reason=repr(error))
+    elif problem.status in _OF_A_KNOWN_CALLER:
+        asked = {"method": request.method, "path": request.url.path}
+        log.info("request refused", **asked, code=problem.code, reason=problem.detail)
     return problem

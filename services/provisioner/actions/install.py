@@ -5,6 +5,8 @@ from collections import deque
 from contextlib import aclosing
 from typing import Final
 
+import structlog
+
 from services.provisioner.action_context import ActionContext, now
 from services.provisioner.actions.host_key import note_host_key, see_new_host_key
 from services.provisioner.actions.listening import while_wanted
@@ -47,6 +49,7 @@ NO_RESULT: Final = {
     STILL_RUNNING: ("install_still_running", "an earlier install could not be ended"),
 }
 """Exit statuses after which this try has neither succeeded nor failed."""
+log = structlog.get_logger()
 _IMAGE_PULL: Final = "image_pull"
 _AFTER_HOST_KEY: Final = PHASES[PHASES.index("host_key") + 1]
 
@@ -204,6 +207,8 @@ class _Install:
                 reason=why,
             )
         )
+        told = {"instance_id": str(instance.id), "instance": instance.specification.name}
+        log.warning("install failed", **told, install_try=job.attempt_try, reason=why)
         settings = self._context.settings
         if instance.install.failures >= settings.install_tries:
             await self._give_up(instance, why)

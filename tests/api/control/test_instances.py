@@ -3,6 +3,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from structlog.testing import capture_logs
 
 from tests.api.stage import BODY, MODEL, RunningApi, Stage
 from tests.lifecycle import facts
@@ -161,8 +162,12 @@ async def test_an_instance_can_be_ended_drained_reinstalled_and_put_away_when_it
     async def ask(verb: str) -> httpx.Response:
         return await api.client.post(f"/instances/{instance.id}/{verb}")
 
-    refused = await ask("archive")
+    with capture_logs() as logs:
+        refused = await ask("archive")
     assert (refused.status_code, refused.json()["code"]) == (409, "intent_refused")
+    [line] = [entry for entry in logs if entry["event"] == "request refused"]
+    assert (line["code"], line["reason"]) == ("intent_refused", refused.json()["detail"])
+    assert str(instance.id) in line["path"]
     assert "terminate it first" in refused.json()["detail"]
     reinstalled = await ask("reinstall")
     assert (reinstalled.status_code, reinstalled.json()["status"], reinstalled.json()["attempt"]) == (
