@@ -39,7 +39,8 @@ _MOST_ITEMS: Final = 4096
 _MOST_DIMENSIONS: Final = 65_536
 _GAUGES: Final = ("vllm:num_requests_running", "vllm:num_requests_waiting")
 _SERVED: Final = "vllm:request_success_total"
-_SAMPLE: Final = re.compile(rf"^(?:{'|'.join((*_GAUGES, _SERVED))})[ {{].*$".encode(), re.MULTILINE)
+_TOKENS: Final = ("vllm:prompt_tokens_total", "vllm:generation_tokens_total")
+_SAMPLE: Final = re.compile(rf"^(?:{'|'.join((*_GAUGES, _SERVED, *_TOKENS))})[ {{].*$".encode(), re.MULTILINE)
 _MOST_SAMPLES: Final = 512
 _LONGEST_SAMPLE: Final = 2048
 _MOST_REQUESTS: Final = 1e15
@@ -181,7 +182,7 @@ def _answered(answer: WorkerAnswer) -> _Body | Outcome:
 
 
 def _counted(metrics: bytes) -> Outcome:
-    """The numbers of running and of served requests, from the few lines that have them."""
+    """The numbers of running and of served requests, and of tokens, from the few lines that have them."""
     lines: list[str] = []
     for sample in _SAMPLE.finditer(metrics):
         if len(lines) == _MOST_SAMPLES or len(sample[0]) > _LONGEST_SAMPLE:
@@ -197,7 +198,8 @@ def _counted(metrics: bytes) -> Outcome:
     if not running:
         return Failed(f"no {_GAUGES[0]} among the metrics")
     served = [sample.value for sample in samples if sample.name == _SERVED]
-    return Running(round(sum(running)), sum(served) if served else None)
+    tokens = [sample.value for sample in samples if sample.name in _TOKENS]
+    return Running(round(sum(running)), sum(served) if served else None, sum(tokens) + sum(served) if tokens else None)
 
 
 def _read(answer: _Body | Outcome, model: type[_Document]) -> _Document | Outcome:

@@ -16,8 +16,11 @@ _SERVING_WORKER: Final = (Probe.HEALTH, Probe.MODELS)
 """No warm-up: behind a full queue a token would come late, and the busiest worker would be taken for dead."""
 
 
-def chains(instance: Instance) -> tuple[Chain, ...]:
-    """The probes of one look. Chains run side by side; within a chain, each probe needs the previous one to pass."""
+def chains(instance: Instance, *, counts: bool = False) -> tuple[Chain, ...]:
+    """The probes of one look. Chains run side by side; within a chain, each probe needs the previous one to pass.
+
+    `counts`: a ready worker is asked what it runs and produces, too.
+    """
     if instance.ip_address is None:
         return ()
     match instance.status:
@@ -25,7 +28,7 @@ def chains(instance: Instance) -> tuple[Chain, ...]:
             return ((Probe.SSH,), _WHOLE_WORKER)
         case Status.BOOTING | Status.INSTALLING | Status.STARTING | Status.UNAVAILABLE:
             return (_WHOLE_WORKER,)
-        case Status.READY if instance.specification.idle_shutdown is not None:
+        case Status.READY if counts or instance.specification.idle_shutdown is not None:
             return (_SERVING_WORKER, (Probe.RUNNING,))
         case Status.READY:
             return (_SERVING_WORKER,)

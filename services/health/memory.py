@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from services.health.look import Chain, chains, new_worker_may_run
 from services.health.probes import Outcome, Passed, Probe, Refused, Running, in_words
@@ -20,6 +21,12 @@ class Memory:
     failures: int = 0
     idle_since: datetime | None = None
     served: float | None = None
+    requests: int = 0
+    produced: float | None = None
+    counted_at: datetime | None = None
+    """When the worker was asked last what it runs and produces."""
+    stuck_since: datetime | None = None
+    """Since when requests run, and nothing was produced."""
     last_seen: str = "nothing, it was never asked"
     ends: SameEnds | None = None
 
@@ -38,6 +45,7 @@ def remembered(memory: Memory, instance: Instance, outcomes: Mapping[Probe, Outc
         failures=0 if passed else memory.failures + 1,
         idle_since=(memory.idle_since or at) if _idle(memory, running) else None,
         served=running.served if isinstance(running, Running) else memory.served,
+        **_work(memory, running, at),
         last_seen="; ".join(in_words(*_last(chain, outcomes)) for chain in chains(instance) if chain[0] in outcomes),
     )
 
@@ -47,6 +55,21 @@ def counted(memory: Memory, status: Status) -> Memory:
     if memory.status is status or {memory.status, status} <= STARTING_UP:
         return replace(memory, status=status)
     return Memory(status, last_seen=memory.last_seen)
+
+
+def _work(memory: Memory, running: Outcome | None, at: datetime) -> dict[str, Any]:
+    """What is remembered of the engine's work. Counts that cannot be read prove nothing."""
+    if running is None:
+        return {}
+    if not isinstance(running, Running):
+        return {"counted_at": at, "stuck_since": None}
+    still = running.requests > 0 and running.produced is not None and running.produced == memory.produced
+    return {
+        "requests": running.requests,
+        "produced": running.produced,
+        "counted_at": at,
+        "stuck_since": (memory.stuck_since or memory.counted_at) if still else None,
+    }
 
 
 def _worker_chain(instance: Instance) -> Chain:

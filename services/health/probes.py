@@ -54,10 +54,15 @@ class ModelListed(Passed):
 
 @dataclass(frozen=True)
 class Running:
-    """The number of requests running or waiting; `served` counts finished ones, None if unknown."""
+    """The number of requests running or waiting; `served` counts finished ones, None if unknown.
+
+    `produced` counts all that moves while an engine works: tokens read, tokens made, requests finished.
+    None if unknown.
+    """
 
     requests: int
     served: float | None = None
+    produced: float | None = None
 
 
 @dataclass(frozen=True)

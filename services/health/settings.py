@@ -17,12 +17,18 @@ class HealthSettings(WithStartup, WithMetrics):
     startup_look_seconds: PositiveFloat = 0.15
     ready_look_seconds: PositiveFloat = 5.0
     draining_look_seconds: PositiveFloat = 1.0
+    counts_look_seconds: PositiveFloat = 30.0
+    """How often a ready worker is asked what it runs and produces; one that may idle out is asked at each look."""
     reload_seconds: PositiveFloat = 10.0
 
     ready_passes: PositiveInt = 2
     lost_after_failures: PositiveInt = 3
     restored_after_passes: PositiveInt = 2
 
+    hang_seconds: PositiveFloat = 300.0
+    """An engine that has requests and produces nothing for so long hangs."""
+    stopped_seconds: PositiveFloat = 300.0
+    """How long a launch waits for a server that somebody stopped at the provider."""
     unavailable_seconds: PositiveFloat = 900.0
     drain_seconds: PositiveFloat = 600.0
     router_staleness_seconds: NonNegativeFloat = 15.0

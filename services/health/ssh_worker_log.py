@@ -20,7 +20,10 @@ It ends with the container's process, even if Docker starts that again (https://
 """
 PRINTED: Final = f"docker logs --timestamps --tail 500 {CONTAINER}"
 
-_STATE: Final = re.compile(rf"[a-z]+ (\d{{1,3}}) ({TIME}) ({TIME})")
+_STATE: Final = re.compile(rf"([a-z]+) (\d{{1,3}}) ({TIME}) ({TIME})")
+_RUNNING: Final = "running"
+_PATIENCE_S: Final = 3.0
+"""How long the news of an outage may wait for the state of the container."""
 
 
 class SshWorkerLog:
@@ -34,6 +37,14 @@ class SshWorkerLog:
             keepalive_s=settings.log_connect_seconds,
         )
         self._slots = asyncio.Semaphore(settings.logs_at_once)
+
+    async def container(self, address: str, host_keys: Sequence[str]) -> str | None:
+        try:
+            async with asyncio.timeout(_PATIENCE_S), self._slots, self._shell.open(address, host_keys) as session:
+                told = await _state(session)
+        except (MachineError, TimeoutError):
+            return None
+        return None if told is None or told[1] == _RUNNING else f"container {told[1]} ({told[2]})"
 
     async def follow(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator[str | WorkerEnd]:
         async with self._slots:
@@ -54,10 +65,10 @@ class SshWorkerLog:
 
 async def last_end(session: SshSession) -> WorkerEnd | None:
     """None if the worker has never ended, or the machine cannot tell. Raises MachineError."""
-    told = [match for line in await _said(session, STATE) if (match := _STATE.fullmatch(line))]
-    if not told:
+    told = await _state(session)
+    if told is None:
         return None
-    exit_code, started, finished = told[-1].groups()
+    _, exit_code, started, finished = told.groups()
     started_at, finished_at = moment(started), moment(finished)
     if finished_at is None or started_at is None:
         return None
@@ -65,6 +76,11 @@ async def last_end(session: SshSession) -> WorkerEnd | None:
     stamped = [match for line in await _said(session, PRINTED) if (match := STAMPED.fullmatch(line))]
     lines = tuple(match[2] for match in stamped if not runs or (moment(match[1]) or started_at) < started_at)
     return WorkerEnd(finished_at, None if runs else int(exit_code), lines)
+
+
+async def _state(session: SshSession) -> re.Match[str] | None:
+    told = [match for line in await _said(session, STATE) if (match := _STATE.fullmatch(line))]
+    return told[-1] if told else None
 
 
 async def _said(session: SshSession, command: str) -> list[str]:

@@ -12,6 +12,7 @@ from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import WATCHED, Status
 
 STARTUP_TIMEOUT: Final = "startup_timeout"
+SERVER_STOPPED: Final = "server_stopped"
 UNAVAILABLE_TOO_LONG: Final = "unavailable_too_long"
 
 
@@ -32,16 +33,18 @@ def verdict(  # noqa: C901, PLR0911, PLR0912 - a match over every status is one 
                 return e.InstanceReady(instance_id=instance.id, occurred_at=at, attempt=instance.attempt)
             if memory.ends is not None and not memory.passes and memory.ends.in_vain(at):
                 return _worker_failed(instance, memory.ends, at)
+            if not memory.passes and _stopped_s(instance, at) >= settings.stopped_seconds:
+                return _server_stopped(instance, at, settings)
             if over and not memory.passes:
                 return _startup_failed(instance, memory, at, settings)
         case Status.READY:
-            if memory.failures >= settings.lost_after_failures:
+            if reason := _lost(memory, at, settings):
                 return e.HealthLost(
                     instance_id=instance.id,
                     occurred_at=at,
                     attempt=instance.attempt,
                     outage=instance.outages + 1,
-                    reason=memory.last_seen,
+                    reason=reason,
                 )
             limit = instance.specification.idle_shutdown
             if limit is not None and _idle_s(memory, at) >= limit:
@@ -63,6 +66,32 @@ def verdict(  # noqa: C901, PLR0911, PLR0912 - a match over every status is one 
         case _:
             return None
     return None
+
+
+def _lost(memory: Memory, at: datetime, settings: HealthSettings) -> str | None:
+    """Why a ready worker no longer serves; None if it does."""
+    if memory.failures >= settings.lost_after_failures:
+        return memory.last_seen
+    stuck_s = (at - memory.stuck_since).total_seconds() if memory.stuck_since else 0.0
+    if stuck_s >= settings.hang_seconds:
+        return f"the engine hangs: {memory.requests} requests run or wait, and nothing was produced for {stuck_s:.0f} s"
+    return None
+
+
+def _stopped_s(instance: Instance, at: datetime) -> float:
+    """For how long its server has been stopped by somebody else."""
+    until = instance.powered[-1].until if instance.powered else None
+    return (at - until).total_seconds() if until else 0.0
+
+
+def _server_stopped(instance: Instance, at: datetime, settings: HealthSettings) -> e.StartupFailed:
+    message = (
+        f"Somebody stopped the server at the provider, and it was not started again within "
+        f"{settings.stopped_seconds:g} s. Launch again."
+    )
+    return e.StartupFailed(
+        instance_id=instance.id, occurred_at=at, attempt=instance.attempt, code=SERVER_STOPPED, message=message
+    )
 
 
 def _idle_s(memory: Memory, at: datetime) -> float:

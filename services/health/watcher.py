@@ -23,9 +23,17 @@ from services.health.worker_ends import after_end
 from services.health.worker_http import Line
 from services.health.worker_log import WorkerEnd, WorkerLog
 from shared.bus.lease import Lease, LeaseLost
+from shared.host_keys import accepted_host_keys
 from shared.journal.envelope import Recorded
 from shared.journal.journal import Journal, JournalUnavailable
-from shared.lifecycle.events import Event, ReinstallRequested
+from shared.lifecycle.events import (
+    Event,
+    HealthLost,
+    InstanceFailed,
+    ReinstallRequested,
+    SshInstallCompleted,
+    StartupFailed,
+)
 from shared.lifecycle.instance import Instance
 from shared.plain_text import plain_line, shortened
 from shared.secrets import Secrets
@@ -130,13 +138,17 @@ class _Watch:
         instance, outcomes, lost = self.instance, dict[Probe, Outcome](), False
         try:
             async with asyncio.TaskGroup() as group:
-                for chain in chains(instance):
+                for chain in chains(instance, counts=self._counts_due()):
                     group.create_task(self._follow(chain, instance, outcomes))
         except* LeaseLost:
             lost = True
         if lost:
             raise LeaseLost
         self.memory = remembered(self.memory, instance, outcomes, self.service.now())
+
+    def _counts_due(self) -> bool:
+        counted_at, period_s = self.memory.counted_at, self.service.settings.counts_look_seconds
+        return counted_at is None or (self.service.now() - counted_at).total_seconds() >= period_s
 
     async def _follow(self, chain: Chain, instance: Instance, outcomes: dict[Probe, Outcome]) -> None:
         """Probe in order until one fails, and record at once what each outcome shows."""
@@ -181,9 +193,39 @@ class _Watch:
             return Failed(f"an answer that nobody foresaw ({kind})")
 
     async def _judge(self) -> None:
-        event = verdict(self.instance, self.memory, self.trigger.recorded_at, self.service.now(), self.service.settings)
-        if event is not None and must_be_watched(self.instance, self.attempt):
+        event = self._verdict()
+        if event is None:
+            return
+        if isinstance(event, HealthLost | StartupFailed | InstanceFailed) and await self._container_is_down():
+            event = self._verdict() or event
+        if must_be_watched(self.instance, self.attempt):
             await self._record(event)
+            self._log(event)
+
+    def _log(self, event: Event) -> None:
+        """One line for people of whatever went wrong."""
+        told = {"instance_id": str(event.instance_id), "instance": self.instance.specification.name}
+        match event:
+            case StartupFailed() | InstanceFailed():
+                log.error("instance failed", **told, code=event.code, reason=event.message)
+            case HealthLost():
+                log.warning("instance unavailable", **told, reason=event.reason)
+            case _:
+                pass
+
+    def _verdict(self) -> Event | None:
+        began_at = self.trigger.recorded_at
+        return verdict(self.instance, self.memory, began_at, self.service.now(), self.service.settings)
+
+    async def _container_is_down(self) -> bool:
+        """Whether it is known to be down; then that is among what was seen last."""
+        instance, keys = self.instance, accepted_host_keys(self.service.secrets, self.instance)
+        if instance.ip_address is None or not instance.reached(SshInstallCompleted):
+            return False
+        told = await self.service.worker_log.container(instance.ip_address, keys)
+        if told is not None:
+            self.memory = replace(self.memory, last_seen=f"{self.memory.last_seen}; {told}")
+        return told is not None
 
     async def _record(self, event: Event) -> Instance:
         self._know(await self.service.journal.record(event, cause=self.trigger, check=self.lease.check))

@@ -23,6 +23,9 @@ class WorkerEnd:
 
 
 class WorkerLog(Protocol):
+    async def container(self, address: str, host_keys: Sequence[str], /) -> str | None:
+        """How a worker's container is down, e.g. `container exited (137)`; None if it runs or that is not known."""
+
     def follow(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator[str | WorkerEnd]:
         """How the worker ended last, if it has; then its recent and further output, line by line, until it ends.
 

@@ -194,6 +194,9 @@ class Raising:
 class SilentLog:
     """Of a machine that lets nobody read it."""
 
+    async def container(self, _address: str, _host_keys: Sequence[str]) -> str | None:
+        return None
+
     async def follow(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator[str]:
         raise LogUnavailable(address)
         yield str(host_keys)

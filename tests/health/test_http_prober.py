@@ -207,6 +207,16 @@ async def test_what_was_served_is_counted_over_all_reasons_and_unknown_where_nob
     assert await machine.probe(Probe.RUNNING) == Running(0, None)
 
 
+async def test_tokens_and_finished_requests_are_what_an_engine_has_produced(machine: Machine) -> None:
+    await machine.worker.open()
+    counted = (
+        "vllm:num_requests_running 1\nvllm:request_success_total 2.0\n"
+        "vllm:prompt_tokens_total 30.0\nvllm:generation_tokens_total 5.0\n"
+    )
+    machine.worker.instead["/metrics"] = answering(lambda: web.Response(text=counted))
+    assert await machine.probe(Probe.RUNNING) == Running(1, 2.0, 37.0)
+
+
 SECRETS = Secrets(SECRET)
 INSTANCE = UUID(int=3)
 

@@ -10,6 +10,7 @@ from typing import Self
 
 import asyncssh
 import pytest
+from structlog.testing import capture_logs
 
 from services.health.settings import HealthSettings
 from services.health.ssh_worker_log import COMMAND, PRINTED, SshWorkerLog
@@ -35,9 +36,13 @@ class FakeLog:
     asked: list[tuple[str, Sequence[str]]] = field(default_factory=list)
     reading: int = 0
     gone: Exception | None = None
+    down: str | None = None
 
     def made(self, _key: SshKey, _settings: HealthSettings) -> WorkerLog:
         return self
+
+    async def container(self, _address: str, _host_keys: Sequence[str]) -> str | None:
+        return self.down
 
     async def follow(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator[str | WorkerEnd]:
         self.asked.append((address, host_keys))
@@ -87,14 +92,31 @@ async def test_a_worker_that_keeps_ending_fails_its_start_with_its_last_lines_an
         await world.launched()
         await world.happen(f.ssh_install_started(), f.ssh_install_completed())
         printed = (f"api_key: {world.key(1)}, token: hf_{'x' * 34}", "vllm: error: unrecognized arguments: --no")
-        for second in (1, 1, 2):
-            log.lines.put_nowait(WorkerEnd(f.AT + timedelta(seconds=second), 2, printed))
-        failed = await world.until(Status.STARTUP_FAILED)
+        with capture_logs() as logged:
+            for second in (1, 1, 2):
+                log.lines.put_nowait(WorkerEnd(f.AT + timedelta(seconds=second), 2, printed))
+            failed = await world.until(Status.STARTUP_FAILED)
+            await until(lambda: any(line["event"] == "instance failed" for line in logged))
+        [line] = [line for line in logged if line["event"] == "instance failed"]
+        assert (line["instance_id"], line["code"]) == (str(world.id), "bad_option")
         assert failed.error is not None
         assert (failed.error.code, "It ended 2 times" in failed.error.message) == ("bad_option", True)
         end = (await world.history())[-1].event
         assert isinstance(end, e.StartupFailed)
         assert end.output == ("api_key: [redacted], token: [redacted]", printed[1])
+
+
+async def test_a_worker_that_is_lost_because_its_container_is_down_is_told_so(world: World, log: FakeLog) -> None:
+    log.down = "container exited (137)"
+    async with watched(world, log=log.made):
+        await world.launched()
+        await world.happen(f.ssh_install_started(), f.ssh_install_completed())
+        await world.worker.open()
+        await world.until(Status.READY)
+        await world.worker.close()
+        await world.until(Status.UNAVAILABLE)
+        [lost] = [each.event for each in await world.history() if isinstance(each.event, e.HealthLost)]
+        assert lost.reason == "GET /health: connection refused; container exited (137)"
 
 
 async def test_nothing_is_read_before_the_install_of_this_attempt_is_over(world: World, log: FakeLog) -> None:
@@ -243,6 +265,21 @@ async def test_a_worker_that_never_ended_or_is_not_there_has_no_end(world: World
             reading = worker_log(world, machine).follow("127.0.0.1", [machine.key.public])
             async with aclosing(reading) as told:
                 assert [each async for each in told] == []
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("exited 137 2026-01-01T00:00:10Z 2026-01-01T00:00:20Z\n", "container exited (137)"),
+        ("running 0 2026-01-01T00:00:10Z 0001-01-01T00:00:00Z\n", None),
+        ("Error: No such object: coldstart-worker\n", None),
+    ],
+)
+async def test_a_container_that_is_down_says_how(world: World, state: str, told: str | None) -> None:
+    async with Machine(SECRETS.host_key(world.id, 1), {STATE: state}) as machine:
+        log = worker_log(world, machine)
+        assert await log.container("127.0.0.1", [machine.key.public]) == told
+        assert await log.container("127.0.0.1", [SECRETS.host_key(world.id, 0).public]) is None
 
 
 async def test_a_machine_with_another_key_is_told_nothing(world: World) -> None:

@@ -349,6 +349,52 @@ def test_only_one_that_may_idle_out_is_asked_what_it_runs_while_ready() -> None:
     assert (Probe.RUNNING,) not in chains(in_status(Status.READY))
 
 
+def test_a_ready_worker_is_asked_for_its_counts_now_and_then() -> None:
+    assert chains(in_status(Status.READY), counts=True) == ((Probe.HEALTH, Probe.MODELS), (Probe.RUNNING,))
+    assert chains(in_status(Status.STARTING), counts=True) == chains(in_status(Status.STARTING))
+
+
+def test_an_engine_that_has_requests_and_produces_nothing_is_lost_because_it_hangs() -> None:
+    ready, hung = in_status(Status.READY), Running(3, 7.0, 512.0)
+    memory = seen_each_minute(ready, hung, hung)
+    limit = LATER + timedelta(seconds=PACE.hang_seconds)
+    assert verdict(ready, memory, f.AT, limit - timedelta(seconds=1), PACE) is None
+    lost = verdict(ready, memory, f.AT, limit, PACE)
+    assert isinstance(lost, e.HealthLost)
+    assert lost.reason == "the engine hangs: 3 requests run or wait, and nothing was produced for 300 s"
+
+
+@pytest.mark.parametrize(
+    "working",
+    [
+        (Running(3, 7.0, 512.0), Running(3, 7.0, 513.0)),
+        (Running(3, 7.0, 512.0), Running(3, 7.0, 512.0), Running(3, 8.0, 600.0)),
+        (Running(0, 7.0, 512.0), Running(0, 7.0, 512.0)),
+        (Running(3, 7.0, 512.0), Failed("no answer within 5 s")),
+        (Running(3, 7.0), Running(3, 7.0)),
+    ],
+    ids=["tokens came", "it went on", "no requests", "unreadable", "it counts nothing"],
+)
+def test_an_engine_that_works_or_cannot_be_read_does_not_hang(working: tuple[Outcome, ...]) -> None:
+    memory = seen_each_minute(in_status(Status.READY), *working)
+    assert verdict(in_status(Status.READY), memory, f.AT, LATER + timedelta(hours=1), PACE) is None
+
+
+@pytest.mark.parametrize("status", [Status.INSTALLING, Status.STARTING])
+def test_a_launch_whose_server_somebody_stopped_fails_within_minutes_unless_it_is_started_again(
+    status: Status,
+) -> None:
+    facts = h.an_installing_instance() if status is Status.INSTALLING else h.a_starting_instance()
+    stopped = given(*facts, f.server_stopped(occurred_at=LATER))
+    limit = LATER + timedelta(seconds=PACE.stopped_seconds)
+    assert verdict(stopped, after(stopped, BAD), LATER, limit - timedelta(seconds=1), PACE) is None
+    failed = verdict(stopped, after(stopped, BAD), LATER, limit, PACE)
+    assert isinstance(failed, e.StartupFailed)
+    assert (failed.code, "Somebody stopped the server" in failed.message) == ("server_stopped", True)
+    again = evolve(stopped, f.server_restarted(occurred_at=LATER + timedelta(seconds=60)))
+    assert verdict(again, after(again, BAD), LATER, limit, PACE) is None
+
+
 def test_a_worker_that_serves_nobody_is_drained_when_its_owners_time_is_over() -> None:
     memory = seen_each_minute(may_idle(), Running(0, 7.0), Running(0, 7.0))
     limit = LATER + timedelta(seconds=1800)
@@ -389,14 +435,11 @@ def test_an_outage_begins_the_idle_time_anew() -> None:
 
 
 def test_a_failure_says_when_somebody_had_stopped_the_server() -> None:
-    instance = given(*h.a_starting_instance(), f.server_stopped(occurred_at=LATER))
-    over = LATER + timedelta(seconds=PACE.startup_seconds)
-    failed = verdict(instance, after(instance, BAD), LATER, over, PACE)
-    assert isinstance(failed, e.StartupFailed)
+    stopped = f.server_stopped(occurred_at=LATER)
+    instance = given(*h.a_ready_instance(), stopped)
+    failed = judged(instance, BAD, at=LATER + timedelta(seconds=PACE.unavailable_seconds))
+    assert isinstance(failed, e.InstanceFailed)
     assert failed.message.endswith("The server was stopped at the provider.")
-    running = verdict(in_status(Status.STARTING), after(instance, BAD), LATER, over, PACE)
-    assert isinstance(running, e.StartupFailed)
-    assert "stopped" not in running.message
 
 
 @pytest.mark.parametrize("setting", ["mutual", "off"])
