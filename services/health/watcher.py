@@ -205,13 +205,10 @@ class _Watch:
     def _log(self, event: Event) -> None:
         """One line for people of whatever went wrong."""
         told = {"instance_id": str(event.instance_id), "instance": self.instance.specification.name}
-        match event:
-            case StartupFailed() | InstanceFailed():
-                log.error("instance failed", **told, code=event.code, reason=event.message)
-            case HealthLost():
-                log.warning("instance unavailable", **told, reason=event.reason)
-            case _:
-                pass
+        if isinstance(event, StartupFailed | InstanceFailed):
+            log.error("instance failed", **told, code=event.code, reason=event.message)
+        elif isinstance(event, HealthLost):
+            log.warning("instance unavailable", **told, reason=event.reason)
 
     def _verdict(self) -> Event | None:
         began_at = self.trigger.recorded_at

@@ -14,7 +14,7 @@ from shared.bus.lease import Lease
 from shared.install_output import InstallOutputs
 from shared.journal.envelope import Recorded
 from shared.journal.journal import Journal
-from shared.lifecycle.events import ActionDelayed, Event
+from shared.lifecycle.events import ActionDelayed, ActionResumed, Event
 from shared.lifecycle.fact import Action
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.plan import plan
@@ -114,6 +114,20 @@ class ActionContext:
                 next_try_at=now() + timedelta(seconds=seconds),
             )
         )
+
+    async def resume(self) -> None:
+        """Record that nothing delays this action any more, if something did. Raises LeaseLost."""
+        instance = await self.dependencies.journal.load(self.instance_id)
+        if instance.delay is not None and instance.delay.action is self.action:
+            await self.conclude(
+                ActionResumed(
+                    instance_id=instance.id,
+                    occurred_at=now(),
+                    action=self.action,
+                    attempt=instance.attempt,
+                    number=instance.delay.number,
+                )
+            )
 
     def age_s(self) -> float:
         """Seconds since the trigger was recorded, by the stream's clock then and ours now."""

@@ -262,6 +262,15 @@ class ActionDelayed(Fact):
     next_try_at: AwareDatetime
 
 
+class ActionResumed(Fact):
+    """What the `number`-th failed try of an action met is over, and the action goes on: nothing delays it any more."""
+
+    identity = ("action", "attempt", "number")
+    action: Action
+    attempt: PositiveInt
+    number: PositiveInt
+
+
 class ProvisioningFailed(Signal):
     asks_for = Action.RELEASE
     action: Action
@@ -426,6 +435,7 @@ Event: TypeAlias = (
     | HealthLost
     | HealthRestored
     | ActionDelayed
+    | ActionResumed
     | ProvisioningFailed
     | StartupFailed
     | InstanceFailed

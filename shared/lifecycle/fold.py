@@ -90,6 +90,8 @@ def _informed(instance: Instance, event: e.Event) -> Instance:  # noqa: C901, PL
             return _after_failed_install(instance, event)
         case e.ActionDelayed():
             return _delayed(instance, event)
+        case e.ActionResumed():
+            return _with(instance, delay=None) if _is_over(instance, event) else instance
         case e.SpendingLimitReached():
             return _told_of_limit(instance, event.remembered_as)
         case e.InstanceTerminated() | e.ResourcesReleased():
@@ -212,6 +214,12 @@ def _delayed(instance: Instance, event: e.ActionDelayed) -> Instance:
     if event.attempt != instance.attempt or event.number <= tries.get(event.action, 0):
         return instance
     return _with(instance, failed_tries={**tries, event.action: event.number}, delay=_delay(event))
+
+
+def _is_over(instance: Instance, resumed: e.ActionResumed) -> bool:
+    """A late fact does not end the delay of a later try."""
+    delay, this_attempt = instance.delay, resumed.attempt == instance.attempt
+    return this_attempt and delay is not None and delay.action is resumed.action and delay.number <= resumed.number
 
 
 def _told_of_limit(instance: Instance, limit: str) -> Instance:

@@ -50,6 +50,10 @@ def is_news(instance: Instance, event: e.Event) -> bool:  # noqa: C901, PLR0911,
             return instance.status not in ENDING and event.percent > instance.progress_percent
         case e.ActionDelayed(action=action, attempt=attempt, number=number):
             return attempt == instance.attempt and number > instance.failed_tries.get(action, 0)
+        case e.ActionResumed(action=action, attempt=attempt, number=number):
+            delay = instance.delay
+            of_it = delay is not None and delay.action is action and delay.number <= number
+            return of_it and attempt == instance.attempt
         case e.ProvisioningFailed(action=action):
             done = DONE.get(action)
             return moves(instance.status, e.ProvisioningFailed) and not (done and instance.reached(done))

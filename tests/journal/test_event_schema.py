@@ -7,6 +7,7 @@ from shared.journal.event_schema import schema
 from tests.journal import former
 
 ADDED: Final = (
+    *("/$defs/ActionResumed", "/allOf/ActionResumed", "/properties/type/enum/ActionResumed"),
     "/$defs/Findings",
     "/$defs/Instance/properties/findings",
     "/$defs/Instance/required/findings",

@@ -161,6 +161,10 @@ def action_delayed(**overrides: Any) -> e.ActionDelayed:
     return _example(e.ActionDelayed, overrides, next_try_at=AT + timedelta(seconds=30), **example)
 
 
+def action_resumed(**overrides: Any) -> e.ActionResumed:
+    return _example(e.ActionResumed, overrides, action=Action.INSTALL, attempt=1, number=1)
+
+
 def provisioning_failed(**overrides: Any) -> e.ProvisioningFailed:
     return _example(
         e.ProvisioningFailed, overrides, action=Action.CREATE, code="out_of_stock", message="No zone has an L4."
@@ -271,6 +275,7 @@ def examples() -> Facts:
         health_lost(),
         health_restored(),
         action_delayed(),
+        action_resumed(),
         provisioning_failed(),
         startup_failed(),
         instance_failed(),

@@ -57,6 +57,7 @@ def test_an_identity_names_fields_that_the_fact_has(kind: type[Event]) -> None:
         (f.health_lost(), f.health_lost(outage=2)),
         (f.health_restored(), f.health_restored(outage=2)),
         (f.action_delayed(), f.action_delayed(number=2)),
+        (f.action_resumed(), f.action_resumed(number=2)),
         (f.action_delayed(), f.action_delayed(action=Action.POWER_ON)),
         (f.server_lost(), f.server_lost(server_id="another")),
     ],

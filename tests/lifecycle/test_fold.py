@@ -196,6 +196,11 @@ def test_a_delay_that_is_told_late_or_is_older_holds_up_nothing() -> None:
 def test_an_install_is_held_up_through_the_phases_of_its_next_try_and_not_by_an_earlier_attempt() -> None:
     held_up = given(*h.an_installing_instance(), f.action_delayed(action=Action.INSTALL), f.ssh_install_phase_reached())
     assert held_up.delay is not None
+    assert evolve(held_up, f.action_resumed()).delay is None
+    assert evolve(held_up, f.action_resumed(action=Action.CREATE)).delay == held_up.delay
+    assert evolve(held_up, f.action_resumed(attempt=2)).delay == held_up.delay
+    again = evolve(held_up, f.action_delayed(action=Action.INSTALL, number=2))
+    assert evolve(again, f.action_resumed()).delay == again.delay
     assert evolve(held_up, f.reinstall_requested()).delay is None
     assert evolve(held_up, f.ssh_install_completed()).delay is None
 

@@ -139,6 +139,14 @@ def test_a_delay_is_news_once_for_each_try_of_each_action() -> None:
     assert is_news(instance, f.action_delayed(action=Action.POWER_ON, number=1))
 
 
+def test_that_an_action_goes_on_is_news_while_something_delays_it() -> None:
+    held_up = given(*h.an_installing_instance(), f.action_delayed(action=Action.INSTALL, number=2))
+    assert is_news(held_up, f.action_resumed(number=2))
+    assert not is_news(held_up, f.action_resumed(number=1))
+    assert not is_news(held_up, f.action_resumed(action=Action.CREATE, number=2))
+    assert not is_news(evolve(held_up, f.action_resumed(number=2)), f.action_resumed(number=2))
+
+
 # Resources, addresses, keys
 
 

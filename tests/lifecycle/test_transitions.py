@@ -121,6 +121,7 @@ FACTS_KEPT_WITHOUT_A_MOVE = {
     e.WarmupCompleted,
     e.HealthPassed,
     e.ActionDelayed,
+    e.ActionResumed,
     e.AddressChanged,
     e.ServerRestarted,
     e.ServerDeleted,

@@ -302,6 +302,7 @@ async def test_a_connection_that_breaks_is_no_failed_try(stage: Stage) -> None:
     assert len(stage.shell.runs) == 1
     delayed = await stage.events(e.ActionDelayed)
     assert [(event.action, event.code) for event in delayed] == [(Action.INSTALL, "machine_unreachable")] * 2
+    assert [event.number for event in await stage.events(e.ActionResumed)] == [1, 2]
     assert not await stage.events(e.SshInstallFailed)
     assert (await stage.told()).count("SshInstallPhaseReached") == len(PHASES)
     assert (await stage.instance()).status is Status.STARTING

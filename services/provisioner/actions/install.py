@@ -133,6 +133,7 @@ class _Install:
                 worker_tls=self._context.settings.worker_tls,
             )
         )
+        await self._context.resume()
         job = self._job(await self._context.guard())
         await note_host_key(self._context, session)
         status = await self._listened(session, job)
