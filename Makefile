@@ -61,6 +61,7 @@ docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m shared.bus.nats_configuration > docs/nats.conf
 	@$(BIN)/python -m shared.bus.nats_configuration followers > docs/nats-followers.conf
 	@$(BIN)/python -m shared.journal.event_schema > docs/events-schema.json
+	@$(BIN)/python -m tools.troubleshooting > docs/troubleshooting.md
 
 vllm-options: .venv/.ready-dev  ## the tables of vLLM's options and models, from its versions; VERSIONS adds some
 	@$(BIN)/python -m tools.vllm_options $(VLLM_OPTIONS) $(VERSIONS)

@@ -1,0 +1,82 @@
+"""docs/troubleshooting.md: every error code, what it means and what to do. `python -m tools.troubleshooting`."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from services.api import application  # noqa: F401 - so that every refusal is defined
+from services.api.http.kinds import STATUS
+from services.api.refusals import Kind, Refused
+from services.health.worker_causes import CAUSES, KILLED, UNKNOWN
+from shared.error_codes import CODES
+
+_OF_KINDS: Final[Mapping[Kind, str]] = {
+    Kind.INVALID: "Correct the fields that `errors` names.",
+    Kind.UNAUTHENTICATED: "Send a valid API key as `Authorization: Bearer`.",
+    Kind.FORBIDDEN: "Use a key that may do this, or ask an administrator.",
+    Kind.NOT_FOUND: "Check the name or id; lists show those that exist.",
+    Kind.CONFLICT: "Look at the object as it is now, and decide again.",
+    Kind.LIMITED: "Wait for as long as `Retry-After` says.",
+    Kind.FAILED: "Check the service that `detail` names.",
+    Kind.UNAVAILABLE: "Try again after `Retry-After`.",
+    Kind.UNFINISHED: "Wait: the work continues.",
+}
+_HEAD: Final = """\
+<!-- Drawn from the code by `make docs`. -->
+# Troubleshooting
+
+A failed instance has an error: `coldstart instances show NAME`, its page in the console and `error` in the API show its
+code and a message. `coldstart instances logs NAME` shows what the install printed last, and with `--worker` what the
+worker did, with the state of its machine. Both are kept for a week.
+"""
+_WORKER: Final = """
+## The worker ends instead of starting
+
+Docker starts it again. After a few ends for the same reason the instance fails as `startup_failed`, with one of these
+codes; the event StartupFailed has the worker's last lines.
+"""
+_OTHERS: Final = """
+## The launch fails, or is delayed
+
+As `error` of a failed instance, as `code` in ActionDelayed and in `delay`.
+"""
+_API: Final = """
+## The API refuses a request
+
+The answer is a problem document (RFC 9457): `code` is stable, and `detail` says what to do in this case.
+"""
+
+
+def page() -> str:
+    worker = ((cause.code, cause.means, cause.advice) for cause in (*CAUSES, KILLED, UNKNOWN))
+    others = ((code, told.means, told.advice) for code, told in CODES.items())
+    refused = {(each.code, STATUS[each.kind], each.title, _OF_KINDS[each.kind]) for each in _refusals(Refused)}
+    columns = ("Code", "What it means", "What to do")
+    return "".join(
+        (
+            _HEAD,
+            _WORKER,
+            _table(columns, sorted(worker)),
+            _OTHERS,
+            _table(columns, sorted(others)),
+            _API,
+            _table(("Code", "Status", *columns[1:]), sorted(refused)),
+        )
+    )
+
+
+def _refusals(base: type[Refused]) -> Iterator[type[Refused]]:
+    for each in base.__subclasses__():
+        yield each
+        yield from _refusals(each)
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    head = tuple(columns)
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    lines += [f"| `{code}` | {' | '.join(map(str, rest))} |" for code, *rest in rows]
+    return "\n" + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
