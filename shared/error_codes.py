@@ -68,7 +68,7 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
         "Check whether it runs, and whether firewalls let the control plane reach its SSH port.",
     ),
     "machines_file_invalid": ExplainedCode(
-        "The file of your own machines cannot be read.", "Correct the file that COLDSTART_MACHINES names."
+        "The file of your own machines cannot be read.", "Correct that file, as the message says."
     ),
     "not_capable": ExplainedCode(
         "The provider cannot do this for a machine.", "Do it on the machine yourself, as the message says."

@@ -169,9 +169,16 @@ CAUSES: Final = (
         (
             r"Cannot find any model weights",
             r"SafetensorError",
-            r"following weights were not initialized from checkpoint",
+            r"ollowing weights were not initialized from checkpoint",
             r"Attempted to load weight .{0,80} into parameter",
         ),
+    ),
+    Cause(
+        "tokenizer_unreadable",
+        "vLLM cannot read the model's tokenizer.",
+        "Choose an image with a later version of vLLM, or another model.",
+        Restart.NOTHING,
+        (r"Failed to load the tokenizer",),
     ),
     Cause(
         "port_taken",
