@@ -81,6 +81,15 @@ async def test_the_machine_gets_what_it_needs_and_its_secrets_on_standard_input_
         assert told in script
 
 
+@pytest.mark.parametrize("types", [set(), {"L4-1-24G"}])
+async def test_a_machine_with_scratch_storage_is_told_that_a_stop_erases_it(stage: Stage, types: set[str]) -> None:
+    stage.provider.scratch_types = types
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    (script,) = stage.shell.received
+    assert (b"\nSCRATCH=yes\n" in script) is bool(types)
+
+
 @pytest.mark.parametrize("setting", ["mutual", "off"])
 async def test_a_worker_gets_its_own_key_and_never_ours_and_its_attempt_says_so(stage: Stage, setting: str) -> None:
     stage.with_settings(worker_tls=setting)

@@ -201,6 +201,11 @@ async def test_what_a_refused_order_may_have_left_is_listed_and_nothing_else(
     assert Resource(Kind.VOLUME, left, zone, None) in await provider.leftover_volumes()
 
 
+def test_a_rule_is_sent_as_every_recorded_one_was() -> None:
+    rule = network._opened(1, 8000, "0.0.0.0/0")
+    assert (rule.protocol, rule.dest_port_from, rule.dest_port_to) == ("TCP", 8000, 8000)
+
+
 async def test_without_the_image_nothing_is_left_over(simulator: Simulator) -> None:
     for image in ("ubuntu_none", str(uuid4())):
         async with ScalewayProvider(settings_of(simulator, image=image), uuid4(), CALL_TIMEOUT_S) as provider:
