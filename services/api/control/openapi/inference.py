@@ -28,7 +28,7 @@ _REFUSED: Final = {
     "431": "The request's head is too large",
     "500": "A fault of ours, or of the worker",
     "502": "The worker failed",
-    "503": "No instance is ready, or the routes are not known; `Retry-After` says when to ask again",
+    "503": "No instance is ready or can be reached, or the routes are not known; `Retry-After` says when to ask again",
     "504": "The worker took too long",
 }
 _OF_LISTS: Final = ("400", "401", "404", "408", "413", "414", "429", "431", "500", "503")
