@@ -240,7 +240,8 @@ async def test_a_provisioner_killed_or_stalled_at_any_call_neither_doubles_nor_l
             await running.rehearse(cloud.model_copy(update={"failures": run.refusals}), instance_id)
             chaos.due[instance_id] = run.launch
             chaos.armed[instance_id].set()
-            await running.heard.until(instance_id, "InstanceReady", *FAILED)
+            became = await running.heard.until(instance_id, "InstanceReady", *FAILED)
+            assert became["type"] == "InstanceReady", delays(running, instance_id)
             await running.heard.until(instance_id, "PortsOpened")  # which a machine that answers does not wait for
             return instance_id
 
@@ -274,6 +275,12 @@ async def test_a_provisioner_killed_or_stalled_at_any_call_neither_doubles_nor_l
     record_property(SUMMARY, f"chaos: {told}")
     assert chaos.struck.total() >= RUNS, told  # of two for each: some strike at a call that another one has struck
     assert chaos.overlaps >= chaos.struck[Fault.STALL] // 3, told
+
+
+def delays(running: Line, instance_id: str) -> list[str]:
+    """Why each of its tries failed."""
+    facts = [event["data"]["event"] for event in running.heard.of(instance_id) if event["type"] == "ActionDelayed"]
+    return [f"{fact['action']}: {fact['code']}, {fact['reason']}" for fact in facts]
 
 
 def check_history(running: Line, instance_id: str) -> None:
