@@ -46,7 +46,7 @@ SWIFT: Final[Changes] = {
         "settle_seconds": 0.8,
         "power_off_seconds": 2.0,
         "detach_seconds": 2.0,
-        "launch_tries": 12,
+        "launch_tries": 24,
         "install_tries": 12,
     },
 }
