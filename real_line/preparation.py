@@ -44,8 +44,8 @@ def prepared(run: Commands, kept: Kept, downloads: Path, version: Version) -> Pr
         lambda folder: vllm_image.root_of(run, version, downloads, folder),
     )
     models = kept(
-        "models",
-        _MODELS.read_bytes(),
+        f"models-{version.number}",  # a tokenizer of a later version is none to an earlier one
+        (_MODELS.read_bytes(), parts),
         "two small models with random weights",
         lambda folder: make_models(run, root / "root", folder),
     )
