@@ -22,6 +22,7 @@ from real_line.versions import DEFAULT, VERSIONS
 
 DATA: Final = Path("/var/tmp/coldstart-real")  # noqa: S108 - postgres, as nobody, has to reach its folder
 _PLAY: Final = "--play"
+_INTERRUPTED: Final = 130
 
 
 def main() -> int:
@@ -79,7 +80,11 @@ def _prepare_and_run(options: argparse.Namespace) -> int:
 
 def _play(given: Path) -> int:
     run = Run.load(given)
-    report = play(run)
+    try:
+        report = play(run)
+    except KeyboardInterrupt:
+        print("interrupted; nothing is left behind", flush=True)
+        return _INTERRUPTED
     kept = run.logs.with_name(f"report-{report.vllm}.json")
     report.over(Report.load(kept) if kept.exists() else None).save(kept)
     Report.load(kept).write(PAGE)
