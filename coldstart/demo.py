@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import httpx
 import psutil
+from httpx_sse import EventSource
 from rich.console import Console
 
 from coldstart.api_client import Api, ApiProblem
@@ -105,10 +106,9 @@ def _chat(reach: Reach, question: str) -> Iterator[str]:
     headers = {"Authorization": f"Bearer {reach.admin_key}"}
     with httpx.stream("POST", f"{reach.api_url}/v1/chat/completions", json=body, headers=headers) as response:
         response.raise_for_status()
-        for line in response.iter_lines():
-            data = line.removeprefix("data: ")
-            if data and data != "[DONE]":
-                yield from (choice["delta"].get("content") or "" for choice in json.loads(data)["choices"])
+        for event in EventSource(response).iter_sse():
+            if event.data != "[DONE]":
+                yield from (choice["delta"].get("content") or "" for choice in json.loads(event.data)["choices"])
 
 
 def _left_over(reach: Reach) -> dict[str, list[str]]:

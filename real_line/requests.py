@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from httpx_sse import EventSource
 
 from real_line.hub import CHAT
 from real_line.line import Launch, Wrong, running
@@ -66,9 +67,9 @@ class Reading:
 
     def read(self, response: httpx.Response) -> None:
         try:
-            for line in response.iter_lines():
-                if line.startswith("data: {"):
-                    self._take(json.loads(line.removeprefix("data: ")))
+            for event in EventSource(response).iter_sse():
+                if event.data.startswith("{"):
+                    self._take(json.loads(event.data))
         except httpx.HTTPError as error:
             self.error = repr(error)
 

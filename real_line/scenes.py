@@ -83,7 +83,8 @@ def _ready(launch: Launch) -> str:
 def _compared(launch: Launch) -> str:
     """A difference is told in the report; it fails nothing."""
     launch.line.differences.update(comparison.differences(launch))
-    return f"{len(launch.line.differences)} of {len(comparison.REQUESTS)} requests are answered differently"
+    asked = comparison.asked_of(launch.line.version)
+    return f"{len(launch.line.differences)} of {len(asked)} requests are answered differently"
 
 
 def _idle(launch: Launch) -> str:

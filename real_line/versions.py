@@ -24,6 +24,10 @@ class Version:
     """Checks that cannot pass with this version here, each with its reason."""
 
     @property
+    def has_grammars(self) -> bool:
+        return not self.cuda_torch
+
+    @property
     def image(self) -> str:
         """The name of vLLM's own image."""
         return f"{REPOSITORY}:v{self.number}"
@@ -48,6 +52,7 @@ VERSIONS: Final = {
             left_out=(
                 ("tools: a named one, a required one, none", _GRAMMARS),
                 ("structured output by a JSON schema", _GRAMMARS),
+                ("count_tokens", "this version does not have the path"),
             ),
         ),
     )

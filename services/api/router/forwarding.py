@@ -31,6 +31,9 @@ _OWN_KEY_REFUSED: Final = frozenset({401, 403})
 _ANSWERS: Final = frozenset(range(200, 600)) - frozenset(range(300, 400))
 _FAULT: Final = 500
 _RETRY_AFTER: Final = {"Retry-After": "5"}
+_NOT_FOUND: Final = 404
+_NO_SUCH_PATH: Final = b'{"detail":"Not Found"}'
+"""Of FastAPI, and so of a vLLM whose version does not have the path. It says otherwise that a model is missing."""
 _SHOWN: Final = 500
 _ERROR_EVENT: Final = re.compile(rb'"error"\s*:\s*\{')
 """Cannot match inside a string: its quotes would be escaped there."""
@@ -152,6 +155,8 @@ class Forwarding:
                 first = await answer.chunk()
                 if answer.request_taken:
                     outgoing.body.let_go()  # no other worker is asked from here on
+                if answer.status == _NOT_FOUND and first == _NO_SUCH_PATH:
+                    raise _path_missing(outgoing.path)
                 served.first_byte_s = time.perf_counter() - served.began
                 await self._pass_back(answer, first, worker, outgoing=outgoing, response=response, served=served)
         except ConnectFailed as error:
@@ -231,6 +236,11 @@ class Forwarding:
 def _unreachable() -> Refusal:
     """Nothing was sent, so any client may send its request again."""
     return Refusal(503, "worker_unreachable", "The worker cannot be reached. Try again soon.", headers=_RETRY_AFTER)
+
+
+def _path_missing(path: bytes) -> Refusal:
+    message = f"The version of vLLM that serves this model does not have {path.decode()}. Launch it with a later one."
+    return Refusal(_NOT_FOUND, "path_not_served", message)
 
 
 def _unusable(answer: Answer) -> Refusal | None:

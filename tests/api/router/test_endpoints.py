@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from functools import partial
 from typing import Any
 
 import httpx
@@ -73,6 +74,21 @@ async def test_each_is_passed_to_a_worker_of_its_task_and_its_tokens_count(stage
     expected = [sum(2 * TOKENS[path][part] for path in ANSWERS if model_for(path) == MODEL) for part in (0, 1)]
     assert [used[MODEL]["prompt_tokens"], used[MODEL]["completion_tokens"]] == expected
     assert used[MODEL]["requests_untold"] == used[EMBEDDING_MODEL]["requests_untold"] == 0
+
+
+async def test_a_path_that_the_worker_s_version_does_not_have_is_said_in_the_client_s_format(stage: Stage) -> None:
+    async def unknown(_: web.Request) -> web.Response:
+        return web.json_response({"detail": "Not Found"}, status=404, dumps=partial(json.dumps, separators=(",", ":")))
+
+    scene, _ = await serving_both(stage)
+    scene.workers[0].answer = unknown
+    counted, chat = [await scene.api.client.post(path, json={"model": MODEL}) for path in (COUNT, "/v1/responses")]
+    assert counted.status_code == chat.status_code == 404
+    assert counted.json()["type"] == "error"
+    assert counted.json()["error"]["message"].startswith(
+        "The version of vLLM that serves this model does not have /v1/"
+    )
+    assert chat.json()["error"]["code"] == "path_not_served"
 
 
 async def test_a_model_of_another_task_is_refused_with_the_paths_that_take_it(stage: Stage) -> None:
