@@ -15,7 +15,10 @@ from nats.aio.msg import Msg
 
 from services.api.access import wrong_keys
 from services.api.feed.feed import Published, Subscription
+from shared import worker_output as worker_outputs
 from shared.reconciliation import QUEUE, SUBJECT, ReconciliationReply
+from shared.worker_output import WorkerOutputReply
+from tests.api.control.test_install_output import worker_output
 from tests.api.stage import ADMIN_KEY, EMBEDDING_MODEL, MODEL, RunningApi, Stage
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -41,7 +44,11 @@ async def inhabited(stage: Stage) -> RunningApi:
     async def reconciled(message: Msg) -> None:
         await message.respond(ReconciliationReply(reports=()).model_dump_json().encode())
 
+    async def read(message: Msg) -> None:
+        await message.respond(WorkerOutputReply(output=worker_output("loading")).model_dump_json().encode())
+
     await stage.connection.subscribe(SUBJECT, queue=QUEUE, cb=reconciled)
+    await stage.connection.subscribe(worker_outputs.SUBJECT, queue=worker_outputs.QUEUE, cb=read)
     await stage.projector()
     api = await stage.api()
     acme = UUID((await api.organization("acme"))["id"])
