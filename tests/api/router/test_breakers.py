@@ -63,7 +63,7 @@ async def test_it_takes_several_failures_in_a_row() -> None:
 
 async def test_when_all_are_set_aside_all_but_those_with_a_dead_engine_are_tried() -> None:
     health = Health(503)
-    async with running(health, failures=1) as breakers:
+    async with asyncio.timeout(PATIENCE_S), running(health, failures=1) as breakers:
         failed(breakers, 1)
         assert breakers.usable([FIRST]) == [FIRST]
         breakers.suspect(SECOND)
