@@ -136,6 +136,9 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
     "volume_still_attached": ExplainedCode(
         "A volume is still attached to its server.", "If it persists, look at it in the provider's console."
     ),
+    "waiting": ExplainedCode(
+        "The install waits for something that passes by itself; the message says for what.", "Wait."
+    ),
     "wrong_state": ExplainedCode(
         "The resource is in the wrong state.", "If it persists, look at it in the provider's console."
     ),

@@ -131,6 +131,8 @@ class Scenario(Frozen):
     """A block volume is still in use this long after its server was deleted."""
     volume_update: Seconds = 0.05
     """A block volume is `updating`, at its old size, this long after it was told to grow."""
+    packages_locked: Seconds = 0.0
+    """From the host's SSH on, another program holds the locks of apt and dpkg for so long."""
     image_pull: Seconds = 0.2
     """The host's `docker pull` of an image that it does not have."""
     worker_start: Seconds = 0.1

@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -52,6 +53,7 @@ class SimulatedMachine:
         self._project_keys = project_keys
         self.containers = Containers(disk, address, scenario, {processes.MARKER: self.boot_id})
         self._stand_ins = StandIns(self)
+        self._locked_until = 0.0
         self._environment: dict[str, str] = {}
         self._sshd = SshServer(disk, self._environment)
 
@@ -60,6 +62,7 @@ class SimulatedMachine:
         if self.scenario.never_ssh:
             return
         await asyncio.sleep(self.scenario.ssh_up)
+        self._locked_until = time.monotonic() + self.scenario.packages_locked
         given = user_data.parse(self._cloud_init)
         if self.scenario.wrong_host_key:
             given = replace(given, host_key_private=None, host_key_public=None)
@@ -116,6 +119,10 @@ class SimulatedMachine:
     def reload_ssh(self) -> None:
         """Raises asyncssh.KeyImportError if the host key's file holds no key."""
         self._sshd.reload()
+
+    @property
+    def packages_locked(self) -> bool:
+        return time.monotonic() < self._locked_until
 
     def fails_at(self, phase: str) -> bool:
         """Whether the install must fail in this phase now."""

@@ -128,6 +128,18 @@ async def test_an_install_that_fails_once_is_tried_again_within_its_message_and_
         assert running.heard.types(instance_id).count("SshInstallStarted") == 1
 
 
+async def test_a_first_boot_whose_locks_are_held_becomes_ready_and_says_what_it_waited_for(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    async with line(tmp_path, nats_url, database_url, scenario=Scenario(packages_locked=2.0)) as running:
+        instance_id = await running.ready()
+        types = running.heard.types(instance_id)
+        assert "SshInstallFailed" not in types
+        delayed = (await running.heard.until(instance_id, "ActionDelayed"))["data"]["event"]
+        assert delayed["reason"].startswith("waits for the package manager's lock")
+        assert types.index("ActionResumed") > types.index("ActionDelayed")
+
+
 async def test_an_image_that_was_never_published_fails_the_install_with_dockers_words(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from services.health.worker_causes import CAUSES, KILLED, UNKNOWN, Cause
-from services.provisioner.actions.install import NO_RESULT
+from services.provisioner.actions.install import NO_RESULT, WAITING
 from services.provisioner.providers.scaleway.errors import LOST
 from shared.error_codes import CODES, ExplainedCode
 from tools.troubleshooting import page
@@ -55,7 +55,7 @@ def used() -> set[str]:
                 found.add(code)
             case ast.Name(id=name) if name in known:
                 found.add(known[name])
-    return found | {code for code, _ in NO_RESULT.values()} | {code for _, code, _ in LOST} | {"server_lost"}
+    return found | {code for code, _ in NO_RESULT.values()} | {code for _, code, _ in LOST} | {WAITING, "server_lost"}
 
 
 def test_every_code_that_the_services_give_is_explained_and_no_other() -> None:

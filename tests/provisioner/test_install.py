@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from services.provisioner.action_context import LONGEST_TEXT
+from services.provisioner.actions.install import MOST_WAITS
 from services.provisioner.install.script import INTERRUPTED, PHASES, STILL_RUNNING
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import decide
@@ -276,6 +277,26 @@ async def test_when_every_try_failed_the_instance_has_failed_and_says_where(stag
     assert instance.error.code == "install_failed"
     assert "docker_install" in instance.error.message
     assert "E: no such package" in instance.error.message
+
+
+async def test_what_the_install_waits_for_is_told_until_it_goes_on(stage: Stage) -> None:
+    locked = "the package manager's lock, which apt-get holds"
+    before, after = ALL_PHASES[:4], ALL_PHASES[4:]
+    stage.shell.outcomes.append(Outcome(lines=(*before, f"::waiting::{locked}\n", "::resumed::\n", *after)))
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    [delayed] = await stage.events(e.ActionDelayed)
+    assert (delayed.code, delayed.reason) == ("waiting", f"waits for {locked}")
+    told = await stage.told()
+    assert told.index("ActionResumed") == told.index("ActionDelayed") + 1
+    assert not await stage.events(e.SshInstallFailed)
+
+
+async def test_a_machine_that_waits_for_ever_cannot_fill_the_timeline(stage: Stage) -> None:
+    stage.shell.outcomes.append(Outcome(lines=(*(f"::waiting::{number}\n" for number in range(100)), *ALL_PHASES)))
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert len(await stage.events(e.ActionDelayed)) == MOST_WAITS
 
 
 async def test_the_tries_survive_a_crash(stage: Stage) -> None:

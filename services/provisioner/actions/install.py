@@ -21,6 +21,8 @@ from services.provisioner.install.script import (
     InstallJob,
     Output,
     Phase,
+    Resumed,
+    Waiting,
     parse_line,
     stdin_of,
 )
@@ -41,6 +43,8 @@ INSTALL_FAILED: Final = "install_failed"
 INSTALL_TIMED_OUT: Final = "install_timed_out"
 HOST_KEY_MISMATCH: Final = "host_key_mismatch"
 KEY_REFUSED: Final = "key_refused"
+WAITING: Final = "waiting"
+MOST_WAITS: Final = 20
 UNREACHABLE: Final = "machine_unreachable"
 KEPT_LINES: Final = 20
 NO_RESULT: Final = {
@@ -77,6 +81,7 @@ class _Install:
         self._phase: str | None = None
         self._image: str | None = None
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._waited_for: deque[str] = deque(maxlen=MOST_WAITS + 1)
 
     async def once(self) -> None:
         """One connection to the machine, until its running try ends. Raises ProviderError."""
@@ -152,6 +157,7 @@ class _Install:
         """Record each phase as it is printed; returns the exit status."""
         self._phase = self._image = None
         self._lines.clear()
+        self._waited_for.clear()
         printed = Printed(self._context, job)
         async with (
             printed.publishing(),
@@ -169,6 +175,10 @@ class _Install:
                         pass  # recorded once: a machine may print it for ever
                     case Image(name):
                         self._image = name if name in job.images else None
+                    case Waiting(what):
+                        await self._waits(what)
+                    case Resumed():
+                        await self._context.resume()
                     case Output(text):
                         self._lines.append(self._context.printable(text))
         raise Unreachable("the machine stopped talking before the install had ended")
@@ -192,6 +202,13 @@ class _Install:
         )
         if phase == _AFTER_HOST_KEY:
             await see_new_host_key(self._context, 0.0)
+
+    async def _waits(self, what: str) -> None:
+        """A machine may print it for ever: only so many waits of one connection are recorded."""
+        self._waited_for.append(self._context.printable(what))
+        if len(self._waited_for) <= MOST_WAITS:
+            pause = self._context.settings.install_look_seconds
+            await self._context.delay(WAITING, f"waits for {self._waited_for[-1]}", pause)
 
     async def _failed(self, job: InstallJob, status: int) -> None:
         last = self._lines[-1] if self._lines else "it said nothing"
@@ -225,7 +242,8 @@ class _Install:
     def _check_time(self) -> None:
         age_s = self._context.age_s()
         if age_s > self._context.settings.install_deadline_seconds:
-            raise Rejected(INSTALL_TIMED_OUT, f"still in phase {self._phase or 'none'} after {age_s:.0f} s")
+            waited = f"; it has waited for {self._waited_for[-1]}" if self._waited_for else ""
+            raise Rejected(INSTALL_TIMED_OUT, f"still in phase {self._phase or 'none'} after {age_s:.0f} s{waited}")
 
     def _job(self, instance: Instance) -> InstallJob:
         settings, secrets = self._context.settings, self._context.dependencies.secrets

@@ -25,7 +25,12 @@ fail() {
 }
 
 apt() {
-  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@"
+  DEBIAN_FRONTEND=noninteractive when_unlocked apt-get -o Acquire::Retries=3 "$@"
+}
+
+# A broken or unsigned repository of somebody else makes this fail, and keeps no package of another from being installed.
+update_lists() {
+  apt update || echo "Not every package list could be updated: going on with those that there are."
 }
 
 preflight() {
@@ -87,8 +92,9 @@ host_key() {
 
 docker_install() {
   if ! command -v docker >/dev/null; then
-    dpkg --configure -a
-    apt update
+    wait_for_first_boot
+    when_unlocked dpkg --configure -a
+    update_lists
     apt install -y docker.io
   fi
   systemctl enable --now docker
@@ -108,7 +114,7 @@ nvidia_toolkit() {
         >"$root/etc/apt/sources.list.d/nvidia-container-toolkit.list"
     )
     chmod 644 "$key"
-    apt update
+    update_lists
     apt install -y nvidia-container-toolkit
   fi
   # An assignment of its own: in a condition, a failing docker would look like a docker without the runtime.

@@ -21,12 +21,14 @@ from shared.offers.gpus import LEAST_COMPUTE_CAPABILITY
 from shared.secrets import WorkerCertificates
 
 _HERE: Final = Path(__file__).parent
-_INSTALL: Final = (_HERE / "data_disk.sh").read_text() + (_HERE / "install.sh").read_text()
+_INSTALL: Final = "".join((_HERE / f"{name}.sh").read_text() for name in ("waiting", "data_disk", "install"))
 ENDING: Final = (_HERE / "ending.sh").read_text()
 """Shell functions by which run.sh and claim.sh end a running install."""
 _RUN: Final = ENDING + (_HERE / "run.sh").read_text()
 _MARK: Final = "::phase::"
 _IMAGE_MARK: Final = "::image::"
+_WAITING_MARK: Final = "::waiting::"
+_RESUMED_MARK: Final = "::resumed::"
 
 COMMAND: Final = "bash -s"
 """The command to run over SSH. Its standard input is `stdin_of(job)`; close it afterwards."""
@@ -107,6 +109,18 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """The install waits for this, which passes by itself."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What it waited for is over."""
+
+
+@dataclass(frozen=True)
 class Output:
     """Any other line."""
 
@@ -153,11 +167,15 @@ def stdin_of(job: InstallJob) -> bytes:
     return f"{_assignments(outer)}{_RUN}".encode()
 
 
-def parse_line(line: str) -> Phase | Image | Output:
+def parse_line(line: str) -> Phase | Image | Waiting | Resumed | Output:
     """What one line of output means. A phase that the script does not declare is ordinary output."""
     text = line.rstrip("\r\n")
     if text.startswith(_IMAGE_MARK):
         return Image(text.removeprefix(_IMAGE_MARK))
+    if text.startswith(_WAITING_MARK):
+        return Waiting(text.removeprefix(_WAITING_MARK))
+    if text == _RESUMED_MARK:
+        return Resumed()
     name = text.removeprefix(_MARK)
     return Phase(name) if text.startswith(_MARK) and name in PHASES else Output(text)
 

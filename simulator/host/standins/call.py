@@ -31,6 +31,10 @@ class Machine(Protocol):
     def fault(self, phase: str) -> bool:
         """Like `fails_at`, and counts the failed run."""
 
+    @property
+    def packages_locked(self) -> bool:
+        """Another program holds the locks of apt and dpkg."""
+
     def reload_ssh(self) -> None: ...
 
     def write_authorized_keys(self) -> None:

@@ -9,16 +9,20 @@ _TOOLKIT_SITE: Final = "https://nvidia.github.io/libnvidia-container"
 _TOOLKIT: Final = "nvidia-container-toolkit"
 _COMMANDS: Final = {"docker.io": "docker", _TOOLKIT: "nvidia-ctk"}
 _APT_FAILED: Final = 100
+_DPKG_FAILED: Final = 2
 _PUBLIC_KEY: Final = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n(simulated)\n-----END PGP PUBLIC KEY BLOCK-----\n"
 
 
 async def apt_get(machine: Machine, call: Call) -> int:
     flags = Flags("apt-get")
-    flags.add_argument("-o", action="append", choices=("DPkg::Lock::Timeout=600", "Acquire::Retries=3"))
+    flags.add_argument("-o", action="append", choices=("Acquire::Retries=3",))
     flags.add_argument("-y", action="store_true")
     flags.add_argument("command", choices=("update", "install"))
     flags.add_argument("packages", nargs="*")
     given = flags.parse_intermixed_args(call.arguments)
+    if machine.packages_locked:
+        call.err("E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1 (unattended-upgr)")
+        return _APT_FAILED
     if given.command == "update":
         return _update(machine, call)
     if not given.y:
@@ -61,10 +65,12 @@ def _install(machine: Machine, call: Call, packages: list[str]) -> int:
 
 
 async def dpkg(machine: Machine, call: Call) -> int:
-    del machine
     match list(call.arguments):
         case ["--print-architecture"]:
             call.out("amd64")
+        case ["--configure", "-a"] if machine.packages_locked:
+            call.err("dpkg: error: dpkg frontend lock was locked by another process with pid 1")
+            return _DPKG_FAILED
         case ["--configure", "-a"]:
             pass
         case other:
