@@ -59,6 +59,9 @@ def create(  # noqa: PLR0913 - each option is an argument
         typer.Option("--type", help="Instance type; repeat for further choices. Default: the cheapest that fits."),
     ] = None,
     zones: Annotated[list[str] | None, typer.Option("--zone", help="Zone; repeat for further choices.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="What the model is for: generate or embed. Default: as the hub says.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="A name for people. Default: the model's.")] = None,
     organization: Annotated[
         str | None, typer.Option(help="Owning organisation (slug). Default: the key's; for administrators, shared.")
@@ -87,6 +90,7 @@ def create(  # noqa: PLR0913 - each option is an argument
         model=model,
         instance_types=types,
         zones=zones,
+        task=task,
         name=name,
         organization=organization,
         provider=provider,

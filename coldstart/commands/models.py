@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coldstart.commands.asking import Yes, ask
-from coldstart.commands.context import Json, api, non_empty, print_json, print_table, say, warn
+from coldstart.commands.context import Json, api, given, non_empty, print_json, print_table, say, warn
 
 _GB: Final = 1e9
 
@@ -34,11 +34,22 @@ def add(
         str,
         typer.Argument(help="A model id on the Hugging Face hub, e.g. Qwen/Qwen2.5-0.5B-Instruct.", callback=non_empty),
     ],
+    *,
+    task: Annotated[
+        str | None, typer.Option(help="What it is for: generate or embed. Default: as the hub says.")
+    ] = None,
+    trust_remote_code: Annotated[
+        bool | None,
+        typer.Option(
+            "--trust-remote-code/--no-trust-remote-code",
+            help="Whether its workers may run code from its repository; read that code first.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Look a model up on the hub and add it to the catalogue. Creating an instance of it does the same."""
     with api() as client:
-        added = client.post("/models", {"model": model})
+        added = client.post("/models", given(model=model, task=task, trust_remote_code=trust_remote_code))
     if as_json:
         print_json(added)
     else:

@@ -45,6 +45,10 @@ class Findings(BaseModel):
     `gpu_memory_gb` is what the model's weights need of all GPUs together at least, in 10⁹ bytes; None if not known.
     `max_hourly_price` is the highest list price of the server: what was left of the organisation's spending by the
     hour. `warnings` are what the owner was told that most likely will not work.
+
+    `tensor_parallel_sizes`: into how many parts vLLM can split each layer; empty if not known. `no_room` names types
+    that cannot hold the weights and one request of the whole context. `trust_remote_code`: the worker may run code from
+    the model's repository, as an administrator has allowed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +57,9 @@ class Findings(BaseModel):
     gpu_memory_gb: Annotated[float, Field(gt=0)] | None = None
     max_hourly_price: Annotated[float, Field(ge=0)] | None = None
     warnings: tuple[PlainText, ...] = ()
+    tensor_parallel_sizes: tuple[PositiveInt, ...] = ()
+    no_room: tuple[str, ...] = ()
+    trust_remote_code: bool = False
 
 
 class Specification(Wish):

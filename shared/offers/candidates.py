@@ -21,8 +21,9 @@ def candidates(
     Named types: each where it is sold, in the wish's order. Their GPUs, memory and price were for their owner to
     decide, and for admission to refuse.
 
-    Any type: those with GPUs that vLLM can use, that may hold the weights and cost no more than they may. The cheapest
-    come first, then zones with a shortage, then types of unknown memory if the weights are known to need some.
+    Any type: those with GPUs that vLLM can use, that may hold the weights and the context and cost no more than they
+    may. The cheapest come first, then zones with a shortage, then types of unknown memory if the weights are known to
+    need some.
     """
     places = wish.zones or tuple(zones) or tuple(dict.fromkeys(zone for kind in offered for zone in kind.zones))
     if wish.instance_types:
@@ -45,4 +46,5 @@ def types_of(chosen: Iterable[Candidate]) -> list[InstanceType]:
 def _will_do(kind: InstanceType, found: Findings) -> bool:
     highest, price = found.max_hourly_price, kind.hourly_price
     affordable = highest is None or price is None or price <= highest
-    return bool(kind.gpus) and kind.why_unusable is None and affordable and kind.may_hold(found.gpu_memory_gb)
+    large_enough = kind.may_hold(found.gpu_memory_gb) and kind.name not in found.no_room
+    return bool(kind.gpus) and kind.why_unusable is None and affordable and large_enough

@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from simulator.hub.listing import Listing, Refused
-from simulator.hub.models import LEGACY, MODELS, USERS, Model
+from simulator.hub.models import LEGACY, MODELS, REVISIONS, USERS, Model
 from simulator.scenario import HubError, Scenario
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -135,7 +135,7 @@ class Hub:
 
 def _check_revision(model: Model, request: web.Request) -> None:
     revision = request.match_info.get("revision", "main")
-    if revision not in ("main", model.sha):
+    if revision not in (*REVISIONS, model.sha):
         raise _refusal(web.HTTPNotFound, f"Invalid rev id: {revision}", code="RevisionNotFound")
 
 

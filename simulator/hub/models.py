@@ -203,6 +203,9 @@ MODELS: Final = {
     )
 }
 
+REVISIONS: Final = ("main", "v1.0", "v1.1", "refs/pr/1", "refs/pr/7")
+"""The branch, tags and pull requests of every repository: they all hold the same."""
+
 USERS: Final = ("julien-c",)
 """People with a name on the hub; whoever owns a model above is an organisation."""
 

@@ -34,6 +34,7 @@ DOCUMENTS: Final[dict[str, tuple[int, str, str]]] = {
     "ModelGated": (422, "model_gated", "The model is gated"),
     "ModelIdMalformed": (422, "model_id_malformed", "This is no model id"),
     "ModelInUse": (409, "model_in_use", "The model still has instances"),
+    "ModelNotServable": (422, "model_not_servable", "vLLM cannot serve this model"),
     "ModelNotOnHub": (422, "model_not_found", "There is no such model"),
     "ModelOffered": (409, "model_offered", "The model is offered by organisations"),
     "ModelPrivate": (422, "model_private", "The model is private"),

@@ -43,6 +43,16 @@ def test_a_model_is_added_by_its_id(api: FakeApi) -> None:
     assert api.asked[0].body == {"model": MODEL}
 
 
+def test_the_task_of_a_model_is_said_and_its_code_is_allowed(api: FakeApi) -> None:
+    api.says("POST", "/models", values(FOUND, 201), values(FOUND, 200))
+    assert run("models", "add", MODEL, "--task", "embed", "--trust-remote-code").exit_code == 0
+    assert run("models", "add", MODEL, "--no-trust-remote-code").exit_code == 0
+    assert [asked.body for asked in api.asked] == [
+        {"model": MODEL, "task": "embed", "trust_remote_code": True},
+        {"model": MODEL, "trust_remote_code": False},
+    ]
+
+
 def test_a_model_that_the_hub_does_not_know_is_refused(api: FakeApi) -> None:
     api.says("POST", "/models", problem(422, "The model is not known", "nobody/nothing is not on the hub."))
     result = run("models", "add", "nobody/nothing")

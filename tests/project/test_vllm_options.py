@@ -124,7 +124,11 @@ def test_what_a_version_serves_is_read_from_its_source(tmp_path: Path) -> None:
 def test_a_model_is_told_from_the_version_that_brought_it_to_the_one_that_dropped_it(tmp_path: Path) -> None:
     first = a_version(tmp_path)
     later = a_version(tmp_path, REGISTRY.replace("BForCausalLM", "CForCausalLM"))
-    made = models.table({"0.1.0": first, "0.2.0": later}, {})
+    known = {"architectures": frozenset({"AForCausalLM"}), "model_types": frozenset({"a"})}
+    made = models.table(
+        {"0.1.0": first, "0.2.0": later}, {"0.1.0": {part: frozenset() for part in known}, "0.2.0": known}
+    )
+    assert made["transformers"] == {"architectures": {"AForCausalLM": ["0.2.0"]}, "model_types": {"a": ["0.2.0"]}}
     assert made["architectures"]["generate"] == {
         "AForCausalLM": ["0.1.0"],
         "BForCausalLM": ["0.1.0", "0.2.0"],
@@ -145,6 +149,6 @@ def test_the_architectures_of_the_transformers_library_are_read_from_its_source(
     for name, text in files.items():
         (tmp_path / "models" / "auto" / name).write_text(text)
     assert models.known_to_transformers(tmp_path) == {
-        "architectures": ["AForCausalLM", "B1", "B2"],
-        "model_types": ["a", "b-c"],
+        "architectures": {"AForCausalLM", "B1", "B2"},
+        "model_types": {"a", "b-c"},
     }

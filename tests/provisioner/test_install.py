@@ -159,6 +159,24 @@ async def test_the_revision_and_the_arguments_of_the_request_reach_the_machine(s
     assert b"\nVLLM_ARGS=(--max-model-len 4096)\n" in stage.shell.received[0]
 
 
+@pytest.mark.parametrize(
+    ("gpus", "asked", "taken"),
+    [
+        (4, (), b"(--tensor-parallel-size 4 --trust-remote-code)"),
+        (3, (), b"(--tensor-parallel-size 2 --trust-remote-code)"),
+        (1, (), b"(--trust-remote-code)"),
+        (4, ("--pipeline-parallel-size=4",), b"(--trust-remote-code --pipeline-parallel-size=4)"),
+    ],
+)
+async def test_a_worker_uses_as_many_gpus_as_its_type_has_and_its_model_allows(
+    stage: Stage, gpus: int, asked: tuple[str, ...], taken: bytes
+) -> None:
+    stage.provider.offered = tuple(kind.model_copy(update={"gpus": gpus}) for kind in stage.provider.offered)
+    await stage.launched(tensor_parallel_sizes=(1, 2, 4), trust_remote_code=True, vllm_args=asked)
+    await stage.deliver(e.SshReachable)
+    assert re.findall(rb"^VLLM_ARGS=(.*)$", stage.shell.received[0], re.MULTILINE) == [taken]
+
+
 @pytest.mark.parametrize(("ours", "told"), [(True, b"yes"), (False, b"''")])
 async def test_only_where_volumes_are_ours_is_the_whole_machine(stage: Stage, ours: bool, told: bytes) -> None:
     stage.provider.capabilities = replace(stage.provider.capabilities, volumes=ours)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import venv
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any, Final
@@ -46,7 +46,7 @@ def main() -> None:
     for version in versions:
         _unpack(version, folder)
     served = {str(version): models.served_by(folder / str(version) / "vllm") for version in versions}
-    MODELS_FILE.write_text(written(models.table(served, _transformers(folder, versions[-1]))))
+    MODELS_FILE.write_text(written(models.table(served, _transformers(folder, versions))))
     if given.models:
         return
     _install_libraries(folder, versions[-1])
@@ -71,11 +71,19 @@ def _unpack(version: VllmVersion, folder: Path) -> None:
         shutil.copytree(unpacked, folder / str(version))
 
 
-def _transformers(folder: Path, version: VllmVersion) -> dict[str, Any]:
-    """What the library has by which vLLM runs a model that it does not have itself."""
-    (needed,) = (each for each in _libraries(folder / str(version)) if each.startswith("transformers"))
+def _transformers(folder: Path, versions: Sequence[VllmVersion]) -> dict[str, dict[str, frozenset[str]]]:
+    """What the library has by which vLLM runs other models: the latest one that each version takes."""
+    needed = {
+        version: next(each for each in _libraries(folder / str(version)) if each.startswith("transformers"))
+        for version in versions
+    }
+    known = {requirement: _known_to(requirement) for requirement in set(needed.values())}
+    return {str(version): known[requirement] for version, requirement in needed.items()}
+
+
+def _known_to(requirement: str) -> dict[str, frozenset[str]]:
     with tempfile.TemporaryDirectory() as unpacked:
-        _pip(sys.executable, "download", "--no-deps", "--dest", unpacked, needed)
+        _pip(sys.executable, "download", "--no-deps", "--dest", unpacked, requirement)
         (wheel,) = Path(unpacked).iterdir()
         with zipfile.ZipFile(wheel) as files:
             files.extractall(unpacked, [name for name in files.namelist() if "/models/auto/" in name])

@@ -50,7 +50,7 @@ def served_by(package: Path) -> Serves:
     )
 
 
-def known_to_transformers(package: Path) -> dict[str, list[str]]:
+def known_to_transformers(package: Path) -> dict[str, frozenset[str]]:
     """The architectures that generate text, and the types of models, that the Transformers library has itself."""
     auto = package / "models" / "auto"
     modeling = _read(auto / "modeling_auto.py")
@@ -58,19 +58,23 @@ def known_to_transformers(package: Path) -> dict[str, list[str]]:
     for name, value in _assigned(modeling):
         if any(part in name for part in _GENERATING) and name.endswith("_MAPPING_NAMES"):
             architectures.update(name for _, name in _pairs(value))
-    types = set(_types(_read(auto / "auto_mappings.py"))) | set(_types(_read(auto / "configuration_auto.py")))
-    return {"architectures": sorted(architectures), "model_types": sorted(types)}
+    files = (auto / "auto_mappings.py", auto / "configuration_auto.py")  # Transformers 4 has only the second one
+    types = {name for path in files if path.exists() for name in _types(_read(path))}
+    return {"architectures": frozenset(architectures), "model_types": frozenset(types)}
 
 
-def table(served: Mapping[str, Serves], transformers: Mapping[str, Any]) -> dict[str, Any]:
-    """`served` by version, the earliest first. A list says where a name appeared, disappeared, and so on."""
+def table(served: Mapping[str, Serves], transformers: Mapping[str, Mapping[str, frozenset[str]]]) -> dict[str, Any]:
+    """Both by version of vLLM, the earliest first. A list says where a name appeared, disappeared, and so on."""
     tasks = ("generate", "embed", "classify", "transcribe")
     return {
         "versions": list(served),
         "architectures": {task: _changes({v: one.architectures[task] for v, one in served.items()}) for task in tasks},
         "quantizations": _changes({version: one.quantizations for version, one in served.items()}),
         "model_types": _changes({version: one.model_types for version, one in served.items()}),
-        "transformers": dict(transformers),
+        "transformers": {
+            part: _changes({version: known[part] for version, known in transformers.items()})
+            for part in ("architectures", "model_types")
+        },
     }
 
 

@@ -2,6 +2,7 @@
 
 Refused
 ├── LaunchNotAllowed       only an administrator may launch this
+├── ModelNotServable       vLLM would not start with this model
 ├── LimitReached           the organisation has reached its number of instances or its spending
 └── InstanceTypesUnknown   the provider's offers are not known yet
 """
@@ -10,6 +11,10 @@ from services.api.refusals import Kind, Refused
 
 
 class LaunchNotAllowed(Refused, kind=Kind.FORBIDDEN, code="launch_not_allowed", title="This key may not launch that"):
+    pass
+
+
+class ModelNotServable(Refused, kind=Kind.INVALID, code="model_not_servable", title="vLLM cannot serve this model"):
     pass
 
 

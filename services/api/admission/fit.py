@@ -9,20 +9,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
+from services.api.admission.attention import Split
 from services.api.admission.vllm_args import given
 from services.api.admission.vllm_images import default_utilization
 from services.api.refusals import FieldError
 from shared.lifecycle.wish import Findings, Wish
 from shared.offers.candidates import candidates, types_of
 from shared.offers.instance_types import InstanceType
+from shared.worker_arguments import tensor_parallel_size
 
 _GB: Final = 1e9
 _GIB_IN_GB: Final = 2**30 / _GB
-_ROOM_GB: Final = 1.0
+ROOM_GB: Final = 1.0
 """Per GPU. Less than this is hardly enough for activations, CUDA graphs and any KV cache."""
 _LEAST_BYTES: Final = 0.5
 """The least size of a parameter, however vLLM quantizes it while loading: four bits."""
-_MAIN: Final = (None, "main")
 _SYSTEM_GB: Final = 30.0
 """About what the system and vLLM's image, unpacked, take of a boot volume."""
 
@@ -40,29 +41,30 @@ class Weights(Protocol):
 class WeightsPlacement:
     """Where the weights go, by a request's vLLM options.
 
-    `gpus`: the number of GPUs that share them; `offload_gb`: how much of each GPU's part stays in the host's memory;
-    `utilization`: the share of a GPU's memory that vLLM uses, None for its own default; `quantizes`: they may become
-    smaller; `wide`: every number takes four bytes.
+    `gpus`: the number of GPUs that share them; `split`: how those of one replica do; `offload_gb`: how much of each
+    GPU's part stays in the host's memory; `utilization`: the share of a GPU's memory that vLLM uses, None for its own
+    default; `quantizes`: they may become smaller; `wide`: every number takes four bytes.
     """
 
     gpus: int
+    split: Split
     utilization: float | None
     offload_gb: float
     quantizes: bool
     wide: bool
 
     @classmethod
-    def of(cls, vllm_args: Sequence[str]) -> Self:
+    def of(cls, vllm_args: Sequence[str], tensor: int = 1) -> Self:
+        """`tensor`: how many GPUs share each layer, unless the options say it."""
         options = given(vllm_args)
-        spread = ["--tensor-parallel-size", "--pipeline-parallel-size"]
-        if "--enable-expert-parallel" in options:
-            spread.append("--data-parallel-size")
+        split = Split(
+            int(options.get("--tensor-parallel-size", tensor)), int(options.get("--pipeline-parallel-size", "1"))
+        )
+        replicas = int(options.get("--data-parallel-size", "1")) if "--enable-expert-parallel" in options else 1
         utilization = options.get("--gpu-memory-utilization")
-        gpus = 1
-        for option in spread:
-            gpus *= int(options.get(option, "1"))
         return cls(
-            gpus=gpus,
+            gpus=split.tensor * split.pipeline * replicas,
+            split=split,
             utilization=None if utilization is None else float(utilization),
             offload_gb=float(options.get("--cpu-offload-gb", 0)) * _GIB_IN_GB,
             quantizes="--quantization" in options,
@@ -83,14 +85,14 @@ def loaded_gb(model: Weights, placement: WeightsPlacement) -> float | None:
     return (max(stored, 4 * parameters) if stored >= 2 * parameters else stored) / _GB
 
 
-def least_gb(model: Weights, vllm_args: Sequence[str], revision: str | None) -> float | None:
+def least_gb(model: Weights, vllm_args: Sequence[str]) -> float | None:
     """The least memory that all GPUs together need for the weights; None if unknown.
 
-    Sizes are those of the main branch. How much stays in the host's memory depends on the number of GPUs.
+    How much stays in the host's memory depends on the number of GPUs.
     """
     placement = WeightsPlacement.of(vllm_args)
     loaded = loaded_gb(model, placement)
-    if loaded is None or model.parameters is None or placement.offload_gb or revision not in _MAIN:
+    if loaded is None or model.parameters is None or placement.offload_gb:
         return None
     least = min(loaded, model.parameters * _LEAST_BYTES / _GB) if placement.quantizes else loaded
     return round(least, 3) or None
@@ -115,20 +117,19 @@ def misfits(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Ite
             yield FieldError(pointer=f"/instance_types/{at}", detail=detail)
 
 
-def warnings(wish: Wish, found: Findings, model: Weights, offered: Sequence[InstanceType]) -> Iterator[str]:
+def warnings(wish: Wish, found: Findings, weights: Weights, offered: Sequence[InstanceType]) -> Iterator[str]:
     """Warnings for each type that the instance may get and that is most likely too small."""
-    placement = WeightsPlacement.of(wish.vllm_args)
-    loaded = loaded_gb(model, placement)
-    if loaded is None or wish.revision not in _MAIN:
-        return
     for kind in types_of(candidates(wish, found, offered)):
-        if kind.gpu_memory_gb is None or not kind.may_hold(found.gpu_memory_gb):
+        tensor = tensor_parallel_size(wish.vllm_args, found.tensor_parallel_sizes, kind.gpus)
+        placement = WeightsPlacement.of(wish.vllm_args, tensor)
+        loaded = loaded_gb(weights, placement)
+        if loaded is None or kind.gpu_memory_gb is None or not kind.may_hold(found.gpu_memory_gb):
             continue
         used = min(placement.gpus, kind.gpus)
         share = placement.utilization or default_utilization(wish.image or kind.image)
         usable = used * share * kind.gpu_memory_gb
         left = usable + used * placement.offload_gb - loaded
-        if left < used * _ROOM_GB:
+        if left < used * ROOM_GB:
             part = f"{usable:.1f} GB ({used} × {share:.0%} of {kind.gpu_memory_gb:g} GB)"
             figures = f"{kind.name}: vLLM may use {part}, the weights take {loaded:.1f} GB"
             yield " ".join((f"{figures}: {_outlook(left)}.", *_remarks(kind, placement, used)))
@@ -136,7 +137,7 @@ def warnings(wish: Wish, found: Findings, model: Weights, offered: Sequence[Inst
 
 def disk_warnings(wish: Wish, found: Findings, model: Weights, offered: Sequence[InstanceType]) -> Iterator[str]:
     """A warning if the weights do not fit the boot volume, where that is to keep them."""
-    if model.weights_bytes is None or wish.revision not in _MAIN:
+    if model.weights_bytes is None:
         return
     weights = model.weights_bytes / _GB
     if weights + _SYSTEM_GB <= wish.volume_gb:

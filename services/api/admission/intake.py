@@ -1,6 +1,7 @@
 """Turns the body of POST /instances into a request that can be recorded. Errors are reported before anything is."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
@@ -10,16 +11,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.api.access.api_keys import ApiKey, ModelName
 from services.api.admission import fit, vllm_images
-from services.api.admission.errors import InstanceTypesUnknown
+from services.api.admission.errors import InstanceTypesUnknown, ModelNotServable
+from services.api.admission.judging import judged
 from services.api.admission.launch_rights import LaunchRights
+from services.api.admission.repository_rules import StoredWeights, weights_of
 from services.api.admission.spending import Offered
 from services.api.admission.vllm_args import refused
 from services.api.catalogue.cataloguing import Cataloguing, Meant
+from services.api.catalogue.hub.client import Reply
+from services.api.catalogue.hub.contents import Contents
 from services.api.catalogue.simulated import Simulated
-from services.api.refusals import FieldError, invalid
+from services.api.refusals import FieldError, Refused, invalid
 from services.api.tenancy.organizations import Organization, Slug
 from shared.lifecycle.events import InstanceRequested
-from shared.lifecycle.wish import DEFAULT_PROVIDER, Findings, Wish
+from shared.lifecycle.wish import DEFAULT_PROVIDER, Findings, Task, Wish
 from shared.offers.candidates import candidates, types_of
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
@@ -57,6 +62,7 @@ Revision = Annotated[
     ),
 ]
 ANY: Final = "any"
+_MAIN: Final = (None, "main")
 
 
 def _listed(value: Any) -> Any:
@@ -82,6 +88,7 @@ class InstanceBody(BaseModel):
     organization: Annotated[
         Slug | None, Field(description="Owning organisation (slug). Default: the key's; for administrators, shared.")
     ] = None
+    task: Annotated[Task | None, Field(description="What the model is for. Default: as the hub says.")] = None
     name: Name | None = None
     provider: Annotated[Choice | None, Field(description=f"Default: {DEFAULT_PROVIDER}, or the only one.")] = None
     zones: Annotated[Zones, BeforeValidator(_listed, json_schema_input_type=Zones | Literal["any"])] = []
@@ -104,12 +111,16 @@ class InstanceBody(BaseModel):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A launch before its admission: the wish, the findings about it, its model, and the providers' offers."""
+    """A launch before its admission: the wish, the findings about it, its model, and the providers' offers.
+
+    `errors`: why vLLM would not serve the model so.
+    """
 
     wish: Wish
     findings: Findings
     model: Meant
     offered: Offered
+    errors: tuple[FieldError, ...] = ()
 
 
 class Intake:
@@ -131,12 +142,23 @@ class Intake:
         """The model that the organisation (or everybody) means; looked up, but not catalogued yet. Raises Refused."""
         if errors := tuple(refused(body.vllm_args)):
             raise invalid(*errors)
-        return await self._cataloguing.meant(body.model, organization)
+        model = await self._cataloguing.meant(body.model, organization, body.task)
+        if body.task not in (None, model.task):
+            detail = f"{model.model} is known for the task {model.task}. Leave the task out, or have an administrator "
+            detail += f"add the model anew: coldstart models add {model.model} --task {body.task}."
+            raise invalid(FieldError(pointer="/task", detail=detail))
+        return model
+
+    async def contents(self, body: InstanceBody, model: Meant) -> Reply:
+        """What the hub says of the repository that the worker would load."""
+        return await self._cataloguing.contents(model.model, body.revision)
 
     async def offered(self) -> Offered:
         return await self._instance_types.of_all()
 
-    def wanted(self, body: InstanceBody, organization: Organization | None, model: Meant, offered: Offered) -> Wanted:
+    def wanted(
+        self, body: InstanceBody, organization: Organization | None, model: Meant, contents: Reply, offered: Offered
+    ) -> Wanted:
         wish = Wish(
             name=body.name or _name_for(model.model),
             model=model.model,
@@ -153,16 +175,19 @@ class Intake:
             max_lifetime=body.max_lifetime,
             idle_shutdown=body.idle_shutdown,
         )
-        least = fit.least_gb(model, body.vllm_args, body.revision)
-        found = Findings(gated=model.gated, gpu_memory_gb=least)
-        types = offered.get(wish.provider, ())
+        weights, types = _weights(model, contents, wish.revision), offered.get(wish.provider, ())
+        least = fit.least_gb(weights, body.vllm_args)
+        found = Findings(gated=model.gated, gpu_memory_gb=least, trust_remote_code=model.trust_remote_code)
+        judgement = judged(contents, wish, found, types)
+        found = judgement.found
         warnings = (
             *self._rights.warnings(wish, gated=model.gated),
             *vllm_images.warnings(wish, found, types),
-            *fit.warnings(wish, found, model, types),
-            *fit.disk_warnings(wish, found, model, types),
+            *fit.warnings(wish, found, weights, types),
+            *fit.disk_warnings(wish, found, weights, types),
+            *judgement.warnings,
         )
-        return Wanted(wish, found.model_copy(update={"warnings": warnings}), model, offered)
+        return Wanted(wish, found.model_copy(update={"warnings": warnings}), model, offered, judgement.errors)
 
     async def check_rights(self, wanted: Wanted, owner: ApiKey) -> None:
         """Check that this key may launch it. Raises Refused."""
@@ -194,12 +219,26 @@ class Intake:
         errors = errors or list(fit.misfits(wish, wanted.findings, offered))
         if errors:
             raise self._simulated.by_cloud(invalid(*errors))
-        if errors := list(vllm_images.refused_options(wish, wanted.findings, offered)):
-            raise invalid(*errors)
+        if errors := [*vllm_images.refused_options(wish, wanted.findings, offered), *wanted.errors]:
+            raise _unservable(errors)
 
 
 def requested(instance_id: UUID, wish: Wish, found: Findings) -> InstanceRequested:
     return InstanceRequested(instance_id=instance_id, occurred_at=datetime.now(UTC), specification=wish, findings=found)
+
+
+def _unservable(errors: Sequence[FieldError]) -> Refused:
+    refusal = invalid(*errors)
+    if all(error.pointer != "/model" for error in errors):
+        return refusal
+    return ModelNotServable(" ".join(error.detail for error in errors), errors=refusal.errors)
+
+
+def _weights(model: Meant, contents: Reply, revision: str | None) -> fit.Weights:
+    """As the repository has them; else as they were when the model entered the catalogue, for its main branch."""
+    if isinstance(contents, Contents) and (weights := weights_of(contents)).weights_bytes is not None:
+        return weights
+    return model if revision in _MAIN else StoredWeights()
 
 
 def _name_for(model: str) -> str:

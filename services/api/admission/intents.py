@@ -89,8 +89,9 @@ class Intents:
     ) -> Accepted:
         """Raises Refused, InstanceConflict, JournalUnavailable."""
         model = await self._intake.meant(body, organization)
+        contents = await self._intake.contents(body, model)
         async with self._patiently():
-            wanted = self._intake.wanted(body, organization, model, await self._intake.offered())
+            wanted = self._intake.wanted(body, organization, model, contents, await self._intake.offered())
         instance_id = uuid5(owner.id, _FROM_KEYS + idempotency_key) if idempotency_key else uuid4()
         launch = _LaunchRequest(instance_id, wanted, owner, traceparent, may_exist=idempotency_key is not None)
         if organization is None:

@@ -33,7 +33,7 @@ class LaunchRights:
         """Raises LaunchNotAllowed."""
         if owner.role is Role.ADMIN:
             return
-        errors = list(self._errors(wanted, gated=meant.gated))
+        errors = list(self._errors(wanted, meant))
         if self._access.catalogue.named(meant.model) is None:
             await self._access.load()  # another process may just have created an organisation with this name
             if why := self.why_not_add(owner, meant):
@@ -70,15 +70,16 @@ class LaunchRights:
                 "COLDSTART_ALLOWED_IMAGES."
             )
 
-    def _errors(self, wanted: Wish, *, gated: bool) -> Iterator[FieldError]:
+    def _errors(self, wanted: Wish, meant: Meant) -> Iterator[FieldError]:
         if wanted.image is not None and not is_allowed(wanted.image, self._allowed_images):
             known = ", ".join(self._allowed_images) or "none"
             detail = f"{wanted.image} may not be run with this key; repositories that may are {known}, with any tag. "
             detail += "Leave it out to have the configured image, or ask an administrator to add its repository to "
             yield FieldError(pointer="/image", detail=f"{detail}COLDSTART_ALLOWED_IMAGES.")
-        if gated and wanted.revision is not None and _is_anybody_s(wanted.revision):
-            detail = f"{wanted.model} is gated, so it is given our HF_TOKEN, and anybody may propose a commit to it on "
-            detail += "the hub: name a branch or tag without a slash, or ask an administrator to launch it."
+        if (meant.gated or meant.trust_remote_code) and wanted.revision is not None and _is_anybody_s(wanted.revision):
+            why = "is gated, so it is given our HF_TOKEN" if meant.gated else "runs its own code"
+            detail = f"{wanted.model} {why}, and anybody may propose a commit to it on the hub: name a branch or tag "
+            detail += "without a slash, or ask an administrator to launch it."
             yield FieldError(pointer="/revision", detail=detail)
 
 

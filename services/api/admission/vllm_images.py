@@ -57,10 +57,11 @@ def warnings(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> It
         version = version_in(image)
         if version is not None:
             yield from _about(version, image, wish)
-        elif wish.vllm_args:
+        else:
+            options = " and takes these options" if wish.vllm_args else ""
             yield (
-                f"The options were not checked, because the tag of {image} names no version of vLLM. "
-                f"Use a tag such as v{supported()[-1]}."
+                f"Whether it serves this model{options} was not checked, because the tag of {image} names no version "
+                f"of vLLM. Use a tag such as v{supported()[-1]}."
             )
 
 
@@ -86,7 +87,7 @@ def _about(version: VllmVersion, image: str, wish: Wish) -> Iterator[str]:
         closed = max(_HOLES.values())
         yield f"{image}: vLLM {version} has known security holes ({', '.join(holes)}). Choose {closed} or later."
     if not is_supported(version):
-        yield f"{image}: vLLM {version} is not supported, and its options are not checked. Use {first} to {last}."
+        yield f"{image}: vLLM {version} is not supported: models and options are not checked. Use {first} to {last}."
     options = options_of(version)
     for name in given(wish.vllm_args):
         if options.is_deprecated(name):

@@ -14,6 +14,7 @@ class Model(BaseModel):
     """`model` is its id on the Hugging Face hub, in the hub's spelling; `gated`: its files need a token there.
 
     `weights_bytes` is the size of its files; None if the hub does not say it, or was not asked yet.
+    `trust_remote_code`: an administrator allows workers to run code from its repository.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -24,6 +25,7 @@ class Model(BaseModel):
     gated: bool
     parameters: int | None = None
     weights_bytes: int | None = None
+    trust_remote_code: bool = False
     created_at: AwareDatetime
 
 

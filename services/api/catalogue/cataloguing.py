@@ -10,13 +10,14 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Model
 from services.api.catalogue.errors import ModelIdMalformed
-from services.api.catalogue.hub.client import Found, HubUnreachable, Lookups
-from services.api.catalogue.hub.refusals import about_model, admitted
+from services.api.catalogue.hub.client import Found, HubUnreachable, Lookups, Reply
+from services.api.catalogue.hub.refusals import about_model, admitted, as_said
 from services.api.catalogue.repository import ModelRepository
 from services.api.catalogue.resolution import Resolved, resolve
 from services.api.catalogue.simulated import Simulated
 from services.api.refusals import Refused
 from services.api.tenancy.organizations import Organization
+from shared.lifecycle.wish import Task
 from shared.postgres.connection import DOWN
 
 _PATIENCE_S: Final = 2.0
@@ -34,8 +35,13 @@ class Cataloguing:
         self._models = models
         self._hub = hub
 
-    async def meant(self, name: str, organization: Organization | None = None) -> Meant:
-        """What the name means to a caller of `organization`; adds nothing to the catalogue. Raises Refused."""
+    async def meant(
+        self, name: str, organization: Organization | None = None, task: Task | None = None, *, insist: bool = False
+    ) -> Meant:
+        """What the name means to a caller of `organization`; adds nothing to the catalogue. Raises Refused.
+
+        `task`: what somebody wants a model for that is not in the catalogue; `insist`: whatever the hub says of it.
+        """
         known = resolve(name, self._access.catalogue, organization)
         if isinstance(known, Resolved):
             return await self._measured(known.model)
@@ -43,18 +49,27 @@ class Cataloguing:
             detail = f"{name!r} is no id of the Hugging Face hub; write it as there, such as Qwen/Qwen2.5-7B-Instruct."
             raise about_model(ModelIdMalformed, detail)
         try:
-            found = admitted(name, await self._hub.look_up(name))
+            found = admitted(name, as_said(await self._hub.look_up(name), task, insist=insist))
         except Refused as refused:
             raise await self._simulated.by_hub(refused) from None
         if respelled := self._access.catalogue.named(found.model):  # the hub may spell it differently
             return await self._measured(respelled)
         return found
 
-    async def add(self, meant: Meant) -> Model:
-        """The model in the catalogue, added if necessary."""
-        if known := self._access.catalogue.named(meant.model):
+    async def contents(self, model: str, revision: str | None) -> Reply:
+        """What its repository holds. A hub that does not answer soon stops no launch."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                return await self._hub.contents(model, revision)
+        except TimeoutError:
+            return HubUnreachable(f"no answer within {_PATIENCE_S} s")
+
+    async def add(self, meant: Meant, trust_remote_code: bool | None = None) -> Model:
+        """The model in the catalogue, added if necessary. Without `trust_remote_code`, that stays as it is."""
+        known = self._access.catalogue.named(meant.model)
+        if known and trust_remote_code in (None, known.trust_remote_code):
             return known
-        added = await self._models.add(meant)
+        added = await self._models.add(meant, trust_remote_code)
         await self._access.load()
         self._tell_shadowed(added)
         return added

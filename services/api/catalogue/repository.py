@@ -29,9 +29,9 @@ class ModelRepository:
         rows = await self._pool.fetch(_sql("page_of_models"), *(after or (None, None)), limit)
         return [Model.model_validate(dict(row)) for row in rows]
 
-    async def add(self, found: Found | Model) -> Model:
-        """The model in the catalogue, whoever added it, with its sizes if known."""
-        values = (found.model, found.task, found.gated, found.parameters, found.weights_bytes)
+    async def add(self, found: Found | Model, trust_remote_code: bool | None = None) -> Model:
+        """The model in the catalogue, whoever added it, with its sizes if known. The trust stays as it is if None."""
+        values = (found.model, found.task, found.gated, found.parameters, found.weights_bytes, trust_remote_code)
         row = await self._pool.fetchrow(_sql("add_model"), uuid4(), *values)
         return Model.model_validate(only(row))
 

@@ -25,11 +25,11 @@ _Changes: TypeAlias = dict[str, tuple[_Version, ...]]
 
 
 class _Transformers(BaseModel):
-    """What the Transformers library has itself, in the version that the latest vLLM needs."""
+    """What the Transformers library has itself: the latest one that each version of vLLM takes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    architectures: frozenset[str]
-    model_types: frozenset[str]
+    architectures: _Changes
+    model_types: _Changes
 
 
 class _Table(BaseModel):
@@ -60,12 +60,10 @@ def serves(architecture: str, task: Task, version: VllmVersion) -> bool:
     return stem != architecture and any(_there(tables["generate"], stem + end, version) for end in _GENERATES)
 
 
-def history(architecture: str, version: VllmVersion) -> str:
+def history(architecture: str, task: Task, version: VllmVersion) -> str:
     """Which version added or removed it, with what to do, as the end of a sentence; empty if no version has it."""
-    for changes in _table().architectures.values():
-        if (there := changes.get(architecture)) is not None:
-            return _history(there, version)
-    return ""
+    there = _table().architectures[task].get(architecture)
+    return "" if there is None else _history(there, version)
 
 
 def serves_quantization(method: str, version: VllmVersion) -> bool:
@@ -80,12 +78,13 @@ def quantization_history(method: str, version: VllmVersion) -> str:
 
 def knows_type(model_type: str, version: VllmVersion) -> bool:
     """Whether this version reads the configuration of such models without code from their repository."""
-    return model_type in _table().transformers.model_types or _there(_table().model_types, model_type, version)
+    table = _table()
+    return any(_there(held, model_type, version) for held in (table.model_types, table.transformers.model_types))
 
 
-def may_run_by_transformers(architecture: str) -> bool:
+def may_run_by_transformers(architecture: str, version: VllmVersion) -> bool:
     """Whether vLLM may run it by the Transformers library, which not every architecture allows."""
-    return architecture in _table().transformers.architectures
+    return _there(_table().transformers.architectures, architecture, version)
 
 
 def tasks_of(architectures: Iterable[str]) -> frozenset[Serves]:
@@ -94,7 +93,7 @@ def tasks_of(architectures: Iterable[str]) -> frozenset[Serves]:
     known: frozenset[Serves] = frozenset(
         task for task, changes in _table().architectures.items() if any(name in changes for name in names)
     )
-    if not known and any(may_run_by_transformers(name) for name in names):
+    if not known and any(name in _table().transformers.architectures for name in names):
         return frozenset({"generate"})
     return known
 

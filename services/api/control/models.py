@@ -1,12 +1,12 @@
 """`/models`: the models that can be served."""
 
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from litestar import Response, delete, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.access.api_keys import ModelName
 from services.api.catalogue.access_cache import AccessCache
@@ -19,13 +19,20 @@ from services.api.control.errors import ModelInUse, ModelOffered, ModelUnknown
 from services.api.control.openapi.answers import refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position
 from services.api.refusals import Kind
+from shared.lifecycle.wish import Task
 
 
 class ModelBody(BaseModel):
-    """A model's id on the Hugging Face hub."""
+    """A model's id on the Hugging Face hub, and whether its workers may run code from its repository."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     model: ModelName
+    task: Annotated[
+        Task | None, Field(description="What it is for. Default: as the hub says. It never changes in the catalogue.")
+    ] = None
+    trust_remote_code: Annotated[
+        bool | None, Field(description="Whether workers may run code from its repository. Default: no, or as it was.")
+    ] = None
 
 
 @get("/models", opt=ANY_KEY, summary="List the catalogue, newest first")
@@ -44,8 +51,10 @@ async def list_models(models: Provided[ModelRepository], limit: Limit = 50, curs
     description="201 if it is new there, 200 if it was there before. Creating an instance of it does the same.",
 )
 async def add_model(data: JSONBody[ModelBody], cataloguing: Provided[Cataloguing]) -> Response[Model]:
-    meant = await cataloguing.meant(data.model)
-    return Response(await cataloguing.add(meant), status_code=200 if isinstance(meant, Model) else 201)
+    meant = await cataloguing.meant(data.model, task=data.task, insist=True)
+    return Response(
+        await cataloguing.add(meant, data.trust_remote_code), status_code=200 if isinstance(meant, Model) else 201
+    )
 
 
 @delete(

@@ -38,6 +38,7 @@ from shared.lifecycle.events import (
 from shared.lifecycle.instance import Instance
 from shared.machine import Exited, KeyRefused, Session, Unreachable, WrongHostKey
 from shared.retry import backoff_s
+from shared.worker_arguments import worker_arguments
 
 INSTALL_FAILED: Final = "install_failed"
 INSTALL_TIMED_OUT: Final = "install_timed_out"
@@ -139,7 +140,8 @@ class _Install:
             )
         )
         await self._context.resume()
-        job = self._job(await self._context.guard())
+        instance = await self._context.guard()
+        job = self._job(instance, await self._gpus(instance))
         await note_host_key(self._context, session)
         status = await self._listened(session, job)
         if status == 0:
@@ -245,7 +247,12 @@ class _Install:
             waited = f"; it has waited for {self._waited_for[-1]}" if self._waited_for else ""
             raise Rejected(INSTALL_TIMED_OUT, f"still in phase {self._phase or 'none'} after {age_s:.0f} s{waited}")
 
-    def _job(self, instance: Instance) -> InstallJob:
+    async def _gpus(self, instance: Instance) -> int:
+        """Of its type; 0 if they are not known."""
+        offered = await self._context.dependencies.offers.if_known(self._context.provider.name)
+        return next((kind.gpus for kind in offered if kind.name == instance.instance_type), 0)
+
+    def _job(self, instance: Instance, gpus: int) -> InstallJob:
         settings, secrets = self._context.settings, self._context.dependencies.secrets
         keeps_its_own = instance.resources.own_host_key is not None
         return InstallJob(
@@ -255,7 +262,7 @@ class _Install:
             model=instance.specification.model,
             revision=instance.specification.revision,
             task=instance.specification.task,
-            vllm_args=instance.specification.vllm_args,
+            vllm_args=worker_arguments(instance.specification, instance.findings, gpus),
             organization_id=instance.specification.organization_id,
             ours=self._context.provider.capabilities.volumes,
             scratch=instance.has_scratch,

@@ -32,7 +32,7 @@ def a_model(gb: float | None, *, bytes_each: float = 2.0) -> Model:
 
 
 def wanting(
-    model: Model, *types: str, args: tuple[str, ...] = (), revision: str | None = None, zones: tuple[str, ...] = ()
+    model: Model, *types: str, args: tuple[str, ...] = (), zones: tuple[str, ...] = ()
 ) -> tuple[Wish, Findings]:
     wish = Wish(
         name="large",
@@ -40,9 +40,8 @@ def wanting(
         instance_types=types,
         zones=zones,
         vllm_args=args,
-        revision=revision,
     )
-    return wish, Findings(gpu_memory_gb=least_gb(model, args, revision))
+    return wish, Findings(gpu_memory_gb=least_gb(model, args))
 
 
 @pytest.mark.parametrize(
@@ -64,17 +63,15 @@ def wanting(
 def test_forty_gigabytes_need_what_vllm_makes_of_them(
     args: tuple[str, ...], bytes_each: float, expected: float | None
 ) -> None:
-    assert least_gb(a_model(40.0, bytes_each=bytes_each), args, None) == expected
+    assert least_gb(a_model(40.0, bytes_each=bytes_each), args) == expected
 
 
-def test_nobody_knows_what_another_revision_needs_nor_a_model_without_figures() -> None:
-    assert least_gb(a_model(40.0), (), "gptq-4bit") is None
-    assert least_gb(a_model(40.0), (), "main") == 40.0
-    assert least_gb(a_model(None), (), None) is None
+def test_nobody_knows_what_a_model_without_figures_needs() -> None:
+    assert least_gb(a_model(None), ()) is None
 
 
 def test_a_model_that_is_nothing_beside_any_gpu_needs_none_of_it() -> None:
-    assert least_gb(a_model(0.0001), (), None) is None
+    assert least_gb(a_model(0.0001), ()) is None
 
 
 def test_a_named_type_with_less_memory_than_the_weights_is_refused_with_the_figures() -> None:
@@ -179,12 +176,8 @@ def test_of_any_type_those_that_it_may_become_are_warned_of() -> None:
 
 
 def test_what_nobody_knows_is_not_warned_of() -> None:
-    for model, types, revision in (
-        (a_model(300.0), ("own",), None),
-        (a_model(None), ("L4-1-24G",), None),
-        (a_model(23.0), ("L4-1-24G",), "gptq-4bit"),
-    ):
-        wanted = wanting(model, *types, revision=revision)
+    for model, types in ((a_model(300.0), ("own",)), (a_model(None), ("L4-1-24G",))):
+        wanted = wanting(model, *types)
         assert list(warnings(*wanted, model, (*OFFERED, BOX))) == []
 
 

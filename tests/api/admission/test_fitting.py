@@ -43,7 +43,7 @@ async def test_any_type_is_refused_only_when_none_can_hold_the_weights(stage: St
 async def test_what_most_likely_will_not_do_is_accepted_with_a_warning_each_time(stage: Stage) -> None:
     await stage.offer(L4, TWO_L4)
     api = await stage.api()
-    wanted = {"model": TIGHT, "instance_types": ["L4-2-24G"]}
+    wanted = {"model": TIGHT, "instance_types": ["L4-2-24G"], "vllm_args": ["--tensor-parallel-size=1"]}
     first, again = [await api.client.post("/instances", json=wanted, headers=KEY) for _ in range(2)]
     assert (first.status_code, again.status_code) == (202, 202)
     (warning,) = first.json()["warnings"]
@@ -103,6 +103,6 @@ async def test_a_reinstall_is_refused_where_the_image_of_today_has_dropped_an_op
 async def test_the_memory_that_vllm_uses_is_that_of_its_version(stage: Stage) -> None:
     await stage.offer(TWO_L4.model_copy(update={"image": NEW_IMAGE}))
     api = await stage.api()
-    accepted = await api.client.post("/instances", json={"model": TIGHT})
+    accepted = await api.client.post("/instances", json={"model": TIGHT, "vllm_args": ["--tensor-parallel-size=1"]})
     (warning,) = accepted.json()["warnings"]
     assert "vLLM may use 22.1 GB (1 × 92% of 24 GB)" in warning

@@ -68,13 +68,16 @@ def warned(wanted: Wish, *offered: InstanceType) -> list[str]:
     return list(warnings(wanted, Findings(), offered))
 
 
-def test_options_that_nobody_could_check_are_warned_of() -> None:
+def test_a_version_that_is_not_known_is_warned_of_with_what_was_not_checked() -> None:
     (warning,) = warned(wish("L4"), offer("L4", OWN))
     assert warning == (
-        "The options were not checked, because the tag of acme/vllm:latest names no version of vLLM. "
-        "Use a tag such as v0.32.0."
+        "Whether it serves this model and takes these options was not checked, because the tag of acme/vllm:latest "
+        "names no version of vLLM. Use a tag such as v0.32.0."
     )
-    assert warned(wish("L4", args=()), offer("L4", OWN)) == []
+    (warning,) = warned(wish("L4", args=()), offer("L4", OWN))
+    assert warning.startswith("Whether it serves this model was not checked, because the tag of acme/vllm:latest names")
+    (warning,) = warned(wish("L4", args=(), image=f"vllm/vllm-openai@sha256:{'a' * 64}"), offer("L4", NEW))
+    assert "names no version of vLLM" in warning
     assert warned(wish("L4"), offer("L4", None)) == []
 
 
@@ -94,7 +97,7 @@ def test_options_of_a_version_that_is_not_supported_are_taken_with_a_warning(tag
     wanted = wish("L4", image=f"vllm/vllm-openai:{tag}", args=("--tool-call-parser", "brand-new"))
     assert pointers(wanted, offer("L4", NEW)) == []
     assert warned(wanted, offer("L4", NEW))[-1] == (
-        f"vllm/vllm-openai:{tag}: vLLM {tag[1:]} is not supported, and its options are not checked. "
+        f"vllm/vllm-openai:{tag}: vLLM {tag[1:]} is not supported: models and options are not checked. "
         "Use 0.13.0 to 0.32.0."
     )
 

@@ -11,19 +11,25 @@ from tests.api.test_outages import database_away
 
 GATED = "meta-llama/Llama-3.1-8B-Instruct"
 FIGURES = (494_032_768, 988_065_536)
+CONTENTS = ("the list of files", "config.json")
+"""What a launch asks for of the model's repository."""
 
 
 async def test_a_model_is_looked_up_once_and_known_from_then_on(stage: Stage) -> None:
     api, other = await stage.api(), await stage.api(refresh_seconds=3600)
     added = await api.client.post("/models", json={"model": MODEL})
     assert added.status_code == 201
-    assert set(added.json()) == {"id", "model", "task", "gated", "parameters", "weights_bytes", "created_at"}
+    assert set(added.json()) == {
+        *("id", "model", "task", "gated", "parameters", "weights_bytes", "trust_remote_code", "created_at")
+    }
     assert (added.json()["parameters"], added.json()["weights_bytes"]) == FIGURES
     asked = stage.hub.asked
     again = await api.client.post("/models", json={"model": MODEL})
     assert (again.status_code, again.json()) == (200, added.json())
-    assert (await api.client.post("/instances", json=BODY)).status_code == 202
     assert stage.hub.asked == asked
+    for _ in range(2):
+        assert (await api.client.post("/instances", json=BODY)).status_code == 202
+    assert stage.hub.asked == asked + len(CONTENTS), "once for all launches"
 
     async def known_there() -> bool:
         return [model["id"] for model in (await other.client.get("/v1/models")).json()["data"]] == [MODEL]
@@ -179,7 +185,7 @@ async def test_a_model_without_figures_is_launched_although_they_cannot_be_kept(
     asked = stage.hub.asked
     async with database_away(stage):
         assert (await api.client.post("/instances", json=BODY)).status_code == 202
-    assert stage.hub.asked == asked + 1
+    assert stage.hub.asked == asked + 1 + len(CONTENTS)
 
 
 async def test_inference_never_asks_the_hub(stage: Stage) -> None:

@@ -32,13 +32,13 @@ def test_each_version_serves_what_its_own_registry_has(architecture: str, task: 
 
 
 def test_who_added_or_removed_a_model_is_known() -> None:
-    assert vllm_models.history("Qwen3_5ForConditionalGeneration", FIRST) == (
+    assert vllm_models.history("Qwen3_5ForConditionalGeneration", "generate", FIRST) == (
         ": 0.17.0 added it. Choose an image of a later version"
     )
-    assert vllm_models.history("AquilaForCausalLM", LAST) == (
+    assert vllm_models.history("AquilaForCausalLM", "generate", LAST) == (
         ": 0.25.0 removed it. Choose an image of an earlier version"
     )
-    assert vllm_models.history("NobodyForCausalLM", LAST) == ""
+    assert vllm_models.history("NobodyForCausalLM", "generate", LAST) == ""
 
 
 def test_a_quantization_is_known_by_its_other_names() -> None:

@@ -53,6 +53,7 @@ async def test_an_instance_that_is_asked_for_is_accepted_and_can_be_read_at_once
 async def test_what_was_asked_for_is_what_is_recorded(stage: Stage) -> None:
     api = await stage.api()
     wanted: dict[str, Any] = {
+        "task": "generate",
         "name": "My model 1",
         "provider": "scaleway",
         "zones": ["fr-par-2", "fr-par-1"],

@@ -37,6 +37,9 @@ ADDITIONS: Final[Sequence[str]] = (
     *(f"/paths/~1v1~1{path}" for path in ("messages", "messages~1count_tokens", "rerank", "responses", "score")),
     "/paths/~1readyz/get/responses/429",
     *("/paths/~1tokenize", "/paths/~1detokenize", "/paths/~1v1~1models~1{model}/get/parameters/model/example"),
+    "/components/schemas/InstanceBody/properties/task",
+    *(f"/components/schemas/ModelBody/properties/{field}" for field in ("task", "trust_remote_code")),
+    *(f"/components/schemas/Model/{part}/trust_remote_code" for part in ("properties", "required")),
     *(
         "/components/schemas/AnthropicError",
         "/components/schemas/OpenAIModel/properties/max_model_len",

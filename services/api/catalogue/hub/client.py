@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from typing import Final, Literal, Protocol, TypeAlias, TypeVar
+from typing import ClassVar, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from httpx2 import HTTPError, Response, TimeoutException
 from huggingface_hub import HfApi, ModelInfo, get_session, hf_raise_for_status
@@ -50,6 +50,8 @@ FAULTS: Final = (HTTPError, OfflineModeIsEnabled, ValueError, TypeError, KeyErro
 class Found:
     """`model` is the id in the hub's spelling, `sha` the commit, `pipeline` the hub's name of its task.
 
+    `trust_remote_code`: nobody allows the code of a model that is not in the catalogue.
+
     `weights_bytes` is the size of the files. Anything that the hub does not say is None.
     """
 
@@ -60,6 +62,7 @@ class Found:
     pipeline: str | None = None
     parameters: int | None = None
     weights_bytes: int | None = None
+    trust_remote_code: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,10 @@ class Disabled:
 
 @dataclass(frozen=True)
 class Unsupported:
-    """`pipeline` is None if the hub does not know the model's task either."""
+    """`pipeline` is None if the hub does not know the model's task either. `described`: as found, for a said task."""
 
     pipeline: str | None
+    described: Found | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -213,18 +217,17 @@ class Hub:
                 return Gated(with_token=False)
             self._check_access(info.id)
         task = task_of(info)
-        if task is None:
-            return Unsupported(info.pipeline_tag)
         parameters, stored = size_of(info)
-        return Found(
+        found = Found(
             info.id,
-            task,
+            task or "generate",
             bool(info.gated),
             sha=info.sha,
             pipeline=info.pipeline_tag,
             parameters=parameters,
             weights_bytes=stored,
         )
+        return found if task else Unsupported(info.pipeline_tag, found)
 
     def _has_namespace(self, name: str) -> bool | HubFailure:
         try:

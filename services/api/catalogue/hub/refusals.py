@@ -1,5 +1,6 @@
 """The refusals for the hub's negative and missing answers."""
 
+from dataclasses import replace
 from typing import Final, TypeVar, assert_never
 
 from services.api.catalogue.errors import (
@@ -14,9 +15,16 @@ from services.api.catalogue.errors import (
 )
 from services.api.catalogue.hub import client as hub
 from services.api.refusals import FieldError, Refused
+from shared.lifecycle.wish import Task
 
 _AT: Final = "/model"
 AboutModel = TypeVar("AboutModel", bound=Refused)
+
+
+def as_said(lookup: hub.Lookup, task: Task | None, *, insist: bool) -> hub.Lookup:
+    """With the task that somebody says where the hub tells none or, if they insist, another one."""
+    described = lookup.described if isinstance(lookup, hub.Unsupported) else lookup if insist else None
+    return replace(described, task=task) if task is not None and isinstance(described, hub.Found) else lookup
 
 
 def admitted(name: str, lookup: hub.Lookup) -> hub.Found:
@@ -43,7 +51,8 @@ def admitted(name: str, lookup: hub.Lookup) -> hub.Found:
             raise about_model(ModelDisabled, detail)
         case hub.Unsupported(pipeline=pipeline):
             purpose = f"is for {pipeline}" if pipeline else "does not say what it is for"
-            detail = f"{name} {purpose}; text generation and embeddings are what is served here."
+            detail = f"{name} {purpose}; text generation and embeddings are what is served here. "
+            detail += "If it does one of them, say so: task generate, or embed."
             raise about_model(TaskNotSupported, detail)
         case hub.TokenRefused() | hub.RateLimited() | hub.HubUnreachable():
             raise unanswered(name, lookup)

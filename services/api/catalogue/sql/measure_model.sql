@@ -2,4 +2,4 @@
 UPDATE models
 SET parameters = coalesce(parameters, $2), weights_bytes = coalesce(weights_bytes, $3)
 WHERE model = $1
-RETURNING id, model, task, gated, parameters, weights_bytes, created_at
+RETURNING id, model, task, gated, parameters, weights_bytes, trust_remote_code, created_at

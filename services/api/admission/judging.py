@@ -1,0 +1,84 @@
+"""Judges a launch on every instance type that it may get."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from services.api.admission.attention import attention_of
+from services.api.admission.verdict import verdict
+from services.api.admission.vllm_options import is_supported
+from services.api.catalogue.hub.client import HubFailure, HubUnreachable, RateLimited, Reply, TokenRefused
+from services.api.catalogue.hub.contents import Contents, RevisionUnknown
+from services.api.catalogue.hub.search import in_words
+from services.api.refusals import FieldError
+from shared.lifecycle.wish import Findings, Wish
+from shared.offers.candidates import candidates, types_of
+from shared.offers.instance_types import InstanceType
+from shared.vllm_version import VllmVersion, version_in
+
+_TYPES: Final = "/instance_types"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is said of the launch, and its findings with what was found out here."""
+
+    found: Findings
+    errors: tuple[FieldError, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def judged(reply: Reply, wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Judgement:
+    """`reply`: the hub's, about the contents of the repository. Every type that the launch may get must do.
+
+    Types without room are no error where any type would do, as long as another one has room.
+    """
+    match reply:
+        case Contents():
+            return _by_contents(reply, wish, found, offered)
+        case RevisionUnknown():
+            detail = f"{wish.model} has no revision {wish.revision} on the hub. Name a branch, a tag or a commit of it."
+            return Judgement(found, (FieldError(pointer="/revision", detail=detail),))
+        case TokenRefused() | RateLimited() | HubUnreachable():
+            return Judgement(found, warnings=(_unread(wish, reply),))
+        case _:
+            assert_never(reply)
+
+
+def _by_contents(contents: Contents, wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Judgement:
+    types = types_of(candidates(wish, found, offered))
+    verdicts = [verdict(contents, wish, _version(wish.image or kind.image), kind, found) for kind in types]
+    no_room = {kind.name: one.no_room for kind, one in zip(types, verdicts, strict=True) if one.no_room is not None}
+    verdicts = verdicts or [verdict(contents, wish, _version(wish.image), None, found)]
+    errors = [error for one in verdicts for error in one.errors]
+    if not errors and (wish.instance_types or len(no_room) == len(types)):
+        errors += _without_room(wish, no_room)
+    attention = attention_of(contents.config)
+    more = {
+        "tensor_parallel_sizes": attention.splits() if attention else (),
+        "no_room": tuple(no_room),
+    }
+    return Judgement(
+        found.model_copy(update=more),
+        tuple(dict.fromkeys(errors)),
+        tuple(dict.fromkeys(warning for one in verdicts for warning in one.warnings)),
+    )
+
+
+def _without_room(wish: Wish, no_room: Mapping[str, str]) -> Iterator[FieldError]:
+    """For each named type; of any type, for the first, which is the cheapest."""
+    for name, detail in no_room.items():
+        if name in wish.instance_types:
+            yield FieldError(pointer=f"{_TYPES}/{wish.instance_types.index(name)}", detail=detail)
+    if not wish.instance_types and no_room:
+        yield FieldError(pointer=_TYPES, detail=next(iter(no_room.values())))
+
+
+def _version(image: str | None) -> VllmVersion | None:
+    """None if it is not known, or its rules are not."""
+    version = None if image is None else version_in(image)
+    return version if version is not None and is_supported(version) else None
+
+
+def _unread(wish: Wish, failure: HubFailure) -> str:
+    return f"What the repository of {wish.model} holds was not checked. {in_words(failure)}"
