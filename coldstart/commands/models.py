@@ -8,6 +8,7 @@ from rich.text import Text
 
 from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import Json, api, given, non_empty, print_json, print_table, say, warn
+from coldstart.commands.provider import price
 
 _GB: Final = 1e9
 
@@ -101,6 +102,51 @@ def search(
     for model in found["items"]:
         table.add_row(*_row(model))
     print_table(table)
+
+
+@app.command()
+def fit(
+    model: Annotated[str, typer.Argument(help="Its id on the hub, or the name of an offering.", callback=non_empty)],
+    *,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of the model on the hub.")] = None,
+    image: Annotated[str | None, typer.Option(help="The vLLM image to run. Default: the configured one.")] = None,
+    vllm_args: Annotated[
+        list[str] | None, typer.Option("--vllm-arg", help="An option of vLLM, e.g. --max-model-len=8192; repeatable.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="generate or embed. Default: as the hub says.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only types of this provider.", callback=non_empty)] = None,
+    organization: Annotated[str | None, typer.Option(help="Whose offerings count (slug).", callback=non_empty)] = None,
+    as_json: Json = False,
+) -> None:
+    """Show which instance types MODEL fits, and with how long a context. Nothing is ordered."""
+    fields = {"revision": revision, "image": image, "vllm_args": vllm_args, "task": task, "provider": provider}
+    with api() as client:
+        found = client.post("/models/fit", given(model=model, organization=organization, **fields))
+    if as_json:
+        print_json(found)
+        return
+    for why in found["why_not"]:
+        warn(why)
+    table = Table("type", "fits", "GPUs used", "context", "requests", "per hour", "", box=None, pad_edge=False)
+    for column in table.columns[2:6]:
+        column.justify = "right"
+    for kind in found["items"]:
+        table.add_row(*_fit_row(kind, found["why_not"]))
+    print_table(table)
+
+
+def _fit_row(kind: dict[str, Any], told: list[str]) -> list[Text | str]:
+    """What is said of all types is not repeated for each."""
+    context, requests, why = kind["context"], kind["requests"], kind["why"] or ""
+    return [
+        Text(kind["instance_type"]),
+        kind["fits"],
+        str(kind["gpus"]),
+        "" if context is None else f"{context:,}",
+        "" if requests is None else f"{requests:,}",
+        price(kind),
+        Text("" if why in told else why),
+    ]
 
 
 def _row(model: dict[str, Any]) -> list[Text | str]:

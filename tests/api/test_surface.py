@@ -25,6 +25,7 @@ ROUTES = {
     "/sign-in-links": {"post"},
     "/models": {"get", "post"},
     "/models/{model_id}": {"delete"},
+    "/models/fit": {"post"},
     "/models/resolve": {"get"},
     "/models/search": {"get"},
     "/usage": {"get"},

@@ -108,3 +108,35 @@ def test_a_hub_that_does_not_answer_is_told_on_standard_error_beside_what_was_fo
 def test_that_nothing_is_found_is_said(api: FakeApi) -> None:
     api.says("GET", "/models/search", values({"items": [], "hub": {"status": "answered", "detail": None}}))
     assert run("models", "search", "nothing-like-it").stdout == "No model matches these words.\n"
+
+
+TYPE: dict[str, Any] = {
+    "provider": "scaleway",
+    "instance_type": "L4-1-24G",
+    "fits": "no",
+    "why": "L4-1-24G has no room for a context of 131072 tokens.",
+    "gpus": 1,
+    "context": 39_936,
+    "requests": 1,
+    "hourly_price": 0.79,
+    "currency": "EUR",
+}
+
+
+def test_each_type_is_shown_with_what_fits_it_and_its_price(api: FakeApi) -> None:
+    other = TYPE | {"instance_type": "own", "fits": "unknown", "why": None, "context": None, "requests": None}
+    api.says("POST", "/models/fit", values({"model": MODEL, "why_not": [], "items": [TYPE, other]}))
+    lines = run("models", "fit", MODEL, "--vllm-arg=--enforce-eager", "--revision", "v1").stdout.splitlines()
+    assert api.asked[0].body == {"model": MODEL, "vllm_args": ["--enforce-eager"], "revision": "v1"}
+    assert lines[0].split() == ["type", "fits", "GPUs", "used", "context", "requests", "per", "hour"]
+    assert lines[1].split()[:5] == ["L4-1-24G", "no", "1", "39,936", "1"]
+    assert lines[1].endswith("L4-1-24G has no room for a context of 131072 tokens.")
+    assert lines[2].split()[:3] == ["own", "unknown", "1"]
+
+
+def test_what_speaks_against_every_type_is_said_once(api: FakeApi) -> None:
+    why = "acme/model has its weights only as GGUF files."
+    api.says("POST", "/models/fit", values({"model": MODEL, "why_not": [why], "items": [TYPE | {"why": why}]}))
+    result = run("models", "fit", MODEL)
+    assert (result.stdout + result.stderr).count(why) == 1
+    assert json.loads(run("models", "fit", MODEL, "--json").stdout)["why_not"] == [why]

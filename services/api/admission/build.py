@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.api.admission.fitting import Fitting
 from services.api.admission.intake import Intake
 from services.api.admission.intents import Intents
 from services.api.admission.launch_rights import LaunchRights
@@ -20,6 +21,7 @@ from shared.offers.provider_status import ProviderStatuses
 @dataclass(frozen=True)
 class AdmissionServices:
     intents: Intents
+    fitting: Fitting
     launches: Launches
     limits: LimitChecks
     rights: LaunchRights
@@ -42,6 +44,7 @@ def admission_services(
     intake = Intake(catalogue.cataloguing, instance_types, statuses, rights, catalogue.simulated)
     return AdmissionServices(
         Intents(journal, read_your_writes, intake, launches, settings.journal_timeout_seconds),
+        Fitting(intake),
         launches,
         LimitChecks(access, usage.costs, launches, instance_types, journal),
         rights,

@@ -111,7 +111,7 @@ class InstanceBody(BaseModel):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A launch before its admission: the wish, the findings about it, its model, and the providers' offers.
+    """A launch before its admission: the wish, the findings about it, its model and weights, and the offers.
 
     `errors`: why vLLM would not serve the model so.
     """
@@ -119,6 +119,7 @@ class Wanted:
     wish: Wish
     findings: Findings
     model: Meant
+    weights: fit.Weights
     offered: Offered
     errors: tuple[FieldError, ...] = ()
 
@@ -187,7 +188,7 @@ class Intake:
             *fit.disk_warnings(wish, found, weights, types),
             *judgement.warnings,
         )
-        return Wanted(wish, found.model_copy(update={"warnings": warnings}), model, offered, judgement.errors)
+        return Wanted(wish, found.model_copy(update={"warnings": warnings}), model, weights, offered, judgement.errors)
 
     async def check_rights(self, wanted: Wanted, owner: ApiKey) -> None:
         """Check that this key may launch it. Raises Refused."""

@@ -107,3 +107,43 @@ async def test_any_type_is_one_that_has_room_for_the_context(stage: Stage) -> No
     await stage.offer(L4)
     refused(await launched(api, model=LLAMA), "invalid_request", "/instance_types", "L4-1-24G has no room")
     assert (await launched(api, model=LLAMA, vllm_args=["--max-model-len=16384"])).status_code == 202
+
+
+async def test_each_type_is_told_whether_the_model_fits_with_how_long_a_context_and_how_often(stage: Stage) -> None:
+    two = L4.model_copy(update={"name": "L4-2-24G", "gpus": 2, "hourly_price": 1.6})
+    box = InstanceType(name="own", zones=("fr-par-2",), gpus=1)
+    old = L4.model_copy(update={"name": "RENDER-S", "gpu": "P100", "hourly_price": 1.2})
+    await stage.offer(H100, two, L4, box, old, InstanceType(name="DEV1-L", zones=("fr-par-2",)))
+    api = await stage.api(hf_token=SecretStr(HUB_TOKEN))
+    answer = await api.client.post("/models/fit", json={"model": LLAMA})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["commit"], told["why_not"]) == ("0e9e39f249a16976918f6564b8830bc894c89659", [])
+    shown = [[one[key] for key in ("instance_type", "fits", "gpus", "context", "requests")] for one in told["items"]]
+    assert shown == [
+        ["L4-1-24G", "no", 1, 37_888, 1],
+        ["RENDER-S", "no", 1, 37_888, 1],
+        ["L4-2-24G", "yes", 2, 131_072, 1],
+        ["H100-1-80G", "yes", 1, 131_072, 3],
+        ["own", "unknown", 1, None, None],
+    ]
+    assert told["items"][0]["why"].startswith("L4-1-24G has no room for a context of 131072 tokens")
+    assert "compute capability 6.0" in told["items"][1]["why"]
+    assert (told["items"][0]["hourly_price"], told["items"][0]["currency"]) == (0.8, "EUR")
+    shorter = await api.client.post("/models/fit", json={"model": LLAMA, "vllm_args": ["--max-model-len=8192"]})
+    cheapest = shorter.json()["items"][0]
+    assert (cheapest["fits"], cheapest["requests"]) == ("yes", 4)
+    assert await stage.last_sequence() == 0
+
+
+async def test_what_speaks_against_every_type_is_told_once(stage: Stage) -> None:
+    await stage.offer(L4, H100)
+    api = await stage.api()
+    body = {"model": SPEECH, "task": "generate"}
+    told = (await api.client.post("/models/fit", json=body)).json()
+    assert len(told["why_not"]) == 1
+    assert "cannot generate text" in told["why_not"][0]
+    assert {one["fits"] for one in told["items"]} == {"no"}
+    await api.organization("acme")
+    async with api.as_(await api.user_key("acme")) as member:
+        assert (await member.post("/models/fit", json={"model": MODEL})).status_code == 200

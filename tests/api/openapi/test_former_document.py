@@ -38,6 +38,7 @@ ADDITIONS: Final[Sequence[str]] = (
     "/paths/~1readyz/get/responses/429",
     *("/paths/~1tokenize", "/paths/~1detokenize", "/paths/~1v1~1models~1{model}/get/parameters/model/example"),
     "/components/schemas/InstanceBody/properties/task",
+    *("/paths/~1models~1fit", "/components/schemas/ModelFit", "/components/schemas/TypeFit"),
     *(f"/components/schemas/ModelBody/properties/{field}" for field in ("task", "trust_remote_code")),
     *(f"/components/schemas/Model/{part}/trust_remote_code" for part in ("properties", "required")),
     *(
