@@ -409,6 +409,17 @@ async def test_what_the_weights_take_is_said_only_where_it_is_known(stage: Stage
     await expect(fit).to_have_text("too small for 145.4 GB")
 
 
+async def test_each_type_says_how_long_a_context_it_has_room_for_and_how_often(stage: Stage, window: Window) -> None:
+    _, page = await opened(stage, window, f"?model={TIGHT}")
+    context = type_row(page, "L40S-1-48G").locator("[data-of=context]")
+    await expect(context).to_have_text("context of 32,768 tokens, 2 at once")
+    await page.locator("summary").click()
+    await page.get_by_label("More options of vLLM").fill("--max-model-len 4096")
+    await expect(context).to_have_text("context of 32,768 tokens, 16 at once")
+    await page.get_by_label("Revision").fill("no-such-revision")
+    await expect(context).to_have_text("")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_nothing_keeps_anybody_from_launching(stage: Stage, window: Window, scheme: Any) -> None:
     narrow = {"width": 360, "height": 740}

@@ -2,20 +2,22 @@
 import { ask, get, Refusal } from "./api.js";
 import { split } from "./arguments.js";
 import { element } from "./element.js";
+import { Fits } from "./fits.js";
 import { ModelSearch } from "./model_search.js";
-import { drawFits, types, watchOffers, zones } from "./offers.js";
+import { drawContexts, drawFits, types, watchOffers, zones } from "./offers.js";
 import { figure, Problems, tell } from "./problems.js";
 
 const RESIZES = /--(quantization|dtype|cpu-offload-gb)\b/; // the weights, or what of them the GPUs hold
 const byId = (id) => document.getElementById(id);
 const form = byId("launch");
-const { model, provider, organization, revision, vllm_args: options } = form.elements;
+const { model, provider, organization, revision, image, task, vllm_args: options } = form.elements;
 const submit = byId("submit");
 const problems = new Problems(form, {
   input: (field, at) => ({ instance_types: types, zones })[field]?.input(at),
   said: (field, detail) => (`${field}_unit` in form.elements ? `In seconds: ${detail}` : detail),
 });
 let key = newKey(); // the same form sent twice is one instance
+const fits = new Fits(drawContexts);
 let meant; // the model, as far as the API has answered
 
 /** Not crypto.randomUUID: that is there for https and this very machine only. */
@@ -27,6 +29,19 @@ function newKey() {
 function drawModel() {
   const asItIs = ["", "main"].includes(revision.value.trim()) && !RESIZES.test(options.value);
   drawFits(asItIs ? (meant?.loaded_gb ?? null) : null);
+  fits.look(meant?.usable ? about() : null);
+}
+
+/** What decides whether the model fits. */
+function about() {
+  const written = { revision, image, task };
+  const fields = Object.entries(written).map(([name, input]) => [name, input.value.trim() || undefined]);
+  return {
+    ...Object.fromEntries(fields),
+    model: model.value.trim(),
+    organization: organization?.value || undefined,
+    vllm_args: split(options.value) ?? [],
+  };
 }
 
 /** Whose instance it may be; only administrators choose. */
@@ -101,7 +116,7 @@ const search = new ModelSearch(
   { input: model, list: byId("models"), popup: byId("suggestions"), hint: byId("model-hint"), note: byId("suggestions-note") },
   { whose: () => organization?.value, changed: (known) => drawModel((meant = known)) },
 );
-for (const input of [revision, options]) input.addEventListener("input", drawModel);
+for (const input of [revision, image, task, options]) input.addEventListener("input", drawModel);
 organization?.addEventListener("change", () => search.anew());
 form.addEventListener("input", () => (key = newKey()));
 form.addEventListener("submit", (event) => {

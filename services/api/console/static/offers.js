@@ -22,6 +22,7 @@ export const [types, zones] = [new Choices(), new Choices()];
 let offered = [];
 let usable = true;
 let needed = null;
+let contexts = [];
 let readAt = 0;
 let unread = ""; // why the last try to read it again failed
 let reading = null;
@@ -40,6 +41,12 @@ export function watchOffers() {
 export function drawFits(gigabytes) {
   needed = gigabytes;
   for (const row of rows.values()) drawFit(row);
+}
+
+/** What the API says of the model on each type of every provider. */
+export function drawContexts(items) {
+  contexts = items;
+  for (const [name, row] of rows) drawContext(name, row);
 }
 
 function refresh() {
@@ -98,6 +105,7 @@ function draw() {
   for (const [name, row] of rows) {
     if (!there.has(name) && !types.has(name)) rows.delete(name);
     else fill(row, there.get(name));
+    drawContext(name, row);
   }
   const any = byId("any-type") ?? anyType();
   write(any.lastElementChild, offered.length ? CHEAPEST : usable ? NOT_YET : UNUSABLE);
@@ -131,7 +139,7 @@ function anyType() {
 }
 
 function typeRow(name) {
-  const memory = element("td", { class: "two num right" }, element("span", { "data-of": "memory" }), element("small", { "data-of": "fit" }));
+  const memory = element("td", { class: "two num right" }, element("span", { "data-of": "memory" }), element("small", { "data-of": "fit" }), element("small", { "data-of": "context" }));
   const [gpus, price, stock] = ["gpus", "price", "stock"].map((of) => element("td", { "data-of": of }));
   price.className = "num right";
   return element("tr", {}, element("th", { scope: "row" }, choice(types, "type", name, name)), gpus, memory, price, stock);
@@ -164,6 +172,14 @@ function drawFit(row) {
   row.toggleAttribute("data-small", compared && needed > memory);
   const words = needed > memory ? `too small for ${needed?.toFixed(1)} GB` : `${needed?.toFixed(1)} GB are the weights`;
   write(row.querySelector("[data-of=fit]"), compared ? words : "");
+}
+
+function drawContext(name, row) {
+  const told = contexts.find((one) => one.instance_type === name && one.provider === provider.value);
+  const tokens = told?.context ? `context of ${told.context.toLocaleString()} tokens` : "";
+  const words = told?.fits === "no" ? `at most a ${tokens}` : `${tokens}, ${told?.requests} at once`;
+  write(row.querySelector("[data-of=context]"), tokens ? words : "");
+  row.querySelector("[data-of=context]").title = told?.why ?? "";
 }
 
 const short = (kind, where) => where.every((zone) => kind.availability[zone] === "shortage");
