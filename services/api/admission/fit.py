@@ -20,6 +20,8 @@ from shared.worker_arguments import tensor_parallel_size
 
 _GB: Final = 1e9
 _GIB_IN_GB: Final = 2**30 / _GB
+_SUGGESTED: Final = 4
+_SMALLER: Final = "Choose a smaller or a quantized model."
 ROOM_GB: Final = 1.0
 """Per GPU. Less than this is hardly enough for activations, CUDA graphs and any KV cache."""
 _LEAST_BYTES: Final = 0.5
@@ -108,13 +110,19 @@ def misfits(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Ite
         types = types_of(candidates(wish, Findings(), offered))
         if types and not any(kind.may_hold(least) for kind in types):
             largest = max(types, key=lambda kind: kind.all_gpu_memory_gb or 0.0)
-            detail = f"{weights}; the largest type offered here is {largest.name} with {_memory(largest)}."
+            detail = f"{weights}; the largest type offered here is {largest.name} with {_memory(largest)}. {_SMALLER}"
             yield FieldError(pointer="/instance_types", detail=detail)
     by_name = {kind.name: kind for kind in offered}
     for at, name in enumerate(wish.instance_types):
         if not by_name[name].may_hold(least):
-            detail = f"{weights}; {name} has {_memory(by_name[name])}."
+            detail = f"{weights}; {name} has {_memory(by_name[name])}. {_instead(wish, found, offered)}"
             yield FieldError(pointer=f"/instance_types/{at}", detail=detail)
+
+
+def _instead(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> str:
+    """What to do: the cheapest types that would do in the same zones, if there are any."""
+    others = types_of(candidates(wish.model_copy(update={"instance_types": ()}), found, offered))
+    return f"Choose {', '.join(kind.name for kind in others[:_SUGGESTED])}." if others else _SMALLER
 
 
 def warnings(wish: Wish, found: Findings, weights: Weights, offered: Sequence[InstanceType]) -> Iterator[str]:
@@ -152,7 +160,7 @@ def disk_warnings(wish: Wish, found: Findings, model: Weights, offered: Sequence
 
 def _outlook(left_gb: float) -> str:
     if left_gb < 0:
-        return "it will most likely not start"
+        return "it will most likely not start; choose a type with more memory"
     return f"{left_gb:.1f} GB is left for all else, so it may not start, or serve short contexts only"
 
 

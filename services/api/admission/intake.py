@@ -279,7 +279,7 @@ def _nothing_there(wish: Wish, offered: tuple[InstanceType, ...]) -> str:
     unusable = [kind for kind in offered if kind.why_unusable is not None and set(kind.zones) & set(wish.zones)]
     if wish.instance_types or not unusable:
         named = " or ".join(wish.instance_types) or "A type with GPUs"
-        return f"{named} is offered in none of these zones."
+        return f"{named} is offered in none of these zones. Choose another zone, or leave them out."
     reasons = "; ".join(f"{kind.name} is unusable: {kind.why_unusable}" for kind in unusable)
     return f"These zones have no GPU that vLLM can use: {reasons}. Choose another zone."
 

@@ -78,7 +78,9 @@ def test_a_named_type_with_less_memory_than_the_weights_is_refused_with_the_figu
     wanted = wanting(a_model(30.0), "H100-1-80G", "L4-1-24G", "L4-2-24G", "DEV1-L")
     (error,) = misfits(*wanted, OFFERED)
     assert error.pointer == "/instance_types/1"
-    assert error.detail == ("the weights of acme/large take 30.0 GB at least; L4-1-24G has 24 GB (1 × 24 GB).")
+    assert error.detail == (
+        "the weights of acme/large take 30.0 GB at least; L4-1-24G has 24 GB (1 × 24 GB). Choose H100-1-80G, L4-2-24G."
+    )
 
 
 def test_memory_that_nobody_knows_is_no_reason_to_refuse() -> None:
@@ -92,7 +94,7 @@ def test_of_any_type_it_is_refused_only_where_none_fits_in_the_zones_that_are_as
     assert error.pointer == "/instance_types"
     assert error.detail == (
         "the weights of acme/large take 60.0 GB at least; "
-        "the largest type offered here is L4-2-24G with 48 GB (2 × 24 GB)."
+        "the largest type offered here is L4-2-24G with 48 GB (2 × 24 GB). Choose a smaller or a quantized model."
     )
 
 
@@ -126,7 +128,8 @@ def test_weights_beyond_the_share_of_memory_that_vllm_uses_are_warned_of() -> No
     model = a_model(23.0)
     (warning,) = warnings(*wanting(model, "L4-1-24G"), model, OFFERED)
     assert warning == (
-        "L4-1-24G: vLLM may use 21.6 GB (1 × 90% of 24 GB), the weights take 23.0 GB: it will most likely not start."
+        "L4-1-24G: vLLM may use 21.6 GB (1 × 90% of 24 GB), the weights take 23.0 GB: it will most likely not start; "
+        "choose a type with more memory."
     )
 
 

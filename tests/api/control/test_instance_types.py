@@ -119,7 +119,10 @@ async def test_any_type_is_refused_in_zones_that_have_only_types_without_gpus(st
     refused = await api.client.post("/instances", json={"model": MODEL, "zones": ["pl-waw-2"]})
     assert refused.status_code == 422, refused.text
     (error,) = refused.json()["errors"]
-    assert error == {"pointer": "/zones", "detail": "A type with GPUs is offered in none of these zones."}
+    assert error == {
+        "pointer": "/zones",
+        "detail": "A type with GPUs is offered in none of these zones. Choose another zone, or leave them out.",
+    }
     named = await api.client.post(
         "/instances", json={"model": MODEL, "zones": ["pl-waw-2"], "instance_types": ["DEV1-L"]}
     )
