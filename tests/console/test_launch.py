@@ -331,6 +331,8 @@ async def test_what_most_likely_will_not_do_is_told_before_the_page_moves_on(sta
     api = await stage.api()
     page = await window.open(api, f"{PATH}?model={TIGHT}")
     await choose(page, "L4-2-24G")
+    await page.locator("summary").click()
+    await page.get_by_label("More options of vLLM").fill("--tensor-parallel-size 1")
     await submit(page)
     warned = page.locator("#warned")
     await expect(warned).to_contain_text("the weights take 29.5 GB")
@@ -388,6 +390,8 @@ async def test_on_a_telephone_prices_and_stock_are_seen_without_moving_the_table
         box = await type_row(page, "L4-1-24G").get_by_text(words).bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= 345
+    await page.get_by_label("Model").fill(TIGHT)
+    await expect(type_row(page, "L40S-1-48G")).to_contain_text("2 at once")
     assert await page.locator(".wide").evaluate("(wide) => wide.scrollWidth === wide.clientWidth")
     assert await complaints(page) == []
 
@@ -412,10 +416,10 @@ async def test_what_the_weights_take_is_said_only_where_it_is_known(stage: Stage
 async def test_each_type_says_how_long_a_context_it_has_room_for_and_how_often(stage: Stage, window: Window) -> None:
     _, page = await opened(stage, window, f"?model={TIGHT}")
     context = type_row(page, "L40S-1-48G").locator("[data-of=context]")
-    await expect(context).to_have_text("context of 32,768 tokens, 2 at once")
+    await expect(context).to_have_text("32,768 tokens, 2 at once")
     await page.locator("summary").click()
     await page.get_by_label("More options of vLLM").fill("--max-model-len 4096")
-    await expect(context).to_have_text("context of 32,768 tokens, 16 at once")
+    await expect(context).to_have_text("32,768 tokens, 16 at once")
     await page.get_by_label("Revision").fill("no-such-revision")
     await expect(context).to_have_text("")
 

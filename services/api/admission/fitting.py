@@ -10,6 +10,7 @@ from services.api.admission.intake import InstanceBody, Intake, Wanted
 from services.api.admission.room import Need, room_on
 from services.api.admission.vllm_images import default_utilization
 from services.api.catalogue.hub.contents import Contents
+from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Organization
 from shared.lifecycle.wish import Task
 from shared.offers.instance_types import InstanceType
@@ -54,6 +55,9 @@ class Fitting:
         model = await self._intake.meant(body, organization)
         reply = await self._intake.contents(body, model)
         offered = await self._intake.offered()
+        if body.provider is not None and body.provider not in offered:
+            detail = f"{body.provider} is not known; known are {', '.join(offered)}."
+            raise invalid(FieldError(pointer="/provider", detail=detail))
         contents = reply if isinstance(reply, Contents) else None
         items, why_not = [], dict[str, None]()
         for provider in [body.provider] if body.provider else offered:

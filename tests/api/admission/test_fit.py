@@ -198,6 +198,5 @@ def test_weights_that_a_boot_volume_has_no_room_for_are_warned_of_where_no_other
         "ask for a larger `volume_gb`."
     )
     larger = wish.model_copy(update={"volume_gb": 210})
-    elsewhere = wish.model_copy(update={"revision": "gptq-4bit"})
-    for asked, offered in ((larger, (RENTED,)), (elsewhere, (RENTED,)), (wish, (WITH_SCRATCH, OWN))):
+    for asked, offered in ((larger, (RENTED,)), (wish, (WITH_SCRATCH, OWN))):
         assert not list(disk_warnings(asked, found, model, offered))

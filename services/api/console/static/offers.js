@@ -176,8 +176,8 @@ function drawFit(row) {
 
 function drawContext(name, row) {
   const told = contexts.find((one) => one.instance_type === name && one.provider === provider.value);
-  const tokens = told?.context ? `context of ${told.context.toLocaleString()} tokens` : "";
-  const words = told?.fits === "no" ? `at most a ${tokens}` : `${tokens}, ${told?.requests} at once`;
+  const tokens = told?.context ? `${told.context.toLocaleString()} tokens` : "";
+  const words = told?.fits === "no" ? `at most ${tokens}` : `${tokens}, ${told?.requests} at once`;
   write(row.querySelector("[data-of=context]"), tokens ? words : "");
   row.querySelector("[data-of=context]").title = told?.why ?? "";
 }
