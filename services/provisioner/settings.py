@@ -53,6 +53,7 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     longest_backoff_seconds: PositiveFloat = 60.0
 
     install_tries: PositiveInt = 3
+    """How many tries may fail alike for a reason that does not pass by itself. Others go on until the deadline."""
     install_deadline_seconds: PositiveFloat = Field(default_factory=_half_of_the_startup)
     """Limit of all tries, from SSH (or the reinstall). It ends well before health gives up without knowing why."""
     image_pull_seconds: PositiveInt = Field(default_factory=_third_of_the_install)

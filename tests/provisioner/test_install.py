@@ -297,6 +297,21 @@ async def test_when_every_try_failed_the_instance_has_failed_and_says_where(stag
     assert "E: no such package" in instance.error.message
 
 
+async def test_a_mirror_that_is_down_for_a_while_ends_nothing(stage: Stage) -> None:
+    stage.shell.outcomes += [failing("E: Failed to fetch http://mirror.test/InRelease  503  Service Unavailable\n")] * 6
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert len(await stage.events(e.SshInstallFailed)) == 6
+    assert (await stage.instance()).status is Status.STARTING
+
+
+async def test_tries_that_fail_differently_go_on_until_the_deadline(stage: Stage) -> None:
+    stage.shell.outcomes += [failing(f"E: no package {name}\n") for name in "abcdef"]
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert (await stage.instance()).status is Status.STARTING
+
+
 async def test_what_the_install_waits_for_is_told_until_it_goes_on(stage: Stage) -> None:
     locked = "the package manager's lock, which apt-get holds"
     before, after = ALL_PHASES[:4], ALL_PHASES[4:]

@@ -11,6 +11,7 @@ from services.provisioner.action_context import ActionContext, now
 from services.provisioner.actions.host_key import note_host_key, see_new_host_key
 from services.provisioner.actions.listening import while_wanted
 from services.provisioner.actions.printed import Printed
+from services.provisioner.install.failures import in_vain
 from services.provisioner.install.script import (
     COMMAND,
     INTERRUPTED,
@@ -87,7 +88,7 @@ class _Install:
     async def once(self) -> None:
         """One connection to the machine, until its running try ends. Raises ProviderError."""
         instance = await self._context.guard()
-        if instance.install.failures >= self._context.settings.install_tries:
+        if await self._in_vain(instance):
             await self._give_up(instance, "see the timeline")
             return
         if instance.ip_address is None:
@@ -230,12 +231,21 @@ class _Install:
         told = {"instance_id": str(instance.id), "instance": instance.specification.name}
         log.warning("install failed", **told, install_try=job.attempt_try, reason=why)
         settings = self._context.settings
-        if instance.install.failures >= settings.install_tries:
+        pause = backoff_s(job.attempt_try, settings.backoff_seconds, settings.longest_backoff_seconds)
+        too_late = self._context.age_s() + pause > settings.install_deadline_seconds
+        if too_late or await self._in_vain(instance):
             await self._give_up(instance, why)
             return
-        await self._context.lease.sleep(
-            backoff_s(job.attempt_try, settings.backoff_seconds, settings.longest_backoff_seconds)
-        )
+        await self._context.lease.sleep(pause)
+
+    async def _in_vain(self, instance: Instance) -> bool:
+        """Tries end with the deadline, or once they fail alike. What passes, such as a dead mirror, ends none."""
+        most_alike = self._context.settings.install_tries
+        if instance.install.failures < most_alike:
+            return False
+        events = [recorded.event async for recorded in self._context.dependencies.journal.history(instance.id)]
+        failed = [event for event in events if isinstance(event, SshInstallFailed)]
+        return in_vain([event for event in failed if event.attempt == instance.attempt], most_alike)
 
     async def _give_up(self, instance: Instance, why: str) -> None:
         await fail(self._context, INSTALL_FAILED, f"{instance.install.failures} tries ended badly; the last one: {why}")
