@@ -23,17 +23,10 @@ _CONTEXT: Final = (
 _OWN_CONTEXT: Final = "model_max_length"
 _FULL: Final = "full_attention"
 _SLIDING: Final = ("sliding_attention", "chunked_attention")
-_NOT_PLAIN: Final = (
-    "ssm_",
-    "mamba_",
-    "linear_",
-    "hybrid_",
-    "attn_layer_",
-    "compress_ratios",
-    "block_configs",
-    "conv_L",
-)
-"""How names begin that tell of layers without attention, or with another kind of it."""
+_NOT_PLAIN: Final = ("ssm_", "mamba_", "linear_", "hybrid_", "attn_layer_", "block_configs", "conv_L")
+"""How names begin that tell of layers without attention."""
+_KEEPS_LESS: Final = ("num_kv_shared_layers", "use_cla", "compress_ratios", "attention_k_eq_v", "global_head_dim")
+"""What tells of layers that share what they keep, or keep less: how much less, no rule here says."""
 _SCALED_ALREADY: Final = frozenset({"su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling"})
 _MOST_GPUS: Final = 16
 _MOST: Final = 10**9
@@ -98,7 +91,7 @@ def attention_of(config: Mapping[str, Any]) -> Attention | None:
     """None if it has no KV cache, or one whose size the configuration does not tell."""
     text, nested = _text_part(config)
     layers, heads = _count(text, *_LAYERS), _count(text, *_HEADS)
-    if layers is None or heads is None:
+    if layers is None or heads is None or any(text.get(name) for name in _KEEPS_LESS):
         return None
     kv_heads = 1 if text.get("multi_query") is True else _count(text, *_KV_HEADS) or (None if nested else heads)
     head_size = _count(text, *_HEAD_SIZE) or (_count(text, *_HIDDEN) or 0) // heads
@@ -107,12 +100,13 @@ def attention_of(config: Mapping[str, Any]) -> Attention | None:
         return None
     full, sliding, window = kinds
     context, longest = _contexts(text)
+    value_size = _count(text, "v_head_dim") or head_size
     latent = (_count(text, "kv_lora_rank") or 0) + (_count(text, "qk_rope_head_dim") or 0)
     return Attention(
         layers=full,
         heads=heads,
         kv_heads=kv_heads,
-        head_size=head_size,
+        head_size=min(head_size, value_size),
         sliding=sliding,
         window=window,
         latent=latent if _count(text, "kv_lora_rank") else 0,

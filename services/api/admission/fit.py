@@ -19,7 +19,7 @@ from shared.offers.instance_types import InstanceType
 from shared.worker_arguments import tensor_parallel_size
 
 _GB: Final = 1e9
-_GIB_IN_GB: Final = 2**30 / _GB
+GIB_IN_GB: Final = 2**30 / _GB
 _SUGGESTED: Final = 4
 _SMALLER: Final = "Choose a smaller or a quantized model."
 ROOM_GB: Final = 1.0
@@ -68,7 +68,7 @@ class WeightsPlacement:
             gpus=split.tensor * split.pipeline * replicas,
             split=split,
             utilization=None if utilization is None else float(utilization),
-            offload_gb=float(options.get("--cpu-offload-gb", 0)) * _GIB_IN_GB,
+            offload_gb=float(options.get("--cpu-offload-gb", 0)) * GIB_IN_GB,
             quantizes="--quantization" in options,
             wide=options.get("--dtype") in {"float", "float32"},
         )

@@ -1,7 +1,8 @@
 """How long a context an instance type has room for, beside the weights, and how many such requests at once.
 
 The weights and the KV cache are what can be computed. What else vLLM needs (activations, CUDA graphs) is taken for
-`ROOM_GB` on each GPU: so a launch is refused only if it has no room even without that.
+`ROOM_GB` on each GPU. A GB counts as 10⁹ bytes, though of some GPUs it has 2³⁰ (an H100 of 80 GB leaves 85.5 · 10⁹
+bytes). So a launch is refused only if it has no room even without the former, and with the latter.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from math import inf
 from typing import Any, Final, Self
 
 from services.api.admission.attention import Attention, attention_of
-from services.api.admission.fit import ROOM_GB, Weights, WeightsPlacement, loaded_gb
+from services.api.admission.fit import GIB_IN_GB, ROOM_GB, Weights, WeightsPlacement, loaded_gb
 from services.api.admission.serving_rules import length_asked
 from services.api.admission.vllm_args import given
 from shared.lifecycle.wish import Wish
@@ -71,6 +72,7 @@ def room_on(kind: InstanceType, share: float, wish: Wish, weights: Weights, need
     split = placement.split
     usable = (placement.utilization or share) * kind.gpu_memory_gb + placement.offload_gb
     left = usable - loaded / placement.gpus
+    most = usable * GIB_IN_GB - loaded / placement.gpus
     fits = need.attention.tokens_in((left - ROOM_GB) * _GB, split, need.number_bytes)
     longest = _rounded(min(fits, need.attention.longest or inf, max(need.context, need.attention.context or 0)))
     of_one = need.attention.cache_bytes(min(need.context, longest) or 1, split, need.number_bytes)
@@ -78,7 +80,7 @@ def room_on(kind: InstanceType, share: float, wish: Wish, weights: Weights, need
         context=need.context,
         longest=longest,
         at_once=int(max(left - ROOM_GB, 0.0) * _GB / of_one) if longest else 0,
-        impossible=need.attention.cache_bytes(need.context, split, need.number_bytes) > left * _GB,
+        impossible=need.attention.cache_bytes(need.context, split, need.number_bytes) > most * _GB,
     )
 
 

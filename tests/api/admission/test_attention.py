@@ -87,6 +87,8 @@ def test_layers_without_attention_keep_nothing_of_a_token() -> None:
         {"text_config": {"model_type": "llama", "hidden_size": 4_096}},
         {"text_config": {name: value for name, value in LLAMA_8B.items() if name != "num_key_value_heads"}},
         LLAMA_8B | {"mamba_d_state": 128},
+        LLAMA_8B | {"num_kv_shared_layers": 20, "layer_types": ["full_attention"] * 32},
+        LLAMA_8B | {"global_head_dim": 512},
         LLAMA_8B | {"layer_types": ["sliding_attention"] * 32},
         LLAMA_8B | {"num_hidden_layers": "32"},
         LLAMA_8B | {"num_attention_heads": True},

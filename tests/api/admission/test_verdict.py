@@ -256,6 +256,11 @@ TABLE: Final[dict[str, tuple[Contents, dict[str, Any], Said, Said]]] = {
         {"args": ("--max-model-len=38000",)},
         *both("leaves hardly any room, so vLLM may not start. --max-model-len "),
     ),
+    "a context that only fits if a GB has 2³⁰ bytes": (
+        a_repository(LLAMA, gb=16.1),
+        {"args": ("--max-model-len=52000",)},
+        *both("leaves hardly any room"),
+    ),
     "two cards": (a_repository(LLAMA, gb=16.1), {"kind": TWO_L4}, FINE, FINE),
     "two cards of which one is used": (
         a_repository(LLAMA, gb=16.1),
