@@ -16,20 +16,9 @@ from real_line.hub import CHAT
 from real_line.line import CONTAINER, WORKER_PORT, Launch
 from real_line.versions import Version
 from real_line.waiting import until
+from simulator.host.worker.plan import Plan
 
 _PORT: Final = 9100
-_PLAN: Final = {
-    "first_line_at": 0,
-    "load_seconds": 0,
-    "broken": False,
-    "never_loads": False,
-    "dies_after_ready": None,
-    "engine_dies_after_ready": None,
-    "dead_engine": 0,
-    "address": "127.0.0.1",
-    "ports": {str(WORKER_PORT): _PORT},
-    "folders": {},
-}
 _LONGEST: Final = 160
 _CHANGING: Final = frozenset({"date", "content-length", "transfer-encoding", "x-request-id"})
 """Headers that depend on the moment, or on how an answer is cut into pieces."""
@@ -186,8 +175,8 @@ def _asked(worker: httpx.Client, request: Request) -> httpx.Response:
 @contextmanager
 def _simulated(arguments: Sequence[str], image: str, log: Path) -> Iterator[httpx.Client]:
     key = "a-key-of-the-simulated-worker"
-    plan = json.dumps({**_PLAN, "image": image})
-    environment = {**os.environ, "SIMULATED_PLAN": plan, "VLLM_API_KEY": key}
+    plan = Plan(image, "127.0.0.1", {str(WORKER_PORT): _PORT})
+    environment = {**os.environ, **plan.environment(), "VLLM_API_KEY": key}
     with (
         log.open("wb") as said,
         subprocess.Popen(

@@ -1,7 +1,6 @@
 """The containers of one machine. Each is a worker's process, which is restarted as Docker restarts it."""
 
 import asyncio
-import json
 import os
 import secrets
 import sys
@@ -12,6 +11,7 @@ from typing import Final
 
 import simulator
 from simulator.host.disk import Container, Disk
+from simulator.host.worker.plan import Plan
 from simulator.scenario import Scenario
 
 _FIRST_BACKOFF: Final = 0.1
@@ -86,29 +86,29 @@ class Containers:
     async def _run_once(self, container: Container, *, again: bool) -> int:
         """Returns the exit status. A worker that died once does not start `again`; only its engine may."""
         scenario = self._scenario
-        plan = {
-            "image": container.image,
-            "address": self._address,
+        plan = Plan(
+            image=container.image,
+            address=self._address,
             # A published port leads to the worker only if the worker listens on the container port.
-            "ports": {container.container_port: container.host_port},
+            ports={str(container.container_port): container.host_port},
             # The worker is a process of this computer, and finds there what a container would have mounted.
-            "folders": {"/etc/coldstart/tls": str(container.tls)} if container.tls else {},
-            "first_line_at": time.time() + scenario.worker_start,
-            "load_seconds": scenario.model_load,
-            "never_loads": scenario.never_loads,
-            "dies_after_ready": scenario.dies_after_ready,
-            "engine_dies_after_ready": None if again else scenario.engine_dies_after_ready,
-            "dead_engine": scenario.dead_engine,
-            "fails_with": scenario.worker_fails_with,
-            "broken": again and scenario.dies_after_ready is not None,
-        }
+            folders={"/etc/coldstart/tls": str(container.tls)} if container.tls else {},
+            first_line_at=time.time() + scenario.worker_start,
+            load_seconds=scenario.model_load,
+            never_loads=scenario.never_loads,
+            dies_after_ready=scenario.dies_after_ready,
+            engine_dies_after_ready=None if again else scenario.engine_dies_after_ready,
+            dead_engine=scenario.dead_engine,
+            fails_with=scenario.worker_fails_with,
+            broken=again and scenario.dies_after_ready is not None,
+        )
         log = os.open(self._disk.log_of(container), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "simulator.host.worker", *container.arguments,
                 # Nobody writes to this pipe. It closes when this process ends, and then the worker ends, too.
                 stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, cwd=_IMPORTABLE_FROM,
-                env={**container.environment, **self._environment, "SIMULATED_PLAN": json.dumps(plan)},
+                env={**container.environment, **self._environment, **plan.environment()},
             )  # fmt: skip
         finally:
             os.close(log)
