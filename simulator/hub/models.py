@@ -22,7 +22,7 @@ class Model:
     """`parameters` by data type, as the hub adds up the safetensors headers; for packed weights, the weights in them.
 
     Without any, the model has other kinds of files, which the hub does not count. `shape` is what config.json says of
-    its layers and its context.
+    its layers and its context. `made_from`: the model that this one, which only has GGUF files, was quantized from.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Model:
     private: bool = False
     downloads: int = 1_000_000
     quantization: dict[str, Any] = field(default_factory=dict)
+    made_from: str | None = None
 
     @property
     def owner(self) -> str:
@@ -52,9 +53,14 @@ class Model:
 
     def files(self) -> dict[str, int]:
         """Sizes in bytes."""
+        if self.made_from:
+            return {"README.md": 6_050, f"{self.id.partition('/')[2].lower()}-q4_k_m.gguf": _UNCOUNTED_BYTES}
         total = sum(self.parameters.values())
         weights = {"model.safetensors": 2 * total} if total else {"pytorch_model.bin": _UNCOUNTED_BYTES}
         return {"config.json": len(json.dumps(self.config())), **weights, "tokenizer.json": 7_031_645}
+
+    def _origin(self) -> tuple[str, ...]:
+        return (f"base_model:{self.made_from}", f"base_model:quantized:{self.made_from}") if self.made_from else ()
 
     def properties(self) -> dict[str, Any]:
         """Everything that `expand` may ask for, by the hub's names; None values are left out."""
@@ -71,9 +77,9 @@ class Model:
             "downloads": self.downloads,
             "likes": 400,
             "library_name": self.library,
-            "tags": [self.library, self.model_type, self.pipeline_tag, f"license:{self.license}"],
+            "tags": [self.library, self.model_type, self.pipeline_tag, f"license:{self.license}", *self._origin()],
             "pipeline_tag": self.pipeline_tag,
-            "config": {name: value for name, value in self.config().items() if name in known},
+            "config": {name: value for name, value in self.config().items() if name in known and not self.made_from},
             "cardData": {"license": self.license, "pipeline_tag": self.pipeline_tag, "library_name": self.library},
             "usedStorage": 2 * total,
             "siblings": [{"rfilename": name} for name in self.files()],
@@ -189,6 +195,19 @@ MODELS: Final = {
             {"n_layer": 12, "n_head": 12, "n_embd": 768, "n_positions": 1_024},
             license="mit",
             downloads=16_000_000,
+        ),
+        Model(
+            "ggml-org/gpt2-GGUF",
+            "9b1f0c3a5d7e8f60718293a4b5c6d7e8f9012345",
+            "text-generation",
+            "GPT2LMHeadModel",
+            "gpt2",
+            {},
+            {},
+            library="gguf",
+            license="mit",
+            downloads=900,
+            made_from="openai-community/gpt2",
         ),
         Model(
             "acme-labs/support-7b",

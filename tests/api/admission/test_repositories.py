@@ -37,6 +37,15 @@ async def test_a_revision_that_the_repository_does_not_have_is_refused(stage: St
     assert (await launched(api, revision="v1.0")).status_code == 202
 
 
+async def test_a_repository_that_vllm_cannot_load_is_refused_with_the_model_to_launch_instead(stage: Stage) -> None:
+    api = await stage.api()
+    await stage.offer(L4)
+    gguf = await launched(api, model="ggml-org/gpt2-GGUF")
+    refused(gguf, "model_not_servable", "/model", "only as GGUF files", "Launch openai-community/gpt2 instead.")
+    assert await stage.last_sequence() == 0
+    assert (await api.client.get("/models")).json()["items"] == []
+
+
 async def test_a_hub_that_does_not_answer_stops_no_launch_of_a_known_model_and_is_told(stage: Stage) -> None:
     await stage.offer(L4)
     await (await stage.api()).client.post("/models", json={"model": MODEL})
