@@ -29,7 +29,18 @@ def run(*words: str) -> Any:
 
 def test_create_asks_for_what_was_typed_and_for_nothing_else(api: FakeApi) -> None:
     api.says("POST", "/instances", values(an_instance("provisioning"), 202))
-    result = run(*CREATE, "--type", "H100-1-80G", "--zone", "fr-par-2", "--volume-gb", "300", "--keep-for-inspection")
+    result = run(
+        *CREATE,
+        "--type",
+        "H100-1-80G",
+        "--zone",
+        "fr-par-2",
+        "--volume-gb",
+        "300",
+        "--task",
+        "embed",
+        "--keep-for-inspection",
+    )
     assert result.exit_code == 0
     assert result.stdout == f"{ID}  qwen  provisioning\n"
     assert api.asked[0].body == {
@@ -37,6 +48,7 @@ def test_create_asks_for_what_was_typed_and_for_nothing_else(api: FakeApi) -> No
         "instance_types": ["L4-1-24G", "H100-1-80G"],
         "zones": ["fr-par-2"],
         "volume_gb": 300,
+        "task": "embed",
         "keep_for_inspection": True,
     }
     assert api.asked[0].headers["idempotency-key"]
@@ -58,6 +70,7 @@ def test_create_says_what_is_wrong_with_which_option(api: FakeApi) -> None:
         "errors": [
             {"pointer": "/vllm_args/1", "detail": "vLLM 0.32.0 has no --swap-space."},
             {"pointer": "/instance_types", "detail": "none is large enough."},
+            {"pointer": "/task", "detail": "it is known for another one."},
             {"pointer": "/volume_gb", "detail": "too small."},
             {"pointer": "/idle_shutdown", "detail": "too short."},
         ],
@@ -69,6 +82,7 @@ def test_create_says_what_is_wrong_with_which_option(api: FakeApi) -> None:
         "The request is not valid:",
         "--vllm-arg --swap-space=4: vLLM 0.32.0 has no --swap-space.",
         "--type: none is large enough.",
+        "--task: it is known for another one.",
         "--volume-gb 7: too small.",
         "--idle-shutdown: too short.",
     ]

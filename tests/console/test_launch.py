@@ -236,6 +236,7 @@ async def unfolded(stage: Stage, window: Window) -> tuple[RunningApi, Page]:
 
 
 async def test_the_rarer_fields_are_asked_for_as_they_are_filled_in(stage: Stage, window: Window) -> None:
+    window.forgives = "status of 422"
     api, page = await unfolded(stage, window)
     await page.get_by_label("Revision").fill("v1.1")
     await page.get_by_label("Image").fill("vllm/vllm-openai:v0.32.0")
@@ -243,6 +244,11 @@ async def test_the_rarer_fields_are_asked_for_as_they_are_filled_in(stage: Stage
     await page.get_by_label("More options of vLLM").fill(
         "--max-model-len '8192' \\\n  --dtype=\"half\"\n--enforce-eager "
     )
+    task = page.get_by_label("Task")
+    await task.select_option("make embeddings")
+    await submit(page)
+    await is_wrong(page, task, "task", "is known for the task generate")
+    await task.select_option("generate text")
     await submit(page)
     await expect(page).to_have_url(re.compile("/console/instances/"))
     wanted = (await stage.journal.load(UUID(page.url.rpartition("/")[2]))).specification
