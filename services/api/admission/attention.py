@@ -115,6 +115,11 @@ def attention_of(config: Mapping[str, Any]) -> Attention | None:
     )
 
 
+def text_part(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of the part that reads and writes text."""
+    return _text_part(config)[0]
+
+
 def _text_part(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
     """And whether it is nested. What a nested one leaves out has defaults that only its class knows."""
     for name in _NESTED:

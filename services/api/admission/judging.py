@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from services.api.admission.attention import attention_of
+from services.api.admission.splitting import splits_of
 from services.api.admission.verdict import verdict
 from services.api.admission.vllm_options import is_supported
 from services.api.catalogue.hub.client import HubFailure, HubUnreachable, RateLimited, Reply, TokenRefused
@@ -53,9 +53,8 @@ def _by_contents(contents: Contents, wish: Wish, found: Findings, offered: Seque
     errors = [error for one in verdicts for error in one.errors]
     if not errors and (wish.instance_types or len(no_room) == len(types)):
         errors += _without_room(wish, no_room)
-    attention = attention_of(contents.config)
     more = {
-        "tensor_parallel_sizes": attention.splits() if attention else (),
+        "tensor_parallel_sizes": splits_of(contents.config),
         "no_room": tuple(no_room),
     }
     return Judgement(

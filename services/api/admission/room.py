@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from services.api.admission.attention import Attention, attention_of
 from services.api.admission.fit import GIB_IN_GB, ROOM_GB, Weights, WeightsPlacement, loaded_gb
 from services.api.admission.serving_rules import length_asked
+from services.api.admission.splitting import splits_of
 from services.api.admission.vllm_args import given
 from shared.lifecycle.wish import Wish
 from shared.offers.instance_types import InstanceType
@@ -27,9 +28,10 @@ _DENSEST: Final = 0.5
 
 @dataclass(frozen=True)
 class Need:
-    """What a request of one launch keeps: by the model's `attention`, with numbers of `number_bytes`, for `context`."""
+    """What a request of `context` tokens keeps, in numbers of `number_bytes`; `splits` are those of the layers."""
 
     attention: Attention
+    splits: tuple[int, ...]
     number_bytes: float
     context: int
 
@@ -40,7 +42,7 @@ class Need:
         if attention is None or wish.task == "embed":
             return None
         context = asked[1] if asked else attention.context
-        return None if context is None else cls(attention, _number_bytes(config, wish), context)
+        return None if context is None else cls(attention, splits_of(config), _number_bytes(config, wish), context)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Room:
 
 def room_on(kind: InstanceType, share: float, wish: Wish, weights: Weights, need: Need) -> Room | None:
     """None where memory or weights are not known. `share`: the part of a GPU's memory that vLLM uses by itself."""
-    tensor = tensor_parallel_size(wish.vllm_args, need.attention.splits(), kind.gpus)
+    tensor = tensor_parallel_size(wish.vllm_args, need.splits, kind.gpus)
     placement = WeightsPlacement.of(wish.vllm_args, tensor)
     loaded = loaded_gb(weights, placement)
     if loaded is None or kind.gpu_memory_gb is None or placement.quantizes or placement.gpus > kind.gpus:

@@ -59,17 +59,19 @@ def custom_code_of(contents: Contents, version: VllmVersion) -> bool:
 
 
 def quantization_of(config: Mapping[str, Any]) -> str | None:
-    """The method by which its weights are quantized, in lower case; None if they are not, or it is not named.
+    """The method by which its weights are quantized, in lower case; None if they are not, or it is not named."""
+    method = quantization_in(config).get("quant_method")
+    return method.lower() or None if isinstance(method, str) else None
 
-    Multimodal models have it in their text part.
-    """
+
+def quantization_in(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How its weights are quantized; empty if they are not. Multimodal models have it in their text part."""
     for holder in (config, config.get("text_config")):
         if isinstance(holder, Mapping):
             for name in ("quantization_config", "compression_config"):
-                described = holder.get(name)
-                if isinstance(described, Mapping) and isinstance(method := described.get("quant_method"), str):
-                    return method.lower() or None
-    return None
+                if isinstance(described := holder.get(name), Mapping):
+                    return described
+    return {}
 
 
 def length_asked(wish: Wish) -> tuple[int, int] | None:
@@ -110,7 +112,14 @@ def _needs_trust(contents: Contents, version: VllmVersion) -> str:
 
 
 def _too_long(contents: Contents, wish: Wish) -> Iterator[FieldError]:
+    """Of embedding models another file may say how much they take."""
     attention, asked = attention_of(contents.config), length_asked(wish)
-    if attention is not None and attention.longest and asked and asked[1] > attention.longest:
+    if (
+        wish.task == "generate"
+        and attention is not None
+        and attention.longest
+        and asked
+        and asked[1] > attention.longest
+    ):
         detail = f"{contents.model} has a context of {attention.longest} tokens at most. Ask for no more than that."
         yield FieldError(pointer=f"/vllm_args/{asked[0]}", detail=detail)

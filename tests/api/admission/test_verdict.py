@@ -242,6 +242,12 @@ TABLE: Final[dict[str, tuple[Contents, dict[str, Any], Said, Said]]] = {
         {"args": ("--max-model-len", "40k")},
         *both("has a context of 32768 tokens at most. Ask for no more than that."),
     ),
+    "a longer context than it seems to have, for embeddings": (
+        a_repository(),
+        {"task": "embed", "args": ("--max-model-len", "40k")},
+        FINE,
+        FINE,
+    ),
     # Whether the context has room.
     "a long context on a small card": (a_repository(LLAMA, gb=16.1), {}, *both(NO_ROOM)),
     "a shorter context that has room": (a_repository(LLAMA, gb=16.1), {"args": ("--max-model-len=16K",)}, FINE, FINE),
