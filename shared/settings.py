@@ -1,5 +1,6 @@
 """The settings of every service, read once from the environment in its `__main__`. Prefix `COLDSTART_`."""
 
+from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -10,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.images import is_repository
 from shared.lifecycle.transport import WorkerTls
 
+HUB: Final = "https://huggingface.co"
 _NATS: Final = frozenset({"nats", "tls", "ws", "wss"})
 _POSTGRES: Final = frozenset({"postgresql", "postgres"})
 _HTTP: Final = frozenset({"http", "https"})
@@ -37,6 +39,15 @@ def _checked(url: str, schemes: frozenset[str], *, host: bool) -> str:
     if parts.scheme not in schemes or (host and not parts.hostname) or parts.port == 0:  # an invalid port raises
         raise ValueError("not such a URL")
     return url
+
+
+def is_loopback(url: str) -> bool:
+    """Whether only this computer reaches it."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _nats(url: SecretStr) -> SecretStr:
@@ -100,11 +111,16 @@ class WithStartup(WithMachines):
 
 
 class WithHub(ServiceSettings):
-    """The Hugging Face token, needed to look up and load gated models. Under Hugging Face's variable, or ours."""
+    """The Hugging Face token, needed to look up and load gated models. Under Hugging Face's variable, or ours.
+
+    `hf_endpoint` is Hugging Face, or a mirror of it, for us and for the workers.
+    """
 
     model_config = SettingsConfigDict(populate_by_name=True)
 
     hf_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("COLDSTART_HF_TOKEN", "HF_TOKEN"))
+
+    hf_endpoint: HttpUrl = Field(default=HUB, validation_alias="HF_ENDPOINT")
 
     allowed_images: tuple[Annotated[str, AfterValidator(_names_a_repository)], ...] = ("vllm/vllm-openai",)
     """Repositories whose images get the token and which organisations' keys may name; the same in every service."""

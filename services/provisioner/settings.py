@@ -9,7 +9,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_v
 from shared.images import is_allowed
 from shared.lifecycle.wish import Findings, Wish
 from shared.metrics import WithMetrics
-from shared.settings import WithHub, WithStartup
+from shared.settings import HUB, WithHub, WithStartup, is_loopback
 
 _INSTALLING_AT_MOST: Final = 0.75
 Image = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]\S*$", examples=["an image such as vllm/vllm-openai:v0.32.0"])]
@@ -103,6 +103,11 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
         if self.hf_token is None or found.gated is False or not trusted:
             return None
         return self.hf_token.get_secret_value()
+
+    @property
+    def workers_hub(self) -> str | None:
+        """The mirror from which workers load models; None for Hugging Face, and for what only this computer reaches."""
+        return None if self.hf_endpoint == HUB or is_loopback(self.hf_endpoint) else self.hf_endpoint
 
     @field_validator("source_ranges")
     @classmethod

@@ -18,6 +18,23 @@ def settings(**changes: Any) -> ProvisionerSettings:
     return ProvisionerSettings.model_validate({**SECRET, **changes})
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "workers"),
+    [
+        ("https://huggingface.co", None),
+        ("http://127.0.0.1:4566/hub", None),
+        ("http://localhost:4566/hub", None),
+        ("http://[::1]:4566/hub", None),
+        ("https://hub.example.com", "https://hub.example.com"),
+        ("http://10.77.0.1:8090", "http://10.77.0.1:8090"),
+    ],
+)
+def test_workers_load_from_the_mirror_that_is_set_unless_only_this_computer_reaches_it(
+    endpoint: str, workers: str | None
+) -> None:
+    assert settings(HF_ENDPOINT=endpoint).workers_hub == workers
+
+
 def test_health_and_the_provisioner_know_the_same_startup() -> None:
     assert HealthSettings.model_validate(SECRET).startup_seconds == settings().startup_seconds
 

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.api.access.settings import AccessSettings
-from shared.settings import HttpUrl, WithHub, words
+from shared.settings import WithHub, words
 
 
 class CatalogueSettings(AccessSettings, WithHub):
@@ -21,7 +21,6 @@ class CatalogueSettings(AccessSettings, WithHub):
         default=(), examples=["cloud, hub, or both, as cloud,hub"]
     )
 
-    hf_endpoint: HttpUrl = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     hub_timeout_seconds: PositiveFloat = 10.0
     hub_cache_seconds: PositiveFloat = 600.0
     hub_search_timeout_seconds: PositiveFloat = 4.0

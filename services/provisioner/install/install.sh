@@ -180,6 +180,7 @@ write_certificates() {
 worker_start() {
   local options=() model=("$MODEL" --served-model-name "$MODEL" --port "$WORKER_PORT")
   [[ -z $HF_TOKEN ]] || options+=(--env HF_TOKEN)
+  [[ -z $HUB ]] || options+=(--env "HF_ENDPOINT=$HUB")
   [[ -z $REVISION ]] || model+=(--revision "$REVISION")
   [[ $TASK != embed ]] || model+=(--runner pooling)
   # vllm's api_server, the entrypoint of images before 0.12, ignores a model given without --model.

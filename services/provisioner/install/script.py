@@ -66,6 +66,8 @@ class InstallJob:
     certificates: WorkerCertificates | None = field(default=None, repr=False)
     """For mutual TLS. None: the worker speaks plain HTTP."""
     hf_token: str | None = field(default=None, repr=False)
+    hub: str | None = None
+    """The URL of a mirror of Hugging Face; None is Hugging Face itself."""
     revision: str | None = None
     """The model's branch, tag or commit on the Hub; None is its default."""
     vllm_args: tuple[str, ...] = ()
@@ -153,6 +155,7 @@ def stdin_of(job: InstallJob) -> bytes:
         "API_KEY": job.api_key,
         **_tls(job.certificates),
         "HF_TOKEN": job.hf_token or "",
+        "HUB": job.hub or "",
         "HOST_KEY_PRIVATE": host_key.rstrip("\n"),
         "HOST_KEY_PUBLIC": _public_half(host_key) if host_key else "",
     }

@@ -143,6 +143,13 @@ async def test_an_embedding_model_is_served_for_embeddings(tmp_path: Path) -> No
                 assert response.status == 200
 
 
+@pytest.mark.parametrize("hub", [None, "https://hub.example.com"])
+async def test_a_worker_loads_from_the_mirror_that_is_set(tmp_path: Path, hub: str | None) -> None:
+    async with booted(tmp_path) as machine:
+        assert (await install(machine, dataclasses.replace(JOB, hub=hub)))[0] == 0
+        assert machine.host.disk.contents.containers["coldstart-worker"].environment.get("HF_ENDPOINT") == hub
+
+
 async def test_a_worker_gets_shared_memory_of_its_own_with_one_gpu_too(tmp_path: Path) -> None:
     """vLLM 0.32.0 in Docker's 64 MB: "Insufficient space in /dev/shm …: 160 MiB required, 64 MiB free"."""
     async with booted(tmp_path) as machine:
