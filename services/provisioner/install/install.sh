@@ -130,10 +130,11 @@ nvidia_toolkit() {
   systemctl restart docker
 }
 
-# Prints how much of the disk below /var/lib is used, in MB.
+# Prints how much is used of the disk where Docker keeps its data, in MB.
 used_mb() {
-  local said
-  said=$(df --output=used --block-size=1MB "$root/var/lib") && echo "$((${said##*$'\n'}))"
+  local folder said
+  folder=$(docker info --format '{{.DockerRootDir}}') || return
+  said=$(df --output=used --block-size=1MB "$root$folder") && echo "$((${said##*$'\n'}))"
 }
 
 # Copies docker's lines. In a pipe docker prints each state of each layer, but no sizes. So after ten silent seconds

@@ -18,6 +18,10 @@ def info(machine: Machine, call: Call, template: str) -> int:
     match template:
         case "{{.ServerVersion}}":
             call.out(_VERSION)
+        case "{{.DockerRootDir}}":
+            data = Path("/srv/docker")  # moved, as on machines whose system disk is small
+            (machine.disk.root / data.relative_to("/")).mkdir(parents=True, exist_ok=True)
+            call.out(str(data))
         case "{{json .Runtimes}}":
             call.out(json.dumps({name: {"path": name} for name in sorted(runtimes)}))
         case other:

@@ -485,7 +485,10 @@ async def test_a_pull_tells_each_layer_and_while_docker_is_silent_how_much_has_c
     fed = stdin_of(JOB).decode().replace(shlex.quote(script._INSTALL), shlex.quote(impatient))
     slow = QUICK.model_copy(update={"image_pull": 1.0})
     async with booted(tmp_path, slow) as machine, machine.connected() as connection:
+        replace_tool(machine, "df", 'echo "$*" >>"$COLDSTART_ROOT/measured"\nexec "$real" "$@"')
         ran = await connection.run(script.COMMAND, input=fed, timeout=20)
+        measured = (machine.host.disk.root / "measured").read_text()
+    assert f"--block-size=1MB {machine.host.disk.root}/srv/docker\n" in measured
     assert ran.exit_status == 0, ran.stdout
     lines = str(ran.stdout).partition("::phase::image_pull\n")[2].partition("::phase::")[0].splitlines()
     assert lines[0] == "v0.32.0: Pulling from vllm/vllm-openai"
