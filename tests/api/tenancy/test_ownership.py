@@ -170,6 +170,7 @@ FOR_MEMBERS = {
     ("post", "/instances/{instance_id}/drain"),
     ("post", "/instances/{instance_id}/reinstall"),
     ("post", "/instances/{instance_id}/archive"),
+    ("post", "/models/fit"),
     ("get", "/events"),
     ("get", "/costs"),
     ("get", "/organizations"),
