@@ -18,12 +18,12 @@ from services.provisioner.install.script import (
     PHASES,
     STILL_RUNNING,
     SUPERSEDED,
+    HeldUp,
     Image,
     InstallJob,
     Output,
     Phase,
     Resumed,
-    Waiting,
     parse_line,
     stdin_of,
 )
@@ -178,7 +178,7 @@ class _Install:
                         pass  # recorded once: a machine may print it for ever
                     case Image(name):
                         self._image = name if name in job.images else None
-                    case Waiting(what):
+                    case HeldUp(what):
                         await self._waits(what)
                     case Resumed():
                         await self._context.resume()

@@ -111,7 +111,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class HeldUp:
     """The install waits for this, which passes by itself."""
 
     what: str
@@ -170,13 +170,13 @@ def stdin_of(job: InstallJob) -> bytes:
     return f"{_assignments(outer)}{_RUN}".encode()
 
 
-def parse_line(line: str) -> Phase | Image | Waiting | Resumed | Output:
+def parse_line(line: str) -> Phase | Image | HeldUp | Resumed | Output:
     """What one line of output means. A phase that the script does not declare is ordinary output."""
     text = line.rstrip("\r\n")
     if text.startswith(_IMAGE_MARK):
         return Image(text.removeprefix(_IMAGE_MARK))
     if text.startswith(_WAITING_MARK):
-        return Waiting(text.removeprefix(_WAITING_MARK))
+        return HeldUp(text.removeprefix(_WAITING_MARK))
     if text == _RESUMED_MARK:
         return Resumed()
     name = text.removeprefix(_MARK)
