@@ -42,6 +42,8 @@ class Findings(BaseModel):
     """What admission found out when it judged the wish. Another time the same wish may have other findings.
 
     `gated`: the hub gives the model's files only to those who accepted its licence; None if that is not on record.
+    `commit` of the model's repository is what the revision named, and what was judged: every install loads it. None if
+    the hub gave no answer; then the revision decides at each install.
     `gpu_memory_gb` is what the model's weights need of all GPUs together at least, in 10⁹ bytes; None if not known.
     `max_hourly_price` is the highest list price of the server: what was left of the organisation's spending by the
     hour. `warnings` are what the owner was told that most likely will not work.
@@ -54,6 +56,7 @@ class Findings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     gated: bool | None = None
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     gpu_memory_gb: Annotated[float, Field(gt=0)] | None = None
     max_hourly_price: Annotated[float, Field(ge=0)] | None = None
     warnings: tuple[PlainText, ...] = ()

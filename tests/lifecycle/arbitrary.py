@@ -33,7 +33,10 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "occurred_at": st.integers(-60, 3600).map(lambda seconds: f.AT + timedelta(seconds=seconds)),
     "specification": st.booleans().map(lambda keep: f.a_specification(keep_for_inspection=keep)),
     "findings": st.builds(
-        Findings, gpu_memory_gb=st.none() | st.just(0.988), warnings=st.sampled_from([(), ("tight",)])
+        Findings,
+        commit=st.none() | st.just("a" * 40),
+        gpu_memory_gb=st.none() | st.just(0.988),
+        warnings=st.sampled_from([(), ("tight",)]),
     ),
     "attempt": st.sampled_from((1, 1, 2, 3)),
     "server_id": st.sampled_from((*_SERVERS, f.SERVER)),

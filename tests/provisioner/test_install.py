@@ -159,6 +159,18 @@ async def test_the_revision_and_the_arguments_of_the_request_reach_the_machine(s
     assert b"\nVLLM_ARGS=(--max-model-len 4096)\n" in stage.shell.received[0]
 
 
+async def test_every_install_loads_the_commit_that_was_judged_and_not_what_its_branch_has_become(stage: Stage) -> None:
+    commit = "0e9e39f249a16976918f6564b8830bc894c89659"
+    await stage.launched(revision="main", commit=commit)
+    await stage.deliver(e.SshReachable)
+    await stage.happened(e.InstanceReady, attempt=1)
+    await stage.happened(e.ReinstallRequested, attempt=2)
+    await stage.deliver(e.ReinstallRequested)
+    loaded = [re.findall(rb"^REVISION=(.*)$", received, re.MULTILINE) for received in stage.shell.received]
+    assert loaded == [[commit.encode()]] * 2
+    assert (await stage.journal.load(stage.instance_id)).specification.revision == "main"
+
+
 @pytest.mark.parametrize(
     ("gpus", "asked", "taken"),
     [

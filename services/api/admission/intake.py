@@ -58,7 +58,8 @@ Revision = Annotated[
     Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$",
         max_length=200,
-        description="A branch, tag or commit of the model's repository on the hub. Default: its main branch.",
+        description="A branch, tag or commit of the model's repository on the hub. Default: its main branch. "
+        "Every install loads the commit that it named at the launch.",
     ),
 ]
 ANY: Final = "any"

@@ -54,6 +54,7 @@ def _by_contents(contents: Contents, wish: Wish, found: Findings, offered: Seque
     if not errors and (wish.instance_types or len(no_room) == len(types)):
         errors += _without_room(wish, no_room)
     more = {
+        "commit": contents.commit,
         "tensor_parallel_sizes": splits_of(contents.config),
         "no_room": tuple(no_room),
     }

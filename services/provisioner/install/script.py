@@ -69,7 +69,9 @@ class InstallJob:
     hub: str | None = None
     """The URL of a mirror of Hugging Face; None is Hugging Face itself."""
     revision: str | None = None
-    """The model's branch, tag or commit on the Hub; None is its default."""
+    """The model's commit on the Hub, or a branch or tag; None is its default.
+
+    By vLLM's own defaults its tokenizer and the code in its repository are of the same revision."""
     vllm_args: tuple[str, ...] = ()
     organization_id: UUID | None = None
     """Models are kept in this organisation's folder; None: in the folder of shared instances."""

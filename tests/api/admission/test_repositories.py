@@ -34,7 +34,10 @@ async def test_a_revision_that_the_repository_does_not_have_is_refused(stage: St
     api = await stage.api()
     refused(await launched(api, revision="v9"), "invalid_request", "/revision", f"{MODEL} has no revision v9")
     assert await stage.last_sequence() == 0
-    assert (await launched(api, revision="v1.0")).status_code == 202
+    accepted = await launched(api, revision="v1.0")
+    recorded = await stage.journal.load(accepted.json()["id"])
+    commit = "7ae557604adf67be50417f59c2c2f167def9a775"
+    assert (accepted.status_code, recorded.specification.revision, recorded.findings.commit) == (202, "v1.0", commit)
 
 
 async def test_a_repository_that_vllm_cannot_load_is_refused_with_the_model_to_launch_instead(stage: Stage) -> None:

@@ -201,12 +201,12 @@ async def test_the_contents_of_a_gated_model_need_its_licence(asking: Asking) ->
 
 
 @asynccontextmanager
-async def answering(*pieces: bytes) -> AsyncGenerator[str]:
+async def answering(*pieces: bytes, sha: str | None = "a" * 40) -> AsyncGenerator[str]:
     """A hub whose every answer begins with the list of one file, and goes on with these pieces."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if "/api/" in request.path:
-            return web.json_response({"id": MODEL, "sha": "a" * 40, "siblings": [{"rfilename": "config.json"}]})
+            return web.json_response({"id": MODEL, "sha": sha, "siblings": [{"rfilename": "config.json"}]})
         response = web.StreamResponse()
         await response.prepare(request)
         for piece in pieces:
@@ -229,6 +229,13 @@ async def answering(*pieces: bytes) -> AsyncGenerator[str]:
 async def test_an_answer_that_is_too_long_or_no_json_is_no_answer(pieces: list[bytes], reason: str) -> None:
     async with answering(*pieces) as url:
         assert await Hub(url, None, PATIENCE_S).contents(MODEL, None) == HubUnreachable(reason)
+
+
+@pytest.mark.parametrize("sha", [None, "main", "--help", "A" * 40, "a" * 39])
+async def test_an_answer_without_a_commit_is_no_answer(sha: str | None) -> None:
+    async with answering(b"{}", sha=sha) as url:
+        contents = await Hub(url, None, PATIENCE_S).contents(MODEL, None)
+    assert contents == HubUnreachable("its answer makes no sense: ValueError")
 
 
 async def test_an_answer_that_trickles_in_for_longer_than_its_time_is_given_up() -> None:

@@ -1,6 +1,7 @@
 """What a model's repository holds at one commit: its files with their sizes, and its configuration."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ MOST_BYTES: Final = 8 * 2**20
 """The most that is read of one answer; the longest configurations have some hundred kilobytes."""
 CONFIG: Final = "config.json"
 _MAIN: Final = "main"
+_COMMIT: Final = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Reading:
         """
         path = f"api/models/{model}/revision/{quote(revision or _MAIN, safe='')}"
         info = ModelInfo(**self._json(path, blobs="true"))  # type: ignore[no-untyped-call]
+        if not _COMMIT.fullmatch(str(info.sha)):
+            raise ValueError(f"{path} names no commit")
         files = {file.rfilename: file.size for file in info.siblings or ()}
         config = self._json(f"{model}/resolve/{info.sha}/{CONFIG}") if CONFIG in files else None
         parameters, weights_bytes = size_of(info)
