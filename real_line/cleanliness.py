@@ -11,7 +11,7 @@ docker volume ls --quiet
 find /var/lib/coldstart -mindepth 1 ! -name gate ! -name lock
 find /var/lib/coldstart -mindepth 1 -size +0
 ls -A /root | grep -vxE '\\.(ssh|bashrc|profile|docker)' || true
-find /run /tmp /etc -newer /etc/hostname -name '*coldstart*'
+find /run /tmp /etc /usr/local -newer /etc/hostname -name '*coldstart*'
 """
 """Two empty lock files stay, as docs/providers.md says; so do Docker, its images, and models."""
 _OURS: Final = ("pgrep", "--full", "coldstart|vllm")

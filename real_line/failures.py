@@ -21,18 +21,12 @@ def restarted_docker(launch: Launch) -> str:
 
 
 def killed_container(launch: Launch) -> str:
-    """`docker kill` is somebody's will: Docker does not start the container again, so the instance stays away."""
-    launch.line.machine("docker", "kill", CONTAINER)
-    launch.becomes(Status.UNAVAILABLE, within_s=120)
-    state = launch.line.machine("docker", "inspect", "--format", "{{.State.Status}}", CONTAINER).strip()
-    answer = launch.ask("/v1/completions", {"model": launch.look().model, "prompt": "Hello", "max_tokens": 1})
-    if state != "exited" or answer.status_code != 503:
-        raise Wrong(f"container {state}, answer {answer.status_code} {answer.text[:200]}")
-    return f"unavailable; a request gets 503 {answer.json()['error']['code']}"
+    """After `docker kill` Docker does not start the container again, but the machine's watchdog does."""
+    return _lost_and_restored(launch, f"docker kill {CONTAINER}")
 
 
 def reinstalled(launch: Launch) -> str:
-    """A reinstall brings it back, as the next attempt."""
+    """A reinstall replaces it, as the next attempt."""
     launch.line.stack.api.post(f"{launch.path}/reinstall")
     instance = launch.becomes(Status.READY, within_s=AGAIN_S)
     if instance.attempt != 2:

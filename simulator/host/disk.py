@@ -97,7 +97,7 @@ class Contents(BaseModel):
     )  # fmt: skip
     failed_installs: int = 0
     enabled_units: set[str] = set()
-    """Units of the machine's owner that start with Docker, as `systemctl enable` was told."""
+    """Units that were added to the machine and start at each boot, as `systemctl enable` was told."""
 
 
 class Disk:

@@ -97,9 +97,11 @@ class SimulatedMachine:
         await asyncio.to_thread(self.disk.erase_scratch)
 
     async def _start_units(self) -> None:
-        """What starts before Docker does. A unit that fails stops nothing, as with systemd's Wants."""
+        """What ends before Docker starts. A unit that fails stops nothing, as with systemd's Wants."""
         for unit in sorted(self.disk.contents.enabled_units):
             text = (self.disk.root / "etc/systemd/system" / unit).read_text()
+            if "Type=oneshot" not in text:
+                continue
             for command in re.findall(r"^ExecStart=(.+)$", text, re.MULTILINE):
                 running = await asyncio.create_subprocess_exec(
                     *shlex.split(command), env=self._environment, cwd=self._environment["HOME"],

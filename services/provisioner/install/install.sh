@@ -17,7 +17,6 @@ root=${COLDSTART_ROOT:-}
 data=$root/mnt/data
 tls=$root/var/lib/coldstart/tls
 tls_inside=/etc/coldstart/tls
-container=coldstart-worker
 
 fail() {
   echo "$*" >&2
@@ -199,6 +198,7 @@ worker_start() {
     model+=(--ssl-keyfile "$tls_inside/key.pem" --ssl-certfile "$tls_inside/certificate.pem"
       --ssl-ca-certs "$tls_inside/clients.pem" --ssl-cert-reqs 2)
   fi
+  start_watchdog
   # vLLM's processes share more memory than Docker's 64 MB, with one GPU too. Unused shared memory costs nothing.
   # The command line has the secrets' names, and docker's environment their values. Without a terminal, huggingface_hub
   # shows a download only with TQDM_POSITION=-1, which prints each state of a bar as a line.

@@ -21,7 +21,11 @@ from shared.offers.gpus import LEAST_COMPUTE_CAPABILITY
 from shared.secrets import WorkerCertificates
 
 _HERE: Final = Path(__file__).parent
-_INSTALL: Final = "".join((_HERE / f"{name}.sh").read_text() for name in ("waiting", "data_disk", "install"))
+WATCHDOG: Final = (_HERE / "watchdog.sh").read_text()
+"""Shell functions by which install.sh starts the worker's watchdog, and claim.sh removes it."""
+_INSTALL: Final = "".join(
+    (_HERE / f"{name}.sh").read_text() for name in ("waiting", "data_disk", "watchdog", "install")
+)
 ENDING: Final = (_HERE / "ending.sh").read_text()
 """Shell functions by which run.sh and claim.sh end a running install."""
 _RUN: Final = ENDING + (_HERE / "run.sh").read_text()

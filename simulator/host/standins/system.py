@@ -1,4 +1,4 @@
-"""systemctl, for the two services that an install reloads or restarts."""
+"""systemctl, for the services that an install reloads or restarts, and the units that it adds."""
 
 import asyncssh
 
@@ -17,15 +17,30 @@ async def systemctl(machine: Machine, call: Call) -> int:
         case ["enable", "--now", "docker"]:
             if machine.fault("docker_install"):
                 return _job_failed(call, "docker")
-        case ["enable", str(unit)] if (machine.disk.root / "etc/systemd/system" / unit).is_file():
-            machine.disk.contents.enabled_units.add(unit)
-            machine.disk.save()
         case ["restart", "docker"]:
             machine.disk.contents.docker_runtimes = set(machine.disk.contents.configured_runtimes)
             machine.disk.save()
+        case [*asked, unit] if (machine.disk.root / "etc/systemd/system" / unit).is_file():
+            _of_added_unit(machine, asked, unit)
+        case ["daemon-reload"]:
+            pass
         case other:
             raise Refused(" ".join(other))
     return 0
+
+
+def _of_added_unit(machine: Machine, asked: list[str], unit: str) -> None:
+    """A restart does nothing: the only such unit watches for `docker kill`, which is not simulated."""
+    match asked:
+        case ["enable"]:
+            machine.disk.contents.enabled_units.add(unit)
+        case ["disable", "--now"]:
+            machine.disk.contents.enabled_units.discard(unit)
+        case ["restart"]:
+            pass
+        case other:
+            raise Refused(f"{' '.join(other)} {unit}")
+    machine.disk.save()
 
 
 def _job_failed(call: Call, service: str) -> int:

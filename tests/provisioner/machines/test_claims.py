@@ -142,8 +142,9 @@ async def test_a_released_machine_keeps_no_secret_and_the_next_instance_really_i
     first = await claimed(provider)
     assert isinstance(first.instance_id, UUID)
     assert await installed(boxes[0], job(first.instance_id)) == 0
-    containers = boxes[0].host.disk.contents.containers
-    worker = containers["coldstart-worker"].id
+    contents = boxes[0].host.disk.contents
+    worker = contents.containers["coldstart-worker"].id
+    assert contents.enabled_units == {"coldstart-worker-watchdog.service"}
     cached = boxes[0].host.disk.root / "mnt/data/huggingface"
     assert cached.exists()
     assert SECRETS.worker_certificates(first.instance_id, 1).worker.private_key in files_of(boxes[0]).values()
@@ -151,6 +152,8 @@ async def test_a_released_machine_keeps_no_secret_and_the_next_instance_really_i
     assert not (boxes[0].host.disk.root / "var/lib/coldstart/tls").exists()
     assert "coldstart-worker" not in boxes[0].host.disk.contents.containers
     assert files_of(boxes[0]) == {"gate": "", "lock": ""}
+    assert not contents.enabled_units
+    assert not list(boxes[0].host.disk.root.glob("**/*watchdog*"))
     assert cached.exists()
     second = await claimed(provider)
     assert isinstance(second.instance_id, UUID)

@@ -40,7 +40,7 @@ take() {
   sync "$state"
 }
 
-# Removes the worker, its volumes and the install's files, since they hold secrets. The models stay for the next
+# Removes the worker, its watchdog, its volumes and the install's files, since they hold secrets. The models stay for the next
 # instance of the same organisation. The install's two empty lock files stay, too: a lock that is deleted while somebody
 # waits for it excludes nobody.
 give_back() {
@@ -51,10 +51,11 @@ give_back() {
   exec 8>>"$state/gate"
   flock --timeout 3 8 || exit "$exit_still_running"
   end_install
+  remove_watchdog
   if command -v docker >/dev/null; then
     local containers
     containers=$(docker ps --all --format '{{.Names}}')
-    [[ $'\n'$containers$'\n' != *$'\n'coldstart-worker$'\n'* ]] || docker rm --force --volumes coldstart-worker >/dev/null
+    [[ $'\n'$containers$'\n' != *$'\n'"$container"$'\n'* ]] || docker rm --force --volumes "$container" >/dev/null
   fi
   rm -rf "$state/tls"
   rm -f "$state"/attempt-*.log "$state"/install.sh "$state"/marker "$state"/marker.new
