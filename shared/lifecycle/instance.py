@@ -146,6 +146,11 @@ class Instance(BaseModel):
         return wanted and not self.resources.server_gone
 
     @property
+    def loaded_revision(self) -> str | None:
+        """What every install loads of the model's repository: the judged commit, or else what was asked for."""
+        return self.findings.commit or self.specification.revision
+
+    @property
     def in_use(self) -> bool:
         """Live, or kept: changes that others make to its server are news."""
         return self.status in LIVE or self.kept

@@ -24,6 +24,7 @@ from services.api.catalogue.simulated import Simulated
 from services.api.refusals import FieldError, Refused, invalid
 from services.api.tenancy.organizations import Organization, Slug
 from shared.lifecycle.events import InstanceRequested
+from shared.lifecycle.instance import Instance
 from shared.lifecycle.wish import DEFAULT_PROVIDER, Findings, Task, Wish
 from shared.offers.candidates import candidates, types_of
 from shared.offers.instance_types import InstanceType, InstanceTypes
@@ -154,6 +155,10 @@ class Intake:
     async def contents(self, body: InstanceBody, model: Meant) -> Reply:
         """What the hub says of the repository that the worker would load."""
         return await self._cataloguing.contents(model.model, body.revision)
+
+    async def contents_of(self, instance: Instance) -> Reply:
+        """As `contents`, of what each install of the instance loads."""
+        return await self._cataloguing.contents(instance.specification.model, instance.loaded_revision)
 
     async def offered(self) -> Offered:
         return await self._instance_types.of_all()

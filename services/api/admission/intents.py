@@ -10,9 +10,9 @@ from uuid import UUID, uuid4, uuid5
 
 from services.api.access.api_keys import ApiKey
 from services.api.admission.intake import InstanceBody, Intake, Wanted, requested
+from services.api.admission.judging import refused_again
 from services.api.admission.launches import Launches
 from services.api.admission.read_your_writes import ReadYourWrites
-from services.api.admission.vllm_images import refused_again
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import own
 from shared.journal.journal import Decision, Journal, JournalUnavailable
@@ -23,6 +23,7 @@ from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import GONE, Status
 
 _FROM_KEYS: Final = "idempotency/"
+_KEPT: Final = "An instance keeps its model and its options: create another one."
 
 
 @dataclass(frozen=True)
@@ -116,14 +117,15 @@ class Intents:
         return await self.shown(instance)
 
     async def reinstall(self, instance_id: UUID, owner: ApiKey, traceparent: str | None) -> Instance:
-        """Like `intend`, but refuses as well if vLLM in the image of today would refuse the instance's options."""
+        """Like `intend`, but refuses as well if vLLM in the image of today would refuse its options or its model."""
+        contents = await self._intake.contents_of(await self.load(instance_id, owner))
         async with self._patiently():
             offered = await self._intake.offered()
 
         def decided(instance: Instance, at: datetime) -> Event:
             event = reinstall(instance, at)
-            if problem := refused_again(instance, offered.get(instance.specification.provider, ())):
-                raise IntentRefused("reinstall", f"{problem} An instance keeps its options: create another one.")
+            if problem := refused_again(instance, contents, offered.get(instance.specification.provider, ())):
+                raise IntentRefused("reinstall", f"{problem} {_KEPT}")
             return event
 
         return await self.intend(instance_id, decided, owner, traceparent)

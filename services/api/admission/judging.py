@@ -6,15 +6,15 @@ from typing import Final, assert_never
 
 from services.api.admission.splitting import splits_of
 from services.api.admission.verdict import verdict
-from services.api.admission.vllm_options import is_supported
+from services.api.admission.vllm_images import refused_by, supported_version
 from services.api.catalogue.hub.client import HubFailure, HubUnreachable, RateLimited, Reply, TokenRefused
 from services.api.catalogue.hub.contents import Contents, RevisionUnknown
 from services.api.catalogue.hub.search import in_words
 from services.api.refusals import FieldError
+from shared.lifecycle.instance import Instance
 from shared.lifecycle.wish import Findings, Wish
 from shared.offers.candidates import candidates, types_of
 from shared.offers.instance_types import InstanceType
-from shared.vllm_version import VllmVersion, version_in
 
 _TYPES: Final = "/instance_types"
 
@@ -45,11 +45,26 @@ def judged(reply: Reply, wish: Wish, found: Findings, offered: Sequence[Instance
             assert_never(reply)
 
 
+def refused_again(instance: Instance, reply: Reply, offered: Sequence[InstanceType]) -> str | None:
+    """Why vLLM, in the image that a reinstall would take, refuses the instance's options or model; None if it does not.
+
+    The configured image may be a later one than that of the last attempt. Without the hub's answer the model counts as
+    served. Its room is not judged again: the type stays, and the model has been on it.
+    """
+    wish = instance.specification
+    configured = next((kind.image for kind in offered if kind.name == instance.instance_type), None)
+    version = supported_version(wish.image or configured)
+    errors = [] if version is None else list(refused_by(version, wish.vllm_args))
+    if isinstance(reply, Contents):
+        errors += verdict(reply, wish, version, None, instance.findings).errors
+    return " ".join(dict.fromkeys(error.detail for error in errors)) or None
+
+
 def _by_contents(contents: Contents, wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Judgement:
     types = types_of(candidates(wish, found, offered))
-    verdicts = [verdict(contents, wish, _version(wish.image or kind.image), kind, found) for kind in types]
+    verdicts = [verdict(contents, wish, supported_version(wish.image or kind.image), kind, found) for kind in types]
     no_room = {kind.name: one.no_room for kind, one in zip(types, verdicts, strict=True) if one.no_room is not None}
-    verdicts = verdicts or [verdict(contents, wish, _version(wish.image), None, found)]
+    verdicts = verdicts or [verdict(contents, wish, supported_version(wish.image), None, found)]
     errors = [error for one in verdicts for error in one.errors]
     if not errors and (wish.instance_types or len(no_room) == len(types)):
         errors += _without_room(wish, no_room)
@@ -72,12 +87,6 @@ def _without_room(wish: Wish, no_room: Mapping[str, str]) -> Iterator[FieldError
             yield FieldError(pointer=f"{_TYPES}/{wish.instance_types.index(name)}", detail=detail)
     if not wish.instance_types and no_room:
         yield FieldError(pointer=_TYPES, detail=next(iter(no_room.values())))
-
-
-def _version(image: str | None) -> VllmVersion | None:
-    """None if it is not known, or its rules are not."""
-    version = None if image is None else version_in(image)
-    return version if version is not None and is_supported(version) else None
 
 
 def _unread(wish: Wish, failure: HubFailure) -> str:

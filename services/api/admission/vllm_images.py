@@ -1,12 +1,11 @@
 """Whether the vLLM of a launch's image takes its options. Which version an image holds is known from its tag."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from services.api.admission.vllm_args import given, positions
 from services.api.admission.vllm_options import is_supported, options_of, supported
 from services.api.refusals import FieldError
-from shared.lifecycle.instance import Instance
 from shared.lifecycle.wish import Findings, Wish
 from shared.offers.candidates import candidates, types_of
 from shared.offers.instance_types import InstanceType
@@ -37,18 +36,23 @@ def refused_options(wish: Wish, found: Findings, offered: Sequence[InstanceType]
 
     Whether a version that is not supported would refuse it, nobody knows.
     """
-    yield from _refused(images_of(wish, found, offered), wish.vllm_args)
+    versions = {supported_version(image) for image in images_of(wish, found, offered)}
+    for version in sorted(version for version in versions if version is not None):
+        yield from refused_by(version, wish.vllm_args)
 
 
-def refused_again(instance: Instance, offered: Sequence[InstanceType]) -> str | None:
-    """Why the image that a reinstall would take refuses the instance's options; None if it takes them.
+def refused_by(version: VllmVersion, vllm_args: Sequence[str]) -> Iterator[FieldError]:
+    """An error for each option that this version would refuse."""
+    options = options_of(version)
+    for at, name, value in positions(vllm_args):
+        if problem := options.problem(name, value):
+            yield FieldError(pointer=f"/vllm_args/{at}", detail=problem)
 
-    The configured image may be a later one than that of the last attempt.
-    """
-    wish = instance.specification
-    image = wish.image or next((kind.image for kind in offered if kind.name == instance.instance_type), None)
-    errors = _refused([] if image is None else [image], wish.vllm_args)
-    return " ".join(dict.fromkeys(error.detail for error in errors)) or None
+
+def supported_version(image: str | None) -> VllmVersion | None:
+    """None if it is not known, or its rules are not."""
+    version = None if image is None else version_in(image)
+    return version if version is not None and is_supported(version) else None
 
 
 def warnings(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Iterator[str]:
@@ -70,15 +74,6 @@ def default_utilization(image: str | None) -> float:
     version = None if image is None else version_in(image)
     shares = [options_of(one).default(_UTILIZATION) for one in (supported() if version is None else (version,))]
     return min(share for share in shares if share is not None)
-
-
-def _refused(images: Iterable[str], vllm_args: Sequence[str]) -> Iterator[FieldError]:
-    versions = {version_in(image) for image in images}
-    known = sorted(version for version in versions if version is not None and is_supported(version))
-    for options in map(options_of, known):
-        for at, name, value in positions(vllm_args):
-            if problem := options.problem(name, value):
-                yield FieldError(pointer=f"/vllm_args/{at}", detail=problem)
 
 
 def _about(version: VllmVersion, image: str, wish: Wish) -> Iterator[str]:

@@ -270,7 +270,7 @@ class _Install:
             attempt_try=instance.install.failures + 1,
             image=instance.specification.image or settings.image_for(instance.instance_type),
             model=instance.specification.model,
-            revision=instance.findings.commit or instance.specification.revision,
+            revision=instance.loaded_revision,
             task=instance.specification.task,
             vllm_args=worker_arguments(instance.specification, instance.findings, gpus),
             organization_id=instance.specification.organization_id,

@@ -95,9 +95,18 @@ async def test_a_reinstall_is_refused_where_the_image_of_today_has_dropped_an_op
     refused = await api.client.post(f"/instances/{instance.id}/reinstall")
     assert (refused.status_code, refused.json()["code"]) == (409, "intent_refused")
     assert "vLLM 0.32.0 has no --swap-space: 0.18.0 removed it." in refused.json()["detail"]
-    assert refused.json()["detail"].endswith("An instance keeps its options: create another one.")
+    assert refused.json()["detail"].endswith("An instance keeps its model and its options: create another one.")
     await stage.offer(L4.model_copy(update={"image": OLD_IMAGE}))
     assert (await api.client.post(f"/instances/{instance.id}/reinstall")).status_code == 202
+
+
+async def test_a_reinstall_reads_the_repository_that_it_would_load(stage: Stage) -> None:
+    await stage.offer(L4.model_copy(update={"image": NEW_IMAGE}))
+    api = await stage.api()
+    instance = await stage.ready("127.0.0.9", model="openai/whisper-large-v3")
+    refused = await api.client.post(f"/instances/{instance.id}/reinstall")
+    assert (refused.status_code, refused.json()["code"]) == (409, "intent_refused")
+    assert "(WhisperForConditionalGeneration) cannot generate text with vLLM." in refused.json()["detail"]
 
 
 async def test_the_memory_that_vllm_uses_is_that_of_its_version(stage: Stage) -> None:

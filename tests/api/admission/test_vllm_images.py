@@ -2,10 +2,9 @@
 
 import pytest
 
-from services.api.admission.vllm_images import default_utilization, refused_again, refused_options, warnings
+from services.api.admission.vllm_images import default_utilization, refused_options, warnings
 from shared.lifecycle.wish import Findings, Wish
 from shared.offers.instance_types import InstanceType
-from tests.lifecycle import facts as f
 
 OLD, NEW, OWN = "vllm/vllm-openai:v0.13.0", "vllm/vllm-openai:v0.32.0", "acme/vllm:latest"
 SWAP = ("--enforce-eager", "--swap-space", "4")
@@ -44,19 +43,6 @@ def test_every_type_that_the_launch_may_get_must_take_the_options() -> None:
 
 def test_two_builds_of_a_version_refuse_an_option_once() -> None:
     assert pointers(wish(), offer("L4", NEW), offer("H100", f"{NEW}-cu129")) == ["/vllm_args/1"]
-
-
-def test_a_reinstall_is_judged_by_the_image_of_the_server_s_type_unless_the_request_named_one() -> None:
-    kind = f.instance_created().instance_type
-
-    def problem(configured: str | None, requested: str | None = None) -> str | None:
-        specification = f.a_specification(vllm_args=SWAP, image=requested)
-        instance = f.given(f.instance_requested(specification=specification), f.instance_created())
-        return refused_again(instance, [offer(kind, configured)])
-
-    assert (problem(NEW) or "").startswith("vLLM 0.32.0 has no --swap-space: 0.18.0 removed it.")
-    assert (problem(OLD, NEW) or "").startswith("vLLM 0.32.0 has no --swap-space")
-    assert (problem(OLD), problem(NEW, OLD), problem(None)) == (None, None, None)
 
 
 @pytest.mark.parametrize("image", [OWN, None])
