@@ -166,10 +166,12 @@ def _message(answer: httpx.Response) -> str:
 
 
 def _asked(worker: httpx.Client, request: Request) -> httpx.Response:
+    """On a connection of its own: after an unexpected error, vLLM's server closes the one that it was asked on."""
+    headers = {"Connection": "close"}
     if request.body is None:
-        return worker.get(request.path)
+        return worker.get(request.path, headers=headers)
     content = request.body if isinstance(request.body, str) else json.dumps(request.body)
-    return worker.post(request.path, content=content, headers={"Content-Type": request.media_type})
+    return worker.post(request.path, content=content, headers={**headers, "Content-Type": request.media_type})
 
 
 @contextmanager
