@@ -1,12 +1,16 @@
 """What a machine does to a worker that serves: a killed container, a restarted Docker, a reinstall, a drain."""
 
 import threading
+from datetime import datetime
+from typing import Final
 
 from real_line.line import CONTAINER, Launch, Wrong
 from real_line.requests import Reading, asking, long_stream
 from real_line.waiting import until
 from shared.lifecycle.status import Status
 
+_NO_WEIGHTS: Final = "Cannot find any model weights"
+_SOON_S: Final = 120
 AGAIN_S = 300
 """How long a worker may take to load its model again."""
 
@@ -48,6 +52,20 @@ def drained(launch: Launch, tokens: int) -> str:
     if reading != Reading(tokens, "length") or refused.status_code != 503:
         raise Wrong(f"{reading}, a new request got {refused.status_code}")
     return f"all {reading.tokens} tokens came, then {instance.status}; a new request got {refused.status_code}"
+
+
+def given_up(launch: Launch) -> str:
+    """From the worker's first end to the failure: two minutes at most. Its log can be read after the release."""
+    failed = launch.becomes(Status.STARTUP_FAILED, within_s=900)
+    until(lambda: any(row["type"] == "ResourcesReleased" for row in launch.timeline()), "the release", 180)
+    log = launch.line.stack.api.get(f"{launch.path}/logs", source="worker")
+    ends = [datetime.fromisoformat(line["at"]) for line in log["items"] if _NO_WEIGHTS in line["text"]]
+    if failed.error is None or failed.error.code != "weights_unreadable" or not ends or not log["machine"]:
+        raise Wrong(f"{failed.error}; {len(log['items'])} lines, {log['machine']}")
+    seconds = (failed.status_since - ends[0]).total_seconds()
+    if seconds > _SOON_S:
+        raise Wrong(f"only after {seconds:.0f} s")
+    return f"{failed.error.code}, {seconds:.0f} s after its first end; {len(log['items'])} lines of its log are kept"
 
 
 def _lost_and_restored(launch: Launch, script: str) -> str:

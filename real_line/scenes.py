@@ -74,6 +74,13 @@ def terminated_pull(line: Line) -> None:
     line.check("nothing of ours is on the machine", lambda: nothing_of_ours(line.machine))
 
 
+def never_starts(line: Line) -> None:
+    """VLLM looks for weights in a format that the model has not: it ends each time that Docker starts it."""
+    launch = line.launch(hub.CHAT, vllm_args=[*_EAGER, "--load-format=pt"])
+    line.check("a worker that cannot start is given up soon, and its reason is told", lambda: failures.given_up(launch))
+    line.check("nothing of ours is on the machine", lambda: nothing_of_ours(line.machine))
+
+
 def _ready(launch: Launch) -> str:
     instance = launch.becomes(Status.READY, within_s=LAUNCH_S)
     assert instance.ready_at is not None
@@ -104,4 +111,5 @@ SCENES: Final[dict[str, Callable[[Line], None]]] = {
     "embedding": embedding,
     "full disk": full_disk,
     "terminated pull": terminated_pull,
+    "never starts": never_starts,
 }
