@@ -227,7 +227,7 @@ async def test_a_worker_that_cannot_be_reached_is_passed_over_for_another(stage:
     api, worker = await stage.api(), await stage.worker()
     await catalogued(api)
     gone = await stage.ready("127.0.0.9")
-    assert (await until_refused(api)).status_code == 502
+    assert (await until_unreachable(api)).headers["retry-after"] == "5"
     await stage.ready(worker.address)
     await api.routes()
     for _ in range(4):
@@ -235,14 +235,14 @@ async def test_a_worker_that_cannot_be_reached_is_passed_over_for_another(stage:
     await stage.happened(facts.termination_requested(), instance_id=gone.id)
 
 
-async def until_refused(api: RunningApi) -> httpx.Response:
+async def until_unreachable(api: RunningApi) -> httpx.Response:
     answers: list[httpx.Response] = []
 
-    async def refused() -> bool:
+    async def unreachable() -> bool:
         answers.append(await api.chat())
-        return answers[-1].status_code != 503
+        return (answers[-1].status_code, answers[-1].json()["error"]["code"]) == (503, "worker_unreachable")
 
-    await until(refused)
+    await until(unreachable)
     return answers[-1]
 
 
