@@ -1,5 +1,6 @@
 """Every process of one machine, found by an environment variable that even detached ones inherit."""
 
+import time
 from contextlib import suppress
 from typing import Final
 
@@ -7,6 +8,10 @@ import psutil
 
 MARKER: Final = "SIMULATED_MACHINE"
 _LEAVING_SECONDS: Final = 5.0
+_STARTED_SECONDS: Final = 5.0
+"""How long a process may have the environment of the one that has started it."""
+_others: Final = set[tuple[int, float]]()
+"""Processes of no machine, by pid and start: to read each one's environment again costs more than all else here."""
 
 
 def freeze(machine: str) -> None:
@@ -38,10 +43,21 @@ def running(machine: str) -> list[int]:
 def _marked(machine: str) -> list[psutil.Process]:
     marked = []
     for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARKER) == machine and process.status() != psutil.STATUS_ZOMBIE:
-                marked.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            # It has ended, or belongs to another user. In both cases it is not ours.
+        identity = (process.pid, process.create_time())
+        if identity in _others:
             continue
+        found = _machine_of(process)
+        if found == machine:
+            marked.append(process)
+        elif found is None and time.time() - identity[1] > _STARTED_SECONDS:
+            _others.add(identity)
     return marked
+
+
+def _machine_of(process: psutil.Process) -> str | None:
+    """None if it has ended, or belongs to no machine, to another user or to the kernel."""
+    try:
+        environment = process.environ()
+        return None if process.status() == psutil.STATUS_ZOMBIE else environment.get(MARKER)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None

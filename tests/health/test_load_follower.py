@@ -291,5 +291,6 @@ async def test_a_machine_with_another_key_is_told_nothing(world: World) -> None:
 
 
 def test_the_container_is_the_one_that_the_install_starts() -> None:
-    install = Path("services/provisioner/install/install.sh").read_text()
-    assert f"\ncontainer={CONTAINER}\n" in install
+    scripts = Path("services/provisioner/install")
+    assert f"\ncontainer={CONTAINER}\n" in (scripts / "watchdog.sh").read_text()
+    assert "$container" in (scripts / "install.sh").read_text()
