@@ -45,6 +45,7 @@ class Findings(BaseModel):
     `commit` of the model's repository is what the revision named, and what was judged: every install loads it. None if
     the hub gave no answer; then the revision decides at each install.
     `gpu_memory_gb` is what the model's weights need of all GPUs together at least, in 10⁹ bytes; None if not known.
+    `weights_bytes` is the size of the weights that the worker downloads, at least; None if not known.
     `max_hourly_price` is the highest list price of the server: what was left of the organisation's spending by the
     hour. `warnings` are what the owner was told that most likely will not work.
 
@@ -58,6 +59,7 @@ class Findings(BaseModel):
     gated: bool | None = None
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     gpu_memory_gb: Annotated[float, Field(gt=0)] | None = None
+    weights_bytes: PositiveInt | None = None
     max_hourly_price: Annotated[float, Field(ge=0)] | None = None
     warnings: tuple[PlainText, ...] = ()
     tensor_parallel_sizes: tuple[PositiveInt, ...] = ()

@@ -11,11 +11,11 @@ from simulator.host.cloud_init import CloudInit, WrittenFile
 
 _STAND_IN: Final = Path(__file__).parent / "standins" / "client.bash"
 _STAND_INS: Final = (
-    "apt-get", "blkid", "cmp", "curl", "dpkg", "lsblk", "mkfs.ext4", "mount", "mountpoint", "nvidia-smi", "systemctl",
-    "udevadm",
+    "apt-get", "blkid", "cmp", "curl", "df", "dpkg", "lsblk", "mkfs.ext4", "mount", "mountpoint", "nvidia-smi",
+    "systemctl", "udevadm",
 )  # fmt: skip
 _TOOLS: Final = (
-    "awk", "base64", "basename", "bash", "cat", "chmod", "cp", "cut", "date", "df", "dirname", "du", "echo", "env",
+    "awk", "base64", "basename", "bash", "cat", "chmod", "cp", "cut", "date", "dirname", "du", "echo", "env",
     "false", "find", "flock", "free", "grep", "head", "hostname", "id", "kill", "ln", "ls", "mkdir", "mktemp", "mv",
     "nproc", "od", "printf", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "setsid", "sh", "sha256sum",
     "sleep", "sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "tr", "true", "uname", "uniq",

@@ -36,6 +36,7 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
         Findings,
         commit=st.none() | st.just("a" * 40),
         gpu_memory_gb=st.none() | st.just(0.988),
+        weights_bytes=st.none() | st.just(988_097_824),
         warnings=st.sampled_from([(), ("tight",)]),
     ),
     "attempt": st.sampled_from((1, 1, 2, 3)),

@@ -157,6 +157,13 @@ async def test_the_revision_and_the_arguments_of_the_request_reach_the_machine(s
     await stage.deliver(e.SshReachable)
     assert b"\nREVISION=abc123\n" in stage.shell.received[0]
     assert b"\nVLLM_ARGS=(--max-model-len 4096)\n" in stage.shell.received[0]
+    assert b"\nWEIGHTS_BYTES=0\n" in stage.shell.received[0]
+
+
+async def test_the_machine_is_told_how_much_of_the_weights_there_is_to_download(stage: Stage) -> None:
+    await stage.launched(weights_bytes=988_097_824)
+    await stage.deliver(e.SshReachable)
+    assert b"\nWEIGHTS_BYTES=988097824\n" in stage.shell.received[0]
 
 
 async def test_every_install_loads_the_commit_that_was_judged_and_not_what_its_branch_has_become(stage: Stage) -> None:

@@ -100,6 +100,11 @@ def least_gb(model: Weights, vllm_args: Sequence[str]) -> float | None:
     return round(least, 3) or None
 
 
+def download_bytes(model: Weights, vllm_args: Sequence[str]) -> int | None:
+    """What the worker downloads of the weights at least; None if unknown. Other formats load other files, or none."""
+    return None if "--load-format" in given(vllm_args) else model.weights_bytes or None
+
+
 def misfits(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> Iterator[FieldError]:
     """Errors for named types that are too small, or for any type if all are. Named types must be offered."""
     least = found.gpu_memory_gb

@@ -183,8 +183,10 @@ class Intake:
             idle_shutdown=body.idle_shutdown,
         )
         weights, types = _weights(model, contents, wish.revision), offered.get(wish.provider, ())
-        least = fit.least_gb(weights, body.vllm_args)
-        found = Findings(gated=model.gated, gpu_memory_gb=least, trust_remote_code=model.trust_remote_code)
+        least, downloads = fit.least_gb(weights, body.vllm_args), fit.download_bytes(weights, body.vllm_args)
+        found = Findings(
+            gated=model.gated, gpu_memory_gb=least, weights_bytes=downloads, trust_remote_code=model.trust_remote_code
+        )
         judgement = judged(contents, wish, found, types)
         found = judgement.found
         warnings = (

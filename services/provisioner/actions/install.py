@@ -272,6 +272,7 @@ class _Install:
             model=instance.specification.model,
             revision=instance.loaded_revision,
             task=instance.specification.task,
+            weights_bytes=instance.findings.weights_bytes or 0,
             vllm_args=worker_arguments(instance.specification, instance.findings, gpus),
             organization_id=instance.specification.organization_id,
             ours=self._context.provider.capabilities.volumes,

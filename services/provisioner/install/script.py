@@ -24,7 +24,7 @@ _HERE: Final = Path(__file__).parent
 WATCHDOG: Final = (_HERE / "watchdog.sh").read_text()
 """Shell functions by which install.sh starts the worker's watchdog, and claim.sh removes it."""
 _INSTALL: Final = "".join(
-    (_HERE / f"{name}.sh").read_text() for name in ("waiting", "data_disk", "watchdog", "install")
+    (_HERE / f"{name}.sh").read_text() for name in ("waiting", "data_disk", "disk_space", "watchdog", "install")
 )
 ENDING: Final = (_HERE / "ending.sh").read_text()
 """Shell functions by which run.sh and claim.sh end a running install."""
@@ -76,6 +76,8 @@ class InstallJob:
     """The model's commit on the Hub, or a branch or tag; None is its default.
 
     By vLLM's own defaults its tokenizer and the code in its repository are of the same revision."""
+    weights_bytes: int = 0
+    """What there is to download of the model's weights, at least; 0 if that is not known."""
     vllm_args: tuple[str, ...] = ()
     organization_id: UUID | None = None
     """Models are kept in this organisation's folder; None: in the folder of shared instances."""
@@ -153,6 +155,7 @@ def stdin_of(job: InstallJob) -> bytes:
         "MODEL": job.model,
         "REVISION": job.revision or "",
         "TASK": job.task,
+        "WEIGHTS_BYTES": str(job.weights_bytes),
         "CACHE": f"organizations/{job.organization_id}" if job.organization_id else "shared",
         "OURS": "yes" if job.ours else "",
         "SCRATCH": "yes" if job.scratch else "",

@@ -1,4 +1,4 @@
-"""lsblk, blkid, cmp, mkfs, mount, mountpoint and udevadm, for the machine's list of block devices."""
+"""lsblk, blkid, cmp, df, mkfs, mount, mountpoint and udevadm, for the machine's list of block devices."""
 
 from pathlib import Path
 from typing import Final
@@ -9,6 +9,8 @@ from simulator.host.standins.call import Call, Flags, Machine, Refused
 _NOTHING_FOUND: Final = 2
 _NOT_MOUNTED: Final = 32
 _TROUBLE: Final = 2
+_TAKEN: Final = 0.1
+"""The part of each disk that is used. What stand-ins write takes no room."""
 
 
 async def lsblk(machine: Machine, call: Call) -> int:
@@ -71,6 +73,26 @@ async def cmp(machine: Machine, call: Call) -> int:
     return 1 if device.data or device.filesystem else 0
 
 
+async def df(machine: Machine, call: Call) -> int:
+    match list(call.arguments):
+        case ["-h"]:
+            shown = [each for each in _devices(machine) if each.mounted_at]
+        case [*_, folder]:
+            shown = [_device_under(machine, folder)]
+    match list(call.arguments)[:-1]:
+        case [] | ["-h"]:
+            call.out("Filesystem      Size  Used Avail Use% Mounted on")
+            for device in shown:
+                call.out(f"{device.name}  {device.size}  {_TAKEN:.0%}  {device.mounted_at}")
+        case ["--output=used", "--block-size=1MB"]:
+            call.out(f"    Used\n{round(shown[0].bytes * _TAKEN / 10**6)}")
+        case ["--output=source,avail", "--block-size=1"]:
+            call.out(f"Filesystem  Avail\n{shown[0].name}  {round(shown[0].bytes * (1 - _TAKEN))}")
+        case other:
+            raise Refused(" ".join(other))
+    return 0
+
+
 async def udevadm(machine: Machine, call: Call) -> int:
     del machine
     if list(call.arguments) != ["settle", "--timeout=30"]:
@@ -119,6 +141,12 @@ async def mountpoint(machine: Machine, call: Call) -> int:
 
 def _devices(machine: Machine) -> list[BlockDevice]:
     return machine.disk.contents.devices
+
+
+def _device_under(machine: Machine, folder: str) -> BlockDevice:
+    """The device of the longest mount point that the folder is under. All but `/` are paths of this computer."""
+    holding = [each for each in _devices(machine) if each.mounted_at and folder.startswith(each.mounted_at)]
+    return max(holding, key=lambda device: len(device.mounted_at or ""))
 
 
 def _device(machine: Machine, name: str) -> BlockDevice:

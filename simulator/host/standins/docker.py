@@ -8,7 +8,7 @@ from typing import Final
 from simulator.host.containers import new_id
 from simulator.host.disk import Container
 from simulator.host.standins.call import Call, Flags, Machine, Refused
-from simulator.host.standins.docker_images import image_inspect, pull, tagged
+from simulator.host.standins.docker_images import image_inspect, manifest, pull, tagged
 from simulator.host.standins.docker_reports import info, inspect, logs, ps
 
 _RUN_FAILED: Final = 125
@@ -16,12 +16,14 @@ _CACHE: Final = "/root/.cache/huggingface"
 _TLS: Final = "/etc/coldstart/tls"
 
 
-async def docker(machine: Machine, call: Call) -> int:  # noqa: PLR0911 - a match over every subcommand is one idea
+async def docker(machine: Machine, call: Call) -> int:  # noqa: C901, PLR0911 - a match over every subcommand is one idea
     match list(call.arguments):
         case ["info", "--format", template]:
             return info(machine, call, template)
         case ["image", "inspect", *rest]:
             return image_inspect(machine, call, rest)
+        case ["manifest", "inspect", "--verbose", image]:
+            return manifest(call, image)
         case ["pull", image] if not image.startswith("-"):
             return await pull(machine, call, image)
         case ["run", *rest]:

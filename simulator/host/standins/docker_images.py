@@ -24,6 +24,7 @@ TAGS: Final = frozenset(
 _ENTRYPOINT: Final = ("vllm", "serve")
 """Of vLLM's images since 0.12."""
 _LAYERS: Final = 8
+_LAYER_BYTES: Final = 1_200_000_000
 
 
 def image_inspect(machine: Machine, call: Call, rest: list[str]) -> int:
@@ -38,6 +39,28 @@ def image_inspect(machine: Machine, call: Call, rest: list[str]) -> int:
         return 1
     whole = [{"Id": f"sha256:{_digest(image)}", "RepoTags": [image], "Config": {"Entrypoint": _ENTRYPOINT}}]
     call.out(json.dumps(_ENTRYPOINT if given.format else whole))
+    return 0
+
+
+def manifest(call: Call, image: str) -> int:
+    """As docker prints an image that there is for two architectures."""
+    image = tagged(image)
+    if image.removeprefix(f"{_REPOSITORY}:") not in TAGS:
+        call.err(f"no such manifest: docker.io/{image}")
+        return 1
+    described = [
+        {
+            "Ref": f"docker.io/{image}@sha256:{_digest(f'{image} {architecture}')}",
+            "Descriptor": {
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "size": 1609,
+                "platform": {"architecture": architecture, "os": "linux"},
+            },
+            "OCIManifest": {"layers": [{"size": _LAYER_BYTES} for _ in range(_LAYERS)]},
+        }
+        for architecture in ("amd64", "arm64")
+    ]
+    call.out(json.dumps(described, indent="\t"))
     return 0
 
 

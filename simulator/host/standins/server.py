@@ -13,6 +13,7 @@ STAND_INS: Final[dict[str, StandIn]] = {
     "blkid": disks.blkid,
     "cmp": disks.cmp,
     "curl": packages.curl,
+    "df": disks.df,
     "docker": docker.docker,
     "dpkg": packages.dpkg,
     "lsblk": disks.lsblk,

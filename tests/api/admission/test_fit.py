@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.api.admission.fit import disk_warnings, least_gb, misfits, warnings
+from services.api.admission.fit import disk_warnings, download_bytes, least_gb, misfits, warnings
 from services.api.catalogue.catalogue import Model
 from shared.lifecycle.wish import Findings, Wish
 from shared.offers.instance_types import InstanceType
@@ -72,6 +72,12 @@ def test_nobody_knows_what_a_model_without_figures_needs() -> None:
 
 def test_a_model_that_is_nothing_beside_any_gpu_needs_none_of_it() -> None:
     assert least_gb(a_model(0.0001), ()) is None
+
+
+def test_the_stored_weights_are_downloaded_unless_another_format_is_loaded() -> None:
+    assert download_bytes(a_model(40.0), ("--dtype", "float32")) == 40 * 10**9
+    assert download_bytes(a_model(40.0), ("--load-format=dummy",)) is None
+    assert download_bytes(a_model(None), ()) is None
 
 
 def test_a_named_type_with_less_memory_than_the_weights_is_refused_with_the_figures() -> None:

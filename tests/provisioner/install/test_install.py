@@ -302,6 +302,20 @@ async def test_an_image_whose_entrypoint_takes_its_model_by_name_gets_it_so(tmp_
         assert given[:4] == ("--model", JOB.model, "--served-model-name", JOB.model)
 
 
+async def test_a_disk_without_room_ends_the_install_before_the_download(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        (system,) = [device for device in machine.host.disk.contents.devices if device.mounted_at == "/"]
+        system.size = "10G"
+        status, running = await install(machine, JOB)
+        assert (status, running.phases[-1]) == (1, "image_pull")
+        assert "has 9.0 GB free, and the image needs 9.6 GB or more. Free some space" in running.lines[-1]
+        system.size = "100G"
+        status, running = await install(machine, dataclasses.replace(SECOND_TRY, weights_bytes=100 * 10**9))
+        assert "has 90.0 GB free, and the image and the model's weights need 109.6 GB" in running.lines[-1]
+        assert not machine.host.disk.contents.images
+        assert (await install(machine, dataclasses.replace(SECOND_TRY, attempt_try=3, weights_bytes=10**9)))[0] == 0
+
+
 async def test_a_pull_that_hangs_fails_its_try_and_the_next_one_pulls_again(tmp_path: Path) -> None:
     async with booted(tmp_path, SLOW_PULL) as machine:
         status, running = await install(machine, dataclasses.replace(JOB, pull_seconds=1))
