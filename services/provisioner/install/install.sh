@@ -23,19 +23,10 @@ fail() {
   exit 1
 }
 
-apt() {
-  DEBIAN_FRONTEND=noninteractive when_unlocked apt-get -o Acquire::Retries=3 "$@"
-}
-
-# A broken or unsigned repository of somebody else makes this fail, and keeps no package of another from being installed.
-update_lists() {
-  apt update || echo "Not every package list could be updated: going on with those that there are."
-}
-
 preflight() {
   command -v apt-get >/dev/null || fail "This system has no apt-get. Choose an Ubuntu or Debian image."
   local gpus
-  gpus=$(nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader) || {
+  ask_driver || {
     echo "$gpus"
     fail "nvidia-smi failed: the NVIDIA driver is missing or broken. Install it, or choose an image made for GPUs."
   }

@@ -24,7 +24,8 @@ _HERE: Final = Path(__file__).parent
 WATCHDOG: Final = (_HERE / "watchdog.sh").read_text()
 """Shell functions by which install.sh starts the worker's watchdog, and claim.sh removes it."""
 _INSTALL: Final = "".join(
-    (_HERE / f"{name}.sh").read_text() for name in ("waiting", "data_disk", "disk_space", "watchdog", "install")
+    (_HERE / f"{name}.sh").read_text()
+    for name in ("waiting", "driver", "data_disk", "disk_space", "watchdog", "install")
 )
 ENDING: Final = (_HERE / "ending.sh").read_text()
 """Shell functions by which run.sh and claim.sh end a running install."""

@@ -35,13 +35,26 @@ when_unlocked() {
   return "$status"
 }
 
+apt() {
+  DEBIAN_FRONTEND=noninteractive when_unlocked apt-get -o Acquire::Retries=3 "$@"
+}
+
+# A broken or unsigned repository of somebody else makes this fail, and keeps no package of another from being installed.
+update_lists() {
+  apt update || echo "Not every package list could be updated: going on with those that there are."
+}
+
 # cloud-init may still install packages, and write files that the install needs.
 wait_for_first_boot() {
-  command -v cloud-init >/dev/null || return 0
-  local told
-  told=$(cloud-init status 2>/dev/null) || true
-  [[ $told == *running* ]] || return 0
+  is_first_boot || return 0
   echo "::waiting::cloud-init, which still sets the machine up"
   timeout 900 cloud-init status --wait >/dev/null 2>&1 || true
   echo "::resumed::"
+}
+
+is_first_boot() {
+  command -v cloud-init >/dev/null || return 1
+  local told
+  told=$(cloud-init status 2>/dev/null) || true
+  [[ $told == *running* ]]
 }

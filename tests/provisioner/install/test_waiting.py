@@ -2,8 +2,10 @@
 
 import asyncio
 import fcntl
+import hashlib
 import os
 import shutil
+import subprocess
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 @asynccontextmanager
 async def running(commands: str) -> AsyncGenerator[asyncio.subprocess.Process]:
     bash = f"set -euo pipefail; shopt -s inherit_errexit\n{SCRIPT}\nwait_seconds=0.05\n{commands}"
-    process = await asyncio.create_subprocess_exec("bash", "-c", bash, stdout=PIPE, stderr=STDOUT)
+    process = await asyncio.create_subprocess_exec("bash", "-c", bash, stdin=PIPE, stdout=PIPE, stderr=STDOUT)
     try:
         async with asyncio.timeout(PATIENCE_S):
             yield process
@@ -74,6 +76,61 @@ async def test_a_lock_that_another_program_holds_is_waited_for_and_told(
             fcntl.lockf(held, fcntl.LOCK_UN)
             assert (await lines(process))[-1] == "::resumed::"
             assert await process.wait() == 0
+
+
+async def test_a_lock_that_is_held_for_five_minutes_is_waited_for_and_told_once(tmp_path: Path) -> None:
+    """Bash's own clock: each wait is told on a line, and the lock is let go after three hundred seconds of them."""
+    lock, command = a_dpkg(tmp_path)
+    clock = 'wait_seconds=10 now=0; sleep() { now=$((now + $1)); echo "::at::$now"; ((now < 300)) || read -r; }'
+    with lock.open("w") as held:
+        fcntl.lockf(held, fcntl.LOCK_EX)
+        async with running(f"{clock}; when_unlocked {command}") as process:
+            told = [await line(process, "::waiting::")]
+            while told[-1] != "::at::300":
+                told.append(await line(process, "::"))
+            fcntl.lockf(held, fcntl.LOCK_UN)
+            assert process.stdin is not None
+            process.stdin.write(b"\n")
+            told += await lines(process)
+            assert await process.wait() == 0
+    assert told[1:] == [*(f"::at::{second}" for second in range(10, 301, 10)), "::resumed::"]
+
+
+def a_repository(folder: Path) -> Path:
+    """With a package of its own, in Debian's plainest form."""
+    control = folder / "package/DEBIAN/control"
+    control.parent.mkdir(parents=True)
+    described = "Package: wanted\nVersion: 1\nArchitecture: all\nMaintainer: somebody\nDescription: a package\n"
+    control.write_text(described)
+    package = folder / "wanted.deb"
+    subprocess.run(["dpkg-deb", "--build", folder / "package", package], check=True, stdout=subprocess.DEVNULL)
+    digest = hashlib.sha256(package.read_bytes()).hexdigest()
+    listed = f"{described}Filename: ./wanted.deb\nSize: {package.stat().st_size}\nSHA256: {digest}\n"
+    (folder / "Packages").write_text(listed)
+    return folder
+
+
+async def test_a_broken_and_an_unsigned_repository_of_somebody_else_end_no_install(tmp_path: Path) -> None:
+    for name in ("lists/partial", "cache/archives/partial", "unsigned"):
+        (tmp_path / name).mkdir(parents=True)
+    a_dpkg(tmp_path)
+    (tmp_path / "unsigned/Release").write_text("Origin: somebody\n")
+    good = a_repository(tmp_path / "good")
+    sources = [f"deb [trusted=yes] file:{good} ./", f"deb file:{tmp_path}/unsigned ./", f"deb file:{tmp_path}/gone ./"]
+    (tmp_path / "sources.list").write_text("\n".join(sources) + "\n")
+    settings = {
+        "Dir::State": tmp_path, "Dir::State::status": tmp_path / "status", "Dir::State::lists": tmp_path / "lists",
+        "Dir::Cache": tmp_path / "cache", "Dir::Etc::sourcelist": tmp_path / "sources.list",
+        "Dir::Etc::sourceparts": "/dev/null", "APT::Sandbox::User": "root",
+    }  # fmt: skip
+    (tmp_path / "apt.conf").write_text("".join(f'{name} "{value}";\n' for name, value in settings.items()))
+    install = "update_lists; apt install -y --print-uris wanted"
+    async with running(f"export APT_CONFIG={tmp_path}/apt.conf; {install}") as process:
+        told = await lines(process)
+        assert await process.wait() == 0, told
+    assert "Not every package list could be updated: going on with those that there are." in told
+    assert any("is not signed" in said for said in told)
+    assert any(said.startswith(f"'file:{good}/./wanted.deb'") for said in told)
 
 
 async def test_a_command_that_fails_for_another_reason_fails_at_once_with_its_own_status() -> None:
