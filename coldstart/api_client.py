@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
+from urllib.request import getproxies_environment
 from uuid import UUID
 
 import httpx
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from coldstart.stream_messages import Happened, StreamMessage, parsed
 from shared.description import InstanceView
+from shared.proxies import CHECK, UnusableProxy, proxy_for
 
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
 _SILENCE: Final = httpx.Timeout(30.0, connect=5.0, read=45.0)
@@ -56,12 +58,21 @@ class Api:
     """`patience_s`: how long `events` waits for a lost api."""
 
     def __init__(self, url: str, key: str, *, patience_s: float = PATIENCE_S) -> None:
-        """Raises ApiProblem for an invalid address or key."""
+        """Raises ApiProblem for an invalid address or key, or a proxy that is not supported."""
         if not key.isascii() or not key.isprintable():
             raise ApiProblem("the key holds characters that no key has; see COLDSTART_API_KEY.")
         try:
-            self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT)
-        except httpx.InvalidURL as error:
+            self._proxy = proxy_for(url, getproxies_environment())
+            # With a transport of its own, httpx does not read the proxy variables.
+            self._client = httpx.Client(
+                base_url=url,
+                headers={"Authorization": f"Bearer {key}"},
+                timeout=_TIMEOUT,
+                transport=httpx.HTTPTransport(proxy=self._proxy),
+            )
+        except UnusableProxy as error:
+            raise ApiProblem(f"{error}.") from error
+        except (httpx.InvalidURL, ValueError) as error:
             raise ApiProblem(f"{url} is no address of an api: {error}") from error
         self._url = url
         self._patience_s = patience_s
@@ -126,7 +137,7 @@ class Api:
                 _refuse(stream.response, come_back=False)
                 return next(message.id for message in stream.iter_sse() if message.id)
         except (httpx.TransportError, httpx.InvalidURL, SSEError, StopIteration) as error:
-            raise ApiProblem(f"no answer from {self._url}: {str(error) or 'it ended the stream'}") from error
+            raise ApiProblem(self._no_answer(error)) from error
 
     def events(self, path: str, **query: str) -> Iterator[Happened]:
         """Events as they are recorded. Endless; resumes after a lost connection without a gap.
@@ -160,11 +171,11 @@ class Api:
                             yield _parsed(json.loads(message.data))
             except (httpx.TransportError, SSEError, _Away) as error:
                 why = str(error)
+                if not opened:
+                    raise ApiProblem(self._no_answer(error)) from error
             except httpx.InvalidURL as error:
                 raise ApiProblem(f"{self._url} is no address of an api: {error}") from error
             self.away = why
-            if not opened:
-                raise ApiProblem(f"no answer from {self._url}: {why}")
             if serving:
                 away_since = time.monotonic()
             elif time.monotonic() - away_since > self._patience_s:
@@ -172,11 +183,16 @@ class Api:
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE_S, pause * 2)
 
+    def _no_answer(self, error: Exception) -> str:
+        if self._proxy and isinstance(error, httpx.ProxyError | httpx.ConnectError | httpx.ConnectTimeout):
+            return f"the proxy does not lead to {self._url} ({error}): {CHECK}."
+        return f"no answer from {self._url}: {str(error) or 'it ended the stream'}"
+
     def _call(self, method: str, path: str, **options: Any) -> Any:
         try:
             response = self._client.request(method, path, **options)
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise ApiProblem(f"no answer from {self._url}: {error}") from error
+            raise ApiProblem(self._no_answer(error)) from error
         self.simulated = response.headers.get("X-Coldstart-Simulated", "")
         if response.is_error:
             raise _problem(response)

@@ -104,7 +104,9 @@ def _chat(reach: Reach, question: str) -> Iterator[str]:
     """The instance's streamed answer, through the router."""
     body = {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": question}]}
     headers = {"Authorization": f"Bearer {reach.admin_key}"}
-    with httpx.stream("POST", f"{reach.api_url}/v1/chat/completions", json=body, headers=headers) as response:
+    with httpx.stream(
+        "POST", f"{reach.api_url}/v1/chat/completions", json=body, headers=headers, trust_env=False
+    ) as response:
         response.raise_for_status()
         for event in EventSource(response).iter_sse():
             if event.data != "[DONE]":
@@ -113,7 +115,7 @@ def _chat(reach: Reach, question: str) -> Iterator[str]:
 
 def _left_over(reach: Reach) -> dict[str, list[str]]:
     """What the account still holds, by the simulated cloud's own records."""
-    books: dict[str, Any] = httpx.get(f"{reach.simulator_url}/_simulator/account").json()
+    books: dict[str, Any] = httpx.get(f"{reach.simulator_url}/_simulator/account", trust_env=False).json()
     return {kind: ids for kind, ids in books["remaining"].items() if ids}
 
 

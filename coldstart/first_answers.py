@@ -27,7 +27,7 @@ class FirstAnswers:
         self._first: dict[str, float] = {}
         self._threads: list[threading.Thread] = []
         self._over = threading.Event()
-        self._router = httpx.Client()
+        self._router = httpx.Client(trust_env=False)
 
     def __enter__(self) -> Self:
         return self

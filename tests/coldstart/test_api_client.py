@@ -1,4 +1,5 @@
 import json
+import re
 from itertools import islice
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from coldstart.api_client import Api, ApiProblem
 from tests.coldstart.fake_api import Answer, FakeApi, page, problem, stream, values
 from tests.coldstart.told import LAUNCH, an_estimate, an_instance, estimate, message
+from tests.refusing_proxy import refusing_proxy
 
 
 def test_the_key_goes_with_every_call(api: FakeApi) -> None:
@@ -56,6 +58,30 @@ def test_an_address_where_no_api_is_is_named(url: str) -> None:
 def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
     with pytest.raises(ApiProblem, match="COLDSTART_API_KEY"):
         Api("http://127.0.0.1:1", key)
+
+
+def test_an_api_on_loopback_is_asked_directly_whatever_the_proxy(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.says("GET", "/x", values(1))
+    monkeypatch.setenv("ALL_PROXY", "socks5h://proxy:1080")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "[fd00::1],fd00::/8")
+    with Api(api.url, "key") as client:
+        assert client.get("/x") == 1
+
+
+@pytest.mark.real
+def test_a_proxy_that_does_not_lead_to_the_api_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    says = re.escape("the proxy does not lead to https://api.example.com (403 Not with us): check HTTPS_PROXY")
+    with refusing_proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        with Api("https://api.example.com", "key") as client:
+            with pytest.raises(ApiProblem, match=says):
+                client.get("/x")
+            with pytest.raises(ApiProblem, match=says):
+                next(client.events("/events"))
+    monkeypatch.setenv("HTTPS_PROXY", "socks5h://proxy:1080")
+    with pytest.raises(ApiProblem, match="which is not supported: name an HTTP proxy in HTTPS_PROXY"):
+        Api("https://api.example.com", "key")
 
 
 def test_events_resume_behind_the_last_one_without_repetition(api: FakeApi) -> None:

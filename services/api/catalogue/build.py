@@ -8,6 +8,7 @@ from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.cataloguing import Cataloguing
 from services.api.catalogue.hub.cache import HubCache
 from services.api.catalogue.hub.client import Hub
+from services.api.catalogue.hub.connections import use_proxies_by_address
 from services.api.catalogue.hub.search import HubSearch
 from services.api.catalogue.repository import ModelRepository
 from services.api.catalogue.settings import CatalogueSettings
@@ -42,6 +43,7 @@ async def loaded_access_cache(pool: Pool, settings: CatalogueSettings, on_projec
 @contextmanager
 def catalogue_services(pool: Pool, access: AccessCache, settings: CatalogueSettings) -> Generator[CatalogueServices]:
     """Whoever still waits for the hub when the block ends is cancelled."""
+    use_proxies_by_address()
     hub = Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds)
     lookups = HubCache(hub, settings.hub_cache_seconds)
     search = HubSearch(

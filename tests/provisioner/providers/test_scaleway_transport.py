@@ -17,6 +17,7 @@ from services.provisioner.providers.scaleway import sdk
 from services.provisioner.providers.scaleway.provider import ScalewayProvider
 from services.provisioner.providers.scaleway.sdk import MOST_PAGES, pages
 from services.provisioner.providers.scaleway.settings import GPU_ZONES, ScalewaySettings
+from tests.refusing_proxy import refusing_proxy
 
 SECRET = "51a0c0de-0000-4000-8000-00000000c01d"
 GIVEN = {"SCW_ACCESS_KEY": "SCWSIMULATED00000000", "SCW_SECRET_KEY": SECRET, "SCW_DEFAULT_PROJECT_ID": str(uuid4())}
@@ -99,6 +100,30 @@ async def test_a_creation_that_nobody_was_there_to_hear_certainly_had_no_effect(
         with pytest.raises(TryAgain) as refused:
             await provider.create_server(ORDER)
     assert (refused.value.code, refused.value.had_no_effect) == ("cloud_unreachable", True)
+
+
+@pytest.mark.parametrize("settled", ["HTTPS_PROXY", "ALL_PROXY"])
+async def test_a_proxy_that_does_not_lead_to_the_cloud_is_named(monkeypatch: pytest.MonkeyPatch, settled: str) -> None:
+    with refusing_proxy() as proxy:
+        monkeypatch.setenv(settled, proxy)
+        settings = settings_for(1).model_copy(update={"api_url": "https://api.example.com"})
+        async with ScalewayProvider(settings, uuid4(), 3.0) as provider:
+            with pytest.raises(TryAgain) as refused:
+                await provider.get_server("fr-par-2", str(uuid4()))
+            monkeypatch.setenv(settled, "socks5://proxy:1080")
+            with pytest.raises(TryAgain) as unsupported:
+                await provider.get_server("fr-par-2", str(uuid4()))
+    assert "the proxy does not lead there: check HTTPS_PROXY and NO_PROXY" in refused.value.message
+    assert "a proxy of the kind socks5, which is not supported" in unsupported.value.message
+
+
+async def test_a_cloud_on_loopback_is_asked_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(_request: web.Request) -> web.Response:
+        return web.json_response({"type": "not_found", "message": "none", "resource": "server"}, status=404)
+
+    monkeypatch.setenv("ALL_PROXY", "socks5://proxy:1080")
+    async with in_front_of(nothing) as provider:
+        assert await provider.get_server("fr-par-2", str(uuid4())) is None
 
 
 async def test_a_creation_that_got_no_connection_in_time_certainly_had_no_effect(

@@ -8,7 +8,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import ClassVar, Final, Literal, Protocol, TypeAlias, TypeVar
 
-from httpx2 import HTTPError, Response, TimeoutException
+from httpx2 import HTTPError, ProxyError, Response, TimeoutException
 from huggingface_hub import HfApi, ModelInfo, get_session, hf_raise_for_status
 from huggingface_hub.errors import (
     DisabledRepoError,
@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from services.api.catalogue.hub.contents import Contents, Reading, RevisionUnknown, size_of
 from services.api.catalogue.vllm_models import tasks_of
 from shared.lifecycle.wish import Task
+from shared.proxies import CHECK
 
 _TASKS: Final[Mapping[str, Task]] = {
     "text-generation": "generate",
@@ -259,6 +260,8 @@ def failure(error: Exception, *, with_token: bool, timeout_s: float) -> HubFailu
             return _by_status(error.response.status_code, error.response.headers, with_token=with_token)
         case TimeoutException():
             return HubUnreachable(f"it did not answer within {timeout_s:g} s")
+        case ProxyError():
+            return HubUnreachable(f"the proxy does not lead there ({error}): {CHECK}")
         case HTTPError() | OfflineModeIsEnabled():
             return HubUnreachable(f"{type(error).__name__}: {error}")
         case _:

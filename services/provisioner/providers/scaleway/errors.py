@@ -16,6 +16,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 
 from services.provisioner.provider import SERVER_MISSING, ProviderError, Rejected, TryAgain
 from shared.plain_text import plain_line, shortened
+from shared.proxies import CHECK
 
 LONGEST_RETRY_AFTER_S: Final = 300.0
 LONGEST_DETAIL: Final = 400
@@ -161,6 +162,7 @@ TABLE: Final = (
 )  # fmt: skip
 
 LOST: Final[tuple[tuple[type[requests.RequestException], str, str], ...]] = (
+    (requests.exceptions.ProxyError, "cloud_unreachable", f"the proxy does not lead there: {CHECK}"),
     (requests.ConnectTimeout, "cloud_unreachable", "no connection in time: check the network, and SCW_API_URL"),
     (requests.Timeout, "timed_out", "no answer in time: if this persists, look at https://status.scaleway.com"),
     (requests.exceptions.JSONDecodeError, "bad_answer", "the answer is not JSON: check SCW_API_URL, and any proxy"),

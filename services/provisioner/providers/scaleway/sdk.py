@@ -1,10 +1,12 @@
 """The official SDK, with what it lacks: a time-out on every request, kept connections, and bounded paging."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
+from urllib.request import getproxies_environment
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -20,6 +22,7 @@ from services.provisioner.provider import TIMED_OUT, TryAgain
 from services.provisioner.providers.scaleway.calls import THREADS, time_left_s
 from services.provisioner.providers.scaleway.errors import refusal
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
+from shared.proxies import UnusableProxy, proxy_for
 
 PAGE_SIZE: Final = 100
 """The largest page that the API allows."""
@@ -53,6 +56,7 @@ class _Timed(API):
         until = time.monotonic() + left_s
         response = self._session.request(
             method=method,
+            proxies=_proxies(self.client.api_url),
             url=f"{self.client.api_url}{path}",
             params={name: value for name, value in (params or {}).items() if value is not None},
             headers={
@@ -77,6 +81,15 @@ class _Timed(API):
     def _throw_on_error(self, res: requests.Response) -> None:
         if res.status_code >= requests.codes.multiple_choices:
             raise refusal(res, datetime.now(UTC))
+
+
+def _proxies(url: str) -> dict[str, str]:
+    """By scheme, as requests wants them. Raises TryAgain."""
+    try:
+        proxy = proxy_for(url, getproxies_environment())
+    except UnusableProxy as error:
+        raise TryAgain("cloud_unreachable", str(error), had_no_effect=True) from error
+    return {} if proxy is None else {"http": proxy, "https": proxy}
 
 
 def _whole(response: requests.Response, until: float) -> bytes:
@@ -129,6 +142,9 @@ class Sdk:
         )
         self.project_id = str(settings.default_project_id)
         self._session = requests.Session()
+        # From the environment, requests would also take proxies, in its own way, and a .netrc.
+        self._session.trust_env = False
+        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=THREADS))
         self.instance = InstanceApi(client, self._session)
