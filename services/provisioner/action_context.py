@@ -51,8 +51,8 @@ class Dependencies:
         Secrets are removed last: removing control characters may make a secret whole.
         """
         redacted = self.secrets.redact(plain_line(text), instance_id, attempt)
-        if token := self.settings.hf_token:
-            redacted = redacted.replace(token.get_secret_value(), "[redacted]")
+        for secret in self.settings.secret_texts:
+            redacted = redacted.replace(secret, "[redacted]")
         return shortened(redacted, LONGEST_TEXT)
 
 

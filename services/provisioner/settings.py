@@ -1,18 +1,35 @@
 """The provisioner's settings. All times are in seconds; the defaults suit a real cloud."""
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Annotated, Any, Final, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import NoDecode
 
+from services.provisioner.install.proxies import Proxies
 from shared.images import is_allowed
 from shared.lifecycle.wish import Findings, Wish
 from shared.metrics import WithMetrics
-from shared.settings import HUB, WithHub, WithStartup, is_loopback
+from shared.settings import HUB, WithHub, WithStartup, is_loopback, words
 
 _INSTALLING_AT_MOST: Final = 0.75
 Image = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]\S*$", examples=["an image such as vllm/vllm-openai:v0.32.0"])]
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def _half_of_the_startup(known: Mapping[str, Any]) -> float:
@@ -21,6 +38,20 @@ def _half_of_the_startup(known: Mapping[str, Any]) -> float:
 
 def _third_of_the_install(known: Mapping[str, Any]) -> int:
     return max(1, int(known["install_deadline_seconds"] / 3))
+
+
+def _a_proxy(url: SecretStr) -> SecretStr:
+    """It stands in a file of systemd's between quotes."""
+    text = url.get_secret_value()
+    if not re.fullmatch(r"https?://[!#-\[\]-~]+", text) or not urlsplit(text).hostname:
+        raise ValueError("not the URL of an HTTP proxy")
+    return url
+
+
+ProxyUrl = Annotated[
+    SecretStr, AfterValidator(_a_proxy), Field(examples=["a URL such as http://user:password@proxy:3128"])
+]
+ProxyBypass = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:*/\[\]_-]+$")]
 
 
 class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
@@ -51,6 +82,11 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     backoff_seconds: PositiveFloat = 2.0
     """Pause before the second try; doubled before each further one."""
     longest_backoff_seconds: PositiveFloat = 60.0
+
+    machine_http_proxy: ProxyUrl | None = None
+    machine_https_proxy: ProxyUrl | None = None
+    machine_no_proxy: Annotated[tuple[ProxyBypass, ...], NoDecode, BeforeValidator(words)] = ()
+    """How machines and their workers reach the network; the proxies of this process itself are in other variables."""
 
     install_tries: PositiveInt = 3
     """How many tries may fail alike for a reason that does not pass by itself. Others go on until the deadline."""
@@ -103,6 +139,17 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
         if self.hf_token is None or found.gated is False or not trusted:
             return None
         return self.hf_token.get_secret_value()
+
+    @property
+    def machine_proxies(self) -> Proxies:
+        return Proxies(_text(self.machine_http_proxy), _text(self.machine_https_proxy), self.machine_no_proxy)
+
+    @property
+    def secret_texts(self) -> tuple[str, ...]:
+        """What no output may show, besides what the master secret makes."""
+        urls = (self.machine_http_proxy, self.machine_https_proxy)
+        passwords = [urlsplit(url.get_secret_value()).password for url in urls if url]
+        return tuple(text for text in (_text(self.hf_token), *passwords) if text)
 
     @property
     def workers_hub(self) -> str | None:

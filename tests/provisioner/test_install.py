@@ -166,6 +166,17 @@ async def test_the_machine_is_told_how_much_of_the_weights_there_is_to_download(
     assert b"\nWEIGHTS_BYTES=988097824\n" in stage.shell.received[0]
 
 
+async def test_the_machine_is_told_the_proxies_of_its_site_and_their_password_is_not_shown(stage: Stage) -> None:
+    stage.with_settings(machine_http_proxy="http://us:a-password@proxy:3128", machine_no_proxy=["hub.example.com"])
+    stage.shell.outcomes += [failing("proxy us:a-password@proxy refused"), Outcome()]
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    assert b"\nSITE_HTTP_PROXY=http://us:a-password@proxy:3128\n" in stage.shell.received[0]
+    assert b"\nSITE_NO_PROXY=localhost,127.0.0.1,::1,hub.example.com\n" in stage.shell.received[0]
+    (failed,) = await stage.events(e.SshInstallFailed)
+    assert failed.output[-1] == "proxy us:[redacted]@proxy refused"
+
+
 async def test_every_install_loads_the_commit_that_was_judged_and_not_what_its_branch_has_become(stage: Stage) -> None:
     commit = "0e9e39f249a16976918f6564b8830bc894c89659"
     await stage.launched(revision="main", commit=commit)

@@ -35,6 +35,28 @@ def test_workers_load_from_the_mirror_that_is_set_unless_only_this_computer_reac
     assert settings(HF_ENDPOINT=endpoint).workers_hub == workers
 
 
+def test_the_machines_proxies_are_read_and_loopback_is_always_reached_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings().machine_proxies.variables() == {"HTTP_PROXY": "", "HTTPS_PROXY": "", "NO_PROXY": ""}
+    monkeypatch.setenv("COLDSTART_MACHINE_HTTPS_PROXY", "http://us:p%40ss@proxy.example.com:3128")
+    monkeypatch.setenv("COLDSTART_MACHINE_NO_PROXY", "hub.example.com, 10.0.0.0/8,[fd00::1]")
+    made = settings()
+    assert made.machine_proxies.variables() == {
+        "HTTP_PROXY": "",
+        "HTTPS_PROXY": "http://us:p%40ss@proxy.example.com:3128",
+        "NO_PROXY": "localhost,127.0.0.1,::1,hub.example.com,10.0.0.0/8,[fd00::1]",
+    }
+    assert made.secret_texts == ("p%40ss",)
+    assert "p%40ss" not in f"{made!r}{made.machine_proxies!r}"
+
+
+@pytest.mark.parametrize(
+    "proxy", ["proxy:3128", "socks5://proxy", "http://", 'http://pro"xy', "http://a b", "http://a\\"]
+)
+def test_what_is_no_http_proxy_is_refused(proxy: str) -> None:
+    with pytest.raises(ValidationError, match="machine_http_proxy"):
+        settings(machine_http_proxy=proxy)
+
+
 def test_health_and_the_provisioner_know_the_same_startup() -> None:
     assert HealthSettings.model_validate(SECRET).startup_seconds == settings().startup_seconds
 

@@ -284,6 +284,7 @@ class _Install:
             if instance.worker_tls == "off"
             else secrets.worker_certificates(instance.id, instance.attempt),
             hub=settings.workers_hub,
+            proxies=settings.machine_proxies,
             hf_token=settings.hf_token_for(instance.specification, instance.findings),
             host_key_private=None if keeps_its_own else secrets.host_key(instance.id, ROTATED).private,
             claimed_by=instance.id if keeps_its_own else None,

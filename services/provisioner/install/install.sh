@@ -88,6 +88,7 @@ docker_install() {
     apt install -y docker.io
   fi
   systemctl enable --now docker
+  set_docker_proxies
   docker info --format '{{.ServerVersion}}'
 }
 
@@ -200,9 +201,10 @@ worker_start() {
     --gpus all --shm-size 16g --publish "$WORKER_PORT:$WORKER_PORT" \
     --volume "$data/huggingface/$CACHE:/root/.cache/huggingface" \
     --log-opt max-size=50m --log-opt max-file=2 --label "coldstart.attempt=$ATTEMPT" \
-    --env VLLM_API_KEY --env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
+    --env VLLM_API_KEY --env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 "${worker_proxies[@]}" "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
 }
 
+use_proxies
 for phase in "${PHASES[@]}"; do
   echo "::phase::$phase"
   "$phase"

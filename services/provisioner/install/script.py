@@ -17,15 +17,16 @@ from services.provisioner.install.builds import (
     for_older_drivers,
     is_for_cuda_12_9,
 )
+from services.provisioner.install.proxies import Proxies
 from shared.offers.gpus import LEAST_COMPUTE_CAPABILITY
 from shared.secrets import WorkerCertificates
 
 _HERE: Final = Path(__file__).parent
-WATCHDOG: Final = (_HERE / "watchdog.sh").read_text()
-"""Shell functions by which install.sh starts the worker's watchdog, and claim.sh removes it."""
+ADDED: Final = "".join((_HERE / f"{name}.sh").read_text() for name in ("proxies", "watchdog"))
+"""Shell functions by which install.sh adds something to the machine's systemd, and claim.sh removes it."""
 _INSTALL: Final = "".join(
     (_HERE / f"{name}.sh").read_text()
-    for name in ("waiting", "driver", "data_disk", "disk_space", "watchdog", "install")
+    for name in ("waiting", "driver", "data_disk", "disk_space", "proxies", "watchdog", "install")
 )
 ENDING: Final = (_HERE / "ending.sh").read_text()
 """Shell functions by which run.sh and claim.sh end a running install."""
@@ -73,6 +74,8 @@ class InstallJob:
     hf_token: str | None = field(default=None, repr=False)
     hub: str | None = None
     """The URL of a mirror of Hugging Face; None is Hugging Face itself."""
+    proxies: Proxies = field(default_factory=Proxies)
+    """Of the machine's site."""
     revision: str | None = None
     """The model's commit on the Hub, or a branch or tag; None is its default.
 
@@ -166,6 +169,7 @@ def stdin_of(job: InstallJob) -> bytes:
         **_tls(job.certificates),
         "HF_TOKEN": job.hf_token or "",
         "HUB": job.hub or "",
+        **{f"SITE_{name}": value for name, value in job.proxies.variables().items()},
         "HOST_KEY_PRIVATE": host_key.rstrip("\n"),
         "HOST_KEY_PUBLIC": _public_half(host_key) if host_key else "",
     }

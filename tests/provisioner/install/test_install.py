@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from services.provisioner.install import script
+from services.provisioner.install.proxies import Proxies
 from services.provisioner.install.script import INTERRUPTED, PHASES, SUPERSEDED, InstallJob, Phase, parse_line, stdin_of
 from services.provisioner.providers.machines import claims
 from shared.secrets import Secrets
@@ -148,6 +149,18 @@ async def test_a_worker_loads_from_the_mirror_that_is_set(tmp_path: Path, hub: s
     async with booted(tmp_path) as machine:
         assert (await install(machine, dataclasses.replace(JOB, hub=hub)))[0] == 0
         assert machine.host.disk.contents.containers["coldstart-worker"].environment.get("HF_ENDPOINT") == hub
+
+
+async def test_the_proxies_of_the_site_reach_the_worker(tmp_path: Path) -> None:
+    job = dataclasses.replace(JOB, proxies=Proxies(https="http://us:secret@proxy:3128", without=("hub.example.com",)))
+    async with booted(tmp_path) as machine:
+        status, running = await install(machine, job)
+        assert (status, "secret" in running.text) == (0, False), running.text
+        environment = machine.host.disk.contents.containers["coldstart-worker"].environment
+        assert {name: value for name, value in environment.items() if "PROXY" in name} == {
+            "HTTPS_PROXY": "http://us:secret@proxy:3128",
+            "NO_PROXY": "localhost,127.0.0.1,::1,hub.example.com",
+        }
 
 
 async def test_a_worker_gets_shared_memory_of_its_own_with_one_gpu_too(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from services.provisioner.install.script import WATCHDOG
+from services.provisioner.install.script import ADDED
 
 DOCKER: Final = """#!/bin/bash
 case $1 in
@@ -47,7 +47,7 @@ def test_only_a_worker_that_was_killed_is_started_again(tmp_path: Path, events: 
     tool(tmp_path, "systemctl", "#!/bin/bash\n")
     (tmp_path / "events").write_text("".join(f"{event}\n" for event in events.split()))
     (tmp_path / "status").write_text(status)
-    run(tmp_path, "bash", "-euc", f"{WATCHDOG}\nstart_watchdog")
+    run(tmp_path, "bash", "-euc", f"{ADDED}\nstart_watchdog")
     unit = (tmp_path / "root/etc/systemd/system/coldstart-worker-watchdog.service").read_text()
     (command,) = [line for line in unit.splitlines() if line.startswith("ExecStart=")]
     run(tmp_path, *command.removeprefix("ExecStart=").split())

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import asyncssh
 import pytest
 
+from services.provisioner.install.proxies import Proxies
 from services.provisioner.install.script import SUPERSEDED, InstallJob, stdin_of
 from services.provisioner.provider import Order, OutOfStock, Rejected, Server, Silent, TryAgain
 from services.provisioner.providers.machines import claims
@@ -27,7 +28,7 @@ def job(claimed_by: UUID, attempt: int = 1) -> InstallJob:
     return InstallJob(
         attempt=attempt, attempt_try=1, image="vllm/vllm-openai:v0.32.0", model="Qwen/Qwen2.5-0.5B-Instruct",
         task="generate", worker_port=WORKER_PORT, api_key=f"key-of-{claimed_by}", claimed_by=claimed_by,
-        certificates=SECRETS.worker_certificates(claimed_by, attempt),
+        certificates=SECRETS.worker_certificates(claimed_by, attempt), proxies=Proxies("http://us:secret@proxy:3128"),
     )  # fmt: skip
 
 
@@ -145,6 +146,7 @@ async def test_a_released_machine_keeps_no_secret_and_the_next_instance_really_i
     contents = boxes[0].host.disk.contents
     worker = contents.containers["coldstart-worker"].id
     assert contents.enabled_units == {"coldstart-worker-watchdog.service"}
+    assert list(boxes[0].host.disk.root.glob("**/coldstart-proxies.conf"))
     cached = boxes[0].host.disk.root / "mnt/data/huggingface"
     assert cached.exists()
     assert SECRETS.worker_certificates(first.instance_id, 1).worker.private_key in files_of(boxes[0]).values()
@@ -153,7 +155,7 @@ async def test_a_released_machine_keeps_no_secret_and_the_next_instance_really_i
     assert "coldstart-worker" not in boxes[0].host.disk.contents.containers
     assert files_of(boxes[0]) == {"gate": "", "lock": ""}
     assert not contents.enabled_units
-    assert not list(boxes[0].host.disk.root.glob("**/*watchdog*"))
+    assert not [path for name in ("watchdog", "proxies") for path in boxes[0].host.disk.root.glob(f"**/*{name}*")]
     assert cached.exists()
     second = await claimed(provider)
     assert isinstance(second.instance_id, UUID)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final, Literal
 from uuid import UUID
 
-from services.provisioner.install.script import COMMAND, ENDING, STILL_RUNNING, WATCHDOG
+from services.provisioner.install.script import ADDED, COMMAND, ENDING, STILL_RUNNING
 from services.provisioner.provider import TIMED_OUT, TryAgain
 from services.provisioner.providers.machines.inventory import Machine
 from shared.machine import Exited, Shell, Unreachable, WrongHostKey
 from shared.plain_text import plain_line, shortened
 
-_SCRIPT: Final = ENDING + WATCHDOG + (Path(__file__).parent / "claim.sh").read_text()
+_SCRIPT: Final = ENDING + ADDED + (Path(__file__).parent / "claim.sh").read_text()
 _NOBODY: Final = UUID(int=0)
 _LONGEST_WORDS: Final = 300
 
