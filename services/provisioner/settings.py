@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_settings import NoDecode
 
 from services.provisioner.install.proxies import Proxies
+from services.provisioner.install.registry import Registry
 from shared.images import is_allowed
 from shared.lifecycle.wish import Findings, Wish
 from shared.metrics import WithMetrics
@@ -88,6 +89,12 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     machine_no_proxy: Annotated[tuple[ProxyBypass, ...], NoDecode, BeforeValidator(words)] = ()
     """How machines and their workers reach the network; the proxies of this process itself are in other variables."""
 
+    registry_mirror: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$")] | None = None
+    """A registry that has Docker Hub's images: a host, perhaps with port and path."""
+    registry_user: Annotated[str, Field(pattern=r"^[!-~]+$")] | None = None
+    registry_password: SecretStr | None = None
+    """For the mirror, else for Docker Hub."""
+
     install_tries: PositiveInt = 3
     """How many tries may fail alike for a reason that does not pass by itself. Others go on until the deadline."""
     install_deadline_seconds: PositiveFloat = Field(default_factory=_half_of_the_startup)
@@ -145,11 +152,16 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
         return Proxies(_text(self.machine_http_proxy), _text(self.machine_https_proxy), self.machine_no_proxy)
 
     @property
+    def registry(self) -> Registry:
+        return Registry(self.registry_mirror, self.registry_user, _text(self.registry_password))
+
+    @property
     def secret_texts(self) -> tuple[str, ...]:
         """What no output may show, besides what the master secret makes."""
         urls = (self.machine_http_proxy, self.machine_https_proxy)
         passwords = [urlsplit(url.get_secret_value()).password for url in urls if url]
-        return tuple(text for text in (_text(self.hf_token), *passwords) if text)
+        texts = (_text(self.hf_token), _text(self.registry_password), *passwords)
+        return tuple(text for text in texts if text)
 
     @property
     def workers_hub(self) -> str | None:
@@ -162,6 +174,12 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
         if not ranges:
             raise ValueError("without any range nobody reaches a machine")
         return tuple(str(ip_network(each)) for each in ranges)
+
+    @model_validator(mode="after")
+    def _whole_login(self) -> Self:
+        if (self.registry_user is None) != (self.registry_password is None):
+            raise ValueError("registry_user and registry_password must be set together")
+        return self
 
     @model_validator(mode="after")
     def _in_proportion(self) -> Self:

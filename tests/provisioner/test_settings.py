@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.health.settings import HealthSettings
+from services.provisioner.install.registry import Registry
 from services.provisioner.settings import ProvisionerSettings
 
 SECRET = {"master_secret": "a master secret that is long enough for anybody"}
@@ -55,6 +56,19 @@ def test_the_machines_proxies_are_read_and_loopback_is_always_reached_without(mo
 def test_what_is_no_http_proxy_is_refused(proxy: str) -> None:
     with pytest.raises(ValidationError, match="machine_http_proxy"):
         settings(machine_http_proxy=proxy)
+
+
+def test_a_registry_s_login_is_whole_or_not_there() -> None:
+    made = settings(registry_mirror="mirror.example.com:5000/hub", registry_user="us", registry_password="a-password")
+    assert made.registry == Registry("mirror.example.com:5000/hub", "us", "a-password")
+    assert made.secret_texts == ("a-password",)
+    assert "a-password" not in f"{made!r}{made.registry!r}"
+    assert settings().registry == Registry()
+    for half in ({"registry_user": "us"}, {"registry_password": "a-password"}):
+        with pytest.raises(ValidationError, match="must be set together"):
+            settings(**half)
+    with pytest.raises(ValidationError, match="registry_mirror"):
+        settings(registry_mirror="https://mirror.example.com")
 
 
 def test_health_and_the_provisioner_know_the_same_startup() -> None:

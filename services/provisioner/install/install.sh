@@ -148,10 +148,16 @@ with_size() {
 }
 
 # If docker cannot tell whether the image is there, it is pulled: a pull downloads no layer twice.
-# `--foreground` keeps the pull in the install's process group, so that it ends with the install.
 image_pull() {
+  use_mirror
+  sign_in
   check_disk_space
-  ! docker image inspect "$IMAGE" >/dev/null 2>&1 || return 0
+  docker image inspect "$IMAGE" >/dev/null 2>&1 || pull
+  sign_out
+}
+
+# `--foreground` keeps the pull in the install's process group, so that it ends with the install.
+pull() {
   local status=0 began=$SECONDS
   timeout --foreground --kill-after=10 "$PULL_SECONDS" docker pull "$IMAGE" 2>&1 | with_size || status=$?
   # timeout exits with 137 if it had to kill the pull. Before the time is up, somebody else has killed it.

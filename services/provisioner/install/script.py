@@ -18,6 +18,7 @@ from services.provisioner.install.builds import (
     is_for_cuda_12_9,
 )
 from services.provisioner.install.proxies import Proxies
+from services.provisioner.install.registry import Registry
 from shared.offers.gpus import LEAST_COMPUTE_CAPABILITY
 from shared.secrets import WorkerCertificates
 
@@ -26,7 +27,7 @@ ADDED: Final = "".join((_HERE / f"{name}.sh").read_text() for name in ("proxies"
 """Shell functions by which install.sh adds something to the machine's systemd, and claim.sh removes it."""
 _INSTALL: Final = "".join(
     (_HERE / f"{name}.sh").read_text()
-    for name in ("waiting", "driver", "data_disk", "disk_space", "proxies", "watchdog", "install")
+    for name in ("waiting", "driver", "data_disk", "disk_space", "proxies", "registry", "watchdog", "install")
 )
 ENDING: Final = (_HERE / "ending.sh").read_text()
 """Shell functions by which run.sh and claim.sh end a running install."""
@@ -76,6 +77,7 @@ class InstallJob:
     """The URL of a mirror of Hugging Face; None is Hugging Face itself."""
     proxies: Proxies = field(default_factory=Proxies)
     """Of the machine's site."""
+    registry: Registry = field(default_factory=Registry)
     revision: str | None = None
     """The model's commit on the Hub, or a branch or tag; None is its default.
 
@@ -170,6 +172,7 @@ def stdin_of(job: InstallJob) -> bytes:
         "HF_TOKEN": job.hf_token or "",
         "HUB": job.hub or "",
         **{f"SITE_{name}": value for name, value in job.proxies.variables().items()},
+        **job.registry.variables(),
         "HOST_KEY_PRIVATE": host_key.rstrip("\n"),
         "HOST_KEY_PUBLIC": _public_half(host_key) if host_key else "",
     }

@@ -19,6 +19,7 @@ import pytest
 
 from services.provisioner.install import script
 from services.provisioner.install.proxies import Proxies
+from services.provisioner.install.registry import Registry
 from services.provisioner.install.script import INTERRUPTED, PHASES, SUPERSEDED, InstallJob, Phase, parse_line, stdin_of
 from services.provisioner.providers.machines import claims
 from shared.secrets import Secrets
@@ -161,6 +162,27 @@ async def test_the_proxies_of_the_site_reach_the_worker(tmp_path: Path) -> None:
             "HTTPS_PROXY": "http://us:secret@proxy:3128",
             "NO_PROXY": "localhost,127.0.0.1,::1,hub.example.com",
         }
+
+
+async def test_an_image_comes_from_the_mirror_with_the_login_that_is_set_and_the_login_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    job = dataclasses.replace(JOB, registry=Registry("mirror.test:5000/hub", "us", "a-password"))
+    pretends = """echo "$*" >>"$COLDSTART_ROOT/asked"
+    [[ $1 != login ]] || { read -r told && echo "$told $DOCKER_CONFIG" >"$COLDSTART_ROOT/told"; exit; }
+    exec "$real" "${@/mirror.test:5000\\/hub\\/}" """
+    async with booted(tmp_path) as machine:
+        machine.host.disk.install_command("docker")
+        replace_tool(machine, "docker", pretends)
+        status, running = await install(machine, job)
+        assert (status, "a-password" in running.text) == (0, False), running.text
+        root = machine.host.disk.root
+        assert (root / "told").read_text() == f"a-password {root}/var/lib/coldstart/docker\n"
+        assert not (root / "var/lib/coldstart/docker").exists()
+        asked = (root / "asked").read_text()
+    assert "login --username us --password-stdin mirror.test:5000\n" in asked
+    assert f"pull mirror.test:5000/hub/{JOB.image}\n" in asked
+    assert f" mirror.test:5000/hub/{JOB.image} {JOB.model} " in asked
 
 
 async def test_a_worker_gets_shared_memory_of_its_own_with_one_gpu_too(tmp_path: Path) -> None:
