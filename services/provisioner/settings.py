@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -27,6 +28,18 @@ from shared.settings import HUB, WithHub, WithStartup, is_loopback, words
 
 _INSTALLING_AT_MOST: Final = 0.75
 Image = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]\S*$", examples=["an image such as vllm/vllm-openai:v0.32.0"])]
+
+
+def _certificates_in(file: str) -> str:
+    """Reads it once, at the start."""
+    try:
+        text = Path(file).read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} cannot be read as certificates in PEM") from error
+    certificates = re.findall(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----", text)
+    if not certificates:
+        raise ValueError(f"{file} holds no certificate in PEM")
+    return "\n".join(certificates)
 
 
 def _text(secret: SecretStr | None) -> str | None:
@@ -89,6 +102,8 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     machine_no_proxy: Annotated[tuple[ProxyBypass, ...], NoDecode, BeforeValidator(words)] = ()
     """How machines and their workers reach the network; the proxies of this process itself are in other variables."""
 
+    machine_ca_file: Annotated[str, AfterValidator(_certificates_in)] | None = None
+    """In the environment a file with certificates in PEM; here its content. Machines and workers trust them, too."""
     registry_mirror: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$")] | None = None
     """A registry that has Docker Hub's images: a host, perhaps with port and path."""
     registry_user: Annotated[str, Field(pattern=r"^[!-~]+$")] | None = None

@@ -1,5 +1,6 @@
 """The deadlines fit together: a pull is shorter than an install, an install shorter than a startup."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +70,18 @@ def test_a_registry_s_login_is_whole_or_not_there() -> None:
             settings(**half)
     with pytest.raises(ValidationError, match="registry_mirror"):
         settings(registry_mirror="https://mirror.example.com")
+
+
+def test_the_certificates_of_a_site_are_read_once_and_nothing_else_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "site.pem"
+    one, other = (f"-----BEGIN CERTIFICATE-----\n{name}\n-----END CERTIFICATE-----" for name in ("MIIB", "MIIC"))
+    key = "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----"
+    file.write_text(f"our authority\n{one}\n{key}\n\n{other}\n")
+    assert settings(machine_ca_file=str(file)).machine_ca_file == f"{one}\n{other}"
+    file.write_text(key)
+    for wrong in (file, tmp_path / "none"):
+        with pytest.raises(ValidationError, match="machine_ca_file"):
+            settings(machine_ca_file=str(wrong))
 
 
 def test_health_and_the_provisioner_know_the_same_startup() -> None:

@@ -285,6 +285,7 @@ class _Install:
             else secrets.worker_certificates(instance.id, instance.attempt),
             hub=settings.workers_hub,
             proxies=settings.machine_proxies,
+            authorities=settings.machine_ca_file,
             registry=settings.registry,
             hf_token=settings.hf_token_for(instance.specification, instance.findings),
             host_key_private=None if keeps_its_own else secrets.host_key(instance.id, ROTATED).private,

@@ -88,7 +88,7 @@ docker_install() {
     apt install -y docker.io
   fi
   systemctl enable --now docker
-  set_docker_proxies
+  tell_docker
   docker info --format '{{.ServerVersion}}'
 }
 
@@ -177,7 +177,7 @@ write_certificates() {
 }
 
 worker_start() {
-  local options=() model=("$MODEL" --served-model-name "$MODEL" --port "$WORKER_PORT")
+  local options=("${site_options[@]}") model=("$MODEL" --served-model-name "$MODEL" --port "$WORKER_PORT")
   [[ -z $HF_TOKEN ]] || options+=(--env HF_TOKEN)
   [[ -z $HUB ]] || options+=(--env "HF_ENDPOINT=$HUB")
   [[ -z $REVISION ]] || model+=(--revision "$REVISION")
@@ -207,10 +207,11 @@ worker_start() {
     --gpus all --shm-size 16g --publish "$WORKER_PORT:$WORKER_PORT" \
     --volume "$data/huggingface/$CACHE:/root/.cache/huggingface" \
     --log-opt max-size=50m --log-opt max-file=2 --label "coldstart.attempt=$ATTEMPT" \
-    --env VLLM_API_KEY --env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 "${worker_proxies[@]}" "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
+    --env VLLM_API_KEY --env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
 }
 
 use_proxies
+use_authorities
 for phase in "${PHASES[@]}"; do
   echo "::phase::$phase"
   "$phase"

@@ -23,11 +23,11 @@ from shared.offers.gpus import LEAST_COMPUTE_CAPABILITY
 from shared.secrets import WorkerCertificates
 
 _HERE: Final = Path(__file__).parent
-ADDED: Final = "".join((_HERE / f"{name}.sh").read_text() for name in ("proxies", "watchdog"))
+ADDED: Final = "".join((_HERE / f"{name}.sh").read_text() for name in ("site", "watchdog"))
 """Shell functions by which install.sh adds something to the machine's systemd, and claim.sh removes it."""
 _INSTALL: Final = "".join(
     (_HERE / f"{name}.sh").read_text()
-    for name in ("waiting", "driver", "data_disk", "disk_space", "proxies", "registry", "watchdog", "install")
+    for name in ("waiting", "driver", "data_disk", "disk_space", "site", "registry", "watchdog", "install")
 )
 ENDING: Final = (_HERE / "ending.sh").read_text()
 """Shell functions by which run.sh and claim.sh end a running install."""
@@ -77,6 +77,8 @@ class InstallJob:
     """The URL of a mirror of Hugging Face; None is Hugging Face itself."""
     proxies: Proxies = field(default_factory=Proxies)
     """Of the machine's site."""
+    authorities: str | None = None
+    """Certificates in PEM, of authorities that the site's servers and proxies need."""
     registry: Registry = field(default_factory=Registry)
     revision: str | None = None
     """The model's commit on the Hub, or a branch or tag; None is its default.
@@ -172,6 +174,7 @@ def stdin_of(job: InstallJob) -> bytes:
         "HF_TOKEN": job.hf_token or "",
         "HUB": job.hub or "",
         **{f"SITE_{name}": value for name, value in job.proxies.variables().items()},
+        "SITE_AUTHORITIES": job.authorities or "",
         **job.registry.variables(),
         "HOST_KEY_PRIVATE": host_key.rstrip("\n"),
         "HOST_KEY_PUBLIC": _public_half(host_key) if host_key else "",

@@ -36,7 +36,8 @@ when_unlocked() {
 }
 
 apt() {
-  DEBIAN_FRONTEND=noninteractive when_unlocked apt-get -o Acquire::Retries=3 "$@"
+  DEBIAN_FRONTEND=noninteractive when_unlocked apt-get -o Acquire::Retries=3 \
+    ${SITE_AUTHORITIES:+-o "Acquire::https::CaInfo=$authorities"} "$@"
 }
 
 # A broken or unsigned repository of somebody else makes this fail, and keeps no package of another from being installed.

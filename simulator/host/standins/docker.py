@@ -14,6 +14,7 @@ from simulator.host.standins.docker_reports import info, inspect, logs, ps
 _RUN_FAILED: Final = 125
 _CACHE: Final = "/root/.cache/huggingface"
 _TLS: Final = "/etc/coldstart/tls"
+_AUTHORITIES: Final = "/etc/coldstart/authorities.pem"
 
 
 async def docker(machine: Machine, call: Call) -> int:  # noqa: C901, PLR0911 - a match over every subcommand is one idea
@@ -82,7 +83,9 @@ def _volumes(machine: Machine, given: list[str]) -> dict[str, Path]:
     volumes = {}
     for volume in given:
         folder, _, inside = volume.partition(":")
-        if inside not in (_CACHE, f"{_TLS}:ro") or not Path(folder).is_relative_to(machine.disk.root):
+        if inside not in (_CACHE, f"{_TLS}:ro", f"{_AUTHORITIES}:ro") or not Path(folder).is_relative_to(
+            machine.disk.root
+        ):
             raise Refused(f"--volume {volume}")
         volumes[inside.removesuffix(":ro")] = Path(folder)
     return volumes

@@ -8,6 +8,7 @@ from simulator.host.standins.call import Call, Flags, Machine, Refused
 _TOOLKIT_SITE: Final = "https://nvidia.github.io/libnvidia-container"
 _TOOLKIT: Final = "nvidia-container-toolkit"
 _COMMANDS: Final = {"docker.io": "docker", _TOOLKIT: "nvidia-ctk"}
+_OPTIONS: Final = ("Acquire::Retries", "Acquire::https::CaInfo")
 _APT_FAILED: Final = 100
 _DPKG_FAILED: Final = 2
 _PUBLIC_KEY: Final = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n(simulated)\n-----END PGP PUBLIC KEY BLOCK-----\n"
@@ -15,7 +16,7 @@ _PUBLIC_KEY: Final = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n(simulated)\n-----EN
 
 async def apt_get(machine: Machine, call: Call) -> int:
     flags = Flags("apt-get")
-    flags.add_argument("-o", action="append", choices=("Acquire::Retries=3",))
+    flags.add_argument("-o", action="append", type=lambda option: option.split("=")[0], choices=_OPTIONS)
     flags.add_argument("-y", action="store_true")
     flags.add_argument("command", choices=("update", "install"))
     flags.add_argument("packages", nargs="*")

@@ -152,6 +152,15 @@ async def test_a_worker_loads_from_the_mirror_that_is_set(tmp_path: Path, hub: s
         assert machine.host.disk.contents.containers["coldstart-worker"].environment.get("HF_ENDPOINT") == hub
 
 
+async def test_the_authorities_of_the_site_reach_the_worker(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        status, running = await install(machine, dataclasses.replace(JOB, authorities="of the site"))
+        assert status == 0, running.text
+        assert (machine.host.disk.root / "usr/local/share/coldstart/authorities.pem").read_text() == "of the site\n"
+        environment = machine.host.disk.contents.containers["coldstart-worker"].environment
+        assert environment["SSL_CERT_FILE"] == environment["REQUESTS_CA_BUNDLE"] == "/etc/coldstart/authorities.pem"
+
+
 async def test_the_proxies_of_the_site_reach_the_worker(tmp_path: Path) -> None:
     job = dataclasses.replace(JOB, proxies=Proxies(https="http://us:secret@proxy:3128", without=("hub.example.com",)))
     async with booted(tmp_path) as machine:

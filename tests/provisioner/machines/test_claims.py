@@ -146,7 +146,7 @@ async def test_a_released_machine_keeps_no_secret_and_the_next_instance_really_i
     contents = boxes[0].host.disk.contents
     worker = contents.containers["coldstart-worker"].id
     assert contents.enabled_units == {"coldstart-worker-watchdog.service"}
-    assert list(boxes[0].host.disk.root.glob("**/coldstart-proxies.conf"))
+    assert list(boxes[0].host.disk.root.glob("**/coldstart-site.conf"))
     cached = boxes[0].host.disk.root / "mnt/data/huggingface"
     assert cached.exists()
     assert SECRETS.worker_certificates(first.instance_id, 1).worker.private_key in files_of(boxes[0]).values()
@@ -155,7 +155,9 @@ async def test_a_released_machine_keeps_no_secret_and_the_next_instance_really_i
     assert "coldstart-worker" not in boxes[0].host.disk.contents.containers
     assert files_of(boxes[0]) == {"gate": "", "lock": ""}
     assert not contents.enabled_units
-    assert not [path for name in ("watchdog", "proxies") for path in boxes[0].host.disk.root.glob(f"**/*{name}*")]
+    assert not [
+        path for name in ("watchdog", "coldstart-site") for path in boxes[0].host.disk.root.glob(f"**/*{name}*")
+    ]
     assert cached.exists()
     second = await claimed(provider)
     assert isinstance(second.instance_id, UUID)

@@ -40,7 +40,7 @@ take() {
   sync "$state"
 }
 
-# Removes the worker, its watchdog, its volumes, Docker's proxies and the install's files, since they hold secrets. The models stay for the next
+# Removes the worker, its watchdog, its volumes, the site's settings and the install's files, since they hold secrets. The models stay for the next
 # instance of the same organisation. The install's two empty lock files stay, too: a lock that is deleted while somebody
 # waits for it excludes nobody.
 give_back() {
@@ -52,7 +52,7 @@ give_back() {
   flock --timeout 3 8 || exit "$exit_still_running"
   end_install
   remove_watchdog
-  remove_docker_proxies
+  remove_site
   if command -v docker >/dev/null; then
     local containers
     containers=$(docker ps --all --format '{{.Names}}')
