@@ -57,14 +57,22 @@ def test_every_command_of_the_compose_file_is_a_module_that_can_be_run(name: str
     assert find_spec(f"{module}.__main__")
 
 
+PROXIES = {"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"}
+"""They have no prefix and no settings class: see shared/proxies.py."""
+
+
 def test_every_variable_of_the_compose_file_is_read_by_some_settings_class() -> None:
     given = set(chain.from_iterable(service["environment"] for service in OWN.values()))
-    assert given <= read_by_the_code()
+    assert given <= read_by_the_code() | PROXIES
 
 
 OWN_SETTINGS = {
     "api": ("COLDSTART_CORS_ORIGINS",),
-    "provisioner": ("COLDSTART_SOURCE_RANGES", "COLDSTART_VLLM_IMAGE", "COLDSTART_VLLM_IMAGES"),
+    "provisioner": (
+        *("COLDSTART_SOURCE_RANGES", "COLDSTART_VLLM_IMAGE", "COLDSTART_VLLM_IMAGES"),
+        *("COLDSTART_MACHINE_HTTPS_PROXY", "COLDSTART_MACHINE_HTTP_PROXY", "COLDSTART_MACHINE_NO_PROXY"),
+        *("COLDSTART_REGISTRY_MIRROR", "COLDSTART_REGISTRY_USER", "COLDSTART_REGISTRY_PASSWORD"),
+    ),
 }
 
 
