@@ -62,6 +62,12 @@ class Model:
     def _origin(self) -> tuple[str, ...]:
         return (f"base_model:{self.made_from}", f"base_model:quantized:{self.made_from}") if self.made_from else ()
 
+    def _tags(self) -> tuple[str, ...]:
+        """Among them the format of the weights, as the hub has it."""
+        weights = "gguf" if self.made_from else "safetensors" if self.parameters else "pytorch"
+        license_tag = f"license:{self.license}"
+        return self.library, weights, self.model_type, self.pipeline_tag, license_tag, *self._origin()
+
     def properties(self) -> dict[str, Any]:
         """Everything that `expand` may ask for, by the hub's names; None values are left out."""
         total = sum(self.parameters.values())
@@ -77,7 +83,7 @@ class Model:
             "downloads": self.downloads,
             "likes": 400,
             "library_name": self.library,
-            "tags": [self.library, self.model_type, self.pipeline_tag, f"license:{self.license}", *self._origin()],
+            "tags": list(dict.fromkeys(self._tags())),
             "pipeline_tag": self.pipeline_tag,
             "config": {name: value for name, value in self.config().items() if name in known and not self.made_from},
             "cardData": {"license": self.license, "pipeline_tag": self.pipeline_tag, "library_name": self.library},

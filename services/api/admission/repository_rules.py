@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.api.admission.serving_rules import quantization_of
-from services.api.catalogue.hub.contents import CONFIG, Contents
+from services.api.admission.serving_rules import quantization_in, quantization_of
+from services.api.catalogue.hub.contents import CONFIG, Contents, Described
 
 _SAFE: Final = ".safetensors"
 _WEIGHTS: Final = (_SAFE, ".bin", ".pt")
@@ -22,6 +22,9 @@ _OTHER_FORMATS: Final = {
     ".pth": "PyTorch (.pth)",
     ".tflite": "TensorFlow Lite",
 }
+_LOADED_TAGS: Final = frozenset({"safetensors", "pytorch"})
+_OTHER_TAGS: Final = {"jax": "Flax", "onnx": "ONNX", "tf": "TensorFlow"}
+"""The hub tags a repository with the formats of its files."""
 _SHARD: Final = re.compile(r"(.+)-[0-9]{5}-of-([0-9]{5})\.(safetensors|bin)")
 _MISTRAL_CONFIG: Final = "params.json"
 _DIFFUSERS: Final = "model_index.json"
@@ -76,17 +79,32 @@ def unloadable(contents: Contents) -> str | None:
     return _incomplete(contents, weights) if weights else _without_weights(contents)
 
 
+def unloadable_as_listed(listed: Described) -> str | None:
+    """As `unloadable`, as far as the hub's search tells it: its tags name the formats of its weights."""
+    if "architectures" not in listed.config:
+        if "peft" in listed.config:
+            return _adapter(listed)
+        if "diffusers" in listed.config:
+            return _diffusers(listed)
+    if not _LOADED_TAGS.isdisjoint(listed.tags):
+        quantized = quantization_in(listed.config)
+        return _mlx(listed) if _is_mlx(listed) and quantized and "quant_method" not in quantized else None
+    if "gguf" in listed.tags:
+        return _gguf(listed)
+    formats = [said for tag, said in _OTHER_TAGS.items() if tag in listed.tags]
+    return _no_weights(listed, formats) if formats else None
+
+
 def _without_weights(contents: Contents) -> str:
-    model, names = contents.model, contents.files.keys()
+    names = contents.files.keys()
     if any(name.endswith(".gguf") for name in names):
-        return f"{model} has its weights only as GGUF files, which are not served here. {_instead(contents)}"
+        return _gguf(contents)
     if _ADAPTER[0] in names:
-        return f"{model} is an adapter (LoRA) and no whole model. {_instead(contents)}"
+        return _adapter(contents)
     if _DIFFUSERS in names:
-        return f"{model} is a pipeline of the Diffusers library. Choose a language model."
-    formats = sorted({said for ending, said in _OTHER_FORMATS.items() if any(name.endswith(ending) for name in names)})
-    others = f", only {', '.join(formats)}" if formats else ""
-    return f"{model} has no weights that vLLM loads (safetensors, .bin or .pt){others}. {_instead(contents)}"
+        return _diffusers(contents)
+    formats = {said for ending, said in _OTHER_FORMATS.items() if any(name.endswith(ending) for name in names)}
+    return _no_weights(contents, sorted(formats))
 
 
 def _incomplete(contents: Contents, weights: Collection[str]) -> str | None:
@@ -97,9 +115,7 @@ def _incomplete(contents: Contents, weights: Collection[str]) -> str | None:
         return f"{model} lacks parts of its weights: {shown}{more}. Choose a revision that has them all."
     if CONFIG not in names and _MISTRAL_CONFIG not in names:
         return f"{model} has no {CONFIG}, so vLLM cannot tell what it is. Choose a repository that has one."
-    if _MLX in (contents.library, *contents.tags) and "quantization" in contents.config:
-        return f"{model} is quantized for MLX, on Apple's processors. {_instead(contents)}"
-    return None
+    return _mlx(contents) if _is_mlx(contents) and "quantization" in contents.config else None
 
 
 def _missing(weights: Collection[str]) -> Iterator[str]:
@@ -111,8 +127,33 @@ def _missing(weights: Collection[str]) -> Iterator[str]:
         yield from (name for name in shards if name not in weights)
 
 
-def _instead(contents: Contents) -> str:
+def _is_mlx(described: Described) -> bool:
+    return _MLX in (described.library, *described.tags)
+
+
+def _gguf(described: Described) -> str:
+    return f"{described.model} has its weights only as GGUF files, which are not served here. {_instead(described)}"
+
+
+def _adapter(described: Described) -> str:
+    return f"{described.model} is an adapter (LoRA) and no whole model. {_instead(described)}"
+
+
+def _diffusers(described: Described) -> str:
+    return f"{described.model} is a pipeline of the Diffusers library. Choose a language model."
+
+
+def _mlx(described: Described) -> str:
+    return f"{described.model} is quantized for MLX, on Apple's processors. {_instead(described)}"
+
+
+def _no_weights(described: Described, formats: Collection[str]) -> str:
+    others = f", only {', '.join(formats)}" if formats else ""
+    return f"{described.model} has no weights that vLLM loads (safetensors, .bin or .pt){others}. {_instead(described)}"
+
+
+def _instead(described: Described) -> str:
     """Launch the model that its tags name: `base_model:quantized:acme/model`, `base_model:acme/model`."""
-    named = [tag.removeprefix(_BASE).rpartition(":")[2] for tag in contents.tags if tag.startswith(_BASE)]
-    base = next((name for name in named if name != contents.model), None)
+    named = [tag.removeprefix(_BASE).rpartition(":")[2] for tag in described.tags if tag.startswith(_BASE)]
+    base = next((name for name in named if name != described.model), None)
     return f"Launch {base} instead." if base else "Launch the model that it was made from."

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from services.api.admission.attention import attention_of
 from services.api.admission.vllm_args import positions
+from services.api.admission.vllm_options import supported
 from services.api.catalogue import vllm_models
-from services.api.catalogue.hub.contents import Contents
+from services.api.catalogue.hub.contents import Described
 from services.api.refusals import FieldError
 from shared.lifecycle.wish import Task, Wish
 from shared.vllm_version import VllmVersion
@@ -18,12 +19,12 @@ _LENGTH: Final = "--max-model-len"
 _SUFFIXES: Final = {"k": 1_000, "K": 2**10, "m": 10**6, "M": 2**20}
 
 
-def architectures_of(contents: Contents) -> tuple[str, ...]:
+def architectures_of(contents: Described) -> tuple[str, ...]:
     named = contents.config.get("architectures")
     return tuple(one for one in named if isinstance(one, str)) if isinstance(named, list) else ()
 
 
-def unserved(contents: Contents, wish: Wish, version: VllmVersion, *, trusted: bool) -> Iterator[FieldError]:
+def unserved(contents: Described, wish: Wish, version: VllmVersion, *, trusted: bool) -> Iterator[FieldError]:
     """What this version would refuse at its start. `trusted`: it may run code from the model's repository."""
     custom = custom_code_of(contents, version)
     if custom and not trusted:
@@ -38,7 +39,17 @@ def unserved(contents: Contents, wish: Wish, version: VllmVersion, *, trusted: b
     yield from _too_long(contents, wish)
 
 
-def doubts(contents: Contents, wish: Wish, version: VllmVersion) -> Iterator[str]:
+def never_served(listed: Described, task: Task, *, trusted: bool) -> str | None:
+    """Why no supported version would serve it, in the words of the last one; None if one may."""
+    wish, words = Wish(name="x", model=listed.model, task=task), None
+    for version in reversed(supported()):
+        if not (refused := tuple(unserved(listed, wish, version, trusted=trusted))):
+            return None
+        words = words or " ".join(error.detail for error in refused)
+    return words
+
+
+def doubts(contents: Described, wish: Wish, version: VllmVersion) -> Iterator[str]:
     """What this version may not do."""
     names = architectures_of(contents)
     if not names and contents.config:
@@ -50,7 +61,7 @@ def doubts(contents: Contents, wish: Wish, version: VllmVersion) -> Iterator[str
         )
 
 
-def custom_code_of(contents: Contents, version: VllmVersion) -> bool:
+def custom_code_of(contents: Described, version: VllmVersion) -> bool:
     """Whether its configuration can only be read by code of its repository (`--trust-remote-code`)."""
     automatic, model_type = contents.config.get("auto_map"), contents.config.get("model_type")
     if not isinstance(automatic, Mapping) or "AutoConfig" not in automatic:
@@ -83,7 +94,7 @@ def length_asked(wish: Wish) -> tuple[int, int] | None:
     return asked
 
 
-def _architecture(contents: Contents, task: Task, version: VllmVersion, *, custom: bool) -> str | None:
+def _architecture(contents: Described, task: Task, version: VllmVersion, *, custom: bool) -> str | None:
     names = architectures_of(contents)
     if not names or any(vllm_models.serves(name, task, version) for name in names):
         return None
@@ -104,14 +115,14 @@ def _only_by_transformers(names: tuple[str, ...], task: Task, version: VllmVersi
     return any(vllm_models.may_run_by_transformers(name, version) for name in names)
 
 
-def _needs_trust(contents: Contents, version: VllmVersion) -> str:
+def _needs_trust(contents: Described, version: VllmVersion) -> str:
     return (
         f"{contents.model} comes with its own code, and vLLM {version} does not know it without. An administrator who "
         f"has read that code may allow it: coldstart models add {contents.model} --trust-remote-code."
     )
 
 
-def _too_long(contents: Contents, wish: Wish) -> Iterator[FieldError]:
+def _too_long(contents: Described, wish: Wish) -> Iterator[FieldError]:
     """Of embedding models another file may say how much they take."""
     attention, asked = attention_of(contents.config), length_asked(wish)
     if (

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.access.api_keys import ApiKey
 from services.api.admission import fit
 from services.api.admission.launch_rights import LaunchRights
+from services.api.admission.repository_rules import unloadable_as_listed
+from services.api.admission.serving_rules import never_served
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.hub.client import HubFailure, HubUnreachable, RateLimited, TokenRefused
@@ -81,7 +83,7 @@ class ModelSearch:
         told_by_hub = {one.model: one for one in answer} if isinstance(answer, tuple) else {}
         named = _catalogued(self._access.catalogue, organization)
         catalogued = [
-            self._of_catalogue(name, model, told_by_hub.get(name)) for name, model in named if _has(words, name)
+            self._of_catalogue(name, model, told_by_hub.get(model.model)) for name, model in named if _has(words, name)
         ]
         known = self._access.catalogue
         listed = [self._of_hub(one, owner) for one in told_by_hub.values() if known.named(one.model) is None]
@@ -89,7 +91,9 @@ class ModelSearch:
         return FoundModels(items=items, hub=_hub_answer(answer) if words else HubAnswer(status="not_asked"))
 
     def _of_catalogue(self, name: str, model: Model, listed: Listed | None) -> FoundModel:
-        needs_token = model.gated and not self._hub.has_token
+        why = _UNLICENSED if model.gated and not self._hub.has_token else None
+        if why is None and listed is not None:
+            why = _why_refused(listed, model.task, trusted=model.trust_remote_code)
         return FoundModel(
             model=name,
             offering_of=None if name == model.model else model.model,
@@ -100,8 +104,8 @@ class ModelSearch:
             weights_bytes=model.weights_bytes,
             loaded_gb=fit.loaded_gb(model, _AS_IT_IS),
             downloads=listed.downloads if listed else None,
-            usable=not needs_token,
-            why=_UNLICENSED if needs_token else None,
+            usable=why is None,
+            why=why,
         )
 
     def _of_hub(self, listed: Listed, owner: ApiKey) -> FoundModel:
@@ -120,15 +124,22 @@ class ModelSearch:
         )
 
     def _usable(self, listed: Listed, owner: ApiKey) -> tuple[bool, str | None]:
-        """Accepted licences are only known model by model, so a launch may still be refused."""
+        """Accepted licences and files are only known model by model, so a launch may still be refused."""
         if listed.task is None:
             purpose = f"It is for {listed.pipeline}" if listed.pipeline else "The hub does not say what it is for"
             return False, f"{purpose}; only text generation and embeddings are served here."
+        if refused := _why_refused(listed, listed.task, trusted=False):
+            return False, refused
         if listed.gated and not self._hub.has_token:
             return False, _UNLICENSED
         if why := self._rights.why_not_add(owner, listed):
             return False, why
         return True, _LICENCE if listed.gated else None
+
+
+def _why_refused(listed: Listed, task: Task, *, trusted: bool) -> str | None:
+    """What a launch would be refused for, as far as the search tells it; a launch reads the files as well."""
+    return unloadable_as_listed(listed) or never_served(listed, task, trusted=trusted)
 
 
 def _catalogued(catalogue: Catalogue, organization: Organization | None) -> Iterator[tuple[str, Model]]:

@@ -31,6 +31,17 @@ async def catalogued(api: RunningApi, *models: str) -> None:
         assert (await api.client.post("/models", json={"model": model})).status_code == 201
 
 
+async def test_what_a_launch_would_refuse_by_its_files_is_told_in_the_catalogue_and_outside(stage: Stage) -> None:
+    api = await stage.api()
+    gguf = "ggml-org/gpt2-GGUF"
+    for in_catalogue in (False, True):
+        if in_catalogue:
+            await catalogued(api, gguf)
+        (told,) = [item for item in (await search(api, "gpt2"))["items"] if item["model"] == gguf]
+        assert (told["in_catalogue"], told["usable"]) == (in_catalogue, False)
+        assert told["why"].endswith("not served here. Launch openai-community/gpt2 instead.")
+
+
 async def test_the_catalogue_comes_first_then_the_hub_by_downloads(stage: Stage) -> None:
     api = await stage.api()
     await catalogued(api, MODEL)
@@ -259,6 +270,9 @@ async def test_what_the_hub_lists_is_told_as_it_is(fake: FakeHub) -> None:
             parameters=1_543_490_560,
             weights_bytes=3_086_981_120,
             downloads=5_000_000,
+            config={"architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper"},
+            tags=("transformers", "safetensors", "whisper", "automatic-speech-recognition", "license:apache-2.0"),
+            library="transformers",
         ),
     )
     hub.close()

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 from urllib.parse import quote
 
 from httpx2 import ReadTimeout
@@ -35,6 +35,22 @@ class Contents:
     library: str | None = None
     parameters: int | None = None
     weights_bytes: int | None = None
+
+
+class Described(Protocol):
+    """What the hub tells of a model, its files apart. Its search has only a part of the configuration.
+
+    From https://github.com/huggingface/huggingface.js, `ModelData` in packages/tasks.
+    """
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def config(self) -> Mapping[str, Any]: ...
+    @property
+    def tags(self) -> tuple[str, ...]: ...
+    @property
+    def library(self) -> str | None: ...
 
 
 @dataclass(frozen=True)

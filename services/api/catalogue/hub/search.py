@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from huggingface_hub import ModelInfo, get_session, hf_raise_for_status
@@ -27,7 +27,17 @@ _AT_ONCE: Final = 4
 _ASKED: Final = 50
 _REST_S: Final = 10.0
 """How long a failed hub is not asked again, so that people who type do not wait for it."""
-_EXPAND: Final = ("config", "disabled", "downloads", "gated", "library_name", "pipeline_tag", "private", "safetensors")
+_EXPAND: Final = (
+    "config",
+    "disabled",
+    "downloads",
+    "gated",
+    "library_name",
+    "pipeline_tag",
+    "private",
+    "safetensors",
+    "tags",
+)
 """What `HfApi.model_info` expands, except fields that a list does not have: baseModels and others."""
 
 
@@ -42,6 +52,9 @@ class Listed:
     parameters: int | None = None
     weights_bytes: int | None = None
     downloads: int | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    library: str | None = None
 
 
 Search: TypeAlias = tuple[Listed, ...] | HubFailure
@@ -134,6 +147,9 @@ def _listed(info: ModelInfo) -> Listed:
         parameters=parameters,
         weights_bytes=stored,
         downloads=info.downloads,
+        config=info.config if isinstance(info.config, dict) else {},
+        tags=tuple(info.tags or ()),
+        library=info.library_name,
     )
 
 
