@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from services.api import application  # noqa: F401 - so that every refusal is defined
+from services.api.http import error_codes
 from services.api.http.kinds import STATUS
 from services.api.refusals import Kind, Refused
 from services.health.worker_causes import CAUSES, KILLED, UNKNOWN
-from shared.error_codes import CODES
+from shared.error_codes import CODES, ExplainedCode
 
 _OF_KINDS: Final[Mapping[Kind, str]] = {
     Kind.INVALID: "Correct the fields that `errors` names.",
@@ -45,12 +46,17 @@ _API: Final = """
 
 The answer is a problem document (RFC 9457): `code` is stable, and `detail` says what to do in this case.
 """
+_SERVER: Final = """
+## The server or the router answers with an error
+
+As `code` of a problem document; under `/v1` as `error.code`, in OpenAI's or Anthropic's shape
+([routing](routing.md)). There the refusals above keep their codes, except that `unauthorized` is `invalid_api_key`.
+"""
 
 
 def page() -> str:
     worker = ((cause.code, cause.means, cause.advice) for cause in (*CAUSES, KILLED, UNKNOWN))
-    others = ((code, told.means, told.advice) for code, told in CODES.items())
-    refused = {(each.code, STATUS[each.kind], each.title, _OF_KINDS[each.kind]) for each in _refusals(Refused)}
+    refused = {(each.code, STATUS[each.kind], each.title, _OF_KINDS[each.kind]) for each in refusals()}
     columns = ("Code", "What it means", "What to do")
     return "".join(
         (
@@ -58,17 +64,24 @@ def page() -> str:
             _WORKER,
             _table(columns, sorted(worker)),
             _OTHERS,
-            _table(columns, sorted(others)),
+            _table(columns, _rows(CODES)),
             _API,
             _table(("Code", "Status", *columns[1:]), sorted(refused)),
+            _SERVER,
+            _table(columns, _rows(error_codes.CODES)),
         )
     )
 
 
-def _refusals(base: type[Refused]) -> Iterator[type[Refused]]:
+def refusals(base: type[Refused] = Refused) -> Iterator[type[Refused]]:
+    """Every kind of refusal of the API."""
     for each in base.__subclasses__():
         yield each
-        yield from _refusals(each)
+        yield from refusals(each)
+
+
+def _rows(codes: Mapping[str, ExplainedCode]) -> list[tuple[str, str, str]]:
+    return sorted((code, told.means, told.advice) for code, told in codes.items())
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

@@ -37,7 +37,7 @@ def _unavailable(code: str, title: str, detail: str) -> Problem:
     return Problem(503, code, title, detail, headers={"Retry-After": str(kinds.RETRY_AFTER_S)})
 
 
-_BY_STATUS: Final[Mapping[int, tuple[str, str, str]]] = {
+BY_STATUS: Final[Mapping[int, tuple[str, str, str]]] = {
     404: ("not_found", "There is nothing at this address", "See /schema for the addresses that exist."),
     405: ("method_not_allowed", "This address does not take this method", "See the Allow header for those it takes."),
     413: ("body_too_large", "The body is too large", "Send a smaller body; see /schema for what is expected."),
@@ -46,7 +46,7 @@ _BY_STATUS: Final[Mapping[int, tuple[str, str, str]]] = {
 
 
 def not_found() -> Problem:
-    return Problem(404, *_BY_STATUS[404])
+    return Problem(404, *BY_STATUS[404])
 
 
 def malformed_json(reason: str) -> Problem:
@@ -65,8 +65,8 @@ def unsupported_media_type(kind: str, instead: str) -> Problem:
 
 def _from_litestar(error: HTTPException) -> Problem:
     headers = error.headers or {}
-    if error.status_code in _BY_STATUS:
-        return Problem(error.status_code, *_BY_STATUS[error.status_code], headers=headers)
+    if error.status_code in BY_STATUS:
+        return Problem(error.status_code, *BY_STATUS[error.status_code], headers=headers)
     if isinstance(error, ValidationException):
         found = error.extra if isinstance(error.extra, list) else [_missing(error)]
         return of(invalid(*(_field_error(item) for item in found)))

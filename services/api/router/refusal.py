@@ -13,7 +13,7 @@ _INVALID_KEY: Final = (
     "Send a valid API key as 'Authorization: Bearer KEY', or under /v1/messages as 'x-api-key: KEY'. An administrator "
     "makes keys."
 )
-_OPENAI_S: Final[Mapping[type[Refused], tuple[str, str]]] = {KeyNeeded: ("invalid_api_key", _INVALID_KEY)}
+OPENAI_S: Final[Mapping[type[Refused], tuple[str, str]]] = {KeyNeeded: ("invalid_api_key", _INVALID_KEY)}
 """Codes that OpenAI's clients know, with their messages."""
 
 
@@ -41,7 +41,7 @@ class Refusal(Exception):
 
 def of(refused: Refused) -> Refusal:
     """The error for a room's refusal."""
-    code, message = _OPENAI_S.get(type(refused), (refused.code, refused.detail))
+    code, message = OPENAI_S.get(type(refused), (refused.code, refused.detail))
     status, headers = kinds.STATUS[refused.kind], kinds.headers(refused)
     return Refusal(status, code, message, headers=headers, more=refused.figures)
 
