@@ -40,7 +40,7 @@ class Member:
         if before is None:
             return self
         goes_on = before.instance.launching and before.instance.step_label == self.instance.step_label
-        eta = self.eta or (before.eta if self.instance.launching else None)
+        eta = self.eta or (before.eta if self.instance.launching and self.instance.delay is None else None)
         return replace(self, since=before.since if goes_on else self.since, eta=eta)
 
 
@@ -71,7 +71,7 @@ class Fleet:
             return self._take(Member.of_event(message.instance), repeated=False)
         with self._taking:
             member = self._members.get(message.instance_id)
-            if member is not None and member.instance.launching:
+            if member is not None and member.instance.launching and member.instance.delay is None:
                 self._members[message.instance_id] = replace(member, eta=message.eta)
         return False
 

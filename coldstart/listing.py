@@ -8,7 +8,7 @@ from rich.text import Text
 
 from coldstart.colours import painted
 from coldstart.progress_table import first_line
-from coldstart.waiting import briefly
+from coldstart.waiting import briefly, next_try
 from shared.description import InstanceView
 
 WIDE: Final = 140
@@ -35,7 +35,7 @@ def _wide(instances: Iterable[InstanceView]) -> Table:
             painted(instance),
             f"{instance.progress_percent} %",
             Text(first_line(instance.doing)),
-            briefly(instance.eta) if instance.eta else "",
+            _when(instance),
         )
     return table
 
@@ -49,7 +49,14 @@ def _narrow(instances: Iterable[InstanceView]) -> Table:
     for instance in instances:
         what = Text(f"{instance.name}\n{instance.model}")
         state = Text.assemble(painted(instance), f"\n{instance.progress_percent} % {instance.doing}".rstrip())
-        if instance.eta:
-            state.append(f"\n{briefly(instance.eta)}")
+        if when := _when(instance):
+            state.append(f"\n{when}")
         table.add_row(str(instance.id)[:8], what, Text(f"{instance.instance_type or ''}\n{instance.place}"), state)
     return table
+
+
+def _when(instance: InstanceView) -> str:
+    """When it will be ready, or what it waits for is tried next; empty if it is not starting."""
+    if instance.delay is not None and instance.launching:
+        return next_try(instance.delay, instance.as_of)
+    return briefly(instance.eta) if instance.eta else ""

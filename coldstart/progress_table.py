@@ -12,7 +12,7 @@ from rich.text import Text
 from coldstart.colours import colour, painted
 from coldstart.fleet import Member
 from coldstart.money import money
-from coldstart.waiting import briefly, lasted, soon
+from coldstart.waiting import briefly, lasted, next_try, soon
 from shared.eta.estimate import LAUNCHING
 
 WIDE: Final = 120
@@ -54,7 +54,7 @@ def progress_table(members: Iterable[Member], now: datetime, width: int, *, titl
         ]
         if width >= NARROW:
             cells.append(lasted((now - member.since).total_seconds()) if instance.launching else "")
-        cells.append(_when(member, brief=width < WIDE))
+        cells.append(_when(member, now, brief=width < WIDE))
         if width >= WIDE:
             cells.append(money(member.spent_until(now), instance.currency))
         if width >= _ROOMY:
@@ -67,7 +67,11 @@ def first_line(text: str) -> str:
     return text.partition("\n")[0]
 
 
-def _when(member: Member, *, brief: bool) -> str:
-    if not member.instance.launching or member.eta is None:
+def _when(member: Member, now: datetime, *, brief: bool) -> str:
+    if not member.instance.launching:
+        return ""
+    if member.instance.delay is not None:
+        return next_try(member.instance.delay, now)
+    if member.eta is None:
         return ""
     return soon(member.eta) if brief else briefly(member.eta)

@@ -6,6 +6,7 @@ from math import ceil
 from typing import Final
 
 from shared.eta.estimate import Estimate
+from shared.lifecycle.instance import Delay
 
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -32,6 +33,11 @@ def briefly(eta: Estimate) -> str:
 def soon(eta: Estimate) -> str:
     """As `in about 2 min`."""
     return "any moment" if eta.p50_seconds < _ANY_MOMENT_S else f"in about {_in(eta.p50_seconds)}"
+
+
+def next_try(delay: Delay, now: datetime) -> str:
+    """As `next try at 14:30:05`; `trying again` once that moment has passed."""
+    return f"next try at {delay.next_try_at.astimezone():%H:%M:%S}" if delay.next_try_at > now else "trying again"
 
 
 def lasted(seconds: float) -> str:

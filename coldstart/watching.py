@@ -15,7 +15,7 @@ from coldstart.colours import colour
 from coldstart.fleet import Member
 from coldstart.money import money
 from coldstart.stream_messages import Estimated, Happened, StreamMessage
-from coldstart.waiting import briefly, expected
+from coldstart.waiting import briefly, expected, next_try
 from shared.description import Description
 from shared.eta.estimate import Estimate
 from shared.lifecycle.groups import SETTLED, StatusGroup
@@ -139,7 +139,9 @@ class _Drawing:
             spent = Member.of_event(instance).spent_until(now)
             running = "" if self.journey.settled else f"{max((now - self.journey.began).total_seconds(), 0):.1f} s"
             steps.add_row(Text("●", colour(instance.tone)), Text(_where(instance)), running)
-            if self.journey.eta and instance.launching:
+            if instance.delay and instance.launching:
+                steps.add_row("", Text(next_try(instance.delay, now)))
+            elif self.journey.eta and instance.launching:
                 steps.add_row("", Text(f"ready {briefly(self.journey.eta)}"))
             if spent:
                 steps.add_row("", Text(f"{money(spent, instance.currency)} so far"))

@@ -5,11 +5,13 @@ from typing import Annotated, Final
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from coldstart.api_client import described
 from coldstart.commands.context import Json, api, print_json, print_table, say
+from coldstart.progress_table import first_line
 from coldstart.simulated_launches import simulated_launches
-from coldstart.waiting import expected
+from coldstart.waiting import expected, next_try
 from shared.description import InstanceView
 from shared.eta.backtest import Score, backtest
 from shared.eta.estimate import LAUNCHING
@@ -54,16 +56,19 @@ def eta(
 
 def _waited_for(*, as_json: bool) -> None:
     with api() as client:
-        rows = [row for row in client.pages("/instances", status=sorted(LAUNCHING)) if row["eta"]]
+        rows = [row for row in client.pages("/instances", status=sorted(LAUNCHING)) if row["eta"] or row["delay"]]
     if as_json:
-        print_json([{"instance_id": row["id"], "eta": row["eta"]} for row in rows])
+        print_json([{"instance_id": row["id"], "eta": row["eta"], "delay": row["delay"]} for row in rows])
         return
     if not rows:
         say("No instance is starting.")
         return
     table = Table("id", "name", "step", "ready", "from", box=None, pad_edge=False)
     for instance in (described(InstanceView, row) for row in rows):
-        if instance.eta is not None:
+        if instance.delay is not None:
+            when = next_try(instance.delay, instance.as_of)
+            table.add_row(str(instance.id)[:8], instance.name, Text(first_line(instance.where)), when, "")
+        elif instance.eta is not None:
             when = expected(instance.eta).removeprefix("ready ")
             table.add_row(str(instance.id)[:8], instance.name, instance.step_label, when, _basis(instance.eta.basis))
     print_table(table)

@@ -29,7 +29,7 @@ from coldstart.commands.wrong_fields import told_by_option
 from coldstart.fleet import Fleet
 from coldstart.how_to_call import program
 from coldstart.listing import WIDE, listed
-from coldstart.waiting import expected
+from coldstart.waiting import expected, next_try
 from shared.description import InstanceView, NewInstance
 from shared.lifecycle.decide import Intent
 from shared.lifecycle.status import Status
@@ -154,7 +154,7 @@ def _said(instance: InstanceView) -> dict[str, Any]:
     said["status"], said["step"] = instance.status_label, instance.where
     said["actions"] = ", ".join(instance.actions)
     said["error"] = cause(error) if error else None
-    said["delay"] = f"the next try is at {delay.next_try_at.astimezone():%H:%M:%S}" if delay else None
+    said["delay"] = next_try(delay, instance.as_of) if delay else None
     said["eta"] = expected(eta) if eta else None
     return {name: "" if said[name] is None else said[name] for name in _SHOWN}
 

@@ -36,8 +36,11 @@ class Estimate(BaseModel):
 
 
 def estimate(instance: Instance, at: datetime, history: History) -> Estimate | None:
-    """None if the instance is ready, has failed, is ending, or is unavailable."""
-    if instance.status not in LAUNCHING or instance.progress_percent >= READY:
+    """None if the instance is ready, has failed, is ending, or is unavailable; and while anything holds it up.
+
+    How long that lasts, past launches do not say: whoever shows the instance says what it waits for instead.
+    """
+    if instance.status not in LAUNCHING or instance.progress_percent >= READY or instance.delay is not None:
         return None
     specification = instance.specification
     scenarios, basis = history.scenarios(

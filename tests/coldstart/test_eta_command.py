@@ -1,6 +1,7 @@
 """`coldstart eta`: who is waited for, and how good the waiting's estimates would have been."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -42,7 +43,18 @@ def test_who_is_starting_up_is_told_with_when_and_from_what(api: FakeApi) -> Non
         f"{OTHER_ID[:8]} another creating the server {in_words(500, 900)} built-in assumptions",
     ]
     (one, _) = json.loads(run("--json").stdout)
-    assert one == {"instance_id": ID, "eta": an_eta(125, 235).model_dump(mode="json")}
+    assert one == {"instance_id": ID, "eta": an_eta(125, 235).model_dump(mode="json"), "delay": None}
+
+
+def test_who_waits_is_told_with_what_for_and_when_it_is_tried_next(api: FakeApi) -> None:
+    at = "2126-01-01T12:00:00Z"
+    delay = {"action": "create", "number": 3, "code": "out_of_stock", "reason": "no L4", "next_try_at": at}
+    waits = an_instance("provisioning", "InstanceRequested", 5, eta=None, delay=delay)
+    api.says("GET", "/instances", page(waits))
+    words = " ".join(run().stdout.split())
+    again = f"{datetime.fromisoformat(at).astimezone():%H:%M:%S}"
+    assert f"qwen creating the server: no L4 (try 3) next try at {again}" in words
+    assert json.loads(run("--json").stdout) == [{"instance_id": ID, "eta": None, "delay": delay}]
 
 
 def test_nothing_to_wait_for_is_said(api: FakeApi) -> None:

@@ -88,3 +88,9 @@ def test_an_estimate_lasts_until_there_is_nothing_to_wait_for() -> None:
     assert the_one(a_fleet(*LAUNCH[:2], an_estimate(125, 235), LAUNCH[5])).eta is None
     assert the_one(a_fleet(LAUNCH[5], an_estimate(125, 235))).eta is None
     assert a_fleet(an_estimate(125, 235)).members == ()
+
+
+def test_what_holds_a_launch_up_ends_its_estimate() -> None:
+    delay = {"action": "install", "number": 1, "code": "waiting", "reason": "waits for apt", "next_try_at": BEGAN}
+    delayed = an_event(2, "ActionDelayed", "installing", 55, step="SshInstallStarted", delay=delay)
+    assert the_one(a_fleet(LAUNCH[0], an_estimate(125, 235), delayed, an_estimate(60, 90))).eta is None

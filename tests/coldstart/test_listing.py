@@ -1,11 +1,12 @@
 import io
+from datetime import timedelta
 
 import pytest
 from rich.console import Console
 
 from coldstart.listing import listed
 from coldstart.waiting import briefly
-from tests.coldstart.told import a_view, an_eta
+from tests.coldstart.told import BEGAN, a_view, an_eta
 
 LONG = "an-organisation-with-a-long-name/A-Model-With-A-Very-Long-Name-70B-Instruct-FP8-dynamic"
 ERROR = {"code": "c", "message": "The server is gone, and with it all that was on it."}
@@ -38,6 +39,16 @@ def test_when_it_will_be_ready_is_told_of_what_is_on_its_way(*, wide: bool) -> N
     console.print(listed([a_view("installing", "SshInstallStarted", 55, eta=eta), a_view()], wide=wide))
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().count(briefly(eta)) == 1
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_when_what_it_waits_for_is_tried_next_is_told_instead(*, wide: bool) -> None:
+    at = BEGAN + timedelta(days=9_999)
+    delay = {"action": "create", "number": 1, "code": "out_of_stock", "reason": "no L4", "next_try_at": at}
+    console = Console(file=io.StringIO(), width=200)
+    console.print(listed([a_view("provisioning", "InstanceRequested", 5, delay=delay)], wide=wide))
+    assert isinstance(console.file, io.StringIO)
+    assert f"next try at {at.astimezone():%H:%M:%S}" in console.file.getvalue()
 
 
 @pytest.mark.parametrize("wide", [True, False])

@@ -2,7 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from coldstart.waiting import briefly, expected, lasted, soon
+from coldstart.waiting import briefly, expected, lasted, next_try, soon
+from shared.lifecycle.fact import Action
+from shared.lifecycle.instance import Delay
 from tests.coldstart.told import BEGAN, an_eta
 
 
@@ -23,6 +25,13 @@ def test_a_wait_is_told_in_tens_of_seconds_minutes_or_half_hours_and_by_the_cloc
 ) -> None:
     at, by = ((BEGAN + timedelta(seconds=seconds)).astimezone() for seconds in (p50_s, p90_s))
     assert expected(an_eta(p50_s, p90_s)) == words.format(f"{at:%H:%M}", f"{by:%H:%M}")
+
+
+def test_the_next_try_is_told_by_the_clock_until_it_has_come() -> None:
+    at = BEGAN + timedelta(seconds=90)
+    delay = Delay(action=Action.CREATE, number=1, code="out_of_stock", reason="no L4", next_try_at=at)
+    assert next_try(delay, BEGAN) == f"next try at {at.astimezone():%H:%M:%S}"
+    assert next_try(delay, at) == "trying again"
 
 
 def test_a_time_of_another_day_is_told_with_the_day() -> None:

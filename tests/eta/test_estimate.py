@@ -39,6 +39,15 @@ def test_there_is_an_estimate_for_as_long_as_a_launch_is_under_way(status: Statu
     assert {"provisioning", "booting", "installing", "starting"} == LAUNCHING
 
 
+def test_while_anything_holds_a_launch_up_there_is_no_estimate_since_past_launches_do_not_say_for_how_long() -> None:
+    installing = h.an_installing_instance()
+    held_up = f.given(*installing, f.action_delayed(action="install", code="waiting", reason="waits for apt"))
+    goes_on = f.given(*installing, f.action_delayed(action="install"), f.action_resumed())
+    assert held_up.status is goes_on.status is Status.INSTALLING
+    assert estimate(held_up, held_up.updated_at, STEADY) is None
+    assert estimate(goes_on, goes_on.updated_at, STEADY) is not None
+
+
 def test_what_always_took_as_long_will_take_as_long() -> None:
     total = 10.0 * len(STEPS)
     for passed, percent in enumerate((5, *STEPS[:-1])):
@@ -165,7 +174,7 @@ def test_any_instance_at_any_moment_with_any_past_gets_an_orderly_answer(
     at = instance.updated_at + timedelta(seconds=after)
     given = estimate(instance, at, History(past))
     if given is None:
-        assert instance.status not in LAUNCHING or instance.progress_percent == 100
+        assert instance.status not in LAUNCHING or instance.progress_percent == 100 or instance.delay is not None
         return
     assert 0 <= given.p50_seconds <= given.p90_seconds
     assert at <= given.ready_at_p50 <= given.ready_at_p90

@@ -1,6 +1,6 @@
 // Every instance, failures first, each row changed only where it has.
 import { ask, now, read, Refusal } from "./api.js";
-import { about, clock, exact, lasting, money } from "./format.js";
+import { about, clock, exact, lasting, money, nextTry, seconds } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
 import { costAt, described, Store } from "./store.js";
 import { Stream } from "./stream.js";
@@ -82,14 +82,22 @@ function drawTimes(instance) {
   const launching = instance.group === "launching";
   write(parts.time, lasting(moment - (launching ? instance.stepSince : instance.statusSince)));
   parts.time.title = `since ${exact(launching ? instance.stepSince : instance.statusSince)}`;
-  const ready = launching && instance.eta ? Date.parse(instance.eta.ready_at_p50) : null;
-  write(parts.eta, ready ? about((ready - moment) / 1000) : "");
-  write(parts.clock, ready ? clock(Math.max(ready, moment)) : "");
-  const most = ready ? `nine times in ten by ${clock(Math.max(Date.parse(instance.eta.ready_at_p90), moment))}` : "";
+  const [half, small, most] = launching ? prospect(instance, moment) : ["", "", ""];
+  write(parts.eta, half);
+  write(parts.clock, small);
   parts.clock.title = most;
   write(parts.most, most); // a title is told to nobody who does not point at it
   const cost = costAt(instance, moment);
   write(parts.cost, cost === null ? "—" : money(cost, instance.currency));
+}
+
+/** When it will be ready, or what it waits for is tried next: in two short lines, and as a sentence. */
+function prospect({ delay, eta }, moment) {
+  const again = delay && Date.parse(delay.next_try_at);
+  if (delay) return again > moment ? ["again at", seconds(again), nextTry(delay, moment)] : ["again now", "", ""];
+  if (!eta) return ["", "", ""];
+  const [soon, late] = [eta.ready_at_p50, eta.ready_at_p90].map((text) => Math.max(Date.parse(text), moment));
+  return [about((soon - moment) / 1000), clock(soon), `nine times in ten by ${clock(late)}`];
 }
 
 function draw() {

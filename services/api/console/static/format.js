@@ -40,6 +40,12 @@ export function expectation({ ready_at_p50: half, ready_at_p90: most }, moment) 
   return `ready in ${about((soon - moment) / 1000)}, at ${clock(soon)}; nine times in ten by ${clock(late)}`;
 }
 
+/** When what a launch waits for is tried next. */
+export function nextTry({ next_try_at: text }, moment) {
+  const at = Date.parse(text);
+  return at > moment ? `next try at ${seconds(at)}` : "trying again";
+}
+
 export function clock(ms, today = Date.now()) {
   const near = Math.abs(ms - today) < 12 * 3600_000 || new Date(ms).toDateString() === new Date(today).toDateString();
   return (near ? TIME : DAY_AND_TIME).format(ms);

@@ -2,7 +2,7 @@
 import { get, now, Refusal } from "./api.js";
 import { confirm } from "./confirm.js";
 import { element } from "./element.js";
-import { exact, expectation, lasting, money, seconds } from "./format.js";
+import { exact, expectation, lasting, money, nextTry, seconds } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
 import { InstallOutput } from "./output.js";
 import { cause, costAt, described, Store } from "./store.js";
@@ -138,8 +138,7 @@ function tick() {
   const at = live ? now() : event.at;
   const instance = live ? store.get(id) : event.instance;
   write(byId("time"), since(instance, at));
-  const eta = live && instance.group === "launching" ? instance.eta : null;
-  write(byId("eta"), eta ? expectation(eta, at) : "");
+  write(byId("eta"), live && instance.group === "launching" ? prospect(instance, at) : "");
   const cost = costAt(instance, at);
   const shown = byId("cost");
   if (shown) write(shown, cost === null ? "not known yet" : money(cost, instance.currency));
@@ -147,6 +146,11 @@ function tick() {
   const moments = mine.map((one) => ({ at: one.at, percent: one.snapshot.progress_percent }));
   const ended = launchEnd(mine);
   waterfall.draw(steps(moments, ended, now()), usual, { stopped: ended !== null, cursor: live ? null : event.at });
+}
+
+function prospect({ delay, eta }, at) {
+  if (delay) return nextTry(delay, at);
+  return eta ? expectation(eta, at) : "";
 }
 
 /** When a launch that goes no further stopped; null while it goes on, and once it was ready. */

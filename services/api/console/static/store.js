@@ -16,7 +16,7 @@ export function described(description) {
     advice: description.advice, serving: description.serving, actions: description.actions,
     price: description.hourly_price, currency: description.currency, cost: description.cost,
     costAt: at(description.as_of), on: description.server_on, createdAt: at(description.created_at),
-    version: description.version, eta: description.eta ?? null,
+    version: description.version, eta: description.eta ?? null, delay: description.delay,
   };
 }
 
@@ -24,6 +24,9 @@ export const costAt = (instance, moment) =>
   instance.cost === null || !instance.on
     ? instance.cost
     : instance.cost + (instance.price * Math.max(0, moment - instance.costAt)) / 3600_000;
+
+/** While anything holds a launch up, nobody knows when it will be ready. */
+const expecting = ({ group, delay }) => group === "launching" && !delay;
 
 export class Store {
   #instances = new Map();
@@ -50,7 +53,7 @@ export class Store {
   take(instance) {
     const before = this.#instances.get(instance.id);
     if (before && before.version >= instance.version) return;
-    if (before?.eta && !instance.eta && instance.group === "launching") instance.eta = before.eta;
+    if (before?.eta && !instance.eta && expecting(instance)) instance.eta = before.eta;
     this.#instances.set(instance.id, instance);
     this.#changed(instance, before);
   }
@@ -58,7 +61,7 @@ export class Store {
   /** An `estimate` message. */
   expect({ instance_id: id, version, eta }) {
     const known = this.#instances.get(id);
-    if (!known || version < known.version || known.group !== "launching") return;
+    if (!known || version < known.version || !expecting(known)) return;
     const instance = { ...known, eta };
     this.#instances.set(id, instance);
     this.#changed(instance, known);
