@@ -29,6 +29,10 @@ _HEAD: Final = """\
 A failed instance has an error: `coldstart instances show NAME`, its page in the console and `error` in the API show its
 code and a message. `coldstart instances logs NAME` shows what the install printed last, and with `--worker` what the
 worker did, with the state of its machine. Both are kept for a week.
+
+`coldstart instances relaunch NAME`, or Relaunch on its page, launches it again with the same wishes. If those were out
+of stock (`out_of_stock`), it may get any type in any zone. If the type was too small (`out_of_gpu_memory`,
+`no_kv_cache_room`), it may get one with more GPU memory. The answer's first warning then says so.
 """
 _WORKER: Final = """
 ## The worker ends instead of starting

@@ -44,6 +44,8 @@ _SHOWN: Final = (
 _OPTIONS: Final = {"model": "MODEL", "instance_types": "--type", "zones": "--zone", "vllm_args": "--vllm-arg"}
 _SIMULATED: Final = "No machine is rented, and answers are made up."
 _SIMULATED_HUB: Final = "Machines are real and cost money."
+_PERHAPS: Final = "The request may have been accepted: check with {} instances list."
+Watching = Annotated[bool, typer.Option("--watch", help="Watch it until it is ready or has failed.")]
 app = typer.Typer(no_args_is_help=True, help="Create, look at, and end instances.")
 
 
@@ -82,7 +84,7 @@ def create(  # noqa: PLR0913 - each option is an argument
     keep_for_inspection: Annotated[
         bool, typer.Option("--keep-for-inspection", help="Keep the server if it fails to start.")
     ] = False,
-    watching: Annotated[bool, typer.Option("--watch", help="Watch it until it is ready or has failed.")] = False,
+    watching: Watching = False,
     as_json: Json = False,
 ) -> None:
     """Create an instance that serves MODEL."""
@@ -103,16 +105,9 @@ def create(  # noqa: PLR0913 - each option is an argument
         keep_for_inspection=keep_for_inspection or None,
     )
     with api() as client:
-        perhaps = f"The request may have been accepted: check with {program()} instances list."
-        with saying_on_ctrl_c(perhaps), told_by_option(body, _OPTIONS):
+        with saying_on_ctrl_c(_PERHAPS.format(program())), told_by_option(body, _OPTIONS):
             answer = client.post("/instances", body, headers={"Idempotency-Key": str(uuid4())})
-        _say(answer, as_json=as_json)
-        _say_what_is_simulated(client)
-        instance = described(NewInstance, answer)
-        for warning in instance.warnings:
-            warn(warning)
-        if watching:
-            follow(client, instance, as_json=as_json)
+        _say_accepted(client, answer, watching=watching, as_json=as_json)
 
 
 @app.command("list")
@@ -227,6 +222,16 @@ def reinstall(instance: Instance, *, yes: Yes = False, as_json: Json = False) ->
 
 
 @app.command()
+def relaunch(instance: Instance, *, watching: Watching = False, as_json: Json = False) -> None:
+    """Launch a failed instance again: as it was asked for or, where the cause has an obvious mend, with that."""
+    with api() as client:
+        failed = instance_id(client, instance)
+        with saying_on_ctrl_c(_PERHAPS.format(program())):
+            answer = client.post(f"/instances/{failed}/relaunch", headers={"Idempotency-Key": str(uuid4())})
+        _say_accepted(client, answer, watching=watching, as_json=as_json)
+
+
+@app.command()
 def archive(instance: Instance, as_json: Json = False) -> None:
     """Remove an ended instance from the lists."""
     with api() as client:
@@ -240,6 +245,17 @@ def terminate(instance: Instance, *, yes: Yes = False, as_json: Json = False) ->
         meant = instance_id(client, instance)
         _ask_if_it_serves(client, meant, Intent.TERMINATE, yes=yes)
         _say(client.delete(f"/instances/{meant}"), as_json=as_json)
+
+
+def _say_accepted(client: Api, answer: dict[str, Any], *, watching: bool, as_json: bool) -> None:
+    """A new instance and its warnings; `watching`: and then what becomes of it."""
+    _say(answer, as_json=as_json)
+    _say_what_is_simulated(client)
+    instance = described(NewInstance, answer)
+    for warning in instance.warnings:
+        warn(warning)
+    if watching:
+        follow(client, instance, as_json=as_json)
 
 
 def _ask_if_it_serves(client: Api, meant: UUID, intent: Intent, *, yes: bool) -> None:

@@ -34,6 +34,11 @@ CONSEQUENCES: Final[Mapping[Intent, str]] = {
     Intent.ARCHIVE: "It disappears from the lists. Its history is kept.",
 }
 """What a person is told before confirming one."""
+RELAUNCH: Final = (
+    "Another instance is launched with the same wishes or, where the cause has an obvious mend, with that. "
+    "This one stays as it is."
+)
+"""What a person is told before launching a failed instance again."""
 
 
 def doing(status: Status, step: str, failure: Failure | None = None, delay: Delay | None = None) -> str:

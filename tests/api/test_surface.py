@@ -16,6 +16,7 @@ ROUTES = {
     "/instances/{instance_id}/steps": {"get"},
     "/instances/{instance_id}/drain": {"post"},
     "/instances/{instance_id}/reinstall": {"post"},
+    "/instances/{instance_id}/relaunch": {"post"},
     "/instances/{instance_id}/archive": {"post"},
     "/events": {"get"},
     "/instance-types": {"get"},

@@ -178,6 +178,16 @@ def test_an_intent_says_what_became_of_the_instance(api: FakeApi, verb: str) -> 
     assert json.loads(run("instances", verb, ID, "--json").stdout)["id"] == ID
 
 
+def test_a_failed_instance_is_launched_again_with_what_is_asked_for_differently(api: FakeApi) -> None:
+    mend = "What it was asked for is out of stock, so it may get any type that fits the model, in any zone."
+    new = an_instance("provisioning", "InstanceRequested", 5, id=OTHER_ID, warnings=[mend])
+    api.says("POST", f"/instances/{ID}/relaunch", values(new, 202))
+    result = run("instances", "relaunch", ID)
+    assert result.stdout == f"{OTHER_ID}  qwen  provisioning\n"
+    assert mend in " ".join(result.stderr.split())
+    assert api.asked[0].headers["idempotency-key"]
+
+
 @pytest.mark.parametrize("said", [ID, "6d16", "6D16", "qwen"])
 def test_an_instance_can_be_named_by_id_beginning_or_name(api: FakeApi, said: str) -> None:
     api.says("GET", "/instances", page(an_instance(), an_instance(id=OTHER_ID, name="other")))

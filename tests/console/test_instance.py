@@ -101,6 +101,24 @@ async def test_a_failure_shows_its_cause_and_what_to_do(stage: Stage, window: Wi
     await expect(alert).to_contain_text("keep_for_inspection")
     await expect(page.locator("#output")).to_have_text("\n".join(output))
     await expect(page.get_by_role("row", name="installing")).to_have_attribute("data-state", "stopped")
+    failed = page.url
+    await page.get_by_role("button", name="Relaunch").click()
+    await page.locator("#confirm-do").click()
+    await expect(page.locator("#status")).to_have_text("provisioning")
+    assert page.url != failed
+    await expect(page.get_by_role("button", name="Relaunch")).to_be_hidden()
+
+
+async def test_a_relaunch_that_asks_for_something_else_says_so_before_it_leads_there(
+    stage: Stage, window: Window
+) -> None:
+    api = await stage.api()
+    page = await opened(window, api, await stage.happened(*recent(h.a_failed_launch())))
+    await page.get_by_role("button", name="Relaunch").click()
+    await page.locator("#confirm-do").click()
+    await expect(page.locator("#relaunched")).to_contain_text("so it may get any type that fits the model")
+    await page.get_by_role("link", name="Show the new instance").click()
+    await expect(page.locator("#status")).to_have_text("provisioning")
 
 
 async def test_the_last_lines_of_a_worker_that_failed_and_the_state_of_its_machine_are_shown(

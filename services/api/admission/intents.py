@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4, uuid5
@@ -13,7 +13,8 @@ from services.api.admission.intake import InstanceBody, Intake, Wanted, requeste
 from services.api.admission.judging import refused_again
 from services.api.admission.launches import Launches
 from services.api.admission.read_your_writes import ReadYourWrites
-from services.api.tenancy.organizations import Organization
+from services.api.admission.relaunch import relaunch
+from services.api.tenancy.organizations import Organization, Organizations
 from services.api.tenancy.ownership import own
 from shared.journal.journal import Decision, Journal, JournalUnavailable
 from shared.lifecycle.decide import reinstall, request, terminate
@@ -129,6 +130,28 @@ class Intents:
             return event
 
         return await self.intend(instance_id, decided, owner, traceparent)
+
+    async def relaunch(
+        self,
+        instance_id: UUID,
+        owner: ApiKey,
+        organizations: Organizations,
+        idempotency_key: str | None,
+        traceparent: str | None,
+    ) -> Accepted:
+        """Launch a failed instance again, judged as any launch; the first warning says what is asked for differently.
+
+        Raises Refused, IntentRefused, InstanceUnknown, InstanceConflict, JournalUnavailable.
+        """
+        failed = await self.load(instance_id, owner)
+        wish = failed.specification
+        organization = organizations.identified(wish.organization_id)
+        if wish.organization_id is not None and organization is None:
+            raise IntentRefused("relaunch", "its organisation has been deleted.")
+        async with self._patiently():
+            again = relaunch(failed, (await self._intake.offered()).get(wish.provider, ()))
+        accepted = await self.request(again.body, owner, organization, idempotency_key, traceparent)
+        return replace(accepted, warnings=[again.mend, *accepted.warnings]) if again.mend else accepted
 
     async def terminate(self, instance_id: UUID, owner: ApiKey, traceparent: str | None) -> Instance:
         """Like `intend`, but succeeds if it is being terminated already."""

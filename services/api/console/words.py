@@ -6,7 +6,7 @@ from shared.eta.steps import STEPS
 from shared.lifecycle.events import EVENTS
 from shared.lifecycle.groups import GROUPS, StatusGroup
 from shared.lifecycle.status import ENDING, GONE, PUT_AWAY, Status
-from shared.lifecycle.words import CONSEQUENCES
+from shared.lifecycle.words import CONSEQUENCES, RELAUNCH
 
 FILTERS: Final = {
     StatusGroup.FAILED: "Failed",
@@ -35,5 +35,5 @@ def words() -> dict[str, Any]:
             "hidden": sorted(PUT_AWAY),
             "installing": [Status.INSTALLING],
         },
-        "consequences": dict(CONSEQUENCES),
+        "consequences": {**CONSEQUENCES, "relaunch": RELAUNCH},
     }

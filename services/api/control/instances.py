@@ -12,7 +12,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from services.api.access.api_keys import ApiKey
 from services.api.admission.intake import InstanceBody
-from services.api.admission.intents import Intents
+from services.api.admission.intents import Accepted, Intents
 from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import MEMBERS
 from services.api.control.dependencies import Provided
@@ -35,6 +35,11 @@ from shared.lifecycle.status import Status
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _Ask = Callable[[Intents, UUID, ApiKey, str | None], Awaitable[Instance]]
 """`Intents`, the instance's id, who asks, and the trace context."""
+_HUB_REFUSES: Final = "The hub refuses our token"
+_OF_A_NEW_ONE: Final = (
+    header("Location", "Where the instance is shown"),
+    header("Idempotency-Replayed", "`true`: an earlier request with this Idempotency-Key began the instance"),
+)
 _REFUSED: Final = refusals({Kind.CONFLICT: "The instance is not in a state in which that can be done"})
 
 IdempotencyKey = Annotated[
@@ -58,11 +63,8 @@ TraceParent = Annotated[
     "/instances",
     opt=MEMBERS,
     status_code=202,
-    responses=refusals({Kind.NOT_FOUND: "The organisation has been deleted", Kind.FAILED: "The hub refuses our token"}),
-    response_headers=[
-        header("Location", "Where the instance is shown"),
-        header("Idempotency-Replayed", "`true`: an earlier request with this Idempotency-Key began the instance"),
-    ],
+    responses=refusals({Kind.NOT_FOUND: "The organisation has been deleted", Kind.FAILED: _HUB_REFUSES}),
+    response_headers=_OF_A_NEW_ONE,
     summary="Ask for an instance",
     description="It is created, installed and watched in the background; follow it at /instances/{id}/events.",
 )
@@ -78,12 +80,7 @@ async def create(
 ) -> Response[NewInstance]:
     organization = await organization_for(data.organization, request.auth, access)
     accepted = await intents.request(data, request.auth, organization, idempotency_key, _known(traceparent))
-    instance, at = accepted.instance, datetime.now(UTC)
-    headers = {"Location": f"/instances/{instance.id}"}
-    if not accepted.began:
-        headers["Idempotency-Replayed"] = "true"
-    shown = NewInstance.of(instance, at, eta=estimates.of(instance, at), warnings=accepted.warnings)
-    return Response(shown, status_code=202, headers=headers)
+    return _answer(accepted, estimates)
 
 
 @get(
@@ -168,6 +165,32 @@ async def terminate(
     return _shown(await intents.terminate(identified(instance_id), request.auth, _known(traceparent)), estimates)
 
 
+@post(
+    "/instances/{instance_id:str}/relaunch",
+    opt=MEMBERS,
+    status_code=202,
+    responses=refusals({Kind.CONFLICT: "The instance has not failed", Kind.FAILED: _HUB_REFUSES}),
+    response_headers=_OF_A_NEW_ONE,
+    summary="Launch a failed instance again",
+    description="It becomes another instance with the same wishes. If those were out of stock, it may get any type; if "
+    "the type's GPU memory was too small, one with more. The first of `warnings` then says so.",
+)
+async def relaunch(
+    *,
+    request: Request[Any, ApiKey, Any],
+    instance_id: FromPath[str],
+    intents: Provided[Intents],
+    estimates: Provided[Estimates],
+    access: Provided[AccessCache],
+    idempotency_key: IdempotencyKey = None,
+    traceparent: TraceParent = None,
+) -> Response[NewInstance]:
+    accepted = await intents.relaunch(
+        identified(instance_id), request.auth, access.organizations, idempotency_key, _known(traceparent)
+    )
+    return _answer(accepted, estimates)
+
+
 def _by(decision: Decision) -> _Ask:
     return lambda intents, instance_id, owner, traceparent: intents.intend(instance_id, decision, owner, traceparent)
 
@@ -199,6 +222,7 @@ ROUTES: Final = (
     show,
     timeline,
     terminate,
+    relaunch,
     _intent("drain", _by(decide.drain), "Let running requests end, then terminate"),
     _intent("reinstall", Intents.reinstall, "Install the worker anew on the same server"),
     _intent("archive", _by(decide.archive), "Put an ended instance away"),
@@ -212,6 +236,15 @@ def identified(instance_id: str) -> UUID:
     except ValueError:
         detail = f"{instance_id!r} is not the id of an instance: those are UUIDs. GET /instances lists them."
         raise InstanceIdMalformed(detail) from None
+
+
+def _answer(accepted: Accepted, estimates: Estimates) -> Response[NewInstance]:
+    instance, at = accepted.instance, datetime.now(UTC)
+    headers = {"Location": f"/instances/{instance.id}"}
+    if not accepted.began:
+        headers["Idempotency-Replayed"] = "true"
+    shown = NewInstance.of(instance, at, eta=estimates.of(instance, at), warnings=accepted.warnings)
+    return Response(shown, status_code=202, headers=headers)
 
 
 def _shown(instance: Instance, estimates: Estimates) -> InstanceView:

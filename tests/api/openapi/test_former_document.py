@@ -35,6 +35,7 @@ ADDITIONS: Final[Sequence[str]] = (
     *(f"/components/schemas/Log/{part}/machine" for part in ("properties", "required")),
     "/paths/~1instances~1{instance_id}~1logs/get/parameters/source",
     *(f"/paths/~1v1~1{path}" for path in ("messages", "messages~1count_tokens", "rerank", "responses", "score")),
+    "/paths/~1instances~1{instance_id}~1relaunch",
     "/paths/~1readyz/get/responses/429",
     *("/paths/~1tokenize", "/paths/~1detokenize", "/paths/~1v1~1models~1{model}/get/parameters/model/example"),
     "/components/schemas/InstanceBody/properties/task",

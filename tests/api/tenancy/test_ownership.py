@@ -21,6 +21,7 @@ OF_ONE = (
     ("GET", "/events"),
     ("POST", "/drain"),
     ("POST", "/reinstall"),
+    ("POST", "/relaunch"),
     ("POST", "/archive"),
     ("DELETE", ""),
 )
@@ -169,6 +170,7 @@ FOR_MEMBERS = {
     ("get", "/instances/{instance_id}/steps"),
     ("post", "/instances/{instance_id}/drain"),
     ("post", "/instances/{instance_id}/reinstall"),
+    ("post", "/instances/{instance_id}/relaunch"),
     ("post", "/instances/{instance_id}/archive"),
     ("post", "/models/fit"),
     ("get", "/events"),

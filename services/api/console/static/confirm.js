@@ -8,7 +8,7 @@ const [title, words, problem, proceed] = ["title", "words", "problem", "do"].map
 let asked = null;
 
 /**
- * Ask, and when it is confirmed send `method` to `path`, then call `done()`; what is refused is said in the dialog.
+ * Ask, and when it is confirmed send `method` to `path`, then call `done(answer)`; what is refused is said in the dialog.
  * `verb` is what the button says. `before`, a promise, is said before the words once it is known.
  */
 export function confirm({ title: asks, words: text, before = null, verb, danger = false, path, method, done = () => undefined }) {
@@ -28,9 +28,9 @@ proceed.addEventListener("click", async () => {
   const mine = asked; // the dialog may be closed, and ask of something else, before this is answered
   proceed.disabled = true;
   try {
-    await ask(mine.path, { method: mine.method });
+    const answer = await ask(mine.path, { method: mine.method });
     if (asked === mine) dialog.close();
-    await mine.done();
+    await mine.done(answer);
   } catch (error) {
     if (asked !== mine && error instanceof Refusal) return announce(`${error.title}. ${error.message}`);
     tell(problem, error);

@@ -175,6 +175,7 @@ function drawFailure(instance, live) {
   write(byId("failure-title"), `${statusLabel} at ${percent} %, ${stepLabel}`);
   write(byId("failure-message"), cause(error));
   write(byId("failure-advice"), advice ?? "");
+  byId("relaunch").hidden = !live || failed.group !== "failed";
 }
 
 /** The past is not to be changed; the place of the buttons stays theirs. */
@@ -270,6 +271,27 @@ byId("actions").addEventListener("click", (event) => {
     method: ending ? "DELETE" : "POST",
   });
 });
+
+byId("relaunch").addEventListener("click", () =>
+  confirm({
+    title: `Relaunch ${store.get(id).name}?`,
+    words: WORDS.consequences.relaunch,
+    verb: "Relaunch",
+    path: `/instances/${id}/relaunch`,
+    method: "POST",
+    done: async (answer) => relaunched(await answer.json()),
+  }),
+);
+
+/** On to the new instance, unless there is something to be read first. */
+function relaunched({ id: next, warnings }) {
+  const address = `/console/instances/${next}`;
+  if (!warnings.length) return location.assign(address);
+  const [words, link] = byId("relaunched").children;
+  write(words, warnings.join(" "));
+  link.href = address;
+  byId("relaunched").hidden = false;
+}
 
 setInterval(tick, 1000);
 new Stream(`/instances/${id}/events?from=start`, {
