@@ -2,9 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 
-import pytest
 from playwright.async_api import Page, expect
 
 from shared.offers.provider_status import ProviderCheck, ProviderStatus, ProviderStatuses
@@ -60,11 +58,10 @@ async def test_the_fleet_says_why_a_provider_cannot_be_used_until_it_can(stage: 
     await expect(bar).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_form_says_it_before_anything_is_asked_for(stage: Stage, window: Window, scheme: Any) -> None:
+async def test_the_form_says_it_before_anything_is_asked_for(stage: Stage, window: Window) -> None:
     await stage.connection.jetstream().delete_key_value("instance_types")
     await told(stage).publish(REFUSED)
-    page = await window.open(await stage.api(), "/console/launch", color_scheme=scheme)
+    page = await window.open(await stage.api(), "/console/launch")
     await expect(page.locator("#clouds")).to_contain_text("scaleway has been unusable since")
     await expect(page.locator("#types")).to_contain_text("not known while the provider is unusable")
     assert await complaints(page) == []

@@ -430,10 +430,9 @@ async def test_each_type_says_how_long_a_context_it_has_room_for_and_how_often(s
     await expect(context).to_have_text("")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_nothing_keeps_anybody_from_launching(stage: Stage, window: Window, scheme: Any) -> None:
+async def test_nothing_keeps_anybody_from_launching(stage: Stage, window: Window) -> None:
     narrow = {"width": 360, "height": 740}
-    _, page = await opened(stage, window, f"?model={LARGE}", color_scheme=scheme, viewport=narrow)
+    _, page = await opened(stage, window, f"?model={LARGE}", viewport=narrow)
     await choose(page, "L4-1-24G", "fr-par-2")
     await expect(type_row(page, "L4-1-24G")).to_contain_text("too small")
     assert await complaints(page) == []

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -287,10 +286,9 @@ async def test_what_one_organisation_calls_its_models_is_not_said_of_another(sta
     await expect(type_row(page, "L4-1-24G")).not_to_contain_text("are the weights")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_nothing_keeps_anybody_from_searching(stage: Stage, window: Window, scheme: Any) -> None:
+async def test_nothing_keeps_anybody_from_searching(stage: Stage, window: Window) -> None:
     narrow = {"width": 360, "height": 740}
-    _, page = await opened(stage, window, color_scheme=scheme, viewport=narrow)
+    _, page = await opened(stage, window, viewport=narrow)
     await typed(page, "en")
     await page.keyboard.press("ArrowUp")
     await under_way(page, options(page).last)

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 from aiohttp import web
 from playwright.async_api import Page, Route, expect
 
@@ -357,11 +356,10 @@ async def test_where_there_is_no_model_that_is_said(stage: Stage, window: Window
     await expect(page.get_by_label("Message")).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_nothing_keeps_anybody_from_chatting(stage: Stage, window: Window, scheme: Any) -> None:
+async def test_nothing_keeps_anybody_from_chatting(stage: Stage, window: Window) -> None:
     window.forgives = "status of 503"
     viewport = {"width": 360, "height": 740}
-    async with a_chat(stage, window, color_scheme=scheme, viewport=viewport) as (page, _):
+    async with a_chat(stage, window, viewport=viewport) as (page, _):
         await said(page, "hello")
         await expect(page.locator("#talk")).to_contain_text("tokens")
         assert await complaints(page) == []

@@ -422,9 +422,8 @@ async def test_a_key_of_no_organisation_sees_its_own_requests_and_no_costs(some:
     await expect(page.get_by_role("link", name="Usage")).to_have_attribute("aria-current", "page")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_nothing_keeps_anybody_from_using_the_page(some: Used, window: Window, scheme: Any) -> None:
-    page = await some.seen(window, color_scheme=scheme)
+async def test_nothing_keeps_anybody_from_using_the_page(some: Used, window: Window) -> None:
+    page = await some.seen(window)
     await page.get_by_text("The same as a table").click()
     assert await complaints(page) == []
     window.forgives = "422"
