@@ -175,7 +175,8 @@ function drawFailure(instance, live) {
   write(byId("failure-title"), `${statusLabel} at ${percent} %, ${stepLabel}`);
   write(byId("failure-message"), cause(error));
   write(byId("failure-advice"), advice ?? "");
-  byId("relaunch").hidden = !live || failed.group !== "failed";
+  byId("relaunch").hidden = failed.group !== "failed";
+  byId("relaunch").style.visibility = live ? "" : "hidden"; // it keeps its place while one looks back
 }
 
 /** The past is not to be changed; the place of the buttons stays theirs. */
