@@ -38,7 +38,7 @@ class Estimate(BaseModel):
 def estimate(instance: Instance, at: datetime, history: History) -> Estimate | None:
     """None if the instance is ready, has failed, is ending, or is unavailable; and while anything holds it up.
 
-    How long that lasts, past launches do not say: whoever shows the instance says what it waits for instead.
+    Past launches do not say how long a delay lasts, so callers show what the instance waits for instead.
     """
     if instance.status not in LAUNCHING or instance.progress_percent >= READY or instance.delay is not None:
         return None

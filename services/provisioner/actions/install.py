@@ -228,8 +228,8 @@ class _Install:
                 reason=why,
             )
         )
-        told = {"instance_id": str(instance.id), "instance": instance.specification.name}
-        log.warning("install failed", **told, install_try=job.attempt_try, reason=why)
+        context = {"instance_id": str(instance.id), "instance": instance.specification.name}
+        log.warning("install failed", **context, install_try=job.attempt_try, reason=why)
         settings = self._context.settings
         pause = backoff_s(job.attempt_try, settings.backoff_seconds, settings.longest_backoff_seconds)
         too_late = self._context.age_s() + pause > settings.install_deadline_seconds
