@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final, TypeVar
 
-import nats
 import typer
 from nats.errors import Error as NatsError
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.text import Text
 from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import Json, complain, explained, print_json, print_table, say
 from coldstart.commands.read_model import progress, servers
+from shared.bus.connection import connected_once
 from shared.bus.dead_letters import DeadLetter, DeadLetters
 from shared.bus.topology import TRIGGERS
 from shared.journal.envelope import Undecodable, decode
@@ -102,13 +102,8 @@ def _with_letters(do: Callable[[DeadLetters], Awaitable[T]]) -> T:
     """Opens its own connection. Without an answer it prints one line and exits with 1."""
 
     async def doing(url: str) -> T:
-        connection = await nats.connect(
-            url, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=_CONNECT_S, error_cb=_unsaid
-        )
-        try:
+        async with connected_once(url, timeout_s=_CONNECT_S) as connection:
             return await do(DeadLetters(connection.jetstream()))
-        finally:
-            await connection.close()
 
     with explained():
         url = servers()["COLDSTART_NATS_URL"]
@@ -117,10 +112,6 @@ def _with_letters(do: Callable[[DeadLetters], Awaitable[T]]) -> T:
     except _REFUSED as error:
         complain(f"NATS does not answer, or has no stream of dead letters: {error!r}")
         raise typer.Exit(1) from None
-
-
-async def _unsaid(error: Exception) -> None:
-    """The error that is raised is reported once, and more briefly."""
 
 
 def _shown(letter: DeadLetter) -> dict[str, object]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from string import Template
 from typing import ClassVar, Final
 
-from nats.aio.client import Client
 from nats.errors import AuthorizationError, NoServersError
 from nats.js.errors import APIError
 
@@ -16,6 +15,7 @@ from coldstart.embedded.ports import HOST
 from coldstart.embedded.server import EmbeddedServer
 from coldstart.supervised.process import BARE, Command
 from shared.bus.accounts import FOLLOWER, OPERATOR, SERVICES, Account, followers, services
+from shared.bus.connection import connected_once
 from shared.bus.nats_configuration import configuration, quoted
 
 _CONFIGURATION: Final = Template("""\
@@ -73,18 +73,8 @@ class EmbeddedNats(EmbeddedServer):
         return self.folder.password(_PASSWORDS.get(user, f"{user}-password"))
 
     async def probe(self, port: int) -> None:
-        client = Client()
-        try:
-            await client.connect(
-                self.url_on(port),
-                allow_reconnect=False,
-                max_reconnect_attempts=1,
-                reconnect_time_wait=0,
-                error_cb=_refused_while_starting,
-            )
-            await client.jetstream().account_info()
-        finally:
-            await client.close()
+        async with connected_once(self.url_on(port)) as connection:
+            await connection.jetstream().account_info()
 
 
 class FollowersNats(EmbeddedNats):
@@ -95,10 +85,6 @@ class FollowersNats(EmbeddedNats):
     user = FOLLOWER
     most_memory = 768 * 2**20
     environment: ClassVar[Mapping[str, str]] = {"GOMEMLIMIT": "384MiB"}  # above it, Go collects garbage more often
-
-
-async def _refused_while_starting(error: Exception) -> None:
-    """Keep nats-py from logging what `probe` raises anyway."""
 
 
 def _program() -> Path:

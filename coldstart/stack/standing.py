@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-import nats
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
+from shared.bus.connection import connected_once
 from shared.journal.journal import Journal, JournalUnavailable
 from shared.journal.streams import LIFECYCLE
 from shared.lifecycle.errors import LifecycleError
@@ -40,10 +40,7 @@ async def standing(nats_url: str, *, timeout_s: float = _PATIENCE_S) -> list[Ins
 
 
 async def _all(nats_url: str) -> list[Instance]:
-    connection = await nats.connect(
-        nats_url, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=_CONNECT_S, error_cb=_unsaid
-    )
-    try:
+    async with connected_once(nats_url, timeout_s=_CONNECT_S) as connection:
         info = await connection.jetstream().stream_info(LIFECYCLE, subjects_filter=_REQUESTED)
         journal = Journal(connection, actor="coldstart", source="/coldstart")
         ids = [UUID(subject.split(".")[1]) for subject in info.state.subjects or {}]
@@ -51,8 +48,6 @@ async def _all(nats_url: str) -> list[Instance]:
         for first in range(0, len(ids), _AT_ONCE):
             found += await asyncio.gather(*map(journal.load, ids[first : first + _AT_ONCE]))
         return found
-    finally:
-        await connection.close()
 
 
 def simulated(instance: Instance) -> bool:

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from functools import wraps
 from typing import Any, Final, TypedDict
 from urllib.parse import urlsplit
@@ -94,17 +94,48 @@ async def connect_with(options: Mapping[str, Any]) -> Client:
 
     nats-py connects by `asyncio.wait_for`, too, and loses a cancellation that comes as the server accepts.
     """
+    with _warning_of_a_wait(options["servers"][0]):
+        return await _connected(options)
+
+
+@asynccontextmanager
+async def connected_once(url: str, *, timeout_s: float = 2.0) -> AsyncGenerator[Client]:
+    """A connection for a few questions while the block runs: it is not retried, and nothing is logged.
+
+    For an operator or a follower. Raises OSError, NoServersError or AuthorizationError. `timeout_s`: seconds for each
+    step of connecting.
+    """
+    connection = await _connected(
+        {
+            "servers": [url],
+            "error_cb": _unsaid,
+            "connect_timeout": timeout_s,
+            "allow_reconnect": False,
+            "max_reconnect_attempts": 1,
+            "reconnect_time_wait": 0,
+        }
+    )
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _unsaid(error: Exception) -> None:
+    """What ends the connection is raised to whoever asks."""
+
+
+async def _connected(options: Mapping[str, Any]) -> Client:
     connection = Client()
     connecting = asyncio.create_task(connection.connect(**options))
-    with _warning_of_a_wait(options["servers"][0]):
-        try:
-            await asyncio.shield(connecting)
-        except BaseException:
-            while not connecting.done():
-                connecting.cancel()
-                await asyncio.wait([connecting], timeout=_CANCELLED_AGAIN_S)
-            await connection.close()
-            raise
+    try:
+        await asyncio.shield(connecting)
+    except BaseException:
+        while not connecting.done():
+            connecting.cancel()
+            await asyncio.wait([connecting], timeout=_CANCELLED_AGAIN_S)
+        await connection.close()
+        raise
     return _cancellable(connection)
 
 

@@ -165,6 +165,33 @@ async def test_the_followers_server_has_so_much_memory_and_is_started_again_wher
         assert (await follower.jetstream().account_info()).streams == 0
 
 
+async def test_a_server_that_is_stopped_while_it_is_asked_whether_it_has_started_stops(
+    server: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever answer the cancellation comes with: Python 3.11's `wait_for` then returns the answer and forgets it."""
+    port = urlsplit(server.url).port or 0
+    wait_for, waits, cancelled_at = asyncio.wait_for, 0, 0
+
+    async def counted(answer: Any, timeout_s: float) -> Any:
+        nonlocal waits
+        waits += 1
+        result = await wait_for(answer, timeout_s)
+        if waits == cancelled_at:
+            probing.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+        return result
+
+    monkeypatch.setattr(asyncio, "wait_for", counted)
+    await server.probe(port)
+    for cancelled_at in range(1, waits + 1):
+        waits = 0
+        probing = asyncio.create_task(server.probe(port))
+        await asyncio.wait({probing})
+        assert probing.cancelled(), cancelled_at
+    assert cancelled_at > 1
+
+
 async def test_a_follower_reads_its_copy_by_consumers_of_its_own_and_so_many_of_them(
     server: EmbeddedNats, copy: FollowersNats
 ) -> None:
