@@ -1,5 +1,8 @@
 """The command line: `coldstart …`."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from coldstart.commands import (
@@ -13,6 +16,7 @@ from coldstart.commands import (
     logs,
     models,
     orgs,
+    presence,
     provider,
     purge,
     read_model,
@@ -31,14 +35,26 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"coldstart {version('coldstart')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _every_command() -> None:
+def _every_command(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Runs before every command."""
     for sentence in unknown():
         warn(sentence)
 
 
 app.command()(stack.up)
+app.command()(presence.status)
+app.command()(presence.down)
 app.command()(stack.demo)
 app.command()(console.console)
 app.command()(stack.doctor)

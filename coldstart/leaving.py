@@ -21,6 +21,13 @@ def found_standing(instances: Sequence[Instance]) -> list[str]:
     return [f"standing   {_number(instances)} from before, {_price(instances)}", *map(line_of, instances)]
 
 
+def stands(instances: Sequence[Instance], cloud: str) -> list[str]:
+    """Shown while the stack runs in a real cloud."""
+    if not instances:
+        return [f"No instance holds anything in {cloud}."]
+    return [f"instances  {len(instances)} in {cloud}, {_price(instances)}", *map(line_of, instances)]
+
+
 def goes_on(instances: Sequence[Instance], cloud: str) -> list[str]:
     """Printed at the end in a real cloud."""
     if not instances:
