@@ -11,10 +11,11 @@ from uuid import UUID
 import httpx
 from httpx_sse import SSEError, connect_sse
 from pydantic import BaseModel, ValidationError
+from socksio import SOCKSError
 
 from coldstart.stream_messages import Happened, StreamMessage, parsed
 from shared.description import InstanceView
-from shared.proxies import CHECK, UnusableProxy, proxy_for
+from shared.proxies import CHECK, NOT_SOCKS, UnusableProxy, proxy_for
 
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
 _SILENCE: Final = httpx.Timeout(30.0, connect=5.0, read=45.0)
@@ -54,6 +55,14 @@ class _Away(Exception):
     """The api, or its proxy, says that it will return."""
 
 
+class _Transport(httpx.HTTPTransport):
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return super().handle_request(request)
+        except SOCKSError as error:  # which httpx does not translate
+            raise httpx.ProxyError(NOT_SOCKS) from error
+
+
 class Api:
     """`patience_s`: how long `events` waits for a lost api."""
 
@@ -68,7 +77,7 @@ class Api:
                 base_url=url,
                 headers={"Authorization": f"Bearer {key}"},
                 timeout=_TIMEOUT,
-                transport=httpx.HTTPTransport(proxy=self._proxy),
+                transport=_Transport(proxy=self._proxy),
             )
         except UnusableProxy as error:
             raise ApiProblem(f"{error}.") from error

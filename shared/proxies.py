@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 
 from shared.settings import is_loopback
 
-CHECK: Final = "check HTTPS_PROXY and NO_PROXY"
+CHECK: Final = "check HTTPS_PROXY, ALL_PROXY and NO_PROXY"
+NOT_SOCKS: Final = "its answer is not SOCKS5"
 _HTTP: Final = frozenset({"http", "https"})
+_SOCKS: Final = frozenset({"socks5", "socks5h"})
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -22,6 +24,8 @@ class UnusableProxy(ValueError):
 
 def proxy_for(url: str, proxies: Mapping[str, str]) -> str | None:
     """The URL of the proxy; None for a direct connection, as always to loopback.
+
+    A SOCKS5 proxy has the scheme `socks5h`, also where its variable says `socks5`: it resolves the names.
 
     `proxies` are the variables by name, as urllib.request.getproxies_environment returns them: `http`, `https`, `all`,
     `no`. Raises UnusableProxy.
@@ -36,10 +40,12 @@ def proxy_for(url: str, proxies: Mapping[str, str]) -> str | None:
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     scheme = urlsplit(proxy).scheme.lower()
+    if scheme in _SOCKS:
+        return f"socks5h{proxy[len(scheme) :]}"
     if scheme not in _HTTP:
         raise UnusableProxy(
-            f"{host} would be reached by a proxy of the kind {scheme}, which is not supported: name an HTTP proxy in "
-            f"{parts.scheme.upper()}_PROXY, or {host} in NO_PROXY"
+            f"{host} would be reached by a proxy of the kind {scheme}, which is not supported: name an HTTP or SOCKS5 "
+            f"proxy in {parts.scheme.upper()}_PROXY, or {host} in NO_PROXY"
         )
     return proxy
 

@@ -8,6 +8,7 @@ from coldstart.api_client import Api, ApiProblem
 from tests.coldstart.fake_api import Answer, FakeApi, page, problem, stream, values
 from tests.coldstart.told import LAUNCH, an_estimate, an_instance, estimate, message
 from tests.refusing_proxy import refusing_proxy
+from tests.socks_proxy import DOMAIN, NONSENSE, NOT_ALLOWED, socks_proxy
 
 
 def test_the_key_goes_with_every_call(api: FakeApi) -> None:
@@ -62,7 +63,7 @@ def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
 
 def test_an_api_on_loopback_is_asked_directly_whatever_the_proxy(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     api.says("GET", "/x", values(1))
-    monkeypatch.setenv("ALL_PROXY", "socks5h://proxy:1080")
+    monkeypatch.setenv("ALL_PROXY", "socks4://proxy:1080")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "[fd00::1],fd00::/8")
     with Api(api.url, "key") as client:
@@ -79,9 +80,38 @@ def test_a_proxy_that_does_not_lead_to_the_api_is_named(monkeypatch: pytest.Monk
                 client.get("/x")
             with pytest.raises(ApiProblem, match=says):
                 next(client.events("/events"))
-    monkeypatch.setenv("HTTPS_PROXY", "socks5h://proxy:1080")
-    with pytest.raises(ApiProblem, match="which is not supported: name an HTTP proxy in HTTPS_PROXY"):
+    monkeypatch.setenv("HTTPS_PROXY", "socks4://proxy:1080")
+    with pytest.raises(ApiProblem, match="which is not supported: name an HTTP or SOCKS5 proxy in HTTPS_PROXY"):
         Api("https://api.example.com", "key")
+
+
+def test_a_socks_proxy_leads_to_the_api_and_resolves_its_name(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.says("GET", "/x", values(1))
+    with socks_proxy(api.url) as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url("socks5h"))
+        with Api("http://api.invalid:81", "key") as client:
+            assert client.get("/x") == 1
+    assert proxy.asked == [(DOMAIN, "api.invalid", 81)]
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (NOT_ALLOWED, "Proxy Server could not connect: Connection not allowed by ruleset."),
+        (NONSENSE, "its answer is not SOCKS5"),
+    ],
+)
+@pytest.mark.real
+def test_a_socks_proxy_that_does_not_lead_to_the_api_is_named(
+    reply: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socks_proxy(reply=reply) as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url("socks5"))
+        with Api("https://api.example.com", "key") as client, pytest.raises(ApiProblem) as refused:
+            client.get("/x")
+    assert str(refused.value) == (
+        f"the proxy does not lead to https://api.example.com ({words}): check HTTPS_PROXY, ALL_PROXY and NO_PROXY."
+    )
 
 
 def test_events_resume_behind_the_last_one_without_repetition(api: FakeApi) -> None:

@@ -19,6 +19,8 @@ HUB = "https://huggingface.co/api"
         (HUB, {"all": "socks5h://any:1080", **PROXIES}, PROXIES["https"]),
         (HUB, {"https": "secure:3128"}, "http://secure:3128"),
         (HUB, {"https": "http://[fd00::1]:3128"}, "http://[fd00::1]:3128"),
+        (HUB, {"all": "socks5h://any:1080"}, "socks5h://any:1080"),
+        (HUB, {"all": "SOCKS5://user:secret@[fd00::1]:1080"}, "socks5h://user:secret@[fd00::1]:1080"),
     ],
 )
 def test_the_proxy_of_the_scheme_leads_to_an_address_and_else_the_one_for_all(
@@ -68,13 +70,27 @@ def test_what_no_proxy_names_is_reached_directly(host: str, entry: str, direct: 
     assert proxy_for(f"https://{host}/api", {**PROXIES, "no": entry}) == (None if direct else PROXIES["https"])
 
 
-@pytest.mark.parametrize("kind", ["socks5", "socks5h", "SOCKS4"])
+@pytest.mark.parametrize(
+    ("address", "entry"),
+    [
+        ("[fd00::7]", "fd00::7"),
+        ("[fd00::7]", "[fd00::7]:443"),
+        ("[fd00::7]", "fd00::/8"),
+        ("[2001:db8::7]", "fd00::/8"),
+    ],
+)
+def test_what_no_proxy_names_is_not_asked_of_a_socks_proxy_either(address: str, entry: str) -> None:
+    expected = None if address == "[fd00::7]" else "socks5h://any:1080"
+    assert proxy_for(f"https://{address}/api", {"all": "socks5h://any:1080", "no": entry}) == expected
+
+
+@pytest.mark.parametrize("kind", ["socks", "SOCKS4", "socks4a", "quic"])
 def test_a_proxy_of_another_kind_is_named_with_what_to_do_unless_it_is_not_asked(kind: str) -> None:
     proxies = {"all": f"{kind}://any:1080"}
     with pytest.raises(UnusableProxy) as refused:
         proxy_for(HUB, proxies)
     assert str(refused.value) == (
         f"huggingface.co would be reached by a proxy of the kind {kind.lower()}, which is not supported: "
-        "name an HTTP proxy in HTTPS_PROXY, or huggingface.co in NO_PROXY"
+        "name an HTTP or SOCKS5 proxy in HTTPS_PROXY, or huggingface.co in NO_PROXY"
     )
     assert proxy_for(HUB, {**proxies, "no": "huggingface.co"}) is None

@@ -18,6 +18,7 @@ from services.provisioner.providers.scaleway.provider import ScalewayProvider
 from services.provisioner.providers.scaleway.sdk import MOST_PAGES, pages
 from services.provisioner.providers.scaleway.settings import GPU_ZONES, ScalewaySettings
 from tests.refusing_proxy import refusing_proxy
+from tests.socks_proxy import DOMAIN, NOT_ALLOWED, socks_proxy
 
 SECRET = "51a0c0de-0000-4000-8000-00000000c01d"
 GIVEN = {"SCW_ACCESS_KEY": "SCWSIMULATED00000000", "SCW_SECRET_KEY": SECRET, "SCW_DEFAULT_PROJECT_ID": str(uuid4())}
@@ -26,18 +27,28 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def in_front_of(handler: Handler) -> AsyncIterator[ScalewayProvider]:
-    """An adapter that takes this server for Scaleway."""
+async def served(handler: Handler) -> AsyncIterator[int]:
+    """On this port of loopback."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        async with ScalewayProvider(settings_for(runner.addresses[0][1]), uuid4(), 3.0) as provider:
-            yield provider
+        yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def in_front_of(handler: Handler) -> AsyncIterator[ScalewayProvider]:
+    """An adapter that takes this server for Scaleway."""
+    async with served(handler) as port, ScalewayProvider(settings_for(port), uuid4(), 3.0) as provider:
+        yield provider
+
+
+async def unknown_server(_request: web.Request) -> web.Response:
+    return web.json_response({"type": "not_found", "message": "none", "resource": "server"}, status=404)
 
 
 @pytest.mark.parametrize("status", [200, 403, 404])
@@ -110,19 +121,45 @@ async def test_a_proxy_that_does_not_lead_to_the_cloud_is_named(monkeypatch: pyt
         async with ScalewayProvider(settings, uuid4(), 3.0) as provider:
             with pytest.raises(TryAgain) as refused:
                 await provider.get_server("fr-par-2", str(uuid4()))
-            monkeypatch.setenv(settled, "socks5://proxy:1080")
+            monkeypatch.setenv(settled, "socks4://proxy:1080")
             with pytest.raises(TryAgain) as unsupported:
                 await provider.get_server("fr-par-2", str(uuid4()))
-    assert "the proxy does not lead there: check HTTPS_PROXY and NO_PROXY" in refused.value.message
-    assert "a proxy of the kind socks5, which is not supported" in unsupported.value.message
+    assert refused.value.message == (
+        "the proxy does not lead there: check HTTPS_PROXY, ALL_PROXY and NO_PROXY "
+        "(Tunnel connection failed: 403 Not with us)"
+    )
+    assert "a proxy of the kind socks4, which is not supported" in unsupported.value.message
+
+
+async def test_a_socks_proxy_leads_to_the_cloud_and_resolves_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(unknown_server) as port:
+        with socks_proxy(f"http://127.0.0.1:{port}") as proxy:
+            monkeypatch.setenv("ALL_PROXY", proxy.url("socks5"))
+            settings = settings_for(port).model_copy(update={"api_url": "http://api.invalid"})
+            async with ScalewayProvider(settings, uuid4(), 3.0) as provider:
+                assert await provider.get_server("fr-par-2", str(uuid4())) is None
+    assert proxy.asked == [(DOMAIN, "api.invalid", 80)]
+
+
+async def test_a_creation_that_a_socks_proxy_refuses_had_no_effect_and_the_proxy_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socks_proxy(reply=NOT_ALLOWED) as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url("socks5h"))
+        settings = settings_for(1).model_copy(update={"api_url": "https://api.example.com"})
+        async with ScalewayProvider(settings, uuid4(), 3.0) as provider:
+            with pytest.raises(TryAgain) as refused:
+                await provider.create_server(ORDER)
+    assert (refused.value.code, refused.value.had_no_effect) == ("cloud_unreachable", True)
+    assert refused.value.message == (
+        "the proxy does not lead there: check HTTPS_PROXY, ALL_PROXY and NO_PROXY "
+        "(0x02: Connection not allowed by ruleset)"
+    )
 
 
 async def test_a_cloud_on_loopback_is_asked_directly(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(_request: web.Request) -> web.Response:
-        return web.json_response({"type": "not_found", "message": "none", "resource": "server"}, status=404)
-
-    monkeypatch.setenv("ALL_PROXY", "socks5://proxy:1080")
-    async with in_front_of(nothing) as provider:
+    monkeypatch.setenv("ALL_PROXY", "socks4://proxy:1080")
+    async with in_front_of(unknown_server) as provider:
         assert await provider.get_server("fr-par-2", str(uuid4())) is None
 
 

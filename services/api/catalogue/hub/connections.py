@@ -7,8 +7,9 @@ from urllib.request import getproxies_environment
 from httpx2 import BaseTransport, Client, ConnectError, ConnectTimeout, HTTPTransport, ProxyError, Request, Response
 from huggingface_hub import set_client_factory
 from huggingface_hub.utils._http import hf_request_event_hook
+from socksio import SOCKSError
 
-from shared.proxies import UnusableProxy, proxy_for
+from shared.proxies import NOT_SOCKS, UnusableProxy, proxy_for
 
 
 class ByProxy(BaseTransport):
@@ -35,6 +36,8 @@ class ByProxy(BaseTransport):
             if proxy is None:
                 raise
             raise ProxyError(str(error), request=request) from error
+        except SOCKSError as error:
+            raise ProxyError(NOT_SOCKS, request=request) from error
 
     def close(self) -> None:
         for pool in self._pools.values():

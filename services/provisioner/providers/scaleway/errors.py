@@ -183,13 +183,21 @@ def refusal(response: requests.Response, at: datetime) -> ProviderError:
 def lost(error: requests.RequestException) -> TryAgain:
     """The error if no answer came, or an unreadable one."""
     code, says = next((code, says) for kind, code, says in LOST if isinstance(error, kind))
-    return TryAgain(code, f"{says} ({type(error).__name__})", had_no_effect=_never_sent(error))
+    words = _innermost(error) if isinstance(error, requests.exceptions.ProxyError) else type(error).__name__
+    return TryAgain(code, f"{says} ({words})", had_no_effect=never_sent(error))
 
 
-def _never_sent(error: requests.RequestException) -> bool:
+def never_sent(error: requests.RequestException) -> bool:
     """Nobody accepted the connection, so the cloud has not seen the request."""
     cause = error.args[0] if error.args else None
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, ConnectTimeoutError | NewConnectionError)
+
+
+def _innermost(error: BaseException) -> str:
+    """What the proxy answered, or the connection to it: each library has wrapped it once more."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return shortened(plain_line(str(error)), LONGEST_DETAIL)
 
 
 def _read(response: requests.Response, at: datetime) -> CloudAnswer:

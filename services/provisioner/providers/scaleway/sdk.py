@@ -20,7 +20,7 @@ from scaleway_core.api import API, Body
 
 from services.provisioner.provider import TIMED_OUT, TryAgain
 from services.provisioner.providers.scaleway.calls import THREADS, time_left_s
-from services.provisioner.providers.scaleway.errors import refusal
+from services.provisioner.providers.scaleway.errors import never_sent, refusal
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from shared.proxies import UnusableProxy, proxy_for
 
@@ -54,23 +54,29 @@ class _Timed(API):
         """Logs no user data, unlike the SDK: it has keys in it. Follows no redirect: it would send our key away."""
         left_s = time_left_s()
         until = time.monotonic() + left_s
-        response = self._session.request(
-            method=method,
-            proxies=_proxies(self.client.api_url),
-            url=f"{self.client.api_url}{path}",
-            params={name: value for name, value in (params or {}).items() if value is not None},
-            headers={
-                "accept": "application/json",
-                "user-agent": self.client.user_agent,
-                "x-auth-token": self.client.secret_key or "",
-                **({} if body is None else {"content-type": "application/json; charset=utf-8"}),
-                **{name.lower(): value for name, value in (headers or {}).items()},
-            },
-            data=body if body is None or isinstance(body, bytes) else json.dumps(body),
-            timeout=(min(CONNECT_S, left_s), left_s),
-            allow_redirects=False,
-            stream=True,
-        )
+        proxies = _proxies(self.client.api_url)
+        try:
+            response = self._session.request(
+                method=method,
+                proxies=proxies,
+                url=f"{self.client.api_url}{path}",
+                params={name: value for name, value in (params or {}).items() if value is not None},
+                headers={
+                    "accept": "application/json",
+                    "user-agent": self.client.user_agent,
+                    "x-auth-token": self.client.secret_key or "",
+                    **({} if body is None else {"content-type": "application/json; charset=utf-8"}),
+                    **{name.lower(): value for name, value in (headers or {}).items()},
+                },
+                data=body if body is None or isinstance(body, bytes) else json.dumps(body),
+                timeout=(min(CONNECT_S, left_s), left_s),
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.ConnectionError as error:
+            if proxies and never_sent(error):  # requests says so of HTTP proxies only, and not of a time-out
+                raise requests.exceptions.ProxyError(*error.args) from error
+            raise
         response._content = _whole(response, until)  # noqa: SLF001  what the SDK and `json()` read
         total = response.headers.get("x-total-count")
         if total is not None and response.ok:
