@@ -11,7 +11,9 @@ from typing import Final
 _PART: Final = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _PATH: Final = re.compile(rf"{_PART}(?:/{_PART})*")
 _HOST: Final = re.compile(r"(?=.*[.:]|localhost$)[a-z0-9][a-z0-9.-]*(?::[0-9]{1,5})?")
-_NAMED: Final = re.compile(r"(?P<name>[^@]+?)(?::(?P<tag>\w[\w.-]{0,127}))?(?:@sha256:[0-9a-f]{64})?", re.ASCII)
+_NAMED: Final = re.compile(
+    r"(?P<name>[^@]+?)(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?", re.ASCII
+)
 _DOCKER_HUB: Final = "docker.io"
 _ALSO_DOCKER_HUB: Final = "index.docker.io"
 _OFFICIAL: Final = "library"
@@ -38,6 +40,12 @@ def tag_of(image: str) -> str | None:
     """`vllm/vllm-openai:v0.32.0` → `v0.32.0`; None without a tag, and for an invalid image name."""
     named = _NAMED.fullmatch(image)
     return None if named is None else named["tag"]
+
+
+def digest_of(image: str) -> str | None:
+    """`acme/vllm@sha256:…` → `sha256:…`, which is the same image for ever; None if it is named without one."""
+    named = _NAMED.fullmatch(image)
+    return None if named is None else named["digest"]
 
 
 def is_allowed(image: str, repositories: Collection[str]) -> bool:

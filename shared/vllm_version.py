@@ -1,4 +1,4 @@
-"""Which version of vLLM an image holds, as far as its name says."""
+"""Versions of vLLM, as an image's tag and a worker's answer name them."""
 
 import re
 from typing import Final, NamedTuple, Self
@@ -7,6 +7,7 @@ from shared.images import repository_of, tag_of
 
 _VERSION: Final = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})", re.ASCII)
 _TAG: Final = re.compile(rf"{_VERSION.pattern}(?:(?:\.?(?:post|rc))[0-9]+)?(?:[-_][\w.-]+)?", re.ASCII)
+_ANSWERED: Final = re.compile(rf"{_VERSION.pattern}(?![0-9])", re.ASCII)
 
 
 class VllmVersion(NamedTuple):
@@ -26,6 +27,12 @@ class VllmVersion(NamedTuple):
         if numbers is None:
             raise ValueError(f"{text!r} is no version of vLLM, such as 0.32.0")
         return cls(*map(int, numbers.groups()))
+
+    @classmethod
+    def answered(cls, text: str) -> Self | None:
+        """As `GET /version` of a worker says it: `0.32.0`, `0.32.0+cpu`, `0.6.3.post1`; None if it is none."""
+        numbers = _ANSWERED.match(text)
+        return cls(*map(int, numbers.groups())) if numbers else None
 
 
 def version_in(image: str) -> VllmVersion | None:

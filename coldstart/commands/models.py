@@ -125,8 +125,8 @@ def fit(
     if as_json:
         print_json(found)
         return
-    for why in found["why_not"]:
-        warn(why)
+    for words in (*found["why_not"], *found["warnings"]):
+        warn(words)
     table = Table("type", "fits", "GPUs used", "context", "requests", "per hour", "", box=None, pad_edge=False)
     for column in table.columns[2:6]:
         column.justify = "right"

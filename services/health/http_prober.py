@@ -15,7 +15,18 @@ from typing import Annotated, Any, Final, Self, TypeVar, assert_never
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from services.health.probes import Failed, ModelListed, OldWorker, Outcome, Passed, Probe, Refused, Running, Target
+from services.health.probes import (
+    Failed,
+    ModelListed,
+    OldWorker,
+    Outcome,
+    Passed,
+    Probe,
+    Refused,
+    Running,
+    Target,
+    WarmedUp,
+)
 from services.health.settings import HealthSettings
 from services.health.worker_http import (
     NotConnected,
@@ -29,6 +40,7 @@ from services.health.worker_http import (
     connected,
 )
 from shared.lifecycle.events import MOST_TOKENS
+from shared.vllm_version import VllmVersion
 
 _NOTHING: Final = 64 * 1024
 _DOCUMENT: Final = 1024 * 1024
@@ -59,6 +71,10 @@ class _Model(BaseModel):
 
 class _Models(BaseModel):
     data: list[_Model] = Field(max_length=_MOST_ITEMS)
+
+
+class _Version(BaseModel):
+    version: str
 
 
 class _Choice(BaseModel):
@@ -145,8 +161,16 @@ class HttpProber:
         if target.task == "embed":
             path, wanted, expected = "/v1/embeddings", {"input": "Hello"}, _Embeddings
         question = Question("POST", path, target.api_key, {"model": target.model, **wanted})
+        until = asyncio.get_running_loop().time() + self._settings.warmup_seconds
         given = _read(await self._ask(question, target, self._settings.warmup_seconds, _DOCUMENT), expected)
-        return Passed() if isinstance(given, BaseModel) else given
+        return WarmedUp(await self._version(target, until)) if isinstance(given, BaseModel) else given
+
+    async def _version(self, target: Target, until: float) -> VllmVersion | None:
+        """None if it does not say it before that moment of the loop's time."""
+        left_s = min(self._settings.answer_seconds, until - asyncio.get_running_loop().time())
+        question = Question("GET", "/version", target.api_key)
+        said = _read(await self._ask(question, target, left_s, _NOTHING), _Version)
+        return VllmVersion.answered(said.version) if isinstance(said, _Version) else None
 
     async def _running(self, target: Target) -> Outcome:
         question = Question("GET", "/metrics", target.api_key)

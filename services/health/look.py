@@ -2,7 +2,7 @@
 
 from typing import Final, TypeAlias, assert_never
 
-from services.health.probes import ModelListed, OldWorker, Outcome, Passed, Probe
+from services.health.probes import ModelListed, OldWorker, Outcome, Passed, Probe, WarmedUp
 from shared.lifecycle import events as e
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import STARTING_UP, Status
@@ -76,10 +76,12 @@ def milestones(instance: Instance, probe: Probe, outcome: Outcome) -> tuple[Mile
     return shown if probe is Probe.SSH or new_worker_may_run(instance) else ()
 
 
-def learned(milestone: Milestone, outcome: Outcome) -> dict[str, int | None]:
+def learned(milestone: Milestone, outcome: Outcome) -> dict[str, int | str | None]:
     """The fields of the milestone's fact that only this outcome tells."""
     if milestone is e.ModelLoaded and isinstance(outcome, ModelListed):
         return {"max_model_len": outcome.max_model_len}
+    if milestone is e.WarmupCompleted and isinstance(outcome, WarmedUp):
+        return {"vllm_version": None if outcome.vllm_version is None else str(outcome.vllm_version)}
     return {}
 
 

@@ -6,6 +6,7 @@ from typing import Final, Protocol, TypeAlias, assert_never
 
 from services.health.worker_http import Line
 from shared.lifecycle.wish import Task
+from shared.vllm_version import VllmVersion
 from shared.worker_tls import WorkerTls
 
 
@@ -50,6 +51,13 @@ class ModelListed(Passed):
     """The model is in the list. `max_model_len`: its longest context in tokens, None if no valid number says so."""
 
     max_model_len: int | None = None
+
+
+@dataclass(frozen=True)
+class WarmedUp(Passed):
+    """It gave one token, or one embedding. `vllm_version`: which vLLM it says it is, None if it does not say."""
+
+    vllm_version: VllmVersion | None = None
 
 
 @dataclass(frozen=True)

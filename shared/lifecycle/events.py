@@ -217,10 +217,11 @@ class ModelLoaded(AttemptFact, PlainMilestone):
 
 
 class WarmupCompleted(AttemptFact, PlainMilestone):
-    """The worker gave one token, or one embedding."""
+    """The worker gave one token, or one embedding. `vllm_version`: which vLLM it says it is, if it does."""
 
     milestone = 90
     label = "checking health"
+    vllm_version: Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}$")] | None = None
 
 
 class HealthPassed(AttemptFact, PlainMilestone):

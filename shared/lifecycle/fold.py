@@ -64,6 +64,8 @@ def _informed(instance: Instance, event: e.Event) -> Instance:  # noqa: C901, PL
             return _installing(instance, event)
         case e.ModelLoaded():
             return _with(instance, max_model_len=event.max_model_len)
+        case e.WarmupCompleted():
+            return _with(instance, vllm_version=event.vllm_version)
         case Signal():
             return instance
         case e.InstanceCreated():
@@ -308,6 +310,7 @@ def _next_attempt(instance: Instance, requested: e.ReinstallRequested) -> Instan
         install=Install(),
         worker_tls="off",
         max_model_len=None,
+        vllm_version=None,
         failed_tries={},
         delay=None,
         outages=0,

@@ -93,6 +93,7 @@ class Instance(BaseModel):
     `progress_since` is when the attempt came as far as it is; None in what was recorded before anybody kept that.
     `worker_tls` is how the worker of this attempt is talked to; `off` as well while its install has not begun.
     `powered` is when its server was on; `hourly_price` what that costs in `currency`, None while nobody knows.
+    `vllm_version` is which vLLM the worker of this attempt says it is; left out while it has not.
     `limits_told`: the spending limits of its organisation that it was told of. `delay` is left out while nothing holds
     it up, as it was before anybody kept that.
     """
@@ -117,6 +118,7 @@ class Instance(BaseModel):
     install: Install = Install()
     worker_tls: WorkerTls = "off"
     max_model_len: int | None = None
+    vllm_version: Annotated[str | None, Field(exclude_if=lambda version: version is None)] = None
     failed_tries: dict[Action, int] = {}
     delay: Annotated[Delay | None, Field(exclude_if=lambda delay: delay is None)] = None
     outages: int = 0

@@ -125,8 +125,11 @@ TYPE: dict[str, Any] = {
 
 def test_each_type_is_shown_with_what_fits_it_and_its_price(api: FakeApi) -> None:
     other = TYPE | {"instance_type": "own", "fits": "unknown", "why": None, "context": None, "requests": None}
-    api.says("POST", "/models/fit", values({"model": MODEL, "why_not": [], "items": [TYPE, other]}))
-    lines = run("models", "fit", MODEL, "--vllm-arg=--enforce-eager", "--revision", "v1").stdout.splitlines()
+    found = {"model": MODEL, "why_not": [], "warnings": ["The image may differ."], "items": [TYPE, other]}
+    api.says("POST", "/models/fit", values(found))
+    result = run("models", "fit", MODEL, "--vllm-arg=--enforce-eager", "--revision", "v1")
+    lines = result.stdout.splitlines()
+    assert result.stderr == "warning: The image may differ.\n"
     assert api.asked[0].body == {"model": MODEL, "vllm_args": ["--enforce-eager"], "revision": "v1"}
     assert lines[0].split() == ["type", "fits", "GPUs", "used", "context", "requests", "per", "hour"]
     assert lines[1].split()[:5] == ["L4-1-24G", "no", "1", "39,936", "1"]
@@ -136,7 +139,8 @@ def test_each_type_is_shown_with_what_fits_it_and_its_price(api: FakeApi) -> Non
 
 def test_what_speaks_against_every_type_is_said_once(api: FakeApi) -> None:
     why = "acme/model has its weights only as GGUF files."
-    api.says("POST", "/models/fit", values({"model": MODEL, "why_not": [why], "items": [TYPE | {"why": why}]}))
+    found = {"model": MODEL, "why_not": [why], "warnings": [], "items": [TYPE | {"why": why}]}
+    api.says("POST", "/models/fit", values(found))
     result = run("models", "fit", MODEL)
     assert (result.stdout + result.stderr).count(why) == 1
     assert json.loads(run("models", "fit", MODEL, "--json").stdout)["why_not"] == [why]

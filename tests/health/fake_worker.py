@@ -35,6 +35,7 @@ class FakeWorker:
         app = web.Application(middlewares=[self._answer])
         app.router.add_get("/health", self._health)
         app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/version", self._version)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/completions", self._completions)
         app.router.add_post("/v1/embeddings", self._embeddings)
@@ -79,6 +80,9 @@ class FakeWorker:
             f"vllm:num_requests_waiting_by_reason{labels} 7.0\n"
             + ("" if self.served is None else f"vllm:request_success_total{labels} {self.served}\n")
         )
+
+    async def _version(self, _: web.Request) -> web.Response:
+        return web.json_response({"version": "0.32.0+cpu"})
 
     async def _models(self, _: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [self._model(model) for model in self.models]})

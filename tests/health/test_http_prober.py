@@ -11,9 +11,21 @@ import pytest
 from aiohttp import web
 
 from services.health.http_prober import HttpProber
-from services.health.probes import Failed, ModelListed, OldWorker, Outcome, Passed, Probe, Refused, Running, Target
+from services.health.probes import (
+    Failed,
+    ModelListed,
+    OldWorker,
+    Outcome,
+    Passed,
+    Probe,
+    Refused,
+    Running,
+    Target,
+    WarmedUp,
+)
 from services.health.worker_http import Line
 from shared.secrets import Secrets
+from shared.vllm_version import VllmVersion
 from shared.worker_tls import WorkerTls
 from tests.api.upstream import raw_worker
 from tests.health.examples import SECRET, a_pace
@@ -57,7 +69,7 @@ async def hanging(_: web.Request) -> web.StreamResponse:
 
 async def test_a_worker_with_its_model_passes_every_probe(machine: Machine) -> None:
     await machine.worker.open()
-    passed = [Passed(), Passed(), ModelListed(2048), Passed()]
+    passed = [Passed(), Passed(), ModelListed(2048), WarmedUp(VllmVersion(0, 32, 0))]
     assert [await machine.probe(probe) for probe in (Probe.SSH, *WORKER_PROBES)] == passed
     (body,) = machine.worker.bodies
     assert (body["model"], body["max_tokens"]) == (MODEL, 1)
@@ -73,8 +85,25 @@ async def test_a_longest_context_that_makes_no_sense_is_left_out(machine: Machin
 async def test_an_embedding_model_is_warmed_up_by_an_embedding(machine: Machine) -> None:
     await machine.worker.open()
     machine.target = replace(machine.target, task="embed")
-    assert await machine.probe(Probe.WARMUP) == Passed()
+    assert await machine.probe(Probe.WARMUP) == WarmedUp(VllmVersion(0, 32, 0))
     assert machine.worker.bodies == [{"model": MODEL, "input": "Hello"}]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"version": 32}', b'{"version": "dev"}', b"0.32.0", b"x" * 100_000])
+async def test_a_worker_that_does_not_say_its_version_is_warm_all_the_same(machine: Machine, body: bytes) -> None:
+    await machine.worker.open()
+    machine.worker.instead["/version"] = answering(lambda: web.Response(body=body))
+    assert await machine.probe(Probe.WARMUP) == WarmedUp(None)
+
+
+async def test_a_worker_that_never_says_its_version_is_given_up_within_the_time_of_the_warm_up(
+    machine: Machine,
+) -> None:
+    await machine.worker.open()
+    machine.worker.instead["/version"] = hanging
+    async with HttpProber.open(a_pace(worker_port=machine.worker.port, warmup_seconds=0.5)) as prober:
+        async with asyncio.timeout(60):
+            assert await prober.probe(Probe.WARMUP, machine.target) == WarmedUp(None)
 
 
 @pytest.mark.parametrize("probe", [*WORKER_PROBES, Probe.RUNNING])
@@ -228,7 +257,8 @@ def speaking_tls(target: Target, attempt: int = 2) -> Target:
 async def test_a_worker_of_its_attempt_passes_every_probe_over_tls(machine: Machine) -> None:
     await machine.worker.open(server_context(SECRETS.worker_certificates(INSTANCE, 2)))
     machine.target = speaking_tls(machine.target)
-    assert [await machine.probe(probe) for probe in WORKER_PROBES] == [Passed(), ModelListed(2048), Passed()]
+    passed = [Passed(), ModelListed(2048), WarmedUp(VllmVersion(0, 32, 0))]
+    assert [await machine.probe(probe) for probe in WORKER_PROBES] == passed
     assert await machine.probe(Probe.RUNNING) == Running(0, 0.0)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.health.deadlines import due, pause
 from services.health.look import chains, learned, milestones, spoken
 from services.health.memory import Memory, remembered
-from services.health.probes import Failed, ModelListed, OldWorker, Outcome, Passed, Probe, Refused, Running
+from services.health.probes import Failed, ModelListed, OldWorker, Outcome, Passed, Probe, Refused, Running, WarmedUp
 from services.health.settings import HealthSettings
 from services.health.watch import must_be_watched, verdict
 from shared.lifecycle import events as e
@@ -20,6 +20,7 @@ from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news
 from shared.lifecycle.status import STARTING_UP, WATCHED, Status
 from shared.lifecycle.transport import WorkerTls
+from shared.vllm_version import VllmVersion
 from tests.health.examples import a_pace
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
@@ -95,6 +96,12 @@ def test_each_answer_shows_its_milestones_whatever_the_status_before_ready(statu
 def test_only_a_loaded_model_tells_its_longest_context() -> None:
     assert learned(e.ModelLoaded, ModelListed(2048)) == {"max_model_len": 2048}
     assert learned(e.ModelLoaded, Passed()) == learned(e.WorkerReachable, ModelListed(2048)) == {}
+
+
+def test_only_a_worker_that_is_warm_tells_its_version() -> None:
+    assert learned(e.WarmupCompleted, WarmedUp(VllmVersion(0, 32, 0))) == {"vllm_version": "0.32.0"}
+    assert learned(e.WarmupCompleted, WarmedUp(None)) == {"vllm_version": None}
+    assert learned(e.HealthPassed, WarmedUp(VllmVersion(0, 32, 0))) == {}
 
 
 @law(

@@ -22,6 +22,8 @@ ADDED: Final = (
     "/$defs/ServerStopped/properties/scratch_erased",
     "/$defs/Volume/properties/scratch",
     "/$defs/VolumeFound/properties/scratch",
+    "/$defs/Instance/properties/vllm_version",
+    "/$defs/WarmupCompleted/properties/vllm_version",
 )
 """Where something is that was not there, as the beginning of a JSON pointer."""
 CHANGED: Final = {"/properties/dataschema/pattern": "^urn:coldstart:event:[A-Za-z]+:2$"}

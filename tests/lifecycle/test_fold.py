@@ -313,6 +313,15 @@ def test_the_longest_context_is_what_the_current_attempt_s_worker_told() -> None
     assert given(*again, f.model_loaded(attempt=2, max_model_len=512)).max_model_len == 512
 
 
+def test_the_version_of_vllm_is_what_the_current_attempt_s_worker_told() -> None:
+    told = (*h.a_launch(), f.warmup_completed(vllm_version="0.32.0"), f.instance_ready())
+    assert given(*told).vllm_version == "0.32.0"
+    assert "vllm_version" not in given(*h.a_ready_instance()).model_dump(), "it was not asked for, or did not answer"
+    again = (*told, f.reinstall_requested(attempt=2))
+    assert given(*again).vllm_version is None
+    assert given(*again, f.warmup_completed(vllm_version="0.13.0")).vllm_version is None, "that is the former attempt's"
+
+
 def test_what_was_recorded_before_the_longest_context_was_asked_for_is_read() -> None:
     recorded = f.model_loaded().model_dump(mode="json", exclude={"max_model_len"})
     assert e.ModelLoaded.model_validate(recorded).max_model_len is None

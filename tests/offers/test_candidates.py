@@ -6,6 +6,7 @@ import pytest
 
 from services.api.admission.fit import misfits, warnings
 from services.api.admission.spending import Price, expected
+from services.api.catalogue.image_versions import ImageVersions
 from services.provisioner.actions.create import choices
 from shared.lifecycle.wish import Findings, Wish
 from shared.offers.candidates import candidates, types_of
@@ -97,7 +98,7 @@ def test_what_is_priced_and_warned_of_is_what_may_be_ordered(wanted: Wish, least
     prices = [kind.hourly_price for kind in may_be_ordered if kind.hourly_price is not None]
     price = expected(wanted, found, {"scaleway": OFFERED})
     assert price == (Price((max if wanted.instance_types else min)(prices), "EUR") if prices else None)
-    for warning in warnings(wanted, found, _Weights(47_000_000_000), OFFERED):
+    for warning in warnings(wanted, found, _Weights(47_000_000_000), OFFERED, ImageVersions()):
         assert warning.partition(":")[0] in {kind.name for kind in may_be_ordered}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.images import is_allowed, repository_of
+from shared.images import digest_of, is_allowed, repository_of
 
 DIGEST = "@sha256:" + "0a" * 32
 
@@ -54,3 +54,8 @@ def test_any_tag_or_digest_of_an_allowed_repository_is_allowed(image: str) -> No
 )  # fmt: skip
 def test_what_only_looks_like_it_is_not(image: str) -> None:
     assert not is_allowed(image, ["vllm/vllm-openai"])
+
+
+def test_only_a_digest_names_the_same_image_for_ever() -> None:
+    assert digest_of("vllm/vllm-openai:v0.32.0" + DIGEST) == digest_of("acme/mirror" + DIGEST) == DIGEST[1:]
+    assert digest_of("vllm/vllm-openai:v0.32.0") is digest_of("no image" + DIGEST[:-1]) is None

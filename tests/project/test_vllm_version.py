@@ -1,4 +1,4 @@
-"""Which vLLM an image holds is known from its tag, or not at all."""
+"""Which vLLM an image holds, as its tag and its workers name it."""
 
 import pytest
 
@@ -33,6 +33,19 @@ def test_a_tag_that_begins_with_a_version_names_it(image: str, version: tuple[in
 )  # fmt: skip
 def test_any_other_name_says_nothing(image: str) -> None:
     assert version_in(image) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        *(("0.32.0", "0.32.0"), ("v0.32.0", "0.32.0"), ("0.32.0+cpu", "0.32.0"), ("0.6.3.post1", "0.6.3")),
+        *(("0.32.1rc1.dev57+g0123abc", "0.32.1"), ("0.1.dev1+g0123abc", None), ("dev", None), ("", None)),
+        *(("0.32", None), ("0.32.00000", None), ("x0.32.0", None), ("٠.32.0", None)),
+    ],
+)
+def test_a_worker_names_its_version_with_what_it_was_built_from(text: str, version: str | None) -> None:
+    answered = VllmVersion.answered(text)
+    assert (None if answered is None else str(answered)) == version
 
 
 def test_versions_are_compared_by_their_numbers() -> None:

@@ -41,7 +41,14 @@ def admission_services(
     access = catalogue.access
     rights = LaunchRights(access, settings.allowed_images)
     launches = Launches(access, tenancy.organizations, usage.costs)
-    intake = Intake(catalogue.cataloguing, instance_types, statuses, rights, catalogue.simulated)
+    intake = Intake(
+        cataloguing=catalogue.cataloguing,
+        instance_types=instance_types,
+        statuses=statuses,
+        rights=rights,
+        simulated=catalogue.simulated,
+        image_versions=catalogue.image_versions,
+    )
     return AdmissionServices(
         Intents(journal, read_your_writes, intake, launches, settings.journal_timeout_seconds),
         Fitting(intake),

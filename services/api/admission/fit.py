@@ -11,7 +11,8 @@ from typing import Final, Protocol, Self
 
 from services.api.admission.attention import Split
 from services.api.admission.vllm_args import given
-from services.api.admission.vllm_images import default_utilization
+from services.api.admission.vllm_images import certain_version, default_utilization
+from services.api.catalogue.image_versions import ImageVersions
 from services.api.refusals import FieldError
 from shared.lifecycle.wish import Findings, Wish
 from shared.offers.candidates import candidates, types_of
@@ -130,7 +131,9 @@ def _instead(wish: Wish, found: Findings, offered: Sequence[InstanceType]) -> st
     return f"Choose {', '.join(kind.name for kind in others[:_SUGGESTED])}." if others else _SMALLER
 
 
-def warnings(wish: Wish, found: Findings, weights: Weights, offered: Sequence[InstanceType]) -> Iterator[str]:
+def warnings(
+    wish: Wish, found: Findings, weights: Weights, offered: Sequence[InstanceType], versions: ImageVersions
+) -> Iterator[str]:
     """Warnings for each type that the instance may get and that is most likely too small."""
     for kind in types_of(candidates(wish, found, offered)):
         tensor = tensor_parallel_size(wish.vllm_args, found.tensor_parallel_sizes, kind.gpus)
@@ -139,7 +142,7 @@ def warnings(wish: Wish, found: Findings, weights: Weights, offered: Sequence[In
         if loaded is None or kind.gpu_memory_gb is None or not kind.may_hold(found.gpu_memory_gb):
             continue
         used = min(placement.gpus, kind.gpus)
-        share = placement.utilization or default_utilization(wish.image or kind.image)
+        share = placement.utilization or default_utilization(certain_version(wish.image or kind.image, versions))
         usable = used * share * kind.gpu_memory_gb
         left = usable + used * placement.offload_gb - loaded
         if left < used * ROOM_GB:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.admission import fit
 from services.api.admission.intake import InstanceBody, Intake, Wanted
 from services.api.admission.room import Need, room_on
-from services.api.admission.vllm_images import default_utilization
+from services.api.admission.vllm_images import certain_version, default_utilization
 from services.api.catalogue.hub.contents import Contents
 from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Organization
@@ -35,13 +35,17 @@ class TypeFit(BaseModel):
 
 
 class ModelFit(BaseModel):
-    """`commit` is what was looked at; null if the hub did not answer. `why_not`: why no type would do."""
+    """`commit` is what was looked at; null if the hub did not answer. `why_not`: why no type would do.
+
+    `warnings` are those that do not depend on the type.
+    """
 
     model_config = ConfigDict(frozen=True)
     model: str
     task: Task
     commit: str | None
     why_not: list[str]
+    warnings: list[str]
     items: Annotated[list[TypeFit], Field(description="Types with GPUs, the cheapest first.")]
     next_cursor: None = None
 
@@ -58,24 +62,34 @@ class Fitting:
         if body.provider is not None and body.provider not in offered:
             detail = f"{body.provider} is not known; known are {', '.join(offered)}."
             raise invalid(FieldError(pointer="/provider", detail=detail))
+        versions = await self._intake.versions(body.image, offered)
         contents = reply if isinstance(reply, Contents) else None
-        items, why_not = [], dict[str, None]()
+        items, why_not, warnings = [], dict[str, None](), dict[str, None]()
         for provider in [body.provider] if body.provider else offered:
             for kind in (kind for kind in offered.get(provider, ()) if kind.gpus):
                 named = body.model_copy(update={"provider": provider, "instance_types": [kind.name], "zones": []})
-                wanted = self._intake.wanted(named, organization, model, reply, offered)
+                wanted = self._intake.wanted(named, organization, model, reply, offered, versions=versions)
                 items.append(_on(kind, wanted, contents))
                 of_all = (error.detail for error in wanted.errors if not error.pointer.startswith(_TYPES))
                 why_not |= dict.fromkeys(of_all)
+                doubts = (one for one in wanted.findings.warnings if not one.startswith(f"{kind.name}: "))
+                warnings |= dict.fromkeys(doubts)
         items.sort(key=lambda one: (one.hourly_price is None, one.hourly_price or 0.0, one.instance_type))
         commit = contents.commit if contents else None
-        return ModelFit(model=model.model, task=model.task, commit=commit, why_not=list(why_not), items=items)
+        return ModelFit(
+            model=model.model,
+            task=model.task,
+            commit=commit,
+            why_not=list(why_not),
+            warnings=list(warnings),
+            items=items,
+        )
 
 
 def _on(kind: InstanceType, wanted: Wanted, contents: Contents | None) -> TypeFit:
     wish, found, weights = wanted.wish, wanted.findings, wanted.weights
     need = None if contents is None else Need.of(contents.config, wish)
-    share = default_utilization(wish.image or kind.image)
+    share = default_utilization(certain_version(wish.image or kind.image, wanted.versions))
     room = None if need is None else room_on(kind, share, wish, weights, need)
     refused = [*([kind.why_unusable] if kind.why_unusable else []), *_refused(kind, wanted)]
     doubts = [warning for warning in found.warnings if warning.startswith(f"{kind.name}: ")]

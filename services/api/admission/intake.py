@@ -20,6 +20,7 @@ from services.api.admission.vllm_args import refused
 from services.api.catalogue.cataloguing import Cataloguing, Meant
 from services.api.catalogue.hub.client import Reply
 from services.api.catalogue.hub.contents import Contents
+from services.api.catalogue.image_versions import ImageVersionRepository, ImageVersions
 from services.api.catalogue.simulated import Simulated
 from services.api.refusals import FieldError, Refused, invalid
 from services.api.tenancy.organizations import Organization, Slug
@@ -113,9 +114,9 @@ class InstanceBody(BaseModel):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A launch before its admission: the wish, the findings about it, its model and weights, and the offers.
+    """A launch before its admission: the wish, the findings about it, its model and weights, offers and images.
 
-    `errors`: why vLLM would not serve the model so.
+    `errors`: why vLLM would not serve the model so, or refuse an option.
     """
 
     wish: Wish
@@ -123,18 +124,22 @@ class Wanted:
     model: Meant
     weights: fit.Weights
     offered: Offered
+    versions: ImageVersions
     errors: tuple[FieldError, ...] = ()
 
 
 class Intake:
     def __init__(
         self,
+        *,
         cataloguing: Cataloguing,
         instance_types: InstanceTypes,
         statuses: ProviderStatuses,
         rights: LaunchRights,
         simulated: Simulated,
+        image_versions: ImageVersionRepository,
     ) -> None:
+        self._image_versions = image_versions
         self._statuses = statuses
         self._simulated = simulated
         self._cataloguing = cataloguing
@@ -163,8 +168,19 @@ class Intake:
     async def offered(self) -> Offered:
         return await self._instance_types.of_all()
 
+    async def versions(self, image: str | None, offered: Offered) -> ImageVersions:
+        """What is known of this image and of those that the types get."""
+        return await self._image_versions.of([image, *(kind.image for types in offered.values() for kind in types)])
+
     def wanted(
-        self, body: InstanceBody, organization: Organization | None, model: Meant, contents: Reply, offered: Offered
+        self,
+        body: InstanceBody,
+        organization: Organization | None,
+        model: Meant,
+        contents: Reply,
+        offered: Offered,
+        *,
+        versions: ImageVersions,
     ) -> Wanted:
         wish = Wish(
             name=body.name or _name_for(model.model),
@@ -187,16 +203,18 @@ class Intake:
         found = Findings(
             gated=model.gated, gpu_memory_gb=least, weights_bytes=downloads, trust_remote_code=model.trust_remote_code
         )
-        judgement = judged(contents, wish, found, types)
+        judgement = judged(contents, wish, found, types, versions)
         found = judgement.found
         warnings = (
             *self._rights.warnings(wish, gated=model.gated),
-            *vllm_images.warnings(wish, found, types),
-            *fit.warnings(wish, found, weights, types),
+            *vllm_images.warnings(wish, found, types, versions),
+            *fit.warnings(wish, found, weights, types, versions),
             *fit.disk_warnings(wish, found, weights, types),
             *judgement.warnings,
         )
-        return Wanted(wish, found.model_copy(update={"warnings": warnings}), model, weights, offered, judgement.errors)
+        found = found.model_copy(update={"warnings": warnings})
+        errors = (*vllm_images.refused_options(wish, found, types, versions), *judgement.errors)
+        return Wanted(wish, found, model, weights, offered, versions, errors)
 
     async def check_rights(self, wanted: Wanted, owner: ApiKey) -> None:
         """Check that this key may launch it. Raises Refused."""
@@ -228,8 +246,8 @@ class Intake:
         errors = errors or list(fit.misfits(wish, wanted.findings, offered))
         if errors:
             raise self._simulated.by_cloud(invalid(*errors))
-        if errors := [*vllm_images.refused_options(wish, wanted.findings, offered), *wanted.errors]:
-            raise _unservable(errors)
+        if wanted.errors:
+            raise _unservable(wanted.errors)
 
 
 def requested(instance_id: UUID, wish: Wish, found: Findings) -> InstanceRequested:

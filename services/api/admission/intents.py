@@ -93,7 +93,9 @@ class Intents:
         model = await self._intake.meant(body, organization)
         contents = await self._intake.contents(body, model)
         async with self._patiently():
-            wanted = self._intake.wanted(body, organization, model, contents, await self._intake.offered())
+            offered = await self._intake.offered()
+        versions = await self._intake.versions(body.image, offered)
+        wanted = self._intake.wanted(body, organization, model, contents, offered, versions=versions)
         instance_id = uuid5(owner.id, _FROM_KEYS + idempotency_key) if idempotency_key else uuid4()
         launch = _LaunchRequest(instance_id, wanted, owner, traceparent, may_exist=idempotency_key is not None)
         if organization is None:
@@ -119,13 +121,16 @@ class Intents:
 
     async def reinstall(self, instance_id: UUID, owner: ApiKey, traceparent: str | None) -> Instance:
         """Like `intend`, but refuses as well if vLLM in the image of today would refuse its options or its model."""
-        contents = await self._intake.contents_of(await self.load(instance_id, owner))
+        before = await self.load(instance_id, owner)
+        contents = await self._intake.contents_of(before)
         async with self._patiently():
             offered = await self._intake.offered()
+        versions = await self._intake.versions(before.specification.image, offered)
 
         def decided(instance: Instance, at: datetime) -> Event:
             event = reinstall(instance, at)
-            if problem := refused_again(instance, contents, offered.get(instance.specification.provider, ())):
+            types = offered.get(instance.specification.provider, ())
+            if problem := refused_again(instance, contents, types, versions):
                 raise IntentRefused("reinstall", f"{problem} {_KEPT}")
             return event
 

@@ -36,15 +36,16 @@ def verdict(
         return LaunchVerdict((FieldError(pointer=_MODEL, detail=detail),))
     errors = () if version is None else tuple(unserved(contents, wish, version, trusted=found.trust_remote_code))
     warnings = () if version is None or errors else tuple(doubts(contents, wish, version))
-    no_room, tight = (None, None) if kind is None or errors else _on(kind, contents, wish)
+    no_room, tight = (None, None) if kind is None or errors else _on(kind, contents, wish, version)
     return LaunchVerdict(errors, (*warnings, tight) if tight else warnings, no_room)
 
 
-def _on(kind: InstanceType, contents: Contents, wish: Wish) -> tuple[str | None, str | None]:
+def _on(
+    kind: InstanceType, contents: Contents, wish: Wish, version: VllmVersion | None
+) -> tuple[str | None, str | None]:
     """Why the type has no room for the context, or hardly any. Nothing where no context would do: `fit` says that."""
     need = Need.of(contents.config, wish)
-    share = default_utilization(wish.image or kind.image)
-    room = None if need is None else room_on(kind, share, wish, weights_of(contents), need)
+    room = None if need is None else room_on(kind, default_utilization(version), wish, weights_of(contents), need)
     if room is None or not room.tight or not room.longest:
         return None, None
     if room.impossible:

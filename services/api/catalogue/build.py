@@ -10,6 +10,7 @@ from services.api.catalogue.hub.cache import HubCache
 from services.api.catalogue.hub.client import Hub
 from services.api.catalogue.hub.connections import use_proxies_by_address
 from services.api.catalogue.hub.search import HubSearch
+from services.api.catalogue.image_versions import ImageVersionRepository
 from services.api.catalogue.repository import ModelRepository
 from services.api.catalogue.settings import CatalogueSettings
 from services.api.catalogue.simulated import Simulated
@@ -25,6 +26,7 @@ class CatalogueServices:
     slugs: Slugs
     simulated: Simulated
     search: HubSearch
+    image_versions: ImageVersionRepository
 
 
 async def loaded_access_cache(pool: Pool, settings: CatalogueSettings, on_projected: Callable[[], None]) -> AccessCache:
@@ -55,7 +57,13 @@ def catalogue_services(pool: Pool, access: AccessCache, settings: CatalogueSetti
     models, simulated = ModelRepository(pool), Simulated(settings.simulated, hub.models)
     try:
         yield CatalogueServices(
-            access, models, Cataloguing(access, models, lookups, simulated), Slugs(access, hub), simulated, search
+            access,
+            models,
+            Cataloguing(access, models, lookups, simulated),
+            Slugs(access, hub),
+            simulated,
+            search,
+            ImageVersionRepository(pool),
         )
     finally:
         search.close()

@@ -1,5 +1,6 @@
 """What is refused because it cannot fit, what gives a warning, and what gives none."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -7,6 +8,7 @@ import pytest
 
 from services.api.admission.fit import disk_warnings, download_bytes, least_gb, misfits, warnings
 from services.api.catalogue.catalogue import Model
+from services.api.catalogue.image_versions import ImageVersions
 from shared.lifecycle.wish import Findings, Wish
 from shared.offers.instance_types import InstanceType
 
@@ -42,6 +44,10 @@ def wanting(
         vllm_args=args,
     )
     return wish, Findings(gpu_memory_gb=least_gb(model, args))
+
+
+def warned(wish: Wish, found: Findings, model: Model, offered: Sequence[InstanceType]) -> list[str]:
+    return list(warnings(wish, found, model, offered, ImageVersions()))
 
 
 @pytest.mark.parametrize(
@@ -127,12 +133,12 @@ def test_what_may_fit_in_some_way_is_never_refused(model: Model, args: tuple[str
 )
 def test_with_room_left_nothing_is_said(gb: float, args: tuple[str, ...]) -> None:
     model = a_model(gb)
-    assert list(warnings(*wanting(model, "L4-1-24G", args=args), model, OFFERED)) == []
+    assert warned(*wanting(model, "L4-1-24G", args=args), model, OFFERED) == []
 
 
 def test_weights_beyond_the_share_of_memory_that_vllm_uses_are_warned_of() -> None:
     model = a_model(23.0)
-    (warning,) = warnings(*wanting(model, "L4-1-24G"), model, OFFERED)
+    (warning,) = warned(*wanting(model, "L4-1-24G"), model, OFFERED)
     assert warning == (
         "L4-1-24G: vLLM may use 21.6 GB (1 × 90% of 24 GB), the weights take 23.0 GB: it will most likely not start; "
         "choose a type with more memory."
@@ -141,20 +147,20 @@ def test_weights_beyond_the_share_of_memory_that_vllm_uses_are_warned_of() -> No
 
 def test_weights_that_leave_hardly_any_room_are_warned_of_with_what_is_left() -> None:
     model = a_model(21.0)
-    (warning,) = warnings(*wanting(model, "L4-1-24G"), model, OFFERED)
+    (warning,) = warned(*wanting(model, "L4-1-24G"), model, OFFERED)
     assert ": 0.6 GB is left for all else" in warning
 
 
 @pytest.mark.parametrize("args", [("--gpu-memory-utilization", "0.5"), ("--dtype", "float32")])
 def test_options_that_take_room_are_counted(args: tuple[str, ...]) -> None:
     model = a_model(12.0)
-    assert list(warnings(*wanting(model, "L4-1-24G"), model, OFFERED)) == []
-    assert len(list(warnings(*wanting(model, "L4-1-24G", args=args), model, OFFERED))) == 1
+    assert warned(*wanting(model, "L4-1-24G"), model, OFFERED) == []
+    assert len(warned(*wanting(model, "L4-1-24G", args=args), model, OFFERED)) == 1
 
 
 def test_gpus_that_vllm_was_not_told_to_use_are_named() -> None:
     model = a_model(30.0)
-    (warning,) = warnings(*wanting(model, "L4-2-24G"), model, OFFERED)
+    (warning,) = warned(*wanting(model, "L4-2-24G"), model, OFFERED)
     assert "21.6 GB (1 × " in warning
     assert warning.endswith("It uses 1 of 2 GPUs unless told otherwise by --tensor-parallel-size.")
     for spread in (
@@ -162,32 +168,32 @@ def test_gpus_that_vllm_was_not_told_to_use_are_named() -> None:
         ("--pipeline-parallel-size=2",),
         ("--data-parallel-size", "2", "--enable-expert-parallel"),
     ):
-        assert list(warnings(*wanting(model, "L4-2-24G", args=spread), model, OFFERED)) == []
-    assert len(list(warnings(*wanting(model, "L4-2-24G", args=("--data-parallel-size", "2")), model, OFFERED))) == 1
+        assert warned(*wanting(model, "L4-2-24G", args=spread), model, OFFERED) == []
+    assert len(warned(*wanting(model, "L4-2-24G", args=("--data-parallel-size", "2")), model, OFFERED)) == 1
 
 
 def test_what_the_host_s_memory_takes_is_counted_and_said() -> None:
     model = a_model(40.0)
-    (warning,) = warnings(*wanting(model, "L4-1-24G", args=("--cpu-offload-gb", "10")), model, OFFERED)
+    (warning,) = warned(*wanting(model, "L4-1-24G", args=("--cpu-offload-gb", "10")), model, OFFERED)
     assert warning.endswith("That --cpu-offload-gb keeps 10.7 GB in the host's memory is counted.")
 
 
 def test_what_quantization_saves_is_said_not_to_be_counted() -> None:
     model = a_model(30.0)
-    (warning,) = warnings(*wanting(model, "L4-1-24G", args=("--quantization", "fp8")), model, OFFERED)
+    (warning,) = warned(*wanting(model, "L4-1-24G", args=("--quantization", "fp8")), model, OFFERED)
     assert warning.endswith("What --quantization saves is not known and not counted.")
 
 
 def test_of_any_type_those_that_it_may_become_are_warned_of() -> None:
     model = a_model(30.0)
-    (warning,) = warnings(*wanting(model), model, OFFERED)
+    (warning,) = warned(*wanting(model), model, OFFERED)
     assert warning.startswith("L4-2-24G: ")
 
 
 def test_what_nobody_knows_is_not_warned_of() -> None:
     for model, types in ((a_model(300.0), ("own",)), (a_model(None), ("L4-1-24G",))):
         wanted = wanting(model, *types)
-        assert list(warnings(*wanted, model, (*OFFERED, BOX))) == []
+        assert warned(*wanted, model, (*OFFERED, BOX)) == []
 
 
 RENTED = InstanceType(name="H100-8-80G", zones=("a",), gpus=8, gpu_memory_gb=80.0, hourly_price=23.0)

@@ -145,6 +145,9 @@ async def test_each_type_is_told_whether_the_model_fits_with_how_long_a_context_
     shorter = await api.client.post("/models/fit", json={"model": LLAMA, "vllm_args": ["--max-model-len=8192"]})
     cheapest = shorter.json()["items"][0]
     assert (cheapest["fits"], cheapest["requests"]) == ("yes", 4)
+    dropped = await api.client.post("/models/fit", json={"model": LLAMA, "vllm_args": ["--swap-space=4"]})
+    (why_not,) = dropped.json()["why_not"]
+    assert why_not.startswith("vLLM 0.32.0 has no --swap-space: ")
     nowhere = await api.client.post("/models/fit", json={"model": LLAMA, "provider": "nobody"})
     refused(nowhere, "invalid_request", "/provider", "nobody is not known; known are scaleway.")
     assert await stage.last_sequence() == 0

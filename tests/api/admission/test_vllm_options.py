@@ -10,6 +10,7 @@ from services.api.admission import vllm_options
 from services.api.admission.vllm_args import ALLOWED, SWITCHES
 from services.api.admission.vllm_images import warnings
 from services.api.admission.vllm_options import TABLE_FILE, VllmOptions, options_of, supported
+from services.api.catalogue.image_versions import ImageVersions
 from shared.lifecycle.wish import Findings, Wish
 from shared.vllm_version import VllmVersion
 
@@ -156,4 +157,5 @@ def test_what_an_option_takes_may_change_from_version_to_version() -> None:
 def test_an_option_is_deprecated_from_one_version_on() -> None:
     assert [of(version).is_deprecated("--aging") for version in ("0.1.0", "0.2.0", "0.3.0")] == [False, True, True]
     wish = Wish(name="x", model="a/b", image="vllm/vllm-openai:v0.2.0", vllm_args=("--aging=8",))
-    assert "--aging is deprecated in vLLM 0.2.0: a later version may refuse it." in list(warnings(wish, Findings(), ()))
+    warned = list(warnings(wish, Findings(), (), ImageVersions()))
+    assert "--aging is deprecated in vLLM 0.2.0: a later version may refuse it." in warned
