@@ -36,8 +36,8 @@ class Description(BaseModel):
     instance, at which step it failed. Each is empty if the status says it all. `delay` is what holds the step up.
     `serving`: requests may be running on it. `actions` are the actions that are possible now. `cost` is what its server
     has cost until `as_of`, at list price; None while the price is not known. `server_on`: its server costs money now.
-    `image` is the worker's, once the machine has chosen the build that its driver can run. `worker_tls` is how that
-    is talked to; None before an install of it has begun.
+    `image` is the worker's, once the machine has chosen the build that its driver can run; `vllm_version` is which
+    vLLM that says it is. `worker_tls` is how it is talked to; None before an install of it has begun.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,6 +63,7 @@ class Description(BaseModel):
     where: PlainText
     attempt: int
     image: str | None = None
+    vllm_version: str | None = None
     worker_tls: WorkerTls | None = None
     ip_address: str | None
     error: Failure | None
@@ -106,6 +107,7 @@ class Description(BaseModel):
             where=loss(instance) or where(status, instance.step, instance.delay),
             attempt=instance.attempt,
             image=instance.install.image,
+            vllm_version=instance.vllm_version,
             worker_tls=instance.worker_tls if instance.reached(SshInstallStarted) else None,
             ip_address=instance.ip_address,
             error=instance.error,

@@ -37,9 +37,9 @@ from shared.lifecycle.words import CONSEQUENCES, NAMES, cause
 
 _SHOWN: Final = (
     *("id", "organization_id", "name", "provider", "zone", "instance_type", "model", "status", "status_since"),
-    *("progress_percent", "step", "step_since", "eta", "actions", "attempt", "image", "worker_tls", "ip_address"),
-    *("error", "delay", "hourly_price", "currency", "cost", "server_on", "created_at", "ready_at", "updated_at"),
-    "version",
+    *("progress_percent", "step", "step_since", "eta", "actions", "attempt", "image", "vllm_version", "worker_tls"),
+    *("ip_address", "error", "delay", "hourly_price", "currency", "cost", "server_on"),
+    *("created_at", "ready_at", "updated_at", "version"),
 )
 _OPTIONS: Final = {"model": "MODEL", "instance_types": "--type", "zones": "--zone", "vllm_args": "--vllm-arg"}
 _SIMULATED: Final = "No machine is rented, and answers are made up."

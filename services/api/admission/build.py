@@ -7,6 +7,7 @@ from services.api.admission.intake import Intake
 from services.api.admission.intents import Intents
 from services.api.admission.launch_rights import LaunchRights
 from services.api.admission.launches import Launches
+from services.api.admission.new_models import NewModels
 from services.api.admission.read_your_writes import ReadYourWrites
 from services.api.admission.settings import AdmissionSettings
 from services.api.admission.spending_limits import LimitChecks
@@ -25,6 +26,7 @@ class AdmissionServices:
     launches: Launches
     limits: LimitChecks
     rights: LaunchRights
+    new_models: NewModels
 
 
 def admission_services(
@@ -55,4 +57,5 @@ def admission_services(
         launches,
         LimitChecks(access, usage.costs, launches, instance_types, journal),
         rights,
+        NewModels(catalogue.cataloguing),
     )

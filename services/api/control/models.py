@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.access.api_keys import ModelName
+from services.api.admission.new_models import NewModels
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Model
 from services.api.catalogue.cataloguing import Cataloguing
@@ -48,10 +49,14 @@ async def list_models(models: Provided[ModelRepository], limit: Limit = 50, curs
         200: ResponseSpec(Model, description="It was there before", generate_examples=False),
         **refusals({Kind.FAILED: "The hub refuses our token"}),
     },
-    description="201 if it is new there, 200 if it was there before. Creating an instance of it does the same.",
+    description="201 if it is new there, 200 if it was there before. Creating an instance of it does the same. "
+    "Refused if no supported version of vLLM could serve it.",
 )
-async def add_model(data: JSONBody[ModelBody], cataloguing: Provided[Cataloguing]) -> Response[Model]:
+async def add_model(
+    data: JSONBody[ModelBody], cataloguing: Provided[Cataloguing], new_models: Provided[NewModels]
+) -> Response[Model]:
     meant = await cataloguing.meant(data.model, task=data.task, insist=True)
+    await new_models.check(meant, trusted=bool(data.trust_remote_code))
     return Response(
         await cataloguing.add(meant, data.trust_remote_code), status_code=200 if isinstance(meant, Model) else 201
     )

@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.access.api_keys import ApiKey, ModelName
+from services.api.admission.new_models import NewModels
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.cataloguing import Cataloguing
@@ -117,11 +118,13 @@ async def add_offering(
     data: JSONBody[OfferingBody],
     offerings: Provided[OfferingRepository],
     cataloguing: Provided[Cataloguing],
+    new_models: Provided[NewModels],
     access: Provided[AccessCache],
 ) -> OfferingView:
     organization = organization_at(slug, request.auth, access)
     name = organization.name_of(data.code)
     meant = await cataloguing.meant(data.model)
+    await new_models.check(meant)
     await access.load()
     if name == meant.model or access.catalogue.named(name):
         detail = f"{name} is the id of a public model, which everyone may ask for by it; choose another code."
@@ -155,11 +158,16 @@ async def change_offering(
     data: JSONBody[OfferingChangeBody],
     offerings: Provided[OfferingRepository],
     cataloguing: Provided[Cataloguing],
+    new_models: Provided[NewModels],
     access: Provided[AccessCache],
 ) -> OfferingView:
     organization = organization_at(slug, request.auth, access)
     offering = _offering(organization, code, access.catalogue)
-    model = await cataloguing.add(await cataloguing.meant(data.model)) if data.model else None
+    model = None
+    if data.model:
+        meant = await cataloguing.meant(data.model)
+        await new_models.check(meant)
+        model = await cataloguing.add(meant)
     try:
         changed = await offerings.change(offering.id, model_id=model.id if model else None, active=data.active)
     except ModelGone:

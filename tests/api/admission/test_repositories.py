@@ -49,6 +49,22 @@ async def test_a_repository_that_vllm_cannot_load_is_refused_with_the_model_to_l
     assert (await api.client.get("/models")).json()["items"] == []
 
 
+async def test_no_other_way_into_the_catalogue_takes_what_every_launch_would_be_refused_for(stage: Stage) -> None:
+    api = await stage.api()
+    await api.organization("acme")
+    await api.offering("acme", "chat", MODEL)
+    gguf = {"model": "ggml-org/gpt2-GGUF"}
+    for answer in (
+        await api.client.post("/models", json=gguf),
+        await api.client.post("/organizations/acme/offerings", json={"code": "small", **gguf}),
+        await api.client.patch("/organizations/acme/offerings/chat", json=gguf),
+    ):
+        refused(answer, "model_not_servable", "/model", "only as GGUF files", "Launch openai-community/gpt2 instead.")
+    speech = await api.client.post("/models", json={"model": SPEECH, "task": "generate"})
+    refused(speech, "model_not_servable", "/model", "WhisperForConditionalGeneration", "cannot generate text")
+    assert [one["model"] for one in (await api.client.get("/models")).json()["items"]] == [MODEL]
+
+
 async def test_a_hub_that_does_not_answer_stops_no_launch_of_a_known_model_and_is_told(stage: Stage) -> None:
     await stage.offer(L4)
     await (await stage.api()).client.post("/models", json={"model": MODEL})

@@ -16,7 +16,7 @@ from tests.api.stage import Stage
 FORMER: Final = Path(__file__).with_name("former.json")
 DESCRIBED: Final = (
     *("actions", "advice", "as_of", "doing", "group", "image", "serving"),
-    *("status_label", "step_label", "task", "tone", "where", "worker_tls"),
+    *("status_label", "step_label", "task", "tone", "vllm_version", "where", "worker_tls"),
 )
 ADDITIONS: Final[Sequence[str]] = (
     *(f"/components/schemas/{enum}" for enum in ("Intent", "StatusGroup", "Tone")),

@@ -207,6 +207,7 @@ function drawSnapshot({ snapshot }, instance) {
     ["Cost", "", "cost"],
     ["Install", snapshot.install.phase && `phase ${snapshot.install.phase}`],
     ["Image", snapshot.install.image],
+    ["vLLM", snapshot.vllm_version],
     ["Failed tries", tries.join(", ")],
     ["Worker", snapshot.milestones.includes("SshInstallStarted") && (snapshot.worker_tls === "mutual" ? "mutual TLS" : "plain HTTP")],
     ["Outages", snapshot.outages || null],
