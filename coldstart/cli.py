@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from coldstart.commands import (
+    backup,
     console,
     deadletters,
     env,
@@ -68,6 +69,8 @@ app.command()(resolve.resolve)
 app.command()(eta.eta)
 app.command()(top.top)
 app.command()(stack.ssh_key)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(purge.purge)
 app.command()(env.env)
 instances.app.command()(logs.logs)

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from coldstart.settings import ClientSettings
-from coldstart.stack.files import find_reach, stored
+from coldstart.stack.files import ADMIN_KEY, find_reach, stored
 from shared.lifecycle.wish import Task
 
-ADMIN_KEY: Final = "admin-key"
 _FOLDER: Final = "COLDSTART_DATA_DIR"
 
 

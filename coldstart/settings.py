@@ -9,9 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.admin_key import AdminKey
 from shared.environment import SettingsInvalid, from_environment
 from shared.lifecycle.transport import WorkerTls
-from shared.settings import DatabaseUrl, HttpUrl, NatsUrl
+from shared.settings import DatabaseUrl, HttpUrl, NatsUrl, Replicas
 
-__all__ = ["ClientSettings", "SettingsInvalid", "StackSettings", "from_environment"]
+__all__ = ["BackupSettings", "ClientSettings", "SettingsInvalid", "StackSettings", "from_environment"]
 
 
 class StackSettings(BaseSettings):
@@ -37,3 +37,13 @@ class ClientSettings(BaseSettings):
     data_dir: Path = Path(".coldstart")
     api_url: HttpUrl | None = None
     api_key: SecretStr | None = None
+
+
+class BackupSettings(BaseSettings):
+    """The key of backups: in a file, or itself. `stream_replicas`: of restored streams."""
+
+    model_config = SettingsConfigDict(env_prefix="COLDSTART_", env_ignore_empty=True, frozen=True, extra="ignore")
+
+    backup_key_file: Path | None = None
+    backup_key: SecretStr | None = None
+    stream_replicas: Replicas = 1

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic_settings import BaseSettings
 
-from coldstart.settings import ClientSettings, StackSettings
+from coldstart.settings import BackupSettings, ClientSettings, StackSettings
 from services.api.settings import ApiSettings
 from services.health.settings import HealthSettings
 from services.progress.settings import ProgressSettings
@@ -15,7 +15,7 @@ from services.provisioner.settings import ProvisionerSettings
 from shared.environment import PREFIX, variables
 
 _ALL: Final[tuple[type[BaseSettings], ...]] = (
-    *(StackSettings, ClientSettings),
+    *(StackSettings, ClientSettings, BackupSettings),
     *(ApiSettings, HealthSettings, ProgressSettings, ProvisionerSettings),
     *(registration.settings for registration in PROVIDERS),
 )

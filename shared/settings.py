@@ -73,6 +73,7 @@ NatsUrl = Annotated[
 DatabaseUrl = Annotated[
     SecretStr, AfterValidator(_postgres), Field(examples=["a URL such as postgresql://user:password@127.0.0.1/name"])
 ]
+Replicas = Annotated[Literal[1, 3], BeforeValidator(_number)]
 HttpUrl = Annotated[str, AfterValidator(_http), Field(examples=["a URL such as http://127.0.0.1:8080"])]
 
 
@@ -86,7 +87,7 @@ class ServiceSettings(BaseSettings):
 
     nats_url: NatsUrl = SecretStr("nats://127.0.0.1:4222")
     installation: UUID | None = None
-    stream_replicas: Annotated[Literal[1, 3], BeforeValidator(_number)] = 1
+    stream_replicas: Replicas = 1
     lease_seconds: float = Field(default=30.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from coldstart.api_client import Api, ApiProblem
+from coldstart.backup.errors import BackupRefused
 from coldstart.embedded.errors import EmbeddedServerError
 from coldstart.settings import ClientSettings, SettingsInvalid, from_environment
 from coldstart.stack.files import NoInstallation, NoStack, SecretMissing, find_reach
@@ -24,6 +25,7 @@ out: Final = Terminal()
 err: Final = Terminal(stderr=True)
 _REFUSALS: Final = (
     ApiProblem,
+    BackupRefused,
     EmbeddedServerError,
     NoInstallation,
     NoStack,

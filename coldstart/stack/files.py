@@ -10,6 +10,7 @@ from typing import Final
 import psutil
 
 MASTER_SECRET: Final = "master-secret"  # noqa: S105 (a file's name)
+ADMIN_KEY: Final = "admin-key"
 SIMULATED: Final = "simulated"
 CLOUDS: Final = "clouds"
 _RUNNING: Final = "stack.json"

@@ -22,6 +22,7 @@ from coldstart.providers import providers, variables_in_words
 from coldstart.settings import SettingsInvalid, StackSettings
 from coldstart.slow_steps import Step
 from coldstart.stack.files import (
+    ADMIN_KEY,
     MASTER_SECRET,
     SIMULATED,
     Reach,
@@ -142,7 +143,7 @@ async def stack(  # noqa: PLR0915 - one list of all that is started, in its orde
             cloud = await cleanup.enter_async_context(simulating(data_dir, logs / "simulator.log", scenario))
         admin_key, new_key = _revealed(settings.admin_key) or "", False
         if not admin_key:
-            admin_key, new_key = made_once(data_dir, "admin-key", "cs-admin-")
+            admin_key, new_key = made_once(data_dir, ADMIN_KEY, "cs-admin-")
         environment = {
             "COLDSTART_DATABASE_URL": running.database_url,
             "COLDSTART_MASTER_SECRET": secret,

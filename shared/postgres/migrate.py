@@ -34,9 +34,10 @@ class Migration:
         return sha256(self.script.encode()).hexdigest()
 
 
-async def migrate(pool: Pool, folder: Traversable | None = None) -> None:
+async def migrate(pool: Pool, folder: Traversable | None = None, *, through: int | None = None) -> None:
     """Apply the pending migrations in `folder` (default: the project's own), each in its own transaction.
 
+    `through`: the last version to apply; the later ones stay pending.
     Safe for any number of processes at once. Versions that only a newer release knows are ignored, so that an older
     service can start beside it. Raises MigrationRefused.
     """
@@ -48,7 +49,7 @@ async def migrate(pool: Pool, folder: Traversable | None = None) -> None:
             applied = {row["version"]: row["checksum"] for row in await connection.fetch(_sql("applied_migrations"))}
             _compare(migrations, applied)
             for migration in migrations:
-                if migration.version not in applied:
+                if migration.version not in applied and (through is None or migration.version <= through):
                     async with connection.transaction():
                         await connection.execute(migration.script, timeout=_PATIENCE_S)
                         await connection.execute(

@@ -238,12 +238,17 @@ async def line(
     on_call: OnCall | None = None,
     changes: Changes | None = None,
     without: str | None = None,
+    simulator: Simulator | None = None,
 ) -> AsyncGenerator[Line]:
-    """Everything running in this process; `changes` are settings by service, `without` is a service to leave out."""
+    """Everything running in this process; `changes` are settings by service, `without` is a service to leave out.
+
+    `simulator`: one that runs already, and goes on afterwards.
+    """
     async with AsyncExitStack() as cleanup:
-        simulator = Simulator(SimulatorSettings(data_dir=folder / "simulator", scenario=scenario or Scenario()))
-        simulator.on_call = on_call
-        await cleanup.enter_async_context(simulator)
+        if simulator is None:
+            simulator = Simulator(SimulatorSettings(data_dir=folder / "simulator", scenario=scenario or Scenario()))
+            simulator.on_call = on_call
+            await cleanup.enter_async_context(simulator)
         settings = settings_of(simulator, nats_url, database_url, changes or {})
         heard = await cleanup.enter_async_context(hearing(nats_url))
         if without != "progress":

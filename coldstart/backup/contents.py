@@ -1,0 +1,198 @@
+"""What is in a backup, and in which order it is read while others write.
+
+The event stream comes first. A dead letter is stored before its message is acknowledged, and an organisation or a model
+before an event names it. So whatever the copied events name is in the later copies, too. The read model is not in it:
+progress computes it from the stream.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.resources import files
+from itertools import groupby
+from typing import Any, Final
+from uuid import UUID
+
+from nats.aio.client import Client
+
+from coldstart.backup.errors import BackupUnreadable, NotRestored
+from coldstart.backup.streams import restore_stream, snapshot
+from coldstart.backup.tables import KEPT, columns, load, save, schema_version, snapshot_of_tables, was_used
+from shared import install_output, worker_output
+from shared.bus.connection import connected_once
+from shared.bus.reader import stream_state
+from shared.bus.topology import DEAD_LETTERS, REPLAYS, streams
+from shared.journal.streams import LIFECYCLE
+from shared.postgres.connection import connect_pool, connecting
+from shared.postgres.migrate import found, migrate
+
+FORMAT: Final = 1
+MANIFEST: Final = "backup.json"
+_END: Final = "end"
+_STREAMS: Final = (
+    *(LIFECYCLE, DEAD_LETTERS, REPLAYS),
+    *(f"KV_{bucket}" for bucket in (install_output.BUCKET, worker_output.BUCKET)),
+)
+"""In this order. The bucket of instance types is left out: the provisioner publishes it anew."""
+_CONNECT_S: Final = 5.0
+
+Put = Callable[[str, bytes], Awaitable[None]]
+Member = tuple[str, bytes]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """`schema_version`: of PostgreSQL's tables. `made_at` is when the backup began."""
+
+    format: int
+    coldstart: str
+    made_at: str
+    installation: str
+    schema_version: int
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """`events` in the stream, and `rows` by table."""
+
+    events: int
+    rows: Mapping[str, int]
+
+
+async def save_contents(nats_url: str, database_url: str, local: Mapping[str, bytes], put: Put) -> Manifest:
+    """Put everything, under a name for each part. `local`: the files of the data folder.
+
+    Raises ReadingInterrupted, SnapshotFailed, and what NATS or PostgreSQL raise.
+    """
+    async with connected_once(nats_url, timeout_s=_CONNECT_S) as connection:
+        installation = (await stream_state(connection)).installation
+        async with connecting(database_url, name="coldstart backup") as database:
+            schema = await schema_version(database)
+        manifest = Manifest(FORMAT, version("coldstart"), datetime.now(UTC).isoformat(), str(installation), schema)
+        await put(MANIFEST, encoded(manifest))
+        for name, data in local.items():
+            await put(f"files/{name}", data)
+        for stream in _STREAMS:
+            await _save_stream(connection, stream, put)
+    async with snapshot_of_tables(database_url) as database:
+        for table in KEPT:
+            if not (named := await columns(database, table)):  # of a later migration than the last one there
+                continue
+            await put(f"tables/{table}/columns", json.dumps(named).encode())
+            await save(database, table, named, lambda table, data: put(f"tables/{table}/rows", data))
+    await put(_END, b"")
+    return manifest
+
+
+async def _save_stream(connection: Client, stream: str, put: Put) -> None:
+    async with snapshot(connection, stream) as taken:
+        if taken is None:
+            return
+        about = {"config": taken.config, "state": taken.state}
+        await put(f"streams/{stream}/about", json.dumps(about).encode())
+        async for chunk in taken.chunks:
+            await put(f"streams/{stream}/chunks", chunk)
+
+
+def check(members: Iterator[Member]) -> Manifest:
+    """Read everything, and return the manifest. Raises BackupUnreadable."""
+    first, data = next(members, ("", b""))
+    if first != MANIFEST:
+        raise BackupUnreadable("the file is encrypted with this key, but is no backup of Coldstart.")
+    manifest = _manifest(data)
+    last = first
+    for last, _ in members:  # noqa: B007 - the last one counts
+        pass
+    if last != _END:
+        raise BackupUnreadable("the backup has no end: whatever wrote it was interrupted.")
+    return manifest
+
+
+def encoded(manifest: Manifest) -> bytes:
+    return json.dumps(asdict(manifest)).encode()
+
+
+def _manifest(data: bytes) -> Manifest:
+    fields = json.loads(data)
+    newest = max(migration.version for migration in found(files("migrations")))
+    if fields["format"] > FORMAT or fields["schema_version"] > newest:
+        raise BackupUnreadable(
+            f"the backup was made by Coldstart {fields['coldstart']}, which is newer than this one "
+            f"({version('coldstart')}): restore it with that version."
+        )
+    return Manifest(**{name: fields[name] for name in Manifest.__dataclass_fields__})
+
+
+async def load_contents(
+    members: Iterator[Member], nats_url: str, database_url: str, *, replicas: int, keep: Callable[[str, bytes], None]
+) -> Amounts:
+    """Restore streams and tables into servers that have none of them; `keep` gets the files of the data folder.
+
+    If it fails, what it has created is gone again. Raises NotRestored, and what NATS or PostgreSQL raise.
+    """
+    manifest = _manifest(next(members)[1])
+    async with AsyncExitStack() as cleanup:
+        connection = await cleanup.enter_async_context(connected_once(nats_url, timeout_s=_CONNECT_S))
+        await _check_place(connection, database_url)
+        made: list[str] = []
+        try:
+            async with connect_pool(database_url, name="coldstart restore", max_size=1) as pool:
+                await migrate(pool, through=manifest.schema_version)
+            database = await cleanup.enter_async_context(
+                connecting(database_url, name="coldstart restore", command_timeout_s=None)
+            )
+            events, rows = 0, dict[str, int]()
+            async with database.transaction():
+                for (kind, name), part in _parts(members):
+                    if kind == "files":
+                        for _, data in part:
+                            keep(name, data)
+                    elif kind == "streams":
+                        about = json.loads(next(part)[1])
+                        config = _configuration(about["config"], manifest, replicas)
+                        made.append(name)
+                        await restore_stream(connection, config, about["state"], _each(part))
+                        events = events or about["state"]["messages"]
+                    elif kind == "tables":
+                        rows[name] = await load(database, name, json.loads(next(part)[1]), _each(part))
+        except BaseException:
+            for name in made:
+                await connection.jetstream().delete_stream(name)
+            raise
+        return Amounts(events, rows)
+
+
+async def _check_place(connection: Client, database_url: str) -> None:
+    names = {str(info.config.name) for info in await connection.jetstream().streams_info()}
+    if taken := sorted(names & {*_STREAMS}):
+        raise NotRestored(f"NATS already has the stream {taken[0]}: restore into a server or account without it.")
+    async with connecting(database_url, name="coldstart restore") as database:
+        if await was_used(database):
+            raise NotRestored("the database already has Coldstart's tables: restore into an empty one.")
+
+
+def _configuration(saved: Mapping[str, Any], manifest: Manifest, replicas: int) -> dict[str, Any]:
+    """As this version declares the stream, on a server of this size."""
+    declared = {config.name: config for config in streams(replicas, UUID(manifest.installation))}
+    config = declared[saved["name"]].as_dict() if saved["name"] in declared else dict(saved)
+    return {**config, "num_replicas": replicas}
+
+
+def _parts(members: Iterator[Member]) -> Iterator[tuple[tuple[str, str], Iterator[Member]]]:
+    """The members of one file, stream or table at a time."""
+
+    def part(member: Member) -> tuple[str, str]:
+        kind, _, rest = member[0].partition("/")
+        return kind, rest.partition("/")[0]
+
+    yield from groupby(members, part)
+
+
+async def _each(part: Iterator[Member]) -> AsyncIterator[bytes]:
+    """Their bytes; reading and decrypting them blocks no event loop."""
+    while (member := await asyncio.to_thread(next, part, None)) is not None:
+        yield member[1]

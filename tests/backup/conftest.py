@@ -1,0 +1,3 @@
+from tests.progress.conftest import database, stage
+
+__all__ = ["database", "stage"]
