@@ -20,6 +20,11 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
     "bad_answer": ExplainedCode(
         "The answer is not that of the provider's API.", "Check the setting with the API's URL, and any proxy between."
     ),
+    "certificate_untrusted": ExplainedCode(
+        "The machine does not trust the certificate of a proxy, registry or mirror.",
+        "Name a file with the certificates of your site's authorities in COLDSTART_MACHINE_CA_FILE; if the message "
+        "says that a certificate has expired, renew it.",
+    ),
     "cloud_error": ExplainedCode("The provider's API failed.", "If it persists, look at the provider's status page."),
     "cloud_unavailable": ExplainedCode(
         "The provider's API is down or overloaded.", "If it persists, look at the provider's status page."
@@ -83,11 +88,31 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
         "The provider's API key lacks a permission.",
         "Add the permissions that `coldstart doctor` names.",
     ),
+    "proxy_refused": ExplainedCode(
+        "The machine's proxy refused a connection.",
+        "Allow the address there, correct COLDSTART_MACHINE_HTTP_PROXY and COLDSTART_MACHINE_HTTPS_PROXY (with a user "
+        "and password, if it wants a login), or name the host in COLDSTART_MACHINE_NO_PROXY.",
+    ),
+    "proxy_unreachable": ExplainedCode(
+        "The machine does not reach its proxy, or the proxy does not reach the address.",
+        "Check that the proxy runs and that the machine reaches it, or correct COLDSTART_MACHINE_HTTP_PROXY and "
+        "COLDSTART_MACHINE_HTTPS_PROXY.",
+    ),
     "quota_exceeded": ExplainedCode(
         "A quota of your organisation at the provider is used up.",
         "Raise it in the provider's console, or end other instances.",
     ),
     "rate_limited": ExplainedCode("The provider limits our requests.", "Wait; if it persists, launch fewer at once."),
+    "registry_refused": ExplainedCode(
+        "The registry refused the image or the login.",
+        "Check the image's name, COLDSTART_REGISTRY_MIRROR, and the login in COLDSTART_REGISTRY_USER and "
+        "COLDSTART_REGISTRY_PASSWORD.",
+    ),
+    "registry_unreachable": ExplainedCode(
+        "The machine does not reach the registry.",
+        "Check the machine's network and the registry's status; if the message names a mirror, check "
+        "COLDSTART_REGISTRY_MIRROR.",
+    ),
     "resource_in_use": ExplainedCode(
         "Something still uses what is to be deleted.", "If it persists, find out in the provider's console what it is."
     ),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
+from shared.error_codes import CODES
 from shared.plain_text import plain_line
 
 
@@ -31,6 +32,10 @@ class Cause:
     restart: Restart
     marks: tuple[str, ...]
     """Regular expressions; a line that one of them is found in shows the cause."""
+
+
+def _as_in_an_install(code: str) -> tuple[str, str]:
+    return CODES[code].means, CODES[code].advice
 
 
 UNKNOWN: Final = Cause(
@@ -199,9 +204,35 @@ CAUSES: Final = (
         ),
     ),
     Cause(
+        "proxy_refused",
+        *_as_in_an_install("proxy_refused"),
+        Restart.NOTHING,
+        (
+            r"Tunnel connection failed: 4\d\d",
+            r"\bProxyError: 4\d\d",
+            r"tunnel error: (?:unsuccessful|proxy authorization required)",
+        ),
+    ),
+    Cause(
+        "proxy_unreachable",
+        *_as_in_an_install("proxy_unreachable"),
+        Restart.MAY_PASS,
+        (
+            r"Tunnel connection failed: 5\d\d",
+            r"\bProxyError: 5\d\d",
+            r"ProxyError(?:: )?\('Unable to connect to proxy'",
+        ),
+    ),
+    Cause(
+        "certificate_untrusted",
+        *_as_in_an_install("certificate_untrusted"),
+        Restart.NOTHING,
+        (r"CERTIFICATE_VERIFY_FAILED",),
+    ),
+    Cause(
         "hub_unreachable",
         "The machine cannot reach Hugging Face.",
-        "Check the machine's network, and whether Hugging Face is up.",
+        "Check the machine's network, any proxy, and whether Hugging Face is up.",
         Restart.MAY_PASS,
         (
             r"We couldn't connect to '?https?://",

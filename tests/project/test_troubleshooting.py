@@ -11,7 +11,8 @@ from services.api.control import problems
 from services.api.http import error_codes
 from services.api.router import refusal
 from services.health.worker_causes import CAUSES, KILLED, UNKNOWN, Cause
-from services.provisioner.actions.install import NO_RESULT, WAITING
+from services.provisioner.actions.install import INSTALL_FAILED, NO_RESULT, WAITING
+from services.provisioner.install import causes
 from services.provisioner.providers.scaleway.errors import LOST
 from shared.error_codes import CODES, ExplainedCode
 from tools.troubleshooting import page, refusals
@@ -61,6 +62,7 @@ def used(every: list[ast.Module], places: Mapping[str, int]) -> set[str]:
 
 def test_every_code_of_an_instance_is_explained_and_no_other() -> None:
     tabled = {code for code, _ in NO_RESULT.values()} | {code for _, code, _ in LOST} | {WAITING, "server_lost"}
+    tabled |= {cause.code for cause in causes.CAUSES} | {INSTALL_FAILED}
     assert used(modules("provisioner", "health"), PLACES) | tabled == CODES.keys()
 
 

@@ -327,6 +327,22 @@ async def test_when_every_try_failed_the_instance_has_failed_and_says_where(stag
     assert "E: no such package" in instance.error.message
 
 
+async def test_a_proxy_that_refuses_is_named_with_the_setting_and_the_tool_s_words(stage: Stage) -> None:
+    said = 'Error response from daemon: Get "https://registry-1.docker.io/v2/": Proxy Authentication Required'
+    stage.shell.outcomes += [failing(f"{said}\n")] * 3
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    error = (await stage.instance()).error
+    assert error is not None
+    assert error.code == "proxy_refused"
+    assert error.message == (
+        "Installing failed: all 3 tries failed; the last one: The machine's proxy refused a connection. Allow "
+        "the address there, correct COLDSTART_MACHINE_HTTP_PROXY and COLDSTART_MACHINE_HTTPS_PROXY (with a user and "
+        "password, if it wants a login), or name the host in COLDSTART_MACHINE_NO_PROXY. It was exit status 1 in phase "
+        f"docker_install: {said}"
+    )
+
+
 async def test_a_mirror_that_is_down_for_a_while_ends_nothing(stage: Stage) -> None:
     stage.shell.outcomes += [failing("E: Failed to fetch http://mirror.test/InRelease  503  Service Unavailable\n")] * 6
     await stage.launched()

@@ -11,6 +11,7 @@ from services.provisioner.action_context import ActionContext, now
 from services.provisioner.actions.host_key import note_host_key, see_new_host_key
 from services.provisioner.actions.listening import while_wanted
 from services.provisioner.actions.printed import Printed
+from services.provisioner.install.causes import cause_of
 from services.provisioner.install.failures import in_vain
 from services.provisioner.install.script import (
     COMMAND,
@@ -88,8 +89,9 @@ class _Install:
     async def once(self) -> None:
         """One connection to the machine, until its running try ends. Raises ProviderError."""
         instance = await self._context.guard()
-        if await self._in_vain(instance):
-            await self._give_up(instance, "see the timeline")
+        failures = await self._failures(instance)
+        if self._in_vain(failures):
+            await self._give_up(failures[-1])
             return
         if instance.ip_address is None:
             raise TryAgain(UNREACHABLE, "the machine has no address")
@@ -214,41 +216,53 @@ class _Install:
             await self._context.delay(WAITING, f"waits for {self._waited_for[-1]}", pause)
 
     async def _failed(self, job: InstallJob, status: int) -> None:
-        last = self._lines[-1] if self._lines else "it said nothing"
-        why = f"exit status {status} in phase {self._phase or 'none'}: {last}"
-        instance = await self._context.conclude(
-            SshInstallFailed(
-                instance_id=self._context.instance_id,
-                occurred_at=now(),
-                attempt=job.attempt,
-                install_try=job.attempt_try,
-                exit_status=status,
-                phase=self._phase,
-                output=tuple(self._lines),
-                reason=why,
-            )
+        failure = SshInstallFailed(
+            instance_id=self._context.instance_id,
+            occurred_at=now(),
+            attempt=job.attempt,
+            install_try=job.attempt_try,
+            exit_status=status,
+            phase=self._phase,
+            output=tuple(self._lines),
+            reason=self._reason(status),
         )
+        instance = await self._context.conclude(failure)
         context = {"instance_id": str(instance.id), "instance": instance.specification.name}
-        log.warning("install failed", **context, install_try=job.attempt_try, reason=why)
+        log.warning("install failed", **context, install_try=job.attempt_try, reason=failure.reason)
         settings = self._context.settings
         pause = backoff_s(job.attempt_try, settings.backoff_seconds, settings.longest_backoff_seconds)
         too_late = self._context.age_s() + pause > settings.install_deadline_seconds
-        if too_late or await self._in_vain(instance):
-            await self._give_up(instance, why)
+        if too_late or self._in_vain(await self._failures(instance)):
+            await self._give_up(failure)
             return
         await self._context.lease.sleep(pause)
 
-    async def _in_vain(self, instance: Instance) -> bool:
-        """Tries end with the deadline, or once they fail alike. What passes, such as a dead mirror, ends none."""
-        most_alike = self._context.settings.install_tries
-        if instance.install.failures < most_alike:
-            return False
+    def _reason(self, status: int) -> str:
+        """What went wrong and, where the tools' words tell it, what that means and what to do."""
+        where = f"exit status {status} in phase {self._phase or 'none'}"
+        if shown := cause_of(tuple(self._lines), self._context.settings.machine_proxies):
+            explained = shown.cause.explained
+            return f"{explained.means} {explained.advice} It was {where}: {shown.line}"
+        return f"{where}: {self._lines[-1] if self._lines else 'it said nothing'}"
+
+    async def _failures(self, instance: Instance) -> list[SshInstallFailed]:
+        """The failed tries of this attempt, oldest first; none as long as they are too few to end it."""
+        if instance.install.failures < self._context.settings.install_tries:
+            return []
         events = [recorded.event async for recorded in self._context.dependencies.journal.history(instance.id)]
         failed = [event for event in events if isinstance(event, SshInstallFailed)]
-        return in_vain([event for event in failed if event.attempt == instance.attempt], most_alike)
+        return [event for event in failed if event.attempt == instance.attempt]
 
-    async def _give_up(self, instance: Instance, why: str) -> None:
-        await fail(self._context, INSTALL_FAILED, f"{instance.install.failures} tries ended badly; the last one: {why}")
+    def _in_vain(self, failures: list[SshInstallFailed]) -> bool:
+        """Tries end with the deadline, or once they fail alike. What passes, such as a dead mirror, ends none."""
+        settings = self._context.settings
+        return in_vain(failures, settings.install_tries, settings.machine_proxies)
+
+    async def _give_up(self, last: SshInstallFailed) -> None:
+        shown = cause_of(last.output, self._context.settings.machine_proxies)
+        code = shown.cause.code if shown else INSTALL_FAILED
+        tries = f"all {last.install_try} tries failed; the last one: " if last.install_try > 1 else ""
+        await fail(self._context, code, f"{tries}{last.reason}")
         self.over = True
 
     def _check_time(self) -> None:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from services.provisioner.install.causes import cause_of
+from services.provisioner.install.proxies import Proxies
 from shared.lifecycle.events import SshInstallFailed
 
 _PASSES: Final = re.compile(
@@ -18,16 +20,18 @@ _PASSES: Final = re.compile(
 _NUMBERS: Final = re.compile(r"\d+")
 
 
-def may_pass(failure: SshInstallFailed) -> bool:
-    """Whether its cause lies outside of the machine, and often ends by itself."""
+def may_pass(failure: SshInstallFailed, proxies: Proxies) -> bool:
+    """Whether its cause lies outside of the machine, and often ends by itself. `proxies` are the machine's."""
+    if shown := cause_of(failure.output, proxies):
+        return shown.cause.passes
     return any(_PASSES.search(line) for line in (*failure.output, failure.reason))
 
 
-def in_vain(failures: Sequence[SshInstallFailed], most_alike: int) -> bool:
+def in_vain(failures: Sequence[SshInstallFailed], most_alike: int, proxies: Proxies) -> bool:
     """Whether the last tries, so many of them, failed alike for a reason that does not pass. Oldest first."""
     last = failures[-most_alike:]
     alike = {_signature(failure) for failure in last}
-    return len(last) == most_alike and len(alike) == 1 and not any(map(may_pass, last))
+    return len(last) == most_alike and len(alike) == 1 and not any(may_pass(failure, proxies) for failure in last)
 
 
 def _signature(failure: SshInstallFailed) -> tuple[int | None, str | None, str]:

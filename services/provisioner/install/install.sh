@@ -97,7 +97,7 @@ nvidia_toolkit() {
   local key=$root/usr/share/keyrings/nvidia-container-toolkit.asc
   if ! command -v nvidia-ctk >/dev/null; then
     mkdir -p "$root/usr/share/keyrings" "$root/etc/apt/sources.list.d"
-    curl --fail --silent --show-error --location --retry 3 --max-time 60 --output "$key" "$site/gpgkey"
+    fetch "$site/gpgkey" "$key"
     # apt reads both files as the user _apt.
     (
       umask 022

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The proxies and certificate authorities of the machine's site, for apt, curl, Docker and the worker. It is read before
-# install.sh and before claim.sh; the names in capitals are from the job.
+# install.sh, which has `fail`, and before claim.sh; the names in capitals are from the job.
 
 docker_settings=${COLDSTART_ROOT:-}/etc/systemd/system/docker.service.d/coldstart-site.conf
 docker_has=${docker_settings%.conf}.applied
@@ -66,6 +66,15 @@ tell_docker() {
   systemctl daemon-reload
   systemctl restart docker
   echo "$wanted" >"$docker_has"
+}
+
+# Downloads an address into a file. Told to fail, curl names the status, but not whether it was the proxy's.
+fetch() {
+  local url=$1 file=$2 status=0 connected
+  connected=$(curl --fail --silent --show-error --location --retry 3 --max-time 60 --output "$file" \
+    --write-out '%{http_connect}' "$url") || status=$?
+  [[ $connected != [45]?? ]] || fail "The proxy answered $connected when it was asked for $url."
+  return "$status"
 }
 
 # Docker is not restarted: its owner may have containers there.

@@ -86,8 +86,12 @@ async def curl(machine: Machine, call: Call) -> int:
     flags.add_argument("--retry", type=int)
     flags.add_argument("--max-time", type=int)
     flags.add_argument("--output", type=Path, required=True)
+    flags.add_argument("--write-out", choices=("%{http_connect}",))
     flags.add_argument("url", choices=(f"{_TOOLKIT_SITE}/gpgkey",))
-    _download(flags.parse_args(call.arguments).output, machine.disk.root)
+    asked = flags.parse_args(call.arguments)
+    _download(asked.output, machine.disk.root)
+    if asked.write_out:
+        call.out("000")
     return 0
 
 

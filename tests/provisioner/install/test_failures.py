@@ -3,6 +3,7 @@
 import pytest
 
 from services.provisioner.install.failures import in_vain, may_pass
+from services.provisioner.install.proxies import Proxies
 from shared.lifecycle.events import SshInstallFailed
 from tests.lifecycle import facts as f
 
@@ -30,8 +31,8 @@ def failed(*output: str, phase: str = "docker_install", status: int = 100) -> Ss
     ],
 )
 def test_what_a_mirror_a_registry_or_the_network_gets_over_is_tried_until_the_deadline(line: str) -> None:
-    assert may_pass(failed(line))
-    assert not in_vain([failed(line, "E: Unable to locate package docker.io")] * 30, 3)
+    assert may_pass(failed(line), Proxies())
+    assert not in_vain([failed(line, "E: Unable to locate package docker.io")] * 30, 3, Proxies())
 
 
 @pytest.mark.parametrize(
@@ -46,15 +47,15 @@ def test_what_a_mirror_a_registry_or_the_network_gets_over_is_tried_until_the_de
     ],
 )
 def test_what_does_not_pass_ends_after_some_equal_tries(line: str) -> None:
-    assert not may_pass(failed(line))
-    assert not in_vain([failed(line)] * 2, 3)
-    assert in_vain([failed(line)] * 3, 3)
+    assert not may_pass(failed(line), Proxies())
+    assert not in_vain([failed(line)] * 2, 3, Proxies())
+    assert in_vain([failed(line)] * 3, 3, Proxies())
 
 
 def test_numbers_are_no_difference_and_anything_else_is() -> None:
     alike = [failed(f"dpkg: error processing package docker.io, pid {number}") for number in (1, 22, 333)]
-    assert in_vain(alike, 3)
+    assert in_vain(alike, 3, Proxies())
     for other in (failed("another line"), failed(*alike[0].output, phase="image_pull"), failed(status=1)):
-        assert not in_vain([*alike[:2], other], 3)
-        assert not in_vain([other, *alike[:2]], 3)
-    assert in_vain([failed("another line"), *alike], 3)
+        assert not in_vain([*alike[:2], other], 3, Proxies())
+        assert not in_vain([other, *alike[:2]], 3, Proxies())
+    assert in_vain([failed("another line"), *alike], 3, Proxies())

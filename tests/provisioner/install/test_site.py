@@ -7,7 +7,9 @@ from typing import Final
 
 import pytest
 
+from services.provisioner.install.causes import cause_of
 from services.provisioner.install.proxies import Proxies
+from tests.refusing_proxy import refusing_proxy
 
 SCRIPT: Final = Path("services/provisioner/install/site.sh").read_text()
 SITE: Final = Proxies("http://us:p%40ss@plain:3128", "http://secure:3128", ("hub.example.com",))
@@ -122,3 +124,16 @@ def test_the_site_s_authorities_are_trusted_besides_the_machine_s(tmp_path: Path
     known.unlink()
     run(tmp_path, ":", Proxies(), authorities="of the\nsite")
     assert authorities.read_text() == "of the\nsite\n"
+
+
+def test_a_download_that_the_proxy_refuses_names_the_proxy(tmp_path: Path) -> None:
+    with refusing_proxy() as proxy:
+        said = run(
+            tmp_path,
+            f'fail() {{ echo "$*"; exit; }}; fetch https://nvidia.example.com/gpgkey {tmp_path}/key 2>&1',
+            Proxies(https=proxy),
+        ).splitlines()
+    assert said[-1] == "The proxy answered 403 when it was asked for https://nvidia.example.com/gpgkey."
+    shown = cause_of(said, Proxies())
+    assert shown is not None
+    assert shown.cause.code == "proxy_refused"
