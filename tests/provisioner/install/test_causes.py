@@ -30,7 +30,7 @@ NOT_TRUSTED: Final = (
 
 def code_of(*output: str, proxies: Proxies = PROXIES) -> str | None:
     shown = cause_of(output, proxies)
-    return shown and shown.cause.code
+    return None if shown is None else shown.cause.code
 
 
 @pytest.mark.parametrize(
