@@ -133,6 +133,8 @@ class Scenario(Frozen):
     """A block volume is `updating`, at its old size, this long after it was told to grow."""
     packages_locked: Seconds = 0.0
     """From the host's SSH on, another program holds the locks of apt and dpkg for so long."""
+    skips_sleep: bool = False
+    """A `sleep` on the host ends at once, and for the locks its time has passed."""
     image_pull: Seconds = 0.2
     """The host's `docker pull` of an image that it does not have."""
     worker_start: Seconds = 0.1

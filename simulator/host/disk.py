@@ -180,7 +180,9 @@ class Disk:
         self.save()
 
     def install_command(self, name: str) -> None:
-        """Put this stand-in on the machine's PATH."""
+        """Put this stand-in on the machine's PATH, also in the place of a program of this system."""
+        if (self.bin / name).is_symlink() and (self.bin / name).readlink() != _STAND_IN:
+            (self.bin / name).unlink()
         _link(self.bin / name, _STAND_IN)
 
     def save(self) -> None:

@@ -54,6 +54,7 @@ class SimulatedMachine:
         self.containers = Containers(disk, address, scenario, {processes.MARKER: self.boot_id})
         self._stand_ins = StandIns(self)
         self._locked_until = 0.0
+        self._skipped_s = 0.0
         self._environment: dict[str, str] = {}
         self._sshd = SshServer(disk, self._environment)
 
@@ -69,6 +70,8 @@ class SimulatedMachine:
         self.disk.attach(given)
         self.write_authorized_keys()
         self.disk.boot_devices(self.hardware.scratch)
+        if self.scenario.skips_sleep:
+            self.disk.install_command("sleep")
         if last := self.disk.boot:  # the former simulator was killed, and its processes were not
             await asyncio.to_thread(processes.end_all, last)
         self.disk.boot = self.boot_id
@@ -124,7 +127,11 @@ class SimulatedMachine:
 
     @property
     def packages_locked(self) -> bool:
-        return time.monotonic() < self._locked_until
+        return time.monotonic() + self._skipped_s < self._locked_until
+
+    def skip(self, seconds: float) -> None:
+        """For the locks, so many seconds have passed."""
+        self._skipped_s += seconds
 
     def fails_at(self, phase: str) -> bool:
         """Whether the install must fail in this phase now."""

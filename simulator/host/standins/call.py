@@ -35,6 +35,9 @@ class Machine(Protocol):
     def packages_locked(self) -> bool:
         """Another program holds the locks of apt and dpkg."""
 
+    def skip(self, seconds: float) -> None:
+        """For the locks, so many seconds have passed."""
+
     def reload_ssh(self) -> None: ...
 
     def write_authorized_keys(self) -> None:

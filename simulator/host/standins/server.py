@@ -22,6 +22,7 @@ STAND_INS: Final[dict[str, StandIn]] = {
     "mountpoint": disks.mountpoint,
     "nvidia-ctk": gpu.nvidia_ctk,
     "nvidia-smi": gpu.nvidia_smi,
+    "sleep": system.sleep,
     "systemctl": system.systemctl,
     "udevadm": disks.udevadm,
 }

@@ -1,4 +1,4 @@
-"""systemctl, for the services that an install reloads or restarts, and the units that it adds."""
+"""systemctl for the services that an install reloads or restarts and the units that it adds; sleep, without waiting."""
 
 import asyncssh
 
@@ -26,6 +26,12 @@ async def systemctl(machine: Machine, call: Call) -> int:
             pass
         case other:
             raise Refused(" ".join(other))
+    return 0
+
+
+async def sleep(machine: Machine, call: Call) -> int:
+    [seconds] = call.arguments
+    machine.skip(float(seconds))
     return 0
 
 

@@ -63,7 +63,13 @@ def an_apt(folder: Path) -> tuple[Path, str]:
     return folder / "lists/lock", f"apt-get {' '.join(f'-o {name}={value}' for name, value in options.items())} update"
 
 
-@pytest.mark.parametrize("a_tool", [a_dpkg, an_apt])
+def an_install(folder: Path) -> tuple[Path, str]:
+    lock, _ = a_dpkg(folder)
+    options = {"Dir::State": folder, "Dir::State::status": folder / "status", "Dir::Cache": folder}
+    return lock, f"apt-get {' '.join(f'-o {name}={value}' for name, value in options.items())} install -y"
+
+
+@pytest.mark.parametrize("a_tool", [a_dpkg, an_apt, an_install])
 async def test_a_lock_that_another_program_holds_is_waited_for_and_told(
     tmp_path: Path, a_tool: Callable[[Path], tuple[Path, str]]
 ) -> None:
