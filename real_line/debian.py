@@ -18,7 +18,7 @@ HOST_PACKAGES: Final = (
 )
 MACHINE_PACKAGES: Final = (
     *("systemd", "systemd-sysv", "dbus", "udev", "kmod", "openssh-server", "iproute2", "iptables", "procps"),
-    *("curl", "ca-certificates", "gawk", "python3-minimal", "apt-utils"),
+    *("curl", "ca-certificates", "gawk", "python3-minimal", "apt-utils", "cloud-init"),
 )
 IMAGE_PACKAGES: Final = ("python3", "python3-dev", "ca-certificates", "libgomp1", "libnuma1")
 DISK_GB: Final = 14
@@ -59,6 +59,7 @@ def machine_disk(run: Commands, folder: Path) -> None:
     root = folder / "root"
     bootstrap(run, root, MACHINE_PACKAGES)
     _add_apt_source(run, root, "docker.io")
+    (root / "etc/cloud/cloud-init.disabled").touch()  # one scene starts it
     (root / "etc/hostname").write_text("gpu1\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 gpu1\n")
     (root / "etc/resolv.conf").write_text("")

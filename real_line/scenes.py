@@ -6,6 +6,7 @@ from typing import Final
 from real_line import clients, comparison, failures, hub, privacy, pulls
 from real_line.addresses import REGISTRY_PORT
 from real_line.cleanliness import nothing_of_ours
+from real_line.first_boot import first_boot, waited_out
 from real_line.launching import in_order
 from real_line.line import Launch, Line
 from real_line.requests import cancelled
@@ -61,7 +62,9 @@ def full_disk(line: Line) -> None:
     pulls.forget_image(line)
     image = f"127.0.0.1:{REGISTRY_PORT}/{line.version.image}"
     with pulls.older_driver(line):
-        launch = line.launch(hub.CHAT, vllm_args=list(_EAGER), image=image)
+        with pulls.full_disk(line):
+            launch = line.launch(hub.CHAT, vllm_args=list(_EAGER), image=image)
+            line.check("a disk without room is noticed before the pull", lambda: pulls.without_room(launch))
         line.check("the disk fills up during the pull", lambda: pulls.filled_disk(launch))
         line.check("an older driver gets the build for it", lambda: pulls.build_for_older_driver(launch))
         _terminate(line, launch)
@@ -79,6 +82,16 @@ def never_starts(line: Line) -> None:
     launch = line.launch(hub.CHAT, vllm_args=[*_EAGER, "--load-format=pt"])
     line.check("a worker that cannot start is given up soon, and its reason is told", lambda: failures.given_up(launch))
     line.check("nothing of ours is on the machine", lambda: nothing_of_ours(line.machine))
+
+
+def busy_first_boot(line: Line) -> None:
+    """For five minutes from before the install on, other programs hold dpkg's lock and that of apt's lists."""
+    with first_boot(line.machine):
+        launch = line.launch(hub.CHAT, vllm_args=list(_EAGER))
+        if line.check("a machine whose locks are held becomes ready", lambda: _ready(launch)):
+            line.check("the timeline says what was waited for", lambda: waited_out(launch))
+            line.check("phases and load steps come in order", lambda: in_order(launch))
+        _terminate(line, launch)
 
 
 def _ready(launch: Launch) -> str:
@@ -112,4 +125,5 @@ SCENES: Final[dict[str, Callable[[Line], None]]] = {
     "full disk": full_disk,
     "terminated pull": terminated_pull,
     "never starts": never_starts,
+    "first boot": busy_first_boot,
 }
