@@ -346,6 +346,21 @@ async def test_an_image_whose_entrypoint_takes_its_model_by_name_gets_it_so(tmp_
         assert given[:4] == ("--model", JOB.model, "--served-model-name", JOB.model)
 
 
+async def test_cloud_init_is_waited_for_before_anything_is_installed(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        tool = machine.host.disk.bin / "cloud-init"
+        tool.write_text(
+            '#!/bin/bash\n[[ $2 != --wait ]] || touch "$HOME/done"\n[[ -e $HOME/done ]] || echo status: running\n'
+        )
+        tool.chmod(0o755)
+        status, running = await install(machine, JOB)
+        assert status == 0, running.text
+        begun = running.lines.index("::phase::docker_install")
+        assert running.lines[begun + 1 : begun + 3] == [
+            "::waiting::cloud-init, which still sets the machine up", "::resumed::",
+        ]  # fmt: skip
+
+
 async def test_a_disk_without_room_ends_the_install_before_the_download(tmp_path: Path) -> None:
     async with booted(tmp_path) as machine:
         (system,) = [device for device in machine.host.disk.contents.devices if device.mounted_at == "/"]

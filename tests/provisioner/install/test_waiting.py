@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from asyncio.subprocess import PIPE, STDOUT
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -49,24 +49,30 @@ async def line(process: asyncio.subprocess.Process, beginning: str) -> str:
 
 
 def a_dpkg(folder: Path) -> tuple[Path, str]:
-    """Its lock, and a command that needs it."""
+    """Its lock, and how the install runs what needs it."""
     for name in ("info", "updates", "triggers"):
         (folder / name).mkdir()
     (folder / "status").touch()
-    return folder / "lock-frontend", f"dpkg --admindir={folder} --configure -a"
+    return folder / "lock-frontend", f"when_unlocked dpkg --admindir={folder} --configure -a"
+
+
+def configured(folder: Path, settings: Mapping[str, object]) -> str:
+    """A command after which apt has these settings."""
+    (folder / "apt.conf").write_text("".join(f'{name} "{value}";\n' for name, value in settings.items()))
+    return f"export APT_CONFIG={folder}/apt.conf"
 
 
 def an_apt(folder: Path) -> tuple[Path, str]:
     (folder / "lists/partial").mkdir(parents=True)
     options = {"Dir::State": folder, "Dir::Cache": folder, "Dir::Etc::sourcelist": "/dev/null"}
     options |= {"Dir::Etc::sourceparts": "/dev/null", "Dir::State::lists": folder / "lists"}
-    return folder / "lists/lock", f"apt-get {' '.join(f'-o {name}={value}' for name, value in options.items())} update"
+    return folder / "lists/lock", f"{configured(folder, options)}; update_lists"
 
 
 def an_install(folder: Path) -> tuple[Path, str]:
     lock, _ = a_dpkg(folder)
     options = {"Dir::State": folder, "Dir::State::status": folder / "status", "Dir::Cache": folder}
-    return lock, f"apt-get {' '.join(f'-o {name}={value}' for name, value in options.items())} install -y"
+    return lock, f"{configured(folder, options)}; apt install -y"
 
 
 @pytest.mark.parametrize("a_tool", [a_dpkg, an_apt, an_install])
@@ -76,7 +82,7 @@ async def test_a_lock_that_another_program_holds_is_waited_for_and_told(
     lock, command = a_tool(tmp_path)
     with lock.open("w") as held:
         fcntl.lockf(held, fcntl.LOCK_EX)
-        async with running(f"when_unlocked {command}") as process:
+        async with running(command) as process:
             told = await line(process, "::waiting::")
             assert told == f"::waiting::the package manager's lock, which {OWN_NAME} holds"
             fcntl.lockf(held, fcntl.LOCK_UN)
@@ -90,7 +96,7 @@ async def test_a_lock_that_is_held_for_five_minutes_is_waited_for_and_told_once(
     clock = 'wait_seconds=10 now=0; sleep() { now=$((now + $1)); echo "::at::$now"; ((now < 300)) || read -r; }'
     with lock.open("w") as held:
         fcntl.lockf(held, fcntl.LOCK_EX)
-        async with running(f"{clock}; when_unlocked {command}") as process:
+        async with running(f"{clock}; {command}") as process:
             told = [await line(process, "::waiting::")]
             while told[-1] != "::at::300":
                 told.append(await line(process, "::"))
@@ -129,9 +135,8 @@ async def test_a_broken_and_an_unsigned_repository_of_somebody_else_end_no_insta
         "Dir::Cache": tmp_path / "cache", "Dir::Etc::sourcelist": tmp_path / "sources.list",
         "Dir::Etc::sourceparts": "/dev/null", "APT::Sandbox::User": "root",
     }  # fmt: skip
-    (tmp_path / "apt.conf").write_text("".join(f'{name} "{value}";\n' for name, value in settings.items()))
     install = "update_lists; apt install -y --print-uris wanted"
-    async with running(f"export APT_CONFIG={tmp_path}/apt.conf; {install}") as process:
+    async with running(f"{configured(tmp_path, settings)}; {install}") as process:
         told = await lines(process)
         assert await process.wait() == 0, told
     assert "Not every package list could be updated: going on with those that there are." in told
