@@ -18,11 +18,17 @@ HOST_PACKAGES: Final = (
 )
 MACHINE_PACKAGES: Final = (
     *("systemd", "systemd-sysv", "dbus", "udev", "kmod", "openssh-server", "iproute2", "iptables", "procps"),
-    *("curl", "ca-certificates", "gawk", "python3-minimal", "apt-utils", "cloud-init"),
+    *("curl", "ca-certificates", "gawk", "python3-minimal", "apt-utils"),
 )
+CLOUD_INIT: Final = "cloud-init"
+"""Also on the machine, switched off."""
 IMAGE_PACKAGES: Final = ("python3", "python3-dev", "ca-certificates", "libgomp1", "libnuma1")
 DISK_GB: Final = 14
 """The machine's disk: room for an image of 3 GB, and as much while it is pulled. Only what is written takes place."""
+_INSTALL: Final = (
+    *("env", "DEBIAN_FRONTEND=noninteractive"),
+    *("apt-get", "install", "-y", "-qq", "--no-install-recommends"),
+)
 _MIRROR: Final = f"[Service]\nEnvironment=DOCKER_OPTS=--registry-mirror=http://127.0.0.1:{REGISTRY_PORT}\n"
 
 
@@ -32,10 +38,10 @@ def install_on_host(run: Commands) -> None:
     if not missing:
         return
     run("apt-get", "update", "-qq")
-    install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends")
-    size = sum(int(line.split()[2]) for line in run(*install, "--print-uris", *missing).splitlines() if line[:1] == "'")
+    uris = run(*_INSTALL, "--print-uris", *missing).splitlines()
+    size = sum(int(line.split()[2]) for line in uris if line[:1] == "'")
     print(f"apt-get install {' '.join(missing)} ({size / 1e6:.0f} MB) …", flush=True)
-    run("env", "DEBIAN_FRONTEND=noninteractive", *install, *missing)
+    run(*_INSTALL, *missing)
 
 
 def unpack(run: Commands, package: str, folder: Path) -> None:
@@ -58,6 +64,9 @@ def machine_disk(run: Commands, folder: Path) -> None:
     """Makes `folder/disk.ext4`: the machine before anybody signed in, with docker.io in an apt source of its own."""
     root = folder / "root"
     bootstrap(run, root, MACHINE_PACKAGES)
+    run("chroot", root, "apt-get", "update", "-qq")
+    run("chroot", root, *_INSTALL, CLOUD_INIT)  # debootstrap cannot configure what it depends on
+    run("chroot", root, "apt-get", "clean")
     _add_apt_source(run, root, "docker.io")
     (root / "etc/cloud/cloud-init.disabled").touch()  # one scene starts it
     (root / "etc/hostname").write_text("gpu1\n")
@@ -77,7 +86,6 @@ def machine_disk(run: Commands, folder: Path) -> None:
 
 def _add_apt_source(run: Commands, root: Path, package: str) -> None:
     """The machine reaches no network: what apt would download for `package` lies in /srv/apt, as a `file:` source."""
-    run("chroot", root, "apt-get", "update", "-qq")
     run("chroot", root, "apt-get", "install", "-y", "-qq", "--download-only", package)
     source = root / "srv/apt"
     source.mkdir()

@@ -28,7 +28,7 @@ def prepared(run: Commands, kept: Kept, downloads: Path, version: Version) -> Pr
     debian.install_on_host(run)
     machine = kept(
         "machine",
-        (debian.SUITE, debian.MACHINE_PACKAGES, debian.DISK_GB),
+        (debian.SUITE, debian.MACHINE_PACKAGES, debian.CLOUD_INIT, debian.DISK_GB),
         "the machine: Debian by debootstrap, and docker.io for its apt",
         lambda folder: debian.machine_disk(run, folder),
     )
