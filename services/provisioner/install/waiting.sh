@@ -2,7 +2,7 @@
 # Waits for what passes by itself in a machine's first minutes. It is read before install.sh. Each wait is told by a line
 # `::waiting::WHAT`, and its end by `::resumed::`.
 
-wait_seconds=2
+wait_seconds=5
 lock_held='Could not get lock|Unable to lock|lock was locked by another process|is locked by another process'
 
 # Prints which program holds the lock that a failed command has named, if it has.
