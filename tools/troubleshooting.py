@@ -37,8 +37,8 @@ of stock (`out_of_stock`), it may get any type in any zone. If the type was too 
 _WORKER: Final = """
 ## The worker ends instead of starting
 
-Docker starts it again. After a few ends for the same reason the instance fails as `startup_failed`, with one of these
-codes; the event StartupFailed has the worker's last lines.
+Docker starts it again, until no further start can help ([when](running.md#a-worker-that-does-not-start)). Then the
+instance fails as `startup_failed`, with one of these codes; the event StartupFailed has the worker's last lines.
 """
 _OTHERS: Final = """
 ## The launch fails, or is delayed

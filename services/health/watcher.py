@@ -127,7 +127,7 @@ class _Watch:
         before = self.memory.ends
         if before is None or end.at != before.last:
             finding = cause_of(end.lines, end.exit_code).printable(self._printable)
-            self.memory = replace(self.memory, ends=after_end(before, finding, end.at, self.service.now()))
+            self.memory = replace(self.memory, ends=after_end(before, finding, end, self.service.now()))
 
     def _printable(self, line: str) -> str:
         words = self.service.secrets.redact(plain_line(line), self.instance.id, self.attempt)

@@ -17,6 +17,8 @@ class Restart(Enum):
     """What a further start of the same worker may change."""
 
     NOTHING = auto()
+    EARLY = auto()
+    """Only what a worker meets in its first minute, such as memory that another program still holds."""
     PERHAPS = auto()
     MAY_PASS = auto()
     """The cause lies outside of machine and model, and often ends by itself."""
@@ -74,7 +76,7 @@ CAUSES: Final = (
         "out_of_gpu_memory",
         "The GPU's memory is too small for the model.",
         "Choose a type with more GPU memory, a quantized model, or a smaller --max-model-len.",
-        Restart.PERHAPS,
+        Restart.EARLY,
         (
             r"(?:CUDA|HIP) out of memory",
             r"CUDA error: out of memory",
@@ -88,11 +90,19 @@ CAUSES: Final = (
         Restart.NOTHING,
         (
             r"NVIDIA driver on your system is too old",
-            r"Found no NVIDIA driver",
             r"CUDA driver version is insufficient",
             r"forward compatibility was attempted on non supported HW",
             r"no kernel image is available for execution",
             r"provided PTX was compiled with an unsupported toolchain",
+        ),
+    ),
+    Cause(
+        "no_gpu_found",
+        "vLLM finds no GPU, or no NVIDIA driver.",
+        "Check whether `nvidia-smi` lists the GPUs on the machine, and install its driver or restart it.",
+        Restart.EARLY,
+        (
+            r"Found no NVIDIA driver",
             r"No CUDA GPUs are available",
             r"Failed to infer device type",
             r"libcuda\.so\.1: cannot open shared object file",
@@ -170,7 +180,7 @@ CAUSES: Final = (
         "weights_unreadable",
         "The model's weights are missing, damaged, or of another shape than its configuration says.",
         "Choose another revision or another model.",
-        Restart.PERHAPS,
+        Restart.NOTHING,
         (
             r"Cannot find any model weights",
             r"SafetensorError",
@@ -189,7 +199,7 @@ CAUSES: Final = (
         "port_taken",
         "Another program has the worker's port.",
         "End that program, or reinstall the instance.",
-        Restart.PERHAPS,
+        Restart.EARLY,
         (r"Address already in use", r"address already in use"),
     ),
     Cause(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 
@@ -15,11 +15,13 @@ class WorkerEnd:
     """The last end of the worker's process, `at` by the machine's clock.
 
     `exit_code` is None once Docker has started it again. `lines` are those printed before it, as far as they are kept.
+    `ran` is how long it had run, or None if nobody saw its start.
     """
 
     at: datetime
     exit_code: int | None
     lines: tuple[str, ...]
+    ran: timedelta | None = None
 
 
 class WorkerLog(Protocol):

@@ -280,7 +280,7 @@ class ProvisioningFailed(Signal):
 
 
 class StartupFailed(AttemptFact, Conclusion):
-    """`output` holds the worker's last lines, without secrets, if it is the worker that ends again and again."""
+    """`output` holds the worker's last lines, without secrets, if it is the worker that cannot start."""
 
     asks_for = Action.RELEASE
     code: str

@@ -93,14 +93,13 @@ async def test_a_worker_that_keeps_ending_fails_its_start_with_its_last_lines_an
         await world.happen(f.ssh_install_started(), f.ssh_install_completed())
         printed = (f"api_key: {world.key(1)}, token: hf_{'x' * 34}", "vllm: error: unrecognized arguments: --no")
         with capture_logs() as logged:
-            for second in (1, 1, 2):
-                log.lines.put_nowait(WorkerEnd(f.AT + timedelta(seconds=second), 2, printed))
+            log.lines.put_nowait(WorkerEnd(f.AT, 2, printed))
             failed = await world.until(Status.STARTUP_FAILED)
             await until(lambda: any(line["event"] == "instance failed" for line in logged))
         [line] = [line for line in logged if line["event"] == "instance failed"]
         assert (line["instance_id"], line["code"]) == (str(world.id), "bad_option")
         assert failed.error is not None
-        assert (failed.error.code, "It ended 2 times" in failed.error.message) == ("bad_option", True)
+        assert (failed.error.code, "It ended once with: vllm: error" in failed.error.message) == ("bad_option", True)
         end = (await world.history())[-1].event
         assert isinstance(end, e.StartupFailed)
         assert end.output == ("api_key: [redacted], token: [redacted]", printed[1])
@@ -200,17 +199,18 @@ async def test_only_the_keys_of_this_machine_are_accepted(world: World, log: Fak
 
 @dataclass
 class Machine:
-    """A real SSH server: `answers` by command, otherwise LOG; `commands` are those that it got."""
+    """A real SSH server: `answers` by command, the last one again and again, otherwise LOG. `commands` it has got."""
 
     key: SshKey
-    answers: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str | list[str]] = field(default_factory=dict)
     commands: list[str | None] = field(default_factory=list)
     port: int = 0
 
     async def __aenter__(self) -> Self:
         async def handle(process: asyncssh.SSHServerProcess[str]) -> None:
             self.commands.append(process.command)
-            process.stdout.write(self.answers.get(process.command or "", LOG))
+            answer = self.answers.get(process.command or "", LOG)
+            process.stdout.write(answer if isinstance(answer, str) else answer.pop(0) if answer[1:] else answer[0])
             process.exit(0)
 
         self._server = await asyncssh.listen(
@@ -241,22 +241,43 @@ async def test_every_state_of_a_progress_bar_is_a_line(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "exit_code", "lines"),
+    ("state", "exit_code", "lines", "ran"),
     [
-        ("restarting 1 2026-01-01T00:00:10.5Z 2026-01-01T00:00:20.000000001Z", 1, ("loading", "no memory", "later")),
-        ("running 0 2026-01-01T00:00:20.5Z 2026-01-01T00:00:20Z", None, ("loading", "no memory")),
+        (
+            "restarting 1 2026-01-01T00:00:10.5Z 2026-01-01T00:00:20.000000001Z",
+            1,
+            ("loading", "no memory", "later"),
+            9.5,
+        ),
+        ("running 0 2026-01-01T00:00:20.5Z 2026-01-01T00:00:20Z", None, ("loading", "no memory"), None),
     ],
 )
 async def test_how_the_worker_ended_last_is_told_without_what_it_has_printed_since(
-    world: World, state: str, exit_code: int | None, lines: tuple[str, ...]
+    world: World, state: str, exit_code: int | None, lines: tuple[str, ...], ran: float | None
 ) -> None:
     log = "2026-01-01T00:00:12Z loading\n2026-01-01T00:00:19.9Z no memory\n2026-01-01T00:00:21Z later\n"
-    answers = {STATE: f"{state}\n", PRINTED: log, COMMAND: ""}
+    answers: dict[str, str | list[str]] = {STATE: f"{state}\n", PRINTED: log, COMMAND: ""}
     async with Machine(SECRETS.host_key(world.id, 1), answers) as machine:
         reading = worker_log(world, machine).follow("127.0.0.1", [machine.key.public])
         async with aclosing(reading) as told:
-            end = WorkerEnd(datetime(2026, 1, 1, 0, 0, 20, tzinfo=UTC), exit_code, lines)
+            after = None if ran is None else timedelta(seconds=ran)
+            end = WorkerEnd(datetime(2026, 1, 1, 0, 0, 20, tzinfo=UTC), exit_code, lines, after)
             assert [each async for each in told] == [end, end]
+
+
+async def test_of_an_end_that_was_followed_it_is_known_how_long_the_worker_had_run(world: World) -> None:
+    states = [
+        "running 0 2026-01-01T00:00:10Z 0001-01-01T00:00:00Z\n",
+        "running 0 2026-01-01T00:05:10.5Z 2026-01-01T00:05:10Z\n",
+    ]
+    answers: dict[str, str | list[str]] = {STATE: states, PRINTED: "", COMMAND: "loading\n"}
+    async with Machine(SECRETS.host_key(world.id, 1), answers) as machine:
+        reading = worker_log(world, machine).follow("127.0.0.1", [machine.key.public])
+        async with aclosing(reading) as told:
+            line, end = [each async for each in told]
+    assert line == "loading"
+    assert isinstance(end, WorkerEnd)
+    assert end.ran == timedelta(minutes=5)
 
 
 async def test_a_worker_that_never_ended_or_is_not_there_has_no_end(world: World) -> None:

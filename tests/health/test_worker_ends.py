@@ -8,8 +8,9 @@ import pytest
 
 from services.health.memory import Memory, counted
 from services.health.watch import verdict
-from services.health.worker_causes import CAUSES, KILLED, UNKNOWN, Finding, cause_of
+from services.health.worker_causes import CAUSES, KILLED, UNKNOWN, Cause, Finding, Restart, cause_of
 from services.health.worker_ends import SameEnds, after_end
+from services.health.worker_log import WorkerEnd
 from shared.docker import moment
 from shared.lifecycle.events import StartupFailed
 from shared.lifecycle.status import Status
@@ -25,14 +26,17 @@ OFFLINE: Final = cause_of(["OSError: We couldn't connect to 'https://huggingface
 STRANGE: Final = cause_of(["Traceback (most recent call last):", "KeyError: 'layers.0x7f01.weight'"])
 
 
-def ended(finding: Finding, *seconds: float) -> SameEnds:
-    """So many ends for this reason, so many seconds after the first one."""
+def ended(finding: Finding, *seconds: float, ran: float | None = None) -> SameEnds:
+    """So many ends for this reason, so many seconds after the first one; the last one after having run so long."""
     ends: SameEnds | None = None
-    for after in seconds:
-        at = AT + timedelta(seconds=after)
-        ends = after_end(ends, finding, at, at)
+    for second in seconds:
+        ends = after_end(ends, finding, an_end(second, ran), after(second))
     assert ends is not None
     return ends
+
+
+def an_end(seconds: float, ran: float | None = None) -> WorkerEnd:
+    return WorkerEnd(after(seconds), 1, (), None if ran is None else timedelta(seconds=ran))
 
 
 def after(seconds: float) -> datetime:
@@ -80,31 +84,68 @@ def test_an_excerpt_has_the_line_that_tells_and_the_last_ones_and_no_more_than_a
     assert len(cause_of([f"line {number}" for number in range(50)]).excerpt) == 20
 
 
+@pytest.mark.parametrize("ran", [None, 5.0, 600.0])
+@pytest.mark.parametrize("cause", [cause for cause in CAUSES if cause.restart is Restart.NOTHING], ids=lambda c: c.code)
+def test_what_no_restart_changes_is_final_at_its_first_end(cause: Cause, ran: float | None) -> None:
+    assert ended(Finding(cause, "", ()), 0, ran=ran).in_vain(AT)
+
+
+def test_the_causes_of_which_a_restart_may_change_something_are_these() -> None:
+    assert {
+        cause.code: cause.restart for cause in (*CAUSES, KILLED, UNKNOWN) if cause.restart is not Restart.NOTHING
+    } == {
+        "out_of_gpu_memory": Restart.EARLY,
+        "no_gpu_found": Restart.EARLY,
+        "port_taken": Restart.EARLY,
+        "worker_killed": Restart.PERHAPS,
+        "unknown": Restart.PERHAPS,
+        "proxy_unreachable": Restart.MAY_PASS,
+        "hub_unreachable": Restart.MAY_PASS,
+    }
+
+
 @pytest.mark.parametrize(
-    ("finding", "ends", "moment", "in_vain"),
+    ("finding", "ends", "ran", "moment", "in_vain"),
     [
-        (ARCHITECTURE, [0], 59, False),
-        (ARCHITECTURE, [0], 60, True),
-        (ARCHITECTURE, [0, 20], 20, True),
-        (MEMORY, [0], 3000, False),
-        (MEMORY, [0, 20], 59, False),
-        (MEMORY, [0, 20], 60, True),
-        (MEMORY, [0, 20, 40], 40, True),
-        (STRANGE, [0, 20, 40], 40, True),
-        (OFFLINE, [0, 20, 40], 599, False),
-        (OFFLINE, [0, 20, 40], 600, True),
+        (MEMORY, [0], 59, 3000, False),
+        (MEMORY, [0], 60, 0, True),
+        (MEMORY, [0], None, 3000, False),
+        (MEMORY, [0, 20], 20, 3000, False),
+        (MEMORY, [0, 20, 40], 20, 40, True),
+        (STRANGE, [0], 600, 3000, False),
+        (STRANGE, [0, 59], 59, 3000, False),
+        (STRANGE, [0, 60], 60, 60, True),
+        (STRANGE, [0, 600], 600, 600, True),
+        (STRANGE, [0, 20, 40], 20, 40, True),
+        (OFFLINE, [0, 20, 40], 20, 599, False),
+        (OFFLINE, [0, 20, 40], 20, 600, True),
     ],
 )
 def test_how_long_a_further_start_is_hoped_for(
-    finding: Finding, ends: list[float], moment: float, in_vain: bool
+    finding: Finding, ends: list[float], ran: float | None, moment: float, in_vain: bool
 ) -> None:
-    assert ended(finding, *ends).in_vain(after(moment)) is in_vain
+    assert ended(finding, *ends, ran=ran).in_vain(after(moment)) is in_vain
+
+
+@pytest.mark.parametrize("finding", [ARCHITECTURE, MEMORY, STRANGE])
+@pytest.mark.parametrize("load", [5.0, 20.0, 59.0, 60.0, 119.0])
+def test_from_its_first_end_a_worker_that_never_starts_is_given_up_within_two_minutes(
+    finding: Finding, load: float
+) -> None:
+    """Each start takes so long. Where a load takes longer, an unknown cause is given a second one."""
+    ends: SameEnds | None = None
+    for number in range(10):
+        ends = after_end(ends, finding, an_end(number * load, load), after(number * load))
+        if ends.in_vain(after(number * load)):
+            break
+    assert ends is not None
+    assert ends.last - ends.first < timedelta(minutes=2)
 
 
 def test_another_reason_begins_anew_and_numbers_are_no_other_reason() -> None:
     ends = ended(STRANGE, 0, 20)
-    again = after_end(ends, cause_of(["KeyError: 'layers.0x9b44.weight'"]), after(40), after(40))
-    other = after_end(ends, cause_of(["KeyError: 'vision.weight'"]), after(40), after(40))
+    again = after_end(ends, cause_of(["KeyError: 'layers.0x9b44.weight'"]), an_end(40), after(40))
+    other = after_end(ends, cause_of(["KeyError: 'vision.weight'"]), an_end(40), after(40))
     assert (again.count, again.since, other.count, other.since) == (3, AT, 1, after(40))
 
 
