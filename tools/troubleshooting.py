@@ -30,9 +30,14 @@ A failed instance has an error: `coldstart instances show NAME`, its page in the
 code and a message. `coldstart instances logs NAME` shows what the install printed last, and with `--worker` what the
 worker did, with the state of its machine. Both are kept for a week.
 
-`coldstart instances relaunch NAME`, or Relaunch on its page, launches it again with the same wishes. If those were out
-of stock (`out_of_stock`), it may get any type in any zone. If the type was too small (`out_of_gpu_memory`,
-`no_kv_cache_room`), it may get one with more GPU memory. The answer's first warning then says so.
+`coldstart instances relaunch NAME`, or Relaunch on its page, launches it again with the same wishes or, where the cause
+has an obvious mend, with that. The answer's first warning then says so:
+
+- Was what it asked for out of stock (`out_of_stock`), it may get any type in any zone.
+- Was its context longer than the model allows (`context_too_long`), or than its type has room for (`no_kv_cache_room`,
+  `out_of_gpu_memory`), it gets the longest one that would have done (`--max-model-len`). The worker says it
+  (`longest_context` in StartupFailed), or else [the model's configuration](models.md#whether-the-context-fits).
+- Does nobody know such a context, or is it shorter than 1,024 tokens, it may get a type with more GPU memory.
 """
 _WORKER: Final = """
 ## The worker ends instead of starting

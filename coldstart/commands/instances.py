@@ -225,7 +225,7 @@ def reinstall(instance: Instance, *, yes: Yes = False, as_json: Json = False) ->
 def relaunch(instance: Instance, *, watching: Watching = False, as_json: Json = False) -> None:
     """Launch a failed instance again: as it was asked for or, where the cause has an obvious mend, with that."""
     with api() as client:
-        failed = instance_id(client, instance)
+        failed = instance_id(client, instance, ended=True)
         with saying_on_ctrl_c(_PERHAPS.format(program())):
             answer = client.post(f"/instances/{failed}/relaunch", headers={"Idempotency-Key": str(uuid4())})
         _say_accepted(client, answer, watching=watching, as_json=as_json)
@@ -235,7 +235,7 @@ def relaunch(instance: Instance, *, watching: Watching = False, as_json: Json = 
 def archive(instance: Instance, as_json: Json = False) -> None:
     """Remove an ended instance from the lists."""
     with api() as client:
-        _say(client.post(f"/instances/{instance_id(client, instance)}/archive"), as_json=as_json)
+        _say(client.post(f"/instances/{instance_id(client, instance, ended=True)}/archive"), as_json=as_json)
 
 
 @app.command()

@@ -8,9 +8,12 @@ import typer
 
 from coldstart.api_client import Api, ApiProblem
 from coldstart.commands.context import non_empty
+from shared.description import InstanceView
+from shared.lifecycle.decide import Intent
 from shared.lifecycle.groups import StatusGroup
 
 _SHOWN: Final = 5
+_ENDED: Final = frozenset({StatusGroup.FAILED, StatusGroup.GONE})
 BEGINNING: Final = 8
 """Characters of an id that are shown; every command finds an id by its beginning."""
 
@@ -30,18 +33,28 @@ def slugs(client: Api, rows: Sequence[dict[str, Any]]) -> dict[str | None, str]:
     return {each: each[:BEGINNING] for each in ids} | {item["id"]: item["slug"] for item in listed}
 
 
-def instance_id(client: Api, instance: str) -> UUID:
-    """Of several with this name, the one that is not gone. Raises ApiProblem if none, or more than one, matches."""
+def instance_id(client: Api, instance: str, *, ended: bool = False) -> UUID:
+    """Of several with this name, the one that lives or, if none does, the newest failed or else terminated one.
+
+    `ended`: the latter first, for what can only be asked of those. Raises ApiProblem if none matches, or several do
+    that live.
+    """
     try:
         return UUID(instance)
     except ValueError:
         pass
     items = list(client.instances())
-    named = [item for item in items if item.name == instance]
-    alive = [item for item in named if item.group is not StatusGroup.GONE]
+    named = _meant([item for item in items if item.name == instance], ended=ended)
     beginning = [item for item in items if str(item.id).startswith(instance.lower())]
-    meant = alive if len(alive) == 1 and not beginning else [*named, *beginning]
-    return _only((item.id for item in meant), f"instances are called {instance!r}", "instances")
+    return _only((item.id for item in [*named, *beginning]), f"instances are called {instance!r}", "instances")
+
+
+def _meant(named: Sequence[InstanceView], *, ended: bool) -> Sequence[InstanceView]:
+    """A failed one whose machine is kept for inspection lives: it costs money, and may be installed again."""
+    living = [item for item in named if item.group not in _ENDED or Intent.REINSTALL in item.actions]
+    past = [item for item in named if item.group in _ENDED]
+    last = sorted(past, key=lambda item: (item.group is StatusGroup.FAILED, item.created_at))[-1:]
+    return last or living if ended else living or last
 
 
 def key_id(client: Api, key: str) -> UUID:

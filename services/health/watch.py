@@ -122,6 +122,7 @@ def _worker_failed(instance: Instance, ends: SameEnds, at: datetime) -> e.Startu
         code=ends.finding.cause.code,
         message=ends.in_words(),
         output=ends.finding.excerpt,
+        longest_context=ends.finding.longest_context,
     )
 
 

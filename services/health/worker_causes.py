@@ -10,6 +10,7 @@ from enum import Enum, auto
 from typing import Final
 
 from shared.error_codes import CODES
+from shared.lifecycle.events import MOST_TOKENS
 from shared.plain_text import plain_line
 
 
@@ -256,6 +257,10 @@ CAUSES: Final = (
 """From the most to the least specific; the first one that a line shows is the cause."""
 
 _PATTERNS: Final = {cause.code: re.compile("|".join(cause.marks)) for cause in CAUSES}
+_FITS: Final = re.compile(
+    r"estimated maximum model length is ([\d,]{1,12})|greater than the derived max_model_len \(\w{1,60}=(\d{1,10})\b"
+)
+"""Where vLLM says which context would do: beside the weights (kv_cache_utils.py), or by the model (model.py)."""
 _SIGKILL: Final = 137
 """The exit status after SIGKILL, which the kernel sends when memory runs out."""
 _PROCESS: Final = re.compile(r"^\([A-Za-z][\w .-]{0,40} pid=\d{1,9}\) ")
@@ -278,6 +283,8 @@ class Finding:
     said: str
     excerpt: tuple[str, ...]
     """What was printed before that line, with it, and the last lines; at most 20."""
+    longest_context: int | None = None
+    """The longest context that would do, in tokens, if that line says it."""
 
     def printable(self, made: Callable[[str], str]) -> "Finding":
         """The same with each line as `made` makes it fit to be shown."""
@@ -296,7 +303,7 @@ def cause_of(printed: Sequence[str], exit_code: int | None = None) -> Finding:
         pattern = _PATTERNS[cause.code]
         for place in range(len(lines) - 1, -1, -1):
             if pattern.search(lines[place], 0, _MATCHED):
-                return Finding(cause, lines[place], _excerpt(lines, place))
+                return Finding(cause, lines[place], _excerpt(lines, place), _longest_context(lines[place]))
     place = next((at for at in range(len(lines) - 1, -1, -1) if _tells(lines[at])), len(lines) - 1)
     cause = KILLED if exit_code == _SIGKILL else UNKNOWN
     return Finding(cause, lines[place] if lines else "", _excerpt(lines, place))
@@ -305,6 +312,12 @@ def cause_of(printed: Sequence[str], exit_code: int | None = None) -> Finding:
 def bare(line: str) -> str:
     """The line as its program wrote it: without colours, process name, level and time."""
     return _LOGGED.sub("", _PROCESS.sub("", plain_line(line).rstrip()))
+
+
+def _longest_context(line: str) -> int | None:
+    said = _FITS.search(line, 0, _MATCHED)
+    tokens = int((said[1] or said[2]).replace(",", "") or 0) if said else 0
+    return tokens if 0 < tokens <= MOST_TOKENS else None
 
 
 def _tells(line: str) -> bool:

@@ -280,12 +280,16 @@ class ProvisioningFailed(Signal):
 
 
 class StartupFailed(AttemptFact, Conclusion):
-    """`output` holds the worker's last lines, without secrets, if it is the worker that cannot start."""
+    """`output` holds the worker's last lines, without secrets, if it is the worker that cannot start.
+
+    `longest_context`: the context that would have done, in tokens, if the worker said it.
+    """
 
     asks_for = Action.RELEASE
     code: str
     message: PlainText
     output: tuple[PlainText, ...] = ()
+    longest_context: Annotated[int, Field(gt=0, le=MOST_TOKENS)] | None = None
 
 
 class InstanceFailed(Conclusion):

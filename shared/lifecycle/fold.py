@@ -263,6 +263,8 @@ def _moved(instance: Instance, event: e.Event) -> Instance:
         changes["ended_at"] = instance.ended_at or event.occurred_at
     if isinstance(event, e.Failing) and status in FAILURES:
         changes["error"] = _failure(event)
+    if isinstance(event, e.StartupFailed):
+        changes["longest_context"] = event.longest_context
     return _with(instance, **changes)
 
 
@@ -311,6 +313,7 @@ def _next_attempt(instance: Instance, requested: e.ReinstallRequested) -> Instan
         worker_tls="off",
         max_model_len=None,
         vllm_version=None,
+        longest_context=None,
         failed_tries={},
         delay=None,
         outages=0,

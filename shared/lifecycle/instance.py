@@ -93,7 +93,8 @@ class Instance(BaseModel):
     `progress_since` is when the attempt came as far as it is; None in what was recorded before anybody kept that.
     `worker_tls` is how the worker of this attempt is talked to; `off` as well while its install has not begun.
     `powered` is when its server was on; `hourly_price` what that costs in `currency`, None while nobody knows.
-    `vllm_version` is which vLLM the worker of this attempt says it is; left out while it has not.
+    `vllm_version` is which vLLM the worker of this attempt says it is, and `longest_context` the one that would have
+    done, in tokens, where its own was too long; both are left out while it has not said so.
     `limits_told`: the spending limits of its organisation that it was told of. `delay` is left out while nothing holds
     it up, as it was before anybody kept that.
     """
@@ -119,6 +120,7 @@ class Instance(BaseModel):
     worker_tls: WorkerTls = "off"
     max_model_len: int | None = None
     vllm_version: Annotated[str | None, Field(exclude_if=lambda version: version is None)] = None
+    longest_context: Annotated[int | None, Field(exclude_if=lambda tokens: tokens is None)] = None
     failed_tries: dict[Action, int] = {}
     delay: Annotated[Delay | None, Field(exclude_if=lambda delay: delay is None)] = None
     outages: int = 0

@@ -14,6 +14,7 @@ from tests.coldstart.fake_api import Answer, FakeApi, page, problem, stream, val
 from tests.coldstart.told import ENDING, FAILURE, ID, LAUNCH, MODEL, OTHER_ID, an_instance
 
 KEY = {"id": ID, "prefix": "csk_abcdef", "name": "mine", "role": "user", "created_at": "2026-01-01T00:00:00Z"}
+THIRD_ID, LATER = "7d165dd2-3c01-4b39-8b1f-000000000003", "2027-01-01T00:00:00Z"
 CREATE = ("instances", "create", MODEL, "--type", "L4-1-24G")
 
 
@@ -195,10 +196,35 @@ def test_an_instance_can_be_named_by_id_beginning_or_name(api: FakeApi, said: st
     assert run("instances", "terminate", said, "--yes").stdout == f"{ID}  qwen  terminating\n"
 
 
-def test_a_name_means_the_instance_that_is_not_gone(api: FakeApi) -> None:
-    api.says("GET", "/instances", page(an_instance(), an_instance("terminated", id=OTHER_ID)))
+@pytest.mark.parametrize("other", ["terminated", "failed", "startup_failed"])
+def test_a_name_means_the_instance_that_lives(api: FakeApi, other: str) -> None:
+    """Such as the one that a failed one was launched again as."""
+    api.says("GET", "/instances", page(an_instance(other, id=OTHER_ID, created_at=LATER), an_instance()))
     api.says("DELETE", f"/instances/{ID}", values(an_instance("terminating"), 202))
     assert run("instances", "terminate", "qwen", "--yes").exit_code == 0
+
+
+@pytest.mark.parametrize(("command", "method"), [("show", "GET"), ("archive", "POST"), ("relaunch", "POST")])
+def test_of_those_that_have_ended_a_name_means_the_newest_failed_one(api: FakeApi, command: str, method: str) -> None:
+    past = (an_instance("terminated", id=THIRD_ID, created_at=LATER), an_instance("failed", id=OTHER_ID))
+    api.says("GET", "/instances", page(*past, an_instance("failed", created_at=LATER)))
+    api.says(method, f"/instances/{ID}{'' if command == 'show' else f'/{command}'}", values(an_instance("failed")))
+    assert run("instances", command, "qwen").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["archive", "relaunch"])
+def test_what_can_only_be_asked_of_an_ended_one_means_that_although_another_lives(api: FakeApi, command: str) -> None:
+    api.says("GET", "/instances", page(an_instance(id=OTHER_ID, created_at=LATER), an_instance("failed")))
+    api.says("POST", f"/instances/{ID}/{command}", values(an_instance("failed")))
+    assert run("instances", command, "qwen").exit_code == 0
+
+
+def test_a_failed_instance_whose_machine_is_kept_lives(api: FakeApi) -> None:
+    """It costs money: which of the two is meant, only an id says."""
+    kept = an_instance("startup_failed", id=OTHER_ID, actions=["terminate", "reinstall"])
+    api.says("GET", "/instances", page(an_instance(), kept))
+    result = run("instances", "terminate", "qwen", "--yes")
+    assert (result.exit_code, result.stderr.startswith("2 instances are called 'qwen'")) == (1, True)
 
 
 @pytest.mark.parametrize(

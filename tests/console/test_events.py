@@ -144,7 +144,9 @@ async def test_all_of_an_instance_is_there_however_long_ago_it_happened(stage: S
     await expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
-async def test_a_name_is_looked_up_further_than_the_list_s_first_page(stage: Stage, window: Window) -> None:
+async def test_a_name_is_looked_up_further_than_the_list_s_first_page_and_means_who_lives(
+    stage: Stage, window: Window
+) -> None:
     await stage.projector()
     api = await stage.api()
     old = await stage.happened(*recent(h.a_launch(name="the old one")))
@@ -154,7 +156,8 @@ async def test_a_name_is_looked_up_further_than_the_list_s_first_page(stage: Sta
 
     async def in_pages(route: Route) -> None:
         further = "cursor=" in route.request.url
-        items = [shown] if further else [{**shown, "id": str(uuid4()), "name": "a newer one"}]
+        failed = {**shown, "id": str(uuid4()), "group": "failed", "created_at": "2099-01-01T00:00:00Z"}
+        items = [failed, shown] if further else [{**shown, "id": str(uuid4()), "name": "a newer one"}]
         body = {"items": items, "next_cursor": None if further else "further"}
         await route.fulfill(json=body, headers={"last-event-id": listed.headers["last-event-id"]})
 

@@ -57,6 +57,33 @@ def test_every_cause_has_a_log_and_at_least_eight_are_of_a_worker_that_ran() -> 
     assert len(ran) >= 8
 
 
+@pytest.mark.parametrize(
+    ("log", "tokens"),
+    [
+        ("0.13.0-context_too_long", 2_048),
+        ("0.32.0-context_too_long", 2_048),
+        ("source-no_kv_cache_room+context", 33_488),
+        ("source-no_kv_cache_room", None),
+        ("source-out_of_gpu_memory", None),
+    ],
+)
+def test_the_context_that_would_have_done_is_read_where_the_worker_says_it(log: str, tokens: int | None) -> None:
+    finding = cause_of((LOGS / f"{log}.log").read_text().splitlines())
+    assert finding.longest_context == tokens
+    memory = Memory(Status.STARTING, ends=ended(finding, 0, 20, 40))
+    failed = verdict(given(*h.a_starting_instance()), memory, AT, after(60), a_pace(startup_seconds=5400))
+    assert isinstance(failed, StartupFailed)
+    assert failed.longest_context == tokens
+
+
+@pytest.mark.parametrize(("said", "tokens"), [("33,488", 33_488), ("0", None), ("2147483648", None), (",,", None)])
+def test_a_context_that_makes_no_sense_is_not_believed(said: str, tokens: int | None) -> None:
+    line = (
+        f"KV cache is needed, which is larger than the available KV cache. The estimated maximum model length is {said}"
+    )
+    assert cause_of([line]).longest_context == tokens
+
+
 def test_what_no_rule_knows_is_unknown_with_its_last_error() -> None:
     finding = cause_of(
         [

@@ -22,7 +22,9 @@ ADDED: Final = (
     "/$defs/ServerStopped/properties/scratch_erased",
     "/$defs/Volume/properties/scratch",
     "/$defs/VolumeFound/properties/scratch",
+    "/$defs/Instance/properties/longest_context",
     "/$defs/Instance/properties/vllm_version",
+    "/$defs/StartupFailed/properties/longest_context",
     "/$defs/WarmupCompleted/properties/vllm_version",
 )
 """Where something is that was not there, as the beginning of a JSON pointer."""

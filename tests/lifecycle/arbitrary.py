@@ -77,6 +77,7 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "message": st.sampled_from(_WORDS),
     "reason": st.sampled_from(_WORDS),
     "max_model_len": st.none() | st.integers(1, 2**31 - 1),
+    "longest_context": st.none() | st.integers(1, 2**31 - 1),
     "vllm_version": st.sampled_from((None, "0.13.0", "0.32.0")),
     "worker_tls": st.sampled_from(("mutual", "off")),
     "phase": st.none() | st.sampled_from(f.PHASES),

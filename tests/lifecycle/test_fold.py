@@ -313,6 +313,13 @@ def test_the_longest_context_is_what_the_current_attempt_s_worker_told() -> None
     assert given(*again, f.model_loaded(attempt=2, max_model_len=512)).max_model_len == 512
 
 
+def test_the_context_that_would_have_done_is_what_the_worker_of_the_failed_attempt_said() -> None:
+    failed = (*h.a_starting_instance(keep_for_inspection=True), f.startup_failed(longest_context=33_488))
+    assert given(*failed).longest_context == 33_488
+    assert given(*failed, f.reinstall_requested(attempt=2)).longest_context is None
+    assert "longest_context" not in given(*h.a_starting_instance(), f.startup_failed()).model_dump()
+
+
 def test_the_version_of_vllm_is_what_the_current_attempt_s_worker_told() -> None:
     told = (*h.a_launch(), f.warmup_completed(vllm_version="0.32.0"), f.instance_ready())
     assert given(*told).vllm_version == "0.32.0"

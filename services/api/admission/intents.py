@@ -13,7 +13,7 @@ from services.api.admission.intake import InstanceBody, Intake, Wanted, requeste
 from services.api.admission.judging import refused_again
 from services.api.admission.launches import Launches
 from services.api.admission.read_your_writes import ReadYourWrites
-from services.api.admission.relaunch import relaunch
+from services.api.admission.relaunch import may_need_room, relaunch, room_of
 from services.api.tenancy.organizations import Organization, Organizations
 from services.api.tenancy.ownership import own
 from shared.journal.journal import Decision, Journal, JournalUnavailable
@@ -154,7 +154,15 @@ class Intents:
         if wish.organization_id is not None and organization is None:
             raise IntentRefused("relaunch", "its organisation has been deleted.")
         async with self._patiently():
-            again = relaunch(failed, (await self._intake.offered()).get(wish.provider, ()))
+            offered = await self._intake.offered()
+        types, room = offered.get(wish.provider, ()), None
+        if may_need_room(failed):
+            contents, versions = (
+                await self._intake.contents_of(failed),
+                await self._intake.versions(wish.image, offered),
+            )
+            room = room_of(failed, contents, types, versions)
+        again = relaunch(failed, types, room)
         accepted = await self.request(again.body, owner, organization, idempotency_key, traceparent)
         return replace(accepted, warnings=[again.mend, *accepted.warnings]) if again.mend else accepted
 

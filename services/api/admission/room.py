@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 from services.api.admission.attention import Attention, attention_of
 from services.api.admission.fit import GIB_IN_GB, ROOM_GB, Weights, WeightsPlacement, loaded_gb
-from services.api.admission.serving_rules import length_asked
+from services.api.admission.serving_rules import length_in
 from services.api.admission.splitting import splits_of
 from services.api.admission.vllm_args import given
 from shared.lifecycle.wish import Wish
@@ -38,7 +38,7 @@ class Need:
     @classmethod
     def of(cls, config: Mapping[str, Any], wish: Wish) -> Self | None:
         """None if it is not known, or if nothing is kept: models that only make embeddings read a text once."""
-        attention, asked = attention_of(config), length_asked(wish)
+        attention, asked = attention_of(config), length_in(wish.vllm_args)
         if attention is None or wish.task == "embed":
             return None
         context = asked[1] if asked else attention.context

@@ -1,6 +1,6 @@
 """Whether a version of vLLM serves a model, by its configuration."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from services.api.admission.attention import attention_of
@@ -15,7 +15,7 @@ from shared.vllm_version import VllmVersion
 _WORDS: Final[Mapping[Task, str]] = {"generate": "generate text", "embed": "make embeddings"}
 _MODEL: Final = "/model"
 _OTHER: Final = ". Choose another model"
-_LENGTH: Final = "--max-model-len"
+LENGTH: Final = "--max-model-len"
 _SUFFIXES: Final = {"k": 1_000, "K": 2**10, "m": 10**6, "M": 2**20}
 
 
@@ -85,11 +85,11 @@ def quantization_in(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-def length_asked(wish: Wish) -> tuple[int, int] | None:
+def length_in(arguments: Sequence[str]) -> tuple[int, int] | None:
     """The position of --max-model-len and its tokens, as vLLM reads them: 8192, 8k (8000), 8K (8192)."""
     asked = None
-    for at, name, value in positions(wish.vllm_args):
-        if name == _LENGTH and value.rstrip("kKmM").isdecimal():
+    for at, name, value in positions(arguments):
+        if name == LENGTH and value.rstrip("kKmM").isdecimal():
             asked = at, int(value.rstrip("kKmM")) * _SUFFIXES.get(value[-1], 1)
     return asked
 
@@ -124,7 +124,7 @@ def _needs_trust(contents: Described, version: VllmVersion) -> str:
 
 def _too_long(contents: Described, wish: Wish) -> Iterator[FieldError]:
     """Of embedding models another file may say how much they take."""
-    attention, asked = attention_of(contents.config), length_asked(wish)
+    attention, asked = attention_of(contents.config), length_in(wish.vllm_args)
     if (
         wish.task == "generate"
         and attention is not None

@@ -55,14 +55,14 @@ ALLOWED: Final = sorted(SWITCHES | VALUES.keys())
 
 def refused(arguments: Sequence[str]) -> Iterator[FieldError]:
     """The errors in these arguments. Accepts `--flag value` (two arguments) and `--flag=value` (one)."""
-    for at, flag, equals, value in _read(arguments):
+    for at, flag, equals, value, _ in _read(arguments):
         if (wrong := _wrong(flag, equals, value)) is not None:
             yield FieldError(pointer=f"/vllm_args/{at}", detail=wrong)
 
 
 def positions(arguments: Sequence[str]) -> Iterator[tuple[int, str, str]]:
     """Each option's position, name and value; a switch's value is empty."""
-    return ((at, flag, value) for at, flag, _, value in _read(arguments))
+    return ((at, flag, value) for at, flag, _, value, _ in _read(arguments))
 
 
 def given(arguments: Sequence[str]) -> dict[str, str]:
@@ -70,15 +70,21 @@ def given(arguments: Sequence[str]) -> dict[str, str]:
     return {flag: value for _, flag, value in positions(arguments)}
 
 
-def _read(arguments: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
-    """Each option's position, name, equals sign (if any) and value."""
+def with_value(arguments: Sequence[str], option: str, value: str) -> tuple[str, ...]:
+    """The arguments with this value of an option, in place of any other."""
+    others = [arguments[at : at + took] for at, flag, _, _, took in _read(arguments) if flag != option]
+    return (*(argument for one in others for argument in one), f"{option}={value}")
+
+
+def _read(arguments: Sequence[str]) -> Iterator[tuple[int, str, str, str, int]]:
+    """Each option's position, name, equals sign (if any) and value, and how many arguments it takes up."""
     at = 0
     while at < len(arguments):
         flag, equals, value = arguments[at].partition("=")
         took = 1
         if flag in VALUES and not equals:
             value, took = (arguments[at + 1] if at + 1 < len(arguments) else ""), 2
-        yield at, flag, equals, value
+        yield at, flag, equals, value, took
         at += took
 
 

@@ -173,7 +173,8 @@ async def terminate(
     response_headers=_OF_A_NEW_ONE,
     summary="Launch a failed instance again",
     description="It becomes another instance with the same wishes. If those were out of stock, it may get any type; if "
-    "the type's GPU memory was too small, one with more. The first of `warnings` then says so.",
+    "the type's GPU memory was too small, it gets a shorter context or, where none is known that fits, a type with "
+    "more memory. The first of `warnings` then says so.",
 )
 async def relaunch(
     *,

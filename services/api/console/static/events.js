@@ -39,8 +39,7 @@ function source(id) {
 const shown = () => one ?? everything;
 
 function take(from, event) {
-  const { id, name } = event.data.description;
-  names.add(id, name);
+  names.add(event.data.description);
   from.kept.push(event);
   if (from.kept.length > KEPT) from.kept = from.kept.slice(-KEPT);
   from.whole &&= from.kept.length < KEPT;
@@ -168,7 +167,7 @@ function turn() {
 
 async function open(its) {
   try {
-    names.add(its.id, (await get(`/instances/${its.id}`)).name);
+    names.add(await get(`/instances/${its.id}`));
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     its.refusal = error;
