@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -175,6 +176,28 @@ async def test_the_machine_is_told_the_proxies_of_its_site_and_their_password_is
     assert b"\nSITE_NO_PROXY=localhost,127.0.0.1,::1,hub.example.com\n" in stage.shell.received[0]
     (failed,) = await stage.events(e.SshInstallFailed)
     assert failed.output[-1] == "proxy us:[redacted]@proxy refused"
+
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+
+
+async def test_the_machine_gets_the_hub_the_registry_and_the_authorities_of_its_site(
+    stage: Stage, tmp_path: Path
+) -> None:
+    (tmp_path / "site.pem").write_text(CERTIFICATE)
+    login = {"registry_mirror": "mirror.test:5000/hub", "registry_user": "us", "registry_password": "a-password"}
+    stage.with_settings(HF_ENDPOINT="https://hub.example.com", machine_ca_file=str(tmp_path / "site.pem"), **login)
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    received = plain(stage.shell.received[0]).decode()
+    for line in (
+        "HUB=https://hub.example.com",
+        "REGISTRY_MIRROR=mirror.test:5000/hub",
+        "REGISTRY_USER=us",
+        "REGISTRY_PASSWORD=a-password",
+        f"SITE_AUTHORITIES='{CERTIFICATE}'",
+    ):
+        assert f"\n{line}\n" in received
 
 
 async def test_every_install_loads_the_commit_that_was_judged_and_not_what_its_branch_has_become(stage: Stage) -> None:
@@ -356,6 +379,16 @@ async def test_tries_that_fail_differently_go_on_until_the_deadline(stage: Stage
     await stage.launched()
     await stage.deliver(e.SshReachable)
     assert (await stage.instance()).status is Status.STARTING
+
+
+async def test_tries_that_fail_end_where_the_next_one_would_begin_after_the_deadline(stage: Stage) -> None:
+    stage.with_settings(backoff_seconds=10.0, longest_backoff_seconds=10.0)
+    stage.shell.outcomes.append(failing("E: Failed to fetch http://mirror.test/InRelease  503  Service Unavailable\n"))
+    await stage.launched()
+    await stage.deliver(e.SshReachable, age_s=stage.settings.install_deadline_seconds - 5)
+    error = (await stage.instance()).error
+    assert error is not None
+    assert (error.code, "503  Service Unavailable" in error.message) == ("install_failed", True)
 
 
 async def test_what_the_install_waits_for_is_told_until_it_goes_on(stage: Stage) -> None:

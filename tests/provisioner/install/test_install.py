@@ -171,6 +171,8 @@ async def test_the_proxies_of_the_site_reach_the_worker(tmp_path: Path) -> None:
             "HTTPS_PROXY": "http://us:secret@proxy:3128",
             "NO_PROXY": "localhost,127.0.0.1,::1,hub.example.com",
         }
+        for_docker = machine.host.disk.root / "etc/systemd/system/docker.service.d/coldstart-site.conf"
+        assert 'Environment="HTTPS_PROXY=http://us:secret@proxy:3128"' in for_docker.read_text()
 
 
 async def test_an_image_comes_from_the_mirror_with_the_login_that_is_set_and_the_login_is_forgotten(

@@ -150,6 +150,13 @@ async def test_a_command_that_fails_for_another_reason_fails_at_once_with_its_ow
         assert await process.wait() == 100
 
 
+async def test_apt_trusts_the_authorities_of_the_site() -> None:
+    shown = 'apt-get() { echo "$*"; }; authorities=/site.pem'
+    for site, option in (("", ""), ("of the site", " -o Acquire::https::CaInfo=/site.pem")):
+        async with running(f"SITE_AUTHORITIES='{site}'; {shown}; apt update") as process:
+            assert await lines(process) == [f"-o Acquire::Retries=3{option} update"]
+
+
 @pytest.mark.parametrize(("told", "waits"), [("status: running", True), ("status: done", False)])
 async def test_cloud_init_is_waited_for_while_it_runs(told: str, waits: bool) -> None:
     async with running(f"cloud-init() {{ echo '{told}'; }}; timeout() {{ :; }}; wait_for_first_boot") as process:
