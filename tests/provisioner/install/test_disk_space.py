@@ -1,11 +1,14 @@
 """A disk without room for the image and the weights is noticed before either is downloaded, by the real functions."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from tests.provisioner.install.test_data_disk import can_make_loop_devices
 
 SCRIPT: Final = Path("services/provisioner/install/disk_space.sh").read_text()
 GB: Final = 10**9
@@ -43,24 +46,26 @@ def checked(
     present: bool = False,
     kept: int | None = None,
     root: str = "",
+    real_df: bool = False,
 ) -> str:
-    """What is said of disks by name and free gigabytes: nothing if there is room."""  # fmt: skip
+    """What is said of disks by name and free gigabytes, or of the real ones: nothing if there is room."""
     said = json.dumps(image, indent="\t") if image else ""
     told = f"""set -euo pipefail; shopt -s inherit_errexit
     root={root} data={root}/mnt/data IMAGE=vllm/vllm-openai:v0.32.0 MODEL=some/model CACHE=shared
     WEIGHTS_BYTES={round(weights * GB)}
     {SCRIPT}
     fail() {{ echo "$*"; exit 1; }}
-    df() {{
+    fake_df() {{
       echo Filesystem Avail
       if [[ $* == *mnt/data ]]; then echo "{models[0]} {models[1] * GB}"; else echo "{docker[0]} {docker[1] * GB}"; fi
     }}
+    {"" if real_df else 'df() { fake_df "$@"; }'}
     dpkg() {{ echo amd64; }}
     du() {{ echo "{kept} $*"; }}
     timeout() {{ shift 2; "$@"; }}
     docker() {{
       case $* in
-        info*) echo /var/lib/docker ;;
+        info*) echo /srv/docker ;;
         image*) {"true" if present else "false"} ;;
         manifest*) echo "{ASKED.strip()}" >&3; cat <<'END' && {"true" if image else "false"}
 {said}
@@ -80,11 +85,28 @@ def test_what_there_is_room_for_is_not_mentioned_and_with_plenty_of_room_the_reg
 
 def test_a_disk_without_room_for_the_layers_of_this_machine_s_architecture_is_named() -> None:
     assert checked(docker=("/dev/a", 9)) == (
-        f"{ASKED}The disk of /var/lib/docker has 9.0 GB free, and the image needs 10.0 GB or more. "
+        f"{ASKED}The disk of /srv/docker has 9.0 GB free, and the image needs 10.0 GB or more. "
         "Free some space, or use a machine with a larger disk.\n"
     )
     assert "needs 10.0 GB" in checked(docker=("/dev/a", 9), image=manifest(6 * GB, 4 * GB))
     assert checked(docker=("/dev/a", 10)) == ASKED
+
+
+@pytest.mark.skipif(not can_make_loop_devices(), reason="only root makes loop devices, where they are")
+def test_the_disk_is_measured_where_docker_keeps_its_data(tmp_path: Path) -> None:
+    """By the real df, on a file system of its own."""
+    disk, docker = tmp_path / "disk", tmp_path / "srv/docker"
+    for place in (docker, tmp_path / "mnt/data"):
+        place.mkdir(parents=True)
+    with disk.open("wb") as file:
+        file.truncate(5 * GB)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", disk], check=True)
+    subprocess.run(["mount", "-o", "loop", disk, docker], check=True)
+    try:
+        said = checked(root=str(tmp_path), real_df=True)
+    finally:
+        subprocess.run(["umount", docker], check=True)
+    assert re.search(r"The disk of /srv/docker has 4\.\d GB free, and the image needs 10\.0 GB or more\.", said), said
 
 
 def test_a_disk_without_room_for_the_weights_is_named() -> None:
@@ -94,7 +116,7 @@ def test_a_disk_without_room_for_the_weights_is_named() -> None:
 
 def test_on_one_disk_both_must_fit() -> None:
     of = ("/dev/a", 100)
-    assert "/var/lib/docker and /mnt/data has 100.0 GB free, and the image and the model's weights need 101.0 GB" in (
+    assert "/srv/docker and /mnt/data has 100.0 GB free, and the image and the model's weights need 101.0 GB" in (
         checked(docker=of, models=of, weights=91)
     )
     assert checked(docker=of, models=of, weights=90) == ASKED
