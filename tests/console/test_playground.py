@@ -4,11 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 from playwright.async_api import Page, Route, expect
 
+from shared.lifecycle.fact import Action
 from tests.api.fakes import FakeWorker
 from tests.api.stage import EMBEDDING_MODEL, MODEL, RunningApi, Stage
 from tests.console.conftest import Window
@@ -242,7 +244,12 @@ async def test_a_model_that_is_not_ready_shows_how_far_it_is_until_it_can_be_use
     at = f.ip_assigned(ip_address=worker.address)
     history = tuple(at if fact.type() == at.type() else fact for fact in history)
     installed = next(number for number, fact in enumerate(history, 1) if fact.type() == "SshInstallCompleted")
-    instance = await stage.happened(*history[:installed])
+    later = datetime.now(UTC) + timedelta(hours=1)
+    held_up = f.action_delayed(action=Action.INSTALL, reason="waits for cloud-init", next_try_at=later)
+    instance = await stage.happened(*history[: installed - 1], held_up)
+    await expect(page.locator("#eta")).to_contain_text("next try at")
+    await expect(page.locator("#step")).to_contain_text("waits for cloud-init")
+    await stage.happened(history[installed - 1], instance_id=instance.id)
     await expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "60")
     await expect(page.locator("#status")).to_have_text("starting")
     await expect(page.locator("#eta")).to_contain_text("nine times in ten by")

@@ -1,7 +1,7 @@
 // A chat with a model; while that is not ready, how far it is.
 import { chat, reasonOf } from "./chat.js";
 import { get, now, Refusal } from "./api.js";
-import { expectation, took } from "./format.js";
+import { expectation, nextTry, took } from "./format.js";
 import { announce, fill, write } from "./live.js";
 
 const LOOK_MS = 1000;
@@ -120,7 +120,7 @@ function becameReady(name) {
   if (eager) answer();
 }
 
-function show(name, { message, status, status_label: label, tone, where, progress_percent: percent, eta }) {
+function show(name, { message, status, status_label: label, tone, where, progress_percent: percent, eta, delay }) {
   eager = false;
   unready.hidden = false;
   byId("progress").hidden = status === null;
@@ -134,7 +134,7 @@ function show(name, { message, status, status_label: label, tone, where, progres
   write(byId("step"), where);
   fill(byId("bar"), percent, where || label);
   byId("bar").setAttribute("aria-label", `Progress of ${name}`);
-  write(byId("eta"), eta ? expectation(eta, now()) : "");
+  write(byId("eta"), delay ? nextTry(delay, now()) : eta ? expectation(eta, now()) : "");
 }
 
 function tell(words) {
