@@ -17,7 +17,16 @@ from coldstart.backup.streams import SnapshotFailed
 from coldstart.embedded.folder import ServerFolder
 from coldstart.embedded.servers import servers
 from coldstart.settings import StackSettings
-from coldstart.stack.files import ADMIN_KEY, CLOUDS, MASTER_SECRET, NoInstallation, NoStack, find_reach, stored
+from coldstart.stack.files import (
+    ADMIN_KEY,
+    CLOUDS,
+    MASTER_SECRET,
+    NoInstallation,
+    NoStack,
+    archive_dir,
+    find_reach,
+    stored,
+)
 from shared.bus.reader import ReadingInterrupted
 
 UNREADABLE: Final = (SnapshotFailed, ReadingInterrupted, NatsError, asyncpg.PostgresError, OSError)
@@ -44,7 +53,7 @@ async def back_up(settings: StackSettings, data_dir: Path, file: Path, keys: Bac
                 async def put(name: str, data: bytes) -> None:
                     await asyncio.to_thread(opened.add, name, data)
 
-                return await save_contents(nats_url, database_url, local, put)
+                return await save_contents(nats_url, database_url, local, put, archive=archive_dir(data_dir))
         except UNREADABLE as error:
             raise BackupRefused(f"no backup was made: {error}") from error
 

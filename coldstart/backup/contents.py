@@ -1,8 +1,8 @@
 """What is in a backup, and in which order it is read while others write.
 
-The event stream comes first. A dead letter is stored before its message is acknowledged, and an organisation or a model
-before an event names it. So whatever the copied events name is in the later copies, too. The read model is not in it:
-progress computes it from the stream.
+The event stream comes first, and then the archive into which events are moved from it. A dead letter is stored before
+its message is acknowledged, and an organisation or a model before an event names it. So whatever the copied events name
+is in the later copies, too. The read model is not in it: progress computes it from the stream.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
 from itertools import groupby
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,6 +23,8 @@ from nats.aio.client import Client
 from coldstart.backup.errors import BackupUnreadable, NotRestored
 from coldstart.backup.streams import restore_stream, snapshot
 from coldstart.backup.tables import KEPT, columns, load, save, schema_version, snapshot_of_tables, was_used
+from coldstart.stack.files import ARCHIVE
+from services.progress.archive import Archive
 from shared import install_output, worker_output
 from shared.bus.connection import connected_once
 from shared.bus.reader import stream_state
@@ -39,6 +42,7 @@ _STREAMS: Final = (
 )
 """In this order. The bucket of instance types is left out: the provisioner publishes it anew."""
 _CONNECT_S: Final = 5.0
+_PIECE_BYTES: Final = 1_000_000
 
 Put = Callable[[str, bytes], Awaitable[None]]
 Member = tuple[str, bytes]
@@ -63,8 +67,10 @@ class Amounts:
     rows: Mapping[str, int]
 
 
-async def save_contents(nats_url: str, database_url: str, local: Mapping[str, bytes], put: Put) -> Manifest:
-    """Put everything, under a name for each part. `local`: the files of the data folder.
+async def save_contents(
+    nats_url: str, database_url: str, local: Mapping[str, bytes], put: Put, *, archive: Path | None = None
+) -> Manifest:
+    """Put everything, under a name for each part. `local`: the files of the data folder; `archive`: its folder.
 
     Raises ReadingInterrupted, SnapshotFailed, and what NATS or PostgreSQL raise.
     """
@@ -78,6 +84,8 @@ async def save_contents(nats_url: str, database_url: str, local: Mapping[str, by
             await put(f"files/{name}", data)
         for stream in _STREAMS:
             await _save_stream(connection, stream, put)
+    for file in Archive(archive, installation).files if archive else ():  # after the stream, from which they are moved
+        await _save_file(f"archive/{file.name}", file, put)
     async with snapshot_of_tables(database_url) as database:
         for table in KEPT:
             if not (named := await columns(database, table)):  # of a later migration than the last one there
@@ -86,6 +94,13 @@ async def save_contents(nats_url: str, database_url: str, local: Mapping[str, by
             await save(database, table, named, lambda table, data: put(f"tables/{table}/rows", data))
     await put(_END, b"")
     return manifest
+
+
+async def _save_file(name: str, file: Path, put: Put) -> None:
+    """One state of it, even if it is replaced meanwhile."""
+    with await asyncio.to_thread(file.open, "rb") as opened:
+        while data := await asyncio.to_thread(opened.read, _PIECE_BYTES):
+            await put(name, data)
 
 
 async def _save_stream(connection: Client, stream: str, put: Put) -> None:
@@ -130,7 +145,7 @@ def _manifest(data: bytes) -> Manifest:
 async def load_contents(
     members: Iterator[Member], nats_url: str, database_url: str, *, replicas: int, keep: Callable[[str, bytes], None]
 ) -> Amounts:
-    """Restore streams and tables into servers that have none of them; `keep` gets the files of the data folder.
+    """Restore streams and tables into servers that have none of them; `keep` gets pieces of the data folder's files.
 
     If it fails, what it has created is gone again. Raises NotRestored, and what NATS or PostgreSQL raise.
     """
@@ -148,9 +163,10 @@ async def load_contents(
             events, rows = 0, dict[str, int]()
             async with database.transaction():
                 for (kind, name), part in _parts(members):
-                    if kind == "files":
-                        for _, data in part:
-                            keep(name, data)
+                    if kind in {"files", "archive"}:
+                        place = name if kind == "files" else f"{ARCHIVE}/{manifest.installation}/{name}"
+                        async for data in _each(part):
+                            keep(place, data)
                     elif kind == "streams":
                         about = json.loads(next(part)[1])
                         config = _configuration(about["config"], manifest, replicas)

@@ -37,7 +37,8 @@ async def restore(
     with _new_folder(data_dir, replace=replace) as (draft, put_aside):
 
         def keep(name: str, data: bytes) -> None:
-            with os.fdopen(os.open(draft / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as opened:
+            (draft / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with os.fdopen(os.open(draft / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _MODE), "wb") as opened:
                 opened.write(data)
                 opened.flush()
                 os.fsync(opened.fileno())

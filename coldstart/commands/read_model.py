@@ -1,15 +1,16 @@
-"""`coldstart rebuild` and `verify`: run by the service that owns the tables in PostgreSQL."""
+"""`coldstart rebuild`, `verify` and `compact`: run by the service that owns the tables in PostgreSQL."""
 
 import os
 import subprocess
 import sys
+from typing import Annotated
 
 import typer
 
 from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import explained
 from coldstart.settings import ClientSettings, from_environment
-from coldstart.stack.files import find_reach
+from coldstart.stack.files import archive_setting, find_reach
 
 
 def rebuild(yes: Yes = False) -> None:
@@ -26,16 +27,35 @@ def verify() -> None:
         raise typer.Exit(progress("verify"))
 
 
-def progress(*words: str) -> int:
+def compact(
+    yes: Yes = False,
+    days: Annotated[
+        float | None,
+        typer.Option("--older-than", help="Days since its last event. Default: COLDSTART_RETENTION_DAYS, 365.", min=0),
+    ] = None,
+) -> None:
+    """Move the histories of instances that ended long ago out of the stream, into the archive.
+
+    Timelines stay as they are, and the last event of each stays in the stream.
+    """
+    with explained():
+        servers()
+        ask("Compact the stream?", "The events are moved into the archive, and not back.", yes=yes)
+        settings = {} if days is None else {"COLDSTART_RETENTION_DAYS": str(days)}
+        raise typer.Exit(progress("compact", **settings))
+
+
+def progress(*words: str, **settings: str) -> int:
     """Run it, show its output and return its exit status. Raises NoStack, SettingsInvalid."""
     module = [sys.executable, "-m", "services.progress", *words]
-    return subprocess.run(module, env=servers(), check=False).returncode  # noqa: S603  our own words only
+    return subprocess.run(module, env=servers() | settings, check=False).returncode  # noqa: S603  our own words only
 
 
 def servers() -> dict[str, str]:
     """The environment, with the NATS and PostgreSQL URLs: as set, or of the stack in the data folder."""
-    environment = {"COLDSTART_LOG_FORMAT": "console", **os.environ}
+    data_dir = from_environment(ClientSettings).data_dir
+    environment = {"COLDSTART_LOG_FORMAT": "console", **os.environ, **archive_setting(data_dir)}
     if not environment.get("COLDSTART_DATABASE_URL") or not environment.get("COLDSTART_NATS_URL"):
-        reach = find_reach(from_environment(ClientSettings).data_dir)
+        reach = find_reach(data_dir)
         environment |= {"COLDSTART_DATABASE_URL": reach.database_url, "COLDSTART_NATS_URL": reach.nats_url}
     return environment

@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -22,6 +23,7 @@ from coldstart.providers import names, providers
 from coldstart.settings import StackSettings, from_environment
 from coldstart.slow_steps import telling_slow_steps
 from coldstart.stack.files import MASTER_SECRET, NoInstallation, stored
+from coldstart.stack.retention import compact_once, compacting_daily
 from coldstart.stack.stack import Stack, master_secret, stack
 from coldstart.stack.standing import JournalUnreadable, standing
 from shared.logs import configure_logs
@@ -109,11 +111,15 @@ async def _serve(settings: StackSettings, stop: asyncio.Event) -> None:
                 await _say_what_stands(running.reach.nats_url)
             _welcome(running, settings, cloud, link)
             served = True
-            telling = asyncio.create_task(_say_how_clouds_are(running, began_at))
+            compacting = partial(compact_once, running.reach, settings.data_dir.absolute())
+            beside = [_say_how_clouds_are(running, began_at), compacting_daily(compacting)]
+            tasks = [asyncio.create_task(each) for each in beside]
             try:
                 await running.broken()
             finally:
-                telling.cancel()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
                 await _say_what_goes_on(running.reach.nats_url, cloud)
     finally:
         if cloud and stop.is_set() and not served:

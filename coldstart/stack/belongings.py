@@ -14,7 +14,7 @@ _FILES: Final = (
     *("stack.json", "stack.json.new", "clouds", "clouds.new"),
 )
 """Each also with the drafts that a killed start leaves."""
-_WITHIN: Final = {"logs": ("*.log",), "simulator": ("hosts", "account.json*")}
+_WITHIN: Final = {"logs": ("*.log",), "simulator": ("hosts", "account.json*"), "archive": ("*-*-*-*-*",)}
 
 
 class NotOurs(Exception):

@@ -11,6 +11,9 @@ import psutil
 
 MASTER_SECRET: Final = "master-secret"  # noqa: S105 (a file's name)
 ADMIN_KEY: Final = "admin-key"
+ARCHIVE: Final = "archive"
+"""The folder of compacted histories, unless COLDSTART_ARCHIVE_DIR names another."""
+_ARCHIVE_DIR: Final = "COLDSTART_ARCHIVE_DIR"
 SIMULATED: Final = "simulated"
 CLOUDS: Final = "clouds"
 _RUNNING: Final = "stack.json"
@@ -90,6 +93,16 @@ def made_once(data_dir: Path, name: str, prefix: str = "") -> tuple[str, bool]:
     finally:
         draft.unlink()
     return secret, True
+
+
+def archive_dir(data_dir: Path) -> Path:
+    """Where compacted histories are."""
+    return Path(os.environ.get(_ARCHIVE_DIR) or data_dir / ARCHIVE).absolute()
+
+
+def archive_setting(data_dir: Path) -> dict[str, str]:
+    """The same, for the environment of a service or command."""
+    return {_ARCHIVE_DIR: str(archive_dir(data_dir))}
 
 
 def write_reach(data_dir: Path, reach: Reach) -> None:

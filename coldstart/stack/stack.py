@@ -27,6 +27,7 @@ from coldstart.stack.files import (
     SIMULATED,
     Reach,
     SecretMissing,
+    archive_setting,
     clouds,
     forget_reach,
     made_once,
@@ -150,6 +151,7 @@ async def stack(  # noqa: PLR0915 - one list of all that is started, in its orde
             "COLDSTART_ADMIN_KEY": admin_key,
             "COLDSTART_API_HOST": settings.api_host,
             "COLDSTART_API_PORT": str(port),
+            **archive_setting(data_dir),
             **(cloud.environment if cloud else {}),
         }
         services = tuple(

@@ -1,15 +1,18 @@
 """`python -m services.progress` runs the service. `rebuild` computes its tables again.
 
 `verify` prints where the tables or the stream's snapshots differ from the facts; it exits with 1 if they do.
-`replay` projects one event that could not be projected in its turn.
+`replay` projects one event that could not be projected in its turn. `compact` moves the histories of instances that
+ended long ago into the archive.
 """
 
 import sys
 from argparse import ArgumentParser
+from datetime import UTC, datetime
 
 import uvloop
 
-from services.progress.app import project_once_more, rebuild_once, running, verify_once
+from services.progress.app import compact_once, project_once_more, rebuild_once, running, verify_once
+from services.progress.compaction import Compacted
 from services.progress.settings import ProgressSettings
 from services.progress.verify import Verdict
 from shared.bus.reader import TRANSPORT, ReadingInterrupted
@@ -24,7 +27,7 @@ from shared.running import exiting_when_refused, run
 def main() -> None:
     parser = ArgumentParser(prog="python -m services.progress", description=__doc__)
     parser.add_argument(
-        "command", nargs="?", choices=("rebuild", "verify", "replay"), help="leave it out to run the service"
+        "command", nargs="?", choices=("rebuild", "verify", "replay", "compact"), help="leave it out to run the service"
     )
     parser.add_argument("sequence", nargs="?", type=int, help="of the event to replay")
     given = parser.parse_args()
@@ -42,6 +45,8 @@ def main() -> None:
             uvloop.run(rebuild_once(settings))
         elif command == "verify":
             sys.exit(print_verdict(uvloop.run(verify_once(settings))))
+        elif command == "compact":
+            print_compacted(uvloop.run(compact_once(settings, datetime.now(UTC))))
         else:
             _replay(settings, given.sequence)
 
@@ -61,6 +66,15 @@ def print_verdict(verdict: Verdict) -> int:
     behind = f"; the read model is {verdict.behind} events behind" if verdict.behind else ""
     sys.stdout.write(f"{verdict.events} events of {verdict.instances} instances: {number} differences{behind}\n")
     return 1 if number else 0
+
+
+def print_compacted(compacted: Compacted) -> None:
+    skipped = f"; {compacted.skipped} were skipped: an event cannot be read" if compacted.skipped else ""
+    before, after = compacted.bytes_before / 1e6, compacted.bytes_after / 1e6
+    sys.stdout.write(
+        f"{compacted.events} events of {compacted.instances} instances moved into the archive{skipped}; "
+        f"the stream has {after:.1f} MB (before: {before:.1f})\n"
+    )
 
 
 if __name__ == "__main__":

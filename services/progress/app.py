@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import datetime, timedelta
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from services.progress.archive import Archive
+from services.progress.compaction import Compacted, compact
 from services.progress.followers_copy import copying
 from services.progress.projection import Checkpoint, Projection
 from services.progress.projector import Projector
@@ -19,6 +22,12 @@ from shared.bus.start_up import connected
 from shared.journal.envelope import decode
 from shared.postgres.connection import connect_pool, connecting
 from shared.postgres.migrate import migrate
+from shared.running import StartRefused
+
+
+class ArchiveUnset(StartRefused):
+    def __init__(self) -> None:
+        super().__init__("there is no place for the archive: set COLDSTART_ARCHIVE_DIR")
 
 
 @asynccontextmanager
@@ -51,7 +60,10 @@ async def rebuild_once(settings: ProgressSettings) -> Checkpoint:
     async with connected(settings, "progress rebuild") as connection:
         await _migrated(settings)
         return await rebuild(
-            connection, settings.database_url.get_secret_value(), heartbeat_s=settings.stream_heartbeat_seconds
+            connection,
+            settings.database_url.get_secret_value(),
+            archive_dir=settings.archive_dir,
+            heartbeat_s=settings.stream_heartbeat_seconds,
         )
 
 
@@ -88,7 +100,32 @@ async def verify_once(settings: ProgressSettings) -> Verdict:
     connection = await connect(settings.nats_url.get_secret_value(), "progress verify")
     try:
         return await verify(
-            connection, settings.database_url.get_secret_value(), heartbeat_s=settings.stream_heartbeat_seconds
+            connection,
+            settings.database_url.get_secret_value(),
+            archive_dir=settings.archive_dir,
+            heartbeat_s=settings.stream_heartbeat_seconds,
+        )
+    finally:
+        await connection.close()
+
+
+async def compact_once(settings: ProgressSettings, now: datetime) -> Compacted:
+    """Move the histories of instances that ended long ago into the archive. Raises what `compact` raises.
+
+    The user of the URL needs to be allowed to purge the stream: no service is, the operator is.
+    """
+    if settings.archive_dir is None:
+        raise ArchiveUnset
+    connection = await connect(settings.nats_url.get_secret_value(), "progress compact")
+    try:
+        stream = await stream_state(connection)
+        return await compact(
+            connection,
+            settings.database_url.get_secret_value(),
+            Archive(settings.archive_dir, stream.installation),
+            before=now - timedelta(days=settings.retention_days),
+            now=now,
+            heartbeat_s=settings.stream_heartbeat_seconds,
         )
     finally:
         await connection.close()

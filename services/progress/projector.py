@@ -75,6 +75,8 @@ class Projector:
         return await rebuild(
             self.connection,
             self.settings.database_url.get_secret_value(),
+            archive_dir=self.settings.archive_dir,
+            keep_timelines=False,  # those of another stream
             put_aside=self._put_aside,
             heartbeat_s=self.settings.stream_heartbeat_seconds,
         )

@@ -1,5 +1,7 @@
 """The progress service's settings."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from shared.metrics import WithMetrics
@@ -12,9 +14,13 @@ class ProgressSettings(WithDatabase, WithMetrics):
     `standby_seconds`: how often a standby checks whether it is needed; `stream_heartbeat_seconds`: the interval of
     heartbeats of an idle stream (two missed ones mean an interruption); `longest_pause_seconds`: the longest pause
     between two tries while a server is away.
+    `archive_dir`: the folder of the archive, the same for every process. `retention_days`: how long the history of a
+    finished instance stays in the stream after its last event.
     `followers_nats_url`: the followers' server, to which the stream is copied; if unset, it is not copied.
     """
 
+    archive_dir: Path | None = None
+    retention_days: float = Field(default=365.0, ge=0, le=36_500)
     followers_nats_url: SecretStr | None = None
     standby_seconds: float = Field(default=0.5, gt=0)
     stream_heartbeat_seconds: float = Field(default=1.0, ge=0.1)

@@ -1,7 +1,8 @@
 """A second read model, computed from the stream into separate tables beside those in use."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Final
 
 from nats.aio.client import Client
@@ -9,7 +10,8 @@ from nats.js.errors import NotFoundError
 
 from services.progress.projection import Projection
 from services.progress.statements import sql
-from shared.bus.reader import reading
+from shared.bus.reader import BATCH, reading
+from shared.journal.envelope import Recorded
 from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 from shared.postgres.connection import Connection
 
@@ -29,6 +31,12 @@ class Shadow:
         self.position = 0
         self._connection = connection
         self._heartbeat_s = heartbeat_s
+
+    async def take_archived(self, events: Iterable[Recorded]) -> None:
+        """Add what was moved out of the stream. Events that are in both are added once."""
+        remaining = iter(events)
+        while batch := list(islice(remaining, BATCH)):
+            await self.projection.commit(batch, 0)
 
     async def catch_up(self, last: int) -> None:
         """Follow the stream up to this sequence, and no further."""

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from services.progress.archive import Archive
 from services.progress.projection import Checkpoint, Projection, checkpoint
 from services.progress.shadow import SESSION, Shadow, shadow_tables
 from services.progress.statements import sql
@@ -37,16 +39,22 @@ class Verdict:
     differences: tuple[str, ...]
 
 
-async def verify(connection: Client, database_url: str, *, heartbeat_s: float = 1.0) -> Verdict:
+async def verify(
+    connection: Client, database_url: str, *, archive_dir: Path | None = None, heartbeat_s: float = 1.0
+) -> Verdict:
     """Changes nothing. Projecting continues, except while the tables are compared.
 
-    Raises RebuildRunning, ReadingInterrupted, and what NATS or PostgreSQL raise.
+    Raises ArchiveUnreadable, RebuildRunning, ReadingInterrupted, and what NATS or PostgreSQL raise.
     """
     facts = Facts()
-    last = (await stream_state(connection)).last_sequence
+    stream = await stream_state(connection)
+    archive = Archive(archive_dir, stream.installation) if archive_dir else None
+    last = stream.last_sequence
+    for recorded in archive.events() if archive else ():
+        facts.compare(recorded)
     async for message in _up_to(connection, last, heartbeat_s):
         facts.see(message)
-    behind, rows = await _rows(connection, database_url, last, heartbeat_s)
+    behind, rows = await _rows(connection, database_url, archive, last, heartbeat_s)
     return Verdict(facts.events, facts.instances, behind, tuple(facts.unreadable), (*facts.differences, *rows))
 
 
@@ -58,6 +66,7 @@ class Facts:
         self.unreadable: list[str] = []
         self.differences: list[str] = []
         self._folded: dict[UUID, Instance | None] = {}
+        self._seen: dict[UUID, int] = {}
 
     @property
     def instances(self) -> int:
@@ -71,10 +80,14 @@ class Facts:
         except Undecodable as error:
             self.unreadable.append(f"{message.subject} at {metadata.sequence.stream} cannot be read: {error}")
         else:
-            self._compare(recorded)
+            self.compare(recorded)
 
-    def _compare(self, recorded: Recorded) -> None:
+    def compare(self, recorded: Recorded) -> None:
+        """Take an instance's next event. One that was taken already, since it is in archive and stream, is left out."""
         snapshot, event = recorded.instance, recorded.event
+        if recorded.sequence <= self._seen.get(snapshot.id, 0):
+            return
+        self._seen[snapshot.id] = recorded.sequence
         if snapshot.id not in self._folded:
             folded = begin(event) if isinstance(event, InstanceRequested) else None
         elif (before := self._folded[snapshot.id]) is None:
@@ -85,7 +98,8 @@ class Facts:
             f"snapshot of {snapshot.id} at version {snapshot.version} ({event.type()}, sequence {recorded.sequence})"
         )
         if folded is None:
-            self.differences.append(f"{where}: its history does not begin with a request")
+            archived = ", and the archive (COLDSTART_ARCHIVE_DIR) does not have it" if snapshot.version > 1 else ""
+            self.differences.append(f"{where}: its history does not begin with a request{archived}")
         elif (folded := _as_far_as_kept(folded, snapshot)) != snapshot:
             self.differences.append(
                 f"{where}: {_unequal(snapshot.model_dump(mode='json'), folded.model_dump(mode='json'))}"
@@ -121,7 +135,9 @@ async def _up_to(connection: Client, last: int, heartbeat_s: float) -> AsyncIter
                 return
 
 
-async def _rows(connection: Client, database_url: str, last: int, heartbeat_s: float) -> tuple[int, list[str]]:
+async def _rows(
+    connection: Client, database_url: str, archive: Archive | None, last: int, heartbeat_s: float
+) -> tuple[int, list[str]]:
     """How far the tables are behind, and every row that differs from what the events up to there give."""
     async with (
         connecting(database_url, name="coldstart verify", command_timeout_s=None, server_settings=SESSION) as database,
@@ -134,6 +150,8 @@ async def _rows(connection: Client, database_url: str, last: int, heartbeat_s: f
         used = await checkpoint(database) or Checkpoint(stream.installation, 0)
         if used.installation != stream.installation or used.sequence > stream.last_sequence:
             return 0, [f"the read model follows {used.installation}:{used.sequence}, which is another stream"]
+        if archive:
+            await shadow.take_archived(archive.events())
         await shadow.catch_up(used.sequence)
         await database.execute(sql("hold_tables"))
         async with asyncio.timeout(HOLDING_S):

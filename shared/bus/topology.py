@@ -72,8 +72,7 @@ def streams(replicas: int, installation: UUID) -> Iterator[StreamConfig]:
         num_replicas=replicas,
         duplicate_window=DUPLICATE_WINDOW_S,
         allow_direct=True,
-        deny_delete=True,  # the server refuses every update that lifts these two
-        deny_purge=True,
+        deny_delete=True,  # the server refuses every update that lifts this
         metadata={INSTALLATION: str(installation)},
     )
     yield StreamConfig(
@@ -98,6 +97,11 @@ def streams(replicas: int, installation: UUID) -> Iterator[StreamConfig]:
         deny_delete=True,
         deny_purge=True,
     )
+
+
+def applicable(declared: StreamConfig, found: StreamConfig) -> StreamConfig:
+    """What may be made of an existing stream: a denial of purges, as earlier versions declared, is never lifted."""
+    return declared.evolve(deny_purge=bool(declared.deny_purge or found.deny_purge))
 
 
 def consumers(replicas: int, ack_wait_s: float) -> Iterator[tuple[str, ConsumerConfig]]:
@@ -148,7 +152,8 @@ async def applied_topology(
             if config.name == LIFECYCLE:
                 its = await identity_to_apply(jetstream, installation)
                 config.metadata = {INSTALLATION: str(its)}
-            await jetstream.update_stream(config)
+            found = (await jetstream.stream_info(str(config.name))).config
+            await jetstream.update_stream(applicable(config, found))
     for stream, consumer in consumers(replicas, ack_wait_s):
         await jetstream.add_consumer(stream, consumer)
     return StreamIdentity(its, (await jetstream.stream_info(LIFECYCLE)).created)

@@ -25,7 +25,7 @@ from prometheus_client import Counter, Gauge
 
 from shared.bus import drift
 from shared.bus.installation import INSTALLATION, StreamIdentity, installation_of
-from shared.bus.topology import applied_topology, consumers, streams
+from shared.bus.topology import applicable, applied_topology, consumers, streams
 from shared.journal.streams import LIFECYCLE, append_subject
 
 ADVISORIES: Final = ("$JS.EVENT.ADVISORY.STREAM.*.*", "$JS.EVENT.ADVISORY.CONSUMER.*.*.*")
@@ -139,6 +139,7 @@ class TopologyGuard:
             await jetstream.add_stream(declared)
             self._report_healed(name, ("deleted",))
             return None
+        declared = applicable(declared, info.config)
         differing = drift.of_stream(declared, info.config)
         if name == LIFECYCLE:
             if whose := self._whose(info):

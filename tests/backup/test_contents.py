@@ -3,7 +3,9 @@
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,7 +17,8 @@ from coldstart.backup.contents import Member, check, load_contents, save_content
 from coldstart.backup.errors import BackupUnreadable, NotRestored
 from coldstart.backup.streams import restore_stream, snapshot
 from coldstart.backup.tables import KEPT
-from services.progress.app import verify_once
+from services.progress.app import compact_once, rebuild_once, running, verify_once
+from services.progress.settings import ProgressSettings
 from services.progress.verify import TABLES as READ_MODEL
 from shared.bus.connection import connect
 from shared.bus.topology import DEAD_LETTERS, TRIGGERS, apply_topology
@@ -25,9 +28,11 @@ from shared.postgres.connection import Connection, connect_pool, connecting
 from shared.postgres.migrate import found, migrate
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
+from tests.progress.read_model import all_rows
 from tests.progress.service import Stage, settings_for, writing
 from tests.scratch import new_database
 
+LATER = datetime.now(UTC) + timedelta(days=400)
 FILES = {"master-secret": b"a secret of enough characters, of the installation"}
 OTHERS = {"schema_migrations", "checkpoints", *READ_MODEL}
 """Tables that are computed, or made by the migrations."""
@@ -128,6 +133,47 @@ async def test_what_restored_events_name_is_in_the_restored_tables_though_all_is
     assert named <= known
     verdict = await verify_once(settings_for(elsewhere, empty_database_url))
     assert verdict.differences == ()
+
+
+class WhileCompacting(Backup):
+    """When the archive is put, another instance is compacted."""
+
+    def __init__(self, compacting: ProgressSettings) -> None:
+        super().__init__()
+        self._compacting = compacting
+
+    async def put(self, name: str, data: bytes) -> None:
+        if name.startswith("archive/"):
+            assert (await compact_once(self._compacting, LATER)).instances == 1
+        await super().put(name, data)
+
+
+async def test_a_history_that_is_compacted_meanwhile_is_in_the_backup(
+    stage: Stage, elsewhere: str, empty_database_url: str, tmp_path: Path
+) -> None:
+    settings = stage.settings.model_copy(update={"archive_dir": tmp_path / "archive"})
+    async with running(settings):
+        await stage.watcher.reached(await stage.author.write(h.a_terminated_instance()))
+        await compact_once(settings, LATER)
+        await stage.watcher.reached(await stage.author.write(h.a_terminated_instance()))
+        rows = await all_rows(stage.database)
+    backup = WhileCompacting(settings)
+    await save_contents(*urls(stage), FILES, backup.put, archive=settings.archive_dir)
+    await backup.restored(elsewhere, empty_database_url)
+    for name, data in backup.kept.items():
+        written(tmp_path / "restored" / name, data)
+    restored = settings_for(elsewhere, empty_database_url).model_copy(
+        update={"archive_dir": tmp_path / "restored/archive"}
+    )
+    await rebuild_once(restored)
+    assert (await verify_once(restored)).differences == ()
+    async with connecting(empty_database_url, name="test") as database:
+        assert await all_rows(database) == rows
+
+
+def written(file: Path, data: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
 
 
 async def test_a_stream_of_many_chunks_comes_back_whole(nats_url: str, elsewhere: str) -> None:

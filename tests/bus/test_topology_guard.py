@@ -160,7 +160,7 @@ async def test_two_guards_change_the_same_back_at_once(connection: Client) -> No
     assert [guard.troubles for guard in guards] == [(), ()]
 
 
-async def test_events_cannot_be_deleted_or_purged_and_a_client_with_its_own_defaults_is_refused(
+async def test_events_cannot_be_deleted_and_a_client_with_its_own_defaults_is_refused(
     connection: Client,
 ) -> None:
     guard = await a_guard(connection)
@@ -168,7 +168,6 @@ async def test_events_cannot_be_deleted_or_purged_and_a_client_with_its_own_defa
     jetstream = connection.jetstream()
     for forbidden in (
         jetstream.delete_msg(LIFECYCLE, 1),
-        jetstream.purge_stream(LIFECYCLE),
         jetstream.update_stream(name=LIFECYCLE, subjects=[EVERY_EVENT]),
         jetstream.purge_stream(DEAD_LETTERS),
         jetstream.purge_stream(REPLAYS),
@@ -186,6 +185,20 @@ async def test_what_an_earlier_version_made_is_protected_by_the_next_start(conne
     assert await differing(connection, installation) == []
     with pytest.raises(APIError):
         await connection.jetstream().delete_msg(LIFECYCLE, 1)
+
+
+async def test_a_stream_of_an_earlier_version_goes_on_denying_purges(connection: Client) -> None:
+    """The server lifts no denial, so whoever asked for it would be refused at every start."""
+    jetstream = connection.jetstream()
+    installation = await apply_topology(jetstream, replicas=1, ack_wait_s=ACK_WAIT_S)
+    info = await jetstream.stream_info(LIFECYCLE)
+    await jetstream.update_stream(info.config.evolve(deny_purge=True, description="as it was before"))
+    assert installation == await apply_topology(jetstream, replicas=1, ack_wait_s=ACK_WAIT_S)
+    guard = await a_guard(connection)
+    await guard.look()
+    assert guard.troubles == ()
+    with pytest.raises(APIError):
+        await jetstream.purge_stream(LIFECYCLE)
 
 
 async def test_a_stream_that_is_gone_is_told_and_not_made_until_somebody_starts_anew(connection: Client) -> None:

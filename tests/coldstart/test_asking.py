@@ -125,11 +125,16 @@ def test_the_console_asks_in_the_same_words() -> None:
         assert told in static, told
 
 
-def test_a_rebuild_asks_before_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("command", "question"), [("rebuild", "Rebuild the read model?"), ("compact", "Compact the stream?")]
+)
+def test_what_changes_the_read_model_or_the_stream_asks_before_it_runs(
+    monkeypatch: pytest.MonkeyPatch, command: str, question: str
+) -> None:
     monkeypatch.setenv("COLDSTART_NATS_URL", "nats://127.0.0.1:9")
     monkeypatch.setenv("COLDSTART_DATABASE_URL", "postgresql://127.0.0.1:9/none")
-    result = run("rebuild")
-    assert (result.exit_code, "Rebuild the read model?" in result.stderr) == (2, True)
+    result = run(command)
+    assert (result.exit_code, question in result.stderr) == (2, True)
 
 
 def test_a_replay_of_all_dead_letters_asks(monkeypatch: pytest.MonkeyPatch) -> None:

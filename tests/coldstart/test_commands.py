@@ -455,7 +455,7 @@ class TestWithoutAnApi:
         monkeypatch.setenv("COLDSTART_DATA_DIR", str(tmp_path))
 
     @pytest.mark.parametrize(
-        "words", [("instances", "list"), ("events", "tail"), ("keys", "list"), ("rebuild",), ("verify",)]
+        "words", [("instances", "list"), ("events", "tail"), ("keys", "list"), ("rebuild",), ("verify",), ("compact",)]
     )
     def test_without_a_stack_one_is_told_how_to_start_one(self, words: tuple[str, ...], tmp_path: Path) -> None:
         self.refused(run(*words), f"no stack runs in {tmp_path}: start one with 'coldstart up'")

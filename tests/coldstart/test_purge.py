@@ -17,6 +17,7 @@ from coldstart.stack.belongings import NotOurs, belongings
 from coldstart.stack.files import made_once, note_clouds
 from coldstart.stack.standing import JournalUnreadable, standing
 from tests.coldstart.recorded import a_journal
+from tests.coldstart.told import ID
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.lifecycle.facts import Facts
@@ -161,13 +162,16 @@ def test_only_what_coldstart_made_is_deleted_and_links_are_not_followed(folder: 
         (folder / name).touch()
     (folder / f"master-secret.{16 * 'a'}").touch()  # of a start that was killed
     (folder / "logs/link.log").symlink_to(elsewhere / "lock")
+    (folder / "archive" / ID).mkdir(parents=True)
+    (folder / "archive/mine.txt").touch()
     (folder / "nats").mkdir()
     (folder / "postgres").symlink_to(elsewhere)
     found = belongings(folder)
     kept = {"notes.txt", "clouds.yaml", "master-secret.backup", "nats", "postgres"}
     assert {path.name for path in found.left} == {*kept, "mine.txt", "link.log"}
+    assert folder / "archive" / ID in found.ours
     found.delete()
-    assert {path.name for path in folder.iterdir()} == {*kept, "logs"}
+    assert {path.name for path in folder.iterdir()} == {*kept, "logs", "archive"}
     assert (elsewhere / "hosts").exists()
 
 
