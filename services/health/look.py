@@ -19,7 +19,7 @@ _SERVING_WORKER: Final = (Probe.HEALTH, Probe.MODELS)
 def chains(instance: Instance, *, counts: bool = False) -> tuple[Chain, ...]:
     """The probes of one look. Chains run side by side; within a chain, each probe needs the previous one to pass.
 
-    `counts`: a ready worker is asked what it runs and produces, too.
+    `counts`: a ready worker is asked what it runs and produces, too, on the connection of the other questions.
     """
     if instance.ip_address is None:
         return ()
@@ -29,7 +29,7 @@ def chains(instance: Instance, *, counts: bool = False) -> tuple[Chain, ...]:
         case Status.BOOTING | Status.INSTALLING | Status.STARTING | Status.UNAVAILABLE:
             return (_WHOLE_WORKER,)
         case Status.READY if counts or instance.specification.idle_shutdown is not None:
-            return (_SERVING_WORKER, (Probe.RUNNING,))
+            return ((*_SERVING_WORKER, Probe.RUNNING),)
         case Status.READY:
             return (_SERVING_WORKER,)
         case Status.DRAINING:

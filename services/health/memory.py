@@ -37,7 +37,7 @@ def remembered(memory: Memory, instance: Instance, outcomes: Mapping[Probe, Outc
     if not outcomes:
         return memory
     running = outcomes.get(Probe.RUNNING)
-    full = all(isinstance(outcomes.get(probe), Passed) for probe in _worker_chain(instance))
+    full = all(isinstance(outcomes.get(probe), Passed) for probe in _serving_probes(instance))
     passed = full and (new_worker_may_run(instance) or instance.status not in STARTING_UP)
     return replace(
         memory,
@@ -72,8 +72,9 @@ def _work(memory: Memory, running: Outcome | None, at: datetime) -> dict[str, An
     }
 
 
-def _worker_chain(instance: Instance) -> Chain:
-    return next((chain for chain in chains(instance) if Probe.SSH not in chain), ())
+def _serving_probes(instance: Instance) -> Chain:
+    """Those that show whether the worker serves. What it runs, and whether that can be read, does not."""
+    return tuple(probe for chain in chains(instance) for probe in chain if probe not in {Probe.SSH, Probe.RUNNING})
 
 
 def _last(chain: Chain, outcomes: Mapping[Probe, Outcome]) -> tuple[Probe, Outcome]:

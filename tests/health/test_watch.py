@@ -352,12 +352,19 @@ def seen_each_minute(instance: Instance, *seen: Outcome) -> Memory:
 
 
 def test_only_one_that_may_idle_out_is_asked_what_it_runs_while_ready() -> None:
-    assert (Probe.RUNNING,) in chains(may_idle())
-    assert (Probe.RUNNING,) not in chains(in_status(Status.READY))
+    assert chains(may_idle()) == ((Probe.HEALTH, Probe.MODELS, Probe.RUNNING),)
+    assert chains(in_status(Status.READY)) == ((Probe.HEALTH, Probe.MODELS),)
+
+
+@pytest.mark.parametrize("counts", [Running(3, 7.0, 512.0), Failed("the metrics cannot be read")])
+def test_what_a_worker_runs_says_nothing_of_whether_it_serves(counts: Outcome) -> None:
+    for instance in (may_idle(), in_status(Status.READY)):
+        memory = after(instance, {**SERVING, Probe.RUNNING: counts})
+        assert (memory.passes, memory.failures) == (1, 0)
 
 
 def test_a_ready_worker_is_asked_for_its_counts_now_and_then() -> None:
-    assert chains(in_status(Status.READY), counts=True) == ((Probe.HEALTH, Probe.MODELS), (Probe.RUNNING,))
+    assert chains(in_status(Status.READY), counts=True) == ((Probe.HEALTH, Probe.MODELS, Probe.RUNNING),)
     assert chains(in_status(Status.STARTING), counts=True) == chains(in_status(Status.STARTING))
 
 
