@@ -6,7 +6,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from services.health.http_prober import HttpProber
 from services.health.instance_updates import InstanceUpdates
 from services.health.probes import Prober
+from services.health.reloads import Reloads
 from services.health.settings import HealthSettings
+from services.health.sight import Sight
 from services.health.ssh_worker_log import SshWorkerLog
 from services.health.watcher import Watcher
 from services.health.worker_log import WorkerLog
@@ -14,6 +16,7 @@ from shared.bus.lease import Leases
 from shared.bus.start_up import holder
 from shared.bus.topology import WATCH
 from shared.journal.streams import EVERY_EVENT
+from shared.running import alongside
 from shared.secrets import Secrets, SshKey
 from shared.worker_tls import warn_if_off
 
@@ -33,7 +36,7 @@ async def running(
     Yields the leases, one for each watch.
     """
     warn_if_off(settings)
-    updates = InstanceUpdates()
+    updates, sight = InstanceUpdates(), Sight(settings)
     secrets = Secrets(settings.master_secret.get_secret_value())
     async with (
         holder(
@@ -44,6 +47,7 @@ async def running(
             reconnected=updates.on_reconnect,
         ) as service,
         open_prober(settings) as prober,
+        alongside(sight.lag.run()),
     ):
         watcher = Watcher(
             journal=service.journal,
@@ -51,6 +55,8 @@ async def running(
             worker_log=make_worker_log(secrets.ssh_client_key(), settings),
             secrets=secrets,
             updates=updates,
+            reloads=Reloads(service.journal, settings),
+            sight=sight,
             settings=settings,
         )
         service.take(WATCH, watcher.watch, max_held=settings.max_watches)

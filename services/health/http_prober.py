@@ -193,7 +193,7 @@ class HttpProber:
         except (TooLarge, NotHttp) as error:
             return Failed(str(error))
         except OSError as error:
-            return Failed(f"the connection broke ({type(error).__name__})")
+            return Failed(f"the connection broke ({type(error).__name__})", silent=True)
 
 
 def _answered(answer: WorkerAnswer) -> _Body | Outcome:
@@ -239,7 +239,7 @@ def _read(answer: _Body | Outcome, model: type[_Document]) -> _Document | Outcom
 
 
 def _no_answer(seconds: float) -> Failed:
-    return Failed(f"no answer within {seconds:g} s")
+    return Failed(f"no answer within {seconds:g} s", silent=True)
 
 
 def _not_connected(error: NotConnected, within_s: float) -> Outcome:
@@ -249,4 +249,4 @@ def _not_connected(error: NotConnected, within_s: float) -> Outcome:
         case ConnectionRefusedError():
             return Refused()
         case cause:
-            return Failed(f"not reachable ({cause.strerror or type(cause).__name__})")
+            return Failed(f"not reachable ({cause.strerror or type(cause).__name__})", silent=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.health.look import Chain, chains, new_worker_may_run
-from services.health.probes import Outcome, Passed, Probe, Refused, Running, in_words
+from services.health.probes import Failed, Outcome, Passed, Probe, Refused, Running, in_words
 from services.health.worker_ends import SameEnds
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import STARTING_UP, Status
@@ -28,6 +28,8 @@ class Memory:
     stuck_since: datetime | None = None
     """Since when requests run, and nothing was produced."""
     last_seen: str = "nothing, it was never asked"
+    silent: bool = False
+    """Whether the last look at the worker got no answer at all."""
     ends: SameEnds | None = None
 
 
@@ -46,8 +48,21 @@ def remembered(memory: Memory, instance: Instance, outcomes: Mapping[Probe, Outc
         idle_since=(memory.idle_since or at) if _idle(memory, running) else None,
         served=running.served if isinstance(running, Running) else memory.served,
         **_work(memory, running, at),
+        silent=silent(instance, outcomes),
         last_seen="; ".join(in_words(*_last(chain, outcomes)) for chain in chains(instance) if chain[0] in outcomes),
     )
+
+
+def silent(instance: Instance, outcomes: Mapping[Probe, Outcome]) -> bool:
+    """Whether the worker gave no answer to the last thing that it was asked."""
+    asked = [outcome for probe in _worker_chain(instance) if (outcome := outcomes.get(probe)) is not None]
+    return bool(asked) and isinstance(asked[-1], Failed) and asked[-1].silent
+
+
+def voided(memory: Memory, instance: Instance, late_s: float) -> Memory:
+    """The memory after a look that got no answer while this process itself was late: nothing is counted."""
+    seen = f"nothing, since the check itself was {late_s:.1f} s late"
+    return replace(counted(memory, instance.status), silent=True, last_seen=seen)
 
 
 def counted(memory: Memory, status: Status) -> Memory:

@@ -85,9 +85,13 @@ class OldWorker:
 
 @dataclass(frozen=True)
 class Failed:
-    """Any other failure; `reason` is for people and never contains what the worker sent."""
+    """Any other failure; `reason` is for people and never contains what the worker sent.
+
+    `silent`: nothing came back, so it may as well be this process or the network.
+    """
 
     reason: str
+    silent: bool = False
 
 
 Outcome: TypeAlias = Passed | Running | Refused | OldWorker | Failed

@@ -21,12 +21,22 @@ def must_be_watched(instance: Instance, attempt: int) -> bool:
 
 
 def verdict(  # noqa: C901, PLR0911, PLR0912 - a match over every status is one idea
-    instance: Instance, memory: Memory, began_at: datetime, at: datetime, settings: HealthSettings
+    instance: Instance,
+    memory: Memory,
+    began_at: datetime,
+    at: datetime,
+    settings: HealthSettings,
+    *,
+    in_doubt: bool = False,
 ) -> e.Event | None:
-    """The fact that follows from several looks, or from a deadline; `began_at` is when the watch was requested."""
+    """The fact that follows from several looks, or from a deadline; `began_at` is when the watch was requested.
+
+    `in_doubt`: no worker may be taken for dead because it is silent.
+    """
     memory = counted(memory, instance.status)
     deadline = due(instance, began_at, settings)
     over = deadline is not None and at >= deadline
+    given_up = over and not (in_doubt and memory.silent)
     match instance.status:
         case Status.BOOTING | Status.INSTALLING | Status.STARTING:
             if memory.passes >= settings.ready_passes:
@@ -35,10 +45,10 @@ def verdict(  # noqa: C901, PLR0911, PLR0912 - a match over every status is one 
                 return _worker_failed(instance, memory.ends, at)
             if not memory.passes and _stopped_s(instance, at) >= settings.stopped_seconds:
                 return _server_stopped(instance, at, settings)
-            if over and not memory.passes:
+            if given_up and not memory.passes:
                 return _startup_failed(instance, memory, at, settings)
         case Status.READY:
-            if reason := _lost(memory, at, settings):
+            if reason := _lost(memory, at, settings, in_doubt=in_doubt):
                 return e.HealthLost(
                     instance_id=instance.id,
                     occurred_at=at,
@@ -56,7 +66,7 @@ def verdict(  # noqa: C901, PLR0911, PLR0912 - a match over every status is one 
                 return e.HealthRestored(
                     instance_id=instance.id, occurred_at=at, attempt=instance.attempt, outage=instance.outages
                 )
-            if over and not memory.passes:
+            if given_up and not memory.passes:
                 return _unavailable_too_long(instance, memory, at, settings)
         case Status.DRAINING:
             if memory.idle_since and _idle_s(memory, at) >= settings.router_staleness_seconds:
@@ -68,9 +78,9 @@ def verdict(  # noqa: C901, PLR0911, PLR0912 - a match over every status is one 
     return None
 
 
-def _lost(memory: Memory, at: datetime, settings: HealthSettings) -> str | None:
+def _lost(memory: Memory, at: datetime, settings: HealthSettings, *, in_doubt: bool) -> str | None:
     """Why a ready worker no longer serves; None if it does."""
-    if memory.failures >= settings.lost_after_failures:
+    if memory.failures >= settings.lost_after_failures and not (in_doubt and memory.silent):
         return memory.last_seen
     stuck_s = (at - memory.stuck_since).total_seconds() if memory.stuck_since else 0.0
     if stuck_s >= settings.hang_seconds:

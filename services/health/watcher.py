@@ -1,7 +1,7 @@
 """Runs a watch for as long as its attempt needs it: looks, records what that shows, waits, looks again."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,9 +14,11 @@ from services.health.deadlines import pause
 from services.health.instance_updates import InstanceUpdates
 from services.health.load_follower import LoadFollower
 from services.health.look import Chain, chains, learned, milestones, spoken
-from services.health.memory import Memory, remembered
+from services.health.memory import Memory, remembered, silent, voided
 from services.health.probes import Failed, Outcome, Passed, Probe, Prober, Target
+from services.health.reloads import Reloads
 from services.health.settings import HealthSettings
+from services.health.sight import Sight
 from services.health.watch import must_be_watched, verdict
 from services.health.worker_causes import cause_of
 from services.health.worker_ends import after_end
@@ -25,7 +27,7 @@ from services.health.worker_log import WorkerEnd, WorkerLog
 from shared.bus.lease import Lease, LeaseLost
 from shared.host_keys import accepted_host_keys
 from shared.journal.envelope import Recorded
-from shared.journal.journal import Journal, JournalUnavailable
+from shared.journal.journal import Journal
 from shared.lifecycle.events import (
     Event,
     HealthLost,
@@ -65,6 +67,8 @@ class Watcher:
     worker_log: WorkerLog
     secrets: Secrets
     updates: InstanceUpdates
+    reloads: Reloads
+    sight: Sight
     settings: HealthSettings
     now: Clock = utc_now
 
@@ -76,7 +80,10 @@ class Watcher:
         tls, memory = WorkerTls(self.secrets, recorded.instance.id, attempt), Memory(recorded.instance.status)
         watch = _Watch(self, recorded, lease, attempt, api_key, tls, recorded.instance, memory)
         with self.updates.subscribed(recorded.instance.id, watch.updated):
-            await watch.keep()
+            try:
+                await watch.keep()
+            finally:
+                self.sight.forget(recorded.instance.id)
 
 
 @dataclass
@@ -92,6 +99,8 @@ class _Watch:
     instance: Instance
     memory: Memory
     reload_at: float = 0.0
+    doubted: bool = False
+    """Whether the last look counts for nothing."""
     reported: set[tuple[Probe, str]] = field(default_factory=set)
     pausing: asyncio.Timeout | None = field(default=None, repr=False)
 
@@ -135,7 +144,7 @@ class _Watch:
 
     async def _look(self) -> None:
         self.lease.check()
-        instance, outcomes, lost = self.instance, dict[Probe, Outcome](), False
+        instance, outcomes, lost, began = self.instance, dict[Probe, Outcome](), False, _now()
         try:
             async with asyncio.TaskGroup() as group:
                 for chain in chains(instance, counts=self._counts_due()):
@@ -144,6 +153,17 @@ class _Watch:
             lost = True
         if lost:
             raise LeaseLost
+        self._remember(instance, outcomes, began)
+
+    def _remember(self, instance: Instance, outcomes: Mapping[Probe, Outcome], began: float) -> None:
+        sight, unanswered = self.service.sight, silent(instance, outcomes)
+        self.doubted = unanswered and (late_s := sight.late_s(began)) > 0
+        if self.doubted:
+            sight.void()
+            self.memory = voided(self.memory, instance, late_s)
+            return
+        if outcomes:
+            sight.saw(instance.id, instance.status, silent=unanswered)
         self.memory = remembered(self.memory, instance, outcomes, self.service.now())
 
     def _counts_due(self) -> bool:
@@ -212,7 +232,9 @@ class _Watch:
 
     def _verdict(self) -> Event | None:
         began_at = self.trigger.recorded_at
-        return verdict(self.instance, self.memory, began_at, self.service.now(), self.service.settings)
+        in_doubt = self.doubted or self.service.sight.in_doubt
+        settings, now = self.service.settings, self.service.now()
+        return verdict(self.instance, self.memory, began_at, now, settings, in_doubt=in_doubt)
 
     async def _container_is_down(self) -> bool:
         """Whether it is known to be down; then that is among what was seen last."""
@@ -241,11 +263,10 @@ class _Watch:
 
     async def _reload(self) -> None:
         """Without an answer the watch continues with what it knows, for as long as its lease allows."""
-        self.reload_at = _now() + self.service.settings.reload_seconds
-        try:
-            self._know(await self.service.journal.load(self.instance.id))
-        except JournalUnavailable as error:
-            log.warning("instance not reloaded", instance_id=str(self.instance.id), reason=str(error))
+        self.reload_at = self.service.reloads.next_at()
+        instance = await self.service.reloads.load(self.instance.id)
+        if instance is not None:
+            self._know(instance)
 
     def _know(self, instance: Instance) -> None:
         """A lagging replica may answer with an older version than one seen before."""

@@ -2,11 +2,10 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import Any, Final
-from uuid import UUID, uuid4
+from datetime import timedelta
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
@@ -15,26 +14,15 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from services.health.http_prober import HttpProber
-from services.health.instance_updates import InstanceUpdates
 from services.health.look import chains
-from services.health.probes import Failed, Outcome, Passed, Probe, Prober, Target
-from services.health.settings import HealthSettings
-from services.health.watcher import Watcher
-from services.health.worker_log import LogUnavailable
-from shared.bus.lease import Lease
-from shared.journal.envelope import Origin, Recorded
-from shared.journal.journal import Journal
+from services.health.probes import Failed, Outcome, Passed, Probe, Target
 from shared.lifecycle import events as e
-from shared.lifecycle.fold import evolve
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.news import is_news
 from shared.lifecycle.status import Status
-from shared.secrets import Secrets
-from tests.health.examples import SECRET, a_pace
+from tests.health.examples import a_pace
 from tests.health.fake_worker import MODEL
 from tests.health.hostile_worker import a_hostile_worker, a_port, endlessly
-from tests.lifecycle import facts as f
-from tests.lifecycle import histories as h
+from tests.health.in_memory import MemoryJournal, here, hurried, watched
 
 TARGET = Target("127.0.0.1", MODEL, "generate", "a key")
 HEAD: Final = b"HTTP/1.1 200 OK\r\n"
@@ -99,7 +87,7 @@ async def test_an_answer_that_drips_is_left_after_the_probes_own_time() -> None:
             await asyncio.sleep(0.01)
 
     async with a_port(drip) as port:
-        assert await asked(Probe.HEALTH, port, answer_seconds=0.1) == Failed("no answer within 0.1 s")
+        assert await asked(Probe.HEALTH, port, answer_seconds=0.1) == Failed("no answer within 0.1 s", silent=True)
 
 
 @pytest.mark.parametrize("banner", [b"\0" * 65_536, b"SSH-2.0-x\r\n" * 1000])
@@ -160,27 +148,6 @@ async def test_a_list_of_models_that_no_worker_has_is_a_failure(body: bytes) -> 
         assert isinstance(await asked(Probe.MODELS, worker.port), Failed)
 
 
-class MemoryJournal(Journal):
-    """Of one instance, in this process."""
-
-    def __init__(self, instance: Instance) -> None:  # it has no connection
-        self.instance = instance
-        self.recorded: list[e.Event] = []
-
-    async def load(self, instance_id: UUID) -> Instance:
-        del instance_id
-        return self.instance
-
-    async def record(
-        self, fact: e.Event, *, cause: Recorded | None = None, check: Callable[[], None] | None = None
-    ) -> Instance:
-        del cause, check
-        if is_news(self.instance, fact):
-            self.recorded.append(fact)
-            self.instance = evolve(self.instance, fact)
-        return self.instance
-
-
 class Raising:
     """A prober that has a fault for every answer."""
 
@@ -189,53 +156,6 @@ class Raising:
 
     async def probe(self, *_: object) -> Outcome:
         raise self.error
-
-
-class SilentLog:
-    """Of a machine that lets nobody read it."""
-
-    async def container(self, _address: str, _host_keys: Sequence[str]) -> str | None:
-        return None
-
-    async def follow(self, address: str, host_keys: Sequence[str]) -> AsyncGenerator[str]:
-        raise LogUnavailable(address)
-        yield str(host_keys)
-
-
-class Kept:
-    """A message that stays with its holder."""
-
-    async def in_progress(self) -> None: ...
-    async def nak(self, delay: float | None = None) -> None: ...
-
-
-def hurried(**overrides: Any) -> HealthSettings:
-    """A minute of patience with every status, of which each question to the clock below takes five seconds."""
-    looks = dict.fromkeys(("startup_look_seconds", "ready_look_seconds", "draining_look_seconds"), 0.001)
-    limits = dict.fromkeys(("startup_seconds", "unavailable_seconds", "drain_seconds"), 60.0)
-    return a_pace(**(looks | limits | overrides))
-
-
-async def watched(instance: Instance, prober: Prober, pace: HealthSettings) -> MemoryJournal:
-    """The journal once nobody needs to watch this instance any more."""
-    journal, secrets, moment = MemoryJournal(instance), Secrets(SECRET), instance.status_since
-
-    def now() -> datetime:
-        nonlocal moment
-        moment += timedelta(seconds=5)
-        return moment
-
-    watcher = Watcher(journal, prober, SilentLog(), secrets, InstanceUpdates(), pace, now)
-    trigger = Recorded(uuid4(), f.ip_assigned(), instance, Origin("test"), 1, instance.status_since)
-    lease = Lease(Kept(), redelivered=False, fence_s=60.0, clock=lambda: 0.0, confirmed_at=0.0)
-    async with asyncio.timeout(60):
-        await watcher.watch(trigger, lease)
-    return journal
-
-
-def here(status: Status) -> Instance:
-    """One whose machine is this one."""
-    return f.given(*h.IN_STATUS[status]).model_copy(update={"ip_address": "127.0.0.1"})
 
 
 ENDS: Final = {

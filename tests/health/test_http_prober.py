@@ -134,7 +134,7 @@ async def test_a_machine_that_drops_packets_is_given_up_after_the_time_for_conne
     with a_port_that_drops_packets() as port:
         async with HttpProber.open(a_pace(ssh_port=port, worker_port=port, connect_seconds=0.05)) as prober:
             for probe in Probe:
-                assert await prober.probe(probe, machine.target) == Failed("no answer within 0.05 s")
+                assert await prober.probe(probe, machine.target) == Failed("no answer within 0.05 s", silent=True)
 
 
 @pytest.mark.parametrize("probe", [Probe.MODELS, Probe.WARMUP])
@@ -160,7 +160,7 @@ async def test_a_worker_that_hangs_is_given_up_after_the_probes_own_time(
     machine.worker.instead[path] = hanging
     brief = a_pace(worker_port=machine.worker.port, answer_seconds=0.2, warmup_seconds=0.3)
     async with HttpProber.open(brief) as prober:
-        assert await prober.probe(probe, machine.target) == Failed(f"no answer within {seconds:g} s")
+        assert await prober.probe(probe, machine.target) == Failed(f"no answer within {seconds:g} s", silent=True)
 
 
 async def test_a_worker_with_another_model_fails_and_says_which_is_missing(machine: Machine) -> None:
@@ -298,7 +298,7 @@ async def test_a_worker_that_is_too_busy_to_begin_tls_is_waited_for_as_for_an_an
         pace = a_pace(worker_port=busy.getsockname()[1], connect_seconds=3600, answer_seconds=0.1)
         async with HttpProber.open(pace) as prober:
             target = speaking_tls(Target("127.0.0.1", MODEL, "generate", "a key"))
-            assert await prober.probe(Probe.HEALTH, target) == Failed("no answer within 0.1 s")
+            assert await prober.probe(Probe.HEALTH, target) == Failed("no answer within 0.1 s", silent=True)
 
 
 def connections_of(worker: FakeWorker) -> set[object]:
