@@ -45,6 +45,16 @@ _ROOM: Final = 2_000_000_000
 """Bytes: four processes need less than half of it."""
 _PLAIN_TEST: Final = re.compile(r"^ *def test_", re.MULTILINE)
 
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+        # by default it shows every variable of a traceback, which takes seconds
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+
 settings.register_profile("coldstart", deadline=None)  # how long an example takes says how busy the machine is
 settings.register_profile("fast", settings.get_profile("coldstart"), max_examples=25)
 settings.load_profile("coldstart")
@@ -123,12 +133,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
     """A command that is run in the process of the tests configures that process's logs."""
-    root = logging.getLogger()
-    handlers, level, configured = root.handlers[:], root.level, structlog.is_configured()
+    root, configured = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
     yield
-    if structlog.is_configured() and not configured:
+    if structlog.get_config()["processors"] is not configured["processors"]:
         root.handlers[:], root.level = handlers, level
-        structlog.reset_defaults()
+        structlog.configure(**configured)
         structlog.contextvars.clear_contextvars()
 
 

@@ -35,10 +35,10 @@ from services.health.worker_http import (
     Question,
     TooLarge,
     WorkerAnswer,
-    WrongCertificate,
     ask,
     connected,
 )
+from services.health.worker_pipe import WrongCertificate
 from shared.lifecycle.events import MOST_TOKENS
 from shared.vllm_version import VllmVersion
 

@@ -14,12 +14,14 @@ Milestone: TypeAlias = type[e.SshReachable | e.WorkerReachable | e.ModelLoaded |
 _WHOLE_WORKER: Final = (Probe.HEALTH, Probe.MODELS, Probe.WARMUP)
 _SERVING_WORKER: Final = (Probe.HEALTH, Probe.MODELS)
 """No warm-up: behind a full queue a token would come late, and the busiest worker would be taken for dead."""
+_WORKER_AT_WORK: Final = (Probe.HEALTH,)
+"""Its models change only with its process, so they are asked for less often."""
 
 
-def chains(instance: Instance, *, counts: bool = False) -> tuple[Chain, ...]:
+def chains(instance: Instance, *, models: bool = False, counts: bool = False) -> tuple[Chain, ...]:
     """The probes of one look. Chains run side by side; within a chain, each probe needs the previous one to pass.
 
-    `counts`: a ready worker is asked what it runs and produces, too, on the connection of the other questions.
+    A ready worker is also asked for its models, or for what it runs and produces (`counts`), on the same connection.
     """
     if instance.ip_address is None:
         return ()
@@ -28,10 +30,9 @@ def chains(instance: Instance, *, counts: bool = False) -> tuple[Chain, ...]:
             return ((Probe.SSH,), _WHOLE_WORKER)
         case Status.BOOTING | Status.INSTALLING | Status.STARTING | Status.UNAVAILABLE:
             return (_WHOLE_WORKER,)
-        case Status.READY if counts or instance.specification.idle_shutdown is not None:
-            return ((*_SERVING_WORKER, Probe.RUNNING),)
         case Status.READY:
-            return (_SERVING_WORKER,)
+            running = (Probe.RUNNING,) if counts or instance.specification.idle_shutdown is not None else ()
+            return ((*(_SERVING_WORKER if models else _WORKER_AT_WORK), *running),)
         case Status.DRAINING:
             return ((Probe.RUNNING,),)
         case (

@@ -1,6 +1,6 @@
 """What a watch remembers from one look to the next. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -39,7 +39,8 @@ def remembered(memory: Memory, instance: Instance, outcomes: Mapping[Probe, Outc
     if not outcomes:
         return memory
     running = outcomes.get(Probe.RUNNING)
-    full = all(isinstance(outcomes.get(probe), Passed) for probe in _serving_probes(instance))
+    answers = _of_worker(outcomes)
+    full = bool(answers) and all(isinstance(answer, Passed) for answer in answers)
     passed = full and (new_worker_may_run(instance) or instance.status not in STARTING_UP)
     return replace(
         memory,
@@ -48,15 +49,14 @@ def remembered(memory: Memory, instance: Instance, outcomes: Mapping[Probe, Outc
         idle_since=(memory.idle_since or at) if _idle(memory, running) else None,
         served=running.served if isinstance(running, Running) else memory.served,
         **_work(memory, running, at),
-        silent=silent(instance, outcomes),
-        last_seen="; ".join(in_words(*_last(chain, outcomes)) for chain in chains(instance) if chain[0] in outcomes),
+        silent=silent(outcomes),
+        last_seen="; ".join(in_words(*_last(chain, outcomes)) for chain in _asked(instance, outcomes)),
     )
 
 
-def silent(instance: Instance, outcomes: Mapping[Probe, Outcome]) -> bool:
-    """Whether the worker gave no answer to the last thing that it was asked."""
-    asked = [outcome for probe in _worker_chain(instance) if (outcome := outcomes.get(probe)) is not None]
-    return bool(asked) and isinstance(asked[-1], Failed) and asked[-1].silent
+def silent(outcomes: Mapping[Probe, Outcome]) -> bool:
+    """Whether the worker gave no answer to the last question."""
+    return any(isinstance(answer, Failed) and answer.silent for answer in _of_worker(outcomes))
 
 
 def voided(memory: Memory, instance: Instance, late_s: float) -> Memory:
@@ -87,9 +87,14 @@ def _work(memory: Memory, running: Outcome | None, at: datetime) -> dict[str, An
     }
 
 
-def _serving_probes(instance: Instance) -> Chain:
-    """Those that show whether the worker serves. What it runs, and whether that can be read, does not."""
-    return tuple(probe for chain in chains(instance) for probe in chain if probe not in {Probe.SSH, Probe.RUNNING})
+def _of_worker(outcomes: Mapping[Probe, Outcome]) -> Sequence[Outcome]:
+    """Of the questions that show whether it serves; the first that is not passed is the last."""
+    return [outcomes[probe] for probe in (Probe.HEALTH, Probe.MODELS, Probe.WARMUP) if probe in outcomes]
+
+
+def _asked(instance: Instance, outcomes: Mapping[Probe, Outcome]) -> Iterator[Chain]:
+    every = chains(instance, models=True, counts=Probe.RUNNING in outcomes)
+    return (chain for chain in every if chain[0] in outcomes)
 
 
 def _last(chain: Chain, outcomes: Mapping[Probe, Outcome]) -> tuple[Probe, Outcome]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from services.health.deadlines import pause
 from services.health.instance_updates import InstanceUpdates
@@ -47,6 +47,12 @@ _probes: Final = Counter(
 )
 _surprises: Final = Counter(
     "coldstart_health_surprises_total", "Probes that met what nobody foresaw; each counts as a failed one", ["probe"]
+)
+
+_late: Final = Histogram(
+    "coldstart_health_look_lateness_seconds",
+    "How much later than planned a look begins",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 
 Clock = Callable[[], datetime]
@@ -102,6 +108,9 @@ class _Watch:
     doubted: bool = False
     """Whether the last look counts for nothing."""
     reported: set[tuple[Probe, str]] = field(default_factory=set)
+    line: Line = field(default_factory=Line, repr=False)
+    place: tuple[str, bool] = ("", False)
+    """Where the line leads to: the address, and whether it is secured by TLS."""
     pausing: asyncio.Timeout | None = field(default=None, repr=False)
 
     async def keep(self) -> None:
@@ -114,7 +123,7 @@ class _Watch:
             self._record,
             self._ended,
         )
-        with load_follower.following():
+        with load_follower.following(), closing(self.line):
             while must_be_watched(self.instance, self.attempt):
                 load_follower.know(self.instance)
                 await self._look()
@@ -147,7 +156,8 @@ class _Watch:
         instance, outcomes, lost, began = self.instance, dict[Probe, Outcome](), False, _now()
         try:
             async with asyncio.TaskGroup() as group:
-                for chain in chains(instance, counts=self._counts_due()):
+                counts = self._counts_due()
+                for chain in chains(instance, models=counts or self.memory.failures > 0, counts=counts):
                     group.create_task(self._follow(chain, instance, outcomes))
         except* LeaseLost:
             lost = True
@@ -156,7 +166,7 @@ class _Watch:
         self._remember(instance, outcomes, began)
 
     def _remember(self, instance: Instance, outcomes: Mapping[Probe, Outcome], began: float) -> None:
-        sight, unanswered = self.service.sight, silent(instance, outcomes)
+        sight, unanswered = self.service.sight, silent(outcomes)
         self.doubted = unanswered and (late_s := sight.late_s(began)) > 0
         if self.doubted:
             sight.void()
@@ -172,13 +182,15 @@ class _Watch:
 
     async def _follow(self, chain: Chain, instance: Instance, outcomes: dict[Probe, Outcome]) -> None:
         """Probe in order until one fails, and record at once what each outcome shows."""
-        with closing(Line()) as line:
-            await self._probe(chain, self._target(instance, line), instance, outcomes)
+        await self._probe(chain, self._target(instance), instance, outcomes)
 
-    def _target(self, instance: Instance, line: Line) -> Target:
+    def _target(self, instance: Instance) -> Target:
         specification, tls = instance.specification, self._tls(instance)
-        address = instance.ip_address or ""
-        return Target(address, specification.model, specification.task, self.api_key, tls, line)
+        place = (instance.ip_address or "", tls is not None)
+        if place != self.place:
+            self.line.close()
+            self.place = place
+        return Target(place[0], specification.model, specification.task, self.api_key, tls, self.line)
 
     async def _probe(self, chain: Chain, target: Target, instance: Instance, outcomes: dict[Probe, Outcome]) -> None:
         for probe in chain:
@@ -253,9 +265,12 @@ class _Watch:
     async def _pause(self) -> None:
         """Wait for the next look, or less if an event arrives. Raises LeaseLost."""
         seconds = pause(self.instance, self.memory, self.trigger.recorded_at, self.service.now(), self.service.settings)
+        seconds = max(0.0, min(seconds, self.reload_at - _now()))
+        planned = _now() + seconds
         try:
             async with asyncio.timeout(None) as self.pausing:
-                await self.lease.sleep(max(0.0, min(seconds, self.reload_at - _now())))
+                await self.lease.sleep(seconds)
+            _late.observe(_now() - planned)
         except TimeoutError:
             self.lease.check()
         finally:

@@ -7,17 +7,17 @@ came after an answer is not used again. The caller must limit the time.
 import asyncio
 import json
 import socket
-import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import h11
 
+from services.health.worker_pipe import WorkerPipe
 from shared.worker_tls import WorkerTls, connect
 
 HEAD: Final = 16 * 1024
 """The most bytes of a status line with its headers, of a chunk's head, or of trailers."""
-_PIECE: Final = 16 * 1024
 _FRAMES: Final = 64 * 1024
 """The most bytes beside the body: heads, and the framing of chunks."""
 _MOST_PIECES: Final = 4096
@@ -40,10 +40,6 @@ class NotConnected(Exception):
     def __init__(self, cause: OSError | None) -> None:
         super().__init__(repr(cause) if cause else "no connection in time")
         self.cause = cause
-
-
-class WrongCertificate(Exception):
-    """Somebody else's worker answered, or an earlier attempt's."""
 
 
 class TooLarge(Exception):
@@ -86,11 +82,16 @@ class Place:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
+class _ClosedMeanwhile(Exception):
+    """The worker has closed a kept connection just as it was used again."""
+
+
 @dataclass
 class _Connection:
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+    pipe: WorkerPipe
     protocol: h11.Connection = field(default_factory=lambda: h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD))
+    kept: bool = False
+    """It has answered before."""
 
     @property
     def reusable(self) -> bool:
@@ -98,35 +99,29 @@ class _Connection:
         done = self.protocol.our_state is h11.DONE and self.protocol.their_state is h11.DONE
         return done and self.protocol.trailing_data == (b"", False)
 
-    @property
-    def lost(self) -> bool:
-        return self.reader.at_eof() or self.writer.is_closing()
-
-    def abort(self) -> None:
-        self.writer.transport.abort()
-
 
 class Line:
-    """Keeps the connection of one question for the next: most of what a probe costs is the beginning of its TLS."""
+    """Keeps the connections of one worker's questions for the next: what costs most is the beginning of their TLS."""
 
     def __init__(self) -> None:
-        self._kept: _Connection | None = None
+        self._kept: list[_Connection] = []
 
     def take(self) -> _Connection | None:
-        kept, self._kept = self._kept, None
-        if kept is None or not kept.lost:
-            return kept
-        kept.abort()
+        while self._kept:
+            kept = self._kept.pop()
+            if not kept.pipe.disturbed:
+                return kept
+            kept.pipe.abort()
         return None
 
     def keep(self, connection: _Connection) -> None:
         connection.protocol.start_next_cycle()
-        self._kept = connection
+        connection.kept = True
+        self._kept.append(connection)
 
     def close(self) -> None:
-        if self._kept is not None:
-            self._kept.abort()
-            self._kept = None
+        while self._kept:
+            self._kept.pop().pipe.abort()
 
 
 async def ask(
@@ -136,22 +131,32 @@ async def ask(
 
     Raises NotConnected, WrongCertificate, TooLarge, NotHttp, and OSError if the connection breaks.
     """
-    connection = line.take() if line else None
-    if connection is None:
-        connection = _Connection(*await _secured(place, await connected(place.address, place.port, connect_s)))
+    if line is not None and (kept := line.take()) is not None:
+        with suppress(_ClosedMeanwhile):
+            return await _asked(kept, place, question, longest, line)
+    pipe = await _opened(place, await connected(place.address, place.port, connect_s))
+    return await _asked(_Connection(pipe), place, question, longest, line)
+
+
+async def _asked(
+    connection: _Connection, place: Place, question: Question, longest: int, line: Line | None
+) -> WorkerAnswer:
+    reading = _Reading(connection, longest)
     try:
-        for event in question.encoded(place.host, last=line is None):
-            connection.writer.write(connection.protocol.send(event) or b"")
-        answer = await _Reading(connection.protocol, connection.reader, longest).answer()
+        events = question.encoded(place.host, last=line is None)
+        await connection.pipe.send(b"".join(connection.protocol.send(event) or b"" for event in events))
+        answer = await reading.answer()
     except BaseException as error:
-        connection.abort()
+        connection.pipe.abort()
+        if connection.kept and reading.received == 0 and isinstance(error, OSError | h11.RemoteProtocolError):
+            raise _ClosedMeanwhile from error
         if isinstance(error, h11.RemoteProtocolError):
             raise NotHttp("an answer that is no HTTP") from error
         raise
     if line is not None and connection.reusable:
         line.keep(connection)
     else:
-        connection.abort()
+        connection.pipe.abort()
     return answer
 
 
@@ -164,24 +169,16 @@ async def connected(address: str, port: int, within_s: float) -> socket.socket:
         raise NotConnected(None if limit.expired() else error) from error
 
 
-async def _secured(place: Place, connection: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _opened(place: Place, connection: socket.socket) -> WorkerPipe:
     """Raises WrongCertificate, and OSError for every other error of TLS."""
-    try:
-        if place.tls is None:
-            return await asyncio.open_connection(sock=connection)
-        return await asyncio.open_connection(sock=connection, ssl=place.tls.context, server_hostname=place.address)
-    except ssl.SSLCertVerificationError as error:
-        connection.close()
-        raise WrongCertificate from error
-    except BaseException:
-        connection.close()
-        raise
+    if place.tls is None:
+        return WorkerPipe(connection)
+    return await WorkerPipe.secured(connection, place.address, place.tls)
 
 
 @dataclass
 class _Reading:
-    protocol: h11.Connection
-    reader: asyncio.StreamReader
+    connection: _Connection
     longest: int
     received: int = 0
 
@@ -214,11 +211,11 @@ class _Reading:
 
     async def _event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         while True:
-            event = self.protocol.next_event()
+            event = self.connection.protocol.next_event()
             if event is not h11.NEED_DATA:
                 return event
-            received = await self.reader.read(_PIECE)
+            received = await self.connection.pipe.receive()
             self.received += len(received)
             if self.received > self.longest + _FRAMES:
                 raise TooLarge(f"an answer of more than {self.longest} bytes")
-            self.protocol.receive_data(received)
+            self.connection.protocol.receive_data(received)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import wraps
 from typing import Any, Final, TypedDict
 from urllib.parse import urlsplit
@@ -134,7 +134,10 @@ async def _connected(options: Mapping[str, Any]) -> Client:
         while not connecting.done():
             connecting.cancel()
             await asyncio.wait([connecting], timeout=_CANCELLED_AGAIN_S)
-        await connection.close()
+        if not connecting.cancelled():
+            connecting.exception()  # it may have failed at the moment of the cancellation, which nobody need know
+        with suppress(AssertionError):  # nats-py's, if the cancellation came before it had begun
+            await connection.close()
         raise
     return _cancellable(connection)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from nats.aio.client import Client
-from nats.errors import NoRespondersError
+from nats.errors import NoRespondersError, NoServersError
 from nats.js import JetStreamContext
 from pydantic import SecretStr
 from structlog.testing import capture_logs
@@ -67,6 +67,25 @@ async def test_a_connection_that_is_given_up_while_its_server_says_nothing_is_cl
     finally:
         gc.enable()
     assert connecting.cancelled()
+
+
+async def test_a_connection_that_fails_as_it_is_cancelled_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+
+    async def refused(_: Client, **__: Any) -> None:
+        tasks[0].cancel()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise NoServersError from None
+
+    monkeypatch.setattr(Client, "connect", refused)
+    tasks = [asyncio.create_task(connect("nats://127.0.0.1:9", "test"))]
+    await asyncio.wait(tasks)
+    assert tasks.pop().cancelled()
+    gc.collect()
+    assert said == []
 
 
 @pytest.mark.parametrize("keeps_topology", [True, False])

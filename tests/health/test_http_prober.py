@@ -2,7 +2,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,7 @@ from shared.worker_tls import WorkerTls
 from tests.api.upstream import raw_worker
 from tests.health.examples import SECRET, a_pace
 from tests.health.fake_worker import MODEL, FakeWorker, Handler, a_closed_port, a_machine
+from tests.health.hostile_worker import a_port
 from tests.health.watching import until
 from tests.worker_tls.workers import server_context
 
@@ -356,5 +357,32 @@ async def test_a_connection_that_its_worker_closes_between_two_probes_is_replace
         assert await machine.probe(Probe.HEALTH) == Refused()
 
 
+async def test_a_connection_that_its_worker_closes_just_as_it_is_asked_again_is_replaced() -> None:
+    """It has not been seen to be closed before the question went out."""
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HEALTHY)
+        with suppress(OSError, asyncio.IncompleteReadError):  # at the end the client closes first
+            await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with a_port(once) as port, HttpProber.open(a_pace(worker_port=port)) as prober:
+        with closing(Line()) as line:
+            target = Target("127.0.0.1", MODEL, "generate", "a key", line=line)
+            assert [await prober.probe(Probe.HEALTH, target) for _ in range(3)] == [Passed()] * 3
+
+
+async def test_a_worker_that_closes_every_connection_without_an_answer_fails() -> None:
+    async def closing_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with a_port(closing_at_once) as port, HttpProber.open(a_pace(worker_port=port)) as prober:
+        with closing(Line()) as line:
+            target = Target("127.0.0.1", MODEL, "generate", "a key", line=line)
+            assert isinstance(await prober.probe(Probe.HEALTH, target), Failed)
+
+
 def _has_noticed(line: Line) -> Callable[[], bool]:
-    return lambda: line._kept is None or line._kept.lost
+    return lambda: all(kept.pipe.disturbed for kept in line._kept)

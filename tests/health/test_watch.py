@@ -73,7 +73,16 @@ def test_without_an_address_nothing_is_probed_but_the_watch_is_kept() -> None:
 
 
 def test_a_ready_worker_gets_no_warm_up_that_a_full_queue_could_delay() -> None:
-    assert chains(in_status(Status.READY)) == ((Probe.HEALTH, Probe.MODELS),)
+    ready = in_status(Status.READY)
+    assert chains(ready) == ((Probe.HEALTH,),)
+    assert chains(ready, models=True, counts=True) == ((Probe.HEALTH, Probe.MODELS, Probe.RUNNING),)
+
+
+def test_a_ready_worker_that_no_longer_lists_the_model_is_lost_as_one_without_an_answer_is() -> None:
+    look: dict[Probe, Outcome] = {Probe.HEALTH: Passed(), Probe.MODELS: Failed("x is not among the 0 models listed")}
+    lost = judged(in_status(Status.READY), look, look, look)
+    assert isinstance(lost, e.HealthLost)
+    assert lost.reason == "GET /v1/models: x is not among the 0 models listed"
 
 
 @pytest.mark.parametrize("status", Status)
@@ -352,7 +361,7 @@ def seen_each_minute(instance: Instance, *seen: Outcome) -> Memory:
 
 
 def test_only_one_that_may_idle_out_is_asked_what_it_runs_while_ready() -> None:
-    assert chains(may_idle()) == ((Probe.HEALTH, Probe.MODELS, Probe.RUNNING),)
+    assert chains(may_idle()) == ((Probe.HEALTH, Probe.RUNNING),)
     assert chains(in_status(Status.READY)) == ((Probe.HEALTH, Probe.MODELS),)
 
 
@@ -364,7 +373,7 @@ def test_what_a_worker_runs_says_nothing_of_whether_it_serves(counts: Outcome) -
 
 
 def test_a_ready_worker_is_asked_for_its_counts_now_and_then() -> None:
-    assert chains(in_status(Status.READY), counts=True) == ((Probe.HEALTH, Probe.MODELS, Probe.RUNNING),)
+    assert chains(in_status(Status.READY), counts=True) == ((Probe.HEALTH, Probe.RUNNING),)
     assert chains(in_status(Status.STARTING), counts=True) == chains(in_status(Status.STARTING))
 
 

@@ -200,14 +200,16 @@ worker_start() {
   start_watchdog
   # vLLM's processes share more memory than Docker's 64 MB, with one GPU too. Unused shared memory costs nothing.
   # The command line has the secrets' names, and docker's environment their values. Without a terminal, huggingface_hub
-  # shows a download only with TQDM_POSITION=-1, which prints each state of a bar as a line.
+  # shows a download only with TQDM_POSITION=-1, which prints each state of a bar as a line. vLLM closes a connection
+  # after five seconds, which would make TLS begin anew with each look at the worker.
   # In a session of its own: Docker goes on when its client is killed, and would make the container after a release has
   # looked. Whoever ends the install waits for the lock, which this holds, too.
   VLLM_API_KEY=$API_KEY HF_TOKEN=$HF_TOKEN setsid docker run --detach --name "$container" --restart unless-stopped \
     --gpus all --shm-size 16g --publish "$WORKER_PORT:$WORKER_PORT" \
     --volume "$data/huggingface/$CACHE:/root/.cache/huggingface" \
     --log-opt max-size=50m --log-opt max-file=2 --label "coldstart.attempt=$ATTEMPT" \
-    --env VLLM_API_KEY --env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
+    --env VLLM_API_KEY --env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 --env VLLM_HTTP_TIMEOUT_KEEP_ALIVE=75 \
+    "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
 }
 
 use_proxies
