@@ -362,7 +362,7 @@ def seen_each_minute(instance: Instance, *seen: Outcome) -> Memory:
 
 def test_only_one_that_may_idle_out_is_asked_what_it_runs_while_ready() -> None:
     assert chains(may_idle()) == ((Probe.HEALTH, Probe.RUNNING),)
-    assert chains(in_status(Status.READY)) == ((Probe.HEALTH, Probe.MODELS),)
+    assert chains(in_status(Status.READY)) == ((Probe.HEALTH,),)
 
 
 @pytest.mark.parametrize("counts", [Running(3, 7.0, 512.0), Failed("the metrics cannot be read")])
