@@ -13,7 +13,7 @@ from coldstart.stack import processes
 from coldstart.stack.processes import Service, ServiceFailed
 from tests.embedded.owners import PROJECT, gone
 
-PATIENCE_S = 30
+PATIENCE_S = 90
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,7 @@ INSTANCE_TYPE = "L4-1-24G"
 ADMIN_KEY = "cs-admin-integration-tests-0123456789"
 MASTER_SECRET = "integration-tests-master-secret-0123456789"
 INSTANCE_TAG = "coldstart:instance:"
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 LIMITS = httpx.Limits(max_connections=100, keepalive_expiry=1.0)
 """An idle connection is left well before the api would close it, perhaps while a request is on its way."""
 
