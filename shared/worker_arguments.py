@@ -5,7 +5,8 @@ from typing import Final
 
 from shared.lifecycle.wish import Findings, Wish
 
-_SAYS_OTHERWISE: Final = ("--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel-size")
+SPREADING: Final = ("--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel-size")
+"""By these a request says among how many GPUs the model is spread: their values are multiplied."""
 
 
 def worker_arguments(wish: Wish, found: Findings, gpus: int) -> tuple[str, ...]:
@@ -21,6 +22,6 @@ def tensor_parallel_size(vllm_args: Sequence[str], sizes: Sequence[int], gpus: i
 
     1, as in vLLM, if they are not known, or if the request says how the model is spread.
     """
-    if any(argument.partition("=")[0] in _SAYS_OTHERWISE for argument in vllm_args):
+    if any(argument.partition("=")[0] in SPREADING for argument in vllm_args):
         return 1
     return max((size for size in sizes if size <= gpus), default=1)

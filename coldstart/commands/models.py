@@ -9,6 +9,7 @@ from rich.text import Text
 from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import Json, api, given, non_empty, print_json, print_table, say, warn
 from coldstart.commands.provider import price
+from coldstart.commands.wrong_fields import told_by_option
 
 _GB: Final = 1e9
 
@@ -120,8 +121,9 @@ def fit(
 ) -> None:
     """Show which instance types MODEL fits, and with how long a context. Nothing is ordered."""
     fields = {"revision": revision, "image": image, "vllm_args": vllm_args, "task": task, "provider": provider}
-    with api() as client:
-        found = client.post("/models/fit", given(model=model, organization=organization, **fields))
+    body = given(model=model, organization=organization, **fields)
+    with api() as client, told_by_option(body, {"model": "MODEL", "vllm_args": "--vllm-arg"}):
+        found = client.post("/models/fit", body)
     if as_json:
         print_json(found)
         return
@@ -131,13 +133,12 @@ def fit(
     for column in table.columns[2:6]:
         column.justify = "right"
     for kind in found["items"]:
-        table.add_row(*_fit_row(kind, found["why_not"]))
+        table.add_row(*_fit_row(kind))
     print_table(table)
 
 
-def _fit_row(kind: dict[str, Any], told: list[str]) -> list[Text | str]:
-    """What is said of all types is not repeated for each."""
-    context, requests, why = kind["context"], kind["requests"], kind["why"] or ""
+def _fit_row(kind: dict[str, Any]) -> list[Text | str]:
+    context, requests = kind["context"], kind["requests"]
     return [
         Text(kind["instance_type"]),
         kind["fits"],
@@ -145,7 +146,7 @@ def _fit_row(kind: dict[str, Any], told: list[str]) -> list[Text | str]:
         "" if context is None else f"{context:,}",
         "" if requests is None else f"{requests:,}",
         price(kind),
-        Text("" if why in told else why),
+        Text(kind["why"] or ""),
     ]
 
 

@@ -139,7 +139,7 @@ def test_each_type_is_shown_with_what_fits_it_and_its_price(api: FakeApi) -> Non
 
 def test_what_speaks_against_every_type_is_said_once(api: FakeApi) -> None:
     why = "acme/model has its weights only as GGUF files."
-    found = {"model": MODEL, "why_not": [why], "warnings": [], "items": [TYPE | {"why": why}]}
+    found = {"model": MODEL, "why_not": [why], "warnings": [], "items": [TYPE | {"why": None}]}
     api.says("POST", "/models/fit", values(found))
     result = run("models", "fit", MODEL)
     assert (result.stdout + result.stderr).count(why) == 1

@@ -7,6 +7,7 @@ some of it for itself (an L4 of 24 GB leaves 24.1 · 10⁹ bytes, an L40S of 48 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Final, Protocol, Self
 
 from services.api.admission.attention import Split
@@ -17,7 +18,7 @@ from services.api.refusals import FieldError
 from shared.lifecycle.wish import Findings, Wish
 from shared.offers.candidates import candidates, types_of
 from shared.offers.instance_types import InstanceType
-from shared.worker_arguments import tensor_parallel_size
+from shared.worker_arguments import SPREADING, tensor_parallel_size
 
 _GB: Final = 1e9
 GIB_IN_GB: Final = 2**30 / _GB
@@ -73,6 +74,12 @@ class WeightsPlacement:
             quantizes="--quantization" in options,
             wide=options.get("--dtype") in {"float", "float32"},
         )
+
+
+def gpus_asked(vllm_args: Sequence[str]) -> int:
+    """How many GPUs vLLM does not start without: as many as the options spread the model among, at least 1."""
+    options = given(vllm_args)
+    return prod(int(options.get(name, "1")) for name in SPREADING)
 
 
 def loaded_gb(model: Weights, placement: WeightsPlacement) -> float | None:

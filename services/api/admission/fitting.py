@@ -20,7 +20,10 @@ _TYPES: Final = "/instance_types"
 
 
 class TypeFit(BaseModel):
-    """`hardly`: a launch is accepted with a warning. `why` says what is in the way. Unknown figures are null."""
+    """`hardly`: a launch is accepted with a warning. `why` says what is in the way on this type, if anything is.
+
+    Unknown figures are null.
+    """
 
     model_config = ConfigDict(frozen=True)
     provider: str
@@ -91,13 +94,13 @@ def _on(kind: InstanceType, wanted: Wanted, contents: Contents | None) -> TypeFi
     need = None if contents is None else Need.of(contents.config, wish)
     share = default_utilization(certain_version(wish.image or kind.image, wanted.versions))
     room = None if need is None else room_on(kind, share, wish, weights, need)
-    refused = [*([kind.why_unusable] if kind.why_unusable else []), *_refused(kind, wanted)]
+    refused = list(_refused(kind, wanted))
     doubts = [warning for warning in found.warnings if warning.startswith(f"{kind.name}: ")]
     known = kind.gpu_memory_gb is not None and weights.weights_bytes is not None
     return TypeFit(
         provider=wish.provider,
         instance_type=kind.name,
-        fits="no" if refused else "hardly" if doubts else "yes" if known else "unknown",
+        fits="no" if refused or wanted.errors else "hardly" if doubts else "yes" if known else "unknown",
         why=" ".join(refused or doubts) or None,
         gpus=min(fit.WeightsPlacement.of(wish.vllm_args, _tensor(kind, wanted)).gpus, kind.gpus),
         context=room.longest or None if room else None,
@@ -108,8 +111,11 @@ def _on(kind: InstanceType, wanted: Wanted, contents: Contents | None) -> TypeFi
 
 
 def _refused(kind: InstanceType, wanted: Wanted) -> Iterator[str]:
+    """What this type would be refused for; what holds for every type is not repeated."""
+    if kind.why_unusable is not None:
+        yield f"{kind.name} is unusable: {kind.why_unusable}."
     yield from (error.detail for error in fit.misfits(wanted.wish, wanted.findings, (kind,)))
-    yield from (error.detail for error in wanted.errors)
+    yield from (error.detail for error in wanted.errors if error.pointer.startswith(_TYPES))
 
 
 def _tensor(kind: InstanceType, wanted: Wanted) -> int:

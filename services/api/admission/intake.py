@@ -24,6 +24,7 @@ from services.api.catalogue.image_versions import ImageVersionRepository, ImageV
 from services.api.catalogue.simulated import Simulated
 from services.api.refusals import FieldError, Refused, invalid
 from services.api.tenancy.organizations import Organization, Slug
+from shared.images import repository_of
 from shared.lifecycle.events import InstanceRequested
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.wish import DEFAULT_PROVIDER, Findings, Task, Wish
@@ -148,7 +149,11 @@ class Intake:
 
     async def meant(self, body: InstanceBody, organization: Organization | None) -> Meant:
         """The model that the organisation (or everybody) means; looked up, but not catalogued yet. Raises Refused."""
-        if errors := tuple(refused(body.vllm_args)):
+        errors = list(refused(body.vllm_args))
+        if body.image is not None and repository_of(body.image) is None:
+            detail = f"{body.image} is no name of an image. Write it as in vllm/vllm-openai:v0.32.0."
+            errors.append(FieldError(pointer="/image", detail=detail))
+        if errors:
             raise invalid(*errors)
         model = await self._cataloguing.meant(body.model, organization, body.task)
         if body.task not in (None, model.task):

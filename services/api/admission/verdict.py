@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from services.api.admission.fit import gpus_asked
 from services.api.admission.repository_rules import unloadable, weights_of
 from services.api.admission.room import Need, room_on
 from services.api.admission.serving_rules import doubts, unserved
@@ -20,7 +21,7 @@ _MODEL: Final = "/model"
 class LaunchVerdict:
     """`errors` are certain to fail, `warnings` likely to; without both nothing speaks against the launch.
 
-    `no_room`: why this type cannot hold the context, with what to do. Another type may.
+    `no_room`: why this type has too few GPUs or cannot hold the context, with what to do. Another type may.
     """
 
     errors: tuple[FieldError, ...] = ()
@@ -44,6 +45,13 @@ def _on(
     kind: InstanceType, contents: Contents, wish: Wish, version: VllmVersion | None
 ) -> tuple[str | None, str | None]:
     """Why the type has no room for the context, or hardly any. Nothing where no context would do: `fit` says that."""
+    if kind.gpus and (asked := gpus_asked(wish.vllm_args)) > kind.gpus:
+        few = (
+            f"{kind.name} has {kind.gpus} GPU{'' if kind.gpus == 1 else 's'}, and the options of vLLM ask for {asked}."
+        )
+        if kind.is_rented:
+            return f"{few} Lower them, or choose a type with more GPUs.", None
+        return None, f"{kind.name}: {few} If it has more, write that into the list of machines."
     need = Need.of(contents.config, wish)
     room = None if need is None else room_on(kind, default_utilization(version), wish, weights_of(contents), need)
     if room is None or not room.tight or not room.longest:

@@ -12,7 +12,19 @@ from services.api.refusals import FieldError
 
 _COUNT: Final = r"[1-9][0-9]{0,8}"
 _NUMBER: Final = r"[0-9]{1,6}(\.[0-9]{1,6})?"
+_TOKENS: Final = rf"{_COUNT}[kKmM]?"
+_SHARE: Final = r"0?\.[0-9]{1,4}|1(\.0)?"
 _WORD: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_SEED: Final = "[0-9]{1,10}"
+_IN_WORDS: Final = {
+    _COUNT: "a whole number above 0",
+    _NUMBER: "a number, such as 4 or 0.5",
+    _TOKENS: "a whole number, such as 8192 or 8k",
+    _SHARE: "a number up to 1, such as 0.9",
+    _WORD: "one word of letters, digits, dots, dashes and underscores",
+    _SEED: "a whole number",
+}
+"""What each pattern takes; any other lists the values."""
 
 SWITCHES: Final = frozenset(
     {
@@ -33,17 +45,17 @@ VALUES: Final[Mapping[str, str]] = {
     "--data-parallel-size": _COUNT,
     "--dtype": "auto|half|float16|bfloat16|float|float32",
     "--generation-config": "auto|vllm",
-    "--gpu-memory-utilization": r"0?\.[0-9]{1,4}|1(\.0)?",
+    "--gpu-memory-utilization": _SHARE,
     "--kv-cache-dtype": _WORD,
     "--load-format": _WORD,
     "--max-logprobs": _COUNT,
-    "--max-model-len": rf"{_COUNT}[kKmM]?",
-    "--max-num-batched-tokens": rf"{_COUNT}[kKmM]?",
+    "--max-model-len": _TOKENS,
+    "--max-num-batched-tokens": _TOKENS,
     "--max-num-seqs": _COUNT,
     "--pipeline-parallel-size": _COUNT,
     "--quantization": _WORD,
     "--reasoning-parser": _WORD,
-    "--seed": "[0-9]{1,10}",
+    "--seed": _SEED,
     "--swap-space": _NUMBER,
     "--tensor-parallel-size": _COUNT,
     "--tokenizer-mode": _WORD,
@@ -90,12 +102,15 @@ def _read(arguments: Sequence[str]) -> Iterator[tuple[int, str, str, str, int]]:
 
 def _nearest(flag: str) -> str:
     near = get_close_matches(flag.replace("_", "-"), ALLOWED, n=1, cutoff=0.85)
-    return f" Did you mean {near[0]}?" if near else ""
+    return f"Did you mean {near[0]}?" if near else f"Allowed are {', '.join(ALLOWED)}."
 
 
 def _wrong(flag: str, equals: str, value: str) -> str | None:
     if flag in SWITCHES:
         return f"{flag} takes no value." if equals else None
     if flag not in VALUES:
-        return f"{flag} may not be set here.{_nearest(flag)} Allowed are {', '.join(ALLOWED)}."
-    return None if re.fullmatch(VALUES[flag], value) else f"Invalid value {value!r} for {flag}."
+        return f"{flag} may not be set here. {_nearest(flag)}"
+    if re.fullmatch(VALUES[flag], value):
+        return None
+    takes = _IN_WORDS.get(VALUES[flag]) or f"one of {VALUES[flag].replace('|', ', ')}"
+    return f"Invalid value {value!r} for {flag}: it takes {takes}."

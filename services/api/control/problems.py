@@ -9,6 +9,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from nats.errors import Error as NatsError
 
+from services.api.control.forms import FORMS
 from services.api.http import kinds
 from services.api.http.problem import Problem
 from services.api.http.statuses import CLIENT_LEFT
@@ -105,7 +106,7 @@ _PLAIN: Final = (
     ("Extra inputs are not permitted", "there is no such field; see /schema for those that exist."),
     ("Value error, ", ""),
     ("Input should be ", "has to be "),
-    ("String should match pattern ", "has characters that do not belong here; it has to match the pattern "),
+    *((f"String should match pattern '{pattern}'", words) for pattern, words in FORMS.items()),
     ("String should have ", "has to have "),
     ("List should have ", "has to have "),
     ("Field required", "is missing"),

@@ -82,3 +82,13 @@ def test_what_a_tag_last_held_warns_of_what_it_refused_and_a_digest_refuses_it()
     assert error.detail.startswith("vLLM 0.32.0 does not serve acme/model (AquilaForCausalLM)")
     unloadable = a_repository(files={"q4.gguf": GB})
     assert judged(unloadable, wish, Findings(), [kind], versions).errors, "no version serves that"
+
+
+def test_any_type_is_one_with_as_many_gpus_as_the_options_ask_for() -> None:
+    one = InstanceType(name="L4-1-24G", zones=("a",), gpus=1, gpu_memory_gb=24.0, hourly_price=0.8)
+    two = one.model_copy(update={"name": "L4-2-24G", "gpus": 2})
+    wish = Wish(name="x", model="acme/model", vllm_args=("--tensor-parallel-size", "2"))
+    found = judged(a_repository(), wish, Findings(), [one, two], ImageVersions())
+    assert (found.errors, found.found.no_room) == ((), ("L4-1-24G",))
+    (error,) = judged(a_repository(), wish, Findings(), [one], ImageVersions()).errors
+    assert (error.pointer, error.detail.startswith("L4-1-24G has 1 GPU")) == ("/instance_types", True)

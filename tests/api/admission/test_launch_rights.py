@@ -18,7 +18,6 @@ OTHERS_IMAGES = (
     "evil.example/vllm/vllm-openai",
     "vllm/vllm-openai.evil.example/x",
     "vllm/vllm-openai-evil",
-    "vLLM/vllm-openai",
 )
 
 
@@ -171,6 +170,7 @@ async def test_a_member_names_images_of_allowed_repositories_only_and_is_told_wh
         before = await stage.last_sequence()
         for image in OTHERS_IMAGES:
             refused(await launched(member, image=image), "/image", "vllm/vllm-openai", "COLDSTART_ALLOWED_IMAGES")
+        assert (await launched(member, image="vLLM/vllm-openai")).status_code == 422, "Docker takes no such name"
         assert await stage.last_sequence() == before
         assert (await launched(member, image="vllm/vllm-openai:nightly")).status_code == 202
     assert (await launched(api.client, image=OTHERS_IMAGES[0])).status_code == 202

@@ -156,7 +156,7 @@ async def test_each_type_is_told_whether_the_model_fits_with_how_long_a_context_
         ["own", "unknown", 1, None, None],
     ]
     assert told["items"][0]["why"].startswith("L4-1-24G has no room for a context of 131072 tokens")
-    assert "compute capability 6.0" in told["items"][1]["why"]
+    assert told["items"][1]["why"].startswith("RENDER-S is unusable: its P100 has compute capability 6.0, and vLLM")
     assert (told["items"][0]["hourly_price"], told["items"][0]["currency"]) == (0.8, "EUR")
     shorter = await api.client.post("/models/fit", json={"model": LLAMA, "vllm_args": ["--max-model-len=8192"]})
     cheapest = shorter.json()["items"][0]
@@ -176,7 +176,7 @@ async def test_what_speaks_against_every_type_is_told_once(stage: Stage) -> None
     told = (await api.client.post("/models/fit", json=body)).json()
     assert len(told["why_not"]) == 1
     assert "cannot generate text" in told["why_not"][0]
-    assert {one["fits"] for one in told["items"]} == {"no"}
+    assert {(one["fits"], one["why"]) for one in told["items"]} == {("no", None)}
     await api.organization("acme")
     async with api.as_(await api.user_key("acme")) as member:
         assert (await member.post("/models/fit", json={"model": MODEL})).status_code == 200

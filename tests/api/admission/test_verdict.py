@@ -13,8 +13,9 @@ from shared.vllm_version import VllmVersion
 from tests.api.admission.shapes import BERT, GB, LLAMA, QWEN2, a_repository, shards
 
 FIRST, LAST = supported()[0], supported()[-1]
-L4: Final = InstanceType(name="L4-1-24G", zones=("a",), gpus=1, gpu_memory_gb=24.0)
-TWO_L4: Final = InstanceType(name="L4-2-24G", zones=("a",), gpus=2, gpu_memory_gb=24.0)
+L4: Final = InstanceType(name="L4-1-24G", zones=("a",), gpus=1, gpu_memory_gb=24.0, hourly_price=0.8)
+TWO_L4: Final = InstanceType(name="L4-2-24G", zones=("a",), gpus=2, gpu_memory_gb=24.0, hourly_price=1.6)
+OWN: Final = InstanceType(name="own", zones=("a",), gpus=1)
 FINE: Final = None
 VISION: Final = {"architectures": ["Qwen2VLForConditionalGeneration"], "model_type": "qwen2_vl", "text_config": QWEN2}
 QWEN3_5: Final = QWEN2 | {"architectures": ["Qwen3_5ForConditionalGeneration"], "model_type": "qwen3_5"}
@@ -248,7 +249,23 @@ TABLE: Final[dict[str, tuple[Contents, dict[str, Any], Said, Said]]] = {
         FINE,
         FINE,
     ),
-    # Whether the context has room.
+    # Whether there are GPUs enough, and the context has room.
+    "more GPUs than the type has": (
+        a_repository(),
+        {"args": ("--tensor-parallel-size", "2")},
+        *both("L4-1-24G has 1 GPU, and the options of vLLM ask for 2. Lower them, or choose a type with more GPUs."),
+    ),
+    "more GPUs than the type has, by two options": (
+        a_repository(),
+        {"kind": TWO_L4, "args": ("--pipeline-parallel-size=2", "--data-parallel-size=2")},
+        *both("L4-2-24G has 2 GPUs, and the options of vLLM ask for 4."),
+    ),
+    "as many GPUs as the type has": (a_repository(), {"kind": TWO_L4, "args": ("--data-parallel-size=2",)}, FINE, FINE),
+    "more GPUs than a machine of one's own is said to have": (
+        a_repository(),
+        {"kind": OWN, "args": ("--tensor-parallel-size=4",)},
+        *both("own: own has 1 GPU, and the options of vLLM ask for 4. If it has more, write that into the list"),
+    ),
     "a long context on a small card": (a_repository(LLAMA, gb=16.1), {}, *both(NO_ROOM)),
     "a shorter context that has room": (a_repository(LLAMA, gb=16.1), {"args": ("--max-model-len=16K",)}, FINE, FINE),
     "a cache of eight bits": (

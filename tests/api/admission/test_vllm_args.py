@@ -101,9 +101,24 @@ def test_the_simulated_worker_takes_the_options_that_its_version_has_and_no_othe
 
 def test_a_slip_of_the_pen_is_told_with_the_option_that_is_nearest() -> None:
     (error,) = refused(["--max_model_len=8192"])
-    assert error.detail.startswith("--max_model_len may not be set here. Did you mean --max-model-len? Allowed are ")
+    assert error.detail.startswith("--max_model_len may not be set here. Did you mean --max-model-len?")
     (error,) = refused(["--faster"])
     assert error.detail.startswith("--faster may not be set here. Allowed are --async-scheduling, ")
+
+
+@pytest.mark.parametrize(
+    ("written", "takes"),
+    [
+        ("--max-model-len=many", "a whole number, such as 8192 or 8k."),
+        ("--gpu-memory-utilization=90", "a number up to 1, such as 0.9."),
+        ("--dtype=int4", "one of auto, half, float16, bfloat16, float, float32."),
+        ("--quantization=a b", "one word of letters, digits, dots, dashes and underscores."),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_the_option_takes(written: str, takes: str) -> None:
+    option, _, value = written.partition("=")
+    (error,) = refused([written])
+    assert error.detail == f"Invalid value {value!r} for {option}: it takes {takes}"
 
 
 def test_what_is_set_is_read_in_either_spelling_and_the_last_one_counts() -> None:

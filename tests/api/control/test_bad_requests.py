@@ -276,7 +276,13 @@ async def test_before_a_provisioner_has_told_its_types_the_sender_is_asked_to_wa
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"name": "?!"}, "/name: has characters that do not belong here; it has to match the pattern '"),
+        (
+            {"name": "?!"},
+            "/name: may have letters, digits, spaces, dots, dashes and underscores only, and has to begin",
+        ),
+        ({"image": "VLLM x"}, "/image: is no name of an image; write it as in vllm/vllm-openai:v0.32.0"),
+        ({"image": "vllm/vllm-openai:"}, "/image: vllm/vllm-openai: is no name of an image. Write it as in vllm/"),
+        ({"revision": "a b"}, "/revision: is no name of a branch, tag or commit; write it as in main or refs/pr/1"),
         ({"volume_gb": 5}, "/volume_gb: has to be greater than or equal to 150"),
         ({"volume_gb": "much"}, "/volume_gb: has to be a valid integer"),
         ({"model": None}, "/model: has to be a valid string"),

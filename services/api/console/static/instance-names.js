@@ -3,7 +3,6 @@ import { ask, read } from "./api.js";
 
 const PAGE = 200;
 const MOST = 1000; // so many of the list are read for a name; an id needs none
-const ENDED = new Set(["failed", "gone"]);
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export class InstanceNames {
@@ -39,7 +38,7 @@ export class InstanceNames {
     const wanted = text.trim().toLowerCase();
     if (UUID.test(wanted)) return wanted;
     const called = [...this.#known.values()].filter(({ name }) => wanted && name.toLowerCase() === wanted);
-    const living = called.filter(({ group }) => !ENDED.has(group));
+    const living = called.filter((one) => one.group !== "failed" && one.group !== "gone");
     if (living.length) return living.length === 1 ? living[0].id : null;
     return called.sort((one, other) => other.created_at.localeCompare(one.created_at))[0]?.id ?? null;
   }
