@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -25,6 +26,25 @@ def backoff_s(failures: int, first: float, longest: float, retry_after: float | 
 def jittered_s(failures: int, first: float, longest: float) -> float:
     """Like `doubled_s`, all of it random: for many callers that collide with each other."""
     return random.uniform(0.0, doubled_s(failures, first, longest))  # noqa: S311  only spreads load
+
+
+class SpreadRetries:
+    """Pauses for calls of which many may fail at the same time: together they retry at most `per_s` times a second.
+
+    Each pause ends in a time slot of its own, and is no shorter than `jittered_s` says.
+    """
+
+    def __init__(
+        self, *, per_s: float, first: float, longest: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._slot_s, self._first, self._longest, self._clock = 1 / per_s, first, longest, clock
+        self._taken_until = 0.0
+
+    def pause_s(self, failures: int) -> float:
+        """The pause after a call's so many failures in a row, in seconds."""
+        now = self._clock()
+        self._taken_until = max(self._taken_until, now) + self._slot_s
+        return max(jittered_s(failures, self._first, self._longest), self._taken_until - now)
 
 
 def _ignore(_: BaseException, __: float) -> None:

@@ -24,7 +24,7 @@ from shared.lifecycle.events import Event, InstanceRequested, event_id
 from shared.lifecycle.fold import begin, evolve
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news
-from shared.retry import jittered_s, retrying
+from shared.retry import SpreadRetries, retrying
 
 _PATIENCE_S: Final = 60.0
 _TRANSPORT: Final = (NatsError, TimeoutError, OSError)
@@ -33,6 +33,8 @@ _WRONG_LAST_SEQUENCE: Final = 10071
 
 _FIRST_PAUSE_S: Final = 0.005
 _LONGEST_PAUSE_S: Final = 1.0
+_RETRIES_PER_S: Final = 200.0
+"""Of all appends of a process. Each needs some requests of JetStream's API, which drops what exceeds its queue."""
 
 Decision = Callable[[Instance, datetime], Event]
 """A function of `shared.lifecycle.decide`: returns the fact that an intent becomes, or raises IntentRefused."""
@@ -58,10 +60,6 @@ class _Place:
     sequence: int
 
 
-def _pause_s(failures: int) -> float:
-    return jittered_s(failures, _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
-
-
 _NOTHING: Final = _Place(None, 0)
 
 
@@ -84,6 +82,7 @@ class Journal:
         self._actor = actor
         self._source = source
         self._appended = appended
+        self._retries = SpreadRetries(per_s=_RETRIES_PER_S, first=_FIRST_PAUSE_S, longest=_LONGEST_PAUSE_S)
 
     async def load(self, instance_id: UUID) -> Instance:
         """The instance as it is now. Raises InstanceUnknown, JournalUnavailable."""
@@ -172,7 +171,7 @@ class Journal:
         """`first`: where the history is taken to end at the first attempt."""
         unsure_after: int | None = None
         message_id = str(own)
-        async for attempt in retrying(JournalUnavailable, pause_s=_pause_s, for_s=_PATIENCE_S):
+        async for attempt in retrying(JournalUnavailable, pause_s=self._retries.pause_s, for_s=_PATIENCE_S):
             with attempt:
                 if unsure_after is not None and (mine := await self._mine_after(instance_id, unsure_after, own)):
                     return mine

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.retry import backoff_s, doubled_s, jittered_s, retried_for_ever, retrying
+from shared.retry import SpreadRetries, backoff_s, doubled_s, jittered_s, retried_for_ever, retrying
 
 FIRST_S = 2.0
 LONGEST_S = 60.0
@@ -35,6 +35,22 @@ def test_a_pause_is_never_shorter_than_what_was_asked_for_even_past_the_longest(
 
 def test_a_pause_that_is_long_enough_anyway_is_not_prolonged() -> None:
     assert all(FIRST_S / 2 <= backoff_s(1, FIRST_S, LONGEST_S, 0.1) <= FIRST_S for _ in range(100))
+
+
+def test_calls_that_fail_together_retry_one_after_the_other() -> None:
+    spread = SpreadRetries(per_s=10.0, first=0.001, longest=1.0, clock=lambda: 100.0)
+    pauses = [spread.pause_s(1) for _ in range(50)]
+    assert pauses == pytest.approx([0.1 * number for number in range(1, 51)])
+
+
+def test_a_call_that_fails_alone_pauses_as_usual() -> None:
+    now = 100.0
+    spread = SpreadRetries(per_s=1000.0, first=FIRST_S, longest=LONGEST_S, clock=lambda: now)
+    pauses = []
+    for _ in range(100):
+        pauses.append(spread.pause_s(3))
+        now += 1.0
+    assert min(pauses) < 4.0 < max(pauses) <= 8.0
 
 
 class Flaky:
