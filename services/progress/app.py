@@ -56,8 +56,8 @@ def _copying(settings: ProgressSettings, connection: Client) -> AbstractAsyncCon
 
 
 async def rebuild_once(settings: ProgressSettings) -> Checkpoint:
-    """Rebuild the read model, whether or not a progress service is running."""
-    async with connected(settings, "progress rebuild") as connection:
+    """Rebuild the read model, whether or not a progress service is running. It changes nothing of the streams."""
+    async with _only_connected(settings, "progress rebuild") as connection:
         await _migrated(settings)
         return await rebuild(
             connection,
@@ -73,16 +73,13 @@ async def project_once_more(settings: ProgressSettings, sequence: int) -> None:
     It is read exactly as the projector reads it, to the last digit of its time. Raises Undecodable,
     ReadingInterrupted, and what PostgreSQL raises.
     """
-    connection = await connect(settings.nats_url.get_secret_value(), "progress replay")
-    try:
+    async with _only_connected(settings, "progress replay") as connection:
         stream = await stream_state(connection)
         message = await _event(connection, sequence, settings.stream_heartbeat_seconds)
         recorded = decode(message.data, sequence, message.metadata.timestamp)
         url = settings.database_url.get_secret_value()
         async with connecting(url, name="coldstart replay") as database:
             await Projection(database, stream.installation, already_put_aside).commit([recorded], 0)
-    finally:
-        await connection.close()
 
 
 async def _event(connection: Client, sequence: int, heartbeat_s: float) -> Msg:
@@ -97,16 +94,13 @@ async def _event(connection: Client, sequence: int, heartbeat_s: float) -> Msg:
 
 async def verify_once(settings: ProgressSettings) -> Verdict:
     """Compare snapshots and read model with the facts, whether or not a progress service is running."""
-    connection = await connect(settings.nats_url.get_secret_value(), "progress verify")
-    try:
+    async with _only_connected(settings, "progress verify") as connection:
         return await verify(
             connection,
             settings.database_url.get_secret_value(),
             archive_dir=settings.archive_dir,
             heartbeat_s=settings.stream_heartbeat_seconds,
         )
-    finally:
-        await connection.close()
 
 
 async def compact_once(settings: ProgressSettings, now: datetime) -> Compacted:
@@ -116,8 +110,7 @@ async def compact_once(settings: ProgressSettings, now: datetime) -> Compacted:
     """
     if settings.archive_dir is None:
         raise ArchiveUnset
-    connection = await connect(settings.nats_url.get_secret_value(), "progress compact")
-    try:
+    async with _only_connected(settings, "progress compact") as connection:
         stream = await stream_state(connection)
         return await compact(
             connection,
@@ -127,6 +120,14 @@ async def compact_once(settings: ProgressSettings, now: datetime) -> Compacted:
             now=now,
             heartbeat_s=settings.stream_heartbeat_seconds,
         )
+
+
+@asynccontextmanager
+async def _only_connected(settings: ProgressSettings, name: str) -> AsyncGenerator[Client]:
+    """Without declaring the streams: a single command may have other settings than the services have."""
+    connection = await connect(settings.nats_url.get_secret_value(), name)
+    try:
+        yield connection
     finally:
         await connection.close()
 

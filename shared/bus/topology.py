@@ -22,6 +22,7 @@ from shared.bus.installation import INSTALLATION, StreamIdentity, identity_to_ap
 from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 from shared.lifecycle.events import Event, IpAssigned, ReinstallRequested
 from shared.lifecycle.plan import INSTALLING, LAUNCHING, RELEASING
+from shared.running import StartRefused
 
 DEAD_LETTERS: Final = "DEAD_LETTERS"
 REPLAYS: Final = "REPLAYS"
@@ -127,13 +128,23 @@ def consumers(replicas: int, ack_wait_s: float) -> Iterator[tuple[str, ConsumerC
             )
 
 
+class ReplicasDiffer(StartRefused):
+    """Whoever started last would otherwise set them for all, and take a cluster's replicas away."""
+
+    def __init__(self, found: int, wanted: int) -> None:
+        super().__init__(
+            f"the stream {LIFECYCLE} has {found} replicas, and COLDSTART_STREAM_REPLICAS is {wanted}: set it to "
+            f"{found} for every service, or change the stream (nats stream edit {LIFECYCLE} --replicas {wanted})"
+        )
+
+
 async def apply_topology(
     jetstream: JetStreamContext, *, replicas: int, ack_wait_s: float, installation: UUID | None = None
 ) -> UUID:
     """Create or update all streams and consumers; safe to run by many services at once.
 
     Returns the installation's UUID: `installation`, or one made by the first service; it never changes. Raises
-    AnotherInstallation, InstallationLost.
+    AnotherInstallation, InstallationLost, ReplicasDiffer.
     """
     return (
         await applied_topology(jetstream, replicas=replicas, ack_wait_s=ack_wait_s, installation=installation)
@@ -153,6 +164,8 @@ async def applied_topology(
                 its = await identity_to_apply(jetstream, installation)
                 config.metadata = {INSTALLATION: str(its)}
             found = (await jetstream.stream_info(str(config.name))).config
+            if config.name == LIFECYCLE and found.num_replicas != replicas:
+                raise ReplicasDiffer(found.num_replicas or 1, replicas) from None
             await jetstream.update_stream(applicable(config, found))
     for stream, consumer in consumers(replicas, ack_wait_s):
         await jetstream.add_consumer(stream, consumer)

@@ -10,6 +10,7 @@ from services.progress.app import rebuild_once, running
 from services.progress.projection import Checkpoint
 from services.progress.rebuild import SchemaChanged, rebuild
 from services.progress.shadow import RebuildRunning
+from shared.bus.topology import WATCH
 from shared.journal.streams import LIFECYCLE
 from shared.postgres.connection import DATABASE_ERRORS, Connection
 from tests.bus.older_streams import let_events_be_deleted
@@ -47,6 +48,13 @@ async def test_a_rebuild_gives_the_rows_that_living_through_it_gave(stage: Stage
     assert rebuilt.sequence == await stage.author.last_sequence()
     assert await all_rows(stage.database) == rows
     assert await shape(stage.database) == tables
+
+
+async def test_a_rebuild_changes_nothing_of_the_streams_whatever_its_own_settings_are(stage: Stage) -> None:
+    jetstream = stage.author.connection.jetstream()
+    before = (await jetstream.consumer_info(LIFECYCLE, WATCH.durable)).config
+    await rebuild_once(stage.settings.model_copy(update={"lease_seconds": 300.0, "stream_replicas": 3}))
+    assert (await jetstream.consumer_info(LIFECYCLE, WATCH.durable)).config == before
 
 
 async def test_projecting_goes_on_during_a_rebuild_and_after_it(stage: Stage) -> None:
