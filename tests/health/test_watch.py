@@ -410,6 +410,7 @@ def test_a_launch_whose_server_somebody_stopped_fails_within_minutes_unless_it_i
     facts = h.an_installing_instance() if status is Status.INSTALLING else h.a_starting_instance()
     stopped = given(*facts, f.server_stopped(occurred_at=LATER))
     limit = LATER + timedelta(seconds=PACE.stopped_seconds)
+    assert limit <= LATER + timedelta(minutes=5)
     assert verdict(stopped, after(stopped, BAD), LATER, limit - timedelta(seconds=1), PACE) is None
     failed = verdict(stopped, after(stopped, BAD), LATER, limit, PACE)
     assert isinstance(failed, e.StartupFailed)

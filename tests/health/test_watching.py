@@ -136,6 +136,18 @@ async def test_a_model_that_never_loads_fails_with_the_last_thing_seen(world: Wo
         await world.until_unwatched()
 
 
+async def test_a_launch_whose_server_somebody_stopped_fails_with_that_reason_long_before_its_limit(
+    world: World,
+) -> None:
+    async with watched(world, stopped_seconds=0.3):
+        await world.launched()
+        await world.happen(f.ssh_install_started(), f.ssh_install_completed(), f.server_stopped())
+        failed = await world.until(Status.STARTUP_FAILED)
+    assert failed.error is not None
+    assert failed.error.code == "server_stopped"
+    assert failed.error.message.startswith("Somebody stopped the server at the provider, and it was not started again")
+
+
 async def test_draining_waits_for_running_requests(world: World) -> None:
     async with watched(world):
         await world.ready()

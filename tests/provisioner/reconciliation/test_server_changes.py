@@ -104,6 +104,22 @@ async def test_a_server_that_somebody_switched_off_is_said_to_be_stopped_once(
     assert len(await stage.events(e.ServerStopped)) == 1
 
 
+@pytest.mark.parametrize("reached", [(), (e.SshInstallStarted,), (e.SshInstallStarted, e.SshInstallCompleted)])
+async def test_a_server_that_somebody_switched_off_during_its_launch_is_said_to_be_stopped_and_on_again(
+    stage: Stage, reconcile: Reconcile, reached: tuple[type[e.Event], ...]
+) -> None:
+    await stage.launched()
+    for fact in reached:
+        await stage.happened(fact, attempt=1)
+    await stage.provider.power_off(ZONE, SERVER)
+    assert (await reconcile()).stopped == (stage.instance_id,)
+    stopped = await stage.instance()
+    assert (stopped.status, stopped.server_on) == (Status.BOOTING, False)
+    await stage.provider.power_on(ZONE, SERVER)
+    assert (await reconcile()).restarted == (stage.instance_id,)
+    assert (await stage.instance()).server_on
+
+
 @pytest.mark.parametrize("scratch_types", [set(), {"L4-1-24G"}])
 async def test_a_stop_says_whether_it_has_erased_the_models(
     stage: Stage, reconcile: Reconcile, scratch_types: set[str]
