@@ -112,10 +112,13 @@ async def test_a_worker_that_is_lost_because_its_container_is_down_is_told_so(wo
         await world.happen(f.ssh_install_started(), f.ssh_install_completed())
         await world.worker.open()
         await world.until(Status.READY)
-        await world.worker.close()
-        await world.until(Status.UNAVAILABLE)
+        with capture_logs() as logged:
+            await world.worker.close()
+            await until(lambda: any(line["event"] == "instance unavailable" for line in logged))
+        [line] = [line for line in logged if line["event"] == "instance unavailable"]
         [lost] = [each.event for each in await world.history() if isinstance(each.event, e.HealthLost)]
         assert lost.reason == "GET /health: connection refused; container exited (137)"
+        assert (line["instance_id"], line["reason"]) == (str(world.id), lost.reason)
 
 
 async def test_nothing_is_read_before_the_install_of_this_attempt_is_over(world: World, log: FakeLog) -> None:

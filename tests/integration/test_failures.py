@@ -61,6 +61,8 @@ async def test_a_worker_that_can_never_start_fails_with_its_reason_and_its_last_
         assert (await running.show(instance_id))["error"]["code"] == "out_of_gpu_memory"
         kept = (await running.http.get(f"/instances/{instance_id}/logs", params={"source": "worker"})).json()
         assert kept["items"][-1]["text"] == said
+        asked = [line.split()[1] for line in kept["machine"] if line.startswith("$ ")]
+        assert asked == ["docker", "nvidia-smi", "df", "free"]
         assert any("NVIDIA L4" in line for line in kept["machine"])
         assert not await running.remaining()
 
