@@ -49,7 +49,7 @@ real: .venv/.ready-dev    ## launches on a real machine without a GPU; as root, 
 
 bench: .venv/.ready-dev   ## every benchmark; the router's is beside nginx, installed where Debian has it
 	@test -x /usr/sbin/nginx || apt-get install -y -qq --no-install-recommends nginx-light || true
-	@for benchmark in idle launch projection fleet looks router floods console; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+	@for benchmark in idle launch projection fleet router floods console; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 screenshots: .venv/.ready-dev  ## the pictures in docs/, of the real pages; needs chromium
 	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || { echo "Chromium is needed for pictures: install it (on Debian: apt-get install chromium-headless-shell)."; exit 1; }
