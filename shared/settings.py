@@ -50,11 +50,17 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-def _nats(url: SecretStr) -> SecretStr:
-    """The scheme may be omitted."""
-    text = url.get_secret_value()
-    _checked(text if "://" in text else f"nats://{text}", _NATS, host=True)
-    return url
+def _nats(urls: SecretStr) -> SecretStr:
+    """One or several, with commas in between. The scheme may be omitted."""
+    users = set()
+    for each in urls.get_secret_value().split(","):
+        text = each.strip()
+        url = text if "://" in text else f"nats://{text}"
+        _checked(url, _NATS, host=True)
+        users.add(urlsplit(url).username)
+    if len(users) > 1:
+        raise ValueError("every server of a cluster needs the same user")
+    return urls
 
 
 def _postgres(url: SecretStr) -> SecretStr:
@@ -68,7 +74,9 @@ def _http(url: str) -> str:
 
 
 NatsUrl = Annotated[
-    SecretStr, AfterValidator(_nats), Field(examples=["a URL such as nats://user:password@127.0.0.1:4222"])
+    SecretStr,
+    AfterValidator(_nats),
+    Field(examples=["a URL such as nats://user:password@127.0.0.1:4222, or several with commas"]),
 ]
 DatabaseUrl = Annotated[
     SecretStr, AfterValidator(_postgres), Field(examples=["a URL such as postgresql://user:password@127.0.0.1/name"])

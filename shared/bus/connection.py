@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import wraps
 from typing import Any, Final, TypedDict
@@ -62,7 +62,7 @@ def connect_options(url: str, name: str, reconnected: Callable[[], None] = _igno
         reconnected()
 
     return ConnectOptions(
-        servers=[url],
+        servers=servers_of(url),
         name=name,
         inbox_prefix=inbox_prefix(url),
         max_reconnect_attempts=-1,
@@ -74,9 +74,14 @@ def connect_options(url: str, name: str, reconnected: Callable[[], None] = _igno
     )
 
 
+def servers_of(url: str) -> list[str]:
+    """`COLDSTART_NATS_URL` may name several servers of a cluster, with commas in between."""
+    return [each.strip() for each in url.split(",")]
+
+
 def inbox_prefix(url: str) -> str:
     """Each user has its own, so that nobody reads another user's answers: see `shared.bus.accounts`."""
-    user = urlsplit(url).username or ""
+    user = urlsplit(servers_of(url)[0]).username or ""
     return f"{INBOX}_{user}" if _A_TOKEN.fullmatch(user) else INBOX
 
 
@@ -94,7 +99,7 @@ async def connect_with(options: Mapping[str, Any]) -> Client:
 
     nats-py connects by `asyncio.wait_for`, too, and loses a cancellation that comes as the server accepts.
     """
-    with _warning_of_a_wait(options["servers"][0]):
+    with _warning_of_a_wait(options["servers"]):
         return await _connected(options)
 
 
@@ -107,7 +112,7 @@ async def connected_once(url: str, *, timeout_s: float = 2.0) -> AsyncGenerator[
     """
     connection = await _connected(
         {
-            "servers": [url],
+            "servers": servers_of(url),
             "error_cb": _unsaid,
             "connect_timeout": timeout_s,
             "allow_reconnect": False,
@@ -143,9 +148,9 @@ async def _connected(options: Mapping[str, Any]) -> Client:
 
 
 @contextmanager
-def _warning_of_a_wait(url: str) -> Iterator[None]:
+def _warning_of_a_wait(urls: Iterable[str]) -> Iterator[None]:
     """nats-py retries for ever in silence; this logs what is being waited for."""
-    at = url.rpartition("@")[2].rpartition("//")[2]
+    at = ", ".join(url.rpartition("@")[2].rpartition("//")[2] for url in urls)
     waiting = asyncio.get_running_loop().call_later(
         _SLOW_S, lambda: log.warning("waiting for NATS, which does not answer", at=at, setting="COLDSTART_NATS_URL")
     )

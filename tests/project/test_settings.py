@@ -4,10 +4,12 @@ import asyncio
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 from typer.testing import CliRunner
 
@@ -20,6 +22,7 @@ from services.provisioner.settings import ProvisionerSettings
 from shared.environment import SettingsInvalid, from_environment, unknown
 from shared.postgres.connection import connect_pool
 from shared.running import StartRefused
+from shared.settings import ServiceSettings
 from tests.embedded.owners import PROJECT
 
 SECRET = "hunter2"
@@ -46,7 +49,7 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         (ClientSettings, "COLDSTART_API_URL", f"ftp://x:{SECRET}@h", "takes a URL such as http://127.0.0.1:8080."),
         (
             StackSettings, "COLDSTART_NATS_URL", f"nats://x:{SECRET}@h:port",
-            "takes a URL such as nats://user:password@127.0.0.1:4222.",
+            "takes a URL such as nats://user:password@127.0.0.1:4222, or several with commas.",
         ),
         (
             ApiSettings, "COLDSTART_DATABASE_URL", f"mysql://x:{SECRET}@h/d",
@@ -109,7 +112,24 @@ def test_a_service_that_cannot_use_its_settings_says_so_and_ends_with_2(
     with pytest.raises(SystemExit) as ended:
         import_module(f"services.{service}.__main__").main()
     assert ended.value.code == 2
-    assert capsys.readouterr().err == "COLDSTART_NATS_URL takes a URL such as nats://user:password@127.0.0.1:4222.\n"
+    assert capsys.readouterr().err == (
+        "COLDSTART_NATS_URL takes a URL such as nats://user:password@127.0.0.1:4222, or several with commas.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("urls", "valid"),
+    [
+        ("nats://u:p@a:4222,nats://u:p@b:4222", True),
+        ("a, b", True),
+        ("nats://u:p@a,nats://v:p@b", False),
+        ("nats://a,", False),
+        ("nats://a,http://b", False),
+    ],
+)
+def test_several_nats_servers_have_one_user_and_each_is_a_url(urls: str, *, valid: bool) -> None:
+    with nullcontext() if valid else pytest.raises(ValidationError):
+        ServiceSettings(nats_url=SecretStr(urls))
 
 
 @pytest.mark.real
