@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import httpx
 
+from coldstart.api_client import ApiProblem
 from real_line.addresses import MACHINE
 from real_line.machine import Machine
 from real_line.stack import Stack
@@ -23,6 +24,9 @@ from shared.worker_tls import client_context
 
 WORKER_PORT: Final = 8000
 CONTAINER: Final = "coldstart-worker"
+Answer = TypeVar("Answer")
+_STALLED: Final = "The event stream does not answer"
+_STALL_S: Final = 60
 
 
 class Wrong(Exception):
@@ -81,6 +85,22 @@ class Line:
         return Launch(self, UUID(self.stack.api.post("/instances", body)["id"]))
 
 
+def answered(ask: Callable[[], Answer]) -> Answer:
+    """What `ask` returns, once the event stream answers: on a busy disk it may stall. Raises ApiProblem, TooLate."""
+
+    def asked() -> tuple[Answer] | None:
+        try:
+            return (ask(),)
+        except ApiProblem as problem:
+            if problem.title != _STALLED:
+                raise
+            return None
+
+    found = until(asked, "an answer of the event stream", _STALL_S)
+    assert found is not None
+    return found[0]
+
+
 def running(worker: httpx.Client) -> float:
     """Requests that the engine works on, by its own count."""
     told = worker.get("/metrics").raise_for_status().text
@@ -100,11 +120,11 @@ class Launch:
         return f"/instances/{self.id}"
 
     def look(self) -> InstanceView:
-        return self.line.stack.api.instance(self.id)
+        return answered(lambda: self.line.stack.api.instance(self.id))
 
     def timeline(self) -> list[dict[str, Any]]:
         """Rows of `GET /instances/{id}/timeline`, oldest first."""
-        return list(self.line.stack.api.pages(f"{self.path}/timeline", limit=100))
+        return answered(lambda: list(self.line.stack.api.pages(f"{self.path}/timeline", limit=100)))
 
     def becomes(self, *statuses: Status, within_s: float) -> InstanceView:
         """Waits for one of these. Raises Wrong if it fails or ends otherwise, TooLate if nothing happens."""
