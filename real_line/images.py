@@ -1,4 +1,8 @@
-"""Images as a registry keeps them: layers of files, a configuration, a manifest (OCI image specification 1.1)."""
+"""Images as a registry keeps them: layers of files, a configuration, a manifest.
+
+Their types are Docker's (image manifest version 2, schema 2): Docker 20.10 pulls an image of OCI's types, too, but its
+`docker manifest inspect` does not find one.
+"""
 
 import gzip
 import hashlib
@@ -11,9 +15,9 @@ from typing import Any, Final
 
 import httpx
 
-_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
-_CONFIGURATION: Final = "application/vnd.oci.image.config.v1+json"
-_LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
+MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+_CONFIGURATION: Final = "application/vnd.docker.container.image.v1+json"
+_LAYER: Final = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 _CHUNK: Final = 1 << 20
 
 
@@ -74,13 +78,13 @@ def push(
         _upload(client, digest, config, len(config))
         manifest = {
             "schemaVersion": 2,
-            "mediaType": _MANIFEST,
+            "mediaType": MANIFEST,
             "config": {"mediaType": _CONFIGURATION, "size": len(config), "digest": digest},
             "layers": described,
         }
         for tag in tags:
             client.put(
-                f"/manifests/{tag}", content=json.dumps(manifest), headers={"Content-Type": _MANIFEST}
+                f"/manifests/{tag}", content=json.dumps(manifest), headers={"Content-Type": MANIFEST}
             ).raise_for_status()
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from real_line import debian, vllm_image
 from real_line.commands import Commands
+from real_line.images import MANIFEST
 from real_line.kept import Kept
 from real_line.versions import Version
 
@@ -51,7 +52,7 @@ def prepared(run: Commands, kept: Kept, downloads: Path, version: Version) -> Pr
     )
     registry = kept(
         f"registry-{version.number}",
-        (parts, vllm_image.CONFIGURATION),
+        (parts, vllm_image.CONFIGURATION, MANIFEST),
         "the image's layers",
         lambda folder: vllm_image.store(run, program, root / "root", version, folder),
     )
