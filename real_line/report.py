@@ -113,7 +113,8 @@ _REPORT: Final = TypeAdapter(Report)
 
 
 def _versions(machine: Machine) -> dict[str, str]:
-    return {name: machine.shell(command).strip() for name, command in _VERSIONS.items()}
+    """Empty for what is not installed, since a scene has failed."""
+    return {name: machine.shell(f"{command} || true").strip() for name, command in _VERSIONS.items()}
 
 
 def _seen(result: Result) -> str:

@@ -80,8 +80,10 @@ def terminated_pull(line: Line) -> None:
 def never_starts(line: Line) -> None:
     """VLLM looks for weights in a format that the model has not: it ends each time that Docker starts it."""
     launch = line.launch(hub.CHAT, vllm_args=[*_EAGER, "--load-format=pt"])
-    line.check("a worker that cannot start is given up soon, and its reason is told", lambda: failures.given_up(launch))
-    line.check("nothing of ours is on the machine", lambda: nothing_of_ours(line.machine))
+    if line.check("a worker that cannot start is given up soon, with its reason", lambda: failures.given_up(launch)):
+        line.check("nothing of ours is on the machine", lambda: nothing_of_ours(line.machine))
+    else:
+        _terminate(line, launch)
 
 
 def busy_first_boot(line: Line) -> None:
