@@ -11,11 +11,13 @@ disk_of() {
   said=$(df --output=source,avail --block-size=1 "$1") && [[ $said =~ [0-9]$ ]] && echo "${said##*$'\n'}"
 }
 
-# Prints the size of the image's layers, compressed: at least so much is written. 0 if it is there, or not known.
+# Prints the size of the image's layers, compressed: at least so much is written. 0 if it is there, or not known. Docker
+# pulls from a registry on loopback without TLS, while `docker manifest` asks it only if told so.
 image_bytes() {
-  local free=$1 manifest
+  local free=$1 manifest options=(--verbose)
+  [[ $IMAGE != 127.* && $IMAGE != localhost:* ]] || options+=(--insecure)
   if ((free < roomy)) && ! docker image inspect "$IMAGE" >/dev/null 2>&1 &&
-    manifest=$(timeout --foreground 30 docker manifest inspect --verbose "$IMAGE" 2>/dev/null); then
+    manifest=$(timeout --foreground 30 docker manifest inspect "${options[@]}" "$IMAGE" 2>/dev/null); then
     layers_bytes "$(dpkg --print-architecture)" <<<"$manifest"
   else
     echo 0

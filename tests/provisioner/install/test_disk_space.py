@@ -39,27 +39,27 @@ BOTH: Final = [manifest(700 * GB, architecture="arm64"), manifest(6 * GB, 4 * GB
 
 def checked(
     *,
-    docker: tuple[str, int] = ("/dev/a", 100),
+    docker: tuple[str, int] | None = ("/dev/a", 100),
     models: tuple[str, int] = ("/dev/b", 100),
     image: object = BOTH,
     weights: float = 0,
     present: bool = False,
     kept: int | None = None,
     root: str = "",
-    real_df: bool = False,
+    name: str = "vllm/vllm-openai:v0.32.0",
 ) -> str:
-    """What is said of disks by name and free gigabytes, or of the real ones: nothing if there is room."""
+    """What is said of disks by name and free gigabytes, without Docker's of the real ones: nothing if there is room."""
     said = json.dumps(image, indent="\t") if image else ""
+    df = ""
+    if docker:
+        answers = [f"echo {name} {free * GB}" for name, free in (models, docker)]
+        df = f"df() {{ echo Filesystem Avail; [[ $* != *mnt/data ]] || {{ {answers[0]}; return; }}; {answers[1]}; }}"
     told = f"""set -euo pipefail; shopt -s inherit_errexit
-    root={root} data={root}/mnt/data IMAGE=vllm/vllm-openai:v0.32.0 MODEL=some/model CACHE=shared
+    root={root} data={root}/mnt/data IMAGE={name} MODEL=some/model CACHE=shared
     WEIGHTS_BYTES={round(weights * GB)}
     {SCRIPT}
     fail() {{ echo "$*"; exit 1; }}
-    fake_df() {{
-      echo Filesystem Avail
-      if [[ $* == *mnt/data ]]; then echo "{models[0]} {models[1] * GB}"; else echo "{docker[0]} {docker[1] * GB}"; fi
-    }}
-    {"" if real_df else 'df() { fake_df "$@"; }'}
+    {df}
     dpkg() {{ echo amd64; }}
     du() {{ echo "{kept} $*"; }}
     timeout() {{ shift 2; "$@"; }}
@@ -67,7 +67,11 @@ def checked(
       case $* in
         info*) echo /srv/docker ;;
         image*) {"true" if present else "false"} ;;
-        manifest*) echo "{ASKED.strip()}" >&3; cat <<'END' && {"true" if image else "false"}
+        manifest*)
+          echo "{ASKED.strip()}" >&3
+          [[ $IMAGE == @(127.*|localhost:*) ]] && wanted=--insecure || wanted=--verbose
+          [[ "$*" == *" $wanted $IMAGE" ]] || return 1
+          cat <<'END' && {"true" if image else "false"}
 {said}
 END
       esac
@@ -103,10 +107,15 @@ def test_the_disk_is_measured_where_docker_keeps_its_data(tmp_path: Path) -> Non
     subprocess.run(["mkfs.ext4", "-q", "-m", "0", disk], check=True)
     subprocess.run(["mount", "-o", "loop", disk, docker], check=True)
     try:
-        said = checked(root=str(tmp_path), real_df=True)
+        said = checked(docker=None, root=str(tmp_path))
     finally:
         subprocess.run(["umount", docker], check=True)
     assert re.search(r"The disk of /srv/docker has 4\.\d GB free, and the image needs 10\.0 GB or more\.", said), said
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1:5000/vllm:1", "localhost:5000/vllm:1", "mirror.test:5000/vllm:1"])
+def test_a_registry_on_loopback_alone_is_asked_without_tls(name: str) -> None:
+    assert "the image needs 10.0 GB" in checked(docker=("/dev/a", 9), name=name)
 
 
 def test_a_disk_without_room_for_the_weights_is_named() -> None:
