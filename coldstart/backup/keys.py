@@ -55,8 +55,10 @@ def keys(file: Path | None, given: str | None) -> BackupKeys:
         return read_keys(file.read_text(), str(file))
     except FileNotFoundError:
         raise KeyUnusable(f"{file} does not exist; coldstart backup --new-key makes a key there.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeyUnusable(f"{file} cannot be read: {error}.") from None
+    except OSError as error:
+        raise KeyUnusable(f"{file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise KeyUnusable(f"{file} is no text, and so no file with keys of age.") from None
 
 
 def new_key(file: Path) -> None:

@@ -41,7 +41,7 @@ def backup(
         used = _keys(key_file, make=new)
         manifest = asyncio.run(back_up(settings, settings.data_dir.absolute(), file, used))
     took, size = time.monotonic() - began, file.stat().st_size / _MB
-    say(f"{file}  installation {manifest.installation}, {size:.1f} MB, in {took:.1f} s")
+    say(f"{file}  installation {manifest.installation}, {size:.2f} MB, in {took:.1f} s")
     if new:
         say("Keep the key apart from the backups, and not only on this machine: without it none can be restored.")
 
@@ -79,5 +79,5 @@ def _keys(file: Path | None, *, make: bool = False) -> BackupKeys:
 
 
 def _in_words(amounts: Amounts) -> str:
-    rows = ", ".join(f"{number} {table.replace('_', ' ')}" for table, number in amounts.rows.items())
-    return f"{amounts.events} events, {rows}"
+    rows = [f"{table.replace('_', ' ')} {number}" for table, number in amounts.rows.items() if number]
+    return ", ".join((f"events {amounts.events}", *rows))

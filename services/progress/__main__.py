@@ -72,8 +72,8 @@ def print_compacted(compacted: Compacted) -> None:
     skipped = f"; {compacted.skipped} were skipped: an event cannot be read" if compacted.skipped else ""
     before, after = compacted.bytes_before / 1e6, compacted.bytes_after / 1e6
     sys.stdout.write(
-        f"{compacted.events} events of {compacted.instances} instances moved into the archive{skipped}; "
-        f"the stream has {after:.1f} MB (before: {before:.1f})\n"
+        f"moved into the archive: {compacted.events} events, of {compacted.instances} instances{skipped}; "
+        f"the stream has {after:.2f} MB (before: {before:.2f})\n"
     )
 
 

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-import structlog
 from nats.aio.client import Client
 from nats.js.api import StreamInfo
 
@@ -28,8 +27,6 @@ AT_ONCE: Final = 50
 """Instances whose histories are archived together: a file of the archive is written once for all of them."""
 _REQUEST: Final = InstanceRequested.__name__
 _ANSWER_TIMEOUT_S: Final = 30.0
-
-log = structlog.get_logger()
 
 
 class PurgesDenied(StartRefused):
@@ -114,7 +111,6 @@ async def compact(
                 done("purged")
                 instances, events = instances + 1, events + len(history.events)
     after = await _state(connection)
-    log.info("compacted", instances=instances, events=events)
     return Compacted(instances, events, len(finished) - instances, info.state.bytes, after.state.bytes)
 
 

@@ -153,4 +153,7 @@ def test_without_a_key_it_says_how_one_is_given(tmp_path: Path) -> None:
         keys(None, None)
     with pytest.raises(KeyUnusable, match="does not exist; coldstart backup --new-key makes a key there"):
         keys(tmp_path / "none", None)
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(KeyUnusable, match="binary is no text"):
+        keys(tmp_path / "binary", None)
     assert keys(None, str(pyrage.x25519.Identity.generate())).identities
