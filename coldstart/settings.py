@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, PositiveFloat, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.admin_key import AdminKey
@@ -27,6 +27,7 @@ class StackSettings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     worker_tls: WorkerTls = "mutual"
+    shutdown_seconds: PositiveFloat = 10.0
 
 
 class ClientSettings(BaseSettings):

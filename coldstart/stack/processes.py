@@ -53,11 +53,14 @@ class Readiness:
 class Service:
     """One module run as a process while `supervised` is entered. `pid` changes at a restart."""
 
-    def __init__(self, module: str, environment: Mapping[str, str], log_file: Path) -> None:
+    def __init__(
+        self, module: str, environment: Mapping[str, str], log_file: Path, *, stop_s: float = STOP_SECONDS
+    ) -> None:
         self.name = module.rpartition(".")[2]
         self.module = module
         self.environment = environment
         self.log_file = log_file
+        self._stop_s = stop_s
         self.starts = 0
         self._logged = 0
         self._process: Process | None = None
@@ -98,7 +101,7 @@ class Service:
         failures, self._logged = 0, size(self.log_file)
         while True:
             environment = {**self.environment, "NOTIFY_SOCKET": str(readiness.path)}
-            async with logging_to(self.log_file, module(self.module, environment, stop_s=STOP_SECONDS)) as process:
+            async with logging_to(self.log_file, module(self.module, environment, stop_s=self._stop_s)) as process:
                 self._process = process
                 self.starts += 1
                 served = await self._serve(process, readiness)

@@ -37,11 +37,14 @@ from coldstart.stack.files import (
 )
 from coldstart.stack.processes import Service, ServiceFailed
 from coldstart.stack.simulated import SimulatedCloud, holds_servers, simulating
+from coldstart.supervised.process import STOP_SECONDS
 from shared.bus.accounts import COPIER
 
 COPIES: Final = "progress"
 """The service that copies events for followers."""
 _LEAST_ROOM: Final = 500_000_000
+_LAST_STEPS_S: Final = 5.0
+"""For what the api does after the answers that are under way have had their time."""
 PROVISIONER: Final = "services.provisioner"
 SERVICES: Final = ("services.progress", "services.health", PROVISIONER, "services.api")
 
@@ -154,8 +157,9 @@ async def stack(  # noqa: PLR0915 - one list of all that is started, in its orde
             **archive_setting(data_dir),
             **(cloud.environment if cloud else {}),
         }
+        stop_s = max(STOP_SECONDS, settings.shutdown_seconds + _LAST_STEPS_S)
         services = tuple(
-            Service(module, environment | _nats(running, name, followers), logs / f"{name}.log")
+            Service(module, environment | _nats(running, name, followers), logs / f"{name}.log", stop_s=stop_s)
             for module in SERVICES
             for name in [module.rpartition(".")[2]]
         )

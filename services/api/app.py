@@ -76,6 +76,8 @@ class _Wired:
     app: ASGIApp
     tasks: Sequence[Coroutine[Any, Any, None]]
     leave: Callable[[], None]
+    stop: Callable[[], None]
+    """Breaks off, with an error, what is still being answered when the time is up."""
 
 
 @asynccontextmanager
@@ -88,7 +90,7 @@ async def running(settings: ApiSettings) -> AsyncGenerator[Api]:
         async with (
             _wired(settings, bus, pool, lost_touch) as wired,
             alongside(*wired.tasks),
-            serving_as_set(wired.app, settings, meant=meant, on_leaving=wired.leave) as url,
+            serving_as_set(wired.app, settings, meant=meant, on_leaving=wired.leave, on_time_up=wired.stop) as url,
         ):
             log.info("serving", url=url)
             yield Api(url, first_admin_key)
@@ -141,7 +143,7 @@ async def _wired(settings: ApiSettings, bus: _Bus, pool: Pool, lost_touch: async
 
             limit_checks = admission.limits.run(settings.limits_check_seconds)
             tasks = (cache.run(), feed.feed.run(), estimates.run(), limit_checks, provider_statuses.run())
-            yield _Wired(app, tasks, leave)
+            yield _Wired(app, tasks, leave, router.stop)
 
 
 @asynccontextmanager

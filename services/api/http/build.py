@@ -11,7 +11,12 @@ from services.api.http.settings import HttpSettings
 
 
 def serving_as_set(
-    app: ASGIApp, settings: HttpSettings, *, meant: Callable[[str], str], on_leaving: Callable[[], None]
+    app: ASGIApp,
+    settings: HttpSettings,
+    *,
+    meant: Callable[[str], str],
+    on_leaving: Callable[[], None],
+    on_time_up: Callable[[], None],
 ) -> AbstractAsyncContextManager[str]:
     """As `serving`; `meant` as in ClientLimits. Raises the process's limit of open files."""
     limits = ClientLimits(
@@ -35,4 +40,5 @@ def serving_as_set(
         limits=limits,
         grace_s=settings.shutdown_seconds,
         on_leaving=on_leaving,
+        on_time_up=on_time_up,
     )

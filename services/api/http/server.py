@@ -1,6 +1,7 @@
 """uvicorn's server inside an `async with`, with our own connections. It handles no signals."""
 
 import asyncio
+import math
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -14,6 +15,7 @@ from services.api.http.front.front import Front
 from services.api.http.front.limits import ClientLimits
 
 _BACKLOG: Final = 2048
+_LAST_WORDS_S: Final = 2
 _ACCEPTED_AT_ONCE: Final = 32
 """How many connections get a descriptor before it is checked whether there is a place for them."""
 
@@ -30,13 +32,25 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _ignore() -> None:
+    pass
+
+
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, host: str, port: int, *, limits: ClientLimits, grace_s: float, on_leaving: Callable[[], None]
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    limits: ClientLimits,
+    grace_s: float,
+    on_leaving: Callable[[], None],
+    on_time_up: Callable[[], None] = _ignore,
 ) -> AsyncGenerator[str]:
     """Serve `app`; yields its URL (port 0 takes a free port).
 
-    On leaving, no connection is accepted any more, `on_leaving` is called, and running answers have `grace_s`.
+    On leaving, no connection is accepted any more, `on_leaving` is called, and running answers have `grace_s`. Then
+    `on_time_up` is called, and what does not end by that is cut off after two seconds.
     """
     listener = socket.create_server(
         (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
@@ -56,7 +70,7 @@ async def serving(
             log_config=None,
             proxy_headers=False,
             backlog=_ACCEPTED_AT_ONCE,
-            timeout_graceful_shutdown=max(1, round(grace_s)),
+            timeout_graceful_shutdown=math.ceil(grace_s) + _LAST_WORDS_S,
         )
     )
     front: Front = Front(app, limits, server.server_state)
@@ -69,7 +83,10 @@ async def serving(
             finally:
                 server.should_exit = True
                 on_leaving()
-                await asyncio.wait([serving])  # a task group that an error ends would cancel it midway
+                await asyncio.wait([serving], timeout=grace_s)  # a task group that an error ends would cancel it midway
+                if not serving.done():
+                    on_time_up()
+                    await asyncio.wait([serving])
                 watching.cancel()
 
 

@@ -1,7 +1,7 @@
 """Builds the router from its parts, and runs the tasks that keep them up to date."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,9 +37,12 @@ from shared.secrets import Secrets
 
 @dataclass(frozen=True)
 class Router:
+    """`stop` breaks off what is still being answered, each with an error in its format."""
+
     inference: Inference
     explaining: Explaining
     gauges: Gauges
+    stop: Callable[[], None]
 
 
 @asynccontextmanager
@@ -67,9 +70,10 @@ async def running_router(  # long - every part in turn, as they need each other
         ledger, interval_s=settings.usage_write_seconds, kept=timedelta(days=settings.usage_retention_days)
     )
     limits, nearest = KeyLimiter(most_each=settings.max_requests_per_organization), Nearest(table, estimates, breakers)
+    waiting = _waiting(table, breakers, nearest, settings)
     serving = Serving(
         forwarding=Forwarding(upstream, table, balance, breakers, is_stale=feed.is_stale),
-        waiting=_waiting(table, breakers, nearest, settings),
+        waiting=waiting,
         unready=Unready(nearest, estimates),
         limits=limits,
         usage=usage,
@@ -85,9 +89,14 @@ async def running_router(  # long - every part in turn, as they need each other
         body_s=settings.request_body_seconds,
     )
     explaining = Explaining(access, table, balance, breakers, is_stale=feed.is_stale)
+
+    def stop() -> None:
+        waiting.stop()
+        upstream.stop()
+
     try:
         async with alongside(breakers.run(), reconciling.run(), usage.run()):
-            yield Router(inference, explaining, Gauges(feed, balance, breakers))
+            yield Router(inference, explaining, Gauges(feed, balance, breakers), stop)
     finally:
         await upstream.close()
         with suppress(*DATABASE_ERRORS):  # it was tried for as long as there was time

@@ -23,7 +23,7 @@ from services.api.router.response import EVENT_STREAM, Response
 from services.api.router.response_headers import content_type, is_coded, passed_back
 from services.api.router.table import RoutingTable, Worker
 from services.api.router.tally import StreamTally, Tally, Tokens, TooLong, WholeTally
-from services.api.upstream import Answer, ConnectFailed, Silent, Upstream, UpstreamError
+from services.api.upstream import Answer, ConnectFailed, Silent, Stopping, Upstream, UpstreamError
 
 RETRIES: Final = 2
 _UNAVAILABLE: Final = frozenset({502, 503})
@@ -161,8 +161,8 @@ class Forwarding:
                 await self._pass_back(answer, first, worker, outgoing=outgoing, response=response, served=served)
         except ConnectFailed as error:
             return self._failed(worker, _unreachable(), error)
-        except Silent as error:  # it may be working: health decides whether it hangs
-            raise Refusal(504, "worker_timeout", "The worker took too long to answer.") from error
+        except (Silent, Stopping) as error:
+            raise _given_up(error, "The worker took too long to answer.") from error
         except UpstreamError as error:
             return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off before its answer."), error)
         return None
@@ -228,14 +228,21 @@ class Forwarding:
 
     def _lost(self, worker: Worker, error: Exception) -> Refusal:
         """The worker failed during its answer. Silence does not count against it: it may be working."""
-        if isinstance(error, Silent):
-            return Refusal(504, "worker_timeout", "The worker fell silent during its answer.")
+        if isinstance(error, Silent | Stopping):
+            return _given_up(error, "The worker fell silent during its answer.")
         return self._failed(worker, Refusal(502, "worker_failed", "The worker broke off during its answer."), error)
 
 
 def _unreachable() -> Refusal:
     """Nothing was sent, so any client may send its request again."""
     return Refusal(503, "worker_unreachable", "The worker cannot be reached. Try again soon.", headers=_RETRY_AFTER)
+
+
+def _given_up(error: Silent | Stopping, silent: str) -> Refusal:
+    """That says nothing against the worker: a silent one may be working, and health decides whether it hangs."""
+    if isinstance(error, Stopping):
+        return Refusal(503, "stopping", "This server is stopping. Send the request again.", headers=_RETRY_AFTER)
+    return Refusal(504, "worker_timeout", silent)
 
 
 def _path_missing(path: bytes) -> Refusal:

@@ -49,7 +49,7 @@ class Waiting:
         self._heartbeat_s = heartbeat_s
         self._most_each = most_each
         self._most_a_key = most_a_key
-        self._held = 0
+        self._held = set[asyncio.Timeout]()
         self._by_key: Counter[UUID] = Counter()
         self._by_organization: Counter[UUID | None] = Counter()
 
@@ -57,24 +57,31 @@ class Waiting:
         """Return when a worker is ready, none can be expected any more, or the time is up. Raises Refusal."""
         self._expect_room(key)
         organization = key.organization_id
-        self._held += 1
         self._by_key[key.id] += 1
         self._by_organization[organization] += 1
         try:
             with suppress(TimeoutError), metrics.waiting.track_inprogress():
-                async with asyncio.timeout(min(seconds, self._longest_s)):
-                    await self._wait(model, organization, beat)
+                async with asyncio.timeout(min(seconds, self._longest_s)) as limit:
+                    self._held.add(limit)
+                    try:
+                        await self._wait(model, organization, beat)
+                    finally:
+                        self._held.discard(limit)
         finally:
-            self._held -= 1
             self._by_key[key.id] -= 1
             self._by_organization[organization] -= 1
+
+    def stop(self) -> None:
+        """For every request that waits now, the time is up."""
+        for limit in self._held:
+            limit.reschedule(asyncio.get_running_loop().time())
 
     def _expect_room(self, key: ApiKey) -> None:
         if self._by_key[key.id] >= self._most_a_key:
             raise _too_many(429, f"{self._most_a_key} requests of this key already wait for an instance")
         if key.organization_id and self._by_organization[key.organization_id] >= self._most_each:
             raise _too_many(429, f"{self._most_each} requests of your organization already wait for an instance")
-        if self._held >= self._most:
+        if len(self._held) >= self._most:
             raise _too_many(503, f"{self._most} requests already wait for an instance")
 
     async def _wait(self, model: str, organization: UUID | None, beat: Beat) -> None:

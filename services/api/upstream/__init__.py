@@ -5,7 +5,17 @@ No redirects, no content decoding, no cookies, no proxies: an answer is passed o
 
 from services.api.upstream.answer import Answer
 from services.api.upstream.client import Upstream
-from services.api.upstream.errors import ConnectFailed, ConnectionLost, Silent, UpstreamError
+from services.api.upstream.errors import ConnectFailed, ConnectionLost, Silent, Stopping, UpstreamError
 from services.api.upstream.request import Address, Headers
 
-__all__ = ["Address", "Answer", "ConnectFailed", "ConnectionLost", "Headers", "Silent", "Upstream", "UpstreamError"]
+__all__ = [
+    "Address",
+    "Answer",
+    "ConnectFailed",
+    "ConnectionLost",
+    "Headers",
+    "Silent",
+    "Stopping",
+    "Upstream",
+    "UpstreamError",
+]

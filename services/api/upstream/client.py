@@ -42,6 +42,10 @@ class Upstream:
         head = head_of(address, method, path, headers, body)
         return _Exchange(self._pool, address, head, body, to_head=method == b"HEAD", last=said_close(headers))
 
+    def stop(self) -> None:
+        """Break off every answer: who waits for one gets Stopping."""
+        self._pool.break_off()
+
     async def close(self) -> None:
         """Close every connection, including those in use."""
         await self._pool.close()

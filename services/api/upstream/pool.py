@@ -5,7 +5,7 @@ import socket
 from collections import defaultdict
 
 from services.api.upstream.connection import WorkerConnection
-from services.api.upstream.errors import ConnectFailed, ConnectionLost, Silent
+from services.api.upstream.errors import ConnectFailed, ConnectionLost, Silent, Stopping
 from services.api.upstream.request import Address
 from shared.worker_tls import connect
 
@@ -98,10 +98,14 @@ class WorkerPool:
         if self._look is not None:
             self._look.cancel()
         gone = [connection.gone for connection in self._open]
-        for connection in tuple(self._open):
-            connection.break_off(ConnectionLost("the router is closing"))
+        self.break_off()
         if gone:
             await asyncio.wait(gone)
+
+    def break_off(self) -> None:
+        """Close every connection at once."""
+        for connection in tuple(self._open):
+            connection.break_off(Stopping("the router is stopping"))
 
     def _lost(self, connection: WorkerConnection) -> None:
         self._open.discard(connection)
