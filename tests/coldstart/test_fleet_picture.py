@@ -62,6 +62,15 @@ def test_failures_come_first_then_who_is_under_way_then_who_serves() -> None:
     assert "in about 2 min, by " in starting
 
 
+def test_who_waits_for_something_is_shown_with_when_it_is_tried_next() -> None:
+    at = BEGAN + timedelta(days=9_999)
+    delay = {"action": "create", "number": 1, "code": "out_of_stock", "reason": "no L4", "next_try_at": at}
+    lines = drawn([a_view("provisioning", "InstanceRequested", 5, delay=delay)])
+    (waiting,) = (line for line in lines if line.startswith("qwen"))
+    assert "no L4" in waiting
+    assert f"next try at {at.astimezone():%H:%M:%S}" in waiting
+
+
 def test_who_does_not_answer_is_in_trouble_and_who_ends_says_how() -> None:
     lines = drawn([serving(1, "unavailable"), serving(5, "terminating", name="fifth")])
     assert any(line.split() == ["qwen", "fr-par-2", "unavailable", "not", "answering"] for line in lines)

@@ -144,3 +144,15 @@ def test_what_speaks_against_every_type_is_said_once(api: FakeApi) -> None:
     result = run("models", "fit", MODEL)
     assert (result.stdout + result.stderr).count(why) == 1
     assert json.loads(run("models", "fit", MODEL, "--json").stdout)["why_not"] == [why]
+
+
+def test_what_is_wrong_with_a_fit_is_said_by_the_option(api: FakeApi) -> None:
+    detail = "Invalid value 'abc' for --max-model-len: it takes a whole number, such as 8192 or 8k."
+    wrong = [{"pointer": "/vllm_args/0", "detail": detail}]
+    refusal = {"title": "The request is not valid", "detail": "all of it", "errors": wrong}
+    api.says("POST", "/models/fit", values(refusal, 422))
+    result = run("models", "fit", MODEL, "--vllm-arg=--max-model-len=abc")
+    assert (result.exit_code, result.stderr.splitlines()) == (
+        1,
+        ["The request is not valid:", f"--vllm-arg --max-model-len=abc: {detail}"],
+    )

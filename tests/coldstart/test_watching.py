@@ -135,6 +135,17 @@ def test_a_terminal_shows_when_it_will_be_ready_until_it_is() -> None:
     assert "in about" not in written(console).rsplit("qwen", 1)[1]
 
 
+def test_a_terminal_shows_when_what_it_waits_for_is_tried_next_instead() -> None:
+    at = BEGAN + timedelta(days=9_999)
+    delay = {"action": "create", "number": 1, "code": "out_of_stock", "reason": "no L4", "next_try_at": at.isoformat()}
+    delayed = an_event(2, "ActionDelayed", "provisioning", 5, step="InstanceRequested", delay=delay)
+    console = terminal()
+    watch(console, [LAUNCH[0], an_estimate(125, 235), delayed], title="qwen")
+    last = written(console).rsplit("qwen", 1)[1]
+    assert f"next try at {at.astimezone():%H:%M:%S}" in last
+    assert "in about" not in last
+
+
 def test_a_failure_shows_no_time_to_wait_for() -> None:
     console = terminal()
     watch(console, [FAILURE[0], an_estimate(125, 235), *FAILURE[1:]], title="qwen")
