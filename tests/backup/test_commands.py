@@ -47,7 +47,7 @@ async def coldstart(*words: object) -> Any:
     return await asyncio.to_thread(lambda: CliRunner().invoke(app, [*map(str, words)]))
 
 
-async def test_a_backup_of_a_running_stack_is_restored_into_a_new_folder_and_nothing_less_than_whole(
+async def test_a_backup_of_a_running_or_stopped_stack_is_restored_and_nothing_less_than_whole(
     running: RunningServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, key, data, new = (tmp_path / name for name in ("backup.age", "key", "data", "new"))
@@ -69,6 +69,8 @@ async def test_a_backup_of_a_running_stack_is_restored_into_a_new_folder_and_not
     async with servers(new, None, None) as again:
         (instance,) = await standing(again.nats_url)
         assert instance.specification.name == (await standing(running.nats_url))[0].specification.name
+    monkeypatch.setenv("COLDSTART_DATA_DIR", str(data))
+    await a_stopped_stack_is_replaced_by_its_backup(running, file, key, data)
 
 
 async def refuses_whatever_is_not_whole(file: Path, key: Path, new: Path) -> None:
@@ -95,18 +97,15 @@ def put_aside(folder: Path) -> list[Path]:
     return [*folder.glob("data.replaced-*")]
 
 
-async def test_a_stopped_stack_is_backed_up_too_and_replaced_by_putting_it_aside(
-    running: RunningServers, tmp_path: Path
-) -> None:
-    file, key, data = (tmp_path / name for name in ("backup.age", "key", "data"))
+async def a_stopped_stack_is_replaced_by_its_backup(running: RunningServers, file: Path, key: Path, data: Path) -> None:
     for server in running.embedded:
         await server.__aexit__(None, None, None)
     (data / "stack.json").unlink()
-    made = await coldstart("backup", file, "--key-file", key, "--new-key")
+    made = await coldstart("backup", file, "--key-file", key)
     assert made.exit_code == 0, made.stderr
     result = await coldstart("restore", file, "--key-file", key, "--replace")
     assert result.exit_code == 0, result.stderr
-    (aside,) = put_aside(tmp_path)
+    (aside,) = put_aside(data.parent)
     assert (aside / "master-secret").read_text() == (data / "master-secret").read_text()
     assert f"{aside}, which you may delete" in result.stdout
 

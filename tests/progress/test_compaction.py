@@ -16,7 +16,7 @@ from services.progress.compaction import Compacted, CompactionRunning, PurgesDen
 from services.progress.rebuild import HistoryMissing
 from services.progress.settings import ProgressSettings
 from services.progress.statements import sql
-from shared.bus.reader import stream_state
+from shared.bus.reader import reading, stream_state
 from shared.journal.journal import Journal
 from shared.journal.streams import LIFECYCLE
 from shared.lifecycle.errors import InstanceConflict
@@ -105,12 +105,25 @@ async def test_what_is_not_old_enough_stays(stage: Stage, archived: ProgressSett
 async def test_projecting_goes_on_behind_compacted_events_and_so_does_an_instance(
     stage: Stage, archived: ProgressSettings
 ) -> None:
-    await projected(stage)
+    async with running(stage.settings):
+        await stage.watcher.reached(await stage.author.write(h.a_terminated_instance()))
+        await stage.watcher.reached(await stage.author.write_many(*h.IN_STATUS.values()))
     await compact_once(archived, LATER)
     async with running(archived):
         last = await stage.author.write(h.a_ready_instance())
         await stage.watcher.reached(last)
+        assert await read_after(stage, 1) == await read_after(stage, 0) != []  # from a position that is purged
+        assert (await read_after(stage, 0))[-1] == last
     assert (await verify_once(archived)).differences == ()
+
+
+async def read_after(stage: Stage, position: int) -> list[int]:
+    """The sequences that a reader gets who continues after this one."""
+    sequences: list[int] = []
+    async with reading(stage.author.connection, after=position, heartbeat_s=0.2) as events:
+        while not events.caught_up:
+            sequences += [message.metadata.sequence.stream for message in await events.batch()]
+    return sequences
 
 
 @pytest.mark.parametrize("step", [1, 2], ids=["archived", "the first purged"])
