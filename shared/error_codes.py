@@ -40,7 +40,7 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
         "The zone does not have the system image for this type.", "Check the setting that names the system image."
     ),
     "install_failed": ExplainedCode(
-        "Each try of the install failed on the machine.",
+        "The install failed on the machine.",
         "Read `coldstart instances logs NAME`, and correct what its last lines name.",
     ),
     "install_interrupted": ExplainedCode(

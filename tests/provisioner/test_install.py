@@ -302,6 +302,9 @@ async def test_a_failed_try_is_told_with_its_last_lines_and_the_next_one_may_suc
     assert "line 39" in failed.reason
     assert [(run.attempt, run.attempt_try) for run in stage.shell.runs] == [(1, 1), (1, 2)]
     assert (await stage.instance()).status is Status.STARTING
+    (delayed,) = await stage.events(e.ActionDelayed)
+    assert (delayed.action, delayed.code, delayed.reason) == (Action.INSTALL, "install_failed", failed.reason)
+    assert len(await stage.events(e.ActionResumed)) == 1
 
 
 async def test_a_line_without_end_is_cut_and_still_enters_an_event(stage: Stage) -> None:

@@ -235,6 +235,7 @@ class _Install:
         if too_late or self._in_vain(await self._failures(instance)):
             await self._give_up(failure)
             return
+        await self._context.delay(self._code_of(failure), failure.reason, pause)
         await self._context.lease.sleep(pause)
 
     def _reason(self, status: int) -> str:
@@ -259,11 +260,13 @@ class _Install:
         return in_vain(failures, settings.install_tries, settings.machine_proxies)
 
     async def _give_up(self, last: SshInstallFailed) -> None:
-        shown = cause_of(last.output, self._context.settings.machine_proxies)
-        code = shown.cause.code if shown else INSTALL_FAILED
         tries = f"all {last.install_try} tries failed; the last one: " if last.install_try > 1 else ""
-        await fail(self._context, code, f"{tries}{last.reason}")
+        await fail(self._context, self._code_of(last), f"{tries}{last.reason}")
         self.over = True
+
+    def _code_of(self, failure: SshInstallFailed) -> str:
+        shown = cause_of(failure.output, self._context.settings.machine_proxies)
+        return shown.cause.code if shown else INSTALL_FAILED
 
     def _check_time(self) -> None:
         age_s = self._context.age_s()
