@@ -34,7 +34,7 @@ async def restore(
     manifest = check(unsealed(file, keys.identities))
     nats_url = settings.nats_url.get_secret_value() if settings.nats_url else None
     database_url = settings.database_url.get_secret_value() if settings.database_url else None
-    with _new_folder(data_dir, replace=replace) as (draft, put_aside):
+    with _as_not_restored(), _new_folder(data_dir, replace=replace) as (draft, put_aside):
 
         def keep(name: str, data: bytes) -> None:
             (draft / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -44,17 +44,19 @@ async def restore(
                 os.fsync(opened.fileno())
 
         async with servers(draft, nats_url, database_url) as running:
-            try:
-                amounts = await load_contents(
-                    unsealed(file, keys.identities),
-                    running.nats_url,
-                    running.database_url,
-                    replicas=replicas,
-                    keep=keep,
-                )
-            except UNREADABLE as error:
-                raise NotRestored(f"nothing was restored: {error}") from error
+            amounts = await load_contents(
+                unsealed(file, keys.identities), running.nats_url, running.database_url, replicas=replicas, keep=keep
+            )
     return manifest, amounts, put_aside
+
+
+@contextmanager
+def _as_not_restored() -> Iterator[None]:
+    """What a server, the disk or the system says is a reason in one sentence."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise NotRestored(f"nothing was restored: {error}") from error
 
 
 @contextmanager

@@ -60,6 +60,7 @@ async def test_a_backup_of_a_running_or_stopped_stack_is_restored_and_nothing_le
     assert (in_use.exit_code, f"{data} is not empty" in in_use.stderr.replace("\n", " ")) == (1, True)
     monkeypatch.setenv("COLDSTART_DATA_DIR", str(new))
     await refuses_whatever_is_not_whole(file, key, new)
+    await refuses_a_place_that_cannot_be_made(file, key)
     restored = await coldstart("restore", file, "--key-file", key)
     assert restored.exit_code == 0, restored.stderr
     assert ": events 25, organizations 1\n" in restored.stdout
@@ -71,6 +72,16 @@ async def test_a_backup_of_a_running_or_stopped_stack_is_restored_and_nothing_le
         assert instance.specification.name == (await standing(running.nats_url))[0].specification.name
     monkeypatch.setenv("COLDSTART_DATA_DIR", str(data))
     await a_stopped_stack_is_replaced_by_its_backup(running, file, key, data)
+
+
+async def refuses_a_place_that_cannot_be_made(file: Path, key: Path) -> None:
+    blocked = str(file / "below-a-file")
+    result = await asyncio.to_thread(
+        lambda: CliRunner(env={"COLDSTART_DATA_DIR": blocked}).invoke(
+            app, ["restore", str(file), "--key-file", str(key)]
+        )
+    )
+    assert (result.exit_code, result.stderr.startswith("nothing was restored: ")) == (1, True), result.stderr
 
 
 async def refuses_whatever_is_not_whole(file: Path, key: Path, new: Path) -> None:
