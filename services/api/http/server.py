@@ -58,6 +58,24 @@ async def serving(
     # asyncio sets it only on sockets that name their protocol; without it a body waits 40 ms after its head
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    server, front = _server(app, limits, grace_s)
+    with listener:
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(front.watch())
+            serving = group.create_task(server.serve(sockets=[listener]))
+            try:
+                yield _url(host, listener.getsockname()[1])
+            finally:
+                server.should_exit = True
+                on_leaving()
+                await asyncio.wait([serving], timeout=grace_s)  # a task group that an error ends would cancel it midway
+                if not serving.done():
+                    on_time_up()
+                    await asyncio.wait([serving])
+                watching.cancel()
+
+
+def _server(app: ASGIApp, limits: ClientLimits, grace_s: float) -> tuple[_Server, Front]:
     def connection(**_: Any) -> ClientConnection:
         return ClientConnection(front)
 
@@ -74,20 +92,7 @@ async def serving(
         )
     )
     front: Front = Front(app, limits, server.server_state)
-    with listener:
-        async with asyncio.TaskGroup() as group:
-            watching = group.create_task(front.watch())
-            serving = group.create_task(server.serve(sockets=[listener]))
-            try:
-                yield _url(host, listener.getsockname()[1])
-            finally:
-                server.should_exit = True
-                on_leaving()
-                await asyncio.wait([serving], timeout=grace_s)  # a task group that an error ends would cancel it midway
-                if not serving.done():
-                    on_time_up()
-                    await asyncio.wait([serving])
-                watching.cancel()
+    return server, front
 
 
 def _url(host: str, port: int) -> str:
