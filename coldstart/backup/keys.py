@@ -37,7 +37,10 @@ def read_keys(text: str, where: str) -> BackupKeys:
             elif line.startswith(_PUBLIC):
                 recipients.append(pyrage.x25519.Recipient.from_str(line))
             else:
-                raise KeyUnusable(f"line {number} of {where} is no key of age: it begins with {_SECRET} or {_PUBLIC}.")
+                raise KeyUnusable(
+                    f"line {number} of {where} is no key of age, which begins with {_SECRET} or {_PUBLIC}; "
+                    "coldstart backup --new-key makes one in a new file."
+                )
         except (pyrage.IdentityError, pyrage.RecipientError) as error:
             raise KeyUnusable(f"line {number} of {where} is no key of age: {error}.") from None
     if not recipients:
