@@ -27,9 +27,9 @@ from coldstart.stack.files import (
     find_reach,
     stored,
 )
-from shared.bus.reader import ReadingInterrupted
+from shared.running import StartRefused
 
-UNREADABLE: Final = (SnapshotFailed, ReadingInterrupted, NatsError, asyncpg.PostgresError, OSError)
+UNREADABLE: Final = (SnapshotFailed, StartRefused, NatsError, asyncpg.PostgresError, OSError)
 
 
 class MasterSecretUnknown(BackupRefused):

@@ -21,13 +21,13 @@ from uuid import UUID
 from nats.aio.client import Client
 
 from coldstart.backup.errors import BackupUnreadable, NotRestored
-from coldstart.backup.streams import restore_stream, snapshot
+from coldstart.backup.streams import SnapshotFailed, restore_stream, snapshot
 from coldstart.backup.tables import KEPT, columns, load, save, schema_version, snapshot_of_tables, was_used
 from coldstart.stack.files import ARCHIVE
 from services.progress.archive import Archive
 from shared import install_output, worker_output
 from shared.bus.connection import connected_once
-from shared.bus.reader import stream_state
+from shared.bus.installation import installation_id
 from shared.bus.topology import DEAD_LETTERS, REPLAYS, streams
 from shared.journal.streams import LIFECYCLE
 from shared.postgres.connection import connect_pool, connecting
@@ -41,7 +41,9 @@ _STREAMS: Final = (
     *(f"KV_{bucket}" for bucket in (install_output.BUCKET, worker_output.BUCKET)),
 )
 """In this order. The bucket of instance types is left out: the provisioner publishes it anew."""
-_CONNECT_S: Final = 5.0
+_CONNECT_S: Final = 30.0
+_ANSWER_S: Final = 60.0
+"""A machine that is busy answers late, and nobody waits for a backup second by second."""
 _PIECE_BYTES: Final = 1_000_000
 
 Put = Callable[[str, bytes], Awaitable[None]]
@@ -72,10 +74,12 @@ async def save_contents(
 ) -> Manifest:
     """Put everything, under a name for each part. `local`: the files of the data folder; `archive`: its folder.
 
-    Raises ReadingInterrupted, SnapshotFailed, and what NATS or PostgreSQL raise.
+    Raises InstallationLost, SnapshotFailed, and what NATS or PostgreSQL raise.
     """
     async with connected_once(nats_url, timeout_s=_CONNECT_S) as connection:
-        installation = (await stream_state(connection)).installation
+        installation = await installation_id(connection.jetstream(timeout=_ANSWER_S))
+        if installation is None:
+            raise SnapshotFailed(f"there is no stream {LIFECYCLE}")
         async with connecting(database_url, name="coldstart backup") as database:
             schema = await schema_version(database)
         manifest = Manifest(FORMAT, version("coldstart"), datetime.now(UTC).isoformat(), str(installation), schema)
@@ -177,13 +181,13 @@ async def load_contents(
                         rows[name] = await load(database, name, json.loads(next(part)[1]), _each(part))
         except BaseException:
             for name in made:
-                await connection.jetstream().delete_stream(name)
+                await connection.jetstream(timeout=_ANSWER_S).delete_stream(name)
             raise
         return Amounts(events, rows)
 
 
 async def _check_place(connection: Client, database_url: str) -> None:
-    names = {str(info.config.name) for info in await connection.jetstream().streams_info()}
+    names = {str(info.config.name) for info in await connection.jetstream(timeout=_ANSWER_S).streams_info()}
     if taken := sorted(names & {*_STREAMS}):
         raise NotRestored(f"NATS already has the stream {taken[0]}: restore into a server or account without it.")
     async with connecting(database_url, name="coldstart restore") as database:

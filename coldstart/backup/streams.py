@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 
 from coldstart.backup.errors import NotRestored
 
-_ANSWER_S: Final = 10.0
+_ANSWER_S: Final = 60.0
 _CHUNK_BYTES: Final = 256 * 1024
 _NEXT_CHUNK_S: Final = 60.0
 _LOADED_S: Final = 600.0

@@ -89,7 +89,7 @@ async def an_organization(database: Connection) -> UUID:
 
 
 async def every_message(connection: Client) -> list[tuple[int, str, bytes, object]]:
-    jetstream = connection.jetstream()
+    jetstream = connection.jetstream(timeout=60)
     info = await jetstream.stream_info(LIFECYCLE)
     found = [await jetstream.get_msg(LIFECYCLE, seq=number) for number in range(1, info.state.last_seq + 1)]
     return [(each.seq or 0, each.subject or "", each.data or b"", each.time) for each in found]
@@ -106,9 +106,9 @@ async def test_events_come_back_with_their_sequences_and_times_and_are_delivered
     connection = await connect(elsewhere, "test")
     try:
         assert await every_message(connection) == before
-        assert await connection.jetstream().consumers_info(LIFECYCLE) == []
-        await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=5)
-        pending = [await connection.jetstream().consumer_info(LIFECYCLE, each.durable) for each in TRIGGERS]
+        assert await connection.jetstream(timeout=60).consumers_info(LIFECYCLE) == []
+        await apply_topology(connection.jetstream(timeout=60), replicas=1, ack_wait_s=5)
+        pending = [await connection.jetstream(timeout=60).consumer_info(LIFECYCLE, each.durable) for each in TRIGGERS]
         assert all(info.num_pending for info in pending)
     finally:
         await connection.close()
@@ -180,14 +180,16 @@ async def test_a_stream_of_many_chunks_comes_back_whole(nats_url: str, elsewhere
     """More than the server sends ahead, and nothing that it could compress."""
     source, target = await connect(nats_url, "test"), await connect(elsewhere, "test")
     try:
-        await apply_topology(source.jetstream(), replicas=1, ack_wait_s=5)
+        await apply_topology(source.jetstream(timeout=60), replicas=1, ack_wait_s=5)
         bodies = [os.urandom(500_000) for _ in range(40)]
         for body in bodies:
-            await source.jetstream().publish("dead_letters.x", body)
+            await source.jetstream(timeout=60).publish("dead_letters.x", body)
         async with snapshot(source, DEAD_LETTERS) as taken:
             assert taken is not None
             await restore_stream(target, taken.config, taken.state, taken.chunks)
-        found = [await target.jetstream().get_msg(DEAD_LETTERS, seq=number + 1) for number in range(len(bodies))]
+        found = [
+            await target.jetstream(timeout=60).get_msg(DEAD_LETTERS, seq=number + 1) for number in range(len(bodies))
+        ]
         assert [each.data for each in found] == bodies
         async with snapshot(source, "NO_SUCH_STREAM") as none:
             assert none is None
@@ -225,7 +227,7 @@ async def test_a_restore_that_fails_takes_back_what_it_had_made(
 async def streams_at(nats_url: str) -> set[str]:
     connection = await connect(nats_url, "test")
     try:
-        return {str(info.config.name) for info in await connection.jetstream().streams_info()}
+        return {str(info.config.name) for info in await connection.jetstream(timeout=60).streams_info()}
     except NotFoundError:
         return set()
     finally:
