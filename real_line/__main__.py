@@ -80,14 +80,17 @@ def _prepare_and_run(options: argparse.Namespace) -> int:
 
 def _play(given: Path) -> int:
     run = Run.load(given)
+    kept = run.logs.with_name(f"report-{run.version.number}.json")
+
+    def keep(report: Report) -> None:
+        report.over(Report.load(kept) if kept.exists() else None).save(kept)
+        Report.load(kept).write(PAGE)
+
     try:
-        report = play(run)
+        report = play(run, keep)
     except KeyboardInterrupt:
         print("interrupted; nothing is left behind", flush=True)
         return _INTERRUPTED
-    kept = run.logs.with_name(f"report-{report.vllm}.json")
-    report.over(Report.load(kept) if kept.exists() else None).save(kept)
-    Report.load(kept).write(PAGE)
     failed = [result for result in report.results if not result.passed]
     print(f"{len(report.results)} checks, {len(failed)} failed", flush=True)
     return 0 if report.passed else 1

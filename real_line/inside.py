@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +48,8 @@ class Run:
 _RUN: Final = TypeAdapter(Run)
 
 
-def play(run: Run) -> Report:
-    """Plays every scene, or those that `run.only` names, and returns what was seen."""
+def play(run: Run, keep: Callable[[Report], None]) -> Report:
+    """Plays every scene, or those that `run.only` names, and returns what was seen; `keep` gets it after each scene."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     commands = Commands(run.logs / "commands.log")
     commands("ip", "link", "set", "lo", "up")
@@ -75,6 +75,7 @@ def play(run: Run) -> Report:
         for name, scene in SCENES.items():
             if not run.only or name in run.only:
                 line.play(name, scene)
+                keep(Report.of(line))
         return Report.of(line)
 
 
