@@ -29,7 +29,7 @@ from shared.postgres.migrate import found, migrate
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.progress.read_model import all_rows
-from tests.progress.service import Stage, settings_for, writing
+from tests.progress.service import Stage, patient, settings_for, writing
 from tests.scratch import new_database
 
 LATER = datetime.now(UTC) + timedelta(days=400)
@@ -112,7 +112,7 @@ async def test_events_come_back_with_their_sequences_and_times_and_are_delivered
         assert all(info.num_pending for info in pending)
     finally:
         await connection.close()
-    verdict = await verify_once(settings_for(elsewhere, empty_database_url))
+    verdict = await verify_once(patient(settings_for(elsewhere, empty_database_url)))
     assert (verdict.events, verdict.differences) == (len(before), ())
 
 
@@ -131,7 +131,7 @@ async def test_what_restored_events_name_is_in_the_restored_tables_though_all_is
         known = {row["id"] for row in await database.fetch("SELECT id FROM organizations")}
     named = {decode(data, sequence, f.AT).instance.specification.organization_id for sequence, _, data, _ in restored}
     assert named <= known
-    verdict = await verify_once(settings_for(elsewhere, empty_database_url))
+    verdict = await verify_once(patient(settings_for(elsewhere, empty_database_url)))
     assert verdict.differences == ()
 
 
@@ -151,7 +151,7 @@ class WhileCompacting(Backup):
 async def test_a_history_that_is_compacted_meanwhile_is_in_the_backup(
     stage: Stage, elsewhere: str, empty_database_url: str, tmp_path: Path
 ) -> None:
-    settings = stage.settings.model_copy(update={"archive_dir": tmp_path / "archive"})
+    settings = patient(stage.settings).model_copy(update={"archive_dir": tmp_path / "archive"})
     async with running(settings):
         await stage.watcher.reached(await stage.author.write(h.a_terminated_instance()))
         await compact_once(settings, LATER)
@@ -162,7 +162,7 @@ async def test_a_history_that_is_compacted_meanwhile_is_in_the_backup(
     await backup.restored(elsewhere, empty_database_url)
     for name, data in backup.kept.items():
         written(tmp_path / "restored" / name, data)
-    restored = settings_for(elsewhere, empty_database_url).model_copy(
+    restored = patient(settings_for(elsewhere, empty_database_url)).model_copy(
         update={"archive_dir": tmp_path / "restored/archive"}
     )
     await rebuild_once(restored)

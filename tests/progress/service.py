@@ -31,6 +31,11 @@ def settings_for(nats_url: str, database_url: str) -> ProgressSettings:
     )
 
 
+def patient(settings: ProgressSettings) -> ProgressSettings:
+    """For what is done once, and ends when a busy machine is silent for a second."""
+    return settings.model_copy(update={"stream_heartbeat_seconds": 5.0})
+
+
 class Author:
     """Records histories; each under an instance id of its own."""
 

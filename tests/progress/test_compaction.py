@@ -24,7 +24,7 @@ from tests.embedded.owners import PROJECT
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.progress.read_model import all_rows
-from tests.progress.service import Stage
+from tests.progress.service import Stage, patient
 
 LATER = datetime.now(UTC) + timedelta(days=400)
 FINISHED = (h.a_terminated_instance(),)
@@ -32,7 +32,7 @@ FINISHED = (h.a_terminated_instance(),)
 
 @pytest.fixture
 def archived(stage: Stage, tmp_path: Path) -> ProgressSettings:
-    return stage.settings.model_copy(update={"archive_dir": tmp_path / "archive"})
+    return patient(stage.settings).model_copy(update={"archive_dir": tmp_path / "archive"})
 
 
 async def projected(stage: Stage) -> None:
