@@ -17,12 +17,19 @@ from services.progress.rebuild import already_put_aside, rebuild
 from services.progress.settings import ProgressSettings
 from services.progress.verify import Verdict, verify
 from shared.bus.connection import connect
+from shared.bus.installation import installation_id
 from shared.bus.reader import ReadingInterrupted, reading, stream_state
 from shared.bus.start_up import connected
 from shared.journal.envelope import decode
+from shared.journal.streams import LIFECYCLE
 from shared.postgres.connection import connect_pool, connecting
 from shared.postgres.migrate import migrate
 from shared.running import StartRefused
+
+
+class StreamMissing(StartRefused):
+    def __init__(self) -> None:
+        super().__init__(f"there is no stream {LIFECYCLE} yet: start the services first")
 
 
 class ArchiveUnset(StartRefused):
@@ -58,6 +65,8 @@ def _copying(settings: ProgressSettings, connection: Client) -> AbstractAsyncCon
 async def rebuild_once(settings: ProgressSettings) -> Checkpoint:
     """Rebuild the read model, whether or not a progress service is running. It changes nothing of the streams."""
     async with _only_connected(settings, "progress rebuild") as connection:
+        if await installation_id(connection.jetstream()) is None:
+            raise StreamMissing
         await _migrated(settings)
         return await rebuild(
             connection,

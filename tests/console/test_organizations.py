@@ -114,7 +114,7 @@ async def test_what_is_wrong_with_an_organisation_is_said_next_to_each_field(sta
     await page.get_by_role("button", name="Make an organisation").click()
     slug = page.get_by_label("Slug")
     wrong = {
-        "Slug": ("slug", "Not a slug", "pattern"),
+        "Slug": ("slug", "Not a slug", "lower-case letters, digits and dashes only"),
         "Name": ("name", "x" * 101, "at most 100"),
         "Instances": ("max_instances", "-1", "greater than or equal to 0"),
         "Spending an hour": ("spend_per_hour", "much", "valid number"),
@@ -190,7 +190,7 @@ async def test_what_is_wrong_with_an_offering_is_said_next_to_its_field(stage: S
     code, model = page.get_by_label("Code"), page.get_by_label("Model", exact=True)
     await code.fill("a/b")
     await send(page, "Offer")
-    await is_wrong(page, code, "code", "pattern")
+    await is_wrong(page, code, "code", "may have")
     await is_wrong(page, model, "model", "at least 1 character")
     await code.fill("chat")
     await model.fill("acme/unheard-of")

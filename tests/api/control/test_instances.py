@@ -15,6 +15,7 @@ FIELDS = {
         "step",
         "step_since",
         "eta",
+        "vllm_version",
         "attempt",
         "ip_address",
         "error",

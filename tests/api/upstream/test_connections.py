@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.api.upstream import Address, ConnectFailed, ConnectionLost, Silent, Upstream
+from services.api.upstream import Address, ConnectFailed, ConnectionLost, Silent, Stopping, Upstream
 from services.api.upstream.connection import WorkerConnection
 from tests.api.fakes import free_port
 from tests.api.stage import until
@@ -265,7 +265,7 @@ async def test_closing_ends_what_is_empty_and_what_is_in_use(upstream: Upstream)
             await ask(upstream, worker.address)
             await upstream.close()
             await worker.nobody()
-            with pytest.raises(ConnectionLost):
+            with pytest.raises(Stopping):
                 await rest_of(answer)
             with pytest.raises(ConnectionLost):
                 await ask(upstream, worker.address)
