@@ -52,10 +52,30 @@ class NatsProxy:
         self.to_client: Tap = _pass
         self.passed_to_server: Passed = _ignore
         self._wires: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
+
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._wires.add(writer)
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def close(self) -> None:
+        """Break every connection, one that is just being made as well."""
+        for task in self._serving:
+            task.cancel()
+        self.cut()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ends = {writer}
-        self._wires.add(writer)
+        with suppress(asyncio.CancelledError):
+            await self._pass_on(reader, writer, ends)
+
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ends: set[asyncio.StreamWriter]
+    ) -> None:
         try:
             upstream_reader, upstream_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
             ends.add(upstream_writer)
@@ -94,7 +114,7 @@ class NatsProxy:
 @asynccontextmanager
 async def nats_proxy(server_url: str) -> AsyncGenerator[NatsProxy]:
     proxy = NatsProxy(server_url)
-    server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(proxy._begin, "127.0.0.1", 0)
     target = urlsplit(server_url)
     credentials = target.netloc.rpartition("@")[0]
     port = server.sockets[0].getsockname()[1]
@@ -105,7 +125,5 @@ async def nats_proxy(server_url: str) -> AsyncGenerator[NatsProxy]:
         yield proxy
     finally:
         server.close()
-        proxy.cut()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                await server.wait_closed()
+        await proxy.close()
+        await server.wait_closed()
