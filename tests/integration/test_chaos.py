@@ -46,8 +46,8 @@ SWIFT: Final[Changes] = {
         "settle_seconds": 0.8,
         "power_off_seconds": 2.0,
         "detach_seconds": 2.0,
-        "launch_tries": 24,
-        "install_tries": 12,
+        "launch_tries": 60,
+        "install_tries": 30,
     },
 }
 LAUNCHING: Final = (

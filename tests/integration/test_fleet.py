@@ -7,7 +7,7 @@ from tests.integration.fleet import ended, launched, unreliable
 from tests.integration.line import line
 
 COUNT = 20
-PATIENCE_S = 100.0
+PATIENCE_S = 140.0
 
 
 async def test_twenty_launches_in_a_cloud_that_fails_in_every_way_end_ready_or_failed_and_leave_nothing(
