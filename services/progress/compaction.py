@@ -2,7 +2,7 @@
 
 The last event of each stays in the stream: the journal knows that the instance has ended, and its id is never used
 again. Histories are on disk in the archive before they are purged, so a kill at any moment loses nothing. The next
-compaction archives them once more, and whoever reads an event twice counts it once.
+compaction archives them once more, and readers of the archive drop what they have read already.
 """
 
 from collections.abc import AsyncGenerator, Callable

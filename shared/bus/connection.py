@@ -127,7 +127,7 @@ async def connected_once(url: str, *, timeout_s: float = 2.0) -> AsyncGenerator[
 
 
 async def _unsaid(error: Exception) -> None:
-    """What ends the connection is raised to whoever asks."""
+    """Not logged, since the caller gets the error raised."""
 
 
 async def _connected(options: Mapping[str, Any]) -> Client:

@@ -129,7 +129,7 @@ def consumers(replicas: int, ack_wait_s: float) -> Iterator[tuple[str, ConsumerC
 
 
 class ReplicasDiffer(StartRefused):
-    """Whoever started last would otherwise set them for all, and take a cluster's replicas away."""
+    """Otherwise the last service that starts would set the number for all, and reduce a cluster's replicas."""
 
     def __init__(self, found: int, wanted: int) -> None:
         super().__init__(
