@@ -15,7 +15,8 @@ RUN /venv/bin/uv pip install --python /venv/bin/python --compile-bytecode --no-d
 
 FROM python:3.13-slim
 COPY --from=build /venv /venv
-RUN useradd --create-home --uid 10001 coldstart
+RUN useradd --create-home --uid 10001 coldstart \
+    && install --directory --owner coldstart --mode 700 /var/lib/coldstart/archive /var/lib/coldstart/router
 USER coldstart
 WORKDIR /home/coldstart
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1

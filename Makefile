@@ -23,7 +23,10 @@ test: .venv/.ready-dev .venv/.ready-node  ## every test
 test-fast: .venv/.ready-dev  ## every pure test: no server, no process, no event loop; a quarter of the examples
 	@$(PYTEST) -n 2 --dist worksteal --hypothesis-profile fast -m pure
 
-chaos: .venv/.ready-dev   ## 200 launches whose provisioner is killed or stalled at random calls
+chaos: .venv/.ready-dev   ## 1,000 faults in a cluster that launches and answers; repeat one: make chaos CHAOS="--replay chaos-failure.json"
+	@$(BIN)/python -m tests.chaos $(CHAOS)
+
+chaos-calls: .venv/.ready-dev  ## 200 launches whose provisioner is killed or stalled at random calls
 	@seed=$${COLDSTART_CHAOS_SEED:-$$(date +%s)}; runs=$${COLDSTART_CHAOS_RUNS:-200}; echo "$$runs runs, seed $$seed"; \
 	COLDSTART_CHAOS_SEED=$$seed COLDSTART_CHAOS_RUNS=$$runs $(PYTEST) tests/integration/test_chaos.py
 
@@ -49,7 +52,7 @@ real: .venv/.ready-dev    ## launches on a real machine without a GPU; as root, 
 
 bench: .venv/.ready-dev   ## every benchmark; the router's is beside nginx, installed where Debian has it
 	@test -x /usr/sbin/nginx || apt-get install -y -qq --no-install-recommends nginx-light || true
-	@for benchmark in idle launch projection fleet router floods console; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+	@for benchmark in idle launch projection read_model fleet scaler wake router floods console cold_start; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 screenshots: .venv/.ready-dev  ## the pictures in docs/, of the real pages; needs chromium
 	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || { echo "Chromium is needed for pictures: install it (on Debian: apt-get install chromium-headless-shell)."; exit 1; }
@@ -57,11 +60,14 @@ screenshots: .venv/.ready-dev  ## the pictures in docs/, of the real pages; need
 
 docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m shared.lifecycle.page > docs/lifecycle.md
+	@$(BIN)/python -m shared.deployments.page > docs/deployments-lifecycle.md
 	@$(BIN)/python -m coldstart.variables > shared/variables.txt
 	@$(BIN)/python -m shared.bus.nats_configuration > docs/nats.conf
 	@$(BIN)/python -m shared.bus.nats_configuration followers > docs/nats-followers.conf
 	@$(BIN)/python -m shared.journal.event_schema > docs/events-schema.json
+	@$(BIN)/python -m coldstart.declared.schema > docs/coldstart-apply-schema.json
 	@$(BIN)/python -m tools.troubleshooting > docs/troubleshooting.md
+	@$(BIN)/python -m tests.chaos.page
 
 vllm-options: .venv/.ready-dev  ## the tables of vLLM's options and models, from its versions; VERSIONS adds some
 	@$(BIN)/python -m tools.vllm_options $(VLLM_OPTIONS) $(VERSIONS)
@@ -71,11 +77,12 @@ lock: .venv/.build        ## pin again what pyproject.toml asks for
 	@$(BIN)/uv pip compile pyproject.toml -o requirements.lock $(LOCKED)
 	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock $(LOCKED)
 	@printf 'litellm[proxy]\n' | $(BIN)/uv pip compile - -o benchmarks/router/requirements-litellm.lock $(LOCKED)
+	@printf 'vllm-router\n' | $(BIN)/uv pip compile - -o benchmarks/router/requirements-vllm-router.lock $(LOCKED)
 
 LOCKED := --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 clean:                    ## what was installed and cached here; what was recorded stays
-	rm -rf .venv .venv-litellm tests/node/node_modules
+	rm -rf .venv .venv-litellm .venv-vllm-router tests/node/node_modules
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -not -path './.coldstart/*' -prune -exec rm -rf {} +
 

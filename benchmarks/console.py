@@ -114,7 +114,7 @@ async def main(count: int, launches: int) -> None:
     with TemporaryDirectory() as name:
         async with servers(Path(name), None, None) as running, a_hub() as hub, a_browser() as browser:
             connection = await connect(running.nats_url, "benchmark")
-            await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=5)
+            await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=30)
             async with a_stage(running.nats_url, running.database_url, connection, hub) as stage:
                 await stage.projector()
                 api = await stage.api()

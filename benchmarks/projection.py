@@ -10,51 +10,22 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
-from uuid import uuid4
 
 import psutil
 from nats.aio.client import Client
 
+from benchmarks.lives import Message, interleaved, written
 from coldstart.embedded import servers
 from services.progress.projection import CHANNEL
 from shared.bus.connection import connect
 from shared.bus.topology import apply_topology
-from shared.journal.envelope import Origin, encode
-from shared.journal.streams import LIFECYCLE, append_subject
-from shared.lifecycle.events import Event, event_id
-from shared.lifecycle.fold import begin, evolve
-from shared.lifecycle.instance import Instance
 from shared.postgres.connection import connect_pool, connecting
 from shared.postgres.migrate import migrate
-from tests.lifecycle.facts import Facts
-from tests.lifecycle.histories import a_terminated_instance
-
-Message = tuple[str, bytes]
-
-
-def life(history: Facts) -> Iterable[Message]:
-    """Subjects and bodies of one instance's events, as the journal appends them."""
-    instance_id = uuid4()
-    instance: Instance | None = None
-    for fact in history:
-        event: Event = fact.model_copy(update={"instance_id": instance_id})
-        instance = begin(event) if instance is None else evolve(instance, event)  # type: ignore[arg-type]
-        body = encode(event_id(event), event, instance, Origin("benchmark"), "/coldstart/benchmark")
-        yield append_subject(instance_id, event.type()), body
-
-
-def interleaved(count: int, instances: int = 50) -> list[Message]:
-    """That many events of many instances that live side by side."""
-    messages: list[Message] = []
-    while len(messages) < count:
-        lives = [list(life(a_terminated_instance())) for _ in range(instances)]
-        messages += [message for step in zip(*lives, strict=True) for message in step]
-    return messages[:count]
 
 
 @asynccontextmanager
@@ -91,15 +62,6 @@ class Announced:
             await self._moved.wait()
 
 
-async def written(connection: Client, messages: list[Message]) -> int:
-    """Append them as fast as the stream takes them; returns its last sequence."""
-    jetstream = connection.jetstream(publish_async_max_pending=500)
-    for subject, body in messages:
-        await jetstream.publish_async(subject, body, wait_stall=30)
-    await jetstream.publish_async_completed()
-    return (await jetstream.stream_info(LIFECYCLE)).state.last_seq
-
-
 async def catching_up(connection: Client, urls: tuple[str, str], announced: Announced, events: int) -> None:
     last = await written(connection, interleaved(events))
     before = last - events
@@ -122,7 +84,7 @@ async def steady(connection: Client, urls: tuple[str, str], announced: Announced
         recorded[acknowledged.seq] = time.perf_counter()
         appends.append(recorded[acknowledged.seq] - began)
 
-    messages = interleaved(int(rate * seconds) + 1)
+    messages = list(interleaved(int(rate * seconds) + 1))
     async with service(*urls) as process:
         await append(messages[0])
         await announced.reached(max(recorded))  # from here on it is running

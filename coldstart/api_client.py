@@ -13,7 +13,7 @@ from httpx_sse import SSEError, connect_sse
 from pydantic import BaseModel, ValidationError
 from socksio import SOCKSError
 
-from coldstart.stream_messages import Happened, StreamMessage, parsed
+from coldstart.stream_messages import AnyMessage, DeploymentHappened, Happened, StreamMessage, parsed
 from shared.description import InstanceView
 from shared.proxies import CHECK, NOT_SOCKS, UnusableProxy, proxy_for
 
@@ -25,9 +25,7 @@ PATIENCE_S: Final = 30.0
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 2.0
 Model = TypeVar("Model", bound=BaseModel)
-_ANOTHER_VERSION: Final = (
-    "the api tells of an instance what this version does not know; use the command line of its version."
-)
+ANOTHER_VERSION: Final = "the api tells what this version does not know; use the command line of its version."
 _COMING_BACK: Final = frozenset({502, 503, 504})
 
 
@@ -42,11 +40,15 @@ class WrongField:
 class ApiProblem(Exception):
     """The api refused, or could not be reached; the message is for people.
 
-    `title` is the kind of refusal, and `wrong_fields` those it is about. Both are empty without an answer.
+    `title` is the kind of refusal, and `wrong_fields` those it is about. Both are empty without an answer, and
+    `status`, which is that of HTTP, is None.
     """
 
-    def __init__(self, message: str, *, title: str = "", wrong_fields: Sequence[WrongField] = ()) -> None:
+    def __init__(
+        self, message: str, *, title: str = "", wrong_fields: Sequence[WrongField] = (), status: int | None = None
+    ) -> None:
         super().__init__(message)
+        self.status = status
         self.title = title
         self.wrong_fields = tuple(wrong_fields)
 
@@ -101,7 +103,7 @@ class Api:
         self._client.close()
 
     def get(self, path: str, **query: Any) -> Any:
-        return self._call("GET", path, params={name: value for name, value in query.items() if value is not None})
+        return self._call("GET", path, params=_named(query))
 
     def post(
         self,
@@ -110,15 +112,19 @@ class Api:
         *,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
+        **query: Any,
     ) -> Any:
         timeout = _TIMEOUT if timeout_s is None else httpx.Timeout(timeout_s, connect=_TIMEOUT.connect)
-        return self._call("POST", path, json=body, headers=headers, timeout=timeout)
+        return self._call("POST", path, json=body, params=_named(query), headers=headers, timeout=timeout)
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         return self._call("PATCH", path, json=body)
 
-    def delete(self, path: str) -> Any:
-        return self._call("DELETE", path)
+    def put(self, path: str, body: dict[str, Any]) -> Any:
+        return self._call("PUT", path, json=body)
+
+    def delete(self, path: str, **query: Any) -> Any:
+        return self._call("DELETE", path, params=_named(query))
 
     def pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Every item of a list, page by page."""
@@ -149,13 +155,18 @@ class Api:
             raise ApiProblem(self._no_answer(error)) from error
 
     def events(self, path: str, **query: str) -> Iterator[Happened]:
-        """Events as they are recorded. Endless; resumes after a lost connection without a gap.
+        """Events of instances as they are recorded. Endless; resumes after a lost connection without a gap.
 
-        Raises ApiProblem like `stream`.
+        Raises ApiProblem like `everything`.
         """
         return (event for event in self.stream(path, **query) if isinstance(event, Happened))
 
-    def stream(self, path: str, *, after: str = "", **query: str) -> Iterator[StreamMessage]:  # noqa: C901 - one loop: how a stream is lost, and how it goes on
+    def stream(self, path: str, *, after: str = "", **query: str) -> Iterator[StreamMessage]:
+        """Events and estimates of instances, like `everything`."""
+        messages = self.everything(path, after=after, **query)
+        return (message for message in messages if not isinstance(message, DeploymentHappened))
+
+    def everything(self, path: str, *, after: str = "", **query: str) -> Iterator[AnyMessage]:  # noqa: C901 - one loop: how a stream is lost, and how it goes on
         """Events and estimates.
 
         `after`: a position from the api; by default it begins now, or where `query` says.
@@ -202,10 +213,17 @@ class Api:
             response = self._client.request(method, path, **options)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ApiProblem(self._no_answer(error)) from error
+        return self._read(response)
+
+    def _read(self, response: httpx.Response) -> Any:
         self.simulated = response.headers.get("X-Coldstart-Simulated", "")
         if response.is_error:
             raise _problem(response)
         return response.json() if response.content else None
+
+
+def _named(query: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in query.items() if value is not None}
 
 
 def described(model: type[Model], answer: Any) -> Model:
@@ -213,15 +231,15 @@ def described(model: type[Model], answer: Any) -> Model:
     try:
         return model.model_validate(answer)
     except ValidationError as error:
-        raise ApiProblem(_ANOTHER_VERSION) from error
+        raise ApiProblem(ANOTHER_VERSION) from error
 
 
-def _parsed(message: dict[str, Any]) -> StreamMessage:
+def _parsed(message: dict[str, Any]) -> AnyMessage:
     """Raises ApiProblem like `described`."""
     try:
         return parsed(message)
     except (KeyError, ValueError) as error:
-        raise ApiProblem(_ANOTHER_VERSION) from error
+        raise ApiProblem(ANOTHER_VERSION) from error
 
 
 def _refuse(response: httpx.Response, *, come_back: bool) -> None:
@@ -237,7 +255,8 @@ def _refuse(response: httpx.Response, *, come_back: bool) -> None:
 
 def _problem(response: httpx.Response) -> ApiProblem:
     """A problem document (RFC 9457) as a line: what is wrong, then what to do."""
-    plain = ApiProblem(f"{response.status_code} {response.reason_phrase}")
+    status = response.status_code
+    plain = ApiProblem(f"{status} {response.reason_phrase}", status=status)
     try:
         problem = response.json()
     except ValueError:
@@ -247,7 +266,8 @@ def _problem(response: httpx.Response) -> ApiProblem:
     said = [str(problem[part]) for part in ("title", "detail") if problem.get(part)]
     if not said:
         return plain
-    return ApiProblem(": ".join(said), title=said[0], wrong_fields=list(_wrong_fields(problem.get("errors"))))
+    wrong = list(_wrong_fields(problem.get("errors")))
+    return ApiProblem(": ".join(said), title=said[0], wrong_fields=wrong, status=status)
 
 
 def _wrong_fields(errors: Any) -> Iterator[WrongField]:

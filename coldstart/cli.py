@@ -6,15 +6,20 @@ from typing import Annotated
 import typer
 
 from coldstart.commands import (
+    apply,
     backup,
     console,
     deadletters,
+    deploy,
+    deployments,
     env,
     eta,
     events,
+    get,
     instances,
     keys,
     logs,
+    machine_images,
     models,
     orgs,
     presence,
@@ -62,6 +67,10 @@ app.command()(stack.doctor)
 app.command()(read_model.rebuild)
 app.command()(read_model.verify)
 app.command()(read_model.compact)
+app.command()(read_model.accept_loss)
+app.command()(deploy.deploy)
+app.command()(apply.apply)
+app.command()(get.get)
 app.command()(provider.instance_types)
 app.command()(provider.costs)
 app.command()(provider.reconcile)
@@ -76,11 +85,13 @@ app.command()(purge.purge)
 app.command()(env.env)
 instances.app.command()(logs.logs)
 app.add_typer(instances.app, name="instances")
+app.add_typer(deployments.app, name="deployments")
 app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")
 app.add_typer(orgs.app, name="orgs")
 app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(models.app, name="models")
+app.add_typer(machine_images.app, name="machine-images")
 
 if __name__ == "__main__":
     app()

@@ -16,6 +16,7 @@ from httpx_sse import EventSource
 from rich.console import Console
 
 from coldstart.api_client import Api, ApiProblem
+from coldstart.demo_deployment import woken
 from coldstart.first_answers import FirstAnswers
 from coldstart.row_lag import row_lag
 from coldstart.settings import StackSettings
@@ -30,6 +31,7 @@ from simulator.scenario import Scenario
 MODEL: Final = "Qwen/Qwen2.5-0.5B-Instruct"
 INSTANCE_TYPE: Final = "L4-1-24G"
 _IDLE_S: Final = 1.0
+_CHAT_S: Final = 60.0
 QUESTION: Final = "What is the capital of France?"
 
 
@@ -89,6 +91,8 @@ def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
         console.print("\nDELETE /instances/…", highlight=False)
         api.delete(path)
         ended = watch(console, events, title=MODEL, until=(StatusGroup.GONE,))
+        wish = {"model": MODEL, "instance_types": [INSTANCE_TYPE]}
+        slept = woken(console, api, wish, lambda: "".join(_chat(reach, QUESTION)))
         left = _left_over(reach)
     console.print(f"\nleft at the provider: {left or 'nothing'}", highlight=False)
     console.print(
@@ -97,7 +101,7 @@ def _story(console: Console, reach: Reach, scenario: Scenario) -> bool:
     console.print(f"ready after               {ready_after:8.2f} s", highlight=False)
     console.print(f"  of it the control plane {ready_after - scenario.launch_seconds:8.2f} s", highlight=False)
     console.print(f"worker answers → routed   {routed_after:8.2f} s", highlight=False)
-    return ended.status is Status.TERMINATED and not left
+    return ended.status is Status.TERMINATED and slept and not left
 
 
 def _chat(reach: Reach, question: str) -> Iterator[str]:
@@ -105,7 +109,7 @@ def _chat(reach: Reach, question: str) -> Iterator[str]:
     body = {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": question}]}
     headers = {"Authorization": f"Bearer {reach.admin_key}"}
     with httpx.stream(
-        "POST", f"{reach.api_url}/v1/chat/completions", json=body, headers=headers, trust_env=False
+        "POST", f"{reach.api_url}/v1/chat/completions", json=body, headers=headers, trust_env=False, timeout=_CHAT_S
     ) as response:
         response.raise_for_status()
         for event in EventSource(response).iter_sse():

@@ -1,5 +1,6 @@
 """Checks one by one what a machine needs to run the whole stack."""
 
+import asyncio
 import json
 import os
 import platform
@@ -13,13 +14,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from nats.errors import Error as NatsError
+
 from coldstart.embedded.ports import is_free
 from coldstart.providers import names, variables_in_words
-from coldstart.settings import StackSettings
+from coldstart.settings import MirrorSettings, SettingsInvalid, StackSettings, from_environment
 from coldstart.stack.files import MASTER_SECRET, stored
+from shared.bus.connection import connected_once
+from shared.bus.server_clock import measure, warning
+from shared.clock import Clock, ClockOffset
 from shared.offers.provider_status import CheckOutcome, ProviderCheck
+from shared.weights_mirror.failures import MirrorFailed
 
 _ROOM_GB: Final = 2.0
+_MIRROR_S: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,8 @@ class Diagnosis:
 
 
 def examine(settings: StackSettings) -> list[Diagnosis]:
-    here = (*_system(), *_servers(settings), _port(settings), _room(settings.data_dir))
-    return [*here, *_clouds(settings), *_tls(settings)]
+    here = (*_system(), *_servers(settings), *_clock(settings), _port(settings), _room(settings.data_dir))
+    return [*here, *_clouds(settings), *_mirror(), *_tls(settings)]
 
 
 def _system() -> Iterator[Diagnosis]:
@@ -63,6 +71,26 @@ def _servers(settings: StackSettings) -> Iterator[Diagnosis]:
             )
 
 
+def _clock(settings: StackSettings) -> Iterator[Diagnosis]:
+    """Against the NATS server's, if that is another machine's."""
+    if settings.nats_url is None:
+        return
+    try:
+        measured = asyncio.run(_measured(settings.nats_url.get_secret_value()))
+    except (NatsError, OSError) as error:
+        yield Diagnosis("clock", False, f"not compared, since NATS does not answer: {error!r}", essential=False)
+        return
+    if measured is not None:
+        wrong = warning(measured)
+        detail = f"{measured.ahead_s:+.1f} s against the event stream's server, within {measured.within_s:.1f} s"
+        yield Diagnosis("clock", wrong is None, wrong or detail, essential=False)
+
+
+async def _measured(url: str) -> ClockOffset | None:
+    async with connected_once(url) as connection:
+        return await measure(connection, Clock())
+
+
 def _port(settings: StackSettings) -> Diagnosis:
     free = is_free(settings.api_port)
     detail = "free" if free else "taken; set COLDSTART_API_PORT, or it is the stack that runs already"
@@ -85,6 +113,25 @@ def _tls(settings: StackSettings) -> Iterator[Diagnosis]:
     if settings.worker_tls == "off":
         detail = "workers are installed without TLS, since COLDSTART_WORKER_TLS is off; remove it and reinstall them"
         yield Diagnosis("workers", False, detail, essential=False)
+
+
+def _mirror() -> Iterator[Diagnosis]:
+    """As the control plane reaches it."""
+    try:
+        mirror = from_environment(MirrorSettings).mirror
+    except SettingsInvalid as error:
+        yield Diagnosis("weights mirror", False, str(error).replace("\n", " "))
+        return
+    if mirror is None:
+        return
+    from shared.weights_mirror.bucket import Bucket  # noqa: PLC0415  the client loads slowly
+
+    try:
+        Bucket(mirror, timeout_s=_MIRROR_S, tries=1).check()
+    except MirrorFailed as failure:
+        yield Diagnosis("weights mirror", False, str(failure), essential=False)
+    else:
+        yield Diagnosis("weights mirror", True, f"{mirror} lets itself be listed")
 
 
 def _clouds(settings: StackSettings) -> Iterator[Diagnosis]:

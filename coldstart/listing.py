@@ -58,5 +58,5 @@ def _narrow(instances: Iterable[InstanceView]) -> Table:
 def _when(instance: InstanceView) -> str:
     """When it will be ready, or what it waits for is tried next; empty if it is not starting."""
     if instance.delay is not None and instance.launching:
-        return next_try(instance.delay, instance.as_of)
+        return next_try(instance.delay.next_try_at, instance.as_of)
     return briefly(instance.eta) if instance.eta else ""

@@ -71,7 +71,7 @@ def _when(member: Member, now: datetime, *, brief: bool) -> str:
     if not member.instance.launching:
         return ""
     if member.instance.delay is not None:
-        return next_try(member.instance.delay, now)
+        return next_try(member.instance.delay.next_try_at, now)
     if member.eta is None:
         return ""
     return soon(member.eta) if brief else briefly(member.eta)

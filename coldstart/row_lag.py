@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from statistics import quantiles
 
-import nats
 from nats.aio.msg import Msg
 
+from shared.bus.connection import connect
 from shared.journal.streams import EVERY_EVENT
 from shared.postgres.connection import connecting
 
@@ -51,7 +51,7 @@ async def row_lag(nats_url: str, database_url: str) -> AsyncGenerator[RowLag]:
     lag = RowLag()
     async with connecting(database_url, name="coldstart demo") as database:
         await database.add_listener("projected", lag.projected)
-        connection = await nats.connect(nats_url)
+        connection = await connect(nats_url, "coldstart demo")
         await connection.subscribe(EVERY_EVENT, cb=lag.recorded)
         await connection.flush()
         try:

@@ -9,9 +9,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.admin_key import AdminKey
 from shared.environment import SettingsInvalid, from_environment
 from shared.lifecycle.transport import WorkerTls
-from shared.settings import DatabaseUrl, HttpUrl, NatsUrl, Replicas
+from shared.settings import DatabaseUrl, HttpUrl, NatsUrl, Replicas, WithHub
+from shared.weights_mirror.settings import WithWeightsMirror
 
-__all__ = ["BackupSettings", "ClientSettings", "SettingsInvalid", "StackSettings", "from_environment"]
+__all__ = ["BackupSettings", "ClientSettings", "MirrorSettings", "SettingsInvalid", "StackSettings", "from_environment"]
 
 
 class StackSettings(BaseSettings):
@@ -48,3 +49,7 @@ class BackupSettings(BaseSettings):
     backup_key_file: Path | None = None
     backup_key: SecretStr | None = None
     stream_replicas: Replicas = 1
+
+
+class MirrorSettings(WithWeightsMirror, WithHub):
+    """The mirror of weights, and the hub that fills it."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from shared.deployments.description import DeploymentDescription
 from shared.description import Description
 from shared.eta.estimate import Estimate
 
@@ -29,18 +30,28 @@ class Estimated:
     eta: Estimate
 
 
+@dataclass(frozen=True)
+class DeploymentHappened:
+    """An event of a deployment: what happened, and the deployment after it; `json` is all of it, as it came."""
+
+    type: str
+    at: datetime
+    fact: Mapping[str, Any]
+    deployment: DeploymentDescription
+    json: dict[str, Any]
+
+
 StreamMessage: TypeAlias = Happened | Estimated
+"""Of an instance."""
+AnyMessage: TypeAlias = StreamMessage | DeploymentHappened
 
 
-def parsed(message: dict[str, Any]) -> StreamMessage:
+def parsed(message: dict[str, Any]) -> AnyMessage:
     """Raises pydantic's ValidationError or KeyError for what this version does not know."""
     if "eta" in message:
         return Estimated(UUID(message["instance_id"]), Estimate.model_validate(message["eta"]))
-    data = message["data"]
-    return Happened(
-        type=message["type"],
-        at=datetime.fromisoformat(message["time"]),
-        fact=data["event"],
-        instance=Description.model_validate(data["description"]),
-        json=message,
-    )
+    data, kind, at = message["data"], message["type"], datetime.fromisoformat(message["time"])
+    if "deployment" in data:
+        deployment = DeploymentDescription.model_validate(data["description"])
+        return DeploymentHappened(kind, at, data["event"], deployment, message)
+    return Happened(kind, at, data["event"], Description.model_validate(data["description"]), message)

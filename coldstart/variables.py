@@ -6,17 +6,18 @@ from typing import Final
 
 from pydantic_settings import BaseSettings
 
-from coldstart.settings import BackupSettings, ClientSettings, StackSettings
+from coldstart.settings import BackupSettings, ClientSettings, MirrorSettings, StackSettings
 from services.api.settings import ApiSettings
 from services.health.settings import HealthSettings
 from services.progress.settings import ProgressSettings
 from services.provisioner.providers.registry import PROVIDERS
 from services.provisioner.settings import ProvisionerSettings
+from services.scaler.settings import ScalerSettings
 from shared.environment import PREFIX, variables
 
 _ALL: Final[tuple[type[BaseSettings], ...]] = (
-    *(StackSettings, ClientSettings, BackupSettings),
-    *(ApiSettings, HealthSettings, ProgressSettings, ProvisionerSettings),
+    *(StackSettings, ClientSettings, BackupSettings, MirrorSettings),
+    *(ApiSettings, HealthSettings, ProgressSettings, ProvisionerSettings, ScalerSettings),
     *(registration.settings for registration in PROVIDERS),
 )
 

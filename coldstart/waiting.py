@@ -6,7 +6,6 @@ from math import ceil
 from typing import Final
 
 from shared.eta.estimate import Estimate
-from shared.lifecycle.instance import Delay
 
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -35,9 +34,9 @@ def soon(eta: Estimate) -> str:
     return "any moment" if eta.p50_seconds < _ANY_MOMENT_S else f"in about {_in(eta.p50_seconds)}"
 
 
-def next_try(delay: Delay, now: datetime) -> str:
+def next_try(at: datetime, now: datetime) -> str:
     """As `next try at 14:30:05`; `trying again` once that moment has passed."""
-    return f"next try at {delay.next_try_at.astimezone():%H:%M:%S}" if delay.next_try_at > now else "trying again"
+    return f"next try at {at.astimezone():%H:%M:%S}" if at > now else "trying again"
 
 
 def lasted(seconds: float) -> str:

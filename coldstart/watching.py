@@ -20,6 +20,7 @@ from shared.description import Description
 from shared.eta.estimate import Estimate
 from shared.lifecycle.groups import SETTLED, StatusGroup
 from shared.lifecycle.status import Status
+from shared.lifecycle.words import of_bytes
 from shared.plain_text import plain_line
 
 
@@ -67,6 +68,8 @@ def line(event: Happened) -> str:
 
 def detail(event: Happened) -> str:
     """An event's detail, in brackets; empty without one."""
+    if event.fact.get("total_bytes"):
+        return f" ({of_bytes(event.fact['fetched_bytes'], event.fact['total_bytes'])})"
     for name in ("phase", "stage", "reason", "message", "ip_address", "zone"):
         if event.fact.get(name):
             return f" ({plain_line(event.fact[name])})"
@@ -140,7 +143,7 @@ class _Drawing:
             running = "" if self.journey.settled else f"{max((now - self.journey.began).total_seconds(), 0):.1f} s"
             steps.add_row(Text("●", colour(instance.tone)), Text(_where(instance)), running)
             if instance.delay and instance.launching:
-                steps.add_row("", Text(next_try(instance.delay, now)))
+                steps.add_row("", Text(next_try(instance.delay.next_try_at, now)))
             elif self.journey.eta and instance.launching:
                 steps.add_row("", Text(f"ready {briefly(self.journey.eta)}"))
             if spent:

@@ -20,8 +20,8 @@ from shared.lifecycle.progress import label
 from shared.lifecycle.status import SERVING, Status
 from shared.lifecycle.tone import TONES, Tone
 from shared.lifecycle.transport import WorkerTls
-from shared.lifecycle.wish import Task
-from shared.lifecycle.words import NAMES, advice, doing, loss, where
+from shared.lifecycle.wish import OfDeployment, Task
+from shared.lifecycle.words import NAMES, advice, doing, loss, waits_for, where
 from shared.plain_text import PlainText
 
 _CENTS_OF_CENTS: Final = 4
@@ -33,11 +33,13 @@ class Description(BaseModel):
 
     `step` is the last milestone reached, at `step_since`. After a failure `error` says why, `advice` what to do.
     `doing` says in words what it is doing; of a failed instance, why it failed. `where` says the same, but of a failed
-    instance, at which step it failed. Each is empty if the status says it all. `delay` is what holds the step up.
+    instance, at which step it failed. Each is empty if the status says it all. `waits_for` is the step, or the
+    phase of the install, that a launch waits for; None for what does not launch. `delay` is what holds the step up.
     `serving`: requests may be running on it. `actions` are the actions that are possible now. `cost` is what its server
     has cost until `as_of`, at list price; None while the price is not known. `server_on`: its server costs money now.
     `image` is the worker's, once the machine has chosen the build that its driver can run; `vllm_version` is which
-    vLLM that says it is. `worker_tls` is how it is talked to; None before an install of it has begun.
+    vLLM that says it is. `worker_tls` is how it is talked to; None before an install of it has begun. `replica`:
+    which one of which deployment it is, if it is one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +52,7 @@ class Description(BaseModel):
     instance_type: str | None
     model: str
     task: Task
+    replica: OfDeployment | None = None
     status: Status
     status_label: PlainText
     status_since: AwareDatetime
@@ -61,6 +64,7 @@ class Description(BaseModel):
     step_since: AwareDatetime
     doing: PlainText
     where: PlainText
+    waits_for: PlainText | None = None
     attempt: int
     image: str | None = None
     vllm_version: str | None = None
@@ -94,6 +98,7 @@ class Description(BaseModel):
             instance_type=instance.instance_type,
             model=specification.model,
             task=specification.task,
+            replica=specification.replica,
             status=status,
             status_label=NAMES[status],
             status_since=instance.status_since,
@@ -105,6 +110,7 @@ class Description(BaseModel):
             step_since=instance.progress_since or instance.updated_at,
             doing=loss(instance) or doing(status, instance.step, instance.error, instance.delay),
             where=loss(instance) or where(status, instance.step, instance.delay),
+            waits_for=waits_for(instance),
             attempt=instance.attempt,
             image=instance.install.image,
             vllm_version=instance.vllm_version,

@@ -68,6 +68,10 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
     "machine_failed": ExplainedCode(
         "A machine of your own did not do what it was asked.", "Read the message, and look at that machine."
     ),
+    "machine_image_failed": ExplainedCode(
+        "The provider could not make an image of a machine.",
+        "It is made again. If it persists, look at the provider's status page.",
+    ),
     "machine_unreachable": ExplainedCode(
         "The machine cannot be reached over SSH.",
         "Check whether it runs, and whether firewalls let the control plane reach its SSH port.",
@@ -75,8 +79,16 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
     "machines_file_invalid": ExplainedCode(
         "The file of your own machines cannot be read.", "Correct that file, as the message says."
     ),
+    "no_disk_room": ExplainedCode(
+        "The machine's disk has no room for the image or the model.",
+        "Choose a larger volume (volume_gb) or a smaller model, or free some space on a machine of your own.",
+    ),
     "not_capable": ExplainedCode(
         "The provider cannot do this for a machine.", "Do it on the machine yourself, as the message says."
+    ),
+    "no_machine_images": ExplainedCode(
+        "The provider stores no machine images.",
+        "Build them with a provider that does (docs/machine-images.md).",
     ),
     "nothing_offered": ExplainedCode(
         "No type that is offered fits the request.", "Allow more types or zones, or a higher price."
@@ -163,6 +175,23 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
     ),
     "waiting": ExplainedCode(
         "The install waits for something that passes by itself; the message says for what.", "Wait."
+    ),
+    "weights_differ": ExplainedCode(
+        "A file of the model is not what the hub's list says, each time that it is fetched.",
+        "Check the mirror of Hugging Face (HF_ENDPOINT) or of weights, and any proxy between.",
+    ),
+    "weights_not_listed": ExplainedCode(
+        "The hub gives no list of the model's files, which a machine image is to have.",
+        "Check whether Hugging Face or your mirror is up, and whether it has the model; or build an image without it.",
+    ),
+    "weights_refused": ExplainedCode(
+        "The machine may not fetch a file of the model.",
+        "If the model is gated, ask for access on its page at Hugging Face and set HF_TOKEN; an image of your own gets "
+        "the token once it is in COLDSTART_ALLOWED_IMAGES.",
+    ),
+    "weights_unreachable": ExplainedCode(
+        "The machine does not get the model's files.",
+        "Check the machine's network, any proxy, and whether Hugging Face or your mirror is up.",
     ),
     "wrong_state": ExplainedCode(
         "The resource is in the wrong state.", "If it persists, look at it in the provider's console."

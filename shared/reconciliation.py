@@ -37,14 +37,20 @@ class Kind(StrEnum):
     VOLUME = "volume"
     ADDRESS = "address"
     SECURITY_GROUP = "security_group"
+    DISK_SNAPSHOT = "disk_snapshot"
+    MACHINE_IMAGE = "machine_image"
 
 
 class Reason(StrEnum):
-    """Why a resource was deleted: its instance has ended, has another server, or is unknown (by command only)."""
+    """Why a resource was deleted: its instance has ended, has another server, or is unknown (by command only).
+
+    Of a machine image: `retired`, as the history of its build says.
+    """
 
     ENDED = "ended"
     DUPLICATE = "duplicate"
     UNKNOWN = "unknown"
+    RETIRED = "retired"
 
 
 class Unknown(BaseModel):

@@ -56,8 +56,9 @@ def retrying(
     pause_s: float | Callable[[int], float],
     for_s: float | None = None,
     failed: Callable[[BaseException, float], None] = _ignore,
+    unless: tuple[type[Exception], ...] = (),
 ) -> AsyncRetrying:
-    """Attempts to iterate over, until one raises none of these errors.
+    """Attempts to iterate over, until one raises none of these errors, or one of `unless`.
 
     `pause_s`: seconds before the next try, or a function to them from the number of failures so far.
     `for_s`: seconds after which the last error is raised; None is for ever.
@@ -66,7 +67,7 @@ def retrying(
     """
 
     def again(error: BaseException) -> bool:
-        if not isinstance(error, errors):
+        if not isinstance(error, errors) or isinstance(error, unless):
             return False
         task = asyncio.current_task()
         if task is not None and task.cancelling():
@@ -94,5 +95,9 @@ async def retried_for_ever(
     failed: Callable[[BaseException, float], None],
 ) -> Result:
     """What `once` returns when it raises none of these errors. The other parameters are those of `retrying`."""
-    result: Result = await retrying(*errors, pause_s=pause_s, failed=failed)(once)
+
+    async def awaited() -> Result:  # tenacity awaits only what was defined by `async def`
+        return await once()
+
+    result: Result = await retrying(*errors, pause_s=pause_s, failed=failed)(awaited)
     return result

@@ -70,6 +70,10 @@ class Secrets:
         """The key that signs the console's sessions and sign-in links."""
         return self._derive("console-sessions")
 
+    def router_snapshot_key(self) -> bytes:
+        """The key that authenticates what the router keeps on disk."""
+        return self._derive("router-snapshot")
+
     def redact(self, text: str, instance_id: UUID, attempt: int) -> str:
         """`text` without any secret of this instance up to that attempt, and without any token of Hugging Face."""
         for secret in self._of(instance_id, attempt):

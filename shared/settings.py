@@ -86,8 +86,9 @@ HttpUrl = Annotated[str, AfterValidator(_http), Field(examples=["a URL such as h
 
 
 class ServiceSettings(BaseSettings):
-    """`lease_seconds`: how long a dead replica's work waits before another replica takes it.
+    """`lease_seconds`: how long a dead replica's work waits before another replica takes it; the same in every service.
 
+    `former_lease_seconds`: the lease of the stream that a start may change; otherwise a start with another is refused.
     `installation`: the installation of a stream that is yet to be created; by default a new one.
     """
 
@@ -97,6 +98,7 @@ class ServiceSettings(BaseSettings):
     installation: UUID | None = None
     stream_replicas: Replicas = 1
     lease_seconds: float = Field(default=30.0, gt=0)
+    former_lease_seconds: PositiveFloat | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 

@@ -18,6 +18,7 @@ from simulator.cloud.machines import Machines
 from simulator.cloud.ports import MakeHost
 from simulator.control import Control
 from simulator.host import make_host
+from simulator.host.stored_disks import StoredDisks
 from simulator.hub import Hub
 from simulator.settings import SimulatorSettings
 
@@ -57,7 +58,8 @@ class Simulator:
             def write() -> None:
                 books.write(account, addresses.network)
 
-            machines = Machines(account, addresses, scenarios, self._hosts, on_change=write, keep_disks=keep)
+            disks = StoredDisks(self.settings.data_dir)
+            machines = Machines(account, addresses, scenarios, self._hosts, disks, on_change=write, keep_disks=keep)
             stack.push_async_callback(machines.close)
             await machines.resume()
             write()

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from simulator.cloud.catalog import BOOT_VOLUME_BYTES
 from simulator.cloud.gate import Cloud
-from simulator.cloud.resources import Ip, SecurityGroup, Server, ServerState, Volume
+from simulator.cloud.resources import Image, Ip, SecurityGroup, Server, ServerState, Snapshot, Volume
 from simulator.scenario import Frozen, Scenario
 
 Json = dict[str, Any]
@@ -54,6 +54,8 @@ class Control:
             "servers": [server.id for server in account.servers()],
             "block_volumes": [volume.id for volume in account.volumes(block=True)],
             "local_volumes": [volume.id for volume in account.volumes(block=False)],
+            "snapshots": [snapshot.id for snapshot in account.snapshots()],
+            "images": [image.id for image in account.images()],
             "ips": [ip.id for ip in account.flexible_ips()],
             "security_groups": [group.id for group in account.security_groups() if not group.project_default],
         }
@@ -62,6 +64,9 @@ class Control:
                 "remaining": remaining,
                 "servers": [_server(server) for server in account.all_servers.values()],
                 "volumes": [_volume(volume) for volume in account.all_volumes.values()],
+                "snapshots": [_snapshot(snapshot) for snapshot in account.all_snapshots.values()],
+                "images": [_image(image) for image in account.all_images.values()],
+                "snapshots_hourly_price": sum(snapshot.hourly_price for snapshot in account.snapshots()),
                 "ips": [_ip(ip) for ip in account.all_ips.values()],
                 "security_groups": [_group(group) for group in account.all_security_groups.values()],
             }
@@ -200,6 +205,34 @@ def _volume(volume: Volume) -> Json:
         "status": volume.status.value,
         "server_id": volume.server_id,
         "deleted_at": _date(volume.deleted_at),
+    }
+
+
+def _snapshot(snapshot: Snapshot) -> Json:
+    """`hourly_price` in euros."""
+    return {
+        "id": snapshot.id,
+        "name": snapshot.name,
+        "zone": snapshot.zone,
+        "size": snapshot.size,
+        "volume_id": snapshot.volume_id,
+        "tags": list(snapshot.tags),
+        "status": snapshot.status.value,
+        "image_id": snapshot.image_id,
+        "hourly_price": snapshot.hourly_price,
+        "deleted_at": _date(snapshot.deleted_at),
+    }
+
+
+def _image(image: Image) -> Json:
+    return {
+        "id": image.id,
+        "name": image.name,
+        "zone": image.zone,
+        "snapshot_id": image.snapshot_id,
+        "tags": list(image.tags),
+        "state": image.state.value,
+        "deleted_at": _date(image.deleted_at),
     }
 
 

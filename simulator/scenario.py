@@ -6,6 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from simulator.rates import Rates
+
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -49,10 +51,19 @@ class Call(StrEnum):
     LIST_VOLUMES = "list_volumes"
     UPDATE_VOLUME = "update_volume"
     DELETE_VOLUME = "delete_volume"
+    CREATE_SNAPSHOT = "create_snapshot"
+    GET_SNAPSHOT = "get_snapshot"
+    LIST_SNAPSHOTS = "list_snapshots"
+    UPDATE_SNAPSHOT = "update_snapshot"
+    DELETE_SNAPSHOT = "delete_snapshot"
     LIST_SERVER_TYPES = "list_server_types"
     LIST_AVAILABILITY = "list_availability"
     LIST_LOCAL_IMAGES = "list_local_images"
     GET_IMAGE = "get_image"
+    CREATE_IMAGE = "create_image"
+    LIST_IMAGES = "list_images"
+    DELETE_IMAGE = "delete_image"
+    LIST_PRODUCTS = "list_products"
     GET_PROJECT = "get_project"
     LIST_QUOTA = "list_quota"
 
@@ -87,6 +98,19 @@ class HubError(StrEnum):
     TIMEOUT = "timeout"
 
 
+class FileError(StrEnum):
+    """How a machine fails to fetch a model's file. The first two are the hub's answers.
+
+    `dropped` and `stalled` come after some megabytes more. A `wrong` file has the right size, and another content.
+    """
+
+    TOO_MANY_REQUESTS = "too_many_requests"
+    UNAVAILABLE = "unavailable"
+    DROPPED = "dropped"
+    STALLED = "stalled"
+    WRONG = "wrong"
+
+
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -108,6 +132,17 @@ class Failure(Frozen):
     """The quota that a `quotas_exceeded` names; 0 is what an organisation has before its identity is verified."""
 
 
+class FileFailure(Frozen):
+    """The first `times` fetches fail, of each file whose path ends like this."""
+
+    error: FileError
+    times: Annotated[int, Field(ge=1)] | None = 1
+    """None: all."""
+    path: str = ""
+    megabytes: Annotated[float, Field(ge=0)] = 100.0
+    """How much more has come when the connection is `dropped` or `stalled`."""
+
+
 class Scenario(Frozen):
     """Delays (seconds) and failures of the servers that run under it."""
 
@@ -116,7 +151,7 @@ class Scenario(Frozen):
     boot_volume: Seconds = 0.0
     """The boot volume exists this long after the create call's answer; 0: the answer shows it."""
     tag_visible: Seconds = 0.3
-    """Lists of servers and of security groups know the tags this long after the create or update call's answer."""
+    """Lists of servers, security groups, snapshots and images know the tags so long after the call that sets them."""
     poweron: Seconds = 0.3
     """From the accepted action to the state `running`, which starts the host."""
     address: Seconds = 0.0
@@ -128,9 +163,13 @@ class Scenario(Frozen):
     delete: Seconds = 0.05
     """The delete call takes this long to answer."""
     detach: Seconds = 0.1
-    """A block volume is still in use this long after its server was deleted."""
+    """A block volume is in use so long after its server was deleted, and a snapshot after its image was."""
     volume_update: Seconds = 0.05
     """A block volume is `updating`, at its old size, this long after it was told to grow."""
+    snapshot_create: Seconds = 0.1
+    """A snapshot is `creating` this long after the create call's answer."""
+    image_create: Seconds = 0.0
+    """An image is `creating` this long after the create call's answer; 0: the answer shows it as `available`."""
     packages_locked: Seconds = 0.0
     """From the host's SSH on, another program holds the locks of apt and dpkg for so long."""
     skips_sleep: bool = False
@@ -142,11 +181,23 @@ class Scenario(Frozen):
     model_load: Seconds = 0.4
     """From the worker's first log line to its port answering."""
 
+    rates: Rates | None = None
+    """How fast a real machine is: they decide instead of `ssh_up`, `image_pull`, `worker_start` and `model_load`."""
+
+    token: Seconds = 0.002
+    """From one token of an answer to the next."""
+
     driver: str = "580.65.06"
     """The version of NVIDIA's driver, as the host's nvidia-smi prints it."""
 
     boot_volume_despite_deletion: bool = False
     """If a server is deleted before its boot volume exists, the volume is still created, without a server."""
+    snapshot_fails: bool = False
+    """A snapshot ends in the state `error` instead of `available`."""
+    image_fails: bool = False
+    """An image ends in the state `error` instead of `available`."""
+    snapshot_quota: Annotated[int, Field(ge=0)] | None = None
+    """How many snapshots there may be in each zone; None: any number."""
     out_of_stock_leaves_volume: bool = False
     """A creation that is refused as out of stock leaves its volumes: untagged, attached to nothing."""
 
@@ -171,6 +222,8 @@ class Scenario(Frozen):
     unlisted: tuple[str, ...] = ()
     """Types that the availability list leaves out; they can be created all the same."""
 
+    file_failures: tuple[FileFailure, ...] = ()
+    """Of a machine that fetches a model's files itself. The first that matches happens."""
     machine_failures: Probability = 0.0
     """The probability of each: a host refuses SSH, an install fails (once or always), a worker never serves."""
     never_ssh: bool = False
@@ -191,12 +244,14 @@ class Scenario(Frozen):
     """The worker ends this long after its port answered, and does not come back."""
     engine_dies_after_ready: Seconds | None = None
     """The worker's engine dies this long after the port answered: requests get a 500 at once, and `/health` a 503."""
+    engine_hangs_at: str | None = None
+    """From a prompt with this text on, the worker's engine produces nothing any more, while `/health` says 200."""
     dead_engine: Seconds = 3.0
     """A worker whose engine has died ends after this long. Docker starts it again, and it serves."""
 
     @property
     def launch_seconds(self) -> float:
-        """The least time from a create call to a loaded model; any time beyond it is the client's own."""
+        """The least time from a create call to a loaded model, without rates; any time beyond it is the client's."""
         booted = max(self.poweron + self.ssh_up, self.address)
         return (
             self.create + self.boot_volume + self.volume_update + booted

@@ -17,6 +17,7 @@ _OF_KINDS: Final[Mapping[Kind, str]] = {
     Kind.FORBIDDEN: "Use a key that may do this, or ask an administrator.",
     Kind.NOT_FOUND: "Check the name or id; lists show those that exist.",
     Kind.CONFLICT: "Look at the object as it is now, and decide again.",
+    Kind.UNMET: "Look at what has the name already, or take another name.",
     Kind.LIMITED: "Wait for as long as `Retry-After` says.",
     Kind.FAILED: "Check the service that `detail` names.",
     Kind.UNAVAILABLE: "Try again after `Retry-After`.",

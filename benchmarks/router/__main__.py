@@ -1,4 +1,4 @@
-"""The router beside nginx as a plain proxy and LiteLLM's proxy: `python -m benchmarks.router`.
+"""The router beside nginx as a plain proxy, vLLM's own router and LiteLLM's proxy: `python -m benchmarks.router`.
 
 All of them on this machine, one after the other, in front of the same fast worker, with the load in another process.
 Added is the median less that of the worker asked directly. Exit status 1 where a goal is missed or an answer was wrong.
@@ -9,7 +9,7 @@ import asyncio
 import pstats
 import resource
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.router.load import Order, Result
 from benchmarks.router.processes import NotStarted, loaded
-from benchmarks.router.routers import Target, coldstart, litellm, nginx, the_worker
+from benchmarks.router.routers import Target, coldstart, litellm, nginx, the_worker, vllm_router
 from shared.logs import configure_logs
 
 FEW, MANY = 1, 32
@@ -65,6 +65,12 @@ async def events(target: Target, seconds: float) -> Result:
     return await loaded(order_for(target, STREAMS, seconds, events=EVENTS))
 
 
+async def secured_events(worker: Target, seconds: float) -> Result:
+    """The worker's own TLS costs more than what it sends, and limits every router that speaks it."""
+    order = order_for(replace(worker, port=worker.tls_port), STREAMS, seconds, events=EVENTS)
+    return await loaded(replace(order, tls=True))
+
+
 async def slow_streams(target: Target, seconds: float) -> tuple[Result, float, float]:
     """What came of them, and the process's memory before and at most, in MB."""
     process = psutil.Process(target.pid)
@@ -77,17 +83,21 @@ async def slow_streams(target: Target, seconds: float) -> tuple[Result, float, f
     return loading.result(), before / 1e6, most / 1e6
 
 
-async def with_and_without_tls(worker: Target, secured: Target, seconds: float) -> Costs:
-    """What the router itself takes on kept connections, in the round of several that was disturbed least."""
+async def with_and_without_tls(worker: Target, secured: Target, seconds: float) -> tuple[Costs, Result]:
+    """What the router itself takes on kept connections, in the round of several that was disturbed least.
+
+    And the streams through the router without TLS.
+    """
     costs: dict[str, tuple[list[float], list[float]]] = {A_CHAT: ([], []), AN_EVENT: ([], [])}
     with TemporaryDirectory() as folder:
         async with coldstart(Path(folder), worker, worker_tls="off") as plain:
+            streamed = await events(plain, seconds)
             for _ in range(TLS_ROUNDS):
                 for side, target in enumerate((plain, secured)):
                     costs[A_CHAT][side].append(await cost_us(target, order_for(target, MANY, seconds / 2), 1))
                     streams = order_for(target, STREAMS, seconds / 2, events=EVENTS)
                     costs[AN_EVENT][side].append(await cost_us(target, streams, EVENTS))
-    return {kind: (min(without), min(with_tls)) for kind, (without, with_tls) in costs.items()}
+    return {kind: (min(without), min(with_tls)) for kind, (without, with_tls) in costs.items()}, streamed
 
 
 async def cost_us(target: Target, order: Order, parts: int) -> float:
@@ -146,6 +156,7 @@ def goals(measured: dict[str, Measured], stream: Result, most_mb: float, tls: Co
     ours, alone = measured["coldstart"], measured["worker alone"].few.median_ms
     plain_us, tls_us = tls[A_CHAT]
     return [
+        Goal(f"processor time, {MANY} connections", ours.cpu_us, 150, " µs"),
         Goal("processor time added by TLS", (tls_us / plain_us - 1) * 100, 10, " %"),
         Goal(f"requests/s, {MANY} connections", ours.many.requests_s, 3_000, at_least=True),
         Goal(f"added median, {FEW} connection", ours.few.median_ms - alone, 0.7, " ms"),
@@ -166,19 +177,24 @@ def beside_others(measured: dict[str, Measured]) -> list[str]:
 async def side_by_side(folder: Path, seconds: float, console: Console) -> None:
     async with the_worker(folder) as worker:
         measured = {"worker alone": await chats(worker, seconds)}
-        straight = await events(worker, seconds)
-        for router in (nginx, coldstart, litellm):
+        streams = {
+            "worker alone": await events(worker, seconds),
+            "worker alone with TLS": await secured_events(worker, seconds),
+        }
+        for router in (nginx, vllm_router, coldstart, litellm):
             try:
                 async with router(folder, worker) as target:
                     measured[target.name] = await chats(target, seconds)
+                    streams[target.name] = await events(target, seconds)
                     if router is coldstart:
-                        stream = await events(target, seconds)
                         held = await slow_streams(target, seconds)
-                        tls = await with_and_without_tls(worker, target, seconds)
+                        tls, streams["coldstart without TLS"] = await with_and_without_tls(worker, target, seconds)
             except NotStarted as reason:
                 console.print(f"without {router.__name__}: {reason}", markup=False)
     console.print(table(measured))
-    console.print(f"the worker alone: {straight.events_s:,.0f} events/s")
+    through = ", ".join(f"{name} {streamed.events_s:,.0f}" for name, streamed in streams.items())
+    console.print(f"events/s through {STREAMS} streams: {through}", highlight=False)
+    stream = streams["coldstart"]
     slow, before, most = held
     console.print(f"slow streams: {before:.0f} MB without, {slow.events_s:,.0f} events/s", highlight=False)
     for kind, (plain_us, tls_us) in tls.items():

@@ -13,7 +13,10 @@ from statistics import quantiles
 import httptools
 import uvloop
 
-from benchmarks.router.scene import ANSWER, MODEL
+from benchmarks.router.scene import ANSWER, MODEL, instance_at
+from shared.secrets import Secrets
+from shared.worker_tls import client_context
+from tests.api.stage import MASTER_SECRET
 
 WARM_UP_S = 1.0
 OPENED_TOGETHER = 50
@@ -22,7 +25,10 @@ OK = 200
 
 @dataclass(frozen=True)
 class Order:
-    """`events`: how many of a stream, 0 asks for no stream; `pause_s`: between two of them."""
+    """`events`: how many of a stream, 0 asks for no stream; `pause_s`: between two of them.
+
+    `tls`: the worker itself is asked, in the router's place.
+    """
 
     host: str
     port: int
@@ -32,6 +38,7 @@ class Order:
     events: int = 0
     pause_s: float = 0.0
     model: str = MODEL
+    tls: bool = False
 
 
 @dataclass
@@ -141,10 +148,15 @@ def request_of(order: Order) -> bytes:
 async def main(order: Order) -> None:
     tally = Tally()
     loop = asyncio.get_running_loop()
+    ours = Secrets(MASTER_SECRET).worker_certificates(instance_at(order.host), 1) if order.tls else None
+    tls = ours and client_context(ours)
     for opened in range(0, order.connections, OPENED_TOGETHER):
         several = min(OPENED_TOGETHER, order.connections - opened)
         await asyncio.gather(
-            *(loop.create_connection(lambda: Caller(order, tally), order.host, order.port) for _ in range(several))
+            *(
+                loop.create_connection(lambda: Caller(order, tally), order.host, order.port, ssl=tls)
+                for _ in range(several)
+            )
         )
     await asyncio.sleep(WARM_UP_S)
     tally.counting, began = True, time.perf_counter()

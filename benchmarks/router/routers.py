@@ -1,4 +1,7 @@
-"""What stands in front of the worker: nothing, nginx, this router, LiteLLM's proxy. Each as a Target to be asked."""
+"""What stands in front of the worker: nothing, nginx, vLLM's router, this router, LiteLLM's proxy.
+
+Each is a Target to be asked.
+"""
 
 import asyncio
 import shutil
@@ -23,8 +26,6 @@ from tests.api.stage import ADMIN_KEY, Stage, until
 from tests.integration.victim import environment_of
 
 ROOT = Path(__file__).parents[2]
-LOCK = Path(__file__).with_name("requirements-litellm.lock")
-LITELLM = ROOT / ".venv-litellm"
 OK = 200
 WORKERS = ("127.83.12.7", "127.83.12.8", "127.83.12.9")
 """One process has all of these addresses: what is measured is in front of it."""
@@ -165,9 +166,25 @@ async def nginx(folder: Path, worker: Target) -> AsyncGenerator[Target]:
 
 
 @asynccontextmanager
+async def vllm_router(folder: Path, worker: Target) -> AsyncGenerator[Target]:
+    """The router of vLLM itself, in Rust. It takes its three workers in turn and asks for no key. Raises NotStarted."""
+    environment = await _installed("vllm-router")
+    target = Target("vllm-router", "127.0.0.1", free_port())
+    workers = (f"http://{host}:{worker.port}" for host in WORKERS)
+    command = (
+        *(environment / "bin" / "vllm-router", "--host", target.host, "--port", str(target.port)),
+        *("--policy", "round_robin", "--prometheus-port", str(free_port()), "--log-level", "error"),
+        *("--worker-urls", *workers),
+    )
+    log = folder / "vllm-router.log"
+    async with program(*command, log=log, serves=target.answers, environment=_quiet(folder)) as process:
+        yield replace(target, pid=process.pid)
+
+
+@asynccontextmanager
 async def litellm(folder: Path, worker: Target) -> AsyncGenerator[Target]:
     """Its proxy with one worker process and a key, without a database. Raises NotStarted."""
-    await _installed()
+    environment = await _installed("litellm")
     target = Target("LiteLLM", "127.0.0.1", free_port(), "sk-benchmark")
     config = folder / "litellm.yaml"
     config.write_text(f"""
@@ -180,30 +197,32 @@ model_list:
 general_settings:
   master_key: {target.key}
 """)
-    command = (LITELLM / "bin" / "litellm", "--config", config, "--host", target.host, "--port", str(target.port))
-    quiet = {
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-        "LITELLM_LOG": "ERROR",
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(folder),
-    }
+    command = (environment / "bin" / "litellm", "--config", config, "--host", target.host, "--port", str(target.port))
+    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", **_quiet(folder)}
     async with program(
         *command, "--telemetry", "False", log=folder / "litellm.log", serves=target.answers, environment=quiet
     ) as process:
         yield replace(target, pid=process.pid)
 
 
-async def _installed() -> None:
-    """Into an environment of its own, which is kept for the next time. Raises NotStarted."""
-    uv, ready = Path(sys.executable).with_name("uv"), LITELLM / ".ready"
-    if ready.exists() and ready.stat().st_mtime >= LOCK.stat().st_mtime:
-        return
-    python = LITELLM / "bin" / "python"
+def _quiet(folder: Path) -> dict[str, str]:
+    """An environment without our variables."""
+    return {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+
+
+async def _installed(name: str) -> Path:
+    """An environment of its own with what its lock says, which is kept for the next time. Raises NotStarted."""
+    environment, lock = ROOT / f".venv-{name}", Path(__file__).with_name(f"requirements-{name}.lock")
+    uv, ready = Path(sys.executable).with_name("uv"), environment / ".ready"
+    if ready.exists() and ready.stat().st_mtime >= lock.stat().st_mtime:
+        return environment
+    python = environment / "bin" / "python"
     for command in (
-        (uv, "venv", "--quiet", "--clear", "--python", sys.executable, LITELLM),
-        (uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", LOCK),
+        (uv, "venv", "--quiet", "--clear", "--python", sys.executable, environment),
+        (uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", lock),
     ):
         process = await asyncio.create_subprocess_exec(*command)
         if await process.wait():
             raise NotStarted(f"`{' '.join(map(str, command))}` failed")
     ready.touch()
+    return environment

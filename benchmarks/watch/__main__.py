@@ -28,7 +28,8 @@ from coldstart.embedded.nats import EmbeddedNats
 from coldstart.stack.processes import Service
 from shared.bus.connection import connect
 from shared.bus.topology import apply_topology
-from shared.journal.envelope import Origin, encode
+from shared.journal.envelope import encode
+from shared.journal.recorded import Origin
 from shared.journal.streams import append_subject
 from shared.lifecycle.events import event_id
 from shared.lifecycle.fold import begin, evolve

@@ -19,6 +19,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from nats.aio.client import Client
+from nats.js.api import StreamConfig
 
 from coldstart.backup.errors import BackupUnreadable, NotRestored
 from coldstart.backup.streams import SnapshotFailed, restore_stream, snapshot
@@ -26,9 +27,11 @@ from coldstart.backup.tables import KEPT, columns, load, save, schema_version, s
 from coldstart.stack.files import ARCHIVE
 from services.progress.archive import Archive
 from shared import install_output, worker_output
+from shared.bus.agreed import our_own, schema_of
 from shared.bus.connection import connected_once
 from shared.bus.installation import installation_id
 from shared.bus.topology import DEAD_LETTERS, REPLAYS, streams
+from shared.journal.envelope import SCHEMA_VERSION
 from shared.journal.streams import LIFECYCLE
 from shared.postgres.connection import connect_pool, connecting
 from shared.postgres.migrate import found, migrate
@@ -139,11 +142,15 @@ def _manifest(data: bytes) -> Manifest:
     fields = json.loads(data)
     newest = max(migration.version for migration in found(files("migrations")))
     if fields["format"] > FORMAT or fields["schema_version"] > newest:
-        raise BackupUnreadable(
-            f"the backup was made by Coldstart {fields['coldstart']}, which is newer than this one "
-            f"({version('coldstart')}): restore it with that version."
-        )
+        raise _made_by_newer(fields["coldstart"])
     return Manifest(**{name: fields[name] for name in Manifest.__dataclass_fields__})
+
+
+def _made_by_newer(coldstart: str) -> BackupUnreadable:
+    return BackupUnreadable(
+        f"the backup was made by Coldstart {coldstart}, which is newer than this one ({version('coldstart')}): restore "
+        "it with that version."
+    )
 
 
 async def load_contents(
@@ -151,7 +158,8 @@ async def load_contents(
 ) -> Amounts:
     """Restore streams and tables into servers that have none of them; `keep` gets pieces of the data folder's files.
 
-    If it fails, what it has created is gone again. Raises NotRestored, and what NATS or PostgreSQL raise.
+    If it fails, what it has created is gone again. Raises NotRestored, BackupUnreadable, and what NATS or PostgreSQL
+    raise.
     """
     manifest = _manifest(next(members)[1])
     async with AsyncExitStack() as cleanup:
@@ -196,10 +204,16 @@ async def _check_place(connection: Client, database_url: str) -> None:
 
 
 def _configuration(saved: Mapping[str, Any], manifest: Manifest, replicas: int) -> dict[str, Any]:
-    """As this version declares the stream, on a server of this size."""
+    """As this version declares the stream, on a server of this size, with what its services have agreed on.
+
+    Raises BackupUnreadable for events that this version cannot read.
+    """
+    agreed = our_own(saved.get("metadata"))
+    if schema_of(StreamConfig(metadata=agreed)) > SCHEMA_VERSION:
+        raise _made_by_newer(manifest.coldstart)
     declared = {config.name: config for config in streams(replicas, UUID(manifest.installation))}
-    config = declared[saved["name"]].as_dict() if saved["name"] in declared else dict(saved)
-    return {**config, "num_replicas": replicas}
+    config: dict[str, Any] = declared[saved["name"]].as_dict() if saved["name"] in declared else dict(saved)
+    return {**config, "metadata": agreed | (config.get("metadata") or {}), "num_replicas": replicas}
 
 
 def _parts(members: Iterator[Member]) -> Iterator[tuple[tuple[str, str], Iterator[Member]]]:

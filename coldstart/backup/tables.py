@@ -7,7 +7,16 @@ from typing import Final
 from shared.postgres.connection import Connection, connecting
 from shared.postgres.statements import statement
 
-KEPT: Final = ("organizations", "models", "offerings", "api_keys", "usage", "used_sign_in_links")
+KEPT: Final = (
+    "organizations",
+    "models",
+    "offerings",
+    "api_keys",
+    "usage",
+    "used_sign_in_links",
+    "beginnings",
+    "deployment_load",
+)
 """In an order in which each refers only to those before it."""
 _CHUNK_BYTES: Final = 1_000_000
 

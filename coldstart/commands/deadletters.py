@@ -15,12 +15,12 @@ from coldstart.commands.read_model import progress, servers
 from shared.bus.connection import connected_once
 from shared.bus.dead_letters import DeadLetter, DeadLetters
 from shared.bus.topology import TRIGGERS
-from shared.journal.envelope import Undecodable, decode
+from shared.journal.envelope import Undecodable, decode_any
 
 _PROJECTOR: Final = "progress"
 _CONNECT_S: Final = 5
 _REFUSED: Final = (NatsError, OSError)
-_HELD: Final = frozenset(trigger.durable for trigger in TRIGGERS)
+_HELD: Final = {trigger.durable: trigger for trigger in TRIGGERS}
 
 T = TypeVar("T")
 
@@ -87,8 +87,9 @@ def _why_not(letter: DeadLetter) -> str | None:
     """Why a replay would fail again; None if it may succeed."""
     if letter.consumer not in (_PROJECTOR, *_HELD):
         return f"there is no consumer {letter.consumer}"
+    read = _HELD[letter.consumer].kind.decode if letter.consumer in _HELD else decode_any
     try:
-        decode(letter.data, letter.sequence, letter.at)
+        read(letter.data, letter.sequence, letter.at)
     except (Undecodable, ValueError) as error:
         return f"still cannot be read: {error}"
     return None

@@ -1,6 +1,6 @@
 """`coldstart eta`: when starting instances will be ready, and how good such estimates are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Final
 
 import typer
@@ -13,7 +13,7 @@ from coldstart.progress_table import first_line
 from coldstart.simulated_launches import simulated_launches
 from coldstart.waiting import expected, next_try
 from shared.description import InstanceView
-from shared.eta.backtest import Score, backtest
+from shared.eta.backtest import Score, after_change, backtest
 from shared.eta.estimate import LAUNCHING
 from shared.eta.history import Basis, Group
 from shared.eta.launch import Launch
@@ -39,13 +39,25 @@ def eta(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the simulated launches.")] = 1,
+    faster: Annotated[
+        bool,
+        typer.Option(
+            "--faster",
+            help="With --launches: from the middle on, machines begin with Docker and the image. Show how soon that is "
+            "believed.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show when each starting instance will be ready."""
     if launches is not None and not replay:
         raise typer.BadParameter("use it with --backtest only.", param_hint="--launches")
+    if faster and launches is None:
+        raise typer.BadParameter("use it with --launches only.", param_hint="--faster")
     if not replay:
         _waited_for(as_json=as_json)
+    elif launches is not None and faster:
+        _followed(list(simulated_launches(launches, seed, faster_from=launches // 2)), as_json=as_json)
     elif launches is not None:
         _scored(simulated_launches(launches, seed), as_json=as_json)
     else:
@@ -66,7 +78,7 @@ def _waited_for(*, as_json: bool) -> None:
     table = Table("id", "name", "step", "ready", "from", box=None, pad_edge=False)
     for instance in (described(InstanceView, row) for row in rows):
         if instance.delay is not None:
-            when = next_try(instance.delay, instance.as_of)
+            when = next_try(instance.delay.next_try_at, instance.as_of)
             table.add_row(str(instance.id)[:8], instance.name, Text(first_line(instance.where)), when, "")
         elif instance.eta is not None:
             when = expected(instance.eta).removeprefix("ready ")
@@ -87,6 +99,19 @@ def _scored(launches: Iterable[Launch], *, as_json: bool) -> None:
         say("No launch has become ready yet.")
     else:
         print_table(_table(scores))
+
+
+def _followed(launches: Sequence[Launch], *, as_json: bool) -> None:
+    """The change is in the middle of the launches."""
+    rows = after_change(launches, len(launches) // 2)
+    if as_json:
+        print_json([row._asdict() for row in rows])
+        return
+    table = Table("since the change", "launches", "p50's error, of the whole launch", box=None, pad_edge=False)
+    for row in rows:
+        number = f"number {row.number}" if row is not rows[-1] else f"number {row.number} and later"
+        table.add_row(number, str(row.launches), f"{row.error:.1%}")
+    print_table(table)
 
 
 def _table(scores: Iterable[Score]) -> Table:

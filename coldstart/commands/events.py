@@ -10,8 +10,10 @@ import typer
 from coldstart.commands.context import Json, api, non_empty, print_json, say
 from coldstart.commands.durations import seconds
 from coldstart.commands.naming import instance_id
-from coldstart.stream_messages import Happened
+from coldstart.stream_messages import DeploymentHappened, Estimated, Happened
 from coldstart.watching import detail
+from shared.deployments.events import DEPLOYMENT_EVENTS
+from shared.deployments.words import what_happened
 from shared.lifecycle.events import EVENTS
 
 _LIKENESS: Final = 0.45
@@ -61,8 +63,8 @@ def tail(
             _say_nats(types or (), str(its_id))
             return
         path = f"/instances/{its_id}/events" if its_id else "/events"
-        for event in client.events(path, **_beginning(since, from_start=from_start)):
-            if types and event.type not in types:
+        for event in client.everything(path, **_beginning(since, from_start=from_start)):
+            if isinstance(event, Estimated) or (types and event.type not in types):
                 continue
             if as_json:
                 print_json(event.json)
@@ -72,7 +74,10 @@ def tail(
 
 def _known(kind: str) -> str:
     """Raises typer.BadParameter, which suggests types that contain the typed word, else similar ones."""
-    by_lower_case, typed = {known.lower(): known for known in EVENTS}, str(non_empty(kind)).lower()
+    by_lower_case, typed = (
+        {known.lower(): known for known in (*EVENTS, *DEPLOYMENT_EVENTS)},
+        str(non_empty(kind)).lower(),
+    )
     if found := by_lower_case.get(typed):
         return found
     like = [name for name in by_lower_case if typed in name] or get_close_matches(
@@ -95,7 +100,12 @@ def _say_nats(types: Sequence[str], instance: str) -> None:
         say(f"nats sub '{every}'")
 
 
-def _line(event: Happened) -> str:
-    at, after = event.at.astimezone().strftime("%H:%M:%S.%f")[:12], event.instance
-    where = f"{after.status_label:<12} {after.progress_percent:>3} %"
-    return f"{at}  {str(after.id)[:8]}  {event.type:<24} {where}{detail(event)}"
+def _line(event: Happened | DeploymentHappened) -> str:
+    if isinstance(event, DeploymentHappened):
+        its_id, said = event.deployment.id, what_happened(event.type, event.fact)
+        after = f"{event.deployment.name}: {event.deployment.status_label}{said and f' ({said})'}"
+    else:
+        its_id, instance = event.instance.id, event.instance
+        after = f"{instance.status_label:<12} {instance.progress_percent:>3} %{detail(event)}"
+    at = event.at.astimezone().strftime("%H:%M:%S.%f")[:12]
+    return f"{at}  {str(its_id)[:8]}  {event.type:<24} {after}"

@@ -22,6 +22,7 @@ from coldstart.commands.context import (
     say,
     warn,
 )
+from coldstart.commands.critical_path import critical_path
 from coldstart.commands.durations import seconds
 from coldstart.commands.following import follow, follow_all, follow_many, saying_on_ctrl_c
 from coldstart.commands.naming import Instance, OfOrganization, instance_id
@@ -37,8 +38,8 @@ from shared.lifecycle.words import CONSEQUENCES, NAMES, cause
 
 _SHOWN: Final = (
     *("id", "organization_id", "name", "provider", "zone", "instance_type", "model", "status", "status_since"),
-    *("progress_percent", "step", "step_since", "eta", "actions", "attempt", "image", "vllm_version", "worker_tls"),
-    *("ip_address", "error", "delay", "hourly_price", "currency", "cost", "server_on"),
+    *("progress_percent", "step", "step_since", "waits_for", "eta", "actions", "attempt", "image", "vllm_version"),
+    *("worker_tls", "ip_address", "error", "delay", "hourly_price", "currency", "cost", "server_on"),
     *("created_at", "ready_at", "updated_at", "version"),
 )
 _OPTIONS: Final = {"model": "MODEL", "instance_types": "--type", "zones": "--zone", "vllm_args": "--vllm-arg"}
@@ -47,6 +48,7 @@ _SIMULATED_HUB: Final = "Machines are real and cost money."
 _PERHAPS: Final = "The request may have been accepted: check with {} instances list."
 Watching = Annotated[bool, typer.Option("--watch", help="Watch it until it is ready or has failed.")]
 app = typer.Typer(no_args_is_help=True, help="Create, look at, and end instances.")
+app.command("critical-path")(critical_path)
 
 
 @app.command()
@@ -149,7 +151,7 @@ def _said(instance: InstanceView) -> dict[str, Any]:
     said["status"], said["step"] = instance.status_label, instance.where
     said["actions"] = ", ".join(instance.actions)
     said["error"] = cause(error) if error else None
-    said["delay"] = next_try(delay, instance.as_of) if delay else None
+    said["delay"] = next_try(delay.next_try_at, instance.as_of) if delay else None
     said["eta"] = expected(eta) if eta else None
     return {name: "" if said[name] is None else said[name] for name in _SHOWN}
 

@@ -76,6 +76,26 @@ def remove(
 
 
 @app.command()
+def mirror(
+    model: Annotated[str, typer.Argument(help="A model id on the Hugging Face hub.", callback=non_empty)],
+    *,
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit. Default: its main branch.", callback=non_empty)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Copy a model's weights from the hub into the mirror of COLDSTART_WEIGHTS_MIRROR, or what is missing of them."""
+    from coldstart.commands.mirroring import mirror_model  # noqa: PLC0415  the hub's and S3's clients load slowly
+
+    manifest = mirror_model(model, revision)
+    if as_json:
+        print_json(manifest.model_dump(mode="json"))
+        return
+    gigabytes = sum(file.bytes for file in manifest.files) / _GB
+    say(f"{manifest.model}  {manifest.commit}  {len(manifest.files)} files, {gigabytes:.2f} GB")
+
+
+@app.command()
 def search(
     text: Annotated[str, typer.Argument(help="Words of a model's id, e.g. 'qwen 7b'.", callback=non_empty)],
     limit: Annotated[

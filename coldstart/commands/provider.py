@@ -71,7 +71,8 @@ def reconcile(
 ) -> None:
     """Compare what the providers hold with the journal, now."""
     if delete_unknown:
-        words = "That is servers, volumes, addresses and security groups with its tag. This cannot be undone."
+        kinds = "servers, volumes, disk snapshots, addresses and security groups"
+        words = f"That is {kinds} with its tag. This cannot be undone."
         ask("Delete all resources of instances that this installation does not know?", words, yes=yes)
     with api() as client:
         reports = client.post("/reconcile", {"delete_unknown": delete_unknown}, timeout_s=RECONCILIATION_S)["items"]

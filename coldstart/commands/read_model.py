@@ -45,6 +45,14 @@ def compact(
         raise typer.Exit(progress("compact", **settings))
 
 
+def accept_loss(yes: Yes = False) -> None:
+    """Accept that a lost database took keys, organisations, offerings and usage with it, and end the warnings."""
+    with explained():
+        servers()
+        ask("Accept the loss?", "What a backup holds of it can then only be restored into another database.", yes=yes)
+        raise typer.Exit(progress("accept-loss"))
+
+
 def progress(*words: str, **settings: str) -> int:
     """Run it, show its output and return its exit status. Raises NoStack, SettingsInvalid."""
     module = [sys.executable, "-m", "services.progress", *words]

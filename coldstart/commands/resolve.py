@@ -1,4 +1,4 @@
-"""`coldstart resolve`: what a model's name means to this key, and which instances would answer."""
+"""`coldstart resolve`: what a model's name means to this key, and which instances and deployments would answer."""
 
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ def resolve(
     model: Annotated[str, typer.Argument(help="The name, as in a request under /v1.", callback=non_empty)],
     as_json: Json = False,
 ) -> None:
-    """Show what a model's name means to this key, and which instances would answer; exit status 1 if nothing."""
+    """Show what a model's name means to this key, and what would answer or wake; exit status 1 if nothing."""
     with api() as client:
         explained = client.get("/models/resolve", model=model)
     if as_json:
@@ -26,6 +26,7 @@ def resolve(
     else:
         say(f"{model} means {explained['model']}. {explained['detail']}")
         _say_who(explained["instances"])
+        _say_what_wakes(explained)
     if explained["rule"] is None:
         raise typer.Exit(1)
 
@@ -43,3 +44,10 @@ def _say_who(instances: list[dict[str, Any]]) -> None:
         who = (one["id"][:8], Text(one["name"]), in_words, str(one["in_flight"]))
         table.add_row(*who, "yes" if one["eligible"] else "no", Text(one["reason"]))
     print_table(table)
+
+
+def _say_what_wakes(explained: dict[str, Any]) -> None:
+    for one in explained["deployments"]:
+        say(f"Deployment {one['name']} {'wakes' if one['wakes'] else 'does not wake'}: {one['reason']}.")
+    if explained["fallback"] is not None:
+        say(f"While no instance is ready, {explained['fallback']} answers.")

@@ -5,6 +5,7 @@ EmbeddedServerError
 ├── PortTakenError           the port that was asked for is not free
 ├── StartFailedError         the server ended, or was not ready in time
 ├── ServerEndedError         a running server ended by itself
+├── ServerStuckError         a running server stores nothing more
 └── UnsupportedSystemError   this system cannot run it
 """
 
@@ -45,6 +46,12 @@ class ServerEndedError(EmbeddedServerError):
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         super().__init__(f"the embedded {name} {how}: {last_words(log)}\nIts log is {log}.")
         self.status = status
+
+
+class ServerStuckError(EmbeddedServerError):
+    def __init__(self, name: str, reason: str) -> None:
+        """`reason`: in the server's own words."""
+        super().__init__(f"the embedded {name} stores nothing more: {reason}")
 
 
 class UnsupportedSystemError(EmbeddedServerError):

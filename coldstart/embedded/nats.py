@@ -1,20 +1,32 @@
 """The embedded NATS servers, with JetStream on disk: one for the services, one for followers."""
 
+import json
 import signal
 from collections.abc import Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 from string import Template
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from nats.errors import AuthorizationError, NoServersError
+from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 
 from coldstart.embedded.errors import UnsupportedSystemError
 from coldstart.embedded.ports import HOST
 from coldstart.embedded.server import EmbeddedServer
 from coldstart.supervised.process import BARE, Command
-from shared.bus.accounts import FOLLOWER, OPERATOR, SERVICES, Account, followers, services
+from shared.bus.accounts import (
+    FOLLOWER,
+    HEALTH_OF_THE_SERVER,
+    MONITOR,
+    OPERATOR,
+    SERVICES,
+    Account,
+    followers,
+    services,
+    system,
+)
 from shared.bus.connection import connected_once
 from shared.bus.nats_configuration import configuration, quoted
 
@@ -23,6 +35,8 @@ _CONFIGURATION: Final = Template("""\
 server_name: coldstart
 listen: "$host:$port"
 $rest""")
+_HEALTH_S: Final = 2.0
+_WRITE_ERROR: Final = "write error"
 _FORMER_ACCOUNT: Final = "$G"
 """nats-server's name for the only account that older versions had."""
 _PASSWORDS: Final = {OPERATOR: "password"}
@@ -58,7 +72,8 @@ class EmbeddedNats(EmbeddedServer):
 
     def command(self, port: int) -> Command:
         """Write the configuration, which also keeps the passwords off the command line."""
-        rest = configuration(self.account, lambda user: quoted(self._password(user)), quoted(str(self.folder.data)))
+        store = quoted(str(self.folder.data))
+        rest = configuration(self.account, lambda user: quoted(self._password(user)), store, system=system())
         file = self.folder.write("server.conf", _CONFIGURATION.substitute(host=HOST, port=port, rest=rest))
         return Command(
             *(_program(), ["--config", str(file)], self.folder.data, self.stop_signal),
@@ -75,6 +90,21 @@ class EmbeddedNats(EmbeddedServer):
     async def probe(self, port: int) -> None:
         async with connected_once(self.url_on(port)) as connection:
             await connection.jetstream().account_info()
+
+    async def write_error(self) -> str | None:
+        """After a full disk, nats-server answers no publish to that stream, even when there is room again."""
+        try:
+            async with connected_once(self.url_of(MONITOR)) as connection:
+                answer = await connection.request(HEALTH_OF_THE_SERVER, timeout=_HEALTH_S)
+        except (OSError, NatsError):  # it has just ended, or is too busy to answer
+            return None
+        return write_error_in(json.loads(answer.data))
+
+
+def write_error_in(health: Any) -> str | None:
+    """The write error that a server's answer about its health contains; None if it writes."""
+    error = str(health.get("data", {}).get("error", ""))
+    return error if _WRITE_ERROR in error else None
 
 
 class FollowersNats(EmbeddedNats):

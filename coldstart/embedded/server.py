@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Final, NoReturn, Self
 
-from coldstart.embedded.errors import ServerEndedError, StartFailedError
+from coldstart.embedded.errors import EmbeddedServerError, ServerEndedError, StartFailedError
 from coldstart.embedded.folder import ServerFolder
 from coldstart.embedded.ports import candidates
 from coldstart.supervised.process import Command, end_leftovers, running
@@ -39,6 +39,7 @@ class EmbeddedServer(ABC):
         self.folder = ServerFolder(data_dir, self.name)
         self._wanted_port = port
         self._cleanup = AsyncExitStack()
+        self._run = AsyncExitStack()
         self._process: Process
         self.url: str
         """The running server's address, with the password."""
@@ -51,12 +52,8 @@ class EmbeddedServer(ABC):
         """Start the server; raises EmbeddedServerError."""
         async with AsyncExitStack() as cleanup:
             cleanup.enter_context(self.folder.locked())
-            await end_leftovers(self.program, self.folder.data, self.stop_signal)
-            await self.prepare()
-            self._process, port = await self._started(cleanup)
-            self.folder.port = port
-            self.url = self.url_on(port)
-            await self.welcome(port)
+            await self._start()
+            cleanup.push_async_callback(self._stop)
             self._cleanup = cleanup.pop_all()
         return self
 
@@ -69,6 +66,35 @@ class EmbeddedServer(ABC):
         """Wait until the server ends by itself and raise ServerEndedError. Cancel this before leaving the context."""
         status = await self._process.wait()
         raise ServerEndedError(self.name, status, self.folder.log)
+
+    async def start_again(self) -> None:
+        """Stop what is left of it, and start it on the same port. Raises EmbeddedServerError.
+
+        A server that fails to start may be started again, too.
+        """
+        await self._stop()
+        self._wanted_port = self.folder.port or self._wanted_port
+        try:
+            await self._start()
+        except OSError as error:  # a full disk has no room for its log
+            raise EmbeddedServerError(f"the embedded {self.name} cannot be started again: {error}") from error
+
+    async def write_error(self) -> str | None:
+        """Why the running server stores nothing until it is started again, in its own words; None if it does."""
+        return None
+
+    async def _start(self) -> None:
+        await end_leftovers(self.program, self.folder.data, self.stop_signal)
+        await self.prepare()
+        async with AsyncExitStack() as run:
+            self._process, port = await self._started(run)
+            self.folder.port = port
+            self.url = self.url_on(port)
+            await self.welcome(port)
+            self._run = run.pop_all()
+
+    async def _stop(self) -> None:
+        await self._run.aclose()
 
     @abstractmethod
     def url_on(self, port: int) -> str: ...

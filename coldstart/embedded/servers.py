@@ -1,11 +1,14 @@
 """Starts the servers that the stack needs and whose URLs were not given."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
+from coldstart.embedded.keeping import kept
 from coldstart.embedded.nats import EmbeddedNats
 from coldstart.embedded.postgres import EmbeddedPostgres
 from coldstart.embedded.server import EmbeddedServer
@@ -13,7 +16,7 @@ from coldstart.embedded.server import EmbeddedServer
 
 @dataclass(frozen=True)
 class RunningServers:
-    """The URLs of NATS and PostgreSQL, and those of them that we started (`embedded`).
+    """The URLs of NATS and PostgreSQL, and those of them that we started (`embedded`) and start again (`keeping`).
 
     `nats_url` is the operator's. `nats_url_of` takes a user's name from `shared.bus.accounts`; it returns None for a
     server that we did not start.
@@ -22,20 +25,21 @@ class RunningServers:
     nats_url: str
     database_url: str
     embedded: tuple[EmbeddedServer, ...]
+    keeping: tuple[asyncio.Task[NoReturn], ...]
     nats_url_of: Callable[[str], str | None]
 
-    async def one_ended(self) -> None:
-        """Raises ServerEndedError when an embedded server ends by itself. Returns at once if there is none.
+    async def given_up(self) -> None:
+        """Raises EmbeddedServerError when an embedded server ended too often. Returns at once if there is none."""
+        if self.keeping:
+            ended, _ = await asyncio.wait(self.keeping, return_when=asyncio.FIRST_COMPLETED)
+            for keeping in ended:
+                keeping.result()
 
-        Run it as a task while the stack runs, and cancel it before the servers are stopped.
-        """
-        watching = [asyncio.create_task(server.ended()) for server in self.embedded]
-        try:
-            for first in asyncio.as_completed(watching):
-                await first
-        finally:
-            for task in watching:
-                task.cancel()
+
+def store_folders(embedded: Iterable[EmbeddedServer]) -> dict[str, str]:
+    """The api's setting that names the folders of these servers."""
+    folders = {server.name: str(server.folder.data) for server in embedded}
+    return {"COLDSTART_STORE_FOLDERS": json.dumps(folders)} if folders else {}
 
 
 def _unknown(_: str) -> None:
@@ -44,19 +48,19 @@ def _unknown(_: str) -> None:
 
 @asynccontextmanager
 async def servers(data_dir: Path, nats_url: str | None, database_url: str | None) -> AsyncIterator[RunningServers]:
-    """Start a server in `data_dir` for each URL that is None. With both URLs, nothing is started or written.
+    """Start a server in `data_dir` for each URL that is None, and again whenever it ends, with the same URL.
 
-    Raises EmbeddedServerError if a server cannot start.
+    With both URLs, nothing is started or written. Raises EmbeddedServerError if a server cannot start.
     """
     async with AsyncExitStack() as cleanup:
-        embedded: list[EmbeddedServer] = []
-        nats_url_of: Callable[[str], str | None] = _unknown
-        if nats_url is None:
-            nats = await cleanup.enter_async_context(EmbeddedNats(data_dir))
-            embedded.append(nats)
-            nats_url, nats_url_of = nats.url, nats.url_of
-        if database_url is None:
-            postgres = await cleanup.enter_async_context(EmbeddedPostgres(data_dir))
-            embedded.append(postgres)
-            database_url = postgres.url
-        yield RunningServers(nats_url, database_url, tuple(embedded), nats_url_of)
+        nats = None if nats_url else EmbeddedNats(data_dir)
+        postgres = None if database_url else EmbeddedPostgres(data_dir)
+        embedded = tuple(server for server in (nats, postgres) if server)
+        keeping = [await cleanup.enter_async_context(kept(server)) for server in embedded]
+        yield RunningServers(
+            nats_url or (nats.url if nats else ""),
+            database_url or (postgres.url if postgres else ""),
+            embedded,
+            tuple(keeping),
+            nats.url_of if nats else _unknown,
+        )

@@ -14,7 +14,12 @@ _FILES: Final = (
     *("stack.json", "stack.json.new", "clouds", "clouds.new"),
 )
 """Each also with the drafts that a killed start leaves."""
-_WITHIN: Final = {"logs": ("*.log",), "simulator": ("hosts", "account.json*"), "archive": ("*-*-*-*-*",)}
+_WITHIN: Final = {
+    "logs": ("*.log",),
+    "simulator": ("hosts", "account.json*"),
+    "archive": ("*-*-*-*-*",),
+    "router": ("router-snapshot*",),
+}
 
 
 class NotOurs(Exception):

@@ -14,6 +14,9 @@ ADMIN_KEY: Final = "admin-key"
 ARCHIVE: Final = "archive"
 """The folder of compacted histories, unless COLDSTART_ARCHIVE_DIR names another."""
 _ARCHIVE_DIR: Final = "COLDSTART_ARCHIVE_DIR"
+ROUTER: Final = "router"
+"""The folder of what the router keeps, unless COLDSTART_ROUTER_SNAPSHOT_DIR names another."""
+_ROUTER_DIR: Final = "COLDSTART_ROUTER_SNAPSHOT_DIR"
 SIMULATED: Final = "simulated"
 CLOUDS: Final = "clouds"
 _RUNNING: Final = "stack.json"
@@ -103,6 +106,11 @@ def archive_dir(data_dir: Path) -> Path:
 def archive_setting(data_dir: Path) -> dict[str, str]:
     """The same, for the environment of a service or command."""
     return {_ARCHIVE_DIR: str(archive_dir(data_dir))}
+
+
+def router_setting(data_dir: Path) -> dict[str, str]:
+    """Where the router keeps keys and routes, for the environment of the api."""
+    return {_ROUTER_DIR: str(Path(os.environ.get(_ROUTER_DIR) or data_dir / ROUTER).absolute())}
 
 
 def write_reach(data_dir: Path, reach: Reach) -> None:

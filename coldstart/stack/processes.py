@@ -5,7 +5,7 @@ import os
 import socket
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -32,18 +32,29 @@ class ServiceFailed(Exception):
         super().__init__(f"{name} {what}: {last_words(log_file, since)}\nIts log is {log_file}.")
 
 
+def _ignore(_: str, __: float) -> None:
+    pass
+
+
 class Readiness:
     """The other end of a service's NOTIFY_SOCKET (sd_notify)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, waits: Callable[[str, float], None] = _ignore) -> None:
+        """`waits` is called when a service that starts asks for so many seconds more, with what it waits for."""
+        self._waits = waits
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.bind(str(path))
         self.path = path
 
     async def ready(self) -> None:
-        while b"READY=1" not in await asyncio.get_running_loop().sock_recv(self._socket, 4096):
-            pass
+        while True:
+            said = (await asyncio.get_running_loop().sock_recv(self._socket, 4096)).decode(errors="replace")
+            told = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+            if told.get("READY") == "1":
+                return
+            if (more := told.get("EXTEND_TIMEOUT_USEC", "")).isdecimal():
+                self._waits(told.get("STATUS", ""), int(more) / 1e6)
 
     def close(self) -> None:
         self._socket.close()
@@ -65,6 +76,8 @@ class Service:
         self._logged = 0
         self._process: Process | None = None
         self._serving = asyncio.Event()
+        self._limit: asyncio.Timeout | None = None
+        self._status = ""
 
     @property
     def pid(self) -> int | None:
@@ -78,11 +91,14 @@ class Service:
     async def supervised(self) -> AsyncGenerator["Service"]:
         """Raises like `_keep` if its first start fails; later it is restarted whenever it ends."""
         with tempfile.TemporaryDirectory(prefix="coldstart-") as folder:
-            readiness = Readiness(Path(folder) / "notify")
+            readiness = Readiness(Path(folder) / "notify", self._wait_longer)
             keeping = asyncio.create_task(self._keep(readiness))
             serving = asyncio.create_task(self._serving.wait())
             try:
-                await asyncio.wait({keeping, serving}, return_when=asyncio.FIRST_COMPLETED, timeout=START_SECONDS)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(START_SECONDS) as self._limit:
+                        await asyncio.wait({keeping, serving}, return_when=asyncio.FIRST_COMPLETED)
+                self._limit = None
                 if keeping.done():
                     keeping.result()
                 if not self._serving.is_set():
@@ -95,6 +111,14 @@ class Service:
                     with suppress(asyncio.CancelledError, ServiceFailed, SettingsInvalid):
                         await task
                 readiness.close()
+
+    def _wait_longer(self, status: str, seconds: float) -> None:
+        """A service that waits for a server of somebody else's is not given up."""
+        if status != self._status:
+            log.warning("service does not serve yet", service=self.name, status=status)
+        self._status = status
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(max(self._limit.when() or 0.0, asyncio.get_running_loop().time() + seconds))
 
     async def _keep(self, readiness: Readiness) -> None:
         """Raises ServiceFailed or SettingsInvalid if the first start fails."""

@@ -17,7 +17,7 @@ from coldstart.embedded.errors import EmbeddedServerError
 from coldstart.embedded.folder import ServerFolder
 from coldstart.embedded.followers import followers_server
 from coldstart.embedded.nats import FollowersNats
-from coldstart.embedded.servers import RunningServers, servers
+from coldstart.embedded.servers import RunningServers, servers, store_folders
 from coldstart.providers import providers, variables_in_words
 from coldstart.settings import SettingsInvalid, StackSettings
 from coldstart.slow_steps import Step
@@ -32,6 +32,7 @@ from coldstart.stack.files import (
     forget_reach,
     made_once,
     note_clouds,
+    router_setting,
     stored,
     write_reach,
 )
@@ -43,10 +44,12 @@ from shared.bus.accounts import COPIER
 COPIES: Final = "progress"
 """The service that copies events for followers."""
 _LEAST_ROOM: Final = 500_000_000
+_LEAST_ROOM_TO_GO_ON: Final = 64_000_000
+"""Of an installation that has recorded something: it has to start to be able to end its instances."""
 _LAST_STEPS_S: Final = 5.0
 """For what the api does after the answers that are under way have had their time."""
 PROVISIONER: Final = "services.provisioner"
-SERVICES: Final = ("services.progress", "services.health", PROVISIONER, "services.api")
+SERVICES: Final = ("services.progress", "services.health", "services.scaler", PROVISIONER, "services.api")
 
 
 class StackRefused(Exception):
@@ -71,9 +74,9 @@ class DataFolderUnusable(StackRefused):
 
 
 class NoRoom(StackRefused):
-    def __init__(self, place: Path, free_bytes: int) -> None:
+    def __init__(self, place: Path, free_bytes: int, needed_bytes: int) -> None:
         super().__init__(
-            f"{free_bytes / 1e6:.0f} MB are free in {place}, and {_LEAST_ROOM / 1e6:.0f} MB are needed: make room, or "
+            f"{free_bytes / 1e6:.0f} MB are free in {place}, and {needed_bytes / 1e6:.0f} MB are needed: make room, or "
             "set COLDSTART_DATA_DIR to a folder on another disk."
         )
 
@@ -155,6 +158,8 @@ async def stack(  # noqa: PLR0915 - one list of all that is started, in its orde
             "COLDSTART_API_HOST": settings.api_host,
             "COLDSTART_API_PORT": str(port),
             **archive_setting(data_dir),
+            **router_setting(data_dir),
+            **store_folders(running.embedded),
             **(cloud.environment if cloud else {}),
         }
         stop_s = max(STOP_SECONDS, settings.shutdown_seconds + _LAST_STEPS_S)
@@ -194,7 +199,7 @@ def _nats(running: RunningServers, service: str, followers: FollowersNats | None
 async def _first_to_fail(running: RunningServers, cloud: SimulatedCloud | None) -> None:
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(running.one_ended())
+            group.create_task(running.given_up())
             if cloud:
                 group.create_task(cloud.ended())
     except* (EmbeddedServerError, ServiceFailed) as failures:
@@ -247,8 +252,9 @@ def _revealed(secret: SecretStr | None) -> str | None:
 def _check_room(data_dir: Path) -> None:
     """Raises NoRoom: when its disk is full, NATS accepts no more events."""
     free = shutil.disk_usage(data_dir).free
-    if free < _LEAST_ROOM:
-        raise NoRoom(data_dir, free)
+    needed = _LEAST_ROOM_TO_GO_ON if (data_dir / "nats" / "data").exists() else _LEAST_ROOM
+    if free < needed:
+        raise NoRoom(data_dir, free, needed)
 
 
 def _check_clouds(data_dir: Path, *, simulated: bool) -> None:

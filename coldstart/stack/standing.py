@@ -9,7 +9,8 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from shared.bus.connection import connected_once
-from shared.journal.journal import Journal, JournalUnavailable
+from shared.journal.errors import JournalUnavailable
+from shared.journal.journal import Journal
 from shared.journal.streams import LIFECYCLE
 from shared.lifecycle.errors import LifecycleError
 from shared.lifecycle.events import InstanceRequested

@@ -1,5 +1,6 @@
 """The whole HTTP surface: the routes, who may use them, and the form of errors."""
 
+from collections.abc import Awaitable
 from typing import Final
 
 from litestar import Litestar
@@ -19,10 +20,14 @@ from services.api.console.rendering import engine
 from services.api.control import (
     api_keys,
     costs,
+    critical_path,
+    deployment_load,
+    deployments,
     events,
     install_output,
     instance_types,
     instances,
+    machine_images,
     model_fit,
     model_resolution,
     model_search,
@@ -56,6 +61,10 @@ _PARTS = (
     install_output,
     events,
     past_launches,
+    critical_path,
+    machine_images,
+    deployments,
+    deployment_load,
     models,
     model_fit,
     model_search,
@@ -100,9 +109,9 @@ def application(
     )
     inference_api = with_cors(inference, settings.cors_origins)
 
-    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+    def dispatch(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Not a mount of Litestar's, which would take `/v10` for `/v1`."""
         to = inference_api if is_inference(scope["path"]) or intended(scope["path"]) else control
-        await to(with_one_session_cookie(scope), receive, send)
+        return to(with_one_session_cookie(scope), receive, send)
 
     return announced(Measured(dispatch, frozenset({MODELS, *ENDPOINTS})), settings.simulated)

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not found"
     CONFLICT = "conflict"
+    UNMET = "precondition not met"
     LIMITED = "limited"
     FAILED = "failed"
     UNAVAILABLE = "unavailable"

@@ -4,17 +4,18 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from services.health.http_prober import HttpProber
-from services.health.instance_updates import InstanceUpdates
 from services.health.probes import Prober
-from services.health.reloads import Reloads
 from services.health.settings import HealthSettings
 from services.health.sight import Sight
 from services.health.ssh_worker_log import SshWorkerLog
+from services.health.telling import Telling
 from services.health.watcher import Watcher
 from services.health.worker_log import WorkerLog
 from shared.bus.lease import Leases
+from shared.bus.reloads import Reloads
 from shared.bus.start_up import holder
 from shared.bus.topology import WATCH
+from shared.bus.updates import Updates, instance_after
 from shared.journal.streams import EVERY_EVENT
 from shared.running import alongside
 from shared.secrets import Secrets, SshKey
@@ -36,7 +37,7 @@ async def running(
     Yields the leases, one for each watch.
     """
     warn_if_off(settings)
-    updates, sight = InstanceUpdates(), Sight(settings)
+    updates, sight = Updates(instance_after), Sight(settings)
     secrets = Secrets(settings.master_secret.get_secret_value())
     async with (
         holder(
@@ -55,11 +56,11 @@ async def running(
             worker_log=make_worker_log(secrets.ssh_client_key(), settings),
             secrets=secrets,
             updates=updates,
-            reloads=Reloads(service.journal, settings),
+            reloads=Reloads(settings.reload_seconds, settings.reloads_at_once),
             sight=sight,
             settings=settings,
         )
         service.take(WATCH, watcher.watch, max_held=settings.max_watches)
         await service.connection.subscribe(EVERY_EVENT, cb=updates.on_message)
-        async with service.holding() as leases:
+        async with service.holding() as leases, alongside(Telling(service.connection, sight).run()):
             yield leases

@@ -13,7 +13,7 @@ from services.health.model_load import Load, ModelLoad
 from services.health.worker_log import LogUnavailable, WorkerEnd, WorkerLog
 from shared.bus.lease import LeaseLost
 from shared.host_keys import accepted_host_keys
-from shared.journal.journal import JournalUnavailable
+from shared.journal.errors import JournalUnavailable
 from shared.lifecycle.events import ModelLoadProgressed, SshInstallCompleted
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news

@@ -25,6 +25,8 @@ def chains(instance: Instance, *, models: bool = False, counts: bool = False) ->
     """
     if instance.ip_address is None:
         return ()
+    if instance.specification.builds_image:
+        return ((Probe.SSH,),) if instance.watched else ()
     match instance.status:
         case Status.BOOTING if not instance.reached(e.SshReachable):
             return ((Probe.SSH,), _WHOLE_WORKER)

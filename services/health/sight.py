@@ -29,6 +29,8 @@ class Sight:
         self.lag = lag or LoopLag()
         self.outage = Outage(settings)
         self._tolerated_s = settings.lag_seconds
+        self.void_looks = 0
+        """Since the start of this process."""
 
     def late_s(self, began: float) -> float:
         """How late this process was since `began`, in seconds; 0 if that is tolerated."""
@@ -38,6 +40,7 @@ class Sight:
     def void(self) -> None:
         """A look counts for nothing."""
         _void.inc()
+        self.void_looks += 1
 
     def saw(self, instance_id: UUID, status: Status, *, silent: bool) -> None:
         """What a look at an instance's worker has shown. One that is known to be away says nothing by its silence."""

@@ -9,7 +9,7 @@ from services.health.settings import HealthSettings
 from services.health.worker_ends import SameEnds
 from shared.lifecycle import events as e
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.status import WATCHED, Status
+from shared.lifecycle.status import Status
 
 STARTUP_TIMEOUT: Final = "startup_timeout"
 SERVER_STOPPED: Final = "server_stopped"
@@ -17,7 +17,7 @@ UNAVAILABLE_TOO_LONG: Final = "unavailable_too_long"
 
 
 def must_be_watched(instance: Instance, attempt: int) -> bool:
-    return instance.status in WATCHED and instance.attempt == attempt
+    return instance.watched and instance.attempt == attempt
 
 
 def verdict(  # noqa: C901, PLR0911, PLR0912 - a match over every status is one idea

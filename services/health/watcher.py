@@ -4,19 +4,17 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import structlog
 from prometheus_client import Counter, Histogram
 
 from services.health.deadlines import pause
-from services.health.instance_updates import InstanceUpdates
 from services.health.load_follower import LoadFollower
 from services.health.look import Chain, chains, learned, milestones, spoken
 from services.health.memory import Memory, remembered, silent, voided
 from services.health.probes import Failed, Outcome, Passed, Probe, Prober, Target
-from services.health.reloads import Reloads
 from services.health.settings import HealthSettings
 from services.health.sight import Sight
 from services.health.watch import must_be_watched, verdict
@@ -25,9 +23,13 @@ from services.health.worker_ends import after_end
 from services.health.worker_http import Line
 from services.health.worker_log import WorkerEnd, WorkerLog
 from shared.bus.lease import Lease, LeaseLost
+from shared.bus.pause import Pause
+from shared.bus.reloads import Reloads
+from shared.bus.updates import Updates
+from shared.clock import CLOCK
 from shared.host_keys import accepted_host_keys
-from shared.journal.envelope import Recorded
 from shared.journal.journal import Journal
+from shared.journal.recorded import Recorded
 from shared.lifecycle.events import (
     Event,
     HealthLost,
@@ -61,7 +63,7 @@ LONGEST_LINE: Final = 500
 
 
 def utc_now() -> datetime:
-    return datetime.now(UTC)
+    return CLOCK.now()
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Watcher:
     prober: Prober
     worker_log: WorkerLog
     secrets: Secrets
-    updates: InstanceUpdates
+    updates: Updates[Instance]
     reloads: Reloads
     sight: Sight
     settings: HealthSettings
@@ -111,7 +113,10 @@ class _Watch:
     line: Line = field(default_factory=Line, repr=False)
     place: tuple[str, bool] = ("", False)
     """Where the line leads to: the address, and whether it is secured by TLS."""
-    pausing: asyncio.Timeout | None = field(default=None, repr=False)
+    pause: Pause = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.pause = Pause(self.lease)
 
     async def keep(self) -> None:
         await self._reload()
@@ -138,8 +143,7 @@ class _Watch:
             return
         self.instance = instance or self.instance
         self.reload_at = 0.0
-        if self.pausing is not None and not self.pausing.expired():
-            self.pausing.reschedule(_now())
+        self.pause.cut_short()
 
     def _ended(self, end: WorkerEnd) -> None:
         before = self.memory.ends
@@ -267,19 +271,13 @@ class _Watch:
         seconds = pause(self.instance, self.memory, self.trigger.recorded_at, self.service.now(), self.service.settings)
         seconds = max(0.0, min(seconds, self.reload_at - _now()))
         planned = _now() + seconds
-        try:
-            async with asyncio.timeout(None) as self.pausing:
-                await self.lease.sleep(seconds)
+        if await self.pause.wait(seconds):
             _late.observe(_now() - planned)
-        except TimeoutError:
-            self.lease.check()
-        finally:
-            self.pausing = None
 
     async def _reload(self) -> None:
         """Without an answer the watch continues with what it knows, for as long as its lease allows."""
         self.reload_at = self.service.reloads.next_at()
-        instance = await self.service.reloads.load(self.instance.id)
+        instance = await self.service.reloads.read(lambda: self.service.journal.load(self.instance.id))
         if instance is not None:
             self._know(instance)
 

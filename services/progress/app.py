@@ -15,12 +15,13 @@ from services.progress.projection import Checkpoint, Projection
 from services.progress.projector import Projector
 from services.progress.rebuild import already_put_aside, rebuild
 from services.progress.settings import ProgressSettings
+from services.progress.statements import sql
 from services.progress.verify import Verdict, verify
 from shared.bus.connection import connect
 from shared.bus.installation import installation_id
 from shared.bus.reader import ReadingInterrupted, reading, stream_state
 from shared.bus.start_up import connected
-from shared.journal.envelope import decode
+from shared.journal.envelope import decode_any
 from shared.journal.streams import LIFECYCLE
 from shared.postgres.connection import connect_pool, connecting
 from shared.postgres.migrate import migrate
@@ -41,7 +42,7 @@ class ArchiveUnset(StartRefused):
 async def running(settings: ProgressSettings) -> AsyncGenerator[Projector]:
     """Project or stand by until the block ends."""
     async with connected(settings, "progress") as connection:
-        await _migrated(settings)
+        await _migrated(settings, waits=True)
         projector = Projector(connection, settings)
         async with _copying(settings, connection), asyncio.TaskGroup() as group:
             projecting = group.create_task(projector.run())
@@ -85,7 +86,7 @@ async def project_once_more(settings: ProgressSettings, sequence: int) -> None:
     async with _only_connected(settings, "progress replay") as connection:
         stream = await stream_state(connection)
         message = await _event(connection, sequence, settings.stream_heartbeat_seconds)
-        recorded = decode(message.data, sequence, message.metadata.timestamp)
+        recorded = decode_any(message.data, sequence, message.metadata.timestamp)
         url = settings.database_url.get_secret_value()
         async with connecting(url, name="coldstart replay") as database:
             await Projection(database, stream.installation, already_put_aside).commit([recorded], 0)
@@ -110,6 +111,13 @@ async def verify_once(settings: ProgressSettings) -> Verdict:
             archive_dir=settings.archive_dir,
             heartbeat_s=settings.stream_heartbeat_seconds,
         )
+
+
+async def accept_loss(settings: ProgressSettings) -> bool:
+    """Let the api no longer warn that the database was lost; False if nothing is to be accepted."""
+    await _migrated(settings)
+    async with connecting(settings.database_url.get_secret_value(), name="coldstart accept-loss") as database:
+        return bool(await database.fetch(sql("accept_loss")))
 
 
 async def compact_once(settings: ProgressSettings, now: datetime) -> Compacted:
@@ -141,6 +149,7 @@ async def _only_connected(settings: ProgressSettings, name: str) -> AsyncGenerat
         await connection.close()
 
 
-async def _migrated(settings: ProgressSettings) -> None:
-    async with connect_pool(settings.database_url.get_secret_value(), name="coldstart migrate", max_size=1) as pool:
+async def _migrated(settings: ProgressSettings, *, waits: bool = False) -> None:
+    url = settings.database_url.get_secret_value()
+    async with connect_pool(url, name="coldstart migrate", max_size=1, waits=waits) as pool:
         await migrate(pool)

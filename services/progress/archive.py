@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from shared.journal.envelope import Recorded, Undecodable, decode
+from shared.journal.envelope import Undecodable, decode_any
+from shared.journal.recorded import AnyRecorded
 from shared.running import StartRefused
 
 _SUFFIX: Final = ".jsonl.gz"
@@ -32,9 +33,9 @@ class ArchivedEvent:
     recorded_at: datetime
     data: bytes
 
-    def decoded(self) -> Recorded:
+    def decoded(self) -> AnyRecorded:
         """Raises Undecodable."""
-        return decode(self.data, self.sequence, self.recorded_at)
+        return decode_any(self.data, self.sequence, self.recorded_at)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Archive:
         draft.replace(file)
         _fsync(self._place)
 
-    def events(self) -> Iterator[Recorded]:
+    def events(self) -> Iterator[AnyRecorded]:
         """Every archived event; an instance's in their order. Raises ArchiveUnreadable."""
         for file in self.files:
             try:

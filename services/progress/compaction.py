@@ -1,8 +1,9 @@
-"""Moves the histories of instances that ended long ago out of the stream, into the archive.
+"""Moves the histories of instances and deployments that ended long ago out of the stream, into the archive.
 
 The last event of each stays in the stream: the journal knows that the instance has ended, and its id is never used
-again. Histories are on disk in the archive before they are purged, so a kill at any moment loses nothing. The next
-compaction archives them once more, and readers of the archive drop what they have read already.
+again; a deployment of the same name goes on counting. Histories are on disk in the archive before they are purged, so a
+kill at any moment loses nothing. The next compaction archives them once more, and readers of the archive drop what they
+have read already.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -17,15 +18,17 @@ from nats.js.api import StreamInfo
 from services.progress.archive import Archive, ArchivedEvent
 from services.progress.statements import sql
 from shared.bus.reader import reading
+from shared.deployments.deployment import DeploymentStatus
+from shared.deployments.events import DeploymentCreated, DeploymentFact
 from shared.journal.envelope import Undecodable
-from shared.journal.streams import LIFECYCLE, instance_subject
+from shared.journal.streams import LIFECYCLE, events_of
 from shared.lifecycle.events import InstanceRequested
+from shared.lifecycle.fact import Fact
 from shared.postgres.connection import connecting
 from shared.running import StartRefused
 
 AT_ONCE: Final = 50
-"""Instances whose histories are archived together: a file of the archive is written once for all of them."""
-_REQUEST: Final = InstanceRequested.__name__
+"""Histories that are archived together: a file of the archive is written once for all of them."""
 _ANSWER_TIMEOUT_S: Final = 30.0
 
 
@@ -44,9 +47,9 @@ class CompactionRunning(StartRefused):
 
 @dataclass(frozen=True)
 class Compacted:
-    """Numbers; `skipped` are finished instances with an event that cannot be read. Bytes are of the whole stream."""
+    """Numbers; `skipped` have ended, but an event of them cannot be read. Bytes are of the whole stream."""
 
-    instances: int
+    histories: int
     events: int
     skipped: int
     bytes_before: int
@@ -54,7 +57,7 @@ class Compacted:
 
 
 class _Finished(NamedTuple):
-    """A row of finished_instances.sql: an instance, and its last event."""
+    """A row of finished_instances.sql or finished_deployments.sql: which it is, and its last event."""
 
     id: UUID
     version: int
@@ -63,9 +66,9 @@ class _Finished(NamedTuple):
 
 @dataclass(frozen=True)
 class _History:
-    """`events`: all of an instance but the last one."""
+    """`events`: all but the last one."""
 
-    instance_id: UUID
+    of: UUID
     last_sequence: int
     events: tuple[ArchivedEvent, ...]
 
@@ -84,20 +87,23 @@ async def compact(
     heartbeat_s: float = 1.0,
     done: Callable[[str], None] = _ignore,
 ) -> Compacted:
-    """Compact the instances that hold nothing any more and had their last event `before`.
+    """Compact the instances that hold nothing any more, and the deleted deployments, whose last event was `before`.
 
     `done` is called after every step that is on disk, with its name. Raises PurgesDenied, CompactionRunning,
     ReadingInterrupted, OSError, and what NATS or PostgreSQL raise.
     """
     info = await _state(connection)
+    requested, created = [await _with_a(first, connection) for first in (InstanceRequested, DeploymentCreated)]
     if info.config.deny_purge:
         raise PurgesDenied
-    requested = [UUID(subject.split(".")[1]) for subject in info.state.subjects or {}]
     async with connecting(database_url, name="coldstart compaction", command_timeout_s=None) as database:
         if not await database.fetchval(sql("try_to_compact")):
             raise CompactionRunning
-        finished = await database.fetch(sql("finished_instances"), requested, before)
-        instances = events = 0
+        finished = [
+            *await database.fetch(sql("finished_instances"), requested, before),
+            *await database.fetch(sql("finished_deployments"), created, before, DeploymentStatus.DELETED),
+        ]
+        moved = events = 0
         for first in range(0, len(finished), AT_ONCE):
             histories = [
                 history
@@ -109,15 +115,20 @@ async def compact(
             for history in histories:
                 await _purge(connection, history)
                 done("purged")
-                instances, events = instances + 1, events + len(history.events)
+                moved, events = moved + 1, events + len(history.events)
     after = await _state(connection)
-    return Compacted(instances, events, len(finished) - instances, info.state.bytes, after.state.bytes)
+    return Compacted(moved, events, len(finished) - moved, info.state.bytes, after.state.bytes)
 
 
 async def _state(connection: Client) -> StreamInfo:
-    """With the requests that are in the stream, as far as the server lists them at once."""
+    return await connection.jetstream(timeout=_ANSWER_TIMEOUT_S).stream_info(LIFECYCLE)
+
+
+async def _with_a(first: type[Fact] | type[DeploymentFact], connection: Client) -> list[UUID]:
+    """Ids of which the stream has such an event, as far as the server lists them at once."""
     jetstream = connection.jetstream(timeout=_ANSWER_TIMEOUT_S)
-    return await jetstream.stream_info(LIFECYCLE, subjects_filter=f"lifecycle.*.{_REQUEST}")
+    info = await jetstream.stream_info(LIFECYCLE, subjects_filter=f"lifecycle.*.{first.__name__}")
+    return [UUID(subject.split(".")[1]) for subject in info.state.subjects or {}]
 
 
 async def _history(connection: Client, finished: _Finished, heartbeat_s: float) -> _History | None:
@@ -129,16 +140,16 @@ async def _history(connection: Client, finished: _Finished, heartbeat_s: float) 
         except Undecodable:
             return None
         events.append(event)
-        if recorded.instance.version != len(events):
+        if recorded.after.version != len(events):
             return None
     if len(events) != finished.version or events[-1].sequence != finished.sequence:
         return None
     return _History(finished.id, finished.sequence, tuple(events[:-1]))
 
 
-async def _events(connection: Client, instance_id: UUID, heartbeat_s: float) -> AsyncGenerator[ArchivedEvent]:
+async def _events(connection: Client, of: UUID, heartbeat_s: float) -> AsyncGenerator[ArchivedEvent]:
     """Read as the projector does, to the last digit of their times."""
-    async with reading(connection, after=0, heartbeat_s=heartbeat_s, subject=instance_subject(instance_id)) as arriving:
+    async with reading(connection, after=0, heartbeat_s=heartbeat_s, subject=events_of(of)) as arriving:
         while not arriving.caught_up:
             for message in await arriving.batch():
                 metadata = message.metadata
@@ -147,5 +158,5 @@ async def _events(connection: Client, instance_id: UUID, heartbeat_s: float) -> 
 
 async def _purge(connection: Client, history: _History) -> None:
     jetstream = connection.jetstream(timeout=_ANSWER_TIMEOUT_S)
-    subject = instance_subject(history.instance_id)
+    subject = events_of(history.of)
     await jetstream.purge_stream(LIFECYCLE, seq=history.last_sequence, subject=subject)

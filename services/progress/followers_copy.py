@@ -23,6 +23,7 @@ from prometheus_client import Counter, Gauge
 from shared.bus import drift
 from shared.bus.connection import connect
 from shared.bus.installation import installation_of
+from shared.bus.marks import Mark, goes_on, mark_of
 from shared.bus.reader import TRANSPORT, ReadingInterrupted, reading, stream_state
 from shared.bus.topology import streams
 from shared.journal.streams import LIFECYCLE
@@ -32,6 +33,8 @@ KEPT_BYTES: Final = 500_000_000
 """Bytes of the newest events that are kept; the api has the older ones."""
 SEQUENCE: Final = "Coldstart-Sequence"
 """The header with a message's sequence in the original stream."""
+STORED_NS: Final = "Coldstart-Stored-Ns"
+"""The header with the moment at which the original stream stored a message, in nanoseconds since 1970."""
 _PAUSE_S: Final = 1.0
 _ANSWER_TIMEOUT_S: Final = 5.0
 _OUTAGES: Final = (ReadingInterrupted, *TRANSPORT)
@@ -43,10 +46,11 @@ _remade: Final = Counter("coldstart_followers_copy_remade_total", "How often the
 
 @dataclass(frozen=True)
 class _End:
-    """The end of the copy: its own last sequence, and the original sequence of the last copied message."""
+    """The end of the copy: its own last sequence, and of the last copied message the original sequence and the mark."""
 
     sequence: int
     copied: int
+    mark: Mark | None = None
 
 
 class FollowersCopy:
@@ -78,7 +82,7 @@ class FollowersCopy:
             return _End(0, 0)
         end = await self._end(info.state.last_seq)
         ours = installation_of(info.config) == state.installation and not drift.of_stream(declared, info.config)
-        if ours and end and end.copied <= state.last_sequence:
+        if ours and end and await goes_on(self._source, state, end.copied, end.mark):
             return end
         log.warning("followers' copy differs from what was copied; copying anew")
         _remade.inc()
@@ -92,7 +96,10 @@ class FollowersCopy:
             return _End(0, 0)
         try:
             last = await self._target.get_msg(LIFECYCLE, seq=last_sequence)
-            return _End(last_sequence, int((last.headers or {})[SEQUENCE]))
+            headers = last.headers or {}
+            copied = int(headers[SEQUENCE])
+            mark = Mark(copied, int(headers[STORED_NS])) if STORED_NS in headers else None
+            return _End(last_sequence, copied, mark)
         except (NotFoundError, KeyError, ValueError):
             return None
 
@@ -104,8 +111,14 @@ class FollowersCopy:
                     last = await self._copy(message, last)
 
     async def _copy(self, message: Msg, last: int) -> int:
-        sequence = str(message.metadata.sequence.stream)
-        headers = {SEQUENCE: sequence, "Nats-Msg-Id": sequence, "Nats-Expected-Last-Sequence": str(last)}
+        mark = mark_of(message)
+        sequence = str(mark.sequence)
+        headers = {
+            SEQUENCE: sequence,
+            STORED_NS: str(mark.stored_ns),
+            "Nats-Msg-Id": sequence,
+            "Nats-Expected-Last-Sequence": str(last),
+        }
         subject = f"journal.{message.subject.partition('.')[2]}"
         copied = await self._target.publish(subject, message.data, headers=headers)
         _position.set(int(sequence))

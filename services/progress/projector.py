@@ -1,6 +1,6 @@
 """Leads or stands by. As the leader it follows the stream from the checkpoint, and restarts there after any outage."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
 
 import structlog
@@ -9,12 +9,21 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from services.progress.leadership import leading
-from services.progress.projection import Checkpoint, OfAnotherInstallation, Projection, checkpoint
+from services.progress.pipeline import pipelined
+from services.progress.projection import (
+    AT_ONCE,
+    Checkpoint,
+    OfAnotherInstallation,
+    Projection,
+    checkpoint,
+)
 from services.progress.rebuild import rebuild
 from services.progress.settings import ProgressSettings
 from services.progress.shadow import RebuildRunning
 from shared.bus.dead_letters import DeadLetters
+from shared.bus.marks import goes_on, mark_at
 from shared.bus.reader import ReadingInterrupted, reading, stream_state
+from shared.journal.envelope import WrittenByNewer
 from shared.postgres.connection import DATABASE_ERRORS, Connection
 from shared.retry import backoff_s, retried_for_ever
 
@@ -27,6 +36,7 @@ _OUTAGES: Final = (
     ReadingInterrupted,
     OfAnotherInstallation,
     RebuildRunning,
+    WrittenByNewer,
 )
 
 log = structlog.get_logger()
@@ -60,15 +70,16 @@ class Projector:
             await self._follow(database, reached)
 
     async def _starting_point(self, database: Connection) -> Checkpoint:
-        """Where to continue: the checkpoint, unless it belongs to another stream than the present one."""
+        """Where to continue: the checkpoint, unless it is of another stream, or of one that was rolled back since."""
         stream = await stream_state(self.connection)
         reached = await checkpoint(database)
         if reached is None:
             return Checkpoint(stream.installation, 0)
-        if reached.installation == stream.installation and reached.sequence <= stream.last_sequence:
-            return reached
+        same = reached.installation == stream.installation
+        if same and await goes_on(self.connection, stream, reached.sequence, reached.mark):
+            return await self._marked(database, reached)
         log.error(
-            "read model belongs to another stream; rebuilding it",
+            "read model has other events than the stream, which was replaced or rolled back; rebuilding it",
             checkpoint=f"{reached.installation}:{reached.sequence}",
             stream=f"{stream.installation}:{stream.last_sequence}",
         )
@@ -81,20 +92,34 @@ class Projector:
             heartbeat_s=self.settings.stream_heartbeat_seconds,
         )
 
+    async def _marked(self, database: Connection, reached: Checkpoint) -> Checkpoint:
+        """The checkpoint of an earlier version has no mark."""
+        if reached.mark is None and (mark := await mark_at(self.connection, reached.sequence)):
+            await Projection(database, reached.installation, self._put_aside).commit([], reached.sequence, mark)
+            return replace(reached, mark=mark)
+        return reached
+
     async def _put_aside(self, message: Msg, reason: str) -> None:
         await DeadLetters(self.connection.jetstream()).put(message, CONSUMER, reason)
 
     async def _follow(self, database: Connection, reached: Checkpoint) -> NoReturn:
         projection = Projection(database, reached.installation, self._put_aside)
         heartbeat = self.settings.stream_heartbeat_seconds
-        async with reading(self.connection, after=reached.sequence, heartbeat_s=heartbeat) as events:
+        async with (
+            reading(self.connection, after=reached.sequence, heartbeat_s=heartbeat, at_once=AT_ONCE) as events,
+            pipelined(projection) as pipeline,
+        ):
             while True:
                 if messages := await events.batch():
-                    await projection.take(messages)
-                    self.failures = 0
+                    await pipeline.take(messages)
                 elif database.is_closed():
                     raise LeadershipLost
+                if pipeline.idle:
+                    await pipeline.stored()
+                    self.failures = 0
 
 
 def _interrupted(error: BaseException, pause_s: float) -> None:
+    if isinstance(error, WrittenByNewer):
+        log.error("the read model stops before an event of a newer version; start that version", reason=str(error))
     log.warning("projection interrupted", reason=repr(error), retry_in_s=round(pause_s, 2))

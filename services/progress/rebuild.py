@@ -30,12 +30,12 @@ class SchemaChanged(Exception):
 
 
 class HistoryMissing(StartRefused):
-    """The stream has no longer the whole history of some instances, and the archive that has it is not here."""
+    """The stream has no longer the whole history of some, and the archive that has it is not here."""
 
-    def __init__(self, instances: int) -> None:
+    def __init__(self, number: int) -> None:
         super().__init__(
-            f"the timelines of {instances} instances would be lost: their events are in an archive that is not in "
-            "COLDSTART_ARCHIVE_DIR"
+            f"the timelines of {number} instances and deployments would be lost: their events are in an archive that "
+            "is not in COLDSTART_ARCHIVE_DIR"
         )
 
 

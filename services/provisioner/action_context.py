@@ -3,17 +3,19 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from services.provisioner.offers import Offers
 from services.provisioner.provider import Provider, Rejected
 from services.provisioner.settings import ProvisionerSettings
+from services.provisioner.weights.source import WeightsSource
 from shared.bus.lease import Lease
+from shared.clock import CLOCK
 from shared.install_output import InstallOutputs
-from shared.journal.envelope import Recorded
 from shared.journal.journal import Journal
+from shared.journal.recorded import Recorded
 from shared.lifecycle.events import ActionDelayed, ActionResumed, Event
 from shared.lifecycle.fact import Action
 from shared.lifecycle.instance import Instance
@@ -44,6 +46,7 @@ class Dependencies:
     secrets: Secrets
     settings: ProvisionerSettings
     worker_outputs: WorkerOutputs
+    weights: WeightsSource
 
     def printable(self, text: str, instance_id: UUID, attempt: int) -> str:
         """The text made fit to be shown: plain, without secrets, of limited length.
@@ -80,12 +83,16 @@ class ActionContext:
             raise Rejected(UNKNOWN_PROVIDER, f"{name!r} is not configured here: choose of {', '.join(providers)}")
         return providers[name]
 
+    async def load(self) -> Instance:
+        """The instance, at least as it was at the trigger."""
+        return await self.dependencies.journal.load(self.instance_id, at_least=self.trigger.instance.version)
+
     async def guard(self) -> Instance:
         """The instance as it is now. Call this right before each call that changes the world.
 
         Raises Overtaken if the trigger no longer asks for this action, LeaseLost.
         """
-        instance = await self.dependencies.journal.load(self.instance_id)
+        instance = await self.load()
         if plan(instance, self.trigger.event) is not self.action:
             raise Overtaken
         self.lease.check()
@@ -101,7 +108,7 @@ class ActionContext:
 
     async def delay(self, code: str, reason: str, seconds: float) -> None:
         """Record that a try failed, and when the next one comes; does not wait for it. Raises LeaseLost."""
-        instance = await self.dependencies.journal.load(self.instance_id)
+        instance = await self.load()
         await self.conclude(
             ActionDelayed(
                 instance_id=instance.id,
@@ -117,7 +124,7 @@ class ActionContext:
 
     async def resume(self) -> None:
         """Record that nothing delays this action any more, if something did. Raises LeaseLost."""
-        instance = await self.dependencies.journal.load(self.instance_id)
+        instance = await self.load()
         if instance.delay is not None and instance.delay.action is self.action:
             await self.conclude(
                 ActionResumed(
@@ -143,4 +150,4 @@ class ActionContext:
 
 
 def now() -> datetime:
-    return datetime.now(UTC)
+    return CLOCK.now()

@@ -9,10 +9,14 @@ from services.provisioner.offers import Offers
 from services.provisioner.perform import Perform
 from services.provisioner.provider import Provider
 from services.provisioner.providers.registration import MakeProvider, ProviderContext
+from services.provisioner.reconciliation.hand_over import HandOver
 from services.provisioner.reconciliation.known import KnownInstances
 from services.provisioner.reconciliation.on_demand import OnDemand
 from services.provisioner.reconciliation.reconcile import Reconcile
 from services.provisioner.settings import ProvisionerSettings
+from services.provisioner.weights.hub import HubWeights
+from services.provisioner.weights.mirror_first import MirrorFirst
+from services.provisioner.weights.source import WeightsSource
 from services.provisioner.worker_output import WorkerOutputOnDemand
 from shared.bus.lease import Leases
 from shared.bus.start_up import Holder, holder
@@ -21,6 +25,7 @@ from shared.install_output import InstallOutputs
 from shared.offers.instance_types import InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
 from shared.secrets import Secrets
+from shared.settings import HUB
 from shared.ssh import SshShell
 from shared.worker_output import WorkerOutputs
 from shared.worker_tls import warn_if_off
@@ -35,13 +40,20 @@ async def running(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
         AsyncExitStack() as stack,
     ):
         made = [await stack.enter_async_context(make_one(service.installation)) for make_one in make]
-        dependencies = _dependencies(settings, service, {provider.name: provider for provider in made})
+        weights = _weights(settings, stack)
+        dependencies = _dependencies(settings, service, {provider.name: provider for provider in made}, weights)
         perform = Perform(dependencies)
         service.take(LAUNCH, perform, max_held=settings.max_launching)
         service.take(INSTALL, perform, max_held=settings.max_installing)
         service.take(RELEASE, perform, max_held=settings.max_releasing)
         known = KnownInstances(service.connection)
-        reconciles = [Reconcile(service.journal, provider, known, settings) for provider in made]
+        reconciles = [
+            Reconcile(
+                service.journal, provider, known, settings,
+                hand_over=HandOver(service.connection, after_s=settings.hand_over_seconds),
+            )
+            for provider in made
+        ]  # fmt: skip
         OnDemand(reconciles).attach(service.broker)
         WorkerOutputOnDemand(dependencies).attach(service.broker)
         instance_types = InstanceTypes(service.jetstream, replicas=settings.stream_replicas)
@@ -63,7 +75,28 @@ async def running(settings: ProvisionerSettings, make: Sequence[MakeProvider]) -
                     task.cancel()
 
 
-def _dependencies(settings: ProvisionerSettings, service: Holder, providers: Mapping[str, Provider]) -> Dependencies:
+def _weights(settings: ProvisionerSettings, stack: AsyncExitStack) -> WeightsSource:
+    hub = HubWeights(
+        settings.hf_endpoint,
+        settings.hf_token,
+        served_by=settings.workers_hub or HUB,
+        timeout_s=settings.hub_timeout_seconds,
+    )
+    stack.callback(hub.close)
+    if settings.mirror is None:
+        return hub
+    from services.provisioner.weights.mirror import MirrorWeights  # noqa: PLC0415  its client takes 20 MB
+
+    mirror = MirrorWeights(
+        settings.mirror, timeout_s=settings.hub_timeout_seconds, valid_s=settings.signed_urls_valid_s
+    )
+    stack.callback(mirror.close)
+    return MirrorFirst(mirror, hub)
+
+
+def _dependencies(
+    settings: ProvisionerSettings, service: Holder, providers: Mapping[str, Provider], weights: WeightsSource
+) -> Dependencies:
     secrets = Secrets(settings.master_secret.get_secret_value())
     return Dependencies(
         journal=service.journal,
@@ -74,6 +107,7 @@ def _dependencies(settings: ProvisionerSettings, service: Holder, providers: Map
         secrets=secrets,
         settings=settings,
         worker_outputs=WorkerOutputs(service.jetstream, replicas=settings.stream_replicas),
+        weights=weights,
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -12,6 +12,7 @@ import structlog
 from services.provisioner.check import checked
 from services.provisioner.provider import Provider, ProviderError, TryAgain
 from services.provisioner.settings import ProvisionerSettings
+from shared.clock import CLOCK
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from shared.offers.provider_status import PROBLEMS, ProviderCheck, ProviderStatus, ProviderStatuses, reason_of
 from shared.retry import backoff_s
@@ -142,7 +143,7 @@ def _status(
     provider: str, before: ProviderStatus | None, checks: tuple[ProviderCheck, ...], pause: float
 ) -> ProviderStatus:
     """`since` changes only between usable and unusable, not with the reason."""
-    now, reason = datetime.now(UTC), reason_of(checks)
+    now, reason = CLOCK.now(), reason_of(checks)
     same = before is not None and (before.reason is None) == (reason is None)
     return ProviderStatus(
         provider=provider,

@@ -13,9 +13,10 @@ from services.provisioner.actions.install import install
 from services.provisioner.actions.open_ports import open_ports
 from services.provisioner.actions.power_on import power_on
 from services.provisioner.actions.release import release
+from services.provisioner.actions.store_image import store_image
 from services.provisioner.actions.volumes import resize_volume
 from shared.bus.lease import Lease
-from shared.journal.envelope import Recorded
+from shared.journal.recorded import Recorded
 from shared.lifecycle.fact import Action
 from shared.lifecycle.plan import plan
 
@@ -26,6 +27,7 @@ ACTIONS: Final[Mapping[Action, Callable[[ActionContext], Awaitable[None]]]] = {
     Action.AWAIT_ADDRESS: await_address,
     Action.OPEN_PORTS: open_ports,
     Action.INSTALL: install,
+    Action.STORE_IMAGE: store_image,
     Action.RELEASE: release,
 }
 
@@ -41,8 +43,9 @@ class Perform:
 
         Raises LeaseLost, JournalUnavailable.
         """
-        instance_id = recorded.event.instance_id
-        while (action := plan(await self.dependencies.journal.load(instance_id), recorded.event)) is not None:
+        instance_id, known = recorded.event.instance_id, recorded.instance.version
+        journal = self.dependencies.journal
+        while (action := plan(await journal.load(instance_id, at_least=known), recorded.event)) is not None:
             log.info("action started", action=action, instance_id=str(instance_id), trigger=recorded.event.type())
             try:
                 await ACTIONS[action](ActionContext(action, recorded, lease, self.dependencies))

@@ -12,8 +12,9 @@ A server or volume that is unexpectedly missing is TryAgain with code SERVER_MIS
 reconciliation decides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 from uuid import UUID
@@ -67,13 +68,14 @@ class Capabilities:
 
     `power`: servers are created off and powered on. `volumes`: they boot from a volume that has to grow. `ports`:
     nothing comes in before a port is opened. `cloud_init`: a machine gets its host key and our client key before it
-    boots.
+    boots. `machine_images`: the boot disk of a server that is off can be stored, and servers are created from it.
     """
 
     power: bool
     volumes: bool
     ports: bool
     cloud_init: bool
+    machine_images: bool
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,29 @@ class Server:
 
 
 @dataclass(frozen=True)
+class MachineImage:
+    """A copy of a boot disk, from which servers of its zone are created. `builder_id` and `labels` are in its tags.
+
+    `builder_id` is the instance whose disk it was. No server boots from one that is not `available`: it is still being
+    made, or broken. `size_gb` is what is paid for; `monthly_price` is for all of it, None if it is not known.
+    """
+
+    id: str
+    zone: str
+    builder_id: UUID | None
+    created_at: datetime
+    size_gb: int
+    labels: Mapping[str, str]
+    available: bool
+    monthly_price: float | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
 class Order:
     """`cloud_init` is a #cloud-config document in bytes; `security_group_id` is set if the provider has `ports`.
+
+    `machine_image` is the id of an image in this zone; None: the provider's plain image.
 
     `client_key` is our public key, as in an authorized_keys file. The machine must let it in as root, after every boot.
     It is in `cloud_init`, too; a provider whose images write root's authorized_keys hands it over in their way as well.
@@ -123,12 +146,21 @@ class Order:
     cloud_init: bytes = field(repr=False)
     security_group_id: str | None = None
     client_key: str | None = None
+    machine_image: str | None = None
 
 
 @dataclass(frozen=True)
 class OutOfStock:
     zone: str
     instance_type: str
+
+
+@dataclass(frozen=True)
+class MachineImageGone:
+    """The order's image is not there, or does not boot this type. No server was created."""
+
+    zone: str
+    image_id: str
 
 
 class Provider(Protocol):
@@ -155,13 +187,14 @@ class Provider(Protocol):
 
     async def instance_types(self) -> tuple[InstanceType, ...]: ...
 
-    async def create_server(self, order: Order) -> Server | OutOfStock:
+    async def create_server(self, order: Order) -> Server | OutOfStock | MachineImageGone:
         """Create a server: powered off, with the installation's and the instance's tags, in the order's group.
 
-        It has all the scratch storage that its type can have.
+        It has all the scratch storage that its type can have. If the order names a machine image, its boot volume is a
+        copy of that image, and as large at least.
 
-        OutOfStock, Rejected and `had_no_effect` mean that none was created. Once it exists, every failure is TryAgain.
-        Its boot volume may appear later, and `find_servers` may find its tags later.
+        OutOfStock, MachineImageGone, Rejected and `had_no_effect` mean that none was created. Once it exists, every
+        failure is TryAgain. Its boot volume may appear later, and `find_servers` may find its tags later.
         """
 
     async def set_cloud_init(self, zone: str, server_id: str, cloud_init: bytes) -> None:
@@ -222,6 +255,30 @@ class Provider(Protocol):
         Returns the ids of those that existed. TryAgain while one is in use.
         """
 
+    async def store_image(
+        self, zone: str, server_id: str, builder_id: UUID, name: str, labels: Mapping[str, str]
+    ) -> MachineImage | None:
+        """Store the boot disk of a server that is off, with these labels; None while that takes: ask again.
+
+        The builder's image or what there is of it is looked for first, so repeating makes no second one. Two callers
+        at once may: then every later answer names the same one, and what is left of the other is listed by its tag.
+        If storing has failed, what it left is deleted and TryAgain is raised. TryAgain while the server is not off.
+
+        Keys of labels are words of lower-case letters; values have neither spaces nor control characters.
+        """
+
+    async def machine_images(self) -> Sequence[MachineImage]:
+        """Every machine image of this installation, in all zones; a new one may be missing for some time."""
+
+    async def delete_machine_image(self, zone: str, image_id: str) -> bool:
+        """Delete the image, then what it was made of. True once all is gone; False while that takes: ask again.
+
+        Servers that were created from it keep their disks. If nobody asks again, the rest is listed by its tag.
+        """
+
+    async def delete_disk_snapshot(self, zone: str, snapshot_id: str) -> bool:
+        """True if it is gone; False if an image still needs it, or it is still being made: try again."""
+
     async def tagged_servers(self) -> Sequence[Server]:
         """Every server of this installation."""
 
@@ -229,7 +286,7 @@ class Provider(Protocol):
         """Every server with Coldstart's tag, but not this installation's. They are only shown."""
 
     async def tagged_resources(self) -> Sequence[Resource]:
-        """Every other resource with this installation's tag."""
+        """Every other resource with this installation's tag: of disk snapshots, those that no image needs."""
 
     async def leftover_volumes(self) -> Sequence[Resource]:
         """Volumes that a refused order may have left: attached to nothing and untagged. They are only shown."""

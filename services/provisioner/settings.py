@@ -24,9 +24,11 @@ from services.provisioner.install.registry import Registry
 from shared.images import is_allowed
 from shared.lifecycle.wish import Findings, Wish
 from shared.metrics import WithMetrics
-from shared.settings import HUB, WithHub, WithStartup, is_loopback, words
+from shared.settings import HUB, HttpUrl, WithHub, WithStartup, is_loopback, words
+from shared.weights_mirror.settings import WithWeightsMirror
 
 _INSTALLING_AT_MOST: Final = 0.75
+_MARGIN_S: Final = 600.0
 Image = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]\S*$", examples=["an image such as vllm/vllm-openai:v0.32.0"])]
 
 
@@ -68,7 +70,7 @@ ProxyUrl = Annotated[
 ProxyBypass = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:*/\[\]_-]+$")]
 
 
-class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
+class ProvisionerSettings(WithStartup, WithHub, WithWeightsMirror, WithMetrics):
     """The waits and budgets of every action."""
 
     vllm_image: Image = "vllm/vllm-openai:v0.32.0"
@@ -97,6 +99,8 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     """Pause before the second try; doubled before each further one."""
     longest_backoff_seconds: PositiveFloat = 60.0
 
+    worker_hf_endpoint: HttpUrl | None = None
+    """The hub as machines and workers reach it; None: as we do."""
     machine_http_proxy: ProxyUrl | None = None
     machine_https_proxy: ProxyUrl | None = None
     machine_no_proxy: Annotated[tuple[ProxyBypass, ...], NoDecode, BeforeValidator(words)] = ()
@@ -114,6 +118,12 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     """How many tries may fail alike for a reason that does not pass by itself. Others go on until the deadline."""
     install_deadline_seconds: PositiveFloat = Field(default_factory=_half_of_the_startup)
     """Limit of all tries, from SSH (or the reinstall). It ends well before health gives up without knowing why."""
+    weights_by_host: bool = True
+    """Machines fetch the model's files while they pull the image; otherwise vLLM fetches them when it starts."""
+    weights_parallel: Annotated[int, Field(ge=1, le=64)] = 8
+    """How many files of a model a machine fetches at once."""
+    hub_timeout_seconds: PositiveFloat = 10.0
+    """How long the hub may take to list a model's files. Without a list, vLLM fetches the model."""
     image_pull_seconds: PositiveInt = Field(default_factory=_third_of_the_install)
     """Limit of one try. A second one, which reuses the downloaded layers, fits into the deadline of all."""
     install_look_seconds: PositiveFloat = 5.0
@@ -125,6 +135,13 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     """How long a machine may refuse our SSH key: some images write the file of authorized keys anew as they boot."""
     key_rotation_seconds: PositiveFloat = 5.0
     """How long a machine may take after its install until it answers with its new host key."""
+
+    machine_images: bool = False
+    """Launches boot from a machine image that fits, where the provider has one."""
+    machine_images_max_age_days: PositiveInt = 90
+    """Older ones are retired, and deleted as soon as no launch needs them."""
+    store_image_seconds: PositiveFloat = 3600.0
+    """Limit of storing a sealed machine's disk as a machine image, from the moment when it was sealed."""
 
     worker_output_seconds: PositiveFloat = 10.0
     """How long a release may wait for its machine's last words: its worker's log, its disk, its memory."""
@@ -139,6 +156,8 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
     reconcile_seconds: PositiveFloat = 60.0
     lost_after_seconds: PositiveFloat = 60.0
     """Time between the two answers that make a server lost."""
+    hand_over_seconds: PositiveFloat = 180.0
+    """Work that nobody has held for so long is handed over again."""
     instance_types_seconds: PositiveFloat = 300.0
     """How often the provider is asked for its offers."""
 
@@ -175,13 +194,21 @@ class ProvisionerSettings(WithStartup, WithHub, WithMetrics):
         """What no output may show, besides what the master secret makes."""
         urls = (self.machine_http_proxy, self.machine_https_proxy)
         passwords = [urlsplit(url.get_secret_value()).password for url in urls if url]
-        texts = (_text(self.hf_token), _text(self.registry_password), *passwords)
+        mirror = (_text(self.weights_mirror_access_key), _text(self.weights_mirror_secret_key))
+        texts = (_text(self.hf_token), _text(self.registry_password), *mirror, *passwords)
         return tuple(text for text in texts if text)
 
     @property
     def workers_hub(self) -> str | None:
         """The mirror from which workers load models; None for Hugging Face, and for what only this computer reaches."""
+        if self.worker_hf_endpoint is not None:
+            return None if self.worker_hf_endpoint == HUB else self.worker_hf_endpoint
         return None if self.hf_endpoint == HUB or is_loopback(self.hf_endpoint) else self.hf_endpoint
+
+    @property
+    def signed_urls_valid_s(self) -> float:
+        """Each try of the install gets new ones. The last byte of a try may be asked for when its deadline is near."""
+        return self.install_deadline_seconds + _MARGIN_S
 
     @field_validator("source_ranges")
     @classmethod

@@ -22,5 +22,6 @@ async def tagged(nats_url: str, make: Sequence[MakeProvider]) -> list[str]:
         async with make_one(installation) as provider:
             servers = [("server", server.id, server.zone) for server in await provider.tagged_servers()]
             others = [(str(each.kind), each.id, each.zone) for each in await provider.tagged_resources()]
-            lines += [" ".join((provider.name, *each)) for each in (*servers, *others)]
+            images = [("machine_image", image.id, image.zone) for image in await provider.machine_images()]
+            lines += [" ".join((provider.name, *each)) for each in (*servers, *others, *images)]
     return lines

@@ -12,7 +12,7 @@ from services.provisioner.action_context import Dependencies, now
 from shared.docker import CONTAINER, STAMPED, STATE, moment
 from shared.host_keys import accepted_host_keys
 from shared.install_output import MOST_LINES, OutputLine
-from shared.journal.journal import JournalUnavailable
+from shared.journal.errors import JournalUnavailable
 from shared.lifecycle.errors import LifecycleError
 from shared.lifecycle.events import SshInstallStarted
 from shared.lifecycle.instance import Instance
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 def has_worker(instance: Instance) -> bool:
     """Whether there is a machine that can be asked, on which an install has begun."""
     on = instance.ip_address is not None and instance.server_on and not instance.resources.server_gone
-    return on and instance.reached(SshInstallStarted)
+    return on and not instance.specification.builds_image and instance.reached(SshInstallStarted)
 
 
 async def read_worker_output(dependencies: Dependencies, instance: Instance) -> WorkerOutput:

@@ -11,12 +11,28 @@ follower that asks without pause would keep everybody else from being answered.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from shared import install_output, reconciliation, worker_output
-from shared.bus.topology import DEAD_LETTERS, INSTALL, LAUNCH, RELEASE, REPLAYS, TRIGGERS, WATCH, Trigger
+from shared import install_output, launching, load, observation, reconciliation, worker_output
+from shared.bus import held
+from shared.bus.topology import (
+    DEAD_LETTERS,
+    INSTALL,
+    LAUNCH,
+    OF_INSTANCES,
+    RELEASE,
+    REPLAYS,
+    REPLICAS,
+    SCALE,
+    TRIGGERS,
+    WATCH,
+    Trigger,
+    replay_subject,
+)
 from shared.bus.topology_guard import ADVISORIES
+from shared.deployments.events import DEPLOYMENT_EVENTS, OfTheScaler
 from shared.journal.streams import EVERY_EVENT, LIFECYCLE
+from shared.lifecycle.events import DrainRequested, TerminationRequested
 from shared.offers import instance_types
 
 SERVICES: Final = "COLDSTART"
@@ -24,6 +40,8 @@ FOLLOWERS: Final = "FOLLOWERS"
 OPERATOR: Final = "coldstart"
 COPIER: Final = "copier"
 FOLLOWER: Final = "follower"
+MONITOR: Final = "monitor"
+HEALTH_OF_THE_SERVER: Final = "$SYS.REQ.SERVER.PING.HEALTHZ"
 _EVERYTHING: Final = (">",)
 _BUCKETS: Final = (install_output.BUCKET, worker_output.BUCKET, instance_types.BUCKET)
 
@@ -69,7 +87,7 @@ def inbox(user: str) -> str:
 
 
 def services() -> Account:
-    return Account(SERVICES, (_operator(), _api(), _provisioner(), _health(), _progress()))
+    return Account(SERVICES, (_operator(), _api(), _provisioner(), _health(), _progress(), _scaler()))
 
 
 def followers() -> Account:
@@ -79,6 +97,11 @@ def followers() -> Account:
         (_copier(), _follower()),
         AccountLimits("16MB", "1GB", streams=1, consumers=200, connections=64, subscriptions=200, pending="4MB"),
     )
+
+
+def system() -> Account:
+    """For the one who runs the server: it may ask for the server's health, and for nothing else."""
+    return Account("SYSTEM", (User(MONITOR, (HEALTH_OF_THE_SERVER,), ("_INBOX.>",)),))
 
 
 def _operator() -> User:
@@ -94,28 +117,47 @@ def _api() -> User:
         *_buckets_read(),
         reconciliation.SUBJECT,
         worker_output.SUBJECT,
+        load.SUBJECT,
+        f"{inbox('scaler')}.>",  # answers to requests for a launch
     )
-    return User("api", publish, (*_own_inbox("api"), *ADVISORIES), denied=_held_by_others())
+    subscribe = (*_own_inbox("api"), *ADVISORIES, observation.SUBJECT, load.SUBJECT, launching.SUBJECT)
+    return User("api", publish, subscribe, denied=_held_by_others())
 
 
 def _provisioner() -> User:
     triggers = (LAUNCH, INSTALL, RELEASE)
     answers = f"{inbox('api')}.>"  # to requests for reconciliation and for a worker's output
+    handing_over = (*(replay_subject(each.durable) for each in OF_INSTANCES), *_holders_asked(OF_INSTANCES))
     return User(
         "provisioner",
-        (*_topology(), *_reading(), *_recording(), *_holding(triggers), *_buckets_written(), answers),
-        (*_own_inbox("provisioner"), *ADVISORIES, reconciliation.SUBJECT, worker_output.SUBJECT),
+        (*_topology(), *_reading(), *_recording(), *_holding(triggers), *_buckets_written(), answers, *handing_over),
+        (
+            *(*_own_inbox("provisioner"), *ADVISORIES, reconciliation.SUBJECT, worker_output.SUBJECT),
+            *_holders_asked(triggers),
+        ),
         denied=_held_by_others(*triggers),
     )
 
 
 def _health() -> User:
-    return User("health", (*_topology(), *_recording(), *_holding((WATCH,))), (*_own_inbox("health"), EVERY_EVENT))
+    publish = (*_topology(), *_recording(), *_holding((WATCH,)), observation.SUBJECT)
+    return User("health", publish, (*_own_inbox("health"), EVERY_EVENT, *_holders_asked((WATCH,))))
 
 
 def _progress() -> User:
     publish = (*_topology(), *_reading(), "dead_letters.progress")
     return User("progress", publish, _own_inbox("progress"), denied=_held_by_others())
+
+
+def _scaler() -> User:
+    """It may conclude of deployments, and end instances; it launches none itself."""
+    conclusions = (each for each in DEPLOYMENT_EVENTS.values() if issubclass(each, OfTheScaler))
+    recorded = (f"journal.*.{each.type()}" for each in (*conclusions, DrainRequested, TerminationRequested))
+    triggers = (SCALE, REPLICAS)
+    publish = (*_topology(), *_getting(), *recorded, *_holding(triggers, asked_by="scaler"), launching.SUBJECT)
+    handing_over = (replay_subject(SCALE.durable), *_holders_asked((SCALE,)))
+    subscribe = (*_own_inbox("scaler"), EVERY_EVENT, load.SUBJECT, *_holders_asked(triggers))
+    return User("scaler", (*publish, *handing_over), subscribe)
 
 
 def _copier() -> User:
@@ -174,15 +216,20 @@ def _recording() -> Iterator[str]:
     yield from _getting()
 
 
-def _holding(triggers: Iterable[Trigger]) -> Iterator[str]:
+def _holding(triggers: Iterable[Trigger[Any]], *, asked_by: str = "provisioner") -> Iterator[str]:
     for stream, durable in _durables(triggers):
         yield from _requests(f"CONSUMER.{{}}.{stream}.{durable}", "MSG.NEXT")
         yield f"$JS.ACK.{stream}.{durable}.>"
     for trigger in triggers:
         yield f"dead_letters.{trigger.durable}"
+    yield from _own_inbox(asked_by)  # answers to what is held
 
 
-def _held_by_others(*own: Trigger) -> tuple[str, ...]:
+def _holders_asked(triggers: Iterable[Trigger[Any]]) -> Iterator[str]:
+    return (held.subject(trigger.durable) for trigger in triggers)
+
+
+def _held_by_others(*own: Trigger[Any]) -> tuple[str, ...]:
     """Subjects that the wildcard for readers' consumers would allow too."""
     names = [name for _, name in _durables(trigger for trigger in TRIGGERS if trigger not in own)]
     asked = [f"CONSUMER.{{}}.{LIFECYCLE}.{name}" for name in names if not name.endswith("-replays")]
@@ -193,7 +240,7 @@ def _held_by_others(*own: Trigger) -> tuple[str, ...]:
     )
 
 
-def _durables(triggers: Iterable[Trigger]) -> Iterator[tuple[str, str]]:
+def _durables(triggers: Iterable[Trigger[Any]]) -> Iterator[tuple[str, str]]:
     for trigger in triggers:
         yield LIFECYCLE, trigger.durable
         yield REPLAYS, trigger.replays

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import wraps
 from typing import Any, Final, TypedDict
 from urllib.parse import urlsplit
@@ -12,8 +12,12 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from shared.service_manager import told_while_waiting
+
 RECONNECT_WAIT_S: Final = 0.25
-_SLOW_S: Final = 3.0
+PING_S: Final = 5.0
+PINGS_UNANSWERED: Final = 2
+"""After so many, the connection counts as lost. By nats-py's own figures (120 s, 2) that would take six minutes."""
 _CLOSING_S: Final = 0.1
 _CANCELLED_AGAIN_S: Final = 0.1
 INBOX: Final = "_INBOX"
@@ -30,6 +34,8 @@ class ConnectOptions(TypedDict):
     inbox_prefix: str
     max_reconnect_attempts: int
     reconnect_time_wait: Any  # FastStream annotates int; nats-py accepts any number of seconds
+    ping_interval: Any
+    max_outstanding_pings: int
     error_cb: Any
     disconnected_cb: Any
     closed_cb: Any
@@ -57,7 +63,11 @@ def connect_options(url: str, name: str, reconnected: Callable[[], None] = _igno
             lost.pop().cancel()
 
     async def on_reconnect() -> None:
-        lost.clear()
+        while lost:
+            told = lost.pop()
+            if told.when() > asyncio.get_running_loop().time():  # it was so short, but it is told in its order
+                told.cancel()
+                _tell_of_loss(name)
         log.info("nats reconnected", connection=name)
         reconnected()
 
@@ -67,6 +77,8 @@ def connect_options(url: str, name: str, reconnected: Callable[[], None] = _igno
         inbox_prefix=inbox_prefix(url),
         max_reconnect_attempts=-1,
         reconnect_time_wait=RECONNECT_WAIT_S,
+        ping_interval=PING_S,
+        max_outstanding_pings=PINGS_UNANSWERED,
         error_cb=on_error,
         disconnected_cb=on_disconnect,
         closed_cb=on_close,
@@ -77,6 +89,11 @@ def connect_options(url: str, name: str, reconnected: Callable[[], None] = _igno
 def servers_of(url: str) -> list[str]:
     """`COLDSTART_NATS_URL` may name several servers of a cluster, with commas in between."""
     return [each.strip() for each in url.split(",")]
+
+
+def addresses(url: str) -> str:
+    """The servers of a `COLDSTART_NATS_URL` without user and password."""
+    return ", ".join(each.rpartition("@")[2].rpartition("//")[2] for each in servers_of(url))
 
 
 def inbox_prefix(url: str) -> str:
@@ -99,7 +116,8 @@ async def connect_with(options: Mapping[str, Any]) -> Client:
 
     nats-py connects by `asyncio.wait_for`, too, and loses a cancellation that comes as the server accepts.
     """
-    with _warning_of_a_wait(options["servers"]):
+    at = addresses(",".join(options["servers"]))
+    async with told_while_waiting("NATS", at, "COLDSTART_NATS_URL"):  # nats-py retries for ever in silence
         return await _connected(options)
 
 
@@ -130,8 +148,54 @@ async def _unsaid(error: Exception) -> None:
     """Not logged, since the caller gets the error raised."""
 
 
+class _Client(Client):
+    """nats-py's, which sees to its own connecting more carefully. `login` is "user:password", or empty."""
+
+    def __init__(self, login: str) -> None:
+        super().__init__()
+        self._login = login
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        """Servers of the cluster that are only heard of are told who asks. Those named anyway are not listed twice."""
+        await super()._process_info(info, initial_connection)
+        if not self._login:
+            return
+        named = {(each.uri.hostname, each.uri.port) for each in self._server_pool if each.uri.username}
+        heard_of = [each for each in self._server_pool if not each.uri.username]
+        for each in heard_of:
+            if (each.uri.hostname, each.uri.port) in named:
+                self._server_pool.remove(each)
+            else:
+                each.uri = each.uri._replace(netloc=f"{self._login}@{each.uri.netloc}")
+
+    async def _process_connect_init(self) -> None:
+        """Connected is connected, even if the server says something else before it answers the first ping.
+
+        In a cluster it does, of other servers. nats-py would then leave its state as it was, and its task that sends
+        would end at once: nothing more would ever be sent. And a socket that was opened in vain is closed.
+        """
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            if self._transport is not None:
+                self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it without types
+            raise
+        self._status = Client.CONNECTED
+
+    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
+        """Behind everything that was given out to be sent.
+
+        nats-py writes a ping at once and leaves the rest to its task that sends. So the answer to a flush would say
+        nothing of a subscription made just before: a message in between would be missed.
+        """
+        if self.is_connected and self._pending_data_size and self._transport is not None:
+            self._transport.writelines(self._pending)
+            self._pending, self._pending_data_size = [], 0
+        await super()._send_ping(future)
+
+
 async def _connected(options: Mapping[str, Any]) -> Client:
-    connection = Client()
+    connection = _Client(urlsplit(options["servers"][0]).netloc.rpartition("@")[0])
     connecting = asyncio.create_task(connection.connect(**options))
     try:
         await asyncio.shield(connecting)
@@ -145,19 +209,6 @@ async def _connected(options: Mapping[str, Any]) -> Client:
             await connection.close()
         raise
     return _cancellable(connection)
-
-
-@contextmanager
-def _warning_of_a_wait(urls: Iterable[str]) -> Iterator[None]:
-    """nats-py retries for ever in silence; this logs what is being waited for."""
-    at = ", ".join(url.rpartition("@")[2].rpartition("//")[2] for url in urls)
-    waiting = asyncio.get_running_loop().call_later(
-        _SLOW_S, lambda: log.warning("waiting for NATS, which does not answer", at=at, setting="COLDSTART_NATS_URL")
-    )
-    try:
-        yield
-    finally:
-        waiting.cancel()
 
 
 def _cancellable(connection: Client) -> Client:

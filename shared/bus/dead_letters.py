@@ -49,6 +49,17 @@ def sequence_of(message: Msg) -> int:
     return int(origin.rpartition(":")[2]) if origin else message.metadata.sequence.stream
 
 
+async def hold_again(
+    jetstream: JetStreamContext, consumer: str, data: bytes, *, origin: str, subject: str, key: str
+) -> None:
+    """Have a message held once more, by the consumer's twin beside the journal; the same `key` within two minutes once.
+
+    `origin` and `subject`: where it was recorded, as in a DeadLetter.
+    """
+    headers = {"Nats-Msg-Id": key, _ORIGIN: origin, _SUBJECT: subject}
+    await jetstream.publish(replay_subject(consumer), data, headers=headers)
+
+
 class DeadLetters:
     def __init__(self, jetstream: JetStreamContext) -> None:
         self._jetstream = jetstream
@@ -93,8 +104,8 @@ class DeadLetters:
 
     async def replay(self, letter: DeadLetter) -> None:
         """Replay it: its consumer holds it like any trigger. The letter is deleted once the stream has it for that."""
-        headers = {"Nats-Msg-Id": f"letter:{letter.number}", _ORIGIN: letter.origin, _SUBJECT: letter.subject}
-        await self._jetstream.publish(replay_subject(letter.consumer), letter.data, headers=headers)
+        place, key = {"origin": letter.origin, "subject": letter.subject}, f"letter:{letter.number}"
+        await hold_again(self._jetstream, letter.consumer, letter.data, **place, key=key)
         await self.remove(letter)
 
     async def remove(self, letter: DeadLetter) -> None:

@@ -1,12 +1,12 @@
 """How a stream or consumer differs from what the topology declares. Pure.
 
-A cluster's operator may place streams as they wish, and services with different settings must not fight over them. So
-placement, replicas and ack waits do not count as drift.
+A cluster's operator may place streams as they wish, so placement and replicas do not count as drift.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from math import isclose
 from typing import Any, Final
 
 from nats.js.api import ConsumerConfig, ConsumerInfo, StreamConfig
@@ -14,11 +14,13 @@ from nats.js.api import ConsumerConfig, ConsumerInfo, StreamConfig
 _NOT_OF_A_STREAM: Final = frozenset({"name", "description", "metadata", "num_replicas", "placement", "first_seq"})
 _NOT_OF_A_CONSUMER: Final = frozenset(
     {
-        *("name", "description", "metadata", "num_replicas", "ack_wait", "max_waiting"),
-        *("filter_subject", "filter_subjects", "pause_until"),  # compared by their meaning
+        *("name", "description", "metadata", "num_replicas", "max_waiting"),
+        *("ack_wait", "filter_subject", "filter_subjects", "pause_until"),  # compared by their meaning
     }
 )
 PAUSED: Final = "paused"
+_SAME_S: Final = 1e-6
+"""The server keeps whole nanoseconds."""
 _UNSET: Final[Sequence[Any]] = (None, False, 0, -1, "", "none", "default", [], {})
 """Values by which the server and its client express that a field is not set."""
 
@@ -33,6 +35,8 @@ def of_consumer(declared: ConsumerConfig, found: ConsumerInfo) -> tuple[str, ...
     differing = list(_differing(declared, found.config, _NOT_OF_A_CONSUMER))
     if _filters(declared) != _filters(found.config):
         differing.append("filter_subjects")
+    if not isclose(declared.ack_wait or 0.0, found.config.ack_wait or 0.0, abs_tol=_SAME_S):
+        differing.append("ack_wait")
     if found.paused:
         differing.append(PAUSED)
     return tuple(differing)

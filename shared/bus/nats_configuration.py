@@ -35,10 +35,17 @@ _USER: Final = Template("""\
 """)
 
 
-def configuration(account: Account, password_of: Callable[[str], str], store: str) -> str:
-    """`password_of` a user and `store` are values in the configuration's syntax, quoted if necessary."""
+def configuration(
+    account: Account, password_of: Callable[[str], str], store: str, *, system: Account | None = None
+) -> str:
+    """`password_of` a user and `store` are values in the configuration's syntax, quoted if necessary.
+
+    `system` is for questions about the server itself. Without it, nobody can ask them.
+    """
     pending = f"max_pending: {account.limits.pending}\n" if account.limits else ""
-    return f"{pending}{_JETSTREAM.substitute(store=store)}accounts {{\n{_account(account, password_of)}}}\n"
+    named = f"system_account: {system.name}\n" if system else ""
+    accounts = _account(account, password_of, _limits(account)) + (_account(system, password_of) if system else "")
+    return f"{pending}{named}{_JETSTREAM.substitute(store=store)}accounts {{\n{accounts}}}\n"
 
 
 def variable(user: str) -> str:
@@ -54,9 +61,11 @@ def quoted(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)  # nats-server knows no \\u escapes
 
 
-def _account(account: Account, password_of: Callable[[str], str]) -> str:
+def _account(account: Account, password_of: Callable[[str], str], limits: str | None = None) -> str:
+    """`limits` None: without JetStream."""
     users = "".join(_user(user, password_of(user.name)) for user in account.users)
-    return f"    {account.name} {{\n        {_limits(account)}\n        users: [\n{users}        ]\n    }}\n"
+    limited = f"        {limits}\n" if limits else ""
+    return f"    {account.name} {{\n{limited}        users: [\n{users}        ]\n    }}\n"
 
 
 def _limits(account: Account) -> str:

@@ -24,7 +24,7 @@ from shared.journal.direct_get import ANSWER_TIMEOUT_S, DirectGetFailed, direct_
 from shared.journal.streams import EVERY_EVENT, LIFECYCLE
 
 BATCH: Final = 1000
-"""Messages per request. It bounds memory while the caller is slow."""
+"""Messages per request, unless the caller wants others. It bounds memory while the caller is slow."""
 HEARTBEATS: Final = 2
 LATENESS_S: Final = 1.0
 """Beyond the missed heartbeats: a longer silence means that the consumer or the connection is gone."""
@@ -78,11 +78,14 @@ async def position_before(connection: Client, at: datetime) -> int | None:
 class StreamReader:
     """For one task. `caught_up`: at its last message, the stream had no further events."""
 
-    def __init__(self, connection: Client, inbox: str, consumer: ConsumerInfo, heartbeat_s: float) -> None:
+    def __init__(
+        self, connection: Client, inbox: str, consumer: ConsumerInfo, heartbeat_s: float, at_once: int = BATCH
+    ) -> None:
         self._connection = connection
         self._inbox = inbox
         self._consumer = consumer.name
         self._heartbeat_s = heartbeat_s
+        self._at_once = at_once
         self._arrived: asyncio.Queue[Msg] = asyncio.Queue()  # at most the messages of one request
         self._outstanding = 0
         self._delivered = 0
@@ -142,24 +145,33 @@ class StreamReader:
 
     async def _ask(self) -> None:
         request = {
-            "batch": BATCH,
+            "batch": self._at_once,
             "expires": int(max(_REQUEST_S, 3 * self._heartbeat_s) * 1e9),
             "idle_heartbeat": int(self._heartbeat_s * 1e9),
         }
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{LIFECYCLE}.{self._consumer}"
         await self._connection.publish(subject, json.dumps(request).encode(), reply=self._inbox)
-        self._outstanding = BATCH
+        self._outstanding = self._at_once
 
 
 @asynccontextmanager
 async def reading(
-    connection: Client, *, after: int, heartbeat_s: float, subject: str = EVERY_EVENT, headers_only: bool = False
+    connection: Client,
+    *,
+    after: int,
+    heartbeat_s: float,
+    subject: str = EVERY_EVENT,
+    headers_only: bool = False,
+    at_once: int = BATCH,
 ) -> AsyncGenerator[StreamReader]:
-    """Read every event under `subject` after the sequence `after`. Raises ReadingInterrupted."""
+    """Read every event under `subject` after the sequence `after`. Raises ReadingInterrupted.
+
+    `at_once`: messages per request. So many may wait for the caller.
+    """
     inbox = connection.new_inbox()
     try:
         consumer = await _consumer(connection, after, subject, headers_only)
-        events = StreamReader(connection, inbox, consumer, heartbeat_s)
+        events = StreamReader(connection, inbox, consumer, heartbeat_s, at_once)
         subscription = await connection.subscribe(inbox, cb=events.arrive)
     except TRANSPORT as error:
         raise ReadingInterrupted(repr(error)) from error

@@ -3,25 +3,48 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from typing import TypedDict
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypedDict, TypeVar
 from uuid import UUID
 
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
+from nats.errors import ConnectionReconnectingError, NoRespondersError
 from nats.js import JetStreamContext
+from nats.js.errors import ServiceUnavailableError
 
-from shared.bus.connection import connect, connect_options, connect_with, inbox_prefix, round_trip
+from shared.bus.connection import (
+    ConnectOptions,
+    addresses,
+    connect,
+    connect_options,
+    connect_with,
+    inbox_prefix,
+    round_trip,
+)
 from shared.bus.dead_letters import DeadLetters
+from shared.bus.held import Held, subject
+from shared.bus.installation import StreamIdentity
 from shared.bus.lease import Leases
+from shared.bus.server_clock import keeping_time
 from shared.bus.subscriber import Handle, Subscriber, stop_asking
-from shared.bus.topology import Trigger, apply_topology
+from shared.bus.topology import Trigger, applied_topology
 from shared.bus.topology_guard import TopologyGuard, guarded_topology
 from shared.bus.unreadable import FailInstance
 from shared.journal.journal import Journal
+from shared.journal.recorded import RecordedOf
 from shared.logs import BUS
+from shared.retry import retried_for_ever
+from shared.service_manager import told_while_waiting
 from shared.settings import ServiceSettings
+
+_UNANSWERED: Final = (ServiceUnavailableError, NoRespondersError, ConnectionReconnectingError, OSError)
+"""What a request to JetStream raises while there is none (a TimeoutError is an OSError)."""
+_PAUSE_S: Final = 0.5
+
+
+_KnownT = TypeVar("_KnownT", bound=RecordedOf[Any, Any])
 
 
 def _ignore() -> None:
@@ -29,10 +52,18 @@ def _ignore() -> None:
 
 
 class Broker(NatsBroker):
-    """FastStream's broker on a connection that may be cancelled: `nats.connect`, which it calls, may not."""
+    """FastStream's broker on a connection of ours: `nats.connect`, which it calls, cannot be cancelled.
+
+    And its own callback raises what it calls an unrecoverable error. nats-py calls it while it reconnects, so the
+    connection would never come back, and nobody would be told.
+    """
+
+    def __init__(self, options: ConnectOptions, **more: Any) -> None:
+        super().__init__(**options, **more)
+        self._own = options
 
     async def _connect(self) -> Client:
-        connection = await connect_with(self._connection_kwargs)
+        connection = await connect_with(self._connection_kwargs | self._own)
         self.config.connect(connection)
         return connection
 
@@ -51,15 +82,17 @@ class Holder:
     journal: Journal
     inbox: str
     stop_grace_s: float
+    takes: list[Held] = field(default_factory=list)
 
     @property
     def jetstream(self) -> JetStreamContext:
         return self.connection.jetstream()
 
-    def take(self, trigger: Trigger, handle: Handle, *, max_held: int) -> None:
+    def take(self, trigger: Trigger[_KnownT], handle: Handle[_KnownT], *, max_held: int) -> None:
         """Call `handle` with what the trigger's consumer delivers, once `holding` is entered."""
-        letters, on_unreadable = DeadLetters(self.jetstream), FailInstance(self.journal)
-        subscriber = Subscriber(trigger, self.leases, letters, handle, on_unreadable)
+        letters, on_unreadable, held = DeadLetters(self.jetstream), FailInstance(self.journal), Held(trigger.durable)
+        self.takes.append(held)
+        subscriber = Subscriber(trigger, self.leases, letters, handle, on_unreadable, held)
         subscriber.attach(self.broker, max_held=max_held, inbox=self.inbox)
 
     @asynccontextmanager
@@ -69,6 +102,8 @@ class Holder:
             keeping = group.create_task(self.leases.keep_alive())
             try:
                 await self.broker.start()
+                for held in self.takes:
+                    await self.connection.subscribe(subject(held.durable), cb=held.answer)
                 yield self.leases
             finally:
                 await stop_asking(self.broker)
@@ -83,7 +118,8 @@ async def connected(settings: ServiceSettings, name: str) -> AsyncGenerator[Clie
     connection = await connect(settings.nats_url.get_secret_value(), name)
     try:
         await declared(connection, settings)
-        yield connection
+        async with keeping_time(connection):
+            yield connection
     finally:
         await connection.close()
 
@@ -103,7 +139,7 @@ async def holder(
     """
     url = settings.nats_url.get_secret_value()
     broker = Broker(
-        **connect_options(url, name, reconnected), logger=logging.getLogger(BUS), graceful_timeout=stop_grace_s
+        connect_options(url, name, reconnected), logger=logging.getLogger(BUS), graceful_timeout=stop_grace_s
     )
     connection = await broker.connect()
     async with AsyncExitStack() as stack:
@@ -111,7 +147,8 @@ async def holder(
         if keeps_topology:
             installation = (await stack.enter_async_context(guarded(connection, settings))).identity.installation
         else:
-            installation = await declared(connection, settings)
+            installation = (await declared(connection, settings)).installation
+        await stack.enter_async_context(keeping_time(connection))
         yield Holder(
             broker=broker,
             connection=connection,
@@ -123,23 +160,40 @@ async def holder(
         )
 
 
-async def declared(connection: Client, settings: ServiceSettings) -> UUID:
-    """Declare the topology and return the installation's id. Raises StartRefused."""
-    return await apply_topology(connection.jetstream(), **_topology(settings))
+async def declared(connection: Client, settings: ServiceSettings) -> StreamIdentity:
+    """Declare the topology, once JetStream answers: a cluster may have no leader yet, or a server may just start.
+
+    Raises StartRefused.
+    """
+
+    async def apply() -> StreamIdentity:
+        return await applied_topology(connection.jetstream(), **_topology(settings))
+
+    at = addresses(settings.nats_url.get_secret_value())
+    async with told_while_waiting("JetStream", at, "COLDSTART_NATS_URL") as failed:
+        return await retried_for_ever(apply, *_UNANSWERED, pause_s=_PAUSE_S, failed=failed)
 
 
-def guarded(connection: Client, settings: ServiceSettings) -> AbstractAsyncContextManager[TopologyGuard]:
+@asynccontextmanager
+async def guarded(connection: Client, settings: ServiceSettings) -> AsyncGenerator[TopologyGuard]:
     """Declare the topology, and keep it as declared while the block runs. Raises StartRefused."""
-    return guarded_topology(connection, **_topology(settings))
+    identity = await declared(connection, settings)
+    replicas, ack_wait_s = settings.stream_replicas, settings.lease_seconds
+    async with guarded_topology(connection, identity, replicas=replicas, ack_wait_s=ack_wait_s) as guard:
+        yield guard
 
 
 class _Topology(TypedDict):
     replicas: int
     ack_wait_s: float
+    former_ack_wait_s: float | None
     installation: UUID | None
 
 
 def _topology(settings: ServiceSettings) -> _Topology:
     return _Topology(
-        replicas=settings.stream_replicas, ack_wait_s=settings.lease_seconds, installation=settings.installation
+        replicas=settings.stream_replicas,
+        ack_wait_s=settings.lease_seconds,
+        former_ack_wait_s=settings.former_lease_seconds,
+        installation=settings.installation,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 import structlog
@@ -12,12 +12,16 @@ from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from faststream.nats.subscriber.usecases import LogicSubscriber
 from nats.aio.msg import Msg
 from nats.errors import MsgAlreadyAckdError
+from prometheus_client import Counter
 
 from shared.bus.connection import INBOX
 from shared.bus.dead_letters import DeadLetters, sequence_of
+from shared.bus.held import Held
 from shared.bus.lease import Lease, LeaseLost, Leases
 from shared.bus.topology import REPLAYS, Trigger, replay_subject
-from shared.journal.envelope import Recorded, Undecodable, decode
+from shared.journal.envelope import Undecodable, WrittenByNewer
+from shared.journal.errors import OnlyForNewer
+from shared.journal.recorded import RecordedOf
 from shared.journal.streams import LIFECYCLE
 from shared.retry import doubled_s
 
@@ -27,11 +31,18 @@ _FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 5.0
 """Short, because hand-overs count as deliveries too: a watch that moved often must not pause for long."""
 
-log = structlog.get_logger()
+FOR_NEWER_S: Final = 15.0
+"""How soon a message comes again that is left to a newer version."""
 
-Handle = Callable[[Recorded, Lease], Awaitable[None]]
+log = structlog.get_logger()
+_for_newer: Final = Counter(
+    "coldstart_left_to_newer_total", "Deliveries that are left to services of a newer version", ["consumer"]
+)
+
+_KnownT = TypeVar("_KnownT", bound=RecordedOf[Any, Any])
+Handle: TypeAlias = Callable[[_KnownT, Lease], Awaitable[None]]
 """Does what the event asks for. Safe when called twice, or by two at the same time."""
-OnUnreadable = Callable[[UUID, str], Awaitable[None]]
+OnUnreadable: TypeAlias = Callable[[UUID, str], Awaitable[None]]
 """Records that an instance's trigger cannot be read, before it goes to the dead letters."""
 
 
@@ -55,17 +66,19 @@ class _Attaching:
 
 
 @dataclass(frozen=True)
-class Subscriber:
+class Subscriber(Generic[_KnownT]):
     """Acknowledges a message when `handle` has returned, and has it redelivered later if it raised; replays too.
 
-    It leaves a message alone whose lease was lost. A message that cannot be decoded goes to the dead letters.
+    It leaves a message alone whose lease was lost, and returns one that only a newer version understands. A message
+    that cannot be decoded goes to the dead letters.
     """
 
-    trigger: Trigger
+    trigger: Trigger[_KnownT]
     leases: Leases
     dead_letters: DeadLetters
-    handle: Handle
+    handle: Handle[_KnownT]
     on_unreadable: OnUnreadable
+    held: Held
 
     def attach(self, broker: NatsBroker, *, max_held: int, inbox: str = INBOX) -> None:
         """Subscribe to the durable consumers that the topology declared, with answers at `inbox`."""
@@ -96,22 +109,36 @@ class Subscriber:
     async def deliver(self, message: Msg) -> None:
         metadata = message.metadata
         try:
-            recorded = decode(message.data, sequence_of(message), metadata.timestamp)
+            recorded = self.trigger.kind.decode(message.data, sequence_of(message), metadata.timestamp)
+        except WrittenByNewer as error:
+            await self._leave_to_newer(message, error)
+            return
         except Undecodable as error:
             await self._bury(message, str(error))
             return
         try:
             async with self.leases.held(message, redelivered=metadata.num_delivered > 1) as lease:
-                await self.handle(recorded, lease)
+                with self.held.holding(recorded.after.id):
+                    await self.handle(recorded, lease)
                 if not lease.lost:
                     await message.ack()
         except LeaseLost:
             log.info("lease lost", consumer=self.trigger.durable, subject=message.subject)
+        except OnlyForNewer as error:
+            await self._leave_to_newer(message, error)
         except Exception:  # the loop's bound: whatever went wrong, the message is redelivered, not dropped
             pause = doubled_s(metadata.num_delivered, _FIRST_PAUSE_S, LONGEST_PAUSE_S)
             log.exception("handling failed", consumer=self.trigger.durable, subject=message.subject, retry_in_s=pause)
             with suppress(MsgAlreadyAckdError):  # returned already, by a process that is stopping
                 await message.nak(delay=pause)
+
+    async def _leave_to_newer(self, message: Msg, reason: Exception) -> None:
+        _for_newer.labels(self.trigger.durable).inc()
+        log.warning(
+            "left to a newer version", consumer=self.trigger.durable, subject=message.subject, reason=str(reason)
+        )
+        with suppress(MsgAlreadyAckdError):
+            await message.nak(delay=FOR_NEWER_S)
 
     async def _bury(self, message: Msg, reason: str) -> None:
         try:
@@ -119,6 +146,7 @@ class Subscriber:
         except (ValueError, IndexError):
             pass
         else:
-            await self.on_unreadable(instance_id, reason)
+            if self.trigger.fails:
+                await self.on_unreadable(instance_id, reason)
         await self.dead_letters.put(message, self.trigger.durable, reason)
         await message.ack()

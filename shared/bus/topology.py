@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from nats.js import JetStreamContext
@@ -18,9 +18,13 @@ from nats.js.api import (
 )
 from nats.js.errors import BadRequestError
 
+from shared.bus.agreed import check_agreed, metadata, topology_is_newer
 from shared.bus.installation import INSTALLATION, StreamIdentity, identity_to_apply
+from shared.deployments.events import DeploymentCreated, DeploymentEvent
+from shared.journal.envelope import DEPLOYMENTS, INSTANCES, EventKind
+from shared.journal.recorded import RecordedOf, UnknownOf
 from shared.journal.streams import EVERY_EVENT, LIFECYCLE
-from shared.lifecycle.events import Event, IpAssigned, ReinstallRequested
+from shared.lifecycle.events import Event, InstanceRequested, IpAssigned, ReinstallRequested
 from shared.lifecycle.plan import INSTALLING, LAUNCHING, RELEASING
 from shared.running import StartRefused
 
@@ -30,13 +34,20 @@ DUPLICATE_WINDOW_S: Final = 120.0
 MAX_HELD: Final = 100_000
 """Above any number of instances: JetStream's default of 1,000 would never deliver the 1,001st held message."""
 
+_KnownT_co = TypeVar("_KnownT_co", bound=RecordedOf[Any, Any], covariant=True)
+
 
 @dataclass(frozen=True)
-class Trigger:
-    """A durable consumer whose messages are held as leases while the work that they ask for is done."""
+class Trigger(Generic[_KnownT_co]):
+    """A durable consumer whose messages are held as leases while the work that they ask for is done.
 
+    `kind` is what its events are of. `fails`: an instance whose message cannot be read fails.
+    """
+
+    kind: EventKind[_KnownT_co, UnknownOf[Any]]
     durable: str
-    events: tuple[type[Event], ...]
+    events: tuple[type[Event] | type[DeploymentEvent], ...]
+    fails: bool = True
 
     @property
     def subjects(self) -> list[str]:
@@ -48,11 +59,16 @@ class Trigger:
         return f"{self.durable}-replays"
 
 
-LAUNCH: Final = Trigger("provisioner-launching", tuple(LAUNCHING))
-INSTALL: Final = Trigger("provisioner-installing", tuple(INSTALLING))
-RELEASE: Final = Trigger("provisioner-releasing", RELEASING)
-WATCH: Final = Trigger("health-watching", (IpAssigned, ReinstallRequested))
-TRIGGERS: Final = (LAUNCH, INSTALL, RELEASE, WATCH)
+LAUNCH: Final = Trigger(INSTANCES, "provisioner-launching", tuple(LAUNCHING))
+INSTALL: Final = Trigger(INSTANCES, "provisioner-installing", tuple(INSTALLING))
+RELEASE: Final = Trigger(INSTANCES, "provisioner-releasing", RELEASING)
+WATCH: Final = Trigger(INSTANCES, "health-watching", (IpAssigned, ReinstallRequested))
+SCALE: Final = Trigger(DEPLOYMENTS, "scaler-scaling", (DeploymentCreated,), fails=False)
+REPLICAS: Final = Trigger(INSTANCES, "scaler-replicas", (InstanceRequested,), fails=False)
+"""It ends what was launched for a deployment that does not want it any more."""
+OF_INSTANCES: Final = (LAUNCH, INSTALL, RELEASE, WATCH)
+"""What an instance's life depends on."""
+TRIGGERS: Final = (*OF_INSTANCES, SCALE, REPLICAS)
 
 
 def replay_subject(consumer: str) -> str:
@@ -64,7 +80,7 @@ def streams(replicas: int, installation: UUID) -> Iterator[StreamConfig]:
     """LIFECYCLE comes first. Fields left out have the server's defaults: no limit that could drop an event."""
     yield StreamConfig(
         name=LIFECYCLE,
-        description="Every event of every instance, with the instance after it",
+        description="Every event of every instance and deployment, with the instance or deployment after it",
         subjects=["journal.*.*"],
         subject_transform=SubjectTransform(src="journal.*.*", dest="lifecycle.{{wildcard(1)}}.{{wildcard(2)}}"),
         republish=RePublish(src=EVERY_EVENT, dest=EVERY_EVENT),
@@ -139,34 +155,57 @@ class ReplicasDiffer(StartRefused):
 
 
 async def apply_topology(
-    jetstream: JetStreamContext, *, replicas: int, ack_wait_s: float, installation: UUID | None = None
+    jetstream: JetStreamContext,
+    *,
+    replicas: int,
+    ack_wait_s: float,
+    former_ack_wait_s: float | None = None,
+    installation: UUID | None = None,
 ) -> UUID:
     """Create or update all streams and consumers; safe to run by many services at once.
 
+    `ack_wait_s` is that of every service. A stream with another one is refused, unless that is `former_ack_wait_s`.
     Returns the installation's UUID: `installation`, or one made by the first service; it never changes. Raises
-    AnotherInstallation, InstallationLost, ReplicasDiffer.
+    AnotherInstallation, InstallationLost, ReplicasDiffer, LeaseDiffers, OlderThanStream. Streams and consumers that a
+    newer version has declared stay as they are.
     """
-    return (
-        await applied_topology(jetstream, replicas=replicas, ack_wait_s=ack_wait_s, installation=installation)
-    ).installation
+    identity = await applied_topology(
+        jetstream,
+        replicas=replicas,
+        ack_wait_s=ack_wait_s,
+        former_ack_wait_s=former_ack_wait_s,
+        installation=installation,
+    )
+    return identity.installation
 
 
 async def applied_topology(
-    jetstream: JetStreamContext, *, replicas: int, ack_wait_s: float, installation: UUID | None = None
+    jetstream: JetStreamContext,
+    *,
+    replicas: int,
+    ack_wait_s: float,
+    former_ack_wait_s: float | None = None,
+    installation: UUID | None = None,
 ) -> StreamIdentity:
     """Like `apply_topology`, but returns the stream's identity."""
     its = await identity_to_apply(jetstream, installation)
     for config in streams(replicas, its):
+        if config.name == LIFECYCLE:
+            config.metadata = metadata(its, ack_wait_s)
         try:
             await jetstream.add_stream(config)
         except BadRequestError:  # it exists with another configuration, or another service created it a moment ago
+            found = (await jetstream.stream_info(str(config.name))).config
             if config.name == LIFECYCLE:
                 its = await identity_to_apply(jetstream, installation)
-                config.metadata = {INSTALLATION: str(its)}
-            found = (await jetstream.stream_info(str(config.name))).config
-            if config.name == LIFECYCLE and found.num_replicas != replicas:
-                raise ReplicasDiffer(found.num_replicas or 1, replicas) from None
+                if found.num_replicas != replicas:
+                    raise ReplicasDiffer(found.num_replicas or 1, replicas) from None
+                check_agreed(found, ack_wait_s, former_ack_wait_s)
+                if topology_is_newer(found):
+                    break
+                config.metadata = metadata(its, ack_wait_s, found)
             await jetstream.update_stream(applicable(config, found))
-    for stream, consumer in consumers(replicas, ack_wait_s):
-        await jetstream.add_consumer(stream, consumer)
+    else:
+        for stream, consumer in consumers(replicas, ack_wait_s):
+            await jetstream.add_consumer(stream, consumer)
     return StreamIdentity(its, (await jetstream.stream_info(LIFECYCLE)).created)

@@ -24,8 +24,10 @@ from nats.js.errors import APIError, NotFoundError
 from prometheus_client import Counter, Gauge
 
 from shared.bus import drift
+from shared.bus.agreed import lease_s_of, metadata, missing, schema_of, topology_is_newer
 from shared.bus.installation import INSTALLATION, StreamIdentity, installation_of
-from shared.bus.topology import applicable, applied_topology, consumers, streams
+from shared.bus.topology import applicable, consumers, streams
+from shared.journal.envelope import SCHEMA_VERSION
 from shared.journal.streams import LIFECYCLE, append_subject
 
 ADVISORIES: Final = ("$JS.EVENT.ADVISORY.STREAM.*.*", "$JS.EVENT.ADVISORY.CONSUMER.*.*.*")
@@ -64,9 +66,17 @@ class TopologyGuard:
     answer_s: float = 2.0
     clock: Callable[[], float] = time.monotonic
     looked_at: float = field(default=-math.inf, init=False)
+    _lease_s: float = field(init=False)
+    """As the stream says."""
+    _schema: int = field(default=0, init=False)
+    _newer: bool = field(default=False, init=False)
+    """Whether a newer version declares the topology."""
     _failed_append: tuple[str, float] | None = field(default=None, init=False)
     _troubles: tuple[Trouble, ...] = field(default=(), init=False)
     _advised: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def __post_init__(self) -> None:
+        self._lease_s = self.ack_wait_s
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:
@@ -123,9 +133,11 @@ class TopologyGuard:
                 yield Trouble(reason, of_appends=stream.name == LIFECYCLE)
                 if stream.name == LIFECYCLE:
                     return
-        for on, consumer in consumers(self.replicas, self.ack_wait_s):
-            if reason := await self._consumer(jetstream, on, consumer):
-                yield Trouble(reason, of_appends=False)
+        for reason in filter(None, (self._another_lease(), self._newer_schema())):
+            yield Trouble(reason, of_appends=False)
+        for on, consumer in () if self._newer else consumers(self.replicas, self._lease_s):
+            if unmended := await self._consumer(jetstream, on, consumer):
+                yield Trouble(unmended, of_appends=False)
         if reason := await _refusal_of_an_append(jetstream):
             yield Trouble(reason, of_appends=True)
 
@@ -146,7 +158,11 @@ class TopologyGuard:
                 return whose
             if installation_of(info.config) is None:
                 differing = (*differing, INSTALLATION)
-        if not differing:
+            differing = (*differing, *missing(info.config))
+            self._newer, self._schema = topology_is_newer(info.config), schema_of(info.config)
+            self._lease_s = lease_s_of(info.config) or self.ack_wait_s
+            declared = declared.evolve(metadata=metadata(self.identity.installation, self._lease_s, info.config))
+        if not differing or self._newer:
             return None
         kept = info.config
         try:
@@ -155,6 +171,24 @@ class TopologyGuard:
             return _unmended(f"stream {name}", differing, error)
         self._report_healed(name, differing)
         return None
+
+    def _another_lease(self) -> str | None:
+        """Why this service works with another lease than its consumers; None if it has the same."""
+        if self._lease_s == self.ack_wait_s:
+            return None
+        return (
+            f"the stream {LIFECYCLE} was changed to leases of {self._lease_s:g} s, and this service works with "
+            f"{self.ack_wait_s:g} s: start every service with COLDSTART_LEASE_SECONDS={self._lease_s:g}"
+        )
+
+    def _newer_schema(self) -> str | None:
+        """Why this service cannot act on every instance; None if it can."""
+        if self._schema <= SCHEMA_VERSION:
+            return None
+        return (
+            f"a newer version writes to the stream {LIFECYCLE} (schema {self._schema}; this service writes "
+            f"{SCHEMA_VERSION}): what it has written is left to services of that version"
+        )
 
     def _whose(self, info: StreamInfo) -> str | None:
         """Why this is not the stream with which the service started; None if it is."""
@@ -211,12 +245,9 @@ def _said(error: APIError) -> str:
 
 @asynccontextmanager
 async def guarded_topology(
-    connection: Client, *, replicas: int, ack_wait_s: float, installation: UUID | None = None
+    connection: Client, identity: StreamIdentity, *, replicas: int, ack_wait_s: float
 ) -> AsyncGenerator[TopologyGuard]:
-    """Apply the topology, and keep it while the block runs. Raises AnotherInstallation, InstallationLost."""
-    identity = await applied_topology(
-        connection.jetstream(), replicas=replicas, ack_wait_s=ack_wait_s, installation=installation
-    )
+    """Keep the topology of this stream, once it has been applied, while the block runs."""
     guard = TopologyGuard(connection, identity, replicas, ack_wait_s)
     await guard.look()
     keeping = asyncio.create_task(guard.run())

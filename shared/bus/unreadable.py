@@ -1,12 +1,12 @@
 """Fails and releases an instance whose trigger cannot be read, so that it does not wait for ever."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
 import structlog
 
+from shared.clock import CLOCK
 from shared.journal.journal import Journal
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.events import InstanceFailed
@@ -27,7 +27,7 @@ class FailInstance:
         """Raises JournalUnavailable."""
         failed = InstanceFailed(
             instance_id=instance_id,
-            occurred_at=datetime.now(UTC),
+            occurred_at=CLOCK.now(),
             code=TRIGGER_NOT_UNDERSTOOD,
             message=f"An event that asks for something to be done cannot be read: {reason[:_LONGEST_REASON]}",
         )

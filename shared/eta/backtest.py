@@ -1,5 +1,6 @@
 """How good the estimates would have been: replays past launches, each seeing only launches that ended before."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from statistics import median
@@ -41,6 +42,30 @@ def backtest(launches: Iterable[Launch], moments: Sequence[float] = MOMENTS) -> 
             if given is not None:
                 cases.append((launch, given, at))
     return [_score(moment, cases) for moment, cases in estimates.items() if cases]
+
+
+class AfterChange(NamedTuple):
+    """The launches that were the `number`-th of their model and type since a change; the last also those after it.
+
+    `error`: the median relative error of the p50, estimated when each began.
+    """
+
+    number: int
+    launches: int
+    error: float
+
+
+def after_change(launches: Sequence[Launch], changed: int, numbers: int = 8) -> list[AfterChange]:
+    """How soon estimates follow a change of method, which was with launch number `changed` by their beginning."""
+    errors: dict[int, list[float]] = defaultdict(list)
+    seen: Counter[tuple[str | None, str]] = Counter()
+    for launch, history in list(_with_their_past(launches))[changed:]:
+        seen[kind := (launch.instance_type, launch.model)] += 1
+        given = estimate(_under_way(launch, launch.began_at), launch.began_at, history)
+        if given is not None:
+            off = abs((given.ready_at_p50 - launch.ready_at).total_seconds())
+            errors[min(seen[kind], numbers)].append(off / launch.seconds)
+    return [AfterChange(number, len(several), median(several)) for number, several in sorted(errors.items())]
 
 
 def _with_their_past(launches: Sequence[Launch]) -> Iterator[tuple[Launch, History]]:

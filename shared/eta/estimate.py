@@ -7,7 +7,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, field_serializer
 
 from shared.eta.history import Basis, History
 from shared.eta.launch import READY
+from shared.eta.scenarios import Scenarios
+from shared.eta.start import start_of
+from shared.lifecycle.events import InstanceRequested
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.progress import PROGRESS
 from shared.lifecycle.status import STARTING_UP, Status
 
 LAUNCHING: Final = STARTING_UP | {Status.PROVISIONING}
@@ -38,20 +42,42 @@ class Estimate(BaseModel):
 def estimate(instance: Instance, at: datetime, history: History) -> Estimate | None:
     """None if the instance is ready, has failed, is ending, or is unavailable; and while anything holds it up.
 
+    None as well while a machine image is made of it.
+
     Past launches do not say how long a delay lasts, so callers show what the instance waits for instead.
     """
     if instance.status not in LAUNCHING or instance.progress_percent >= READY or instance.delay is not None:
         return None
     specification = instance.specification
+    if specification.builds_image:
+        return None
     scenarios, basis = history.scenarios(
         provider=specification.provider,
         instance_type=type_of(instance),
         model=specification.model,
         attempt=instance.attempt,
         percent=instance.progress_percent,
+        start=start_of(instance),
     )
     since = instance.progress_since or instance.updated_at
     passed = max((since - instance.attempt_started_at).total_seconds(), 0.0)
+    return _estimate(scenarios, basis, passed, since, at)
+
+
+def cold_start(history: History, *, provider: str, instance_type: str | None, model: str, at: datetime) -> Estimate:
+    """Of a launch that is requested at `at`."""
+    scenarios, basis = history.scenarios(
+        provider=provider,
+        instance_type=instance_type,
+        model=model,
+        attempt=1,
+        percent=PROGRESS[InstanceRequested],
+    )
+    return _estimate(scenarios, basis, 0.0, at, at)
+
+
+def _estimate(scenarios: Scenarios, basis: Basis, passed: float, since: datetime, at: datetime) -> Estimate:
+    """`passed`: seconds from the attempt's beginning to `since`, when it came as far as it is."""
     waited = max((at - since).total_seconds(), 0.0)
     p50, p90 = (min(lasting, waited + _LONGEST_S) for lasting in scenarios.lasting(passed, waited, SHARES))
     began = min(since, at)

@@ -4,19 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.eta import built_in
+from shared.eta.alike import FEWEST, Alike
 from shared.eta.launch import Launch, first_percent
 from shared.eta.scenarios import Scenarios
-
-FEWEST: Final = 3
-"""Launches that a group needs to be used."""
-MOST: Final = 40
-"""How many of a group's newest launches are used; each counts a little less than the next newer one."""
+from shared.eta.start import UNKNOWN, Start
 
 _Key: TypeAlias = tuple[object, ...]
 
@@ -47,30 +44,40 @@ class History:
 
     def __init__(self, launches: Iterable[Launch] = ()) -> None:
         self.launches = sorted(launches, key=_moment, reverse=True)
-        self._groups: dict[_Key, list[Launch]] = defaultdict(list)
+        self._groups: dict[_Key, Alike] = defaultdict(Alike)
         self._scenarios: dict[_Key, Scenarios] = {}
         for launch in self.launches:
             for _, key in _keys(launch.provider, launch.instance_type, launch.model):
-                group = self._groups[*key, launch.attempt > 1]
-                if len(group) < MOST:
-                    group.append(launch)
+                self._groups[*key, launch.attempt > 1].add(launch)
+
+    def usual_type(self, provider: str, model: str) -> str | None:
+        """The type on which the newest launch of this model became ready; None without any."""
+        of_model = (launch for launch in self.launches if (launch.provider, launch.model) == (provider, model))
+        return next((launch.instance_type for launch in of_model), None)
 
     def scenarios(
-        self, *, provider: str, instance_type: str | None, model: str, attempt: int, percent: int
+        self,
+        *,
+        provider: str,
+        instance_type: str | None,
+        model: str,
+        attempt: int,
+        percent: int,
+        start: Start = UNKNOWN,
     ) -> tuple[Scenarios, Basis]:
         """How launches like this one continued from `percent`."""
-        key, launches, basis = self._alike(provider, instance_type, model, attempt)
+        key, launches, basis = self._alike(provider, instance_type, model, attempt, start)
         return self._from(key, launches, attempt, percent), basis
 
     def alike(
-        self, *, provider: str, instance_type: str | None, model: str, attempt: int
+        self, *, provider: str, instance_type: str | None, model: str, attempt: int, start: Start = UNKNOWN
     ) -> tuple[Sequence[Launch], Basis]:
         """The launches to compare with, newest first; assumptions if there are too few."""
-        _, launches, basis = self._alike(provider, instance_type, model, attempt)
+        _, launches, basis = self._alike(provider, instance_type, model, attempt, start)
         return launches, basis
 
     def _alike(
-        self, provider: str, instance_type: str | None, model: str, attempt: int
+        self, provider: str, instance_type: str | None, model: str, attempt: int, start: Start
     ) -> tuple[_Key, Sequence[Launch], Basis]:
         """Reinstalls are compared with reinstalls, if there are enough.
 
@@ -78,9 +85,9 @@ class History:
         """
         for group, key in _keys(provider, instance_type, model):
             for again in (True, False) if attempt > 1 else (False,):
-                launches = self._groups.get((*key, again), ())
-                if len(launches) >= FEWEST:
-                    return (*key, again), launches, Basis(group=group, launches=len(launches))
+                alike = self._groups.get((*key, again))
+                if alike is not None and len(launches := alike.like(start)) >= FEWEST:
+                    return (*key, again, start), launches, Basis(group=group, launches=len(launches))
         return (), built_in.LAUNCHES, Basis(group=Group.BUILT_IN, launches=0)
 
     def _from(self, key: _Key, launches: Iterable[Launch], attempt: int, percent: int) -> Scenarios:

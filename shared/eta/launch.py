@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from shared.eta.start import Start, Weights
 from shared.lifecycle import events as e
 from shared.lifecycle.events import MODEL_LOAD, PHASES
 from shared.lifecycle.progress import PROGRESS, REINSTALL
@@ -22,7 +23,11 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Launch(BaseModel):
-    """`reached` maps each percentage that the attempt showed, in rising order, to seconds since its beginning."""
+    """`reached` maps each percentage that the attempt showed, in rising order, to seconds since its beginning.
+
+    `machine_image`: its machine began with one. `weights`: the install fetched the model (`cold`), found all of it on
+    the machine (`warm`), or left it to the `worker`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,6 +36,8 @@ class Launch(BaseModel):
     provider: str
     instance_type: str | None
     model: str
+    machine_image: bool = False
+    weights: Weights = "worker"
     ready_at: AwareDatetime
     reached: tuple[tuple[Percent, Seconds], ...]
 
@@ -41,6 +48,10 @@ class Launch(BaseModel):
         if any(after[0] <= before[0] or after[1] < before[1] for before, after in pairwise(self.reached)):
             raise ValueError("percentages and seconds only rise")
         return self
+
+    @property
+    def start(self) -> Start:
+        return Start(self.machine_image, self.weights)
 
     @property
     def seconds(self) -> float:

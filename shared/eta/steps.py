@@ -1,8 +1,6 @@
 """How long each step of a launch usually takes, from the same past launches as its estimate."""
 
-from collections.abc import Mapping
 from itertools import pairwise
-from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,18 +8,8 @@ from shared.eta.estimate import SHARES
 from shared.eta.history import Basis, History
 from shared.eta.launch import READY, first_percent
 from shared.eta.scenarios import HALF_LIFE, quantiles
-from shared.lifecycle import events as e
-from shared.lifecycle.events import MODEL_LOAD
-from shared.lifecycle.progress import LABELS, PROGRESS
-
-STEPS: Final[Mapping[int, str]] = {
-    percent: LABELS[event.__name__]
-    for event, percent in sorted(
-        {**PROGRESS, e.ModelLoadProgressed: MODEL_LOAD.start}.items(), key=lambda item: item[1]
-    )
-    if event not in (e.WorkerReachable, e.InstanceReady)
-}
-"""The percentage at which each step begins. The worker's port opens while its model loads."""
+from shared.eta.start import UNKNOWN, Start
+from shared.lifecycle.progress import STEPS
 
 
 class UsualStep(BaseModel):
@@ -43,8 +31,12 @@ class UsualSteps(BaseModel):
     basis: Basis
 
 
-def usual_steps(history: History, *, provider: str, instance_type: str | None, model: str, attempt: int) -> UsualSteps:
-    launches, basis = history.alike(provider=provider, instance_type=instance_type, model=model, attempt=attempt)
+def usual_steps(
+    history: History, *, provider: str, instance_type: str | None, model: str, attempt: int, start: Start = UNKNOWN
+) -> UsualSteps:
+    launches, basis = history.alike(
+        provider=provider, instance_type=instance_type, model=model, attempt=attempt, start=start
+    )
     first = first_percent(attempt)
     weights = [0.5 ** (age / HALF_LIFE) for age in range(len(launches))]
     items = []

@@ -5,14 +5,16 @@ https://json-schema.org/draft/2020-12
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any, Final
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
-from shared.journal.envelope import SCHEMA_VERSION
-from shared.lifecycle.events import EVENTS
-from shared.lifecycle.instance import Instance
+from shared.journal.envelope import DEPLOYMENTS, INSTANCES, SCHEMA_VERSION, EventKind
 
+_KINDS: Final = (INSTANCES, DEPLOYMENTS)
+_OF: Final = {name: kind for kind in _KINDS for name in kind.events}
+"""Of what each event is."""
 _TEXT: Final = {"type": "string"}
 _UNPUBLISHED: Final = {"Wish"}
 """Published as a Specification."""
@@ -20,9 +22,10 @@ _REFERENCES: Final = "#/$defs/{model}"
 
 
 def schema() -> dict[str, Any]:
-    """`type` decides which fact is in `data.event`; `data.instance` is the same in all of them."""
+    """`type` decides which fact is in `data.event`, and whether `data.instance` or `data.deployment` is beside it."""
+    published = {name: model for kind in _KINDS for name, model in _published_of(kind)}
     models: list[tuple[str, Any, Any]] = [
-        (name, "serialization", TypeAdapter(model)) for name, model in {**EVENTS, "Instance": Instance}.items()
+        (name, "serialization", TypeAdapter(each)) for name, each in published.items()
     ]
     references, shared = TypeAdapter.json_schemas(models, ref_template=_REFERENCES)
     of = {name: reference for (name, _), reference in references.items()}
@@ -35,29 +38,36 @@ def schema() -> dict[str, Any]:
             "specversion": {"const": "1.0"},
             "id": {"type": "string", "format": "uuid"},
             "source": _TEXT,
-            "type": {"enum": sorted(EVENTS)},
+            "type": {"enum": sorted(_OF)},
             "subject": {"type": "string", "format": "uuid"},
             "time": {"type": "string", "format": "date-time"},
             "datacontenttype": {"const": "application/json"},
             "dataschema": {"type": "string", "pattern": f"^urn:coldstart:event:[A-Za-z]+:{SCHEMA_VERSION}$"},
+            "vocabulary": _TEXT,
             "actor": _TEXT,
             "causationid": {"type": "string", "format": "uuid"},
             "traceparent": _TEXT,
             "data": {
                 "type": "object",
-                "required": ["event", "instance"],
-                "properties": {"event": {"type": "object"}, "instance": of["Instance"]},
+                "required": ["event"],
+                "properties": {"event": {"type": "object"}, **{each.name: of[each.state.__name__] for each in _KINDS}},
             },
         },
         "allOf": [
             {
                 "if": {"properties": {"type": {"const": name}}},
-                "then": {"properties": {"data": {"properties": {"event": of[name]}}}},
+                "then": {"properties": {"data": {"required": [kind.name], "properties": {"event": of[name]}}}},
             }
-            for name in sorted(EVENTS)
+            for name, kind in sorted(_OF.items())
         ],
         "$defs": {name: model for name, model in shared["$defs"].items() if name not in _UNPUBLISHED},
     }
+
+
+def _published_of(kind: EventKind[Any, Any]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Its events, and what is after them."""
+    yield from kind.events.items()
+    yield kind.state.__name__, kind.state
 
 
 if __name__ == "__main__":

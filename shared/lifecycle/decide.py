@@ -72,6 +72,8 @@ def reinstall(instance: Instance, at: datetime) -> ReinstallRequested:
     """Open the next attempt. Needs a recorded, unreleased server; after startup_failed, one that was kept."""
     if not moves(instance.status, ReinstallRequested):
         raise IntentRefused("reinstall", f"the instance is {instance.status}.")
+    if instance.specification.builds_image:
+        raise IntentRefused("reinstall", "a machine image is made of it; build another one.")
     if instance.resources.server_id is None or instance.resources.released:
         raise IntentRefused("reinstall", "the instance has no server any more; create another instance.")
     if instance.status is Status.STARTUP_FAILED and not instance.kept:

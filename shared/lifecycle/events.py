@@ -3,7 +3,7 @@
 from typing import Annotated, Final, Literal, TypeAlias, get_args
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, Field, PositiveInt, field_serializer
+from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt, field_serializer
 
 from shared.lifecycle.fact import Action, AttemptFact, Conclusion, Decided, Fact, PlainMilestone, Signal
 from shared.lifecycle.transport import WorkerTls
@@ -12,6 +12,9 @@ from shared.plain_text import PlainText
 
 PHASES: Final = range(55, 60)
 """The percentages of SshInstallPhaseReached."""
+WEIGHTS: Final = range(58, 60)
+"""The percentages of WeightsProgressed in the phase in which the install waits for it."""
+WEIGHTS_PHASE: Final = "weights"
 MODEL_LOAD: Final = range(61, 80)
 """The percentages of ModelLoadProgressed."""
 
@@ -37,7 +40,8 @@ class InstanceCreated(Fact):
     """The server exists at the provider, powered off. The first one recorded claims the instance.
 
     `hourly_price` is the list price in `currency` while it runs. `host_key` is the machine's own public key, if the
-    provider knows one; otherwise the machine was given ours.
+    provider knows one; otherwise the machine was given ours. `machine_image` is the one that it boots from; left out if
+    that is the provider's plain image.
     """
 
     milestone = 20
@@ -51,6 +55,25 @@ class InstanceCreated(Fact):
     currency: str | None = None
     host_key: str | None = None
     skipped: bool = False
+    machine_image: Annotated[str | None, Field(exclude_if=lambda image: image is None)] = None
+
+
+class MachineImageChosen(Fact):
+    """The server is being ordered with this machine image."""
+
+    purpose = "serve"
+    identity = ("image_id",)
+    image_id: str
+    zone: str
+
+
+class MachineImageUnusable(Fact):
+    """The provider made no server from this machine image. One is ordered with the provider's plain image instead."""
+
+    purpose = "serve"
+    identity = ("image_id",)
+    image_id: str
+    reason: PlainText
 
 
 class VolumeFound(Fact):
@@ -162,6 +185,36 @@ class SshInstallPhaseReached(AttemptFact):
         return PHASES.start + (len(PHASES) - 1) * min(self.index, self.total) // self.total
 
 
+def tenths(part: int, total: int) -> int:
+    """0 to 10, rounded down."""
+    return 10 * min(part, total) // total
+
+
+class WeightsProgressed(AttemptFact, Signal):
+    """The machine has fetched so much of the model, while the install goes on; all of it once both are the totals.
+
+    Until its checksum was found right, a file counts for less than its size.
+    """
+
+    milestone = WEIGHTS
+    label = "fetching the weights"
+    identity = ("install_try", "fetched_bytes")
+    install_try: PositiveInt
+    fetched_bytes: NonNegativeInt
+    total_bytes: PositiveInt
+    files: NonNegativeInt
+    files_total: PositiveInt
+
+    @property
+    def tenths(self) -> int:
+        """How much of it there is, 0 to 10."""
+        return tenths(self.fetched_bytes, self.total_bytes)
+
+    @property
+    def percent(self) -> int:
+        return WEIGHTS.start + (len(WEIGHTS) - 1) * self.tenths // 10
+
+
 class HostKeyRotated(Fact):
     """The machine now answers with host key number `counter`, and no longer with an earlier one."""
 
@@ -184,7 +237,57 @@ class SshInstallFailed(AttemptFact):
 class SshInstallCompleted(AttemptFact, PlainMilestone):
     milestone = 60
     label = "waiting for the worker"
+    purpose = "serve"
     skipped: bool = False
+
+
+class MachineSealed(AttemptFact, PlainMilestone):
+    """Everything that a machine image shall have is on the boot disk, and nothing else of the machine that made it."""
+
+    milestone = 60
+    label = "storing the machine image"
+    asks_for = Action.STORE_IMAGE
+    purpose = "machine_image"
+
+
+class MachineImageStored(Fact):
+    """The boot disk is stored, and servers can be created from it; its own machine is released.
+
+    `vllm_image` is on it and, with a `model`, its weights of `commit`. `monthly_price` is in `currency`.
+    """
+
+    milestone = 100
+    label = "machine image stored"
+    asks_for = Action.RELEASE
+    purpose = "machine_image"
+    identity = ("image_id",)
+    image_id: str
+    zone: str
+    instance_type: str
+    vllm_image: str
+    model: str | None = None
+    commit: str | None = None
+    size_gb: PositiveInt
+    monthly_price: Annotated[float, Field(ge=0)] | None = None
+    currency: str | None = None
+
+
+class MachineImageRetired(Fact):
+    """No launch chooses the machine image from now on. It is deleted once none needs it that has chosen it before."""
+
+    purpose = "machine_image"
+    identity = ("image_id",)
+    image_id: str
+    reason: PlainText
+
+
+class MachineImageDeleted(Fact):
+    """The provider does not have the machine image any more."""
+
+    purpose = "machine_image"
+    identity = ("image_id",)
+    image_id: str
+    reason: PlainText
 
 
 class WorkerReachable(AttemptFact, PlainMilestone):
@@ -192,6 +295,7 @@ class WorkerReachable(AttemptFact, PlainMilestone):
 
     milestone = 70
     label = "waiting for the model"
+    purpose = "serve"
 
 
 class ModelLoadProgressed(AttemptFact, Signal):
@@ -199,6 +303,7 @@ class ModelLoadProgressed(AttemptFact, Signal):
 
     milestone = MODEL_LOAD
     label = "loading the model"
+    purpose = "serve"
     identity = ("stage", "fraction")
     stage: str
     fraction: Annotated[float, Field(ge=0, le=1)]
@@ -213,6 +318,7 @@ class ModelLoaded(AttemptFact, PlainMilestone):
 
     milestone = 80
     label = "warming up"
+    purpose = "serve"
     max_model_len: Annotated[int, Field(gt=0, le=MOST_TOKENS)] | None = None
 
 
@@ -221,6 +327,7 @@ class WarmupCompleted(AttemptFact, PlainMilestone):
 
     milestone = 90
     label = "checking health"
+    purpose = "serve"
     vllm_version: Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}$")] | None = None
 
 
@@ -229,6 +336,7 @@ class HealthPassed(AttemptFact, PlainMilestone):
 
     milestone = 95
     label = "confirming health"
+    purpose = "serve"
 
 
 class InstanceReady(AttemptFact, Conclusion):
@@ -236,6 +344,7 @@ class InstanceReady(AttemptFact, Conclusion):
 
     milestone = 100
     label = "ready"
+    purpose = "serve"
 
 
 class HealthLost(AttemptFact, Signal):
@@ -418,6 +527,8 @@ class InstanceArchived(Decided):
 
 Event: TypeAlias = (
     InstanceRequested
+    | MachineImageChosen
+    | MachineImageUnusable
     | InstanceCreated
     | VolumeFound
     | VolumeResized
@@ -428,9 +539,14 @@ Event: TypeAlias = (
     | SshReachable
     | SshInstallStarted
     | SshInstallPhaseReached
+    | WeightsProgressed
     | HostKeyRotated
     | SshInstallFailed
     | SshInstallCompleted
+    | MachineSealed
+    | MachineImageStored
+    | MachineImageRetired
+    | MachineImageDeleted
     | WorkerReachable
     | ModelLoadProgressed
     | ModelLoaded

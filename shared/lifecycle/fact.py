@@ -1,10 +1,14 @@
 """What a fact is, and the kinds of facts that the lifecycle treats alike."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt
+
+from shared.lifecycle.wish import Purpose
 
 
 class Action(StrEnum):
@@ -16,6 +20,7 @@ class Action(StrEnum):
     AWAIT_ADDRESS = "await_address"
     OPEN_PORTS = "open_ports"
     INSTALL = "install"
+    STORE_IMAGE = "store_image"
     RELEASE = "release"
 
 
@@ -29,6 +34,7 @@ class Fact(BaseModel):
     - `milestone`: the progress of an instance that has reached this, in percent; a range if it depends on the fact.
     - `label`: what an instance does after it has reached this, in words for people.
     - `asks_for`: the provisioner's action that this fact may require.
+    - `purpose`: the only instances that it is a fact of, by what they are for; None: of any.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,6 +42,7 @@ class Fact(BaseModel):
     milestone: ClassVar[int | range | None] = None
     label: ClassVar[str | None] = None
     asks_for: ClassVar[Action | None] = None
+    purpose: ClassVar[Purpose | None] = None
 
     instance_id: UUID
     occurred_at: AwareDatetime
@@ -70,3 +77,22 @@ class Conclusion(Signal):
 
 class Decided(Signal):
     """A fact that only `decide` makes. Each call is its own event, so its id is the caller's."""
+
+
+class Timed(Protocol):
+    """A fact of an instance, or of anything else that has them."""
+
+    @property
+    def occurred_at(self) -> datetime: ...
+    def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Self: ...
+
+
+_Timed = TypeVar("_Timed", bound=Timed)
+
+
+def not_before(fact: _Timed, at: datetime) -> _Timed:
+    """The same fact, at `at` if it happened earlier: the times of what it is about never run backwards.
+
+    Two observers' clocks may differ a little, and a fact may be recorded after later ones.
+    """
+    return fact if fact.occurred_at >= at else fact.model_copy(update={"occurred_at": at})

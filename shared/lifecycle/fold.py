@@ -6,7 +6,17 @@ from typing import Any, assert_never
 
 from shared.lifecycle import events as e
 from shared.lifecycle.fact import AttemptFact, Signal
-from shared.lifecycle.instance import Delay, Failure, Install, Instance, Period, Volume
+from shared.lifecycle.instance import (
+    ChosenImage,
+    Delay,
+    Failure,
+    FetchedWeights,
+    Install,
+    Instance,
+    Period,
+    StoredImage,
+    Volume,
+)
 from shared.lifecycle.plan import due
 from shared.lifecycle.progress import KEPT_BY_A_REINSTALL, PROGRESS, REINSTALL
 from shared.lifecycle.status import ENDING, FAILURES, LIVE, Status
@@ -37,6 +47,8 @@ def evolve(instance: Instance, event: e.Event) -> Instance:
     noted = _with(instance, version=instance.version + 1, updated_at=max(instance.updated_at, event.occurred_at))
     if isinstance(event, AttemptFact) and event.attempt != instance.attempt:
         return noted
+    if event.purpose not in (None, instance.specification.purpose):
+        return noted
     if isinstance(event, e.ReinstallRequested):
         return _next_attempt(noted, event)
     return _going_on(_moved(_advanced(_informed(noted, event), event), event))
@@ -66,8 +78,12 @@ def _informed(instance: Instance, event: e.Event) -> Instance:  # noqa: C901, PL
             return _with(instance, max_model_len=event.max_model_len)
         case e.WarmupCompleted():
             return _with(instance, vllm_version=event.vllm_version)
+        case e.WeightsProgressed():
+            return _fetching(instance, event)
         case Signal():
             return instance
+        case e.MachineImageChosen() | e.MachineImageUnusable():
+            return _ordered_with(instance, event)
         case e.InstanceCreated():
             return _claimed(instance, event)
         case e.VolumeFound() | e.VolumeResized():
@@ -94,6 +110,10 @@ def _informed(instance: Instance, event: e.Event) -> Instance:  # noqa: C901, PL
             return _delayed(instance, event)
         case e.ActionResumed():
             return _with(instance, delay=None) if _is_over(instance, event) else instance
+        case e.MachineImageStored():
+            return _stored(instance, event)
+        case e.MachineImageRetired() | e.MachineImageDeleted():
+            return _put_away(instance, event)
         case e.SpendingLimitReached():
             return _told_of_limit(instance, event.remembered_as)
         case e.InstanceTerminated() | e.ResourcesReleased():
@@ -119,10 +139,42 @@ def _claimed(instance: Instance, created: e.InstanceCreated) -> Instance:
             instance_type=created.instance_type,
             hourly_price=created.hourly_price,
             currency=created.currency,
+            machine_image=created.machine_image,
         )
     if created.server_id in (resources.server_id, *resources.duplicate_server_ids):
         return instance
     return _holding(instance, duplicate_server_ids=(*resources.duplicate_server_ids, created.server_id))
+
+
+def _ordered_with(instance: Instance, event: e.MachineImageChosen | e.MachineImageUnusable) -> Instance:
+    if isinstance(event, e.MachineImageUnusable):
+        known = instance.unusable_images
+        return instance if event.image_id in known else _with(instance, unusable_images=(*known, event.image_id))
+    if any(event.image_id == image.id for image in instance.chosen_images):
+        return instance
+    chosen = ChosenImage(id=event.image_id, zone=event.zone)
+    return _with(instance, chosen_images=(*instance.chosen_images, chosen))
+
+
+def _stored(instance: Instance, event: e.MachineImageStored) -> Instance:
+    """The first one counts; any other is deleted."""
+    if instance.stored_image is not None:
+        return instance
+    fields = event.model_dump(include=set(StoredImage.model_fields))
+    return _with(instance, stored_image=StoredImage(id=event.image_id, stored_at=event.occurred_at, **fields))
+
+
+def _put_away(instance: Instance, event: e.MachineImageRetired | e.MachineImageDeleted) -> Instance:
+    image = instance.stored_image
+    if image is None or image.id != event.image_id or image.deleted_at is not None:
+        return instance
+    if isinstance(event, e.MachineImageDeleted):
+        after = {"deleted_at": event.occurred_at, "reason": image.reason or event.reason}
+    elif image.retired_at is None:
+        after = {"retired_at": event.occurred_at, "reason": event.reason}
+    else:
+        return instance
+    return _with(instance, stored_image=image.model_copy(update=after))
 
 
 def _addressed(instance: Instance, event: e.IpAssigned | e.AddressChanged) -> Instance:
@@ -205,6 +257,14 @@ def _in_phase(instance: Instance, event: e.SshInstallPhaseReached) -> Instance:
     return _with(instance, install=install.model_copy(update=reached))
 
 
+def _fetching(instance: Instance, event: e.WeightsProgressed) -> Instance:
+    if event.install_try != instance.install.failures + 1:
+        return instance
+    return _with(
+        instance, weights=FetchedWeights(**{name: getattr(event, name) for name in FetchedWeights.model_fields})
+    )
+
+
 def _after_failed_install(instance: Instance, event: e.SshInstallFailed) -> Instance:
     if event.install_try <= instance.install.failures:
         return instance
@@ -239,9 +299,12 @@ def _released(instance: Instance, event: e.InstanceTerminated | e.ResourcesRelea
 
 
 def _advanced(instance: Instance, event: e.Event) -> Instance:
-    """Remembers a milestone whatever the status. Progress and step follow it unless the instance is ending."""
+    """Remembers a milestone whatever the status. Progress and step follow it unless the instance is ending.
+
+    While the machine fetches the model it does other things, too: it is a step once the install waits for it.
+    """
     reached = event.percent
-    if reached is None:
+    if reached is None or (isinstance(event, e.WeightsProgressed) and instance.install.phase != e.WEIGHTS_PHASE):
         return instance
     remembered = _with(instance, milestones=instance.milestones | {event.type()})
     if instance.status in ENDING or reached < instance.progress_percent:
@@ -310,6 +373,7 @@ def _next_attempt(instance: Instance, requested: e.ReinstallRequested) -> Instan
         progress_since=requested.occurred_at,
         milestones=instance.milestones & KEPT_BY_A_REINSTALL,
         install=Install(),
+        weights=None,
         worker_tls="off",
         max_model_len=None,
         vllm_version=None,

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, field_serializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, field_serializer
 
 from shared.lifecycle.fact import Action
-from shared.lifecycle.status import LIVE, Status
+from shared.lifecycle.status import LIVE, WATCHED, Status
 from shared.lifecycle.transport import WorkerTls
 from shared.lifecycle.wish import Findings, Specification, Wish
 from shared.plain_text import PlainText
@@ -74,6 +74,37 @@ class Resources(BaseModel):
         return self.server_id in (None, server_id) and revision in (None, self.revision)
 
 
+class ChosenImage(BaseModel):
+    """A machine image that the server was ordered with; only servers of its zone can boot from it."""
+
+    model_config = ConfigDict(frozen=True)
+    id: str
+    zone: str
+
+
+class StoredImage(BaseModel):
+    """The machine image that was made of an instance.
+
+    `vllm_image` is on it and, with a `model`, its weights of `commit`. `monthly_price` is in `currency`. `reason` says
+    why no launch chooses it any more, since `retired_at`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    id: str
+    zone: str
+    instance_type: str
+    vllm_image: str
+    model: str | None = None
+    commit: str | None = None
+    size_gb: PositiveInt
+    monthly_price: float | None = None
+    currency: str | None = None
+    stored_at: AwareDatetime
+    retired_at: AwareDatetime | None = None
+    deleted_at: AwareDatetime | None = None
+    reason: PlainText | None = None
+
+
 class Install(BaseModel):
     """Where the install of the current attempt is: `failures` counts failed tries, `phase` is the last one begun.
 
@@ -87,16 +118,35 @@ class Install(BaseModel):
     image: Annotated[str | None, Field(exclude_if=lambda image: image is None)] = None
 
 
+class FetchedWeights(BaseModel):
+    """How much of the model the try `install_try` of the current attempt's install has fetched to the machine."""
+
+    model_config = ConfigDict(frozen=True)
+    install_try: PositiveInt
+    fetched_bytes: NonNegativeInt
+    total_bytes: PositiveInt
+    files: NonNegativeInt
+    files_total: PositiveInt
+
+    @property
+    def complete(self) -> bool:
+        return self.fetched_bytes >= self.total_bytes
+
+
 class Instance(BaseModel):
     """`version` counts its events from 1; times are those of the facts that moved it.
 
     `progress_since` is when the attempt came as far as it is; None in what was recorded before anybody kept that.
     `worker_tls` is how the worker of this attempt is talked to; `off` as well while its install has not begun.
+    `weights` is left out where vLLM fetches the model itself.
     `powered` is when its server was on; `hourly_price` what that costs in `currency`, None while nobody knows.
     `vllm_version` is which vLLM the worker of this attempt says it is, and `longest_context` the one that would have
     done, in tokens, where its own was too long; both are left out while it has not said so.
     `limits_told`: the spending limits of its organisation that it was told of. `delay` is left out while nothing holds
     it up, as it was before anybody kept that.
+    `machine_image` is the one that its server boots from, of the `chosen_images` that it was ordered with; of
+    `unusable_images` the provider made no server. `stored_image` is the one that was made of it. Each is left out if
+    there is none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -117,7 +167,12 @@ class Instance(BaseModel):
     milestones: frozenset[str]
     resources: Resources = Resources()
     install: Install = Install()
+    weights: Annotated[FetchedWeights | None, Field(exclude_if=lambda weights: weights is None)] = None
     worker_tls: WorkerTls = "off"
+    machine_image: Annotated[str | None, Field(exclude_if=lambda image: image is None)] = None
+    chosen_images: Annotated[tuple[ChosenImage, ...], Field(exclude_if=lambda images: not images)] = ()
+    unusable_images: Annotated[tuple[str, ...], Field(exclude_if=lambda images: not images)] = ()
+    stored_image: Annotated[StoredImage | None, Field(exclude_if=lambda image: image is None)] = None
     max_model_len: int | None = None
     vllm_version: Annotated[str | None, Field(exclude_if=lambda version: version is None)] = None
     longest_context: Annotated[int | None, Field(exclude_if=lambda tokens: tokens is None)] = None
@@ -153,6 +208,19 @@ class Instance(BaseModel):
     def loaded_revision(self) -> str | None:
         """What every install loads of the model's repository: the judged commit, or else what was asked for."""
         return self.findings.commit or self.specification.revision
+
+    @property
+    def watched(self) -> bool:
+        """Health looks at it. A machine of which an image is made has no worker: it is watched until SSH answers."""
+        prepared = self.specification.builds_image and "SshReachable" in self.milestones
+        return self.status in WATCHED and not prepared
+
+    @property
+    def needed_images(self) -> frozenset[str]:
+        """Machine images from which its server may yet be created or started."""
+        if self.status not in LIVE or "SshReachable" in self.milestones:
+            return frozenset()
+        return frozenset(image.id for image in self.chosen_images)
 
     @property
     def in_use(self) -> bool:

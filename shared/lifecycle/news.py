@@ -16,15 +16,21 @@ DONE: Final[Mapping[Action, type[e.Event]]] = {
     Action.AWAIT_ADDRESS: e.IpAssigned,
     Action.OPEN_PORTS: e.PortsOpened,
     Action.INSTALL: e.SshInstallCompleted,
+    Action.STORE_IMAGE: e.MachineImageStored,
 }
-"""The milestone that ends each action; a release ends with InstanceTerminated or ResourcesReleased."""
+"""The milestone that ends each action; a release ends with InstanceTerminated or ResourcesReleased.
+
+An install for a machine image ends with MachineSealed instead.
+"""
 
 
 def is_news(instance: Instance, event: e.Event) -> bool:  # noqa: C901, PLR0911, PLR0912, PLR0915 - a match over every event is one idea
     """False for what the instance already knows, and for a conclusion that no longer holds."""
     if isinstance(event, AttemptFact) and event.attempt != instance.attempt:
         return False
-    resources = instance.resources
+    if event.purpose not in (None, instance.specification.purpose):
+        return False
+    resources, image = instance.resources, instance.stored_image
     match event:
         case PlainMilestone() | e.VolumeResized() | e.InstanceStarted() | e.IpAssigned() | e.PortsOpened():
             return not instance.reached(type(event))
@@ -32,6 +38,10 @@ def is_news(instance: Instance, event: e.Event) -> bool:  # noqa: C901, PLR0911,
             return moves(instance.status, type(event))
         case Decided():
             return True
+        case e.MachineImageChosen(image_id=image_id):
+            return all(image_id != chosen.id for chosen in instance.chosen_images)
+        case e.MachineImageUnusable(image_id=image_id):
+            return image_id not in instance.unusable_images
         case e.InstanceCreated(server_id=server_id):
             return server_id not in (resources.server_id, *resources.duplicate_server_ids)
         case e.VolumeFound(volume_id=volume_id):
@@ -40,10 +50,25 @@ def is_news(instance: Instance, event: e.Event) -> bool:  # noqa: C901, PLR0911,
             return security_group_id not in resources.security_group_ids
         case e.SshInstallPhaseReached(install_try=install_try, index=index):
             running = install_try == instance.install.failures + 1 and index > instance.install.phase_index
-            return running and not instance.reached(e.SshInstallCompleted, e.InstanceReady)
+            return running and not instance.reached(e.SshInstallCompleted, e.MachineSealed, e.InstanceReady)
+        case e.WeightsProgressed(install_try=install_try, tenths=tenths):
+            known = instance.weights
+            further = (
+                known is None
+                or known.install_try != install_try
+                or tenths > e.tenths(known.fetched_bytes, known.total_bytes)
+            )
+            open_to_it = instance.status in {Status.BOOTING, Status.INSTALLING}
+            return open_to_it and further and install_try == instance.install.failures + 1
         case e.SshInstallFailed(install_try=install_try):
             open_to_it = instance.status in {Status.BOOTING, Status.INSTALLING}
-            return open_to_it and install_try > instance.install.failures
+            return open_to_it and install_try > instance.install.failures and not instance.reached(e.MachineSealed)
+        case e.MachineImageStored():
+            return moves(instance.status, e.MachineImageStored) and instance.reached(e.MachineSealed)
+        case e.MachineImageRetired(image_id=image_id):
+            return image is not None and image.id == image_id and not (image.retired_at or image.deleted_at)
+        case e.MachineImageDeleted(image_id=image_id):
+            return image is not None and image.id == image_id and image.deleted_at is None
         case e.HostKeyRotated(counter=counter):
             return counter > resources.host_key
         case e.ModelLoadProgressed():
@@ -72,7 +97,8 @@ def is_news(instance: Instance, event: e.Event) -> bool:  # noqa: C901, PLR0911,
             return not (instance.in_use or resources.server_gone) and server_id == resources.server_id
         case e.ServerStopped(server_id=server_id, occurred_at=at):
             was_on = instance.server_on and at >= instance.powered[-1].since
-            return instance.in_use and was_on and server_id == resources.server_id
+            by_others = instance.in_use and not instance.reached(e.MachineSealed)
+            return by_others and was_on and server_id == resources.server_id
         case e.ServerRestarted(server_id=server_id, occurred_at=at):
             until = instance.powered[-1].until if instance.powered else None
             was_off = until is not None and at >= until

@@ -12,7 +12,7 @@ from shared.lifecycle.progress import LABELS, PROGRESS, REINSTALL, SPREAD
 from shared.lifecycle.status import ENDING, FAILURES, LIVE, WATCHED, Status
 from shared.lifecycle.transitions import TRANSITIONS
 
-_Row = Sequence[object]
+Row = Sequence[object]
 _GROUPS: Final[Mapping[str, frozenset[Status]]] = {"any live status": LIVE, "any failure": FAILURES}
 
 
@@ -30,17 +30,17 @@ the timeline and changes no status. A fact of an earlier or later attempt enters
 
 ## Statuses
 
-{_table(("status", "live", "watched by health", "progress and step stand still"), _statuses())}
+{table(("status", "live", "watched by health", "progress and step stand still"), _statuses())}
 
 ## Moves
 
-{_table(("event", "from", "to"), _moves())}
+{table(("event", "from", "to"), _moves())}
 
 ## Progress
 
 Progress is the highest of these steps that the attempt has reached. A reinstall begins at {REINSTALL} %.
 
-{_table(("step", "percent", "what the instance does then"), _progress())}
+{table(("step", "percent", "what the instance does then"), _progress())}
 
 ## What the provisioner does
 
@@ -48,14 +48,14 @@ Each event asks for at most one action, and only while the instance still needs 
 released instead, whichever event comes, until nothing of it is left. An instance that failed to start may be kept for
 inspection.
 
-{_table(("event", "action"), _actions())}
+{table(("event", "action"), _actions())}
 
 ## Facts
 
 Every fact carries `instance_id` and `occurred_at`. Two facts of one type are the same fact if the fields in the last
 column are equal; the journal keeps it once.
 
-{_table(("event", "meaning", "fields", "the same fact by"), _facts())}
+{table(("event", "meaning", "fields", "the same fact by"), _facts())}
 """
 
 
@@ -89,12 +89,12 @@ def _arrows(source: str, moves: Mapping[type[Event], Status]) -> list[str]:
     ]
 
 
-def _statuses() -> Iterable[_Row]:
+def _statuses() -> Iterable[Row]:
     for status in Status:
         yield f"`{status}`", *("yes" if status in group else "" for group in (LIVE, WATCHED, ENDING))
 
 
-def _moves() -> Iterable[_Row]:
+def _moves() -> Iterable[Row]:
     for kind in EVENTS.values():
         for after in Status:
             sources = [status for status in Status if TRANSITIONS[status].get(kind) is after]
@@ -102,33 +102,33 @@ def _moves() -> Iterable[_Row]:
                 yield kind.type(), ", ".join(f"`{status}`" for status in sources), f"`{after}`"
 
 
-def _progress() -> Iterable[_Row]:
+def _progress() -> Iterable[Row]:
     worth = {kind: (percent, percent) for kind, percent in PROGRESS.items()}
     worth |= {kind: (percents.start, percents[-1]) for kind, percents in SPREAD.items()}
     for kind, (first, last) in sorted(worth.items(), key=lambda item: item[1]):
         yield kind.type(), first if first == last else f"{first}–{last}", LABELS[kind.type()]
 
 
-def _actions() -> Iterable[_Row]:
+def _actions() -> Iterable[Row]:
     for kind, action in {**LAUNCHING, **INSTALLING}.items():
         yield kind.type(), action.replace("_", " ")
     for kind in RELEASING:
         yield kind.type(), f"{Action.RELEASE}, when the instance has ended"
 
 
-def _facts() -> Iterable[_Row]:
+def _facts() -> Iterable[Row]:
     for kind in EVENTS.values():
         meaning = " ".join((kind.__doc__ or "").split())
         fields = [name for name in kind.model_fields if name not in Fact.model_fields]
         identity = ("attempt", *kind.identity) if issubclass(kind, AttemptFact) else kind.identity
-        yield kind.type(), meaning, _names(fields), _names(("instance_id", *identity))
+        yield kind.type(), meaning, names(fields), names(("instance_id", *identity))
 
 
-def _names(names: Iterable[str]) -> str:
+def names(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _table(heads: Sequence[str], rows: Iterable[_Row]) -> str:
+def table(heads: Sequence[str], rows: Iterable[Row]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
 

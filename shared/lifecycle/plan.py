@@ -25,8 +25,10 @@ _AT: Final[Mapping[str, Action]] = {
     **{kind.type(): action for kind, action in _STEPS.items()},
     e.SshInstallStarted.type(): Action.INSTALL,
     e.SshInstallPhaseReached.type(): Action.INSTALL,
+    e.WeightsProgressed.type(): Action.INSTALL,
 }
 """The action under way at each step."""
+_BEING_INSTALLED: Final = frozenset({Status.BOOTING, Status.INSTALLING})
 
 
 def plan(instance: Instance, trigger: e.Event) -> Action | None:
@@ -40,6 +42,8 @@ def plan(instance: Instance, trigger: e.Event) -> Action | None:
         return None
     if action is Action.INSTALL:
         return action if _may_install(instance, trigger) else None
+    if action is Action.STORE_IMAGE:
+        return action if instance.reached(e.MachineSealed) and instance.status in _BEING_INSTALLED else None
     return action
 
 
@@ -52,5 +56,5 @@ def due(instance: Instance) -> Action | None:
 
 def _may_install(instance: Instance, trigger: e.Event) -> bool:
     of_this_attempt = isinstance(trigger, e.SshReachable | e.ReinstallRequested) and trigger.attempt == instance.attempt
-    open_to_it = instance.status in {Status.BOOTING, Status.INSTALLING}
-    return of_this_attempt and open_to_it and not instance.reached(e.InstanceReady)
+    open_to_it = instance.status in _BEING_INSTALLED
+    return of_this_attempt and open_to_it and not instance.reached(e.MachineSealed, e.InstanceReady)

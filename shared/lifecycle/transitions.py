@@ -34,6 +34,7 @@ TRANSITIONS: Final[Mapping[Status, Mapping[type[e.Event], Status]]] = {
     Status.BOOTING: {
         e.SshInstallStarted: Status.INSTALLING,
         e.SshInstallCompleted: Status.STARTING,
+        e.MachineSealed: Status.INSTALLING,
         e.InstanceReady: Status.READY,
         e.ProvisioningFailed: Status.PROVISIONING_FAILED,
         e.StartupFailed: Status.STARTUP_FAILED,
@@ -41,6 +42,7 @@ TRANSITIONS: Final[Mapping[Status, Mapping[type[e.Event], Status]]] = {
     },
     Status.INSTALLING: {
         e.SshInstallCompleted: Status.STARTING,
+        e.MachineImageStored: Status.TERMINATING,
         e.InstanceReady: Status.READY,
         e.StartupFailed: Status.STARTUP_FAILED,
         e.ServerStopped: Status.BOOTING,

@@ -4,11 +4,22 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared.lifecycle.decide import Intent
-from shared.lifecycle.instance import Delay, Failure, Instance
-from shared.lifecycle.progress import label
-from shared.lifecycle.status import FAILURES, Status
+from shared.lifecycle.events import WEIGHTS_PHASE, WeightsProgressed
+from shared.lifecycle.instance import Delay, Failure, FetchedWeights, Instance
+from shared.lifecycle.progress import (
+    INSTALL,
+    LINKING_THE_WEIGHTS,
+    STEP_EVENTS,
+    WAITING_TO_TRY_AGAIN,
+    label,
+    phase_label,
+    step_at,
+)
+from shared.lifecycle.status import FAILURES, STARTING_UP, Status
 
 NAMES: Final[Mapping[Status, str]] = {status: status.replace("_", " ") for status in Status}
+_GB: Final = 10**9
+_MB: Final = 10**6
 INSTEAD_OF_THE_STEP: Final[Mapping[Status, str]] = {
     Status.READY: "",
     Status.UNAVAILABLE: "not answering",
@@ -50,6 +61,36 @@ def where(status: Status, step: str, delay: Delay | None = None) -> str:
     """What it is doing and what delays that, or at what it failed; empty if its status says it all."""
     words = INSTEAD_OF_THE_STEP.get(status, label(step))
     return words if delay is None else f"{words}: {delay.reason} (try {delay.number})"
+
+
+def fetched(weights: FetchedWeights | WeightsProgressed) -> str:
+    """How much of the model is on the machine."""
+    of_all = of_bytes(weights.fetched_bytes, weights.total_bytes)
+    return f"{of_all} of the model are on the machine: {weights.files} of {weights.files_total} files"
+
+
+def of_bytes(part: int, total: int) -> str:
+    """In 10⁹ bytes; in 10⁶ if there are few."""
+    unit, name = (_GB, "GB") if total >= _GB else (_MB, "MB")
+    return f"{part / unit:.1f} of {total / unit:.1f} {name}"
+
+
+def waits_for(instance: Instance) -> str | None:
+    """The step or the phase of the install that a launch waits for now; None for an instance that does not launch."""
+    if instance.status not in STARTING_UP | {Status.PROVISIONING}:
+        return None
+    purpose = instance.specification.purpose
+    step = step_at(instance.progress_percent, purpose)
+    words = label(STEP_EVENTS[purpose][step].__name__)
+    if step != INSTALL:
+        return words
+    install, weights = instance.install, instance.weights
+    there = weights is not None and weights.install_try == install.failures + 1 and weights.complete
+    if install.phase == WEIGHTS_PHASE and there:
+        return LINKING_THE_WEIGHTS
+    if install.phase is not None:
+        return phase_label(install.phase)
+    return WAITING_TO_TRY_AGAIN if install.failures else words
 
 
 def cause(failure: Failure) -> str:

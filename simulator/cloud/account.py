@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from itertools import product
 
+from simulator.cloud.catalog import BootImage, ServerType, find_image
 from simulator.cloud.errors import not_found
-from simulator.cloud.resources import Ip, Rule, SecurityGroup, Server, Volume
+from simulator.cloud.resources import Image, ImageState, Ip, Rule, SecurityGroup, Server, Snapshot, Volume
 from simulator.settings import SimulatorSettings
 
 MAIL_PORTS = (25, 465, 587)
@@ -20,6 +21,8 @@ class Account:
         self.zones = settings.zones
         self.all_servers: dict[str, Server] = {}
         self.all_volumes: dict[str, Volume] = {}
+        self.all_snapshots: dict[str, Snapshot] = {}
+        self.all_images: dict[str, Image] = {}
         self.all_ips: dict[str, Ip] = {}
         self.all_security_groups: dict[str, SecurityGroup] = {}
         for zone in settings.zones:
@@ -30,6 +33,12 @@ class Account:
 
     def add_volume(self, volume: Volume) -> None:
         self.all_volumes[volume.id] = volume
+
+    def add_snapshot(self, snapshot: Snapshot) -> None:
+        self.all_snapshots[snapshot.id] = snapshot
+
+    def add_image(self, image: Image) -> None:
+        self.all_images[image.id] = image
 
     def add_ip(self, ip: Ip) -> None:
         self.all_ips[ip.id] = ip
@@ -46,6 +55,13 @@ class Account:
             for volume in self.all_volumes.values()
             if volume.deleted_at is None and volume.block is block and zone in (None, volume.zone)
         )
+
+    def snapshots(self, zone: str | None = None) -> Iterator[Snapshot]:
+        return (s for s in self.all_snapshots.values() if s.deleted_at is None and zone in (None, s.zone))
+
+    def images(self, zone: str | None = None) -> Iterator[Image]:
+        """Those that were made here, not the marketplace's."""
+        return (i for i in self.all_images.values() if i.deleted_at is None and zone in (None, i.zone))
 
     def flexible_ips(self, zone: str | None = None) -> Iterator[Ip]:
         return (
@@ -66,6 +82,25 @@ class Account:
         if volume is None or volume.deleted_at is not None or volume.zone != zone or volume.block is not block:
             raise not_found("volume" if block else "instance_volume", volume_id)
         return volume
+
+    def snapshot(self, zone: str, snapshot_id: str) -> Snapshot:
+        snapshot = self.all_snapshots.get(snapshot_id)
+        if snapshot is None or snapshot.deleted_at is not None or snapshot.zone != zone:
+            raise not_found("snapshot", snapshot_id)
+        return snapshot
+
+    def image(self, zone: str, image_id: str) -> Image:
+        image = self.all_images.get(image_id)
+        if image is None or image.deleted_at is not None or image.zone != zone:
+            raise not_found("instance_image", image_id)
+        return image
+
+    def bootable(self, wanted: str, zone: str, server_type: ServerType) -> BootImage | None:
+        """The image with this id or label that boots this type here, the marketplace's or an own one."""
+        for image in self.images(zone):
+            if image.id == wanted and image.state is ImageState.AVAILABLE and server_type.boots_from_block:
+                return image.boots
+        return find_image(wanted, zone, server_type)
 
     def ip(self, zone: str, wanted: str) -> Ip:
         """The one with this id or address; the vendor's API accepts both."""

@@ -8,7 +8,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from simulator.cloud.account import Account
 from simulator.cloud.catalog import SERVER_TYPES, BootImage
-from simulator.cloud.resources import Ip, Moment, SecurityGroup, Server, ServerState, Volume
+from simulator.cloud.resources import (
+    Image,
+    ImageState,
+    Ip,
+    Moment,
+    SecurityGroup,
+    Server,
+    ServerState,
+    Snapshot,
+    Volume,
+)
 
 _FILE: Final = "account.json"
 
@@ -63,6 +73,8 @@ class Saved(BaseModel):
     network: str = ""
     servers: list[SavedServer] = []
     volumes: list[Volume] = []
+    snapshots: list[Snapshot] = []
+    images: list[Image] = []
     ips: list[Ip] = []
     security_groups: list[SecurityGroup] = []
 
@@ -72,12 +84,17 @@ class Saved(BaseModel):
             network=network,
             servers=[SavedServer.of(server) for server in account.servers()],
             volumes=[volume for volume in account.all_volumes.values() if volume.deleted_at is None],
+            snapshots=list(account.snapshots()),
+            images=list(account.images()),
             ips=[ip for ip in account.all_ips.values() if ip.deleted_at is None],
             security_groups=list(account.security_groups()),
         )
 
     def restore(self, account: Account) -> None:
-        """Fill a new account. Pending changes are done: lists show every tag, and volumes have grown."""
+        """Fill a new account. Pending changes are done: lists show every tag, and volumes have grown.
+
+        So are snapshots and images that were being made.
+        """
         defaults = {group.zone for group in self.security_groups if group.project_default}
         for group in [group for group in account.security_groups() if group.zone in defaults]:
             del account.all_security_groups[group.id]
@@ -89,6 +106,14 @@ class Saved(BaseModel):
             volume.size, volume.growing_to = volume.growing_to or volume.size, None
             volume.server_id = volume.server_id if volume.server_id in living else None
             account.add_volume(volume)
+        for snapshot in self.snapshots:
+            snapshot.made, snapshot.held, snapshot.listed_tags = True, False, snapshot.tags
+            account.add_snapshot(snapshot)
+        for image in self.images:
+            image.listed_tags = image.tags
+            if image.state is ImageState.CREATING:
+                image.state = ImageState.AVAILABLE
+            account.add_image(image)
         for ip in self.ips:
             ip.server_id = ip.server_id if ip.server_id in living else None
             account.add_ip(ip)

@@ -13,6 +13,8 @@ from uuid import UUID, uuid5
 GIGABYTE: Final = 10**9
 GIBIBYTE: Final = 2**30
 BOOT_VOLUME_BYTES: Final = 20 * GIGABYTE
+SNAPSHOT_GB_HOUR: Final = 0.00004
+"""Euros, by the size of the volume: Scaleway's page "How am I billed for Scaleway Elements services?"."""
 IMAGES_NAMESPACE: Final = UUID("51a0c0de-0000-4000-8000-0000000002a9")
 
 
@@ -49,6 +51,10 @@ class BootImage:
     block: bool
     """instance_sbs (True) boots from block storage, instance_local from a local volume."""
     fixed_id: str | None = None
+    snapshot: str | None = None
+    """Of an image that somebody has made: its own snapshot."""
+    size: int = BOOT_VOLUME_BYTES
+    """Of its boot volumes, in bytes."""
 
     def id_in(self, zone: str) -> str:
         """Images are local to a zone; only the one that was seen to work has the id that the vendor gave it."""
@@ -56,7 +62,7 @@ class BootImage:
 
     def snapshot_in(self, zone: str) -> str:
         """The block snapshot from which boot volumes are made."""
-        return str(uuid5(IMAGES_NAMESPACE, f"{zone}/{self.label}/snapshot"))
+        return self.snapshot or str(uuid5(IMAGES_NAMESPACE, f"{zone}/{self.label}/snapshot"))
 
     def boots(self, server_type: ServerType) -> bool:
         return self.block is server_type.boots_from_block

@@ -69,6 +69,11 @@ def still_in_use(help_message: str, *, status: int = 400) -> ApiError:
     )
 
 
+def not_available(resource: str) -> ApiError:
+    """An image of a snapshot that is still being made: packer-plugin-scaleway issue 39 quotes status and message."""
+    return ApiError(400, {"type": "invalid_request_error", "message": f"{resource} is not available"})
+
+
 def transient_state(resource: str, resource_id: str, state: str) -> ApiError:
     return ApiError(
         409,

@@ -11,12 +11,12 @@ from aiohttp import BasicAuth, web
 
 from simulator.cloud import errors
 from simulator.cloud.account import Account
-from simulator.cloud.catalog import SERVER_TYPES, find_image, quota_name
+from simulator.cloud.catalog import SERVER_TYPES, quota_name
 from simulator.cloud.errors import ApiError
 from simulator.cloud.failures import ACTIONS, Scenarios
 from simulator.cloud.machines import Machines
 from simulator.cloud.requests import CreateServer, read, tags_in
-from simulator.cloud.resources import Server, boot_volume
+from simulator.cloud.resources import Image, Ip, SecurityGroup, Server, Snapshot, boot_volume
 from simulator.cloud.scratch import scratch_volume
 from simulator.scenario import Call, Error, Failure, Scenario
 from simulator.settings import SimulatorSettings
@@ -143,7 +143,7 @@ async def _leave_volume(cloud: Cloud, request: web.Request, subject: Subject) ->
     server_type = SERVER_TYPES.get(subject.instance_type or "")
     if subject.call is Call.CREATE_SERVER and subject.zone is not None and server_type is not None:
         order = await read(request, CreateServer)
-        image = find_image(order.image, subject.zone, server_type)
+        image = cloud.account.bootable(order.image, subject.zone, server_type)
         if image is not None and image.block:
             cloud.account.add_volume(boot_volume(image, subject.zone, None))
             for wanted in order.volumes.values():
@@ -168,9 +168,7 @@ async def _subject(cloud: Cloud, call: Call, request: web.Request) -> Subject:
     caller = _caller(request)
     if server is not None:
         return Subject(call, "instance_server", server.id, server.tags, zone, server.type.name, caller)
-    group = cloud.account.all_security_groups.get(request.match_info.get("group_id", ""))
-    ip = cloud.account.all_ips.get(request.match_info.get("ip", ""))
-    tagged = group or ip
+    tagged = _tagged_in_path(cloud.account, request)
     given = tagged.tags if tagged is not None else body.get("tags")
     tags = given if isinstance(given, list | tuple) else tags_in(request)
     return Subject(
@@ -180,6 +178,16 @@ async def _subject(cloud: Cloud, call: Call, request: web.Request) -> Subject:
         zone=zone or request.query.get("zone"),
         instance_type=str(body["commercial_type"]) if "commercial_type" in body else None,
         caller=caller,
+    )
+
+
+def _tagged_in_path(account: Account, request: web.Request) -> SecurityGroup | Ip | Snapshot | Image | None:
+    path = request.match_info
+    return (
+        account.all_security_groups.get(path.get("group_id", ""))
+        or account.all_ips.get(path.get("ip", ""))
+        or account.all_snapshots.get(path.get("snapshot_id", ""))
+        or account.all_images.get(path.get("image_id", ""))
     )
 
 

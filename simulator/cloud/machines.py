@@ -10,7 +10,7 @@ from simulator.cloud.background import Background, cancelled
 from simulator.cloud.belated import Belated
 from simulator.cloud.errors import no_free_address
 from simulator.cloud.failures import Scenarios
-from simulator.cloud.ports import Hardware, Host, MakeHost
+from simulator.cloud.ports import Hardware, Host, MakeHost, StoredDisks
 from simulator.cloud.resources import Ip, Server, ServerState, now
 from simulator.scenario import Scenario
 
@@ -24,14 +24,16 @@ class Machines:
         addresses: Addresses,
         scenarios: Scenarios,
         make_host: MakeHost,
+        disks: StoredDisks,
         *,
         on_change: Callable[[], None] = lambda: None,
         keep_disks: bool = False,
     ) -> None:
-        """`on_change` is called after each task. With `keep_disks`, `close` stops the hosts and keeps their disks."""
+        """`on_change` is called after each task. With `keep_disks`, `close` stops the hosts and keeps all disks."""
         self._account = account
         self._background = Background(on_change)
         self._begin = self._background.begin
+        self.disks = disks
         self.belated = Belated(account, scenarios, self._background)
         self._keep_disks = keep_disks
         self._addresses = addresses
@@ -135,6 +137,8 @@ class Machines:
         hosts = [server.host for server in self._account.all_servers.values() if server.host is not None]
         ends = (host.stop() if self._keep_disks else host.destroy() for host in hosts)
         endings = await asyncio.gather(*ends, return_exceptions=True)
+        if not self._keep_disks:
+            await self.disks.clear()
         faults = [*of_tasks, *(ending for ending in endings if ending is not None)]
         if faults:
             raise BaseExceptionGroup("the simulated machines failed", faults)
@@ -217,6 +221,8 @@ class Machines:
             server.host = None
             if was_on:
                 self._release(server, host.address)
+        else:
+            await self.disks.discard(server.id)
         for ip in server.ips:
             ip.server_id = None
         server.ips = []

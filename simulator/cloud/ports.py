@@ -42,6 +42,25 @@ class Host(Protocol):
         """End what runs and remove the disk."""
 
 
+class StoredDisks(Protocol):
+    """What the snapshots of boot volumes hold: copies of machines' disks, without their scratch storage."""
+
+    async def store(self, server_id: str, snapshot_id: str) -> None:
+        """Keep a copy of the server's disk as it is now; of one that never booted there is nothing to copy."""
+
+    async def lay(self, snapshot_id: str, server_id: str) -> None:
+        """A new server's disk begins as that copy. Its first boot then runs cloud-init, as on any new machine."""
+
+    async def discard(self, server_id: str) -> None:
+        """Remove what `lay` made for a server that never booted."""
+
+    async def remove(self, snapshot_id: str) -> None:
+        """Remove the copy."""
+
+    async def clear(self) -> None:
+        """Remove every copy, and what was laid for servers that never booted."""
+
+
 class MakeHost(Protocol):
     """Called at every power-on: a dynamic address and the scenario may differ from the boot before.
 

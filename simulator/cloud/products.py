@@ -3,17 +3,15 @@
 from aiohttp import web
 
 from simulator.cloud import render
-from simulator.cloud.catalog import IMAGES, SERVER_TYPES, image_by_id, sold_in
+from simulator.cloud.catalog import IMAGES, SERVER_TYPES, sold_in
 from simulator.cloud.errors import not_found
 from simulator.cloud.failures import is_short
 from simulator.cloud.gate import Cloud, Endpoint
 from simulator.cloud.requests import only, page_of
-from simulator.cloud.resources import now
 from simulator.scenario import Call, Scenario
 
 PRODUCTS = "/instance/v1/zones/{zone}/products/servers"
 LOCAL_IMAGES = "/marketplace/v2/local-images"
-IMAGE = "/instance/v1/zones/{zone}/images/{image_id}"
 IMAGE_FILTERS = frozenset({"page", "page_size", "zone", "arch", "image_label", "type", "order_by"})
 
 
@@ -26,7 +24,6 @@ class Products:
             Endpoint("GET", PRODUCTS, Call.LIST_SERVER_TYPES, self.types, public=True),
             Endpoint("GET", PRODUCTS + "/availability", Call.LIST_AVAILABILITY, self.availability, public=True),
             Endpoint("GET", LOCAL_IMAGES, Call.LIST_LOCAL_IMAGES, self.images, public=True),
-            Endpoint("GET", IMAGE, Call.GET_IMAGE, self.image),
         ]
 
     async def types(self, request: web.Request) -> web.Response:
@@ -44,13 +41,6 @@ class Products:
             name: {"availability": _availability(scenario, zone, name)} for name in names[page_of(request, "per_page")]
         }
         return web.json_response({"servers": shown}, headers={"X-Total-Count": str(len(names))})
-
-    async def image(self, request: web.Request) -> web.Response:
-        zone, image_id = request.match_info["zone"], request.match_info["image_id"]
-        found = image_by_id(image_id, zone)
-        if found is None:
-            raise not_found("instance_image", image_id)
-        return web.json_response({"image": render.image(self._cloud.account, found, zone, now())})
 
     async def images(self, request: web.Request) -> web.Response:
         """An unknown label is a 404 (scaleway-cli, test-create-server-errors-error-invalid-image-label)."""

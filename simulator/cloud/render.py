@@ -254,7 +254,7 @@ def image(account: Account, shown: BootImage, zone: str, made_at: datetime) -> J
         "from_server": "",
         "organization": account.organization_id,
         "project": account.project_id,
-        "public": True,
+        "public": shown.snapshot is None,
         "state": "available",
         "tags": [],
         "zone": zone,

@@ -117,6 +117,30 @@ class UpdateIp(Body):
     server: str | None = None
 
 
+class CreateSnapshot(Body):
+    volume_id: str
+    name: Name
+    project_id: str | None = None
+    tags: tuple[Name, ...] = ()
+    public: Literal[False] = False
+
+
+class UpdateSnapshot(Body):
+    name: Name | None = None
+    tags: tuple[Name, ...] | None = None
+
+
+class CreateImage(Body):
+    name: Name
+    root_volume: str
+    arch: Literal["x86_64"]
+    project: str | None = None
+    organization: str | None = None
+    tags: tuple[Name, ...] = ()
+    public: Literal[False] = False
+    extra_volumes: dict[str, object] = Field(default={}, max_length=0)
+
+
 class UpdateVolume(Body):
     name: Name | None = None
     size: Annotated[int, Field(gt=0)] | None = None

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import uuid4
 
-from simulator.cloud.catalog import BOOT_VOLUME_BYTES, BootImage, ServerType
+from simulator.cloud.catalog import GIGABYTE, SNAPSHOT_GB_HOUR, BootImage, ServerType
 from simulator.cloud.ports import Host
 
 
@@ -29,6 +29,19 @@ class VolumeStatus(StrEnum):
     AVAILABLE = "available"
     IN_USE = "in_use"
     UPDATING = "updating"
+
+
+class SnapshotStatus(StrEnum):
+    CREATING = "creating"
+    AVAILABLE = "available"
+    IN_USE = "in_use"
+    ERROR = "error"
+
+
+class ImageState(StrEnum):
+    CREATING = "creating"
+    AVAILABLE = "available"
+    ERROR = "error"
 
 
 @dataclass(frozen=True)
@@ -73,11 +86,69 @@ def boot_volume(image: BootImage, zone: str, server_id: str | None) -> Volume:
     return Volume(
         name=f"{image.name}_sbs_volume_0" if image.block else image.name,
         zone=zone,
-        size=BOOT_VOLUME_BYTES,
+        size=image.size,
         block=image.block,
         server_id=server_id,
         snapshot=image.snapshot_in(zone) if image.block else None,
     )
+
+
+@dataclass
+class Snapshot:
+    """Of a block volume. `listed_tags` are the tags that lists show; they follow `tags` after the scenario's delay.
+
+    `image_id`: the image that refers to it. `held`: it still counts as in use, though that image was deleted.
+    """
+
+    name: str
+    zone: str
+    size: int
+    volume_id: str
+    tags: tuple[str, ...] = ()
+    listed_tags: tuple[str, ...] = ()
+    id: str = field(default_factory=new_id)
+    reference_id: str = field(default_factory=new_id)
+    made: bool = False
+    failed: bool = False
+    image_id: str | None = None
+    held: bool = False
+    created_at: datetime = field(default_factory=now)
+    updated_at: datetime = field(default_factory=now)
+    deleted_at: datetime | None = None
+
+    @property
+    def status(self) -> SnapshotStatus:
+        if self.failed:
+            return SnapshotStatus.ERROR
+        if not self.made:
+            return SnapshotStatus.CREATING
+        return SnapshotStatus.IN_USE if self.image_id is not None or self.held else SnapshotStatus.AVAILABLE
+
+    @property
+    def hourly_price(self) -> float:
+        """In euros."""
+        return self.size / GIGABYTE * SNAPSHOT_GB_HOUR
+
+
+@dataclass
+class Image:
+    """One that somebody has made of a snapshot; `listed_tags` as for snapshots."""
+
+    name: str
+    zone: str
+    snapshot_id: str
+    size: int
+    tags: tuple[str, ...] = ()
+    listed_tags: tuple[str, ...] = ()
+    id: str = field(default_factory=new_id)
+    state: ImageState = ImageState.CREATING
+    created_at: datetime = field(default_factory=now)
+    deleted_at: datetime | None = None
+
+    @property
+    def boots(self) -> BootImage:
+        """What a server boots from it."""
+        return BootImage(self.name, self.name, block=True, fixed_id=self.id, snapshot=self.snapshot_id, size=self.size)
 
 
 @dataclass

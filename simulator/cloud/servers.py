@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from simulator.cloud import errors, render, requests, scratch
-from simulator.cloud.catalog import IMAGES, ServerType, find_image, quota_name, sold_in
+from simulator.cloud.catalog import IMAGES, ServerType, quota_name, sold_in
 from simulator.cloud.errors import ApiError
 from simulator.cloud.gate import Cloud, Endpoint
 from simulator.cloud.requests import CreateServer, UpdateServer, only, page_of, read, tags_in
@@ -51,6 +51,8 @@ class Servers:
         for ip in ips:
             ip.server_id = server.id
             server.ips.append(ip)
+        if server.image.snapshot is not None:
+            await self._cloud.machines.disks.lay(server.image.snapshot, server.id)
         self._account.add_server(server)
         server.scratch = scratch.made(server, wanted.volumes)
         if server.scratch is not None:
@@ -142,9 +144,9 @@ class Servers:
             raise errors.invalid_argument(
                 "commercial_type", "constraint", f"{wanted.commercial_type} is not sold in {zone}"
             )
-        image = find_image(wanted.image, zone, server_type)
+        image = self._account.bootable(wanted.image, zone, server_type)
         if image is None:
-            raise _no_image(wanted.image, zone, server_type)
+            raise self._no_image(wanted.image, zone, server_type)
         scratch.check(server_type, wanted.volumes)
         self._check_project(wanted.project)
         count = sum(1 for _ in self._account.servers())
@@ -172,6 +174,12 @@ class Servers:
         if project is not None and project != self._account.project_id:
             raise errors.permissions_denied("instance_server", "write")
 
+    def _no_image(self, wanted: str, zone: str, server_type: ServerType) -> ApiError:
+        known = {name for image in IMAGES for name in (image.label, image.id_in(zone))}
+        if wanted not in known | {image.id for image in self._account.images(zone)}:
+            return errors.not_found("instance_image", wanted)
+        return errors.invalid_argument("image", "constraint", f"{wanted} does not boot {server_type.name}")
+
     def _named(self, request: web.Request) -> Server:
         return self._account.server(request.match_info["zone"], request.match_info["server_id"])
 
@@ -186,12 +194,6 @@ class Servers:
             and query.get("organization", self._account.organization_id) == self._account.organization_id
             and _among(query.get("servers", ""), server.id)
         )
-
-
-def _no_image(wanted: str, zone: str, server_type: ServerType) -> ApiError:
-    if wanted not in {name for image in IMAGES for name in (image.label, image.id_in(zone))}:
-        return errors.not_found("instance_image", wanted)
-    return errors.invalid_argument("image", "constraint", f"{wanted} does not boot {server_type.name}")
 
 
 def _among(ids: str, server_id: str) -> bool:

@@ -11,6 +11,8 @@ from typing import Final
 
 import simulator
 from simulator.host.disk import Container, Disk
+from simulator.host.loading import load, why_not
+from simulator.host.model import MachineModel
 from simulator.host.worker.plan import Plan
 from simulator.scenario import Scenario
 
@@ -22,8 +24,17 @@ _IMPORTABLE_FROM: Final = Path(simulator.__file__).parents[1]
 class Containers:
     """Owns the tasks that keep containers running. The disk holds their descriptions."""
 
-    def __init__(self, disk: Disk, address: str, scenario: Scenario, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        address: str,
+        scenario: Scenario,
+        environment: Mapping[str, str],
+        model: MachineModel | None = None,
+    ) -> None:
+        """With a `model`, loads take the time of a real machine."""
         self._disk = disk
+        self._model = model
         self._address = address
         self._scenario = scenario
         self._environment = environment
@@ -94,12 +105,14 @@ class Containers:
             # The worker is a process of this computer, and finds there what a container would have mounted.
             folders={"/etc/coldstart/tls": str(container.tls)} if container.tls else {},
             first_line_at=time.time() + scenario.worker_start,
-            load_seconds=scenario.model_load,
+            load_seconds=None if self._model else scenario.model_load,
             never_loads=scenario.never_loads,
             dies_after_ready=scenario.dies_after_ready,
             engine_dies_after_ready=None if again else scenario.engine_dies_after_ready,
+            engine_hangs_at=scenario.engine_hangs_at,
             dead_engine=scenario.dead_engine,
-            fails_with=scenario.worker_fails_with,
+            token_seconds=scenario.token,
+            fails_with=scenario.worker_fails_with or why_not(container),
             broken=again and scenario.dies_after_ready is not None,
         )
         log = os.open(self._disk.log_of(container), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -113,11 +126,37 @@ class Containers:
         finally:
             os.close(log)
         try:
+            if self._model is not None and process.stdin is not None:
+                await self._paced(process, process.stdin, self._model, container)
             return await process.wait()
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+    async def _paced(
+        self,
+        process: asyncio.subprocess.Process,
+        worker: asyncio.StreamWriter,
+        model: MachineModel,
+        container: Container,
+    ) -> None:
+        """Tell the worker how far its load is, until that is over or the worker has ended."""
+
+        def tell(share: float) -> None:
+            if process.returncode is None:
+                worker.write(f"{share:.6f}\n".encode())
+
+        loading = asyncio.ensure_future(load(model, container, tell))
+        ended = asyncio.ensure_future(process.wait())
+        try:
+            await asyncio.wait({loading, ended}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            loading.cancel()
+            ended.cancel()
+            await asyncio.wait({loading, ended})
+        if not loading.cancelled():
+            loading.result()
 
 
 def new_id() -> str:

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 import asyncssh
@@ -11,14 +12,14 @@ from simulator.host.cloud_init import CloudInit, WrittenFile
 
 _STAND_IN: Final = Path(__file__).parent / "standins" / "client.bash"
 _STAND_INS: Final = (
-    "apt-get", "blkid", "cmp", "curl", "df", "dpkg", "lsblk", "mkfs.ext4", "mount", "mountpoint", "nvidia-smi",
-    "systemctl", "udevadm",
+    "apt-get", "blkid", "cmp", "curl", "dd", "df", "dpkg", "fsfreeze", "lsblk", "mkfs.ext4", "mount", "mountpoint",
+    "nvidia-smi", "sha256sum", "sync", "systemctl", "udevadm",
 )  # fmt: skip
 _TOOLS: Final = (
     "awk", "base64", "basename", "bash", "cat", "chmod", "cp", "cut", "date", "dirname", "du", "echo", "env",
     "false", "find", "flock", "free", "grep", "head", "hostname", "id", "kill", "ln", "ls", "mkdir", "mktemp", "mv",
-    "nproc", "od", "printf", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "setsid", "sh", "sha256sum",
-    "sleep", "sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "tr", "true", "uname", "uniq",
+    "nproc", "od", "printf", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "setsid", "sh", "sha1sum",
+    "sleep", "sort", "stat", "tail", "tee", "test", "timeout", "touch", "tr", "true", "uname", "uniq",
     "uptime", "wc", "xargs",
 )  # fmt: skip
 _SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
@@ -63,6 +64,8 @@ class Container(BaseModel):
     labels: dict[str, str] = {}
     cache: Path | None = None
     """The machine's folder that the image has as its model cache."""
+    kernels: Path | None = None
+    """The machine's folder that the container keeps compiled code in; None: that goes with the container."""
     tls: Path | None = None
     """The machine's folder that the container has at /etc/coldstart/tls."""
     shared_memory: str | None = None
@@ -95,6 +98,8 @@ class Contents(BaseModel):
                         label="cloudimg-rootfs", mounted_at="/"),
         ]
     )  # fmt: skip
+    bound: set[str] = set()
+    """Where something of the machine's memory, or the boot disk once more, is mounted until the power is off."""
     failed_installs: int = 0
     enabled_units: set[str] = set()
     """Units that were added to the machine and start at each boot, as `systemctl enable` was told."""
@@ -109,11 +114,13 @@ class Disk:
         self.bin = folder / "bin"
         self._contents = folder / "contents.json"
         self._boot = folder / "boot"
+        self._anew = folder / "anew"
         self.contents = Contents()
+        self._removing = Lock()
 
     @property
     def host_key(self) -> Path:
-        return self.root / "etc/ssh/ssh_host_ed25519_key"
+        return self._seen("etc/ssh/ssh_host_ed25519_key")
 
     @property
     def temporary(self) -> Path:
@@ -121,7 +128,7 @@ class Disk:
 
     @property
     def authorized_keys(self) -> Path:
-        return self.root / "root/.ssh/authorized_keys"
+        return self._seen("root/.ssh/authorized_keys")
 
     @property
     def instance_keys(self) -> Path:
@@ -137,10 +144,18 @@ class Disk:
         if self.folder.exists():
             self._boot.write_text(boot_id)
 
+    @property
+    def anew(self) -> bool:
+        """It is a copy of another machine's, and was never booted."""
+        return self._anew.exists()
+
     def attach(self, cloud_init: CloudInit) -> None:
         """Read what the last boot left. At the first boot, lay out the machine as cloud-init does."""
         if self._contents.exists():
             self.contents = Contents.model_validate_json(self._contents.read_bytes())
+            if self.anew:
+                self._configure(cloud_init)
+                self._anew.unlink()
             return
         for path in ("etc/ssh", "mnt", "root/.ssh", "usr", "var/lib", "var/log", "var/tmp"):
             (self.root / path).mkdir(parents=True, exist_ok=True)
@@ -151,9 +166,30 @@ class Disk:
                 _link(self.bin / tool, Path(found))
         for name in _STAND_INS:
             self.install_command(name)
+        self._configure(cloud_init)
+        self.save()
+
+    def _configure(self, cloud_init: CloudInit) -> None:
+        """What cloud-init does once on each machine: also on one whose disk has seen another machine's."""
         for file in cloud_init.files:
             self._write(file)
         self._write_keys(cloud_init)
+
+    def begin_anew(self) -> None:
+        """The next boot is the first one of another machine."""
+        self.contents = Contents.model_validate_json(self._contents.read_bytes())
+        self.contents.failed_installs = 0
+        self.save()
+        self._boot.unlink(missing_ok=True)
+        self._anew.touch()
+
+    def drop_scratch(self, original: Path) -> None:
+        """Of a copy of the disk in that folder: scratch storage is not on it."""
+        self.contents = Contents.model_validate_json(self._contents.read_bytes())
+        for device in [device for device in self.contents.devices if device.scratch]:
+            if device.mounted_at is not None:
+                shutil.rmtree(self.folder / Path(device.mounted_at).relative_to(original), ignore_errors=True)
+            self.contents.devices.remove(device)
         self.save()
 
     def boot_devices(self, scratch: int) -> None:
@@ -166,6 +202,14 @@ class Disk:
             if device.mounted_at != "/" and f"LABEL={device.label} " not in kept:
                 device.mounted_at = None
         self.save()
+
+    def forget_memory(self) -> None:
+        """As a power-off does: what was in /run, and what was mounted from there."""
+        memory = self.root / "run"
+        if self._contents.exists() and memory.exists():
+            shutil.rmtree(memory)
+            self.contents.bound.clear()
+            self.save()
 
     def erase_scratch(self) -> None:
         """As a full stop does. What was mounted there is no longer seen."""
@@ -195,9 +239,18 @@ class Disk:
         return self.folder / f"container-{container.id}.log"
 
     def remove(self) -> None:
-        """Raises OSError if something still writes there."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        """Raises OSError if something still writes there.
+
+        The simulator's end may ask for it while a deletion is still at it, in a thread that cannot be cancelled.
+        """
+        with self._removing:
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
+
+    def _seen(self, path: str) -> Path:
+        """The file as the machine's programs see it: a sealed machine has some in memory."""
+        kept = self.root / "run/coldstart/sealing/kept" / path
+        return kept if kept.exists() else self.root / path
 
     def _write(self, file: WrittenFile) -> None:
         path = self.root / file.path.lstrip("/")

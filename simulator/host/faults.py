@@ -3,6 +3,6 @@
 from typing import Final
 
 PHASES: Final = frozenset(
-    {"preflight", "host_key", "data_disk", "docker_install", "nvidia_toolkit", "image_pull", "worker_start"}
+    {"preflight", "host_key", "data_disk", "docker_install", "nvidia_toolkit", "image_pull", "weights", "worker_start"}
 )
 """The phases that the stand-ins know how to fail in."""

@@ -14,7 +14,9 @@ from simulator.host import processes
 from simulator.host.containers import Containers
 from simulator.host.disk import Disk
 from simulator.host.faults import PHASES
+from simulator.host.file_failures import FileFailures
 from simulator.host.machine_failures import MachineFailures
+from simulator.host.model import MachineModel
 from simulator.host.ssh_keys import write_authorized_keys
 from simulator.host.sshd import SshServer
 from simulator.host.standins.server import StandIns
@@ -51,7 +53,9 @@ class SimulatedMachine:
         self._cloud_init = cloud_init
         self._tags = tags
         self._project_keys = project_keys
-        self.containers = Containers(disk, address, scenario, {processes.MARKER: self.boot_id})
+        self.file_failures = FileFailures(scenario.file_failures)
+        self.model = MachineModel(scenario.rates) if scenario.rates else None
+        self.containers = Containers(disk, address, scenario, {processes.MARKER: self.boot_id}, self.model)
         self._stand_ins = StandIns(self)
         self._locked_until = 0.0
         self._skipped_s = 0.0
@@ -62,12 +66,16 @@ class SimulatedMachine:
         """Boot, and listen for SSH after `scenario.ssh_up` seconds. With `never_ssh`, do nothing."""
         if self.scenario.never_ssh:
             return
-        await asyncio.sleep(self.scenario.ssh_up)
+        if self.model is None:
+            await asyncio.sleep(self.scenario.ssh_up)
+        else:
+            await self.model.sleep(self.model.rates.boot_seconds)
         self._locked_until = time.monotonic() + self.scenario.packages_locked
         given = user_data.parse(self._cloud_init)
         if self.scenario.wrong_host_key:
             given = replace(given, host_key_private=None, host_key_public=None)
         self.disk.attach(given)
+        self.disk.forget_memory()
         self.write_authorized_keys()
         self.disk.boot_devices(self.hardware.scratch)
         if self.scenario.skips_sleep:
@@ -93,6 +101,7 @@ class SimulatedMachine:
         await self._stand_ins.stop()
         await self.containers.power_off()
         await asyncio.to_thread(processes.end_all, self.boot_id)
+        await asyncio.to_thread(self.disk.forget_memory)
         if self.disk.boot == self.boot_id:
             self.disk.boot = ""
 

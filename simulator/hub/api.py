@@ -8,6 +8,7 @@ from math import ceil
 from aiohttp import web
 from pydantic import SecretStr
 
+from simulator.hub.files import repository
 from simulator.hub.listing import Listing, Refused
 from simulator.hub.models import LEGACY, MODELS, REVISIONS, USERS, Model
 from simulator.scenario import HubError, Scenario
@@ -36,7 +37,8 @@ class Hub:
                 web.get(model, self._may_fail(self.model_info)),
                 web.get(model + "/revision/{revision}", self._may_fail(self.model_info)),
                 web.get(model + "/auth-check", self._may_fail(self.auth_check)),
-                web.get(f"{PREFIX}/{name}/resolve/{{revision}}/config.json", self._may_fail(self.configuration)),
+                web.get(model + "/tree/{revision}", self._may_fail(self.tree)),
+                web.get(f"{PREFIX}/{name}/resolve/{{revision}}/{{path}}", self._may_fail(self.file)),
             ]
         # aiohttp takes the first that matches: the longer paths have to come before "namespace/name".
         return sorted(routes, key=lambda route: (-route.path.count("/"), route.path.count("{")))
@@ -58,19 +60,28 @@ class Hub:
         _check_revision(model, request)
         properties = model.properties()
         if request.query.get("blobs"):
-            properties["siblings"] = [{"rfilename": name, "size": size} for name, size in model.files().items()]
+            properties["siblings"] = [file.of_info() for file in repository(model).values()]
         wanted = request.query.getall("expand", [])
         if unknown := [name for name in wanted if name not in properties]:
             raise _refusal(web.HTTPBadRequest, f"the simulated hub does not expand {', '.join(unknown)}")
         shown = {name: properties[name] for name in wanted or properties if properties[name] is not None}
         return web.json_response({"_id": model.sha[:24], "id": model.id, **shown})
 
-    async def configuration(self, request: web.Request) -> web.Response:
-        """The one file that is here."""
+    async def tree(self, request: web.Request) -> web.Response:
+        """All files, on one page. As on the real hub, a gated model's are listed for everybody."""
+        model = self._visible(request)
+        _check_revision(model, request)
+        return web.json_response([file.of_tree() for file in repository(model).values()])
+
+    async def file(self, request: web.Request) -> web.Response:
+        """A small file. Only the simulated machines' curl has large ones."""
         model = self._visible(request)
         _check_revision(model, request)
         self._check_licence(model, request)
-        return web.json_response(model.config())
+        found = repository(model).get(request.match_info["path"])
+        if found is None or found.content is None:
+            raise _refusal(web.HTTPNotFound, "Entry not found", code="EntryNotFound")
+        return web.Response(body=found.content, headers={"ETag": f'"{found.blob}"', "X-Repo-Commit": model.sha})
 
     async def auth_check(self, request: web.Request) -> web.Response:
         self._check_licence(self._visible(request), request)

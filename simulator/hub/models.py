@@ -1,10 +1,13 @@
 """The models on the hub, one of each kind that may be requested. Figures are those of the real hub's cards."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 _UNCOUNTED_BYTES: Final = 250_540_281
+_LARGEST_SHARD: Final = 4 * 10**9
+"""As Qwen splits its weights."""
 
 
 def _grouped(layers: int, heads: int, kv_heads: int, hidden: int, context: int) -> dict[str, Any]:
@@ -14,6 +17,18 @@ def _grouped(layers: int, heads: int, kv_heads: int, hidden: int, context: int) 
         "num_key_value_heads": kv_heads,
         "hidden_size": hidden,
         "max_position_embeddings": context,
+    }
+
+
+def _sharded(size: int) -> dict[str, int]:
+    """The files of so many bytes of safetensors."""
+    count = math.ceil(size / _LARGEST_SHARD)
+    if count == 1:
+        return {"model.safetensors": size}
+    sizes = [size * number // count for number in range(count + 1)]
+    return {
+        f"model-{number:05d}-of-{count:05d}.safetensors": sizes[number] - sizes[number - 1]
+        for number in range(1, count + 1)
     }
 
 
@@ -56,7 +71,7 @@ class Model:
         if self.made_from:
             return {"README.md": 6_050, f"{self.id.partition('/')[2].lower()}-q4_k_m.gguf": _UNCOUNTED_BYTES}
         total = sum(self.parameters.values())
-        weights = {"model.safetensors": 2 * total} if total else {"pytorch_model.bin": _UNCOUNTED_BYTES}
+        weights = _sharded(2 * total) if total else {"pytorch_model.bin": _UNCOUNTED_BYTES}
         return {"config.json": len(json.dumps(self.config())), **weights, "tokenizer.json": 7_031_645}
 
     def _origin(self) -> tuple[str, ...]:
@@ -137,6 +152,16 @@ MODELS: Final = {
             downloads=2_500_000,
         ),
         Model(
+            "Qwen/Qwen2.5-32B-Instruct",
+            "5ede1c97bbab6ce5cda5812749b4c0bdf79b18dd",
+            "text-generation",
+            "Qwen2ForCausalLM",
+            "qwen2",
+            {"BF16": 32_763_876_352},
+            _grouped(64, 40, 8, 5_120, 32_768),
+            downloads=1_200_000,
+        ),
+        Model(
             "Qwen/Qwen2.5-72B-Instruct",
             "495f39366efef23836d0cfae4fbe635880d2be31",
             "text-generation",
@@ -146,6 +171,17 @@ MODELS: Final = {
             _grouped(80, 64, 8, 8_192, 32_768),
             license="other",
             downloads=600_000,
+        ),
+        Model(
+            "deepseek-ai/DeepSeek-R1-Distill-Llama-70B",
+            "b1c0b44b4369b597ad119a196caf79a9c40e141e",
+            "text-generation",
+            "LlamaForCausalLM",
+            "llama",
+            {"BF16": 70_553_706_496},
+            _grouped(80, 64, 8, 8_192, 131_072),
+            license="mit",
+            downloads=300_000,
         ),
         Model(
             "facebook/opt-125m",

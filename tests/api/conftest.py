@@ -19,7 +19,7 @@ async def stage(nats_url: str, database_url: str) -> AsyncGenerator[Stage]:
 async def offering(nats_url: str, database_url: str) -> AsyncGenerator[Stage]:
     """The instance types are offered; no api runs yet."""
     connection = await connect(nats_url, "test")
-    await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=5)
+    await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=30)
     async with a_hub() as hub, a_stage(nats_url, database_url, connection, hub) as stage:
         await stage.offer()
         yield stage

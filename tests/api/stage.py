@@ -79,10 +79,12 @@ class Stage:
         await InstanceTypes(self.connection.jetstream(), replicas=1).publish("scaleway", types or OFFERED)
 
     async def projector(self) -> None:
-        settings = ProgressSettings(
+        await self.stack.enter_async_context(progress.running(self.progress_settings()))
+
+    def progress_settings(self) -> ProgressSettings:
+        return ProgressSettings(
             nats_url=SecretStr(self.nats_url), database_url=SecretStr(self.database_url), stream_heartbeat_seconds=0.2
         )
-        await self.stack.enter_async_context(progress.running(settings))
 
     async def worker(self) -> FakeWorker:
         return await self.stack.enter_async_context(a_worker(self.worker_port))

@@ -27,7 +27,7 @@ async def listed(pool: Pool) -> Sequence[Instance]:
 
 
 async def followed(pool: Pool) -> Sequence[Instance]:
-    return (await ReadModelRepository(pool).standing(INSTALLATION, KNOWN))[1]
+    return (await ReadModelRepository(pool).standing(INSTALLATION, KNOWN)).instances
 
 
 async def counted(pool: Pool) -> Sequence[Instance]:

@@ -10,10 +10,12 @@ import pytest
 from aiohttp import web
 from openai import AsyncOpenAI, OpenAI
 
+from shared.deployments import decide
 from tests.api.router.scene import a_scene, answering, streaming
+from tests.api.router.sleeping import asleep, listening
 from tests.api.router.test_inference import catalogued
 from tests.api.router.test_tally import named
-from tests.api.stage import EMBEDDING_MODEL, MODEL, RunningApi, Stage, until
+from tests.api.stage import EMBEDDING_MODEL, MODEL, PATIENCE_S, RunningApi, Stage, until
 
 
 def client_of(api: RunningApi, key: str) -> AsyncOpenAI:
@@ -48,6 +50,30 @@ async def test_chat_stream_completions_embeddings_and_models_work(stage: Stage) 
         await until(embeds)
         assert {model.id async for model in client.models.list()} == {MODEL, EMBEDDING_MODEL}
         assert (await client.models.retrieve(MODEL)).owned_by == "Qwen"
+
+
+async def test_a_stream_of_a_sleeping_deployment_is_held_and_answered_by_its_woken_replica(stage: Stage) -> None:
+    api, worker = await stage.api(wait_heartbeat_seconds=0.02), await stage.worker()
+    sleeping = await asleep(stage, api)
+    async with listening(stage) as scaler, client_of(api, await api.user_key()) as client:
+        stream = await client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "hello"}], stream=True
+        )
+        assert await scaler.woken() == sleeping.id
+        await sleeping.scaled_up()
+        await sleeping.ready(worker.address)
+        assert "".join([chunk.choices[0].delta.content or "" async for chunk in stream]) == "Paris."
+
+
+async def test_a_wake_that_fails_is_raised_at_once_and_not_tried_again(stage: Stage) -> None:
+    api = await stage.api()
+    sleeping = await asleep(stage, api)
+    await sleeping.intend(decide.pause)
+    await sleeping.known(status="paused")
+    async with AsyncOpenAI(base_url=f"{api.url}/v1", api_key=await api.user_key(), max_retries=2) as client:
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(openai.InternalServerError, match="is paused until somebody resumes it"):
+                await client.chat.completions.create(model=MODEL, messages=[])
 
 
 async def test_its_errors_are_those_that_it_raises_for_openai(stage: Stage) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from pydantic import SecretStr
 
+from services.progress.app import running
 from shared.bus.installation import installation_of
 from shared.bus.topology import RELEASE, apply_topology
 from shared.journal.streams import LIFECYCLE
@@ -18,6 +19,7 @@ from tests.api.stage import BODY, MODEL, RunningApi, Stage, until
 from tests.bus.test_topology_guard import OVERWRITTEN
 from tests.lifecycle import facts
 from tests.nats_proxy import Operation, nats_proxy
+from tests.rolled_back import rolled_back
 
 
 async def status_of(api: RunningApi, path: str, method: str = "GET") -> int:
@@ -126,7 +128,7 @@ async def test_another_stream_is_another_epoch_routes_and_positions_of_the_old_o
         (old, *_) = await follower.take(1)
     jetstream = stage.connection.jetstream()
     await jetstream.delete_stream(LIFECYCLE)
-    await apply_topology(jetstream, replicas=1, ack_wait_s=5)
+    await apply_topology(jetstream, replicas=1, ack_wait_s=30)
 
     async def forgotten() -> bool:
         return '"model_not_ready"' in (await api.chat()).text
@@ -137,6 +139,54 @@ async def test_another_stream_is_another_epoch_routes_and_positions_of_the_old_o
         (reset,) = await follower.take(1)
     assert reset.event == "reset"
     assert not reset.id.startswith(old.id.partition("-")[0])
+
+
+async def test_of_a_stream_that_was_rolled_back_and_has_grown_since_no_lost_event_counts(stage: Stage) -> None:
+    """The api does not see it happen, and a second one starts with the read model of the lost events."""
+    worker = await stage.worker()
+    async with nats_proxy(stage.nats_url) as wire:
+        api = await stage.api(nats_url=SecretStr(wire.url))
+        await catalogued(api)
+        await stage.happened(facts.instance_requested())
+        async with rolled_back(stage.connection):
+            async with running(stage.progress_settings()):
+                instance = await stage.ready(worker.address)
+                await api.projected(instance)
+            await api.routes()
+            async with following(api, **{"from": "start"}) as follower:
+                *_, lost = await follower.take(await stage.last_sequence())
+            listed = (await api.client.get("/instances")).headers["last-event-id"]
+            assert listed == lost.id
+            wire.to_client = _dropped
+        kept = [await stage.happened(facts.instance_requested()) for _ in range(20)]
+        second = await stage.api()
+        wire.to_client = _pass
+        wire.cut()
+        for each in (api, second):
+
+            async def forgotten(each: RunningApi = each) -> bool:
+                return '"model_not_ready"' in (await each.chat()).text
+
+            await until(forgotten)
+            async with following(each, last=lost.id) as follower:
+                (reset,) = await follower.take(1)
+            assert reset.event == "reset"
+            behind = (await each.client.get("/instances")).headers["last-event-id"]
+            assert behind.endswith("-0"), "the rows are of lost events"
+            async with following(each, last=behind) as follower:
+                seen = [message.json()["subject"] for message in await follower.take(21)]
+            assert seen[1:] == [str(instance.id) for instance in kept]
+        async with running(stage.progress_settings()):
+            await second.projected(kept[-1])
+        async with following(second, last=(await second.client.get("/instances")).headers["last-event-id"]) as follower:
+            later = await stage.happened(facts.instance_requested())
+            assert [message.json()["subject"] for message in await follower.take(1)] == [str(later.id)]
+        await api.client.aclose()
+        await stage.stack.aclose()
+
+
+async def _dropped(_: Operation) -> bool:
+    return False
 
 
 async def test_a_starting_api_routes_by_the_read_model_and_goes_on_with_the_stream(stage: Stage) -> None:

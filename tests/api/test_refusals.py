@@ -18,6 +18,8 @@ from services.api.router.formats import format_of
 API: Final = Path(services.api.app.__file__).parent
 DOCUMENTS: Final[dict[str, tuple[int, str, str]]] = {
     "ApiKeyUnknown": (404, "api_key_not_found", "There is no such key"),
+    "AttemptUnknown": (404, "attempt_not_found", "There is no such attempt"),
+    "DeploymentExists": (412, "deployment_exists", "There is such a deployment already"),
     "EventsNotRecorded": (503, "events_not_recorded", "Nothing can be recorded"),
     "Forbidden": (403, "forbidden", "This key may not do that"),
     "HubRateLimited": (503, "hub_rate_limited", "The Hugging Face hub is asked too often"),
@@ -30,6 +32,7 @@ DOCUMENTS: Final[dict[str, tuple[int, str, str]]] = {
     "LastKey": (409, "last_admin_key", "Nobody could administer this installation any more"),
     "LaunchNotAllowed": (403, "launch_not_allowed", "This key may not launch that"),
     "LimitReached": (403, "limit_reached", "The organisation has reached a limit"),
+    "MachineImageUnknown": (404, "machine_image_not_found", "There is no such machine image"),
     "ModelDisabled": (422, "model_disabled", "The model was taken down"),
     "ModelGated": (422, "model_gated", "The model is gated"),
     "ModelIdMalformed": (422, "model_id_malformed", "This is no model id"),
@@ -41,6 +44,7 @@ DOCUMENTS: Final[dict[str, tuple[int, str, str]]] = {
     "ModelRemoved": (409, "model_gone", "The model is not in the catalogue any more"),
     "ModelUnknown": (404, "model_not_found", "There is no such model"),
     "WorkerLogUnreadable": (503, "worker_log_unreadable", "The worker's log cannot be read now"),
+    "NoSpaceLeft": (503, "no_space_left", "There is no space left for launches"),
     "NoProvisioner": (503, "no_provisioner", "Nobody can reconcile now"),
     "OfferingCollides": (409, "offering_collides", "A public model has this name"),
     "OfferingExists": (409, "offering_exists", "There is such an offering already"),
@@ -51,6 +55,7 @@ DOCUMENTS: Final[dict[str, tuple[int, str, str]]] = {
     "ReconciliationUnfinished": (504, "reconciliation_unfinished", "The reconciliation takes long"),
     "RoutesStale": (503, "routes_stale", "The routing table is stale"),
     "SlugOnHub": (409, "slug_on_hub", "The slug is a name on the Hugging Face hub"),
+    "StoresAway": (503, "stores_away", "NATS or PostgreSQL is away"),
     "TaskNotSupported": (422, "task_not_supported", "The model's task is not supported"),
     "TooManyWrongKeys": (429, "too_many_wrong_keys", "There were too many wrong keys"),
     "Unproven": (403, "csrf_token_invalid", "The request may come from another page"),

@@ -1,12 +1,13 @@
 """Whoever adds an event knows where: few tables list events, and what belongs to one event stands in its class."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final, get_args
 
 import pytest
 
+from shared.deployments.events import DEPLOYMENT_EVENTS
 from shared.lifecycle.events import EVENTS, Failing
 from shared.lifecycle.status import FAILURES
 from shared.lifecycle.transitions import TRANSITIONS
@@ -14,26 +15,29 @@ from shared.lifecycle.transitions import TRANSITIONS
 ROOT: Final = Path(__file__).parents[2]
 MODULES: Final = {f"shared/lifecycle/{name}.py" for name in ("events", "fold", "news", "transitions")}
 DRAWN: Final = {"docs/lifecycle.md", "docs/events-schema.json"}
+OF_DEPLOYMENTS: Final = {f"shared/deployments/{name}.py" for name in ("events", "fold", "words")}
+DRAWN_OF_DEPLOYMENTS: Final = {"docs/deployments-lifecycle.md", "docs/events-schema.json"}
+EVERY: Final = (*EVENTS, *DEPLOYMENT_EVENTS)
 REPORTED: Final = {"docs/real-line.md"}
 """It names the events that a run has seen; a new one comes with the next run."""
 MANY: Final = 6
 """So many types of events are a table of them, which a new one may have to be added to."""
 
 
-def named(tree: ast.AST) -> set[str]:
+def named(tree: ast.AST, events: Collection[str] = EVERY) -> set[str]:
     nodes = ast.walk(tree)
     words = (getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "value", None) for node in nodes)
-    return {word for word in words if isinstance(word, str)} & EVENTS.keys()
+    return {word for word in words if isinstance(word, str)} & {*events}
 
 
-def tables(source: str) -> Iterator[set[str]]:
+def tables(source: str, events: Collection[str] = EVERY) -> Iterator[set[str]]:
     """The events that each literal, union and match names; of a match only what it matches."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Match(cases=cases):
-                yield set().union(*(named(case.pattern) for case in cases))
+                yield set().union(*(named(case.pattern, events) for case in cases))
             case ast.Dict() | ast.Tuple() | ast.List() | ast.Set() | ast.BinOp():
-                yield named(node)
+                yield named(node, events)
 
 
 def sources(suffix: str) -> Iterator[tuple[str, str]]:
@@ -42,11 +46,17 @@ def sources(suffix: str) -> Iterator[tuple[str, str]]:
             yield str(path.relative_to(ROOT)), path.read_text()
 
 
-def test_an_event_is_added_in_four_modules_and_two_drawn_pages() -> None:
-    modules = {path for path, source in sources("py") if any(len(table) >= MANY for table in tables(source))}
+@pytest.mark.parametrize(
+    ("events", "modules", "drawn"),
+    [(EVENTS, MODULES, DRAWN), (DEPLOYMENT_EVENTS, OF_DEPLOYMENTS, DRAWN_OF_DEPLOYMENTS)],
+)
+def test_an_event_is_added_in_few_modules_and_two_drawn_pages(
+    events: Collection[str], modules: set[str], drawn: set[str]
+) -> None:
+    found = {path for path, source in sources("py") if any(len(table) >= MANY for table in tables(source, events))}
     texts = [found for suffix in ("sql", "js", "html", "md", "json", "sh") for found in sources(suffix)]
-    pages = {path for path, text in texts if sum(event in text for event in EVENTS) >= len(EVENTS) // 2}
-    assert (modules, pages - REPORTED) == (MODULES, DRAWN)
+    pages = {path for path, text in texts if sum(event in text for event in events) >= len(events) // 2}
+    assert (found, pages - REPORTED) == (modules, drawn)
 
 
 def open_matches(source: str) -> Iterator[int]:

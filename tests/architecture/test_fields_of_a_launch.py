@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 from typing import Final
 
-from services.api.admission.intake import InstanceBody
+from services.api.admission.launch_body import InstanceBody
 
 ROOT: Final = Path(__file__).parents[2]
 FILES: Final = {
     "shared/lifecycle/wish.py",
-    "services/api/admission/intake.py",
+    "services/api/admission/launch_body.py",
     "services/api/console/templates/launch.html",
     "coldstart/commands/instances.py",
     "docs/events-schema.json",

@@ -9,7 +9,7 @@ import pytest
 
 API: Final = Path(__file__).parents[2] / "services" / "api"
 SPEAK_HTTP: Final = ("console", "control", "http", "router")
-WIRING: Final = {"app.py", "application.py", "metrics.py", "probes.py"}
+WIRING: Final = {"app.py", "application.py", "metrics.py", "probes.py", "stand_in.py", "stand_in_application.py"}
 """They put Litestar's parts together, and name no status either."""
 READS_ANSWERS: Final = {"catalogue/hub/client.py"}
 """What the hub answers us, not what we answer. `upstream` is none: of a worker's answers it passes every status on."""

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / "services/provisioner/providers"
 NAMED_ALL_THE_SAME = {
     "shared/lifecycle/wish.py",  # which one a request means that names none
+    "coldstart/commands/deploy.py",  # says so in a help text
     "coldstart/commands/instances.py",  # says so in a help text
     "coldstart/stack/simulated.py",  # what is simulated is Scaleway
 }

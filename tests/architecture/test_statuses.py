@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from shared.deployments.deployment import DeploymentStatus
 from shared.lifecycle.groups import StatusGroup
 from shared.lifecycle.status import Status
 
@@ -34,6 +35,12 @@ def test_a_statement_is_given_the_statuses_it_is_about(path: Path) -> None:
 @pytest.mark.parametrize("path", MIGRATIONS, ids=lambda path: path.stem)
 def test_a_migration_names_every_status_or_none(path: Path) -> None:
     assert sorted(STATUS_IN_SQL.findall(path.read_text())) == sorted([*Status] * INVARIANTS.get(path.name, 0))
+
+
+def test_a_column_may_have_every_status_of_a_deployment_and_no_other() -> None:
+    migration = (ROOT / "migrations" / "0011_deployments.sql").read_text()
+    lists = re.findall(r"status IN \(([^)]*)\)", migration)
+    assert [re.findall(r"'(\w+)'", each) for each in lists] == [[*DeploymentStatus]] * 2
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

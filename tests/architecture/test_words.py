@@ -19,11 +19,12 @@ SHARED_BY_TWO: Final = {
     "Refused": "the api's refusals, and a connection that a probe did not get",
     "Role": "of a key as the api has it, and as the command line offers it",
     "Silent": "a worker, and a machine",
+    "DeploymentTimelineRow": "as it is written, and as it is shown",
     "TimelineRow": "as it is written, and as it is shown",
 }
 PRIVATE_WORDS: Final = {
     "Mirror": "AccessCache", "Kept": "SingleFlightCache", "Round": "Reconcile", "Undertaking": "ActionContext",
-    "Means": "Dependencies", "Passing": "InstanceUpdates", "LeftOver": "Orphans", "Disowned": "unknown orphans",
+    "Means": "Dependencies", "Passing": "Updates", "LeftOver": "Orphans", "Disowned": "unknown orphans",
     "heeding": "cancellable", "telling": "publishing", "told": "what is returned", "Told": "PlainText",
 }  # fmt: skip
 
@@ -67,4 +68,4 @@ def test_services_start_on_the_bus_in_one_place() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ImportFrom) and own & {name.name for name in node.names}
     }
-    assert named == {"shared/bus/start_up.py", "shared/bus/topology_guard.py"}
+    assert named == {"shared/bus/start_up.py"}

@@ -109,6 +109,9 @@ def put_aside(folder: Path) -> list[Path]:
 
 
 async def a_stopped_stack_is_replaced_by_its_backup(running: RunningServers, file: Path, key: Path, data: Path) -> None:
+    for keeping in running.keeping:  # it would start them again
+        keeping.cancel()
+    await asyncio.wait(running.keeping)
     for server in running.embedded:
         await server.__aexit__(None, None, None)
     (data / "stack.json").unlink()

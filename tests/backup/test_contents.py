@@ -20,12 +20,16 @@ from coldstart.backup.tables import KEPT
 from services.progress.app import compact_once, rebuild_once, running, verify_once
 from services.progress.settings import ProgressSettings
 from services.progress.verify import TABLES as READ_MODEL
+from shared.bus.agreed import LEASE, SCHEMA, TOPOLOGY, our_own
 from shared.bus.connection import connect
 from shared.bus.topology import DEAD_LETTERS, TRIGGERS, apply_topology
-from shared.journal.envelope import decode
+from shared.journal.deployments import DeploymentJournal
+from shared.journal.envelope import SCHEMA_VERSION, decode
 from shared.journal.streams import LIFECYCLE
 from shared.postgres.connection import Connection, connect_pool, connecting
 from shared.postgres.migrate import found, migrate
+from tests.deployments import facts as d
+from tests.deployments.recording import happened
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.progress.read_model import all_rows
@@ -99,6 +103,7 @@ async def test_events_come_back_with_their_sequences_and_times_and_are_delivered
     stage: Stage, elsewhere: str, empty_database_url: str
 ) -> None:
     await stage.author.write_many(*h.IN_STATUS.values())
+    await happened(DeploymentJournal(stage.author.connection, actor="test", source="/test"), d.deployment_created())
     before = await every_message(stage.author.connection)
     backup = await Backup().of(stage)
     amounts = await backup.restored(elsewhere, empty_database_url)
@@ -107,7 +112,7 @@ async def test_events_come_back_with_their_sequences_and_times_and_are_delivered
     try:
         assert await every_message(connection) == before
         assert await connection.jetstream(timeout=60).consumers_info(LIFECYCLE) == []
-        await apply_topology(connection.jetstream(timeout=60), replicas=1, ack_wait_s=5)
+        await apply_topology(connection.jetstream(timeout=60), replicas=1, ack_wait_s=30)
         pending = [await connection.jetstream(timeout=60).consumer_info(LIFECYCLE, each.durable) for each in TRIGGERS]
         assert all(info.num_pending for info in pending)
     finally:
@@ -135,6 +140,45 @@ async def test_what_restored_events_name_is_in_the_restored_tables_though_all_is
     assert verdict.differences == ()
 
 
+async def test_a_restored_stream_remembers_what_its_services_have_agreed_on(
+    stage: Stage, elsewhere: str, empty_database_url: str
+) -> None:
+    agreed = await metadata_at(stage.author.connection)
+    assert {LEASE, SCHEMA, TOPOLOGY} <= agreed.keys()
+    await (await Backup().of(stage)).restored(elsewhere, empty_database_url)
+    connection = await connect(elsewhere, "test")
+    assert await metadata_at(connection) == agreed
+    await connection.close()
+
+
+async def test_events_of_a_newer_schema_are_refused_though_the_tables_are_the_same(
+    stage: Stage, elsewhere: str, empty_database_url: str
+) -> None:
+    jetstream = stage.author.connection.jetstream()
+    found = (await jetstream.stream_info(LIFECYCLE)).config
+    newer = our_own(found.metadata) | {SCHEMA: str(SCHEMA_VERSION + 1)}
+    await jetstream.update_stream(found.evolve(metadata=newer))
+    with pytest.raises(BackupUnreadable, match="newer than this one"):
+        await (await Backup().of(stage)).restored(elsewhere, empty_database_url)
+    assert await streams_at(elsewhere) == set()
+
+
+async def metadata_at(connection: Client) -> dict[str, str]:
+    return our_own((await connection.jetstream(timeout=60).stream_info(LIFECYCLE)).config.metadata)
+
+
+async def test_a_database_that_began_with_its_stream_has_done_so_after_its_restoration(
+    stage: Stage, elsewhere: str, empty_database_url: str
+) -> None:
+    """Otherwise one without keys and models of its own would count as lost."""
+    await stage.author.write(h.a_ready_instance())
+    began = {"installation": uuid4(), "lost_events": 0, "began_at": f.AT, "accepted_at": None}
+    await stage.database.execute("INSERT INTO beginnings VALUES ($1, $2, $3, $4)", *began.values())
+    await (await Backup().of(stage)).restored(elsewhere, empty_database_url)
+    async with connecting(empty_database_url, name="test") as database:
+        assert [dict(row) for row in await database.fetch("SELECT * FROM beginnings")] == [began]
+
+
 class WhileCompacting(Backup):
     """When the archive is put, another instance is compacted."""
 
@@ -144,7 +188,7 @@ class WhileCompacting(Backup):
 
     async def put(self, name: str, data: bytes) -> None:
         if name.startswith("archive/"):
-            assert (await compact_once(self._compacting, LATER)).instances == 1
+            assert (await compact_once(self._compacting, LATER)).histories == 1
         await super().put(name, data)
 
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from shared.journal.envelope import Origin, Recorded, decode, encode
+from shared.journal.envelope import decode, encode
+from shared.journal.recorded import Origin, Recorded
 from shared.lifecycle.events import InstanceRequested
 from shared.lifecycle.wish import Findings
 from tests.journal.former import of_version_1

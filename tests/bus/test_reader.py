@@ -80,6 +80,19 @@ async def test_more_than_one_request_brings_comes_in_order_up_to_the_last(connec
         assert [body.decode() for body in await take_all(events)] == names
 
 
+async def test_no_more_come_at_once_than_the_caller_wants(connection: Client) -> None:
+    names = [str(number) for number in range(10)]
+    await write(connection, *names)
+    batches: list[list[str]] = []
+    async with reading(connection, after=0, heartbeat_s=HEARTBEAT_S, at_once=3) as events:
+        while not events.caught_up:
+            batch = await events.batch()
+            await connection.jetstream().stream_info(LIFECYCLE)  # all that was asked for has come by then
+            batches.append([message.data.decode() for message in batch])
+    assert [name for batch in batches for name in batch] == names
+    assert max(map(len, batches)) <= 3
+
+
 async def test_behind_the_last_message_there_is_nothing_to_wait_for(connection: Client) -> None:
     async with reading(connection, after=0, heartbeat_s=HEARTBEAT_S) as events:
         assert events.caught_up

@@ -1,26 +1,40 @@
 """From a real durable consumer through FastStream to a handler: acknowledged, asked again, moved, or buried."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+import pytest
 from faststream.nats import NatsBroker
+from structlog.testing import capture_logs
 
+from shared.bus import subscriber
 from shared.bus.connection import connect_options, round_trip
 from shared.bus.dead_letters import DeadLetter, DeadLetters
+from shared.bus.held import Held
 from shared.bus.lease import Lease, Leases
 from shared.bus.subscriber import Handle, Subscriber, stop_asking
-from shared.bus.topology import DEAD_LETTERS, LAUNCH, REPLAYS, apply_topology
+from shared.bus.topology import DEAD_LETTERS, LAUNCH, REPLAYS, SCALE, Trigger, applied_topology, apply_topology
 from shared.bus.topology_guard import guarded_topology
-from shared.journal.envelope import Recorded
+from shared.deployments.deployment import Deployment
+from shared.journal.deployments import DeploymentJournal
+from shared.journal.envelope import SCHEMA_VERSION, encode
+from shared.journal.errors import OnlyForNewer
 from shared.journal.journal import Journal
+from shared.journal.recorded import Origin, Recorded, RecordedDeployment, RecordedOf
 from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle.events import InstanceRequested
 from shared.lifecycle.wish import Wish
+from tests.deployments import facts as d
+from tests.deployments.recording import happened
+from tests.journal.another_version import Body, named, of_schema, written
+from tests.lifecycle import facts as f
 
+_Event = TypeVar("_Event", bound=RecordedOf[Any, Any])
 ACK_WAIT = 30.0
 BRIEF_ACK_WAIT = 4.0
 
@@ -48,7 +62,9 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(url: str, handle: Handle, ack_wait_s: float = ACK_WAIT) -> AsyncGenerator[Service]:
+async def serving(
+    url: str, handle: Handle[_Event], ack_wait_s: float = ACK_WAIT, trigger: Trigger[Any] = LAUNCH
+) -> AsyncGenerator[Service]:
     broker = NatsBroker(**connect_options(url, "test"))
     connection = await broker.connect()
     jetstream = connection.jetstream()
@@ -59,7 +75,9 @@ async def serving(url: str, handle: Handle, ack_wait_s: float = ACK_WAIT) -> Asy
     async def on_unreadable(instance_id: UUID, _: str) -> None:
         service.unreadable.append(instance_id)
 
-    Subscriber(LAUNCH, leases, DeadLetters(jetstream), handle, on_unreadable).attach(broker, max_held=100)
+    Subscriber(trigger, leases, DeadLetters(jetstream), handle, on_unreadable, Held(trigger.durable)).attach(
+        broker, max_held=100
+    )
     keeping = asyncio.create_task(leases.keep_alive())
     try:
         await broker.start()
@@ -96,7 +114,8 @@ async def test_a_consumer_that_was_deleted_is_heard_again_once_a_guard_has_made_
 
     async with serving(nats_url, handle) as service:
         connection = await service.broker.connect()
-        async with guarded_topology(connection, replicas=1, ack_wait_s=ACK_WAIT):
+        identity = await applied_topology(connection.jetstream(), replicas=1, ack_wait_s=ACK_WAIT)
+        async with guarded_topology(connection, identity, replicas=1, ack_wait_s=ACK_WAIT):
             first = await service.request()
             assert await seen.get() == first
             await connection.jetstream().delete_consumer(LIFECYCLE, LAUNCH.durable)
@@ -246,3 +265,69 @@ async def test_a_letter_that_nobody_understands_again_is_back_at_once_with_its_o
         assert second.number > first.number
         assert (second.origin, second.subject, second.data) == (first.origin, first.subject, b"{}")
         assert service.unreadable == [bad]
+
+
+@pytest.mark.parametrize("change", [of_schema(SCHEMA_VERSION + 1), named("SomethingNovel")])
+async def test_a_trigger_that_only_a_newer_version_reads_is_left_to_it_again_and_again(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch, change: Callable[[Body], None]
+) -> None:
+    monkeypatch.setattr(subscriber, "FOR_NEWER_S", 0.05)
+    seen = asyncio.Queue[Recorded]()
+
+    async def handle(recorded: Recorded, _: Lease) -> None:
+        await seen.put(recorded)
+
+    async with serving(nats_url, handle) as service:
+        connection = await service.broker.connect()
+        jetstream, fact = connection.jetstream(), f.instance_requested(instance_id=uuid4())
+        data = written(encode(uuid4(), fact, f.given(fact), Origin("api"), "/test"), change)
+        await jetstream.publish(append_subject(fact.instance_id, "InstanceRequested"), data)
+        other = await service.request()
+        assert (await seen.get()).instance.id == other, "others go on"
+        async with asyncio.timeout(60):
+            while not (info := await jetstream.consumer_info(LIFECYCLE, LAUNCH.durable)).num_redelivered:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert info.num_ack_pending == 1
+        assert (await jetstream.stream_info(DEAD_LETTERS)).state.messages == 0
+        assert service.unreadable == []
+        assert seen.empty()
+
+
+async def test_work_on_an_instance_that_a_newer_version_has_moved_on_is_left_to_it(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriber, "FOR_NEWER_S", 0.05)
+    tries = asyncio.Queue[UUID]()
+
+    async def handle(recorded: Recorded, _: Lease) -> None:
+        await tries.put(recorded.instance.id)
+        raise OnlyForNewer("as the journal says")
+
+    async with serving(nats_url, handle) as service:
+        instance_id = await service.request()
+        with capture_logs() as logged:
+            assert [await tries.get() for _ in range(3)] == [instance_id] * 3
+        assert {entry["event"] for entry in logged} == {"left to a newer version"}
+        assert service.unreadable == []
+
+
+async def test_a_handler_gets_the_events_of_deployments_and_no_instance_fails_for_one_that_cannot_be_read(
+    nats_url: str,
+) -> None:
+    seen = asyncio.Queue[Deployment]()
+
+    async def handle(recorded: RecordedDeployment, _: Lease) -> None:
+        await seen.put(recorded.deployment)
+
+    async with serving(nats_url, handle, trigger=SCALE) as service:
+        connection = await service.broker.connect()
+        jetstream = connection.jetstream()
+        await jetstream.publish(append_subject(uuid4(), "DeploymentCreated"), b"{}")
+        of_an_instance = encode(uuid4(), f.instance_requested(), f.given(f.instance_requested()), Origin("x"), "/test")
+        await jetstream.publish(append_subject(uuid4(), "DeploymentCreated"), of_an_instance)
+        journal = DeploymentJournal(connection, actor="test", source="/test")
+        created = await happened(journal, d.deployment_created())
+        assert await seen.get() == created
+        reasons = [letter.reason async for letter in DeadLetters(jetstream) if letter.consumer == SCALE.durable]
+        assert len(reasons) == 2
+        assert service.unreadable == []

@@ -2,13 +2,13 @@
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from coldstart.stream_messages import Happened
+from coldstart.stream_messages import DeploymentHappened, Happened
 from tests.coldstart.told import message
 
 
@@ -36,6 +36,8 @@ class FakeApi:
     asked: list[Asked] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
     holding: threading.Event = field(default_factory=threading.Event)
+    otherwise: Callable[[Asked], Answer] | None = None
+    """Answers what nothing was laid down for."""
 
     def says(self, method: str, path: str, *answers: Answer) -> None:
         """In this order; the last one again and again."""
@@ -44,6 +46,8 @@ class FakeApi:
     def answer(self, asked: Asked) -> Answer:
         self.asked.append(asked)
         given = self.answers.get((asked.method, asked.path.partition("?")[0]))
+        if given is None and self.otherwise is not None:
+            return self.otherwise(asked)
         if given is None:
             return problem(404, "There is nothing at this address", "See /schema.")
         return given.pop(0) if len(given) > 1 else given[0]
@@ -63,7 +67,11 @@ def problem(status: int, title: str, detail: str) -> Answer:
 
 
 def stream(
-    events: Sequence[Happened], *, more: bytes = b"", hold: bool = False, position: str = "0a0b0c0d-0"
+    events: Sequence[Happened | DeploymentHappened],
+    *,
+    more: bytes = b"",
+    hold: bool = False,
+    position: str = "0a0b0c0d-0",
 ) -> Answer:
     """`position`: where it says at first that it begins."""
     body = f": connected\nid: {position}\n\n".encode() + b"".join(message(event) for event in events) + more
@@ -89,7 +97,7 @@ def fake_api() -> Iterator[FakeApi]:
                 api.holding.set()
                 api.over.wait(60)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 (http.server's names)
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 (http.server's names)
 
         def log_message(self, *_: object) -> None:
             """Nothing: a test looks at what was asked."""

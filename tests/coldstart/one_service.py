@@ -14,8 +14,13 @@ def main(behaviour: str) -> None:
         sys.exit(2)
     if behaviour == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if behaviour != "silent":
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as readiness:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as readiness:
+        if behaviour == "waits":
+            told = b"EXTEND_TIMEOUT_USEC=3600000000\nSTATUS=waiting for a word"
+            readiness.sendto(told, os.environ["NOTIFY_SOCKET"])
+            with open(os.environ["WORD"], "rb") as word:  # noqa: PTH123 (a FIFO: opened once somebody writes)
+                word.read()
+        if behaviour != "silent":
             readiness.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
     while True:
         signal.pause()

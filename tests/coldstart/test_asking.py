@@ -12,6 +12,7 @@ from coldstart.cli import app
 from coldstart.commands import asking, deadletters
 from services.api import console
 from services.api.console.words import words as console_words
+from tests.coldstart.deployed import a_deployment
 from tests.coldstart.fake_api import FakeApi, page, problem, values
 from tests.coldstart.told import ID, MODEL, an_instance
 
@@ -30,7 +31,7 @@ def _laid_down(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     api.says("GET", "/models", page({"id": ID, "model": MODEL}))
     api.says("GET", "/api-keys", page({"id": ID, "name": "mine"}))
     for method, path in DONE:
-        api.says(method, path, values({**an_instance("terminating"), "items": []}))
+        api.says(method, path, values({**a_deployment(), **an_instance("terminating"), "items": []}))
 
 
 DONE = (
@@ -42,6 +43,7 @@ DONE = (
     ("DELETE", "/organizations/acme/offerings/chat"),
     ("POST", "/reconcile"),
     ("DELETE", f"/models/{ID}"),
+    ("DELETE", "/deployments/chat"),
 )
 COMMANDS = (
     (("instances", "terminate", "qwen"), f"It serves {MODEL}, with 3 requests in flight."),
@@ -50,6 +52,7 @@ COMMANDS = (
     (("keys", "revoke", "6d16"), "refused from now on"),
     (("orgs", "delete", "acme"), "its offerings are deleted"),
     (("orgs", "offerings", "remove", "acme", "chat"), "are then answered with 404"),
+    (("deployments", "delete", "chat"), "All its replicas end after their running requests"),
     (("models", "remove", MODEL), "An offering that it shadowed answers again."),
     (DELETE_UNKNOWN, "Delete all resources of instances that this installation does not know?"),
 )
@@ -126,7 +129,12 @@ def test_the_console_asks_in_the_same_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "question"), [("rebuild", "Rebuild the read model?"), ("compact", "Compact the stream?")]
+    ("command", "question"),
+    [
+        ("rebuild", "Rebuild the read model?"),
+        ("compact", "Compact the stream?"),
+        ("accept-loss", "Accept the loss?"),
+    ],
 )
 def test_what_changes_the_read_model_or_the_stream_asks_before_it_runs(
     monkeypatch: pytest.MonkeyPatch, command: str, question: str

@@ -164,6 +164,13 @@ def test_show_tells_the_image_once_the_machine_has_taken_one(api: FakeApi) -> No
     assert ["image"] in lines[1]
 
 
+def test_show_tells_what_a_launch_waits_for(api: FakeApi) -> None:
+    waits = an_instance("installing", "SshInstallPhaseReached", 58, waits_for="pulling the image")
+    api.says("GET", f"/instances/{ID}", values(waits))
+    lines = [line.split(maxsplit=1) for line in run("instances", "show", ID).stdout.splitlines()]
+    assert ["waits_for", "pulling the image"] in [[word.strip() for word in line] for line in lines]
+
+
 def test_timeline_shows_each_event(api: FakeApi) -> None:
     row = {"version": 1, "occurred_at": "2026-01-01T12:00:00.123456Z", "actor": "api", "type": "InstanceRequested"}
     api.says("GET", f"/instances/{ID}/timeline", page({**row, "status": "provisioning", "progress_percent": 5}))
@@ -455,7 +462,11 @@ class TestWithoutAnApi:
         monkeypatch.setenv("COLDSTART_DATA_DIR", str(tmp_path))
 
     @pytest.mark.parametrize(
-        "words", [("instances", "list"), ("events", "tail"), ("keys", "list"), ("rebuild",), ("verify",), ("compact",)]
+        "words",
+        [
+            *(("instances", "list"), ("events", "tail"), ("keys", "list")),
+            *(("rebuild",), ("verify",), ("compact",), ("accept-loss",)),
+        ],
     )
     def test_without_a_stack_one_is_told_how_to_start_one(self, words: tuple[str, ...], tmp_path: Path) -> None:
         self.refused(run(*words), f"no stack runs in {tmp_path}: start one with 'coldstart up'")

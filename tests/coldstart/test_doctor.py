@@ -1,5 +1,6 @@
 import asyncio
 import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,13 @@ from coldstart import doctor
 from coldstart.cli import app
 from coldstart.doctor import Diagnosis, examine
 from coldstart.settings import StackSettings
+from shared.bus.connection import connected_once
+from shared.bus.topology import apply_topology
+from shared.clock import Clock
 from simulator.app import Simulator
 from simulator.scenario import Call, Error, Failure, Scenario
 from simulator.settings import SimulatorSettings
+from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.real
 
@@ -39,6 +44,21 @@ def test_a_server_that_is_given_is_not_looked_for(tmp_path: Path) -> None:
     assert "none is started" in found["NATS"].detail
     assert "none is started" in found["PostgreSQL"].detail
     assert "secret" not in str(found)
+
+
+def test_a_mirror_of_weights_is_looked_at_if_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with s3_server() as s3:
+        for name, value in s3.settings().items():
+            monkeypatch.setenv(f"COLDSTART_{name.upper()}", value)
+        fine = findings(data_dir=tmp_path)["weights"]
+        assert (fine.fine, fine.detail) == (True, "s3://models/weights lets itself be listed")
+        monkeypatch.setenv("COLDSTART_WEIGHTS_MIRROR_SECRET_KEY", "another-one")
+        wrong = findings(data_dir=tmp_path)["weights"]
+        assert (wrong.fine, wrong.essential) == (False, False)
+        assert wrong.detail.endswith("check COLDSTART_WEIGHTS_MIRROR_SECRET_KEY.")
+    monkeypatch.delenv("COLDSTART_WEIGHTS_MIRROR_SECRET_KEY")
+    half = findings(data_dir=tmp_path)["weights"]
+    assert (half.fine, half.essential) == (False, True)
 
 
 def test_a_port_that_is_taken_is_a_note(tmp_path: Path) -> None:
@@ -119,3 +139,26 @@ def test_workers_without_tls_are_a_note(tmp_path: Path) -> None:
     assert not finding.fine
     assert not finding.essential
     assert "COLDSTART_WORKER_TLS" in finding.detail
+
+
+def test_the_clock_is_compared_with_that_of_a_server_that_is_given(
+    nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def declare() -> None:
+        async with connected_once(nats_url) as connection:
+            await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=30)
+
+    assert "clock" not in findings(data_dir=tmp_path, nats_url=nats_url), "there is no stream to ask yet"
+    asyncio.run(declare())
+    right = findings(data_dir=tmp_path, nats_url=nats_url)["clock"]
+    assert right.fine
+    assert "against the event stream's server" in right.detail
+
+    def wrong() -> Clock:
+        return Clock(own=lambda: datetime.now(UTC) - timedelta(minutes=10))
+
+    monkeypatch.setattr(doctor, "Clock", wrong)
+    found = findings(data_dir=tmp_path, nats_url=nats_url)["clock"]
+    assert (found.fine, found.essential) == (False, False)
+    assert "s behind that of the event stream's server" in found.detail
+    assert not findings(data_dir=tmp_path, nats_url="nats://127.0.0.1:1")["clock"].fine

@@ -84,8 +84,20 @@ def test_simulated_launches_need_no_api_and_are_the_same_for_the_same_seed(api: 
     assert api.asked == []
 
 
+def test_a_faster_way_from_the_middle_on_is_followed_launch_by_launch(api: FakeApi) -> None:
+    rows = json.loads(run("--backtest", "--launches", "120", "--faster", "--json").stdout)
+    assert [row["number"] for row in rows] == list(range(1, 9))
+    assert sum(row["launches"] for row in rows) == 60
+    assert rows[0]["error"] > 1
+    assert rows[-1]["error"] < 0.3
+    lines = run("--backtest", "--launches", "120", "--faster").stdout.splitlines()
+    assert lines[-1].split()[:5] == ["number", "8", "and", "later", str(rows[-1]["launches"])]
+    assert api.asked == []
+
+
 def test_simulated_launches_are_for_a_backtest(api: FakeApi) -> None:
     assert run("--launches", "5").exit_code == 2
+    assert run("--backtest", "--faster").exit_code == 2
     assert api.asked == []
 
 

@@ -8,8 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from coldstart.cli import app
+from tests.coldstart.deployed import happened_to
 from tests.coldstart.fake_api import FakeApi, page, stream
 from tests.coldstart.told import FAILURE, ID, LAUNCH, an_instance
+from tests.deployments import facts as d
+from tests.deployments.facts import AT
 
 RESET = b'id: ffffffff-0\nevent: reset\ndata: {"position": "ffffffff-0"}\n\n'
 
@@ -32,6 +35,14 @@ def test_a_line_says_when_of_whom_what_and_what_is_special_about_it() -> None:
     assert lines == [
         f"{phase:%H:%M:%S}.000  {ID[:8]}  SshInstallPhaseReached   installing    57 % (image_pull)",
         f"{failed:%H:%M:%S}.000  {ID[:8]}  ProvisioningFailed       provisioning failed   5 % (m [x])",
+    ]
+
+
+def test_a_line_about_a_deployment_names_it(api: FakeApi) -> None:
+    api.says("GET", "/events", stream(happened_to(d.deployment_created(), d.deployment_scaled(basis=1)), more=RESET))
+    at = f"{AT.astimezone():%H:%M:%S}.000"
+    assert run("--type", "deploymentscaled").stdout.splitlines() == [
+        f"{at}  {str(d.ID)[:8]}  DeploymentScaled         chat: active (0 → 1 replicas: why it is so)"
     ]
 
 

@@ -17,8 +17,9 @@ import jsonschema_rs
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig
 
-from shared.journal.envelope import Origin, encode
+from shared.journal.envelope import encode
 from shared.journal.event_schema import schema
+from shared.journal.recorded import Origin
 from shared.journal.streams import LIFECYCLE
 from tests.coldstart.test_one_machine import Up, coldstart, up
 from tests.coldstart.told import MODEL

@@ -16,10 +16,12 @@ from typer.testing import CliRunner
 from coldstart.cli import app
 from coldstart.commands import asking, logs
 from coldstart.commands.context import out
-from coldstart.stream_messages import Happened
+from coldstart.stream_messages import DeploymentHappened, Happened
 from coldstart.terminal import Terminal
+from tests.coldstart.deployed import SERVING, happened_to, shown_after, timeline
 from tests.coldstart.fake_api import Answer, FakeApi, page, stream, values
 from tests.coldstart.told import ID, LAUNCH, MODEL, an_event, an_instance, told_as
+from tests.deployments import facts as f
 
 ACTING: Final = frozenset(
     chr(number)
@@ -38,7 +40,7 @@ HOSTILE: Final = f"{LITERAL}A\x1b[31mB\x1b]0;title\x07C\x1b]8;;http://evil.test\
 PARSED: Final = frozenset(
     {
         *("action", "id", "instance_id", "status", "type", "subject", "role", "kind", "rule", "availability"),
-        *("group", "tone", "task", "actions"),
+        *("group", "tone", "task", "actions", "outcome"),
     }
 )
 """Fields that are none of anybody's choosing, beside times, which the commands take apart."""
@@ -49,7 +51,7 @@ def spoiled(value: Any, name: str = "") -> Any:
     match value:
         case dict():
             return {key: spoiled(one, key) for key, one in value.items()}
-        case Happened(json=message):
+        case Happened(json=message) | DeploymentHappened(json=message):
             return told_as(spoiled(message))
         case list() | tuple():
             return [spoiled(one, name) for one in value]
@@ -93,7 +95,14 @@ REPORT: Final = {
     "errors": ["e"],
 }
 CANDIDATE: Final = {"id": ID, "name": "n", "status": "ready", "eligible": True, "reason": "r", "in_flight": 3}
-RESOLVED: Final = {"rule": "public", "model": MODEL, "detail": "d", "instances": [CANDIDATE]}
+RESOLVED: Final = {
+    "rule": "public",
+    "model": MODEL,
+    "detail": "d",
+    "instances": [CANDIDATE],
+    "deployments": [{"name": "d", "wakes": True, "reason": "r"}],
+    "fallback": "f",
+}
 USED: Final = {
     "day": "2026-01-31",
     "key_id": None,
@@ -111,6 +120,24 @@ STEP: Final = {
     "status": "ready",
     "progress_percent": 100,
 }
+PATH: Final = {
+    **dict.fromkeys(("began_at", "ended_at", "as_of"), STEP["occurred_at"]),
+    "attempt": 1,
+    "outcome": "ready",
+    "seconds": 1.0,
+    "waits_for": "w",
+    "intervals": [
+        {
+            **dict.fromkeys(("began_at", "ended_at"), STEP["occurred_at"]),
+            **dict.fromkeys(("step", "label"), "s"),
+            **dict.fromkeys(("seconds", "slack_seconds"), 1.0),
+            "percent": 5,
+            "install_try": None,
+            "after": ["a"],
+            "critical": True,
+        }
+    ],
+}
 ORGANIZATION: Final = {
     "id": ID,
     "slug": "acme",
@@ -124,6 +151,12 @@ ORGANIZATION: Final = {
 OFFERING: Final = {"name": "acme/chat", "model": MODEL, "active": False, "detail": "d"}
 PROBLEM: Final = {"type": "urn:x", "title": "t", "status": 422, "detail": "d", "errors": [{"detail": "d"}]}
 INSTANCE: Final = f"/instances/{ID}"
+EXPLAINED: Final = {
+    **dict.fromkeys(("wanted", "would_be", "ready"), 1),
+    "message": "m",
+    "figures": dict.fromkeys(("load", "expected", "lead_seconds", "per_replica", "min_replicas", "max_replicas"), 1),
+    "steps": ["s"],
+}
 
 COMMANDS: Final[Mapping[str, Mapping[tuple[str, str], Any]]] = {
     "instances list": {("GET", "/instances"): page(spoiled(TROUBLED), spoiled(DELAYED))},
@@ -142,6 +175,7 @@ COMMANDS: Final[Mapping[str, Mapping[tuple[str, str], Any]]] = {
     },
     f"instances create {MODEL}": {("POST", "/instances"): values(spoiled(PROBLEM), 422)},
     f"instances timeline {ID}": {("GET", f"{INSTANCE}/timeline"): page(spoiled(STEP))},
+    f"instances critical-path {ID}": {("GET", f"{INSTANCE}/critical-path"): values(spoiled(PATH))},
     f"instances drain {ID} --yes": {("POST", f"{INSTANCE}/drain"): values(spoiled(an_instance("draining")), 202)},
     f"instances logs {ID}": {("GET", f"{INSTANCE}/logs"): values(spoiled(LINES))},
     f"instances logs {ID} --json": {("GET", f"{INSTANCE}/logs"): values(spoiled(LINES))},
@@ -154,6 +188,19 @@ COMMANDS: Final[Mapping[str, Mapping[tuple[str, str], Any]]] = {
     f"resolve {MODEL}": {("GET", "/models/resolve"): values(spoiled(RESOLVED))},
     "usage --by model": {("GET", "/usage"): values({"items": [spoiled(USED)], "truncated": False})},
     "instance-types": {("GET", "/instance-types"): page(spoiled(OFFERED))},
+    "deployments list": {("GET", "/deployments"): page(spoiled(SERVING))},
+    "deployments show chat": {("GET", "/deployments/chat"): values(spoiled(SERVING))},
+    "deployments explain chat": {("GET", "/deployments/chat/explain"): values(spoiled(EXPLAINED))},
+    "deployments watch chat": {
+        ("GET", "/deployments/chat"): values(shown_after(f.deployment_created(wish=f.a_wish(min_replicas=1)))),
+        ("GET", "/events"): stream(spoiled(happened_to(f.deployment_created(), f.deployment_degraded(gave_up=True)))),
+    },
+    "deployments timeline chat": {("GET", "/deployments/chat/timeline"): page(*spoiled(timeline()))},
+    "deployments resume chat": {("POST", "/deployments/chat/resume"): values(spoiled(SERVING))},
+    f"deploy {MODEL} --name chat": {
+        ("GET", "/deployments/chat"): values(spoiled(SERVING)),
+        ("PUT", "/deployments/chat"): values(spoiled({**SERVING, "warnings": ["w"]})),
+    },
     "reconcile": {("POST", "/reconcile"): values({"items": [spoiled(REPORT)]})},
     "top": {
         ("GET", "/instances"): page(spoiled(TROUBLED), spoiled(DELAYED), spoiled(an_instance())),

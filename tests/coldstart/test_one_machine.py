@@ -8,7 +8,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import httpx
 import psutil
 import pytest
 
+from coldstart.stack.stack import SERVICES
 from tests.coldstart.recorded import a_journal
 from tests.coldstart.told import MODEL
 from tests.embedded.owners import PROJECT, gone, is_alive
@@ -147,15 +148,26 @@ async def test_a_second_stack_in_the_same_folder_is_refused_and_harms_nothing(tm
         assert (await first.request("GET", "/readyz")).status_code == 200
 
 
-async def test_a_stack_that_loses_an_embedded_server_says_so_and_stops(tmp_path: Path) -> None:
+async def test_a_stack_starts_embedded_servers_again_and_everything_else_stays(tmp_path: Path) -> None:
     async with up(tmp_path) as running:
-        family = running.family()
-        next(process for process in family if process.name() == "nats-server").kill()
+        services = {process.pid for process in running.family() if "-m" in process.cmdline()}
+        body = {"model": MODEL, "instance_types": ["L4-1-24G"]}
+        instance = (await running.request("POST", "/instances", json=body)).json()
+        killed = [process for process in running.family() if process.cwd().startswith(str(tmp_path))]
+        assert {process.name() for process in killed} == {"nats-server", "postgres"}
+        for process in killed:
+            with suppress(psutil.NoSuchProcess):  # PostgreSQL's own processes end with it
+                process.kill()
+        said = b""
+        assert running.process.stdout is not None
         async with asyncio.timeout(START_S):
-            said, _ = await running.process.communicate()
-        assert running.process.returncode == 1
-        assert "the embedded nats was killed by signal 9" in said.decode()
-        assert not [process for process in family if is_alive(process)]
+            while not all(b"runs again" in said and b"server=%s" % name in said for name in (b"nats", b"postgres")):
+                said += await running.process.stdout.readline()
+        await running.says(instance["id"], "ready")
+        assert services <= {process.pid for process in running.family() if is_alive(process)}
+        readiness = await running.request("GET", "/readyz")
+        assert readiness.status_code == 200
+        assert [each["store"] for each in readiness.json()["stores"]] == ["nats", "postgres"]
 
 
 @pytest.mark.parametrize("real", [False, True], ids=["simulated", "real"])
@@ -195,6 +207,27 @@ async def test_a_stack_says_what_stands_elsewhere_when_it_starts_and_when_it_sto
     assert "continues without this stack, 0.75 EUR an hour at list price:\n  desk-job  machines" in rest.decode()
     assert "coldstart instances terminate NAME" in rest.decode()
     assert (tmp_path / "data/clouds").read_text() == "machines\n"
+
+
+async def test_a_stack_waits_for_servers_of_ones_own_that_are_away_and_says_so(tmp_path: Path) -> None:
+    away = {
+        "COLDSTART_NATS_URL": "nats://api:secret@127.0.0.1:9",
+        "COLDSTART_DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:9/none",
+        "COLDSTART_MASTER_SECRET": PRODUCTION["COLDSTART_MASTER_SECRET"],
+        **machines_of_ones_own(tmp_path),
+    }
+    process = await coldstart("up", COLDSTART_DATA_DIR=str(tmp_path / "data"), COLDSTART_API_PORT="0", **away)
+    assert process.stdout is not None
+    said = b""
+    async with asyncio.timeout(START_S):
+        while said.count(b"waiting for NATS at 127.0.0.1:9 (COLDSTART_NATS_URL)") < len(SERVICES):
+            line = await process.stdout.readline()
+            assert line, said.decode()
+            said += line
+        process.send_signal(signal.SIGINT)
+        rest, _ = await process.communicate()
+    assert process.returncode == 0
+    assert b"secret" not in said + rest
 
 
 async def test_a_stack_whose_file_of_machines_is_not_there_starts_and_says_so(tmp_path: Path) -> None:

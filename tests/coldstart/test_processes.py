@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from coldstart.settings import SettingsInvalid
 from coldstart.stack import processes
@@ -72,6 +73,28 @@ async def test_a_service_that_never_says_it_serves_is_given_up_and_ended(
         async with service.supervised():
             pass
     await gone([psutil.Process(pid) for pid in [service.pid] if pid and psutil.pid_exists(pid)])
+
+
+async def test_a_service_that_says_what_it_waits_for_gets_the_time_that_it_asks_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "word")
+    environment = {"BEHAVIOUR": "waits", "WORD": str(tmp_path / "word")}
+    service = Service("tests.coldstart.one_service", environment, tmp_path / "service.log")
+    told = {"event": "service does not serve yet", "service": "one_service", "status": "waiting for a word"}
+
+    async def released() -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(told.items() <= line.items() for line in logs):  # noqa: ASYNC110 (it is only logged)
+                await asyncio.sleep(0.01)
+        assert service._limit is not None
+        limits.append((service._limit.when() or 0) - asyncio.get_running_loop().time())
+        await asyncio.to_thread((tmp_path / "word").write_text, "go")
+
+    limits: list[float] = []
+    with capture_logs() as logs:
+        releasing = asyncio.create_task(released())
+        async with service.supervised():
+            await releasing
+    assert limits[0] > 3000
 
 
 async def test_a_service_that_does_not_stop_when_asked_is_killed_in_time(

@@ -13,7 +13,7 @@ from coldstart.clouds import changes
 from coldstart.providers import names
 from coldstart.settings import SettingsInvalid, StackSettings
 from coldstart.slow_steps import telling_slow_steps
-from coldstart.stack.files import SIMULATED, clouds, note_clouds
+from coldstart.stack.files import MASTER_SECRET, SIMULATED, clouds, made_once, note_clouds
 from coldstart.stack.simulated import holds_servers
 from coldstart.stack.stack import NoRoom, OtherCloud, stack
 from tests.coldstart.fake_api import FakeApi, values
@@ -52,6 +52,20 @@ async def test_a_full_disk_is_said_before_anything_is_started(tmp_path: Path, mo
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 12_000_000))
     assert "12 MB are free" in await refused(tmp_path, simulated=True)
     assert not (tmp_path / "nats").exists()
+
+
+async def test_an_installation_that_has_recorded_something_starts_with_less_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its instances can be ended only while it runs. Here it goes on to the server, whose data are no server's."""
+    (tmp_path / "nats").mkdir()
+    (tmp_path / "nats/data").write_text("no folder")
+    made_once(tmp_path, MASTER_SECRET)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 12_000_000))
+    assert "12 MB are free" in await refused(tmp_path, simulated=True)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 70_000_000))
+    with pytest.raises(FileExistsError):
+        await refused(tmp_path, simulated=True)
 
 
 async def test_a_simulated_cloud_is_not_put_in_the_place_of_a_real_one(tmp_path: Path) -> None:

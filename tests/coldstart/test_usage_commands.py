@@ -31,7 +31,14 @@ ANOTHER = {
     "reason": "it is draining",
     "in_flight": 0,
 }
-FOUND = {"rule": "public", "model": MODEL, "detail": "It is an id.", "instances": [ANOTHER, CANDIDATE]}
+FOUND = {
+    "rule": "public",
+    "model": MODEL,
+    "detail": "It is an id.",
+    "instances": [ANOTHER, CANDIDATE],
+    "deployments": [],
+    "fallback": None,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +111,21 @@ def test_a_name_is_explained_with_who_would_answer_first(api: FakeApi) -> None:
 def test_a_model_that_nobody_serves_is_said(api: FakeApi) -> None:
     api.says("GET", "/models/resolve", values({**FOUND, "instances": []}))
     assert run("resolve", MODEL).stdout.splitlines()[1:] == ["No instance would answer now."]
+
+
+def test_a_deployment_that_wakes_and_what_answers_meanwhile_are_said(api: FakeApi) -> None:
+    deployments = [
+        {"name": "chat", "wakes": True, "reason": "a request wakes it"},
+        {"name": "other", "wakes": False, "reason": "chat wakes before it"},
+    ]
+    found = {**FOUND, "instances": [], "deployments": deployments, "fallback": "a/small-one"}
+    api.says("GET", "/models/resolve", values(found))
+    assert run("resolve", MODEL).stdout.splitlines()[1:] == [
+        "No instance would answer now.",
+        "Deployment chat wakes: a request wakes it.",
+        "Deployment other does not wake: chat wakes before it.",
+        "While no instance is ready, a/small-one answers.",
+    ]
 
 
 def test_a_name_that_means_nothing_is_explained_and_ends_badly(api: FakeApi) -> None:

@@ -30,8 +30,8 @@ def test_a_wait_is_told_in_tens_of_seconds_minutes_or_half_hours_and_by_the_cloc
 def test_the_next_try_is_told_by_the_clock_until_it_has_come() -> None:
     at = BEGAN + timedelta(seconds=90)
     delay = Delay(action=Action.CREATE, number=1, code="out_of_stock", reason="no L4", next_try_at=at)
-    assert next_try(delay, BEGAN) == f"next try at {at.astimezone():%H:%M:%S}"
-    assert next_try(delay, at) == "trying again"
+    assert next_try(delay.next_try_at, BEGAN) == f"next try at {at.astimezone():%H:%M:%S}"
+    assert next_try(delay.next_try_at, at) == "trying again"
 
 
 def test_a_time_of_another_day_is_told_with_the_day() -> None:

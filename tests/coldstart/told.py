@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from coldstart.stream_messages import Estimated, Happened, parsed
+from coldstart.stream_messages import AnyMessage, DeploymentHappened, Estimated, Happened, parsed
 from shared.description import Description, InstanceView
 from shared.eta.estimate import Estimate
 from shared.lifecycle.groups import GROUPS
@@ -49,6 +49,7 @@ def an_instance(status: str = "ready", step: str = "InstanceReady", progress: in
         "step_label": label(step),
         "doing": doing(its, step, error, delay),
         "where": where(its, step, delay),
+        "waits_for": None,
         "advice": None,
         "serving": its in SERVING,
         "actions": [],
@@ -117,14 +118,14 @@ def of_another(instance_id: str, event: Happened, **specification: Any) -> Happe
 def _happened(name: str, at: datetime, fact: dict[str, Any], snapshot: dict[str, Any]) -> Happened:
     description = Description.of(Instance.model_validate(snapshot), at).model_dump(mode="json")
     data = {"event": fact, "instance": snapshot, "description": description}
-    return told_as({"type": name, "subject": snapshot["id"], "time": at.isoformat(), "data": data})
+    happened = told_as({"type": name, "subject": snapshot["id"], "time": at.isoformat(), "data": data})
+    assert isinstance(happened, Happened)
+    return happened
 
 
-def told_as(message: dict[str, Any]) -> Happened:
+def told_as(message: dict[str, Any]) -> AnyMessage:
     """What the command line takes an event's message for."""
-    event = parsed(message)
-    assert isinstance(event, Happened)
-    return event
+    return parsed(message)
 
 
 LAUNCH = (
@@ -145,9 +146,10 @@ FAILURE = (
 )
 
 
-def message(event: Happened, epoch: str = "0a0b0c0d") -> bytes:
+def message(event: Happened | DeploymentHappened, epoch: str = "0a0b0c0d") -> bytes:
     """As it comes over an event stream."""
-    return f"id: {epoch}-{event.instance.version}\nevent: {event.type}\ndata: {json.dumps(event.json)}\n\n".encode()
+    version = event.instance.version if isinstance(event, Happened) else event.deployment.version
+    return f"id: {epoch}-{version}\nevent: {event.type}\ndata: {json.dumps(event.json)}\n\n".encode()
 
 
 def an_eta(p50_seconds: float, p90_seconds: float, **basis: Any) -> Estimate:

@@ -43,9 +43,9 @@ class Shot:
 
 
 async def _fleet(page: Page) -> None:
-    await expect(page.locator("#rows > .row")).to_have_count(6)
+    await expect(page.locator("#rows .row")).to_have_count(11)
     for name in ("evaluation-72b", "notebooks"):
-        await expect(page.locator("#rows > .row").filter(has_text=name)).to_contain_text(re.compile(r"\d\d:\d\d"))
+        await expect(page.locator("#rows .row").filter(has_text=name)).to_contain_text(re.compile(r"\d\d:\d\d"))
 
 
 async def _launching(page: Page) -> None:
@@ -90,7 +90,20 @@ async def _searching(page: Page) -> None:
     await expect(page.get_by_role("listbox")).to_contain_text("On the hub")
 
 
+async def _deployments(page: Page) -> None:
+    await expect(page.locator("#rows .endpoint")).to_have_count(3)
+    await expect(page.locator("#rows")).to_contain_text("36 in flight")
+
+
+async def _deployment(page: Page) -> None:
+    await expect(page.locator("#load .slot")).not_to_have_count(0)
+    await expect(page.locator("#explanation")).to_contain_text("Cold start")
+    await expect(page.locator("#flight")).to_have_text("36 in flight")
+
+
 SHOTS: Final = (
+    Shot("deployments", "/console/deployments", _deployments, height=520),
+    Shot("deployment", "/console/deployments/support", _deployment, height=1560),
     Shot("fleet", "/", _fleet, height=620),
     Shot("fleet-dark", "/", _fleet, height=620, scheme="dark"),
     Shot("instance", "/console/instances/{loading}", _launching, height=1000),

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from shared.install_output import InstallOutput, InstallOutputs, OutputLine
 from shared.lifecycle.events import DrainRequested, Event, InstanceArchived, ReinstallRequested, TerminationRequested
 from shared.lifecycle.fold import fold
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.progress import PHASES
 from shared.lifecycle.status import Status
 from shared.lifecycle.transport import WorkerTls
 from shared.worker_output import WorkerOutput, WorkerOutputs
@@ -69,11 +72,97 @@ async def test_a_life_is_told_as_it_happens_and_each_step_is_drawn(stage: Stage,
     assert await stayed(page)
 
 
+async def test_the_bar_of_a_page_that_comes_as_late_as_the_last_event_is_as_long_as_it_says(
+    stage: Stage, window: Window
+) -> None:
+    await stage.projector()
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_starting_instance()))
+    await api.projected(instance)
+    page = await opened(window, api, instance)
+    percent = instance.progress_percent
+    await expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", f"{percent}")
+    await expect(page.locator("#bar > span")).to_have_attribute("style", f"transform: translateX({percent - 100}%);")
+
+
 async def test_a_step_that_is_slower_than_usual_is_called_so(stage: Stage, window: Window) -> None:
     api = await knowing_three_launches(stage)
     page = await opened(window, api, await stage.happened(*recent(h.a_starting_instance())))
     await expect(page.locator("#basis")).to_contain_text("the last 3 launches of this model on this type")
     await expect(page.get_by_role("row", name="creating the server")).to_contain_text("5.0 s, slow")
+
+
+NAMES = ("preflight", "host_key", "data_disk", "docker_install", "nvidia_toolkit", "image_pull", "worker_start")
+
+
+def phases_of_an_install() -> Iterator[Event]:
+    for index, name in enumerate(NAMES, start=1):
+        yield f.ssh_install_phase_reached(phase=name, index=index, total=len(NAMES))
+
+
+async def test_the_phases_of_an_install_are_told_and_what_it_waits_for_now(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    install = (*h.a_launch(), f.ssh_install_started(), *phases_of_an_install())
+    *history, last, completed = recent((*install, f.ssh_install_completed()))
+    instance = await stage.happened(*history)
+    page = await opened(window, api, instance)
+    await expect(page.locator("#step")).to_have_text("installing: pulling the image")
+    pulling = page.get_by_role("row", name="pulling the image")
+    await expect(pulling).to_have_attribute("data-state", "running")
+    await expect(pulling).to_have_attribute("data-critical", "")
+    await stage.happened(last, completed, instance_id=instance.id)
+    await expect(pulling).to_have_attribute("data-state", "done")
+    await expect(page.get_by_role("row", name="starting the worker")).to_have_attribute("data-state", "done")
+    await expect(page.locator("#step")).to_have_text("waiting for the worker")
+    rows = await page.locator("#waterfall tr[data-phase] th").all_text_contents()
+    assert rows == [PHASES[name] for name in NAMES]
+
+
+async def test_what_had_time_to_spare_says_how_much_and_is_not_marked(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    history = recent((*h.a_launch(), f.ssh_install_started(), *phases_of_an_install(), f.ssh_install_completed()))
+    instance = await stage.happened(*history)
+
+    async def with_weights(route: Route) -> None:
+        answer = await route.fetch()
+        path = await answer.json()
+        pull = next(each for each in path["intervals"] if each["step"] == "image_pull")
+        weights = {"step": "weights", "label": "fetching the weights", "critical": False, "slack_seconds": 3.5}
+        path["intervals"].insert(path["intervals"].index(pull) + 1, {**pull, **weights, "install_try": 2})
+        await route.fulfill(response=answer, json=path)
+
+    page = await window.open(api, "/sign-in")
+    await page.route("**/critical-path?*", with_weights)
+    await page.goto(f"{api.url}/console/instances/{instance.id}")
+    weights = page.get_by_role("row", name="fetching the weights (try 2)")
+    await expect(weights).to_contain_text("3.5 s to spare")
+    await expect(weights).not_to_have_attribute("data-critical", "")
+    await expect(weights.locator(".spare")).to_be_visible()
+    pulling = page.get_by_role("row", name="pulling the image")
+    await expect(pulling).to_have_attribute("data-critical", "")
+    await expect(pulling.locator(".spare")).to_be_hidden()
+    await expect(page.get_by_text("Underlined: on the critical path")).to_be_visible()
+
+
+async def test_the_phases_are_asked_for_again_until_the_read_model_has_them(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    instance = await stage.happened(*recent(h.a_ready_instance()))
+    asked = count(1)
+
+    async def at_first_behind(route: Route) -> None:
+        answer = await route.fetch()
+        path = await answer.json()
+        await route.fulfill(response=answer, json=path | {"intervals": []} if next(asked) <= 2 else path)
+
+    page = await window.open(api, "/sign-in")
+    await page.route("**/critical-path?*", at_first_behind)
+    await page.goto(f"{api.url}/console/instances/{instance.id}")
+    await expect(page.get_by_text("Underlined: on the critical path")).to_be_hidden()
+    await expect(page.locator("#waterfall tr[data-phase]")).to_have_count(len(f.PHASES))
+    await expect(page.get_by_text("Underlined: on the critical path")).to_be_visible()
 
 
 async def test_what_is_usual_is_of_the_type_that_it_got(stage: Stage, window: Window) -> None:

@@ -15,7 +15,7 @@ from tests.console.test_fleet import recent
 from tests.console.test_pages import complaints
 from tests.lifecycle import histories as h
 
-PATH = "/console/launch"
+PATH = "/console/launch?as=machine"
 LARGE = "Qwen/Qwen2.5-72B-Instruct"
 TIGHT = "Qwen/Qwen2.5-14B-Instruct"
 IMAGE = "vllm/vllm-openai:v0.32.0"
@@ -49,7 +49,7 @@ async def opened(stage: Stage, window: Window, query: str = "", **options: Any) 
     api = await stage.api()
     for model in (MODEL, LARGE):
         assert (await api.client.post("/models", json={"model": model})).status_code == 201
-    page = await window.open(api, PATH + query, **options)
+    page = await window.open(api, PATH + query.replace("?", "&"), **options)
     await expect(type_row(page, "L4-1-24G")).to_be_visible()
     return api, page
 
@@ -163,7 +163,7 @@ async def test_types_are_shown_with_their_price_memory_stock_and_what_the_weight
     await expect(page.locator("#model-hint")).to_contain_text("looked up on the Hugging Face hub")
     await page.get_by_label("Model").fill("openai-community/gpt2")
     await expect(small).to_contain_text("0.3 GB are the weights")
-    await page.locator("summary").click()
+    await page.locator("#advanced summary").click()
     await page.get_by_label("Revision").fill("quantized")
     await expect(small).not_to_contain_text("weights")
 
@@ -230,7 +230,7 @@ async def unfolded(stage: Stage, window: Window) -> tuple[RunningApi, Page]:
     api, page = await opened(stage, window, f"?model={MODEL}")
     await api.organization("acme")
     await page.reload()
-    await page.locator("summary").click()
+    await page.locator("#advanced summary").click()
     await page.get_by_label("Organisation").select_option("acme")
     return api, page
 
@@ -265,7 +265,7 @@ async def test_a_wrong_input_in_a_rarer_field_is_unfolded_and_said_next_to_it(st
     await revision.fill("a b")
     await image.fill("?")
     await volume.fill("much")
-    await page.locator("summary").click()
+    await page.locator("#advanced summary").click()
     await expect(revision).to_be_hidden()
     await submit(page)
     await is_wrong(page, revision, "revision", "is no name of a branch")
@@ -301,7 +301,7 @@ async def test_an_image_that_a_member_may_not_name_is_said_next_to_it(stage: Sta
     window.forgives = "status of 4"
     api = await stage.api()
     await api.organization("acme")
-    page = await window.open(api, f"/console/launch?model={MODEL}", key=await api.user_key("acme"))
+    page = await window.open(api, f"{PATH}&model={MODEL}", key=await api.user_key("acme"))
     await page.get_by_text("Advanced").click()
     image = page.get_by_label("Image")
     await image.fill("evil/vllm-openai")
@@ -335,9 +335,9 @@ async def test_a_provider_is_chosen_where_there_are_several(stage: Stage, window
 async def test_what_most_likely_will_not_do_is_told_before_the_page_moves_on(stage: Stage, window: Window) -> None:
     await stage.offer(L4.model_copy(update={"name": "L4-2-24G", "gpus": 2}))
     api = await stage.api()
-    page = await window.open(api, f"{PATH}?model={TIGHT}")
+    page = await window.open(api, f"{PATH}&model={TIGHT}")
     await choose(page, "L4-2-24G")
-    await page.locator("summary").click()
+    await page.locator("#advanced summary").click()
     await page.get_by_label("More options of vLLM").fill("--tensor-parallel-size 1")
     await submit(page)
     warned = page.locator("#warned")
@@ -375,10 +375,10 @@ async def test_what_is_about_no_field_is_said_too(stage: Stage, window: Window) 
     window.forgives = "status of 403"
     api, _ = await opened(stage, window)
     await api.organization("acme", max_instances=0)
-    page = await window.open(api, f"{PATH}?model={MODEL}", key=await api.user_key("acme"))
+    page = await window.open(api, f"{PATH}&model={MODEL}", key=await api.user_key("acme"))
     await submit(page)
     await expect(page.get_by_role("alert")).to_contain_text("The organisation has reached a limit")
-    await expect(page.get_by_role("alert")).to_contain_text("its limit is 0")
+    await expect(page.get_by_role("alert")).to_contain_text("at most 0 instances")
 
 
 async def test_who_may_not_launch_is_told_so(stage: Stage, window: Window) -> None:
@@ -404,7 +404,7 @@ async def test_on_a_telephone_prices_and_stock_are_seen_without_moving_the_table
 
 async def test_what_the_weights_take_is_said_only_where_it_is_known(stage: Stage, window: Window) -> None:
     _, page = await opened(stage, window, f"?model={LARGE}")
-    await page.locator("summary").click()
+    await page.locator("#advanced summary").click()
     fit = type_row(page, "L4-1-24G").locator("[data-of=fit]")
     await expect(fit).to_have_text("too small for 145.4 GB")
     await page.get_by_label("Revision").fill("v2")
@@ -423,7 +423,7 @@ async def test_each_type_says_how_long_a_context_it_has_room_for_and_how_often(s
     _, page = await opened(stage, window, f"?model={TIGHT}")
     context = type_row(page, "L40S-1-48G").locator("[data-of=context]")
     await expect(context).to_have_text("32,768 tokens, 2 at once")
-    await page.locator("summary").click()
+    await page.locator("#advanced summary").click()
     await page.get_by_label("More options of vLLM").fill("--max-model-len 4096")
     await expect(context).to_have_text("32,768 tokens, 16 at once")
     await page.get_by_label("Revision").fill("no-such-revision")

@@ -55,7 +55,7 @@ async def test_by_keyboard_a_suggestion_is_walked_to_and_picked(stage: Stage, wi
     await expect(options(page, "On the hub").first).to_contain_text(OTHER)
     for words in ("generates text", "7.6 billion parameters", "15.2 GB of weights", "public"):
         await expect(options(page, "On the hub").first).to_contain_text(words)
-    await expect(page.locator("#announcements")).to_have_text("5 models, 2 of them in the catalogue.")
+    await expect(page.locator("#announcements")).to_have_text("6 models, 2 of them in the catalogue.")
     await page.keyboard.press("ArrowUp")
     await under_way(page, options(page).last)
     await page.keyboard.press("ArrowDown")
@@ -115,7 +115,7 @@ async def test_an_answer_that_comes_once_one_is_done_typing_opens_nothing(
     window.forgives = "status of 422"
     _, page = await opened(stage, window)
     async with page.expect_response(SEARCH):
-        await field(page).fill("llama")
+        await field(page).fill("llama-3")
         await page.keyboard.press(key)
     await answered(page)
     if key == "Enter":
@@ -226,7 +226,7 @@ async def test_words_that_nothing_has_are_said_to_be_looked_up_whole(stage: Stag
 
 async def test_what_cannot_be_launched_is_explained_and_cannot_be_picked(stage: Stage, window: Window) -> None:
     _, page = await opened(stage, window)
-    await typed(page, "llama")
+    await typed(page, "llama-3")
     gated = options(page)
     await expect(gated).to_contain_text("gated")
     await expect(gated).to_contain_text("accept its licence on the hub, then start the services with your HF_TOKEN")
@@ -235,7 +235,7 @@ async def test_what_cannot_be_launched_is_explained_and_cannot_be_picked(stage: 
     await page.keyboard.press("ArrowDown")
     await under_way(page, gated)
     await page.keyboard.press("Enter")
-    await expect(field(page)).to_have_value("llama")
+    await expect(field(page)).to_have_value("llama-3")
     await expect(gated).to_be_visible()
     await field(page).fill("openai/whisper")
     await expect(options(page)).to_contain_text("It is for automatic-speech-recognition")
@@ -248,7 +248,7 @@ async def test_with_a_token_a_gated_model_may_be_picked_and_says_whose_licence_i
     await stage.offer()
     api = await stage.api(hf_token=SecretStr(HUB_TOKEN))
     page = await window.open(api, PATH)
-    await typed(page, "llama")
+    await typed(page, "llama-3")
     await options(page).click()
     await expect(page.locator("#model-hint")).to_contain_text(
         "Its licence has to be accepted on the hub by the owner of HF_TOKEN."
@@ -260,7 +260,7 @@ async def test_an_organisation_s_own_names_are_suggested_and_launched(stage: Sta
     await api.organization("acme")
     await api.offering("acme", "chat", MODEL)
     await page.reload()
-    await page.locator("summary").click()
+    await page.locator("#advanced summary").click()
     await page.get_by_label("Organisation").select_option("acme")
     await typed(page, "acme")
     await expect(options(page)).to_contain_text(MODEL)
@@ -277,7 +277,7 @@ async def test_what_one_organisation_calls_its_models_is_not_said_of_another(sta
     await api.organization("acme")
     await api.offering("acme", "chat", MODEL)
     await page.reload()
-    await page.locator("summary").click()
+    await page.locator("#advanced summary").click()
     await page.get_by_label("Organisation").select_option("acme")
     await field(page).fill("acme/chat")
     await expect(page.locator("#model-hint")).to_contain_text(f"An offering of {MODEL}")

@@ -11,10 +11,10 @@ from string import Template
 from typing import Any
 from urllib.parse import urlsplit
 
-import nats
 import psutil
 import pytest
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 
 from coldstart.embedded.followers import followers_server
@@ -22,11 +22,25 @@ from coldstart.embedded.nats import EmbeddedNats, FollowersNats
 from coldstart.embedded.ports import HOST
 from coldstart.supervised.process import Command
 from services.progress.followers_copy import FollowersCopy
-from shared.bus.accounts import COPIER, FOLLOWER, Account, followers, inbox, services
-from shared.bus.connection import connect
+from shared import launching, load
+from shared.bus.accounts import (
+    COPIER,
+    FOLLOWER,
+    HEALTH_OF_THE_SERVER,
+    MONITOR,
+    Account,
+    followers,
+    inbox,
+    services,
+    system,
+)
+from shared.bus.connection import connect, connect_with
 from shared.bus.nats_configuration import page
-from shared.bus.topology import LAUNCH, WATCH, apply_topology
+from shared.bus.topology import LAUNCH, REPLICAS, SCALE, WATCH, apply_topology
+from shared.deployments.events import DEPLOYMENT_EVENTS, OfTheScaler
 from shared.journal.streams import LIFECYCLE
+from shared.lifecycle.events import EVENTS, DrainRequested, TerminationRequested
+from shared.observation import SUBJECT
 from tests.embedded.owners import PROJECT
 
 WITHIN_S = 60
@@ -53,6 +67,11 @@ OF_ONE_SERVICE = {
     f"$JS.ACK.{LIFECYCLE}.{WATCH.durable}.1.1.1.1.1": "health",
     "$KV.instance_types.scaleway": "provisioner",
     "requests.reconcile": "api",
+    f"$JS.API.CONSUMER.MSG.NEXT.{LIFECYCLE}.{SCALE.durable}": "scaler",
+    f"$JS.ACK.{LIFECYCLE}.{REPLICAS.durable}.1.1.1.1.1": "scaler",
+    launching.SUBJECT: "scaler",
+    load.SUBJECT: "api",
+    SUBJECT: "health",
 }
 FORMER = Template("""
 listen: "$host:$port"
@@ -85,7 +104,7 @@ async def copy(tmp_path: Path) -> AsyncGenerator[FollowersNats]:
 
 @asynccontextmanager
 async def connected(url: str, **options: Any) -> AsyncGenerator[Client]:
-    connection = await nats.connect(url, **options)
+    connection = await connect_with({"servers": [url], **options})
     try:
         yield connection
     finally:
@@ -221,12 +240,34 @@ async def test_a_follower_reads_its_copy_by_consumers_of_its_own_and_so_many_of_
         await connection.close()
 
 
-@pytest.mark.parametrize("service", ["api", "provisioner", "health", "progress"])
+@pytest.mark.parametrize("service", ["api", "provisioner", "health", "progress", "scaler"])
 async def test_a_service_may_do_what_is_its_own_and_destroy_nothing(server: EmbeddedNats, service: str) -> None:
     others = [subject for subject, its in OF_ONE_SERVICE.items() if its != service]
     unheard = (f"{inbox('coldstart')}.>", "_INBOX.>", "journal.>")
     found = await refused(server.url_of(service), (*OF_NO_SERVICE, *OF_ONE_SERVICE), unheard)
     assert found == {subject.lower() for subject in (*OF_NO_SERVICE, *others, *unheard)}
+
+
+async def test_what_a_health_process_says_of_itself_reaches_the_api_and_no_other_service(server: EmbeddedNats) -> None:
+    async with connected(server.url_of("api")) as api, connected(server.url_of("health")) as health:
+        hearing = await api.subscribe(SUBJECT)
+        await api.flush()
+        await health.publish(SUBJECT, b"doubt")
+        assert (await hearing.next_msg(WITHIN_S)).data == b"doubt"
+    for service in ("provisioner", "health", "progress", "scaler"):
+        assert await refused(server.url_of(service), subscribe=(SUBJECT,)) == {SUBJECT}
+
+
+async def test_the_scaler_concludes_and_ends_instances_but_launches_none_and_asks_for_nothing_in_a_persons_name(
+    server: EmbeddedNats,
+) -> None:
+    of_people = [kind for kind in DEPLOYMENT_EVENTS.values() if not issubclass(kind, OfTheScaler)]
+    ending = {DrainRequested, TerminationRequested}
+    forbidden = {f"journal.an-id.{kind.type()}" for kind in (*of_people, *({*EVENTS.values()} - ending))}
+    own = {f"journal.an-id.{kind.type()}" for kind in ({*DEPLOYMENT_EVENTS.values()} - {*of_people}) | ending}
+    found = await refused(server.url_of("scaler"), (*forbidden, *own), (launching.SUBJECT,))
+    assert found == {subject.lower() for subject in (*forbidden, launching.SUBJECT)}
+    assert await refused(server.url_of("api"), subscribe=(launching.SUBJECT,)) == set()
 
 
 async def test_data_of_a_version_with_one_user_is_kept_and_its_password_still_is_the_operators(tmp_path: Path) -> None:
@@ -244,9 +285,20 @@ async def test_data_of_a_version_with_one_user_is_kept_and_its_password_still_is
             assert consumer.num_pending == 1
 
 
+async def test_the_monitor_may_ask_for_the_servers_health_and_for_nothing_else(server: EmbeddedNats) -> None:
+    async with connected(server.url_of(MONITOR)) as monitor:
+        assert b'"status":"ok"' in (await monitor.request(HEALTH_OF_THE_SERVER, timeout=WITHIN_S)).data
+        for subject in ("$SYS.REQ.SERVER.PING.CONNZ", "$SYS.REQ.SERVER.PING", "journal.x.Probe"):
+            with pytest.raises(NatsError):
+                await monitor.request(subject, timeout=0.2)
+    async with connected(server.url) as operator:
+        with pytest.raises(NatsError):
+            await operator.request(HEALTH_OF_THE_SERVER, timeout=0.2)
+
+
 async def test_every_user_has_a_password_that_only_the_owner_reads(server: EmbeddedNats) -> None:
     files = [file for file in server.folder.path.iterdir() if "password" in file.name]
-    assert len({file.read_text() for file in files}) == len(services().users)
+    assert len({file.read_text() for file in files}) == len(services().users) + len(system().users)
     assert {file.stat().st_mode & 0o777 for file in (*files, server.folder.path / "server.conf")} == {0o600}
 
 

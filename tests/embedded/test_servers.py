@@ -34,7 +34,7 @@ async def test_given_urls_start_nothing_and_write_nothing(tmp_path: Path) -> Non
     async with servers(folder, "nats://elsewhere:4222", "postgresql://elsewhere/db") as given:
         assert (given.nats_url, given.database_url) == ("nats://elsewhere:4222", "postgresql://elsewhere/db")
         assert given.embedded == ()
-        await given.one_ended()
+        await given.given_up()
     assert not folder.exists()
 
 
@@ -71,13 +71,15 @@ async def test_the_same_process_cannot_own_a_folder_twice_either(tmp_path: Path)
         pass
 
 
-@pytest.mark.parametrize(("index", "name"), [(0, "nats"), (1, "postgres")])
-async def test_a_server_that_ends_by_itself_is_reported_with_its_log(tmp_path: Path, index: int, name: str) -> None:
-    async with servers(tmp_path, None, None) as running:
-        os.kill(running.embedded[index].pid, signal.SIGKILL)
-        with pytest.raises(ServerEndedError, match=f"(?s)embedded {name} was killed by signal 9.*Its log is "):
+@pytest.mark.parametrize("kind", [EmbeddedNats, EmbeddedPostgres])
+async def test_a_server_that_ends_by_itself_is_reported_with_its_log(
+    tmp_path: Path, kind: type[EmbeddedNats | EmbeddedPostgres]
+) -> None:
+    async with kind(tmp_path) as server:
+        os.kill(server.pid, signal.SIGKILL)
+        with pytest.raises(ServerEndedError, match=f"(?s)embedded {kind.name} was killed by signal 9.*Its log is "):
             async with asyncio.timeout(60):
-                await running.one_ended()
+                await server.ended()
 
 
 async def test_nobody_gets_in_without_the_password(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from shared.lifecycle.instance import Instance
 from shared.lifecycle.progress import PROGRESS
 from tests.lifecycle import facts as f
 
-STEPS: Final = [percent for percent in sorted(PROGRESS.values()) if percent > 5]
+STEPS: Final = sorted({percent for percent in PROGRESS.values() if percent > 5})
 
 
 def a_launch(steps: Mapping[int, float] | float = 10.0, *, number: int = 0, **fields: Any) -> Launch:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
-from shared.eta.estimate import LAUNCHING, Estimate, estimate
-from shared.eta.history import FEWEST, MOST, Group, History
+from shared.eta.alike import FEWEST, MOST
+from shared.eta.estimate import LAUNCHING, Estimate, cold_start, estimate
+from shared.eta.history import Group, History
 from shared.eta.launch import Launch
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
@@ -174,7 +175,8 @@ def test_any_instance_at_any_moment_with_any_past_gets_an_orderly_answer(
     at = instance.updated_at + timedelta(seconds=after)
     given = estimate(instance, at, History(past))
     if given is None:
-        assert instance.status not in LAUNCHING or instance.progress_percent == 100 or instance.delay is not None
+        never_ready = instance.status not in LAUNCHING or instance.specification.builds_image
+        assert never_ready or instance.progress_percent == 100 or instance.delay is not None
         return
     assert 0 <= given.p50_seconds <= given.p90_seconds
     assert at <= given.ready_at_p50 <= given.ready_at_p90
@@ -205,3 +207,22 @@ def test_what_has_passed_is_not_counted_again(percent: int, before: float, rest:
 def test_the_same_question_has_the_same_answer(past: list[Launch], percent: int, after: float) -> None:
     instance = under_way(percent)
     assert told(instance, History(past), after) == told(instance, History(reversed(past)), after)
+
+
+@law
+@for_any(pasts)
+def test_a_launch_that_is_only_thought_of_takes_as_long_as_one_that_was_just_requested(past: Sequence[Launch]) -> None:
+    history = History(past)
+    wish = {"provider": "scaleway", "instance_type": "L4-1-24G", "model": "Qwen/Qwen2.5-0.5B-Instruct"}
+    assert cold_start(history, **wish, at=f.AT) == told(under_way(5), history)
+
+
+def test_the_usual_type_of_a_model_is_that_of_its_newest_launch() -> None:
+    history = History([
+        a_launch(number=1, instance_type="L40S-1-48G"),
+        a_launch(number=2, instance_type="H100-1-80G"),
+        a_launch(number=3, provider="machines", instance_type="desk"),
+        a_launch(number=4, model="meta/llama"),
+    ])  # fmt: skip
+    assert history.usual_type("scaleway", "Qwen/Qwen2.5-0.5B-Instruct") == "H100-1-80G"
+    assert history.usual_type("scaleway", "nobody/nothing") is None

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from shared.eta.history import Group, History
 from shared.eta.launch import READY, Launch, first_percent
-from shared.eta.steps import STEPS, UsualSteps, usual_steps
-from shared.lifecycle.progress import LABELS
+from shared.eta.steps import UsualSteps, usual_steps
+from shared.lifecycle.progress import LABELS, STEPS
 from tests.eta.past import STEPS as SHOWN
 from tests.eta.past import a_launch, pasts
 

@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.health.instance_updates import InstanceUpdates
 from services.health.probes import Prober
-from services.health.reloads import Reloads
 from services.health.settings import HealthSettings
 from services.health.sight import Sight
 from services.health.watcher import Watcher
 from services.health.worker_log import LogUnavailable
 from shared.bus.lease import Lease
-from shared.journal.envelope import Origin, Recorded
+from shared.bus.reloads import Reloads
+from shared.bus.updates import Updates, instance_after
 from shared.journal.journal import Journal
+from shared.journal.recorded import Origin, Recorded
 from shared.lifecycle import events as e
 from shared.lifecycle.fold import evolve
 from shared.lifecycle.instance import Instance
@@ -34,8 +34,8 @@ class MemoryJournal(Journal):
         self.instance = instance
         self.recorded = [] if recorded is None else recorded
 
-    async def load(self, instance_id: UUID) -> Instance:
-        del instance_id
+    async def load(self, instance_id: UUID, *, at_least: int = 0, from_leader: bool = False) -> Instance:
+        del instance_id, at_least, from_leader
         return self.instance
 
     async def record(
@@ -93,8 +93,8 @@ async def watched(
         prober=prober,
         worker_log=SilentLog(),
         secrets=secrets,
-        updates=InstanceUpdates(),
-        reloads=Reloads(journal, pace),
+        updates=Updates(instance_after),
+        reloads=Reloads(pace.reload_seconds, pace.reloads_at_once),
         sight=sight or Sight(pace),
         settings=pace,
         now=now,

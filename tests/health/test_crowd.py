@@ -15,7 +15,8 @@ from services.health.probes import Outcome, Passed, Probe, Refused, Target
 from services.health.settings import HealthSettings
 from shared.bus.connection import connect
 from shared.bus.topology import WATCH, apply_topology
-from shared.journal.envelope import Origin, encode
+from shared.journal.envelope import encode
+from shared.journal.recorded import Origin
 from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle.events import event_id
 from tests.health.examples import a_pace

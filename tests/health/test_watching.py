@@ -12,10 +12,12 @@ from structlog.testing import capture_logs
 
 from services.health.app import running
 from shared.bus.topology import DEAD_LETTERS
-from shared.journal.envelope import Origin, encode
-from shared.journal.streams import EVERY_EVENT, append_subject, instance_subject
+from shared.journal.envelope import encode
+from shared.journal.recorded import Origin
+from shared.journal.streams import EVERY_EVENT, append_subject, events_of
 from shared.lifecycle.events import Drained, HealthLost, HealthRestored, IdleLimitReached, WorkerReachable
 from shared.lifecycle.status import WATCHED, Status
+from tests.health.examples import LEASE_S
 from tests.health.watching import World, a_world, until, watched
 from tests.lifecycle import facts as f
 from tests.nats_proxy import nats_proxy
@@ -194,7 +196,7 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
     async def hear_nothing(*_: object) -> None:
         await asyncio.sleep(0)
 
-    monkeypatch.setattr("services.health.instance_updates.InstanceUpdates.on_message", hear_nothing)
+    monkeypatch.setattr("shared.bus.updates.Updates.on_message", hear_nothing)
 
 
 @pytest.mark.usefixtures("deaf")
@@ -207,8 +209,9 @@ async def test_a_watch_that_hears_nothing_still_learns_of_the_end_by_itself(worl
 
 @pytest.mark.usefixtures("deaf")
 async def test_after_a_reconnect_what_happened_meanwhile_is_acted_on_at_once(world: World) -> None:
-    slow: dict[str, Any] = {"ready_look_seconds": 600, "reload_seconds": 600, "lease_seconds": 30}
-    async with nats_proxy(world.url) as proxy, watched(world, nats_url=proxy.url, **slow):
+    slow: dict[str, Any] = {"ready_look_seconds": 600, "reload_seconds": 600}
+    leases: dict[str, Any] = {"lease_seconds": 30, "former_lease_seconds": LEASE_S}
+    async with nats_proxy(world.url) as proxy, watched(world, nats_url=proxy.url, **slow, **leases):
         await world.ready()
         await world.happen(f.termination_requested())
         proxy.cut()
@@ -227,7 +230,7 @@ async def test_what_the_stream_refused_is_not_even_heard(world: World) -> None:
                 encode(uuid4(), requested, ended, Origin("a slower api"), "/test"),
                 headers={
                     "Nats-Expected-Last-Subject-Sequence": "1",
-                    "Nats-Expected-Last-Subject-Sequence-Subject": instance_subject(world.id),
+                    "Nats-Expected-Last-Subject-Sequence-Subject": events_of(world.id),
                 },
             )
         await world.worker.until_asked("/health", 5)

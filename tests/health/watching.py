@@ -16,8 +16,8 @@ from services.health.ssh_worker_log import SshWorkerLog
 from shared.bus.connection import connect
 from shared.bus.lease import Leases
 from shared.bus.topology import WATCH, apply_topology
-from shared.journal.envelope import Recorded
 from shared.journal.journal import Journal
+from shared.journal.recorded import Recorded
 from shared.journal.streams import LIFECYCLE
 from shared.lifecycle.events import Event, InstanceRequested, TerminationRequested
 from shared.lifecycle.instance import Instance

@@ -1,5 +1,6 @@
 """What the journal says that the provider holds, beside what the provider holds."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tests.integration.line import INSTANCE_TAG, Event, Line
@@ -14,23 +15,27 @@ def last(events: list[Event]) -> Event:
 
 
 async def agrees(running: Line, instance_ids: list[str]) -> None:
+    """The account holds what the events heard give to these instances, and nothing else: see `holds_only`."""
+    resources = {each: last(running.heard.of(each))["data"]["instance"]["resources"] for each in instance_ids}
+    await holds_only(running, resources)
+
+
+async def holds_only(running: Line, resources: Mapping[str, dict[str, Any]]) -> None:
     """The account holds what the journal gives to the living, what refused orders left, and nothing else.
 
-    Of two security groups that were made at once a living instance may still have both: a further one bears its tag.
+    `resources` of each instance. Of two security groups that were made at once a living instance may still have both: a
+    further one bears its tag.
     """
-    servers: set[str] = set()
-    volumes: set[str] = set()
-    groups: set[str] = set()
-    living: set[str] = set()
-    for instance_id in instance_ids:
-        resources = last(running.heard.of(instance_id))["data"]["instance"]["resources"]
-        if not resources["released"]:
-            living.add(f"{INSTANCE_TAG}{instance_id}")
-            servers.add(resources["server_id"])
-            volumes |= {
-                volume["id"] for volume in resources["volumes"] if volume["server_id"] == resources["server_id"]
-            }
-            groups |= set(resources["security_group_ids"])
+    living = {each: held for each, held in resources.items() if not held["released"]}
+    servers = {held["server_id"] for held in living.values()}
+    volumes = {
+        volume["id"]
+        for held in living.values()
+        for volume in held["volumes"]
+        if volume["server_id"] == held["server_id"]
+    }
+    groups = {group for held in living.values() for group in held["security_group_ids"]}
+    tags = {f"{INSTANCE_TAG}{each}" for each in living}
     account = await running.account()
     remaining = account["remaining"]
     assert set(remaining["servers"]) == servers, [each for each in account["servers"] if not each["deleted_at"]]
@@ -38,7 +43,7 @@ async def agrees(running: Line, instance_ids: list[str]) -> None:
     assert held - left_by_refused_orders(account) == volumes
     further = set(remaining["security_groups"]) - groups
     assert set(remaining["security_groups"]) >= groups
-    assert not [each for each in account["security_groups"] if each["id"] in further and not living & set(each["tags"])]
+    assert not [each for each in account["security_groups"] if each["id"] in further and not tags & set(each["tags"])]
     assert not remaining["ips"]
 
 

@@ -51,6 +51,18 @@ OF_ALL_INSTANCES: Final = {
     Call.LIST_QUOTA,
 }
 """Asked now and then for all of them: test_scaleway_errors.py has what comes of it, test_offers.py who waits."""
+OF_MACHINE_IMAGES: Final = {
+    Call.CREATE_SNAPSHOT,
+    Call.GET_SNAPSHOT,
+    Call.LIST_SNAPSHOTS,
+    Call.UPDATE_SNAPSHOT,
+    Call.DELETE_SNAPSHOT,
+    Call.CREATE_IMAGE,
+    Call.LIST_IMAGES,
+    Call.DELETE_IMAGE,
+    Call.LIST_PRODUCTS,
+}
+"""Of no launch on a plain image: test_scaleway_images.py lets each fail, test_machine_images.py kills at each."""
 GROUPS_OF_CALLS: Final = {Call.ANY, Call.SERVER_ACTION}
 UNUSED: Final = {
     Call.TERMINATE,  # deletes local volumes unasked: servers are stopped, then deleted

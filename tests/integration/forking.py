@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
@@ -10,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from coldstart.stack.processes import Readiness
 
@@ -18,7 +19,7 @@ START_S: Final = 60.0
 FORKING: Final = get_context("forkserver")
 FORKING.set_forkserver_preload(
     [
-        *(f"services.{name}.__main__" for name in ("api", "health", "progress", "provisioner")),
+        *(f"services.{name}.__main__" for name in ("api", "health", "progress", "provisioner", "scaler")),
         "services.provisioner.providers.scaleway.provider",  # the SDK, which the provisioner loads when it needs it
     ]
 )
@@ -34,9 +35,26 @@ def write_to(log_file: str) -> None:
 def serve(module: str, environment: Mapping[str, str], log_file: str) -> None:
     """The whole life of one process: what `python -m` would do."""
     write_to(log_file)
+    signal.signal(signal.SIGUSR2, _tell_what_is_awaited)
     os.environ.update(environment)
     sys.argv = [module]
     importlib.import_module(f"{module}.__main__").main()
+
+
+def _tell_what_is_awaited(_number: int, _frame: object) -> None:
+    """Of every task, what it awaits, from the outside in."""
+    for task in list(asyncio.tasks._all_tasks):  # type: ignore[attr-defined]
+        print(f"awaits: {task.get_name()}", file=sys.stderr)  # noqa: T201
+        awaited = None if task.done() else task.get_coro()
+        while awaited is not None:
+            frame = _first_of(awaited, "cr_frame", "gi_frame", "ag_frame")
+            if frame is not None:
+                print(f"    {frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}", file=sys.stderr)  # noqa: T201
+            awaited = _first_of(awaited, "cr_await", "gi_yieldfrom", "ag_await")
+
+
+def _first_of(owner: object, *names: str) -> Any:
+    return next((found for name in names if (found := getattr(owner, name, None)) is not None), None)
 
 
 class Forked:
@@ -49,6 +67,10 @@ class Forked:
         self._environment = environment
         self._log_file = log_file
         self._serving = asyncio.Event()
+
+    @property
+    def is_serving(self) -> bool:
+        return self._serving.is_set()
 
     async def serving(self) -> None:
         """Until it serves; at once when it does."""

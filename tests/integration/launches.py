@@ -3,7 +3,8 @@
 from shared.lifecycle.progress import PROGRESS
 from tests.integration.line import Line
 
-MILESTONES = tuple(milestone.__name__ for milestone in PROGRESS)
+PERCENTAGES = {kind.__name__: percent for kind, percent in PROGRESS.items() if kind.purpose in (None, "serve")}
+MILESTONES = tuple(PERCENTAGES)
 
 
 async def balanced(running: Line, instance_id: str) -> None:

@@ -22,6 +22,8 @@ from services.provisioner import app as provisioner
 from services.provisioner.providers import scaleway
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from services.provisioner.settings import ProvisionerSettings
+from services.scaler import app as scaler
+from services.scaler.settings import ScalerSettings
 from shared.bus.connection import connect
 from shared.journal.streams import EVERY_EVENT
 from simulator.app import Simulator
@@ -62,6 +64,11 @@ class Heard:
     def types(self, instance_id: str) -> list[str]:
         return [event["type"] for event in self.of(instance_id)]
 
+    async def more(self, of: str, than: int) -> None:
+        """Until there are more events of this instance or deployment than so many."""
+        async with self._more[of]:
+            await self._more[of].wait_for(lambda: len(self._events[of]) > than)
+
     async def until(self, instance_id: str, *types: str, count: int = 1, within_s: float = PATIENCE_S) -> Event:
         """The `count`-th event of any of these types; fails when it does not come with what was heard instead."""
         try:
@@ -82,6 +89,7 @@ class AllSettings:
     health: HealthSettings
     provisioner: ProvisionerSettings
     api: ApiSettings
+    scaler: ScalerSettings
     scaleway: ScalewaySettings
 
 
@@ -215,21 +223,24 @@ def settings_of(simulator: Simulator, nats_url: str, database_url: str, changes:
         "stop_grace_seconds": 2.0,
     }
     looks = {"ready_look_seconds": 0.2, "draining_look_seconds": 0.1, "router_staleness_seconds": 0.3}
-    keys = {"admin_key": ADMIN_KEY, "api_port": 0, "HF_ENDPOINT": simulator.hub_url}
+    often = {"moving_look_seconds": 0.2, "steady_look_seconds": 0.5, "launch_retry_seconds": 0.2}
+    hub = {"HF_ENDPOINT": simulator.hub_url}
+    keys = {"admin_key": ADMIN_KEY, "api_port": 0, **hub}
     ports = {"worker_port": simulator.settings.worker_port}
     return AllSettings(
         progress=ProgressSettings.model_validate({**bus, **database, **changes.get("progress", {})}),
         health=HealthSettings.model_validate({**bus, **secret, **hosts, **looks, **changes.get("health", {})}),
         provisioner=ProvisionerSettings.model_validate(
-            {**bus, **secret, **hosts, **swift, **changes.get("provisioner", {})}
+            {**bus, **secret, **hosts, **swift, **hub, **changes.get("provisioner", {})}
         ),
         api=ApiSettings.model_validate({**bus, **secret, **database, **keys, **ports, **changes.get("api", {})}),
+        scaler=ScalerSettings.model_validate({**bus, **database, **often, **changes.get("scaler", {})}),
         scaleway=scaleway_settings(simulator),
     )
 
 
 @asynccontextmanager
-async def line(
+async def line(  # noqa: PLR0913 - each says another way in which it may differ
     folder: Path,
     nats_url: str,
     database_url: str,
@@ -238,9 +249,12 @@ async def line(
     on_call: OnCall | None = None,
     changes: Changes | None = None,
     without: str | None = None,
+    scaled: bool = False,
     simulator: Simulator | None = None,
 ) -> AsyncGenerator[Line]:
     """Everything running in this process; `changes` are settings by service, `without` is a service to leave out.
+
+    `scaled`: with a scaler, which only deployments need.
 
     `simulator`: one that runs already, and goes on afterwards.
     """
@@ -258,6 +272,8 @@ async def line(
         if without != "provisioner":
             make = scaleway.making(settings.scaleway, provisioner.provider_context(settings.provisioner))
             await cleanup.enter_async_context(provisioner.running(settings.provisioner, [make]))
+        if scaled:
+            await cleanup.enter_async_context(scaler.running(settings.scaler))
         url = f"http://127.0.0.1:{settings.api.api_port}"
         if without != "api":
             url = (await cleanup.enter_async_context(api.running(settings.api))).url

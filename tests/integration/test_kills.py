@@ -8,6 +8,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from shared.bus.topology import INSTALL, LAUNCH, RELEASE, Trigger
+from shared.journal.recorded import Recorded
 from tests.integration.launches import MILESTONES, balanced
 from tests.integration.line import AllSettings, Changes, line
 from tests.integration.victim import PATIENCE_S, Moment, victim
@@ -18,7 +19,7 @@ SWIFT: Changes = {
     "health": LEASE,
     "provisioner": {**LEASE, "call_timeout_seconds": 0.45, "tag_visibility_seconds": 0.4, "settle_seconds": 1.0},
 }
-HELD_BY: dict[str, tuple[Trigger, ...]] = {"provisioner": (LAUNCH, INSTALL, RELEASE)}
+HELD_BY: dict[str, tuple[Trigger[Recorded], ...]] = {"provisioner": (LAUNCH, INSTALL, RELEASE)}
 """What a service acknowledges during a launch; health's watch ends only with the instance."""
 OVERTAKEN = {"SshInstallCompleted"}
 """While its installer is dead, the worker may be seen to work first: then nobody asks for the install's own report."""

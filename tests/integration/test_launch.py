@@ -8,11 +8,10 @@ import openai
 import pytest
 from prometheus_client import REGISTRY
 
-from shared.lifecycle.progress import PROGRESS
 from shared.lifecycle.status import STARTING_UP
 from simulator.scenario import Scenario
-from tests.integration.launches import MILESTONES, balanced
-from tests.integration.line import MODEL, Line, line
+from tests.integration.launches import MILESTONES, PERCENTAGES, balanced
+from tests.integration.line import MODEL, Changes, Line, line
 
 
 def probes(status: str) -> float:
@@ -36,9 +35,9 @@ async def test_an_instance_goes_from_booting_to_ready_in_order_and_shows_the_rig
         assert list(dict.fromkeys(statuses)) == ["provisioning", "booting", "installing", "starting", "ready"]
         shown = {event["type"]: event["data"]["instance"]["progress_percent"] for event in events}
         highest = 0
-        for milestone, percent in PROGRESS.items():
+        for milestone, percent in PERCENTAGES.items():
             highest = max(highest, percent)
-            assert shown[milestone.__name__] >= percent
+            assert shown[milestone] >= percent
         progress = [event["data"]["instance"]["progress_percent"] for event in events]
         assert progress == sorted(progress)
         assert progress[-1] == 100
@@ -46,6 +45,9 @@ async def test_an_instance_goes_from_booting_to_ready_in_order_and_shows_the_rig
         facts = [event["data"]["event"] for event in events]
         assert [fact["image"] for fact in facts if fact.get("phase") == "image_pull"] == [image]
         assert events[-1]["data"]["instance"]["install"]["image"] == image
+        weights = events[-1]["data"]["instance"]["weights"]
+        assert weights["fetched_bytes"] == weights["total_bytes"] > 0
+        assert shown["WeightsProgressed"] < 60
         assert "ActionDelayed" not in shown
         assert all(
             event["data"]["instance"]["progress_percent"] >= 60
@@ -148,7 +150,9 @@ async def test_of_any_type_a_large_model_gets_the_cheapest_that_holds_it(
 async def test_a_download_is_told_while_it_lasts(
     body: dict[str, Any], tmp_path: Path, nats_url: str, database_url: str
 ) -> None:
-    async with line(tmp_path, nats_url, database_url, scenario=Scenario(model_load=2.0)) as running:
+    by_vllm: Changes = {"provisioner": {"weights_by_host": False}}
+    slow = Scenario(model_load=2.0)
+    async with line(tmp_path, nats_url, database_url, scenario=slow, changes=by_vllm) as running:
         await running.offered()
         # Of the supported versions, only this one shows how far the weights are.
         instance_id = await running.ready(image="vllm/vllm-openai:v0.13.0", **body)

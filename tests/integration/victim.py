@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,14 @@ from tests.integration.forking import Forked
 from tests.nats_proxy import Operation, nats_proxy
 
 PATIENCE_S = 120.0
+ACKNOWLEDGEMENTS = frozenset({b"", b"+ACK"})
+"""https://docs.nats.io/nats-concepts/jetstream/consumers: an empty one counts, and that is what nats-py sends."""
 Moment = Literal["before", "after"]
+
+
+def type_of(message: Msg) -> str:
+    """The event's, by the message's subject."""
+    return message.subject.rpartition(".")[2]
 
 
 def environment_of(settings: BaseSettings) -> dict[str, str]:
@@ -42,7 +49,7 @@ def environment_of(settings: BaseSettings) -> dict[str, str]:
 
 @dataclass
 class Victim:
-    """Dies once at every event of the stream: before it acknowledges the event, or right after.
+    """Dies once at every event of the stream, by its name: before it acknowledges the event, or right after.
 
     What it does not hold as a lease it acknowledges to nobody: there it dies as soon as the event is recorded.
     """
@@ -53,14 +60,20 @@ class Victim:
     killed_at: list[str] = field(default_factory=list)
     _events: dict[int, str] = field(default_factory=dict)
     _more: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _told_to: int = 0
+    _killing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def killed_at_all(self, events: list[str]) -> None:
-        """Until it has died at each of these, and is back."""
+        """Until it has died at each of these, and is back. It never does after what another one acknowledges for it."""
         async with asyncio.timeout(PATIENCE_S):
             for event in dict.fromkeys(events):
-                if event not in self.acknowledges or self.moment == "before":
-                    await self._until_killed(event)
+                await self._until_killed(event)
             await self._back()
+
+    @property
+    def recorded_events(self) -> frozenset[str]:
+        """What all events so far are named."""
+        return frozenset(self._events.values())
 
     async def _back(self) -> int:
         """The process that serves after the last kill: a new one each time."""
@@ -81,6 +94,14 @@ class Victim:
             self._more.notify_all()
         if self.moment == "before" or event not in self.acknowledges:
             await self._kill(event)
+        async with self._more:
+            self._told_to = sequence
+            self._more.notify_all()
+
+    async def told_to(self, sequence: int) -> None:
+        """Until it has died at all up to this one at which it dies as soon as they are recorded."""
+        async with asyncio.timeout(PATIENCE_S), self._more:
+            await self._more.wait_for(lambda: self._told_to >= sequence)
 
     async def to_server(self, operation: Operation) -> bool:
         """An acknowledgement that comes before the kill is lost with it."""
@@ -97,7 +118,7 @@ class Victim:
 
     async def _acknowledged(self, operation: Operation) -> str | None:
         """The event that this acknowledges; None for any other operation."""
-        if not operation.subject.startswith("$JS.ACK.LIFECYCLE.") or b"+ACK" not in operation.raw:
+        if not operation.subject.startswith("$JS.ACK.LIFECYCLE.") or _payload(operation) not in ACKNOWLEDGEMENTS:
             return None
         sequence = int(operation.subject.split(".")[5])
         async with self._more:
@@ -105,11 +126,17 @@ class Victim:
         return self._events[sequence]
 
     async def _kill(self, event: str) -> None:
-        if event not in self.killed_at:
+        async with self._killing:
+            if event in self.killed_at:
+                return
             os.kill(await self._back(), signal.SIGKILL)
             self.killed_at.append(event)
-            async with self._more:
-                self._more.notify_all()
+        async with self._more:
+            self._more.notify_all()
+
+
+def _payload(operation: Operation) -> bytes:
+    return operation.raw.partition(b"\r\n")[2].removesuffix(b"\r\n")
 
 
 @asynccontextmanager
@@ -121,8 +148,12 @@ async def victim(
     acknowledges: frozenset[str],
     nats_url: str,
     folder: Path,
+    named: Callable[[Msg], str] = type_of,
 ) -> AsyncGenerator[Victim]:
-    """The service `module` on its tapped wire, killed as `moment` says and started again each time."""
+    """The service `module` on its tapped wire, killed as `moment` says and started again each time.
+
+    `named`: events of one name are one to it. Those that it acknowledges have the name of their type.
+    """
     async with nats_proxy(nats_url) as proxy:
         environment = {name: value for part in settings for name, value in environment_of(part).items()}
         environment["COLDSTART_NATS_URL"] = proxy.url
@@ -130,11 +161,13 @@ async def victim(
         connection = await connect(nats_url, "the victim's shadow")
 
         async def recorded(message: Msg) -> None:
-            await dying.recorded(message.metadata.sequence.stream, message.subject.rpartition(".")[2])
+            await dying.recorded(message.metadata.sequence.stream, named(message))
 
         async with dying.service.supervised():
             await connection.jetstream().subscribe(EVERY_EVENT, stream=LIFECYCLE, cb=recorded, ordered_consumer=True)
             proxy.to_server = dying.to_server
             proxy.passed_to_server = dying.passed_to_server
-            yield dying
-            await connection.close()
+            try:
+                yield dying
+            finally:
+                await connection.close()

@@ -3,10 +3,18 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from shared.deployments.events import DEPLOYMENT_EVENTS
 from shared.journal.event_schema import schema
+from shared.lifecycle.events import EVENTS
 from tests.journal import former
 
+OF_MACHINE_IMAGES: Final = (
+    *("MachineImageChosen", "MachineImageUnusable", "MachineSealed"),
+    *("MachineImageStored", "MachineImageRetired", "MachineImageDeleted"),
+)
 ADDED: Final = (
+    *("/$defs/WeightsProgressed", "/allOf/WeightsProgressed", "/properties/type/enum/WeightsProgressed"),
+    *("/$defs/FetchedWeights", "/$defs/Instance/properties/weights"),
     *("/$defs/ActionResumed", "/allOf/ActionResumed", "/properties/type/enum/ActionResumed"),
     "/$defs/Findings",
     "/$defs/Instance/properties/findings",
@@ -26,9 +34,25 @@ ADDED: Final = (
     "/$defs/Instance/properties/vllm_version",
     "/$defs/StartupFailed/properties/longest_context",
     "/$defs/WarmupCompleted/properties/vllm_version",
+    "/$defs/FailedPlace",
+    *(f"{place}/{name}" for name in OF_MACHINE_IMAGES for place in ("/$defs", "/allOf", "/properties/type/enum")),
+    *("/$defs/ChosenImage", "/$defs/StoredImage", "/$defs/Specification/properties/purpose"),
+    *(f"/$defs/Instance/properties/{name}" for name in ("chosen_images", "unusable_images", "stored_image")),
+    *(f"/$defs/{name}/properties/machine_image" for name in ("Instance", "InstanceCreated")),
+    "/$defs/Action/enum/store_image",
+    *("/$defs/OfDeployment", "/$defs/Specification/properties/replica"),
+    *(f"{place}/{name}" for name in DEPLOYMENT_EVENTS for place in ("/$defs", "/allOf", "/properties/type/enum")),
+    *("/$defs/Deployment", "/properties/data/properties/deployment"),
+    *(f"/$defs/{name}" for name in ("Degraded", "DeploymentStatus", "DeploymentTrouble", "DeploymentWish", "Replica")),
+    *(f"/$defs/{name}" for name in ("Rollout", "RolloutState", "Scaling", "ScalingFigures", "Template", "Turn")),
+    *(f"/allOf/{name}/then/properties/data/required" for name in EVENTS),
+    "/properties/vocabulary",
 )
 """Where something is that was not there, as the beginning of a JSON pointer."""
-CHANGED: Final = {"/properties/dataschema/pattern": "^urn:coldstart:event:[A-Za-z]+:2$"}
+CHANGED: Final = {
+    "/properties/dataschema/pattern": "^urn:coldstart:event:[A-Za-z]+:2$",
+    "/properties/data/required/instance": None,  # each event of an instance requires it
+}
 """What stands at a JSON pointer now instead."""
 
 

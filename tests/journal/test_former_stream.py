@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from shared.journal.envelope import Recorded, decode
+from shared.journal.envelope import decode
+from shared.journal.recorded import Recorded
 from shared.lifecycle.events import EVENTS
 from shared.lifecycle.fold import fold
 from tests.journal import former

@@ -4,18 +4,22 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import MaxPayloadError
 
 from shared.bus.connection import connect
 from shared.bus.installation import AnotherInstallation, installation_id
 from shared.bus.lease import LeaseLost
 from shared.bus.topology import INSTALL, LAUNCH, MAX_HELD, TRIGGERS, apply_topology
-from shared.journal.journal import Journal, JournalUnavailable
+from shared.journal.direct_get import direct_get
+from shared.journal.errors import JournalUnavailable
+from shared.journal.journal import Journal
 from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle import events as e
 from shared.lifecycle.decide import terminate
@@ -269,21 +273,13 @@ async def test_a_stream_never_becomes_another_installation_s(nats_url: str) -> N
         assert await installation_id(jetstream) == found
 
 
-async def test_a_changed_ack_wait_reaches_consumers_that_exist(nats_url: str) -> None:
-    async with journal_at(nats_url) as (_, connection):
-        await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=7)
-        info = await connection.jetstream().consumer_info(LIFECYCLE, LAUNCH.durable)
-        assert info.config.ack_wait == 7
-
-
 def test_an_install_never_waits_behind_launches() -> None:
     assert not set(INSTALL.subjects) & set(LAUNCH.subjects)
 
 
 async def test_an_append_that_lands_late_does_not_speak_against_itself(nats_url: str) -> None:
-    """The first try is held back on its way, until the second one has looked and found nothing."""
+    """The first try is held back on its way, until the second one has read where the history ends."""
     held: list[Operation] = []
-    looked = asyncio.Event()
 
     async with nats_proxy(nats_url) as proxy, journal_at(proxy.url) as (journal, _), journal_at(nats_url) as (_, other):
         instance_id = await begun(journal)
@@ -293,8 +289,6 @@ async def test_an_append_that_lands_late_does_not_speak_against_itself(nats_url:
                 held.append(operation)
                 return False
             if held and "STREAM.MSG.GET" in operation.subject and b"next_by_subj" in operation.raw:
-                looked.set()
-            elif looked.is_set() and "STREAM.MSG.GET" in operation.subject:  # between looking for itself and judging
                 subject, headers, body = append_of(held[0])
                 await other.jetstream().publish(subject, body, headers=headers)
                 proxy.to_server = passes
@@ -334,7 +328,7 @@ async def test_what_the_stream_keeps_where_nobody_reads_it_is_not_recorded(
         jetstream = connection.jetstream()
         declared = (await jetstream.stream_info(LIFECYCLE)).config
         await jetstream.update_stream(declared.evolve(subject_transform=None))
-        monkeypatch.setattr("shared.journal.journal._PATIENCE_S", 0.1)
+        monkeypatch.setattr("shared.journal.appending._PATIENCE_S", 0.1)
         with pytest.raises(JournalUnavailable, match="where events are read"):
             await journal.intend(instance_id, terminate, intent_id=uuid4(), at=NOW)
         assert await types(journal, instance_id) == ["InstanceRequested"]
@@ -346,3 +340,68 @@ async def test_what_the_stream_keeps_where_nobody_reads_it_is_not_recorded(
         await jetstream.update_stream(declared)
         assert (await waiting).status is Status.TERMINATING
         assert await types(journal, instance_id) == ["InstanceRequested", "TerminationRequested"]
+
+
+async def test_the_times_of_an_instance_never_run_backwards(nats_url: str) -> None:
+    """A fact that was seen earlier than the last one keeps its id, so it is still recorded once."""
+    async with journal_at(nats_url) as (journal, _):
+        instance_id = await begun(journal)
+        requested_at = (await journal.load(instance_id)).updated_at
+        early = created(instance_id).model_copy(update={"occurred_at": requested_at - timedelta(minutes=10)})
+        for _ in range(2):
+            assert (await journal.record(early)).updated_at == requested_at
+        times = [recorded.occurred_at async for recorded in journal.history(instance_id)]
+        assert times == [requested_at, requested_at]
+
+
+@asynccontextmanager
+async def lagging(connection: Client, instance_id: UUID, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[None]:
+    """From now on, replicas answer what they know now of this instance."""
+    known = await direct_get(connection, {"last_by_subj": f"lifecycle.{instance_id}.>"})
+
+    async def behind(connection: Client, request: dict[str, Any]) -> Msg | None:
+        return known if "last_by_subj" in request else await direct_get(connection, request)
+
+    monkeypatch.setattr("shared.journal.histories.direct_get", behind)
+    yield
+    monkeypatch.undo()
+
+
+class TestWhatAReplicaDoesNotKnowYet:
+    async def test_an_instance_is_asked_of_the_leader(self, nats_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        instance_id = uuid4()
+        async with journal_at(nats_url) as (journal, connection), lagging(connection, instance_id, monkeypatch):
+            await journal.request(requested(instance_id), intent_id=uuid4())
+            assert (await journal.load(instance_id, at_least=1)).version == 1
+            with pytest.raises(InstanceUnknown):
+                await journal.load(instance_id)
+
+    async def test_an_instance_is_as_new_as_who_asks_needs_it(
+        self, nats_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with journal_at(nats_url) as (journal, connection):
+            instance_id = await begun(journal)
+            async with lagging(connection, instance_id, monkeypatch):
+                version = (await journal.record(created(instance_id))).version
+                assert (await journal.load(instance_id)).version == version - 1
+                assert (await journal.load(instance_id, at_least=version)).version == version
+                assert (await journal.load(instance_id, from_leader=True)).version == version
+
+    async def test_an_intent_is_not_refused_for_it(self, nats_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        instance_id = uuid4()
+        async with journal_at(nats_url) as (journal, connection), lagging(connection, instance_id, monkeypatch):
+            await journal.request(requested(instance_id), intent_id=uuid4())
+            instance = await journal.intend(instance_id, terminate, intent_id=uuid4(), at=NOW)
+            assert instance.status is Status.TERMINATING
+
+    async def test_a_fact_is_not_dropped_for_it(self, nats_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with journal_at(nats_url) as (journal, connection):
+            instance_id = await begun(journal)
+            await journal.record(created(instance_id))
+            stopped = e.ServerStopped(instance_id=instance_id, occurred_at=NOW, server_id="server-1")
+            restarted = e.ServerRestarted(instance_id=instance_id, occurred_at=NOW, server_id="server-1")
+            started = e.InstanceStarted(instance_id=instance_id, occurred_at=NOW, server_id="server-1")
+            await journal.record(started)
+            async with lagging(connection, instance_id, monkeypatch):
+                off = await journal.record(stopped)
+                assert (await journal.record(restarted)).version == off.version + 1

@@ -16,7 +16,7 @@ from shared.lifecycle.fact import Action
 from shared.lifecycle.fold import evolve
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.news import is_news
-from shared.lifecycle.wish import Findings
+from shared.lifecycle.wish import FailedPlace, Findings
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.lifecycle.facts import Facts
@@ -38,8 +38,15 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
         gpu_memory_gb=st.none() | st.just(0.988),
         weights_bytes=st.none() | st.just(988_097_824),
         warnings=st.sampled_from([(), ("tight",)]),
+        avoid=st.sampled_from([(), (FailedPlace(zone="one", instance_type="two"),)]),
     ),
     "attempt": st.sampled_from((1, 1, 2, 3)),
+    "image_id": st.sampled_from((f.IMAGE, *_WORDS)),
+    "machine_image": st.none() | st.just(f.IMAGE),
+    "vllm_image": st.just("vllm/vllm-openai:v0.32.0"),
+    "model": st.none() | st.just("Qwen/Qwen2.5-0.5B-Instruct"),
+    "commit": st.none() | st.just("a" * 40),
+    "monthly_price": st.none() | st.floats(0, 25),
     "server_id": st.sampled_from((*_SERVERS, f.SERVER)),
     "volume_id": st.sampled_from(_WORDS),
     "scratch": st.booleans(),
@@ -57,7 +64,7 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "month": st.sampled_from(("2026-01", "2026-02")),
     "limit": st.sampled_from((1.5, 500.0)),
     "spent": st.floats(500, 1000),
-    "size_gb": st.none() | _counts,
+    "size_gb": _counts,
     "ip_address": st.sampled_from(("51.15.0.10", "51.15.0.11")),
     "ports": st.just((22, 8000)),
     "skipped": st.booleans(),
@@ -80,6 +87,10 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "longest_context": st.none() | st.integers(1, 2**31 - 1),
     "vllm_version": st.sampled_from((None, "0.13.0", "0.32.0")),
     "worker_tls": st.sampled_from(("mutual", "off")),
+    "fetched_bytes": st.sampled_from((0, 400, 1000)),
+    "total_bytes": st.just(1000),
+    "files": st.integers(0, 2),
+    "files_total": st.just(2),
     "phase": st.none() | st.sampled_from(f.PHASES),
 }
 """By field name, for every event: a new field without a strategy fails here, and is not forgotten."""
@@ -88,6 +99,7 @@ _MAY_BE_NONE: Final = {
     (e.InstanceTerminated, "server_id"),
     (e.ResourcesReleased, "server_id"),
     (e.VolumeResized, "volume_id"),
+    (e.VolumeResized, "size_gb"),
     (e.PortsOpened, "security_group_id"),
 }
 
@@ -139,6 +151,8 @@ _LIVES: Final[Sequence[Facts]] = (
     ),
     f.timed(*h.a_ready_instance(idle_shutdown=1800), f.idle_limit_reached(), f.drained(), f.instance_terminated()),
     f.timed(*h.a_starting_instance(max_lifetime=60), f.lifetime_limit_reached(), f.instance_terminated()),
+    f.timed(*h.a_stored_image(), f.machine_image_retired(), f.machine_image_deleted(), f.instance_archived()),
+    f.timed(*h.a_sealed_machine(), f.startup_failed(), f.resources_released()),
 )
 
 

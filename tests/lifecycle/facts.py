@@ -15,6 +15,7 @@ from shared.lifecycle.wish import Findings, Wish
 INSTANCE_ID: Final = UUID("0b54d3a6-27a5-4b2c-8a53-6f0c1a7f9d10")
 AT: Final = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 SERVER: Final = "5ab0e7f4-server"
+IMAGE: Final = "8e21-image"
 NAMED_BY_ITS_MOMENT: Final = {e.ServerStopped, e.ServerRestarted, e.AddressChanged, e.ResourcesReleased}
 """What may happen to one server again and again: `occurred_at` is part of its identity."""
 PHASES: Final = ("packages", "drivers", "docker", "image", "worker")
@@ -63,6 +64,14 @@ def instance_created(**overrides: Any) -> e.InstanceCreated:
     return _of_the_server(e.InstanceCreated, overrides, **example)
 
 
+def machine_image_chosen(**overrides: Any) -> e.MachineImageChosen:
+    return _example(e.MachineImageChosen, overrides, image_id=IMAGE, zone="fr-par-2")
+
+
+def machine_image_unusable(**overrides: Any) -> e.MachineImageUnusable:
+    return _example(e.MachineImageUnusable, overrides, image_id=IMAGE, reason="the image is gone")
+
+
 def volume_found(**overrides: Any) -> e.VolumeFound:
     return _of_the_server(e.VolumeFound, overrides, volume_id="7c11-volume")
 
@@ -100,6 +109,11 @@ def ssh_install_phase_reached(**overrides: Any) -> e.SshInstallPhaseReached:
     return _of_the_first_attempt(e.SshInstallPhaseReached, overrides, **example)
 
 
+def weights_progressed(**overrides: Any) -> e.WeightsProgressed:
+    example = {"install_try": 1, "fetched_bytes": 0, "total_bytes": 1000, "files": 0, "files_total": 2}
+    return _of_the_first_attempt(e.WeightsProgressed, overrides, **example)
+
+
 def host_key_rotated(**overrides: Any) -> e.HostKeyRotated:
     return _of_the_server(e.HostKeyRotated, overrides, counter=1)
 
@@ -116,6 +130,23 @@ def ssh_install_failed(**overrides: Any) -> e.SshInstallFailed:
 
 def ssh_install_completed(**overrides: Any) -> e.SshInstallCompleted:
     return _of_the_first_attempt(e.SshInstallCompleted, overrides)
+
+
+def machine_sealed(**overrides: Any) -> e.MachineSealed:
+    return _of_the_first_attempt(e.MachineSealed, overrides)
+
+
+def machine_image_stored(**overrides: Any) -> e.MachineImageStored:
+    example = {"zone": "fr-par-2", "instance_type": "L4-1-24G", "vllm_image": "vllm/vllm-openai:v0.32.0", "size_gb": 60}
+    return _example(e.MachineImageStored, overrides, image_id=IMAGE, **example)
+
+
+def machine_image_retired(**overrides: Any) -> e.MachineImageRetired:
+    return _example(e.MachineImageRetired, overrides, image_id=IMAGE, reason="too old")
+
+
+def machine_image_deleted(**overrides: Any) -> e.MachineImageDeleted:
+    return _example(e.MachineImageDeleted, overrides, image_id=IMAGE, reason="too old")
 
 
 def worker_reachable(**overrides: Any) -> e.WorkerReachable:
@@ -253,6 +284,8 @@ def examples() -> Facts:
     """One of every event, in the order of a life."""
     made: list[Event] = [
         instance_requested(),
+        machine_image_chosen(),
+        machine_image_unusable(),
         instance_created(),
         volume_found(),
         volume_resized(),
@@ -263,9 +296,14 @@ def examples() -> Facts:
         ssh_reachable(),
         ssh_install_started(),
         ssh_install_phase_reached(),
+        weights_progressed(),
         host_key_rotated(),
         ssh_install_failed(),
         ssh_install_completed(),
+        machine_sealed(),
+        machine_image_stored(),
+        machine_image_retired(),
+        machine_image_deleted(),
         worker_reachable(),
         model_load_progressed(),
         model_loaded(),

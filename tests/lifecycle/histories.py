@@ -54,6 +54,17 @@ def a_reinstalled_instance(**specification: Any) -> Facts:
     return f.timed(*a_ready_instance(**specification), f.reinstall_requested(attempt=2))
 
 
+def a_sealed_machine(**specification: Any) -> Facts:
+    """Installed and sealed, and about to be stored as a machine image."""
+    asked = {"purpose": "machine_image", "model": ""} | specification
+    return f.timed(*an_installing_instance(**asked), f.machine_sealed())
+
+
+def a_stored_image(**specification: Any) -> Facts:
+    """Nothing is left of the machine; its image is there."""
+    return f.timed(*a_sealed_machine(**specification), f.machine_image_stored(), f.instance_terminated())
+
+
 def a_failed_launch(**specification: Any) -> Facts:
     """No zone had a server to give: nothing exists at the provider."""
     requested = f.instance_requested(**f.asked(**specification))

@@ -7,7 +7,10 @@ import pytest
 from shared.lifecycle import events as e
 from shared.lifecycle import status as s
 from shared.lifecycle.events import Event
+from shared.lifecycle.fact import Action
 from shared.lifecycle.fold import evolve
+from shared.lifecycle.news import is_news
+from shared.lifecycle.plan import due
 from shared.lifecycle.progress import LABELS, PROGRESS
 from shared.lifecycle.status import Status
 from tests.lifecycle import facts as f
@@ -97,12 +100,43 @@ def test_a_failed_instance_shows_where_it_stopped(status: Status) -> None:
     assert (after.progress_percent, after.step) == (before.progress_percent, before.step)
 
 
+def test_what_is_fetched_is_a_step_once_the_install_waits_for_it() -> None:
+    installing = (
+        *h.IN_STATUS[Status.INSTALLING],
+        f.ssh_install_phase_reached(phase="docker_install", index=4, total=8),
+    )
+    half = f.weights_progressed(fetched_bytes=500)
+    meanwhile = given(*installing, half)
+    assert (meanwhile.step, meanwhile.weights and meanwhile.weights.fetched_bytes) == ("SshInstallPhaseReached", 500)
+    waiting = (*installing, half, f.ssh_install_phase_reached(phase="weights", index=7, total=8))
+    ended = given(*waiting, f.weights_progressed(fetched_bytes=1000, files=2))
+    assert (ended.step, ended.progress_percent) == ("WeightsProgressed", 59)
+    assert due(ended) is Action.INSTALL
+
+
+def test_a_machine_tells_each_second_what_it_has_fetched_and_each_tenth_is_news() -> None:
+    installing = h.IN_STATUS[Status.INSTALLING]
+    fifth = given(*installing, f.weights_progressed(fetched_bytes=200))
+    told = {part: is_news(fifth, f.weights_progressed(fetched_bytes=part)) for part in (100, 200, 299, 300, 1000)}
+    assert told == {100: False, 200: False, 299: False, 300: True, 1000: True}
+    assert is_news(given(*installing), f.weights_progressed())
+    assert not is_news(fifth, f.weights_progressed(fetched_bytes=300, install_try=2))
+    assert not is_news(given(*h.IN_STATUS[Status.READY]), f.weights_progressed())
+
+
+def test_a_reinstall_begins_without_what_was_fetched_before() -> None:
+    again = given(*h.IN_STATUS[Status.INSTALLING], f.weights_progressed(), f.startup_failed(), f.reinstall_requested())
+    assert (again.attempt, again.weights) == (2, None)
+
+
 def test_every_step_has_words_for_people() -> None:
     steps = {kind.__name__ for kind in PROGRESS}
-    assert LABELS.keys() == steps | {"SshInstallPhaseReached", "ModelLoadProgressed", "ReinstallRequested"}
+    assert LABELS.keys() == steps | {
+        "SshInstallPhaseReached", "WeightsProgressed", "ModelLoadProgressed", "ReinstallRequested",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("event", f.examples(), ids=lambda event: event.type())
 def test_only_milestones_have_a_percentage(event: Event) -> None:
-    spread = e.SshInstallPhaseReached | e.ModelLoadProgressed
+    spread = e.SshInstallPhaseReached | e.WeightsProgressed | e.ModelLoadProgressed
     assert (event.percent is not None) is (type(event) in PROGRESS or isinstance(event, spread))

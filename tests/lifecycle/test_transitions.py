@@ -104,6 +104,8 @@ def test_every_status_but_the_first_can_be_entered_and_every_status_but_the_last
 
 FACTS_KEPT_WITHOUT_A_MOVE = {
     e.InstanceRequested,
+    e.MachineImageChosen,
+    e.MachineImageUnusable,
     e.InstanceCreated,
     e.VolumeFound,
     e.SecurityGroupFound,
@@ -112,9 +114,12 @@ FACTS_KEPT_WITHOUT_A_MOVE = {
     e.PortsOpened,
     e.SshReachable,
     e.SshInstallPhaseReached,
+    e.WeightsProgressed,
     e.HostKeyRotated,
     e.SpendingLimitReached,
     e.SshInstallFailed,
+    e.MachineImageRetired,
+    e.MachineImageDeleted,
     e.WorkerReachable,
     e.ModelLoadProgressed,
     e.ModelLoaded,

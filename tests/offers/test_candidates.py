@@ -8,7 +8,7 @@ from services.api.admission.fit import misfits, warnings
 from services.api.admission.spending import Price, expected
 from services.api.catalogue.image_versions import ImageVersions
 from services.provisioner.actions.create import choices
-from shared.lifecycle.wish import Findings, Wish
+from shared.lifecycle.wish import FailedPlace, Findings, Wish
 from shared.offers.candidates import candidates, types_of
 from shared.offers.instance_types import InstanceType
 
@@ -106,3 +106,11 @@ class _Weights:
     def __init__(self, weights_bytes: int) -> None:
         self.weights_bytes: int | None = weights_bytes
         self.parameters: int | None = weights_bytes // 2
+
+
+def test_where_replicas_before_it_have_failed_is_left_out_as_long_as_anything_is_left() -> None:
+    pair = FailedPlace(zone="b", instance_type="small")
+    assert chosen(wish(), avoid=(pair,)) == [("a", "small"), ("b", "large"), ("a", "box")]
+    assert chosen(wish(), avoid=(FailedPlace(zone="a"),)) == [("b", "small"), ("b", "large")]
+    assert chosen(wish("small", "large"), avoid=(FailedPlace(instance_type="small"),)) == [("b", "large")]
+    assert chosen(wish("small", zones=("b",)), avoid=(pair,)) == [("b", "small")]

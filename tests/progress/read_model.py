@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from services.progress.projection import CHANNEL, checkpoint
-from shared.journal.envelope import Origin, Recorded
+from shared.journal.recorded import Origin, Recorded
 from shared.lifecycle.events import Event, event_id
 from shared.lifecycle.fold import evolve
 from shared.postgres.connection import Connection, connecting
@@ -17,6 +17,8 @@ TABLES: Final = {
     "instances": "SELECT * FROM instances ORDER BY id",
     "timeline": "SELECT * FROM timeline ORDER BY instance_id, version",
     "step_durations": "SELECT * FROM step_durations ORDER BY instance_id, attempt, step",
+    "deployments": "SELECT * FROM deployments ORDER BY id",
+    "deployment_timeline": "SELECT * FROM deployment_timeline ORDER BY deployment_id, version",
 }
 Rows = dict[str, list[dict[str, Any]]]
 

@@ -75,7 +75,7 @@ class Author:
 @asynccontextmanager
 async def writing(nats_url: str) -> AsyncGenerator[Author]:
     connection = await connect(nats_url, "author")
-    await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=5)
+    await apply_topology(connection.jetstream(), replicas=1, ack_wait_s=30)
     try:
         yield Author(connection)
     finally:

@@ -63,7 +63,7 @@ async def test_of_finished_instances_the_last_event_stays_and_rows_and_rebuild_a
     rows, before, finished = await all_rows(stage.database), await kept(stage), await released(stage)
     compacted = await compact_once(archived, LATER)
     assert await kept(stage) == {each: 1 if each in finished else number for each, number in before.items()}
-    assert compacted.instances == len(finished)
+    assert compacted.histories == len(finished)
     assert compacted.events == sum(before[each] - 1 for each in finished)
     assert compacted.bytes_after < compacted.bytes_before
     assert await all_rows(stage.database) == rows
@@ -73,6 +73,17 @@ async def test_of_finished_instances_the_last_event_stays_and_rows_and_rebuild_a
     await rebuild_once(archived)
     assert await all_rows(stage.database) == rows
     assert await compact_once(archived, LATER) == Compacted(0, 0, 0, compacted.bytes_after, compacted.bytes_after)
+
+
+async def test_the_build_of_a_machine_image_is_kept_whole_until_the_image_is_deleted(
+    stage: Stage, archived: ProgressSettings
+) -> None:
+    stored = h.a_stored_image()
+    deleted = f.timed(*stored, f.machine_image_retired(), f.machine_image_deleted())
+    async with running(stage.settings):
+        await stage.watcher.reached(await stage.author.write_many(stored, deleted))
+    await compact_once(archived, LATER)
+    assert sorted((await kept(stage)).values()) == [1, len(stored)]
 
 
 async def test_the_journal_knows_a_compacted_instance_and_gives_its_id_to_no_other(
@@ -96,9 +107,9 @@ async def test_what_is_not_old_enough_stays(stage: Stage, archived: ProgressSett
     await projected(stage)
     before = await kept(stage)
     young = archived.model_copy(update={"retention_days": 36_500.0})
-    assert (await compact_once(young, datetime.now(UTC))).instances == 0
+    assert (await compact_once(young, datetime.now(UTC))).histories == 0
     await stage.database.execute("DELETE FROM timeline WHERE version = 2")  # not projected, such as a dead letter
-    assert (await compact_once(archived, LATER)).instances == 0
+    assert (await compact_once(archived, LATER)).histories == 0
     assert await kept(stage) == before
 
 
@@ -166,7 +177,7 @@ async def test_without_the_archive_verify_says_so_and_rebuild_refuses(
     elsewhere = archived.model_copy(update={"archive_dir": tmp_path / "elsewhere"})
     differences = (await verify_once(elsewhere)).differences
     assert sum("the archive (COLDSTART_ARCHIVE_DIR) does not have it" in each for each in differences) == len(finished)
-    with pytest.raises(HistoryMissing, match=rf"timelines of {len(finished)} instances would be lost"):
+    with pytest.raises(HistoryMissing, match=rf"timelines of {len(finished)} instances and deployments would be lost"):
         await rebuild_once(elsewhere)
     assert await all_rows(stage.database) == rows
     with pytest.raises(ArchiveUnset):

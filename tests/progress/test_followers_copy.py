@@ -15,6 +15,7 @@ from shared.bus.connection import connect
 from shared.bus.installation import installation_of
 from shared.bus.topology import apply_topology
 from shared.journal.streams import EVERY_EVENT, LIFECYCLE
+from tests.rolled_back import rolled_back
 
 WITHIN_S = 60
 
@@ -130,3 +131,15 @@ async def test_the_stream_of_another_installation_is_copied_from_its_beginning(s
             while await scene.copied_names(1) != [b"b"]:
                 await scene.heard()
     assert installation_of((await scene.target.jetstream().stream_info(LIFECYCLE)).config) == installation
+
+
+async def test_a_stream_that_was_rolled_back_and_has_grown_past_the_copy_is_copied_anew(scene: Scene) -> None:
+    await scene.happen("a")
+    async with rolled_back(scene.source), scene.copying():
+        await scene.happen("b", "c")
+        await scene.copied(3)
+    await scene.happen(*"defg")
+    async with scene.copying():
+        async with asyncio.timeout(WITHIN_S):
+            while await scene.copied_names(5) != [b"a", b"d", b"e", b"f", b"g"]:
+                await scene.heard()

@@ -8,8 +8,9 @@ import pytest
 
 from services.progress.app import rebuild_once, running, verify_once
 from services.progress.verify import Verdict
-from shared.journal.envelope import Origin, encode
+from shared.journal.envelope import encode
 from shared.journal.journal import Journal
+from shared.journal.recorded import Origin
 from shared.journal.streams import append_subject
 from shared.lifecycle.decide import terminate
 from shared.lifecycle.events import event_id

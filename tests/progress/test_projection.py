@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nats.aio.msg import Msg
 
-from services.progress.projection import OfAnotherInstallation, Projection, checkpoint
-from shared.journal.envelope import Recorded
+from services.progress.projection import Checkpoint, OfAnotherInstallation, Projection, checkpoint
+from shared.bus.marks import Mark
+from shared.journal.recorded import Recorded
 from shared.lifecycle.status import Status
 from shared.postgres.connection import Connection
 from tests.lifecycle import facts as f
@@ -29,7 +30,9 @@ async def nothing_is_put_aside(message: Msg, reason: str) -> None:
 
 async def projected(database: Connection, *batches: list[Recorded]) -> Rows:
     """The tables after exactly these batches."""
-    await database.execute("TRUNCATE instances, timeline, step_durations, checkpoints")
+    await database.execute(
+        "TRUNCATE instances, timeline, step_durations, deployments, deployment_timeline, checkpoints"
+    )
     projection = Projection(database, INSTALLATION, nothing_is_put_aside)
     for batch in batches:
         await projection.commit(batch, max(event.sequence for event in batch))
@@ -118,6 +121,26 @@ async def test_the_next_attempt_has_steps_of_its_own(database: Connection) -> No
     ]
 
 
+async def test_steps_that_an_event_does_not_change_are_not_written_again(database: Connection) -> None:
+    """Neither locked nor replaced: each would be written to the disk."""
+
+    async def versions() -> set[tuple[Any, ...]]:
+        query = "SELECT instance_id, step, ctid::text, xmin::text, xmax::text FROM step_durations"
+        return {tuple(row) for row in await database.fetch(query)}
+
+    events = recorded((*h.a_launch(), f.security_group_found(security_group_id="late"), f.ssh_install_started()))
+    *launch, within_a_step, next_step = events
+    await projected(database, launch)
+    before = await versions()
+    projection = Projection(database, INSTALLATION, nothing_is_put_aside)
+    await projection.commit([within_a_step], within_a_step.sequence)
+    assert await versions() == before
+    await projection.commit([next_step], next_step.sequence)
+    ended, begun = 1, 2
+    assert len(before - await versions()) == ended
+    assert len(await versions() - before) == begun
+
+
 async def test_output_with_a_nul_in_it_is_kept_without(database: Connection) -> None:
     failed = f.ssh_install_failed(output=("E: un\0readable",))
     rows = await projected(database, recorded((*h.an_installing_instance(), failed)))
@@ -131,6 +154,13 @@ async def test_the_checkpoint_never_goes_back(database: Connection) -> None:
     reached = await checkpoint(database)
     assert reached is not None
     assert reached.sequence == 5
+
+
+async def test_the_mark_never_goes_back_and_stays_where_none_is_given(database: Connection) -> None:
+    projection = Projection(database, INSTALLATION, nothing_is_put_aside)
+    for sequence, mark in ((5, Mark(5, 50)), (3, Mark(3, 30)), (8, None)):
+        await projection.commit([], sequence, mark)
+    assert await checkpoint(database) == Checkpoint(INSTALLATION, 8, Mark(5, 50))
 
 
 async def test_events_of_another_installation_are_not_mixed_in(database: Connection) -> None:
@@ -160,4 +190,4 @@ async def test_the_tables_refuse_what_cannot_be(database: Connection, column: st
 
 
 def test_every_projected_table_is_compared() -> None:
-    assert set(TABLES) == {"instances", "timeline", "step_durations"}
+    assert set(TABLES) == {"instances", "timeline", "step_durations", "deployments", "deployment_timeline"}

@@ -11,9 +11,11 @@ import asyncpg
 
 from coldstart.embedded.nats import EmbeddedNats
 from coldstart.embedded.postgres import EmbeddedPostgres
-from services.progress.app import running
+from services.progress.app import running, verify_once
+from services.progress.projection import checkpoint
 from services.progress.projector import Projector
 from shared.bus.connection import connect
+from shared.bus.marks import mark_at
 from shared.bus.topology import DEAD_LETTERS, apply_topology
 from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle import events as e
@@ -23,6 +25,7 @@ from tests.lifecycle import histories as h
 from tests.nats_proxy import nats_proxy
 from tests.progress.read_model import watching
 from tests.progress.service import Stage, malformed, settings_for, writing
+from tests.rolled_back import rolled_back
 
 LEADER = """
     SELECT DISTINCT pid FROM pg_locks
@@ -47,6 +50,33 @@ async def test_a_restarted_service_goes_on_where_it_stopped(stage: Stage) -> Non
     async with running(stage.settings):
         await stage.watcher.reached(written)
     await stage.all_is_there()
+
+
+async def test_a_stream_that_was_rolled_back_and_has_grown_past_the_checkpoint_is_projected_anew(stage: Stage) -> None:
+    await stage.author.write(h.a_launch())
+    async with rolled_back(stage.author.connection), running(stage.settings):
+        reached = await stage.author.write(h.a_ready_instance())
+        await stage.watcher.reached(reached)
+    written = await stage.author.write_many(*[h.a_ready_instance()] * 3)
+    assert written > reached
+    (difference,) = (await verify_once(stage.settings)).differences
+    assert "another stream" in difference
+    async with running(stage.settings):
+        await stage.watcher.reached(written)
+    await stage.all_is_there()
+
+
+async def test_the_checkpoint_of_an_earlier_version_is_gone_on_with_and_gets_a_mark(stage: Stage) -> None:
+    async with running(stage.settings):
+        await stage.watcher.reached(await stage.author.write(h.a_launch()))
+    await stage.database.execute("UPDATE checkpoints SET mark_sequence = NULL, mark_stored_ns = NULL")
+    await stage.database.execute("UPDATE instances SET name = 'kept'")  # a rebuild would undo that
+    async with running(stage.settings):
+        async with asyncio.timeout(60):
+            while (now := await checkpoint(stage.database)) is None or now.mark is None:
+                await stage.watcher.news()
+    assert now.mark == await mark_at(stage.author.connection, now.sequence)
+    assert await stage.database.fetchval("SELECT name FROM instances") == "kept"
 
 
 async def test_one_of_three_projects_and_another_takes_over_when_its_session_ends(stage: Stage) -> None:
@@ -143,7 +173,7 @@ async def test_another_stream_than_the_one_projected_replaces_the_read_model(sta
     async with running(stage.settings):
         await stage.watcher.reached(await stage.author.write(h.a_ready_instance()))
         await jetstream.delete_stream(LIFECYCLE)
-        await apply_topology(jetstream, replicas=1, ack_wait_s=5)
+        await apply_topology(jetstream, replicas=1, ack_wait_s=30)
         await stage.author.write(h.a_launch())
         async with asyncio.timeout(60):
             while await stage.database.fetchval("SELECT count(*) FROM timeline") != len(h.a_launch()):

@@ -1,9 +1,77 @@
 """A benchmark that misses its goal says which, and fails."""
 
+import pytest
+
+from benchmarks.cold_start.figures import CELLS, Cell
+from benchmarks.cold_start.floor import floor
+from benchmarks.cold_start.launches import Launched, Way
+from benchmarks.cold_start.report import goals, path, rows
 from benchmarks.fleet import missed
+from simulator.cloud.catalog import SERVER_TYPES
 
 
 def test_the_fleet_is_measured_against_its_time_and_its_memory() -> None:
     assert missed(launching_s=89.0, memory_mb=299.0) == []
     assert missed(launching_s=90.0, memory_mb=299.0) == ["all ready or failed in under 90 s"]
     assert missed(launching_s=89.0, memory_mb=300.0) == ["the provisioner under 300 MB"]
+
+
+SEVEN_ON_L40S = Cell("7B", "L40S")
+
+
+def test_the_floor_of_a_launch_is_the_longest_transfer_and_what_cannot_overlap() -> None:
+    """12 GB of image grow to 28.8 GB, which one core unpacks at 150 MB/s; four files come at 66 MB/s each."""
+    least = floor(SEVEN_ON_L40S)
+    assert least.image == pytest.approx(41.1 + 28_800 / 150)
+    assert least.weights == pytest.approx(SEVEN_ON_L40S.weights / 1e6 / (4 * 66))
+    assert least.seconds == least.before + least.image + least.after
+    assert least.bound_by == "image"
+
+
+def test_what_is_on_the_machine_already_is_not_in_the_floor() -> None:
+    assert floor(SEVEN_ON_L40S, image=False).bound_by == "weights"
+    neither = floor(SEVEN_ON_L40S, image=False, weights=False)
+    assert neither.seconds == neither.before + neither.after
+
+
+def test_a_machine_s_network_bounds_the_image_and_the_weights_together() -> None:
+    least = floor(Cell("7B", "L4"))
+    assert least.network == pytest.approx((12_000 + SEVEN_ON_L40S.weights / 1e6 + 105) / 312.5)
+
+
+def test_no_cell_needs_more_memory_than_its_type_has() -> None:
+    for cell in CELLS:
+        gpu = SERVER_TYPES[cell.instance_type].gpu
+        assert gpu is not None
+        assert cell.weights < 0.95 * gpu.count * gpu.memory
+
+
+def launched(seconds: float, way: Way = Way.VLLM, cell: Cell = SEVEN_ON_L40S) -> Launched:
+    steps = {"critical": True, "slack_seconds": 0.0}
+    return Launched(cell, way, seconds, [{"label": "pulling the image", "seconds": 199.0, **steps}])
+
+
+def test_a_way_that_is_slower_than_before_or_far_above_its_floor_is_told() -> None:
+    before = launched(600.0)
+    for seconds, late in (
+        (300.0, ["share of before"]),
+        (700.0, ["not slower", "share of before", "share of the floor"]),
+    ):
+        table = {SEVEN_ON_L40S: {Way.VLLM: before, Way.IMAGE: launched(seconds, Way.IMAGE)}}
+        told = [goal.words for goal in goals(table) if not goal.reached]
+        assert len(told) == len(late)
+        assert all(part in words for part, words in zip(late, told, strict=True))
+
+
+def test_the_table_has_each_cell_with_its_share_of_the_first_way_and_its_floor() -> None:
+    table = {SEVEN_ON_L40S: {Way.VLLM: launched(600.0), Way.IMAGE: launched(300.0, Way.IMAGE)}}
+    assert rows(table, [Way.VLLM, Way.IMAGE])[-1] == (
+        "| 7B | L40S | L40S-1-48G | 600 s (floor 504 s) | 300 s, 0.50 × (floor 328 s) |"
+    )
+
+
+def test_the_path_marks_what_the_next_step_waited_for() -> None:
+    step = {"label": "pulling the image", "seconds": 199.0, "critical": False, "slack_seconds": 41.0}
+    lines = path(Launched(SEVEN_ON_L40S, Way.VLLM, 600.0, [step, {**step, "critical": True}, {**step, "seconds": 0.1}]))
+    assert [line[:4] for line in lines[1:]] == ["    ", "  * "]
+    assert lines[1].endswith("41 s to spare")

@@ -14,11 +14,16 @@ import yaml
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
+from services.api.settings import ApiSettings
+from services.health.settings import HealthSettings
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
+from services.provisioner.settings import ProvisionerSettings
+from services.scaler.settings import ScalerSettings
 from shared.bus.accounts import SERVICES, followers, services
 from shared.bus.nats_configuration import variable
 from shared.environment import variable as variable_of
 from shared.settings import ServiceSettings, WithStartup
+from shared.weights_mirror.settings import WithWeightsMirror
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -66,21 +71,65 @@ def test_every_variable_of_the_compose_file_is_read_by_some_settings_class() -> 
     assert given <= read_by_the_code() | PROXIES
 
 
+class _EveryKeyOnce(yaml.SafeLoader):
+    """Docker Compose refuses a file in which a key is there twice; PyYAML takes the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        given = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        assert len(given) == len({*given}), f"a key is there twice, {node.start_mark}"
+        return super().construct_mapping(node, deep)
+
+
+def test_every_key_is_there_once_as_docker_compose_wants_it() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert yaml.load(text, _EveryKeyOnce) == COMPOSE  # noqa: S506  it is a safe loader
+
+
+@pytest.mark.parametrize(
+    ("service", "name"), [("progress", "COLDSTART_ARCHIVE_DIR"), ("api", "COLDSTART_ROUTER_SNAPSHOT_DIR")]
+)
+def test_what_a_service_keeps_on_disk_is_in_a_volume_and_its_user_may_write_there(service: str, name: str) -> None:
+    """A new volume has the owner of the folder that the image has at its place."""
+    folder = OWN[service]["environment"][name]
+    (volume,) = [each.partition(":")[0] for each in OWN[service]["volumes"] if each.endswith(f":{folder}")]
+    assert volume in COMPOSE["volumes"]
+    made = re.search(r"install --directory --owner coldstart --mode 700 (.*)$", DOCKERFILE, re.MULTILINE)
+    assert made is not None
+    assert folder in made[1].split()
+
+
+def test_docker_kills_no_service_in_the_time_that_it_gives_to_what_is_under_way() -> None:
+    longest = max(
+        ApiSettings.model_fields["shutdown_seconds"].default,
+        *(
+            each.model_fields["stop_grace_seconds"].default
+            for each in (HealthSettings, ProvisionerSettings, ScalerSettings)
+        ),
+    )
+    for name in ("api", "provisioner", "health", "progress", "scaler"):
+        assert int(OWN[name]["stop_grace_period"].removesuffix("s")) >= 2 * longest, name
+
+
+_OF_THE_MIRROR = set(WithWeightsMirror.model_fields) - {"weights_mirror_machine_endpoint"}
 OWN_SETTINGS = {
-    "api": ("COLDSTART_CORS_ORIGINS",),
+    "api": ("COLDSTART_CORS_ORIGINS", *(variable_of(WithWeightsMirror, name) for name in _OF_THE_MIRROR)),
     "provisioner": (
         *("COLDSTART_SOURCE_RANGES", "COLDSTART_VLLM_IMAGE", "COLDSTART_VLLM_IMAGES"),
         *("COLDSTART_MACHINE_HTTPS_PROXY", "COLDSTART_MACHINE_HTTP_PROXY", "COLDSTART_MACHINE_NO_PROXY"),
         *("COLDSTART_REGISTRY_MIRROR", "COLDSTART_REGISTRY_USER", "COLDSTART_REGISTRY_PASSWORD"),
+        *(
+            "COLDSTART_WORKER_HF_ENDPOINT",
+            *(variable_of(WithWeightsMirror, name) for name in WithWeightsMirror.model_fields),
+        ),
     ),
 }
 
 
 def test_what_must_be_the_same_in_every_service_reaches_each_of_them() -> None:
     """`COLDSTART_WORKER_TLS=off` must not be read by one and missed by another."""
-    same = set(WithStartup.model_fields) - set(ServiceSettings.model_fields) | {"lease_seconds"}
+    same = set(WithStartup.model_fields) - set(ServiceSettings.model_fields) | {"lease_seconds", "former_lease_seconds"}
     wanted = {variable_of(WithStartup, name) for name in same} | {"COLDSTART_ALLOWED_IMAGES"}
-    for name in ("api", "provisioner", "health", "progress"):
+    for name in ("api", "provisioner", "health", "progress", "scaler"):
         assert wanted <= set(OWN[name]["environment"]), name
 
 
@@ -109,7 +158,7 @@ def test_the_nats_server_is_recent_enough_for_what_the_journal_asks_of_it() -> N
 
 
 def test_every_service_is_its_own_user_on_nats_and_the_server_knows_every_users_password() -> None:
-    for service in ("api", "provisioner", "health", "progress"):
+    for service in ("api", "provisioner", "health", "progress", "scaler"):
         url = f"nats://{service}:${{NATS_{service.upper()}_PASSWORD}}@nats:4222"
         assert OWN[service]["environment"]["COLDSTART_NATS_URL"] == url
     copier = "nats://copier:${NATS_COPIER_PASSWORD}@nats-followers:4222"

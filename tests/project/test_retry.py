@@ -107,3 +107,11 @@ async def test_what_is_cancelled_is_not_tried_again_though_it_ends_with_another_
     with pytest.raises(asyncio.CancelledError):
         await task
     assert tries == 1
+
+
+async def test_what_returns_an_awaitable_is_awaited_in_the_loop_too() -> None:
+    outcomes = [asyncio.Future[str](), asyncio.Future[str]()]
+    outcomes[0].set_exception(ValueError())
+    outcomes[1].set_result("done")
+    waiting = iter(outcomes)
+    assert await retried_for_ever(lambda: next(waiting), ValueError, pause_s=0.0, failed=lambda _, __: None) == "done"

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -13,6 +13,8 @@ from uuid import UUID
 from services.provisioner.provider import (
     SERVER_MISSING,
     Capabilities,
+    MachineImage,
+    MachineImageGone,
     Order,
     OutOfStock,
     Power,
@@ -24,12 +26,15 @@ from services.provisioner.provider import (
 from shared.offers.instance_types import InstanceType
 from shared.offers.provider_status import ProviderCheck
 from shared.reconciliation import Foreign, Kind
+from tests.provisioner.fake_images import FakeImages, Snapshot
 
-ABLE = Capabilities(power=True, volumes=True, ports=True, cloud_init=True)
+ABLE = Capabilities(power=True, volumes=True, ports=True, cloud_init=True, machine_images=True)
 OFFERED = (
     InstanceType(name="H100-1-80G", zones=("zone-2",), gpus=1, gpu="H100", hourly_price=2.73, currency="EUR"),
     InstanceType(name="L4-1-24G", zones=("zone-1", "zone-2"), gpus=1, gpu="L4", hourly_price=0.75, currency="EUR"),
 )
+BOOT_GB = 20
+"""The size of a boot volume that was not grown."""
 Hook = Callable[[], Awaitable[None]]
 
 
@@ -91,6 +96,7 @@ class FakeProvider:
     groups: dict[str, Group] = field(default_factory=dict)
     foreign: list[Foreign] = field(default_factory=list)
     leftovers: list[Resource] = field(default_factory=list)
+    images: FakeImages = field(default_factory=FakeImages)
     scratch_types: set[str] = field(default_factory=set)
     """Types with scratch storage."""
     opened: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -115,7 +121,8 @@ class FakeProvider:
 
     @property
     def empty(self) -> bool:
-        return not self.alive and not self.volumes and not self.groups
+        nothing_stored = not self.images.stored and not self.images.snapshots
+        return not self.alive and not self.volumes and not self.groups and nothing_stored
 
     def group_of(self, server_id: str) -> str | None:
         """Which security group it is in."""
@@ -156,12 +163,14 @@ class FakeProvider:
         async with self._call("instance_types"):
             return self.offered
 
-    async def create_server(self, order: Order) -> Server | OutOfStock:
+    async def create_server(self, order: Order) -> Server | OutOfStock | MachineImageGone:
         async with self._call("create_server"):
             if (order.zone, order.instance_type) in self.out_of_stock:
                 return OutOfStock(order.zone, order.instance_type)
             if refusal := self.not_sold.get((order.zone, order.instance_type)):
                 raise refusal
+            if order.machine_image is not None and self.images.booting(order.zone, order.machine_image) is None:
+                return MachineImageGone(order.zone, order.machine_image)
             if order.security_group_id is not None:
                 self._group(order.zone, order.security_group_id, had_no_effect=True)
             number = next(self._numbers)
@@ -282,6 +291,36 @@ class FakeProvider:
                 del self.groups[group_id]
             return sorted(known)
 
+    async def store_image(
+        self, zone: str, server_id: str, builder_id: UUID, name: str, labels: Mapping[str, str]
+    ) -> MachineImage | None:
+        async with self._call("store_image"):
+            del name
+            machine = self._there(zone, server_id)
+            if machine is None:
+                if known := self.images.of(builder_id):
+                    return known
+                raise TryAgain(SERVER_MISSING, f"no server {server_id} in {zone}")
+            if self._seen(machine).power is not Power.OFF:
+                raise TryAgain("wrong_state", "the server is not off")
+            size_gb = self.grown.get(machine.volume_id, BOOT_GB)
+            made = Snapshot(zone, machine.volume_id, builder_id, size_gb, time.monotonic())
+            return self.images.store(made, labels)
+        return None
+
+    async def machine_images(self) -> Sequence[MachineImage]:
+        async with self._call("machine_images"):
+            return self.images.listed()
+        return []
+
+    async def delete_machine_image(self, zone: str, image_id: str) -> bool:
+        async with self._call("delete_machine_image"):
+            return self.images.delete_image(zone, image_id)
+
+    async def delete_disk_snapshot(self, zone: str, snapshot_id: str) -> bool:
+        async with self._call("delete_disk_snapshot"):
+            return self.images.delete_snapshot(zone, snapshot_id)
+
     async def leftover_volumes(self) -> Sequence[Resource]:
         async with self._call("leftover_volumes"):
             return self.leftovers
@@ -300,7 +339,7 @@ class FakeProvider:
                 for group_id, group in self.groups.items()
                 if group.made_at <= visible
             ]
-            return [*volumes, *groups]
+            return [*volumes, *groups, *self.images.unused_snapshots()]
 
     def _group(self, zone: str, group_id: str, *, had_no_effect: bool = False) -> None:
         group = self.groups.get(group_id)

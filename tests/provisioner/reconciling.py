@@ -2,11 +2,15 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from services.provisioner.reconciliation.known import KnownInstances
 from services.provisioner.reconciliation.reconcile import Reconcile
 from tests.provisioner.fake_provider import FakeProvider
 from tests.provisioner.stage import Stage
+
+EVERY_LIST: Final = ["tagged_servers", "tagged_resources", "machine_images", "leftover_volumes", "foreign_servers"]
+"""The calls of a reconciliation that finds nothing to do."""
 
 
 class Clock:

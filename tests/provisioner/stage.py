@@ -18,8 +18,8 @@ from services.provisioner.provider import Order, Server
 from services.provisioner.settings import ProvisionerSettings
 from shared.bus.lease import Lease
 from shared.install_output import InstallOutputs
-from shared.journal.envelope import Recorded
 from shared.journal.journal import Journal
+from shared.journal.recorded import Recorded
 from shared.lifecycle import decide
 from shared.lifecycle import events as e
 from shared.lifecycle.instance import Instance
@@ -28,6 +28,7 @@ from shared.worker_output import WorkerOutputs
 from tests.lifecycle import facts as f
 from tests.provisioner.fake_provider import FakeProvider
 from tests.provisioner.fake_shell import FakeShell
+from tests.provisioner.fake_weights import FakeWeights
 
 MASTER = "0123456789abcdef" * 4
 
@@ -79,6 +80,7 @@ class Stage:
     connection: Client
     settings: ProvisionerSettings = field(default_factory=quick)
     instance_id: UUID = field(default_factory=uuid4)
+    weights: FakeWeights = field(default_factory=FakeWeights)
 
     def __post_init__(self) -> None:
         self.secrets = Secrets(MASTER)
@@ -102,6 +104,7 @@ class Stage:
             secrets=self.secrets,
             settings=self.settings,
             worker_outputs=WorkerOutputs(self.connection.jetstream(), replicas=1),
+            weights=self.weights,
         )
 
     @property

@@ -20,7 +20,9 @@ from shared.lifecycle import events as e
 from shared.lifecycle.fact import Action
 from shared.lifecycle.status import Status
 from shared.lifecycle.transport import WorkerTls
+from shared.lifecycle.words import of_bytes
 from tests.provisioner.fake_shell import ALL_PHASES, Outcome
+from tests.provisioner.listed import listed
 from tests.provisioner.stage import Stage, a_lease, quick
 
 
@@ -66,6 +68,82 @@ async def test_the_image_that_the_machine_takes_is_recorded_if_it_is_one_of_ours
     phases = await stage.events(e.SshInstallPhaseReached)
     assert {event.phase: event.image for event in phases} == dict.fromkeys(PHASES) | {"image_pull": recorded}
     assert (await stage.instance()).install.image == recorded
+
+
+LISTED = listed("Qwen/Qwen2.5-0.5B-Instruct")
+KNOWN = {("Qwen/Qwen2.5-0.5B-Instruct", LISTED.commit): LISTED}
+
+
+def fetching(*parts: int) -> Outcome:
+    """In thousandths of the model."""
+    total = LISTED.bytes
+    lines = [f"::weights::{total * part // 1000} {total} {part // 1000 * 3} 3\n" for part in parts]
+    return Outcome((*ALL_PHASES[:3], *lines, *ALL_PHASES[3:]))
+
+
+async def test_what_the_machine_fetches_is_told_at_the_start_at_each_tenth_and_at_the_end(stage: Stage) -> None:
+    stage.shell.outcomes.append(fetching(0, 1, 99, 100, 150, 420, 300, 999, 1000, 1000))
+    await stage.launched()
+    await stage.deliver(e.SshReachable)
+    told = await stage.events(e.WeightsProgressed)
+    assert [(event.tenths, event.files) for event in told] == [(0, 0), (1, 0), (4, 0), (9, 0), (10, 3)]
+    weights = (await stage.instance()).weights
+    assert weights
+    assert weights.fetched_bytes == weights.total_bytes == LISTED.bytes
+    output = await stage.outputs.of(stage.instance_id)
+    assert output
+    lines = [line.text for line in output.lines]
+    assert [line for line in lines if line.startswith("417.9 ")] == [
+        f"{of_bytes(LISTED.bytes * 420 // 1000, LISTED.bytes)} of the model are on the machine: 0 of 3 files"
+    ]
+    assert not [line for line in lines if line.startswith("::weights::")]
+
+
+@pytest.mark.parametrize(
+    ("findings", "settings", "listed_files", "offline"),
+    [
+        ({"commit": LISTED.commit}, {}, True, True),
+        ({"commit": LISTED.commit, "trust_remote_code": True}, {}, True, False),
+        ({"commit": LISTED.commit}, {"weights_by_host": False}, False, False),
+        ({"commit": LISTED.commit, "vllm_args": ("--load-format", "runai_streamer")}, {}, False, False),
+        ({"commit": "0" * 40}, {}, False, False),
+        ({}, {}, False, False),
+    ],
+)
+async def test_a_machine_fetches_the_files_of_the_judged_commit_where_there_is_a_list(
+    stage: Stage, findings: dict[str, Any], settings: dict[str, Any], *, listed_files: bool, offline: bool
+) -> None:
+    stage.weights.lists = dict(KNOWN)
+    stage.with_settings(**settings)
+    await stage.launched(**findings)
+    await stage.deliver(e.SshReachable)
+    (script,) = stage.shell.received
+    assert (LISTED.files[0].url.encode() in script) is listed_files
+    assert (b"\nWEIGHTS_OFFLINE=yes\n" in script) is offline
+
+
+@pytest.mark.parametrize(("wish", "branch"), [({}, "main"), ({"revision": "v1"}, "v1")])
+async def test_without_a_judged_commit_the_machine_fetches_the_one_that_the_branch_is_now(
+    stage: Stage, wish: dict[str, Any], branch: str
+) -> None:
+    stage.weights.lists = dict(KNOWN)
+    stage.weights.commits["Qwen/Qwen2.5-0.5B-Instruct", branch] = LISTED.commit
+    await stage.launched(**wish)
+    await stage.deliver(e.SshReachable)
+    (script,) = stage.shell.received
+    assert LISTED.files[0].url.encode() in script
+    assert f"\nREVISION={LISTED.commit}\n".encode() in script
+    assert b"\nWEIGHTS_OFFLINE=yes\n" in script
+
+
+async def test_a_machine_whose_stop_erases_the_model_lets_its_worker_fetch_it_again(stage: Stage) -> None:
+    stage.weights.lists = dict(KNOWN)
+    stage.provider.scratch_types = {"L4-1-24G"}
+    await stage.launched(commit=LISTED.commit)
+    await stage.deliver(e.SshReachable)
+    (script,) = stage.shell.received
+    assert LISTED.files[0].url.encode() in script
+    assert b"\nWEIGHTS_OFFLINE=yes\n" not in script
 
 
 async def test_the_machine_gets_what_it_needs_and_its_secrets_on_standard_input_only(stage: Stage) -> None:

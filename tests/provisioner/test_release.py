@@ -2,11 +2,15 @@
 
 import asyncio
 from functools import partial
+from typing import Any
 
 import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from services.provisioner.provider import Order, Rejected, Server, Silent, TryAgain
 from shared.bus.lease import LeaseLost
+from shared.journal.direct_get import direct_get
 from shared.lifecycle import events as e
 from shared.lifecycle.fact import Action
 from shared.lifecycle.status import Status
@@ -414,3 +418,24 @@ async def test_a_release_delivered_after_the_end_does_nothing(stage: Stage) -> N
     calls = len(stage.provider.calls)
     await stage.deliver(e.TerminationRequested, redelivered=True)
     assert len(stage.provider.calls) == calls
+
+
+async def test_a_replica_that_has_not_heard_of_the_end_yet_does_not_make_it_forgotten(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.launched()
+    before = await direct_get(stage.connection, {"last_by_subj": f"lifecycle.{stage.instance_id}.>"})
+
+    async def lagging(connection: Client, request: dict[str, Any]) -> Msg | None:
+        if "last_by_subj" in request and behind:
+            behind.pop()
+            return before
+        return await direct_get(connection, request)
+
+    await stage.terminated()
+    behind = [1, 2]
+    monkeypatch.setattr("shared.journal.histories.direct_get", lagging)
+    await stage.deliver(e.TerminationRequested)
+    assert stage.provider.empty
+    monkeypatch.undo()
+    assert (await stage.instance()).status is Status.TERMINATED

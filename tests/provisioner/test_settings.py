@@ -37,6 +37,23 @@ def test_workers_load_from_the_mirror_that_is_set_unless_only_this_computer_reac
     assert settings(HF_ENDPOINT=endpoint).workers_hub == workers
 
 
+def test_workers_reach_a_hub_under_an_address_of_their_own() -> None:
+    made = settings(HF_ENDPOINT="http://127.0.0.1:8090", worker_hf_endpoint="http://hub.internal:8090")
+    assert made.workers_hub == "http://hub.internal:8090"
+    made = settings(HF_ENDPOINT="http://hub.internal:8090", worker_hf_endpoint="https://huggingface.co")
+    assert made.workers_hub is None
+
+
+def test_the_mirror_s_keys_are_in_no_output() -> None:
+    keys = {"weights_mirror_access_key": "an-access-key", "weights_mirror_secret_key": "a-secret-key"}
+    assert settings(weights_mirror="s3://models", **keys).secret_texts == ("an-access-key", "a-secret-key")
+
+
+def test_a_signed_url_outlives_the_install_that_it_is_for() -> None:
+    made = settings()
+    assert made.install_deadline_seconds < made.signed_urls_valid_s < 2 * made.install_deadline_seconds
+
+
 def test_the_machines_proxies_are_read_and_loopback_is_always_reached_without(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings().machine_proxies.variables() == {"HTTP_PROXY": "", "HTTPS_PROXY": "", "NO_PROXY": ""}
     monkeypatch.setenv("COLDSTART_MACHINE_HTTPS_PROXY", "http://us:p%40ss@proxy.example.com:3128")

@@ -29,10 +29,13 @@ async def test_it_lists_what_bears_the_tag_and_does_not_say_nothing_when_a_provi
     group = await provider.make_security_group("zone-1", instance_id)
     await provider.create_server(Order(instance_id, "mine", "zone-1", "L4-1-24G", b"", security_group_id=group))
     (server_id,) = provider.alive
+    image = await provider.store_image("zone-1", server_id, instance_id, "mine", {})
+    assert image is not None
     lines = await listed()
     assert f"scaleway server {server_id} zone-1" in lines
     assert f"scaleway security_group {group} zone-1" in lines
-    for call in ("tagged_servers", "tagged_resources"):
+    assert f"scaleway machine_image {image.id} zone-1" in lines
+    for call in ("tagged_servers", "tagged_resources", "machine_images"):
         provider.fail(call, TryAgain("cloud_error", "not now"))
         with pytest.raises(TryAgain):
             await listed()

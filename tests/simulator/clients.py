@@ -11,6 +11,7 @@ from scaleway.block.v1 import BlockV1API
 from scaleway.instance.v1 import Server, ServerAction, Task
 from scaleway.instance.v1.custom_api import InstanceUtilsV1API
 from scaleway.marketplace.v2 import MarketplaceV2API
+from scaleway.product_catalog.v2alpha1 import ProductCatalogV2Alpha1PublicCatalogAPI
 
 from simulator.app import Simulator
 
@@ -48,6 +49,7 @@ class Sdk:
         self.instance = InstanceUtilsV1API(client)
         self.block = BlockV1API(client)
         self.marketplace = MarketplaceV2API(client)
+        self.catalog = ProductCatalogV2Alpha1PublicCatalogAPI(client)
 
     async def create(self, *tags: str, **changes: Any) -> Server:
         wanted: dict[str, Any] = {

@@ -14,7 +14,7 @@ from tests.simulator.fake_hosts import Hosts
 
 QUICK = Scenario(
     create=0, boot_volume=0, tag_visible=0, poweron=0, address=0, ssh_up=0, poweroff=0, delete=0, detach=0,
-    volume_update=0, hang=0.05,
+    volume_update=0, snapshot_create=0, hang=0.05,
 )  # fmt: skip
 
 

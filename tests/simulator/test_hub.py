@@ -1,12 +1,14 @@
 """The hub as huggingface_hub's own client sees it."""
 
+import hashlib
 from typing import Any
 
+import httpx2
 import pytest
 from httpx2 import TimeoutException
 from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-from huggingface_hub.hf_api import ModelInfo
+from huggingface_hub.hf_api import ModelInfo, RepoFile
 from huggingface_hub.utils import paginate  # type: ignore[attr-defined]  # exported lazily
 
 from simulator.app import Simulator
@@ -143,7 +145,7 @@ async def test_a_list_is_followed_from_page_to_page(simulator: Simulator) -> Non
     address = f"{simulator.hub_url}/api/models"
     query = {"limit": 2, "search": "qwen2.5", "sort": "downloads", "expand": ["downloads"]}
     items = await ask(lambda: list(paginate(address, params=query, headers={})))
-    assert len(items) == 5
+    assert len(items) == 6
     assert [item["downloads"] for item in items] == sorted((item["downloads"] for item in items), reverse=True)
     assert {model.id for model in await listed(simulator, search="qwen2.5")} == {item["id"] for item in items}
 
@@ -165,3 +167,37 @@ async def test_owners_have_an_overview_and_nobody_else(simulator: Simulator) -> 
         assert missing.value.response.status_code == 404
     with pytest.raises(HfHubHTTPError):
         await ask(api.get_user_overview, "Qwen")
+
+
+async def test_the_files_of_a_commit_are_listed_with_sizes_and_checksums(simulator: Simulator) -> None:
+    api = HfApi(endpoint=simulator.hub_url, token=False)
+    commit = (await info(simulator, "Qwen/Qwen2.5-7B-Instruct")).sha
+    listed = await ask(lambda: list(api.list_repo_tree("Qwen/Qwen2.5-7B-Instruct", revision=commit)))
+    files = {file.path: file for file in listed if isinstance(file, RepoFile)}
+    shards = [file for path, file in files.items() if path.endswith(".safetensors")]
+    assert (len(shards), sum(file.size for file in shards)) == (4, 2 * 7_615_616_512)
+    assert all(file.lfs is not None and len(file.lfs.sha256) == 64 for file in shards)
+    assert files["config.json"].lfs is None
+
+
+async def test_the_information_on_a_model_tells_the_same_of_its_files(simulator: Simulator) -> None:
+    api = HfApi(endpoint=simulator.hub_url, token=False)
+    model = "Qwen/Qwen2.5-0.5B-Instruct"
+    siblings = (await ask(api.model_info, model, files_metadata=True)).siblings
+    listed = await ask(lambda: list(api.list_repo_tree(model)))
+    assert siblings is not None
+    assert {(each.rfilename, each.size, each.blob_id) for each in siblings} == {
+        (file.path, file.size, file.blob_id) for file in listed if isinstance(file, RepoFile)
+    }
+
+
+async def test_a_small_file_has_the_git_id_that_the_list_says(simulator: Simulator) -> None:
+    api = HfApi(endpoint=simulator.hub_url, token=False)
+    model = "Qwen/Qwen2.5-0.5B-Instruct"
+    listed = await ask(lambda: list(api.list_repo_tree(model)))
+    small = [file for file in listed if isinstance(file, RepoFile) and file.lfs is None]
+    assert [file.path for file in small] == ["config.json", "tokenizer.json"]
+    for file in small:
+        content = (await ask(httpx2.get, f"{simulator.hub_url}/{model}/resolve/main/{file.path}")).content
+        assert len(content) == file.size
+        assert hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest() == file.blob_id

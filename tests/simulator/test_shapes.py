@@ -14,11 +14,13 @@ from scaleway.block import v1 as block
 from scaleway.iam import v1alpha1 as iam
 from scaleway.instance import v1 as instance
 from scaleway.marketplace import v2 as marketplace
+from scaleway.product_catalog import v2alpha1 as catalog
 
 from simulator.app import Simulator
 from simulator.settings import SimulatorSettings
 from tests.simulator.clients import IMAGE, ZONE, Control, Sdk, ask
 from tests.simulator.conftest import QUICK
+from tests.simulator.test_snapshots import image_of, made, snapshot_of
 
 INSTANCE = f"instance/v1/zones/{ZONE}"
 
@@ -99,6 +101,9 @@ async def test_a_server_in_every_state_has_exactly_the_sdks_fields(
         (f"{INSTANCE}/products/servers", instance.ListServersTypesResponse),
         (f"{INSTANCE}/products/servers/availability", instance.GetServerTypesAvailabilityResponse),
         (f"block/v1/zones/{ZONE}/volumes", block.ListVolumesResponse),
+        (f"block/v1/zones/{ZONE}/snapshots", block.ListSnapshotsResponse),
+        (f"{INSTANCE}/images", instance.ListImagesResponse),
+        ("product-catalog/v2alpha1/public-catalog/products", catalog.ListPublicCatalogProductsResponse),
         ("marketplace/v2/local-images", marketplace.ListLocalImagesResponse),
         (f"iam/v1alpha1/quota?organization_id={SimulatorSettings().organization_id}", iam.ListQuotaResponse),
         (f"account/v3/projects/{SimulatorSettings().project_id}", account.Project),
@@ -110,10 +115,11 @@ async def test_a_list_has_exactly_the_sdks_fields(simulator: Simulator, sdk: Sdk
     await sdk.with_volume(commercial_type="DEV1-L", image="ubuntu_noble")
     freed = await sdk.with_volume("freed")
     await ask(sdk.instance.delete_server, server_id=freed.id)
+    image = await image_of(sdk, await made(sdk, await snapshot_of(sdk, server)))
     body = await fetched(simulator, path)
     assert next(value for name, value in body.items() if name != "total_count")
     check(body, expected, path)
-    assert server.state == "running"
+    assert (server.state, image.state) == ("running", "available")
 
 
 async def test_an_image_has_exactly_the_sdks_fields(simulator: Simulator) -> None:

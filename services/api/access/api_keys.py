@@ -3,12 +3,13 @@
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Protocol, Self, TypeAlias
 from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from shared.clock import CLOCK
 
 _NAMESPACE: Final = UUID("0b7a3f0e-6f0e-5b1c-8f5e-3a1d5c9e2b41")
 _MARK: Final = "csk_"
@@ -119,6 +120,6 @@ def configured_keys(admin_key: SecretStr | None) -> list[tuple[bytes, ApiKey]]:
         name="COLDSTART_ADMIN_KEY",
         role=Role.ADMIN,
         prefix=shown(key),
-        created_at=datetime.now(UTC),
+        created_at=CLOCK.now(),
     )
     return [(hashed(key), owner)]

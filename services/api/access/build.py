@@ -7,6 +7,8 @@ from services.api.access.authentication import Authentication
 from services.api.access.repository import ApiKeyRepository
 from services.api.access.sessions import Sessions
 from services.api.access.settings import AccessSettings
+from services.api.access.wrong_keys import WrongKeys
+from services.api.records.place import ProcessPlace
 from shared.postgres.connection import Pool
 from shared.secrets import Secrets
 
@@ -18,6 +20,8 @@ class AccessServices:
     authentication: Authentication
 
 
-def access_services(pool: Pool, known: KnownApiKeys, settings: AccessSettings) -> AccessServices:
+def access_services(pool: Pool, known: KnownApiKeys, settings: AccessSettings, place: ProcessPlace) -> AccessServices:
     sessions = Sessions(Secrets(settings.master_secret.get_secret_value()).session_key())
-    return AccessServices(ApiKeyRepository(pool), sessions, Authentication(known, sessions))
+    return AccessServices(
+        ApiKeyRepository(pool), sessions, Authentication(known, sessions, WrongKeys(records=place.records))
+    )

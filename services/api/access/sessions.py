@@ -5,7 +5,6 @@ A session may do what its key may do. That is checked at each request, so a revo
 
 import hashlib
 import hmac
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +12,8 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from itsdangerous import BadData, Signer, URLSafeSerializer
+
+from shared.clock import seconds
 
 _SIGNED: Final[dict[str, Any]] = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
 """itsdangerous uses SHA-1 by default."""
@@ -38,7 +39,7 @@ class Token:
 class Sessions:
     """`key` signs; `clock` returns seconds since 1970."""
 
-    def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, key: bytes, clock: Callable[[], float] = seconds) -> None:
         self._tokens = {each: URLSafeSerializer(key, salt=each, signer_kwargs=_SIGNED) for each in Purpose}
         self._csrf = Signer(key, salt="csrf", **_SIGNED)
         self._clock = clock

@@ -12,6 +12,8 @@ from prometheus_client import Counter
 
 from services.api.access.errors import TooManyWrongKeys
 from services.api.http.front.addresses import Remembered, party
+from services.api.records.records import OwnRecords, Records
+from services.api.records.times import RecordedTimes
 
 _AT_ONCE: Final = 10
 _EVERY_S: Final = 1.0
@@ -30,17 +32,20 @@ class WrongKeys:
     """For each address (IPv6: each /64) ten are answered at once, then one a second; ten may wait for that.
 
     Only wrong keys count, and only wrong keys wait: a client with a valid key may share its address with anybody.
+    Processes that share `records` answer together no more.
     """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] | None = None,
+        records: Records | None = None,
     ) -> None:
         self._clock = clock
         self._sleep = sleep or self._until_closed
         self._closed = asyncio.Event()
-        self._answered = Remembered(_REMEMBERED)
+        self._records = records or OwnRecords()
+        self._answered = RecordedTimes(records, b"wrong keys") if records else Remembered(_REMEMBERED)
         """For each address, the time until which its answers would take at one a second."""
         self._logged = Remembered(_REMEMBERED)
         self._waiting = 0
@@ -71,9 +76,10 @@ class WrongKeys:
         if not self._logged.until(who, now):
             log.warning("wrong key", address=who)
         self._logged.remember(who, now + _QUIET_S)
-        until = max(self._answered.until(who, now), now) + _EVERY_S
-        delay_s = max(0.0, until - now - _AT_ONCE * _EVERY_S)
-        if delay_s > _LONGEST_S or (delay_s and self._waiting >= _WAITING):
-            raise TooManyWrongKeys(_TOO_MANY, retry_after_s=math.ceil(max(delay_s - _LONGEST_S, _EVERY_S)))
-        self._answered.remember(who, until)
+        with self._records:
+            until = max(self._answered.until(who, now), now) + _EVERY_S
+            delay_s = max(0.0, until - now - _AT_ONCE * _EVERY_S)
+            if delay_s > _LONGEST_S or (delay_s and self._waiting >= _WAITING):
+                raise TooManyWrongKeys(_TOO_MANY, retry_after_s=math.ceil(max(delay_s - _LONGEST_S, _EVERY_S)))
+            self._answered.remember(who, until)
         return delay_s

@@ -6,7 +6,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.admission import fit
-from services.api.admission.intake import InstanceBody, Intake, Wanted
+from services.api.admission.intake import Intake, Wanted
+from services.api.admission.launch_body import InstanceBody
 from services.api.admission.room import Need, room_on
 from services.api.admission.vllm_images import certain_version, default_utilization
 from services.api.catalogue.hub.contents import Contents

@@ -1,21 +1,19 @@
 """Turns the body of POST /instances into a request that can be recorded. Errors are reported before anything is."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Final
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
-from services.api.access.api_keys import ApiKey, ModelName
+from services.api.access.api_keys import ApiKey
 from services.api.admission import fit, vllm_images
 from services.api.admission.errors import InstanceTypesUnknown, ModelNotServable
 from services.api.admission.judging import judged
+from services.api.admission.launch_body import InstanceBody, wish_of
 from services.api.admission.launch_rights import LaunchRights
 from services.api.admission.repository_rules import StoredWeights, weights_of
 from services.api.admission.spending import Offered
+from services.api.admission.stores import Stores
 from services.api.admission.vllm_args import refused
 from services.api.catalogue.cataloguing import Cataloguing, Meant
 from services.api.catalogue.hub.client import Reply
@@ -23,94 +21,19 @@ from services.api.catalogue.hub.contents import Contents
 from services.api.catalogue.image_versions import ImageVersionRepository, ImageVersions
 from services.api.catalogue.simulated import Simulated
 from services.api.refusals import FieldError, Refused, invalid
-from services.api.tenancy.organizations import Organization, Slug
+from services.api.tenancy.organizations import Organization
+from shared.clock import CLOCK
 from shared.images import repository_of
 from shared.lifecycle.events import InstanceRequested
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.wish import DEFAULT_PROVIDER, Findings, Task, Wish
+from shared.lifecycle.wish import DEFAULT_PROVIDER, FailedPlace, Findings, Wish
 from shared.offers.candidates import candidates, types_of
 from shared.offers.instance_types import InstanceType, InstanceTypes
 from shared.offers.provider_status import ProviderStatuses
 
-_LONGEST_NAME: Final = 63
 _SUGGESTED: Final = 4
 """How many types a refusal suggests instead of an unusable one."""
-_NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9.-]+")
-
-Name = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$",
-        max_length=_LONGEST_NAME,
-        description="Letters, digits, spaces, dots, dashes and underscores. Default: derived from the model's id.",
-    ),
-]
-Choice = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
-Image = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]*$",
-        max_length=255,
-        description="The vLLM image to run. Default: the type's.",
-    ),
-]
-
-
-Revision = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$",
-        max_length=200,
-        description="A branch, tag or commit of the model's repository on the hub. Default: its main branch. "
-        "Every install loads the commit that it named at the launch.",
-    ),
-]
-ANY: Final = "any"
 _MAIN: Final = (None, "main")
-
-
-def _listed(value: Any) -> Any:
-    """The word alone stands for a list with it."""
-    return [ANY] if value == ANY else value
-
-
-Zones = Annotated[list[Choice], Field(max_length=16)]
-Types = Annotated[list[Choice], Field(min_length=1, max_length=16)]
-Lifetime = Annotated[int, Field(ge=60, le=31_536_000)]
-
-
-class InstanceBody(BaseModel):
-    """The body of POST /instances. `zones` and `instance_types` are in order of preference, or the word "any".
-
-    Any type (the default): the cheapest in-stock type that fits the model. `max_lifetime` and `idle_shutdown` are in
-    seconds.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: Annotated[ModelName, Field(description="Its id on the Hugging Face hub, or the name of an own offering.")]
-    organization: Annotated[
-        Slug | None, Field(description="Owning organisation (slug). Default: the key's; for administrators, shared.")
-    ] = None
-    task: Annotated[Task | None, Field(description="What the model is for. Default: as the hub says.")] = None
-    name: Name | None = None
-    provider: Annotated[Choice | None, Field(description=f"Default: {DEFAULT_PROVIDER}, or the only one.")] = None
-    zones: Annotated[Zones, BeforeValidator(_listed, json_schema_input_type=Zones | Literal["any"])] = []
-    instance_types: Annotated[Types, BeforeValidator(_listed, json_schema_input_type=Types | Literal["any"])] = [ANY]
-    volume_gb: Annotated[int, Field(ge=150, le=10_000, description="Size of the boot volume, in 10⁹ bytes.")] = 200
-    image: Image | None = None
-    revision: Revision | None = None
-    vllm_args: Annotated[
-        list[Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]],
-        Field(max_length=64, description="Options of vLLM that tune it, as the version in the image has them."),
-    ] = []
-    keep_for_inspection: bool = False
-    max_lifetime: Annotated[
-        Lifetime | None, Field(description="It is drained or terminated this many seconds after the request.")
-    ] = None
-    idle_shutdown: Annotated[
-        Lifetime | None, Field(description="It is drained after this many seconds without a request on its worker.")
-    ] = None
 
 
 @dataclass(frozen=True)
@@ -139,13 +62,26 @@ class Intake:
         rights: LaunchRights,
         simulated: Simulated,
         image_versions: ImageVersionRepository,
+        stores: Stores,
     ) -> None:
+        self._stores = stores
         self._image_versions = image_versions
         self._statuses = statuses
         self._simulated = simulated
         self._cataloguing = cataloguing
         self._instance_types = instance_types
         self._rights = rights
+
+    async def judged(
+        self, body: InstanceBody, organization: Organization | None, *, avoid: tuple[FailedPlace, ...] = ()
+    ) -> Wanted:
+        """What the body asks for, and what is found out about it. Raises Refused, JournalUnavailable."""
+        model = await self.meant(body, organization)
+        contents = await self.contents(body, model)
+        async with self._stores.patiently():
+            offered = await self.offered()
+        versions = await self.versions(body.image, offered)
+        return self.wanted(body, organization, model, contents, offered, versions=versions, avoid=avoid)
 
     async def meant(self, body: InstanceBody, organization: Organization | None) -> Meant:
         """The model that the organisation (or everybody) means; looked up, but not catalogued yet. Raises Refused."""
@@ -186,27 +122,18 @@ class Intake:
         offered: Offered,
         *,
         versions: ImageVersions,
+        avoid: tuple[FailedPlace, ...] = (),
     ) -> Wanted:
-        wish = Wish(
-            name=body.name or _name_for(model.model),
-            model=model.model,
-            task=model.task,
-            organization_id=organization.id if organization else None,
-            provider=body.provider or (next(iter(offered)) if len(offered) == 1 else DEFAULT_PROVIDER),
-            zones=_preferred(body.zones),
-            instance_types=_preferred(body.instance_types),
-            volume_gb=body.volume_gb,
-            image=body.image,
-            revision=body.revision,
-            vllm_args=tuple(body.vllm_args),
-            keep_for_inspection=body.keep_for_inspection,
-            max_lifetime=body.max_lifetime,
-            idle_shutdown=body.idle_shutdown,
-        )
+        provider = provider_of(body.provider, offered)
+        wish = wish_of(body, model.model, model.task, provider, organization.id if organization else None)
         weights, types = _weights(model, contents, wish.revision), offered.get(wish.provider, ())
         least, downloads = fit.least_gb(weights, body.vllm_args), fit.download_bytes(weights, body.vllm_args)
         found = Findings(
-            gated=model.gated, gpu_memory_gb=least, weights_bytes=downloads, trust_remote_code=model.trust_remote_code
+            gated=model.gated,
+            gpu_memory_gb=least,
+            weights_bytes=downloads,
+            trust_remote_code=model.trust_remote_code,
+            avoid=avoid,
         )
         judgement = judged(contents, wish, found, types, versions)
         found = judgement.found
@@ -236,10 +163,15 @@ class Intake:
 
     async def check_offer(self, wanted: Wanted) -> None:
         """Check that the provider offers such servers in these zones, and that the model fits. Raises Refused."""
-        wish = wanted.wish
-        offered = wanted.offered.get(wish.provider)
-        if offered is None and wanted.offered:
-            detail = f"{wish.provider} is not known; known are {', '.join(wanted.offered)}."
+        await self.check_types(wanted.wish, wanted.findings, wanted.offered)
+        if wanted.errors:
+            raise _unservable(wanted.errors)
+
+    async def check_types(self, wish: Wish, found: Findings, every: Offered) -> None:
+        """Check that the provider offers such servers in these zones, with memory for the weights. Raises Refused."""
+        offered = every.get(wish.provider)
+        if offered is None and every:
+            detail = f"{wish.provider} is not known; known are {', '.join(every)}."
             raise self._simulated.by_cloud(invalid(FieldError(pointer="/provider", detail=detail)))
         if offered is None:
             detail = f"What {wish.provider} offers is not known yet: {await self._why(wish.provider)}."
@@ -248,15 +180,18 @@ class Intake:
         errors = errors or _unusable_types(wish, offered)
         if not errors and not candidates(wish, Findings(), offered):
             errors = [FieldError(pointer="/zones", detail=_nothing_there(wish, offered))]
-        errors = errors or list(fit.misfits(wish, wanted.findings, offered))
+        errors = errors or list(fit.misfits(wish, found, offered))
         if errors:
             raise self._simulated.by_cloud(invalid(*errors))
-        if wanted.errors:
-            raise _unservable(wanted.errors)
+
+
+def provider_of(named: str | None, offered: Offered) -> str:
+    """The only one there is, unless another is named."""
+    return named or (next(iter(offered)) if len(offered) == 1 else DEFAULT_PROVIDER)
 
 
 def requested(instance_id: UUID, wish: Wish, found: Findings) -> InstanceRequested:
-    return InstanceRequested(instance_id=instance_id, occurred_at=datetime.now(UTC), specification=wish, findings=found)
+    return InstanceRequested(instance_id=instance_id, occurred_at=CLOCK.now(), specification=wish, findings=found)
 
 
 def _unservable(errors: Sequence[FieldError]) -> Refused:
@@ -271,17 +206,6 @@ def _weights(model: Meant, contents: Reply, revision: str | None) -> fit.Weights
     if isinstance(contents, Contents) and (weights := weights_of(contents)).weights_bytes is not None:
         return weights
     return model if revision in _MAIN else StoredWeights()
-
-
-def _name_for(model: str) -> str:
-    """`Qwen/Qwen2.5-0.5B-Instruct` → `qwen2.5-0.5b-instruct`."""
-    name = _NOT_IN_NAMES.sub("-", model.rpartition("/")[2].lower()).strip("-.")
-    return name[:_LONGEST_NAME] or "model"
-
-
-def _preferred(choices: list[str]) -> tuple[str, ...]:
-    """Empty if any will do."""
-    return () if ANY in choices else tuple(choices)
 
 
 def _unknown_types(wish: Wish, offered: tuple[InstanceType, ...]) -> list[FieldError]:

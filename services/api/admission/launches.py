@@ -1,24 +1,25 @@
 """Whether an organisation may have another instance, by number and by cost.
 
-Within a process, launches of one organisation are checked one after the other. Several api processes may together
-exceed a limit by their launches in flight.
+Launches of one organisation are checked one after the other in all processes of one port. Apis on other machines or
+ports may together exceed a limit by their launches in flight.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from services.api.admission.errors import LimitReached
 from services.api.admission.spending import CENTS_OF_CENTS, Offered, Price, counted, expected, per_hour, summed
 from services.api.catalogue.access_cache import AccessCache
+from services.api.records.place import ALONE, ProcessPlace
 from services.api.tenancy.errors import OrganizationUnknown
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.repository import OrganizationRepository
 from services.api.usage.costs import CostRepository
+from shared.clock import CLOCK
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.wish import Findings, Wish
 
@@ -31,21 +32,37 @@ class Launches:
         access: AccessCache,
         organizations: OrganizationRepository,
         costs: CostRepository,
+        place: ProcessPlace = ALONE,
     ) -> None:
         self._access = access
         self._organizations = organizations
         self._costs = costs
+        self._place = place
         self._turns: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._accepted: defaultdict[UUID, dict[UUID, Instance]] = defaultdict(dict)
+
+    @property
+    def seen_by_others(self) -> bool:
+        """Whether other processes check launches, too: they see one when the read model shows it."""
+        return self._place.processes > 1
 
     @asynccontextmanager
     async def turn(self, organization_id: UUID) -> AsyncGenerator[Organization]:
         """The current organisation, at the turn of this launch, or of its deletion. Raises OrganizationUnknown."""
-        async with self._turns[organization_id]:
+        async with self._turns[organization_id], self._place.turn(organization_id.bytes):
             organization = self._access.organizations.identified(organization_id)
             if organization is None:
                 raise OrganizationUnknown("It has been deleted meanwhile.")
             yield organization
+
+    async def expect_organization(self, organization_id: UUID) -> None:
+        """Look into the database: a deletion by an api on another machine may not have been heard of here.
+
+        Raises OrganizationUnknown, and one of DATABASE_ERRORS.
+        """
+        await self._access.load()
+        if self._access.organizations.identified(organization_id) is None:
+            raise OrganizationUnknown("It has been deleted meanwhile.")
 
     def accepted(self, instance: Instance) -> None:
         """Count this instance from now on."""
@@ -76,7 +93,7 @@ class Launches:
         return _within_hour(organization, instances, wish, found, offered)
 
     async def _check_month(self, organization: Organization, limit: float) -> None:
-        spent = await self._costs.of_month(organization.id, datetime.now(UTC))
+        spent = await self._costs.of_month(organization.id, CLOCK.now())
         if not limit:
             usage = "It may spend nothing in a month."
             raise _reached(organization, "spend_per_month", usage, limit=limit, used=sum(spent.values()))
@@ -89,7 +106,7 @@ class Launches:
 def _check_number(organization: Organization, number: int) -> None:
     limit = organization.max_instances
     if limit is not None and number >= limit:
-        usage = f"It has {number} instances, and its limit is {limit}."
+        usage = f"It has {number} of at most {limit} instances."
         raise _reached(organization, "max_instances", usage, limit=limit, used=number, requested=1)
 
 

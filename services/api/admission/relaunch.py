@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.api.admission.intake import ANY, InstanceBody
+from services.api.admission.launch_body import ANY, InstanceBody
 from services.api.admission.repository_rules import weights_of
 from services.api.admission.room import Need, room_on
 from services.api.admission.serving_rules import LENGTH, length_in

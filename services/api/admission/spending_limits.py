@@ -6,7 +6,7 @@ Every api process checks, which is harmless: a limit is recorded once, and a dra
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Literal
 from uuid import uuid4
 
@@ -19,7 +19,9 @@ from services.api.admission.spending import Offered, price, summed
 from services.api.catalogue.access_cache import AccessCache
 from services.api.tenancy.organizations import Organization
 from services.api.usage.costs import CostRepository
-from shared.journal.journal import Journal, JournalUnavailable
+from shared.clock import CLOCK
+from shared.journal.errors import JournalUnavailable
+from shared.journal.journal import Journal
 from shared.lifecycle.decide import end
 from shared.lifecycle.errors import IntentRefused, LifecycleError
 from shared.lifecycle.events import SpendingLimitReached
@@ -79,7 +81,7 @@ class LimitChecks:
         """Check for ever; the owner cancels it."""
         while True:
             await asyncio.sleep(every_s)
-            await self.check(datetime.now(UTC))
+            await self.check(CLOCK.now())
 
     async def check(self, at: datetime) -> None:
         """Check once. Anything that fails now is tried again the next time."""

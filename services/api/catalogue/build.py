@@ -1,13 +1,13 @@
 """What the catalogue is made of, and the cache that it shares with access and tenancy."""
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.cataloguing import Cataloguing
 from services.api.catalogue.hub.cache import HubCache
-from services.api.catalogue.hub.client import Hub
+from services.api.catalogue.hub.client import Hub, Lookups
 from services.api.catalogue.hub.connections import use_proxies_by_address
 from services.api.catalogue.hub.search import HubSearch
 from services.api.catalogue.image_versions import ImageVersionRepository
@@ -47,7 +47,8 @@ def catalogue_services(pool: Pool, access: AccessCache, settings: CatalogueSetti
     """Whoever still waits for the hub when the block ends is cancelled."""
     use_proxies_by_address()
     hub = Hub(settings.hf_endpoint, settings.hf_token, settings.hub_timeout_seconds)
-    lookups = HubCache(hub, settings.hub_cache_seconds)
+    stack = ExitStack()
+    lookups = HubCache(_mirrored(hub, settings, stack), settings.hub_cache_seconds)
     search = HubSearch(
         settings.hf_endpoint,
         settings.hf_token,
@@ -68,4 +69,15 @@ def catalogue_services(pool: Pool, access: AccessCache, settings: CatalogueSetti
     finally:
         search.close()
         lookups.close()
+        stack.close()
         hub.close()
+
+
+def _mirrored(hub: Hub, settings: CatalogueSettings, stack: ExitStack) -> Lookups:
+    if settings.mirror is None:
+        return hub
+    from services.api.catalogue.hub.mirrored import Mirrored  # noqa: PLC0415  its client takes 20 MB
+
+    mirrored = Mirrored(hub, settings.mirror, timeout_s=settings.hub_timeout_seconds)
+    stack.callback(mirrored.close)
+    return mirrored

@@ -1,6 +1,6 @@
 """Models in OpenAI's list format: the catalogue's, and the offerings of the caller's organisation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from services.api.access.api_keys import KeyLimits
@@ -8,36 +8,35 @@ from services.api.catalogue.catalogue import Catalogue, Model
 from services.api.catalogue.resolution import Resolved, Rule, allowed, resolve
 from services.api.tenancy.organizations import Organization
 
-Lengths: TypeAlias = Callable[[str], int | None]
-"""The longest context that a model takes, in tokens; None as long as nobody knows."""
+Details: TypeAlias = Callable[[str], Mapping[str, Any]]
+"""Further fields of a model in the list, as far as they are known."""
 
 
 def listed(
-    catalogue: Catalogue, organization: Organization | None, owner: KeyLimits, lengths: Lengths
+    catalogue: Catalogue, organization: Organization | None, owner: KeyLimits, details: Details
 ) -> list[dict[str, Any]]:
     """Every name that a caller of `organization`, or of none, may use with this key."""
-    models = [_shown(model.model, model, lengths) for model in catalogue if allowed(owner, model.model, model)]
+    models = [_shown(model.model, model, details) for model in catalogue if allowed(owner, model.model, model)]
     if organization is None:
         return models
     names = (organization.name_of(offering.code) for offering in catalogue.offerings(organization.id))
     found = ((name, resolve(name, catalogue, organization)) for name in names)
     offered = [
-        shown(name, resolved, lengths)
+        shown(name, resolved, details)
         for name, resolved in found
         if isinstance(resolved, Resolved) and resolved.rule is Rule.OFFERING and allowed(owner, name, resolved.model)
     ]
     return models + offered
 
 
-def shown(name: str, resolved: Resolved, lengths: Lengths) -> dict[str, Any]:
+def shown(name: str, resolved: Resolved, details: Details) -> dict[str, Any]:
     """The model behind `name`. An offering appears under its own name only."""
     model = resolved.model
-    return _shown(name if resolved.rule is Rule.OFFERING else model.model, model, lengths)
+    return _shown(name if resolved.rule is Rule.OFFERING else model.model, model, details)
 
 
-def _shown(name: str, model: Model, lengths: Lengths) -> dict[str, Any]:
-    """As vLLM lists it: with `max_model_len`, as soon as that is known."""
+def _shown(name: str, model: Model, details: Details) -> dict[str, Any]:
+    """As vLLM lists it: with `max_model_len`, if that is among the details."""
     owner, _, _ = name.partition("/")
     fields = {"id": name, "object": "model", "created": int(model.created_at.timestamp()), "owned_by": owner}
-    length = lengths(model.model)
-    return fields if length is None else {**fields, "max_model_len": length}
+    return {**fields, **details(model.model)}

@@ -13,10 +13,11 @@ from shared.postgres.statements import only, statement
 
 @dataclass(frozen=True)
 class ModelUses:
-    """The number of its instances that are neither terminated nor archived, and the names of its offerings."""
+    """The numbers of its deployments and of its instances that are neither terminated nor archived; its offerings."""
 
     model: str
     instances: int
+    deployments: int
     offerings: tuple[str, ...]
 
 
@@ -47,8 +48,8 @@ class ModelRepository:
             if model is None:
                 return None
             row = only(await connection.fetchrow(_sql("uses_of_model"), model_id, model, sorted(GONE)))
-            uses = ModelUses(model, row["instances"], tuple(row["offerings"] or ()))
-            if not (uses.instances or uses.offerings):
+            uses = ModelUses(model, row["instances"], row["deployments"], tuple(row["offerings"] or ()))
+            if not (uses.instances or uses.deployments or uses.offerings):
                 await connection.execute(_sql("remove_model"), model_id)
         return uses
 

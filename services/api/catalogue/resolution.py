@@ -61,7 +61,8 @@ def resolve(name: str | None, catalogue: Catalogue, organization: Organization |
 
 def allowed(owner: KeyLimits, name: str, model: Model) -> bool:
     """Whether a key may use a model under this name: it allows the name, the model's hub id, or its UUID."""
-    return owner.allowed_models is None or not {name, model.model, str(model.id)}.isdisjoint(owner.allowed_models)
+    names = owner.allowed_models
+    return names is None or name in names or model.model in names or str(model.id) in names
 
 
 def shadowed(name: str, catalogue: Catalogue, organization: Organization | None) -> bool:
@@ -86,4 +87,4 @@ def _offered(name: str, catalogue: Catalogue, organization: Organization) -> Mod
     if slug != organization.slug:
         return None
     offering = catalogue.offering(organization.id, code)
-    return catalogue.identified(offering.model_id) if offering and offering.active else None
+    return catalogue.offered(offering) if offering and offering.active else None

@@ -7,9 +7,10 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.api.access.settings import AccessSettings
 from shared.settings import WithHub, words
+from shared.weights_mirror.settings import WithWeightsMirror
 
 
-class CatalogueSettings(AccessSettings, WithHub):
+class CatalogueSettings(AccessSettings, WithHub, WithWeightsMirror):
     """`simulated`: what is simulated, `cloud`, `hub` or both; shown to users.
 
     `hub_search_timeout_seconds`: how long a search for models waits for the hub.

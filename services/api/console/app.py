@@ -8,7 +8,18 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from services.api.console import events, fleet, instance, keys, launch, organizations, playground, sign_in, usage
+from services.api.console import (
+    deployments,
+    events,
+    fleet,
+    instance,
+    keys,
+    launch,
+    organizations,
+    playground,
+    sign_in,
+    usage,
+)
 from services.api.console.assets import Assets
 from services.api.console.origin import from_another_site
 from services.api.console.rendering import HEADERS, bare
@@ -17,7 +28,7 @@ from services.api.control.dependencies import Services, with_services
 from services.api.control.events import AS_IT_IS
 from services.api.control.problems import problem_of
 
-PAGES: Final = (sign_in, fleet, launch, instance, playground, events, organizations, keys, usage)
+PAGES: Final = (sign_in, deployments, fleet, launch, instance, playground, events, organizations, keys, usage)
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 _UNAUTHORIZED: Final = 401
 

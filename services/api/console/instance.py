@@ -1,6 +1,5 @@
 """`/console/instances/{id}`: one instance, now and in the past."""
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from litestar import Request, get
@@ -13,6 +12,7 @@ from services.api.console.rendering import Pages
 from services.api.control.authorization import MEMBERS
 from services.api.control.dependencies import Provided
 from services.api.control.instances import identified
+from shared.clock import CLOCK
 from shared.description import Description
 
 
@@ -24,7 +24,7 @@ async def instance(
     pages: Provided[Pages],
 ) -> Template:
     found = await intents.load(identified(instance_id), request.auth)
-    return pages.page(request, "instance", instance=Description.of(found, datetime.now(UTC)))
+    return pages.page(request, "instance", instance=Description.of(found, CLOCK.now()))
 
 
 ROUTES: Final = (instance,)

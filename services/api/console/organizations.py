@@ -1,6 +1,5 @@
 """`/console/organizations`: the teams that share this installation, and their names for models."""
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from litestar import Request, get
@@ -17,6 +16,7 @@ from services.api.control.dependencies import Provided
 from services.api.control.offerings import OfferingView
 from services.api.tenancy.ownership import may_see_organization, organization_at
 from services.api.usage.costs import CostRepository
+from shared.clock import CLOCK
 from shared.offers.instance_types import InstanceTypes
 
 
@@ -30,7 +30,7 @@ async def organizations(
     offered: Provided[InstanceTypes],
     pages: Provided[Pages],
 ) -> Template:
-    prices, now = await offered.of_all(), datetime.now(UTC)
+    prices, now = await offered.of_all(), CLOCK.now()
     seen = [one for one in access.organizations if may_see_organization(request.auth, one)]
     rows = [(one, await limit_use(one, launches, costs, prices, now)) for one in seen]
     return pages.page(request, "organizations", rows=rows)
@@ -53,7 +53,7 @@ async def organization(
         request,
         "organization",
         organization=found,
-        used=await limit_use(found, launches, costs, await offered.of_all(), datetime.now(UTC)),
+        used=await limit_use(found, launches, costs, await offered.of_all(), CLOCK.now()),
         offerings=[OfferingView.of(one, found, catalogue) for one in catalogue.offerings(found.id)],
         shadowing={name: model.id for name in names if (model := catalogue.named(name))},
     )

@@ -2,9 +2,11 @@
 
 from typing import Any, Final
 
-from shared.eta.steps import STEPS
+from shared.deployments.events import DEPLOYMENT_EVENTS
+from shared.deployments.words import CONSEQUENCES as OF_DEPLOYMENTS
 from shared.lifecycle.events import EVENTS
 from shared.lifecycle.groups import GROUPS, StatusGroup
+from shared.lifecycle.progress import STEPS
 from shared.lifecycle.status import ENDING, GONE, PUT_AWAY, Status
 from shared.lifecycle.words import CONSEQUENCES, RELAUNCH
 
@@ -25,7 +27,7 @@ def words() -> dict[str, Any]:
     `consequences` are shown before an action is confirmed.
     """
     return {
-        "events": list(EVENTS),
+        "events": [*EVENTS, *DEPLOYMENT_EVENTS],
         "steps": [{"percent": percent, "label": label} for percent, label in STEPS.items()],
         "groups": list(StatusGroup),
         "stopped": sorted({GROUPS[status] for status in ENDING}),
@@ -36,4 +38,5 @@ def words() -> dict[str, Any]:
             "installing": [Status.INSTALLING],
         },
         "consequences": {**CONSEQUENCES, "relaunch": RELAUNCH},
+        "deployments": {"consequences": OF_DEPLOYMENTS},
     }

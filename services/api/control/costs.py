@@ -1,6 +1,5 @@
 """`/costs`: what the servers have cost, by organisation and day."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from litestar import Request, get
@@ -14,6 +13,7 @@ from services.api.control.days import FirstDay, LastDay, days
 from services.api.control.dependencies import Provided
 from services.api.tenancy.ownership import whose
 from services.api.usage.costs import CostRepository, DayCost
+from shared.clock import CLOCK
 
 
 class Costs(BaseModel):
@@ -44,7 +44,7 @@ async def list_costs(
         str | None, QueryParameter(max_length=63, description="Only those of the organisation with this slug.")
     ] = None,
 ) -> Costs:
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     first, last = days(begin, to, now.date())
     of = whose(organization, request.auth, access)
     items = await costs.by_day(first, last, now, of)

@@ -5,7 +5,8 @@ Refused
 ├── OfferingExists, OfferingCollides, OfferingUnknown, ModelRemoved
 ├── ModelUnknown, ModelInUse, ModelOffered
 ├── ApiKeyUnknown, LastKey
-├── InstanceIdMalformed
+├── InstanceIdMalformed, AttemptUnknown
+├── MachineImageUnknown
 ├── WorkerLogUnreadable
 └── NoProvisioner, ReconciliationUnfinished
 """
@@ -53,6 +54,12 @@ class ModelOffered(Refused, kind=Kind.CONFLICT, code="model_offered", title="The
     pass
 
 
+class MachineImageUnknown(
+    Refused, kind=Kind.NOT_FOUND, code="machine_image_not_found", title="There is no such machine image"
+):
+    pass
+
+
 class ApiKeyUnknown(Refused, kind=Kind.NOT_FOUND, code="api_key_not_found", title="There is no such key"):
     pass
 
@@ -65,6 +72,10 @@ class LastKey(
 
 class InstanceIdMalformed(Refused, kind=Kind.NOT_FOUND, code="instance_not_found", title="There is no such instance"):
     """The id is not a UUID, so no instance has it."""
+
+
+class AttemptUnknown(Refused, kind=Kind.NOT_FOUND, code="attempt_not_found", title="There is no such attempt"):
+    pass
 
 
 class WorkerLogUnreadable(

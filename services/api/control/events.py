@@ -16,6 +16,7 @@ from services.api.control.instances import identified
 from services.api.feed.sse import Begin, EventSource
 from services.api.http.event_stream import EventStream
 from services.api.refusals import FieldError, invalid
+from shared.clock import CLOCK
 
 AS_IT_IS: Final = "as_it_is"
 """An option of routes whose answers are not compressed, since streams must be sent at once."""
@@ -44,8 +45,9 @@ From = Annotated[
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DESCRIPTION: Final = (
     "Each event is a CloudEvent (JSON). Its `data` holds the fact (`event`), the instance after it as followers of the "
-    "stream get it (`instance`), and `description`: what GET /instances/{id} showed then, but for `eta`. `reset` means "
-    "that the given Last-Event-ID is of another installation, or of the future: load anew what you show. Every few "
+    "stream get it (`instance`), and `description`: what GET /instances/{id} showed then, but for `eta`. An event of a "
+    "deployment has `deployment` instead, and in `words` what happened and why. `reset` means "
+    "that the stream has no event with the given Last-Event-ID: load anew what you show. Every few "
     "seconds, and after its events, `estimate` says when an instance that is starting up will be ready, as `eta` of "
     "`GET /instances/{id}` does; it is no event and has no id. At first comes an id alone, to resume behind before any "
     "event has come. Lines that begin with a colon are signs of life."
@@ -118,7 +120,7 @@ def _beginning(begin: str | None) -> Begin:
     if at is None or at.tzinfo is None:
         detail = f"{begin!r} is neither `start` nor a time with its offset, such as 2026-01-31T09:30:00Z."
         raise invalid(FieldError(pointer="from", detail=detail))
-    if at > datetime.now(UTC):
+    if at > CLOCK.now():
         return None
     return at if at > _EPOCH else "start"
 

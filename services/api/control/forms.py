@@ -16,6 +16,9 @@ FORMS: Final[Mapping[str, str]] = {
     r"^[a-z0-9][A-Za-z0-9._:/@-]*$": "is no name of an image; write it as in vllm/vllm-openai:v0.32.0",
     r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$": "is no name of a branch, tag or commit; "
     "write it as in main or refs/pr/1",
+    r"^[A-Za-z0-9*/,#?-]+( [A-Za-z0-9*/,#?-]+){4}$": "has to have the five fields of cron; "
+    "write it as in 0 8 * * mon-fri",
+    r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$": "is no name of a time zone; write it as in Europe/Paris",
     r"^[^\x00-\x1f\x7f]+$": _ONE_LINE,
     r"^[^\x00-\x1f\x7f]*$": _ONE_LINE,
     VISIBLE: _ONE_LINE,

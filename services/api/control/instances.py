@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -11,8 +10,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from services.api.access.api_keys import ApiKey
-from services.api.admission.intake import InstanceBody
 from services.api.admission.intents import Accepted, Intents
+from services.api.admission.launch_body import InstanceBody
 from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import MEMBERS
 from services.api.control.dependencies import Provided
@@ -26,6 +25,7 @@ from services.api.feed.feed import Feed
 from services.api.feed.repository import ReadModelRepository
 from services.api.refusals import Kind
 from services.api.tenancy.ownership import organization_for, whose
+from shared.clock import CLOCK
 from shared.description import InstanceView, NewInstance
 from shared.journal.journal import Decision
 from shared.lifecycle import decide
@@ -79,7 +79,7 @@ async def create(
     traceparent: TraceParent = None,
 ) -> Response[NewInstance]:
     organization = await organization_for(data.organization, request.auth, access)
-    accepted = await intents.request(data, request.auth, organization, idempotency_key, _known(traceparent))
+    accepted = await intents.request(data, request.auth, organization, idempotency_key, known_trace(traceparent))
     return _answer(accepted, estimates)
 
 
@@ -110,7 +110,7 @@ async def list_(  # noqa: PLR0913 - each filter is an argument
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response[Page[InstanceView]]:
-    seen = feed.event_id(*await read_model.position())
+    seen = await feed.place_of(await read_model.reached())
     found = await instances.page(
         after=position(cursor),
         limit=limit + 1,
@@ -118,9 +118,9 @@ async def list_(  # noqa: PLR0913 - each filter is an argument
         model=model,
         organization_id=whose(organization, request.auth, access),
     )
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     items = [InstanceView.of(instance, now, eta=estimates.of(instance, now)) for instance in found]
-    return Response(page(items, limit, lambda last: (last.created_at, last.id)), headers={"Last-Event-ID": seen})
+    return Response(page(items, limit, lambda last: (last.created_at, last.id)), headers={"Last-Event-ID": str(seen)})
 
 
 @get("/instances/{instance_id:str}", opt=MEMBERS, summary="Show an instance as the journal knows it now")
@@ -162,7 +162,7 @@ async def terminate(
     estimates: Provided[Estimates],
     traceparent: TraceParent = None,
 ) -> InstanceView:
-    return _shown(await intents.terminate(identified(instance_id), request.auth, _known(traceparent)), estimates)
+    return _shown(await intents.terminate(identified(instance_id), request.auth, known_trace(traceparent)), estimates)
 
 
 @post(
@@ -187,7 +187,7 @@ async def relaunch(
     traceparent: TraceParent = None,
 ) -> Response[NewInstance]:
     accepted = await intents.relaunch(
-        identified(instance_id), request.auth, access.organizations, idempotency_key, _known(traceparent)
+        identified(instance_id), request.auth, access.organizations, idempotency_key, known_trace(traceparent)
     )
     return _answer(accepted, estimates)
 
@@ -212,7 +212,7 @@ def _intent(verb: str, ask: _Ask, summary: str) -> HTTPRouteHandler:
         estimates: Provided[Estimates],
         traceparent: TraceParent = None,
     ) -> InstanceView:
-        return _shown(await ask(intents, identified(instance_id), request.auth, _known(traceparent)), estimates)
+        return _shown(await ask(intents, identified(instance_id), request.auth, known_trace(traceparent)), estimates)
 
     return intend
 
@@ -240,7 +240,7 @@ def identified(instance_id: str) -> UUID:
 
 
 def _answer(accepted: Accepted, estimates: Estimates) -> Response[NewInstance]:
-    instance, at = accepted.instance, datetime.now(UTC)
+    instance, at = accepted.instance, CLOCK.now()
     headers = {"Location": f"/instances/{instance.id}"}
     if not accepted.began:
         headers["Idempotency-Replayed"] = "true"
@@ -249,10 +249,10 @@ def _answer(accepted: Accepted, estimates: Estimates) -> Response[NewInstance]:
 
 
 def _shown(instance: Instance, estimates: Estimates) -> InstanceView:
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     return InstanceView.of(instance, now, eta=estimates.of(instance, now))
 
 
-def _known(traceparent: str | None) -> str | None:
+def known_trace(traceparent: str | None) -> str | None:
     """None unless it is a W3C trace context."""
     return traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None

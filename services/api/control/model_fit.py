@@ -7,7 +7,7 @@ from litestar.params import JSONBody
 
 from services.api.access.api_keys import ApiKey
 from services.api.admission.fitting import Fitting, ModelFit
-from services.api.admission.intake import InstanceBody
+from services.api.admission.launch_body import InstanceBody
 from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import MEMBERS
 from services.api.control.dependencies import Provided

@@ -65,9 +65,9 @@ async def add_model(
 @delete(
     "/models/{model_id:str}",
     summary="Take a model out of the catalogue",
-    responses=refusals({Kind.CONFLICT: "It still has instances or offerings"}),
-    description="Refused while an instance of it is neither terminated nor archived, or an offering is of it. Its "
-    "usage stays. An offering that it shadowed answers again.",
+    responses=refusals({Kind.CONFLICT: "It still has deployments, instances or offerings"}),
+    description="Refused while an instance of it is neither terminated nor archived, or a deployment or an offering is "
+    "of it. Its usage stays. An offering that it shadowed answers again.",
 )
 async def remove_model(
     model_id: FromPath[str], models: Provided[ModelRepository], access: Provided[AccessCache]
@@ -75,6 +75,9 @@ async def remove_model(
     uses = await models.remove(_identified(model_id))
     if uses is None:
         raise _unknown(model_id)
+    if uses.deployments:
+        detail = f"{uses.deployments} deployments are of it; delete them first. GET /deployments?model={uses.model} "
+        raise ModelInUse(f"{detail}lists them.")
     if uses.instances:
         detail = f"{uses.instances} of its instances are neither terminated nor archived; end them first. "
         detail += f"GET /instances?model={uses.model} lists them."

@@ -1,5 +1,7 @@
 """`/organizations/{slug}/offerings`: an organisation's own names for models."""
 
+import re
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
@@ -9,10 +11,12 @@ from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.access.api_keys import ApiKey, ModelName
+from services.api.admission.deployment_intents import DeploymentIntents
 from services.api.admission.new_models import NewModels
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Catalogue, Model
-from services.api.catalogue.cataloguing import Cataloguing
+from services.api.catalogue.cataloguing import Cataloguing, Meant
+from services.api.catalogue.errors import ModelIdMalformed
 from services.api.control.authorization import MEMBERS
 from services.api.control.dependencies import Provided
 from services.api.control.errors import ModelRemoved, OfferingCollides, OfferingExists, OfferingUnknown
@@ -22,9 +26,17 @@ from services.api.tenancy.offerings import Offering
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import organization_at, unknown_organization
 from services.api.tenancy.repository import ModelGone, OfferingRepository, OrganizationGone
+from shared.deployments.deployment import Deployment, DeploymentStatus
+from shared.deployments.errors import DeploymentUnknown
+from shared.deployments.events import deployment_id
 
+_ID: Final = re.compile(r".*/.*|[0-9a-f-]{36}", re.IGNORECASE)
+"""What names a model, and no deployment."""
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-AskedModel = Annotated[ModelName, Field(description="Its id on the Hugging Face hub, or its UUID.")]
+AskedModel = Annotated[
+    ModelName,
+    Field(description="Its id on the Hugging Face hub, its UUID, or the name of a deployment of it."),
+]
 
 
 class OfferingBody(BaseModel):
@@ -47,7 +59,7 @@ class OfferingChangeBody(BaseModel):
 class OfferingView(BaseModel):
     """`name` is the name to use under /v1; `shadowed`: a catalogued model has the same id and is served instead.
 
-    `detail` says what to do about it.
+    `detail` says what to do about it. `deployment`: whose model it is at any time; null if it is always the same.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +70,7 @@ class OfferingView(BaseModel):
     code: str
     model_id: UUID
     model: str | None
+    deployment: str | None
     active: bool
     shadowed: bool
     detail: str | None
@@ -66,20 +79,22 @@ class OfferingView(BaseModel):
     @classmethod
     def of(cls, offering: Offering, organization: Organization, catalogue: Catalogue) -> Self:
         name = organization.name_of(offering.code)
-        shadowed, model = catalogue.named(name) is not None, catalogue.identified(offering.model_id)
-        detail = (
-            f"{name} is a public model's id and means that model; offer this under another code, or have an "
-            f"administrator remove that model from the catalogue (coldstart models remove {name})."
-            if shadowed
-            else None
-        )
+        shadowed, model = catalogue.named(name) is not None, catalogue.offered(offering)
+        detail = None
+        if shadowed:
+            detail = f"{name} is a public model's id and means that model; offer this under another code, or have an "
+            detail += f"administrator remove that model from the catalogue (coldstart models remove {name})."
+        elif catalogue.lost_its_deployment(offering) and model is not None:
+            detail = f"No deployment {offering.deployment} is known. Until one is, {name} means {model.model}, as at "
+            detail += "first; offer another, or take it back."
         return cls(
             id=offering.id,
             organization_id=organization.id,
             name=name,
             code=offering.code,
-            model_id=offering.model_id,
+            model_id=model.id if model else offering.model_id,
             model=model.model if model else None,
+            deployment=offering.deployment,
             active=offering.active,
             shadowed=shadowed,
             detail=detail,
@@ -119,11 +134,13 @@ async def add_offering(
     offerings: Provided[OfferingRepository],
     cataloguing: Provided[Cataloguing],
     new_models: Provided[NewModels],
+    deployments: Provided[DeploymentIntents],
     access: Provided[AccessCache],
 ) -> OfferingView:
     organization = organization_at(slug, request.auth, access)
     name = organization.name_of(data.code)
-    meant = await cataloguing.meant(data.model)
+    deployment = await _deployment(data.model, organization, deployments)
+    meant = await _meant(data.model, deployment, cataloguing)
     await new_models.check(meant)
     await access.load()
     if name == meant.model or access.catalogue.named(name):
@@ -133,7 +150,8 @@ async def add_offering(
     if not access.catalogue.offering(organization.id, data.code):
         model = await cataloguing.add(meant)
         try:
-            made = await offerings.add(organization.id, data.code, model.id, active=data.active)
+            name_of = deployment.name if deployment else None
+            made = await offerings.add(organization.id, data.code, model.id, name_of, active=data.active)
         except OrganizationGone:
             raise unknown_organization(slug) from None
         except ModelGone:
@@ -150,7 +168,7 @@ async def add_offering(
     summary="Switch an offering on or off, or to another model",
     responses=refusals({Kind.CONFLICT: "The model has just been removed", Kind.FAILED: "The hub refuses our token"}),
 )
-async def change_offering(
+async def change_offering(  # noqa: PLR0913 - each is a part of the request, or a service
     *,
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
@@ -159,17 +177,24 @@ async def change_offering(
     offerings: Provided[OfferingRepository],
     cataloguing: Provided[Cataloguing],
     new_models: Provided[NewModels],
+    deployments: Provided[DeploymentIntents],
     access: Provided[AccessCache],
 ) -> OfferingView:
     organization = organization_at(slug, request.auth, access)
     offering = _offering(organization, code, access.catalogue)
-    model = None
+    model = deployment = None
     if data.model:
-        meant = await cataloguing.meant(data.model)
+        deployment = await _deployment(data.model, organization, deployments)
+        meant = await _meant(data.model, deployment, cataloguing)
         await new_models.check(meant)
         model = await cataloguing.add(meant)
     try:
-        changed = await offerings.change(offering.id, model_id=model.id if model else None, active=data.active)
+        changed = await offerings.change(
+            offering.id,
+            model_id=model.id if model else None,
+            deployment=deployment.name if deployment else None,
+            active=data.active,
+        )
     except ModelGone:
         raise _model_gone(model) from None
     await access.load()
@@ -198,6 +223,24 @@ ROUTES: Final = (list_offerings, add_offering, change_offering, remove_offering)
 
 def _at_code(detail: str) -> tuple[FieldError]:
     return (FieldError(pointer="/code", detail=detail),)
+
+
+async def _deployment(name: str, organization: Organization, deployments: DeploymentIntents) -> Deployment | None:
+    """The organisation's own of this name, or else a shared one; None if there is none."""
+    for owner in (organization.id, None) if _ID.fullmatch(name) is None else ():
+        with suppress(DeploymentUnknown):
+            found = await deployments.load(deployment_id(name, owner))
+            if found.status is not DeploymentStatus.DELETED:
+                return found
+    return None
+
+
+async def _meant(name: str, deployment: Deployment | None, cataloguing: Cataloguing) -> Meant:
+    """Raises Refused."""
+    try:
+        return await cataloguing.meant(deployment.serving_template.model if deployment else name)
+    except ModelIdMalformed as malformed:
+        raise malformed.adding(f" Nor is there a deployment called {name!r}, of this organisation or of all.") from None
 
 
 def _model_gone(model: Model | None) -> ModelRemoved:

@@ -7,6 +7,7 @@ from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.access.api_keys import ApiKey
+from services.api.admission.deployment_intents import DeploymentIntents
 from services.api.admission.launches import Launches
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.slugs import Slugs
@@ -18,6 +19,7 @@ from services.api.refusals import FieldError, Kind
 from services.api.tenancy.organizations import Limits, Organization, Slug
 from services.api.tenancy.ownership import may_see_organization, organization_at, unknown_organization
 from services.api.tenancy.repository import OrganizationRepository
+from shared.deployments.decide import DeploymentIntent
 from shared.lifecycle.status import GONE
 from shared.plain_text import VISIBLE
 
@@ -110,14 +112,16 @@ async def change_organization(
 @delete(
     "/organizations/{slug:str}",
     summary="Delete an organisation with its keys and offerings",
-    responses=refusals({Kind.CONFLICT: "It still has instances"}),
-    description="Refused while it has instances that are neither terminated nor archived.",
+    responses=refusals({Kind.CONFLICT: "It still has deployments or instances"}),
+    description="Refused while it has deployments, or instances that are neither terminated nor archived.",
 )
 async def remove_organization(
+    *,
     request: Request[Any, ApiKey, Any],
     slug: FromPath[str],
     organizations: Provided[OrganizationRepository],
     launches: Provided[Launches],
+    deployments: Provided[DeploymentIntents],
     access: Provided[AccessCache],
 ) -> None:
     async with launches.turn(organization_at(slug, request.auth, access).id) as organization:
@@ -126,8 +130,13 @@ async def remove_organization(
             detail = f"{len(standing)} of its instances are neither terminated nor archived; end them first. "
             detail += f"GET /instances?organization={slug} lists them."
             raise OrganizationInUse(detail)
+        if await deployments.of_organization(organization.id):
+            detail = f"It has deployments; delete them first. GET /deployments?organization={slug} lists them."
+            raise OrganizationInUse(detail)
         await organizations.remove(organization.id)
         await access.load()
+        for made_meanwhile in await deployments.of_organization(organization.id):  # by an api on another machine
+            await deployments.intend(made_meanwhile.id, DeploymentIntent.DELETE, None)
 
 
 ROUTES: Final = (list_organizations, add_organization, show_organization, change_organization, remove_organization)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
+from asyncpg import DiskFullError
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from nats.errors import Error as NatsError
@@ -14,7 +15,8 @@ from services.api.http import kinds
 from services.api.http.problem import Problem
 from services.api.http.statuses import CLIENT_LEFT
 from services.api.refusals import FieldError, Refused, invalid
-from shared.journal.journal import JournalUnavailable
+from shared.deployments.errors import DeploymentRefused, DeploymentUnknown
+from shared.journal.errors import JournalUnavailable, OnlyForNewer
 from shared.lifecycle.errors import InstanceConflict, InstanceUnknown, IntentRefused
 from shared.postgres.connection import DOWN
 
@@ -86,6 +88,7 @@ def _field_error(item: Any) -> FieldError:
 
 def _in_plain_words(message: str) -> str:
     """Pydantic's sentence, without its own terms for the input."""
+    message = _CLASS.sub("an object", message)
     for its_words, ours in _PLAIN:
         if message.startswith(its_words):
             return ours + message.removeprefix(its_words).removesuffix(_PARSING)
@@ -99,9 +102,15 @@ def _missing(error: ValidationException) -> dict[str, str]:
 
 
 _NAMED: Final = re.compile(r"'([^']+)'")
-_NAMES: Final = {"begin": "from", "idempotency_key": "Idempotency-Key", "last_event_id": "Last-Event-ID"}
+_NAMES: Final = {
+    "begin": "from",
+    "idempotency_key": "Idempotency-Key",
+    "if_none_match": "If-None-Match",
+    "last_event_id": "Last-Event-ID",
+}
 """Parameters whose names are not Python names."""
 _PARSING: Final = ", unable to parse string as an integer"
+_CLASS: Final = re.compile(r"a valid dictionary(?: or instance of \w+)?")
 _PLAIN: Final = (
     ("Extra inputs are not permitted", "there is no such field; see /schema for those that exist."),
     ("Value error, ", ""),
@@ -113,7 +122,7 @@ _PLAIN: Final = (
 )
 
 
-def _from_exception(error: Exception) -> Problem | None:  # noqa: PLR0911 - one answer for each kind of error
+def _from_exception(error: Exception) -> Problem | None:  # noqa: C901, PLR0911, PLR0912 - one answer for each kind of error
     match error:
         case Problem():
             return error
@@ -126,21 +135,42 @@ def _from_exception(error: Exception) -> Problem | None:  # noqa: PLR0911 - one 
             return Problem(404, "instance_not_found", "There is no such instance", detail)
         case IntentRefused():
             return Problem(409, "intent_refused", f"Cannot {error.intent} this instance now", error.reason)
+        case DeploymentUnknown():
+            detail = "No deployment has this name here; GET /deployments lists those that exist."
+            return Problem(404, "deployment_not_found", "There is no such deployment", detail)
+        case DeploymentRefused():
+            return Problem(409, "intent_refused", f"Cannot {error.intent} this deployment now", error.reason)
         case InstanceConflict():
             detail = "This Idempotency-Key was used for another request; use a new key, or send the same body again."
             return Problem(422, "idempotency_conflict", "The Idempotency-Key belongs to another request", detail)
+        case OnlyForNewer():
+            detail = "A newer version of Coldstart has written its last event. This api cannot read it and leaves the "
+            detail += "instance alone. Ask again once the api is upgraded."
+            return _unavailable("left_to_newer_version", "A newer version is needed", detail)
         case JournalUnavailable() | NatsError():
-            detail = "The event stream does not answer; whether the request was accepted is unknown. Try again, with "
-            detail += "the same Idempotency-Key if there was one; otherwise look at GET /instances first."
-            return _unavailable("journal_unavailable", "The event stream does not answer", detail)
+            return _journal_unavailable(error)
         case _ if isinstance(error, DOWN):
-            detail = "The database does not answer; inference continues. Try again in a moment."
-            return _unavailable("database_unavailable", "The database does not answer", detail)
+            return _database_unavailable(error)
         case _:
             return None
 
 
-_OF_A_KNOWN_CALLER: Final = frozenset({403, 409, 422})
+def _journal_unavailable(error: Exception) -> Problem:
+    """A note on the error, such as that a disk is full, comes first."""
+    detail = "The event stream does not answer; whether the request was accepted is unknown. Try again, with "
+    detail += "the same Idempotency-Key if there was one; otherwise look at GET /instances first."
+    detail = " ".join([*getattr(error, "__notes__", ()), detail])
+    return _unavailable("journal_unavailable", "The event stream does not answer", detail)
+
+
+def _database_unavailable(error: Exception) -> Problem:
+    detail = "The database does not answer; inference continues. Try again in a moment."
+    if isinstance(error, DiskFullError):
+        detail = "There is no space left on the disk of PostgreSQL; inference continues. Make room, and try again."
+    return _unavailable("database_unavailable", "The database does not answer", detail)
+
+
+_OF_A_KNOWN_CALLER: Final = frozenset({403, 409, 412, 422})
 """Refusals that only a valid key gets, so that nobody else can fill the log."""
 
 

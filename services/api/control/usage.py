@@ -1,7 +1,6 @@
 """`/usage`: requests and tokens, as the workers reported them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from services.api.http.statuses import CLIENT_LEFT, LOWEST_ERROR
 from services.api.tenancy.ownership import whose
 from services.api.usage.repository import UsageRepository
 from services.api.usage.sums import Failures, UsageSum
+from shared.clock import CLOCK
 
 _MOST: Final = 10_000
 _FAILURES: Final = Failures(lowest=LOWEST_ERROR, client_left=CLIENT_LEFT)
@@ -58,7 +58,7 @@ async def list_usage(
         str | None, QueryParameter(max_length=63, description="Only the usage of the organisation with this slug.")
     ] = None,
 ) -> UsageSums:
-    first, last = days(begin, to, datetime.now(UTC).date())
+    first, last = days(begin, to, CLOCK.now().date())
     of = whose(organization, request.auth, access)
     rows = await usage.summed_up(
         first,

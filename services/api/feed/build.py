@@ -24,9 +24,9 @@ class FeedServices:
 
     async def begin(self, installation: UUID) -> None:
         """Give all followers what the read model knows; the feed goes on behind it."""
-        position, instances = await self.read_model.standing(installation)
-        warn_of_plain_workers(instances)
-        self.feed.begin(installation, position, instances)
+        standing = await self.read_model.standing(installation)
+        warn_of_plain_workers(standing.instances)
+        self.feed.begin(standing)
 
 
 def feed_services(
@@ -43,7 +43,7 @@ def feed_services(
         connection,
         resumed=resumed,
         heartbeat_s=settings.stream_heartbeat_seconds,
-        stale_after_s=settings.router_staleness_seconds,
+        stale_after_s=settings.routes_expire_seconds,
     )
     feed.follow(estimates)
     event_source = EventSource(

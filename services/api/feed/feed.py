@@ -1,25 +1,28 @@
 """The process's only reader of the stream. It feeds everything that follows events."""
 
 import asyncio
-import json
 import math
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn, assert_never
 from uuid import UUID
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from services.api.feed.followers import DeploymentFollower, Follower
+from services.api.feed.published import Interest, Published, Subscription
+from services.api.feed.standing import Standing
+from services.api.feed.stream_place import StreamPlace
+from shared.bus.marks import Mark, goes_on, is_of_stream, mark_of
 from shared.bus.reader import ReadingInterrupted, StreamReader, position_before, reading, stream_state
-from shared.description import Description
-from shared.journal.envelope import Recorded, Undecodable, decode
-from shared.journal.streams import EVERY_EVENT, instance_subject
+from shared.deployments.deployment import Deployment
+from shared.journal.envelope import Undecodable, decode_any
+from shared.journal.recorded import AnyRecorded, Recorded, RecordedDeployment, UnknownDeploymentEvent, UnknownEvent
+from shared.journal.streams import EVERY_EVENT, events_of
 from shared.lifecycle.instance import Instance
 from shared.retry import retried_for_ever
 
@@ -29,83 +32,12 @@ _REPLAYS_AT_ONCE: Final = 32
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True)
-class Published:
-    """An event from the stream: `data` is its CloudEvents JSON, byte for byte."""
-
-    recorded: Recorded
-    data: bytes
-
-    @cached_property
-    def described(self) -> bytes:
-        """`data` with `data.description`: the instance after the event, as it was when it happened."""
-        body = json.loads(self.data)
-        description = Description.of(self.recorded.instance, self.recorded.instance.updated_at)
-        body["data"]["description"] = description.model_dump(mode="json")
-        return json.dumps(body).encode()
-
-
-@dataclass(frozen=True)
-class Interest:
-    """The organisation and the instance whose events a client gets; None: any, or all."""
-
-    organization_id: UUID | None = None
-    instance_id: UUID | None = None
-
-    def covers(self, instance: Instance) -> bool:
-        its = instance.specification.organization_id
-        return self.organization_id in (None, its) and self.instance_id in (None, instance.id)
-
-
-class Subscription:
-    """Events that one client has not been sent yet. A client that is too far behind is disconnected, and resumes."""
-
-    def __init__(self, interest: Interest, max_backlog: int) -> None:
-        self._interest = interest
-        self._backlog: asyncio.Queue[Published | None] = asyncio.Queue(max_backlog + 1)
-        self._max_backlog = max_backlog
-        self._closed = False
-
-    def offer(self, published: Published) -> None:
-        if self._closed or not self._interest.covers(published.recorded.instance):
-            return
-        if self._backlog.qsize() >= self._max_backlog:
-            self.close()
-        else:
-            self._backlog.put_nowait(published)
-
-    def close(self) -> None:
-        """End it after what is already waiting."""
-        if not self._closed:
-            self._closed = True
-            self._backlog.put_nowait(None)
-
-    @property
-    def idle(self) -> bool:
-        """Nothing waits to be sent."""
-        return self._backlog.empty()
-
-    async def next(self) -> Published | None:
-        """The next event; None if it is closed."""
-        return await self._backlog.get()
-
-
-class Follower(Protocol):
-    """Something that follows events: it knows each instance as of its last event."""
-
-    def apply(self, instance: Instance) -> object:
-        """Take over the instance from an event."""
-
-    def replace(self, instances: Iterable[Instance]) -> None:
-        """Forget everything and start with these."""
-
-
 class Feed:
-    """Keeps `position`, the last sequence read from the stream of `installation`.
+    """Keeps `position`, the last sequence read from the stream of `installation`, and the mark of an event up to there.
 
-    Passes each instance to its followers and each event to the subscriptions. If the stream turns out to be another
-    one, the followers forget everything. `resumed` is called when reading continues after an interruption. The feed is
-    stale after `stale_after_s` without word from the stream.
+    Passes each instance and deployment to its followers, and each event to the subscriptions. If the stream turns out
+    to be another one, or was rolled back, the followers forget everything. `resumed` is called when reading continues
+    after an interruption. The feed is stale after `stale_after_s` without word from the stream.
     """
 
     def __init__(
@@ -125,19 +57,42 @@ class Feed:
         self.installation: UUID | None = None
         self._caught_up_at = -math.inf
         self._followers: list[Follower] = []
+        self._deployment_followers: list[DeploymentFollower] = []
         self._subscriptions: set[Subscription] = set()
         self._replays = asyncio.Semaphore(_REPLAYS_AT_ONCE)
         self._closed = False
+        self._replaced = False
         self.position = 0
+        self._mark: Mark | None = None
 
     @property
     def epoch(self) -> str:
         """Distinguishes positions in this installation's stream from those in another's."""
         return self.installation.hex[:8] if self.installation else ""
 
-    def event_id(self, installation: UUID | None, sequence: int) -> str:
-        """The id after which a client resumes that knows this much of that stream; none of another stream counts."""
-        return f"{self.epoch}-{sequence if installation == self.installation else 0}"
+    @property
+    def place(self) -> StreamPlace:
+        """What was read."""
+        return StreamPlace(self.epoch, self.position, self._mark)
+
+    async def place_of(self, standing: Standing) -> StreamPlace:
+        """Where a client resumes that knows this much; none of another stream, or of a rolled back one, counts."""
+        if not await self.has(standing):
+            return StreamPlace(self.epoch, 0)
+        return StreamPlace(self.epoch, standing.sequence, standing.mark)
+
+    async def has(self, standing: Standing) -> bool:
+        """Whether the stream has what the read model is made of, which may lag behind a stream that was replaced."""
+        if standing.installation != self.installation:
+            return False
+        if self._replaced:
+            try:
+                stream = await stream_state(self._connection)
+                gone = not await goes_on(self._connection, stream, standing.sequence, standing.mark)
+            except ReadingInterrupted:
+                return False
+            self._replaced = gone
+        return not self._replaced
 
     @property
     def age(self) -> float:
@@ -155,10 +110,14 @@ class Feed:
         """Add a follower. Call this before `begin`."""
         self._followers.append(follower)
 
-    def begin(self, installation: UUID, position: int, instances: Iterable[Instance]) -> None:
-        """Call this before the first run, with the instances as of that position in that stream."""
-        self.installation, self.position = installation, position
-        self._replace(list(instances))
+    def follow_deployments(self, follower: DeploymentFollower) -> None:
+        """Add a follower. Call this before `begin`."""
+        self._deployment_followers.append(follower)
+
+    def begin(self, standing: Standing) -> None:
+        """Call this before the first run."""
+        self.installation, self.position, self._mark = standing.installation, standing.sequence, standing.mark
+        self._replace(standing.instances, standing.deployments)
 
     async def run(self) -> NoReturn:
         """Read for ever; after every interruption continue after the last position. The owner cancels it."""
@@ -198,17 +157,21 @@ class Feed:
 
     async def replay(self, after: int, interest: Interest) -> AsyncGenerator[Published]:
         """The stored events of this interest after `after`, up to now. Raises ReadingInterrupted."""
-        subject = instance_subject(interest.instance_id) if interest.instance_id else EVERY_EVENT
+        subject = events_of(interest.of) if interest.of else EVERY_EVENT
         async with self._replays, self._reading(after, subject) as events:
             while not events.caught_up:
                 for message in await events.batch():
-                    published = _published(message)
-                    if published is not None and interest.covers(published.recorded.instance):
+                    published = _published(message, mark_of(message))
+                    if published is not None and interest.covers(published.recorded.after):
                         yield published
 
-    async def end(self) -> int:
-        """The stream's own last sequence, which this may not have read yet. Raises ReadingInterrupted."""
-        return (await stream_state(self._connection)).last_sequence
+    async def issued(self, place: StreamPlace) -> bool:
+        """Whether the stream has this place; this may not have read up to there yet. Raises ReadingInterrupted."""
+        if place.epoch != self.epoch:
+            return False
+        if place.sequence > self.position and place.sequence > (await stream_state(self._connection)).last_sequence:
+            return False
+        return place.mark == self._mark or await is_of_stream(self._connection, place.mark)
 
     async def before(self, at: datetime) -> int | None:
         """The position after which all was recorded at `at` or later; None if nothing was. Raises like `replay`."""
@@ -225,34 +188,51 @@ class Feed:
 
     async def _check_identity(self) -> None:
         stream = await stream_state(self._connection)
-        if stream.installation == self.installation and stream.last_sequence >= self.position:
+        same = stream.installation == self.installation
+        if same and await goes_on(self._connection, stream, self.position, self._mark):
             return
-        former, current = self.installation, stream.installation
-        log.error("stream was replaced; reading it from the start", former=str(former), current=str(current))
-        self.installation, self.position, self._caught_up_at = current, 0, -math.inf
-        self._replace(())
+        log.error(
+            "stream was replaced or rolled back; reading it from the start",
+            former=f"{self.installation}:{self.position}",
+            current=f"{stream.installation}:{stream.last_sequence}",
+        )
+        self.installation, self.position, self._mark = stream.installation, 0, None
+        self._caught_up_at, self._replaced = -math.inf, True
+        self._replace((), ())
         for subscription in self._subscriptions:
             subscription.close()
 
-    def _replace(self, instances: Sequence[Instance]) -> None:
+    def _replace(self, instances: Sequence[Instance], deployments: Sequence[Deployment]) -> None:
         for follower in self._followers:
             follower.replace(instances)
+        for of_deployments in self._deployment_followers:
+            of_deployments.replace(deployments)
+
+    def _apply(self, recorded: AnyRecorded) -> None:
+        match recorded:
+            case Recorded() | UnknownEvent():
+                for follower in self._followers:
+                    follower.apply(recorded.instance)
+            case RecordedDeployment() | UnknownDeploymentEvent():
+                for of_deployments in self._deployment_followers:
+                    of_deployments.apply(recorded.deployment)
+            case _:
+                assert_never(recorded)
 
     def _take(self, message: Msg) -> None:
-        published = _published(message)
-        self.position = message.metadata.sequence.stream
+        self._mark = mark_of(message)
+        self.position = self._mark.sequence
+        published = _published(message, self._mark)
         if published is not None:
-            for follower in self._followers:
-                follower.apply(published.recorded.instance)
+            self._apply(published.recorded)
             for subscription in self._subscriptions:
                 subscription.offer(published)
 
 
-def _published(message: Msg) -> Published | None:
-    """None for a message that this version cannot read; the projector makes it a dead letter."""
-    sequence = message.metadata.sequence.stream
+def _published(message: Msg, mark: Mark) -> Published | None:
+    """None for a message that this version cannot read."""
     try:
-        return Published(decode(message.data, sequence, message.metadata.timestamp), message.data)
+        return Published(decode_any(message.data, mark.sequence, message.metadata.timestamp), message.data, mark)
     except Undecodable as error:
-        log.warning("unreadable event", subject=message.subject, sequence=sequence, reason=str(error))
+        log.warning("unreadable event", subject=message.subject, sequence=mark.sequence, reason=str(error))
         return None

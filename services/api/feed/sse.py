@@ -5,22 +5,22 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 import asyncio
 import json
-import re
-import time
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 from services.api.access.api_keys import ApiKey, KnownApiKeys
 from services.api.estimates.estimates import Estimates
-from services.api.feed.feed import Feed, Interest, Published
+from services.api.feed.feed import Feed
+from services.api.feed.published import Interest, Published
+from services.api.feed.stream_place import StreamPlace
 from services.api.http.event_stream import EventStream
+from shared.clock import CLOCK, seconds
 
 _PING: Final = b": ping\n"
 """Without an empty line: some clients dispatch an event at every one, even after a mere comment."""
-_EVENT_ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
 
 
 Begin: TypeAlias = datetime | Literal["start"] | None
@@ -70,7 +70,7 @@ class EventSource:
         )
 
         def allowed() -> bool:
-            return self._known.keys.holds(owner.id) and (until is None or time.time() < until)
+            return self._known.keys.holds(owner.id) and (until is None or seconds() < until)
 
         return EventStream(messages, self._stall_s, allowed)
 
@@ -78,20 +78,21 @@ class EventSource:
         """Messages for the wire, until the feed ends the subscription.
 
         The first one has the position after which they begin, so that a client can resume before its first event.
-        Raises ReadingInterrupted: the client resumes later. A position of another epoch, or in the future, gets a
-        `reset` and counts as not given.
+        Raises ReadingInterrupted: the client resumes later. A place that the stream does not have gets a `reset` and
+        counts as not given.
         """
         with self._feed.subscription(interest, self._max_backlog) as subscription:
-            epoch, joined = self._feed.epoch, self._feed.position
-            after = await self._beginning(begin, joined)
+            joined = self._feed.place
+            place = await self._beginning(begin, joined)
             if last_event_id is not None:
-                resumed = await self._position(last_event_id)
-                if resumed is None:
-                    yield _reset(self._feed.epoch, after, last_event_id)
+                resumed = StreamPlace.read(last_event_id)
+                if resumed is None or not await self._feed.issued(resumed):
+                    yield _reset(place, last_event_id)
                 else:
-                    after = resumed
-            yield _connected(epoch, after)
-            if after < joined:
+                    place = resumed
+            yield _connected(place)
+            after = place.sequence
+            if after < joined.sequence:
                 async with aclosing(self._feed.replay(after, interest)) as history:
                     async for published in history:
                         after = published.recorded.sequence
@@ -121,7 +122,7 @@ class EventSource:
                 if live.recorded.sequence > after:
                     yield self._message(live)
                     ping_at = clock() + self._ping_s
-                    due.add(live.recorded.instance.id)
+                    due.add(live.recorded.after.id)
 
     def _followed(self, interest: Interest) -> set[UUID]:
         """The starting instances that the client follows."""
@@ -129,7 +130,7 @@ class EventSource:
 
     def _sent(self, instances: Iterable[UUID]) -> Iterator[bytes]:
         """One estimate for each starting instance. Without an id: only events say where a client resumes."""
-        now = datetime.now(UTC)
+        now = CLOCK.now()
         for instance_id in instances:
             instance = self._estimates.launching.get(instance_id)
             eta = instance and self._estimates.of(instance, now)
@@ -141,38 +142,29 @@ class EventSource:
                 }
                 yield f"event: estimate\ndata: {json.dumps(estimate)}\n\n".encode()
 
-    async def _beginning(self, begin: Begin, joined: int) -> int:
+    async def _beginning(self, begin: Begin, joined: StreamPlace) -> StreamPlace:
         match begin:
             case datetime():
                 before = await self._feed.before(begin)
-                return joined if before is None else before
+                return joined if before is None else StreamPlace(joined.epoch, before)
             case "start":
-                return 0
+                return StreamPlace(joined.epoch, 0)
             case None:
                 return joined
 
-    async def _position(self, event_id: str) -> int | None:
-        """The position of an event id; None if this stream never issued it."""
-        match = _EVENT_ID.fullmatch(event_id)
-        if match is None or match[1] != self._feed.epoch:
-            return None
-        position = int(match[2])
-        if position <= self._feed.position or position <= await self._feed.end():
-            return position
-        return None
-
     def _message(self, published: Published) -> bytes:
         recorded = published.recorded
-        head = f"id: {self._feed.epoch}-{recorded.sequence}\nevent: {recorded.event.type()}\n"
+        place = StreamPlace(self._feed.epoch, recorded.sequence, published.mark)
+        head = f"id: {place}\nevent: {recorded.type}\n"
         return b"%sdata: %s\n\n" % (head.encode(), published.described)
 
 
-def _connected(epoch: str, position: int) -> bytes:
+def _connected(place: StreamPlace) -> bytes:
     """An id without data: a client stores it as its last one, and dispatches no event."""
-    return f": connected\nid: {epoch}-{position}\n\n".encode()
+    return f": connected\nid: {place}\n\n".encode()
 
 
-def _reset(epoch: str, position: int, given: str) -> bytes:
+def _reset(place: StreamPlace, given: str) -> bytes:
     detail = "No event has the given Last-Event-ID here; load what you show anew, these events begin at `position`."
-    data = json.dumps({"last_event_id": given, "position": f"{epoch}-{position}", "detail": detail})
-    return f"id: {epoch}-{position}\nevent: reset\ndata: {data}\n\n".encode()
+    data = json.dumps({"last_event_id": given, "position": str(place), "detail": detail})
+    return f"id: {place}\nevent: reset\ndata: {data}\n\n".encode()

@@ -8,6 +8,7 @@ from litestar.types import ASGIApp
 from services.api.http.front.limits import ClientLimits, most_connections, raise_descriptor_limit
 from services.api.http.server import serving
 from services.api.http.settings import HttpSettings
+from services.api.records.place import ProcessPlace
 
 
 def serving_as_set(
@@ -17,6 +18,7 @@ def serving_as_set(
     meant: Callable[[str], str],
     on_leaving: Callable[[], None],
     on_time_up: Callable[[], None],
+    place: ProcessPlace,
 ) -> AbstractAsyncContextManager[str]:
     """As `serving`; `meant` as in ClientLimits. Raises the process's limit of open files."""
     limits = ClientLimits(
@@ -30,7 +32,7 @@ def serving_as_set(
         kept_alive_s=settings.client_kept_alive_seconds,
         discard_s=settings.discard_seconds,
         stall_s=settings.stall_seconds,
-        connections=most_connections(settings.max_connections, raise_descriptor_limit()),
+        connections=most_connections(place.part(settings.max_connections), raise_descriptor_limit()),
         meant=meant,
     )
     return serving(
@@ -41,4 +43,5 @@ def serving_as_set(
         grace_s=settings.shutdown_seconds,
         on_leaving=on_leaving,
         on_time_up=on_time_up,
+        beside_others=place.processes > 1,
     )

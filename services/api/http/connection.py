@@ -1,28 +1,24 @@
-"""What uvicorn reports to a raw ASGI application about its client."""
+"""Ends what is done for a client that has left."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from litestar.types import Receive
-
-
-def _never() -> bool:
-    return False
+from services.api.http.front.leaving import leaving_of
 
 
 class WhileConnected:
-    """`async with`: if the client leaves, the block is cancelled and just ends.
+    """`async with`: if the client of this request leaves, the block is cancelled and just ends.
 
-    The request's body must have been read, so that the next message from `receive` is the disconnect. uvicorn reports
-    the end of an answer in the same way, so `ended` says whether it is only that.
+    The request's body must have been read, since a client that is not read from cannot be seen to leave.
     """
 
-    def __init__(self, receive: Receive, ended: Callable[[], bool] = _never) -> None:
-        self._receive = receive
-        self._ended = ended
+    __slots__ = ("_leaving", "_over", "_task", "left")
+
+    def __init__(self, scope: Mapping[str, Any]) -> None:
+        self._leaving = leaving_of(scope)
         self._over = False
         self.left = False
 
@@ -30,15 +26,13 @@ class WhileConnected:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  this is awaited
         self._task = task
-        self._leaving = asyncio.ensure_future(_disconnected(self._receive))
-        self._leaving.add_done_callback(self._notice)
+        self._leaving(self._leave)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self._over = True
-        self._leaving.cancel()
         if not self.left:
             return False
         if kind is None:  # cancelled after its last await: the cancellation is still to come
@@ -46,12 +40,7 @@ class WhileConnected:
                 await asyncio.sleep(0)
         return self._task.uncancel() == 0 and kind in (None, asyncio.CancelledError)
 
-    def _notice(self, leaving: asyncio.Future[None]) -> None:
-        if not (self._over or leaving.cancelled() or self._ended()):
+    def _leave(self) -> None:
+        if not (self._over or self.left):
             self.left = True
             self._task.cancel()
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

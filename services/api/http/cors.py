@@ -10,7 +10,8 @@ from litestar.config.cors import CORSConfig
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 _READABLE: Final = (
-    *("retry-after", "x-coldstart-instance", "x-coldstart-model", "x-coldstart-rule", "x-request-id"),
+    *("retry-after", "x-coldstart-fallback", "x-coldstart-instance", "x-coldstart-model", "x-coldstart-rule"),
+    *("x-request-id", "x-should-retry"),
     *(f"x-ratelimit-{what}-{kind}" for what in ("limit", "remaining", "reset") for kind in ("requests", "tokens")),
 )
 """The headers of an answer that a page may read, besides those that it may read anyway."""

@@ -20,6 +20,9 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
     "database_unavailable": ExplainedCode(
         "PostgreSQL does not answer; inference continues.", "Try again; if it persists, look at the database."
     ),
+    "deployment_not_found": ExplainedCode(
+        "The owner has no deployment of that name.", "See GET /deployments; an administrator names the `organization`."
+    ),
     "head_timeout": ExplainedCode("The request's head did not arrive in time.", "Send the whole head at once."),
     "head_too_large": ExplainedCode("The request line and the headers are longer than allowed.", _SHORTER),
     "header_repeated": ExplainedCode("A header is there twice that may be there once.", "Send exactly one."),
@@ -28,7 +31,8 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
         "This Idempotency-Key was used for another request.", "Use a new key, or send the same body again."
     ),
     "intent_refused": ExplainedCode(
-        "The instance's status or its present image does not allow that.", "Do what `detail` says."
+        "The status of the instance or deployment, or the instance's present image, does not allow that.",
+        "Do what `detail` says.",
     ),
     "internal_error": ExplainedCode(
         "An error that nobody foresaw; it is in the log of the api service.", "Try again, and report it with that log."
@@ -41,6 +45,10 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
     "invalid_json": ExplainedCode("The body is not a JSON object.", "Correct the body."),
     "invalid_type": ExplainedCode("A field has the wrong type.", "Correct the field that `param` names."),
     "invalid_value": ExplainedCode("A field's value is too long.", "Shorten the field that `param` names."),
+    "left_to_newer_version": ExplainedCode(
+        "A newer version has written the instance's last event, and this api cannot read it.",
+        "Upgrade the api ([upgrading](upgrading.md)), then ask again.",
+    ),
     "journal_unavailable": ExplainedCode(
         "NATS does not answer, so whether the request was accepted is not known.",
         "Send it again with the same Idempotency-Key; without one, look at the instances first.",

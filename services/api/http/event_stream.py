@@ -27,7 +27,7 @@ class EventStream(ASGIResponse):
         self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        async with WhileConnected(receive):
+        async with WhileConnected(scope):
             await self._send_all(send)
 
     async def _send_all(self, send: Send) -> None:

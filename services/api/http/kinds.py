@@ -11,6 +11,7 @@ STATUS: Final[Mapping[Kind, int]] = {
     Kind.FORBIDDEN: 403,
     Kind.NOT_FOUND: 404,
     Kind.CONFLICT: 409,
+    Kind.UNMET: 412,
     Kind.LIMITED: 429,
     Kind.FAILED: 502,
     Kind.UNAVAILABLE: 503,

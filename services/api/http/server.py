@@ -46,14 +46,18 @@ async def serving(
     grace_s: float,
     on_leaving: Callable[[], None],
     on_time_up: Callable[[], None] = _ignore,
+    beside_others: bool = False,
 ) -> AsyncGenerator[str]:
-    """Serve `app`; yields its URL (port 0 takes a free port).
+    """Serve `app`; yields its URL (port 0 takes a free port). `beside_others`: other processes listen there, too.
 
     On leaving, no connection is accepted any more, `on_leaving` is called, and running answers have `grace_s`. Then
     `on_time_up` is called, and what does not end by that is cut off after two seconds.
     """
     listener = socket.create_server(
-        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
+        (host, port),
+        family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+        backlog=_BACKLOG,
+        reuse_port=beside_others,
     )
     # asyncio sets it only on sockets that name their protocol; without it a body waits 40 ms after its head
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -64,7 +68,7 @@ async def serving(
             watching = group.create_task(front.watch())
             serving = group.create_task(server.serve(sockets=[listener]))
             try:
-                yield _url(host, listener.getsockname()[1])
+                yield url_of(host, listener.getsockname()[1])
             finally:
                 server.should_exit = True
                 on_leaving()
@@ -95,5 +99,5 @@ def _server(app: ASGIApp, limits: ClientLimits, grace_s: float) -> tuple[_Server
     return server, front
 
 
-def _url(host: str, port: int) -> str:
+def url_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

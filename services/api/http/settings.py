@@ -24,6 +24,7 @@ class HttpSettings(ServiceSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)
+    api_processes: int = Field(default=1, ge=1, le=64, description="that serve the port together")
     cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(words)] = Field(
         default=(), examples=["https://chat.example.com,https://example.org"]
     )

@@ -1,10 +1,8 @@
 """What the router needs from a request's body, and the two places where it may change it."""
 
-import json
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -53,8 +51,7 @@ _DECODER: Final = msgspec.json.Decoder(_Body)
 _OPTIONS: Final = msgspec.json.Decoder(_Options)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """`model` is the client's name for it; `spans` are set for a body that was read in steps.
 
     `adds_usage`: it streams where that takes `stream_options`, and they do not say whether it wants usage;
@@ -85,7 +82,7 @@ class Asked:
     def _changed(self, body: bytes, model: str, *, renames: bool) -> Steps[bytes]:
         changes: dict[str, Callable[[bytes], bytes]] = {}
         if renames:
-            value = json.dumps(model).encode()
+            value = msgspec.json.encode(model)
             changes["model"] = lambda _: value
         if self.adds_usage and self.has_options:
             changes["stream_options"] = _including_usage
@@ -166,7 +163,7 @@ def _renamed_at_once(body: bytes, model: str) -> bytes | None:
     """If `"model"` occurs just once, it is most likely the field: checking the result is cheaper than a scan."""
     if _MAY_SPELL_MODEL in body or body.count(_NAMED) != 1 or (named := _MODEL.search(body)) is None:
         return None
-    renamed = body[: named.start(1)] + json.dumps(model).encode() + body[named.end(1) :]
+    renamed = body[: named.start(1)] + msgspec.json.encode(model) + body[named.end(1) :]
     return renamed if _DECODER.decode(renamed).model == model else None
 
 

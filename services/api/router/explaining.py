@@ -7,12 +7,17 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.api.access.api_keys import ApiKey, Role
-from services.api.catalogue.access_cache import AccessCache
+from services.api.catalogue.access_records import KnownAccess
 from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolved, Rule, allowed, resolve, shadowed
+from services.api.deployments.table import DeploymentTable
+from services.api.deployments.waking import why_it_does_not_wake
 from services.api.router.balance import Balance
 from services.api.router.breakers import Breakers, BreakerState
+from services.api.router.fallback import Fallback
 from services.api.router.forwarding import STALE
 from services.api.router.table import RoutingTable
+from shared.clock import CLOCK
+from shared.deployments.deployment import Deployment, DeploymentStatus
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 from shared.lifecycle.wish import Task
@@ -34,10 +39,24 @@ class Candidate(BaseModel):
     in_flight: int
 
 
+class WakingCandidate(BaseModel):
+    """A deployment of the model. `reason` says why a request of this key would wake it now or not."""
+
+    model_config = ConfigDict(frozen=True)
+    id: UUID
+    name: str
+    organization_id: UUID | None
+    status: DeploymentStatus
+    wanted: int
+    wakes: bool
+    reason: str
+
+
 class Explanation(BaseModel):
     """`rule`, `model` and `task` are null if nothing is found.
 
-    `code`: the error code under /v1 if the request would be refused, even with ready workers.
+    `code`: the error code under /v1 if the request would be refused, even with ready workers. `fallback`: the model
+    that answers this key while no instance is ready, as its deployment says.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,6 +68,8 @@ class Explanation(BaseModel):
     code: str | None
     detail: str
     instances: list[Candidate]
+    deployments: list[WakingCandidate]
+    fallback: str | None
 
 
 class Explaining:
@@ -56,17 +77,21 @@ class Explaining:
 
     def __init__(
         self,
-        access: AccessCache,
+        access: KnownAccess,
         table: RoutingTable,
         balance: Balance,
         breakers: Breakers,
         *,
+        deployments: DeploymentTable,
+        fallback: Fallback,
         is_stale: Callable[[], bool],
     ) -> None:
         self._access = access
         self._table = table
         self._balance = balance
         self._breakers = breakers
+        self._deployments = deployments
+        self._fallback = fallback
         self._is_stale = is_stale
 
     def explain(self, asked: str, owner: ApiKey) -> Explanation:
@@ -103,8 +128,43 @@ class Explaining:
             task=model.task,
             code=refused and refused.code,
             detail=detail,
-            instances=[self._candidate(instance, owner, refused) for instance in known],
+            instances=(instances := [self._candidate(instance, owner, refused) for instance in known]),
+            deployments=self._waking(model.model, owner, refused, is_ready=any(one.eligible for one in instances)),
+            fallback=self._fallback.of(model.model, {model.task}, owner),
         )
+
+    def _waking(
+        self, model: str, owner: ApiKey, refused: "_Refused | None", *, is_ready: bool
+    ) -> list[WakingCandidate]:
+        own = self._deployments.serving(model, owner.organization_id)
+        known = self._deployments.serving_anyone(model) if owner.role is Role.ADMIN else own
+        first, now = self._deployments.waking(model, owner.organization_id), CLOCK.now()
+
+        def reason(deployment: Deployment) -> str | None:
+            """Why no request of this caller wakes it now; None if one does."""
+            if refused:
+                return refused.reason
+            if deployment not in own:
+                return "it belongs to an organisation that this key does not belong to"
+            if trouble := why_it_does_not_wake(deployment, now):
+                return f"it {trouble.message.rstrip('.')}"
+            if is_ready:
+                return "an instance of the model is ready"
+            return None if deployment is first or first is None else f"{first.name} wakes before it"
+
+        return [
+            WakingCandidate(
+                id=each.id,
+                name=each.name,
+                organization_id=each.organization_id,
+                status=each.status,
+                wanted=each.wanted,
+                wakes=(why := reason(each)) is None,
+                reason=why or "a request for its model wakes it, or waits for its replica",
+            )
+            for each in known
+            if each.status is not DeploymentStatus.DELETED
+        ]
 
     def _candidate(self, instance: Instance, owner: ApiKey, refused: "_Refused | None") -> Candidate:
         reason = refused.reason if refused else self._reason(instance, owner)
@@ -160,5 +220,14 @@ _NOT_FOUND: Final = (
 
 def _nothing(asked: str, code: str, detail: str) -> Explanation:
     return Explanation(
-        asked=asked, rule=None, model=None, model_id=None, task=None, code=code, detail=detail, instances=[]
+        asked=asked,
+        rule=None,
+        model=None,
+        model_id=None,
+        task=None,
+        code=code,
+        detail=detail,
+        instances=[],
+        deployments=[],
+        fallback=None,
     )

@@ -7,8 +7,8 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -23,6 +23,7 @@ from services.api.router.response import EVENT_STREAM, Response
 from services.api.router.response_headers import content_type, is_coded, passed_back
 from services.api.router.table import RoutingTable, Worker
 from services.api.router.tally import StreamTally, Tally, Tokens, TooLong, WholeTally
+from services.api.router.tried import Tried
 from services.api.upstream import Answer, ConnectFailed, Silent, Stopping, Upstream, UpstreamError
 
 RETRIES: Final = 2
@@ -43,8 +44,7 @@ STALE: Final = "The router has lost contact with the event stream and does not k
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """`organization` is the caller's; after `deadline`, by the event loop's clock, no other worker is asked."""
 
     model: str
@@ -62,14 +62,20 @@ class Outgoing:
 class Served:
     """Which worker answered, with which status, and the usage as far as known. Times in seconds since `began`.
 
-    If an answer breaks off, `status` is that of the error that ends it, whatever was in its head.
+    If an answer breaks off, `status` is that of the error that ends it, whatever was in its head. `fallback`: the model
+    that was asked instead. `deployment_id`: the one that would have woken for it, since no worker was ready. `failure`:
+    what to answer if no other worker than those in `tried` can be asked.
     """
 
     began: float
     instance_id: UUID | None = None
+    fallback: str | None = None
+    deployment_id: UUID | None = None
     status: int | None = None
     first_byte_s: float | None = None
     tally: Tally | None = None
+    tried: Tried = field(default_factory=Tried)
+    failure: Refusal | None = None
 
     @property
     def tokens(self) -> Tokens | None:
@@ -99,45 +105,49 @@ class Forwarding:
         self._breakers = breakers
 
     async def forward(self, outgoing: Outgoing, response: Response, served: Served) -> bool:
-        """Let a worker answer; False if none is ready. Raises Refusal, BrokenOff."""
+        """Let a worker that was not asked yet answer; False if none is ready, or all have failed (`served.failure`).
+
+        Raises Refusal, BrokenOff.
+        """
         self._expect_fresh()
-        tried: set[UUID] = set()
-        failure: Refusal | None = None
-        workers = self._usable(outgoing, tried)
+        tried = served.tried
+        workers = self._others(outgoing, tried) if tried.count else self._usable(outgoing, tried)
         while workers:
             worker = self._balance.choose(workers, outgoing.session)
-            tried.add(worker.instance_id)
-            if failure is not None:
+            if tried.count:
                 metrics.retries.inc()
+            tried.add(worker)
             with self._balance.busy(worker):
-                failure = await self._try(worker, outgoing, response, served, tried)
-            if failure is None:
+                served.failure = await self._try(worker, outgoing, response, served)
+            if served.failure is None:
                 return True
             self._expect_fresh()
             workers = self._others(outgoing, tried)
-        if failure is not None:
-            raise failure
         return False
+
+    async def may_be_replaced(self, outgoing: Outgoing, served: Served) -> bool:
+        """Whether another worker may still be asked later, since the last one that has failed is not well."""
+        worker = served.tried.last
+        if worker is None or self._is_over(outgoing, served.tried):
+            return False
+        return not await self._breakers.is_well(worker)
 
     def _expect_fresh(self) -> None:
         """Raises Refusal if the table is stale."""
         if self._is_stale():
             raise Refusal(503, "routes_stale", STALE, headers=_RETRY_AFTER)
 
-    def _others(self, outgoing: Outgoing, tried: set[UUID]) -> Sequence[Worker]:
+    def _others(self, outgoing: Outgoing, tried: Tried) -> Sequence[Worker]:
         """The workers that may be asked after these."""
-        too_late = asyncio.get_running_loop().time() >= outgoing.deadline
-        if len(tried) > RETRIES or too_late or self._is_stale():
-            return []
-        return self._usable(outgoing, tried)
+        return [] if self._is_over(outgoing, tried) or self._is_stale() else self._usable(outgoing, tried)
 
-    def _usable(self, outgoing: Outgoing, tried: set[UUID]) -> Sequence[Worker]:
-        workers = self._table.workers(outgoing.model, outgoing.organization)
-        return self._breakers.usable([worker for worker in workers if worker.instance_id not in tried])
+    def _is_over(self, outgoing: Outgoing, tried: Tried) -> bool:
+        return tried.count > RETRIES or asyncio.get_running_loop().time() >= outgoing.deadline
 
-    async def _try(
-        self, worker: Worker, outgoing: Outgoing, response: Response, served: Served, tried: set[UUID]
-    ) -> Refusal | None:
+    def _usable(self, outgoing: Outgoing, tried: Tried) -> Sequence[Worker]:
+        return self._breakers.usable(tried.others(self._table.workers(outgoing.model, outgoing.organization)))
+
+    async def _try(self, worker: Worker, outgoing: Outgoing, response: Response, served: Served) -> Refusal | None:
         """None if it has answered; otherwise the refusal for when no other worker can be asked."""
         headers = [*outgoing.headers, (b"authorization", worker.authorization)]
         served.instance_id = worker.instance_id
@@ -148,7 +158,7 @@ class Forwarding:
                 served.status = answer.status
                 if answer.status == _FAULT and self._serves(worker):
                     self._breakers.suspect(worker)
-                if answer.status in _UNAVAILABLE and self._others(outgoing, tried):
+                if answer.status in _UNAVAILABLE and self._others(outgoing, served.tried):
                     return self._failed(worker, Refusal(answer.status, "worker_failed", "The worker is unavailable."))
                 if (unusable := _unusable(answer)) is not None:
                     return self._failed(worker, unusable)
@@ -160,6 +170,7 @@ class Forwarding:
                 served.first_byte_s = time.perf_counter() - served.began
                 await self._pass_back(answer, first, worker, outgoing=outgoing, response=response, served=served)
         except ConnectFailed as error:
+            served.tried.not_sent(worker)
             return self._failed(worker, _unreachable(), error)
         except (Silent, Stopping) as error:
             raise _given_up(error, "The worker took too long to answer.") from error
@@ -177,7 +188,8 @@ class Forwarding:
 
     def _serves(self, worker: Worker) -> bool:
         """Whether it is still the serving worker: late failures of an earlier attempt's worker do not count."""
-        return self._table.worker(worker.instance_id) == worker
+        serving = self._table.worker(worker.instance_id)
+        return serving is worker or serving == worker
 
     async def _pass_back(
         self, answer: Answer, chunk: bytes, worker: Worker, *, outgoing: Outgoing, response: Response, served: Served
@@ -188,17 +200,23 @@ class Forwarding:
         headers = passed_back(answer.status, answer.headers, streams=streams)
         headers.append((b"x-coldstart-instance", str(worker.instance_id).encode()))
         await response.begin(answer.status, headers, streams=streams)
-        whole, before, last = bytearray(), b"", b""
+        whole, rest = bytearray(), b""
+
+        def take(chunk: bytes) -> bool:
+            return response.push(tally.passing(chunk))
+
         try:
             while chunk:
-                before, last = last, chunk
                 passing = tally.passing(chunk)
+                if answer.at_end and not (streams or one_event):
+                    rest = passing  # goes out with the end
+                    break
                 if one_event:
                     whole += passing
                     _expect_short(whole)
                 elif passing:
                     await response.body(passing)
-                chunk = await answer.chunk()
+                chunk = await answer.chunk(take if streams else None)
         except (UpstreamError, TooLong) as error:
             lost = self._lost(worker, error)
             served.status = lost.status
@@ -207,14 +225,14 @@ class Forwarding:
             event = response.format.event(lost, after=tally.events)
             await response.end_stream(event, inside_event=tally.inside_event)
             return
-        self._concluded(worker, answer.status, before + last if streams else b"")
+        self._concluded(worker, answer.status, tally.ending)
         if one_event:
             await response.end_stream(response.format.whole(answer.status, bytes(whole)))
         else:
-            await response.end(tally.rest())
+            await response.end(rest + tally.rest())
 
     def _concluded(self, worker: Worker, status: int, ending: bytes) -> None:
-        """Tell the breakers how a complete answer ended. `ending`: the last bytes of a stream.
+        """Tell the breakers how a complete answer ended. `ending` is a stream's.
 
         vLLM ends a stream of a dead engine with an error event, since it cannot send the status 500 any more.
         """

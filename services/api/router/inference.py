@@ -1,39 +1,40 @@
 """The APIs of OpenAI and Anthropic, as a raw ASGI application: finds the caller and the model."""
 
-import asyncio
 import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
+from random import getrandbits
 from typing import Final, NamedTuple
-from uuid import UUID, uuid4
 
 import structlog
 from litestar.types import Receive, Scope, Send
 
 from services.api.access.api_keys import ApiKey
 from services.api.access.authentication import Authentication
-from services.api.catalogue.access_cache import AccessCache
-from services.api.catalogue.model_list import Lengths, listed, shown
+from services.api.catalogue.access_records import KnownAccess
+from services.api.catalogue.model_list import Details, listed, shown
 from services.api.catalogue.resolution import ModelMissing, ModelNotFound, Resolved, allowed, resolve
+from services.api.http.front.pushing import pushing_of
 from services.api.http.front.recognition import recognise
 from services.api.http.inference_paths import is_anthropic_s
 from services.api.refusals import Refused
 from services.api.router import refusal
 from services.api.router.asked import Asked, read
-from services.api.router.bodies import Bodies, Body, expect_acceptable
+from services.api.router.bodies import Bodies, expect_acceptable
 from services.api.router.endpoints import ENDPOINTS
 from services.api.router.formats import format_of
 from services.api.router.forwarding import BrokenOff
 from services.api.router.key_limits import KeyLimiter
+from services.api.router.model_details import ModelDetails
 from services.api.router.near_misses import MODELS, hint, intended, meant
 from services.api.router.refusal import Refusal, send_json
 from services.api.router.response import Response
 from services.api.router.serving import Incoming, Serving
 from services.api.router.turns import Turns
 from services.api.tenancy.organizations import Organization
+from shared.clock import CLOCK
 from shared.lifecycle.wish import Task
 
 _DOES: Final[dict[Task, str]] = {
@@ -55,34 +56,32 @@ class _Head(NamedTuple):
 
 
 class Inference:
-    """`max_model_len`: of a model's instances that serve an organisation; `body_s`: the time limit for a body."""
+    """The server limits the time for a body."""
 
     def __init__(
         self,
-        access: AccessCache,
+        access: KnownAccess,
         authentication: Authentication,
         serving: Serving,
         *,
         limits: KeyLimiter,
         bodies: Bodies,
-        max_model_len: Callable[[str, UUID | None], int | None],
-        body_s: float,
+        details: ModelDetails,
     ) -> None:
         self._access = access
         self._authentication = authentication
-        self._body_s = body_s
         self._serving = serving
         self._limits = limits
         self._bodies = bodies
-        self._max_model_len = max_model_len
+        self._details = details
         self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         request_id = headers.get(b"x-request-id", b"")
-        if _REQUEST_ID.fullmatch(request_id) is None:
-            request_id = uuid4().hex.encode()
-        response = Response(send, [(b"x-request-id", request_id)], format_of(meant(scope["path"])))
+        if not (request_id and _REQUEST_ID.fullmatch(request_id)):
+            request_id = b"%032x" % getrandbits(128)
+        response = Response(send, pushing_of(scope), [(b"x-request-id", request_id)], format_of(meant(scope["path"])))
         try:
             await self._answer(scope, headers, request_id, receive, response)
         except Refused as refused:
@@ -105,28 +104,28 @@ class Inference:
         organization = self._access.organization_of(owner)
         if path in ENDPOINTS:
             _expect(method, "POST")
-            await self._complete(_Head(path, headers, request_id), owner, receive, response)
+            await self._complete(_Head(path, headers, request_id), owner, scope, receive, response)
         elif path == MODELS:
             _expect(method, "GET")
-            models = listed(self._access.catalogue, organization, owner, self._lengths(owner))
+            models = listed(self._access.catalogue, organization, owner, self._details_for(owner))
             await send_json(response, 200, json.dumps({"object": "list", "data": models}).encode())
         elif path.startswith(MODELS + "/") and intended(path) is None:
             _expect(method, "GET")
             name = path.removeprefix(MODELS + "/")
             resolved = self._resolved(name, organization)
             _expect_allowed(resolved, name, owner)
-            await send_json(response, 200, json.dumps(shown(name, resolved, self._lengths(owner))).encode())
+            await send_json(response, 200, json.dumps(shown(name, resolved, self._details_for(owner))).encode())
         else:
             raise Refusal(404, "unknown_url", hint(scope, headers))
 
-    async def _complete(self, head: _Head, owner: ApiKey, receive: Receive, response: Response) -> None:
+    async def _complete(self, head: _Head, owner: ApiKey, scope: Scope, receive: Receive, response: Response) -> None:
         """A key's limits are checked and reserved before its body is read."""
         path, headers = head.path, head.headers
         expect_acceptable(headers, self._bodies.longest)
-        with self._limits.admitted(owner), self._bodies.of(owner) as body:
-            response.own += [(name.encode(), value.encode()) for name, value in self._limits.headers(owner)]
-            began, at = time.perf_counter(), datetime.now(UTC)
-            if not await self._read(body, headers, receive):
+        with self._limits.admitted(owner) as told, self._bodies.of(owner) as body:
+            response.own += told
+            began, at = time.perf_counter(), CLOCK.now()
+            if not await body.read(headers, receive):
                 return
             endpoint = ENDPOINTS[path]
             asked = read(body.content, endpoint)
@@ -150,15 +149,7 @@ class Inference:
                 confirm=partial(self._confirm, found, headers, asked.model, path),
             )
             del asked, sent  # the body as it came
-            await self._serving.serve(incoming, receive, response)
-
-    async def _read(self, body: Body, headers: Mapping[bytes, bytes], receive: Receive) -> bool:
-        """False if the client left during it. Raises Refusal."""
-        try:
-            async with asyncio.timeout(self._body_s):
-                return await body.read(headers, receive)
-        except TimeoutError:
-            raise Refusal(408, "body_timeout", f"The body did not arrive within {self._body_s:g} s.") from None
+            await self._serving.serve(incoming, scope, response)
 
     def _found(self, owner: ApiKey, model: str | None, path: str) -> Resolved:
         """The model that this key may use by this name on this route. Raises Refusal."""
@@ -176,9 +167,9 @@ class Inference:
             message = f"{model} names another model now. Send the request again."
             raise Refusal(409, "model_changed", message, param="model")
 
-    def _lengths(self, owner: ApiKey) -> Lengths:
-        """Those of the instances that this caller's requests may go to."""
-        return lambda model: self._max_model_len(model, owner.organization_id)
+    def _details_for(self, owner: ApiKey) -> Details:
+        """By the instances and deployments that this caller's requests may go to."""
+        return lambda model: self._details.of(model, owner.organization_id)
 
     def _resolved(self, named: str | None, organization: Organization | None) -> Resolved:
         match resolve(named, self._access.catalogue, organization):

@@ -1,4 +1,4 @@
-"""Compares the routing table with the read model, regularly and after every interruption of the stream."""
+"""Compares the router's tables with the read model, regularly and after every interruption of the stream."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,21 +8,19 @@ from uuid import UUID
 
 import structlog
 
+from services.api.deployments.table import DeploymentTable
 from services.api.feed.feed import Feed
+from services.api.feed.standing import Standing
 from services.api.router import metrics
 from services.api.router.table import RoutingTable
-from shared.lifecycle.instance import Instance
 from shared.postgres.connection import DATABASE_ERRORS
 
 log = structlog.get_logger()
 
 
 class ReadModel(Protocol):
-    async def standing(self, installation: UUID, known: Sequence[UUID]) -> tuple[int, list[Instance]]:
-        """A stream position and, as of then, the instances that are not gone and all those in `known`.
-
-        Raises one of DATABASE_ERRORS.
-        """
+    async def standing(self, installation: UUID, known: Sequence[UUID]) -> Standing:
+        """With the instances that are not gone and all those in `known`. Raises one of DATABASE_ERRORS."""
 
 
 class Reconciling:
@@ -31,6 +29,7 @@ class Reconciling:
     def __init__(
         self,
         table: RoutingTable,
+        deployments: DeploymentTable,
         read_model: ReadModel,
         feed: Feed,
         lost_touch: asyncio.Event,
@@ -38,6 +37,7 @@ class Reconciling:
         interval_s: float,
     ) -> None:
         self._table = table
+        self._deployments = deployments
         self._read_model = read_model
         self._feed = feed
         self._interval_s = interval_s
@@ -54,12 +54,16 @@ class Reconciling:
             if installation is None:
                 continue
             try:
-                position, instances = await self._read_model.standing(installation, self._table.known)
+                standing = await self._read_model.standing(installation, self._table.known)
             except DATABASE_ERRORS as error:
                 log.warning("routes not reconciled", reason=repr(error))
                 continue
-            if self._feed.installation != installation:
+            if not await self._feed.has(standing):
                 continue  # the rows are of a stream that no longer exists
-            if corrected := self._table.reconcile(instances, is_behind=position <= self._feed.position):
+            is_behind = standing.sequence <= self._feed.position
+            newer = [self._deployments.apply(deployment) for deployment in standing.deployments]
+            if any(newer):
+                log.warning("deployments corrected", deployments=sum(newer))
+            if corrected := self._table.reconcile(standing.instances, is_behind=is_behind):
                 metrics.corrections.inc(corrected)
                 log.warning("routes corrected", instances=corrected)

@@ -1,10 +1,11 @@
 """The answer to one client, and how far it has been sent."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from litestar.types import Message, Send
 
+from services.api.http.front.pushing import Push
 from services.api.router.formats import Format
 from services.api.router.refusal import Refusal, send_json
 
@@ -15,24 +16,22 @@ Headers = Sequence[tuple[bytes, bytes]]
 class Response:
     """Sends the answer with our `own` headers; a stream may begin before it is known who answers.
 
-    `format` is that of errors.
+    `format` is that of errors; `push` that of the server.
     """
 
-    def __init__(self, send: Send, own: list[tuple[bytes, bytes]], format_: Format) -> None:
+    def __init__(self, send: Send, push: Push, own: list[tuple[bytes, bytes]], format_: Format) -> None:
         self._send = send
+        self.push = push
         self.own = own
         self.format = format_
         self.begun = False
         self.streams = False
-        self.complete = False
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.begun = True
             message["headers"] = [*message["headers"], *self.own]
-        elif not message.get("more_body", False):
-            self.complete = True
-        await self._send(message)
+        return self._send(message)
 
     async def begin(self, status: int, headers: Headers, *, streams: bool) -> None:
         """Does nothing if it has begun already."""

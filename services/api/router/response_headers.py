@@ -19,13 +19,15 @@ _NO_CONTENT: Final = 204
 
 def content_type(headers: Headers) -> bytes:
     """The first content type, without parameters; empty without one."""
-    declared = next((value for name, value in headers if name == b"content-type"), b"")
-    return declared.split(b";", 1)[0].strip().lower()
+    return _kind(_declared(headers))
 
 
 def is_coded(headers: Headers) -> bool:
     """Whether the body is compressed or otherwise coded, which we never ask for."""
-    return any(name == b"content-encoding" and value.lower() != b"identity" for name, value in headers)
+    for name, value in headers:  # noqa: SIM110  a generator would take three times as long
+        if name == b"content-encoding" and value.lower() != b"identity":
+            return True
+    return False
 
 
 def passed_back(status: int, headers: Headers, *, streams: bool) -> list[tuple[bytes, bytes]]:
@@ -43,10 +45,21 @@ def passed_back(status: int, headers: Headers, *, streams: bool) -> list[tuple[b
 
 def _shown_type(headers: Headers) -> bytes:
     """The worker's type if it is allowed, otherwise that of arbitrary bytes."""
-    declared = next((value for name, value in headers if name == b"content-type"), b"")
+    declared = _declared(headers)
     if declared in _TYPES:
         return declared
-    kind = content_type(headers)
+    kind = _kind(declared)
     if kind not in _TYPES:
         return _BYTES
     return kind + b"; charset=utf-8" if _UTF_8.fullmatch(declared[len(kind) :].strip()) else kind
+
+
+def _declared(headers: Headers) -> bytes:
+    for name, value in headers:
+        if name == b"content-type":
+            return value
+    return b""
+
+
+def _kind(declared: bytes) -> bytes:
+    return declared.split(b";", 1)[0].strip().lower()

@@ -2,10 +2,10 @@
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-_USAGE: Final = re.compile(rb'"usage"\s*:\s*(?=\{)')
+_USAGE_NAME: Final = b'"usage"'
+_USAGE: Final = re.compile(_USAGE_NAME + rb"\s*:\s*(?=\{)")
 """Cannot match inside a string: its quotes would be escaped there."""
 _ENDS: Final = (b"\r\n\r\n", b"\n\n", b"\r\r")
 _EVENT_END: Final = re.compile(b"|".join(_ENDS))
@@ -27,8 +27,7 @@ _LONGEST_EVENT: Final = 16_777_216
 _DECODER: Final = json.JSONDecoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """`estimated`: the worker did not report all; a stream's chunks were counted, about one a token.
 
     `prompt` is then 0, unless the worker has reported it.
@@ -65,6 +64,10 @@ class Tally(Protocol):
         """How many server-sent events there were."""
 
     @property
+    def ending(self) -> bytes:
+        """The last two chunks of a stream."""
+
+    @property
     def tokens(self) -> Tokens | None:
         """None while nothing was reported."""
 
@@ -91,6 +94,7 @@ class WholeTally:
 
     inside_event = False
     events = 0
+    ending = b""
 
     def __init__(self) -> None:
         self._usage = _Usage()
@@ -118,6 +122,7 @@ class StreamTally:
         self._hides_usage = hides_usage
         self._in_parts = in_parts
         self.events = 0
+        self._chunks = (b"", b"")
         self._reports = 0
         self._first: bytes | None = None
         self._last: bytes | None = None
@@ -136,7 +141,12 @@ class StreamTally:
     def inside_event(self) -> bool:
         return self._size > self._held_size
 
+    @property
+    def ending(self) -> bytes:
+        return b"".join(self._chunks)
+
     def passing(self, chunk: bytes) -> bytes:
+        self._chunks = (self._chunks[1], chunk)
         if not self._size and chunk.endswith(_ENDS):  # the usual case
             return self._without_usage(chunk)
         passing = b""
@@ -240,11 +250,12 @@ class StreamTally:
 
 
 def _last_usage(data: bytes) -> int | None:
-    """The position of the last usage."""
-    begin = None
-    for match in _USAGE.finditer(data):
-        begin = match.end()
-    return begin
+    """The position of the last usage. Searched backwards for the name alone: the pattern takes twice as long."""
+    at = len(data)
+    while (at := data.rfind(_USAGE_NAME, 0, at)) >= 0:
+        if (match := _USAGE.match(data, at)) is not None:
+            return match.end()
+    return None
 
 
 def _first_usage(data: bytes) -> int | None:
@@ -270,9 +281,11 @@ def _tokens(usage: bytes | None, beginning: Tokens | None = None) -> Tokens | No
         return None
     if prompt is None and beginning is not None:
         prompt = beginning.prompt
-    if all(type(count) is int and 0 <= count <= _MOST_TOKENS for count in (prompt, completion)):
-        return Tokens(prompt, completion)
-    return None
+    return Tokens(prompt, completion) if _is_count(prompt) and _is_count(completion) else None
+
+
+def _is_count(count: object) -> bool:
+    return type(count) is int and 0 <= count <= _MOST_TOKENS
 
 
 def _holds_only_usage(event: bytes) -> bool:

@@ -6,7 +6,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 
 class Offering(BaseModel):
-    """A model under an organisation's own name: its slug, a slash, `code`. Only an `active` one is served."""
+    """A model under an organisation's own name: its slug, a slash, `code`. Only an `active` one is served.
+
+    `deployment`: the name of the deployment whose model it is at any time; `model_id` is then what that was at first.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -14,5 +17,6 @@ class Offering(BaseModel):
     organization_id: UUID
     code: str
     model_id: UUID
+    deployment: str | None = None
     active: bool
     created_at: AwareDatetime

@@ -9,7 +9,7 @@ import asyncpg
 from services.api.tenancy.offerings import Offering
 from services.api.tenancy.organizations import Limits, Organization
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.snapshot import read_snapshot
+from shared.lifecycle.snapshot import understood
 from shared.lifecycle.status import GONE
 from shared.postgres.connection import Connection, Pool
 from shared.postgres.statements import statement
@@ -55,26 +55,34 @@ class OrganizationRepository:
     async def standing(self, organization_id: UUID, also: Sequence[UUID] = ()) -> list[Instance]:
         """Its instances that may still hold something, and those in `also`, from the read model."""
         rows = await self._pool.fetch(_sql("standing_of_organization"), organization_id, also, sorted(GONE))
-        return [read_snapshot(row["snapshot"]) for row in rows]
+        return [*understood(row["snapshot"] for row in rows)]
 
 
 class OfferingRepository:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def add(self, organization_id: UUID, code: str, model_id: UUID, *, active: bool) -> Offering | None:
+    async def add(
+        self, organization_id: UUID, code: str, model_id: UUID, deployment: str | None = None, *, active: bool
+    ) -> Offering | None:
         """None if the code is taken. Raises OrganizationGone, ModelGone."""
+        values = (uuid4(), organization_id, code, model_id, active, deployment)
         try:
-            row = await self._pool.fetchrow(_sql("add_offering"), uuid4(), organization_id, code, model_id, active)
+            row = await self._pool.fetchrow(_sql("add_offering"), *values)
         except asyncpg.ForeignKeyViolationError as error:
             gone = ModelGone if error.as_dict().get("constraint_name") == _OF_THE_MODEL else OrganizationGone
             raise gone from None
         return Offering.model_validate(dict(row)) if row else None
 
-    async def change(self, offering_id: UUID, *, model_id: UUID | None, active: bool | None) -> Offering | None:
-        """Arguments of None change nothing. Returns None if it is gone. Raises ModelGone."""
+    async def change(
+        self, offering_id: UUID, *, model_id: UUID | None, deployment: str | None = None, active: bool | None
+    ) -> Offering | None:
+        """Arguments of None change nothing, but a model comes with its deployment, or with none.
+
+        Returns None if it is gone. Raises ModelGone.
+        """
         try:
-            row = await self._pool.fetchrow(_sql("change_offering"), offering_id, model_id, active)
+            row = await self._pool.fetchrow(_sql("change_offering"), offering_id, model_id, active, deployment)
         except asyncpg.ForeignKeyViolationError:
             raise ModelGone from None
         return Offering.model_validate(dict(row)) if row else None

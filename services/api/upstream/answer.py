@@ -1,6 +1,7 @@
 """A worker's answer while it arrives: its head, and its body piece by piece."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from services.api.upstream.errors import UpstreamError
@@ -28,6 +29,7 @@ class Answer:
         self._paused = False
         self._error: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._take: Callable[[bytes], bool] | None = None
         self._heard_at = 0.0
 
     @property
@@ -35,17 +37,23 @@ class Answer:
         """Whether no part of the request is held any more. A worker may answer before it has read all."""
         return self.all_written and self._transport.get_write_buffer_size() == 0
 
-    async def chunk(self) -> bytes:
+    @property
+    def at_end(self) -> bool:
+        """Whether all of the body has been read."""
+        return self.ended and not self._parts
+
+    async def chunk(self, take: Callable[[bytes], bool] | None = None) -> bytes:
         """The body's bytes that have arrived, at least one; b"" at its end. Raises UpstreamError.
 
-        Bytes that arrived before an error are returned first.
+        Bytes that arrived before an error are returned first. While this waits, `take` gets what arrives, without a
+        switch of tasks, until it returns False. Raises what it raises.
         """
         while not self._parts:
             if self._error is not None:
                 raise self._error
             if self.ended:
                 return b""
-            await self._next_change()
+            await self._next_change(take)
         taken = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts.clear()
         self._unread = 0
@@ -64,6 +72,9 @@ class Answer:
         self._notify()
 
     def add(self, data: bytes) -> None:
+        if self._take is not None:
+            self._offer(data, self._take)
+            return
         self._parts.append(data)
         self._unread += len(data)
         if self._unread > _MOST_UNREAD and not self._paused and not self._transport.is_closing():
@@ -96,13 +107,22 @@ class Answer:
             if not self._transport.is_closing():
                 self._transport.resume_reading()
 
-    async def _next_change(self) -> None:
+    def _offer(self, data: bytes, take: Callable[[bytes], bool]) -> None:
+        try:
+            if not take(data):
+                self._take = None
+        except Exception as error:  # noqa: BLE001  the reader's, as if it had called
+            self._take = None
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_exception(error)
+
+    async def _next_change(self, take: Callable[[bytes], bool] | None = None) -> None:
         self.heard()  # a reader that comes late has not waited yet
-        self._waiter = self._loop.create_future()
+        self._waiter, self._take = self._loop.create_future(), take
         try:
             await self._waiter
         finally:
-            self._waiter = None
+            self._waiter = self._take = None
 
     def _notify(self) -> None:
         if self._waiter is not None and not self._waiter.done():

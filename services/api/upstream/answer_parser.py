@@ -25,6 +25,8 @@ class AnswerParser:
     """
 
     def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.on_body = self._parts.append  # a method of ours would cost more than all else for a chunk of a stream
         self._parser = httptools.HttpResponseParser(self)
         self.go_on = True
 
@@ -35,6 +37,8 @@ class AnswerParser:
         self._in_head = True
         self._until_close = False
         self._headers: list[tuple[bytes, bytes]] = []
+        self._codings: list[bytes] = []
+        self._lengths: list[bytes] = []
         self._beside = 0
         self._fields = 0
         self._status = 0
@@ -48,6 +52,8 @@ class AnswerParser:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise ConnectionLost(f"not HTTP: {error.__context__ or error}") from error
+        finally:
+            self._hand_over()
         if self._beside > _LONGEST_HEAD:
             raise ConnectionLost(f"more than {_LONGEST_HEAD} bytes outside the body")
 
@@ -67,7 +73,12 @@ class AnswerParser:
         if self._fields > _MOST_FIELDS:
             raise ConnectionLost(f"more than {_MOST_FIELDS} fields")
         if self._in_head:
-            self._headers.append((name.lower(), value.rstrip(b" \t")))  # RFC 9112, 5.1; the parser leaves it in
+            name, value = name.lower(), value.rstrip(b" \t")  # RFC 9112, 5.1; the parser leaves it in
+            self._headers.append((name, value))
+            if name == b"transfer-encoding":
+                self._codings.append(value.lower())
+            elif name == b"content-length":
+                self._lengths.append(value)
 
     def on_headers_complete(self) -> None:
         if self._answer.ended:
@@ -78,15 +89,15 @@ class AnswerParser:
         if self._status == _SWITCHING_PROTOCOLS:
             raise ConnectionLost("the worker switches the protocol")
         if self._status in _INTERIM:
-            self._headers = []
+            self._headers, self._codings, self._lengths = [], [], []
             return
         self._in_head = False
-        codings = [value.lower() for name, value in self._headers if name == b"transfer-encoding"]
-        if codings not in ([], [b"chunked"]):
+        codings, lengths = self._codings, self._lengths
+        if codings and codings != [b"chunked"]:
             raise ConnectionLost(f"unknown transfer coding {codings}")
-        if self._status == _NO_CONTENT and (codings or any(map(_promises_body, self._headers))):
+        if self._status == _NO_CONTENT and (codings or any(length.strip(b"0") for length in lengths)):
             raise ConnectionLost("a body in an answer that must have none")
-        self._until_close = not codings and all(name != b"content-length" for name, _ in self._headers)
+        self._until_close = not codings and not lengths
         if not self._parser.should_keep_alive():
             self.go_on = False
         self._answer.begin(self._status, self._headers)
@@ -94,16 +105,15 @@ class AnswerParser:
             self.go_on = False  # the parser would take what follows for the body
             self._answer.end()
 
-    def on_body(self, data: bytes) -> None:
-        self._beside = 0
-        if not self._answer.ended:
-            self._answer.add(data)
-
     def on_message_complete(self) -> None:
         if self._status not in _INTERIM and not self._answer.ended:
+            self._hand_over()
             self._answer.end()
 
-
-def _promises_body(field: tuple[bytes, bytes]) -> bool:
-    name, value = field
-    return name == b"content-length" and value.strip(b"0") != b""
+    def _hand_over(self) -> None:
+        """Give the answer what one read brought of its body, whatever the number of chunks."""
+        if self._parts:
+            self._beside = 0
+            if not self._answer.ended:
+                self._answer.add(b"".join(self._parts))
+            self._parts.clear()

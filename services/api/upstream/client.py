@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager
 
 from services.api.upstream.answer import Answer
 from services.api.upstream.pool import WorkerPool
-from services.api.upstream.request import Address, Headers, head_of, said_close
+from services.api.upstream.request import Address, Headers, head_of
 
 
 class Upstream:
@@ -39,8 +39,8 @@ class Upstream:
         Nothing is ever sent twice. A kept connection that its worker has closed is not used. If the close crosses the
         request on its way, the request is lost: nobody can tell what the worker has read.
         """
-        head = head_of(address, method, path, headers, body)
-        return _Exchange(self._pool, address, head, body, to_head=method == b"HEAD", last=said_close(headers))
+        head, last = head_of(address, method, path, headers, body)
+        return _Exchange(self._pool, address, head, body, to_head=method == b"HEAD", last=last)
 
     def stop(self) -> None:
         """Break off every answer: who waits for one gets Stopping."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
@@ -11,6 +11,7 @@ import asyncpg
 import structlog
 from prometheus_client import Counter
 
+from shared.clock import CLOCK
 from shared.postgres.connection import DATABASE_ERRORS
 
 _BATCH: Final = 500
@@ -79,7 +80,7 @@ class UsageLog:
                 await self.write()
                 if loop.time() >= forgets_at:
                     forgets_at = loop.time() + _FORGETTING_S  # also if that fails: writing comes first
-                    if await self._ledger.forget(datetime.now(UTC) - self._kept, _FORGOTTEN):
+                    if await self._ledger.forget(CLOCK.now() - self._kept, _FORGOTTEN):
                         forgets_at = 0.0
             except DATABASE_ERRORS as error:
                 log.warning("usage not written", rows=len(self._rows), reason=repr(error))

@@ -1,1 +1,1 @@
-SELECT installation, sequence FROM public.checkpoints WHERE projection = $1;
+SELECT installation, sequence, mark_sequence, mark_stored_ns FROM public.checkpoints WHERE projection = $1;

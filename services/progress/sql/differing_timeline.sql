@@ -1,10 +1,15 @@
 -- A field that an older version did not have is missing in its events. That is no difference.
-SELECT instance_id AS instance_id, to_jsonb(used) AS used, expected.row AS computed
-FROM public.timeline AS used
-FULL JOIN rebuilding.timeline AS computed USING (instance_id, version)
+WITH unequal AS MATERIALIZED (
+    SELECT instance_id, version, used, computed
+    FROM public.timeline AS used
+    FULL JOIN rebuilding.timeline AS computed USING (instance_id, version)
+    WHERE used IS DISTINCT FROM computed
+)
+SELECT instance_id AS its_id, to_jsonb(used) AS used, expected.row AS computed
+FROM unequal
 CROSS JOIN LATERAL (
-    SELECT to_jsonb(computed) || jsonb_build_object('data', computed.data - ARRAY(
-        SELECT jsonb_object_keys(computed.data) EXCEPT SELECT jsonb_object_keys(used.data)
+    SELECT to_jsonb(computed) || jsonb_build_object('data', (computed).data - ARRAY(
+        SELECT jsonb_object_keys((computed).data) EXCEPT SELECT jsonb_object_keys((used).data)
     )) AS row
 ) AS expected
 WHERE to_jsonb(used) IS DISTINCT FROM expected.row

@@ -5,6 +5,6 @@ INSERT INTO timeline (
 SELECT *
 FROM unnest(
     $1::uuid[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::integer[],
-    $9::timestamptz[], $10::timestamptz[], $11::text[], $12::jsonb[]
+    $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[]::jsonb[]
 )
 ON CONFLICT (instance_id, version) DO NOTHING;

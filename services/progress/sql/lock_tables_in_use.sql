@@ -1,1 +1,3 @@
-LOCK TABLE public.instances, public.timeline, public.step_durations IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE
+    public.instances, public.timeline, public.step_durations, public.deployments, public.deployment_timeline
+IN ACCESS EXCLUSIVE MODE;

@@ -6,7 +6,7 @@ SELECT *
 FROM unnest(
     $1::uuid[], $2::integer[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
     $10::text[], $11::smallint[], $12::text[], $13::integer[], $14::timestamptz[], $15::timestamptz[],
-    $16::timestamptz[], $17::timestamptz[], $18::jsonb[]
+    $16::timestamptz[], $17::timestamptz[], $18::text[]::jsonb[]
 )
 ON CONFLICT (id) DO UPDATE
 SET version = excluded.version,

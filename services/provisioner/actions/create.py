@@ -7,9 +7,18 @@ from typing import Final
 import structlog
 
 from services.provisioner.action_context import ActionContext, now
+from services.provisioner.actions.machine_images import MachineImages, booted_from
 from services.provisioner.actions.volumes import note_volumes
 from services.provisioner.cloud_init import cloud_init
-from services.provisioner.provider import SERVER_MISSING, Order, OutOfStock, Rejected, Server, TryAgain
+from services.provisioner.provider import (
+    SERVER_MISSING,
+    MachineImageGone,
+    Order,
+    OutOfStock,
+    Rejected,
+    Server,
+    TryAgain,
+)
 from services.provisioner.retry import persist
 from shared.lifecycle.events import InstanceCreated, SecurityGroupFound
 from shared.lifecycle.instance import Instance
@@ -21,6 +30,7 @@ OUT_OF_STOCK: Final = "out_of_stock"
 NOTHING_OFFERED: Final = "nothing_offered"
 UNKNOWN_ZONE: Final = "unknown_zone"
 QUOTA_EXCEEDED: Final = "quota_exceeded"
+NO_MACHINE_IMAGES: Final = "no_machine_images"
 OF_ONE_CHOICE: Final = frozenset({UNKNOWN_ZONE, QUOTA_EXCEEDED, "unknown_instance_type", "image_not_found"})
 """Codes of refusals that concern one zone or type only."""
 
@@ -47,7 +57,8 @@ def choices(
 class _Creation:
     """`_unsure_until`: when an earlier order would certainly be visible; None if there certainly was none.
 
-    `_groups`: each zone's security group for orders; `_refused`: refusals not reported yet.
+    `_groups`: each zone's security group for orders; `_refused`: refusals not reported yet; `_orders`: of the servers
+    that this holder has ordered.
     """
 
     def __init__(self, context: ActionContext) -> None:
@@ -56,6 +67,8 @@ class _Creation:
         self._groups: dict[str, str] = {}
         self._refused: dict[str, Rejected] = {}
         self._unsure_until: float | None = self._settled_at() if context.lease.redelivered else None
+        self._images = MachineImages(context)
+        self._orders: dict[str, Order] = {}
 
     async def once(self) -> None:
         """One try: adopt an existing server, else order the first choice in stock."""
@@ -78,12 +91,15 @@ class _Creation:
                     hourly_price=kind and kind.hourly_price,
                     currency=kind and kind.currency,
                     host_key=server.host_key,
+                    machine_image=booted_from(await self._context.load(), self._orders.get(server.id), server.zone),
                 )
             )
             await note_volumes(self._context, server)
 
     def _check_wanted(self, instance: Instance) -> None:
         wanted, provider = instance.specification, self._context.provider
+        if wanted.builds_image and not provider.capabilities.machine_images:
+            raise Rejected(NO_MACHINE_IMAGES, f"{provider.name} stores no machine images: choose another provider")
         if strange := [zone for zone in wanted.zones if zone not in provider.zones]:
             raise Rejected(UNKNOWN_ZONE, f"{', '.join(strange)} not used here: choose of {', '.join(provider.zones)}")
 
@@ -174,6 +190,7 @@ class _Creation:
 
         Two overlapping holders order twice if neither can see the other's server yet.
         """
+        await self._images.look()
         if self.possible:
             zone = self.possible[0][0]
             try:
@@ -201,7 +218,15 @@ class _Creation:
         return self._groups[zone]
 
     async def _made(self, zone: str, instance_type: str, security_group_id: str | None) -> Server | OutOfStock:
-        """Raises ProviderError."""
+        """From the best machine image that the provider still boots, else from its plain one. Raises ProviderError."""
+        while isinstance(outcome := await self._from_image(zone, instance_type, security_group_id), MachineImageGone):
+            await self._images.note_unusable(outcome)
+        return outcome
+
+    async def _from_image(
+        self, zone: str, instance_type: str, security_group_id: str | None
+    ) -> Server | OutOfStock | MachineImageGone:
+        machine_image = await self._images.choose(zone, instance_type)
         instance = await self._context.guard()
         order = Order(
             instance_id=instance.id,
@@ -211,6 +236,7 @@ class _Creation:
             cloud_init=self._cloud_init(instance),
             security_group_id=security_group_id,
             client_key=self._context.dependencies.secrets.ssh_client_key().public,
+            machine_image=machine_image,
         )
         self._unsure_until = self._settled_at()
         try:
@@ -225,6 +251,8 @@ class _Creation:
             self._unsure_until = None
             raise
         self._unsure_until = None
+        if isinstance(outcome, Server):
+            self._orders[outcome.id] = order
         return outcome
 
     def _settled_at(self) -> float:

@@ -3,12 +3,14 @@
 import time
 from collections import deque
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
 import structlog
 
 from services.provisioner.action_context import ActionContext, now
 from services.provisioner.actions.host_key import note_host_key, see_new_host_key
+from services.provisioner.actions.install_job import job_of
 from services.provisioner.actions.listening import while_wanted
 from services.provisioner.actions.printed import Printed
 from services.provisioner.install.causes import cause_of
@@ -19,6 +21,7 @@ from services.provisioner.install.script import (
     PHASES,
     STILL_RUNNING,
     SUPERSEDED,
+    Fetched,
     HeldUp,
     Image,
     InstallJob,
@@ -30,17 +33,19 @@ from services.provisioner.install.script import (
 )
 from services.provisioner.provider import Rejected, TryAgain
 from services.provisioner.retry import fail, translated
-from shared.host_keys import ROTATED, accepted_host_keys
+from shared.host_keys import accepted_host_keys
 from shared.lifecycle.events import (
+    MachineSealed,
     SshInstallCompleted,
     SshInstallFailed,
     SshInstallPhaseReached,
     SshInstallStarted,
+    WeightsProgressed,
 )
 from shared.lifecycle.instance import Instance
+from shared.lifecycle.words import fetched
 from shared.machine import Exited, KeyRefused, Session, Unreachable, WrongHostKey
 from shared.retry import backoff_s
-from shared.worker_arguments import worker_arguments
 
 INSTALL_FAILED: Final = "install_failed"
 INSTALL_TIMED_OUT: Final = "install_timed_out"
@@ -49,6 +54,7 @@ KEY_REFUSED: Final = "key_refused"
 WAITING: Final = "waiting"
 MOST_WAITS: Final = 20
 UNREACHABLE: Final = "machine_unreachable"
+NO_WEIGHTS: Final = "weights_not_listed"
 KEPT_LINES: Final = 20
 NO_RESULT: Final = {
     SUPERSEDED: ("install_superseded", "the machine knows a later install than this one"),
@@ -74,6 +80,14 @@ async def install(context: ActionContext) -> None:
             await installing.wait(error)
 
 
+def sealing(job: InstallJob) -> InstallJob:
+    """The same for a machine of which an image is made: what a worker would need never reaches its disk.
+
+    Its models are on its boot disk, which alone is stored, so no other disk is taken.
+    """
+    return replace(job, seals=True, api_key="", certificates=None, host_key_private=None, ours=False, scratch=False)
+
+
 class _Install:
     def __init__(self, context: ActionContext) -> None:
         self.over = False
@@ -83,6 +97,8 @@ class _Install:
         """When the machine refused our key for the first time since it last let it in."""
         self._phase: str | None = None
         self._image: str | None = None
+        self._fetched = -1
+        """The share of the model that was recorded last, in tenths; -1: none yet."""
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._waited_for: deque[str] = deque(maxlen=MOST_WAITS + 1)
 
@@ -144,10 +160,19 @@ class _Install:
         )
         await self._context.resume()
         instance = await self._context.guard()
-        job = self._job(instance, await self._gpus(instance))
+        job = await job_of(self._context, instance)
+        if instance.specification.builds_image:
+            job = sealing(job)
+            if job.model and job.weights is None:
+                raise TryAgain(NO_WEIGHTS, f"the hub gave no list of the files of {job.model}, which are to be stored")
         await note_host_key(self._context, session)
         status = await self._listened(session, job)
-        if status == 0:
+        if status == 0 and job.seals:
+            await self._context.conclude(
+                MachineSealed(instance_id=self._context.instance_id, occurred_at=now(), attempt=job.attempt)
+            )
+            self.over = True
+        elif status == 0:
             await see_new_host_key(self._context, self._context.settings.key_rotation_seconds)
             await self._context.conclude(
                 SshInstallCompleted(instance_id=self._context.instance_id, occurred_at=now(), attempt=job.attempt)
@@ -161,6 +186,7 @@ class _Install:
     async def _listened(self, session: Session, job: InstallJob) -> int:
         """Record each phase as it is printed; returns the exit status."""
         self._phase = self._image = None
+        self._fetched = -1
         self._lines.clear()
         self._waited_for.clear()
         printed = Printed(self._context, job)
@@ -172,24 +198,32 @@ class _Install:
             async for line in saying:
                 if isinstance(line, Exited):
                     return line.status
-                printed.add(line)
-                match parse_line(line):
-                    case Phase(name) if self._comes_after(name):
-                        await self._reached(job, name)
-                    case Phase():
-                        pass  # recorded once: a machine may print it for ever
-                    case Image(name):
-                        self._image = name if name in job.images else None
-                    case HeldUp(what):
-                        await self._waits(what)
-                    case Resumed():
-                        await self._context.resume()
-                    case Output(text):
-                        self._lines.append(self._context.printable(text))
+                await self._heard(job, line, printed)
         raise Unreachable("the machine stopped talking before the install had ended")
 
-    def _comes_after(self, phase: str) -> bool:
-        return self._phase is None or PHASES.index(phase) > PHASES.index(self._phase)
+    async def _heard(self, job: InstallJob, line: str, printed: Printed) -> None:
+        said = parse_line(line)
+        if not isinstance(said, Fetched):
+            printed.add(line)
+        match said:
+            case Phase(name) if self._comes_after(job, name):
+                await self._reached(job, name)
+            case Phase():
+                pass  # recorded once: a machine may print it for ever
+            case Image(name):
+                self._image = name if name in job.images else None
+            case HeldUp(what):
+                await self._waits(what)
+            case Resumed():
+                await self._context.resume()
+            case Fetched():
+                await self._has_fetched(job, said, printed)
+            case Output(text):
+                self._lines.append(self._context.printable(text))
+
+    def _comes_after(self, job: InstallJob, phase: str) -> bool:
+        passed = () if self._phase is None else job.phases[: job.phases.index(self._phase) + 1]
+        return phase in job.phases and phase not in passed
 
     async def _reached(self, job: InstallJob, phase: str) -> None:
         self._phase = phase
@@ -200,13 +234,30 @@ class _Install:
                 attempt=job.attempt,
                 install_try=job.attempt_try,
                 phase=phase,
-                index=PHASES.index(phase) + 1,
-                total=len(PHASES),
+                index=job.phases.index(phase) + 1,
+                total=len(job.phases),
                 image=self._image if phase == _IMAGE_PULL else None,
             )
         )
-        if phase == _AFTER_HOST_KEY:
+        if phase == _AFTER_HOST_KEY and not job.seals:
             await see_new_host_key(self._context, 0.0)
+
+    async def _has_fetched(self, job: InstallJob, said: Fetched, printed: Printed) -> None:
+        """Recorded at the start, at each further tenth and at the end: a machine tells it each second."""
+        progressed = WeightsProgressed(
+            instance_id=self._context.instance_id,
+            occurred_at=now(),
+            attempt=job.attempt,
+            install_try=job.attempt_try,
+            fetched_bytes=min(said.bytes, said.total_bytes),
+            total_bytes=said.total_bytes,
+            files=min(said.files, said.files_total),
+            files_total=said.files_total,
+        )
+        if progressed.tenths > self._fetched:
+            self._fetched = progressed.tenths
+            printed.add(fetched(progressed))
+            await self._context.conclude(progressed)
 
     async def _waits(self, what: str) -> None:
         """A machine may print it for ever: only so many waits of one connection are recorded."""
@@ -273,38 +324,3 @@ class _Install:
         if age_s > self._context.settings.install_deadline_seconds:
             waited = f"; it has waited for {self._waited_for[-1]}" if self._waited_for else ""
             raise Rejected(INSTALL_TIMED_OUT, f"still in phase {self._phase or 'none'} after {age_s:.0f} s{waited}")
-
-    async def _gpus(self, instance: Instance) -> int:
-        """Of its type; 0 if they are not known."""
-        offered = await self._context.dependencies.offers.if_known(self._context.provider.name)
-        return next((kind.gpus for kind in offered if kind.name == instance.instance_type), 0)
-
-    def _job(self, instance: Instance, gpus: int) -> InstallJob:
-        settings, secrets = self._context.settings, self._context.dependencies.secrets
-        keeps_its_own = instance.resources.own_host_key is not None
-        return InstallJob(
-            attempt=instance.attempt,
-            attempt_try=instance.install.failures + 1,
-            image=instance.specification.image or settings.image_for(instance.instance_type),
-            model=instance.specification.model,
-            revision=instance.loaded_revision,
-            task=instance.specification.task,
-            weights_bytes=instance.findings.weights_bytes or 0,
-            vllm_args=worker_arguments(instance.specification, instance.findings, gpus),
-            organization_id=instance.specification.organization_id,
-            ours=self._context.provider.capabilities.volumes,
-            scratch=instance.has_scratch,
-            pull_seconds=settings.image_pull_seconds,
-            worker_port=settings.worker_port,
-            api_key=secrets.worker_api_key(instance.id, instance.attempt),
-            certificates=None
-            if instance.worker_tls == "off"
-            else secrets.worker_certificates(instance.id, instance.attempt),
-            hub=settings.workers_hub,
-            proxies=settings.machine_proxies,
-            authorities=settings.machine_ca_file,
-            registry=settings.registry,
-            hf_token=settings.hf_token_for(instance.specification, instance.findings),
-            host_key_private=None if keeps_its_own else secrets.host_key(instance.id, ROTATED).private,
-            claimed_by=instance.id if keeps_its_own else None,
-        )

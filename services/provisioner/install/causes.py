@@ -1,7 +1,7 @@
-"""Why an install failed, if its tools name a proxy, a certificate or a registry. Pure.
+"""Why an install failed, if its tools name a proxy, a certificate, a registry, a disk or the model's files. Pure.
 
-The words are those of apt 2.6, curl 7.81 to 8.5 and Docker 20.10 to 28. What each code means and what to do is in
-`shared/error_codes.py`.
+The words are those of apt 2.6, curl 7.81 to 8.5, Docker 20.10 to 28, and our own scripts. What each code means and what
+to do is in `shared/error_codes.py`.
 """
 
 import re
@@ -84,6 +84,25 @@ CAUSES: Final = (
             r"unexpected status from \w+ request to \S+: 40[13]",
             r"does not accept the login",
         ),
+    ),
+    InstallCause(
+        "no_disk_room",
+        passes=False,
+        marks=(r" GB are missing\. Free some space", r" cannot be written: .*curl: \(23\) "),
+    ),
+    InstallCause("weights_refused", passes=False, marks=(r" cannot be fetched: the server answered 4\d\d\.$",)),
+    InstallCause(
+        "weights_differ",
+        passes=False,
+        marks=(
+            r"each time its checksum was not that of the hub's list\.$",
+            r" is shorter at the server than in the hub's",
+        ),
+    ),
+    InstallCause(
+        "weights_unreachable",
+        passes=True,
+        marks=(r": nothing more came in \d+ tries\.", r"^The download of the weights was ended \d+ times\.$"),
     ),
 )
 """The first one that a line shows is the cause."""

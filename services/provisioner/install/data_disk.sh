@@ -104,9 +104,10 @@ described_disks() {
 
 # Prints the disk to format, if there is one. Only the first attempt takes a new disk, and only if there is none yet: a
 # blank disk that comes later was attached by somebody. Scratch storage that is blank was erased by a full stop: it is
-# told by its size.
+# told by its size. Models that came with the machine's image stay where they are.
 disk_to_take() {
   local known=$1 scratch_bytes=$root/var/lib/coldstart/scratch-bytes
+  [[ ! -d $data/huggingface/$CACHE/hub ]] || return 0
   if [[ -n $OURS && -n $SCRATCH && -s $scratch_bytes ]]; then
     blank_disk "$(<"$scratch_bytes")"
   elif [[ -n $OURS && $known == no && $ATTEMPT == 1 ]]; then

@@ -36,8 +36,13 @@ layers_bytes() {
 }
 
 # Prints how much of the weights is still to be downloaded: an earlier worker may have left them, or a part.
-# shellcheck disable=SC2153  # the model is from the job
 missing_weights_bytes() {
+  if [[ -n $WEIGHTS ]]; then
+    count_weights
+    echo "$((weights_total - weights_fetched))"
+    return
+  fi
+  # shellcheck disable=SC2153  # the model is from the job
   local folder=$data/huggingface/$CACHE/hub/models--${MODEL//\//--} kept=0
   # A file may vanish meanwhile: an earlier worker may still be downloading.
   [[ ! -d $folder ]] || kept=$(du --summarize --block-size=1 "$folder" 2>/dev/null) || true
@@ -48,7 +53,8 @@ missing_weights_bytes() {
 need_room() {
   local bytes=$1 free=$2 what=$3 where=$4
   ((bytes == 0 || free >= bytes)) || fail "The disk of $where has $(in_gb "$free") GB free, and $what" \
-    "$(in_gb "$bytes") GB or more. Free some space, or use a machine with a larger disk."
+    "$(in_gb "$bytes") GB or more: $(in_gb "$((bytes - free))") GB are missing. Free some space, or use a machine with" \
+    "a larger disk."
 }
 
 in_gb() {

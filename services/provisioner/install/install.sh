@@ -7,7 +7,7 @@ set -euo pipefail
 shopt -s inherit_errexit
 umask 077
 
-PHASES=(preflight host_key data_disk docker_install nvidia_toolkit image_pull worker_start)
+PHASES=(preflight host_key data_disk docker_install nvidia_toolkit image_pull weights worker_start)
 
 # shellcheck source=/dev/null
 source /dev/stdin
@@ -17,6 +17,7 @@ root=${COLDSTART_ROOT:-}
 data=$root/mnt/data
 tls=$root/var/lib/coldstart/tls
 tls_inside=/etc/coldstart/tls
+kernels_inside=/var/cache/coldstart
 
 fail() {
   echo "$*" >&2
@@ -178,8 +179,12 @@ write_certificates() {
 
 worker_start() {
   local options=("${site_options[@]}") model=("$MODEL" --served-model-name "$MODEL" --port "$WORKER_PORT")
-  [[ -z $HF_TOKEN ]] || options+=(--env HF_TOKEN)
-  [[ -z $HUB ]] || options+=(--env "HF_ENDPOINT=$HUB")
+  if [[ -n $WEIGHTS_OFFLINE ]]; then
+    options+=(--env HF_HUB_OFFLINE=1)
+  else
+    [[ -z $HF_TOKEN ]] || options+=(--env HF_TOKEN)
+    [[ -z $HUB ]] || options+=(--env "HF_ENDPOINT=$HUB")
+  fi
   [[ -z $REVISION ]] || model+=(--revision "$REVISION")
   [[ $TASK != embed ]] || model+=(--runner pooling)
   # vllm's api_server, the entrypoint of images before 0.12, ignores a model given without --model.
@@ -197,6 +202,12 @@ worker_start() {
     model+=(--ssl-keyfile "$tls_inside/key.pem" --ssl-certfile "$tls_inside/certificate.pem"
       --ssl-ca-certs "$tls_inside/clients.pem" --ssl-cert-reqs 2)
   fi
+  # What vLLM compiles for this model, GPU and version, under names that say for which. Code is in it, so organisations
+  # do not share it, as they share no models.
+  mkdir -p "$data/kernels/$CACHE"
+  options+=(--volume "$data/kernels/$CACHE:$kernels_inside" --env "VLLM_CACHE_ROOT=$kernels_inside/vllm"
+    --env "TRITON_CACHE_DIR=$kernels_inside/triton" --env "CUDA_CACHE_PATH=$kernels_inside/cuda"
+    --env "FLASHINFER_WORKSPACE_BASE=$kernels_inside/flashinfer")
   start_watchdog
   # vLLM's processes share more memory than Docker's 64 MB, with one GPU too. Unused shared memory costs nothing.
   # The command line has the secrets' names, and docker's environment their values. Without a terminal, huggingface_hub
@@ -212,9 +223,19 @@ worker_start() {
     "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
 }
 
+leave() {
+  sign_out
+  end_weights
+}
+
+trap leave EXIT
+rm -rf "$weights_state"
+[[ -z $SEALS ]] || PHASES[-1]=seal
 use_proxies
 use_authorities
 for phase in "${PHASES[@]}"; do
   echo "::phase::$phase"
   "$phase"
+  [[ $phase != data_disk ]] || begin_weights
+  check_weights
 done

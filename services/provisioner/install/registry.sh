@@ -13,16 +13,17 @@ use_mirror() {
 sign_in() {
   [[ -n $REGISTRY_USER ]] || return 0
   export DOCKER_CONFIG=$root/var/lib/coldstart/docker
-  trap sign_out EXIT
   rm -rf "$DOCKER_CONFIG"
   mkdir -p "$DOCKER_CONFIG"
   docker login --username "$REGISTRY_USER" --password-stdin ${REGISTRY_MIRROR:+"${REGISTRY_MIRROR%%/*}"} \
-    <<<"$REGISTRY_PASSWORD" >/dev/null || fail "${REGISTRY_MIRROR:-Docker Hub} does not accept the login."
+    <<<"$REGISTRY_PASSWORD" >/dev/null || {
+    sign_out
+    fail "${REGISTRY_MIRROR:-Docker Hub} does not accept the login."
+  }
 }
 
 sign_out() {
   [[ -n $REGISTRY_USER ]] || return 0
-  rm -rf "$DOCKER_CONFIG"
+  rm -rf "$root/var/lib/coldstart/docker"
   unset DOCKER_CONFIG
-  trap - EXIT
 }

@@ -73,7 +73,7 @@ end_running() {
 }
 
 main() {
-  state=${COLDSTART_ROOT:-}/var/lib/coldstart
+  state=${COLDSTART_ROOT:-}$COLDSTART_STATE
   attempt=$COLDSTART_ATTEMPT
   try=$COLDSTART_TRY
   mkdir -p "$state"

@@ -19,6 +19,7 @@ from services.provisioner.install.builds import (
 )
 from services.provisioner.install.proxies import Proxies
 from services.provisioner.install.registry import Registry
+from services.provisioner.weights.source import WeightsList
 from shared.offers.gpus import LEAST_COMPUTE_CAPABILITY
 from shared.secrets import WorkerCertificates
 
@@ -27,7 +28,18 @@ ADDED: Final = "".join((_HERE / f"{name}.sh").read_text() for name in ("site", "
 """Shell functions by which install.sh adds something to the machine's systemd, and claim.sh removes it."""
 _INSTALL: Final = "".join(
     (_HERE / f"{name}.sh").read_text()
-    for name in ("waiting", "driver", "data_disk", "disk_space", "site", "registry", "watchdog", "install")
+    for name in (
+        "waiting",
+        "driver",
+        "data_disk",
+        "disk_space",
+        "weights",
+        "site",
+        "registry",
+        "watchdog",
+        "seal",
+        "install",
+    )
 )
 ENDING: Final = (_HERE / "ending.sh").read_text()
 """Shell functions by which run.sh and claim.sh end a running install."""
@@ -36,6 +48,7 @@ _MARK: Final = "::phase::"
 _IMAGE_MARK: Final = "::image::"
 _WAITING_MARK: Final = "::waiting::"
 _RESUMED_MARK: Final = "::resumed::"
+_WEIGHTS: Final = re.compile(r"::weights::(\d{1,15}) ([1-9]\d{0,14}) (\d{1,6}) ([1-9]\d{0,5})")
 
 COMMAND: Final = "bash -s"
 """The command to run over SSH. Its standard input is `stdin_of(job)`; close it afterwards."""
@@ -57,6 +70,8 @@ def _declared_phases(script: str) -> tuple[str, ...]:
 
 PHASES: Final = _declared_phases(_INSTALL)
 """All phases, in the script's order."""
+SEAL: Final = "seal"
+"""The last phase instead, where a machine image is made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +101,12 @@ class InstallJob:
     By vLLM's own defaults its tokenizer and the code in its repository are of the same revision."""
     weights_bytes: int = 0
     """What there is to download of the model's weights, at least; 0 if that is not known."""
+    weights: WeightsList | None = field(default=None, repr=False)
+    """What the machine fetches by itself, of `revision`; None: vLLM fetches the model."""
+    weights_parallel: int = 8
+    """How many of these files at once."""
+    offline: bool = False
+    """The worker reads the model without asking a hub for anything else."""
     vllm_args: tuple[str, ...] = ()
     organization_id: UUID | None = None
     """Models are kept in this organisation's folder; None: in the folder of shared instances."""
@@ -98,8 +119,16 @@ class InstallJob:
     host_key_private: str | None = field(default=None, repr=False)
     """The machine's new host key, Ed25519 in OpenSSH's format; None: the machine keeps its key."""
 
+    seals: bool = False
+    """A machine image is made of this machine: no worker is started, and nothing of the machine stays on its disk."""
+
     claimed_by: UUID | None = None
     """On a machine that serves instances in turn: the install runs only while the claim names this instance."""
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Those that it goes through."""
+        return (*PHASES[:-1], SEAL) if self.seals else PHASES
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -139,6 +168,16 @@ class Resumed:
 
 
 @dataclass(frozen=True)
+class Fetched:
+    """So much of the model is on the machine: of its `total_bytes`, and of its files."""
+
+    bytes: int
+    total_bytes: int
+    files: int
+    files_total: int
+
+
+@dataclass(frozen=True)
 class Output:
     """Any other line."""
 
@@ -164,9 +203,13 @@ def stdin_of(job: InstallJob) -> bytes:
         "REVISION": job.revision or "",
         "TASK": job.task,
         "WEIGHTS_BYTES": str(job.weights_bytes),
+        "WEIGHTS": _listed(job.weights),
+        "WEIGHTS_PARALLEL": str(job.weights_parallel),
+        "WEIGHTS_OFFLINE": "yes" if job.offline and job.weights else "",
         "CACHE": f"organizations/{job.organization_id}" if job.organization_id else "shared",
         "OURS": "yes" if job.ours else "",
         "SCRATCH": "yes" if job.scratch else "",
+        "SEALS": "yes" if job.seals else "",
         "PULL_SECONDS": str(job.pull_seconds),
         "WORKER_PORT": str(job.worker_port),
         "API_KEY": job.api_key,
@@ -183,6 +226,7 @@ def stdin_of(job: InstallJob) -> bytes:
     outer = {
         "COLDSTART_ATTEMPT": str(job.attempt),
         "COLDSTART_TRY": str(job.attempt_try),
+        "COLDSTART_STATE": "/run/coldstart" if job.seals else "/var/lib/coldstart",
         "COLDSTART_CLAIMED_BY": str(job.claimed_by or ""),
         "COLDSTART_JOB": f"{_assignments(variables)}VLLM_ARGS=({arguments})\n",
         "COLDSTART_INSTALL": _INSTALL,
@@ -190,7 +234,7 @@ def stdin_of(job: InstallJob) -> bytes:
     return f"{_assignments(outer)}{_RUN}".encode()
 
 
-def parse_line(line: str) -> Phase | Image | HeldUp | Resumed | Output:
+def parse_line(line: str) -> Phase | Image | HeldUp | Resumed | Fetched | Output:
     """What one line of output means. A phase that the script does not declare is ordinary output."""
     text = line.rstrip("\r\n")
     if text.startswith(_IMAGE_MARK):
@@ -199,8 +243,10 @@ def parse_line(line: str) -> Phase | Image | HeldUp | Resumed | Output:
         return HeldUp(text.removeprefix(_WAITING_MARK))
     if text == _RESUMED_MARK:
         return Resumed()
+    if fetched := _WEIGHTS.fullmatch(text):
+        return Fetched(*map(int, fetched.groups()))
     name = text.removeprefix(_MARK)
-    return Phase(name) if text.startswith(_MARK) and name in PHASES else Output(text)
+    return Phase(name) if text.startswith(_MARK) and name in {*PHASES, SEAL} else Output(text)
 
 
 def _tls(certificates: WorkerCertificates | None) -> Mapping[str, str]:
@@ -213,6 +259,14 @@ def _tls(certificates: WorkerCertificates | None) -> Mapping[str, str]:
         "TLS_CERTIFICATE": worker.certificate,
         "TLS_CLIENTS": client.certificate,
     }
+
+
+def _listed(weights: WeightsList | None) -> str:
+    """A line for each file. Its path is the last field, since it may hold spaces."""
+    files = weights.files if weights else ()
+    return "\n".join(
+        f"{file.bytes}\t{file.blob}\t{'yes' if file.with_token else 'no'}\t{file.url}\t{file.path}" for file in files
+    )
 
 
 def _assignments(variables: Mapping[str, str]) -> str:

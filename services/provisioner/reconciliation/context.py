@@ -13,7 +13,8 @@ from services.provisioner.action_context import LONGEST_TEXT, Overtaken
 from services.provisioner.provider import Provider, ProviderError
 from services.provisioner.reconciliation.results import RuleFailed, RuleResult, RuleResults
 from services.provisioner.settings import ProvisionerSettings
-from shared.journal.journal import Journal, JournalUnavailable
+from shared.journal.errors import JournalUnavailable
+from shared.journal.journal import Journal
 
 AT_ONCE: Final = 10
 """How many removals run at once. Each mostly waits, for minutes: a hundred in sequence would delay the next report."""

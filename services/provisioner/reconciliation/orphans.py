@@ -40,19 +40,21 @@ class Orphans:
             yield result
 
     async def others(self, resources: Iterable[Resource]) -> RuleResults:
-        """Volumes, then addresses and security groups, of released instances."""
-        volumes, networks = [], dict[UUID, list[Orphan]]()
+        """Volumes and disk snapshots, then addresses and security groups, of released instances."""
+        disks, networks = [], dict[UUID, list[Orphan]]()
         for resource in resources:
             match await self._judged(resource):
                 case Orphan() as orphan if resource.kind is Kind.VOLUME:
-                    volumes.append(guarded(f"volume {resource.id}", self._take_volume(orphan)))
+                    disks.append(guarded(f"volume {resource.id}", self._take_volume(orphan)))
+                case Orphan() as orphan if resource.kind is Kind.DISK_SNAPSHOT:
+                    disks.append(guarded(f"disk snapshot {resource.id}", self._take_snapshot(orphan)))
                 case Orphan() as orphan:
                     networks.setdefault(orphan.owner, []).append(orphan)
                 case None:
                     pass
                 case Unknown() | RuleFailed() as other:
                     yield other
-        async for result in at_once(volumes):
+        async for result in at_once(disks):
             yield result
         taken = (guarded(f"network of {owner}", self._take_network(owner, parts)) for owner, parts in networks.items())
         async for result in at_once(taken):
@@ -71,6 +73,12 @@ class Orphans:
         await removal.volume(orphan.resource.zone, orphan.resource.id)
         yield orphan.removed
 
+    async def _take_snapshot(self, orphan: Orphan) -> RuleResults:
+        """One that an image needs after all, or that is still being made, is left to the next reconciliation."""
+        await self._released_one(orphan.owner)()
+        if await self._context.provider.delete_disk_snapshot(orphan.resource.zone, orphan.resource.id):
+            yield orphan.removed
+
     async def _take_network(self, owner: UUID, parts: Sequence[Orphan]) -> RuleResults:
         known = (await self._released_one(owner)()).resources.security_group_ids
         gone = set(await self._context.provider.release_network(owner, known))
@@ -83,7 +91,7 @@ class Orphans:
         journal = self._context.journal
 
         async def guard() -> Instance:
-            instance = await journal.load(owner)
+            instance = await journal.load(owner, from_leader=True)
             if _claimed_by(instance, server):
                 raise Overtaken
             return instance
@@ -105,7 +113,7 @@ class Orphans:
 
     def _released_one(self, owner: UUID) -> Callable[[], Awaitable[Instance]]:
         async def guard() -> Instance:
-            instance = await self._context.journal.load(owner)
+            instance = await self._context.journal.load(owner, from_leader=True)
             if not is_over(instance):
                 raise Overtaken
             return instance

@@ -35,7 +35,7 @@ class Ownership:
     @classmethod
     def of(cls, results: Iterable[RuleResult]) -> "Ownership":
         every = list(results)
-        owners = {each: owned.instance_id for owned in of_type(Owned, every) for each in owned.resource_ids}
+        owners = {each: owned.instance.id for owned in of_type(Owned, every) for each in owned.resource_ids}
         return cls(owners, frozenset(each.instance_id for each in of_type(Unreadable, every)))
 
 
@@ -89,7 +89,7 @@ async def _owner(context: ReconciliationContext, ownership: Ownership, resource:
     if ownership.owners.get(resource.id, named) != named:
         return BORROWED
     try:
-        instance = await context.journal.load(named)
+        instance = await context.journal.load(named, from_leader=True)
     except InstanceUnknown:
         return UNREADABLE if named in ownership.unreadable else BY_COMMAND
     return instance if instance.specification.provider == context.provider.name else ELSEWHERE

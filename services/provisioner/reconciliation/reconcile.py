@@ -13,11 +13,15 @@ from prometheus_client import Counter, Gauge
 from services.provisioner.action_context import LONGEST_TEXT, now
 from services.provisioner.provider import Provider, Server
 from services.provisioner.reconciliation.context import ReconciliationContext, asked, guarded
+from services.provisioner.reconciliation.hand_over import HandOver
 from services.provisioner.reconciliation.known import KnownInstances
 from services.provisioner.reconciliation.lifetimes import end_when_due
+from services.provisioner.reconciliation.machine_images import StoredImages
 from services.provisioner.reconciliation.orphans import Orphans
 from services.provisioner.reconciliation.ownership import LEFT_OVER, Ownership
 from services.provisioner.reconciliation.results import (
+    ImageStored,
+    Owned,
     RuleFailed,
     RuleResult,
     RuleResults,
@@ -33,7 +37,8 @@ from services.provisioner.reconciliation.server_changes import ServerChanges
 from services.provisioner.reconciliation.unknown_orphans import remove_unknown
 from services.provisioner.settings import ProvisionerSettings
 from shared.bus.reader import ReadingInterrupted
-from shared.journal.journal import Journal, JournalUnavailable
+from shared.journal.errors import JournalUnavailable
+from shared.journal.journal import Journal
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.status import GONE
 from shared.reconciliation import Foreign, Kind, Removed, Report, Unknown
@@ -62,14 +67,17 @@ class Reconcile:
         known: KnownInstances,
         settings: ProvisionerSettings,
         *,
+        hand_over: HandOver | None = None,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._context = ReconciliationContext(journal, provider, settings, clock)
         self._provider = provider
         self._known = known
+        self._hand_over = hand_over
         self._server_changes = ServerChanges(settings.lost_after_seconds, monotonic)
         self._second_volumes = SecondVolumes()
+        self._machine_images = StoredImages(monotonic)
         self._of_others = set[UUID]()
         self._logged = set[str]()
         self._one_at_a_time = asyncio.Lock()
@@ -99,18 +107,23 @@ class Reconcile:
             self._add(results, servers)
         listed = None if isinstance(servers, RuleFailed) else servers
         await self._collect(results, self._known_instances(listed))
+        if self._hand_over:
+            await self._hand_over(owned.instance for owned in of_type(Owned, results))
         if listed is None:
             return
         self._add(results, ServersListed(len(listed)))
         ownership = Ownership.of(results)
         orphans = Orphans(self._context, ownership)
         await self._collect(results, orphans.servers(listed))
-        resources = await asked("list of volumes, addresses and security groups", self._provider.tagged_resources)
+        resources = await asked(
+            "list of volumes, disk snapshots, addresses and security groups", self._provider.tagged_resources
+        )
         if isinstance(resources, RuleFailed):
             self._add(results, resources)
         if resources is None or isinstance(resources, RuleFailed):
             return
         await self._collect(results, orphans.others(resources))
+        await self._collect(results, self._machine_images(self._context, tuple(results)))
         await self._collect(results, self._leftover_volumes(ownership))
         if delete_unknown:
             unknown = still_unknown(results)
@@ -161,7 +174,7 @@ class Reconcile:
 
     async def _known_instance(self, instance_id: UUID, listed: Mapping[str, Server] | None) -> RuleResults:
         try:
-            instance = await self._context.journal.load(instance_id)
+            instance = await self._context.journal.load(instance_id, at_least=1)
         except InstanceUnknown:
             yield Unreadable(instance_id)
             yield RuleFailed(f"instance {instance_id}: none of its events can be read")
@@ -169,8 +182,12 @@ class Reconcile:
         if instance.specification.provider != self._provider.name:
             self._of_others.add(instance_id)
             return
+        image = instance.stored_image
+        if image is not None and image.deleted_at is None:
+            yield ImageStored(instance)
         if instance.status in GONE or instance.resources.released:
-            self._known.forget(instance_id)
+            if image is None or image.deleted_at is not None:
+                self._known.forget(instance_id)
             return
         yield owned_by(instance)
         instance, expired = await end_when_due(self._context, instance)

@@ -13,10 +13,17 @@ from shared.reconciliation import Foreign, Removed, Report, Unknown
 
 @dataclass(frozen=True)
 class Owned:
-    """Ids of the recorded resources of this instance, which is not released."""
+    """An instance that is not released, and the ids of its recorded resources."""
 
-    instance_id: UUID
+    instance: Instance
     resource_ids: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ImageStored:
+    """A build of which a machine image is there, whatever else is left of it."""
+
+    builder: Instance
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,9 @@ class RuleFailed:
 
 Change: TypeAlias = ServerLost | ServerStopped | ServerRestarted | AddressChanged | LifetimeLimitReached
 """A fact that a rule has recorded in the journal."""
-RuleResult: TypeAlias = Owned | Unreadable | ServersListed | Removed | Unknown | Foreign | Change | RuleFailed
+RuleResult: TypeAlias = (
+    Owned | ImageStored | Unreadable | ServersListed | Removed | Unknown | Foreign | Change | RuleFailed
+)
 RuleResults: TypeAlias = AsyncGenerator[RuleResult, None]
 
 Found = TypeVar("Found")
@@ -52,7 +61,7 @@ def owned_by(instance: Instance) -> Owned:
     resources = instance.resources
     ids = (resources.server_id, resources.address_id, *resources.duplicate_server_ids)
     volumes = (volume.id for volume in resources.volumes)
-    return Owned(instance.id, frozenset(filter(None, (*ids, *volumes, *resources.security_group_ids))))
+    return Owned(instance, frozenset(filter(None, (*ids, *volumes, *resources.security_group_ids))))
 
 
 def still_unknown(results: Iterable[RuleResult]) -> list[Unknown]:

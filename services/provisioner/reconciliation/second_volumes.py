@@ -26,7 +26,9 @@ class SecondVolumes:
         for volume_id in _left_by_second_servers(instance, listed) - self._gone:
             gone = True
             for zone in context.provider.zones:  # that of a second server is not recorded
-                if volume_id not in _left_by_second_servers(await context.journal.load(instance.id), listed):
+                if volume_id not in _left_by_second_servers(
+                    await context.journal.load(instance.id, from_leader=True), listed
+                ):
                     raise Overtaken
                 gone &= await context.provider.delete_volume(zone, volume_id)
             if gone:

@@ -53,6 +53,10 @@ class _Orphans:
         for volume_id, zone in self._volumes.items():
             await self._removal(zone).volume(zone, volume_id)
             yield self._removed(Kind.VOLUME, zone, volume_id)
+        for snapshot in self._of(Kind.DISK_SNAPSHOT):
+            await self._guard()
+            if await self._provider.delete_disk_snapshot(snapshot.zone, snapshot.id):
+                yield self._removed(Kind.DISK_SNAPSHOT, snapshot.zone, snapshot.id)
         if network := [*self._of(Kind.ADDRESS), *self._of(Kind.SECURITY_GROUP)]:
             await self._guard()
             await self._provider.release_network(
@@ -78,7 +82,7 @@ class _Orphans:
 
     async def _guard(self) -> None:
         try:
-            await self._context.journal.load(self._instance_id)
+            await self._context.journal.load(self._instance_id, from_leader=True)
         except InstanceUnknown:
             return
         raise Overtaken

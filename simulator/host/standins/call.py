@@ -8,6 +8,8 @@ from typing import Final, NoReturn, Protocol, TypeAlias
 from simulator.cloud.ports import Hardware
 from simulator.host.containers import Containers
 from simulator.host.disk import Disk
+from simulator.host.file_failures import FileFailures
+from simulator.host.model import MachineModel
 from simulator.scenario import Scenario
 
 REFUSED: Final = 64
@@ -24,6 +26,9 @@ class Machine(Protocol):
     scenario: Scenario
     hardware: Hardware
     containers: Containers
+    file_failures: FileFailures
+    model: MachineModel | None
+    """How long things take on it, where the scenario has rates."""
 
     def fails_at(self, phase: str) -> bool:
         """Whether the install must fail in this phase now."""
@@ -53,6 +58,8 @@ class Call:
     out: Callable[[str], None]
     """Prints one line or more."""
     err: Callable[[str], None]
+    input: str = ""
+    """Standard input, if an argument says that it is read."""
 
 
 StandIn: TypeAlias = Callable[[Machine, Call], Awaitable[int]]

@@ -1,4 +1,7 @@
-"""lsblk, blkid, cmp, df, mkfs, mount, mountpoint and udevadm, for the machine's list of block devices."""
+"""lsblk, blkid, cmp, df, mkfs, mount, mountpoint and udevadm, for the machine's list of block devices.
+
+dd, fsfreeze and sync, as far as a seal uses them: the blocks of the disk are not simulated.
+"""
 
 from pathlib import Path
 from typing import Final
@@ -114,7 +117,39 @@ async def mkfs_ext4(machine: Machine, call: Call) -> int:
     return 0
 
 
+async def dd(machine: Machine, call: Call) -> int:
+    del machine
+    given = dict(argument.split("=", 1) for argument in call.arguments)
+    if given.pop("if") != "/dev/zero" or given.keys() != {"of", "bs", "oflag"}:
+        raise Refused(" ".join(call.arguments))
+    call.err(f"dd: error writing '{given['of']}': No space left on device")
+    return 1
+
+
+async def does_nothing(machine: Machine, call: Call) -> int:
+    del machine, call
+    return 0
+
+
+def _bind(machine: Machine, what: Path, folder: Path) -> int:
+    """What is kept in memory is seen by its name there; of the boot disk there is a second name."""
+    root = machine.disk.root
+    if not folder.is_relative_to(root):
+        raise Refused(f"a mount on {folder}")
+    if what == root:
+        folder.rmdir()
+        folder.symlink_to(root)
+    elif not what.is_relative_to(root / "run"):
+        raise Refused(f"a mount of {what}")
+    machine.disk.contents.bound.add(str(folder))
+    machine.disk.save()
+    return 0
+
+
 async def mount(machine: Machine, call: Call) -> int:
+    match list(call.arguments):
+        case ["--bind", what, folder]:
+            return _bind(machine, Path(what), Path(folder))
     flags = Flags("mount")
     flags.add_argument("device")
     flags.add_argument("folder", type=Path)
@@ -133,9 +168,17 @@ async def mount(machine: Machine, call: Call) -> int:
 
 async def mountpoint(machine: Machine, call: Call) -> int:
     flags = Flags("mountpoint")
-    flags.add_argument("--quiet", action="store_true", required=True)
+    asked = flags.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--quiet", action="store_true")
+    asked.add_argument("--fs-devno", action="store_true")
     flags.add_argument("folder")
-    folder = flags.parse_args(call.arguments).folder
+    given = flags.parse_args(call.arguments)
+    if given.fs_devno:
+        call.out("0:0")
+        return 0
+    folder = given.folder
+    if folder == str(machine.disk.root / "run") or folder in machine.disk.contents.bound:
+        return 0
     return 0 if any(device.mounted_at == folder for device in machine.disk.contents.devices) else _NOT_MOUNTED
 
 

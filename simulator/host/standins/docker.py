@@ -13,6 +13,7 @@ from simulator.host.standins.docker_reports import info, inspect, logs, ps
 
 _RUN_FAILED: Final = 125
 _CACHE: Final = "/root/.cache/huggingface"
+_KERNELS: Final = "/var/cache/coldstart"
 _TLS: Final = "/etc/coldstart/tls"
 _AUTHORITIES: Final = "/etc/coldstart/authorities.pem"
 
@@ -70,7 +71,7 @@ async def _run(machine: Machine, call: Call, rest: list[str]) -> int:
         id=new_id(), name=given.name, image=tagged(given.image), arguments=tuple(given.arguments),
         environment=_environment(given.env, call.variables), host_port=int(host_port),
         container_port=int(container_port), restarts=given.restart == "unless-stopped", cache=volumes[_CACHE],
-        tls=volumes.get(_TLS), shared_memory=given.shm_size,
+        kernels=volumes.get(_KERNELS), tls=volumes.get(_TLS), shared_memory=given.shm_size,
         labels=dict(label.split("=", 1) for label in given.label), created_at=time.time(),
     )  # fmt: skip
     machine.containers.run(container)
@@ -83,7 +84,7 @@ def _volumes(machine: Machine, given: list[str]) -> dict[str, Path]:
     volumes = {}
     for volume in given:
         folder, _, inside = volume.partition(":")
-        if inside not in (_CACHE, f"{_TLS}:ro", f"{_AUTHORITIES}:ro") or not Path(folder).is_relative_to(
+        if inside not in (_CACHE, _KERNELS, f"{_TLS}:ro", f"{_AUTHORITIES}:ro") or not Path(folder).is_relative_to(
             machine.disk.root
         ):
             raise Refused(f"--volume {volume}")

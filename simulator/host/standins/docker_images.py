@@ -5,6 +5,7 @@ import hashlib
 import json
 from typing import Final
 
+from simulator.host.model import DISK_WRITE, NETWORK, REGISTRY, MachineModel
 from simulator.host.standins.call import Call, Flags, Machine
 
 _REPOSITORY: Final = "vllm/vllm-openai"
@@ -80,7 +81,10 @@ async def pull(machine: Machine, call: Call, image: str) -> int:
     call.out(f"{tag}: Pulling from {repository}")
     known = image in machine.disk.contents.images
     if not known:
-        await _pull_layers(call, image, machine.scenario.image_pull)
+        if machine.model is None:
+            await _pull_layers(call, image, machine.scenario.image_pull)
+        else:
+            await _pull_at_rates(call, image, machine.model)
         machine.disk.contents.images.add(image)
         machine.disk.save()
     call.out(f"Digest: sha256:{_digest(image)}")
@@ -96,6 +100,31 @@ async def _pull_layers(call: Call, image: str, seconds: float) -> None:
     for layer in layers:
         await asyncio.sleep(seconds / len(layers))
         call.out(f"{layer}: Verifying Checksum\n{layer}: Download complete\n{layer}: Pull complete")
+
+
+async def _pull_at_rates(call: Call, image: str, model: MachineModel) -> None:
+    """Layers come some at a time, and are unpacked one after the other, each as soon as those before it are."""
+    rates = model.rates
+    sizes = [gigabytes * 10**9 for gigabytes in rates.image_layers]
+    layers = [_digest(f"{image}/{number}")[:12] for number in range(len(sizes))]
+    here = [asyncio.Event() for _ in sizes]
+    some_at_a_time = asyncio.Semaphore(rates.layers_at_once)
+
+    async def download(number: int) -> None:
+        async with some_at_a_time:
+            await model.move(sizes[number], {NETWORK, REGISTRY, DISK_WRITE}, rates.registry_connection)
+        call.out(f"{layers[number]}: Verifying Checksum\n{layers[number]}: Download complete")
+        here[number].set()
+
+    for layer in layers:
+        call.out(f"{layer}: Pulling fs layer")
+    async with asyncio.TaskGroup() as downloads:
+        for number in range(len(sizes)):
+            downloads.create_task(download(number), name=f"layer-{number}")
+        for number, size in enumerate(sizes):
+            await here[number].wait()
+            await model.move(size * rates.image_growth, {DISK_WRITE}, rates.unpack)
+            call.out(f"{layers[number]}: Pull complete")
 
 
 def tagged(image: str) -> str:

@@ -22,6 +22,8 @@ _TOLD: Final = {
 
 async def nvidia_smi(machine: Machine, call: Call) -> int:
     memory, capability = _TOLD[machine.hardware.gpu]
+    if machine.model is not None:
+        await machine.model.driver()
     if list(call.arguments) == ["--query-gpu=compute_cap", "--format=csv,noheader"]:
         for _ in range(machine.hardware.gpus):
             call.out(capability)

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Final
 
+from simulator.host.model import APT, NETWORK, MachineModel
+from simulator.host.standins import weights
 from simulator.host.standins.call import Call, Flags, Machine, Refused
 
 _TOOLKIT_SITE: Final = "https://nvidia.github.io/libnvidia-container"
@@ -25,10 +27,26 @@ async def apt_get(machine: Machine, call: Call) -> int:
         call.err("E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1 (unattended-upgr)")
         return _APT_FAILED
     if given.command == "update":
+        if machine.model is not None:
+            await machine.model.sleep(machine.model.rates.apt_update_seconds)
         return _update(machine, call)
     if not given.y:
         raise Refused("an install that asks for confirmation")
+    if machine.model is not None:
+        for package in {*given.packages} - machine.disk.contents.packages:
+            await _take_time(machine.model, package)
     return _install(machine, call, given.packages)
+
+
+async def _take_time(model: MachineModel, package: str) -> None:
+    """As long as it takes to download and to set up."""
+    rates = model.rates
+    if package == _TOOLKIT:
+        megabytes, seconds = rates.toolkit_megabytes, rates.toolkit_setup_seconds
+    else:
+        megabytes, seconds = rates.docker_megabytes, rates.docker_setup_seconds
+    await model.move(megabytes * 10**6, {NETWORK, APT})
+    await model.sleep(seconds)
 
 
 def _update(machine: Machine, call: Call) -> int:
@@ -80,6 +98,8 @@ async def dpkg(machine: Machine, call: Call) -> int:
 
 
 async def curl(machine: Machine, call: Call) -> int:
+    if "--config" in call.arguments:
+        return await weights.curl(machine, call)
     flags = Flags("curl")
     for quiet in ("--fail", "--silent", "--show-error", "--location"):
         flags.add_argument(quiet, action="store_true")

@@ -5,7 +5,7 @@ import hmac
 from contextlib import suppress
 from typing import Final
 
-from simulator.host.standins import disks, docker, gpu, packages, system
+from simulator.host.standins import disks, docker, gpu, packages, system, weights
 from simulator.host.standins.call import REFUSED, Call, Machine, Refused, StandIn
 
 STAND_INS: Final[dict[str, StandIn]] = {
@@ -13,16 +13,20 @@ STAND_INS: Final[dict[str, StandIn]] = {
     "blkid": disks.blkid,
     "cmp": disks.cmp,
     "curl": packages.curl,
+    "dd": disks.dd,
     "df": disks.df,
     "docker": docker.docker,
     "dpkg": packages.dpkg,
+    "fsfreeze": disks.does_nothing,
     "lsblk": disks.lsblk,
     "mkfs.ext4": disks.mkfs_ext4,
     "mount": disks.mount,
     "mountpoint": disks.mountpoint,
     "nvidia-ctk": gpu.nvidia_ctk,
     "nvidia-smi": gpu.nvidia_smi,
+    "sha256sum": weights.sha256sum,
     "sleep": system.sleep,
+    "sync": disks.does_nothing,
     "systemctl": system.systemctl,
     "udevadm": disks.udevadm,
 }
@@ -82,7 +86,7 @@ class StandIns:
         call = Call(
             name=await word(), arguments=await words(),
             variables=dict(assignment.split("=", 1) for assignment in await words()),
-            out=lambda text: say("1", text), err=lambda text: say("2", text),
+            input=await word(), out=lambda text: say("1", text), err=lambda text: say("2", text),
         )  # fmt: skip
         running = asyncio.ensure_future(self._run(call))
         # The client sends nothing more, so this read ends only when its process has ended.

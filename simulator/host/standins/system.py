@@ -18,11 +18,16 @@ async def systemctl(machine: Machine, call: Call) -> int:
             if machine.fault("docker_install"):
                 return _job_failed(call, "docker")
         case ["restart", "docker"]:
-            machine.disk.contents.docker_runtimes = set(machine.disk.contents.configured_runtimes)
-            machine.disk.save()
+            await _restart_docker(machine)
         case [*asked, unit] if (machine.disk.root / "etc/systemd/system" / unit).is_file():
             _of_added_unit(machine, asked, unit)
-        case ["daemon-reload"]:
+        case (
+            ["daemon-reload"]
+            | ["stop", "docker.socket", "docker"]
+            | ["stop", "apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades"]
+            | ["stop", "syslog.socket", "rsyslog"]
+            | ["restart", "systemd-journald"]
+        ):
             pass
         case other:
             raise Refused(" ".join(other))
@@ -33,6 +38,13 @@ async def sleep(machine: Machine, call: Call) -> int:
     [seconds] = call.arguments
     machine.skip(float(seconds))
     return 0
+
+
+async def _restart_docker(machine: Machine) -> None:
+    if machine.model is not None:
+        await machine.model.sleep(machine.model.rates.docker_restart_seconds)
+    machine.disk.contents.docker_runtimes = set(machine.disk.contents.configured_runtimes)
+    machine.disk.save()
 
 
 def _of_added_unit(machine: Machine, asked: list[str], unit: str) -> None:

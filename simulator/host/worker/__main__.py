@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,10 +11,10 @@ import uvicorn
 from .app import Worker
 from .arguments import Arguments, parse
 from .log import Log, plain
+from .pace import Pace
 from .plan import Plan
 from .version import version_of
 
-_KILLED: Final = 137
 _STUCK_AT: Final = 0.45
 """The share of the load after which a worker that never loads says nothing more."""
 
@@ -28,10 +27,9 @@ def main() -> int:
 
 async def _live(arguments: Arguments, plan: Plan) -> int:
     """Load, serve until told to stop, and return the exit status."""
-    # Standard input is a pipe whose other end the simulator holds: it closes when the simulator dies.
-    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), lambda: os._exit(_KILLED))
+    pace = Pace(plan)
     log = Log(arguments.version)
-    await _until(plan.first_line_at)
+    await pace.reached(0.0)
     log.started(arguments)
     if arguments.gated:
         plain(f"OSError: You are trying to access a gated repo.\nMake sure to have access to it at "
@@ -45,10 +43,11 @@ async def _live(arguments: Arguments, plan: Plan) -> int:
         plain("RuntimeError: CUDA error: device not ready; GPU has fallen off the bus")
         return 1
     for done in log.loading(arguments):
-        await _until(plan.first_line_at + done * plan.load_seconds)
+        await pace.reached(done)
         if plan.never_loads and done > _STUCK_AT:
             await asyncio.Event().wait()
-    return await _serve(arguments, plan, Worker(arguments, log), log)
+    worker = Worker(arguments, log, token_seconds=plan.token_seconds, hangs_at=plan.engine_hangs_at)
+    return await _serve(arguments, plan, worker, log)
 
 
 async def _serve(arguments: Arguments, plan: Plan, worker: Worker, log: Log) -> int:
@@ -84,10 +83,6 @@ def _on_this_computer(tls: dict[str, Any], folders: Mapping[str, str]) -> dict[s
 def _outside(path: str, folders: Mapping[str, str]) -> str:
     folder, _, name = path.rpartition("/")
     return f"{folders.get(folder, folder)}/{name}"
-
-
-async def _until(moment: float) -> None:
-    await asyncio.sleep(max(0.0, moment - time.time()))
 
 
 if __name__ == "__main__":

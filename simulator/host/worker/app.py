@@ -48,12 +48,14 @@ class Api:
 class Worker:
     """An ASGI application that serves one model."""
 
-    def __init__(self, arguments: Arguments, log: Log) -> None:
+    def __init__(
+        self, arguments: Arguments, log: Log, *, token_seconds: float = 0.002, hangs_at: str | None = None
+    ) -> None:
         self._arguments = arguments
         self._version = arguments.version
         self._log = log
         self._created = int(time.time())
-        self.engine = Engine(arguments)
+        self.engine = Engine(arguments, token_seconds, hangs_at)
         self._metrics = Metrics(self.engine)
         self._apis = self._served_apis()
         self._plain: dict[str, dict[str, Got]] = {

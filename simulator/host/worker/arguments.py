@@ -58,6 +58,8 @@ class Arguments:
     """Tools may be offered without naming the one to call."""
     gated: bool
     """The weights are behind a licence and no token was given."""
+    offline: bool
+    """Everything is in the cache, and no hub is asked."""
     eager: bool
     """Neither compiled nor captured as CUDA graphs."""
     bars: bool
@@ -100,6 +102,7 @@ def parse(words: Sequence[str], environment: Mapping[str, str], version: Version
         parser.add_argument(option, action="store_true")
     given = parser.parse_args(words)
     model: str = given.model_tag or given.model
+    offline = environment.get("HF_HUB_OFFLINE") == "1"
     detected = any(family in model.lower() for family in _EMBEDDING_FAMILIES)
     return Arguments(
         version=version,
@@ -114,7 +117,8 @@ def parse(words: Sequence[str], environment: Mapping[str, str], version: Version
         vision=any(family in model.lower() for family in _VISION_FAMILIES),
         tool_parser=given.enable_auto_tool_choice and given.tool_call_parser is not None,
         max_model_len=given.max_model_len or (512 if detected else 32_768),
-        gated=model.startswith(_GATED) and not environment.get("HF_TOKEN"),
+        gated=model.startswith(_GATED) and not (environment.get("HF_TOKEN") or offline),
+        offline=offline,
         eager=given.enforce_eager,
         bars=environment.get("TQDM_POSITION") == "-1",
         non_default={name: value for name, value in vars(given).items() if value != parser.get_default(name)},

@@ -1,17 +1,14 @@
-"""The engine behind all routes: it generates tokens at its pace, counts them, and may die."""
+"""The engine behind all routes: it generates tokens at its pace, counts them, and may die or hang."""
 
 import asyncio
 import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Final
 
 from .arguments import Arguments
 from .refusals import input_too_long, no_tokens, prompt_too_long, too_many_tokens
 from .sampling import Sampling
 from .tokens import tokens_of
-
-_TOKEN_SECONDS: Final = 0.002
 
 
 class EngineDead(Exception):
@@ -34,16 +31,20 @@ class Generated:
 
 
 class Engine:
-    def __init__(self, arguments: Arguments) -> None:
+    def __init__(self, arguments: Arguments, token_seconds: float, hangs_at: str | None) -> None:
         self.arguments = arguments
+        self._token_seconds = token_seconds
+        self._hangs_at = hangs_at
         self.version = arguments.version
         self.dead = False
+        self._hangs = False
         self.prompt_tokens = 0
         self.generation_tokens = 0
 
     def count(self, prompt: str) -> int:
         """The number of its tokens. Raises EngineDead, and Refusal if they do not fit into the window."""
         self._check()
+        self._hangs |= self._hangs_at is not None and self._hangs_at in prompt
         count, window = len(tokens_of(prompt)), self.arguments.max_model_len
         if count > window:
             raise prompt_too_long(self.version, window, count)
@@ -69,21 +70,28 @@ class Engine:
         if room < 1:
             raise no_tokens(room)
         generated = _generated(text, room if wanted is None else min(wanted, room), sampling)
+        if self._hangs:
+            return generated
         self.prompt_tokens += prompt_tokens
         self.generation_tokens += sampling.n * len(generated.tokens)
         return generated
 
     async def finish(self, generated: Generated) -> None:
         """Wait for as long as it takes to generate it. Raises EngineDead."""
-        await asyncio.sleep(_TOKEN_SECONDS * len(generated.tokens))
-        self._check()
+        await self._work(len(generated.tokens))
 
     async def stream(self, generated: Generated) -> AsyncIterator[tuple[str, bool]]:
         """Each token at its time, and whether it is the last one. Raises EngineDead."""
         for number, token in enumerate(generated.tokens, start=1):
-            await asyncio.sleep(_TOKEN_SECONDS)
-            self._check()
+            await self._work(1)
             yield token, number == len(generated.tokens)
+
+    async def _work(self, tokens: int) -> None:
+        """For as long as so many tokens take. Raises EngineDead."""
+        await asyncio.sleep(self._token_seconds * tokens)
+        if self._hangs:
+            await asyncio.Event().wait()
+        self._check()
 
     def _check(self) -> None:
         if self.dead:

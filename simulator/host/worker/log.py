@@ -40,7 +40,7 @@ class Log:
 
     def loading(self, arguments: Arguments) -> Iterator[float]:
         """Print the load as it goes; yields the share of it that is done by then, from 0 to 1."""
-        if self._recent and arguments.bars:
+        if self._recent and arguments.bars and not arguments.offline:
             self._tokenizer_bars()
         self.engine(f"[core.py:93] Initializing a V1 LLM engine (v{self._version}) with config: "
                     f"model='{arguments.model}', max_seq_len={arguments.max_model_len}, "
@@ -48,13 +48,8 @@ class Log:
         self.engine(f"[gpu_model_runner.py:3562] Starting to load model {arguments.model}...")
         yield 0.05
         files = arguments.weight_files
-        fetched = dict.fromkeys(files, 0)
-        for name, done in _fetching(files):
-            fetched[name] = done
-            if arguments.bars and not self._recent:
-                self._bar(f"(…)eb089e7/{name}", done, _SHARD_MEGABYTES, unit="M")
-            yield 0.05 + 0.2 * sum(fetched.values()) / (_SHARD_MEGABYTES * len(files))
-        self.engine(f"[weight_utils.py:487] Time spent downloading weights for {arguments.model}: 21.37 seconds")
+        if not arguments.offline:
+            yield from self._downloading(arguments, files)
         for shard in range(len(files) + 1):
             # vLLM's own format for this bar ends every state of it with a new line.
             self._printed(f"\rLoading safetensors checkpoint shards: {100 * shard / len(files):3.0f}% Completed | "
@@ -105,6 +100,15 @@ class Log:
                 yield 0.75 + 0.2 * (captured + graph) / total
             captured += graphs
         self.engine("[gpu_model_runner.py:4587] Graph capturing finished in 5 secs, took 0.61 GiB")
+
+    def _downloading(self, arguments: Arguments, files: Sequence[str]) -> Iterator[float]:
+        fetched = dict.fromkeys(files, 0)
+        for name, done in _fetching(files):
+            fetched[name] = done
+            if arguments.bars and not self._recent:
+                self._bar(f"(…)eb089e7/{name}", done, _SHARD_MEGABYTES, unit="M")
+            yield 0.05 + 0.2 * sum(fetched.values()) / (_SHARD_MEGABYTES * len(files))
+        self.engine(f"[weight_utils.py:487] Time spent downloading weights for {arguments.model}: 21.37 seconds")
 
     def _tokenizer_bars(self) -> None:
         """The only download that huggingface_hub 2 shows: 37 kB, before the first byte of the weights."""

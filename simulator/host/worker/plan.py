@@ -21,12 +21,15 @@ class Plan:
     ports: Mapping[str, int]
     folders: Mapping[str, str] = field(default_factory=dict)
     first_line_at: float = 0.0
-    load_seconds: float = 0.0
+    load_seconds: float | None = 0.0
+    """None: standard input tells how far the load is, from 0 to 1, a line each time. The first one starts it."""
     never_loads: bool = False
     dies_after_ready: float | None = None
     engine_dies_after_ready: float | None = None
+    engine_hangs_at: str | None = None
     dead_engine: float = 0.0
     """How long a dead engine's server answers before it ends."""
+    token_seconds: float = 0.002
     fails_with: str | None = None
     """The last lines of a worker that cannot start."""
     broken: bool = False

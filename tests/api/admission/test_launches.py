@@ -43,7 +43,7 @@ async def test_no_more_instances_than_the_limit_also_while_the_read_model_shows_
     answers = await asyncio.gather(*(api.client.post("/instances", json=FOR_ACME) for _ in range(6)))
     assert sorted(answer.status_code for answer in answers) == [202, 202, *[403] * 4]
     figures = await refused(api)
-    assert figures.pop("detail").startswith("It has 2 instances, and its limit is 2.")
+    assert figures.pop("detail").startswith("It has 2 of at most 2 instances.")
     assert figures == {"limited_by": "max_instances", "limit": 2, "used": 2, "requested": 1, "currency": None}
     assert (await api.client.post("/instances", json=BODY)).status_code == 202, "of everybody"
 

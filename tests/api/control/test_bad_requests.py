@@ -296,3 +296,11 @@ async def test_what_is_wrong_with_a_field_is_said_without_words_of_a_library(
     assert refused.status_code == 422
     assert refused.json()["detail"].startswith(said)
     assert "should" not in refused.json()["detail"]
+
+
+async def test_a_body_that_is_no_object_is_refused_without_the_name_of_a_class(stage: Stage) -> None:
+    api = await stage.api()
+    refused = await api.client.post("/instances", json=[])
+    assert refused.json()["detail"] == "/: has to be an object"
+    nested = await api.client.put("/deployments/chat", json={**BODY, "rollout": 3})
+    assert nested.json()["detail"] == "/rollout: has to be an object"

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from services.api.admission.intake import InstanceBody
+from services.api.admission.deployment_body import DeploymentBody
+from services.api.admission.launch_body import InstanceBody
 from services.api.control.api_keys import ApiKeyBody
 from services.api.control.forms import FORMS
 from services.api.control.models import ModelBody
@@ -26,7 +27,7 @@ def patterns(node: Any) -> Iterator[str]:
                 yield from patterns(value)
 
 
-@pytest.mark.parametrize("body", [InstanceBody, ModelBody, OfferingBody, ApiKeyBody, OrganizationBody])
+@pytest.mark.parametrize("body", [InstanceBody, DeploymentBody, ModelBody, OfferingBody, ApiKeyBody, OrganizationBody])
 def test_every_pattern_of_a_body_has_its_words(body: type[BaseModel]) -> None:
     told = set(patterns(body.model_json_schema()))
     assert told

@@ -10,14 +10,18 @@ from structlog.testing import capture_logs
 from services.api.estimates.estimates import Estimates
 from services.api.estimates.repository import LaunchRepository
 from services.progress.projection import Projection
-from shared.eta.history import FEWEST
+from shared.deployments.wish import Template
+from shared.eta.alike import FEWEST
 from shared.eta.launch import Launch
+from shared.eta.start import Start, Weights
+from shared.lifecycle import events as e
 from shared.lifecycle.fold import fold
 from shared.postgres.connection import connect_pool, connecting
 from shared.postgres.migrate import migrate
 from tests.api.feed.test_events import following
 from tests.api.stage import BODY, PATIENCE_S, RunningApi, Stage, until
 from tests.api.test_outages import database_away
+from tests.eta.past import a_launch
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 from tests.lifecycle.facts import Facts
@@ -65,6 +69,26 @@ async def test_each_attempt_is_a_launch_of_its_own_if_it_became_ready(stage: Sta
     assert (first.attempt, second.attempt) == (2, 1)
     assert first.reached[0] == (50, 0.0)
     assert await learned(stage, again, most=1) == [first]
+
+
+async def test_how_a_launch_began_is_learned(stage: Stage) -> None:
+    prepared = tuple(
+        f.instance_created(machine_image="image-1") if isinstance(fact, e.InstanceCreated) else fact
+        for fact in h.a_ready_instance()
+    )
+    (launch,) = await learned(stage, prepared)
+    assert launch.start == Start(machine_image=True, weights="worker")
+
+
+@pytest.mark.parametrize(("fetched", "weights"), [((0, 50, 100), "cold"), ((100,), "warm")])
+async def test_the_first_report_of_the_weights_tells_whether_they_were_there(
+    stage: Stage, fetched: tuple[int, ...], weights: Weights
+) -> None:
+    history = h.a_ready_instance()
+    at = next(index for index, fact in enumerate(history) if isinstance(fact, e.SshInstallCompleted))
+    reports = (f.weights_progressed(fetched_bytes=part, total_bytes=100) for part in fetched)
+    (launch,) = await learned(stage, (*history[:at], *reports, *history[at:]))
+    assert launch.start == Start(machine_image=False, weights=weights)
 
 
 @pytest.mark.parametrize("history", [h.a_starting_instance(), h.a_failed_start(), h.a_failed_launch()])
@@ -201,3 +225,31 @@ async def test_an_api_that_starts_tells_of_what_was_starting_up_before(stage: St
         return await shown(api, instance.id) is None
 
     await until(gone)
+
+
+class Past:
+    """Past launches that the test sets."""
+
+    def __init__(self, *launches: Launch) -> None:
+        self.launches = list(launches)
+
+    async def newest(self, _: int) -> list[Launch]:
+        return self.launches
+
+
+async def test_a_replica_s_lead_follows_from_launches_of_its_model_and_type_and_is_computed_once_for_them() -> None:
+    slow = [a_launch(100.0, number=number, instance_type="H100-1-80G") for number in range(9)]
+    quick = [a_launch(1.0, number=number, instance_type="L4-1-24G") for number in range(10, 19)]
+    past = Past(*slow, *quick)
+    estimates = Estimates(past, launches=100, refresh_s=60)
+    await estimates.load()
+    template = Template(model=slow[0].model)
+    of_h100 = template.model_copy(update={"instance_types": ("H100-1-80G",)})
+    of_l4 = template.model_copy(update={"instance_types": ("L4-1-24G",)})
+    assert estimates.lead(of_h100).p50_s > 50 * estimates.lead(of_l4).p50_s
+    assert estimates.lead(of_l4).p50_s <= estimates.lead(of_l4).p90_s
+    assert estimates.lead(template) == estimates.lead(of_l4), "the type on which it was ready last"
+    assert estimates.lead(of_l4) is estimates.lead(of_l4)
+    past.launches = slow
+    await estimates.load()
+    assert estimates.lead(template) == estimates.lead(of_h100)

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from litestar.types import Receive, Scope, Send
 
+from services.api.http.front.leaving import leaving_of
 from services.api.http.front.limits import ClientLimits
+from services.api.http.front.pushing import pushing_of
 from tests.api.front.line import PATIENCE_S, Counting, a_line, answer
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -110,6 +112,61 @@ async def test_a_client_that_leaves_is_noticed_at_once() -> None:
             await line.app.left.wait()
 
 
+@pytest.mark.parametrize("watches_late", [False, True])
+async def test_an_application_that_does_not_read_hears_that_its_client_has_left(*, watches_late: bool) -> None:
+    asked, gone, left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def waits(scope: Scope, receive: Receive, _: Send) -> None:
+        await receive()
+        asked.set()
+        if watches_late:
+            await gone.wait()
+        leaving_of(scope)(left.set)
+        await left.wait()
+
+    async with a_line(app=waits) as line, asyncio.timeout(PATIENCE_S):
+        client = await line.client(GET)
+        await asked.wait()
+        client.writer.close()
+        while line.front.state.connections:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        gone.set()
+        await left.wait()
+
+
+async def test_an_answer_whose_length_is_known_goes_out_in_one_piece() -> None:
+    written: list[bytes] = []
+
+    async def notes(_: Scope, __: Receive, send: Send) -> None:
+        (connection,) = line.front.state.connections
+        write = connection.write  # type: ignore[union-attr]
+
+        def noted(piece: bytes) -> None:
+            written.append(piece)
+            write(piece)
+
+        connection.write = noted  # type: ignore[union-attr]
+        await answer(send, 200, b"ok")
+
+    async with a_line(app=notes) as line:
+        client = await line.client(GET)
+        assert (await client.answer()).endswith(b"ok")
+        client.writer.close()
+    assert len(written) == 1
+
+
+async def test_the_head_of_an_answer_that_fails_before_its_body_is_sent_all_the_same() -> None:
+    async def fails(_: Scope, __: Receive, send: Send) -> None:
+        headers = [(b"content-length", b"5")]
+        await send({"type": "http.response.start", "status": 201, "headers": headers})
+        raise ZeroDivisionError
+
+    async with a_line(app=fails) as line:
+        told = await line.told(GET)
+    assert told.startswith(b"HTTP/1.1 201 Created\r\n")
+    assert told.endswith(b"\r\n\r\n")
+
+
 async def test_who_reads_nothing_of_an_answer_is_let_go() -> None:
     left = asyncio.Event()
 
@@ -178,6 +235,41 @@ async def test_of_a_large_answer_no_more_is_kept_than_of_many_small_ones() -> No
         client.reader._transport.resume_reading()  # type: ignore[attr-defined]
         assert (await client.answer()).endswith(b"\r\n\r\n" + large)
         client.writer.close()
+
+
+async def test_parts_are_pushed_without_waiting_until_the_client_does_not_read() -> None:
+    part, pushed = b"a" * 50_000, 0
+
+    async def pushes(scope: Scope, _: Receive, send: Send) -> None:
+        nonlocal pushed
+        push = pushing_of(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        assert push(b"")
+        while push(part):
+            pushed += 1
+            assert pushed < 1_000
+        await send({"type": "http.response.body", "body": b"end", "more_body": False})
+
+    async with a_line(app=pushes) as line:
+        told = await line.told(GET.replace(b"1.1", b"1.0"))
+        assert told.partition(b"\r\n\r\n")[2] == part * (pushed + 1) + b"end"
+
+
+async def test_what_is_pushed_to_a_client_that_has_left_is_dropped() -> None:
+    dropped = asyncio.Event()
+
+    async def pushes(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        assert (await receive())["type"] == "http.disconnect"
+        assert pushing_of(scope)(b"late")
+        dropped.set()
+
+    async with a_line(app=pushes) as line:
+        client = await line.client(GET)
+        client.writer.close()
+        async with asyncio.timeout(PATIENCE_S):
+            await dropped.wait()
 
 
 async def test_the_next_request_is_read_behind_an_upgrade_that_is_not_done() -> None:

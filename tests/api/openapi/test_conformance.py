@@ -14,11 +14,12 @@ import pytest
 from nats.aio.msg import Msg
 
 from services.api.access import wrong_keys
-from services.api.feed.feed import Published, Subscription
+from services.api.feed.published import Published, Subscription
 from shared import worker_output as worker_outputs
 from shared.reconciliation import QUEUE, SUBJECT, ReconciliationReply
 from shared.worker_output import WorkerOutputReply
 from tests.api.control.test_install_output import worker_output
+from tests.api.deployed import added
 from tests.api.stage import ADMIN_KEY, EMBEDDING_MODEL, MODEL, RunningApi, Stage
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -54,6 +55,10 @@ async def inhabited(stage: Stage) -> RunningApi:
     acme = UUID((await api.organization("acme"))["id"])
     for code, model in (("chat", MODEL), ("embed", EMBEDDING_MODEL)):
         await api.offering("acme", code, model)
+    for organization in (None, "acme"):
+        made = await api.client.put("/deployments/chat", json={"model": MODEL, "organization": organization})
+        assert made.status_code == 201, made.text
+        await added(stage, "chat", acme if organization else None)
     worker = await stage.worker()
     for owner in (None, acme):
         instance = await stage.ready(worker.address, organization_id=owner)

@@ -7,7 +7,7 @@ from services.api.http.inference_paths import is_inference
 from tests.api.stage import Stage
 
 INT8 = 2**63
-METHODS = ("get", "post", "patch", "delete")
+METHODS = ("get", "post", "put", "patch", "delete")
 
 
 async def test_each_operation_says_who_may_ask_and_all_that_it_may_answer(stage: Stage) -> None:

@@ -15,8 +15,9 @@ from tests.api.stage import Stage
 
 FORMER: Final = Path(__file__).with_name("former.json")
 DESCRIBED: Final = (
-    *("actions", "advice", "as_of", "doing", "group", "image", "serving"),
-    *("status_label", "step_label", "task", "tone", "vllm_version", "where", "worker_tls"),
+    *("actions", "advice", "as_of", "doing", "group", "image", "replica", "serving"),
+    *("status_label", "step_label", "task", "tone", "vllm_version", "waits_for", "where"),
+    "worker_tls",
 )
 ADDITIONS: Final[Sequence[str]] = (
     *(f"/components/schemas/{enum}" for enum in ("Intent", "StatusGroup", "Tone")),
@@ -44,10 +45,40 @@ ADDITIONS: Final[Sequence[str]] = (
     *(f"/components/schemas/Model/{part}/trust_remote_code" for part in ("properties", "required")),
     *(
         "/components/schemas/AnthropicError",
-        "/components/schemas/OpenAIModel/properties/max_model_len",
+        *(f"/components/schemas/OpenAIModel/properties/{field}" for field in ("max_model_len", "wakes")),
+        *("/components/schemas/DeploymentStatus", "/components/schemas/WakingCandidate"),
+        *(
+            f"/components/schemas/Explanation/{part}/{field}"
+            for part in ("properties", "required")
+            for field in ("deployments", "fallback")
+        ),
         "/components/securitySchemes/x-api-key",
     ),
     *(f"/components/schemas/{schema}" for schema in ("CheckOutcome", "ProviderCheck")),
+    *(f"/components/schemas/OfferingView/{part}/deployment" for part in ("properties", "required")),
+    *("/paths/~1deployments", "/paths/~1deployments~1{name}"),
+    *(f"/paths/~1deployments~1{{name}}~1{verb}" for verb in ("pause", "restart", "resume", "rollback", "scale")),
+    *(f"/paths/~1deployments~1{{name}}~1{what}" for what in ("explain", "load", "timeline")),
+    *(
+        f"/components/schemas/{schema}"
+        for schema in (
+            *("AskedView", "Degraded", "DeploymentBody", "DeploymentIntent", "DeploymentLoadView"),
+            *("DeploymentStatus", "DeploymentTimelineRow", "DeploymentTrouble", "Lead", "LoadSlot"),
+            *("Page_DeploymentTimelineRow_", "Page_DeploymentView_", "ReplicaDelay"),
+            *("ScalingExplanation", "ScalingFigures"),
+            *("DeploymentView", "DeploymentWish", "FailedPlace", "LoadView", "NewDeployment", "OfDeployment"),
+            *("ReplicaView", "Rollout", "RolloutBody", "RolloutState", "ScaleBody", "Scaling", "Template", "Turn"),
+            "TurnBody",
+        )
+    ),
+    "/paths/~1instances~1{instance_id}~1critical-path",
+    *(f"/components/schemas/Launch/properties/{field}" for field in ("machine_image", "weights")),
+    *(f"/components/schemas/Launch/required/{field}" for field in ("machine_image", "weights")),
+    *("/paths/~1machine-images", "/paths/~1machine-images~1{image_id}"),
+    *("/components/schemas/Action/enum/store_image", "/components/schemas/Reason/enum/retired"),
+    *(f"/components/schemas/Kind/enum/{each}" for each in ("disk_snapshot", "machine_image")),
+    *(f"/components/schemas/MachineImage{each}" for each in ("Body", "State", "View", "sView")),
+    *(f"/components/schemas/{schema}" for schema in ("CriticalPath", "Interval", "LaunchOutcome")),
     *(
         f"/components/schemas/ProviderStatus/{part}/{field}"
         for part in ("properties", "required")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -59,6 +60,16 @@ async def test_it_takes_several_failures_in_a_row() -> None:
     failed(breakers, 1)
     assert breakers.state(FIRST) is BreakerState.OPEN
     assert (breakers.usable([FIRST, SECOND]), breakers.open) == ([SECOND], 1)
+
+
+async def test_what_is_known_against_an_earlier_attempt_is_forgotten_with_the_next_one_s_first_failure() -> None:
+    breakers = Breakers(Health(), failures=2, first_pause_s=1, longest_pause_s=1)
+    failed(breakers, 2)
+    again = replace(FIRST, authorization=b"Bearer another")
+    breakers.failed(again)
+    assert (breakers.state(FIRST), breakers.state(again)) == (BreakerState.CLOSED, BreakerState.CLOSED)
+    breakers.succeeded(again)
+    assert (breakers.usable([FIRST, SECOND]), breakers.open) == ([FIRST, SECOND], 0)
 
 
 async def test_when_all_are_set_aside_all_but_those_with_a_dead_engine_are_tried() -> None:

@@ -10,7 +10,10 @@ from pydantic import SecretStr
 
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
+from tests.api.deployments import examples as x
+from tests.api.deployments.examples import after
 from tests.api.router.scene import a_scene, answering, drops
+from tests.api.router.sleeping import asleep
 from tests.api.stage import PATIENCE_S, Stage, until
 from tests.lifecycle import facts
 from tests.nats_proxy import Operation, nats_proxy
@@ -56,6 +59,25 @@ async def test_an_event_that_was_missed_is_made_up_for_within_the_period(stage: 
     for _ in range(4):
         await scene.api.chat()
     assert scene.asked == [0, 4]
+
+
+async def test_a_deployment_s_event_that_was_missed_is_made_up_for_too(stage: Stage) -> None:
+    await stage.projector()
+    api = await stage.api(routes_refresh_seconds=0.1)
+    sleeping = await asleep(stage, api)
+    missed = after(await sleeping.journal.load(sleeping.id), x.paused())
+    connection = await asyncpg.connect(stage.database_url)
+
+    async def projected() -> bool:
+        statement = "UPDATE deployments SET snapshot = $2, version = $3, status = $4 WHERE id = $1"
+        values = (json.dumps(missed.model_dump(mode="json")), missed.version, missed.status)
+        return bool(await connection.execute(statement, sleeping.id, *values) == "UPDATE 1")
+
+    try:
+        await until(projected)
+    finally:
+        await connection.close()
+    await sleeping.known(status="paused")
 
 
 async def test_a_connection_that_was_lost_is_followed_by_a_look_at_the_read_model(stage: Stage) -> None:

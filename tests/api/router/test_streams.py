@@ -64,6 +64,34 @@ async def test_the_worker_sends_the_next_event_only_when_the_client_has_the_last
     assert numbers == list(range(20))
 
 
+async def test_a_client_that_does_not_read_stops_its_worker_and_misses_nothing(stage: Stage) -> None:
+    scene = await a_scene(stage, worker_silence_seconds=PATIENCE_S)
+    part, parts, poured = event(text="a" * 60_000), 1_000, 0
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal poured
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for _ in range(parts):
+            await response.write(part)
+            poured += 1
+        return response
+
+    scene.all_answer(answer)
+    async with scene.api.client.stream("POST", "/v1/chat/completions", json=BODY) as stream:
+        pieces = stream.aiter_raw()
+        received = len(await anext(pieces))
+        before = 0
+        while poured > before:
+            before = poured
+            for _ in range(1_000):  # of the loop that the router and the worker share
+                await asyncio.sleep(0)
+        assert poured < parts / 2
+        async for piece in pieces:
+            received += len(piece)
+    assert received == len(part) * parts
+
+
 async def test_a_whole_answer_is_not_kept_until_it_is_complete(stage: Stage) -> None:
     scene = await a_scene(stage, worker_silence_seconds=PATIENCE_S)
     gate = asyncio.Event()

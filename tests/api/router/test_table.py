@@ -78,7 +78,15 @@ def test_a_read_model_that_is_behind_changes_nothing_and_one_that_is_ahead_is_be
     table.replace(snapshots[:heard])
     assert table.reconcile([snapshots[projected - 1]], is_behind=projected <= heard) == (projected > heard)
     latest = snapshots[max(heard, projected) - 1]
-    assert table.serving(MODEL, None) == ([] if latest.status in GONE else [latest])
+    answers_some_day = latest.status not in GONE and not latest.specification.builds_image
+    assert table.serving(MODEL, None) == ([latest] if answers_some_day else [])
+
+
+def test_what_a_machine_image_is_made_of_is_not_on_its_way_to_serve_the_model_that_is_on_it() -> None:
+    wish = facts.a_specification(model=MODEL, purpose="machine_image")
+    table = a_table()
+    table.replace([facts.given(facts.instance_requested(specification=wish))])
+    assert table.serving(MODEL, None) == []
 
 
 def test_what_is_gone_is_remembered_until_the_read_model_knows_it_too() -> None:
@@ -118,8 +126,12 @@ def test_an_instance_is_for_its_own_organisation_and_a_shared_one_for_everybody(
     assert asked(OURS) == {shared.id, ours.id}
     assert asked(THEIRS) == asked(None) == {shared.id}
     table.replace([ours])
+    assert asked(THEIRS) == set()
+    assert asked(OURS) == {ours.id}
     assert table.serving(MODEL, THEIRS) == []
     assert table.serving(MODEL, OURS) == [ours]
+    table.replace([])
+    assert asked(OURS) == set()
 
 
 def test_the_next_change_is_that_of_the_model_that_is_waited_for() -> None:

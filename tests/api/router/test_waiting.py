@@ -238,4 +238,4 @@ async def test_a_key_that_was_revoked_while_it_waited_is_not_served(stage: Stage
 def test_who_waits_for_one_that_lost_its_models_by_a_stop_reads_that() -> None:
     scratch, stopped = facts.volume_found(volume_id="scratch", scratch=True), facts.server_stopped(scratch_erased=True)
     instance = given(*h.a_ready_instance(), scratch, stopped)
-    assert heartbeat(instance) == b": unavailable 100 % stopped, which has erased its models\n\n"
+    assert heartbeat(instance, facts.AT) == b": unavailable 100 % stopped, which has erased its models\n\n"

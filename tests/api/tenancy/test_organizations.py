@@ -3,13 +3,21 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, get_args
+from uuid import UUID
 
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
 from services.api.tenancy.organizations import AtLimit
+from services.api.tenancy.repository import OrganizationRepository
+from shared.deployments import decide
+from shared.deployments.deployment import DeploymentStatus
+from shared.deployments.events import deployment_id
+from shared.journal.deployments import DeploymentJournal
+from shared.postgres.connection import connect_pool
 from tests.api.names import LATER
+from tests.api.router.sleeping import asleep
 from tests.api.stage import EMBEDDING_MODEL, MODEL, Stage, until
 from tests.lifecycle import facts
 
@@ -92,6 +100,54 @@ async def test_an_organisation_is_deleted_only_when_none_of_its_instances_is_lef
     gone = await stage.happened(facts.instance_terminated(server_id=None), instance_id=instance.id)
     await api.projected(gone)
     assert (await api.client.delete("/organizations/acme")).status_code == 204
+
+
+async def test_a_deployment_that_only_the_stream_knows_keeps_its_organisation(stage: Stage) -> None:
+    """Nobody projects, so the read model shows none."""
+    api = await stage.api(projection_wait_seconds=0.01)
+    acme = UUID((await api.organization("acme"))["id"])
+    made = await asleep(stage, api, organization_id=acme)
+    refused = await api.client.delete("/organizations/acme")
+    assert (refused.status_code, refused.json()["code"]) == (409, "organization_in_use")
+    await made.intend(decide.delete)
+    assert (await api.client.delete("/organizations/acme")).status_code == 204
+
+
+async def test_a_deployment_that_is_made_while_its_organisation_is_deleted_is_deleted_too(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = await stage.api(projection_wait_seconds=0.01)
+    acme = UUID((await api.organization("acme"))["id"])
+    remove, made = OrganizationRepository.remove, []
+
+    async def meanwhile(self: OrganizationRepository, organization_id: UUID) -> None:
+        made.append(await asleep(stage, api, organization_id=acme))
+        await remove(self, organization_id)
+
+    monkeypatch.setattr(OrganizationRepository, "remove", meanwhile)
+    assert (await api.client.delete("/organizations/acme")).status_code == 204
+    assert (await made[0].journal.load(made[0].id)).status is DeploymentStatus.DELETED
+
+
+async def test_a_deployment_whose_organisation_was_deleted_while_it_was_made_is_deleted_and_refused(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an api on another machine, which this one had not heard of."""
+    api = await stage.api(projection_wait_seconds=0.01)
+    acme = UUID((await api.organization("acme"))["id"])
+    record = DeploymentJournal.intend
+
+    async def deleted_meanwhile(self: DeploymentJournal, *args: Any, **more: Any) -> Any:
+        recorded = await record(self, *args, **more)
+        async with connect_pool(stage.database_url, name="test") as pool:
+            await OrganizationRepository(pool).remove(acme)
+        return recorded
+
+    monkeypatch.setattr(DeploymentJournal, "intend", deleted_meanwhile)
+    refused = await api.client.put("/deployments/chat", params={"organization": "acme"}, json={"model": MODEL})
+    assert (refused.status_code, refused.json()["code"]) == (404, "organization_not_found")
+    left = await DeploymentJournal(stage.connection, actor="test", source="/t").load(deployment_id("chat", acme))
+    assert left.status is DeploymentStatus.DELETED
 
 
 async def test_an_offering_is_made_shown_changed_and_taken_back(stage: Stage) -> None:

@@ -168,10 +168,15 @@ FOR_MEMBERS = {
     ("get", "/instances/{instance_id}/logs"),
     ("get", "/instances/{instance_id}/events"),
     ("get", "/instances/{instance_id}/steps"),
+    ("get", "/instances/{instance_id}/critical-path"),
     ("post", "/instances/{instance_id}/drain"),
     ("post", "/instances/{instance_id}/reinstall"),
     ("post", "/instances/{instance_id}/relaunch"),
     ("post", "/instances/{instance_id}/archive"),
+    ("get", "/deployments"),
+    *((method, "/deployments/{name}") for method in ("get", "put", "delete")),
+    *(("get", f"/deployments/{{name}}/{what}") for what in ("explain", "load", "timeline")),
+    *(("post", f"/deployments/{{name}}/{verb}") for verb in ("pause", "restart", "resume", "rollback", "scale")),
     ("post", "/models/fit"),
     ("get", "/events"),
     ("get", "/costs"),
@@ -193,9 +198,10 @@ async def test_every_route_is_for_whom_it_should_be(two: Two) -> None:
             may = set()
             for method, path in control - (streams & allowed):
                 address = path.format(
-                    instance_id=two.theirs.id, slug="globex", key_id=uuid4(), model_id=uuid4(), code="chat"
-                )
-                body = {"": ""} if method in {"post", "patch"} else None
+                    instance_id=two.theirs.id, slug="globex", key_id=uuid4(), model_id=uuid4(), code="chat",
+                    name="chat", image_id="image",
+                )  # fmt: skip
+                body = {"": ""} if method in {"post", "put", "patch"} else None
                 if (await client.request(method, address, json=body)).status_code != 403:
                     may.add((method, path))
             assert may == allowed - streams

@@ -2,15 +2,17 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import pytest
 
-from services.api.upstream import Silent, Upstream
+from services.api.upstream import Answer, Silent, Upstream
 from tests.api.upstream.asking import ask, rest_of
 from tests.api.upstream.raw_worker import PATIENCE_S, Line, a_json_answer, a_raw_worker, answering
 from tests.api.upstream.wire import Wire, an_open_connection, asked
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 LARGE = bytes(range(256)) * 32_000
 
 
@@ -95,6 +97,80 @@ async def test_what_has_come_meanwhile_is_taken_at_once_and_a_full_buffer_stops_
     connection.data_received(b"c" * 40_000)  # had been read already
     assert await answer.chunk() == b"a" * 40_000 + b"b" * 40_000 + b"c" * 40_000
     assert wire.reading
+
+
+async def waiting(answer: Answer, take: Callable[[bytes], bool]) -> asyncio.Task[bytes]:
+    task = asyncio.ensure_future(answer.chunk(take))
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_the_chunks_that_one_read_brings_are_handed_over_together_without_a_switch_of_tasks() -> None:
+    taken: list[bytes] = []
+
+    def take(data: bytes) -> bool:
+        taken.append(data)
+        return True
+
+    connection = an_open_connection(Wire())
+    answer = asked(connection)
+    connection.data_received(CHUNKED)
+    reader = await waiting(answer, take)
+    connection.data_received(b"1\r\na\r\n1\r\nb\r\n1\r\nc\r\n1")
+    connection.data_received(b"\r\nd\r\n0\r\n\r\n")
+    assert taken == [b"abc", b"d"]
+    assert await reader == b""
+
+
+async def test_what_arrives_after_a_taker_has_had_enough_is_kept_until_the_buffer_is_full() -> None:
+    taken: list[bytes] = []
+
+    def take(data: bytes) -> bool:
+        taken.append(data)
+        return False
+
+    wire = Wire()
+    connection = an_open_connection(wire)
+    answer = asked(connection)
+    connection.data_received(HEAD % 200_000)
+    reader = await waiting(answer, take)
+    for letter in b"abc":
+        connection.data_received(bytes([letter]) * 40_000)
+    assert taken == [b"a" * 40_000]
+    assert not wire.reading
+    assert await reader == b"b" * 40_000 + b"c" * 40_000
+    assert wire.reading
+
+
+async def test_the_reader_gets_the_error_of_a_taker_and_what_arrives_after_it() -> None:
+    def take(_: bytes) -> bool:
+        raise ZeroDivisionError
+
+    connection = an_open_connection(Wire())
+    answer = asked(connection)
+    connection.data_received(HEAD % 6)
+    reader = await waiting(answer, take)
+    connection.data_received(b"abc")
+    connection.data_received(b"def")
+    with pytest.raises(ZeroDivisionError):
+        await reader
+    assert await answer.chunk() == b"def"
+
+
+async def test_a_taker_of_a_reader_that_was_cancelled_disturbs_nobody() -> None:
+    def take(_: bytes) -> bool:
+        raise ZeroDivisionError
+
+    connection = an_open_connection(Wire())
+    answer = asked(connection)
+    connection.data_received(HEAD % 6)
+    reader = await waiting(answer, take)
+    reader.cancel()
+    connection.data_received(b"abc")
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    connection.data_received(b"def")
+    assert await answer.chunk() == b"def"
 
 
 async def test_a_connection_whose_answer_ended_in_a_full_buffer_is_read_again() -> None:

@@ -13,8 +13,9 @@ from shared.lifecycle.fact import Action
 from shared.lifecycle.instance import Instance
 from shared.postgres.connection import connect_pool
 from tests.api.stage import RunningApi, Stage, until
+from tests.console.scenery import endpoints
 from tests.console.scenery.kinds import CHAT, EMBEDDING, LARGE, SMALL, TYPES
-from tests.console.scenery.lives import Lives, ended, from_then, until_now
+from tests.console.scenery.lives import Lives, at_address, ended, from_then, until_now
 from tests.console.scenery.traffic import DAYS, SATURDAY, requests, spoken
 from tests.lifecycle import facts as f
 from tests.lifecycle.facts import Facts
@@ -40,7 +41,10 @@ async def a_month(stage: Stage, api: RunningApi) -> Scenery:
     await stage.offer(*TYPES)
     organizations = await _tenants(api)
     await _past(stage, lives, random, now, list(organizations.values()))
-    scenery = await _present(stage, lives, now, organizations)
+    worker = await stage.worker()
+    worker.answer = spoken
+    await endpoints.deployed(stage, lives, now, organizations, worker.address)
+    scenery = await _present(stage, lives, now, organizations, worker.address)
     last = await stage.last_sequence()
 
     async def projected() -> bool:
@@ -51,6 +55,8 @@ async def a_month(stage: Stage, api: RunningApi) -> Scenery:
     async with connect_pool(stage.database_url, name="scenery", command_timeout_s=30) as pool:
         await pool.execute(AS_IT_CAME)
         await requests(pool, api, random, now, scenery.ready.id)
+        await endpoints.load(pool, now)
+    await stage.stack.enter_async_context(endpoints.asked(stage))
     return scenery
 
 
@@ -89,14 +95,9 @@ async def _past(stage: Stage, lives: Lives, random: Random, now: datetime, owner
     await asyncio.gather(*(stage.happened(*history) for history in histories))
 
 
-async def _present(stage: Stage, lives: Lives, now: datetime, owners: dict[str, UUID]) -> Scenery:
+async def _present(stage: Stage, lives: Lives, now: datetime, owners: dict[str, UUID], address: str) -> Scenery:
     acme, lab = owners["acme"], owners["vision-lab"]
-    worker = await stage.worker()
-    worker.answer = spoken
-    chat = lives.launch("support-chat", CHAT, "L40S-1-48G")
-    chat = tuple(
-        one.model_copy(update={"ip_address": worker.address}) if one.type() == "IpAssigned" else one for one in chat
-    )
+    chat = at_address(lives.launch("support-chat", CHAT, "L40S-1-48G"), address)
     ready = await stage.happened(*until_now(chat, now, timedelta(days=2, hours=7)))
     search = lives.launch("search", EMBEDDING, "L4-1-24G", organization_id=acme, zone="pl-waw-2")
     await stage.happened(*until_now(search, now, timedelta(days=5, hours=1)))

@@ -1,19 +1,29 @@
 """Histories whose steps take as long as such steps do, give or take; the same for the same seed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from math import exp
 from random import Random
 from typing import Any, Final
 from uuid import UUID
 
+from shared.lifecycle import events as e
 from shared.lifecycle.events import Event
 from tests.console.scenery.kinds import LOADING_S, PRICES
 from tests.lifecycle import facts as f
 from tests.lifecycle.facts import Facts
 
 PHASES: Final = (
-    *("preflight", "host_key", "data_disk", "docker_install", "nvidia_toolkit", "image_pull", "worker_start"),
+    *(
+        "preflight",
+        "host_key",
+        "data_disk",
+        "docker_install",
+        "nvidia_toolkit",
+        "image_pull",
+        "weights",
+        "worker_start",
+    ),
 )
 STAGES: Final = ("download", "shards", "shards", "shards", "compile", "graph_capture")
 NOISE: Final = 0.22
@@ -55,7 +65,7 @@ class Lives:
             (f.ports_opened(**server), 2),
             (f.ssh_reachable(), 24),
             (f.ssh_install_started(), 2),
-            *zip(phases, (3, 2, 5, 38, 16, 12, 160), strict=True),
+            *_with_weights(zip(phases, (3, 2, 5, 38, 16, 12, 160, 3), strict=True)),
             (f.ssh_install_completed(), 4),
             *((load, slow) for load in loads),
             (f.worker_reachable(), 6),
@@ -73,6 +83,20 @@ class Lives:
             at += timedelta(seconds=seconds * exp(pace + self._random.gauss(0, NOISE)))
             placed.append(event.model_copy(update={"occurred_at": at}))
         return tuple(placed)
+
+
+def _with_weights(paced: Iterable[tuple[Event, float]]) -> Iterator[tuple[Event, float]]:
+    """The model is fetched from the moment that its disk is there, and has come long before the image."""
+    for event, seconds in paced:
+        match event:
+            case e.SshInstallPhaseReached(phase="docker_install"):
+                yield event, seconds
+                yield f.weights_progressed(), 0.2
+            case e.SshInstallPhaseReached(phase="weights"):
+                yield f.weights_progressed(fetched_bytes=1000, files=2), seconds / 3
+                yield event, 2 * seconds / 3
+            case _:
+                yield event, seconds
 
 
 def until_now(history: Facts, now: datetime, ago: timedelta = timedelta()) -> Facts:
@@ -94,3 +118,9 @@ def ended(history: Facts, at: datetime) -> Facts:
         *history,
         *(one.model_copy(update={"occurred_at": moment}) for one, moment in zip(end, moments, strict=True)),
     )
+
+
+def at_address(history: Facts, address: str) -> Facts:
+    """With the worker at this one."""
+    moved = {"ip_address": address}
+    return tuple(fact.model_copy(update=moved) if fact.type() == "IpAssigned" else fact for fact in history)

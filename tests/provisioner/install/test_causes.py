@@ -139,6 +139,39 @@ def test_anything_else_is_none_of_these_causes_also_after_somebody_s_broken_repo
     assert code_of(*output) is None
 
 
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("model.safetensors cannot be fetched: the server answered 403.", "weights_refused"),
+        (
+            "model.safetensors was fetched 3 times, and each time its checksum was not that of the hub's list.",
+            "weights_differ",
+        ),
+        ("model.safetensors is shorter at the server than in the hub's list.", "weights_differ"),
+        (
+            "config.json: nothing more came in 8 tries. The last one: curl: (28) Operation too slow",
+            "weights_unreachable",
+        ),
+        ("config.json: nothing more came in 8 tries. The last one: the server answered 429", "weights_unreachable"),
+        (
+            "config.json: nothing more came in 8 tries. The last one: curl: (5) Could not resolve proxy: proxy.invalid",
+            "proxy_unreachable",
+        ),
+        ("The download of the weights was ended 3 times.", "weights_unreachable"),
+        ("config.json: curl: (60) SSL certificate problem: self-signed certificate", "certificate_untrusted"),
+        ("a.bin cannot be written: tmpfs 1.0M 1.0M 0 100% /mnt. curl: (23) Failure writing output", "no_disk_room"),
+        (
+            "The disk of /mnt has 9.0 GB free, and the image needs 9.6 GB: 0.6 GB are missing. Free some space",
+            "no_disk_room",
+        ),
+    ],
+)
+def test_what_keeps_the_model_s_files_from_a_machine_is_told_apart(line: str, code: str) -> None:
+    assert code_of("::phase::weights", line) == code
+    failure = f.ssh_install_failed(output=(line,), phase="weights", exit_status=1, reason="it failed")
+    assert may_pass(failure, PROXIES) is (code in {"weights_unreachable", "proxy_unreachable"})
+
+
 def test_an_address_is_a_proxy_s_only_where_the_site_has_it() -> None:
     said = (f"{FETCH}Could not resolve 'proxy.invalid'", NO_PACKAGE)
     assert code_of(*said) == "proxy_unreachable"

@@ -56,7 +56,7 @@ def checked(
         df = f"df() {{ echo Filesystem Avail; [[ $* != *mnt/data ]] || {{ {answers[0]}; return; }}; {answers[1]}; }}"
     told = f"""set -euo pipefail; shopt -s inherit_errexit
     root={root} data={root}/mnt/data IMAGE={name} MODEL=some/model CACHE=shared
-    WEIGHTS_BYTES={round(weights * GB)}
+    WEIGHTS= WEIGHTS_BYTES={round(weights * GB)}
     {SCRIPT}
     fail() {{ echo "$*"; exit 1; }}
     {df}
@@ -89,8 +89,8 @@ def test_what_there_is_room_for_is_not_mentioned_and_with_plenty_of_room_the_reg
 
 def test_a_disk_without_room_for_the_layers_of_this_machine_s_architecture_is_named() -> None:
     assert checked(docker=("/dev/a", 9)) == (
-        f"{ASKED}The disk of /srv/docker has 9.0 GB free, and the image needs 10.0 GB or more. "
-        "Free some space, or use a machine with a larger disk.\n"
+        f"{ASKED}The disk of /srv/docker has 9.0 GB free, and the image needs 10.0 GB or more: "
+        "1.0 GB are missing. Free some space, or use a machine with a larger disk.\n"
     )
     assert "needs 10.0 GB" in checked(docker=("/dev/a", 9), image=manifest(6 * GB, 4 * GB))
     assert checked(docker=("/dev/a", 10)) == ASKED
@@ -110,7 +110,9 @@ def test_the_disk_is_measured_where_docker_keeps_its_data(tmp_path: Path) -> Non
         said = checked(docker=None, root=str(tmp_path))
     finally:
         subprocess.run(["umount", docker], check=True)
-    assert re.search(r"The disk of /srv/docker has 4\.\d GB free, and the image needs 10\.0 GB or more\.", said), said
+    assert re.search(
+        r"The disk of /srv/docker has 4\.\d GB free, and the image needs 10\.0 GB or more: 5\.\d GB", said
+    ), said
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1:5000/vllm:1", "localhost:5000/vllm:1", "mirror.test:5000/vllm:1"])
@@ -120,7 +122,9 @@ def test_a_registry_on_loopback_alone_is_asked_without_tls(name: str) -> None:
 
 def test_a_disk_without_room_for_the_weights_is_named() -> None:
     said = checked(weights=140.54)
-    assert said.startswith("The disk of /mnt/data has 100.0 GB free, and the model's weights need 140.5 GB or more.")
+    assert said.startswith(
+        "The disk of /mnt/data has 100.0 GB free, and the model's weights need 140.5 GB or more: 40.5 GB"
+    )
 
 
 def test_on_one_disk_both_must_fit() -> None:

@@ -17,10 +17,21 @@ import asyncssh
 import psutil
 import pytest
 
+from services.provisioner.actions.install import sealing
 from services.provisioner.install import script
 from services.provisioner.install.proxies import Proxies
 from services.provisioner.install.registry import Registry
-from services.provisioner.install.script import INTERRUPTED, PHASES, SUPERSEDED, InstallJob, Phase, parse_line, stdin_of
+from services.provisioner.install.script import (
+    INTERRUPTED,
+    PHASES,
+    SEAL,
+    SUPERSEDED,
+    Fetched,
+    InstallJob,
+    Phase,
+    parse_line,
+    stdin_of,
+)
 from services.provisioner.providers.machines import claims
 from shared.secrets import Secrets
 from simulator.cloud.ports import Hardware
@@ -29,6 +40,7 @@ from simulator.host.containers import new_id
 from simulator.host.disk import BlockDevice, Container
 from simulator.host.faults import PHASES as PHASES_THAT_CAN_FAIL
 from simulator.scenario import Scenario
+from tests.provisioner.listed import listed
 from tests.simulator.host.machines import (
     QUICK,
     WORKER_PORT,
@@ -46,6 +58,8 @@ JOB = InstallJob(
     attempt=1, attempt_try=1, image="vllm/vllm-openai:v0.32.0", model="Qwen/Qwen2.5-0.5B-Instruct", task="generate",
     worker_port=WORKER_PORT, api_key="key-of-attempt-1", hf_token="hf_reader",
 )  # fmt: skip
+WEIGHTS = listed(JOB.model)
+WITH_WEIGHTS = dataclasses.replace(JOB, revision=WEIGHTS.commit, weights=WEIGHTS, offline=True)
 SECOND_ATTEMPT = dataclasses.replace(JOB, attempt=2, api_key="key-of-attempt-2")
 FORMATTING = dataclasses.replace(JOB, ours=True)
 SECRETS = Secrets("a master secret of at least thirty-two characters")
@@ -134,6 +148,35 @@ async def test_a_fresh_machine_becomes_a_worker_that_answers(tmp_path: Path) -> 
         assert await eventually(lambda: status_of(machine, "/v1/models", JOB.api_key)) == 200
 
 
+SEALING = sealing(dataclasses.replace(SECURED, model="", hf_token="hf_a_token_of_the_hub"))
+
+
+def texts_in(folder: Path) -> str:
+    return "".join(path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file())
+
+
+async def test_a_machine_is_sealed_and_still_lets_us_in_and_tells_the_same_again(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        status, running = await install(machine, SEALING)
+        assert (status, tuple(running.phases)) == (0, (*PHASES[:-1], SEAL)), running.text
+        assert (await install(machine, SEALING))[1].text == running.text
+        assert "coldstart-worker" not in machine.host.disk.contents.containers
+
+
+async def test_a_sealed_machine_has_left_only_what_its_image_is_for(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        keys = private_text(asyncssh.read_private_key(machine.host.disk.host_key)).splitlines()[1:-1]
+        status, running = await install(machine, SEALING)
+        assert status == 0, running.text
+        await machine.host.stop()
+        root = machine.host.disk.root
+        found = texts_in(root)
+        assert not [line for line in (*keys, "hf_a_token_of_the_hub") if line in found]
+        assert not (root / "run").exists()
+        assert not list((root / "root/.ssh").iterdir())
+        assert JOB.image in machine.host.disk.contents.images
+
+
 async def test_an_embedding_model_is_served_for_embeddings(tmp_path: Path) -> None:
     job = dataclasses.replace(JOB, model="some/encoder", task="embed", vllm_args=("--max-model-len", "512"))
     async with booted(tmp_path) as machine:
@@ -196,6 +239,37 @@ async def test_an_image_comes_from_the_mirror_with_the_login_that_is_set_and_the
     assert f" mirror.test:5000/hub/{JOB.image} {JOB.model} " in asked
 
 
+def snapshot_of(machine: Machine) -> Path:
+    folder = machine.host.disk.root / "mnt/data/huggingface/shared/hub/models--Qwen--Qwen2.5-0.5B-Instruct"
+    return folder / "snapshots" / WEIGHTS.commit
+
+
+async def test_the_model_is_on_the_machine_before_the_worker_which_asks_no_hub_for_it(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        status, running = await install(machine, WITH_WEIGHTS)
+        assert (status, tuple(running.phases)) == (0, PHASES), running.text
+        told = [said for said in map(parse_line, running.lines) if isinstance(said, Fetched)]
+        assert told[-1] == Fetched(WEIGHTS.bytes, WEIGHTS.bytes, len(WEIGHTS.files), len(WEIGHTS.files))
+        snapshot = snapshot_of(machine)
+        assert {path.name: path.stat().st_size for path in snapshot.iterdir()} == {
+            file.path: file.bytes for file in WEIGHTS.files
+        }
+        worker = machine.host.disk.contents.containers["coldstart-worker"]
+        assert worker.arguments[-2:] == ("--revision", WEIGHTS.commit)
+        assert "HF_TOKEN" not in worker.environment
+        assert worker.environment["HF_HUB_OFFLINE"] == "1"
+
+
+async def test_a_reinstall_fetches_nothing_of_what_is_there(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        assert (await install(machine, WITH_WEIGHTS))[0] == 0
+        replace_tool(machine, "curl", "exit 1")
+        status, running = await install(machine, dataclasses.replace(WITH_WEIGHTS, attempt=2))
+        assert status == 0, running.text
+        told = {said for said in map(parse_line, running.lines) if isinstance(said, Fetched)}
+        assert told == {Fetched(WEIGHTS.bytes, WEIGHTS.bytes, len(WEIGHTS.files), len(WEIGHTS.files))}
+
+
 async def test_a_worker_gets_shared_memory_of_its_own_with_one_gpu_too(tmp_path: Path) -> None:
     """vLLM 0.32.0 in Docker's 64 MB: "Insufficient space in /dev/shm …: 160 MiB required, 64 MiB free"."""
     async with booted(tmp_path) as machine:
@@ -210,11 +284,27 @@ async def test_each_organisation_has_a_cache_of_its_own_and_what_all_share_anoth
         for attempt, owner in enumerate(owners, start=1):
             job = dataclasses.replace(JOB, attempt=attempt, organization_id=owner)
             assert (await install(machine, job))[0] == 0
-            cache = machine.host.disk.contents.containers["coldstart-worker"].cache
-            assert cache is not None
-            assert cache.stat().st_mode & 0o077 == 0
-            caches.append(cache)
+            worker = machine.host.disk.contents.containers["coldstart-worker"]
+            for cache in (worker.cache, worker.kernels):
+                assert cache is not None
+                assert cache.stat().st_mode & 0o077 == 0
+                caches.append(cache)
     assert not [(one, other) for one in caches for other in caches if one is not other and one.is_relative_to(other)]
+
+
+async def test_what_is_compiled_is_kept_on_the_data_disk_for_the_next_worker(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        kept = []
+        for attempt, arguments in enumerate(((), ("--max-num-seqs", "8")), start=1):
+            assert (await install(machine, dataclasses.replace(JOB, attempt=attempt, vllm_args=arguments)))[0] == 0
+            worker = machine.host.disk.contents.containers["coldstart-worker"]
+            kept.append(worker.kernels)
+            places = {name: place for name, place in worker.environment.items() if "/var/cache/coldstart" in place}
+            assert set(places) == {
+                "VLLM_CACHE_ROOT", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "FLASHINFER_WORKSPACE_BASE"
+            }  # fmt: skip
+            assert len(set(places.values())) == len(places)
+        assert kept == [machine.host.disk.root / "mnt/data/kernels/shared"] * 2
 
 
 async def test_a_worker_with_certificates_reads_nothing_from_anybody_but_us(tmp_path: Path) -> None:
@@ -369,7 +459,7 @@ async def test_a_disk_without_room_ends_the_install_before_the_download(tmp_path
         system.size = "10G"
         status, running = await install(machine, JOB)
         assert (status, running.phases[-1]) == (1, "image_pull")
-        assert "has 9.0 GB free, and the image needs 9.6 GB or more. Free some space" in running.lines[-1]
+        assert "has 9.0 GB free, and the image needs 9.6 GB or more: 0.6 GB are missing." in running.lines[-1]
         system.size = "100G"
         status, running = await install(machine, dataclasses.replace(SECOND_TRY, weights_bytes=100 * 10**9))
         assert "has 90.0 GB free, and the image and the model's weights need 109.6 GB" in running.lines[-1]
@@ -502,7 +592,7 @@ async def test_a_newer_attempt_replaces_the_worker_of_an_older_one(tmp_path: Pat
 @pytest.mark.parametrize("phase", PHASES)
 async def test_the_next_try_repairs_what_a_failure_left(tmp_path: Path, phase: str) -> None:
     scenario = QUICK.model_copy(update={"install_fails_at": phase, "install_fails_times": 1})
-    job = FORMATTING
+    job = dataclasses.replace(WITH_WEIGHTS, ours=True)
     if phase == "host_key":
         machine_key = new_key()
         job = dataclasses.replace(job, host_key_private=private_text(machine_key))
@@ -520,7 +610,7 @@ async def test_a_try_that_was_killed_within_a_phase_runs_again_and_ends_well(
     tmp_path: Path, phase: str, command: int
 ) -> None:
     key = new_key()
-    job = dataclasses.replace(FORMATTING, host_key_private=private_text(key))
+    job = dataclasses.replace(WITH_WEIGHTS, ours=True, host_key_private=private_text(key))
     killing = f"""commands=0
     set -o functrace
     trap '[[ ${{phase:-}} != {phase} ]] || ((++commands != {command})) || kill -KILL 0' DEBUG
@@ -684,6 +774,15 @@ async def test_a_blank_disk_is_formatted_and_mounted_for_the_models(tmp_path: Pa
         assert disk.mounted_at == str(machine.host.disk.root / "mnt/data")
         assert (await install(machine, dataclasses.replace(SECOND_ATTEMPT, ours=True)))[0] == 0
         assert our_fstab_lines(machine) == 1
+
+
+async def test_models_that_came_with_the_image_are_not_hidden_by_a_blank_disk(tmp_path: Path) -> None:
+    async with booted(tmp_path, hardware=Hardware(scratch=1_600_000_000_000)) as machine:
+        (machine.host.disk.root / "mnt/data/huggingface/shared/hub").mkdir(parents=True)
+        status, running = await install(machine, dataclasses.replace(FORMATTING, scratch=True))
+        assert status == 0, running.text
+        (disk,) = [device for device in machine.host.disk.contents.devices if device.scratch]
+        assert (disk.filesystem, disk.mounted_at) == (None, None)
 
 
 async def test_a_full_stop_erases_scratch_storage_and_the_next_boot_prepares_it_before_the_worker(

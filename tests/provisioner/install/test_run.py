@@ -25,6 +25,7 @@ echo ran
 async def run(root: Path, attempt: int, attempt_try: int) -> tuple[int | None, str]:
     fed = (
         f"COLDSTART_ATTEMPT={attempt}\nCOLDSTART_TRY={attempt_try}\nCOLDSTART_JOB=''\nCOLDSTART_CLAIMED_BY=''\n"
+        "COLDSTART_STATE=/var/lib/coldstart\n"
         f"COLDSTART_INSTALL={shlex.quote(ALONE)}\n{script._RUN}"
     )
     process = await asyncio.create_subprocess_exec(

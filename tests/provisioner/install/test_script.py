@@ -19,7 +19,8 @@ SHELL_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_
 
 def test_the_phases_are_those_that_the_script_declares() -> None:
     assert PHASES == (
-        "preflight", "host_key", "data_disk", "docker_install", "nvidia_toolkit", "image_pull", "worker_start",
+        "preflight", "host_key", "data_disk", "docker_install", "nvidia_toolkit", "image_pull", "weights",
+        "worker_start",
     )  # fmt: skip
 
 

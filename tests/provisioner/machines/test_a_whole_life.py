@@ -90,8 +90,8 @@ async def test_a_machine_that_is_off_keeps_no_life_on_the_others_from_its_beginn
     nats_url: str, boxes: list[Machine]
 ) -> None:
     inventory = Inventory.model_validate({"machine": [listed(boxes[0], "desk"), listed(boxes[1], "shelf")]})
-    settings = quick(nats_url=SecretStr(nats_url), ssh_port=SSH_PORT, lease_seconds=30.0, call_timeout_seconds=8.0,
-        settle_seconds=9.0,
+    settings = quick(nats_url=SecretStr(nats_url), ssh_port=SSH_PORT, lease_seconds=120.0, call_timeout_seconds=30.0,
+        settle_seconds=31.0,
     )  # fmt: skip
     await boxes[0].host.stop()
     connection = await connect(nats_url, "test")

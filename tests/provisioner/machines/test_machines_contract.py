@@ -6,14 +6,14 @@ import pytest
 
 from services.provisioner.provider import Order, Server
 from services.provisioner.providers.machines.provider import MachinesProvider
+from tests.provisioner.machine_image_contract import MachineImageContract
 from tests.provisioner.machines.conftest import listed, provider_of
-from tests.provisioner.provider_contract import ProviderContract
 from tests.simulator.host.machines import Machine
 
 SOLD_OUT = "claimed"
 
 
-class TestMachinesProvider(ProviderContract):
+class TestMachinesProvider(MachineImageContract):
     @pytest.fixture
     def instance_type(self) -> str:
         return "own"

@@ -4,19 +4,20 @@ import pytest
 
 from services.provisioner.provider import Server
 from simulator.scenario import Call, Error, Failure, Scenario
-from tests.provisioner.provider_contract import Attach, ProviderContract
+from tests.provisioner.machine_image_contract import MachineImageContract
+from tests.provisioner.provider_contract import Attach
 from tests.simulator.clients import Control
 
 SOLD_OUT = "H100-1-80G"
 
 
-class TestScalewayProvider(ProviderContract):
+class TestScalewayProvider(MachineImageContract):
     @pytest.fixture
     def scenario(self) -> Scenario:
         sold_out = Failure(call=Call.CREATE_SERVER, error=Error.OUT_OF_STOCK, times=None, instance_type=SOLD_OUT)
         return Scenario(
             boot_volume=0.1, tag_visible=0.1, poweron=0.1, address=0.2, ssh_up=0, poweroff=0.1, detach=0.1,
-            volume_update=0.1, failures=(sold_out,),
+            volume_update=0.1, snapshot_create=0.1, failures=(sold_out,),
         )  # fmt: skip
 
     @pytest.fixture

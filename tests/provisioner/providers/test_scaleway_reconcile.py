@@ -1,6 +1,6 @@
 """Reconciliation through the real adapter: other installations, unknown resources, and changes that others make."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from nats.aio.client import Client
 
-from services.provisioner.provider import Order, Power, Server
+from services.provisioner.provider import MachineImage, Order, Power, Server, TryAgain
 from services.provisioner.providers.scaleway.provider import ScalewayProvider
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from services.provisioner.reconciliation.known import KnownInstances
@@ -20,7 +20,7 @@ from shared.journal.journal import Journal
 from shared.lifecycle import events as e
 from shared.lifecycle.wish import Wish
 from shared.reconciliation import Kind
-from simulator.scenario import Scenario
+from simulator.scenario import Call, Error, Failure, Scenario
 from tests.provisioner.provider_contract import eventually
 from tests.provisioner.providers.conftest import CALL_TIMEOUT_S, QUICK
 from tests.provisioner.stage import quick
@@ -131,6 +131,38 @@ async def test_by_command_all_that_is_unknown_goes_and_what_others_made_or_attac
     assert [each.kind for each in report.removed] == [Kind.SERVER, Kind.VOLUME, Kind.SECURITY_GROUP]
     assert [each.id for each in report.removed][:2] == [server.id, *server.volume_ids]
     assert await _remaining(control) == before
+
+
+async def test_what_a_crashed_store_left_is_shown_with_its_builder_and_an_images_own_snapshot_is_not(
+    connection: Client, provider: ScalewayProvider, control: Control
+) -> None:
+    crashed, finished = uuid4(), uuid4()
+    for builder in (crashed, finished):
+        server = await _whole_of(provider, builder)
+        await provider.power_off(server.zone, server.id)
+        look = partial(provider.get_server, server.zone, server.id)
+        await eventually(look, lambda seen: bool(seen and seen.power is Power.OFF))
+        if builder == crashed:
+            create = Failure(call=Call.CREATE_IMAGE, error=Error.UNAVAILABLE)
+            await control("PUT", "scenario", QUICK.model_copy(update={"failures": (create,)}))
+        store = partial(provider.store_image, server.zone, server.id, builder, "prepared", {})
+        await eventually(partial(_tried, store), lambda tried: tried is not None)
+    reconcile = _reconcile(connection, provider)
+    shown = {each.instance_id for each in (await reconcile()).unknown if each.kind is Kind.DISK_SNAPSHOT}
+    assert shown == {crashed}
+    report = await reconcile(delete_unknown=True)
+    assert [each.instance_id for each in report.removed if each.kind is Kind.DISK_SNAPSHOT] == [crashed]
+    assert not report.errors
+    left = await _remaining(control)
+    assert {kind: len(ids) for kind, ids in left.items() if ids} == {"snapshots": 1, "images": 1}
+
+
+async def _tried(store: Callable[[], Awaitable[MachineImage | None]]) -> MachineImage | TryAgain | None:
+    """The image, or what has kept it from being made."""
+    try:
+        return await store()
+    except TryAgain as error:
+        return error
 
 
 async def test_a_server_that_somebody_stops_and_starts_is_told_of_and_followed(

@@ -242,7 +242,8 @@ async def test_a_list_that_ignores_the_tag_it_was_asked_for_gives_us_nobody_else
     async with in_front_of(everything) as provider:
         assert await provider.tagged_resources() == []
         assert await provider.tagged_servers() == []
-    assert asked == {"volumes", "security_groups", "ips", "servers"}
+        assert await provider.machine_images() == []
+    assert asked == {"volumes", "snapshots", "security_groups", "ips", "servers", "images"}
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.provisioner.provider import Order, Resource, Server, TryAgain
+from services.provisioner.reconciliation import context
 from services.provisioner.reconciliation.ownership import reason_to_remove
 from services.provisioner.reconciliation.reconcile import Reconcile
 from shared.lifecycle import events as e
@@ -17,8 +18,9 @@ from shared.lifecycle.status import Status
 from shared.reconciliation import Kind, Reason, Removed
 from tests.lifecycle import facts
 from tests.lifecycle.facts import given
+from tests.provisioner.fake_images import Snapshot
 from tests.provisioner.fake_provider import Group
-from tests.provisioner.reconciling import Clock, a_reconcile
+from tests.provisioner.reconciling import EVERY_LIST, Clock, a_reconcile
 from tests.provisioner.stage import Stage
 
 
@@ -181,6 +183,57 @@ async def test_volumes_and_groups_of_a_released_instance_go_once_nobody_can_be_m
     assert stage.provider.empty
 
 
+def _leave_snapshot(stage: Stage, owner: UUID) -> None:
+    """Of a disk that became no machine image: whoever was storing it has crashed."""
+    stage.provider.images.snapshots["snapshot-late"] = Snapshot("zone-1", "volume-1", owner, 20, time.monotonic())
+
+
+async def test_a_snapshot_that_became_no_image_goes_once_its_builder_is_released(
+    stage: Stage, clock: Clock, reconcile: Reconcile
+) -> None:
+    await stage.launched()
+    _leave_snapshot(stage, stage.instance_id)
+    assert (await reconcile()).removed == ()
+    await stage.terminated()
+    await stage.deliver(e.TerminationRequested)
+    assert (await reconcile()).removed == ()
+    clock.passes(stage.settings.settle_seconds)
+    (removed,) = (await reconcile()).removed
+    assert (removed.kind, removed.id, removed.reason) == (Kind.DISK_SNAPSHOT, "snapshot-late", Reason.ENDED)
+    assert stage.provider.empty
+
+
+async def test_a_snapshot_that_cannot_go_yet_is_left_to_the_next_reconciliation(
+    stage: Stage, clock: Clock, reconcile: Reconcile
+) -> None:
+    await _released(stage)
+    _leave_snapshot(stage, stage.instance_id)
+    clock.passes(stage.settings.settle_seconds)
+    stage.provider.images.snapshot_s = 3_600
+    report = await reconcile()
+    assert (report.removed, report.errors) == ((), ())
+    stage.provider.images.snapshot_s = 0
+    assert [removed.id for removed in (await reconcile()).removed] == ["snapshot-late"]
+
+
+async def test_the_journal_is_read_again_right_before_each_deletion_of_a_snapshot(
+    stage: Stage, clock: Clock, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "AT_ONCE", 1)
+    await _released(stage)
+    _leave_snapshot(stage, stage.instance_id)
+    stage.provider.images.snapshots["snapshot-later"] = stage.provider.images.snapshots["snapshot-late"]
+    clock.passes(stage.settings.settle_seconds)
+
+    async def known_meanwhile() -> None:
+        await stage.happened(e.SecurityGroupFound, server_id="server-1", security_group_id="group-late")
+
+    stage.provider.after["delete_disk_snapshot"] = known_meanwhile
+    report = await reconcile()
+    assert [removed.id for removed in report.removed] == ["snapshot-late"]
+    assert stage.provider.calls.count("delete_disk_snapshot") == 1
+
+
 async def test_a_process_that_starts_long_afterwards_still_finds_it(stage: Stage, clock: Clock) -> None:
     await _released(stage)
     _leave(stage, stage.instance_id)
@@ -193,7 +246,7 @@ async def test_a_released_instance_costs_no_call_of_its_own(stage: Stage, clock:
     await _released(stage)
     clock.passes(stage.settings.settle_seconds)
     await reconcile()
-    assert stage.provider.calls == ["tagged_servers", "tagged_resources", "leftover_volumes", "foreign_servers"]
+    assert stage.provider.calls == EVERY_LIST
 
 
 async def test_what_could_not_be_removed_is_said_and_tried_again(
@@ -271,7 +324,7 @@ async def test_a_server_on_a_live_instance_s_record_stays_whatever_its_tags_say(
     assert [unknown.id for unknown in report.unknown] == ["server-2"]
 
 
-@pytest.mark.parametrize("kind", [Kind.VOLUME, Kind.ADDRESS, Kind.SECURITY_GROUP])
+@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.SERVER}))
 def test_only_servers_are_judged_as_duplicates(kind: Kind) -> None:
     live = given(facts.instance_requested(), facts.instance_created())
     resource = Resource(kind, "another", "fr-par-2", facts.INSTANCE_ID)

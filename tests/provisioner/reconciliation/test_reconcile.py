@@ -15,7 +15,7 @@ from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
 from shared.reconciliation import Foreign, Kind
 from tests.provisioner.fake_provider import Group
-from tests.provisioner.reconciling import Clock, a_reconcile
+from tests.provisioner.reconciling import EVERY_LIST, Clock, a_reconcile
 from tests.provisioner.stage import Stage
 
 
@@ -96,7 +96,7 @@ async def test_without_a_list_of_the_rest_servers_are_still_judged(stage: Stage,
     stage.provider.fail("tagged_resources", TryAgain("cloud_error", "not now"))
     report = await reconcile()
     assert [removed.id for removed in report.removed] == [duplicate.id]
-    assert report.errors == ("list of volumes, addresses and security groups: cloud_error: not now",)
+    assert report.errors == ("list of volumes, disk snapshots, addresses and security groups: cloud_error: not now",)
 
 
 async def test_servers_of_other_installations_are_shown_counted_and_left_alone(
@@ -218,7 +218,7 @@ async def test_rounds_do_not_overlap(stage: Stage, reconcile: Reconcile) -> None
         assert stage.provider.calls == ["tagged_servers"]
         let_go.set()
     assert first.result().ended_at <= second.result().began_at
-    assert stage.provider.calls == ["tagged_servers", "tagged_resources", "leftover_volumes", "foreign_servers"] * 2
+    assert stage.provider.calls == EVERY_LIST * 2
 
 
 async def test_an_instance_whose_events_cannot_be_read_is_left_even_by_command(

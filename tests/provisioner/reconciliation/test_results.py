@@ -12,9 +12,10 @@ from services.provisioner.reconciliation import results as found
 from services.provisioner.reconciliation.context import asked, at_once, guarded
 from services.provisioner.reconciliation.ownership import Ownership
 from services.provisioner.reconciliation.results import RuleFailed, RuleResult, RuleResults, ServersListed, report_of
-from shared.journal.journal import JournalUnavailable
+from shared.journal.errors import JournalUnavailable
 from shared.lifecycle import events as e
 from shared.reconciliation import Foreign, Kind, Reason, Removed, Report, Unknown
+from tests.lifecycle import facts as f
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -29,6 +30,9 @@ READDRESSED = e.AddressChanged(instance_id=ONE, occurred_at=AT, server_id="s", i
 EXPIRED = e.LifetimeLimitReached(instance_id=ONE, occurred_at=AT, limit_seconds=60)
 
 
+INSTANCE = f.given(f.instance_requested())
+
+
 def report(*results: RuleResult) -> Report:
     return report_of("own", AT, AT, results)
 
@@ -36,7 +40,7 @@ def report(*results: RuleResult) -> Report:
 def test_a_report_has_each_finding_in_its_place() -> None:
     assert report(
         ServersListed(3), SERVER, VOLUME, SERVER_GONE, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED,
-        RuleFailed("one"), RuleFailed("two"), found.Owned(ONE, frozenset({"x"})), found.Unreadable(TWO),
+        RuleFailed("one"), RuleFailed("two"), found.Owned(INSTANCE, frozenset({"x"})), found.Unreadable(TWO),
     ) == Report(
         provider="own", began_at=AT, ended_at=AT, servers=3, removed=(SERVER_GONE,), unknown=(VOLUME,),
         foreign=(ELSEWHERE,), lost=(ONE,), stopped=(ONE,), restarted=(ONE,), readdressed=(ONE,), expired=(ONE,),
@@ -49,12 +53,13 @@ def test_every_list_of_a_report_is_filled_by_some_finding() -> None:
     given = report(SERVER_GONE, VOLUME, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED, RuleFailed("one"))
     assert {name for name in lists if getattr(given, name)} == lists
     kinds = {SERVER_GONE, VOLUME, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED, RuleFailed("one")}
-    assert {type(kind) for kind in kinds} | {ServersListed, found.Owned, found.Unreadable} == {*get_args(RuleResult)}
+    of_the_rules = {ServersListed, found.Owned, found.ImageStored, found.Unreadable}
+    assert {type(kind) for kind in kinds} | of_the_rules == {*get_args(RuleResult)}
 
 
 def test_ownership_is_what_the_findings_say() -> None:
-    ownership = Ownership.of([found.Owned(ONE, frozenset({"a", "b"})), found.Unreadable(TWO), RuleFailed("else")])
-    assert ownership == Ownership({"a": ONE, "b": ONE}, frozenset({TWO}))
+    ownership = Ownership.of([found.Owned(INSTANCE, frozenset({"a", "b"})), found.Unreadable(TWO), RuleFailed("else")])
+    assert ownership == Ownership({"a": INSTANCE.id, "b": INSTANCE.id}, frozenset({TWO}))
 
 
 async def rule(*results: RuleResult, then: Exception | None = None) -> RuleResults:

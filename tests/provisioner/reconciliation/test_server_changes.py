@@ -10,7 +10,7 @@ from shared.lifecycle import events as e
 from shared.lifecycle.decide import drain
 from shared.lifecycle.status import Status
 from tests.provisioner.fake_provider import Delays, FakeProvider
-from tests.provisioner.reconciling import Clock, a_reconcile
+from tests.provisioner.reconciling import EVERY_LIST, Clock, a_reconcile
 from tests.provisioner.stage import Stage
 
 ZONE, SERVER = "zone-1", "server-1"
@@ -181,7 +181,7 @@ async def test_a_server_that_is_as_it_should_be_costs_no_call_of_its_own(stage: 
     await _ready(stage)
     stage.provider.calls.clear()
     await reconcile()
-    assert stage.provider.calls == ["tagged_servers", "tagged_resources", "leftover_volumes", "foreign_servers"]
+    assert stage.provider.calls == EVERY_LIST
 
 
 async def test_a_launch_that_has_not_switched_its_server_on_yet_is_not_stopped(

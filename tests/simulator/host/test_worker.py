@@ -29,6 +29,7 @@ async def serving(
     scenario: Scenario = QUICK,
     environment: Mapping[str, str] | None = None,
     version: str = "0.32.0",
+    cache: Path | None = None,
 ) -> AsyncIterator[Machine]:
     """A machine with one worker, begun but perhaps not ready."""
     async with booted(folder, scenario) as machine:
@@ -36,6 +37,7 @@ async def serving(
             id=new_id(), name="worker", image=f"vllm/vllm-openai:v{version}", restarts=True, created_at=time.time(),
             arguments=arguments or ("--model", MODEL, "--port", str(WORKER_PORT)), host_port=WORKER_PORT,
             environment=dict(environment or {"VLLM_API_KEY": KEY}), container_port=WORKER_PORT,
+            cache=cache,
         ))  # fmt: skip
         yield machine
 
@@ -249,6 +251,21 @@ async def test_a_dead_engine_is_told_at_once_and_ends_later_and_serves_again(tmp
         await eventually(serves_again)
         assert (await client.completions.create(model=MODEL, prompt="a")).choices[0].text
         assert "EngineDeadError" in log_of(machine)
+
+
+async def test_an_engine_that_hangs_answers_nothing_more_and_calls_itself_healthy(tmp_path: Path) -> None:
+    scenario = QUICK.model_copy(update={"engine_hangs_at": "poison"})
+    async with serving(tmp_path, scenario=scenario) as machine, client_of(machine) as client:
+
+        async def serves() -> bool | None:
+            return await health_of(machine) == 200 or None
+
+        await eventually(serves)
+        assert (await client.completions.create(model=MODEL, prompt="a")).choices[0].text
+        for prompt in ("poison", "a"):
+            with pytest.raises(openai.APITimeoutError):
+                await client.with_options(timeout=0.3, max_retries=0).completions.create(model=MODEL, prompt=prompt)
+        assert await health_of(machine) == 200
 
 
 async def test_a_gated_model_needs_a_token(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 // A command line's words, as a shell takes them apart.
 const PART = /(\\\r?\n|\s+)|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^\s'"\\]+)|(['"\\])/gs;
 
+/** These words as a command line. */
+export const joined = (words) => words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(" ");
+
 /** Quotes keep words together, a backslash takes the meaning of what follows; null where a quote has no end. */
 export function split(text) {
   const words = [];

@@ -1,6 +1,6 @@
 // Pictures of figures, as SVG: a baseline of zero, few ticks, names beside what they name. Colours come from usage.css.
 const SVG = "http://www.w3.org/2000/svg";
-const LETTER = 6.6; // pixels that one takes, about, in the size that usage.css gives
+export const LETTER = 6.6; // pixels that one takes, about, in the size that usage.css gives
 const [DAY_HEIGHT, TOP, BOTTOM] = [230, 20, 40];
 const [ROW, BAR] = [42, 14];
 let ids = 0;
@@ -14,14 +14,14 @@ export function ticks(most, { count = 4, least = 0 } = {}) {
   return Array.from({ length: steps + 1 }, (_, at) => Number((at * step).toPrecision(12)));
 }
 
-function svg(tag, attributes = {}, ...children) {
+export function svg(tag, attributes = {}, ...children) {
   const made = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   made.append(...children);
   return made;
 }
 
-function picture(host, width, height, { title, description }) {
+export function picture(host, width, height, { title, description }) {
   const id = `chart-${(ids += 1)}`;
   const made = svg("svg", { class: "chart", role: "img", width, height, viewBox: `0 0 ${width} ${height}`, "aria-labelledby": `${id}-title ${id}-desc` });
   made.append(svg("title", { id: `${id}-title` }, title), svg("desc", { id: `${id}-desc` }, description));
@@ -30,7 +30,7 @@ function picture(host, width, height, { title, description }) {
 }
 
 const cut = (text, width) => (text.length * LETTER <= width ? text : `${text.slice(0, Math.max(1, Math.floor(width / LETTER) - 1))}…`);
-const text = (x, y, said, more = {}) => svg("text", { x, y, ...more }, said);
+export const text = (x, y, said, more = {}) => svg("text", { x, y, ...more }, said);
 
 /** Draw into `host` now, and again whenever its width changes. */
 export function drawn(host, draw) {

@@ -29,6 +29,12 @@ export class Choices {
     }
   }
 
+  /** Exactly these, of which each was added. */
+  choose(values) {
+    this.#chosen = [...values];
+    this.show();
+  }
+
   /** As the API takes it. */
   get value() {
     return this.#chosen.length ? [...this.#chosen] : ANY;

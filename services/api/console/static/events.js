@@ -39,7 +39,7 @@ function source(id) {
 const shown = () => one ?? everything;
 
 function take(from, event) {
-  names.add(event.data.description);
+  if (!event.data.deployment) names.add(event.data.description);
   from.kept.push(event);
   if (from.kept.length > KEPT) from.kept = from.kept.slice(-KEPT);
   from.whole &&= from.kept.length < KEPT;
@@ -129,14 +129,16 @@ function row(event) {
   const element = template.cloneNode(true);
   const part = (name) => element.querySelector(`[data-of=${name}]`);
   const { id, name, progress_percent: percent, version } = description;
+  const ofInstance = !data.deployment;
   const at = Date.parse(time);
   write(part("time"), seconds(at));
   part("time").title = `${exact(at)}, recorded by ${actor}`;
   write(part("type"), its);
   write(part("name"), name);
-  write(part("summary"), summary(data.event));
-  write(part("percent"), `${percent} %`);
-  part("page").href = `/console/instances/${id}?at=${version}`;
+  write(part("summary"), ofInstance ? summary(data.event) : (data.words ?? ""));
+  write(part("percent"), ofInstance ? `${percent} %` : "");
+  part("page").href = ofInstance ? `/console/instances/${id}?at=${version}` : `/console/deployments/by-id/${id}`;
+  if (!ofInstance) write(part("page"), "Its deployment");
   write(part("id"), id);
   element.firstElementChild.addEventListener("toggle", () => write(part("json"), JSON.stringify({ ...event, data }, null, 2)), { once: true });
   return element;
@@ -209,17 +211,19 @@ function begin() {
   });
 }
 
-/** The id of an event to begin behind: epoch and sequence, as the list of instances says how far it is. */
+/** The id of an event to begin behind: epoch and sequence. The moment between them is of the last event, not of that one. */
 async function recent() {
   const id = await names.more();
   const at = id.lastIndexOf("-");
-  return `${id.slice(0, at)}-${Math.max(0, Number(id.slice(at + 1)) - BEFORE)}`;
+  const [epoch] = id.slice(0, at).split(".");
+  return `${epoch}-${Math.max(0, Number(id.slice(at + 1)) - BEFORE)}`;
 }
 
 function follow(from, address, after = null) {
   return new Stream(address, {
     after,
     event: (event) => take(from, event),
+    deployment: (event) => take(from, event),
     estimate: () => null,
     reset: () => location.reload(),
     state: (word) => {

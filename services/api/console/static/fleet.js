@@ -1,7 +1,9 @@
 // Every instance, failures first, each row changed only where it has.
 import { ask, now, read, Refusal } from "./api.js";
+import { Blocks } from "./blocks.js";
 import { about, clock, exact, lasting, money, nextTry, seconds } from "./format.js";
-import { announce, fill, milestone, showState, write } from "./live.js";
+import { announce, fill, milestone, set, showState, write } from "./live.js";
+import { Pace } from "./pace.js";
 import { costAt, described, Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { WORDS } from "./words.js";
@@ -10,17 +12,16 @@ const FIRST = 50; // soon there, and more than a screen holds
 const PAGE = 200;
 const MOST_GONE = 1000;
 const AGAIN_MS = 3000;
+const MOST_SLIDES = 10; // a second: each bar that slides is a layer of its own, and a browser draws all frames meanwhile
 const { standing: STANDING, ended: ENDED, hidden: HIDDEN } = WORDS.statuses;
 const byId = (id) => document.getElementById(id);
 const filters = byId("filters");
 const table = byId("fleet");
-const list = byId("rows");
 const nothing = byId("nothing");
 const none = byId("none");
 const template = byId("row").content.firstElementChild;
 const counts = new Map([...document.querySelectorAll("[data-count]")].map((one) => [one.dataset.count, one]));
 const rows = new Map();
-const visible = new Set();
 const dirty = new Set();
 let reorder = false;
 let frame = 0;
@@ -36,16 +37,7 @@ const store = new Store((instance, before) => {
   frame ||= requestAnimationFrame(draw);
 });
 
-const watching = new IntersectionObserver(
-  (entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (isIntersecting) visible.add(target.dataset.id);
-      else visible.delete(target.dataset.id);
-    }
-    tick();
-  },
-  { rootMargin: "200px" },
-);
+const list = new Blocks(byId("rows"), byId("block").content.firstElementChild, tick);
 
 function rowOf(instance) {
   if (!rows.has(instance.id)) {
@@ -57,39 +49,45 @@ function rowOf(instance) {
     write(parts.name, instance.name);
     write(parts.model, instance.model);
     rows.set(instance.id, { element, parts });
-    watching.observe(element);
   }
   return rows.get(instance.id);
 }
 
+const moves = new Pace(MOST_SLIDES, 1000);
+const jumps = () => moves.happens(Date.now());
+
 function drawRow(instance) {
   const { element, parts } = rowOf(instance);
-  element.dataset.group = instance.group;
-  element.dataset.tone = instance.tone;
+  const { group, tone, doing, percent } = instance;
+  set(element, "data-group", group);
+  set(element, "data-tone", tone);
   write(parts.status, instance.statusLabel);
-  write(parts.step, instance.doing);
-  parts.step.title = instance.doing;
-  write(parts.percent, instance.group === "gone" ? "" : `${instance.percent} %`);
-  fill(parts.bar, instance.percent, instance.doing);
+  write(parts.step, doing);
+  set(parts.step, "title", doing);
+  write(parts.percent, group === "gone" ? "" : `${percent} %`);
+  fill(parts.bar, percent, doing, jumps);
   write(parts.type, instance.type ?? "—");
   write(parts.zone, instance.place);
+  set(parts.time, "title", `since ${exact(begun(instance))}`);
   drawTimes(instance);
 }
 
+/** What the next moment changes. */
 function drawTimes(instance) {
   const { parts } = rowOf(instance);
   const moment = now();
-  const launching = instance.group === "launching";
-  write(parts.time, lasting(moment - (launching ? instance.stepSince : instance.statusSince)));
-  parts.time.title = `since ${exact(launching ? instance.stepSince : instance.statusSince)}`;
-  const [half, small, most] = launching ? prospect(instance, moment) : ["", "", ""];
+  write(parts.time, lasting(moment - begun(instance)));
+  const [half, small, most] = instance.group === "launching" ? prospect(instance, moment) : ["", "", ""];
   write(parts.eta, half);
   write(parts.clock, small);
-  parts.clock.title = most;
+  set(parts.clock, "title", most);
   write(parts.most, most); // a title is told to nobody who does not point at it
   const cost = costAt(instance, moment);
   write(parts.cost, cost === null ? "—" : money(cost, instance.currency));
 }
+
+/** Its step while it launches, or its status. */
+const begun = ({ group, stepSince, statusSince }) => (group === "launching" ? stepSince : statusSince);
 
 /** When it will be ready, or what it waits for is tried next: in two short lines, and as a sentence. */
 function prospect({ delay, eta }, moment) {
@@ -108,8 +106,9 @@ function draw() {
   reorder = false;
 }
 
-function tick() {
-  for (const id of visible) drawTimes(store.get(id));
+/** Those in view; or those that just came there. */
+function tick(elements = list.shown()) {
+  for (const { dataset } of elements) drawTimes(store.get(dataset.id));
 }
 
 function wanted() {
@@ -124,25 +123,15 @@ function arrange() {
   const { status, model, text } = wanted();
   const listed = [...store.values()].filter((one) => !HIDDEN.includes(one.status));
   const all = listed.filter((one) => (!model || one.model === model) && (!text || says(one, text)));
-  for (const [name, element] of counts) {
-    write(element, String(name ? all.filter((one) => one.group === name).length : all.length));
+  const groups = new Map(WORDS.groups.map((name) => [name, []]));
+  for (const one of all) {
+    if (!groups.has(one.group)) groups.set(one.group, []); // a newer release's
+    groups.get(one.group).push(one);
   }
-  const shown = all
-    .filter((one) => !status || one.group === status)
-    .sort((a, b) => WORDS.groups.indexOf(a.group) - WORDS.groups.indexOf(b.group) || b.createdAt - a.createdAt);
-  const focused = document.activeElement;
-  const keep = new Set(shown.map((one) => rowOf(one).element));
-  for (const element of [...list.children]) if (!keep.has(element)) element.remove();
-  let next = list.firstElementChild;
-  for (const element of keep) {
-    if (next && next !== element && next.nextElementSibling === element) {
-      next.remove(); // it alone goes further down, and comes to its place in its turn
-      next = element;
-    }
-    if (element === next) next = next.nextElementSibling;
-    else list.insertBefore(element, next);
-  }
-  if (focused !== document.activeElement && list.contains(focused)) focused.focus({ preventScroll: true });
+  for (const [name, element] of counts) write(element, String(name ? groups.get(name).length : all.length));
+  const asked = status ? [groups.get(status)] : [...groups.values()];
+  const shown = asked.flatMap((some) => some.sort((a, b) => b.createdAt - a.createdAt));
+  list.arrange(shown.map((one) => rowOf(one).element));
   table.hidden = !shown.length;
   nothing.hidden = shown.length > 0 || !loaded || !listed.length;
   none.hidden = listed.length > 0 || !loaded;
@@ -170,6 +159,7 @@ function filtered() {
   const query = new URLSearchParams([...new FormData(filters)].filter(([, value]) => value));
   history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
   arrange();
+  tick();
 }
 
 /** All of those that stand, whenever they began; then what has ended, as far as anybody reads. */
@@ -216,7 +206,7 @@ if (asked.get("model")) {
 }
 filters.addEventListener("input", filtered);
 filters.addEventListener("submit", (event) => event.preventDefault());
-setInterval(tick, 1000);
+setInterval(() => tick(), 1000);
 begin();
 
 function begin() {

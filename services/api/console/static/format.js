@@ -42,7 +42,7 @@ export function expectation({ ready_at_p50: half, ready_at_p90: most }, moment) 
 
 /** When what a launch waits for is tried next. */
 export function nextTry({ next_try_at: text }, moment) {
-  const at = Date.parse(text);
+  const at = typeof text === "number" ? text : Date.parse(text);
   return at > moment ? `next try at ${seconds(at)}` : "trying again";
 }
 
@@ -51,20 +51,27 @@ export function clock(ms, today = Date.now()) {
   return (near ? TIME : DAY_AND_TIME).format(ms);
 }
 
+/** The time, and also the day where it is not today's. */
+export function moment(ms, today = Date.now()) {
+  if (Math.abs(ms - today) > 6 * 86400_000) return exact(ms);
+  return new Date(ms).toDateString() === new Date(today).toDateString() ? seconds(ms) : DAY_AND_TIME.format(ms);
+}
+
 export const day = (ms) => DAY.format(ms);
 export const exact = (ms) => EXACT.format(ms);
 export const seconds = (ms) => SECONDS.format(ms);
 
 const currencies = new Map();
-export function money(value, currency) {
-  if (!currencies.has(currency)) {
+export function money(value, currency, { digits = 2 } = {}) {
+  const key = `${currency} ${digits}`;
+  if (!currencies.has(key)) {
     let format;
     try {
-      format = new Intl.NumberFormat(undefined, { style: "currency", currency });
+      format = new Intl.NumberFormat(undefined, { style: "currency", currency, ...(digits === 2 ? {} : { maximumFractionDigits: digits }) });
     } catch {
-      format = { format: (number) => `${number.toFixed(2)} ${currency}` };
+      format = { format: (number) => `${number.toFixed(digits)} ${currency}` };
     }
-    currencies.set(currency, format);
+    currencies.set(key, format);
   }
-  return currencies.get(currency).format(value);
+  return currencies.get(key).format(value);
 }

@@ -1,6 +1,7 @@
 // One instance: where it is, when it will be ready, why it failed, and what it was at any event before.
 import { get, now, Refusal } from "./api.js";
 import { confirm } from "./confirm.js";
+import { CriticalPath } from "./critical-path.js";
 import { element } from "./element.js";
 import { exact, expectation, lasting, money, nextTry, seconds } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
@@ -23,6 +24,7 @@ const GROUPS = {
   provider: "launches at this provider", all: "launches of any kind",
 };
 const AGAIN_MS = 3000;
+const READY = 100;
 
 let events = [];
 let usual = new Map();
@@ -38,6 +40,8 @@ const store = new Store((instance, before) => {
 });
 
 const output = new InstallOutput(`/instances/${id}`, byId("output-part"), () => drawSoon());
+
+const criticalPath = new CriticalPath(`/instances/${id}`, () => drawSoon());
 
 const workerOutput = new WorkerOutput(`/instances/${id}`, byId("worker-part"));
 
@@ -102,7 +106,7 @@ function draw() {
   page.dataset.tone = instance.tone;
   write(byId("status"), instance.statusLabel);
   write(byId("percent"), `${instance.percent} %`);
-  write(byId("step"), instance.where);
+  write(byId("step"), waiting(instance));
   fill(byId("bar"), instance.percent, instance.doing);
   const facts = [instance.model, instance.type, instance.place, instance.attempt > 1 && `attempt ${instance.attempt}`, instance.address];
   write(byId("facts"), facts.filter(Boolean).join("  ·  "));
@@ -145,12 +149,30 @@ function tick() {
   const mine = events.filter((one) => one.snapshot.attempt === instance.attempt);
   const moments = mine.map((one) => ({ at: one.at, percent: one.snapshot.progress_percent }));
   const ended = launchEnd(mine);
-  waterfall.draw(steps(moments, ended, now()), usual, { stopped: ended !== null, cursor: live ? null : event.at });
+  const last = launched(mine);
+  criticalPath.show(instance.attempt, last.snapshot.version, ended !== null || last.snapshot.progress_percent === READY);
+  byId("legend").hidden = criticalPath.intervals.length === 0;
+  waterfall.draw(steps(moments, ended, now()), usual, {
+    stopped: ended !== null,
+    cursor: live ? null : event.at,
+    intervals: criticalPath.intervals,
+    now: ended ?? now(),
+  });
+}
+
+/** Within a step, at what; what delays it says more. */
+function waiting({ where, stepLabel, waitsFor, delay }) {
+  return delay || !waitsFor || waitsFor === stepLabel ? where : `${where}: ${waitsFor}`;
 }
 
 function prospect({ delay, eta }, at) {
   if (delay) return nextTry(delay, at);
   return eta ? expectation(eta, at) : "";
+}
+
+/** The last event of an attempt that belongs to its launch. */
+function launched(mine) {
+  return mine.find(({ snapshot }) => snapshot.progress_percent === READY) ?? mine.at(-1);
 }
 
 /** When a launch that goes no further stopped; null while it goes on, and once it was ready. */

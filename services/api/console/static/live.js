@@ -49,13 +49,23 @@ export function milestone(instance, before) {
   return `${instance.name} is ${instance.statusLabel}.`;
 }
 
-export function fill(bar, percent, label) {
+/** `jumps()`: whether the bar comes to its new place at once, rather than sliding there. */
+export function fill(bar, percent, label, jumps = () => false) {
+  set(bar, "aria-valuetext", label ? `${percent} %, ${label}` : `${percent} %`);
+  const { style } = bar.firstElementChild;
+  const place = `translateX(${percent - 100}%)`;
+  if (style.transform === place) return; // a page may come with the percentage, and never with the place
+  bar.toggleAttribute("data-jumps", jumps());
   bar.setAttribute("aria-valuenow", percent);
-  bar.setAttribute("aria-valuetext", label ? `${percent} %, ${label}` : `${percent} %`);
-  bar.firstElementChild.style.transform = `translateX(${percent - 100}%)`;
+  style.transform = place;
 }
 
 /** Only what has changed: writing the same text again would cost a layout. */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+/** An attribute, only where it has changed. */
+export function set(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }

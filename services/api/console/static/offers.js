@@ -37,6 +37,15 @@ export function watchOffers() {
   refresh();
 }
 
+/** Before anything is read: what was chosen before, which stays even if it is not offered any more. */
+export function chooseBefore({ provider: its, instance_types: names, zones: places }) {
+  provider.replaceChildren(new Option(its, its));
+  for (const name of names) rows.set(name, typeRow(name));
+  for (const name of [ANY, ...places]) ticks.set(name, choice(zones, "zone", name, name === ANY ? "Any" : name));
+  types.choose(names);
+  zones.choose(places);
+}
+
 /** What the weights of the model that is meant take once loaded, in 10⁹ bytes; null: nobody knows. */
 export function drawFits(gigabytes) {
   needed = gigabytes;

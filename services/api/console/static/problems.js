@@ -24,8 +24,8 @@ export class Problems {
 
   /**
    * Inputs are called as the API calls the fields; what is wrong with one is written into the element whose id is its
-   * name and "-error". `input(field, at)`: for fields that are several inputs; `said(field, detail, at)`: for those
-   * that are not sent as they were typed.
+   * name and "-error", or for a part of a field, its name, the part's and "-error". `input(field, at, part)`: for fields
+   * that are several inputs; `said(field, detail, at)`: for those that are not sent as they were typed.
    */
   constructor(form, { input = () => undefined, said = (field, detail) => detail } = {}) {
     this.#form = form;
@@ -63,9 +63,9 @@ export class Problems {
 
   /** The input that an error is about, its element for it, and what is said; undefined for what is no field here. */
   #place({ pointer, detail }) {
-    const [field, at] = pointer.replace(/^[/]/, "").split("/"); // of a body; a parameter is named without the slash
-    const errors = field && document.getElementById(`${field}-error`);
+    const [field, at, part] = pointer.replace(/^[/]/, "").split("/"); // of a body; a parameter is named without the slash
+    const errors = field && (document.getElementById(`${field}-${at}-error`) ?? document.getElementById(`${field}-error`));
     if (!errors || !this.#form.contains(errors)) return undefined;
-    return { input: this.#input(field, at) ?? this.#form.elements[field], errors, said: this.#said(field, detail, at) };
+    return { input: this.#input(field, at, part) ?? this.#form.elements[field], errors, said: this.#said(field, detail, at) };
   }
 }

@@ -12,7 +12,7 @@ export function described(description) {
     statusLabel: description.status_label, statusSince: at(description.status_since), group: description.group,
     tone: description.tone, percent: description.progress_percent,
     stepLabel: description.step_label, stepSince: at(description.step_since), doing: description.doing,
-    where: description.where, attempt: description.attempt, address: description.ip_address, error: description.error,
+    where: description.where, waitsFor: description.waits_for, attempt: description.attempt, address: description.ip_address, error: description.error,
     advice: description.advice, serving: description.serving, actions: description.actions,
     price: description.hourly_price, currency: description.currency, cost: description.cost,
     costAt: at(description.as_of), on: description.server_on, createdAt: at(description.created_at),

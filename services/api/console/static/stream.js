@@ -19,12 +19,13 @@ export class Stream {
   #ended = new AbortController();
 
   /**
-   * `after`: the id of the event to begin behind. `handlers`: `event(cloudEvent)`, `estimate(estimate)`, `reset()` when
-   * what is shown has to be loaded anew, and `state(word)`: connecting, live, reconnecting, paused or signed out.
+   * `after`: the id of the event to begin behind. `handlers`: `event(cloudEvent)` of an instance, `deployment(cloudEvent)`
+   * of a deployment, `estimate(estimate)`, `reset()` when what is shown has to be loaded anew, and `state(word)`:
+   * connecting, live, reconnecting, paused or signed out.
    */
-  constructor(address, { after = null, ...handlers }) {
+  constructor(address, { after = null, deployment = () => null, ...handlers }) {
     this.#address = address;
-    this.#handlers = handlers;
+    this.#handlers = { deployment, ...handlers };
     this.#last = after;
     const { signal } = this.#ended;
     document.addEventListener("visibilitychange", () => this.#seen(), { signal });
@@ -56,7 +57,9 @@ export class Stream {
     const source = (this.#source = new EventSource(address));
     const event = (message) => {
       this.#last = message.lastEventId;
-      this.#handlers.event(JSON.parse(message.data));
+      const told = JSON.parse(message.data);
+      if (told.data.deployment) this.#handlers.deployment(told);
+      else this.#handlers.event(told);
     };
     for (const type of WORDS.events) source.addEventListener(type, event);
     source.addEventListener("estimate", (message) => this.#handlers.estimate(JSON.parse(message.data)));

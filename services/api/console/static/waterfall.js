@@ -54,37 +54,42 @@ export class Waterfall {
     });
   }
 
-  /** `cursor`: the moment that is looked at, or null; `stopped`: the running step is where it failed. */
-  draw(shown, usual, { stopped, cursor }) {
-    const placed = expected(shown, usual, stopped);
+  /**
+   * `cursor`: the moment that is looked at, or null; `stopped`: the running step is where it failed; `intervals`: those of
+   * its critical path, as far as they are known.
+   */
+  draw(shown, usual, { stopped, cursor, intervals, now }) {
+    const placed = withPhases(expected(shown, usual, stopped), intervals, stopped, now);
     const begin = placed[0].from;
-    const end = Math.max(...placed.map((step) => step.to), begin + 1000);
+    const end = Math.max(...placed.map((step) => step.to + step.spare), begin + 1000);
     [this.#begin, this.#end] = [begin, end];
     const at = (moment) => `${(Math.max(0, moment - begin) / (end - begin)) * 100}%`;
-    for (const [percent, { row }] of this.#rows) {
-      if (!placed.some((step) => step.percent === percent)) {
+    const wide = (from, to) => at(to - from + begin);
+    for (const [key, { row }] of this.#rows) {
+      if (!placed.some((step) => step.key === key)) {
         row.remove();
-        this.#rows.delete(percent);
+        this.#rows.delete(key);
       }
     }
-    for (const step of placed) {
-      const parts = this.#row(step);
-      const range = usual.get(step.percent);
+    for (const [index, step] of placed.entries()) {
+      const parts = this.#row(step, index);
+      const range = usual.get(step.key);
       const seconds = step.future ? null : (step.to - step.from) / 1000;
       const slow = range && seconds !== null && seconds > range.p90_seconds && seconds > 1;
       parts.row.dataset.state = step.future ? "future" : step.running ? (stopped ? "stopped" : "running") : "done";
       parts.bar.hidden = step.future && stopped;
       parts.row.toggleAttribute("data-slow", Boolean(slow));
-      place(parts.bar, at(step.from), at(step.to - (step.from - begin)));
+      parts.row.toggleAttribute("data-critical", step.critical);
+      place(parts.bar, at(step.from), wide(step.from, step.to));
+      parts.spare.hidden = !step.spare;
+      if (step.spare) place(parts.spare, at(step.to), wide(0, step.spare));
       const from = step.from + (range?.p50_seconds ?? 0) * 1000;
       parts.band.hidden = !range || step.future || from >= end;
-      if (!parts.band.hidden) {
-        place(parts.band, at(from), at(Math.min(step.from + range.p90_seconds * 1000, end) - (from - begin)));
-      }
+      if (!parts.band.hidden) place(parts.band, at(from), wide(from, Math.min(step.from + range.p90_seconds * 1000, end)));
       parts.cursor.hidden = cursor === null;
       if (cursor !== null) parts.cursor.style.left = at(Math.min(cursor, end));
       write(parts.took, seconds === null ? "" : took(seconds) + (slow ? ", slow" : ""));
-      write(parts.usually, range ? between(range.p50_seconds, range.p90_seconds) : "");
+      write(parts.usually, range ? between(range.p50_seconds, range.p90_seconds) : step.spare ? `${took(step.spare / 1000)} to spare` : "");
     }
   }
 
@@ -93,19 +98,44 @@ export class Waterfall {
     return this.#begin + Math.min(1, Math.max(0, (x - left) / width)) * (this.#end - this.#begin);
   }
 
-  #row(step) {
-    if (!this.#rows.has(step.percent)) {
-      const row = this.#body.insertRow();
+  #row(step, index) {
+    if (!this.#rows.has(step.key)) {
+      const row = this.#body.insertRow(index);
       row.innerHTML =
-        '<th scope="row"></th><td class="when"><div class="track"><i class="band"></i><b class="span"></b><u class="cursor" hidden></u></div></td>' +
+        '<th scope="row"></th><td class="when"><div class="track"><i class="band"></i><b class="span"></b><s class="spare"></s><u class="cursor" hidden></u></div></td>' +
         '<td class="num right"></td><td class="num right hint"></td>';
+      row.toggleAttribute("data-phase", typeof step.key === "string");
       const [name, track, tookCell, usually] = row.cells;
       name.textContent = step.label;
-      const [band, bar, cursor] = track.firstElementChild.children;
-      this.#rows.set(step.percent, { row, band, bar, cursor, took: tookCell, usually });
+      const [band, bar, spare, cursor] = track.firstElementChild.children;
+      this.#rows.set(step.key, { row, band, bar, spare, cursor, took: tookCell, usually });
     }
-    return this.#rows.get(step.percent);
+    return this.#rows.get(step.key);
   }
+}
+
+/** The phases of the install come below it. Of a step that has some, they say what was critical. */
+function withPhases(placed, intervals, stopped, now) {
+  const phases = (percent) => intervals.filter((one) => one.percent === percent && one.install_try !== null);
+  return placed.flatMap((step) => {
+    const below = step.future ? [] : phases(step.percent).map((phase) => phaseRow(phase, stopped, now));
+    const critical = !step.future && intervals.length > 0 && !below.length;
+    return [{ ...step, key: step.percent, critical, spare: 0 }, ...below];
+  });
+}
+
+function phaseRow({ step, label, install_try: number, began_at: began, ended_at: ended, critical, slack_seconds: slack }, stopped, now) {
+  const to = ended === null ? now : Date.parse(ended);
+  return {
+    key: `${number} ${step}`,
+    label: number > 1 ? `${label} (try ${number})` : label,
+    from: Date.parse(began),
+    to: Math.max(to, Date.parse(began)),
+    running: ended === null && !stopped,
+    future: false,
+    critical,
+    spare: slack * 1000,
+  };
 }
 
 /** What has not come yet is put where it is usually to be expected, one step behind the other. */

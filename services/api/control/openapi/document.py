@@ -24,6 +24,7 @@ from litestar.openapi.spec import (
 from litestar.routes import HTTPRoute
 from litestar.status_codes import HTTP_404_NOT_FOUND
 
+from services.api.admission.deployment_body import LONGEST_NAME
 from services.api.control.authorization import OPEN
 from services.api.control.openapi import answers, inference
 from services.api.control.openapi.models import schemas
@@ -44,6 +45,7 @@ _IDS: Final = "_id"
 _NAMES: Final[dict[str, dict[str, Any]]] = {
     "slug": {"pattern": "^[a-z0-9][a-z0-9-]*$", "max_length": 63},
     "code": {"pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$", "max_length": 100},
+    "name": {"pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$", "max_length": LONGEST_NAME},
 }
 """Patterns of names in addresses, besides UUIDs: anything else names nothing."""
 

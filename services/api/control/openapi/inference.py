@@ -81,6 +81,10 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                 "type": "integer",
                 "description": "The longest context in tokens, as soon as a worker has told it.",
             },
+            "wakes": {
+                "type": "boolean",
+                "description": "Its deployment has no replica that is ready, and a request wakes it.",
+            },
         },
     },
     "OpenAIModelList": {
@@ -169,7 +173,12 @@ def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
 
 _HEADERS: Final = [
     _header("X-Session-Id", "Requests with the same one go to the same worker, as long as it serves.", type="string"),
-    _header("X-Wait-For-Ready", "Wait so many seconds for an instance to be ready.", type="number", minimum=0),
+    _header(
+        "X-Wait-For-Ready",
+        "Wait so many seconds for an instance to be ready. Default: as long as the model's deployment says.",
+        type="number",
+        minimum=0,
+    ),
     _header("X-Request-Id", "Told in the answer and to the worker; made anew if it looks otherwise.", type="string"),
 ]
 _NAMED: Final = [

@@ -7,7 +7,21 @@ WITH ready AS (
     ORDER BY began_at DESC
     LIMIT $1
 )
-SELECT ready.instance_id, ready.attempt, provider, instance_type, model, ready.ready_at, reached
+SELECT
+    ready.instance_id, ready.attempt, provider, instance_type, model, ready.ready_at, reached,
+    EXISTS (
+        SELECT FROM timeline
+        WHERE timeline.instance_id = ready.instance_id AND type = 'InstanceCreated' AND data ? 'machine_image'
+    ) AS machine_image,
+    coalesce((
+        SELECT CASE WHEN data -> 'fetched_bytes' = data -> 'total_bytes' THEN 'warm' ELSE 'cold' END
+        FROM timeline
+        WHERE
+            timeline.instance_id = ready.instance_id AND timeline.attempt = ready.attempt
+            AND type = 'WeightsProgressed'
+        ORDER BY version
+        LIMIT 1
+    ), 'worker') AS weights
 FROM ready
 JOIN instances ON instances.id = ready.instance_id
 CROSS JOIN LATERAL (

@@ -1,1 +1,1 @@
-SELECT installation, sequence FROM checkpoints WHERE projection = $1
+SELECT installation, sequence, mark_sequence, mark_stored_ns FROM checkpoints WHERE projection = $1

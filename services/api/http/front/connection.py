@@ -2,16 +2,16 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from litestar.types import Scope
 
-from services.api.http.front import refusals
+from services.api.http.front import leaving, pushing, recognition, refusals
 from services.api.http.front.addresses import party
 from services.api.http.front.exchange import Exchange
 from services.api.http.front.parser import Ends, Parser
-from services.api.http.front.recognition import EXTENSION
 from services.api.http.problem import Problem
 
 if TYPE_CHECKING:
@@ -69,7 +69,12 @@ class ClientConnection(asyncio.Protocol):
         client = _address(transport, "peername")
         server = _address(transport, "sockname")
         self.party = party(client[0]) if client else ""
-        self._parser = Parser(self, self._limits, Ends(client, server, {EXTENSION: self._recognise}))
+        extensions: dict[str, Callable[..., object]] = {
+            recognition.EXTENSION: self._recognise,
+            leaving.EXTENSION: self._watch,
+            pushing.EXTENSION: self._push,
+        }
+        self._parser = Parser(self, self._limits, Ends(client, server, extensions))
         self._front.state.connections.add(cast("Any", self))  # uvicorn needs only `shutdown`
         if self._front.places.admit(self):
             self._enter(_IDLE, self._limits.head_s)
@@ -161,6 +166,7 @@ class ClientConnection(asyncio.Protocol):
     def broken(self, exchange: Exchange, problem: Problem) -> None:
         """The application has ended without a complete answer."""
         if exchange.begun:
+            exchange.flush()
             self._transport.close()
         else:
             self._say(problem)
@@ -169,6 +175,20 @@ class ClientConnection(asyncio.Protocol):
         self._recognised = True
         if not self.known:
             self._front.places.recognised(self)
+
+    def _watch(self, left: Callable[[], None]) -> None:
+        """As `Leaving` says, for the request that is being answered."""
+        if self._exchange is None:
+            left()
+        else:
+            self._exchange.watch(left)
+            self.resume_reading()
+
+    def _push(self, body: bytes) -> bool:
+        """As `Push` says, for the request that is being answered."""
+        if self._exchange is not None:
+            self._exchange.push(body)
+        return self.writable is None
 
     # Phases and their ends
 

@@ -1,7 +1,7 @@
 """One request and its answer, as an ASGI exchange."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import structlog
@@ -37,6 +37,8 @@ class Exchange:
         "_changed",
         "_chunked",
         "_connection",
+        "_head",
+        "_left",
         "_most_body",
         "_owed",
         "_received",
@@ -70,6 +72,7 @@ class Exchange:
         self._buffered = 0
         self._received = 0
         self._changed: asyncio.Event | None = None
+        self._left: Callable[[], None] | None = None
         self._unread = False
         self.whole = False
         self.begun = False
@@ -78,6 +81,7 @@ class Exchange:
         self._chunked = False
         self._without_body = False
         self._owed: int | None = None
+        self._head = b""
 
     @property
     def over(self) -> bool:
@@ -93,10 +97,20 @@ class Exchange:
         except Exception:
             log.exception("request failed", path=self.scope["path"])
         finally:
+            self._left = None  # breaks a reference cycle
             if not self.over:  # the application has no other way to report that it failed
                 self._connection.broken(self, problem)
 
     # Called by the connection
+
+    def watch(self, left: Callable[[], None]) -> None:
+        self._left = left
+
+    def flush(self) -> None:
+        """Send the head, if it is still held back."""
+        if self._head:
+            self._connection.write(self._head)
+            self._head = b""
 
     def take(self, chunk: bytes) -> bool:
         """Take a part of the body; False if it is too large."""
@@ -122,6 +136,8 @@ class Exchange:
         self.lost = True
         self._body.clear()
         self._notify()
+        if self._left is not None and not self.answered:
+            self._left()
 
     def _notify(self) -> None:
         self._unread = True
@@ -166,6 +182,10 @@ class Exchange:
         else:
             raise RuntimeError(message["type"])
 
+    def push(self, body: bytes) -> None:
+        """Send a part of the body, whether or not the client reads."""
+        self._go_on(body, more=True)
+
     async def _send_in_pieces(self, body: memoryview, *, more: bool) -> None:
         for at in range(0, len(body), _PIECE):
             piece, follows = body[at : at + _PIECE], more or at + _PIECE < len(body)
@@ -193,7 +213,9 @@ class Exchange:
             elif self.keep_alive:
                 self.keep_alive, more = False, b"connection: close\r\n"
         self.begun = True
-        connection.write(b"".join((lines, more, b"\r\n")))
+        self._head = b"".join((lines, more, b"\r\n"))
+        if length is None:  # otherwise the body follows: one write instead of two
+            self.flush()
 
     def _go_on(self, body: bytes | memoryview, *, more: bool) -> None:
         if self._without_body:
@@ -202,6 +224,8 @@ class Exchange:
             self._owed -= len(body)
             if self._owed < 0 or (self._owed and not more):
                 raise RuntimeError("The body's length is another one than its Content-Length.")
+        if self._head:
+            body, self._head = self._head + body, b""
         if self._chunked:
             last = b"" if more else b"0\r\n\r\n"
             self._connection.write(b"".join((b"%x\r\n" % len(body), body, b"\r\n", last)) if body else last)

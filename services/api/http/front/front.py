@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Final, cast
@@ -14,6 +13,7 @@ from uvicorn.server import ServerState
 from services.api.http.front.exchange import Exchange
 from services.api.http.front.limits import ClientLimits
 from services.api.http.front.places import Places
+from shared.clock import seconds
 
 LOOK_EVERY_S: Final = 1.0
 _PROXIES: Final = "127.0.0.1,::1"
@@ -53,4 +53,4 @@ class Front:
 
 
 def _date() -> bytes:
-    return b"date: %b\r\n" % formatdate(time.time(), usegmt=True).encode()
+    return b"date: %b\r\n" % formatdate(seconds(), usegmt=True).encode()

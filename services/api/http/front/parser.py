@@ -26,7 +26,7 @@ class Ends:
 
     client: Address | None
     server: Address | None
-    extensions: dict[str, Callable[[], None]]
+    extensions: dict[str, Callable[..., object]]
 
 
 class Body(Protocol):

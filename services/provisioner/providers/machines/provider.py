@@ -10,30 +10,30 @@ import structlog
 from services.provisioner.provider import (
     SERVER_MISSING,
     Capabilities,
+    MachineImageGone,
     Order,
     OutOfStock,
     Power,
     Rejected,
-    Resource,
     Server,
     Silent,
     TryAgain,
 )
 from services.provisioner.providers.machines.claims import Claim, Claims
 from services.provisioner.providers.machines.inventory import Inventory, InventoryInvalid, Machine
+from services.provisioner.providers.machines.not_capable import NotCapable
 from shared.machine import Shell
 from shared.offers.instance_types import InstanceType
 from shared.offers.provider_status import ProviderCheck
 from shared.reconciliation import Foreign
 
 NAME: Final = "machines"
-NOT_CAPABLE: Final = "not_capable"
 FILE_INVALID: Final = "machines_file_invalid"
 
 log = structlog.get_logger()
 
 
-class MachinesProvider:
+class MachinesProvider(NotCapable):
     """A server is one machine used by one instance, `<machine>/<instance>`; the next instance's is another server.
 
     No answer does not mean no: whatever depends on a machine that does not answer is TryAgain. So is everything until
@@ -41,7 +41,7 @@ class MachinesProvider:
     """
 
     name = NAME
-    capabilities = Capabilities(power=False, volumes=False, ports=False, cloud_init=False)
+    capabilities = Capabilities(power=False, volumes=False, ports=False, cloud_init=False, machine_images=False)
 
     def __init__(self, read: Callable[[], Inventory], installation: UUID, shell: Shell, call_timeout_s: float) -> None:
         self._read = read
@@ -116,11 +116,13 @@ class MachinesProvider:
             )
         return tuple(offered)
 
-    async def create_server(self, order: Order) -> Server | OutOfStock:
+    async def create_server(self, order: Order) -> Server | OutOfStock | MachineImageGone:
         """The machine that the instance already has, else the first free one that suits.
 
         A machine is taken only after it has said that it is free, so silence from the start had no effect.
         """
+        if order.machine_image is not None:
+            return MachineImageGone(order.zone, order.machine_image)
         machines = [
             each for each in self._machines if (each.zone, each.instance_type) == (order.zone, order.instance_type)
         ]
@@ -169,31 +171,12 @@ class MachinesProvider:
             case None:
                 return None
 
-    async def grow_volume(self, zone: str, volume_id: str, size_gb: int, instance_id: UUID) -> bool:
-        del size_gb, instance_id
-        raise TryAgain(SERVER_MISSING, f"no volume {volume_id} in {zone}: machines have none of their own")
-
     async def power_on(self, zone: str, server_id: str) -> None:
         """Does nothing: the machine runs already."""
         await self._present(zone, server_id)
 
     async def power_off(self, zone: str, server_id: str) -> None:
         """Does nothing: its owner decides."""
-
-    async def make_security_group(self, zone: str, instance_id: UUID) -> str:
-        del instance_id
-        raise Rejected(NOT_CAPABLE, f"nothing but their owner opens the ports of the machines in {zone}")
-
-    async def open_ports(
-        self,
-        server: Server,
-        instance_id: UUID,
-        security_group_id: str,
-        ports: Sequence[int],
-        source_ranges: Sequence[str],
-    ) -> None:
-        del instance_id, security_group_id, ports, source_ranges
-        raise Rejected(NOT_CAPABLE, f"nothing but its owner opens the ports of machine {server.id}")
 
     async def delete_server(self, zone: str, server_id: str) -> None:
         """Deletes its worker, its install's files and last its claim, if that is still this instance's."""
@@ -204,19 +187,6 @@ class MachinesProvider:
                     raise TryAgain("machine_failed", f"machine {machine.name} is still claimed after it was given back")
             case None:
                 log.warning("machine not in the file", server_id=server_id)
-
-    async def find_volumes(self, instance_id: UUID) -> Sequence[tuple[str, str]]:
-        del instance_id
-        return []
-
-    async def delete_volume(self, zone: str, volume_id: str) -> bool:
-        """True: there are no volumes."""
-        del zone, volume_id
-        return True
-
-    async def release_network(self, instance_id: UUID, security_group_ids: Sequence[str]) -> Sequence[str]:
-        del instance_id, security_group_ids
-        return []
 
     async def tagged_servers(self) -> Sequence[Server]:
         """Servers on machines that answer. A list only says where to look; `get_server` reports silence."""
@@ -240,12 +210,6 @@ class MachinesProvider:
             for machine in self._machines
             if isinstance(claim := claims[machine.name], Claim) and claim.instance_id is None
         ]
-
-    async def tagged_resources(self) -> Sequence[Resource]:
-        return []
-
-    async def leftover_volumes(self) -> Sequence[Resource]:
-        return []
 
     async def _look_at(
         self, machines: Sequence[Machine], timeout_s: float | None = None

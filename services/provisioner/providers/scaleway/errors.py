@@ -143,6 +143,7 @@ TABLE: Final = (
     Row(InUse, "resource_in_use", IN_USE_SAYS, kind="precondition_failed", subject="resource_still_in_use"),
     Row(Busy, "wrong_state", STATE_SAYS, kind="precondition_failed", word="should be"),
     Row(Busy, "wrong_state", STATE_SAYS, kind="invalid_request_error", status=400, word="should be"),
+    Row(Busy, "wrong_state", STATE_SAYS, kind="invalid_request_error", status=400, word="is not available"),
     Row(InUse, "resource_in_use", IN_USE_SAYS, kind="precondition_failed"),
     Row(InUse, "resource_in_use", IN_USE_SAYS, kind="conflict", status=409),
     Row(Busy, "transient_state", BUSY_SAYS, kind="transient_state"),

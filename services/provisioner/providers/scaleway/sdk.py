@@ -16,6 +16,7 @@ from scaleway.block.v1 import BlockV1API
 from scaleway.iam.v1alpha1 import IamV1Alpha1API
 from scaleway.instance.v1.custom_api import InstanceUtilsV1API
 from scaleway.marketplace.v2 import MarketplaceV2API
+from scaleway.product_catalog.v2alpha1 import ProductCatalogV2Alpha1PublicCatalogAPI
 from scaleway_core.api import API, Body
 
 from services.provisioner.provider import TIMED_OUT, TryAgain
@@ -135,6 +136,10 @@ class AccountApi(_Timed, AccountV3ProjectAPI):
     pass
 
 
+class CatalogApi(_Timed, ProductCatalogV2Alpha1PublicCatalogAPI):
+    pass
+
+
 class Sdk:
     """All APIs over one pool of connections. Call it within `Calls` only."""
 
@@ -156,6 +161,7 @@ class Sdk:
         self.instance = InstanceApi(client, self._session)
         self.block = BlockApi(client, self._session)
         self.marketplace = MarketplaceApi(client, self._session)
+        self.catalog = CatalogApi(client, self._session)
         self.iam = IamApi(client, self._session)
         self.account = AccountApi(client, self._session)
 

@@ -8,8 +8,8 @@ import structlog
 from scaleway.instance.v1 import Server as ScalewayServer
 from scaleway.instance.v1 import ServerAction, VolumeServerTemplate, VolumeVolumeType
 
-from services.provisioner.provider import Order, OutOfStock, Power, ProviderError, Server, TryAgain
-from services.provisioner.providers.scaleway.errors import Busy, NotThere, SoldOut
+from services.provisioner.provider import MachineImageGone, Order, OutOfStock, Power, ProviderError, Server, TryAgain
+from services.provisioner.providers.scaleway.errors import Busy, NoImage, NotThere, SoldOut
 from services.provisioner.providers.scaleway.products import Products
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from services.provisioner.providers.scaleway.tags import OURS, Tags, installation_in, instance_in
@@ -45,14 +45,14 @@ class Servers:
         self._tags = tags
         self._products = products
 
-    def create(self, order: Order) -> Server | OutOfStock:
+    def create(self, order: Order) -> Server | OutOfStock | MachineImageGone:
         """Sends two requests, the second for the user data. If that fails, the server exists and must be adopted.
 
         So a refusal of the second request is not a refusal of the order, and never counts as without effect. Whoever
         adopts the server meets it again.
         """
         try:
-            image = self._products.image(order.zone, order.instance_type)
+            image = order.machine_image or self._products.image(order.zone, order.instance_type)
             scratch = self._products.scratch_bytes(order.zone, order.instance_type)
         except TryAgain as error:
             error.had_no_effect = True
@@ -70,6 +70,10 @@ class Servers:
             ).server
         except SoldOut:
             return OutOfStock(order.zone, order.instance_type)
+        except NoImage:
+            if order.machine_image is None:
+                raise
+            return MachineImageGone(order.zone, order.machine_image)
         server = _shown(made)
         log.info("server created", server_id=server.id, zone=server.zone, instance_id=str(order.instance_id))
         try:

@@ -2,16 +2,20 @@
 
 `coldstart`                           for people who look at the console
 `coldstart:installation:<uuid>`       the installation, since a project may have several
-`coldstart:instance:<uuid>`           the instance
+`coldstart:instance:<uuid>`           the instance; of snapshots and images, the one that built them
+`coldstart:image:<uuid>`              of a snapshot: the image that was made of it and is being deleted
+`coldstart-image-<label>=<value>`     of snapshots and images: what is on them
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 from uuid import UUID
 
 OURS: Final = "coldstart"
 _INSTALLATION: Final = f"{OURS}:installation:"
 _INSTANCE: Final = f"{OURS}:instance:"
+_IMAGE: Final = f"{OURS}:image:"
+_LABEL: Final = f"{OURS}-image-"
 
 
 class Tags:
@@ -36,6 +40,19 @@ class Tags:
     def foreign(self, tags: Collection[str]) -> bool:
         """Whether these are Coldstart's tags, but not this installation's."""
         return OURS in tags and self.installation not in tags
+
+
+def of_image(image_id: str) -> str:
+    return f"{_IMAGE}{image_id}"
+
+
+def of_labels(labels: Mapping[str, str]) -> list[str]:
+    return [f"{_LABEL}{name}={value}" for name, value in labels.items()]
+
+
+def labels_in(tags: Iterable[str]) -> dict[str, str]:
+    labelled = (tag.removeprefix(_LABEL).partition("=") for tag in tags if tag.startswith(_LABEL))
+    return {name: value for name, _, value in labelled}
 
 
 def instance_in(tags: Iterable[str]) -> UUID | None:

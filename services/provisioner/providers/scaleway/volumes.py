@@ -10,6 +10,7 @@ from scaleway.instance.v1 import VolumeVolumeType
 
 from services.provisioner.provider import GIGABYTE, Rejected, Resource
 from services.provisioner.providers.scaleway.errors import Busy, InUse, NotThere
+from services.provisioner.providers.scaleway.images import Images
 from services.provisioner.providers.scaleway.products import Products
 from services.provisioner.providers.scaleway.sdk import PAGE_SIZE, Sdk, pages
 from services.provisioner.providers.scaleway.tags import Tags, instance_in
@@ -23,9 +24,10 @@ SCRATCH_SUFFIX: Final = "-scratch"
 
 
 class Volumes:
-    def __init__(self, sdk: Sdk, tags: Tags, products: Products) -> None:
+    def __init__(self, sdk: Sdk, tags: Tags, products: Products, images: Images) -> None:
         self._project_id = sdk.project_id
         self._products = products
+        self._images = images
         self._block = sdk.block
         self._instance = sdk.instance
         self._tags = tags
@@ -61,7 +63,7 @@ class Volumes:
 
         A boot volume is known by the snapshot of an image of ours, scratch storage by the name that an order gives it.
         """
-        snapshots = self._products.snapshots(zone)
+        snapshots = self._products.snapshots(zone) | self._images.snapshot_ids(zone)
         boot = [
             volume.id
             for volume in (self._listed(zone) if snapshots else ())

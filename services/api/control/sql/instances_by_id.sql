@@ -1,0 +1,1 @@
+SELECT snapshot FROM instances WHERE id = ANY ($1::uuid[])

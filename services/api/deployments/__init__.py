@@ -1,0 +1,1 @@
+"""The deployments as the api knows them: in memory, and in the read model."""

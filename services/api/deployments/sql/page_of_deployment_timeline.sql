@@ -1,0 +1,5 @@
+SELECT version, sequence, type, status, wanted, revision, occurred_at, recorded_at, actor, data
+FROM deployment_timeline
+WHERE deployment_id = $1 AND version > $2
+ORDER BY version
+LIMIT $3

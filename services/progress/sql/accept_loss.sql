@@ -1,0 +1,1 @@
+UPDATE beginnings SET accepted_at = now() WHERE lost_events > 0 AND accepted_at IS NULL RETURNING lost_events

@@ -1,0 +1,279 @@
+# shellcheck shell=bash
+# Fetches the model's files while the image is pulled, into huggingface_hub's cache, where vLLM reads them without a hub.
+# It is read after disk_space.sh and before install.sh, which has `fail`, `root` and `data`; the names in capitals are
+# from the job. WEIGHTS has a line for each file: its bytes, its blob, whether it needs the token, its URL and its path.
+#
+# A blob is named by its checksum. It is written as `BLOB.coldstart`, so that no other program goes on with it, and gets
+# its name once it is right. Links to it, by which vLLM finds it, are made when all are.
+
+weights_state=${COLDSTART_ROOT:-}/var/lib/coldstart/weights
+weights_wrong_at_most=3
+weights_idle_tries_at_most=8
+weights_stall_seconds=25
+weights_longest_pause=30
+weights_longest_retry_after=300
+weights_runs_at_most=3
+
+weights_folder() {
+  # shellcheck disable=SC2153  # the model is from the job
+  echo "$data/huggingface/$CACHE/hub/models--${MODEL//\//--}"
+}
+
+# Begins in the background. Without a list, vLLM fetches the model itself.
+begin_weights() {
+  [[ -n $WEIGHTS ]] || return 0
+  if ! command -v curl >/dev/null; then
+    echo "There is no curl here, so vLLM fetches the model itself."
+    WEIGHTS="" WEIGHTS_OFFLINE=""
+    return 0
+  fi
+  weights_blobs=$(weights_folder)/blobs
+  rm -rf "$weights_state"
+  mkdir -p "$weights_state" "$weights_blobs"
+  read_weights
+  count_weights
+  check_room_for_weights
+  weights_runs=0
+  run_weights
+}
+
+read_weights() {
+  weights_size=() weights_blob=() weights_token=() weights_url=() weights_path=() weights_total=0
+  local bytes blob token url path
+  while IFS=$'\t' read -r bytes blob token url path; do
+    weights_size+=("$bytes") weights_blob+=("$blob") weights_token+=("$token") weights_url+=("$url")
+    weights_path+=("$path")
+    weights_total=$((weights_total + bytes))
+  done < <(sort --reverse --numeric-sort <<<"$WEIGHTS")
+}
+
+# Sets how many bytes and files are there: `weights_fetched` and `weights_complete`. Until its checksum is known to be
+# right, a file lacks a byte.
+count_weights() {
+  local size name of i blob
+  local -A has=()
+  while read -r size name; do
+    has[$name]=$size
+  done < <(cd "$weights_blobs" && stat --format='%s %n' -- "${weights_blob[@]}" "${weights_blob[@]/%/.coldstart}" 2>/dev/null)
+  weights_fetched=0 weights_complete=0
+  for i in "${!weights_blob[@]}"; do
+    blob=${weights_blob[i]} of=${weights_size[i]}
+    if [[ ${has[$blob]:-} == "$of" ]]; then
+      weights_complete=$((weights_complete + 1))
+      size=$of
+    else
+      size=${has[$blob.coldstart]:-0}
+      size=$((size < of || of == 0 ? size : of - 1))
+    fi
+    weights_fetched=$((weights_fetched + size))
+  done
+}
+
+check_room_for_weights() {
+  local of_models
+  read -ra of_models < <(disk_of "$data") || return 0
+  need_room "$((weights_total - weights_fetched))" "${of_models[1]}" "the model's weights need" "$data"
+}
+
+report_weights() {
+  echo "::weights::$weights_fetched $weights_total $weights_complete ${#weights_blob[@]}"
+}
+
+run_weights() {
+  weights_runs=$((weights_runs + 1))
+  end_weights
+  fetch_weights &
+  weights_pid=$!
+}
+
+# Ends the download, with all that an earlier one has left: every process of it has its lock as descriptor 7.
+end_weights() {
+  local held
+  for held in /proc/[0-9]*/fd/7; do
+    [[ $held -ef $weights_state/lock ]] || continue
+    held=${held#/proc/}
+    kill -KILL "${held%%/*}" 2>/dev/null || true
+  done
+}
+
+# Runs until all files are right, or one of them has written down why it never will be.
+fetch_weights() {
+  local number tick workers=() ended=0 before="" status
+  exec 7>>"$weights_state/lock"
+  flock 7
+  exec {tick}<> <(:)
+  rm -rf "$weights_state/taken"
+  mkdir "$weights_state/taken"
+  for ((number = 0; number < WEIGHTS_PARALLEL && number < ${#weights_blob[@]}; number++)); do
+    fetch_files "$tick" &
+    workers+=($!)
+  done
+  while ((ended < ${#workers[@]})); do
+    count_weights
+    [[ $weights_fetched/$weights_complete == "$before" ]] || report_weights
+    before=$weights_fetched/$weights_complete
+    status=0
+    read -rt 1 -u "$tick" || status=$?
+    ((status > 0)) || ended=$((ended + 1))
+    [[ ! -s $weights_state/reason ]] || exit 1
+    # One that was killed says nothing.
+    ((status == 0)) || [[ -n $(jobs -rp) ]] || break
+  done
+  for number in "${workers[@]}"; do
+    wait "$number"
+  done
+}
+
+# Fetches one file after the other, each that no other worker has taken.
+fetch_files() {
+  local tick=$1 i
+  # shellcheck disable=SC2064  # the descriptor is known now
+  trap "echo >&$tick" EXIT
+  for i in "${!weights_blob[@]}"; do
+    mkdir "$weights_state/taken/${weights_blob[i]}" 2>/dev/null || continue
+    fetch_file "${weights_size[i]}" "${weights_blob[i]}" "${weights_token[i]}" "${weights_url[i]}" "${weights_path[i]}"
+  done
+}
+
+fetch_file() {
+  local bytes=$1 blob=$2 token=$3 url=$4 path=$5 part=$weights_blobs/$2.coldstart
+  local has wrong=0 idle=0 status
+  while [[ $(size_of "$weights_blobs/$blob") != "$bytes" ]]; do
+    : >>"$part"
+    has=$(size_of "$part")
+    if ((has == bytes)); then
+      ! is_right "$bytes" "$blob" "$part" || { mv "$part" "$weights_blobs/$blob" && continue; }
+      echo "$path: the checksum is wrong, so it is fetched again."
+    fi
+    if ((has >= bytes)); then
+      rm -f "$part"
+      ((++wrong < weights_wrong_at_most)) ||
+        give_up "$path was fetched $wrong times, and each time its checksum was not that of the hub's list."
+      continue
+    fi
+    status=0
+    download "$bytes" "$blob" "$token" "$url" "$part" || status=$?
+    (($(size_of "$part") <= has)) || idle=0
+    if ((status == 0)) && (($(size_of "$part") < bytes)); then
+      # The server takes this for the whole file, so it has nothing to go on with.
+      echo "$path: the server has less of it than the hub's list says, so it is fetched again."
+      rm -f "$part"
+      ((++wrong < weights_wrong_at_most)) || give_up "$path is shorter at the server than in the hub's list."
+    elif ((status > 0)); then
+      idle=$((idle + 1))
+      try_again_or_give_up "$status" "$idle" "$blob" "$path" "$part"
+    fi
+  done
+}
+
+size_of() {
+  stat --format=%s "$1" 2>/dev/null || echo none
+}
+
+# The name of a blob is its SHA-256, or git's id for a small file. Meanwhile the disk gets what is still in memory.
+is_right() {
+  local bytes=$1 blob=$2 part=$3 sum syncing
+  sync --data "$part" &
+  syncing=$!
+  if ((${#blob} == 64)); then
+    sum=$(sha256sum "$part")
+  else
+    sum=$({ printf 'blob %s\0' "$bytes" && cat "$part"; } | sha1sum)
+  fi
+  wait "$syncing" && [[ ${sum%% *} == "$blob" ]]
+}
+
+# Goes on where the part ends. The token is on no command line; curl gives it to no other host that it is sent on to.
+# A file never grows far beyond its size, whatever the server sends.
+download() {
+  local bytes=$1 blob=$2 token=$3 url=$4 part=$5
+  {
+    echo "url = \"$(quoted "$url")\""
+    [[ $token != yes || -z $HF_TOKEN ]] || echo "header = \"Authorization: Bearer $(quoted "$HF_TOKEN")\""
+  } | (
+    ulimit -f "$((bytes / 1024 + 1))"
+    exec curl --config - --continue-at - --fail --location --silent --show-error --globoff --connect-timeout 20 \
+      --speed-limit 1000 --speed-time "$weights_stall_seconds" --dump-header "$weights_state/$blob.headers" --output "$part" \
+      2>"$weights_state/$blob.error"
+  )
+}
+
+quoted() {
+  local text=${1//\\/\\\\}
+  echo "${text//\"/\\\"}"
+}
+
+# curl's exit status 22 is an HTTP status, 23 a disk that takes no more, 33 a server that cannot go on in the middle, and
+# 60 a certificate that nobody trusts.
+try_again_or_give_up() {
+  local status=$1 idle=$2 blob=$3 path=$4 part=$5 answer="" pause said
+  said=$(tail --lines=1 "$weights_state/$blob.error")
+  pause=$((1 << (idle - 1)))
+  pause=$((pause < weights_longest_pause ? pause : weights_longest_pause))
+  case $status in
+    22)
+      read -r answer pause < <(answered "$weights_state/$blob.headers" "$pause")
+      said="the server answered $answer"
+      ;;
+    23) give_up "$path cannot be written: $(df -h "$weights_blobs" | tail --lines=1). $said" ;;
+    60) give_up "$path: $said" ;;
+  esac
+  [[ $answer != 4?? || $answer == @(408|416|425|429) ]] || give_up "$path cannot be fetched: $said."
+  [[ $status != 33 && $answer != 416 ]] || rm -f "$part"
+  ((idle < weights_idle_tries_at_most)) || give_up "$path: nothing more came in $idle tries. The last one: $said"
+  echo "$path: ${said:-curl ended with $status}; again in $pause s"
+  sleep "$pause"
+}
+
+# Prints the last status among the headers, and the seconds that its server asks to wait, or else those given.
+answered() {
+  awk -v pause="$2" -v longest="$weights_longest_retry_after" '
+    { sub(/\r$/, "") }
+    /^HTTP\// { status = $2; wait = "" }
+    tolower($1) == "retry-after:" && $2 ~ /^[0-9]+$/ { wait = $2 }
+    tolower($1) == "ratelimit:" && wait == "" && match($0, /;r=0;t=[0-9]+/) { wait = substr($0, RSTART + 7, RLENGTH - 7) }
+    END { wait = (wait == "" ? pause : wait) + 0; print status, (wait < longest + 0 ? wait : longest) }' "$1"
+}
+
+give_up() {
+  echo "$*" >>"$weights_state/reason"
+  exit 1
+}
+
+# Ends the install if the download has failed, whatever else it is at.
+check_weights() {
+  [[ -s $weights_state/reason ]] || return 0
+  echo "::phase::weights"
+  fail "$(head --lines=1 "$weights_state/reason")"
+}
+
+weights() {
+  if [[ -z $WEIGHTS ]]; then
+    echo "vLLM fetches the model itself."
+    return 0
+  fi
+  until wait "$weights_pid"; do
+    check_weights
+    ((weights_runs < weights_runs_at_most)) || fail "The download of the weights was ended $weights_runs times."
+    echo "The download of the weights was ended. It goes on where it was."
+    run_weights
+  done
+  count_weights
+  report_weights
+  ((weights_complete == ${#weights_blob[@]})) || fail "Of the model's files only $weights_complete are there."
+  link_weights
+  rm -rf "$weights_state"
+}
+
+link_weights() {
+  local snapshot i path up
+  snapshot=$(weights_folder)/snapshots/$REVISION
+  for i in "${!weights_blob[@]}"; do
+    path=${weights_path[i]} up=../../
+    mkdir -p "$(dirname "$snapshot/$path")"
+    while [[ $path == */* ]]; do
+      path=${path#*/} up+=../
+    done
+    ln --symbolic --force --no-dereference "${up}blobs/${weights_blob[i]}" "$snapshot/${weights_path[i]}"
+  done
+}

@@ -1,0 +1,1 @@
+DELETE FROM deployment_load WHERE at < $1

@@ -1,0 +1,1 @@
+"""A deployment: an endpoint that stays. Pure, as the lifecycle of an instance is."""

@@ -1,0 +1,131 @@
+"""Machine images over HTTP: who may make them, what is asked of the provisioner, and what is shown of them."""
+
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+
+from shared.lifecycle import events as e
+from shared.lifecycle.instance import Instance
+from tests.api.stage import MODEL, RunningApi, Stage, until
+from tests.lifecycle import facts as f
+from tests.lifecycle import histories as h
+
+TYPE: Final = "L4-1-24G"
+
+
+async def an_api(stage: Stage) -> RunningApi:
+    await stage.offer()
+    await stage.projector()
+    return await stage.api(projection_wait_seconds=5.0)
+
+
+async def begun(stage: Stage, api: RunningApi, **body: Any) -> Instance:
+    answer = await api.client.post("/machine-images", json={"instance_type": TYPE, **body})
+    assert answer.status_code == 202, answer.text
+    return await stage.journal.load(answer.json()["build"])
+
+
+async def listed(api: RunningApi) -> list[dict[str, Any]]:
+    answer = await api.client.get("/machine-images")
+    return list(answer.json()["items"])
+
+
+async def shown(api: RunningApi, *states: str) -> None:
+    async def so() -> bool:
+        return [image["state"] for image in await listed(api)] == [*states]
+
+    await until(so)
+
+
+async def test_a_build_is_an_instance_that_will_never_serve(stage: Stage) -> None:
+    api = await an_api(stage)
+    build = await begun(stage, api, zone="fr-par-2", image="vllm/vllm-openai:v0.31.0")
+    wish = build.specification
+    assert (wish.purpose, wish.model, wish.name) == ("machine_image", "", f"machine image of {TYPE}")
+    assert (wish.instance_types, wish.zones, wish.image) == ((TYPE,), ("fr-par-2",), "vllm/vllm-openai:v0.31.0")
+    [image] = await listed(api)
+    assert (image["state"], image["id"], image["instance_type"]) == ("building", None, TYPE)
+    assert image["doing"] == "creating the server"
+
+
+async def test_a_model_is_judged_as_for_a_launch_and_makes_the_disk_larger(stage: Stage) -> None:
+    api = await an_api(stage)
+    plain, with_model = await begun(stage, api), await begun(stage, api, model=MODEL)
+    assert with_model.specification.model == MODEL
+    assert with_model.specification.volume_gb >= plain.specification.volume_gb
+    refused = await api.client.post("/machine-images", json={"instance_type": TYPE, "model": "nobody/has-this"})
+    assert refused.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"instance_type": "X1"}, "/instance_types/0"),
+        ({"zone": "mars-1"}, "/zones/0"),
+        ({"provider": "nobody"}, "/provider"),
+    ],
+)
+async def test_what_is_not_offered_is_refused(stage: Stage, body: dict[str, str], pointer: str) -> None:
+    api = await an_api(stage)
+    answer = await api.client.post("/machine-images", json={"instance_type": TYPE, **body})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert not await listed(api)
+
+
+async def test_a_build_counts_against_its_organisation(stage: Stage) -> None:
+    api = await an_api(stage)
+    await api.organization("acme", max_instances=1)
+    build = await begun(stage, api, organization="acme")
+    assert build.specification.organization_id is not None
+    refused = await api.client.post("/machine-images", json={"instance_type": TYPE, "organization": "acme"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "limit_reached")
+
+
+async def test_only_administrators_make_list_or_delete_them(stage: Stage) -> None:
+    api = await an_api(stage)
+    await api.organization("acme")
+    async with api.as_(await api.user_key("acme")) as client:
+        assert (await client.get("/machine-images")).status_code == 403
+        assert (await client.post("/machine-images", json={"instance_type": TYPE})).status_code == 403
+        assert (await client.delete("/machine-images/one")).status_code == 403
+
+
+async def test_an_image_is_shown_with_its_age_and_cost_until_it_is_deleted(stage: Stage) -> None:
+    api = await an_api(stage)
+    stored = f.machine_image_stored(monthly_price=4.8, currency="EUR", model=MODEL, commit="a" * 40)
+    build = await stage.happened(*h.a_sealed_machine(), stored, f.instance_terminated())
+    await shown(api, "available")
+    [image] = await listed(api)
+    assert (image["id"], image["build"], image["model"]) == (f.IMAGE, str(build.id), MODEL)
+    assert (image["monthly_price"], image["currency"], image["size_gb"]) == (4.8, "EUR", 60)
+    await stage.happened(f.machine_image_deleted(), instance_id=build.id)
+    await shown(api)
+
+
+async def test_a_build_that_failed_says_why_until_it_is_put_away(stage: Stage) -> None:
+    api = await an_api(stage)
+    failed = f.startup_failed(code="quota_exceeded", message="No snapshot more than 5.")
+    build = await stage.happened(*h.a_sealed_machine(), failed, f.resources_released())
+    await shown(api, "failed")
+    assert (await listed(api))[0]["doing"] == "quota_exceeded: No snapshot more than 5."
+    assert (await api.client.post(f"/instances/{build.id}/archive")).status_code == 202
+    await shown(api)
+
+
+async def test_an_image_is_retired_when_somebody_deletes_it_however_often(stage: Stage) -> None:
+    api = await an_api(stage)
+    build = await stage.happened(*h.a_sealed_machine(), f.machine_image_stored(), f.instance_terminated())
+    await shown(api, "available")
+    for _ in range(2):
+        answer = await api.client.delete(f"/machine-images/{f.IMAGE}")
+        assert (answer.status_code, answer.json()["state"]) == (202, "retired")
+    history = [each.event async for each in stage.journal.history(build.id)]
+    assert [event.reason for event in history if isinstance(event, e.MachineImageRetired)] == ["requested"]
+
+
+async def test_an_image_that_nobody_knows_cannot_be_deleted(stage: Stage) -> None:
+    api = await an_api(stage)
+    answer = await api.client.delete(f"/machine-images/{uuid4()}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "machine_image_not_found")
