@@ -18,8 +18,15 @@ _VOLUME_GB: Final = InstanceBody.model_fields["volume_gb"].default
 
 @get("/console/launch", opt=MEMBERS)
 async def launch(request: Request[Any, ApiKey, Any], pages: Provided[Pages]) -> Template:
+    asked = request.query_params
     return pages.page(
-        request, "launch", volume_gb=_VOLUME_GB, default_provider=DEFAULT_PROVIDER, scaling=Scaling(), rollout=Rollout()
+        request,
+        "launch",
+        of_machine=asked.get("as") == "machine" and not asked.get("deployment"),
+        volume_gb=_VOLUME_GB,
+        default_provider=DEFAULT_PROVIDER,
+        scaling=Scaling(),
+        rollout=Rollout(),
     )
 
 

@@ -6,6 +6,7 @@ import { InstanceNames } from "./instance-names.js";
 import { showState, write } from "./live.js";
 import { Stream } from "./stream.js";
 import { summary } from "./summary.js";
+import { isUntouched } from "./untouched.js";
 
 const MOST = 200; // rows on the page
 const KEPT = 2000; // events that filters look through
@@ -189,8 +190,7 @@ function pauses(whether) {
 }
 
 const asked = new URLSearchParams(location.search);
-type.value = asked.get("type") ?? "";
-instance.value = asked.get("instance") ?? "";
+if (isUntouched(filters)) [type.value, instance.value] = [asked.get("type") ?? "", asked.get("instance") ?? ""];
 filters.addEventListener("input", filtered);
 filters.addEventListener("submit", (event) => event.preventDefault());
 pause.addEventListener("click", () => pauses(!paused));

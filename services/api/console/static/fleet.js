@@ -6,6 +6,7 @@ import { announce, fill, milestone, set, showState, write } from "./live.js";
 import { Pace } from "./pace.js";
 import { costAt, described, Store } from "./store.js";
 import { Stream } from "./stream.js";
+import { isUntouched } from "./untouched.js";
 import { WORDS } from "./words.js";
 
 const FIRST = 50; // soon there, and more than a screen holds
@@ -199,15 +200,18 @@ function follow(after) {
 }
 
 const asked = new URLSearchParams(location.search);
-for (const name of ["status", "text"]) if (asked.get(name)) filters.elements[name].value = asked.get(name);
-if (asked.get("model")) {
-  filters.model.add(new Option(asked.get("model"), asked.get("model")));
-  filters.model.value = asked.get("model");
-}
+if (isUntouched(filters)) recall();
 filters.addEventListener("input", filtered);
 filters.addEventListener("submit", (event) => event.preventDefault());
 setInterval(() => tick(), 1000);
 begin();
+
+function recall() {
+  for (const name of ["status", "text"]) if (asked.get(name)) filters.elements[name].value = asked.get(name);
+  if (!asked.get("model")) return;
+  filters.model.add(new Option(asked.get("model"), asked.get("model")));
+  filters.model.value = asked.get("model");
+}
 
 function begin() {
   load().catch((error) => {

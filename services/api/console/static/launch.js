@@ -153,7 +153,6 @@ async function fill() {
 }
 
 model.value ||= asked.get("model") ?? ""; // what was typed meanwhile stays
-as.value = asked.get("as") === "machine" && !changed ? "machine" : "deployment";
 drawKind();
 const search = new ModelSearch(
   { input: model, list: byId("models"), popup: byId("suggestions"), hint: byId("model-hint"), note: byId("suggestions-note") },

@@ -7,6 +7,7 @@ import { Names } from "./names.js";
 import { dayOf, periodOf, shifted } from "./period.js";
 import { Problems } from "./problems.js";
 import { inWords, left, showModels, showSums, sumRows, untold } from "./requests.js";
+import { isUntouched } from "./untouched.js";
 
 const byId = (id) => document.getElementById(id);
 const form = byId("filters");
@@ -134,5 +135,6 @@ byId("cost-csv")?.addEventListener("click", () =>
   download(`costs-${shown.period.from}-${shown.period.to}.csv`, costRows(shown.costs.items, (id) => names.of("organization", id))));
 byId("requests-csv").addEventListener("click", () =>
   download(`requests-by-${shown.by}-${shown.period.from}-${shown.period.to}.csv`, sumRows(shown.sums, shown.by, nameOf)));
-recall();
+if (isUntouched(form)) recall();
+else given = { from: from.value, to: to.value };
 load();
