@@ -64,7 +64,10 @@ docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m coldstart.variables > shared/variables.txt
 	@$(BIN)/python -m shared.bus.nats_configuration > docs/nats.conf
 	@$(BIN)/python -m shared.bus.nats_configuration followers > docs/nats-followers.conf
+	@$(BIN)/python -m tests.journal.event_examples shared/journal/event_examples.json
 	@$(BIN)/python -m shared.journal.event_schema > docs/events-schema.json
+	@$(BIN)/python -m shared.journal.data_schemas docs/schemas
+	@$(BIN)/python -m services.api.control.asyncapi.document > docs/asyncapi.yaml
 	@$(BIN)/python -m coldstart.declared.schema > docs/coldstart-apply-schema.json
 	@$(BIN)/python -m tools.troubleshooting > docs/troubleshooting.md
 	@$(BIN)/python -m tests.chaos.page
