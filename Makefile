@@ -9,7 +9,11 @@ export PYTHONDONTWRITEBYTECODE :=
 VLLM_OPTIONS ?= $(HOME)/.cache/coldstart/vllm-options
 REAL :=
 
-.PHONY: demo up test test-fast chaos types conformance real lint bench screenshots docs vllm-options lock clean purge
+.DEFAULT_GOAL := help
+.PHONY: help demo up test test-fast chaos types conformance real lint bench screenshots docs vllm-options lock clean purge
+
+help:                     ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.ready        ## launch, chat, terminate, in a simulated cloud
 	@$(BIN)/coldstart demo

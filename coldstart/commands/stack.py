@@ -24,7 +24,8 @@ from coldstart.settings import StackSettings, from_environment
 from coldstart.slow_steps import telling_slow_steps
 from coldstart.stack.files import MASTER_SECRET, NoInstallation, stored
 from coldstart.stack.retention import compact_once, compacting_daily
-from coldstart.stack.stack import Stack, master_secret, stack
+from coldstart.stack.scenarios import SMALL, Name, Played, played
+from coldstart.stack.stack import NotSimulated, Stack, master_secret, stack
 from coldstart.stack.standing import JournalUnreadable, standing
 from shared.logs import configure_logs
 from shared.secrets import Secrets
@@ -33,7 +34,17 @@ LEAVING_S: Final = 5.0
 """How long a start and a stop wait until the journal says which instances exist."""
 
 
-def up() -> None:
+def up(
+    realistic: Annotated[
+        bool,
+        typer.Option(
+            "--realistic", help="The simulated machines take a real one's time, shortened: a launch takes two minutes."
+        ),
+    ] = False,
+    scenario: Annotated[
+        Name | None, typer.Option(help="What the simulated cloud does: how a launch fails, and what is done about it.")
+    ] = None,
+) -> None:
     """Start the whole stack on this machine and leave it running until Ctrl-C.
 
     If Scaleway's SCW_ variables are set, it launches there. If COLDSTART_MACHINES is set, it launches on your own
@@ -41,7 +52,10 @@ def up() -> None:
     """
     configure_logs("stack", "warning", "console")
     with explained():
-        asyncio.run(_until_signalled(from_environment(StackSettings)))
+        simulation = played(scenario, realistic=realistic)
+        if simulation and (cloud := names()):
+            raise NotSimulated(cloud)
+        asyncio.run(_until_signalled(from_environment(StackSettings), simulation))
 
 
 def demo(
@@ -82,13 +96,13 @@ def ssh_key(
     typer.echo(f"{Secrets(given).ssh_client_key().public} coldstart")
 
 
-async def _until_signalled(settings: StackSettings) -> None:
+async def _until_signalled(settings: StackSettings, simulation: Played | None) -> None:
     """The first signal stops the stack, even while it is starting. Further signals do not hurry it."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     ending = asyncio.create_task(stop.wait())
-    serving = asyncio.create_task(_serve(settings, stop))
+    serving = asyncio.create_task(_serve(settings, stop, simulation))
     await asyncio.wait({ending, serving}, return_when=asyncio.FIRST_COMPLETED)
     ending.cancel()
     if not serving.done():
@@ -98,18 +112,18 @@ async def _until_signalled(settings: StackSettings) -> None:
         await serving
 
 
-async def _serve(settings: StackSettings, stop: asyncio.Event) -> None:
+async def _serve(settings: StackSettings, stop: asyncio.Event, simulation: Played | None) -> None:
     say("starting …")
     cloud = names()
     served, began_at = False, datetime.now(UTC)
     try:
-        async with _started(settings, stop, simulated=not cloud) as running:
+        async with _started(settings, stop, simulation, simulated=not cloud) as running:
             if stop.is_set():  # a client library may swallow a cancellation that comes while it connects
                 return
             link = await asyncio.to_thread(_sign_in_link, running)
             if cloud:
                 await _say_what_stands(running.reach.nats_url)
-            _welcome(running, settings, cloud, link)
+            _welcome(running, settings, cloud, link, simulation)
             served = True
             compacting = partial(compact_once, running.reach, settings.data_dir.absolute())
             beside = [_say_how_clouds_are(running, began_at), compacting_daily(compacting)]
@@ -128,11 +142,16 @@ async def _serve(settings: StackSettings, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def _started(settings: StackSettings, stop: asyncio.Event, *, simulated: bool) -> AsyncGenerator[Stack]:
+async def _started(
+    settings: StackSettings, stop: asyncio.Event, simulation: Played | None, *, simulated: bool
+) -> AsyncGenerator[Stack]:
     """Says what a slow start is waiting for, until it is told to stop."""
     async with AsyncExitStack() as cleanup:
         with telling_slow_steps(lambda line: None if stop.is_set() else say(line)) as begin:
-            running = await cleanup.enter_async_context(stack(settings, simulated=simulated, begin=begin))
+            scenario = simulation.scenario.model_dump_json() if simulation else None
+            anonymous = simulation is not None and simulation.anonymous
+            starting = stack(settings, simulated=simulated, scenario=scenario, anonymous=anonymous, begin=begin)
+            running = await cleanup.enter_async_context(starting)
         yield running
 
 
@@ -168,7 +187,7 @@ def _sign_in_link(running: Stack) -> str:
         return sign_in_link(client)
 
 
-def _welcome(running: Stack, settings: StackSettings, cloud: str, link: str) -> None:
+def _welcome(running: Stack, settings: StackSettings, cloud: str, link: str, simulation: Played | None = None) -> None:
     reach = running.reach
     say(f"api        {reach.api_url}")
     say(f"console    {link}  (signs in once, within ten minutes; for another: {program()} console)")
@@ -186,6 +205,9 @@ def _welcome(running: Stack, settings: StackSettings, cloud: str, link: str) -> 
     new = "  (a new installation)" if running.new_key else ""
     say(f"data       {settings.data_dir.absolute()}{new}")
     say(f"logs       {settings.data_dir}/logs")
-    launch = "Qwen/Qwen2.5-0.5B-Instruct --type L4-1-24G" if reach.simulator_url else "Qwen/Qwen2.5-0.5B-Instruct"
+    if simulation:
+        say(f"scenario   {simulation.about}")
+    model = simulation.model if simulation else SMALL
+    launch = f"{model} --type L4-1-24G" if reach.simulator_url else model
     say(f"next       {program()} instances create {launch} --watch  (here, in another terminal)")
     say("Ctrl-C stops everything; what was recorded is kept.")

@@ -43,8 +43,13 @@ def holds_servers(data_dir: Path) -> bool:
 
 
 @asynccontextmanager
-async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> AsyncGenerator[SimulatedCloud]:
-    """Raises ServiceFailed. Its machines and volumes stay in `data_dir`; the next one there continues with them."""
+async def simulating(
+    data_dir: Path, log_file: Path, scenario: str | None, *, anonymous: bool = False
+) -> AsyncGenerator[SimulatedCloud]:
+    """Its machines and volumes stay in `data_dir`; the next one there continues with them.
+
+    `anonymous`: the services get no token for its hub. Raises ServiceFailed.
+    """
     account = from_environment(SimulatorSettings)
     options = {
         "SIMULATOR_DATA_DIR": str(data_dir / _FOLDER),
@@ -71,7 +76,7 @@ async def simulating(data_dir: Path, log_file: Path, scenario: str | None) -> As
                 "SCW_DEFAULT_PROJECT_ID": str(account.project_id),
                 "SCW_DEFAULT_ZONE": account.zones[0],
                 "HF_ENDPOINT": f"{url}/hub",
-                "HF_TOKEN": account.hub_token.get_secret_value(),
+                "HF_TOKEN": "" if anonymous else account.hub_token.get_secret_value(),
                 "COLDSTART_SIMULATED": "cloud,hub",
                 "COLDSTART_SSH_PORT": str(_SSH_PORT),
                 "COLDSTART_WORKER_PORT": str(_WORKER_PORT),

@@ -99,6 +99,14 @@ class CloudMissing(StackRefused):
         )
 
 
+class NotSimulated(StackRefused):
+    def __init__(self, cloud: str) -> None:
+        super().__init__(
+            f"--realistic and --scenario are for the simulated cloud, and this stack would use {cloud}: unset "
+            f"{variables_in_words('', ' and ')}."
+        )
+
+
 @dataclass(frozen=True)
 class Stack:
     """`new_key`: this start made the admin key, so nobody has seen it yet.
@@ -114,11 +122,16 @@ class Stack:
 
 @asynccontextmanager
 async def stack(  # noqa: PLR0915 - one list of all that is started, in its order
-    settings: StackSettings, *, simulated: bool, scenario: str | None = None, begin: Step = lambda _: None
+    settings: StackSettings,
+    *,
+    simulated: bool,
+    scenario: str | None = None,
+    anonymous: bool = False,
+    begin: Step = lambda _: None,
 ) -> AsyncGenerator[Stack]:
     """Start everything and stop it in reverse, with a cloud simulated by `scenario` (JSON), or the real one.
 
-    `begin` is called with the name of each step.
+    `anonymous`: the services get no token for the simulated hub. `begin` is called with the name of each step.
 
     Raises StackRefused, SettingsInvalid, ServiceFailed, EmbeddedServerError.
     """
@@ -147,7 +160,8 @@ async def stack(  # noqa: PLR0915 - one list of all that is started, in its orde
         cloud = None
         if simulated:
             begin(f"the simulated cloud, whose log is {logs / 'simulator.log'}")
-            cloud = await cleanup.enter_async_context(simulating(data_dir, logs / "simulator.log", scenario))
+            simulation = simulating(data_dir, logs / "simulator.log", scenario, anonymous=anonymous)
+            cloud = await cleanup.enter_async_context(simulation)
         admin_key, new_key = _revealed(settings.admin_key) or "", False
         if not admin_key:
             admin_key, new_key = made_once(data_dir, ADMIN_KEY, "cs-admin-")

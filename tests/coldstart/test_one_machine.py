@@ -66,9 +66,9 @@ async def coldstart(*words: str, **environment: str) -> Process:
 
 
 @asynccontextmanager
-async def up(data_dir: Path, **environment: str) -> AsyncGenerator[Up]:
+async def up(data_dir: Path, *options: str, **environment: str) -> AsyncGenerator[Up]:
     """Killed at the end if it is still there; what it started ends with it."""
-    process = await coldstart("up", COLDSTART_DATA_DIR=str(data_dir), COLDSTART_API_PORT="0", **environment)
+    process = await coldstart("up", *options, COLDSTART_DATA_DIR=str(data_dir), COLDSTART_API_PORT="0", **environment)
     assert process.stdout is not None
     try:
         said = b""
@@ -95,6 +95,26 @@ async def test_it_prints_a_link_that_signs_in_to_the_console_once_and_makes_othe
                 assert (await browser.get(link[0])).status_code == 200
                 assert "<h1>Fleet</h1>" in (await browser.get(stack.reach["api_url"])).text
                 assert (await browser.get(link[0])).status_code == 403
+
+
+async def test_a_scenario_is_what_the_simulated_cloud_plays(tmp_path: Path) -> None:
+    async with up(tmp_path, "--realistic", "--scenario", "gated-model") as stack:
+        assert re.search(r"^scenario .*is refused before anything is rented", stack.said, re.MULTILINE)
+        model = re.search(r"^next .* create (\S+)", stack.said, re.MULTILINE)
+        assert model is not None
+        refused = await stack.request("POST", "/instances", json={"model": model[1]})
+        assert refused.json()["code"] == "model_gated"
+        async with httpx.AsyncClient() as client:
+            played = (await client.get(f"{stack.reach['simulator_url']}/_simulator/scenario")).json()
+        assert played["rates"]["time_scale"] > 1
+
+
+async def test_a_scenario_is_not_for_a_real_cloud(tmp_path: Path) -> None:
+    process = await coldstart("up", "--scenario", "out-of-stock", COLDSTART_DATA_DIR=str(tmp_path), **PRODUCTION)
+    said, _ = await process.communicate()
+    assert process.returncode == 1
+    assert b"--scenario are for the simulated cloud" in said
+    assert not (tmp_path / "nats").exists()
 
 
 async def test_a_stack_that_was_killed_leaves_nothing_running_and_comes_back_with_its_machines(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 // Every instance, failures first, each row changed only where it has.
 import { ask, now, read, Refusal } from "./api.js";
 import { Blocks } from "./blocks.js";
+import { FirstSteps } from "./first-steps.js";
 import { about, clock, exact, lasting, money, nextTry, seconds } from "./format.js";
 import { announce, fill, milestone, set, showState, write } from "./live.js";
 import { Pace } from "./pace.js";
@@ -54,6 +55,7 @@ function rowOf(instance) {
   return rows.get(instance.id);
 }
 
+const first = new FirstSteps(byId("first-steps"));
 const moves = new Pace(MOST_SLIDES, 1000);
 const jumps = () => moves.happens(Date.now());
 
@@ -104,6 +106,7 @@ function draw() {
   for (const id of dirty) drawRow(store.get(id));
   dirty.clear();
   if (reorder) arrange();
+  else if (loaded) first.saw([...store.values()]);
   reorder = false;
 }
 
@@ -136,6 +139,7 @@ function arrange() {
   table.hidden = !shown.length;
   nothing.hidden = shown.length > 0 || !loaded || !listed.length;
   none.hidden = listed.length > 0 || !loaded;
+  if (loaded) first.saw([...store.values()]);
   summarize(listed);
 }
 
