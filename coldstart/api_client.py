@@ -13,6 +13,7 @@ from httpx_sse import SSEError, connect_sse
 from pydantic import BaseModel, ValidationError
 from socksio import SOCKSError
 
+from coldstart.refusals import Refused
 from coldstart.stream_messages import AnyMessage, DeploymentHappened, Happened, StreamMessage, parsed
 from shared.description import InstanceView
 from shared.proxies import CHECK, NOT_SOCKS, UnusableProxy, proxy_for
@@ -37,7 +38,7 @@ class WrongField:
     detail: str
 
 
-class ApiProblem(Exception):
+class ApiProblem(Refused):
     """The api refused, or could not be reached; the message is for people.
 
     `title` is the kind of refusal, and `wrong_fields` those it is about. Both are empty without an answer, and

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from coldstart.settings import ClientSettings
+from coldstart.client_settings import ClientSettings
 from coldstart.stack.files import ADMIN_KEY, find_reach, stored
 from shared.lifecycle.wish import Task
 

@@ -6,13 +6,15 @@ from typing import Annotated
 from pydantic import Field, PositiveFloat, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from coldstart.places import data_dir
 from shared.admin_key import AdminKey
-from shared.environment import SettingsInvalid, from_environment
+from shared.environment import from_environment
 from shared.lifecycle.transport import WorkerTls
-from shared.settings import DatabaseUrl, HttpUrl, NatsUrl, Replicas, WithHub
+from shared.settings import DatabaseUrl, NatsUrl, Replicas, WithHub
+from shared.variables import SettingsInvalid
 from shared.weights_mirror.settings import WithWeightsMirror
 
-__all__ = ["BackupSettings", "ClientSettings", "MirrorSettings", "SettingsInvalid", "StackSettings", "from_environment"]
+__all__ = ["BackupSettings", "MirrorSettings", "SettingsInvalid", "StackSettings", "from_environment"]
 
 
 class StackSettings(BaseSettings):
@@ -20,7 +22,7 @@ class StackSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="COLDSTART_", env_ignore_empty=True, frozen=True, extra="ignore")
 
-    data_dir: Path = Path(".coldstart")
+    data_dir: Path = Field(default_factory=data_dir)
     nats_url: NatsUrl | None = None
     database_url: DatabaseUrl | None = None
     master_secret: SecretStr | None = None
@@ -29,16 +31,6 @@ class StackSettings(BaseSettings):
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     worker_tls: WorkerTls = "mutual"
     shutdown_seconds: PositiveFloat = 10.0
-
-
-class ClientSettings(BaseSettings):
-    """Settings of the commands that use an api. Default: the stack that runs in `data_dir`, with its admin key."""
-
-    model_config = SettingsConfigDict(env_prefix="COLDSTART_", env_ignore_empty=True, frozen=True, extra="ignore")
-
-    data_dir: Path = Path(".coldstart")
-    api_url: HttpUrl | None = None
-    api_key: SecretStr | None = None
 
 
 class BackupSettings(BaseSettings):

@@ -2,21 +2,24 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Final
 
 from pydantic_settings import BaseSettings
 
-from coldstart.settings import BackupSettings, ClientSettings, MirrorSettings, StackSettings
+from coldstart.client_settings import ClientSettings
+from coldstart.settings import BackupSettings, MirrorSettings, StackSettings
 from services.api.settings import ApiSettings
 from services.health.settings import HealthSettings
 from services.progress.settings import ProgressSettings
 from services.provisioner.providers.registry import PROVIDERS
 from services.provisioner.settings import ProvisionerSettings
 from services.scaler.settings import ScalerSettings
-from shared.environment import PREFIX, variables
+from shared.environment import variables
+from shared.variables import PREFIX
 
 _ALL: Final[tuple[type[BaseSettings], ...]] = (
-    *(StackSettings, ClientSettings, BackupSettings, MirrorSettings),
+    *(StackSettings, BackupSettings, MirrorSettings),
     *(ApiSettings, HealthSettings, ProgressSettings, ProvisionerSettings, ScalerSettings),
     *(registration.settings for registration in PROVIDERS),
 )
@@ -25,6 +28,7 @@ _ALL: Final[tuple[type[BaseSettings], ...]] = (
 def every() -> Iterator[str]:
     """In the order of the alphabet."""
     named = {name for kind in _ALL for field in kind.model_fields for name in variables(kind, field)}
+    named |= {f"{PREFIX}{field.name.upper()}" for field in fields(ClientSettings)}
     yield from sorted(name for name in named if name.startswith(PREFIX))
 
 

@@ -1,7 +1,7 @@
-"""Debian's docker-registry."""
+"""Debian's docker-registry, on loopback."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,20 +15,24 @@ version: 0.1
 log: {{level: warn}}
 storage:
   filesystem: {{rootdirectory: {folder}}}
-http: {{addr: "{address}:{port}"}}
+http: {{addr: "127.0.0.1:{port}"}}
 """
 
 
 @contextmanager
-def registry(program: Path, folder: Path, port: int, log: Path, *, address: str = "127.0.0.1") -> Iterator[str]:
-    """Runs `program` until the end of the block: the images in `folder` are at that address. Yields the URL."""
+def registry(program: Path, folder: Path, port: int, log: Path, within: Sequence[str] = ()) -> Iterator[str]:
+    """Runs `program` until the end of the block: the images in `folder` are at 127.0.0.1:`port`. Yields the URL.
+
+    `within` is put before the command, to run it in another namespace; then nobody looks whether it serves.
+    """
     configuration = folder.with_name("registry.yml")
-    configuration.write_text(CONFIGURATION.format(folder=folder, address=address, port=port))
-    url = f"http://{address}:{port}"
+    configuration.write_text(CONFIGURATION.format(folder=folder, port=port))
+    url = f"http://127.0.0.1:{port}"
     with log.open("ab") as said:
-        process = subprocess.Popen([program, "serve", configuration], stdout=said, stderr=said)
+        process = subprocess.Popen([*within, program, "serve", configuration], stdout=said, stderr=said)
     try:
-        until(lambda: _serves(url), f"the registry at {url}", 30)
+        if not within:
+            until(lambda: _serves(url), f"the registry at {url}", 30)
         yield url
     finally:
         process.terminate()

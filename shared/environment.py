@@ -1,11 +1,8 @@
 """Settings from the environment. Each invalid variable is reported in one sentence, never with a secret's value."""
 
-import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
-from importlib.resources import files
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, TypeVar, get_args, get_origin
 from uuid import UUID
@@ -15,19 +12,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsError
 
-PREFIX: Final = "COLDSTART_"
-WRONG_SETTINGS: Final = 2
-"""The exit status of a process that cannot start with its settings."""
+from shared.variables import WRONG_SETTINGS, SettingsInvalid
+
 _LONGEST_SHOWN: Final = 60
 _FOLLOWS: Final = "default_factory_not_called"
 """Pydantic's name for a field whose default needs another field that is invalid."""
-_NEAR: Final = 0.8
-_OTHERS: Final = re.compile(r"COLDSTART_(CHAOS|FLEET)_\w+")
-"""Variables of the project's own tests."""
-
-
-class SettingsInvalid(Exception):
-    """Names each invalid variable; not its value, which may be a secret."""
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)
@@ -74,16 +63,6 @@ def variables(kind: type[BaseSettings], field: str) -> tuple[str, ...]:
             return tuple(str(choice) for choice in choices)
         case _:
             return (f"{kind.model_config.get('env_prefix', '')}{field}".upper(),)
-
-
-def unknown(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """A sentence for each unknown `COLDSTART_` variable, with the nearest known one."""
-    known = files("shared").joinpath("variables.txt").read_text().split()
-    for name in sorted(environment):
-        if not name.startswith(PREFIX) or name in known or _OTHERS.fullmatch(name):
-            continue
-        near = get_close_matches(name, known, n=1, cutoff=_NEAR)
-        yield f"{name} is no setting of Coldstart" + (f"; did you mean {near[0]}?" if near else ".")
 
 
 def _sentence(kind: type[BaseSettings], error: ErrorDetails) -> str:

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 from urllib.parse import urlsplit
 
-from shared.settings import is_loopback
+from shared.urls import is_loopback
 
 CHECK: Final = "check HTTPS_PROXY, ALL_PROXY and NO_PROXY"
 NOT_SOCKS: Final = "its answer is not SOCKS5"

@@ -1,6 +1,5 @@
 """The settings of every service, read once from the environment in its `__main__`. Prefix `COLDSTART_`."""
 
-from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -10,11 +9,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.images import is_repository
 from shared.lifecycle.transport import WorkerTls
+from shared.urls import HTTP, HTTP_EXAMPLE, checked_url
 
 HUB: Final = "https://huggingface.co"
 _NATS: Final = frozenset({"nats", "tls", "ws", "wss"})
 _POSTGRES: Final = frozenset({"postgresql", "postgres"})
-_HTTP: Final = frozenset({"http", "https"})
 
 
 def _names_a_repository(text: str) -> str:
@@ -33,30 +32,13 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
-def _checked(url: str, schemes: frozenset[str], *, host: bool) -> str:
-    """Raises ValueError for anything but a URL with one of these schemes."""
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or (host and not parts.hostname) or parts.port == 0:  # an invalid port raises
-        raise ValueError("not such a URL")
-    return url
-
-
-def is_loopback(url: str) -> bool:
-    """Whether only this computer reaches it."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _nats(urls: SecretStr) -> SecretStr:
     """One or several, with commas in between. The scheme may be omitted."""
     users = set()
     for each in urls.get_secret_value().split(","):
         text = each.strip()
         url = text if "://" in text else f"nats://{text}"
-        _checked(url, _NATS, host=True)
+        checked_url(url, _NATS)
         users.add(urlsplit(url).username)
     if len(users) > 1:
         raise ValueError("every server of a cluster needs the same user")
@@ -65,12 +47,12 @@ def _nats(urls: SecretStr) -> SecretStr:
 
 def _postgres(url: SecretStr) -> SecretStr:
     """Without a host it is a socket."""
-    _checked(url.get_secret_value(), _POSTGRES, host=False)
+    checked_url(url.get_secret_value(), _POSTGRES, host=False)
     return url
 
 
 def _http(url: str) -> str:
-    return _checked(url, _HTTP, host=True)
+    return checked_url(url, HTTP)
 
 
 NatsUrl = Annotated[
@@ -82,7 +64,7 @@ DatabaseUrl = Annotated[
     SecretStr, AfterValidator(_postgres), Field(examples=["a URL such as postgresql://user:password@127.0.0.1/name"])
 ]
 Replicas = Annotated[Literal[1, 3], BeforeValidator(_number)]
-HttpUrl = Annotated[str, AfterValidator(_http), Field(examples=["a URL such as http://127.0.0.1:8080"])]
+HttpUrl = Annotated[str, AfterValidator(_http), Field(examples=[HTTP_EXAMPLE])]
 
 
 class ServiceSettings(BaseSettings):

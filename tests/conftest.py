@@ -55,6 +55,9 @@ structlog.configure(
     ]
 )
 
+os.environ["XDG_CONFIG_HOME"] = "/nonexistent"
+"""A developer's own settings file says nothing to tests."""
+
 settings.register_profile("coldstart", deadline=None)  # how long an example takes says how busy the machine is
 settings.register_profile("fast", settings.get_profile("coldstart"), max_examples=25)
 settings.load_profile("coldstart")

@@ -6,8 +6,10 @@ BackupRefused
 └── NotRestored       the place for it is not empty, or a server refused
 """
 
+from coldstart.refusals import Refused
 
-class BackupRefused(Exception):
+
+class BackupRefused(Refused):
     """Nothing was changed."""
 
 

@@ -11,28 +11,15 @@ import typer
 from rich.table import Table
 
 from coldstart.api_client import Api, ApiProblem
-from coldstart.backup.errors import BackupRefused
-from coldstart.embedded.errors import EmbeddedServerError
-from coldstart.settings import ClientSettings, SettingsInvalid, from_environment
-from coldstart.stack.files import NoInstallation, NoStack, SecretMissing, find_reach
-from coldstart.stack.processes import ServiceFailed
-from coldstart.stack.stack import StackRefused
+from coldstart.client_settings import client_settings
+from coldstart.refusals import Refused
+from coldstart.stack.files import NoStack, find_reach
 from coldstart.terminal import Terminal
-from shared.environment import WRONG_SETTINGS
 from shared.plain_text import plain_line
+from shared.variables import WRONG_SETTINGS, SettingsInvalid
 
 out: Final = Terminal()
 err: Final = Terminal(stderr=True)
-_REFUSALS: Final = (
-    ApiProblem,
-    BackupRefused,
-    EmbeddedServerError,
-    NoInstallation,
-    NoStack,
-    SecretMissing,
-    ServiceFailed,
-    StackRefused,
-)
 _NO_EDGE: Final = 10_000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -43,8 +30,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 def api() -> Generator[Api]:
     """The api of COLDSTART_API_URL and COLDSTART_API_KEY, else of the stack in the data folder."""
     with explained():
-        settings = from_environment(ClientSettings)
-        key = settings.api_key.get_secret_value() if settings.api_key else None
+        settings = client_settings()
+        key = settings.api_key
         if settings.api_url is None:
             reach = find_reach(settings.data_dir)
             url, key = reach.api_url, key or reach.admin_key
@@ -72,7 +59,7 @@ def explained() -> Generator[None]:
     except SettingsInvalid as wrong:
         complain(str(wrong))
         raise typer.Exit(WRONG_SETTINGS) from None
-    except _REFUSALS as refusal:
+    except Refused as refusal:
         complain(str(refusal))
         raise typer.Exit(1) from None
 

@@ -6,13 +6,13 @@ from typing import Annotated, Any, Final
 import typer
 
 from coldstart.api_client import Api, ApiProblem
+from coldstart.client_settings import client_settings
 from coldstart.commands.context import Json, api, given, non_empty, note, print_json, say, warn
 from coldstart.commands.deployments import Least, Most, known_name, watch_deployment
 from coldstart.commands.durations import seconds
 from coldstart.commands.wrong_fields import told_by_option
 from coldstart.deployment_tables import full_name, ready_of_wanted
 from coldstart.how_to_call import endpoint, program
-from coldstart.settings import ClientSettings, from_environment
 from coldstart.waiting import lasted
 
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9.-]+")
@@ -145,7 +145,7 @@ def _say(client: Api, row: dict[str, Any], *, as_json: bool) -> None:
         return
     asked = row["asked"]
     say(f"{full_name(row)}  {row['status_label']}  {ready_of_wanted(row)}")
-    settings = from_environment(ClientSettings)
+    settings = client_settings()
     for line in endpoint(client.url, row["model"], asked["task"], asked["organization"], settings):
         say(line)
     if not asked["max_replicas"] and not asked["schedule"]:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from coldstart.client_settings import client_settings
 from coldstart.commands.context import complain, explained
-from coldstart.settings import ClientSettings, from_environment
 from coldstart.stack.files import find_reach
 
 
@@ -24,7 +24,7 @@ def env(
     NATS_URL can only read events (docs/events.md). No key is printed without --admin-key.
     """
     with explained():
-        reach = find_reach(from_environment(ClientSettings).data_dir)
+        reach = find_reach(client_settings().data_dir)
     variables = {"COLDSTART_API_URL": reach.api_url}
     if reach.follower_nats_url is None:
         complain("COLDSTART_NATS_URL is your own server: see docs/running.md for how followers get a user on it.")

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import typer
 
 from coldstart.api_client import Api, ApiProblem
+from coldstart.client_settings import client_settings
 from coldstart.commands.context import complain, note, out, print_json, say
 from coldstart.fleet import Fleet
 from coldstart.how_to_call import endpoint, program
-from coldstart.settings import ClientSettings, from_environment
 from coldstart.watching import watch, watch_as_json
 from coldstart.watching_many import events_of, watch_many
 from shared.description import Description, InstanceView
@@ -52,7 +52,7 @@ def _say_endpoint(client: Api, instance: Description) -> None:
         with suppress(ApiProblem):
             known = client.pages("/organizations")
             organization = next((one["slug"] for one in known if one["id"] == str(instance.organization_id)), None)
-    for line in endpoint(client.url, instance.model, instance.task, organization, from_environment(ClientSettings)):
+    for line in endpoint(client.url, instance.model, instance.task, organization, client_settings()):
         say(line)
 
 

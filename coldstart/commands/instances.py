@@ -25,6 +25,7 @@ from coldstart.commands.context import (
 from coldstart.commands.critical_path import critical_path
 from coldstart.commands.durations import seconds
 from coldstart.commands.following import follow, follow_all, follow_many, saying_on_ctrl_c
+from coldstart.commands.logs import logs
 from coldstart.commands.naming import Instance, OfOrganization, instance_id
 from coldstart.commands.wrong_fields import told_by_option
 from coldstart.fleet import Fleet
@@ -247,6 +248,9 @@ def terminate(instance: Instance, *, yes: Yes = False, as_json: Json = False) ->
         meant = instance_id(client, instance)
         _ask_if_it_serves(client, meant, Intent.TERMINATE, yes=yes)
         _say(client.delete(f"/instances/{meant}"), as_json=as_json)
+
+
+app.command()(logs)
 
 
 def _say_accepted(client: Api, answer: dict[str, Any], *, watching: bool, as_json: bool) -> None:

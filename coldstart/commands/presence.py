@@ -13,6 +13,7 @@ from rich.table import Table
 
 from coldstart.commands.context import Json, complain, explained, print_json, print_table, say
 from coldstart.leaving import goes_on, goes_on_unknown, line_of, simulation_pauses, stands
+from coldstart.places import settings_file
 from coldstart.settings import StackSettings, from_environment
 from coldstart.stack.files import NoStack, Reach, find_reach
 from coldstart.stack.obligations import Obligations, obligations
@@ -113,15 +114,22 @@ def _detail(answer: httpx.Response) -> str:
 def _head(data_dir: Path, here: Present | None, reach: Reach | None, why_not: str | None) -> Iterator[str]:
     if here is None:
         yield f"no stack runs in {data_dir}"
+        yield _settings()
         return
     running = lasted((datetime.now(UTC) - here.since).total_seconds())
     yield f"stack      runs since {here.since.astimezone():%Y-%m-%d %H:%M:%S} ({running}), process {here.process.pid}"
     yield f"data       {data_dir}"
+    yield _settings()
     if reach:
         yield f"api        {reach.api_url}"
         if reach.simulator_url:
             yield f"cloud      SIMULATED: no machine is rented, and answers are made up  ({reach.simulator_url})"
     yield f"serving    {'yes' if why_not is None else f'no: {why_not}'}"
+
+
+def _settings() -> str:
+    file = settings_file()
+    return f"settings   {file}" if file.is_file() else f"settings   from the environment; there is no {file}"
 
 
 def _parts(here: Present) -> Table:
@@ -149,6 +157,7 @@ def _shown(
     simulated = bool(reach and reach.simulator_url)
     return {
         "data_dir": str(data_dir),
+        "settings_file": str(settings_file()) if settings_file().is_file() else None,
         "running": here is not None,
         "serving": why_not is None,
         "why_not_serving": why_not,

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from coldstart.client_settings import client_settings
 from coldstart.commands.asking import Yes, ask
 from coldstart.commands.context import explained
-from coldstart.settings import ClientSettings, from_environment
 from coldstart.stack.files import archive_setting, find_reach
 
 
@@ -22,7 +22,7 @@ def rebuild(yes: Yes = False) -> None:
 
 
 def verify() -> None:
-    """Compare every snapshot in the stream and every row in PostgreSQL with the facts; exit status 1 if any differs."""
+    """Compare every snapshot in the stream and every row in PostgreSQL with the facts; exit status 1 if any differ."""
     with explained():
         raise typer.Exit(progress("verify"))
 
@@ -61,7 +61,7 @@ def progress(*words: str, **settings: str) -> int:
 
 def servers() -> dict[str, str]:
     """The environment, with the NATS and PostgreSQL URLs: as set, or of the stack in the data folder."""
-    data_dir = from_environment(ClientSettings).data_dir
+    data_dir = client_settings().data_dir
     environment = {"COLDSTART_LOG_FORMAT": "console", **os.environ, **archive_setting(data_dir)}
     if not environment.get("COLDSTART_DATABASE_URL") or not environment.get("COLDSTART_NATS_URL"):
         reach = find_reach(data_dir)

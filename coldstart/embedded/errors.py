@@ -12,9 +12,10 @@ EmbeddedServerError
 from pathlib import Path
 
 from coldstart.last_words import last_words
+from coldstart.refusals import Refused
 
 
-class EmbeddedServerError(Exception):
+class EmbeddedServerError(Refused):
     """Its message says what happened and what a person can do."""
 
 

@@ -9,6 +9,8 @@ from typing import Final
 
 import psutil
 
+from coldstart.refusals import Refused
+
 MASTER_SECRET: Final = "master-secret"  # noqa: S105 (a file's name)
 ADMIN_KEY: Final = "admin-key"
 ARCHIVE: Final = "archive"
@@ -22,7 +24,7 @@ CLOUDS: Final = "clouds"
 _RUNNING: Final = "stack.json"
 
 
-class NoStack(Exception):
+class NoStack(Refused):
     """No stack runs in this data folder."""
 
     def __init__(self, data_dir: Path) -> None:
@@ -48,7 +50,7 @@ class Reach:
     follower_nats_url: str | None = None
 
 
-class SecretMissing(Exception):
+class SecretMissing(Refused):
     """A secret of an existing installation is missing. A new one would not match."""
 
     def __init__(self, path: Path, variable: str) -> None:
@@ -58,7 +60,7 @@ class SecretMissing(Exception):
         )
 
 
-class NoInstallation(Exception):
+class NoInstallation(Refused):
     def __init__(self, data_dir: Path) -> None:
         super().__init__(
             f"there is no installation in {data_dir}: set COLDSTART_DATA_DIR to its folder, or start one there with "

@@ -13,9 +13,10 @@ from typing import Final
 import structlog
 
 from coldstart.last_words import last_words, size, written
+from coldstart.refusals import Refused
 from coldstart.supervised.process import STOP_SECONDS, Command, module, running
-from shared.environment import WRONG_SETTINGS, SettingsInvalid
 from shared.retry import doubled_s
+from shared.variables import WRONG_SETTINGS, SettingsInvalid
 
 START_SECONDS: Final = 30.0
 FIRST_PAUSE_S: Final = 0.2
@@ -24,7 +25,7 @@ LONGEST_PAUSE_S: Final = 10.0
 log = structlog.get_logger()
 
 
-class ServiceFailed(Exception):
+class ServiceFailed(Refused):
     """A service ended or stayed silent before it ever served, or it ended and cannot be restarted."""
 
     def __init__(self, name: str, log_file: Path, what: str = "did not start", *, since: int = 0) -> None:

@@ -19,6 +19,7 @@ from coldstart.embedded.followers import followers_server
 from coldstart.embedded.nats import FollowersNats
 from coldstart.embedded.servers import RunningServers, servers, store_folders
 from coldstart.providers import providers, variables_in_words
+from coldstart.refusals import Refused
 from coldstart.settings import SettingsInvalid, StackSettings
 from coldstart.slow_steps import Step
 from coldstart.stack.files import (
@@ -52,7 +53,7 @@ PROVISIONER: Final = "services.provisioner"
 SERVICES: Final = ("services.progress", "services.health", "services.scaler", PROVISIONER, "services.api")
 
 
-class StackRefused(Exception):
+class StackRefused(Refused):
     """The settings do not fit this machine; the message says what to change."""
 
 

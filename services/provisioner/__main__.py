@@ -18,10 +18,11 @@ from services.provisioner.providers.registry import PROVIDERS, configured
 from services.provisioner.settings import ProvisionerSettings
 from services.provisioner.tagged import tagged
 from shared.bus.reader import ReadingInterrupted
-from shared.environment import SettingsInvalid, settings_or_exit, wrong
+from shared.environment import settings_or_exit, wrong
 from shared.logs import configure_logs
 from shared.metrics import metrics_served
 from shared.running import run
+from shared.variables import SettingsInvalid
 
 NO_PROVIDER: Final = "no provider is configured: set "
 

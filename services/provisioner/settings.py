@@ -24,7 +24,8 @@ from services.provisioner.install.registry import Registry
 from shared.images import is_allowed
 from shared.lifecycle.wish import Findings, Wish
 from shared.metrics import WithMetrics
-from shared.settings import HUB, HttpUrl, WithHub, WithStartup, is_loopback, words
+from shared.settings import HUB, HttpUrl, WithHub, WithStartup, words
+from shared.urls import is_loopback
 from shared.weights_mirror.settings import WithWeightsMirror
 
 _INSTALLING_AT_MOST: Final = 0.75

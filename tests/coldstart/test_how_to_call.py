@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
+from coldstart.client_settings import ClientSettings
 from coldstart.how_to_call import endpoint, program
-from coldstart.settings import ClientSettings
 from coldstart.stack.files import Reach, write_reach
 from shared.lifecycle.wish import Task
 from tests.coldstart.fake_api import FakeApi, values
@@ -55,7 +54,7 @@ def test_the_line_asks_the_model_with_the_stacks_own_key(
 
 def test_a_key_that_was_given_is_taken_from_where_it_was_given(api: FakeApi, data_dir: Path) -> None:
     api.says("POST", "/v1/chat/completions", values({"answered": True}))
-    settings = ClientSettings(data_dir=data_dir, api_url=api.url, api_key=SecretStr("cs-mine"))
+    settings = ClientSettings(data_dir=data_dir, api_url=api.url, api_key="cs-mine")
     done = pasted(endpoint(api.url, MODEL, "generate", None, settings), COLDSTART_API_KEY="cs-mine")
     assert json.loads(done.stdout) == {"answered": True}
     assert api.asked[0].headers["authorization"] == "Bearer cs-mine"

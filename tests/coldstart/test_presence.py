@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from coldstart.cli import app
 from coldstart.embedded.folder import ServerFolder
+from coldstart.places import settings_file
 from coldstart.stack.files import Reach, note_clouds, write_reach
 from coldstart.stack.present import present, stack_process
 from tests.coldstart.recorded import a_journal
@@ -55,7 +56,10 @@ async def test_a_stack_is_shown_with_its_parts_and_stopped_from_another_terminal
 async def test_without_a_stack_both_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLDSTART_DATA_DIR", str(tmp_path / "data"))
     status, down = await run("status"), await run("down")
-    assert (status.exit_code, status.stdout) == (1, f"no stack runs in {tmp_path / 'data'}\n")
+    assert (status.exit_code, status.stdout) == (
+        1,
+        f"no stack runs in {tmp_path / 'data'}\nsettings   from the environment; there is no {settings_file()}\n",
+    )
     assert (down.exit_code, down.stdout) == (0, f"no stack runs in {tmp_path / 'data'}\n")
     as_json = json.loads((await run("status", "--json")).stdout)
     assert (as_json["running"], as_json["instances"], as_json["cost_per_hour"]) == (False, [], {})

@@ -14,15 +14,16 @@ from pydantic_settings import BaseSettings
 from typer.testing import CliRunner
 
 from coldstart.cli import app
-from coldstart.settings import ClientSettings, StackSettings
+from coldstart.settings import StackSettings
 from coldstart.variables import every
 from services.api.settings import ApiSettings
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from services.provisioner.settings import ProvisionerSettings
-from shared.environment import SettingsInvalid, from_environment, unknown
+from shared.environment import from_environment
 from shared.postgres.connection import connect_pool
 from shared.running import StartRefused
 from shared.settings import ServiceSettings
+from shared.variables import SettingsInvalid, unknown
 from tests.embedded.owners import PROJECT
 
 SECRET = "hunter2"
@@ -46,7 +47,6 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         (ApiSettings, "COLDSTART_STREAM_REPLICAS", "two", "takes one of 1, 3, not 'two'."),
         (ApiSettings, "COLDSTART_INSTALLATION", "mine", "takes a UUID, not 'mine'."),
         (ApiSettings, "HF_ENDPOINT", "hub", "takes a URL such as http://127.0.0.1:8080, not 'hub'."),
-        (ClientSettings, "COLDSTART_API_URL", f"ftp://x:{SECRET}@h", "takes a URL such as http://127.0.0.1:8080."),
         (
             StackSettings, "COLDSTART_NATS_URL", f"nats://x:{SECRET}@h:port",
             "takes a URL such as nats://user:password@127.0.0.1:4222, or several with commas.",
