@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Images of prepared machines, from 
 
 
 @app.command()
-def build(
+def build(  # noqa: PLR0913 - each option is an argument
     *,
     instance_type: Annotated[str, typer.Option("--type", help="For launches of this type.", callback=non_empty)],
     zone: Annotated[str | None, typer.Option(help="For launches in this zone.", callback=non_empty)] = None,
@@ -23,6 +23,10 @@ def build(
     image: Annotated[str | None, typer.Option(help="The vLLM image. Default: the type's.", callback=non_empty)] = None,
     model: Annotated[str | None, typer.Option(help="Put its weights on the image, too.", callback=non_empty)] = None,
     revision: Annotated[str | None, typer.Option(help="Of the model's repository.", callback=non_empty)] = None,
+    vllm_args: Annotated[
+        list[str] | None,
+        typer.Option("--vllm-arg", help="Of the launches that the model is compiled for, as there; repeatable."),
+    ] = None,
     organization: Annotated[
         str | None, typer.Option(help="For launches of this organisation, if a model is on it.", callback=non_empty)
     ] = None,
@@ -36,6 +40,7 @@ def build(
         image=image,
         model=model,
         revision=revision,
+        vllm_args=vllm_args,
         organization=organization,
     )
     with api() as client:

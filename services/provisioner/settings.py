@@ -141,6 +141,8 @@ class ProvisionerSettings(WithStartup, WithHub, WithWeightsMirror, WithMetrics):
     """Launches boot from a machine image that fits, where the provider has one."""
     machine_images_max_age_days: PositiveInt = 90
     """Older ones are retired, and deleted as soon as no launch needs them."""
+    warm_seconds: PositiveInt = Field(default_factory=_third_of_the_install)
+    """How long vLLM may take to run the model of a machine image once. Past it, the image is made without that."""
     store_image_seconds: PositiveFloat = 3600.0
     """Limit of storing a sealed machine's disk as a machine image, from the moment when it was sealed."""
 

@@ -242,18 +242,25 @@ class SshInstallCompleted(AttemptFact, PlainMilestone):
 
 
 class MachineSealed(AttemptFact, PlainMilestone):
-    """Everything that a machine image shall have is on the boot disk, and nothing else of the machine that made it."""
+    """Everything that a machine image shall have is on the boot disk, and nothing else of the machine that made it.
+
+    `warmed`: vLLM has run the model on that machine, so what it compiles is on the disk, too; otherwise
+    `not_warmed_because` says why. None without a model.
+    """
 
     milestone = 60
     label = "storing the machine image"
     asks_for = Action.STORE_IMAGE
     purpose = "machine_image"
+    warmed: bool | None = None
+    not_warmed_because: PlainText | None = None
 
 
 class MachineImageStored(Fact):
     """The boot disk is stored, and servers can be created from it; its own machine is released.
 
-    `vllm_image` is on it and, with a `model`, its weights of `commit`. `monthly_price` is in `currency`.
+    `vllm_image` is on it and, with a `model`, its weights of `commit`. `warmed` and `not_warmed_because` are those of
+    MachineSealed. `monthly_price` is in `currency`.
     """
 
     milestone = 100
@@ -267,6 +274,8 @@ class MachineImageStored(Fact):
     vllm_image: str
     model: str | None = None
     commit: str | None = None
+    warmed: bool | None = None
+    not_warmed_because: PlainText | None = None
     size_gb: PositiveInt
     monthly_price: Annotated[float, Field(ge=0)] | None = None
     currency: str | None = None

@@ -85,8 +85,8 @@ class ChosenImage(BaseModel):
 class StoredImage(BaseModel):
     """The machine image that was made of an instance.
 
-    `vllm_image` is on it and, with a `model`, its weights of `commit`. `monthly_price` is in `currency`. `reason` says
-    why no launch chooses it any more, since `retired_at`.
+    `vllm_image` is on it and, with a `model`, its weights of `commit` and, if `warmed`, what vLLM compiles for them.
+    `monthly_price` is in `currency`. `reason` says why no launch chooses it any more, since `retired_at`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -96,6 +96,8 @@ class StoredImage(BaseModel):
     vllm_image: str
     model: str | None = None
     commit: str | None = None
+    warmed: Annotated[bool | None, Field(exclude_if=lambda warmed: warmed is None)] = None
+    not_warmed_because: Annotated[PlainText | None, Field(exclude_if=lambda reason: reason is None)] = None
     size_gb: PositiveInt
     monthly_price: float | None = None
     currency: str | None = None

@@ -51,6 +51,7 @@ PHASES: Final[Mapping[str, str]] = {
     "image_pull": "pulling the image",
     "weights": "fetching the weights",
     "worker_start": "starting the worker",
+    "warm": "running the model once",
     "seal": "sealing the machine image",
 }
 """What the install does in each of its phases, in words for people."""

@@ -101,7 +101,7 @@ class Containers:
             image=container.image,
             address=self._address,
             # A published port leads to the worker only if the worker listens on the container port.
-            ports={str(container.container_port): container.host_port},
+            ports={str(container.container_port): container.host_port} if container.host_port else {},
             # The worker is a process of this computer, and finds there what a container would have mounted.
             folders={"/etc/coldstart/tls": str(container.tls)} if container.tls else {},
             first_line_at=time.time() + scenario.worker_start,

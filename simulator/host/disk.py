@@ -58,8 +58,9 @@ class Container(BaseModel):
     image: str
     arguments: tuple[str, ...]
     environment: dict[str, str]
-    host_port: int
-    container_port: int
+    host_port: int | None
+    container_port: int | None
+    """None: nobody outside of the container reaches it."""
     restarts: bool
     labels: dict[str, str] = {}
     cache: Path | None = None

@@ -1,7 +1,7 @@
 """How long a worker's load takes at a machine's rates: imports, download, load, compilation, graphs."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -15,6 +15,7 @@ DOWNLOADED: Final = 0.25
 LOADED: Final = 0.65
 COMPILED: Final = 0.75
 """The share of the load that is done after each part, as the worker's log has it (`worker/log.py`)."""
+_OF_THE_SERVER: Final = ("--port", "--host", "--ssl-", "--served-model-name")
 _NOT_READ: Final = ".md"
 _OFFLINE: Final = (
     "huggingface_hub.errors.LocalEntryNotFoundError: Cannot find an appropriate cached snapshot folder for the "
@@ -79,11 +80,21 @@ def why_not(container: Container) -> str | None:
     return _OFFLINE if read else None
 
 
+def of_the_engine(arguments: Sequence[str]) -> Iterator[str]:
+    """Those on which depends what vLLM compiles. Each option of its server has one value."""
+    left = iter(arguments)
+    for word in left:
+        if word.startswith(_OF_THE_SERVER):
+            next(left, None)
+        else:
+            yield word
+
+
 async def _compile(machine: MachineModel, container: Container) -> None:
-    """The port and the certificates change nothing of what is compiled."""
+    """What an earlier worker has compiled is found if it was of the same image and arguments, but for the server's."""
     compiled = None
     if container.kernels is not None:
-        named = " ".join(word for word in container.arguments if not word.isdecimal())
+        named = " ".join(of_the_engine(container.arguments))
         compiled = container.kernels / sha256(f"{container.image} {named}".encode()).hexdigest()
     if compiled is not None and compiled.exists():
         await machine.sleep(machine.rates.compiled_seconds)

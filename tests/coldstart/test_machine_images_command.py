@@ -22,10 +22,11 @@ def run(*words: str) -> Any:
 
 
 def an_image(**fields: Any) -> dict[str, Any]:
-    example = {
+    example: dict[str, Any] = {
         "id": "an-image", "build": ID, "state": "available", "organization_id": None, "provider": "scaleway",
         "zone": "fr-par-2", "instance_type": "L4-1-24G", "vllm_image": "vllm/vllm-openai:v0.32.0", "model": None,
-        "commit": None, "size_gb": 60, "monthly_price": 4.8, "currency": "EUR", "created_at": "2026-01-02T03:04:05Z",
+        "commit": None, "vllm_args": [], "warmed": None, "size_gb": 60,
+        "monthly_price": 4.8, "currency": "EUR", "created_at": "2026-01-02T03:04:05Z",
         "progress_percent": 100, "doing": "",
     }  # fmt: skip
     return {**example, **fields}
@@ -33,10 +34,12 @@ def an_image(**fields: Any) -> dict[str, Any]:
 
 def test_a_build_is_asked_for_with_what_is_named(api: FakeApi) -> None:
     api.says("POST", "/machine-images", values(an_image(state="building")))
-    told = run("build", "--type", "L4-1-24G", "--zone", "fr-par-2", "--model", "a/b", "--organization", "acme")
+    words = ("--zone", "fr-par-2", "--model", "a/b", "--vllm-arg", "--max-model-len=8192", "--organization", "acme")
+    told = run("build", "--type", "L4-1-24G", *words)
     assert told.stdout == f"{ID}  building; 'coldstart instances watch {ID[:8]}' follows it\n"
     assert api.asked[0].body == {
-        "instance_type": "L4-1-24G", "zone": "fr-par-2", "model": "a/b", "organization": "acme",
+        "instance_type": "L4-1-24G", "zone": "fr-par-2", "model": "a/b", "vllm_args": ["--max-model-len=8192"],
+        "organization": "acme",
     }  # fmt: skip
     assert json.loads(run("build", "--type", "L4-1-24G", "--json").stdout)["build"] == ID
 

@@ -46,6 +46,8 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "vllm_image": st.just("vllm/vllm-openai:v0.32.0"),
     "model": st.none() | st.just("Qwen/Qwen2.5-0.5B-Instruct"),
     "commit": st.none() | st.just("a" * 40),
+    "warmed": st.none() | st.booleans(),
+    "not_warmed_because": st.none() | st.just("it did not serve within 900 s"),
     "monthly_price": st.none() | st.floats(0, 25),
     "server_id": st.sampled_from((*_SERVERS, f.SERVER)),
     "volume_id": st.sampled_from(_WORDS),

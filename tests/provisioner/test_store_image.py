@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.provisioner.install.script import PHASES, SEAL
+from services.provisioner.install.script import PHASES, SEAL, WARM
 from services.provisioner.provider import Rejected, TryAgain
 from services.provisioner.weights.source import WeightsFile, WeightsList
 from shared.bus.lease import LeaseLost
@@ -20,6 +20,12 @@ MODEL: Final = "Qwen/Qwen2.5-0.5B-Instruct"
 COMMIT: Final = "a" * 40
 LISTED: Final = {(MODEL, COMMIT): WeightsList(COMMIT, (WeightsFile("config.json", 2, "blob", "https://hub.test/1"),))}
 SEALING: Final = Outcome(tuple(f"::phase::{name}\n" for name in (*PHASES[:-1], SEAL)))
+
+
+def of_a_model(*said: str) -> Outcome:
+    """Of an install that says this after it has run the model."""
+    begun = [f"::phase::{name}\n" for name in (*PHASES[:-1], WARM)]
+    return Outcome((*begun, *said, f"::phase::{SEAL}\n"))
 
 
 @pytest.fixture
@@ -76,6 +82,39 @@ async def test_an_image_says_which_model_is_on_it(stage: Stage) -> None:
         "type": "L4-1-24G", "vllm": "vllm/vllm-openai:v0.31.0", "model": MODEL, "commit": "a" * 40,
     }  # fmt: skip
     assert (fact.model, fact.commit, fact.vllm_image) == (MODEL, "a" * 40, "vllm/vllm-openai:v0.31.0")
+
+
+@pytest.mark.parametrize(
+    ("said", "warmed", "reason"),
+    [
+        (("::warmed::\n",), True, None),
+        (("::not_warmed::it did not serve within 900 s\n",), False, "it did not serve within 900 s"),
+        ((), None, None),
+    ],
+)
+async def test_an_image_says_whether_its_model_was_run_and_why_not(
+    stage: Stage, said: tuple[str, ...], warmed: bool | None, reason: str | None
+) -> None:
+    stage.shell.outcomes.clear()
+    stage.shell.outcomes.append(of_a_model(*said))
+    await sealed(stage, model=MODEL, commit=COMMIT)
+    await stage.deliver(e.MachineSealed)
+    [fact] = await stored(stage)
+    assert (fact.warmed, fact.not_warmed_because) == (warmed, reason)
+    image = (await stage.instance()).stored_image
+    assert image is not None
+    assert (image.warmed, image.not_warmed_because) == (warmed, reason)
+    phases = [event.phase for event in await stage.events(e.SshInstallPhaseReached)]
+    assert phases == [*PHASES[:-1], WARM, SEAL]
+
+
+async def test_whoever_hears_the_end_of_the_install_hears_whether_the_model_was_run(stage: Stage) -> None:
+    stage.shell.outcomes.clear()
+    stage.shell.outcomes.append(of_a_model("::not_warmed::no room\n"))
+    stage.shell.drop_after.append(len(PHASES) + 1)
+    await sealed(stage, model=MODEL, commit=COMMIT)
+    [fact] = await stage.events(e.MachineSealed)
+    assert (len(stage.shell.runs), fact.warmed, fact.not_warmed_because) == (1, False, "no room")
 
 
 async def test_a_model_whose_files_the_hub_does_not_list_is_not_stored(stage: Stage) -> None:

@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.access.api_keys import ModelName
 from services.api.admission.intake import Intake, provider_of, requested
-from services.api.admission.launch_body import Choice, Image, InstanceBody, Revision
+from services.api.admission.launch_body import Choice, Image, InstanceBody, Revision, VllmArgs
 from services.api.admission.launches import Launches
 from services.api.admission.read_your_writes import ReadYourWrites
 from services.api.admission.spending import Offered
 from services.api.admission.stores import Stores
+from services.api.refusals import FieldError, invalid
 from services.api.tenancy.organizations import Organization, Slug
 from shared.clock import CLOCK
 from shared.journal.journal import Journal
@@ -24,12 +25,16 @@ from shared.lifecycle.wish import Findings, Wish
 REQUESTED: Final = "requested"
 _SYSTEM_GB: Final = 60
 """The system and vLLM's image, unpacked, with room to pull it."""
+_NO_MODEL: Final = "Only a model is compiled. Name the model, or leave the options of vLLM out."
 _ROOM: Final = 1.2
 _GB: Final = 10**9
 
 
 class MachineImageBody(BaseModel):
-    """What is to be on a machine image. It is for launches of this type in this zone that run this vLLM image."""
+    """What is to be on a machine image. It is for launches of this type in this zone that run this vLLM image.
+
+    With a model, its weights are on it, and what vLLM compiles for launches with the same `vllm_args`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,6 +44,7 @@ class MachineImageBody(BaseModel):
     image: Image | None = None
     model: Annotated[ModelName | None, Field(description="Its weights are on the image, too.")] = None
     revision: Revision | None = None
+    vllm_args: VllmArgs = []
     organization: Annotated[
         Slug | None, Field(description="The only one whose launches boot from it, if a model is on it.")
     ] = None
@@ -95,11 +101,14 @@ class ImageBuilds:
                 instance_types=[body.instance_type],
                 image=body.image,
                 revision=body.revision,
+                vllm_args=body.vllm_args,
             )
             wanted = await self._intake.judged(launch, organization)
             await self._intake.check_offer(wanted)
             weights_gb = (wanted.findings.weights_bytes or 0) / _GB
             return _for_an_image(wanted.wish, _SYSTEM_GB + ceil(weights_gb * _ROOM)), wanted.findings, wanted.offered
+        if body.vllm_args:
+            raise invalid(FieldError(pointer="/vllm_args", detail=_NO_MODEL))
         async with self._stores.patiently():
             offered = await self._intake.offered()
         wish = Wish(

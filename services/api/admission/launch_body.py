@@ -40,6 +40,10 @@ Revision = Annotated[
         "Every install loads the commit that it named at the launch.",
     ),
 ]
+VllmArgs = Annotated[
+    list[Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]],
+    Field(max_length=64, description="Options of vLLM that tune it, as the version in the image has them."),
+]
 ANY: Final = "any"
 
 
@@ -73,10 +77,7 @@ class LaunchBody(BaseModel):
     volume_gb: Annotated[int, Field(ge=150, le=10_000, description="Size of the boot volume, in 10⁹ bytes.")] = 200
     image: Image | None = None
     revision: Revision | None = None
-    vllm_args: Annotated[
-        list[Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]],
-        Field(max_length=64, description="Options of vLLM that tune it, as the version in the image has them."),
-    ] = []
+    vllm_args: VllmArgs = []
 
 
 class InstanceBody(LaunchBody):

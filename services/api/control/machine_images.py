@@ -37,8 +37,10 @@ class MachineImageState(StrEnum):
 class MachineImageView(BaseModel):
     """A machine image, or the build of one: `build` is the instance of which it is made.
 
-    `vllm_image` is on it and, with a `model`, its weights of `commit`. `monthly_price` is what storing it costs in
-    `currency`; None if nobody knows. `doing`: what the build is doing, why it failed, or why the image was retired.
+    `vllm_image` is on it and, with a `model`, its weights of `commit`. `warmed`: so is what vLLM compiles for the model
+    with `vllm_args`; None without a model, and while the image is built. `monthly_price` is what storing it costs in
+    `currency`; None if nobody knows. `doing`: what the build is doing, why it failed, why the image was not warmed, or
+    why it was retired.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +55,8 @@ class MachineImageView(BaseModel):
     vllm_image: str | None
     model: str | None
     commit: str | None
+    vllm_args: list[str]
+    warmed: bool | None
     size_gb: int | None
     monthly_price: float | None
     currency: str | None
@@ -67,7 +71,7 @@ class MachineImageView(BaseModel):
         state = MachineImageState.BUILDING if build.error is None else MachineImageState.FAILED
         if image is not None:
             state = MachineImageState.AVAILABLE if image.retired_at is None else MachineImageState.RETIRED
-            doing = image.reason or ""
+            doing = image.reason or _not_warmed(image.not_warmed_because)
         return cls(
             id=image and image.id,
             build=build.id,
@@ -79,6 +83,8 @@ class MachineImageView(BaseModel):
             vllm_image=image.vllm_image if image else wish.image,
             model=(image.model if image else wish.model) or None,
             commit=image.commit if image else build.findings.commit,
+            vllm_args=[*wish.vllm_args],
+            warmed=image and image.warmed,
             size_gb=image and image.size_gb,
             monthly_price=image and image.monthly_price,
             currency=image and image.currency,
@@ -86,6 +92,10 @@ class MachineImageView(BaseModel):
             progress_percent=build.progress_percent,
             doing=doing,
         )
+
+
+def _not_warmed(reason: str | None) -> str:
+    return f"without what vLLM compiles: {reason}" if reason else ""
 
 
 class MachineImagesView(BaseModel):

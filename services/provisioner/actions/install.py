@@ -28,6 +28,7 @@ from services.provisioner.install.script import (
     Output,
     Phase,
     Resumed,
+    Warmed,
     parse_line,
     stdin_of,
 )
@@ -99,6 +100,7 @@ class _Install:
         self._image: str | None = None
         self._fetched = -1
         """The share of the model that was recorded last, in tenths; -1: none yet."""
+        self._warmed: Warmed | None = None
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._waited_for: deque[str] = deque(maxlen=MOST_WAITS + 1)
 
@@ -169,7 +171,13 @@ class _Install:
         status = await self._listened(session, job)
         if status == 0 and job.seals:
             await self._context.conclude(
-                MachineSealed(instance_id=self._context.instance_id, occurred_at=now(), attempt=job.attempt)
+                MachineSealed(
+                    instance_id=self._context.instance_id,
+                    occurred_at=now(),
+                    attempt=job.attempt,
+                    warmed=None if self._warmed is None else self._warmed.reason is None,
+                    not_warmed_because=None if self._warmed is None else self._warmed.reason,
+                )
             )
             self.over = True
         elif status == 0:
@@ -185,7 +193,7 @@ class _Install:
 
     async def _listened(self, session: Session, job: InstallJob) -> int:
         """Record each phase as it is printed; returns the exit status."""
-        self._phase = self._image = None
+        self._phase = self._image = self._warmed = None
         self._fetched = -1
         self._lines.clear()
         self._waited_for.clear()
@@ -206,10 +214,8 @@ class _Install:
         if not isinstance(said, Fetched):
             printed.add(line)
         match said:
-            case Phase(name) if self._comes_after(job, name):
+            case Phase(name):
                 await self._reached(job, name)
-            case Phase():
-                pass  # recorded once: a machine may print it for ever
             case Image(name):
                 self._image = name if name in job.images else None
             case HeldUp(what):
@@ -218,6 +224,8 @@ class _Install:
                 await self._context.resume()
             case Fetched():
                 await self._has_fetched(job, said, printed)
+            case Warmed(reason):
+                self._warmed = Warmed(reason and self._context.printable(reason))
             case Output(text):
                 self._lines.append(self._context.printable(text))
 
@@ -226,6 +234,9 @@ class _Install:
         return phase in job.phases and phase not in passed
 
     async def _reached(self, job: InstallJob, phase: str) -> None:
+        """Recorded once: a machine may print it for ever."""
+        if not self._comes_after(job, phase):
+            return
         self._phase = phase
         await self._context.conclude(
             SshInstallPhaseReached(

@@ -33,6 +33,7 @@ async def job_of(context: ActionContext, instance: Instance) -> InstallJob:
         ours=context.provider.capabilities.volumes,
         scratch=instance.has_scratch,
         pull_seconds=settings.image_pull_seconds,
+        warm_seconds=settings.warm_seconds,
         worker_port=settings.worker_port,
         api_key=secrets.worker_api_key(instance.id, instance.attempt),
         certificates=None

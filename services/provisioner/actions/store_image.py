@@ -10,7 +10,7 @@ from services.provisioner.polling import looks
 from services.provisioner.provider import MachineImage, Power, TryAgain
 from services.provisioner.removal import STILL_ON
 from services.provisioner.retry import in_time, persist
-from shared.lifecycle.events import MachineImageStored
+from shared.lifecycle.events import MachineImageStored, MachineSealed
 from shared.lifecycle.instance import Instance
 
 TYPE: Final = "type"
@@ -27,6 +27,7 @@ async def store_image(context: ActionContext) -> None:
         await _power_off(context, *the_server(instance))
         image = await _stored(context, limit_s)
         labels = labels_of(context, instance)
+        sealed = await _sealed(context)
         await context.conclude(
             MachineImageStored(
                 instance_id=instance.id,
@@ -37,6 +38,8 @@ async def store_image(context: ActionContext) -> None:
                 vllm_image=labels[VLLM],
                 model=labels.get(MODEL),
                 commit=labels.get(COMMIT),
+                warmed=sealed.warmed,
+                not_warmed_because=sealed.not_warmed_because,
                 size_gb=image.size_gb,
                 monthly_price=image.monthly_price,
                 currency=image.currency,
@@ -56,6 +59,12 @@ def labels_of(context: ActionContext, instance: Instance) -> Mapping[str, str]:
         COMMIT: wish.model and instance.findings.commit,
     }
     return {name: value for name, value in labels.items() if value}
+
+
+async def _sealed(context: ActionContext) -> MachineSealed:
+    """The fact that this action follows from."""
+    history = context.dependencies.journal.history(context.instance_id)
+    return [recorded.event async for recorded in history if isinstance(recorded.event, MachineSealed)][-1]
 
 
 async def _power_off(context: ActionContext, zone: str, server_id: str) -> None:

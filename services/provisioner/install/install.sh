@@ -177,12 +177,22 @@ write_certificates() {
   printf '%s' "$TLS_CLIENTS" >"$tls/clients.pem"
 }
 
-worker_start() {
-  local options=("${site_options[@]}") model=("$MODEL" --served-model-name "$MODEL" --port "$WORKER_PORT")
+remove_container() {
+  local containers
+  containers=$(docker ps --all --format '{{.Names}}')
+  [[ $'\n'$containers$'\n' != *$'\n'"$1"$'\n'* ]] || docker rm --force --volumes "$1"
+}
+
+# Sets `options` of docker run and `model`, the arguments of vLLM. What vLLM compiles is for these: so a worker finds what
+# another one has compiled that was described alike.
+describe_worker() {
+  # vLLM's processes share more memory than Docker's 64 MB, with one GPU too. Unused shared memory costs nothing.
+  options=(--gpus all --shm-size 16g --volume "$data/huggingface/$CACHE:/root/.cache/huggingface"
+    --log-opt max-size=50m --log-opt max-file=2 "${site_options[@]}")
+  model=("$MODEL" --served-model-name "$MODEL" --port "$WORKER_PORT")
   if [[ -n $WEIGHTS_OFFLINE ]]; then
     options+=(--env HF_HUB_OFFLINE=1)
   else
-    [[ -z $HF_TOKEN ]] || options+=(--env HF_TOKEN)
     [[ -z $HUB ]] || options+=(--env "HF_ENDPOINT=$HUB")
   fi
   [[ -z $REVISION ]] || model+=(--revision "$REVISION")
@@ -191,10 +201,22 @@ worker_start() {
   local entrypoint
   entrypoint=$(docker image inspect --format '{{json .Config.Entrypoint}}' "$IMAGE")
   [[ $entrypoint != *api_server* ]] || model=(--model "${model[@]}")
+  # What vLLM compiles for this model, GPU and version, under names that say for which. Code is in it, so organisations
+  # do not share it, as they share no models.
+  mkdir -p "$data/kernels/$CACHE"
+  options+=(--volume "$data/kernels/$CACHE:$kernels_inside" --env "VLLM_CACHE_ROOT=$kernels_inside/vllm"
+    --env "TRITON_CACHE_DIR=$kernels_inside/triton" --env "CUDA_CACHE_PATH=$kernels_inside/cuda"
+    --env "FLASHINFER_WORKSPACE_BASE=$kernels_inside/flashinfer")
+  # Without a terminal, huggingface_hub shows a download only with TQDM_POSITION=-1, which prints each state of a bar as
+  # a line. vLLM closes a connection after five seconds, which would make TLS begin anew with each look at the worker.
+  options+=(--env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 --env VLLM_HTTP_TIMEOUT_KEEP_ALIVE=75)
+}
+
+worker_start() {
+  describe_worker
+  [[ -n $WEIGHTS_OFFLINE || -z $HF_TOKEN ]] || options+=(--env HF_TOKEN)
   # A worker of an earlier attempt has another key and occupies the GPU's memory.
-  local containers
-  containers=$(docker ps --all --format '{{.Names}}')
-  [[ $'\n'$containers$'\n' != *$'\n'"$container"$'\n'* ]] || docker rm --force --volumes "$container"
+  remove_container "$container"
   write_certificates
   if [[ -n $TLS_KEY ]]; then
     # 2 is Python's ssl.CERT_REQUIRED: without our certificate no request is read.
@@ -202,24 +224,12 @@ worker_start() {
     model+=(--ssl-keyfile "$tls_inside/key.pem" --ssl-certfile "$tls_inside/certificate.pem"
       --ssl-ca-certs "$tls_inside/clients.pem" --ssl-cert-reqs 2)
   fi
-  # What vLLM compiles for this model, GPU and version, under names that say for which. Code is in it, so organisations
-  # do not share it, as they share no models.
-  mkdir -p "$data/kernels/$CACHE"
-  options+=(--volume "$data/kernels/$CACHE:$kernels_inside" --env "VLLM_CACHE_ROOT=$kernels_inside/vllm"
-    --env "TRITON_CACHE_DIR=$kernels_inside/triton" --env "CUDA_CACHE_PATH=$kernels_inside/cuda"
-    --env "FLASHINFER_WORKSPACE_BASE=$kernels_inside/flashinfer")
   start_watchdog
-  # vLLM's processes share more memory than Docker's 64 MB, with one GPU too. Unused shared memory costs nothing.
-  # The command line has the secrets' names, and docker's environment their values. Without a terminal, huggingface_hub
-  # shows a download only with TQDM_POSITION=-1, which prints each state of a bar as a line. vLLM closes a connection
-  # after five seconds, which would make TLS begin anew with each look at the worker.
+  # The command line has the secrets' names, and docker's environment their values.
   # In a session of its own: Docker goes on when its client is killed, and would make the container after a release has
   # looked. Whoever ends the install waits for the lock, which this holds, too.
   VLLM_API_KEY=$API_KEY HF_TOKEN=$HF_TOKEN setsid docker run --detach --name "$container" --restart unless-stopped \
-    --gpus all --shm-size 16g --publish "$WORKER_PORT:$WORKER_PORT" \
-    --volume "$data/huggingface/$CACHE:/root/.cache/huggingface" \
-    --log-opt max-size=50m --log-opt max-file=2 --label "coldstart.attempt=$ATTEMPT" \
-    --env VLLM_API_KEY --env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 --env VLLM_HTTP_TIMEOUT_KEEP_ALIVE=75 \
+    --publish "$WORKER_PORT:$WORKER_PORT" --label "coldstart.attempt=$ATTEMPT" --env VLLM_API_KEY \
     "${options[@]}" "$IMAGE" "${model[@]}" "${VLLM_ARGS[@]}"
 }
 
@@ -230,7 +240,11 @@ leave() {
 
 trap leave EXIT
 rm -rf "$weights_state"
-[[ -z $SEALS ]] || PHASES[-1]=seal
+if [[ -n $SEALS ]]; then
+  unset "PHASES[-1]"
+  [[ -z $MODEL ]] || PHASES+=(warm)
+  PHASES+=(seal)
+fi
 use_proxies
 use_authorities
 for phase in "${PHASES[@]}"; do

@@ -37,6 +37,7 @@ _INSTALL: Final = "".join(
         "site",
         "registry",
         "watchdog",
+        "warm",
         "seal",
         "install",
     )
@@ -48,6 +49,8 @@ _MARK: Final = "::phase::"
 _IMAGE_MARK: Final = "::image::"
 _WAITING_MARK: Final = "::waiting::"
 _RESUMED_MARK: Final = "::resumed::"
+_WARMED_MARK: Final = "::warmed::"
+_NOT_WARMED_MARK: Final = "::not_warmed::"
 _WEIGHTS: Final = re.compile(r"::weights::(\d{1,15}) ([1-9]\d{0,14}) (\d{1,6}) ([1-9]\d{0,5})")
 
 COMMAND: Final = "bash -s"
@@ -70,6 +73,8 @@ def _declared_phases(script: str) -> tuple[str, ...]:
 
 PHASES: Final = _declared_phases(_INSTALL)
 """All phases, in the script's order."""
+WARM: Final = "warm"
+"""Where a machine image is made with a model, this phase comes after the weights."""
 SEAL: Final = "seal"
 """The last phase instead, where a machine image is made."""
 
@@ -110,6 +115,8 @@ class InstallJob:
     vllm_args: tuple[str, ...] = ()
     organization_id: UUID | None = None
     """Models are kept in this organisation's folder; None: in the folder of shared instances."""
+    warm_seconds: int = 900
+    """How long the model of a machine image may take until it serves."""
     pull_seconds: int = 900
     """Time limit for pulling the image. The next try reuses the layers that are complete."""
     ours: bool = False
@@ -128,7 +135,9 @@ class InstallJob:
     @property
     def phases(self) -> tuple[str, ...]:
         """Those that it goes through."""
-        return (*PHASES[:-1], SEAL) if self.seals else PHASES
+        if not self.seals:
+            return PHASES
+        return (*PHASES[:-1], WARM, SEAL) if self.model else (*PHASES[:-1], SEAL)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -178,6 +187,13 @@ class Fetched:
 
 
 @dataclass(frozen=True)
+class Warmed:
+    """vLLM has run the model of a machine image once; with a `reason` it has not."""
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
 class Output:
     """Any other line."""
 
@@ -211,6 +227,7 @@ def stdin_of(job: InstallJob) -> bytes:
         "SCRATCH": "yes" if job.scratch else "",
         "SEALS": "yes" if job.seals else "",
         "PULL_SECONDS": str(job.pull_seconds),
+        "WARM_SECONDS": str(job.warm_seconds),
         "WORKER_PORT": str(job.worker_port),
         "API_KEY": job.api_key,
         **_tls(job.certificates),
@@ -234,7 +251,7 @@ def stdin_of(job: InstallJob) -> bytes:
     return f"{_assignments(outer)}{_RUN}".encode()
 
 
-def parse_line(line: str) -> Phase | Image | HeldUp | Resumed | Fetched | Output:
+def parse_line(line: str) -> Phase | Image | HeldUp | Resumed | Fetched | Warmed | Output:
     """What one line of output means. A phase that the script does not declare is ordinary output."""
     text = line.rstrip("\r\n")
     if text.startswith(_IMAGE_MARK):
@@ -243,10 +260,14 @@ def parse_line(line: str) -> Phase | Image | HeldUp | Resumed | Fetched | Output
         return HeldUp(text.removeprefix(_WAITING_MARK))
     if text == _RESUMED_MARK:
         return Resumed()
+    if text == _WARMED_MARK:
+        return Warmed()
+    if text.startswith(_NOT_WARMED_MARK):
+        return Warmed(text.removeprefix(_NOT_WARMED_MARK))
     if fetched := _WEIGHTS.fullmatch(text):
         return Fetched(*map(int, fetched.groups()))
     name = text.removeprefix(_MARK)
-    return Phase(name) if text.startswith(_MARK) and name in {*PHASES, SEAL} else Output(text)
+    return Phase(name) if text.startswith(_MARK) and name in {*PHASES, WARM, SEAL} else Output(text)
 
 
 def _tls(certificates: WorkerCertificates | None) -> Mapping[str, str]:

@@ -49,7 +49,7 @@ async def _run(machine: Machine, call: Call, rest: list[str]) -> int:
     flags.add_argument("--restart", choices=("no", "unless-stopped"), default="no")
     flags.add_argument("--gpus", choices=("all",), required=True)
     flags.add_argument("--shm-size", choices=("16g",))
-    flags.add_argument("--publish", required=True)
+    flags.add_argument("--publish")
     flags.add_argument("--volume", action="append", required=True)
     flags.add_argument("--log-opt", action="append", choices=("max-size=50m", "max-file=2"))
     flags.add_argument("--label", action="append", default=[])
@@ -57,10 +57,8 @@ async def _run(machine: Machine, call: Call, rest: list[str]) -> int:
     flags.add_argument("image")
     flags.add_argument("arguments", nargs="...")
     given = flags.parse_args(rest)
-    host_port, _, container_port = given.publish.partition(":")
+    host_port, container_port = _published(given.publish)
     volumes = _volumes(machine, given.volume)
-    if not (host_port.isdecimal() and container_port.isdecimal()):
-        raise Refused(f"--publish {given.publish}")
     if _CACHE not in volumes:
         raise Refused(f"--volume without {_CACHE}")
     problem = await _why_not(machine, call, given.name, given.image)
@@ -69,14 +67,24 @@ async def _run(machine: Machine, call: Call, rest: list[str]) -> int:
         return _RUN_FAILED
     container = Container(
         id=new_id(), name=given.name, image=tagged(given.image), arguments=tuple(given.arguments),
-        environment=_environment(given.env, call.variables), host_port=int(host_port),
-        container_port=int(container_port), restarts=given.restart == "unless-stopped", cache=volumes[_CACHE],
+        environment=_environment(given.env, call.variables), host_port=host_port,
+        container_port=container_port, restarts=given.restart == "unless-stopped", cache=volumes[_CACHE],
         kernels=volumes.get(_KERNELS), tls=volumes.get(_TLS), shared_memory=given.shm_size,
         labels=dict(label.split("=", 1) for label in given.label), created_at=time.time(),
     )  # fmt: skip
     machine.containers.run(container)
     call.out(container.id)
     return 0
+
+
+def _published(ports: str | None) -> tuple[int | None, int | None]:
+    """The machine's port and the container's; None if it has none of the machine's."""
+    if ports is None:
+        return None, None
+    host_port, _, container_port = ports.partition(":")
+    if not (host_port.isdecimal() and container_port.isdecimal()):
+        raise Refused(f"--publish {ports}")
+    return int(host_port), int(container_port)
 
 
 def _volumes(machine: Machine, given: list[str]) -> dict[str, Path]:

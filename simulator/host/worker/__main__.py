@@ -53,6 +53,7 @@ async def _live(arguments: Arguments, plan: Plan) -> int:
 async def _serve(arguments: Arguments, plan: Plan, worker: Worker, log: Log) -> int:
     # A container's port that was not published is reachable from inside the container only: here, by nobody.
     if str(arguments.port) not in plan.ports:
+        log.listening(arguments.port)
         await asyncio.Event().wait()
     port = plan.ports[str(arguments.port)]
     server = uvicorn.Server(uvicorn.Config(

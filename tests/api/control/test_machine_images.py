@@ -58,15 +58,24 @@ async def test_a_model_is_judged_as_for_a_launch_and_makes_the_disk_larger(stage
     assert refused.status_code == 422
 
 
+async def test_options_of_vllm_are_for_the_model_that_is_compiled_with_them(stage: Stage) -> None:
+    api = await an_api(stage)
+    build = await begun(stage, api, model=MODEL, vllm_args=["--max-model-len=8192"])
+    assert build.specification.vllm_args == ("--max-model-len=8192",)
+    assert [(image["vllm_args"], image["warmed"]) for image in await listed(api)] == [(["--max-model-len=8192"], None)]
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
+        ({"vllm_args": ["--max-model-len=8192"]}, "/vllm_args"),
+        ({"model": MODEL, "vllm_args": ["--host=0.0.0.0"]}, "/vllm_args/0"),
         ({"instance_type": "X1"}, "/instance_types/0"),
         ({"zone": "mars-1"}, "/zones/0"),
         ({"provider": "nobody"}, "/provider"),
     ],
 )
-async def test_what_is_not_offered_is_refused(stage: Stage, body: dict[str, str], pointer: str) -> None:
+async def test_what_is_not_offered_is_refused(stage: Stage, body: dict[str, Any], pointer: str) -> None:
     api = await an_api(stage)
     answer = await api.client.post("/machine-images", json={"instance_type": TYPE, **body})
     assert answer.status_code == 422
@@ -102,6 +111,21 @@ async def test_an_image_is_shown_with_its_age_and_cost_until_it_is_deleted(stage
     assert (image["monthly_price"], image["currency"], image["size_gb"]) == (4.8, "EUR", 60)
     await stage.happened(f.machine_image_deleted(), instance_id=build.id)
     await shown(api)
+
+
+@pytest.mark.parametrize(
+    ("warmed", "reason", "doing"),
+    [(True, None, ""), (False, "no room", "without what vLLM compiles: no room"), (None, None, "")],
+)
+async def test_an_image_shows_whether_its_model_was_run(
+    stage: Stage, warmed: bool | None, reason: str | None, doing: str
+) -> None:
+    api = await an_api(stage)
+    stored = f.machine_image_stored(model=MODEL, commit="a" * 40, warmed=warmed, not_warmed_because=reason)
+    await stage.happened(*h.a_sealed_machine(), stored, f.instance_terminated())
+    await shown(api, "available")
+    [image] = await listed(api)
+    assert (image["warmed"], image["doing"]) == (warmed, doing)
 
 
 async def test_a_build_that_failed_says_why_until_it_is_put_away(stage: Stage) -> None:

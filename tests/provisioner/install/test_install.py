@@ -26,9 +26,11 @@ from services.provisioner.install.script import (
     PHASES,
     SEAL,
     SUPERSEDED,
+    WARM,
     Fetched,
     InstallJob,
     Phase,
+    Warmed,
     parse_line,
     stdin_of,
 )
@@ -39,6 +41,7 @@ from simulator.host import processes
 from simulator.host.containers import new_id
 from simulator.host.disk import BlockDevice, Container
 from simulator.host.faults import PHASES as PHASES_THAT_CAN_FAIL
+from simulator.host.loading import of_the_engine
 from simulator.scenario import Scenario
 from tests.provisioner.listed import listed
 from tests.simulator.host.machines import (
@@ -175,6 +178,115 @@ async def test_a_sealed_machine_has_left_only_what_its_image_is_for(tmp_path: Pa
         assert not (root / "run").exists()
         assert not list((root / "root/.ssh").iterdir())
         assert JOB.image in machine.host.disk.contents.images
+
+
+SEALING_MODEL = sealing(
+    dataclasses.replace(
+        WITH_WEIGHTS,
+        certificates=SECURED.certificates,
+        hf_token="hf_a_token_of_the_hub",
+        vllm_args=("--max-model-len", "8192"),
+    )
+)
+
+
+def started_on(machine: Machine) -> list[Container]:
+    """Filled with each container that is started from now on."""
+    started, run = list[Container](), machine.host.containers.run
+
+    def noted(container: Container) -> None:
+        started.append(container)
+        run(container)
+
+    machine.host.containers.run = noted  # type: ignore[method-assign]
+    return started
+
+
+def warmed(running: Running) -> list[Warmed]:
+    return [said for said in map(parse_line, running.lines) if isinstance(said, Warmed)]
+
+
+async def test_the_model_of_a_machine_image_is_run_once_before_the_machine_is_sealed(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        started = started_on(machine)
+        status, running = await install(machine, SEALING_MODEL)
+        assert (status, tuple(running.phases)) == (0, (*PHASES[:-1], WARM, SEAL)), running.text
+        assert warmed(running) == [Warmed()]
+        assert "vLLM: " in running.text
+        assert (await install(machine, SEALING_MODEL))[1].text == running.text
+        assert len(started) == 1
+        assert not machine.host.disk.contents.containers
+
+
+async def test_a_worker_finds_what_was_compiled_for_a_machine_image(tmp_path: Path) -> None:
+    """What vLLM compiles is told apart by its arguments and its environment, but for those of its server."""
+    serving = dataclasses.replace(WITH_WEIGHTS, certificates=SECURED.certificates, vllm_args=SEALING_MODEL.vllm_args)
+    async with booted(tmp_path) as machine:
+        started = started_on(machine)
+        for job in (serving, dataclasses.replace(SEALING_MODEL, attempt=2)):
+            assert (await install(machine, job))[0] == 0
+    worker, once = started
+    assert (once.image, once.cache, once.kernels) == (worker.image, worker.cache, worker.kernels)
+    assert [*of_the_engine(once.arguments)] == [*of_the_engine(worker.arguments)]
+    without_key = {name: value for name, value in worker.environment.items() if name != "VLLM_API_KEY"}
+    assert once.environment == without_key
+
+
+async def test_the_worker_of_a_machine_image_has_no_secret_and_nobody_reaches_it(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        started = started_on(machine)
+        status, running = await install(machine, dataclasses.replace(SEALING_MODEL, offline=False))
+        assert (status, warmed(running)) == (0, [Warmed()]), running.text
+    [once] = started
+    assert (once.host_port, once.tls, once.restarts) == (None, None, False)
+    assert once.arguments[once.arguments.index("--host") + 1] == "127.0.0.1"
+    assert not {"VLLM_API_KEY", "HF_TOKEN"} & once.environment.keys()
+    assert "hf_a_token_of_the_hub" not in once.model_dump_json()
+
+
+async def test_a_machine_image_is_made_without_having_run_its_model_if_vllm_cannot(tmp_path: Path) -> None:
+    failing = QUICK.model_copy(
+        update={
+            "worker_fails_with": "(EngineCore pid=7) ERROR [core.py:866] ValueError: 4.0 GiB KV cache is needed\n"
+            "RuntimeError: Engine core initialization failed. See root cause above."
+        }
+    )
+    async with booted(tmp_path, failing) as machine:
+        status, running = await install(machine, SEALING_MODEL)
+        assert (status, running.phases[-1]) == (0, SEAL), running.text
+        assert warmed(running) == [Warmed("vLLM ended with exit status 1: ValueError: 4.0 GiB KV cache is needed")]
+        assert not machine.host.disk.contents.containers
+
+
+async def test_a_model_that_takes_too_long_is_not_waited_for_by_its_machine_image(tmp_path: Path) -> None:
+    async with booted(tmp_path, QUICK.model_copy(update={"never_loads": True})) as machine:
+        status, running = await install(machine, dataclasses.replace(SEALING_MODEL, warm_seconds=1))
+        assert (status, warmed(running)) == (0, [Warmed("it did not serve within 1 s")]), running.text
+        assert not machine.host.disk.contents.containers
+
+
+async def test_a_container_that_docker_refuses_to_start_is_no_end_of_a_machine_image(tmp_path: Path) -> None:
+    async with booted(tmp_path) as machine:
+        machine.host.disk.install_command("docker")
+        replace_tool(machine, "docker", '[[ $1 != run ]] || exit 125; exec "$real" "$@"')
+        status, running = await install(machine, SEALING_MODEL)
+        assert (status, warmed(running)) == (0, [Warmed("docker did not start its container")]), running.text
+
+
+@pytest.mark.parametrize("command", [3, 6, 12])
+async def test_a_try_that_was_killed_while_the_model_ran_runs_it_again(tmp_path: Path, command: int) -> None:
+    killing = f"""commands=0
+    set -o functrace
+    trap '[[ ${{phase:-}} != {WARM} ]] || ((++commands != {command})) || kill -KILL 0' DEBUG
+    """
+    fed = stdin_of(SEALING_MODEL).decode().replace(shlex.quote(script._INSTALL), shlex.quote(killing + script._INSTALL))
+    async with booted(tmp_path) as machine:
+        async with machine.connected() as connection:
+            killed = await connection.run(script.COMMAND, input=fed, timeout=20)
+        assert killed.exit_status == INTERRUPTED, killed.stderr
+        status, running = await install(machine, SEALING_MODEL)
+        assert (status, warmed(running)) == (0, [Warmed()]), running.text
+        assert not machine.host.disk.contents.containers
 
 
 async def test_an_embedding_model_is_served_for_embeddings(tmp_path: Path) -> None:
