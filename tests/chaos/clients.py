@@ -172,7 +172,7 @@ class Clients:
         api, _ = self._next()
         log = await api.get(f"/instances/{instance_id}/logs", params={"source": "worker"})
         told = (instance["step"], instance["where"], instance["delay"])
-        return f"{instance_id}: {told}; its worker: {log.text[-600:]}"
+        return f"{instance_id}: {told}; its worker: {log.text[:1500]} … {log.text[-300:]}"
 
     async def reconcile(self) -> None:
         await self._asked("POST", "/reconcile", {})

@@ -18,6 +18,9 @@ QUIET_S: Final = 150.0
 """After the last fault, so long for every client to come to its end."""
 
 
+_LINES: Final = 200
+
+
 @dataclass(frozen=True)
 class Struck:
     """Faults of one kind. `median_s`, `longest_s`: until the next inference that began after the fault was answered."""
@@ -58,12 +61,12 @@ async def played(folder: Path, plan: Sequence[Fault], inferences: int) -> Report
     async with world(folder) as running, clients(running) as users:
         striking = Striking(running)
         began = asyncio.get_running_loop().time()
-        broken = await _storm(users, striking, plan, inferences)
+        broken = await _storm(folder, users, striking, plan, inferences)
         seconds = asyncio.get_running_loop().time() - began
         return _report(users, striking, seconds, broken)
 
 
-async def _storm(users: Clients, striking: Striking, plan: Sequence[Fault], inferences: int) -> list[str]:
+async def _storm(folder: Path, users: Clients, striking: Striking, plan: Sequence[Fault], inferences: int) -> list[str]:
     launching = asyncio.create_task(users.launches())
     try:
         await _first(launching, users.pool_is_ready())
@@ -82,7 +85,8 @@ async def _storm(users: Clients, striking: Striking, plan: Sequence[Fault], infe
         where = await _where(users)
         said = f"the clients did not come to an end within {QUIET_S:g} s: {where}"
         shown = [await users.shown(instance_id) for instance_id in where]
-        return [*users.outcome.wrong, said, *await told_of(users.world.nats.url(), where), *shown]
+        logs = [f"{name}: {_end_of(folder / f'{name}.log')}" for name in users.world.replicas]
+        return [*users.outcome.wrong, said, *await told_of(users.world.nats.url(), where), *shown, *logs]
     except AssertionError as refused:
         return [*users.outcome.wrong, str(refused)]
     finally:
@@ -94,6 +98,11 @@ async def _storm(users: Clients, striking: Striking, plan: Sequence[Fault], infe
             return await broken_promises(users)
     except TimeoutError:
         return [*users.outcome.wrong, f"the end could not be examined within {QUIET_S:g} s"]
+
+
+def _end_of(log: Path) -> str:
+    """What it says and awaits in the project's own lines."""
+    return "\n".join(line for line in log.read_text().splitlines()[-_LINES:] if "/lib/python" not in line)
 
 
 def _written_to(file: Path) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
