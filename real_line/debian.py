@@ -22,7 +22,8 @@ MACHINE_PACKAGES: Final = (
 )
 CLOUD_INIT: Final = "cloud-init"
 """Also on the machine, switched off."""
-IMAGE_PACKAGES: Final = ("python3", "python3-dev", "ca-certificates", "libgomp1", "libnuma1")
+IMAGE_PACKAGES: Final = ("python3", "python3-dev", "ca-certificates", "libgomp1", "libnuma1", "g++")
+"""With a compiler, as the official image has one: torch compiles what it generates."""
 DISK_GB: Final = 14
 """The machine's disk: room for an image of 3 GB, and as much while it is pulled. Only what is written takes place."""
 _INSTALL: Final = (

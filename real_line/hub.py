@@ -1,7 +1,8 @@
-"""A Hugging Face hub with the two small models: what the api asks about a model, and the files that vLLM downloads.
+"""A Hugging Face hub with the models: what the control plane asks about a model, and the files that machines download.
 
-`python -m real_line.hub HOST PORT FOLDER BYTES_PER_SECOND`. Paths and headers are those that `huggingface_hub` 0.36 to
-2.4 asks for and reads (`huggingface_hub.hf_api`, `huggingface_hub.file_download`).
+`python -m real_line.hub PORT FILES FOLDER BYTES_PER_SECOND`. Paths and headers are those that `huggingface_hub` 0.36 to
+2.4 asks for and reads (`huggingface_hub.hf_api`, `huggingface_hub.file_download`). Large files come from another host,
+which is this program by another name: FILES is its URL.
 """
 
 import asyncio
@@ -19,8 +20,44 @@ from aiohttp import web
 
 CHAT: Final = "real-line/chat"
 EMBEDDING: Final = "real-line/embedding"
-_TASKS: Final = {CHAT: "text-generation", EMBEDDING: "sentence-similarity"}
+LARGE: Final = "real-line/large"
+_TASKS: Final = {CHAT: "text-generation", EMBEDDING: "sentence-similarity", LARGE: "text-generation"}
 _CHUNKS_A_SECOND: Final = 10
+
+
+@dataclass(frozen=True)
+class File:
+    """`blob` is git's id of what git has: the file, or of a file of LFS the pointer to it, which has a `sha256`."""
+
+    path: Path
+    bytes: int
+    blob: str
+    sha256: str | None
+    pointer_bytes: int = 0
+
+    @classmethod
+    def at(cls, path: Path) -> "File":
+        size = path.stat().st_size
+        if path.suffix != ".safetensors":
+            return cls(path, size, _git_blob(path.read_bytes()), None)
+        with path.open("rb") as content:
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n".encode()
+        return cls(path, size, _git_blob(pointer), sha256, len(pointer))
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.sha256 or self.blob}"'
+
+    def lfs(self, name: str) -> dict[str, Any]:
+        """What the hub adds for a file of LFS, with its SHA-256 by that name."""
+        if self.sha256 is None:
+            return {}
+        return {"lfs": {name: self.sha256, "size": self.bytes, "pointerSize": self.pointer_bytes}}
+
+
+def _git_blob(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -31,13 +68,13 @@ class Repository:
     folder: Path
 
     @cached_property
-    def files(self) -> dict[str, str]:
-        """Digests by name."""
-        return {path.name: hashlib.sha1(path.read_bytes()).hexdigest() for path in sorted(self.folder.iterdir())}  # noqa: S324 - as git
+    def files(self) -> dict[str, File]:
+        return {path.name: File.at(path) for path in sorted(self.folder.iterdir())}
 
     @cached_property
     def revision(self) -> str:
-        return hashlib.sha1(json.dumps(self.files).encode()).hexdigest()  # noqa: S324 - as git
+        listed = json.dumps({name: file.blob for name, file in self.files.items()})
+        return hashlib.sha1(listed.encode(), usedforsecurity=False).hexdigest()
 
     @cached_property
     def properties(self) -> dict[str, Any]:
@@ -62,10 +99,6 @@ class Repository:
             "siblings": [{"rfilename": name} for name in self.files],
         }
 
-    def size(self, name: str) -> int:
-        """Of one of its files, in bytes."""
-        return (self.folder / name).stat().st_size
-
     def _parameters(self) -> Counter[str]:
         """Numbers of each type, as the headers of the safetensors files tell them."""
         found: Counter[str] = Counter()
@@ -78,11 +111,17 @@ class Repository:
 
 
 class Hub:
-    """Everybody may read everything. Files come at `rate` bytes per second, so that a download can be watched."""
+    """Everybody may read everything. A file comes at `rate` bytes per second, so that a download can be watched.
 
-    def __init__(self, models: Path, rate: int) -> None:
+    `files` is the URL of the host that has the files of LFS.
+    """
+
+    def __init__(self, models: Path, files: str, rate: int) -> None:
+        self._files = files
         self._repositories = {name: Repository(name, models / name.partition("/")[2]) for name in _TASKS}
         self._rate = rate
+        for repository in self._repositories.values():
+            repository.files  # noqa: B018 - takes seconds, which no request shall wait
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -96,6 +135,7 @@ class Hub:
                 web.get(model, self.info),
                 web.get(file, self.file, allow_head=False),
                 web.head(file, self.file),
+                web.get("/lfs/{owner}/{name}/{path}", self.stored, allow_head=False),
             ]
         )
         return app
@@ -109,41 +149,65 @@ class Hub:
         wanted = request.query.getall("expand", list(repository.properties))
         shown = {name: value for name, value in repository.properties.items() if name in wanted}
         if request.query.get("blobs"):
-            shown["siblings"] = [{"rfilename": name, "size": repository.size(name)} for name in repository.files]
+            shown["siblings"] = [
+                {"rfilename": name, "size": file.bytes, "blobId": file.blob, **file.lfs("sha256")}
+                for name, file in repository.files.items()
+            ]
         return web.json_response({"_id": repository.revision[:24], "id": repository.id, **shown})
 
     async def tree(self, request: web.Request) -> web.Response:
         repository = self._asked(request)
         return web.json_response(
             [
-                {"type": "file", "path": name, "oid": digest, "size": repository.size(name)}
-                for name, digest in repository.files.items()
+                {"type": "file", "path": name, "oid": file.blob, "size": file.bytes, **file.lfs("oid")}
+                for name, file in repository.files.items()
             ]
         )
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """The whole file, or from the place in a Range header on."""
-        repository = self._asked(request)
-        name = request.match_info["path"]
-        if name not in repository.files:
-            raise _missing("EntryNotFound", "Entry not found")
-        content = await asyncio.to_thread((repository.folder / name).read_bytes)
-        begin = request.http_range.start or 0
-        headers = {
-            "X-Repo-Commit": repository.revision,
-            "ETag": f'"{repository.files[name]}"',
-            "Accept-Ranges": "bytes",
-            "Content-Length": str(len(content) - begin),
-        }
-        if begin:
-            headers["Content-Range"] = f"bytes {begin}-{len(content) - 1}/{len(content)}"
-        answer = web.StreamResponse(status=206 if begin else 200, headers=headers)
+        """A file of LFS is elsewhere."""
+        repository, file = self._asked(request), self._file(request)
+        headers = {"X-Repo-Commit": repository.revision, "ETag": file.etag}
+        if file.sha256 is None:
+            return await self._sent(request, file, headers)
+        linked = {"X-Linked-ETag": file.etag, "X-Linked-Size": str(file.bytes)}
+        place = f"{self._files}/lfs/{repository.id}/{file.path.name}"
+        return web.Response(status=302, headers={**headers, **linked, "Location": place})
+
+    async def stored(self, request: web.Request) -> web.StreamResponse:
+        file = self._file(request)
+        return await self._sent(request, file, {"ETag": file.etag})
+
+    async def _sent(self, request: web.Request, file: File, headers: dict[str, str]) -> web.StreamResponse:
+        """The whole file, or what a Range header asks for."""
+        asked = request.http_range
+        begin, end = asked.start or 0, min(asked.stop or file.bytes, file.bytes)
+        if begin > max(file.bytes - 1, 0):
+            raise web.HTTPRequestRangeNotSatisfiable(headers={"Content-Range": f"bytes */{file.bytes}"})
+        whole = begin == 0 and asked.stop is None
+        answer = web.StreamResponse(status=200 if whole else 206, headers={**headers, "Accept-Ranges": "bytes"})
+        answer.content_length = end - begin
+        if not whole:
+            answer.headers["Content-Range"] = f"bytes {begin}-{end - 1}/{file.bytes}"
         await answer.prepare(request)
-        step = max(self._rate // _CHUNKS_A_SECOND, 1)
-        for at in range(begin, len(content), step) if request.method == "GET" else ():
-            await answer.write(content[at : at + step])
-            await asyncio.sleep(len(content[at : at + step]) / self._rate)
+        if request.method == "GET":
+            await self._write(answer, file, begin, end)
         return answer
+
+    async def _write(self, answer: web.StreamResponse, file: File, begin: int, end: int) -> None:
+        step = max(self._rate // _CHUNKS_A_SECOND, 1)
+        with file.path.open("rb") as content:
+            content.seek(begin)
+            for at in range(begin, end, step):
+                chunk = await asyncio.to_thread(content.read, min(step, end - at))
+                await answer.write(chunk)
+                await asyncio.sleep(len(chunk) / self._rate)
+
+    def _file(self, request: web.Request) -> File:
+        try:
+            return self._asked(request).files[request.match_info["path"]]
+        except KeyError:
+            raise _missing("EntryNotFound", "Entry not found") from None
 
     def _asked(self, request: web.Request) -> Repository:
         name = f"{request.match_info['owner']}/{request.match_info['name']}"
@@ -164,5 +228,5 @@ def _missing(code: str, message: str) -> web.HTTPNotFound:
 
 
 if __name__ == "__main__":
-    host, port, folder, rate = sys.argv[1:]
-    web.run_app(Hub(Path(folder), int(rate)).app(), host=host, port=int(port), print=None)
+    port, files, folder, rate = sys.argv[1:]
+    web.run_app(Hub(Path(folder), files, int(rate)).app(), port=int(port), print=None)

@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from real_line.addresses import CONTROL, HUB_PORT, REGISTRY_PORT
+from real_line.addresses import CONTROL, FILES, HUB_PORT, REGISTRY_PORT
 from real_line.commands import Commands
 from real_line.line import Line
 from real_line.machine import machine
@@ -63,11 +63,9 @@ def play(run: Run, keep: Callable[[Report], None]) -> Report:
         host_key = (run.prepared.machine / "host_key.pub").read_text().strip()
         key = stack.command("ssh-key", "--new").strip()
         booted = ends.enter_context(machine(commands, disk, host_key, key, run.logs / "machine.log"))
-        within = ["nsenter", f"--target={booted.init}", "--net", "--"]
+        log = run.logs / "registry.log"
         ends.enter_context(
-            registry(
-                run.prepared.registry_program, run.prepared.registry, REGISTRY_PORT, run.logs / "registry.log", within
-            )
+            registry(run.prepared.registry_program, run.prepared.registry, REGISTRY_PORT, log, address=CONTROL)
         )
         ends.enter_context(_hub(run.prepared.models, run.logs / "hub.log"))
         ends.enter_context(stack.running(host_key))
@@ -81,7 +79,8 @@ def play(run: Run, keep: Callable[[Report], None]) -> Report:
 
 @contextmanager
 def _hub(models: Path, log: Path) -> Iterator[None]:
-    command = [sys.executable, "-m", "real_line.hub", CONTROL, str(HUB_PORT), str(models), str(_BYTES_A_SECOND)]
+    files = f"http://{FILES}:{HUB_PORT}"
+    command = [sys.executable, "-m", "real_line.hub", str(HUB_PORT), files, str(models), str(_BYTES_A_SECOND)]
     with log.open("wb") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, env=os.environ)
     try:

@@ -2,16 +2,20 @@
 
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from real_line.line import Launch, Wrong
 from services.provisioner.install.script import PHASES
 
-_SHOWN = {"SshInstallPhaseReached": "phase", "ModelLoadProgressed": "stage"}
+_FETCHED: Final = "WeightsProgressed"
+_SHOWN: Final = {"SshInstallPhaseReached": "phase", "ModelLoadProgressed": "stage"}
 
 
 def in_order(launch: Launch) -> str:
-    """All phases, and load steps that never go back. Notes the seconds of each step for the report."""
+    """All phases, and load steps that never go back. Notes the seconds of each step for the report.
+
+    The weights come from the machine's own download, and not from vLLM's.
+    """
     rows = launch.timeline()
     if tuple(launch.phases()) != PHASES:
         raise Wrong(f"phases: {launch.phases()}")
@@ -19,17 +23,18 @@ def in_order(launch: Launch) -> str:
     if any(later < earlier for earlier, later in pairwise(percents)):
         raise Wrong(f"progress fell: {percents}")
     stages = list(dict.fromkeys(row["data"]["stage"] for row in rows if row["type"] == "ModelLoadProgressed"))
-    if "download" not in stages or not {"shards", "weights"} & set(
-        stages
-    ):  # of what is printed at once, the last counts
+    if "download" in stages or not {"shards", "weights"} & set(stages):  # of what is printed at once, the last counts
         raise Wrong(f"load steps: {stages}")
+    fetched = [row["data"] for row in rows if row["type"] == _FETCHED]
+    if not fetched or fetched[-1]["fetched_bytes"] != fetched[-1]["total_bytes"]:
+        raise Wrong(f"fetched: {fetched[-1:]}")
     launch.line.durations[launch.line.scene] = seconds_of_steps(rows)
-    return f"{len(PHASES)} phases, then {', '.join(stages)}"
+    return f"{len(PHASES)} phases, {fetched[-1]['files']} files of the model, then {', '.join(stages)}"
 
 
 def seconds_of_steps(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """From each event to the next one of another name, phase or load step."""
-    moments = [(_name(row), datetime.fromisoformat(row["occurred_at"])) for row in rows]
+    """From each event to the next one of another name, phase or load step. Weights come beside the other steps."""
+    moments = [(_name(row), datetime.fromisoformat(row["occurred_at"])) for row in rows if row["type"] != _FETCHED]
     seconds: dict[str, float] = {}
     for (name, began), (_, ended) in pairwise(moments):
         seconds[name] = seconds.get(name, 0.0) + (ended - began).total_seconds()

@@ -13,12 +13,13 @@ from typing import Final
 
 import psutil
 
-from real_line.addresses import CONTROL, MACHINE, PREFIX
+from real_line.addresses import CONTROL, FILES, MACHINE, PREFIX, REGISTRY_PORT
 from real_line.commands import Commands
 from real_line.waiting import until
 
 _NAME: Final = "gpu1"
-_INTERFACE: Final = f"ve-{_NAME}"
+INTERFACE: Final = f"ve-{_NAME}"
+"""The control plane's end of the machine's only link."""
 _BOOT_S: Final = 90
 _STANDINS: Final = Path(__file__).parent / "standins"
 """Programs in the place of NVIDIA's."""
@@ -29,6 +30,17 @@ mount -o remount,rw /sys
 mount -o remount,rw /proc/sys
 """
 """Docker makes cgroups and changes settings of the network; nspawn mounts both read-only."""
+_FORWARDED: Final = {
+    "registry.socket": f"""[Socket]
+ListenStream=127.0.0.1:{REGISTRY_PORT}
+[Install]
+WantedBy=sockets.target
+""",
+    "registry.service": f"""[Service]
+ExecStart=/lib/systemd/systemd-socket-proxyd {CONTROL}:{REGISTRY_PORT}
+""",
+}
+"""Units that bring the registry to the machine's loopback: without TLS, Docker speaks to no other address."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,12 @@ def machine(run: Commands, disk: Path, host_key: str, authorized_key: str, log: 
     run("mount", "-o", "loop", disk, root)
     for program in _STANDINS.iterdir():
         shutil.copy(program, root / "usr/bin" / program.name)
+    units = root / "etc/systemd/system"
+    for name, unit in _FORWARDED.items():
+        (units / name).write_text(unit)
+    wanted = units / "sockets.target.wants"
+    wanted.mkdir(exist_ok=True)
+    (wanted / "registry.socket").symlink_to("../registry.socket")
     keys = root / "root/.ssh/authorized_keys"
     keys.parent.mkdir(mode=0o700, exist_ok=True)
     keys.write_text(f"{authorized_key}\n")
@@ -83,9 +101,10 @@ def machine(run: Commands, disk: Path, host_key: str, authorized_key: str, log: 
     try:
         init = until(lambda: _first_process(nspawn), "the machine's first process", _BOOT_S)
         booted = Machine(init, run, host_key)
-        until(lambda: run.succeeds("ip", "link", "show", _INTERFACE), f"the interface {_INTERFACE}", _BOOT_S)
-        run("ip", "address", "add", f"{CONTROL}/{PREFIX}", "dev", _INTERFACE)
-        run("ip", "link", "set", _INTERFACE, "up")
+        until(lambda: run.succeeds("ip", "link", "show", INTERFACE), f"the interface {INTERFACE}", _BOOT_S)
+        for address in (CONTROL, FILES):
+            run("ip", "address", "add", f"{address}/{PREFIX}", "dev", INTERFACE)
+        run("ip", "link", "set", INTERFACE, "up")
         booted("ip", "address", "add", f"{MACHINE}/{PREFIX}", "dev", "host0")
         booted("ip", "link", "set", "host0", "up")
         until(lambda: booted.answers("test", "-d", "/run/systemd/system"), "systemd", _BOOT_S)

@@ -1,4 +1,4 @@
-"""Makes two small models with random weights: `chat` (Qwen2) and `embedding` (BERT). It runs in vLLM's image.
+"""Makes models with random weights: `chat` and `large` (Qwen2), and `embedding` (BERT). It runs in vLLM's image.
 
 `python3 make_models.py FOLDER`. Their answers mean nothing. Everything else about them is as in large models: weights
 in several shards, a byte-level tokenizer, a chat template with tools.
@@ -38,13 +38,22 @@ def tokenizer(longest: int) -> PreTrainedTokenizerFast:
 
 def chat(folder: Path) -> None:
     """126 MB in four shards, so that a download takes some seconds; 2,048 tokens of context."""
+    qwen2(folder, layers=10, hidden=768, intermediate=2048, heads=12, shard="35MB")
+
+
+def large(folder: Path) -> None:
+    """364 MB in five shards, so that a download takes as long as the image's; 2,048 tokens of context."""
+    qwen2(folder, layers=16, hidden=1024, intermediate=2816, heads=16, shard="75MB")
+
+
+def qwen2(folder: Path, *, layers: int, hidden: int, intermediate: int, heads: int, shard: str) -> None:
     words = tokenizer(2048)
     configuration = Qwen2Config(
         vocab_size=-(-len(words) // 64) * 64,
-        hidden_size=768,
-        intermediate_size=2048,
-        num_hidden_layers=10,
-        num_attention_heads=12,
+        hidden_size=hidden,
+        intermediate_size=intermediate,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
         num_key_value_heads=4,
         max_position_embeddings=2048,
         eos_token_id=words.eos_token_id,
@@ -52,7 +61,7 @@ def chat(folder: Path) -> None:
         bos_token_id=None,
         tie_word_embeddings=True,
     )
-    Qwen2ForCausalLM(configuration).to(torch.bfloat16).save_pretrained(folder, max_shard_size="35MB")
+    Qwen2ForCausalLM(configuration).to(torch.bfloat16).save_pretrained(folder, max_shard_size=shard)
     words.save_pretrained(folder)
 
 
@@ -73,5 +82,5 @@ def embedding(folder: Path) -> None:
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    chat(Path(sys.argv[1]) / "chat")
-    embedding(Path(sys.argv[1]) / "embedding")
+    for make in (chat, embedding, large):
+        make(Path(sys.argv[1]) / make.__name__)

@@ -47,12 +47,12 @@ def prepared(run: Commands, kept: Kept, downloads: Path, version: Version) -> Pr
     models = kept(
         f"models-{version.number}",  # a tokenizer of a later version is none to an earlier one
         (_MODELS.read_bytes(), parts),
-        "two small models with random weights",
+        "three models with random weights",
         lambda folder: make_models(run, root / "root", folder),
     )
     registry = kept(
         f"registry-{version.number}",
-        (parts, vllm_image.CONFIGURATION, MANIFEST),
+        (parts, vllm_image.configuration(version), MANIFEST),
         "the image's layers",
         lambda folder: vllm_image.store(run, program, root / "root", version, folder),
     )

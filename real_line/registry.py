@@ -1,7 +1,7 @@
-"""Debian's docker-registry, on loopback."""
+"""Debian's docker-registry."""
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,24 +15,20 @@ version: 0.1
 log: {{level: warn}}
 storage:
   filesystem: {{rootdirectory: {folder}}}
-http: {{addr: "127.0.0.1:{port}"}}
+http: {{addr: "{address}:{port}"}}
 """
 
 
 @contextmanager
-def registry(program: Path, folder: Path, port: int, log: Path, within: Sequence[str] = ()) -> Iterator[str]:
-    """Runs `program` until the end of the block: the images in `folder` are at 127.0.0.1:`port`. Yields the URL.
-
-    `within` is put before the command, to run it in another namespace; then nobody looks whether it serves.
-    """
+def registry(program: Path, folder: Path, port: int, log: Path, *, address: str = "127.0.0.1") -> Iterator[str]:
+    """Runs `program` until the end of the block: the images in `folder` are at that address. Yields the URL."""
     configuration = folder.with_name("registry.yml")
-    configuration.write_text(CONFIGURATION.format(folder=folder, port=port))
-    url = f"http://127.0.0.1:{port}"
+    configuration.write_text(CONFIGURATION.format(folder=folder, address=address, port=port))
+    url = f"http://{address}:{port}"
     with log.open("ab") as said:
-        process = subprocess.Popen([*within, program, "serve", configuration], stdout=said, stderr=said)
+        process = subprocess.Popen([program, "serve", configuration], stdout=said, stderr=said)
     try:
-        if not within:
-            until(lambda: _serves(url), f"the registry at {url}", 30)
+        until(lambda: _serves(url), f"the registry at {url}", 30)
         yield url
     finally:
         process.terminate()

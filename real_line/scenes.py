@@ -6,6 +6,7 @@ from typing import Final
 from real_line import clients, comparison, failures, hub, privacy, pulls
 from real_line.addresses import REGISTRY_PORT
 from real_line.cleanliness import nothing_of_ours
+from real_line.cold_start import cold_start
 from real_line.first_boot import first_boot, waited_out
 from real_line.launching import in_order
 from real_line.line import Launch, Line
@@ -122,6 +123,7 @@ def _terminate(line: Line, launch: Launch) -> None:
 
 
 SCENES: Final[dict[str, Callable[[Line], None]]] = {
+    "cold start": cold_start,
     "chat": chat,
     "embedding": embedding,
     "full disk": full_disk,

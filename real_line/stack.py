@@ -39,6 +39,7 @@ class Stack:
     settings: Mapping[str, str]
     api: Api = field(init=False)
     reach: Reach = field(init=False)
+    _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     @property
     def secrets(self) -> Secrets:
@@ -73,22 +74,46 @@ class Stack:
         """`coldstart up` until the end of the block, with one machine that has this host key."""
         file = Path(self.environment["COLDSTART_MACHINES"])
         file.write_text(_MACHINES.format(address=MACHINE, host_key=host_key))
-        with self.log.open("wb") as said:
-            process = subprocess.Popen([_COLDSTART, "up"], env=self.environment, stdout=said, stderr=said)
         try:
-            until(lambda: self._answers(process), "the stack", _START_S)
+            self._start()
             yield
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            self._stop()
 
-    def _answers(self, process: "subprocess.Popen[bytes]") -> bool:
-        if process.poll() is not None:
-            raise RuntimeError(f"`coldstart up` has ended with status {process.returncode}. See {self.log}.")
+    @contextmanager
+    def restarted_with(self, settings: Mapping[str, str]) -> Iterator[None]:
+        """Stops the running stack and starts it with these settings besides; with its own again after the block."""
+        former = self.settings
+        try:
+            self._restart({**former, **settings})
+            yield
+        finally:
+            self._restart(former)
+
+    def _restart(self, settings: Mapping[str, str]) -> None:
+        self._stop()
+        self.settings = settings
+        self._start()
+
+    def _start(self) -> None:
+        with self.log.open("ab") as said:
+            self._process = subprocess.Popen([_COLDSTART, "up"], env=self.environment, stdout=said, stderr=said)
+        until(self._answers, "the stack", _START_S)
+
+    def _stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError(f"`coldstart up` has ended with status {self._process.returncode}. See {self.log}.")
         try:
             self.reach = find_reach(self.data_dir)
             self.api = Api(self.reach.api_url, self.reach.admin_key)

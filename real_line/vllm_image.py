@@ -27,7 +27,7 @@ if __name__ == "__main__":
     main()
 """
 _METADATA: Final = "Metadata-Version: 2.1\nName: vllm\nVersion: {number}+cpu\n"
-CONFIGURATION: Final[dict[str, Any]] = {
+_CONFIGURATION: Final[dict[str, Any]] = {
     "Entrypoint": ["vllm", "serve"],
     "WorkingDir": "/vllm-workspace",
     "Env": [
@@ -37,10 +37,15 @@ CONFIGURATION: Final[dict[str, Any]] = {
         "VLLM_CPU_KVCACHE_SPACE=1",
         f"HF_ENDPOINT={HUB}",
         "HF_HUB_DISABLE_XET=1",
-        "TORCHDYNAMO_DISABLE=1",
     ],
 }
-"""As in the official image, but for the last five variables. Nothing is compiled, for want of a compiler."""
+"""As in the official image, but for the last four variables."""
+
+
+def configuration(version: Version) -> dict[str, Any]:
+    """Of the image. Torch's CUDA build compiles nothing: it would compile for a GPU."""
+    variables = [*_CONFIGURATION["Env"], *(["TORCHDYNAMO_DISABLE=1"] if version.cuda_torch else [])]
+    return {**_CONFIGURATION, "Env": variables}
 
 
 def root_of(run: Commands, version: Version, downloads: Path, folder: Path) -> None:
@@ -77,7 +82,7 @@ def store(run: Commands, program: Path, root: Path, version: Version, folder: Pa
     storage = folder / "registry"
     storage.mkdir()
     with registry(program, storage, _BUILD_PORT, run.log) as url:
-        push(url, REPOSITORY, version.tags, list(_layers(root, packed)), CONFIGURATION)
+        push(url, REPOSITORY, version.tags, list(_layers(root, packed)), configuration(version))
     shutil.rmtree(packed)
 
 

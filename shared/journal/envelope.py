@@ -132,6 +132,11 @@ DEPLOYMENTS: Final = EventKind(
 )
 
 
+def dataschema(event: str) -> str:
+    """Names the schema of an event's `data`, in this version (CloudEvents 1.0, `dataschema`)."""
+    return f"urn:coldstart:event:{event}:{SCHEMA_VERSION}"
+
+
 def encode(
     event_id: UUID,
     event: Fact | DeploymentFact,
@@ -152,7 +157,7 @@ def encode(
         "subject": str(after.id),
         "time": event.occurred_at.isoformat(),
         "datacontenttype": "application/json",
-        "dataschema": f"urn:coldstart:event:{event.type()}:{SCHEMA_VERSION}",
+        "dataschema": dataschema(event.type()),
         "vocabulary": carried.vocabulary if carried and carried.snapshot else kind.vocabulary,
         "actor": origin.actor,
         "causationid": str(origin.causation_id) if origin.causation_id else None,

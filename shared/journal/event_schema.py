@@ -10,11 +10,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
 
-from shared.journal.envelope import DEPLOYMENTS, INSTANCES, SCHEMA_VERSION, EventKind
+from shared.journal.data_schemas import DIALECT, KIND_OF, KINDS
+from shared.journal.envelope import SCHEMA_VERSION, EventKind
 
-_KINDS: Final = (INSTANCES, DEPLOYMENTS)
-_OF: Final = {name: kind for kind in _KINDS for name in kind.events}
-"""Of what each event is."""
 _TEXT: Final = {"type": "string"}
 _UNPUBLISHED: Final = {"Wish"}
 """Published as a Specification."""
@@ -23,14 +21,14 @@ _REFERENCES: Final = "#/$defs/{model}"
 
 def schema() -> dict[str, Any]:
     """`type` decides which fact is in `data.event`, and whether `data.instance` or `data.deployment` is beside it."""
-    published = {name: model for kind in _KINDS for name, model in _published_of(kind)}
+    published = {name: model for kind in KINDS for name, model in _published_of(kind)}
     models: list[tuple[str, Any, Any]] = [
         (name, "serialization", TypeAdapter(each)) for name, each in published.items()
     ]
     references, shared = TypeAdapter.json_schemas(models, ref_template=_REFERENCES)
     of = {name: reference for (name, _), reference in references.items()}
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DIALECT,
         "title": "An event of Coldstart: CloudEvents 1.0 in JSON",
         "type": "object",
         "required": ["specversion", "id", "source", "type", "subject", "time", "dataschema", "actor", "data"],
@@ -38,7 +36,7 @@ def schema() -> dict[str, Any]:
             "specversion": {"const": "1.0"},
             "id": {"type": "string", "format": "uuid"},
             "source": _TEXT,
-            "type": {"enum": sorted(_OF)},
+            "type": {"enum": sorted(KIND_OF)},
             "subject": {"type": "string", "format": "uuid"},
             "time": {"type": "string", "format": "date-time"},
             "datacontenttype": {"const": "application/json"},
@@ -50,7 +48,7 @@ def schema() -> dict[str, Any]:
             "data": {
                 "type": "object",
                 "required": ["event"],
-                "properties": {"event": {"type": "object"}, **{each.name: of[each.state.__name__] for each in _KINDS}},
+                "properties": {"event": {"type": "object"}, **{each.name: of[each.state.__name__] for each in KINDS}},
             },
         },
         "allOf": [
@@ -58,7 +56,7 @@ def schema() -> dict[str, Any]:
                 "if": {"properties": {"type": {"const": name}}},
                 "then": {"properties": {"data": {"required": [kind.name], "properties": {"event": of[name]}}}},
             }
-            for name, kind in sorted(_OF.items())
+            for name, kind in sorted(KIND_OF.items())
         ],
         "$defs": {name: model for name, model in shared["$defs"].items() if name not in _UNPUBLISHED},
     }

