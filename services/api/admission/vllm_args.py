@@ -55,6 +55,7 @@ VALUES: Final[Mapping[str, str]] = {
     "--pipeline-parallel-size": _COUNT,
     "--quantization": _WORD,
     "--reasoning-parser": _WORD,
+    "--safetensors-load-strategy": "lazy|eager|prefetch",
     "--seed": _SEED,
     "--swap-space": _NUMBER,
     "--tensor-parallel-size": _COUNT,

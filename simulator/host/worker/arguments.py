@@ -13,6 +13,7 @@ _PLAIN: Final = (
     "--chat-template", "--config-format", "--dtype", "--kv-cache-dtype", "--limit-mm-per-prompt", "--load-format",
     "--quantization", "--reasoning-parser", "--revision", "--tokenizer", "--tokenizer-mode", "--tokenizer-revision",
     "--tool-call-parser", "--block-size", "--chat-template-content-format", "--generation-config",
+    "--safetensors-load-strategy",
 )  # fmt: skip
 _NUMBERS: Final = (
     "--cpu-offload-gb", "--data-parallel-size", "--gpu-memory-utilization", "--max-logprobs", "--max-num-seqs",

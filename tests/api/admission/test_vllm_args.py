@@ -19,6 +19,7 @@ from simulator.host.worker.version import version_of
         ["--max-model-len", "8192"],
         ["--max-model-len=32k", "--enforce-eager", "--dtype", "bfloat16"],
         ["--gpu-memory-utilization", "0.92", "--no-enable-prefix-caching"],
+        ["--safetensors-load-strategy=prefetch", "--load-format", "fastsafetensors"],
     ],
 )
 def test_options_that_tune_are_taken_in_either_spelling(arguments: list[str]) -> None:
@@ -36,6 +37,7 @@ def test_options_that_tune_are_taken_in_either_spelling(arguments: list[str]) ->
         (["--max-model-len", "8192\n"], 0, "Invalid value"),
         (["--max-model-len="], 0, "Invalid value"),
         (["--enforce-eager=true"], 0, "takes no value"),
+        (["--safetensors-load-strategy", "fast"], 0, "it takes one of lazy, eager, prefetch"),
         (["8192"], 0, "may not be set"),
         ([""], 0, "may not be set"),
     ],
@@ -78,6 +80,7 @@ EXAMPLES = {
     "--generation-config": "vllm",
     "--gpu-memory-utilization": "0.9",
     "--max-model-len": "32k",
+    "--safetensors-load-strategy": "prefetch",
 }
 
 

@@ -36,6 +36,7 @@ def test_swap_space_is_refused_from_0_18_on(version: str) -> None:
         ("--dtype", "bfloat16"), ("--max-model-len", "32k"), ("--max-num-seqs", "8"), ("--cpu-offload-gb", "4.5"),
         ("--gpu-memory-utilization", ".9"), ("--tool-call-parser", "hermes"), ("--reasoning-parser", "qwen3"),
         ("--quantization", "fp8"), ("--load-format", "anything"), ("--enforce-eager", ""),
+        ("--safetensors-load-strategy", "prefetch"),
     ],
 )  # fmt: skip
 def test_values_of_the_right_form_are_taken_by_the_first_and_the_last_version(name: str, value: str) -> None:
