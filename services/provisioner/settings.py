@@ -123,6 +123,8 @@ class ProvisionerSettings(WithStartup, WithHub, WithWeightsMirror, WithMetrics):
     """Machines fetch the model's files while they pull the image; otherwise vLLM fetches them when it starts."""
     weights_parallel: Annotated[int, Field(ge=1, le=64)] = 8
     """How many files of a model a machine fetches at once."""
+    weights_read_ahead: bool = True
+    """Files of a model that are on a machine's disk already are read into its memory while vLLM starts."""
     hub_timeout_seconds: PositiveFloat = 10.0
     """How long the hub may take to list a model's files. Without a list, vLLM fetches the model."""
     image_pull_seconds: PositiveInt = Field(default_factory=_third_of_the_install)

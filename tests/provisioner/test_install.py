@@ -122,6 +122,16 @@ async def test_a_machine_fetches_the_files_of_the_judged_commit_where_there_is_a
     assert (b"\nWEIGHTS_OFFLINE=yes\n" in script) is offline
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_a_machine_reads_files_that_it_has_into_memory_unless_told_not_to(stage: Stage, *, wanted: bool) -> None:
+    stage.weights.lists = dict(KNOWN)
+    stage.with_settings(weights_read_ahead=wanted)
+    await stage.launched(commit=LISTED.commit)
+    await stage.deliver(e.SshReachable)
+    (script,) = stage.shell.received
+    assert (b"\nWEIGHTS_READ_AHEAD=yes\n" in script) is wanted
+
+
 @pytest.mark.parametrize(("wish", "branch"), [({}, "main"), ({"revision": "v1"}, "v1")])
 async def test_without_a_judged_commit_the_machine_fetches_the_one_that_the_branch_is_now(
     stage: Stage, wish: dict[str, Any], branch: str

@@ -27,6 +27,7 @@ async def job_of(context: ActionContext, instance: Instance) -> InstallJob:
         weights_bytes=instance.findings.weights_bytes or 0,
         weights=weights,
         weights_parallel=settings.weights_parallel,
+        weights_read_ahead=settings.weights_read_ahead,
         offline=weights is not None and weights.whole and not _may_need_the_hub(instance),
         vllm_args=worker_arguments(instance.specification, instance.findings, await _gpus(context, instance)),
         organization_id=instance.specification.organization_id,

@@ -110,6 +110,8 @@ class InstallJob:
     """What the machine fetches by itself, of `revision`; None: vLLM fetches the model."""
     weights_parallel: int = 8
     """How many of these files at once."""
+    weights_read_ahead: bool = True
+    """Files that are on its disk already are read into its memory while vLLM starts."""
     offline: bool = False
     """The worker reads the model without asking a hub for anything else."""
     vllm_args: tuple[str, ...] = ()
@@ -221,6 +223,7 @@ def stdin_of(job: InstallJob) -> bytes:
         "WEIGHTS_BYTES": str(job.weights_bytes),
         "WEIGHTS": _listed(job.weights),
         "WEIGHTS_PARALLEL": str(job.weights_parallel),
+        "WEIGHTS_READ_AHEAD": "yes" if job.weights_read_ahead else "",
         "WEIGHTS_OFFLINE": "yes" if job.offline and job.weights else "",
         "CACHE": f"organizations/{job.organization_id}" if job.organization_id else "shared",
         "OURS": "yes" if job.ours else "",

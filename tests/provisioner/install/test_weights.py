@@ -62,7 +62,7 @@ def command(root: Path, hub: LyingHub, *paths: str, more: str = "", then: str = 
     return f"""set -euo pipefail; shopt -s inherit_errexit
     export COLDSTART_ROOT={root}
     root={root} data={root}/mnt/data CACHE=shared MODEL=some/model REVISION={COMMIT} WEIGHTS_PARALLEL=3
-    WEIGHTS_OFFLINE=yes HF_TOKEN='{TOKEN}'
+    WEIGHTS_OFFLINE=yes WEIGHTS_READ_AHEAD=yes SEALS="" HF_TOKEN='{TOKEN}'
     WEIGHTS='{listed(hub.url, *paths)}'
     {SCRIPT}
     fail() {{ echo "failed: $*"; exit 1; }}
@@ -112,6 +112,44 @@ def test_all_files_come_into_the_hub_s_own_cache_and_the_next_install_fetches_no
     assert (status, len(hub.requests)) == (0, before), said
     assert set(of_all(said)) == {Fetched(total, total, len(FILES), len(FILES))}
     assert not (tmp_path / "var/lib/coldstart/weights").exists()
+
+
+def test_what_is_on_the_disk_already_is_read_into_memory_without_the_install_s_lock(
+    tmp_path: Path, hub: LyingHub
+) -> None:
+    """`cat` tells what it is to read, instead of reading it."""
+    assert run(tmp_path, hub)[0] == 0
+    told = tmp_path / "told"
+    os.mkfifo(told)
+    more = f"""exec 9>>{tmp_path}/lock
+    cat() {{ echo "${{*##*/}} $([[ ! -e /proc/$BASHPID/fd/9 ]] || echo locked)" >{told}; }}"""
+    status, said = run(tmp_path, hub, more=more, then=f'weights; read -r told <{told}; echo "$told"')
+    assert (status, is_whole(tmp_path)) == (0, True), said
+    assert said.splitlines()[-1].split()[0] == "--"
+    assert set(said.splitlines()[-1].split()[1:]) == {blob_of(content) for content in FILES.values()}
+    assert "Reading 0 MB of the model, which are on the disk already, into memory." in said
+
+
+@pytest.mark.parametrize(
+    ("more", "there"),
+    [
+        ("", False), ("WEIGHTS_READ_AHEAD=''", True), ("SEALS=yes", True),
+        ("available_memory() { echo 550000; }", True), ("available_memory() { return 1; }", True),
+    ],
+    ids=["fetched now", "not wanted", "a machine image is made", "too large for the memory", "memory not known"],
+)  # fmt: skip
+def test_nothing_is_read_ahead_where_that_does_not_help(
+    tmp_path: Path, hub: LyingHub, more: str, *, there: bool
+) -> None:
+    assert not there or run(tmp_path, hub)[0] == 0
+    status, said = run(tmp_path, hub, more=more)
+    assert (status, is_whole(tmp_path)) == (0, True), said
+    assert "Reading" not in said
+
+
+def test_the_available_memory_is_known(tmp_path: Path, hub: LyingHub) -> None:
+    _, said = run(tmp_path, hub, then="weights; available_memory")
+    assert 2**20 < int(said.splitlines()[-1]) < 2**50
 
 
 def test_huggingface_hub_finds_the_model_there_without_a_network(tmp_path: Path, hub: LyingHub) -> None:
