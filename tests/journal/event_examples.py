@@ -97,7 +97,7 @@ def examples() -> dict[str, dict[str, Any]]:
 
 
 def written() -> str:
-    return json.dumps(examples(), indent=1, sort_keys=True) + "\n"
+    return json.dumps(dict(sorted(examples().items())), indent=1) + "\n"
 
 
 if __name__ == "__main__":
