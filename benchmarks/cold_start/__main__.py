@@ -46,7 +46,7 @@ async def main(asked: argparse.Namespace) -> None:
     shown = table.get(GOAL_CELL) or table[cells[0]]
     for launched in shown.values():
         print("", *path(launched), sep="\n")
-        print(f"  vLLM itself: {of_vllm(launched.cell)}")
+        print(f"  vLLM itself: {of_vllm(launched.cell, launched.way)}")
         print(f"  {floor_in_words(launched.cell, launched.way.floor(launched.cell))}")
     print()
     found = goals(table)

@@ -32,8 +32,8 @@ class Floor:
         return next(name for name in ("image", "weights", "network") if getattr(self, name) == longest)
 
 
-def floor(cell: Cell, *, image: bool = True, weights: bool = True) -> Floor:
-    """Of a machine on which the image, or the weights, are not yet.
+def floor(cell: Cell, *, image: bool = True, weights: bool = True, compiled: bool = False) -> Floor:
+    """Of a machine on which the image, or the weights, are not yet; or is what vLLM has `compiled` before.
 
     vLLM's imports count as what cannot overlap with the weights, although they might.
     """
@@ -43,12 +43,13 @@ def floor(cell: Cell, *, image: bool = True, weights: bool = True) -> Floor:
     bytes_of_weights = cell.weights if weights else 0
     packages = (rates.docker_megabytes + rates.toolkit_megabytes) * _MEGABYTE if image else 0.0
     load = cell.weights / _MEGABYTE / min(rates.load, rates.disk_read)
+    compiling = rates.compiled_seconds if compiled else rates.compile_seconds
     return Floor(
         before=before,
         image=_image(rates) if image else 0.0,
         weights=_fetch(rates, cell) if weights else 0.0,
         network=(bytes_of_image + bytes_of_weights + packages) / _MEGABYTE / rates.network,
-        after=rates.container_seconds + rates.engine_seconds + load + rates.compile_seconds + rates.graph_seconds,
+        after=rates.container_seconds + rates.engine_seconds + load + compiling + rates.graph_seconds,
     )
 
 

@@ -37,7 +37,12 @@ class Way(StrEnum):
 
     def floor(self, cell: Cell) -> Floor:
         """The least time that it can take."""
-        return floor(cell, image=not self.from_image, weights=self is not Way.WEIGHTS)
+        return floor(cell, image=not self.from_image, weights=not self.has_model, compiled=self.has_model)
+
+    @property
+    def has_model(self) -> bool:
+        """Its machine has the weights before the launch, and what vLLM compiles for them."""
+        return self is Way.WEIGHTS
 
     @property
     def from_image(self) -> bool:
@@ -85,7 +90,7 @@ async def launch(product: Line, cell: Cell, way: Way, *, time_scale: float, seed
     A machine image that it boots from is made before that, in no time.
     """
     if way.from_image:
-        await _image(product, cell, cell.model if way is Way.WEIGHTS else None)
+        await _image(product, cell, cell.model if way.has_model else None)
     began = time.monotonic()
     instance_id = await product.create(
         model=cell.model, instance_types=[cell.instance_type], zones=[ZONE], vllm_args=list(OPTIONS)
@@ -107,15 +112,17 @@ async def launch(product: Line, cell: Cell, way: Way, *, time_scale: float, seed
 
 
 async def _image(product: Line, cell: Cell, model: str | None) -> None:
-    answer = await product.http.post(
-        "/machine-images", json={"instance_type": cell.instance_type, "zone": ZONE, "model": model}
-    )
+    body = {"instance_type": cell.instance_type, "zone": ZONE, "model": model, "vllm_args": OPTIONS if model else ()}
+    answer = await product.http.post("/machine-images", json=body)
     if not answer.is_success:
         raise NotLaunchedError(f"{cell}: no image is built: {answer.text}")
     build = answer.json()["build"]
     await product.heard.until(build, "InstanceTerminated", "ResourcesReleased")
     if "MachineImageStored" not in product.heard.types(build):
         raise NotLaunchedError(f"{cell}: no image was stored: {product.heard.of(build)[-1]['data']['event']}")
+    [sealed] = [each["data"]["event"] for each in product.heard.of(build) if each["type"] == "MachineSealed"]
+    if model and not sealed["warmed"]:
+        raise NotLaunchedError(f"{cell}: the model of its image was not run: {sealed['not_warmed_because']}")
 
 
 async def _first_token(product: Line, cell: Cell) -> None:

@@ -84,14 +84,14 @@ def path(launched: Launched) -> list[str]:
     return lines
 
 
-def of_vllm(cell: Cell) -> str:
+def of_vllm(cell: Cell, way: Way) -> str:
     """What the load consists of, by the model of the machine."""
     rates = rates_of(cell)
     parts = {
         "container": rates.container_seconds,
         "imports and engine": rates.engine_seconds,
         "weights into the GPU": cell.weights / 10**6 / min(rates.load, rates.disk_read),
-        "compilation": rates.compile_seconds,
+        "compilation": rates.compiled_seconds if way.has_model else rates.compile_seconds,
         "graphs": rates.graph_seconds,
     }
     return ", ".join(f"{name} {seconds:.0f} s" for name, seconds in parts.items())

@@ -11,7 +11,7 @@ from typing import Final
 
 import simulator
 from simulator.host.disk import Container, Disk
-from simulator.host.loading import load, why_not
+from simulator.host.loading import keep_compiled, load, why_not
 from simulator.host.model import MachineModel
 from simulator.host.worker.plan import Plan
 from simulator.scenario import Scenario
@@ -128,6 +128,8 @@ class Containers:
         try:
             if self._model is not None and process.stdin is not None:
                 await self._paced(process, process.stdin, self._model, container)
+            elif plan.fails_with is None and not plan.never_loads:
+                keep_compiled(container)
             return await process.wait()
         finally:
             if process.returncode is None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
 from simulator.host import model_cache
@@ -15,6 +16,7 @@ DOWNLOADED: Final = 0.25
 LOADED: Final = 0.65
 COMPILED: Final = 0.75
 """The share of the load that is done after each part, as the worker's log has it (`worker/log.py`)."""
+EAGER: Final = "--enforce-eager"
 _OF_THE_SERVER: Final = ("--port", "--host", "--ssl-", "--served-model-name")
 _NOT_READ: Final = ".md"
 _OFFLINE: Final = (
@@ -37,7 +39,7 @@ async def load(machine: MachineModel, container: Container, tell: Callable[[floa
     if model is not None:
         await _load_weights(machine, model, container, tell)
     tell(LOADED)
-    if "--enforce-eager" not in container.arguments:
+    if EAGER not in container.arguments:
         await _compile(machine, container)
         tell(COMPILED)
         await machine.sleep(rates.graph_seconds)
@@ -91,18 +93,28 @@ def of_the_engine(arguments: Sequence[str]) -> Iterator[str]:
 
 
 async def _compile(machine: MachineModel, container: Container) -> None:
-    """What an earlier worker has compiled is found if it was of the same image and arguments, but for the server's."""
-    compiled = None
-    if container.kernels is not None:
-        named = " ".join(of_the_engine(container.arguments))
-        compiled = container.kernels / sha256(f"{container.image} {named}".encode()).hexdigest()
+    compiled = _compiled(container)
     if compiled is not None and compiled.exists():
         await machine.sleep(machine.rates.compiled_seconds)
         return
     await machine.sleep(machine.rates.compile_seconds)
+    keep_compiled(container)
+
+
+def keep_compiled(container: Container) -> None:
+    """As its vLLM does, once it has compiled: for the next one whose machine has the same folder."""
+    compiled = None if EAGER in container.arguments else _compiled(container)
     if compiled is not None:
         compiled.parent.mkdir(parents=True, exist_ok=True)
         compiled.touch()
+
+
+def _compiled(container: Container) -> Path | None:
+    """What an earlier worker has compiled is found if it was of the same image and arguments, but for the server's."""
+    if container.kernels is None:
+        return None
+    named = " ".join(of_the_engine(container.arguments))
+    return container.kernels / sha256(f"{container.image} {named}".encode()).hexdigest()
 
 
 def _model_of(container: Container) -> Model | None:

@@ -119,6 +119,21 @@ async def test_the_phases_of_an_install_are_told_and_what_it_waits_for_now(stage
     assert rows == [PHASES[name] for name in NAMES]
 
 
+async def test_the_build_of_a_machine_image_waits_for_no_worker(stage: Stage, window: Window) -> None:
+    await stage.projector()
+    api = await stage.api()
+    phases = (*NAMES[:-1], "weights", "warm", "seal")
+    told = [f.ssh_install_phase_reached(phase=name, index=at, total=len(phases)) for at, name in enumerate(phases, 1)]
+    *history, sealed = recent((*h.an_installing_instance(purpose="machine_image"), *told, f.machine_sealed()))
+    instance = await stage.happened(*history[:-1])
+    page = await opened(window, api, instance)
+    await expect(page.locator("#step")).to_have_text("installing: running the model once")
+    await stage.happened(history[-1], sealed, instance_id=instance.id)
+    await expect(page.locator("#step")).to_have_text("storing the machine image")
+    rows = await page.locator("#waterfall tr:not([data-phase]) th").all_text_contents()
+    assert (rows[-2:], "waiting for the worker" in rows) == (["installing", "storing the machine image"], False)
+
+
 async def test_what_had_time_to_spare_says_how_much_and_is_not_marked(stage: Stage, window: Window) -> None:
     await stage.projector()
     api = await stage.api()

@@ -34,6 +34,13 @@ def test_what_is_on_the_machine_already_is_not_in_the_floor() -> None:
     assert neither.seconds == neither.before + neither.after
 
 
+def test_what_vllm_has_compiled_before_is_only_read_in_the_floor_of_an_image_with_the_model() -> None:
+    """52 s with 32 layers, and 23 s where it has been compiled; this model has 28."""
+    before, after = floor(SEVEN_ON_L40S, image=False, weights=False), Way.WEIGHTS.floor(SEVEN_ON_L40S)
+    assert before.seconds - after.seconds == pytest.approx((52 - 23) * 28 / 32)
+    assert Way.IMAGE.floor(SEVEN_ON_L40S).after == before.after
+
+
 def test_a_machine_s_network_bounds_the_image_and_the_weights_together() -> None:
     least = floor(Cell("7B", "L4"))
     assert least.network == pytest.approx((12_000 + SEVEN_ON_L40S.weights / 1e6 + 105) / 312.5)

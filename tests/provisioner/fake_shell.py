@@ -36,7 +36,7 @@ class FakeShell:
     """`host_key` is what the machine answers with; its first run that reaches the phase host_key changes it.
 
     `refuse` connections fail, then `refuse_key` sign-ins; `drop_after` are the lines after which the next connections
-    break.
+    break, with `broken`.
     """
 
     host_key: str
@@ -45,6 +45,7 @@ class FakeShell:
     refuse: int = 0
     refuse_key: int = 0
     drop_after: deque[int] = field(default_factory=deque)
+    broken: BaseException = field(default_factory=lambda: Unreachable("the connection broke"))
     runs: list[Run] = field(default_factory=list)
     connections: list[Sequence[str]] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)
@@ -103,7 +104,7 @@ class FakeSession:
         drop_after = self.shell.drop_after.popleft() if self.shell.drop_after else None
         for number, line in enumerate(run.outcome.lines):
             if number == drop_after:
-                raise Unreachable("the connection broke")
+                raise self.shell.broken
             if line == "::phase::host_key\n":
                 self.shell.host_key = self.shell.new_host_key
             yield line

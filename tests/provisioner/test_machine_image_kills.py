@@ -9,7 +9,7 @@ from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
 from tests.provisioner.reconciling import Clock, a_reconcile
 from tests.provisioner.stage import Stage
-from tests.provisioner.test_store_image import SEALING
+from tests.provisioner.test_store_image import COMMIT, LISTED, MODEL, SEALING, of_a_model
 
 MAKING: Final = (
     e.InstanceRequested, e.InstanceCreated, e.VolumeResized, e.InstanceStarted, e.IpAssigned, e.SshReachable,
@@ -21,6 +21,7 @@ OF_MAKING: Final = Counter(
 )  # fmt: skip
 """How often a process that lives through it makes each call at least, however fast the machine is."""
 PLACES: Final = [(call, number) for call, most in OF_MAKING.items() for number in range(1, most + 1)]
+RUNNING: Final = of_a_model("vLLM: Application startup complete.\n", "::warmed::\n")
 OF_DELETING: Final = ("tagged_servers", "tagged_resources", "machine_images", "delete_machine_image")
 
 
@@ -48,9 +49,11 @@ async def delivered(stage: Stage, kind: type[e.Event], clock: Clock) -> None:
 
 
 async def made(stage: Stage, clock: Clock) -> None:
-    stage.shell.outcomes.append(SEALING)
+    """With a model that is run on its machine."""
+    stage.shell.outcomes.append(RUNNING)
+    stage.weights.lists = dict(LISTED)
     stage.provider.images.snapshot_s = 0.005
-    await stage.requested(purpose="machine_image", model="")
+    await stage.requested(purpose="machine_image", model=MODEL, commit=COMMIT)
     for kind in MAKING:
         if kind is e.SshReachable:
             await stage.happened(e.SshReachable, attempt=1)
@@ -73,6 +76,7 @@ async def check_one_is_left(stage: Stage) -> None:
     assert not stage.provider.volumes
     assert not stage.provider.groups
     assert (await stage.instance()).status is Status.TERMINATED
+    assert (stored.model, stored.warmed, len(stage.shell.runs)) == (MODEL, True, 1)
 
 
 async def test_a_process_that_lives_makes_each_of_these_calls(stage: Stage) -> None:
@@ -90,6 +94,18 @@ async def test_a_death_at_any_call_of_making_leaves_one_image(
     kill(stage, call, number, when)
     await made(stage, clock)
     assert not stage.provider.failing[call], "nobody was killed"
+    await settled(stage, clock)
+    await check_one_is_left(stage)
+
+
+@pytest.mark.parametrize("heard", range(len(RUNNING.lines)))
+async def test_a_death_while_the_machine_is_installed_runs_the_model_once_and_leaves_one_image(
+    stage: Stage, heard: int
+) -> None:
+    clock = Clock()
+    stage.shell.drop_after.append(heard)
+    stage.shell.broken = Killed()
+    await made(stage, clock)
     await settled(stage, clock)
     await check_one_is_left(stage)
 

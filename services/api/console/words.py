@@ -6,7 +6,7 @@ from shared.deployments.events import DEPLOYMENT_EVENTS
 from shared.deployments.words import CONSEQUENCES as OF_DEPLOYMENTS
 from shared.lifecycle.events import EVENTS
 from shared.lifecycle.groups import GROUPS, StatusGroup
-from shared.lifecycle.progress import STEPS
+from shared.lifecycle.progress import LABELS, STEP_EVENTS
 from shared.lifecycle.status import ENDING, GONE, PUT_AWAY, Status
 from shared.lifecycle.words import CONSEQUENCES, RELAUNCH
 
@@ -24,11 +24,14 @@ FILTERS: Final = {
 def words() -> dict[str, Any]:
     """`groups` are in a list's order; progress does not change in those that are `stopped`.
 
-    `consequences` are shown before an action is confirmed.
+    `steps` are by what an instance is for, `consequences` are shown before an action is confirmed.
     """
     return {
         "events": [*EVENTS, *DEPLOYMENT_EVENTS],
-        "steps": [{"percent": percent, "label": label} for percent, label in STEPS.items()],
+        "steps": {
+            purpose: [{"percent": percent, "label": LABELS[kind.__name__]} for percent, kind in begun.items()]
+            for purpose, begun in STEP_EVENTS.items()
+        },
         "groups": list(StatusGroup),
         "stopped": sorted({GROUPS[status] for status in ENDING}),
         "statuses": {

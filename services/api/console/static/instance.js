@@ -25,6 +25,7 @@ const GROUPS = {
 };
 const AGAIN_MS = 3000;
 const READY = 100;
+const SERVE = "serve";
 
 let events = [];
 let usual = new Map();
@@ -60,7 +61,7 @@ function take({ type, time, actor, data }) {
   moment.max = data.instance.version;
   if (wanted === data.instance.version) chosen = wanted;
   if (type.startsWith("SshInstall")) output.expect(at);
-  learn(`${data.instance.attempt} ${data.instance.instance_type}`);
+  if (purpose(latest()) === SERVE) learn(`${data.instance.attempt} ${data.instance.instance_type}`);
   drawSoon();
 }
 
@@ -133,6 +134,11 @@ function drawOutput({ at, snapshot: { attempt, version } }, live) {
   else workerOutput.hide();
 }
 
+/** What it is for; only of those that serve there are usual durations. */
+function purpose({ snapshot }) {
+  return snapshot.specification.purpose ?? SERVE;
+}
+
 /** What moves by itself, as time does. */
 function tick() {
   if (!events.length) return;
@@ -152,7 +158,7 @@ function tick() {
   const last = launched(mine);
   criticalPath.show(instance.attempt, last.snapshot.version, ended !== null || last.snapshot.progress_percent === READY);
   byId("legend").hidden = criticalPath.intervals.length === 0;
-  waterfall.draw(steps(moments, ended, now()), usual, {
+  waterfall.draw(steps(moments, ended, now(), purpose(last)), usual, {
     stopped: ended !== null,
     cursor: live ? null : event.at,
     intervals: criticalPath.intervals,

@@ -8,12 +8,13 @@ const SLOP_PX = 8; // so far a finger moves that only taps
 
 /**
  * Each step with `from` and `to` in milliseconds, null where it has not come so far; `running`: it is there now.
- * `moments`: the events of one attempt, in order, as `{at, percent}`; `end`: when it stopped, or null while it goes on.
+ * `moments`: the events of one attempt, in order, as `{at, percent}`; `end`: when it stopped, or null while it goes on;
+ * `purpose`: what the instance is for.
  */
-export function steps(moments, end, now) {
+export function steps(moments, end, now, purpose) {
   const reached = (percent) => moments.find((moment) => moment.percent >= percent)?.at ?? null;
   const last = moments.at(-1)?.percent ?? 0;
-  const begun = WORDS.steps.filter(({ percent }) => percent >= moments[0].percent);
+  const begun = WORDS.steps[purpose].filter(({ percent }) => percent >= moments[0].percent);
   return begun.map(({ percent, label }, index) => {
     const until = begun[index + 1]?.percent ?? READY;
     const from = reached(percent);
