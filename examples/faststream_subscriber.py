@@ -16,4 +16,4 @@ async def happened(event: dict[str, Any]) -> None:
     print(event["time"], event["type"], after["status"], flush=True)
 
 
-asyncio.run(FastStream(broker).run())
+asyncio.run(FastStream(broker, logger=None).run())
