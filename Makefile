@@ -74,6 +74,8 @@ docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m services.api.control.asyncapi.document > docs/asyncapi.yaml
 	@$(BIN)/python -m coldstart.declared.schema > docs/coldstart-apply-schema.json
 	@$(BIN)/python -m tools.troubleshooting > docs/troubleshooting.md
+	@$(BIN)/python -m tools.metrics_page > docs/metrics.md
+	@$(BIN)/python -m tools.dashboards deploy/grafana
 	@$(BIN)/python -m tests.chaos.page
 
 vllm-options: .venv/.ready-dev  ## the tables of vLLM's options and models, from its versions; VERSIONS adds some

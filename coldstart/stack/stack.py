@@ -179,7 +179,12 @@ async def stack(  # noqa: PLR0915 - one list of all that is started, in its orde
         }
         stop_s = max(STOP_SECONDS, settings.shutdown_seconds + _LAST_STEPS_S)
         services = tuple(
-            Service(module, environment | _nats(running, name, followers), logs / f"{name}.log", stop_s=stop_s)
+            Service(
+                module,
+                environment | _nats(running, name, followers) | _metrics(settings, module),
+                logs / f"{name}.log",
+                stop_s=stop_s,
+            )
             for module in SERVICES
             for name in [module.rpartition(".")[2]]
         )
@@ -209,6 +214,13 @@ def _nats(running: RunningServers, service: str, followers: FollowersNats | None
     if service == COPIES and followers:
         urls["COLDSTART_FOLLOWERS_NATS_URL"] = followers.url_of(COPIER)
     return urls
+
+
+def _metrics(settings: StackSettings, service: str) -> dict[str, str]:
+    """Each service needs a port of its own; the api serves its metrics beside everything else."""
+    if settings.metrics_port is None:
+        return {}
+    return {"COLDSTART_METRICS_PORT": str(settings.metrics_port + SERVICES.index(service))}
 
 
 async def _first_to_fail(running: RunningServers, cloud: SimulatedCloud | None) -> None:

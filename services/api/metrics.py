@@ -15,6 +15,7 @@ from services.api.http.inference_paths import V1
 from services.api.router.metrics import Gauges
 from shared.bus.reader import TRANSPORT
 from shared.bus.topology import DEAD_LETTERS
+from shared.metrics import without_beginnings
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -32,6 +33,7 @@ _UNKNOWN: Final = "unknown"
 
 async def rendered(feed: Feed, gauges: Gauges, jetstream: JetStreamContext) -> bytes:
     """The count of dead letters is from the stream's last answer."""
+    without_beginnings()
     gauges.look()
     _clients.set(feed.clients)
     with suppress(*TRANSPORT):  # the feed's age already shows it

@@ -38,6 +38,7 @@ from services.health.worker_http import (
     ask,
     connected,
 )
+from services.health.worker_load import WorkerLoad, extras
 from services.health.worker_pipe import WrongCertificate
 from shared.lifecycle.events import MOST_TOKENS
 from shared.vllm_version import VllmVersion
@@ -49,9 +50,13 @@ _METRICS: Final = 2 * 1024 * 1024
 _MOST_ITEMS: Final = 4096
 """The most models in a list, and choices in a completion."""
 _MOST_DIMENSIONS: Final = 65_536
-_GAUGES: Final = ("vllm:num_requests_running", "vllm:num_requests_waiting")
+_RUNNING: Final = "vllm:num_requests_running"
+_WAITING: Final = "vllm:num_requests_waiting"
+_GAUGES: Final = (_RUNNING, _WAITING)
 _SERVED: Final = "vllm:request_success_total"
-_TOKENS: Final = ("vllm:prompt_tokens_total", "vllm:generation_tokens_total")
+_PROMPT: Final = "vllm:prompt_tokens_total"
+_GENERATION: Final = "vllm:generation_tokens_total"
+_TOKENS: Final = (_PROMPT, _GENERATION)
 _SAMPLE: Final = re.compile(rf"\n(?:{'|'.join((*_GAUGES, _SERVED, *_TOKENS))})[ {{][^\n]*".encode())
 """A line with the end of the line before: what begins with a letter is found seven times as fast as a line's start."""
 _MOST_SAMPLES: Final = 512
@@ -221,12 +226,23 @@ def _counted(metrics: bytes) -> Outcome:
         return Failed("the metrics cannot be read")
     if not all(0 <= sample.value <= _MOST_REQUESTS for sample in samples):  # also refuses NaN
         return Failed("a count that is no number of requests")
-    running = [sample.value for sample in samples if sample.name in _GAUGES]
-    if not running:
-        return Failed(f"no {_GAUGES[0]} among the metrics")
-    served = [sample.value for sample in samples if sample.name == _SERVED]
-    tokens = [sample.value for sample in samples if sample.name in _TOKENS]
-    return Running(round(sum(running)), sum(served) if served else None, sum(tokens) + sum(served) if tokens else None)
+    of: dict[str, float] = {}
+    for each in samples:
+        of[each.name] = of.get(each.name, 0.0) + each.value
+    if not of.keys() & {*_GAUGES}:
+        return Failed(f"no {_RUNNING} among the metrics")
+    more = extras(metrics)
+    load = WorkerLoad(
+        running=round(of.get(_RUNNING, 0.0)),
+        waiting=round(of.get(_WAITING, 0.0)),
+        prompt_tokens=of.get(_PROMPT),
+        generation_tokens=of.get(_GENERATION),
+        cache_usage=more.cache_usage,
+        first_token=more.first_token,
+    )
+    served, tokens = of.get(_SERVED), [of[name] for name in _TOKENS if name in of]
+    produced = sum(tokens) + (served or 0.0) if tokens else None
+    return Running(round(sum(of.get(name, 0.0) for name in _GAUGES)), served, produced, load)
 
 
 def _read(answer: _Body | Outcome, model: type[_Document]) -> _Document | Outcome:

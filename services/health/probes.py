@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final, Protocol, TypeAlias, assert_never
 
 from services.health.worker_http import Line
+from services.health.worker_load import WorkerLoad
 from shared.lifecycle.wish import Task
 from shared.vllm_version import VllmVersion
 from shared.worker_tls import WorkerTls
@@ -71,6 +72,8 @@ class Running:
     requests: int
     served: float | None = None
     produced: float | None = None
+    load: WorkerLoad | None = field(default=None, compare=False)
+    """The same and more, for metrics: nothing is concluded from it."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,21 @@ class Prober(Protocol):
 def in_words(probe: Probe, outcome: Outcome) -> str:
     """A phrase for people, e.g. `GET /health: connection refused`."""
     return f"{QUESTIONS[probe]}: {_answer(outcome)}"
+
+
+def kind_of(outcome: Outcome) -> str:
+    """One word of a few, for counting."""
+    match outcome:
+        case Passed() | Running():
+            return "passed"
+        case Refused():
+            return "refused"
+        case OldWorker():
+            return "old_worker"
+        case Failed(silent=silent):
+            return "silent" if silent else "failed"
+        case _:
+            assert_never(outcome)
 
 
 def _answer(outcome: Outcome) -> str:

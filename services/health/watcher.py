@@ -22,6 +22,7 @@ from services.health.worker_causes import cause_of
 from services.health.worker_ends import after_end
 from services.health.worker_http import Line
 from services.health.worker_log import WorkerEnd, WorkerLog
+from services.health.worker_metrics import tell_of, workers
 from shared.bus.lease import Lease, LeaseLost
 from shared.bus.pause import Pause
 from shared.bus.reloads import Reloads
@@ -44,9 +45,6 @@ from shared.secrets import Secrets
 from shared.worker_tls import WorkerTls
 
 log = structlog.get_logger()
-_probes: Final = Counter(
-    "coldstart_health_probes_total", "Probes by the status of the instance they look at", ["status", "probe"]
-)
 _surprises: Final = Counter(
     "coldstart_health_surprises_total", "Probes that met what nobody foresaw; each counts as a failed one", ["probe"]
 )
@@ -92,6 +90,7 @@ class Watcher:
                 await watch.keep()
             finally:
                 self.sight.forget(recorded.instance.id)
+                workers.forget(recorded.instance.id)
 
 
 @dataclass
@@ -198,9 +197,9 @@ class _Watch:
 
     async def _probe(self, chain: Chain, target: Target, instance: Instance, outcomes: dict[Probe, Outcome]) -> None:
         for probe in chain:
-            _probes.labels(instance.status, probe).inc()
             outcome = await self._ask(probe, target)
             outcomes[probe] = outcome
+            tell_of(instance, probe, outcome)
             for milestone in milestones(instance, probe, outcome):
                 if not self.instance.reached(milestone):
                     at, fields = self.service.now(), learned(milestone, outcome)

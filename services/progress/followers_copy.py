@@ -24,6 +24,7 @@ from shared.bus import drift
 from shared.bus.connection import connect
 from shared.bus.installation import installation_of
 from shared.bus.marks import Mark, goes_on, mark_of
+from shared.bus.pending import pending
 from shared.bus.reader import TRANSPORT, ReadingInterrupted, reading, stream_state
 from shared.bus.topology import streams
 from shared.journal.streams import LIFECYCLE
@@ -37,6 +38,8 @@ STORED_NS: Final = "Coldstart-Stored-Ns"
 """The header with the moment at which the original stream stored a message, in nanoseconds since 1970."""
 _PAUSE_S: Final = 1.0
 _ANSWER_TIMEOUT_S: Final = 5.0
+CONSUMER: Final = "followers-copy"
+"""The name of the copy among the consumers in the metrics."""
 _OUTAGES: Final = (ReadingInterrupted, *TRANSPORT)
 
 log = structlog.get_logger()
@@ -64,6 +67,8 @@ class FollowersCopy:
         """Copy for ever; after any outage continue after the copy's end."""
 
         def interrupted(error: BaseException, pause_s: float) -> None:
+            with suppress(KeyError):
+                pending.remove(CONSUMER)
             log.warning("followers' copy interrupted", reason=repr(error), retry_in_s=pause_s)
 
         async def copy() -> NoReturn:
@@ -122,6 +127,7 @@ class FollowersCopy:
         subject = f"journal.{message.subject.partition('.')[2]}"
         copied = await self._target.publish(subject, message.data, headers=headers)
         _position.set(int(sequence))
+        pending.labels(CONSUMER).set(message.metadata.num_pending)
         return copied.seq
 
 

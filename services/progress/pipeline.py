@@ -1,19 +1,25 @@
 """Overlaps decoding and storing: PostgreSQL works on one batch while we decode the next."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from nats.aio.msg import Msg
 
-from services.progress.projection import Projection
+from services.progress.projection import Batch, Projection
+
+
+def _ignore(_: Batch) -> None:
+    pass
 
 
 class Pipeline:
     """Stores a batch while the next one is decoded. Made by `pipelined`."""
 
-    def __init__(self, projection: Projection) -> None:
+    def __init__(self, projection: Projection, stored: Callable[[Batch], None] = _ignore) -> None:
+        """`stored` is called with each batch that was stored."""
         self._projection = projection
+        self._stored = stored
         self._storing: asyncio.Task[None] | None = None
 
     async def take(self, messages: Sequence[Msg]) -> None:
@@ -24,10 +30,14 @@ class Pipeline:
         batch = await self._projection.read(messages)
         await self.stored()
         if batch.messages:
-            self._storing = asyncio.create_task(self._projection.store(batch))
+            self._storing = asyncio.create_task(self._store(batch))
         if batch.before is not None:
             await self.stored()
             raise batch.before
+
+    async def _store(self, batch: Batch) -> None:
+        await self._projection.store(batch)
+        self._stored(batch)
 
     async def stored(self) -> None:
         """Wait until everything is stored that was taken. Raises what storing it raises."""
@@ -48,9 +58,12 @@ class Pipeline:
 
 
 @asynccontextmanager
-async def pipelined(projection: Projection) -> AsyncGenerator[Pipeline]:
-    """At the end of the block, what is being stored is abandoned; wait for `stored` before."""
-    pipeline = Pipeline(projection)
+async def pipelined(projection: Projection, stored: Callable[[Batch], None] = _ignore) -> AsyncGenerator[Pipeline]:
+    """At the end of the block, what is being stored is abandoned; wait for `Pipeline.stored` before.
+
+    `stored` is called with each batch that was stored.
+    """
+    pipeline = Pipeline(projection, stored)
     try:
         yield pipeline
     finally:

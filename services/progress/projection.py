@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Self
 from uuid import UUID
 
@@ -32,6 +33,8 @@ AT_ONCE: Final = 3_000
 _SLICE: Final = 50
 """After decoding so many events, let other tasks run: one stores the batch before."""
 
+StepEnded = Callable[[str, datetime, datetime], None]
+"""Learns of a step that has ended: its name, when it began and when it ended. It may be told of one again."""
 PutAside = Callable[[Msg, str], Awaitable[None]]
 """Stores a message that cannot be projected, with the reason; it is skipped once this returned."""
 
@@ -44,7 +47,7 @@ def read(message: Msg) -> AnyRecorded | Undecodable:
         return error
 
 
-def _ignore(_: Msg, __: AnyRecorded | Undecodable) -> None:
+def _ignore(*_: object) -> None:
     pass
 
 
@@ -88,7 +91,8 @@ async def checkpoint(database: Connection) -> Checkpoint | None:
 class Projection:
     """Projects the stream of one installation into the tables on `database`'s search path.
 
-    `announce`: notify CHANNEL of every commit. `seen` is called with every message and what it says, in their order.
+    `announce`: notify CHANNEL of every commit. `seen` is called with every message and what it says, in their order;
+    `step_ended` of every step whose end is committed.
     """
 
     database: Connection
@@ -96,6 +100,7 @@ class Projection:
     put_aside: PutAside
     announce: bool = True
     seen: Callable[[Msg, AnyRecorded | Undecodable], None] = _ignore
+    step_ended: StepEnded = _ignore
 
     async def read(self, messages: Sequence[Msg]) -> Batch:
         """What is to be stored of these messages; some time passes in between for others."""
@@ -135,6 +140,7 @@ class Projection:
         await self._commit(Rows(events), sequence, mark)
 
     async def _commit(self, rows: Rows, sequence: int, mark: Mark | None) -> None:
+        ended: Sequence[asyncpg.Record] = ()
         async with self.database.transaction():
             await self.database.execute(sql("await_rebuild"))
             marked = (mark.sequence, mark.stored_ns) if mark else (None, None)
@@ -144,17 +150,21 @@ class Projection:
             if moved is None:
                 raise OfAnotherInstallation
             if rows.timeline:
-                await self._write(rows)
+                ended = await self._write(rows)
             if rows.deployment_timeline:
                 await self._write_deployments(rows)
             if self.announce:
                 await self.database.execute(sql("notify"), CHANNEL, str(moved))
+        for row in ended:
+            if row["ended_at"] is not None:
+                self.step_ended(row["step"], row["began_at"], row["ended_at"])
 
-    async def _write(self, rows: Rows) -> None:
+    async def _write(self, rows: Rows) -> Sequence[asyncpg.Record]:
+        """The steps that have changed."""
         timeline = _columns(rows.timeline)
         await self.database.execute(sql("upsert_instances"), *_columns(rows.instances()))
         await self.database.execute(sql("insert_timeline"), *timeline)
-        await self.database.execute(sql("update_step_durations"), *timeline[:2], sorted(ENDING))
+        return await self.database.fetch(sql("update_step_durations"), *timeline[:2], sorted(ENDING))
 
     async def _write_deployments(self, rows: Rows) -> None:
         await self.database.execute(sql("upsert_deployments"), *_columns(rows.deployments()))

@@ -9,6 +9,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from services.progress.leadership import leading
+from services.progress.metrics import ProjectionMetrics, leadership_metrics
 from services.progress.pipeline import pipelined
 from services.progress.projection import (
     AT_ONCE,
@@ -103,11 +104,16 @@ class Projector:
         await DeadLetters(self.connection.jetstream()).put(message, CONSUMER, reason)
 
     async def _follow(self, database: Connection, reached: Checkpoint) -> NoReturn:
-        projection = Projection(database, reached.installation, self._put_aside)
+        url = self.settings.database_url.get_secret_value()
+        metrics = ProjectionMetrics(self.connection, url, reached.sequence)
+        projection = Projection(database, reached.installation, self._put_aside, step_ended=metrics.step_ended)
         heartbeat = self.settings.stream_heartbeat_seconds
         async with (
             reading(self.connection, after=reached.sequence, heartbeat_s=heartbeat, at_once=AT_ONCE) as events,
-            pipelined(projection) as pipeline,
+            pipelined(projection, metrics.stored) as pipeline,
+            leadership_metrics(
+                metrics, every_s=self.settings.fleet_count_seconds if self.settings.metrics_port else None
+            ),
         ):
             while True:
                 if messages := await events.batch():

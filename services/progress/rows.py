@@ -117,6 +117,10 @@ class Rows:
             case _:
                 assert_never(recorded)
 
+    def latest(self, instance_id: UUID) -> AnyOfInstance | None:
+        """The instance's latest event among these."""
+        return self._instances.get(instance_id)
+
     def instances(self) -> list[InstanceRow]:
         """One row per instance, from its highest version among these."""
         return [_instance_row(recorded) for recorded in self._instances.values()]

@@ -26,6 +26,7 @@ from prometheus_client import Counter, Gauge
 from shared.bus import drift
 from shared.bus.agreed import lease_s_of, metadata, missing, schema_of, topology_is_newer
 from shared.bus.installation import INSTALLATION, StreamIdentity, installation_of
+from shared.bus.pending import held, pending
 from shared.bus.topology import applicable, consumers, streams
 from shared.journal.envelope import SCHEMA_VERSION
 from shared.journal.streams import LIFECYCLE, append_subject
@@ -204,7 +205,10 @@ class TopologyGuard:
     async def _consumer(self, jetstream: JetStreamContext, stream: str, declared: ConsumerConfig) -> str | None:
         name = str(declared.name)
         try:
-            differing = drift.of_consumer(declared, await jetstream.consumer_info(stream, name))
+            info = await jetstream.consumer_info(stream, name)
+            pending.labels(name).set(info.num_pending or 0)
+            held.labels(name).set(info.num_ack_pending or 0)
+            differing = drift.of_consumer(declared, info)
         except NotFoundError:
             differing = ("deleted",)
         if not differing:

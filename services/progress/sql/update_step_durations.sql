@@ -45,4 +45,5 @@ LEFT JOIN step_durations AS known USING (instance_id, attempt, step)
 -- A conflict would lock the row and write it, even with nothing to change.
 WHERE known.began_at IS NULL OR (known.began_at, known.ended_at) IS DISTINCT FROM (lasted.began_at, lasted.ended_at)
 ON CONFLICT (instance_id, attempt, step) DO UPDATE
-SET began_at = excluded.began_at, ended_at = excluded.ended_at;
+SET began_at = excluded.began_at, ended_at = excluded.ended_at
+RETURNING step, began_at, ended_at;

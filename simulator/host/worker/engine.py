@@ -33,13 +33,14 @@ class Generated:
 class Engine:
     def __init__(self, arguments: Arguments, token_seconds: float, hangs_at: str | None) -> None:
         self.arguments = arguments
-        self._token_seconds = token_seconds
+        self.token_seconds = token_seconds
         self._hangs_at = hangs_at
         self.version = arguments.version
         self.dead = False
         self._hangs = False
         self.prompt_tokens = 0
         self.generation_tokens = 0
+        self.answers = 0
 
     def count(self, prompt: str) -> int:
         """The number of its tokens. Raises EngineDead, and Refusal if they do not fit into the window."""
@@ -73,6 +74,7 @@ class Engine:
         if self._hangs:
             return generated
         self.prompt_tokens += prompt_tokens
+        self.answers += sampling.n
         self.generation_tokens += sampling.n * len(generated.tokens)
         return generated
 
@@ -88,7 +90,7 @@ class Engine:
 
     async def _work(self, tokens: int) -> None:
         """For as long as so many tokens take. Raises EngineDead."""
-        await asyncio.sleep(self._token_seconds * tokens)
+        await asyncio.sleep(self.token_seconds * tokens)
         if self._hangs:
             await asyncio.Event().wait()
         self._check()
