@@ -121,8 +121,8 @@ class ProvisionerSettings(WithStartup, WithHub, WithWeightsMirror, WithMetrics):
     """Limit of all tries, from SSH (or the reinstall). It ends well before health gives up without knowing why."""
     weights_by_host: bool = True
     """Machines fetch the model's files while they pull the image; otherwise vLLM fetches them when it starts."""
-    weights_parallel: Annotated[int, Field(ge=1, le=64)] = 8
-    """How many files of a model a machine fetches at once."""
+    weights_parallel: Annotated[int, Field(ge=1, le=64)] = 16
+    """Over how many connections a machine fetches a model at once."""
     weights_read_ahead: bool = True
     """Files of a model that are on a machine's disk already are read into its memory while vLLM starts."""
     hub_timeout_seconds: PositiveFloat = 10.0

@@ -39,7 +39,7 @@ layers_bytes() {
 missing_weights_bytes() {
   if [[ -n $WEIGHTS ]]; then
     count_weights
-    echo "$((weights_total - weights_fetched))"
+    room_for_weights
     return
   fi
   # shellcheck disable=SC2153  # the model is from the job

@@ -34,6 +34,7 @@ _INSTALL: Final = "".join(
         "data_disk",
         "disk_space",
         "weights",
+        "weights_ranges",
         "site",
         "registry",
         "watchdog",
@@ -108,8 +109,8 @@ class InstallJob:
     """What there is to download of the model's weights, at least; 0 if that is not known."""
     weights: WeightsList | None = field(default=None, repr=False)
     """What the machine fetches by itself, of `revision`; None: vLLM fetches the model."""
-    weights_parallel: int = 8
-    """How many of these files at once."""
+    weights_parallel: int = 16
+    """Over how many connections at once."""
     weights_read_ahead: bool = True
     """Files that are on its disk already are read into its memory while vLLM starts."""
     offline: bool = False

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Fetches the model's files while the image is pulled, into huggingface_hub's cache, where vLLM reads them without a hub.
-# It is read after disk_space.sh and before install.sh, which has `fail`, `root` and `data`; the names in capitals are
-# from the job. WEIGHTS has a line for each file: its bytes, its blob, whether it needs the token, its URL and its path.
+# It is read after disk_space.sh and before weights_ranges.sh, which fetches large files in ranges, and install.sh, which
+# has `fail`, `root` and `data`; the names in capitals are from the job. WEIGHTS has a line for each file: its bytes, its blob, whether it needs the token, its URL and its path.
 #
 # A blob is named by its checksum. It is written as `BLOB.coldstart`, so that no other program goes on with it, and gets
 # its name once it is right. Links to it, by which vLLM finds it, are made when all are.
@@ -31,6 +31,7 @@ begin_weights() {
   rm -rf "$weights_state"
   mkdir -p "$weights_state" "$weights_blobs"
   read_weights
+  split_weights
   count_weights
   check_room_for_weights
   read_ahead
@@ -72,12 +73,22 @@ read_weights() {
 
 # Sets how many bytes and files are there: `weights_fetched` and `weights_complete`. Until its checksum is known to be
 # right, a file lacks a byte.
+#
+# A range is looked for before its mark, and a mark before the whole file, since that is the order in which one takes the
+# place of the other: so nothing is missed that is moved meanwhile.
 count_weights() {
-  local size name of i blob
-  local -A has=()
+  local size name of i blob range range_begin range_end range_bytes
+  local -A has=() brought=()
   while read -r size name; do
     has[$name]=$size
-  done < <(cd "$weights_blobs" && stat --format='%s %n' -- "${weights_blob[@]}" "${weights_blob[@]/%/.coldstart}" 2>/dev/null)
+  done < <(cd "$weights_blobs" && stat --format='%s %n' -- "${weights_blob[@]/%/.coldstart}" "${ranges[@]}" \
+    "${ranges[@]/%/.placed}" "${weights_blob[@]}" 2>/dev/null)
+  for range in "${ranges[@]}"; do
+    read_range "$range"
+    blob=${range%%.*} size=${has[$range]:-0}
+    [[ -z ${has[$range.placed]:-} ]] || size=$range_bytes
+    brought[$blob]=$((${brought[$blob]:-0} + size))
+  done
   weights_fetched=0 weights_complete=0
   for i in "${!weights_blob[@]}"; do
     blob=${weights_blob[i]} of=${weights_size[i]}
@@ -85,7 +96,7 @@ count_weights() {
       weights_complete=$((weights_complete + 1))
       size=$of
     else
-      size=${has[$blob.coldstart]:-0}
+      size=${has[$blob.coldstart]:-${brought[$blob]:-0}}
       size=$((size < of || of == 0 ? size : of - 1))
     fi
     weights_fetched=$((weights_fetched + size))
@@ -95,7 +106,7 @@ count_weights() {
 check_room_for_weights() {
   local of_models
   read -ra of_models < <(disk_of "$data") || return 0
-  need_room "$((weights_total - weights_fetched))" "${of_models[1]}" "the model's weights need" "$data"
+  need_room "$(room_for_weights)" "${of_models[1]}" "the model's weights need" "$data"
 }
 
 report_weights() {
@@ -127,7 +138,8 @@ fetch_weights() {
   exec {tick}<> <(:)
   rm -rf "$weights_state/taken"
   mkdir "$weights_state/taken"
-  for ((number = 0; number < WEIGHTS_PARALLEL && number < ${#weights_blob[@]}; number++)); do
+  split_weights
+  for ((number = 0; number < WEIGHTS_PARALLEL && number < ${#ranges[@]} + ${#weights_blob[@]}; number++)); do
     fetch_files "$tick" &
     workers+=($!)
   done
@@ -147,20 +159,30 @@ fetch_weights() {
   done
 }
 
-# Fetches one file after the other, each that no other worker has taken.
+# Fetches one file or range of one after the other, each that no other worker has taken.
 fetch_files() {
-  local tick=$1 i
+  local tick=$1 i range
   # shellcheck disable=SC2064  # the descriptor is known now
   trap "echo >&$tick" EXIT
   for i in "${!weights_blob[@]}"; do
-    mkdir "$weights_state/taken/${weights_blob[i]}" 2>/dev/null || continue
-    fetch_file "${weights_size[i]}" "${weights_blob[i]}" "${weights_token[i]}" "${weights_url[i]}" "${weights_path[i]}"
+    if [[ -z ${weights_ranges[i]} ]]; then
+      ! take "${weights_blob[i]}" || fetch_file "$i"
+    else
+      for range in ${weights_ranges[i]}; do
+        ! take "$range" || fetch_range "$i" "$range"
+      done
+    fi
   done
 }
 
+take() {
+  mkdir "$weights_state/taken/$1" 2>/dev/null
+}
+
 fetch_file() {
-  local bytes=$1 blob=$2 token=$3 url=$4 path=$5 part=$weights_blobs/$2.coldstart
-  local has wrong=0 idle=0 status
+  local i=$1 wrong=${2:-0} idle=0 has status
+  local bytes=${weights_size[i]} blob=${weights_blob[i]} path=${weights_path[i]}
+  local part=$weights_blobs/$blob.coldstart
   while [[ $(size_of "$weights_blobs/$blob") != "$bytes" ]]; do
     : >>"$part"
     has=$(size_of "$part")
@@ -175,7 +197,7 @@ fetch_file() {
       continue
     fi
     status=0
-    download "$bytes" "$blob" "$token" "$url" "$part" || status=$?
+    download "$i" "$part" "$bytes" --continue-at - || status=$?
     (($(size_of "$part") <= has)) || idle=0
     if ((status == 0)) && (($(size_of "$part") < bytes)); then
       # The server takes this for the whole file, so it has nothing to go on with.
@@ -184,7 +206,7 @@ fetch_file() {
       ((++wrong < weights_wrong_at_most)) || give_up "$path is shorter at the server than in the hub's list."
     elif ((status > 0)); then
       idle=$((idle + 1))
-      try_again_or_give_up "$status" "$idle" "$blob" "$path" "$part"
+      try_again_or_give_up "$status" "$idle" "$path" "$part"
     fi
   done
 }
@@ -206,19 +228,28 @@ is_right() {
   wait "$syncing" && [[ ${sum%% *} == "$blob" ]]
 }
 
-# Goes on where the part ends. The token is on no command line; curl gives it to no other host that it is sent on to.
-# A file never grows far beyond its size, whatever the server sends.
+# Has curl go on as its options say, into a part of so many bytes. The token is on no command line; curl gives it to no
+# other host that it is sent on to. A part never grows far beyond its size, whatever the server sends.
 download() {
-  local bytes=$1 blob=$2 token=$3 url=$4 part=$5
+  local i=$1 part=$2 bytes=$3
+  shift 3
   {
-    echo "url = \"$(quoted "$url")\""
-    [[ $token != yes || -z $HF_TOKEN ]] || echo "header = \"Authorization: Bearer $(quoted "$HF_TOKEN")\""
+    echo "url = \"$(quoted "${weights_url[i]}")\""
+    [[ ${weights_token[i]} != yes || -z $HF_TOKEN ]] || echo "header = \"Authorization: Bearer $(quoted "$HF_TOKEN")\""
   } | (
     ulimit -f "$((bytes / 1024 + 1))"
-    exec curl --config - --continue-at - --fail --location --silent --show-error --globoff --connect-timeout 20 \
-      --speed-limit 1000 --speed-time "$weights_stall_seconds" --dump-header "$weights_state/$blob.headers" --output "$part" \
-      2>"$weights_state/$blob.error"
+    exec curl --config - "$@" --fail --location --silent --show-error --globoff --connect-timeout 20 \
+      --speed-limit 1000 --speed-time "$weights_stall_seconds" --dump-header "$(headers_of "$part")" --output "$part" \
+      2>"$(errors_of "$part")"
   )
+}
+
+headers_of() {
+  echo "$weights_state/${1##*/}.headers"
+}
+
+errors_of() {
+  echo "$weights_state/${1##*/}.error"
 }
 
 quoted() {
@@ -229,16 +260,16 @@ quoted() {
 # curl's exit status 22 is an HTTP status, 23 a disk that takes no more, 33 a server that cannot go on in the middle, and
 # 60 a certificate that nobody trusts.
 try_again_or_give_up() {
-  local status=$1 idle=$2 blob=$3 path=$4 part=$5 answer="" pause said
-  said=$(tail --lines=1 "$weights_state/$blob.error")
+  local status=$1 idle=$2 path=$3 part=$4 answer="" pause said
+  said=$(tail --lines=1 "$(errors_of "$part")")
   pause=$((1 << (idle - 1)))
   pause=$((pause < weights_longest_pause ? pause : weights_longest_pause))
   case $status in
     22)
-      read -r answer pause < <(answered "$weights_state/$blob.headers" "$pause")
+      read -r answer pause < <(answered "$(headers_of "$part")" "$pause")
       said="the server answered $answer"
       ;;
-    23) give_up "$path cannot be written: $(df -h "$weights_blobs" | tail --lines=1). $said" ;;
+    23) cannot_be_written "$path" "$said" ;;
     60) give_up "$path: $said" ;;
   esac
   [[ $answer != 4?? || $answer == @(408|416|425|429) ]] || give_up "$path cannot be fetched: $said."
@@ -256,6 +287,10 @@ answered() {
     tolower($1) == "retry-after:" && $2 ~ /^[0-9]+$/ { wait = $2 }
     tolower($1) == "ratelimit:" && wait == "" && match($0, /;r=0;t=[0-9]+/) { wait = substr($0, RSTART + 7, RLENGTH - 7) }
     END { wait = (wait == "" ? pause : wait) + 0; print status, (wait < longest + 0 ? wait : longest) }' "$1"
+}
+
+cannot_be_written() {
+  give_up "$1 cannot be written: $(df -h "$weights_blobs" | tail --lines=1). $2"
 }
 
 give_up() {

@@ -1,12 +1,13 @@
 """lsblk, blkid, cmp, df, mkfs, mount, mountpoint and udevadm, for the machine's list of block devices.
 
-dd, fsfreeze and sync, as far as a seal uses them: the blocks of the disk are not simulated.
+dd, fsfreeze and sync, as far as a seal and ranges of weights use them: the blocks of the disk are not simulated.
 """
 
 from pathlib import Path
 from typing import Final
 
 from simulator.host.disk import BlockDevice
+from simulator.host.standins import weights
 from simulator.host.standins.call import Call, Flags, Machine, Refused
 
 _NOTHING_FOUND: Final = 2
@@ -118,7 +119,8 @@ async def mkfs_ext4(machine: Machine, call: Call) -> int:
 
 
 async def dd(machine: Machine, call: Call) -> int:
-    del machine
+    if any(argument.startswith("seek=") for argument in call.arguments):
+        return await weights.copy_range(machine, call)
     given = dict(argument.split("=", 1) for argument in call.arguments)
     if given.pop("if") != "/dev/zero" or given.keys() != {"of", "bs", "oflag"}:
         raise Refused(" ".join(call.arguments))

@@ -23,6 +23,8 @@ async def fetch(url: str, given: Namespace, call: Call) -> int:
     """From where the output ends. Returns curl's exit status."""
     if urlsplit(url).hostname != "127.0.0.1":
         raise Refused(f"the simulated machines do not reach {urlsplit(url).hostname}")
+    if given.header is not None:
+        raise Refused("a range of a file that is really there")
     with given.output.open("ab") as writing:
         ranged = {"Range": f"bytes={writing.tell()}-"} if writing.tell() else {}
         try:

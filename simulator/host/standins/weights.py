@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import re
+from argparse import Namespace
 from dataclasses import dataclass
 from http import HTTPStatus
 from math import ceil
-from os import SEEK_END
+from os import SEEK_DATA, SEEK_END
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -23,23 +24,29 @@ _HTTP_ERROR: Final = 22
 _TOO_SLOW: Final = 28
 _URL: Final = re.compile(r'^url = "(?P<url>[^"]+)"$', re.MULTILINE)
 _RESOLVED: Final = re.compile(r"/(?:hub/)?(?P<model>[^/]+(?:/[^/]+)?)/resolve/(?P<commit>[0-9a-f]{40})/(?P<path>.+)")
+_RANGE: Final = re.compile(r"Range: bytes=(?P<begin>\d+)-(?P<last>\d+)")
 _BLOB: Final = re.compile("[0-9a-f]{64}")
 _REFUSALS: Final = {
     FileError.TOO_MANY_REQUESTS: HTTPStatus.TOO_MANY_REQUESTS,
     FileError.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _WRONG: Final = b"!"
-"""The last byte of a file with a wrong content; large files have zeros only."""
+"""The last byte that comes of a file with a wrong content. Nothing is written of a large file with the right one."""
 
 
 @dataclass(frozen=True)
 class Fetch:
-    """One file on its way to `output`, which gives up after `patience_s` without a byte."""
+    """One file on its way to `output`, of which it is the bytes from `begin` to `end`.
+
+    It gives up after `patience_s` without a byte.
+    """
 
     file: RepositoryFile
     output: Path
     patience_s: int
     failure: FileFailure | None
+    begin: int
+    end: int
 
 
 async def curl(machine: Machine, call: Call) -> int:
@@ -63,7 +70,30 @@ async def curl(machine: Machine, call: Call) -> int:
     if file is None or status != HTTPStatus.OK:
         call.err(f"curl: (22) The requested URL returned error: {status}")
         return _HTTP_ERROR
-    return await _transfer(machine, call, Fetch(file, given.output, given.speed_time, failure))
+    begin, end = _span(given, file.size)
+    return await _transfer(machine, call, Fetch(file, given.output, given.speed_time, failure, begin, end))
+
+
+async def copy_range(machine: Machine, call: Call) -> int:
+    """Dd of a range to its place in the whole file, which stays sparse."""
+    given = dict(argument.split("=", 1) for argument in call.arguments)
+    source, whole, begin = Path(given.pop("if")), Path(given.pop("of")), int(given.pop("seek"))
+    if given != {"bs": "4M", "oflag": "seek_bytes", "conv": "notrunc", "status": "none"}:
+        raise Refused(" ".join(call.arguments))
+    size, wrong = _looked_at(source)
+    if machine.model is not None:
+        await machine.model.move(size, {DISK_WRITE}, machine.model.rates.disk_write)
+    _place(whole, begin, size, wrong=wrong)
+    return 0
+
+
+def _place(whole: Path, begin: int, size: int, *, wrong: bool) -> None:
+    whole.touch()
+    with whole.open("r+b") as writing:
+        writing.truncate(max(writing.seek(0, SEEK_END), begin + size))
+        if wrong:
+            writing.seek(begin + size - 1)
+            writing.write(_WRONG)
 
 
 async def sha256sum(machine: Machine, call: Call) -> int:
@@ -83,24 +113,38 @@ async def sha256sum(machine: Machine, call: Call) -> int:
 
 
 def _looked_at(path: Path) -> tuple[int, bool]:
-    """Its bytes, and whether its content is wrong."""
+    """Its bytes, and whether its content is wrong: of a right one, nothing is written."""
     with path.open("rb") as reading:
         size = reading.seek(0, SEEK_END)
-        reading.seek(max(0, size - 1))
-        return size, reading.read(1) == _WRONG
+        try:
+            reading.seek(0, SEEK_DATA)
+        except OSError:
+            return size, False
+        return size, True
 
 
 def _flags() -> Flags:
     flags = Flags("curl")
     for quiet in ("--fail", "--location", "--silent", "--show-error", "--globoff"):
         flags.add_argument(quiet, action="store_true", required=True)
-    for option in ("--config", "--continue-at"):
-        flags.add_argument(option, choices=("-",), required=True)
+    flags.add_argument("--config", choices=("-",), required=True)
+    flags.add_argument("--continue-at", required=True)
+    flags.add_argument("--header", type=_RANGE.fullmatch)
     for option in ("--connect-timeout", "--speed-limit", "--speed-time"):
         flags.add_argument(option, type=int, required=True)
     flags.add_argument("--dump-header", type=Path, required=True)
     flags.add_argument("--output", type=Path, required=True)
     return flags
+
+
+def _span(given: Namespace, size: int) -> tuple[int, int]:
+    """Which bytes of the file the output is to hold: a range goes on where curl is told that the output ends."""
+    if given.continue_at == "-" and given.header is None:
+        return 0, size
+    if given.header is None or given.continue_at != given.header["begin"]:
+        raise Refused(f"--continue-at {given.continue_at} with {given.header}")
+    has = given.output.stat().st_size if given.output.exists() else 0
+    return int(given.continue_at) - has, min(size, int(given.header["last"]) + 1)
 
 
 def _model(asked: re.Match[str]) -> Model | None:
@@ -116,25 +160,25 @@ def _headers(status: int, retry_after: float | None) -> str:
 
 async def _transfer(machine: Machine, call: Call, fetch: Fetch) -> int:
     """From where the output ends, at the machine's rates if it has some."""
-    file, failure = fetch.file, fetch.failure
+    failure, size = fetch.failure, fetch.end - fetch.begin
     with fetch.output.open("ab") as writing:
         has = writing.tell()
 
         def grow(moved: float) -> None:
             writing.truncate(has + int(moved))
 
-        end = file.size
+        end = size
         if failure is not None and failure.error in (FileError.DROPPED, FileError.STALLED):
             end = min(end, has + round(failure.megabytes * 10**6))
-        if file.content is not None:
-            writing.write(file.content[has:end])
+        if fetch.file.content is not None:
+            writing.write(fetch.file.content[fetch.begin + has : fetch.begin + end])
         elif machine.model is not None:
             links = {NETWORK, HUB, DISK_WRITE}
             await machine.model.move(end - has, links, machine.model.rates.hub_connection, grow)
         wrong = failure is not None and failure.error is FileError.WRONG
         writing.truncate(end - 1 if wrong else end)
         writing.write(_WRONG if wrong else b"")
-    return 0 if end == file.size else await _broken(machine, call, fetch, file.size - end)
+    return 0 if end == size else await _broken(machine, call, fetch, size - end)
 
 
 async def _broken(machine: Machine, call: Call, fetch: Fetch, missing: int) -> int:

@@ -34,6 +34,8 @@ class Request:
     path: str
     begins_at: int
     authorization: str | None
+    ends_at: int | None = None
+    """Where it is to end, if the request says so: the first byte that is not asked for."""
 
 
 @dataclass
@@ -85,9 +87,10 @@ def lying_hub(address: str = "127.0.0.1") -> Iterator[LyingHub]:
 
 def _answer(hub: LyingHub, handler: BaseHTTPRequestHandler) -> None:
     path = handler.path.lstrip("/")
-    asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", ""))
     begin = int(asked[1]) if asked else 0
-    hub.requests.append(Request(path, begin, handler.headers.get("Authorization")))
+    end = int(asked[2]) + 1 if asked and asked[2] else None
+    hub.requests.append(Request(path, begin, handler.headers.get("Authorization"), end))
     answer = hub.next_for(path)
     handler.close_connection = True
     whole = hub.files.get(path, b"") if answer.content is None else answer.content
@@ -98,9 +101,10 @@ def _answer(hub: LyingHub, handler: BaseHTTPRequestHandler) -> None:
         _head(handler, 416, (), 0)
         return
     if asked and answer.ranges:
-        span = ("Content-Range", f"bytes {begin}-{len(whole) - 1}/{len(whole)}")
-        _head(handler, 206, (span,), len(whole) - begin)
-        whole = whole[begin:]
+        end = min(end or len(whole), len(whole))
+        span = ("Content-Range", f"bytes {begin}-{end - 1}/{len(whole)}")
+        _head(handler, 206, (span,), end - begin)
+        whole = whole[begin:end]
     else:
         _head(handler, 200, (), None if answer.endless else len(whole))
     _send(hub, handler, answer, whole)

@@ -637,6 +637,19 @@ async def test_a_docker_that_has_the_runtime_is_left_as_it_is(tmp_path: Path) ->
         assert not machine.host.disk.contents.configured_runtimes
 
 
+async def test_a_system_with_docker_and_the_toolkit_has_nothing_installed_and_docker_is_not_restarted(
+    tmp_path: Path,
+) -> None:
+    async with booted(tmp_path) as machine:
+        for command in ("docker", "nvidia-ctk"):
+            machine.host.disk.install_command(command)
+        machine.host.disk.contents.docker_runtimes.add("nvidia")
+        replace_tool(machine, "apt-get", "echo asked for packages; exit 1")
+        replace_tool(machine, "systemctl", '[[ $1 != restart ]] || { echo restarted; exit 1; }; exec "$real" "$@"')
+        status, running = await install(machine, dataclasses.replace(JOB, ours=True))
+        assert (status, tuple(running.phases)) == (0, PHASES), running.text
+
+
 async def test_a_finished_install_is_reported_and_not_repeated(tmp_path: Path) -> None:
     async with booted(tmp_path) as machine:
         first = await install(machine, JOB)

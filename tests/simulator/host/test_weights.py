@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator.host.machine import SimulatedMachine
+from simulator.host.standins.disks import dd
 from simulator.host.standins.packages import curl
 from simulator.host.standins.weights import sha256sum
 from simulator.hub.files import repository
@@ -28,10 +29,14 @@ def output_of(host: SimulatedMachine, path: str = LARGE.path) -> Path:
     return host.disk.root / "var/tmp" / f"{file.sha256 or file.blob}.coldstart"
 
 
-async def fetched(host: SimulatedMachine, path: str = LARGE.path, said: Said | None = None) -> int:
+async def fetched(
+    host: SimulatedMachine, path: str = LARGE.path, said: Said | None = None, ranged: tuple[int, int] | None = None
+) -> int:
+    """`ranged`: these bytes of it, into an output that has none."""
     url = f"https://huggingface.co/{MODEL.id}/resolve/{MODEL.sha}/{path}"
+    where = ("-",) if ranged is None else (str(ranged[0]), "--header", f"Range: bytes={ranged[0]}-{ranged[1] - 1}")
     options = (
-        "--config", "-", "--continue-at", "-", "--fail", "--location", "--silent", "--show-error", "--globoff",
+        "--config", "-", "--continue-at", *where, "--fail", "--location", "--silent", "--show-error", "--globoff",
         "--connect-timeout", "20", "--speed-limit", "1000", "--speed-time", "25",
         "--dump-header", str(host.disk.root / "var/tmp/headers"), "--output", str(output_of(host, path)),
     )  # fmt: skip
@@ -69,6 +74,32 @@ async def test_a_fetch_goes_on_where_the_output_ends(tmp_path: Path) -> None:
         file.truncate(LARGE.size - 10**9)
     assert await clock.run(fetched(host)) == 0
     assert clock.now() == pytest.approx(10)
+
+
+async def test_ranges_come_over_a_connection_each_and_make_the_file(tmp_path: Path) -> None:
+    clock = SteppedClock()
+    host = failing(tmp_path, clock, FileFailure(error=FileError.WRONG))
+    whole, middle = output_of(host).with_suffix(".whole"), 2 * 10**9
+
+    async def brought(begin: int, end: int) -> None:
+        assert await fetched(host, ranged=(begin, end)) == 0
+        options = (f"seek={begin}", "bs=4M", "oflag=seek_bytes", "conv=notrunc", "status=none")
+        assert await dd(host, called("dd", f"if={output_of(host)}", f"of={whole}", *options)) == 0
+        output_of(host).unlink()
+
+    async def checked() -> str:
+        said = Said()
+        assert await sha256sum(host, called("sha256sum", str(whole), said=said)) == 0
+        return said.out[0].split()[0]
+
+    for begin, end in ((0, middle), (middle, LARGE.size)):
+        await clock.run(brought(begin, end))
+    assert clock.now() == pytest.approx(LARGE.size / 100e6 + LARGE.size / 4000e6)
+    assert (whole.stat().st_size, await clock.run(checked()) != LARGE.sha256) == (LARGE.size, True)
+    whole.unlink()
+    for begin, end in ((middle, LARGE.size), (0, middle)):
+        await clock.run(brought(begin, end))
+    assert (whole.stat().st_size, await clock.run(checked())) == (LARGE.size, LARGE.sha256)
 
 
 async def test_a_dropped_connection_leaves_what_has_come(tmp_path: Path) -> None:
