@@ -11,7 +11,16 @@ from services.provisioner.provider import MachineImage
 from services.provisioner.reconciliation.context import ReconciliationContext, asked, guarded
 from services.provisioner.reconciliation.image_rebuilds import rebuild
 from services.provisioner.reconciliation.ownership import ELSEWHERE, UNTAGGED
-from services.provisioner.reconciliation.results import ImageStored, Owned, RuleFailed, RuleResult, RuleResults, of_type
+from services.provisioner.reconciliation.results import (
+    Ended,
+    ImageStored,
+    Owned,
+    RuleFailed,
+    RuleResult,
+    RuleResults,
+    of_type,
+)
+from services.provisioner.reconciliation.unanswered import Unanswered
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.events import MachineImageDeleted, MachineImageRetired
 from shared.lifecycle.instance import Instance, StoredImage
@@ -21,6 +30,7 @@ from shared.reconciliation import Kind, Reason, Removed, Unknown
 NO_BUILD: Final = "the journal does not know its build: delete it at the provider if nobody needs it"
 SUPERSEDED: Final = "superseded"
 TOO_OLD: Final = "too_old"
+UNANSWERED: Final = "its servers never answer SSH"
 VANISHED: Final = "vanished"
 
 
@@ -56,14 +66,17 @@ class _Rules(NamedTuple):
 
 
 class StoredImages:
-    """Remembers which images the last reconciliation did not find."""
+    """Remembers which images the last reconciliation did not find, and whose servers did not answer."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._missing_since: dict[str, float] = {}
+        self._unanswered = Unanswered()
 
     async def __call__(self, context: ReconciliationContext, results: Sequence[RuleResult]) -> RuleResults:
         """`results` are those of all instances, which were read before. Its results raise JournalUnavailable."""
+        self._unanswered.note(each.instance for each in of_type(Ended, results))
+        self._unanswered.note(each.instance for each in of_type(Owned, results))
         if not context.provider.capabilities.machine_images:
             return
         listed = await asked("list of machine images", context.provider.machine_images)
@@ -116,7 +129,10 @@ class StoredImages:
         if image.id in present:
             self._missing_since.pop(image.id, None)
         max_age = timedelta(days=context.settings.machine_images_max_age_days)
-        if reason := reason_to_retire(builder, rules.builders.values(), context.clock(), max_age):
+        reason = reason_to_retire(builder, rules.builders.values(), context.clock(), max_age)
+        if reason is None and image.retired_at is None and image.id in self._unanswered:
+            reason = UNANSWERED
+        if reason is not None:
             await context.journal.record(
                 MachineImageRetired(
                     instance_id=builder.id, occurred_at=context.clock(), image_id=image.id, reason=reason

@@ -20,6 +20,7 @@ from services.provisioner.reconciliation.machine_images import StoredImages
 from services.provisioner.reconciliation.orphans import Orphans
 from services.provisioner.reconciliation.ownership import LEFT_OVER, Ownership
 from services.provisioner.reconciliation.results import (
+    Ended,
     ImageStored,
     Owned,
     RuleFailed,
@@ -186,6 +187,7 @@ class Reconcile:
         if image is not None and image.deleted_at is None:
             yield ImageStored(instance)
         if instance.status in GONE or instance.resources.released:
+            yield Ended(instance)
             if image is None or image.deleted_at is not None:
                 self._known.forget(instance_id)
             return

@@ -20,6 +20,13 @@ class Owned:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """An instance that is released: nothing can happen to it any more, and it is not read again."""
+
+    instance: Instance
+
+
+@dataclass(frozen=True)
 class ImageStored:
     """A build of which a machine image is there, whatever else is left of it."""
 
@@ -50,7 +57,7 @@ class RuleFailed:
 Change: TypeAlias = ServerLost | ServerStopped | ServerRestarted | AddressChanged | LifetimeLimitReached
 """A fact that a rule has recorded in the journal."""
 RuleResult: TypeAlias = (
-    Owned | ImageStored | Unreadable | ServersListed | Removed | Unknown | Foreign | Change | RuleFailed
+    Owned | Ended | ImageStored | Unreadable | ServersListed | Removed | Unknown | Foreign | Change | RuleFailed
 )
 RuleResults: TypeAlias = AsyncGenerator[RuleResult, None]
 

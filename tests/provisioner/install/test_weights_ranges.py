@@ -78,7 +78,7 @@ def test_bytes_that_have_come_never_become_fewer(tmp_path: Path, hub: LyingHub) 
 
 def test_an_install_that_was_killed_goes_on_in_each_range_where_it_was(tmp_path: Path, hub: LyingHub) -> None:
     half = f"weights_range={50 * BLOCK}"
-    with started(tmp_path, hub, threading.Event(), more=half) as process:
+    with started(tmp_path, hub, threading.Event(), more=f"{half} WEIGHTS_PARALLEL=1") as process:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert kept(tmp_path) == {}

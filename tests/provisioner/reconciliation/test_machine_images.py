@@ -10,7 +10,7 @@ import pytest
 from services.provisioner.provider import TryAgain
 from services.provisioner.reconciliation.image_rebuilds import rebuild_of
 from services.provisioner.reconciliation.known import KnownInstances
-from services.provisioner.reconciliation.machine_images import SUPERSEDED, TOO_OLD, reason_to_retire
+from services.provisioner.reconciliation.machine_images import SUPERSEDED, TOO_OLD, UNANSWERED, reason_to_retire
 from services.provisioner.reconciliation.reconcile import Reconcile
 from shared.lifecycle import events as e
 from shared.lifecycle.instance import Instance
@@ -26,6 +26,7 @@ from tests.provisioner.test_store_image import SEALING, sealed
 
 DAY: Final = 86_400.0
 LONG: Final = timedelta(days=90)
+TIMEOUT: Final = {"code": "startup_timeout"}
 
 
 @pytest.fixture
@@ -142,6 +143,56 @@ async def test_an_image_becomes_too_old(stage: Stage, reconcile: Reconcile, cloc
     clock.passes(10)
     assert len(images_removed(await reconcile())) == 1
     assert [event.reason for event in await builder.events(e.MachineImageDeleted)] == [TOO_OLD]
+
+
+async def a_launch(stage: Stage, until: type[e.Event], **failed: Any) -> None:
+    """From the image that there is, and it is over."""
+    launch = replace(stage, instance_id=uuid4())
+    await launch.launched(until)
+    if failed:
+        await launch.happened(e.StartupFailed, attempt=1, message="SSH did not answer.", **failed)
+    else:
+        await launch.terminated()
+    await launch.deliver(e.StartupFailed if failed else e.TerminationRequested)
+    assert (await launch.instance()).machine_image is not None
+
+
+async def test_an_image_whose_last_two_servers_never_answered_is_retired_and_told(
+    stage: Stage, reconcile: Reconcile, clock: Clock
+) -> None:
+    builder, _ = await built(stage)
+    for until, failed in ((e.SshReachable, {}), (e.IpAssigned, TIMEOUT)):
+        await a_launch(stage, until, **failed)
+        await reconcile()
+    assert not await builder.events(e.MachineImageRetired)
+    await a_launch(stage, e.IpAssigned, **TIMEOUT)
+    await reconcile()
+    assert [event.reason for event in await builder.events(e.MachineImageRetired)] == [UNANSWERED]
+    clock.passes(10)
+    assert len(images_removed(await reconcile())) == 1
+
+
+async def test_a_reconciliation_that_begins_anew_knows_which_servers_never_answered(stage: Stage) -> None:
+    stage.with_settings(machine_images=True)
+    builder, _ = await built(stage)
+    for _ in range(2):
+        await a_launch(stage, e.IpAssigned, **TIMEOUT)
+    await a_reconcile(stage)()
+    assert [event.reason for event in await builder.events(e.MachineImageRetired)] == [UNANSWERED]
+
+
+@pytest.mark.parametrize(
+    ("until", "failed"),
+    [(e.SshReachable, {}), (e.SshReachable, TIMEOUT), (e.IpAssigned, {}), (e.IpAssigned, {"code": "worker_failed"})],
+)
+async def test_an_image_of_which_a_server_answered_or_was_not_waited_for_stays(
+    stage: Stage, reconcile: Reconcile, until: type[e.Event], failed: dict[str, str]
+) -> None:
+    builder, _ = await built(stage)
+    await a_launch(stage, e.IpAssigned, **TIMEOUT)
+    await a_launch(stage, until, **failed)
+    await reconcile()
+    assert not await builder.events(e.MachineImageRetired)
 
 
 async def test_no_image_is_deleted_that_a_launch_has_chosen_and_not_started_from(
