@@ -29,7 +29,7 @@ def _wide(instances: Iterable[InstanceView]) -> Table:
         table.add_row(
             str(instance.id)[:8],
             Text(instance.name),
-            Text(instance.model),
+            Text(instance.use),
             instance.instance_type,
             Text(instance.place),
             painted(instance),
@@ -47,7 +47,7 @@ def _narrow(instances: Iterable[InstanceView]) -> Table:
     table.add_column("type, zone", no_wrap=True)
     table.add_column("status, step, ready", min_width=_STATE_AT_LEAST, max_width=_STATE_AT_MOST)
     for instance in instances:
-        what = Text(f"{instance.name}\n{instance.model}")
+        what = Text(f"{instance.name}\n{instance.use}")
         state = Text.assemble(painted(instance), f"\n{instance.progress_percent} % {instance.doing}".rstrip())
         if when := _when(instance):
             state.append(f"\n{when}")

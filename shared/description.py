@@ -20,7 +20,7 @@ from shared.lifecycle.progress import label
 from shared.lifecycle.status import SERVING, Status
 from shared.lifecycle.tone import TONES, Tone
 from shared.lifecycle.transport import WorkerTls
-from shared.lifecycle.wish import OfDeployment, Task
+from shared.lifecycle.wish import OfDeployment, Purpose, Task
 from shared.lifecycle.words import NAMES, advice, doing, loss, waits_for, where
 from shared.plain_text import PlainText
 
@@ -39,7 +39,8 @@ class Description(BaseModel):
     has cost until `as_of`, at list price; None while the price is not known. `server_on`: its server costs money now.
     `image` is the worker's, once the machine has chosen the build that its driver can run; `vllm_version` is which
     vLLM that says it is. `worker_tls` is how it is talked to; None before an install of it has begun. `replica`:
-    which one of which deployment it is, if it is one.
+    which one of which deployment it is, if it is one. `purpose`: to `serve`, or to build a
+    `machine_image`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,6 +53,7 @@ class Description(BaseModel):
     instance_type: str | None
     model: str
     task: Task
+    purpose: Purpose = "serve"
     replica: OfDeployment | None = None
     status: Status
     status_label: PlainText
@@ -98,6 +100,7 @@ class Description(BaseModel):
             instance_type=instance.instance_type,
             model=specification.model,
             task=specification.task,
+            purpose=specification.purpose,
             replica=specification.replica,
             status=status,
             status_label=NAMES[status],
@@ -132,6 +135,13 @@ class Description(BaseModel):
             version=instance.version,
             **more,
         )
+
+    @property
+    def use(self) -> str:
+        """The model that it serves, or what it is for instead."""
+        if self.purpose == "serve":
+            return self.model
+        return f"builds a machine image with {self.model}" if self.model else "builds a machine image"
 
     @property
     def place(self) -> str:

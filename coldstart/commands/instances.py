@@ -38,9 +38,9 @@ from shared.lifecycle.status import Status
 from shared.lifecycle.words import CONSEQUENCES, NAMES, cause
 
 _SHOWN: Final = (
-    *("id", "organization_id", "name", "provider", "zone", "instance_type", "model", "status", "status_since"),
-    *("progress_percent", "step", "step_since", "waits_for", "eta", "actions", "attempt", "image", "vllm_version"),
-    *("worker_tls", "ip_address", "error", "delay", "hourly_price", "currency", "cost", "server_on"),
+    *("id", "organization_id", "name", "provider", "zone", "instance_type", "purpose", "model", "status"),
+    *("status_since", "progress_percent", "step", "step_since", "waits_for", "eta", "actions", "attempt", "image"),
+    *("vllm_version", "worker_tls", "ip_address", "error", "delay", "hourly_price", "currency", "cost", "server_on"),
     *("created_at", "ready_at", "updated_at", "version"),
 )
 _OPTIONS: Final = {"model": "MODEL", "instance_types": "--type", "zones": "--zone", "vllm_args": "--vllm-arg"}

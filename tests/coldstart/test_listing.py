@@ -6,6 +6,7 @@ from rich.console import Console
 
 from coldstart.listing import listed
 from coldstart.waiting import briefly
+from shared.description import InstanceView
 from tests.coldstart.told import BEGAN, a_view, an_eta
 
 LONG = "an-organisation-with-a-long-name/A-Model-With-A-Very-Long-Name-70B-Instruct-FP8-dynamic"
@@ -13,9 +14,9 @@ ERROR = {"code": "c", "message": "The server is gone, and with it all that was o
 LONGEST = a_view("provisioning_failed", "SshReachable", 50, model=LONG, instance_type="L40S-8-48G")
 
 
-def drawn(width: int, *, wide: bool) -> list[str]:
+def drawn(width: int, *views: InstanceView, wide: bool) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
-    console.print(listed([LONGEST, a_view()], wide=wide))
+    console.print(listed(views or (LONGEST, a_view()), wide=wide))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
 
@@ -69,3 +70,10 @@ def test_where_there_is_room_each_instance_is_one_line() -> None:
     lines = drawn(10_000, wide=True)
     assert len(lines) == 3
     assert LONG in lines[1]
+
+
+@pytest.mark.parametrize(("model", "said"), [("", "builds a machine image"), ("a/b", "a machine image with a/b")])
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_build_of_a_machine_image_is_told_apart(model: str, said: str, *, wide: bool) -> None:
+    build = a_view(purpose="machine_image", model=model)
+    assert said in "\n".join(drawn(180, build, wide=wide))

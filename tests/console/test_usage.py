@@ -329,7 +329,7 @@ async def test_what_is_downloaded_is_what_the_api_told_and_no_formula(some: Used
     name, text = await downloaded(page, "Download as CSV: costs")
     assert name == "costs-2026-01-01-2026-01-10.csv"
     head, *rows = csv.reader(StringIO(text))
-    assert head == ["day", "organization_id", "organization", "currency", "cost"]
+    assert head == ["day", "organization_id", "organization", "currency", "cost", "machine_images"]
     assert len(rows) == 4
     assert ["2026-01-02", str(some.acme), "acme", "EUR", "12"] in rows
     assert ["2026-01-02", "", "shared", "EUR", "1.5"] in rows

@@ -38,6 +38,13 @@ def test_an_instance_shows_how_its_worker_is_talked_to_once_its_install_has_begu
     assert shown == [None, "mutual", "off"]
 
 
+def test_a_build_of_a_machine_image_says_what_it_is_for() -> None:
+    build = Description.of(f.given(*h.a_sealed_machine()), f.AT)
+    assert (build.purpose, build.use) == ("machine_image", "builds a machine image")
+    launch = Description.of(f.given(*h.a_ready_instance()), f.AT)
+    assert (launch.purpose, launch.use) == ("serve", launch.model)
+
+
 def test_an_instance_shows_the_image_that_its_machine_has_taken() -> None:
     pulls = f.ssh_install_phase_reached(image="vllm/vllm-openai:v0.32.0-cu129")
     before = (f.instance_requested(), f.instance_created())

@@ -31,7 +31,8 @@ class Costs(BaseModel):
     summary="Add up what the servers have cost, by organisation and day",
     description="Days are in UTC, `from` and `to` included; by default the last thirty. The newest comes first. "
     "A user's key sees its organisation's. `unpriced` counts the instances that are missing in the sums: the "
-    "provider's price list could not be read when they were created, or names no price.",
+    "provider's price list could not be read when they were created, or names no price. `machine_images` is what "
+    "keeping those cost, which is not in `cost`.",
 )
 async def list_costs(
     *,

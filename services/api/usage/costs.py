@@ -10,13 +10,17 @@ from shared.postgres.statements import statement
 
 
 class DayCost(BaseModel):
-    """The cost of one day in UTC, at list price; `organization_id` is None for shared instances."""
+    """The cost of servers on one day in UTC, at list price; `organization_id` is None for shared instances.
+
+    `machine_images` is what keeping those cost besides. Like other storage, it counts towards no spending limit.
+    """
 
     model_config = ConfigDict(frozen=True)
     day: date
     organization_id: UUID | None
     currency: str
     cost: float
+    machine_images: float = 0.0
 
 
 class CostRepository:

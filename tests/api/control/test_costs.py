@@ -6,9 +6,11 @@ from uuid import UUID
 
 import pytest
 
+from shared.lifecycle import events as e
 from shared.lifecycle.cost import cost
 from tests.api.stage import Stage, until
 from tests.lifecycle import facts as f
+from tests.lifecycle import histories as h
 from tests.lifecycle.facts import Facts
 
 EVENING = datetime(2026, 1, 1, 22, 0, tzinfo=UTC)
@@ -108,3 +110,31 @@ async def test_a_period_that_ends_before_it_begins_or_never_ends_is_refused(stag
     for period in ({"from": "2026-02-01", "to": "2026-01-01"}, {"from": "2020-01-01"}, {"from": "yesterday"}):
         answer = await api.client.get("/costs", params=period)
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "from"), period
+
+
+def kept_from(since: datetime, *after: Any, price: float | None = 73.0, owner: UUID | None = None) -> Facts:
+    """A machine image; its build cost nothing."""
+    made = f.instance_created(hourly_price=None)
+    history = [
+        made if isinstance(fact, e.InstanceCreated) else fact for fact in h.a_sealed_machine(organization_id=owner)
+    ]
+    stored = f.machine_image_stored(occurred_at=since, monthly_price=price, currency="EUR")
+    return (*history, stored, *after)
+
+
+async def test_machine_images_cost_for_as_long_as_they_are_kept(stage: Stage) -> None:
+    deleted = f.machine_image_deleted(occurred_at=EVENING + timedelta(hours=5))
+    items = await costs(
+        stage,
+        kept_from(EVENING, deleted),
+        kept_from(EVENING, deleted, owner=ACME),
+        kept_from(EVENING, deleted, price=None),
+        on_from(EVENING, *gone(EVENING + timedelta(hours=1))),
+    )
+    told = {(item["day"], item["organization_id"]): (item["cost"], item["machine_images"]) for item in items}
+    assert told == {
+        ("2026-01-02", None): (0.0, 0.3),
+        ("2026-01-02", str(ACME)): (0.0, 0.3),
+        ("2026-01-01", None): (0.75, 0.2),
+        ("2026-01-01", str(ACME)): (0.0, 0.2),
+    }

@@ -17,7 +17,7 @@ FORMER: Final = Path(__file__).with_name("former.json")
 DESCRIBED: Final = (
     *("actions", "advice", "as_of", "doing", "group", "image", "replica", "serving"),
     *("status_label", "step_label", "task", "tone", "vllm_version", "waits_for", "where"),
-    "worker_tls",
+    *("purpose", "worker_tls"),
 )
 ADDITIONS: Final[Sequence[str]] = (
     *(f"/components/schemas/{enum}" for enum in ("Intent", "StatusGroup", "Tone")),
@@ -33,6 +33,7 @@ ADDITIONS: Final[Sequence[str]] = (
         for field in ("compute_capability", "image", "scratch_gb", "unusable")
     ),
     "/components/schemas/Source",
+    *(f"/components/schemas/DayCost/{part}/machine_images" for part in ("properties", "required")),
     *(f"/components/schemas/Log/{part}/machine" for part in ("properties", "required")),
     "/paths/~1instances~1{instance_id}~1logs/get/parameters/source",
     *(f"/paths/~1v1~1{path}" for path in ("messages", "messages~1count_tokens", "rerank", "responses", "score")),

@@ -645,7 +645,9 @@ async def test_a_system_with_docker_and_the_toolkit_has_nothing_installed_and_do
             machine.host.disk.install_command(command)
         machine.host.disk.contents.docker_runtimes.add("nvidia")
         replace_tool(machine, "apt-get", "echo asked for packages; exit 1")
-        replace_tool(machine, "systemctl", '[[ $1 != restart ]] || { echo restarted; exit 1; }; exec "$real" "$@"')
+        replace_tool(
+            machine, "systemctl", '[[ $* != "restart docker" ]] || { echo restarted; exit 1; }; exec "$real" "$@"'
+        )
         status, running = await install(machine, dataclasses.replace(JOB, ours=True))
         assert (status, tuple(running.phases)) == (0, PHASES), running.text
 

@@ -10,6 +10,7 @@ const SHARED = "shared";
 const CENT = 0.01;
 
 const total = (items) => items.reduce((sum, { cost }) => sum + cost, 0);
+const kept = (items) => items.reduce((sum, { machine_images: cost }) => sum + (cost ?? 0), 0);
 const whole = (value, currency) => money(value, currency).replace(/[.,]00(?!\d)/, "");
 
 /** Into `host`: what this answer of /costs says of the period. `nameOf` an organisation's id. */
@@ -24,8 +25,8 @@ export function showCosts(host, { items, unpriced }, { period, today, nameOf }) 
 
 /** As a table for a spreadsheet, the oldest day first. */
 export function costRows(items, nameOf) {
-  const rows = items.map((item) => [item.day, item.organization_id, item.organization_id ? nameOf(item.organization_id) : SHARED, item.currency, item.cost]);
-  return [["day", "organization_id", "organization", "currency", "cost"], ...rows.reverse()];
+  const rows = items.map((item) => [item.day, item.organization_id, item.organization_id ? nameOf(item.organization_id) : SHARED, item.currency, item.cost, item.machine_images ?? 0]);
+  return [["day", "organization_id", "organization", "currency", "cost", "machine_images"], ...rows.reverse()];
 }
 
 function panel(items, currency, period, today) {
@@ -66,6 +67,7 @@ function sums(items, days, amount, today) {
   const sum = (value, words) => element("span", { class: "hint" }, element("b", { text: value }), words);
   return element("p", { class: "sums num" },
     sum(amount(total(items)), days.includes(today) ? "in all, so far" : "in all"),
+    ...(kept(items) >= CENT ? [sum(amount(kept(items)), "besides, for keeping machine images")] : []),
     sum(past ? amount(total(items) / past) : "—", past === 1 ? "on the one day" : `a day, the mean of ${past}`));
 }
 

@@ -49,7 +49,7 @@ function rowOf(instance) {
     parts.name.href = `/console/instances/${instance.id}`;
     parts.bar.setAttribute("aria-label", `Progress of ${instance.name}`);
     write(parts.name, instance.name);
-    write(parts.model, instance.model);
+    write(parts.model, instance.use);
     rows.set(instance.id, { element, parts });
   }
   return rows.get(instance.id);

@@ -109,7 +109,7 @@ function draw() {
   write(byId("percent"), `${instance.percent} %`);
   write(byId("step"), waiting(instance));
   fill(byId("bar"), instance.percent, instance.doing);
-  const facts = [instance.model, instance.type, instance.place, instance.attempt > 1 && `attempt ${instance.attempt}`, instance.address];
+  const facts = [instance.use, instance.type, instance.place, instance.attempt > 1 && `attempt ${instance.attempt}`, instance.address];
   write(byId("facts"), facts.filter(Boolean).join("  ·  "));
   drawFailure(instance, live);
   drawActions(latest().instance, live);

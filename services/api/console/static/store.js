@@ -4,10 +4,14 @@ const at = (text) => (text ? Date.parse(text) : null);
 /** With the code, by which one can look it up. */
 export const cause = ({ code, message }) => `${code}: ${message}`;
 
+/** The model that it serves, or what it is for instead. */
+const use = ({ purpose, model }) =>
+  purpose === "machine_image" ? `builds a machine image${model ? ` with ${model}` : ""}` : model;
+
 /** From a description, of `/instances` or of an event. What it costs after `costAt` follows from the price. */
 export function described(description) {
   return {
-    id: description.id, name: description.name, model: description.model, place: description.zone ?? description.provider,
+    id: description.id, name: description.name, model: description.model, use: use(description), place: description.zone ?? description.provider,
     zone: description.zone, type: description.instance_type, status: description.status,
     statusLabel: description.status_label, statusSince: at(description.status_since), group: description.group,
     tone: description.tone, percent: description.progress_percent,
