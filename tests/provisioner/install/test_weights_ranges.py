@@ -55,7 +55,11 @@ def test_a_large_file_comes_in_ranges_each_of_them_once(tmp_path: Path, hub: Lyi
 
 def test_one_file_alone_comes_over_as_many_connections_as_there_may_be(tmp_path: Path, hub: LyingHub) -> None:
     together = threading.Barrier(3, timeout=30)
-    hub.answers[NAME] = deque([Answer(meanwhile=lambda: together.wait() and None) for _ in range(3)])
+
+    def meet() -> None:
+        together.wait()
+
+    hub.answers[NAME] = deque([Answer(meanwhile=meet) for _ in range(3)])
     status, said = run(tmp_path, hub, NAME, more=SMALL)
     assert (status, kept(tmp_path), together.broken) == (0, {NAME: LARGE}, False), said
 
