@@ -46,7 +46,7 @@ lint: .venv/.ready-dev .venv/.ready-node  ## style, types, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@if test -n "$$CI" -o -e .venv/.ready-node; then $(ESLINT) services/api/console/static; \
+	@if test -n "$$CI" -o -e .venv/.ready-node; then $(ESLINT) services/api/console/static examples/node tests/node/client.mjs; \
 	else echo "npm is not installed: nobody has looked at the console's scripts"; fi
 
 ESLINT := tests/node/node_modules/.bin/eslint --config tests/node/eslint.config.mjs

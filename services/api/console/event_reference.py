@@ -19,7 +19,6 @@ class Field:
     name: str
     kind: str
     required: bool
-    description: str
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def _fields(schema: Mapping[str, Any]) -> Iterator[Field]:
     required = set(schema.get("required", ()))
     for name, of in schema["properties"].items():
         if name not in _EVERY:
-            yield Field(name, kind_of(of), name in required, of.get("description", ""))
+            yield Field(name, kind_of(of), name in required)
 
 
 def kind_of(schema: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from shared.journal.data_schemas import KIND_OF, bundled
 _JSON_SCHEMA: Final = "application/schema+json"
 _YAML: Final = "application/yaml"
 """RFC 9512."""
+_WRITING: Final = asyncio.Lock()
 
 
 @get("/schemas/events/{event:str}", opt=OPEN, include_in_schema=False)
@@ -28,8 +29,10 @@ async def event_schema(event: FromPath[str]) -> Response[str]:
 
 @get("/asyncapi.yaml", opt=OPEN, include_in_schema=False)
 async def asyncapi() -> Response[str]:
-    """To write it takes part of a second, once in a process; requests are answered meanwhile."""
-    return Response(await asyncio.to_thread(as_yaml), media_type=_YAML)
+    """To write it takes part of a second, once in a process; other requests are answered meanwhile."""
+    async with _WRITING:
+        text = await asyncio.to_thread(as_yaml)
+    return Response(text, media_type=_YAML)
 
 
 @cache

@@ -73,6 +73,24 @@ def test_a_follower_may_subscribe_to_the_subjects_that_it_names() -> None:
         assert described["address"].startswith("lifecycle.")
 
 
+async def test_it_is_written_once_however_many_ask(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[object] = []
+
+    def dump(described: object, **_: object) -> str:
+        written.append(described)
+        return "asyncapi: 3.0.0"
+
+    monkeypatch.setattr("yaml.dump", dump)
+    as_yaml.cache_clear()
+    try:
+        api = await stage.api()
+        answers = await asyncio.gather(*(api.client.get("/asyncapi.yaml") for _ in range(5)))
+    finally:
+        as_yaml.cache_clear()
+    assert {answer.text for answer in answers} == {"asyncapi: 3.0.0"}
+    assert len(written) == 1
+
+
 async def test_anybody_reads_the_document_the_page_and_the_schemas(stage: Stage) -> None:
     api = await stage.api()
     async with httpx.AsyncClient(base_url=api.url) as stranger:
