@@ -15,12 +15,13 @@ from services.progress.settings import ProgressSettings
 from services.provisioner.providers.registry import PROVIDERS
 from services.provisioner.settings import ProvisionerSettings
 from services.scaler.settings import ScalerSettings
+from services.webhooks.settings import WebhooksSettings
 from shared.environment import variables
 from shared.variables import PREFIX
 
 _ALL: Final[tuple[type[BaseSettings], ...]] = (
     *(StackSettings, BackupSettings, MirrorSettings),
-    *(ApiSettings, HealthSettings, ProgressSettings, ProvisionerSettings, ScalerSettings),
+    *(ApiSettings, HealthSettings, ProgressSettings, ProvisionerSettings, ScalerSettings, WebhooksSettings),
     *(registration.settings for registration in PROVIDERS),
 )
 

@@ -74,6 +74,10 @@ class Secrets:
         """The key that authenticates what the router keeps on disk."""
         return self._derive("router-snapshot")
 
+    def webhook_key(self, webhook_id: UUID, number: int) -> bytes:
+        """The key that signs this webhook's messages: number 1 at first, one more after each rotation."""
+        return self._derive(f"webhook/{webhook_id}/{number}")
+
     def redact(self, text: str, instance_id: UUID, attempt: int) -> str:
         """`text` without any secret of this instance up to that attempt, and without any token of Hugging Face."""
         for secret in self._of(instance_id, attempt):

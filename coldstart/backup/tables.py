@@ -16,6 +16,10 @@ KEPT: Final = (
     "used_sign_in_links",
     "beginnings",
     "deployment_load",
+    "webhooks",
+    "webhook_deliveries",
+    "webhook_replays",
+    "webhook_checkpoint",
 )
 """In an order in which each refers only to those before it."""
 _CHUNK_BYTES: Final = 1_000_000

@@ -63,6 +63,12 @@ def key_id(client: Api, key: str) -> UUID:
     return _only(beginning, f"keys have an id that begins with {key!r}", "keys")
 
 
+def webhook_id(client: Api, webhook: str) -> UUID:
+    """Raises ApiProblem if no webhook, or more than one, matches."""
+    beginning = (UUID(item["id"]) for item in client.pages("/webhooks") if item["id"].startswith(webhook.lower()))
+    return _only(beginning, f"webhooks have an id that begins with {webhook!r}", "webhooks")
+
+
 def _only(meant: Iterable[UUID], what: str, command: str) -> UUID:
     ids = sorted(set(meant))
     if len(ids) == 1:

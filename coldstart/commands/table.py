@@ -116,6 +116,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "events": Entry("events", "app", "Everything that happens, as it happens."),
     "keys": Entry("keys", "app", "Who may use this installation."),
     "orgs": Entry("orgs", "app", "The teams that share this installation."),
+    "webhooks": Entry("webhooks", "app", "Addresses that get events as signed HTTP requests."),
     "deadletters": Entry("deadletters", "app", "Messages that could not be handled."),
     "models": Entry("models", "app", "The models that can be served."),
     "machine-images": Entry("machine_images", "app", "Images of prepared machines, from which launches boot sooner."),

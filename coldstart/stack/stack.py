@@ -50,7 +50,14 @@ _LEAST_ROOM_TO_GO_ON: Final = 64_000_000
 _LAST_STEPS_S: Final = 5.0
 """For what the api does after the answers that are under way have had their time."""
 PROVISIONER: Final = "services.provisioner"
-SERVICES: Final = ("services.progress", "services.health", "services.scaler", PROVISIONER, "services.api")
+SERVICES: Final = (
+    "services.progress",
+    "services.health",
+    "services.scaler",
+    "services.webhooks",
+    PROVISIONER,
+    "services.api",
+)
 
 
 class StackRefused(Refused):

@@ -46,6 +46,7 @@ from services.api.stand_in import snapshot_file, standing_in
 from services.api.tenancy.build import tenancy_services
 from services.api.usage.build import usage_services
 from services.api.usage.log import Ledger
+from services.api.webhooks.build import webhook_services
 from shared.bus.connection import connect
 from shared.bus.reader import stream_state
 from shared.bus.server_clock import keeping_time
@@ -200,6 +201,7 @@ async def _wired(  # long - every room in turn, as they need each other
                 admission,
                 control,
                 console,
+                webhook_services(pool, settings),
             )
             app = application(
                 settings,

@@ -38,6 +38,7 @@ from services.api.control import (
     past_launches,
     reconciliation,
     usage,
+    webhooks,
 )
 from services.api.control.allowed_methods import allowed_methods
 from services.api.control.authorization import Authorize
@@ -76,6 +77,7 @@ _PARTS = (
     instance_types,
     costs,
     usage,
+    webhooks,
     model_resolution,
     reconciliation,
     links,

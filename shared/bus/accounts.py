@@ -87,7 +87,7 @@ def inbox(user: str) -> str:
 
 
 def services() -> Account:
-    return Account(SERVICES, (_operator(), _api(), _provisioner(), _health(), _progress(), _scaler()))
+    return Account(SERVICES, (_operator(), _api(), _provisioner(), _health(), _progress(), _scaler(), _webhooks()))
 
 
 def followers() -> Account:
@@ -158,6 +158,11 @@ def _scaler() -> User:
     handing_over = (replay_subject(SCALE.durable), *_holders_asked((SCALE,)))
     subscribe = (*_own_inbox("scaler"), EVERY_EVENT, load.SUBJECT, *_holders_asked(triggers))
     return User("scaler", (*publish, *handing_over), subscribe)
+
+
+def _webhooks() -> User:
+    """It reads events, and records none."""
+    return User("webhooks", (*_topology(), *_reading()), _own_inbox("webhooks"), denied=_held_by_others())
 
 
 def _copier() -> User:

@@ -57,6 +57,10 @@ DOCUMENTS: Final[dict[str, tuple[int, str, str]]] = {
     "SlugOnHub": (409, "slug_on_hub", "The slug is a name on the Hugging Face hub"),
     "StoresAway": (503, "stores_away", "NATS or PostgreSQL is away"),
     "TaskNotSupported": (422, "task_not_supported", "The model's task is not supported"),
+    "StreamUnreadable": (503, "stream_unreadable", "The event stream cannot be read now"),
+    "TooManyWebhooks": (409, "too_many_webhooks", "There are too many webhooks"),
+    "WebhookOff": (409, "webhook_switched_off", "The webhook is switched off"),
+    "WebhookUnknown": (404, "webhook_not_found", "There is no such webhook"),
     "TooManyWrongKeys": (429, "too_many_wrong_keys", "There were too many wrong keys"),
     "Unproven": (403, "csrf_token_invalid", "The request may come from another page"),
 }

@@ -40,7 +40,17 @@ async def test_a_stack_is_shown_with_its_parts_and_stopped_from_another_terminal
         assert (asked.returncode, shown["running"], shown["serving"]) == (0, True, True)
         assert (shown["pid"], shown["api_url"]) == (stack.process.pid, stack.reach["api_url"])
         parts = {part["name"]: part for part in shown["parts"]}
-        assert [*parts] == ["nats", "followers", "postgres", "progress", "health", "scaler", "provisioner", "api"]
+        assert [*parts] == [
+            "nats",
+            "followers",
+            "postgres",
+            "progress",
+            "health",
+            "scaler",
+            "webhooks",
+            "provisioner",
+            "api",
+        ]
         ours = {process.pid for process in psutil.Process(stack.process.pid).children()}
         assert {part["pid"] for part in parts.values()} <= ours
         assert str(parts["nats"]["port"]) == stack.reach["nats_url"].rpartition(":")[2]

@@ -240,7 +240,7 @@ async def test_a_follower_reads_its_copy_by_consumers_of_its_own_and_so_many_of_
         await connection.close()
 
 
-@pytest.mark.parametrize("service", ["api", "provisioner", "health", "progress", "scaler"])
+@pytest.mark.parametrize("service", ["api", "provisioner", "health", "progress", "scaler", "webhooks"])
 async def test_a_service_may_do_what_is_its_own_and_destroy_nothing(server: EmbeddedNats, service: str) -> None:
     others = [subject for subject, its in OF_ONE_SERVICE.items() if its != service]
     unheard = (f"{inbox('coldstart')}.>", "_INBOX.>", "journal.>")
@@ -254,7 +254,7 @@ async def test_what_a_health_process_says_of_itself_reaches_the_api_and_no_other
         await api.flush()
         await health.publish(SUBJECT, b"doubt")
         assert (await hearing.next_msg(WITHIN_S)).data == b"doubt"
-    for service in ("provisioner", "health", "progress", "scaler"):
+    for service in ("provisioner", "health", "progress", "scaler", "webhooks"):
         assert await refused(server.url_of(service), subscribe=(SUBJECT,)) == {SUBJECT}
 
 

@@ -19,6 +19,7 @@ from services.health.settings import HealthSettings
 from services.provisioner.providers.scaleway.settings import ScalewaySettings
 from services.provisioner.settings import ProvisionerSettings
 from services.scaler.settings import ScalerSettings
+from services.webhooks.settings import WebhooksSettings
 from shared.bus.accounts import SERVICES, followers, services
 from shared.bus.nats_configuration import variable
 from shared.environment import variable as variable_of
@@ -36,6 +37,7 @@ SETTINGS_MODULES = (
     "services.progress.settings",
     "services.provisioner.settings",
     "services.provisioner.providers.scaleway",
+    "services.webhooks.settings",
     "simulator.settings",
     "coldstart.settings",
 )
@@ -103,15 +105,16 @@ def test_docker_kills_no_service_in_the_time_that_it_gives_to_what_is_under_way(
         ApiSettings.model_fields["shutdown_seconds"].default,
         *(
             each.model_fields["stop_grace_seconds"].default
-            for each in (HealthSettings, ProvisionerSettings, ScalerSettings)
+            for each in (HealthSettings, ProvisionerSettings, ScalerSettings, WebhooksSettings)
         ),
     )
-    for name in ("api", "provisioner", "health", "progress", "scaler"):
+    for name in ("api", "provisioner", "health", "progress", "scaler", "webhooks"):
         assert int(OWN[name]["stop_grace_period"].removesuffix("s")) >= 2 * longest, name
 
 
 _OF_THE_MIRROR = set(WithWeightsMirror.model_fields) - {"weights_mirror_machine_endpoint"}
 OWN_SETTINGS = {
+    "webhooks": ("COLDSTART_WEBHOOKS_ALLOW_PRIVATE",),
     "api": ("COLDSTART_CORS_ORIGINS", *(variable_of(WithWeightsMirror, name) for name in _OF_THE_MIRROR)),
     "provisioner": (
         *("COLDSTART_SOURCE_RANGES", "COLDSTART_VLLM_IMAGE", "COLDSTART_VLLM_IMAGES"),
@@ -129,7 +132,7 @@ def test_what_must_be_the_same_in_every_service_reaches_each_of_them() -> None:
     """`COLDSTART_WORKER_TLS=off` must not be read by one and missed by another."""
     same = set(WithStartup.model_fields) - set(ServiceSettings.model_fields) | {"lease_seconds", "former_lease_seconds"}
     wanted = {variable_of(WithStartup, name) for name in same} | {"COLDSTART_ALLOWED_IMAGES"}
-    for name in ("api", "provisioner", "health", "progress", "scaler"):
+    for name in ("api", "provisioner", "health", "progress", "scaler", "webhooks"):
         assert wanted <= set(OWN[name]["environment"]), name
 
 
@@ -158,7 +161,7 @@ def test_the_nats_server_is_recent_enough_for_what_the_journal_asks_of_it() -> N
 
 
 def test_every_service_is_its_own_user_on_nats_and_the_server_knows_every_users_password() -> None:
-    for service in ("api", "provisioner", "health", "progress", "scaler"):
+    for service in ("api", "provisioner", "health", "progress", "scaler", "webhooks"):
         url = f"nats://{service}:${{NATS_{service.upper()}_PASSWORD}}@nats:4222"
         assert OWN[service]["environment"]["COLDSTART_NATS_URL"] == url
     copier = "nats://copier:${NATS_COPIER_PASSWORD}@nats-followers:4222"

@@ -10,6 +10,7 @@ from services.health.settings import HealthSettings
 from services.progress.settings import ProgressSettings
 from services.provisioner.settings import ProvisionerSettings
 from services.scaler.settings import ScalerSettings
+from services.webhooks.settings import WebhooksSettings
 from shared.metrics import WithMetrics, metrics_served
 
 COUNTED = Counter("coldstart_test_metrics_served", "Something that a test counts")
@@ -45,6 +46,8 @@ def test_without_a_port_nothing_is_served() -> None:
         pass
 
 
-@pytest.mark.parametrize("settings", [HealthSettings, ProgressSettings, ProvisionerSettings, ScalerSettings])
+@pytest.mark.parametrize(
+    "settings", [HealthSettings, ProgressSettings, ProvisionerSettings, ScalerSettings, WebhooksSettings]
+)
 def test_every_service_without_a_port_of_its_own_can_tell_its_metrics(settings: type[WithMetrics]) -> None:
     assert issubclass(settings, WithMetrics)

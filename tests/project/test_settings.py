@@ -102,7 +102,7 @@ def test_every_setting_is_known_by_name() -> None:
 
 
 @pytest.mark.real  # asyncssh asks ldconfig when it is first imported
-@pytest.mark.parametrize("service", ["api", "health", "progress", "provisioner", "scaler"])
+@pytest.mark.parametrize("service", ["api", "health", "progress", "provisioner", "scaler", "webhooks"])
 def test_a_service_that_cannot_use_its_settings_says_so_and_ends_with_2(
     service: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

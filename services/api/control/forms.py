@@ -19,6 +19,8 @@ FORMS: Final[Mapping[str, str]] = {
     r"^[A-Za-z0-9*/,#?-]+( [A-Za-z0-9*/,#?-]+){4}$": "has to have the five fields of cron; "
     "write it as in 0 8 * * mon-fri",
     r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$": "is no name of a time zone; write it as in Europe/Paris",
+    r"^https?://[!-~]+$": "is no address of a receiver; write it as in https://example.com/hook",
+    r"^[A-Z][A-Za-z]*$": "is no type of an event; write it as in InstanceReady",
     r"^[^\x00-\x1f\x7f]+$": _ONE_LINE,
     r"^[^\x00-\x1f\x7f]*$": _ONE_LINE,
     VISIBLE: _ONE_LINE,

@@ -13,6 +13,7 @@ from services.api.control.forms import FORMS
 from services.api.control.models import ModelBody
 from services.api.control.offerings import OfferingBody
 from services.api.control.organizations import OrganizationBody
+from services.api.control.webhooks import WebhookBody
 
 
 def patterns(node: Any) -> Iterator[str]:
@@ -27,7 +28,9 @@ def patterns(node: Any) -> Iterator[str]:
                 yield from patterns(value)
 
 
-@pytest.mark.parametrize("body", [InstanceBody, DeploymentBody, ModelBody, OfferingBody, ApiKeyBody, OrganizationBody])
+@pytest.mark.parametrize(
+    "body", [InstanceBody, DeploymentBody, ModelBody, OfferingBody, ApiKeyBody, OrganizationBody, WebhookBody]
+)
 def test_every_pattern_of_a_body_has_its_words(body: type[BaseModel]) -> None:
     told = set(patterns(body.model_json_schema()))
     assert told

@@ -1,0 +1,1 @@
+"""Addresses outside that get events, and what became of each message to them."""

@@ -1,0 +1,1 @@
+SELECT count(*) FROM webhooks WHERE organization_id IS NOT DISTINCT FROM $1

@@ -1,0 +1,1 @@
+DELETE FROM webhook_deliveries WHERE state <> 'pending' AND finished_at < $1;

@@ -1,0 +1,1 @@
+SELECT min(after_sequence) FROM webhooks;
