@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID, uuid5
 
 from services.webhooks.sender import Delivered, Failed, Gone, Outcome
@@ -11,9 +11,6 @@ from services.webhooks.statements import sql
 from services.webhooks.subscriptions import Subscription
 from shared.postgres.connection import Pool, PooledConnection
 from shared.webhooks import CHANNEL, SWITCHED_OFF_TYPE, own_message
-
-_CLAIM_S: Final = 30.0
-"""A claim lasts so much longer than a try may take."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ class Deliveries:
         return dict(row) if row else {}
 
     def _until(self, now: datetime) -> datetime:
-        return now + timedelta(seconds=self._settings.webhooks_timeout_seconds + _CLAIM_S)
+        return now + timedelta(seconds=self._settings.webhooks_timeout_seconds + self._settings.webhooks_claim_seconds)
 
 
 async def _switch_off(connection: PooledConnection, webhook_id: UUID, why: str, now: datetime) -> SwitchedOff | None:

@@ -35,6 +35,8 @@ class WebhooksSettings(WithDatabase, WithMetrics):
     """For how long it is kept what became of a message."""
     webhooks_at_once: PositiveInt = 100
     """Webhooks that one process sends to at the same time."""
+    webhooks_claim_seconds: PositiveFloat = 30.0
+    """Beyond the longest try: after how long another process sends to a webhook whose sender was killed."""
     webhooks_look_seconds: PositiveFloat = 5.0
     """How often it is looked for due messages, in case a notification was lost."""
 

@@ -19,7 +19,7 @@ START_S: Final = 60.0
 FORKING: Final = get_context("forkserver")
 FORKING.set_forkserver_preload(
     [
-        *(f"services.{name}.__main__" for name in ("api", "health", "progress", "provisioner", "scaler")),
+        *(f"services.{name}.__main__" for name in ("api", "health", "progress", "provisioner", "scaler", "webhooks")),
         "services.provisioner.providers.scaleway.provider",  # the SDK, which the provisioner loads when it needs it
     ]
 )
