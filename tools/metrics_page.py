@@ -15,7 +15,7 @@ from typing import Any, Final
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
-SERVICES: Final = ("api", "provisioner", "health", "progress", "scaler")
+SERVICES: Final = ("api", "provisioner", "health", "progress", "scaler", "webhooks")
 OURS: Final = "coldstart_"
 _HEAD: Final = """\
 <!-- Drawn from the code by `make docs`. -->

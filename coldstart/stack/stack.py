@@ -54,8 +54,8 @@ SERVICES: Final = (
     "services.progress",
     "services.health",
     "services.scaler",
-    "services.webhooks",
     PROVISIONER,
+    "services.webhooks",
     "services.api",
 )
 

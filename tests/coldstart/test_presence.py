@@ -47,8 +47,8 @@ async def test_a_stack_is_shown_with_its_parts_and_stopped_from_another_terminal
             "progress",
             "health",
             "scaler",
-            "webhooks",
             "provisioner",
+            "webhooks",
             "api",
         ]
         ours = {process.pid for process in psutil.Process(stack.process.pid).children()}

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from services.api.tenancy.ownership import organization_for, organization_named,
 from services.api.webhooks.errors import StreamUnreadable, TooManyWebhooks, WebhookOff, WebhookUnknown
 from services.api.webhooks.repository import OwnerGone, WebhookRepository
 from services.api.webhooks.secrets import WebhookSecrets
-from services.api.webhooks.webhooks import Delivery, Webhook, WebhookState
+from services.api.webhooks.webhooks import Delivery, DeliveryState, Webhook, WebhookState
 from shared.bus.reader import ReadingInterrupted
 from shared.clock import CLOCK
 from shared.deployments.events import DEPLOYMENT_EVENTS
@@ -59,7 +59,7 @@ OrganizationFilter = Annotated[
     Field(min_length=1, max_length=200, description="Of an installation's webhook: whose events it gets; null: all."),
 ]
 OnlyState = Annotated[
-    Literal["pending", "delivered", "failed"] | None,
+    DeliveryState | None,
     QueryParameter(name="state", description="Only messages in this state."),
 ]
 Description = Annotated[str, Field(min_length=1, max_length=200, pattern=VISIBLE)]

@@ -1,5 +1,6 @@
 """Webhooks, and the messages that they get."""
 
+from enum import StrEnum
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -50,6 +51,12 @@ class Webhook(WebhookState):
         return cls.model_validate(dict(row))
 
 
+class DeliveryState(StrEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 class Delivery(BaseModel):
     """A message for a webhook. `message_id` is its header `webhook-id`; `sequence` its event's place in the stream.
 
@@ -63,7 +70,7 @@ class Delivery(BaseModel):
     message_id: str
     type: str
     sequence: int | None
-    state: Literal["pending", "delivered", "failed"]
+    state: DeliveryState
     tries: int
     next_try_at: AwareDatetime | None
     status: int | None

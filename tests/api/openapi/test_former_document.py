@@ -60,7 +60,10 @@ ADDITIONS: Final[Sequence[str]] = (
     *("/paths/~1webhooks", *(f"/paths/~1webhooks~1{{webhook_id}}{rest}" for rest in ("", "~1rotate-secret", "~1test"))),
     *(f"/paths/~1webhooks~1{{webhook_id}}~1{rest}" for rest in ("deliveries", "replay")),
     *(f"/components/schemas/Webhook{each}" for each in ("Body", "ChangeBody", "List", "View", "WithSecret")),
-    *(f"/components/schemas/{each}" for each in ("Delivery", "Replay", "ReplayBody")),
+    *(
+        f"/components/schemas/{each}"
+        for each in ("Delivery", "DeliveryState", "Page_Delivery_", "Replay", "ReplayBody")
+    ),
     *("/paths/~1deployments", "/paths/~1deployments~1{name}"),
     *(f"/paths/~1deployments~1{{name}}~1{verb}" for verb in ("pause", "restart", "resume", "rollback", "scale")),
     *(f"/paths/~1deployments~1{{name}}~1{what}" for what in ("explain", "load", "timeline")),
