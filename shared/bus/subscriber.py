@@ -1,6 +1,6 @@
 """Connects a durable consumer to a function: decode, hold, call, acknowledge."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
@@ -13,6 +13,7 @@ from faststream.nats.subscriber.usecases import LogicSubscriber
 from nats.aio.msg import Msg
 from nats.errors import MsgAlreadyAckdError
 from prometheus_client import Counter
+from structlog.contextvars import bound_contextvars
 
 from shared.bus.connection import INBOX
 from shared.bus.dead_letters import DeadLetters, sequence_of
@@ -33,6 +34,8 @@ LONGEST_PAUSE_S: Final = 5.0
 
 FOR_NEWER_S: Final = 15.0
 """How soon a message comes again that is left to a newer version."""
+
+_PARTS_OF_TRACEPARENT: Final = 4
 
 log = structlog.get_logger()
 _for_newer: Final = Counter(
@@ -116,6 +119,11 @@ class Subscriber(Generic[_KnownT]):
         except Undecodable as error:
             await self._bury(message, str(error))
             return
+        with bound_contextvars(**_identity(self.trigger, recorded)):
+            await self._held(message, recorded)
+
+    async def _held(self, message: Msg, recorded: _KnownT) -> None:
+        metadata = message.metadata
         try:
             async with self.leases.held(message, redelivered=metadata.num_delivered > 1) as lease:
                 with self.held.holding(recorded.after.id):
@@ -150,3 +158,13 @@ class Subscriber(Generic[_KnownT]):
                 await self.on_unreadable(instance_id, reason)
         await self.dead_letters.put(message, self.trigger.durable, reason)
         await message.ack()
+
+
+def _identity(trigger: Trigger[Any], recorded: RecordedOf[Any, Any]) -> Mapping[str, str]:
+    """What every line says that is logged while the message is held: of which instance or deployment, and its trace.
+
+    The trace is the one that the request named which the event came of (W3C Trace Context).
+    """
+    found = {f"{trigger.kind.name}_id": str(recorded.after.id)}
+    trace = (recorded.origin.traceparent or "").split("-")
+    return {**found, "trace_id": trace[1]} if len(trace) >= _PARTS_OF_TRACEPARENT else found

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from faststream.nats import NatsBroker
+from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
 from shared.bus import subscriber
@@ -46,13 +47,13 @@ class Service:
     leases: Leases
     unreadable: list[UUID] = field(default_factory=list)
 
-    async def request(self) -> UUID:
+    async def request(self, traceparent: str | None = None) -> UUID:
         instance_id = uuid4()
         specification = Wish(name="qwen", model="a/b", instance_types=("L4-1-24G",))
         requested = InstanceRequested(
             instance_id=instance_id, occurred_at=datetime.now(UTC), specification=specification
         )
-        await self.journal.request(requested, intent_id=uuid4())
+        await self.journal.request(requested, intent_id=uuid4(), traceparent=traceparent)
         return instance_id
 
     async def pending(self) -> int:
@@ -104,6 +105,32 @@ async def test_a_handled_message_is_acknowledged(nats_url: str) -> None:
         instance_id = await service.request()
         assert (await seen.get()).instance.id == instance_id
         await until_settled(service)
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "trace"), [(f"00-{TRACE}-00f067aa0ba902b7-01", {"trace_id": TRACE}), (None, {}), ("odd", {})]
+)
+async def test_what_is_logged_while_a_message_is_held_names_its_instance_and_its_trace(
+    nats_url: str, traceparent: str | None, trace: dict[str, str]
+) -> None:
+    seen = asyncio.Queue[dict[str, Any]]()
+
+    async def handle(_: Recorded, __: Lease) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(seen.put(get_contextvars()))  # what a handler starts says it, too
+
+    async with serving(nats_url, handle) as service:
+        instance_id = await service.request(traceparent)
+        said = await seen.get()
+        assert {name: said[name] for name in said.keys() & {"instance_id", "trace_id"}} == {
+            "instance_id": str(instance_id),
+            **trace,
+        }
+        await until_settled(service)
+    assert not get_contextvars().keys() & {"instance_id", "trace_id"}
 
 
 async def test_a_consumer_that_was_deleted_is_heard_again_once_a_guard_has_made_it_anew(nats_url: str) -> None:

@@ -64,5 +64,6 @@ def tells_the_launch(stack: Observed, scraped: Scraped) -> None:
     assert value(progress, "coldstart_cost_per_hour", currency="EUR") == pytest.approx(0.7875, rel=0.5)
     assert value(scraped["provisioner"], "coldstart_consumer_held_messages", consumer="health-watching") == 1
     assert value(health, "coldstart_worker_requests_running", instance_id=stack.instance_id) == 0
-    assert value(health, "coldstart_worker_time_to_first_token_seconds_count", instance_id=stack.instance_id) == 2
+    answers = value(health, "coldstart_worker_time_to_first_token_seconds_count", instance_id=stack.instance_id)
+    assert (answers or 0) >= 2  # that of the client, and at least one warm-up
     assert value(scraped["api"], "coldstart_routing_table_age_seconds") is not None
