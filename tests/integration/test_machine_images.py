@@ -11,7 +11,7 @@ import pytest
 from shared.secrets import Secrets
 from simulator.cloud.gate import Moment, Subject
 from simulator.scenario import Call
-from tests.integration.line import INSTANCE_TYPE, MASTER_SECRET, PATIENCE_S, Changes, Line, line
+from tests.integration.line import INSTANCE_TYPE, MASTER_SECRET, MODEL, PATIENCE_S, Changes, Line, line
 from tests.integration.replicas import Replicas, replicas
 
 ENDS: Final = ("InstanceTerminated", "ResourcesReleased")
@@ -111,6 +111,23 @@ async def test_a_launch_boots_from_an_image_that_has_nothing_of_its_machine(
         await running.terminate(instance_id)
         await running.heard.until(instance_id, "InstanceTerminated")
         assert await running.remaining() == {}
+
+
+@pytest.mark.timeout(240)
+async def test_a_launch_of_the_model_on_an_image_fetches_nothing(
+    tmp_path: Path, nats_url: str, database_url: str
+) -> None:
+    async with line(tmp_path, nats_url, database_url, changes=IMAGES) as running:
+        image = await built(running, model=MODEL)
+        assert (image["model"], image["state"]) == (MODEL, "available"), running.heard.of(image["build"])[-1]
+        instance_id = await running.ready(model=MODEL)
+        told = [each["data"]["event"] for each in running.heard.of(instance_id)]
+        assert [each["machine_image"] for each in told if "machine_image" in each] == [image["id"]]
+        fetched = [(each["fetched_bytes"], each["total_bytes"]) for each in told if "fetched_bytes" in each]
+        assert fetched
+        assert [(here, total) for here, total in fetched if here < total] == []
+        await running.terminate(instance_id)
+        await running.heard.until(instance_id, "InstanceTerminated")
 
 
 @pytest.mark.timeout(240)

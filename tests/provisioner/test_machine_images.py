@@ -109,6 +109,12 @@ async def test_a_launch_boots_from_the_image_of_its_type(stage: Stage) -> None:
     assert (await stage.told())[1:4] == ["SecurityGroupFound", "MachineImageChosen", "InstanceCreated"]
 
 
+async def test_a_launch_whose_commit_was_not_found_at_its_admission_asks_once_more(stage: Stage) -> None:
+    _, image_id = await built(stage, model=MODEL, commit=COMMIT)
+    stage.weights.commits[MODEL, "main"] = COMMIT
+    assert (await created(stage, model=MODEL, commit=None)).machine_image == image_id
+
+
 async def test_the_choice_is_recorded_before_the_order(stage: Stage) -> None:
     await built(stage)
 

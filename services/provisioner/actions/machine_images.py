@@ -1,6 +1,7 @@
 """Which machine image a server is ordered with: no retired one, and none with the model of another organisation."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
@@ -11,17 +12,26 @@ from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.events import MachineImageChosen, MachineImageUnusable
 from shared.lifecycle.instance import Instance
 
+MAIN: Final = "main"
+
 log = structlog.get_logger()
 
 
 def fitting(
-    images: Sequence[MachineImage], instance: Instance, zone: str, instance_type: str, vllm_image: str
+    images: Sequence[MachineImage],
+    instance: Instance,
+    zone: str,
+    instance_type: str,
+    vllm_image: str,
+    *,
+    commit: str | None = None,
 ) -> list[MachineImage]:
     """Those that this server could boot from, the best first: with the model's weights, then the newest. Pure.
 
-    Where the model on an image is not the instance's, or of another commit, it would only fill the disk.
+    Where the model on an image is not the instance's, or of another commit, it would only fill the disk. `commit`: the
+    instance's by the hub, if its admission could not find out.
     """
-    wish, commit = instance.specification, instance.findings.commit
+    wish, commit = instance.specification, instance.findings.commit or commit
 
     def fits(image: MachineImage) -> bool:
         of_its_model = (image.labels.get(MODEL), image.labels.get(COMMIT)) in {(None, None), (wish.model, commit)}
@@ -61,7 +71,8 @@ class MachineImages:
         if instance.specification.builds_image:
             return None
         vllm_image = instance.specification.image or context.settings.image_for(instance_type)
-        for image in fitting(self._listed, instance, zone, instance_type, vllm_image):
+        commit = await self._commit(instance)
+        for image in fitting(self._listed, instance, zone, instance_type, vllm_image, commit=commit):
             if not await self._is_in_use(image, instance):
                 continue
             await context.record(
@@ -70,6 +81,13 @@ class MachineImages:
             if await self._is_in_use(image, instance):
                 return image.id
         return None
+
+    async def _commit(self, instance: Instance) -> str | None:
+        """As its install would find it; asked for only where an image has its model."""
+        wish, found = instance.specification, instance.findings.commit
+        if found is not None or all(image.labels.get(MODEL) != wish.model for image in self._listed):
+            return found
+        return await self._context.dependencies.weights.commit(wish.model, wish.revision or MAIN)
 
     async def note_unusable(self, gone: MachineImageGone) -> None:
         reason = f"The provider made no server from it in {gone.zone}: it is gone, or does not boot this type."
