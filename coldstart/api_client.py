@@ -69,8 +69,11 @@ class _Transport(httpx.HTTPTransport):
 class Api:
     """`patience_s`: how long `events` waits for a lost api."""
 
-    def __init__(self, url: str, key: str, *, patience_s: float = PATIENCE_S) -> None:
-        """Raises ApiProblem for an invalid address or key, or a proxy that is not supported."""
+    def __init__(self, url: str, key: str, *, patience_s: float = PATIENCE_S, timeout_s: float | None = None) -> None:
+        """`timeout_s`: of each step of a request.
+
+        Raises ApiProblem for an invalid address or key, or a proxy that is not supported.
+        """
         if not key.isascii() or not key.isprintable():
             raise ApiProblem("the key holds characters that no key has; see COLDSTART_API_KEY.")
         try:
@@ -79,7 +82,7 @@ class Api:
             self._client = httpx.Client(
                 base_url=url,
                 headers={"Authorization": f"Bearer {key}"},
-                timeout=_TIMEOUT,
+                timeout=_TIMEOUT if timeout_s is None else timeout_s,
                 transport=_Transport(proxy=self._proxy),
             )
         except UnusableProxy as error:

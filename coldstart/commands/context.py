@@ -29,17 +29,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 @contextmanager
 def api() -> Generator[Api]:
     """The api of COLDSTART_API_URL and COLDSTART_API_KEY, else of the stack in the data folder."""
-    with explained():
-        settings = client_settings()
-        key = settings.api_key
-        if settings.api_url is None:
-            reach = find_reach(settings.data_dir)
-            url, key = reach.api_url, key or reach.admin_key
-        else:
-            url = settings.api_url
-            key = key or _key_of_the_stack_at(url, settings.data_dir)
-        with Api(url, key) as client:
-            yield client
+    with explained(), reached() as client:
+        yield client
+
+
+def reached(*, timeout_s: float | None = None) -> Api:
+    """The same, with nothing explained. Raises Refused, SettingsInvalid."""
+    settings = client_settings()
+    key = settings.api_key
+    if settings.api_url is None:
+        reach = find_reach(settings.data_dir)
+        url, key = reach.api_url, key or reach.admin_key
+    else:
+        url = settings.api_url
+        key = key or _key_of_the_stack_at(url, settings.data_dir)
+    return Api(url, key, timeout_s=timeout_s)
 
 
 def _key_of_the_stack_at(url: str, data_dir: Path) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from coldstart.api_client import Api
 from coldstart.commands.asking import Yes, ask
+from coldstart.commands.completing import deployment_names
 from coldstart.commands.context import Json, api, complain, given, non_empty, note, out, print_json, print_table, say
 from coldstart.commands.following import saying_on_ctrl_c
 from coldstart.commands.naming import OfOrganization
@@ -73,7 +74,10 @@ def known_name(value: str) -> str:
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="The deployment's name; of an organisation's, as acme/chat.", callback=known_name
+        metavar="NAME",
+        help="The deployment's name; of an organisation's, as acme/chat.",
+        callback=known_name,
+        autocompletion=deployment_names,
     ),
 ]
 Least = Annotated[int | None, typer.Option("--min", min=0, help="At least this many replicas.")]

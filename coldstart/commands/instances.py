@@ -9,6 +9,7 @@ from rich.text import Text
 
 from coldstart.api_client import Api, ApiProblem, described
 from coldstart.commands.asking import Yes, ask
+from coldstart.commands.completing import instance_names, model_names
 from coldstart.commands.context import (
     Json,
     api,
@@ -56,7 +57,11 @@ app.command("critical-path")(critical_path)
 def create(  # noqa: PLR0913 - each option is an argument
     model: Annotated[
         str,
-        typer.Argument(help="A model id on the Hugging Face hub, e.g. Qwen/Qwen2.5-0.5B-Instruct.", callback=non_empty),
+        typer.Argument(
+            help="A model id on the Hugging Face hub, e.g. Qwen/Qwen2.5-0.5B-Instruct.",
+            callback=non_empty,
+            autocompletion=model_names,
+        ),
     ],
     *,
     types: Annotated[
@@ -162,7 +167,10 @@ def watch_(
     instances: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[INSTANCE]...", help="Ids, unique beginnings of ids, or names.", callback=each_non_empty
+            metavar="[INSTANCE]...",
+            help="Ids, unique beginnings of ids, or names.",
+            callback=each_non_empty,
+            autocompletion=instance_names,
         ),
     ] = None,
     *,

@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 
 from coldstart.api_client import Api, ApiProblem
+from coldstart.commands.completing import instance_names
 from coldstart.commands.context import non_empty
 from shared.description import InstanceView
 from shared.lifecycle.decide import Intent
@@ -18,7 +19,12 @@ BEGINNING: Final = 8
 """Characters of an id that are shown; every command finds an id by its beginning."""
 
 Instance = Annotated[
-    str, typer.Argument(help="The instance: its id, a unique beginning of its id, or its name.", callback=non_empty)
+    str,
+    typer.Argument(
+        help="The instance: its id, a unique beginning of its id, or its name.",
+        callback=non_empty,
+        autocompletion=instance_names,
+    ),
 ]
 OfOrganization = Annotated[
     str | None,

@@ -110,6 +110,9 @@ COMMANDS: Final[Mapping[str, Entry]] = {
         "backup", "restore", "Restore a backup into an empty data folder, or into empty servers. It starts nothing."
     ),
     "purge": Entry("purge", "purge", "Delete the data folder: the journal, the tables, the keys, the simulated cloud."),
+    "completion": Entry(
+        "completion", "completion", 'Print the completion of a shell: eval "$(coldstart completion bash)".'
+    ),
     "env": Entry("env", "env", 'Print the running stack\'s addresses for a shell: eval "$(coldstart env)".'),
     "instances": Entry("instances", "app", "Create, look at, and end instances."),
     "deployments": Entry("deployments", "app", "Endpoints that stay: look at them, scale, pause, roll back, end them."),
