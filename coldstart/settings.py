@@ -31,8 +31,8 @@ class StackSettings(BaseSettings):
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     worker_tls: WorkerTls = "mutual"
     shutdown_seconds: PositiveFloat = 10.0
-    metrics_port: Annotated[int, Field(ge=1, le=65_532)] | None = None
-    """The first of four in a row: of progress, health, scaler and provisioner."""
+    metrics_port: Annotated[int, Field(ge=1, le=65_531)] | None = None
+    """The first of five in a row: of progress, health, scaler, provisioner and webhooks."""
 
 
 class BackupSettings(BaseSettings):

@@ -28,6 +28,7 @@ BOUNDED: Final = frozenset(
         "status",
         "step",
         "store",
+        "why",
     ]
 )
 """Labels whose values are of the code, or as few as the providers."""

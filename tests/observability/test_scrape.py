@@ -35,7 +35,7 @@ async def test_a_running_stack_serves_what_the_page_lists_and_every_panel_has_da
             check_metrics(text)
         (tmp_path / "prometheus").mkdir()
         async with prometheus(stack, tmp_path / "prometheus") as asked:
-            await asked.until_found('count(up{job=~"coldstart.*"} == 1) == 5')
+            await asked.until_found('count(up{job=~"coldstart.*"} == 1) == 6')
             for dashboard in DASHBOARDS.values():
                 for expression in expressions(dashboard):
                     if not any(name in expression for name in WITHOUT_DATA):
