@@ -41,7 +41,13 @@ def environment_of(settings: BaseSettings) -> dict[str, str]:
             alias = str(alias.choices[0])
         if value is not None:
             plain = any(one is NoDecode for one in info.metadata)
-            text = str(value) if not isinstance(value, tuple) else ",".join(value) if plain else json.dumps(value)
+            text = (
+                str(value)
+                if not isinstance(value, tuple)
+                else ",".join(map(str, value))
+                if plain
+                else json.dumps(value)
+            )
             text = value.get_secret_value() if isinstance(value, SecretStr) else text
             environment[alias if isinstance(alias, str) else f"{prefix}{name}".upper()] = text
     return environment
