@@ -7,6 +7,7 @@ from real_line import clients, comparison, failures, hub, privacy, pulls
 from real_line.addresses import REGISTRY_PORT
 from real_line.cleanliness import nothing_of_ours
 from real_line.cold_start import cold_start
+from real_line.compilation import compilation
 from real_line.first_boot import first_boot, waited_out
 from real_line.launching import in_order
 from real_line.line import Launch, Line
@@ -123,11 +124,12 @@ def _terminate(line: Line, launch: Launch) -> None:
 
 
 SCENES: Final[dict[str, Callable[[Line], None]]] = {
-    "cold start": cold_start,
     "chat": chat,
     "embedding": embedding,
     "full disk": full_disk,
     "terminated pull": terminated_pull,
     "never starts": never_starts,
     "first boot": busy_first_boot,
+    "cold start": cold_start,
+    "compilation": compilation,
 }

@@ -157,6 +157,8 @@ fetch_weights() {
   for number in "${workers[@]}"; do
     wait "$number"
   done
+  count_weights
+  report_weights
 }
 
 # Fetches one file or range of one after the other, each that no other worker has taken.

@@ -89,6 +89,11 @@ def test_the_available_memory_is_known(tmp_path: Path, hub: LyingHub) -> None:
     assert 2**20 < int(said.splitlines()[-1]) < 2**50
 
 
+def test_that_all_is_there_is_told_before_anybody_waits_for_it(tmp_path: Path, hub: LyingHub) -> None:
+    status, said = run(tmp_path, hub, "model-1.safetensors", then='wait "$weights_pid"')
+    assert (status, of_all(said)[-1]) == (0, Fetched(len(LARGE), len(LARGE), 1, 1)), said
+
+
 def test_huggingface_hub_finds_the_model_there_without_a_network(tmp_path: Path, hub: LyingHub) -> None:
     assert run(tmp_path, hub)[0] == 0
     found = snapshot_download(
