@@ -77,6 +77,7 @@ docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m tools.metrics_page > docs/metrics.md
 	@$(BIN)/python -m tools.dashboards deploy/grafana
 	@$(BIN)/python -m tests.chaos.page
+	@$(BIN)/python -m real_line.cold_start_page
 
 vllm-options: .venv/.ready-dev  ## the tables of vLLM's options and models, from its versions; VERSIONS adds some
 	@$(BIN)/python -m tools.vllm_options $(VLLM_OPTIONS) $(VERSIONS)
