@@ -42,7 +42,7 @@ CREATE TABLE webhook_deliveries (
     type text NOT NULL,
     sequence bigint,
     message jsonb,
-    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed')),
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'undelivered')),
     tries integer NOT NULL DEFAULT 0,
     next_try_at timestamptz NOT NULL,
     created_at timestamptz NOT NULL,

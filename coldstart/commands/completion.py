@@ -7,13 +7,13 @@ import typer
 from typer._completion_shared import get_completion_script
 
 
-class Shell(StrEnum):
+class CompletingShell(StrEnum):
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
 
 
-def completion(shell: Annotated[Shell, typer.Argument(help="The shell that it is for.")]) -> None:
+def completion(shell: Annotated[CompletingShell, typer.Argument(help="The shell that it is for.")]) -> None:
     """Print the completion of a shell: eval "$(coldstart completion bash)".
 
     It completes names of instances, deployments and models, too, by asking the API.

@@ -125,7 +125,7 @@ def send_test(webhook: Webhook, *, as_json: Json = False) -> None:
         print_json(sent)
     elif sent["state"] == "delivered":
         say(f"delivered: it answered {sent['status']}")
-    elif sent["state"] == "failed":
+    elif sent["state"] == "undelivered":
         complain(f"Not delivered: {sent['reason']}.")
     else:
         complain("It still waits to be sent; does the service webhooks run?")

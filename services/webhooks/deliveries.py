@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from services.webhooks.sender import Delivered, Failed, Gone, Outcome
+from services.webhooks.sender import Delivered, Gone, NotDelivered, Outcome
 from services.webhooks.settings import WebhooksSettings
 from services.webhooks.statements import sql
-from services.webhooks.subscriptions import Subscription
+from services.webhooks.subscriptions import WebhookFilter
 from shared.postgres.connection import Pool, PooledConnection
 from shared.webhooks import CHANNEL, SWITCHED_OFF_TYPE, own_message
 
 
 @dataclass(frozen=True)
-class Claim:
+class SendingClaim:
     """The right to send to this webhook, for a while."""
 
     webhook_id: UUID
@@ -53,17 +53,17 @@ class Deliveries:
         self._pool = pool
         self._settings = settings
 
-    async def claim(self, now: datetime, most: int) -> list[Claim]:
-        """Claim webhooks that have something due, and that nobody else sends to."""
+    async def claim(self, now: datetime, most: int) -> list[SendingClaim]:
+        """SendingClaim webhooks that have something due, and that nobody else sends to."""
         rows = await self._pool.fetch(sql("claim_webhooks"), now, self._until(now), most)
-        return [Claim(row["id"], row["claimed_by"]) for row in rows]
+        return [SendingClaim(row["id"], row["claimed_by"]) for row in rows]
 
-    async def next_due(self, claim: Claim, now: datetime) -> Due | None:
+    async def next_due(self, claim: SendingClaim, now: datetime) -> Due | None:
         """Renews the claim; None if it is lost, or nothing is due."""
         row = await self._pool.fetchrow(sql("next_delivery"), claim.webhook_id, claim.by, now, self._until(now))
         return Due(webhook_id=claim.webhook_id, **dict(row)) if row else None
 
-    async def release(self, claim: Claim) -> None:
+    async def release(self, claim: SendingClaim) -> None:
         await self._pool.execute(sql("release_claim"), claim.webhook_id, claim.by)
 
     async def soonest_due(self) -> datetime | None:
@@ -73,7 +73,7 @@ class Deliveries:
 
     async def note_test(self, due: Due, outcome: Outcome, now: datetime) -> None:
         """A test is tried once, and says nothing about its webhook."""
-        if isinstance(outcome, Failed):
+        if isinstance(outcome, NotDelivered):
             await self._pool.execute(sql("note_failed_try"), due.id, now, outcome.status, outcome.reason, None)
         elif isinstance(outcome, Gone):
             await self._pool.execute(sql("note_failed_try"), due.id, now, outcome.status, "it answered 410", None)
@@ -90,7 +90,7 @@ class Deliveries:
         await self._pool.execute(sql("note_failed_try"), due.id, now, None, reason, None)
 
     async def note_failed(
-        self, due: Due, outcome: Failed, now: datetime, *, next_try_at: datetime | None, not_before: datetime
+        self, due: Due, outcome: NotDelivered, now: datetime, *, next_try_at: datetime | None, not_before: datetime
     ) -> SwitchedOff | None:
         """Returns what this has switched off, if it has failed for too long."""
         async with self._pool.acquire() as connection, connection.transaction():
@@ -137,7 +137,7 @@ async def _switch_off(connection: PooledConnection, webhook_id: UUID, why: str, 
         "failing_since": row["failing_since"].isoformat() if row["failing_since"] else None,
     }
     notice = own_message(message_id, SWITCHED_OFF_TYPE, str(webhook_id), now, data)
-    for other in map(Subscription.of, await connection.fetch(sql("enabled_webhooks"))):
+    for other in map(WebhookFilter.of, await connection.fetch(sql("enabled_webhooks"))):
         if other.wants_type(SWITCHED_OFF_TYPE) and other.may_know(organization_id):
             delivery_id = uuid5(other.id, message_id)
             await connection.execute(

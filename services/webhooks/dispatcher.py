@@ -16,9 +16,9 @@ from nats.aio.client import Client
 from prometheus_client import Counter, Histogram
 
 from services.webhooks.bodies import STREAM_ERRORS, EventGone, body_of
-from services.webhooks.deliveries import Claim, Deliveries, Due, SwitchedOff
+from services.webhooks.deliveries import Deliveries, Due, SendingClaim, SwitchedOff
 from services.webhooks.schedule import next_try_at, not_before
-from services.webhooks.sender import Delivered, Failed, Gone, Outcome, Sender
+from services.webhooks.sender import Delivered, Gone, NotDelivered, Outcome, Sender
 from services.webhooks.settings import WebhooksSettings
 from shared.clock import CLOCK
 from shared.postgres.connection import DATABASE_ERRORS
@@ -102,7 +102,7 @@ class Dispatcher:
             return longest_s
         return min(longest_s, max(_LEAST_PAUSE_S, (soonest - self.now()).total_seconds()))
 
-    def _begin(self, claim: Claim) -> None:
+    def _begin(self, claim: SendingClaim) -> None:
         task = asyncio.create_task(self._send_all(claim))
         self._at_work.add(task)
         task.add_done_callback(self._ended)
@@ -111,7 +111,7 @@ class Dispatcher:
         self._at_work.discard(task)
         self.wake()
 
-    async def _send_all(self, claim: Claim) -> None:
+    async def _send_all(self, claim: SendingClaim) -> None:
         """Send what is due to this webhook until nothing is; an outage leaves the rest for later."""
         try:
             while not self._stopping and (due := await self.deliveries.next_due(claim, self.now())):
@@ -149,14 +149,14 @@ class Dispatcher:
                 await self.deliveries.note_delivered(due, outcome, now)
             case Gone():
                 off = await self.deliveries.note_gone(due, outcome, now)
-            case Failed():
+            case NotDelivered():
                 off = await self._note_failed(due, outcome, now)
             case _:
                 assert_never(outcome)
         if off is not None:
             _tell(off)
 
-    async def _note_failed(self, due: Due, outcome: Failed, now: datetime) -> SwitchedOff | None:
+    async def _note_failed(self, due: Due, outcome: NotDelivered, now: datetime) -> SwitchedOff | None:
         again = next_try_at(
             due.tries + 1,
             now,

@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from services.webhooks.settings import WebhooksSettings
 from services.webhooks.statements import sql
-from services.webhooks.subscriptions import Queued, Subscription, queued
+from services.webhooks.subscriptions import Queued, WebhookFilter, queued
 from shared.bus.marks import Mark, goes_on, mark_of
 from shared.bus.reader import ReadingInterrupted, position_before, reading, stream_state
 from shared.clock import CLOCK
@@ -39,12 +39,12 @@ _unreadable: Final = Counter("coldstart_webhooks_unreadable_total", "Events that
 log = structlog.get_logger()
 
 
-class LeadershipLost(OSError):
+class QueueLeadershipLost(OSError):
     """The database session that made this process the one that queues is gone."""
 
 
 @dataclass(frozen=True)
-class Reached:
+class QueuedUpTo:
     """How far the stream of this installation is queued, and the mark of the last event."""
 
     installation: UUID
@@ -74,23 +74,23 @@ class Queueing:
             log.info("queueing for webhooks", after=reached.sequence)
             await self._follow(database, reached)
 
-    async def _starting_point(self, database: Connection) -> Reached:
+    async def _starting_point(self, database: Connection) -> QueuedUpTo:
         stream = await stream_state(self.connection)
         row = await database.fetchrow(sql("checkpoint"))
         if row is None:
             earliest = await database.fetchval(sql("earliest_beginning"))
-            return Reached(stream.installation, stream.last_sequence if earliest is None else earliest)
+            return QueuedUpTo(stream.installation, stream.last_sequence if earliest is None else earliest)
         mark = Mark(row["mark_sequence"], row["mark_stored_ns"]) if row["mark_sequence"] else None
         same = row["installation"] == stream.installation
         if same and await goes_on(self.connection, stream, row["sequence"], mark):
-            return Reached(stream.installation, row["sequence"], mark)
+            return QueuedUpTo(stream.installation, row["sequence"], mark)
         sequence = await self._fork(stream.last_sequence, mark if same else None)
         log.error(
             "the stream was replaced or rolled back: webhooks get its events from the first that was not queued",
             former=row["sequence"],
             after=sequence,
         )
-        return Reached(stream.installation, sequence)
+        return QueuedUpTo(stream.installation, sequence)
 
     async def _fork(self, last_sequence: int, mark: Mark | None) -> int:
         """Behind which event the stream has other ones than were queued: those that it stored after the mark."""
@@ -99,7 +99,7 @@ class Queueing:
         before = await position_before(self.connection, datetime.fromtimestamp(mark.stored_ns / _NS, UTC))
         return last_sequence if before is None else before
 
-    async def _follow(self, database: Connection, reached: Reached) -> NoReturn:
+    async def _follow(self, database: Connection, reached: QueuedUpTo) -> NoReturn:
         heartbeat_s = self.settings.stream_heartbeat_seconds
         async with reading(self.connection, after=reached.sequence, heartbeat_s=heartbeat_s) as events:
             while True:
@@ -107,7 +107,7 @@ class Queueing:
                     await _queue(database, reached.installation, messages)
                     self.failures = 0
                 elif database.is_closed():
-                    raise LeadershipLost
+                    raise QueueLeadershipLost
 
 
 async def add(database: AnyConnection, items: Sequence[Queued], kind: str, now: datetime) -> None:
@@ -137,7 +137,7 @@ def readable(messages: Iterable[Msg]) -> list[AnyRecorded]:
 async def _queue(database: Connection, installation: UUID, messages: Sequence[Msg]) -> None:
     events, mark = readable(messages), mark_of(messages[-1])
     async with database.transaction():
-        subscriptions = [Subscription.of(row) for row in await database.fetch(sql("enabled_webhooks"))]
+        subscriptions = [WebhookFilter.of(row) for row in await database.fetch(sql("enabled_webhooks"))]
         items = [one for event in events for one in queued(subscriptions, event)]
         await add(database, items, "event", CLOCK.now())
         await database.execute(sql("move_checkpoint"), installation, mark.sequence, mark.sequence, mark.stored_ns)

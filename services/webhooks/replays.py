@@ -11,7 +11,7 @@ from nats.errors import Error as NatsError
 from services.webhooks.queueing import add, readable
 from services.webhooks.settings import WebhooksSettings
 from services.webhooks.statements import sql
-from services.webhooks.subscriptions import Subscription, queued
+from services.webhooks.subscriptions import WebhookFilter, queued
 from shared.bus.reader import ReadingInterrupted, reading
 from shared.clock import CLOCK
 from shared.journal.envelope import WrittenByNewer
@@ -67,7 +67,7 @@ class Replays:
         async with self.pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(sql("one_webhook"), replay["webhook_id"])
             if row is not None:
-                wanted = [Subscription.of(row)]
+                wanted = [WebhookFilter.of(row)]
                 items = [
                     one for event in events if event.sequence <= last for one in queued(wanted, event, replay["id"])
                 ]

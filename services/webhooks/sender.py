@@ -43,7 +43,7 @@ class Gone:
 
 
 @dataclass(frozen=True)
-class Failed:
+class NotDelivered:
     """`status` is None without an answer. `retry_after_s`: what the receiver asks for, a day at most."""
 
     reason: str
@@ -51,7 +51,7 @@ class Failed:
     retry_after_s: float | None = None
 
 
-Outcome: TypeAlias = Delivered | Gone | Failed
+Outcome: TypeAlias = Delivered | Gone | NotDelivered
 
 
 class AddressRefused(OSError):
@@ -85,13 +85,13 @@ class Sender:
         """Never raises for what the receiver, its name or the network does."""
         session = self._sessions.get(url.partition(":")[0].lower())
         if session is None:
-            return Failed("its URL begins neither with https:// nor with http://")
+            return NotDelivered("its URL begins neither with https:// nor with http://")
         headers = {"content-type": "application/json", "user-agent": _AGENT, **headers}
         try:
             async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 return _judged(answer.status, answer.headers.get("retry-after"))
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
-            return Failed(self._reason(error)[:_LONGEST_REASON])
+            return NotDelivered(self._reason(error)[:_LONGEST_REASON])
 
     def _reason(self, error: Exception) -> str:
         match error:
@@ -146,8 +146,8 @@ def _judged(status: int, retry_after: str | None) -> Outcome:
     if status == HTTPStatus.GONE:
         return Gone()
     if status in _REDIRECTS:
-        return Failed(f"it answered {status}; redirects are not followed", status)
-    return Failed(f"it answered {status}", status, _seconds(retry_after))
+        return NotDelivered(f"it answered {status}; redirects are not followed", status)
+    return NotDelivered(f"it answered {status}", status, _seconds(retry_after))
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -10,7 +10,7 @@ from shared.journal.recorded import AnyRecorded
 
 
 @dataclass(frozen=True)
-class Subscription:
+class WebhookFilter:
     """A webhook's filters; None: any. `organization_id` is whose it is, None the installation's."""
 
     id: UUID
@@ -62,7 +62,7 @@ class Queued:
 
 
 def queued(
-    subscriptions: Iterable[Subscription], recorded: AnyRecorded, replay: UUID | None = None
+    subscriptions: Iterable[WebhookFilter], recorded: AnyRecorded, replay: UUID | None = None
 ) -> Iterator[Queued]:
     """For each webhook that wants the event, and was there before it; a replay (its id) also gets older ones.
 

@@ -80,7 +80,7 @@ def test_the_list_and_one_of_them_say_how_they_fare(api: FakeApi) -> None:
     [
         ({"state": "delivered", "status": 204}, 0, "delivered: it answered 204"),
         (
-            {"state": "failed", "reason": "its name cannot be resolved"},
+            {"state": "undelivered", "reason": "its name cannot be resolved"},
             1,
             "Not delivered: its name cannot be resolved.",
         ),

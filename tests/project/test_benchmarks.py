@@ -20,10 +20,10 @@ SEVEN_ON_L40S = Cell("7B", "L40S")
 
 
 def test_the_floor_of_a_launch_is_the_longest_transfer_and_what_cannot_overlap() -> None:
-    """12 GB of image grow to 28.8 GB, which one core unpacks at 150 MB/s; four files come at 66 MB/s each."""
+    """12 GB of image grow to 28.8 GB, which one core unpacks at 150 MB/s; the weights take all of the network."""
     least = floor(SEVEN_ON_L40S)
     assert least.image == pytest.approx(41.1 + 28_800 / 150)
-    assert least.weights == pytest.approx(SEVEN_ON_L40S.weights / 1e6 / (4 * 66))
+    assert least.weights == pytest.approx(SEVEN_ON_L40S.weights / 1e6 / 312.5)
     assert least.seconds == least.before + least.image + least.after
     assert least.bound_by == "image"
 
@@ -73,7 +73,7 @@ def test_a_way_that_is_slower_than_before_or_far_above_its_floor_is_told() -> No
 def test_the_table_has_each_cell_with_its_share_of_the_first_way_and_its_floor() -> None:
     table = {SEVEN_ON_L40S: {Way.VLLM: launched(600.0), Way.IMAGE: launched(300.0, Way.IMAGE)}}
     assert rows(table, [Way.VLLM, Way.IMAGE])[-1] == (
-        "| 7B | L40S | L40S-1-48G | 600 s (floor 504 s) | 300 s, 0.50 × (floor 328 s) |"
+        "| 7B | L40S | L40S-1-48G | 600 s (floor 504 s) | 300 s, 0.50 × (floor 319 s) |"
     )
 
 

@@ -92,7 +92,12 @@ async def test_after_its_last_try_a_message_is_given_up_and_says_why(stage: Stag
         webhook = await stage.add(receiver.url, events=["InstanceRequested"])
         await stage.author.write(h.a_launch())
         (found,) = await stage.until_done(webhook, 1)
-    assert (found["state"], found["tries"], found["status"], found["reason"]) == ("failed", 4, 503, "it answered 503")
+    assert (found["state"], found["tries"], found["status"], found["reason"]) == (
+        "undelivered",
+        4,
+        503,
+        "it answered 503",
+    )
     assert len(receiver.received) == 4
 
 
@@ -104,7 +109,7 @@ async def test_a_receiver_that_is_gone_is_switched_off_at_once_and_others_are_to
         found = await stage.until(webhook, lambda row, found: not row["enabled"] and len(found) == len(h.a_launch()))
         (notice,) = await other.until_so_many(1)
     assert (await stage.webhook(webhook))["switched_off"] == "gone"
-    assert {one["state"] for one in found} == {"failed"}
+    assert {one["state"] for one in found} == {"undelivered"}
     assert len(gone.received) == 1
     assert (notice.type, notice.event["data"]["reason"]) == ("WebhookSwitchedOff", "gone")
     assert notice.event["data"]["webhook"]["id"] == str(webhook)
@@ -185,7 +190,7 @@ async def test_a_test_is_sent_once_even_to_what_is_switched_off_and_changes_noth
         webhook = await stage.add(receiver.url, enabled=False, switched_off="request")
         await stage.add_test(webhook)
         (found,) = await stage.until_done(webhook, 1)
-    assert (found["state"], found["tries"], found["status"]) == ("failed", 1, 500)
+    assert (found["state"], found["tries"], found["status"]) == ("undelivered", 1, 500)
     assert [one.type for one in receiver.received] == ["WebhookTest"]
     assert (await stage.webhook(webhook))["failures"] == 0
 

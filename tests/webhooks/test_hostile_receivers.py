@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from services.webhooks.sender import Delivered, Failed, Gone, Outcome, Sender
+from services.webhooks.sender import Delivered, Gone, NotDelivered, Outcome, Sender
 from services.webhooks.settings import WebhooksSettings
 from shared.certificates import certified
 from tests.webhooks.receiver import answering, receiving
@@ -102,7 +102,7 @@ async def drop_by_drop(_: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 async def test_what_is_no_answer_is_a_failed_try(speak: Speak, told: str) -> None:
     async with speaking(speak) as url:
         outcome = await sent(url)
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, NotDelivered)
     assert outcome.reason.startswith(told)
     assert outcome.status is None
 
@@ -116,18 +116,18 @@ async def test_a_redirect_is_not_followed() -> None:
     async with receiving() as elsewhere, receiving(answering(307, headers={"Location": elsewhere.url})) as receiver:
         outcome = await sent(receiver.url)
         assert elsewhere.received == []
-    assert outcome == Failed("it answered 307; redirects are not followed", 307)
+    assert outcome == NotDelivered("it answered 307; redirects are not followed", 307)
 
 
 async def test_gone_is_gone_and_a_wish_for_a_pause_is_at_most_a_day() -> None:
     for status, given, expected in (
         (410, "60", Gone()),
-        (503, "60", Failed("it answered 503", 503, 60.0)),
-        (503, "99999999999", Failed("it answered 503", 503, 86_400.0)),
-        (503, "Fri, 31 Dec 9999 23:59:59 GMT", Failed("it answered 503", 503, 86_400.0)),
-        (503, "Thu, 01 Jan 1970 00:00:00 GMT", Failed("it answered 503", 503, 0.0)),
-        (503, "soon", Failed("it answered 503", 503, None)),
-        (503, "-5", Failed("it answered 503", 503, None)),
+        (503, "60", NotDelivered("it answered 503", 503, 60.0)),
+        (503, "99999999999", NotDelivered("it answered 503", 503, 86_400.0)),
+        (503, "Fri, 31 Dec 9999 23:59:59 GMT", NotDelivered("it answered 503", 503, 86_400.0)),
+        (503, "Thu, 01 Jan 1970 00:00:00 GMT", NotDelivered("it answered 503", 503, 0.0)),
+        (503, "soon", NotDelivered("it answered 503", 503, None)),
+        (503, "-5", NotDelivered("it answered 503", 503, None)),
     ):
         async with receiving(answering(status, headers={"Retry-After": given})) as receiver:
             assert await sent(receiver.url) == expected
@@ -143,7 +143,7 @@ async def test_a_private_address_gets_nothing_unless_it_is_allowed_whatever_its_
             f"http://[::ffff:7f00:1]:{port}",
         ):
             outcome = await sent(url, webhooks_allow_private="")
-            assert isinstance(outcome, Failed), url
+            assert isinstance(outcome, NotDelivered), url
         assert receiver.received == []
 
 
@@ -160,7 +160,7 @@ async def test_a_name_that_means_something_else_the_second_time_leads_nowhere(mo
         monkeypatch.setattr("aiohttp.resolver.ThreadedResolver.resolve", resolve)
         outcome = await sent(f"https://receiver.example:{port}/", webhooks_allow_private="10.0.0.0/8")
     assert asked == ["receiver.example"]
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, NotDelivered)
     assert outcome.reason.startswith("its address is not public")
 
 
@@ -173,7 +173,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_accepted(tmp_path: A
     async with receiving(ssl_context=context) as receiver:
         outcome = await sent(receiver.url)
         assert receiver.received == []
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, NotDelivered)
     assert outcome.reason.startswith("its certificate is not accepted")
 
 
@@ -181,6 +181,6 @@ async def test_nobody_listens_and_no_such_name() -> None:
     async with receiving() as receiver:
         url = receiver.url
     outcome = await sent(url)
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, NotDelivered)
     assert outcome.reason.startswith("no connection")
-    assert await sent("https://nobody.invalid/") == Failed("its name cannot be resolved")
+    assert await sent("https://nobody.invalid/") == NotDelivered("its name cannot be resolved")

@@ -54,7 +54,7 @@ class Webhook(WebhookState):
 class DeliveryState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
-    FAILED = "failed"
+    UNDELIVERED = "undelivered"
 
 
 class Delivery(BaseModel):

@@ -1,6 +1,6 @@
 -- Without a next try ($5) the message is given up.
 UPDATE webhook_deliveries
-SET state = CASE WHEN $5::timestamptz IS NULL THEN 'failed' ELSE 'pending' END,
+SET state = CASE WHEN $5::timestamptz IS NULL THEN 'undelivered' ELSE 'pending' END,
     tries = tries + 1,
     tried_at = $2::timestamptz,
     status = $3,

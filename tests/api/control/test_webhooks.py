@@ -117,7 +117,7 @@ async def test_a_test_waits_to_be_sent_and_is_in_the_list(stage: Stage) -> None:
     assert [one["id"] for one in page["items"]] == [second["id"]]
     rest = (await api.client.get(f"{at}/deliveries", params={"cursor": page["next_cursor"]})).json()
     assert [one["id"] for one in rest["items"]] == [first["id"]]
-    assert (await api.client.get(f"{at}/deliveries", params={"state": "failed"})).json()["items"] == []
+    assert (await api.client.get(f"{at}/deliveries", params={"state": "undelivered"})).json()["items"] == []
     assert (await api.client.get(at)).json()["waiting"] == 2
 
 

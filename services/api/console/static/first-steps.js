@@ -6,7 +6,7 @@ const AGAIN_MS = 5000;
 
 export class FirstSteps {
   #panel;
-  #known = { launched: false, ready: false, answered: false };
+  #known = { launched: false, waited: false, answered: false };
 
   constructor(panel) {
     this.#panel = panel;
@@ -17,8 +17,8 @@ export class FirstSteps {
   saw(instances) {
     const newest = instances.filter(({ group }) => group === "launching").sort((a, b) => b.createdAt - a.createdAt)[0];
     this.#known.launched ||= instances.length > 0;
-    this.#known.ready ||= instances.some(({ serving }) => serving);
-    const said = newest && !this.#known.ready ? `${newest.name}: ${newest.doing}, ${newest.percent} %` : "";
+    this.#known.waited ||= instances.some(({ serving }) => serving);
+    const said = newest && !this.#known.waited ? `${newest.name}: ${newest.doing}, ${newest.percent} %` : "";
     write(this.#panel.querySelector("[data-of=now]"), said);
     this.#draw();
   }
@@ -42,7 +42,7 @@ export class FirstSteps {
 
   /** Nothing answers before something is ready. */
   #lookAgain() {
-    const worthIt = this.#known.ready && document.visibilityState === "visible";
+    const worthIt = this.#known.waited && document.visibilityState === "visible";
     setTimeout(() => (worthIt ? this.#look() : this.#lookAgain()), AGAIN_MS);
   }
 
