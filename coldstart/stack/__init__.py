@@ -1,1 +1,1 @@
-"""Everything on one machine: servers, simulated cloud and the five services, supervised by one process."""
+"""Everything on one machine: servers, simulated cloud and the six services, supervised by one process."""
