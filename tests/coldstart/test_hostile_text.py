@@ -40,7 +40,7 @@ HOSTILE: Final = f"{LITERAL}A\x1b[31mB\x1b]0;title\x07C\x1b]8;;http://evil.test\
 PARSED: Final = frozenset(
     {
         *("action", "id", "instance_id", "status", "type", "subject", "role", "kind", "rule", "availability"),
-        *("group", "tone", "task", "actions", "outcome"),
+        *("group", "tone", "task", "actions", "outcome", "purpose"),
     }
 )
 """Fields that are none of anybody's choosing, beside times, which the commands take apart."""

@@ -53,7 +53,7 @@ def test_every_list_of_a_report_is_filled_by_some_finding() -> None:
     given = report(SERVER_GONE, VOLUME, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED, RuleFailed("one"))
     assert {name for name in lists if getattr(given, name)} == lists
     kinds = {SERVER_GONE, VOLUME, ELSEWHERE, LOST, STOPPED, RESTARTED, READDRESSED, EXPIRED, RuleFailed("one")}
-    of_the_rules = {ServersListed, found.Owned, found.ImageStored, found.Unreadable}
+    of_the_rules = {ServersListed, found.Owned, found.Ended, found.ImageStored, found.Unreadable}
     assert {type(kind) for kind in kinds} | of_the_rules == {*get_args(RuleResult)}
 
 
