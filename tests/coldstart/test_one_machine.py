@@ -105,7 +105,7 @@ async def test_a_scenario_is_what_the_simulated_cloud_plays(tmp_path: Path) -> N
         refused = await stack.request("POST", "/instances", json={"model": model[1]})
         assert refused.json()["code"] == "model_gated"
         async with httpx.AsyncClient() as client:
-            played = (await client.get(f"{stack.reach['simulator_url']}/_simulator/scenario")).json()
+            played = (await client.get(f"{stack.reach['simulator_url']}/_simulator/scenario")).json()["scenario"]
         assert played["rates"]["time_scale"] > 1
 
 

@@ -30,7 +30,7 @@ def test_the_key_is_the_one_that_the_provisioner_signs_in_with(monkeypatch: pyte
 def test_outside_of_the_data_folder_there_is_no_key_and_none_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLDSTART_DATA_DIR", str(tmp_path / ".coldstart"))
     result = CliRunner().invoke(app, ["ssh-key"])
     assert (result.exit_code, result.stdout) == (1, "")
     assert f"there is no installation in {tmp_path}/.coldstart" in result.stderr

@@ -21,7 +21,7 @@ from tests.api.stage import ADMIN_KEY, BODY, MODEL, RunningApi, Stage, until
 from tests.console.conftest import Window
 from tests.lifecycle import facts
 
-FOR_STRANGERS = {"/sign-in"}
+FOR_STRANGERS = {"/sign-in", "/asyncapi"}
 
 
 @asynccontextmanager

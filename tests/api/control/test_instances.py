@@ -25,7 +25,7 @@ FIELDS = {
         "cost",
         "server_on",
         *("actions", "advice", "as_of", "doing", "group", "serving", "status_label", "step_label"),
-        *("replica", "task", "tone", "waits_for", "where"),
+        *("purpose", "replica", "task", "tone", "waits_for", "where"),
         "created_at",
         "ready_at",
         "updated_at",

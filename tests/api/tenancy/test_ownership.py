@@ -183,6 +183,10 @@ FOR_MEMBERS = {
     ("get", "/organizations"),
     ("get", "/organizations/{slug}"),
     ("get", "/organizations/{slug}/offerings"),
+    *((method, "/webhooks") for method in ("get", "post")),
+    *((method, "/webhooks/{webhook_id}") for method in ("get", "patch", "delete")),
+    ("get", "/webhooks/{webhook_id}/deliveries"),
+    *(("post", f"/webhooks/{{webhook_id}}/{verb}") for verb in ("replay", "rotate-secret", "test")),
 }
 
 
@@ -199,7 +203,7 @@ async def test_every_route_is_for_whom_it_should_be(two: Two) -> None:
             for method, path in control - (streams & allowed):
                 address = path.format(
                     instance_id=two.theirs.id, slug="globex", key_id=uuid4(), model_id=uuid4(), code="chat",
-                    name="chat", image_id="image",
+                    name="chat", image_id="image", webhook_id=uuid4(),
                 )  # fmt: skip
                 body = {"": ""} if method in {"post", "put", "patch"} else None
                 if (await client.request(method, address, json=body)).status_code != 403:
