@@ -1,4 +1,4 @@
-"""What the servers have cost in the last thirty days, by day and organisation, as CSV."""
+"""What servers and machine images have cost in the last thirty days, by day and organisation, as CSV."""
 
 import csv
 import json
@@ -12,7 +12,9 @@ request = Request(
 with urlopen(request, timeout=30) as answer:
     costs = json.load(answer)
 
-table = csv.DictWriter(sys.stdout, ["day", "organization_id", "cost", "currency"])
+table = csv.DictWriter(
+    sys.stdout, ["day", "organization_id", "cost", "machine_images", "currency"], extrasaction="ignore"
+)
 table.writeheader()
 table.writerows(costs["items"])
 if costs["unpriced"]:

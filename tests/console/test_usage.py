@@ -331,8 +331,8 @@ async def test_what_is_downloaded_is_what_the_api_told_and_no_formula(some: Used
     head, *rows = csv.reader(StringIO(text))
     assert head == ["day", "organization_id", "organization", "currency", "cost", "machine_images"]
     assert len(rows) == 4
-    assert ["2026-01-02", str(some.acme), "acme", "EUR", "12"] in rows
-    assert ["2026-01-02", "", "shared", "EUR", "1.5"] in rows
+    assert ["2026-01-02", str(some.acme), "acme", "EUR", "12", "0"] in rows
+    assert ["2026-01-02", "", "shared", "EUR", "1.5", "0"] in rows
     await page.get_by_label("by", exact=True).select_option("key")
     await expect(page.locator("#sums thead")).to_contain_text("Key")
     name, text = await downloaded(page, "Download as CSV: requests")
