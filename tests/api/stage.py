@@ -133,12 +133,12 @@ class RunningApi:
     client: httpx.AsyncClient
     first_admin_key: str | None
 
-    @asynccontextmanager
-    async def as_(self, key: str) -> AsyncGenerator[httpx.AsyncClient]:
-        async with httpx.AsyncClient(
-            base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S, verify=NO_AUTHORITIES
-        ) as client:
-            yield client
+    def stranger(self, **headers: str) -> httpx.AsyncClient:
+        """A client without a key."""
+        return a_client(self.url, **headers)
+
+    def as_(self, key: str) -> httpx.AsyncClient:
+        return a_client(self.url, Authorization=f"Bearer {key}")
 
     async def user_key(self, organization: str | None = None, **limits: Any) -> str:
         body = {"name": "somebody", "role": "user", "organization": organization, **limits}
@@ -182,10 +182,13 @@ class RunningApi:
 
 @asynccontextmanager
 async def reached(api: Api, key: str) -> AsyncGenerator[RunningApi]:
-    async with httpx.AsyncClient(
-        base_url=api.url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S, verify=NO_AUTHORITIES
-    ) as client:
+    async with a_client(api.url, Authorization=f"Bearer {key}") as client:
         yield RunningApi(api.url, client, api.first_admin_key)
+
+
+def a_client(url: str, **headers: str) -> httpx.AsyncClient:
+    """As patient as the tests: how fast an answer comes says how busy the machine is."""
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S, verify=NO_AUTHORITIES)
 
 
 async def until(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:

@@ -2,7 +2,6 @@
 
 import re
 
-import httpx
 import pytest
 
 from tests.api.stage import MODEL, Stage
@@ -99,7 +98,7 @@ async def test_what_takes_long_to_write_is_written_once(stage: Stage, monkeypatc
 
     monkeypatch.setattr("yaml.dump", dump)
     api = await stage.api()
-    async with httpx.AsyncClient(base_url=api.url) as stranger:
+    async with api.stranger() as stranger:
         texts = {(await stranger.get("/schema/openapi.yaml")).text for _ in range(3)}
     assert texts == {"openapi: 3.1.0"}
     assert len(written) == 1
@@ -107,7 +106,7 @@ async def test_what_takes_long_to_write_is_written_once(stage: Stage, monkeypatc
 
 async def test_the_page_needs_no_other_host_and_no_key(stage: Stage) -> None:
     api = await stage.api()
-    async with httpx.AsyncClient(base_url=api.url) as stranger:
+    async with api.stranger() as stranger:
         page = await stranger.get("/schema")
     assert page.headers["content-type"].startswith("text/html")
     linked = set(re.findall(r'(?:src=|href=|url\()\W*([^">]+)', page.text))
@@ -121,7 +120,7 @@ async def test_whoever_runs_it_needs_no_key_for_probes_and_may_open_the_metrics(
     api = await stage.api(metrics_access="open")
     await api.client.get("/instances/8e2d9a51-6c5a-4a6e-9b60-7d1f2c3b4a59")
     await api.chat()
-    async with httpx.AsyncClient(base_url=api.url) as stranger:
+    async with api.stranger() as stranger:
         assert (await stranger.get("/healthz")).json() == {"status": "ok"}
         assert (await stranger.get("/readyz")).json()["status"] == "ready"
         metrics = (await stranger.get("/metrics")).text
@@ -139,7 +138,7 @@ async def test_whoever_runs_it_needs_no_key_for_probes_and_may_open_the_metrics(
 
 async def test_metrics_are_for_administrators_unless_somebody_decides_otherwise(stage: Stage) -> None:
     api, without = await stage.api(), await stage.api(metrics_access="off")
-    async with httpx.AsyncClient(base_url=api.url) as stranger, api.as_(await api.user_key()) as user:
+    async with api.stranger() as stranger, api.as_(await api.user_key()) as user:
         assert (await stranger.get("/metrics")).status_code == 401
         assert (await user.get("/metrics")).status_code == 403
     assert "coldstart_http_requests_total" in (await api.client.get("/metrics")).text
@@ -148,7 +147,7 @@ async def test_metrics_are_for_administrators_unless_somebody_decides_otherwise(
 
 async def test_no_answer_is_kept_guessed_at_or_shown_within_another_page(stage: Stage) -> None:
     api = await stage.api()
-    async with httpx.AsyncClient(base_url=api.url) as stranger:
+    async with api.stranger() as stranger:
         page = await stranger.get("/sign-in")
         (asset, *_) = re.findall(r"/console/static/[^\"]+", page.text)
         answers = [

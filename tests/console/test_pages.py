@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
 import pytest
 from playwright.async_api import Page, Route, expect
 
@@ -46,7 +45,7 @@ async def a_fleet(stage: Stage) -> RunningApi:
 
 async def test_pages_and_what_they_load_say_what_browsers_may_do_with_them(stage: Stage) -> None:
     api = await stage.api()
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with api.stranger() as client:
         page = await client.get("/sign-in")
         policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
         assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"

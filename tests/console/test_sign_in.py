@@ -27,7 +27,7 @@ FOR_STRANGERS = {"/sign-in", "/asyncapi"}
 @asynccontextmanager
 async def signed_in(api: RunningApi, key: str = ADMIN_KEY) -> AsyncGenerator[httpx.AsyncClient]:
     """As a browser: with the session's cookie and no key."""
-    async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
+    async with api.stranger() as client:
         assert (await client.post("/sign-in", data={"key": key})).status_code == 303
         yield client
 
@@ -79,7 +79,7 @@ def test_there_are_pages_to_ask_for() -> None:
 async def test_no_page_is_shown_to_who_did_not_sign_in(stage: Stage, path: str) -> None:
     api = await stage.api()
     address = re.sub(r"{\w+}", "8e2d9a51-6c5a-4a6e-9b60-7d1f2c3b4a59", path)
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with api.stranger() as client:
         for headers in ({}, {"Cookie": f"{COOKIE}=made-up"}):
             shown = await client.get(address, headers=headers)
             assert shown.status_code == 303
@@ -113,7 +113,7 @@ async def test_a_wrong_key_is_refused_in_words(stage: Stage, window: Window) -> 
 
 async def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(stage: Stage) -> None:
     api = await stage.api()
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with api.stranger() as client:
         plain = await client.post("/sign-in", data={"key": ADMIN_KEY})
         secure = await client.post("/sign-in", data={"key": ADMIN_KEY}, headers={"X-Forwarded-Proto": "https"})
     attributes = {part.strip() for part in plain.headers["set-cookie"].split(";")[1:]}
@@ -126,7 +126,7 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(stage: S
 async def test_under_tls_a_session_counts_by_the_name_that_no_other_host_can_set_and_by_no_other(stage: Stage) -> None:
     api = await stage.api(ping_seconds=0.1)
     tls = {"X-Forwarded-Proto": "https"}
-    async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
+    async with api.stranger() as client:
         entered = await client.post("/sign-in", data={"key": ADMIN_KEY}, headers=tls)
         session = entered.headers["set-cookie"].partition("=")[2].partition(";")[0]
         client.cookies.clear()
@@ -158,7 +158,7 @@ async def test_under_tls_a_session_counts_by_the_name_that_no_other_host_can_set
 @pytest.mark.parametrize("target", ["https://elsewhere.test/", "//elsewhere.test", "/\\elsewhere.test", "javascript:x"])
 async def test_signing_in_never_leads_elsewhere(stage: Stage, target: str) -> None:
     api = await stage.api()
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with api.stranger() as client:
         form = await client.get(f"/sign-in?next={quote(target)}")
         entered = await client.post("/sign-in", data={"key": ADMIN_KEY, "next": target})
     assert 'name="next" value="/"' in form.text
@@ -168,7 +168,7 @@ async def test_signing_in_never_leads_elsewhere(stage: Stage, target: str) -> No
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.test"}])
 async def test_no_other_site_signs_anybody_in_or_out(stage: Stage, headers: dict[str, str]) -> None:
     api = await stage.api()
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with api.stranger() as client:
         entered = await client.post("/sign-in", data={"key": ADMIN_KEY}, headers=headers)
         left = await client.post("/sign-out", headers=headers)
     assert entered.status_code == 403
@@ -209,7 +209,7 @@ async def test_cookies_of_other_programs_do_not_hide_a_session(stage: Stage) -> 
     api = await stage.api()
     async with signed_in(api) as client:
         cookies = f'{{"odd": [1]}}; a[b]=c; {COOKIE}={client.cookies[COOKIE]}; d'
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with api.stranger() as client:
         assert (await client.get("/instances", headers={"Cookie": cookies})).status_code == 200
         assert (await client.get("/instances", headers={b"Cookie": f"{COOKIE}=é".encode()})).status_code == 401
 
@@ -270,7 +270,7 @@ async def test_links_are_for_administrators_to_make_and_expire(stage: Stage) -> 
     api = await stage.api(sign_in_link_seconds=0.001)
     async with api.as_(await api.user_key()) as user:
         assert (await user.post("/sign-in-links")).status_code == 403
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with api.stranger() as client:
         made = (await api.client.post("/sign-in-links")).json()["path"]
         assert (await client.get(made)).status_code == 403
         async with signed_in(api) as session:

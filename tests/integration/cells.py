@@ -11,7 +11,7 @@ from tests.integration.line import INSTANCE_TYPE
 ZONE: Final = "fr-par-2"
 OPENED: Final = "opened"
 """All that a launch asks of the cloud is done; from here on it is SSH and the worker."""
-CLOUD: Final = Scenario(never_ssh=True, boot_volume=0.2, tag_visible=0.1, address=0.2, hang=4.5)
+CLOUD: Final = Scenario(never_ssh=True, boot_volume=0.2, tag_visible=0.1, address=0.2, hang=8.5)
 
 LAUNCHING: Final = (
     Call.LIST_SERVERS,

@@ -211,7 +211,7 @@ async def test_without_a_valid_key_nothing_is_told(stage: Stage) -> None:
         {"Authorization": "Basic eA=="},
         {"Authorization": "Bearer a b"},
     ):
-        async with httpx.AsyncClient(base_url=api.url, headers=header) as stranger:
+        async with api.stranger(**header) as stranger:
             for method, path in (("GET", "/instances"), ("GET", "/models"), ("POST", "/instances"), ("GET", "/events")):
                 answer = await stranger.request(method, path)
                 assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), (path, answer.text)

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 from httpx_sse import ServerSentEvent, aconnect_sse
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +18,7 @@ from services.api.app import running
 from shared.bus.installation import installation_id
 from shared.journal.streams import LIFECYCLE, append_subject
 from shared.lifecycle.instance import Instance
-from tests.api.stage import ADMIN_KEY, BODY, PATIENCE_S, RunningApi, Stage, until
+from tests.api.stage import ADMIN_KEY, BODY, PATIENCE_S, RunningApi, Stage, a_client, until
 from tests.lifecycle import facts, histories
 
 
@@ -296,8 +295,7 @@ def _all_of(connection: socket.socket) -> bytes:
 
 async def test_clients_are_let_go_when_the_service_stops_and_it_stops_at_once(stage: Stage) -> None:
     async with asyncio.timeout(PATIENCE_S), running(stage.settings(shutdown_seconds=10 * PATIENCE_S)) as api:
-        headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-        client = httpx.AsyncClient(base_url=api.url, headers=headers, timeout=PATIENCE_S)
+        client = a_client(api.url, Authorization=f"Bearer {ADMIN_KEY}")
         stream = await client.send(client.build_request("GET", "/events"), stream=True)
     assert b"".join([chunk async for chunk in stream.aiter_raw()]).startswith(b": connected")
     await client.aclose()

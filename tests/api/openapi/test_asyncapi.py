@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import jsonschema_rs
 import pytest
 import yaml
@@ -93,7 +92,7 @@ async def test_it_is_written_once_however_many_ask(stage: Stage, monkeypatch: py
 
 async def test_anybody_reads_the_document_the_page_and_the_schemas(stage: Stage) -> None:
     api = await stage.api()
-    async with httpx.AsyncClient(base_url=api.url) as stranger:
+    async with api.stranger() as stranger:
         text, page, schema, unknown = await asyncio.gather(
             *map(
                 stranger.get, ("/asyncapi.yaml", "/asyncapi", "/schemas/events/InstanceReady", "/schemas/events/Ready")

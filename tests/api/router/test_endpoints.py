@@ -16,7 +16,7 @@ from tests.api.router.test_inference import catalogued
 from tests.api.router.test_metering import a_key, summed
 from tests.api.router.test_tally import BEGINNING, RESPONSE, STOP, TEXT, named
 from tests.api.router.test_waiting import becomes_ready, on_its_way, waiting
-from tests.api.stage import EMBEDDING_MODEL, MODEL, PATIENCE_S, Stage, until
+from tests.api.stage import EMBEDDING_MODEL, MODEL, Stage, until
 from tests.lifecycle import facts
 
 RESPONSES, MESSAGES, COUNT = "/v1/responses", "/v1/messages", "/v1/messages/count_tokens"
@@ -115,7 +115,7 @@ async def test_anthropic_s_clients_may_send_their_key_in_their_header_and_get_er
     await catalogued(api)
     key, body = await api.user_key(), json.dumps({"model": MODEL}).encode()
     wrong, both = "Bearer wrong", {"x-api-key": key, "Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=api.url, timeout=PATIENCE_S) as client:
+    async with api.stranger() as client:
         for headers, content, status, kind, code in (
             ({}, body, 401, "authentication_error", "invalid_api_key"),
             ({"x-api-key": "wrong"}, body, 401, "authentication_error", "invalid_api_key"),

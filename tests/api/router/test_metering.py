@@ -9,7 +9,7 @@ import pytest
 from services.api.app import running
 from tests.api.router.scene import DONE, USAGE, WORDS, Scene, a_scene, answering, drops, hangs, streaming
 from tests.api.router.test_inference import catalogued
-from tests.api.stage import ADMIN_KEY, EMBEDDING_MODEL, MODEL, PATIENCE_S, RunningApi, Stage, until
+from tests.api.stage import ADMIN_KEY, EMBEDDING_MODEL, MODEL, PATIENCE_S, RunningApi, Stage, a_client, until
 from tests.api.test_outages import database_away
 
 FAST: dict[str, Any] = {"usage_write_seconds": 0.02}
@@ -259,7 +259,7 @@ async def test_what_is_not_yet_written_is_written_at_the_end(stage: Stage) -> No
     key = (await a_key(scene.api))["key"]
     async with (
         running(stage.settings(usage_write_seconds=3_600)) as slow,
-        httpx.AsyncClient(base_url=slow.url, headers={"Authorization": f"Bearer {key}"}) as user,
+        a_client(slow.url, Authorization=f"Bearer {key}") as user,
     ):
 
         async def answered() -> bool:
