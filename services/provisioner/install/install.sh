@@ -205,8 +205,8 @@ describe_worker() {
   # do not share it, as they share no models.
   mkdir -p "$data/kernels/$CACHE"
   options+=(--volume "$data/kernels/$CACHE:$kernels_inside" --env "VLLM_CACHE_ROOT=$kernels_inside/vllm"
-    --env "TRITON_CACHE_DIR=$kernels_inside/triton" --env "CUDA_CACHE_PATH=$kernels_inside/cuda"
-    --env "FLASHINFER_WORKSPACE_BASE=$kernels_inside/flashinfer")
+    --env "TORCHINDUCTOR_CACHE_DIR=$kernels_inside/inductor" --env "TRITON_CACHE_DIR=$kernels_inside/triton"
+    --env "CUDA_CACHE_PATH=$kernels_inside/cuda" --env "FLASHINFER_WORKSPACE_BASE=$kernels_inside/flashinfer")
   # Without a terminal, huggingface_hub shows a download only with TQDM_POSITION=-1, which prints each state of a bar as
   # a line. vLLM closes a connection after five seconds, which would make TLS begin anew with each look at the worker.
   options+=(--env TQDM_POSITION=-1 --env TQDM_MININTERVAL=1 --env VLLM_HTTP_TIMEOUT_KEEP_ALIVE=75)

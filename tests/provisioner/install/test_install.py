@@ -413,7 +413,8 @@ async def test_what_is_compiled_is_kept_on_the_data_disk_for_the_next_worker(tmp
             kept.append(worker.kernels)
             places = {name: place for name, place in worker.environment.items() if "/var/cache/coldstart" in place}
             assert set(places) == {
-                "VLLM_CACHE_ROOT", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "FLASHINFER_WORKSPACE_BASE"
+                "VLLM_CACHE_ROOT", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "TORCHINDUCTOR_CACHE_DIR",
+                "FLASHINFER_WORKSPACE_BASE",
             }  # fmt: skip
             assert len(set(places.values())) == len(places)
         assert kept == [machine.host.disk.root / "mnt/data/kernels/shared"] * 2
