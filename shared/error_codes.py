@@ -68,6 +68,10 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
     "machine_failed": ExplainedCode(
         "A machine of your own did not do what it was asked.", "Read the message, and look at that machine."
     ),
+    "machine_images_not_listed": ExplainedCode(
+        "The provider did not list its machine images, so the launch does not know yet from which it boots.",
+        "It tries again, and at last boots from the plain image. If it persists, look at the provider's status page.",
+    ),
     "machine_image_failed": ExplainedCode(
         "The provider could not make an image of a machine.",
         "It is made again. If it persists, look at the provider's status page.",

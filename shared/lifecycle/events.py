@@ -68,11 +68,14 @@ class MachineImageChosen(Fact):
 
 
 class MachineImageUnusable(Fact):
-    """The provider made no server from this machine image. One is ordered with the provider's plain image instead."""
+    """The launch goes on without this machine image, with the next one that fits or the provider's plain image.
+
+    `image_id`: of which the provider made no server; None: of all, since the provider did not list them.
+    """
 
     purpose = "serve"
     identity = ("image_id",)
-    image_id: str
+    image_id: str | None
     reason: PlainText
 
 

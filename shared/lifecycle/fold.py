@@ -148,6 +148,8 @@ def _claimed(instance: Instance, created: e.InstanceCreated) -> Instance:
 
 def _ordered_with(instance: Instance, event: e.MachineImageChosen | e.MachineImageUnusable) -> Instance:
     if isinstance(event, e.MachineImageUnusable):
+        if event.image_id is None:
+            return _with(instance, no_image_list=True)
         known = instance.unusable_images
         return instance if event.image_id in known else _with(instance, unusable_images=(*known, event.image_id))
     if any(event.image_id == image.id for image in instance.chosen_images):

@@ -147,8 +147,8 @@ class Instance(BaseModel):
     `limits_told`: the spending limits of its organisation that it was told of. `delay` is left out while nothing holds
     it up, as it was before anybody kept that.
     `machine_image` is the one that its server boots from, of the `chosen_images` that it was ordered with; of
-    `unusable_images` the provider made no server. `stored_image` is the one that was made of it. Each is left out if
-    there is none.
+    `unusable_images` the provider made no server; `no_image_list`: it was told that the provider lists none.
+    `stored_image` is the one that was made of it. Each is left out if there is none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -174,6 +174,7 @@ class Instance(BaseModel):
     machine_image: Annotated[str | None, Field(exclude_if=lambda image: image is None)] = None
     chosen_images: Annotated[tuple[ChosenImage, ...], Field(exclude_if=lambda images: not images)] = ()
     unusable_images: Annotated[tuple[str, ...], Field(exclude_if=lambda images: not images)] = ()
+    no_image_list: Annotated[bool, Field(exclude_if=lambda unlisted: not unlisted)] = False
     stored_image: Annotated[StoredImage | None, Field(exclude_if=lambda image: image is None)] = None
     max_model_len: int | None = None
     vllm_version: Annotated[str | None, Field(exclude_if=lambda version: version is None)] = None

@@ -41,7 +41,7 @@ def is_news(instance: Instance, event: e.Event) -> bool:  # noqa: C901, PLR0911,
         case e.MachineImageChosen(image_id=image_id):
             return all(image_id != chosen.id for chosen in instance.chosen_images)
         case e.MachineImageUnusable(image_id=image_id):
-            return image_id not in instance.unusable_images
+            return image_id not in instance.unusable_images if image_id else not instance.no_image_list
         case e.InstanceCreated(server_id=server_id):
             return server_id not in (resources.server_id, *resources.duplicate_server_ids)
         case e.VolumeFound(volume_id=volume_id):

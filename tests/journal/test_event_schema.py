@@ -38,6 +38,7 @@ ADDED: Final = (
     *(f"{place}/{name}" for name in OF_MACHINE_IMAGES for place in ("/$defs", "/allOf", "/properties/type/enum")),
     *("/$defs/ChosenImage", "/$defs/StoredImage", "/$defs/Specification/properties/purpose"),
     *(f"/$defs/Instance/properties/{name}" for name in ("chosen_images", "unusable_images", "stored_image")),
+    "/$defs/Instance/properties/no_image_list",
     *(f"/$defs/{name}/properties/machine_image" for name in ("Instance", "InstanceCreated")),
     "/$defs/Action/enum/store_image",
     *("/$defs/OfDeployment", "/$defs/Specification/properties/replica"),

@@ -176,3 +176,12 @@ def test_a_launch_is_told_once_that_an_image_is_of_no_use() -> None:
     instance = given(f.instance_requested(), f.machine_image_chosen(), unusable)
     assert instance.unusable_images == (f.IMAGE,)
     assert not is_news(instance, unusable)
+
+
+def test_a_launch_is_told_once_that_no_image_is_listed() -> None:
+    unlisted = f.machine_image_unusable(image_id=None)
+    before = given(f.instance_requested(), f.machine_image_unusable())
+    assert is_news(before, unlisted)
+    instance = evolve(before, unlisted)
+    assert (instance.no_image_list, instance.unusable_images) == (True, (f.IMAGE,))
+    assert not is_news(instance, unlisted)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.provisioner.actions.machine_images import fitting
-from services.provisioner.provider import MachineImage, TryAgain
+from services.provisioner.provider import MachineImage, Rejected, TryAgain
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
 from tests.lifecycle import facts as f
@@ -156,11 +156,57 @@ async def test_an_image_that_vanished_falls_back_to_the_plain_one_and_says_so(st
     assert (await stage.instance()).status is Status.PROVISIONING
 
 
-async def test_a_list_that_cannot_be_had_delays_no_launch(stage: Stage) -> None:
+TIMED_OUT: Final = TryAgain("timed_out", "no answer within 8 s")
+
+
+async def test_a_list_that_timed_out_once_is_asked_for_again(stage: Stage) -> None:
+    _, image_id = await built(stage)
+    stage.provider.fail("machine_images", TIMED_OUT)
+    assert (await created(stage)).machine_image == image_id
+    [delayed] = await stage.events(e.ActionDelayed)
+    assert (delayed.code, delayed.reason) == (
+        "machine_images_not_listed", "The provider did not list the machine images: no answer within 8 s",
+    )  # fmt: skip
+    assert not await stage.events(e.MachineImageUnusable)
+
+
+async def test_a_launch_that_gets_no_list_in_its_tries_says_so_and_boots_from_the_plain_image(stage: Stage) -> None:
     await built(stage)
-    stage.provider.fail("machine_images", TryAgain("busy", "try later"))
+    stage.with_settings(machine_images=True, launch_tries=10)
+    stage.provider.fail("machine_images", *[TIMED_OUT] * 4)
     assert (await created(stage)).machine_image is None
+    [unusable] = await stage.events(e.MachineImageUnusable)
+    assert unusable.image_id is None
+    assert unusable.reason == "The provider did not list the machine images: no answer within 8 s"
+    assert len(await stage.events(e.ActionDelayed)) == 3
+
+
+async def test_the_list_takes_no_try_or_time_that_the_order_needs(stage: Stage) -> None:
+    await built(stage)
+    for tries, age_s in ((1, 0.0), (10, 1000.0)):
+        launch = replace(stage, instance_id=uuid4())
+        launch.with_settings(machine_images=True, launch_tries=tries)
+        launch.provider.fail("machine_images", TIMED_OUT)
+        await launch.requested()
+        await launch.deliver(e.InstanceRequested, age_s=age_s)
+        assert (await launch.told())[1:] == ["SecurityGroupFound", "MachineImageUnusable", "InstanceCreated"]
+
+
+async def test_a_list_that_is_refused_is_not_asked_for_again(stage: Stage) -> None:
+    await built(stage)
+    stage.provider.fail("machine_images", Rejected("permission_denied", "not for this key"))
+    assert (await created(stage)).machine_image is None
+    assert [each.image_id for each in await stage.events(e.MachineImageUnusable)] == [None]
     assert not await stage.events(e.ActionDelayed)
+
+
+async def test_an_image_with_the_model_is_told_of_if_the_hub_does_not_say_which_commit_is_loaded(stage: Stage) -> None:
+    _, image_id = await built(stage, model=MODEL, commit=COMMIT)
+    assert (await created(stage, model=MODEL, commit=None)).machine_image is None
+    [unusable] = await stage.events(e.MachineImageUnusable)
+    assert (unusable.image_id, unusable.reason) == (
+        image_id, f"The hub did not say which commit of {MODEL} this launch loads.",
+    )  # fmt: skip
 
 
 async def test_a_retired_image_is_not_chosen(stage: Stage) -> None:
