@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PLAIN_TEXT = ROOT / "shared" / "plain_text.py"
 LIFECYCLE = [*sorted((ROOT / "shared" / "lifecycle").glob("*.py")), PLAIN_TEXT]
+CLIENT = sorted((ROOT / "coldstart_client").rglob("*.py"))
 ESTIMATES = sorted((ROOT / "shared" / "eta").glob("*.py"))
 
 
@@ -37,6 +38,12 @@ def test_estimates_import_the_lifecycle_the_standard_library_and_pydantic_only(p
         assert pure or root == "pydantic" or root in sys.stdlib_module_names
 
 
+@pytest.mark.parametrize("path", CLIENT, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_client_library_imports_itself_httpx_pydantic_and_the_standard_library_only(path: Path) -> None:
+    roots = {module.partition(".")[0] for module in imported(path)}
+    assert roots <= {"coldstart_client", "httpx", "httpx_sse", "pydantic", *sys.stdlib_module_names}
+
+
 @pytest.mark.parametrize("path", [*LIFECYCLE, *ESTIMATES], ids=lambda path: path.name)
 def test_the_pure_has_no_clock_no_randomness_and_no_await(path: Path) -> None:
     tree = ast.parse(path.read_text())
@@ -48,7 +55,11 @@ def test_the_pure_has_no_clock_no_randomness_and_no_await(path: Path) -> None:
 
 def test_no_folder_is_named_for_the_kind_of_thing_it_holds() -> None:
     nondescript = {"utils", "util", "common", "helpers", "helper", "core", "base", "manager", "misc"}
-    code = [path for top in ("shared", "services", "simulator", "coldstart") for path in (ROOT / top).rglob("*")]
+    code = [
+        path
+        for top in ("shared", "services", "simulator", "coldstart", "coldstart_client")
+        for path in (ROOT / top).rglob("*")
+    ]
     assert not [path for path in code if path.stem in nondescript]
 
 

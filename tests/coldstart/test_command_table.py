@@ -57,7 +57,7 @@ def test_a_misspelled_command_is_told_with_the_nearest() -> None:
         ("instances list", OF_THE_STACK | OF_SETTINGS, 560),
         ("instances show qwen", OF_THE_STACK | OF_SETTINGS, 560),
         ("keys list", OF_THE_STACK | OF_SETTINGS, 560),
-        ("env --help", OF_THE_STACK | OF_SETTINGS, 560),
+        ("env --help", OF_THE_STACK | OF_SETTINGS, 580),
         ("instance-types", OF_THE_STACK | OF_SETTINGS, 560),
     ],
 )
