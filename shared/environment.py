@@ -70,16 +70,16 @@ def _sentence(kind: type[BaseSettings], error: ErrorDetails) -> str:
     if field is None:  # about several settings together: their names are in the text
         return f"{_as_variables(kind, _own_words(error))}."
     name, info = variable(kind, field), kind.model_fields[field]
-    takes = _takes(info)
+    right = takes(info)
     match error["type"]:
         case "missing":
-            return f"{name} is not set; it takes {takes}."
+            return f"{name} is not set; it takes {right}."
         case "value_error" if not _example(info):
             return f"{name}: {_as_variables(kind, _own_words(error))}."
         case _ if _hidden(kind, info, error["input"]):
-            return f"{name} takes {takes}."
+            return f"{name} takes {right}."
         case _:
-            return f"{name} takes {takes}, not {_shown(error['input'])}."
+            return f"{name} takes {right}, not {_shown(error['input'])}."
 
 
 def _field(kind: type[BaseSettings], where: tuple[int | str, ...]) -> str | None:
@@ -90,7 +90,7 @@ def _field(kind: type[BaseSettings], where: tuple[int | str, ...]) -> str | None
     return None
 
 
-def _takes(info: FieldInfo) -> str:
+def takes(info: FieldInfo) -> str:
     """What a valid value is, in words; from the field's `examples` if its type does not say it."""
     if right := _example(info):
         return right
