@@ -22,7 +22,7 @@ up: .venv/.ready          ## the whole stack, left running until Ctrl-C
 	@$(BIN)/coldstart up
 
 test: .venv/.ready-dev .venv/.ready-node  ## every test
-	@$(PYTEST) -n 4 --dist worksteal  # twice as many as cores: half of the time each waits for something
+	@$(PYTEST) -n 4 --dist worksteal --durations 15 --durations-min 20  # twice as many as cores: half of the time each waits for something
 
 test-fast: .venv/.ready-dev  ## every pure test: no server, no process, no event loop; a quarter of the examples
 	@$(PYTEST) -n 2 --dist worksteal --hypothesis-profile fast -m pure
