@@ -75,6 +75,15 @@ class Refused(Exception):
             retry_after_s=self.retry_after_s,
         )
 
+    def renaming(self, pointers: Mapping[str, str]) -> Self:
+        """The same refusal of a body that has these fields under another pointer, in its detail as well."""
+        detail, errors = self.detail, []
+        for error in self.errors:
+            pointer = pointers.get(error.pointer, error.pointer)
+            detail = detail.replace(f"{error.pointer}: ", f"{pointer}: ")
+            errors.append(FieldError(pointer=pointer, detail=error.detail))
+        return type(self)(detail, errors=tuple(errors), figures=self.figures, retry_after_s=self.retry_after_s)
+
 
 class Invalid(Refused, kind=Kind.INVALID, code="invalid_request", title="The request is not valid"):
     """Fields or parameters are wrong."""

@@ -14,7 +14,7 @@ from services.api.admission.launches import Launches
 from services.api.admission.read_your_writes import ReadYourWrites
 from services.api.admission.spending import Offered
 from services.api.admission.stores import Stores
-from services.api.refusals import FieldError, invalid
+from services.api.refusals import FieldError, Refused, invalid
 from services.api.tenancy.organizations import Organization, Slug
 from shared.clock import CLOCK
 from shared.journal.journal import Journal
@@ -25,7 +25,17 @@ from shared.lifecycle.wish import Findings, Wish
 REQUESTED: Final = "requested"
 _SYSTEM_GB: Final = 60
 """The system and vLLM's image, unpacked, with room to pull it."""
-_NO_MODEL: Final = "Only a model is compiled. Name the model, or leave the options of vLLM out."
+_NO_MODEL: Final = {
+    "vllm_args": "Only a model is compiled. Name the model, or leave the options of vLLM out.",
+    "revision": "It is one of a model's repository. Name the model, or leave this out.",
+}
+_POINTERS: Final = {
+    "/instance_types/0": "/instance_type",
+    "/instance_types": "/instance_type",
+    "/zones/0": "/zone",
+    "/zones": "/zone",
+}
+"""What a launch's body has lists of."""
 _ROOM: Final = 1.2
 _GB: Final = 10**9
 
@@ -64,6 +74,14 @@ class ImageBuilds:
         self, body: MachineImageBody, organization: Organization | None, traceparent: str | None
     ) -> Instance:
         """The instance of which the image is made. Raises Refused, JournalUnavailable."""
+        try:
+            return await self._begin(body, organization, traceparent)
+        except Refused as refused:
+            raise refused.renaming(_POINTERS) from None
+
+    async def _begin(
+        self, body: MachineImageBody, organization: Organization | None, traceparent: str | None
+    ) -> Instance:
         wish, found, offered = await self._asked(body, organization)
         async with AsyncExitStack() as turn:
             self._stores.check_space()
@@ -107,8 +125,9 @@ class ImageBuilds:
             await self._intake.check_offer(wanted)
             weights_gb = (wanted.findings.weights_bytes or 0) / _GB
             return _for_an_image(wanted.wish, _SYSTEM_GB + ceil(weights_gb * _ROOM)), wanted.findings, wanted.offered
-        if body.vllm_args:
-            raise invalid(FieldError(pointer="/vllm_args", detail=_NO_MODEL))
+        alone = [FieldError(pointer=f"/{name}", detail=why) for name, why in _NO_MODEL.items() if getattr(body, name)]
+        if alone:
+            raise invalid(*alone)
         async with self._stores.patiently():
             offered = await self._intake.offered()
         wish = Wish(

@@ -16,6 +16,7 @@ from services.api.console import (
     instance,
     keys,
     launch,
+    machine_images,
     organizations,
     playground,
     sign_in,
@@ -39,6 +40,7 @@ PAGES: Final = (
     events,
     organizations,
     keys,
+    machine_images,
     usage,
     event_reference,
 )

@@ -2,12 +2,14 @@
 
 from typing import Any, Final
 
+from services.api.control.machine_images import MachineImageState
 from shared.deployments.events import DEPLOYMENT_EVENTS
 from shared.deployments.words import CONSEQUENCES as OF_DEPLOYMENTS
 from shared.lifecycle.events import EVENTS
 from shared.lifecycle.groups import GROUPS, StatusGroup
 from shared.lifecycle.progress import LABELS, STEP_EVENTS
 from shared.lifecycle.status import ENDING, GONE, PUT_AWAY, Status
+from shared.lifecycle.tone import Tone
 from shared.lifecycle.words import CONSEQUENCES, RELAUNCH
 
 FILTERS: Final = {
@@ -19,6 +21,13 @@ FILTERS: Final = {
     StatusGroup.GONE: "Terminated",
 }
 """The fleet's filters, in this order."""
+
+IMAGE_TONES: Final = {
+    MachineImageState.BUILDING: Tone.PROGRESS,
+    MachineImageState.AVAILABLE: Tone.GOOD,
+    MachineImageState.RETIRED: Tone.NEUTRAL,
+    MachineImageState.FAILED: Tone.BAD,
+}
 
 
 def words() -> dict[str, Any]:
@@ -42,4 +51,5 @@ def words() -> dict[str, Any]:
         },
         "consequences": {**CONSEQUENCES, "relaunch": RELAUNCH},
         "deployments": {"consequences": OF_DEPLOYMENTS},
+        "imageTones": IMAGE_TONES,
     }

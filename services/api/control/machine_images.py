@@ -1,10 +1,11 @@
 """`/machine-images`: make, list and delete the images that launches boot from."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final, Self
 from uuid import UUID
 
-from litestar import Request, delete, get, post
+from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath, JSONBody
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -14,8 +15,10 @@ from services.api.catalogue.access_cache import AccessCache
 from services.api.control.dependencies import Provided
 from services.api.control.errors import MachineImageUnknown
 from services.api.control.instances import TraceParent, known_trace
-from services.api.control.openapi.answers import refusals
+from services.api.control.openapi.answers import header, refusals
 from services.api.control.repository import InstanceRepository
+from services.api.feed.feed import Feed
+from services.api.feed.repository import ReadModelRepository
 from services.api.refusals import Kind
 from services.api.tenancy.ownership import organization_for
 from shared.clock import CLOCK
@@ -34,13 +37,24 @@ class MachineImageState(StrEnum):
     FAILED = "failed"
 
 
+class ImageUser(BaseModel):
+    """A launch that has chosen a machine image, and whose machine does not answer yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    name: str
+    organization_id: UUID | None
+
+
 class MachineImageView(BaseModel):
     """A machine image, or the build of one: `build` is the instance of which it is made.
 
     `vllm_image` is on it and, with a `model`, its weights of `commit`. `warmed`: so is what vLLM compiles for the model
     with `vllm_args`; None without a model, and while the image is built. `monthly_price` is what storing it costs in
     `currency`; None if nobody knows. `doing`: what the build is doing, why it failed, why the image was not warmed, or
-    why it was retired.
+    why it was retired. `in_use_by` are the launches that need it: a retired image is deleted only after them. A machine
+    that has booted needs it no more.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,9 +77,11 @@ class MachineImageView(BaseModel):
     created_at: AwareDatetime
     progress_percent: int
     doing: PlainText
+    in_use_by: list[ImageUser]
 
     @classmethod
-    def of(cls, build: Instance) -> Self:
+    def of(cls, build: Instance, launches: Iterable[Instance] = ()) -> Self:
+        """`launches`: those that need any machine image."""
         wish, image, described = build.specification, build.stored_image, Description.of(build, CLOCK.now())
         doing = described.doing if build.error is None else cause(build.error)
         state = MachineImageState.BUILDING if build.error is None else MachineImageState.FAILED
@@ -91,7 +107,13 @@ class MachineImageView(BaseModel):
             created_at=image.stored_at if image else build.created_at,
             progress_percent=build.progress_percent,
             doing=doing,
+            in_use_by=[_user(each) for each in launches if image and image.id in each.needed_images],
         )
+
+
+def _user(launch: Instance) -> ImageUser:
+    wish = launch.specification
+    return ImageUser(id=launch.id, name=wish.name, organization_id=wish.organization_id)
 
 
 def _not_warmed(reason: str | None) -> str:
@@ -128,10 +150,17 @@ async def build_machine_image(
 @get(
     "/machine-images",
     summary="List machine images and their builds, newest first",
-    description="Without those that are deleted or were terminated before they were stored.",
+    response_headers=[header("Last-Event-ID", "How much of the event stream the list is made of at least")],
+    description="Without those that are deleted or were terminated before they were stored. The header Last-Event-ID "
+    "says how much of the event stream they are made of at least: /events resumes behind it with no gap.",
 )
-async def list_machine_images(instances: Provided[InstanceRepository]) -> MachineImagesView:
-    return MachineImagesView(items=[MachineImageView.of(build) for build in await instances.builds()])
+async def list_machine_images(
+    instances: Provided[InstanceRepository], read_model: Provided[ReadModelRepository], feed: Provided[Feed]
+) -> Response[MachineImagesView]:
+    seen = await feed.place_of(await read_model.reached())
+    builds, launches = await instances.builds(), await instances.launches_from_images()
+    listed = MachineImagesView(items=[MachineImageView.of(build, launches) for build in builds])
+    return Response(listed, headers={"Last-Event-ID": str(seen)})
 
 
 @delete(
@@ -147,7 +176,8 @@ async def delete_machine_image(
 ) -> MachineImageView:
     for build in await instances.builds():
         if build.stored_image is not None and build.stored_image.id == image_id:
-            return MachineImageView.of(await builds.retire(build.id, image_id))
+            retired = await builds.retire(build.id, image_id)
+            return MachineImageView.of(retired, await instances.launches_from_images())
     raise MachineImageUnknown(f"There is no machine image {image_id!r}. GET /machine-images lists them.")
 
 

@@ -9,7 +9,7 @@ from services.api.control.views import TimelineRow
 from shared.lifecycle.events import EVENTS, ActionDelayed, ActionResumed
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.snapshot import understood, with_findings
-from shared.lifecycle.status import GONE, Status
+from shared.lifecycle.status import GONE, LIVE, Status
 from shared.lifecycle.stretches import Moment
 from shared.postgres.connection import Pool
 from shared.postgres.keyset import Position
@@ -51,6 +51,11 @@ class InstanceRepository:
         """Those of which a machine image is or was made, newest first; without those whose image is deleted."""
         rows = await self._pool.fetch(_sql("builds"), sorted(GONE))
         return [*understood(row["snapshot"] for row in rows)]
+
+    async def launches_from_images(self) -> list[Instance]:
+        """Those that need a machine image which they have chosen, newest first."""
+        rows = await self._pool.fetch(_sql("launches_from_images"), sorted(LIVE))
+        return [one for one in understood(row["snapshot"] for row in rows) if one.needed_images]
 
     async def timeline(self, instance_id: UUID, *, after: int, limit: int) -> list[TimelineRow]:
         """Oldest first, after version `after`."""

@@ -1,5 +1,6 @@
 """Machine images over HTTP: who may make them, what is asked of the provisioner, and what is shown of them."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from uuid import uuid4
 
@@ -70,8 +71,11 @@ async def test_options_of_vllm_are_for_the_model_that_is_compiled_with_them(stag
     [
         ({"vllm_args": ["--max-model-len=8192"]}, "/vllm_args"),
         ({"model": MODEL, "vllm_args": ["--host=0.0.0.0"]}, "/vllm_args/0"),
-        ({"instance_type": "X1"}, "/instance_types/0"),
-        ({"zone": "mars-1"}, "/zones/0"),
+        ({"revision": "v1.1"}, "/revision"),
+        ({"instance_type": "X1"}, "/instance_type"),
+        ({"instance_type": "X1", "model": MODEL}, "/instance_type"),
+        ({"zone": "mars-1"}, "/zone"),
+        ({"instance_type": "H100-1-80G", "zone": "fr-par-1"}, "/zone"),
         ({"provider": "nobody"}, "/provider"),
     ],
 )
@@ -80,6 +84,7 @@ async def test_what_is_not_offered_is_refused(stage: Stage, body: dict[str, Any]
     answer = await api.client.post("/machine-images", json={"instance_type": TYPE, **body})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == pointer
+    assert answer.json()["detail"].startswith(f"{pointer}: ")
     assert not await listed(api)
 
 
@@ -126,6 +131,41 @@ async def test_an_image_shows_whether_its_model_was_run(
     await shown(api, "available")
     [image] = await listed(api)
     assert (image["warmed"], image["doing"]) == (warmed, doing)
+
+
+async def test_an_image_names_the_launches_that_need_it_until_their_machines_answer(stage: Stage) -> None:
+    api = await an_api(stage)
+    await stage.happened(*h.a_stored_image())
+    await shown(api, "available")
+    request, chosen = f.instance_requested(specification=f.a_specification(name="chat")), f.machine_image_chosen()
+    launch = await stage.happened(request, chosen)
+
+    async def users() -> list[str]:
+        [image] = await listed(api)
+        return [user["name"] for user in image["in_use_by"] if user["id"] == str(launch.id)]
+
+    await until(lambda: named(users, ["chat"]))
+    retired = (await api.client.delete(f"/machine-images/{f.IMAGE}")).json()
+    assert [user["name"] for user in retired["in_use_by"]] == ["chat"]
+    await stage.happened(*h.a_launch()[1:], instance_id=launch.id)
+    await until(lambda: named(users, []))
+
+
+async def named(asking: Callable[[], Awaitable[list[str]]], names: list[str]) -> bool:
+    return await asking() == names
+
+
+async def test_the_list_says_how_much_of_the_stream_it_is_made_of(stage: Stage) -> None:
+    api = await an_api(stage)
+    await stage.happened(*h.a_stored_image())
+    last = await stage.last_sequence()
+    await shown(api, "available")
+
+    async def reached() -> bool:
+        seen = (await api.client.get("/machine-images")).headers["last-event-id"]
+        return int(seen.rpartition("-")[2]) >= last
+
+    await until(reached)
 
 
 async def test_a_build_that_failed_says_why_until_it_is_put_away(stage: Stage) -> None:

@@ -86,6 +86,7 @@ ADDITIONS: Final[Sequence[str]] = (
     *("/components/schemas/Action/enum/store_image", "/components/schemas/Reason/enum/retired"),
     *(f"/components/schemas/Kind/enum/{each}" for each in ("disk_snapshot", "machine_image")),
     *(f"/components/schemas/MachineImage{each}" for each in ("Body", "State", "View", "sView")),
+    "/components/schemas/ImageUser",
     *(f"/components/schemas/{schema}" for schema in ("CriticalPath", "Interval", "LaunchOutcome")),
     *(
         f"/components/schemas/ProviderStatus/{part}/{field}"

@@ -1,4 +1,4 @@
-// Checkboxes of which the order counts in which they are ticked; the one of the value "any" stands for all of them.
+// Checkboxes of which the order counts in which they are ticked, or radio buttons; the value "any" stands for all of them.
 import { write } from "./live.js";
 
 export const ANY = "any";
@@ -6,13 +6,19 @@ export const ANY = "any";
 export class Choices {
   #chosen = [];
   #inputs = new Map();
+  #one;
+
+  /** `one`: of radio buttons, of which at most one is chosen. */
+  constructor({ one = false } = {}) {
+    this.#one = one;
+  }
 
   /** Forget the inputs that there were; what is chosen of those that come again stays chosen. */
   clear() {
     this.#inputs.clear();
   }
 
-  /** A checkbox with its label; where it is in the order is written into `badge`, an element or null. */
+  /** An input with its label; where it is in the order is written into `badge`, an element or null. */
   add(input, badge) {
     this.#inputs.set(input.value, { input, badge });
     input.addEventListener("change", () => this.#toggle(input.value, input.checked));
@@ -45,13 +51,15 @@ export class Choices {
     return this.#chosen.includes(value);
   }
 
-  /** The checkbox of what is at this place of the order; that of "any" where nothing is. */
+  /** The input of what is at this place of the order; that of "any" where nothing is, or else the first. */
   input(at = 0) {
-    return this.#inputs.get(this.#chosen[at] ?? ANY)?.input;
+    const [first] = this.#inputs.values();
+    return (this.#inputs.get(this.#chosen[at] ?? ANY) ?? first)?.input;
   }
 
   #toggle(value, checked) {
     if (value === ANY) this.#chosen = [];
+    else if (this.#one) this.#chosen = [value];
     else this.#chosen = [...this.#chosen.filter((one) => one !== value), ...(checked ? [value] : [])];
     this.show();
   }

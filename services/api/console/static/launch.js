@@ -1,68 +1,35 @@
 // The form that asks for a deployment or an instance, or changes a deployment: what is asked for, and what the API says of it.
 import { ask, get, Refusal } from "./api.js";
-import { joined, split } from "./arguments.js";
+import { joined } from "./arguments.js";
 import { address, nameFor } from "./deployment-store.js";
 import { lasting } from "./durations.js";
 import { element } from "./element.js";
 import { endpoint, endpointName, fillEndpoint, schedule } from "./endpoint-form.js";
-import { Fits } from "./fits.js";
 import { write } from "./live.js";
-import { ModelSearch } from "./model_search.js";
-import { chooseBefore, drawContexts, drawFits, types, watchOffers, zones } from "./offers.js";
+import { chooseBefore, types, watchOffers, zones } from "./offers.js";
+import { offerOwners } from "./owners.js";
 import { figure, Problems, tell } from "./problems.js";
+import { WantedModel } from "./wanted-model.js";
 
-const RESIZES = /--(quantization|dtype|cpu-offload-gb)\b/; // the weights, or what of them the GPUs hold
 const byId = (id) => document.getElementById(id);
 const form = byId("launch");
-const { as, name, model, provider, organization, revision, image, task, vllm_args: options } = form.elements;
+const { as, name, model, provider, organization, vllm_args: options } = form.elements;
 const submit = byId("submit");
 const problems = new Problems(form, {
   input: (field, at, part) => ({ instance_types: types, zones, schedule })[field]?.input(at, part) ?? (field === "rollout" ? form.elements[at] : undefined),
   said: (field, detail, at) => [field === "schedule" && at && `${Number(at) + 1}.`, (`${field}_unit` in form.elements || at === "settle") && "In seconds:", detail].filter(Boolean).join(" "),
 });
 let key = newKey(); // the same form sent twice is one instance
-const fits = new Fits(drawContexts);
 const asked = new URLSearchParams(location.search);
 const changed = asked.get("deployment"); // the one that is changed; null: something is made
-let meant; // the model, as far as the API has answered
 
 /** Not crypto.randomUUID: that is there for https and this very machine only. */
 function newKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** What the weights take is known of the main branch, as they are loaded unless told otherwise. */
-function drawModel() {
-  const asItIs = ["", "main"].includes(revision.value.trim()) && !RESIZES.test(options.value);
+function drawName() {
   name.placeholder = form.dataset.as === "deployment" && model.value.trim() ? nameFor(model.value.trim()) : "";
-  drawFits(asItIs ? (meant?.loaded_gb ?? null) : null);
-  fits.look(meant?.usable ? about() : null);
-}
-
-/** What decides whether the model fits. */
-function about() {
-  const written = { revision, image, task };
-  const fields = Object.entries(written).map(([name, input]) => [name, input.value.trim() || undefined]);
-  return {
-    ...Object.fromEntries(fields),
-    model: model.value.trim(),
-    organization: organization?.value || undefined,
-    vllm_args: split(options.value) ?? [],
-  };
-}
-
-/** Whose instance it may be; only administrators choose. */
-async function loadOrganizations() {
-  if (!organization) return;
-  const { items } = await get("/organizations");
-  organization.append(...items.map(({ slug, name: called }) => new Option(called === slug ? slug : `${called} (${slug})`, slug)));
-}
-
-function words() {
-  const found = split(options.value);
-  if (found) return found;
-  const detail = "a quote or a backslash has nothing after it.";
-  throw new Refusal(0, { title: "The request is not valid", detail, errors: [{ pointer: "/vllm_args", detail }] });
 }
 
 /** What inputs marked `data-sent` hold: a new field needs only such an input. */
@@ -84,7 +51,7 @@ function body() {
     provider: provider.value || undefined,
     instance_types: types.value,
     zones: zones.value,
-    vllm_args: words(),
+    vllm_args: wantedModel.options,
   };
 }
 
@@ -154,12 +121,7 @@ async function fill() {
 
 model.value ||= asked.get("model") ?? ""; // what was typed meanwhile stays
 drawKind();
-const search = new ModelSearch(
-  { input: model, list: byId("models"), popup: byId("suggestions"), hint: byId("model-hint"), note: byId("suggestions-note") },
-  { whose: () => organization?.value, changed: (known) => drawModel((meant = known)) },
-);
-for (const input of [revision, image, task, options]) input.addEventListener("input", drawModel);
-organization?.addEventListener("change", () => search.anew());
+const wantedModel = new WantedModel(form, drawName);
 form.addEventListener("input", () => (key = newKey()));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -167,13 +129,13 @@ form.addEventListener("submit", (event) => {
 });
 byId("kinds").addEventListener("change", () => {
   drawKind();
-  drawModel();
+  wantedModel.draw();
 });
 if (changed) begin();
 else {
-  if (model.value) search.search();
+  if (model.value) wantedModel.search();
   watchOffers();
-  loadOrganizations().catch((error) => tell(byId("problem"), error));
+  offerOwners(organization).catch((error) => tell(byId("problem"), error));
 }
 
 /** Its fields first: offers would choose others. */
@@ -184,7 +146,7 @@ function begin() {
   [name.value, name.readOnly, submit.disabled] = [changed, true, true];
   fill().then(() => {
     submit.disabled = false;
-    search.search();
+    wantedModel.search();
     watchOffers();
   }, (error) => tell(byId("problem"), error));
 }

@@ -18,7 +18,8 @@ const usual = hint.textContent;
 const rows = new Map(); // of types, by name
 const ticks = new Map(); // of zones, by name
 const lost = new Map(); // what was chosen and went out of stock: since when
-export const [types, zones] = [new Choices(), new Choices()];
+const one = { type: byId("instance_types").dataset.one, zone: byId("zones").dataset.one }; // the field's name, where it is one
+export const [types, zones] = [new Choices({ one: Boolean(one.type) }), new Choices({ one: Boolean(one.zone) })];
 let offered = [];
 let usable = true;
 let needed = null;
@@ -118,7 +119,8 @@ function draw() {
   }
   const any = byId("any-type") ?? anyType();
   write(any.lastElementChild, offered.length ? CHEAPEST : usable ? NOT_YET : UNUSABLE);
-  arrange(byId("types"), [any, ...rows.values()]);
+  const shown = !one.type || !offered.length; // where one is to be chosen, it says why there is none
+  arrange(byId("types"), [...(shown ? [any] : []), ...rows.values()]);
   types.show();
   drawZones([...there.values()]);
   const images = new Set([...there.values()].map((one) => one.image).filter(Boolean));
@@ -137,14 +139,16 @@ function drawZones(there) {
 }
 
 function choice(choices, kind, value, label) {
-  const input = element("input", { type: "checkbox", name: kind, value });
-  const badge = value === ANY ? null : element("b", { class: "order num", role: "img" });
+  const input = element("input", one[kind] ? { type: "radio", name: one[kind], value } : { type: "checkbox", name: kind, value });
+  const badge = value === ANY || one[kind] ? null : element("b", { class: "order num", role: "img" });
   choices.add(input, badge);
   return element("label", { class: "tick" }, input, element("span", { text: label }), badge ?? "");
 }
 
 function anyType() {
-  return element("tr", { id: "any-type" }, element("th", { scope: "row" }, choice(types, "type", ANY, "Any")), element("td", { colspan: 4, class: "hint" }));
+  const words = element("td", { colspan: one.type ? 5 : 4, class: "hint" });
+  if (one.type) return element("tr", { id: "any-type" }, words);
+  return element("tr", { id: "any-type" }, element("th", { scope: "row" }, choice(types, "type", ANY, "Any")), words);
 }
 
 function typeRow(name) {

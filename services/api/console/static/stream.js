@@ -7,6 +7,10 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 const UNSEEN_MS = 30_000;
 const visible = () => document.visibilityState === "visible";
+const sequence = (place) => Number(place.split("-").at(-1));
+
+/** Whether what is made of the stream up to the one place lacks the event at the other. */
+export const lacks = (reached, place) => sequence(reached) < sequence(place);
 
 export class Stream {
   #address;
@@ -19,7 +23,7 @@ export class Stream {
   #ended = new AbortController();
 
   /**
-   * `after`: the id of the event to begin behind. `handlers`: `event(cloudEvent)` of an instance, `deployment(cloudEvent)`
+   * `after`: the id of the event to begin behind. `handlers`: `event(cloudEvent, id)` of an instance, `deployment(cloudEvent)`
    * of a deployment, `estimate(estimate)`, `reset()` when what is shown has to be loaded anew, and `state(word)`:
    * connecting, live, reconnecting, paused or signed out.
    */
@@ -59,7 +63,7 @@ export class Stream {
       this.#last = message.lastEventId;
       const told = JSON.parse(message.data);
       if (told.data.deployment) this.#handlers.deployment(told);
-      else this.#handlers.event(told);
+      else this.#handlers.event(told, message.lastEventId);
     };
     for (const type of WORDS.events) source.addEventListener(type, event);
     source.addEventListener("estimate", (message) => this.#handlers.estimate(JSON.parse(message.data)));
