@@ -21,6 +21,7 @@ from services.api.console import (
     playground,
     sign_in,
     usage,
+    webhooks,
 )
 from services.api.console.assets import Assets
 from services.api.console.origin import from_another_site
@@ -41,6 +42,7 @@ PAGES: Final = (
     organizations,
     keys,
     machine_images,
+    webhooks,
     usage,
     event_reference,
 )

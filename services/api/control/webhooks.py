@@ -17,7 +17,7 @@ from services.api.control.dependencies import Provided
 from services.api.control.openapi.answers import refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position
 from services.api.feed.feed import Feed
-from services.api.refusals import FieldError, Kind, invalid
+from services.api.refusals import FieldError, Kind, Refused, invalid
 from services.api.tenancy.organizations import Organization, Slug
 from services.api.tenancy.ownership import organization_for, organization_named, whose
 from services.api.webhooks.errors import StreamUnreadable, TooManyWebhooks, WebhookOff, WebhookUnknown
@@ -35,7 +35,7 @@ MOST: Final = 50
 """Webhooks of an organisation, and of the installation."""
 FORMER_SECRET: Final = timedelta(hours=24)
 """For how long a rotated secret still counts."""
-_TYPES: Final = frozenset((*EVENTS, *DEPLOYMENT_EVENTS, *NOTICES))
+WEBHOOK_TYPES: Final = frozenset((*EVENTS, *DEPLOYMENT_EVENTS, *NOTICES))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -205,7 +205,7 @@ async def show_webhook(
     webhooks: Provided[WebhookRepository],
     access: Provided[AccessCache],
 ) -> WebhookView:
-    return WebhookView.shown(await _own(webhook_id, request.auth, webhooks), access)
+    return WebhookView.shown(await own_webhook(webhook_id, request.auth, webhooks), access)
 
 
 @patch("/webhooks/{webhook_id:str}", opt=MEMBERS, summary="Change a webhook, or switch it off or on")
@@ -216,7 +216,7 @@ async def change_webhook(
     webhooks: Provided[WebhookRepository],
     access: Provided[AccessCache],
 ) -> WebhookView:
-    webhook = await _own(webhook_id, request.auth, webhooks)
+    webhook = await own_webhook(webhook_id, request.auth, webhooks)
     given = data.model_dump(exclude_unset=True, exclude={"enabled"})
     fields = await _checked(given, webhook.organization_id, access)
     if "organizations" in fields and fields["organizations"] is not None:
@@ -233,7 +233,7 @@ async def change_webhook(
 async def remove_webhook(
     request: Request[Any, ApiKey, Any], webhook_id: FromPath[str], webhooks: Provided[WebhookRepository]
 ) -> None:
-    webhook = await _own(webhook_id, request.auth, webhooks)
+    webhook = await own_webhook(webhook_id, request.auth, webhooks)
     if not await webhooks.remove(webhook.id):
         raise _unknown(webhook_id)
 
@@ -252,7 +252,7 @@ async def rotate_secret(
     secrets: Provided[WebhookSecrets],
     access: Provided[AccessCache],
 ) -> WebhookWithSecret:
-    webhook = await _own(webhook_id, request.auth, webhooks)
+    webhook = await own_webhook(webhook_id, request.auth, webhooks)
     rotated = await webhooks.rotate(webhook.id, CLOCK.now() + FORMER_SECRET)
     if rotated is None:
         raise _unknown(webhook_id)
@@ -269,7 +269,7 @@ async def rotate_secret(
 async def send_test(
     request: Request[Any, ApiKey, Any], webhook_id: FromPath[str], webhooks: Provided[WebhookRepository]
 ) -> Delivery:
-    webhook = await _own(webhook_id, request.auth, webhooks)
+    webhook = await own_webhook(webhook_id, request.auth, webhooks)
     try:
         return await webhooks.add_test(webhook, CLOCK.now())
     except OwnerGone:
@@ -291,7 +291,7 @@ async def replay(
     webhooks: Provided[WebhookRepository],
     feed: Provided[Feed],
 ) -> Replay:
-    webhook = await _own(webhook_id, request.auth, webhooks)
+    webhook = await own_webhook(webhook_id, request.auth, webhooks)
     if not webhook.enabled:
         raise WebhookOff('Switch it on first: PATCH it with {"enabled": true}.')
     last = feed.position
@@ -317,7 +317,7 @@ async def list_deliveries(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[Delivery]:
-    webhook = await _own(webhook_id, request.auth, webhooks)
+    webhook = await own_webhook(webhook_id, request.auth, webhooks)
     found = await webhooks.deliveries(webhook.id, state=only, after=position(cursor), limit=limit + 1)
     return page(found, limit, lambda last: (last.created_at, last.id))
 
@@ -346,8 +346,16 @@ async def _checked(fields: dict[str, Any], owner_id: UUID | None, access: Access
         raise invalid(*errors)
     if slugs is None:
         return fields
-    found: list[Organization | None] = [await organization_named(slug, access) for slug in slugs]
+    found = [await _organization(slug, at, access) for at, slug in enumerate(slugs)]
     return {**fields, "organizations": sorted({one.id for one in found if one})}
+
+
+async def _organization(slug: str, at: int, access: AccessCache) -> Organization | None:
+    """Raises Invalid."""
+    try:
+        return await organization_named(slug, access)
+    except Refused as refused:
+        raise refused.renaming({"/organization": f"/organizations/{at}"}) from None
 
 
 def _wrong_url(url: str | None) -> list[FieldError]:
@@ -367,14 +375,14 @@ def _wrong_url(url: str | None) -> list[FieldError]:
 def _wrong_types(types: list[str] | None) -> list[FieldError]:
     errors = []
     for index, kind in enumerate(types or ()):
-        if kind not in _TYPES:
-            near = get_close_matches(kind, _TYPES, n=1)
+        if kind not in WEBHOOK_TYPES:
+            near = get_close_matches(kind, WEBHOOK_TYPES, n=1)
             meant = f"; did you mean {near[0]}?" if near else "; docs/lifecycle.md lists them."
             errors.append(FieldError(pointer=f"/events/{index}", detail=f"there is no event {kind}{meant}"))
     return errors
 
 
-async def _own(webhook_id: str, owner: ApiKey, webhooks: WebhookRepository) -> Webhook:
+async def own_webhook(webhook_id: str, owner: ApiKey, webhooks: WebhookRepository) -> Webhook:
     """The webhook, if this key may manage it. Raises WebhookUnknown."""
     try:
         found = await webhooks.find(UUID(webhook_id))

@@ -56,7 +56,7 @@ async def test_a_webhook_is_made_shown_changed_and_deleted_and_its_secret_is_sho
         ({"events": ["InstanceRaedy"]}, "/events/0"),
         ({"events": []}, "/events"),
         ({"organization": "nobody"}, "/organization"),
-        ({"organizations": ["nobody"]}, "/organization"),
+        ({"organizations": ["nobody"]}, "/organizations/0"),
     ],
 )
 async def test_what_cannot_be_sent_to_is_refused(stage: Stage, body: dict[str, Any], pointer: str) -> None:
