@@ -72,6 +72,9 @@ docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m shared.journal.event_schema > docs/events-schema.json
 	@$(BIN)/python -m shared.journal.data_schemas docs/schemas
 	@$(BIN)/python -m services.api.control.asyncapi.document > docs/asyncapi.yaml
+	@$(BIN)/python -m tools.openapi_document > docs/openapi.yaml
+	@$(BIN)/python -m tools.client_models
+	@$(BIN)/python -m tools.client_blocking
 	@$(BIN)/python -m coldstart.declared.schema > docs/coldstart-apply-schema.json
 	@$(BIN)/python -m tools.troubleshooting > docs/troubleshooting.md
 	@$(BIN)/python -m tools.metrics_page > docs/metrics.md

@@ -35,7 +35,7 @@ from coldstart_client.errors import (
 if TYPE_CHECKING:
     from coldstart_client.aio.client import AsyncClient
     from coldstart_client.blocking.client import Client
-    from coldstart_client.happenings import DeploymentEvent, Estimated, Event, InstanceEvent
+    from coldstart_client.messages import DeploymentEvent, Estimated, Event, InstanceEvent
     from coldstart_client.progress import Progress
     from coldstart_client.stream_messages import Connected
 
@@ -43,10 +43,10 @@ _LATER: Final = {
     "AsyncClient": "coldstart_client.aio.client",
     "Client": "coldstart_client.blocking.client",
     "Connected": "coldstart_client.stream_messages",
-    "DeploymentEvent": "coldstart_client.happenings",
-    "Estimated": "coldstart_client.happenings",
-    "Event": "coldstart_client.happenings",
-    "InstanceEvent": "coldstart_client.happenings",
+    "DeploymentEvent": "coldstart_client.messages",
+    "Estimated": "coldstart_client.messages",
+    "Event": "coldstart_client.messages",
+    "InstanceEvent": "coldstart_client.messages",
     "Progress": "coldstart_client.progress",
 }
 __all__ = [

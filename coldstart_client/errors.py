@@ -69,7 +69,7 @@ class InstanceFailed(ColdstartError):
 
 
 class WaitTimedOut(ColdstartError):
-    """`instance` as it was last told; None if nothing was. Its launch goes on."""
+    """`instance` as it was last seen; None if it never was. Its launch goes on."""
 
     def __init__(self, message: str, instance: "InstanceView | None") -> None:
         super().__init__(message)

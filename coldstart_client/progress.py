@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from coldstart_client.answers import Estimate, InstanceView, StatusGroup
-from coldstart_client.happenings import Estimated, Happening, InstanceEvent
+from coldstart_client.messages import Estimated, InstanceEvent, Message
 
 _ON_ITS_WAY: Final = frozenset({StatusGroup.LAUNCHING, StatusGroup.UNAVAILABLE})
 
@@ -30,14 +30,14 @@ class Progress:
         """The last estimate; None unless it is on its way."""
         return self.instance.eta
 
-    def after(self, happening: Happening) -> "Progress | None":
+    def after(self, message: Message) -> "Progress | None":
         """None if that is known already, or about something else."""
-        match happening:
+        match message:
             case InstanceEvent(instance=instance) if instance.id == self.instance.id:
                 if instance.version <= self.instance.version:
                     return None
                 eta = self.eta if not settled(instance) else None
-                return Progress(instance.model_copy(update={"eta": eta}), happening)
+                return Progress(instance.model_copy(update={"eta": eta}), message)
             case Estimated(instance_id=instance_id, eta=eta) if instance_id == self.instance.id and eta != self.eta:
                 return replace(self, instance=self.instance.model_copy(update={"eta": eta}), event=None)
             case _:

@@ -1,4 +1,4 @@
-"""What an event stream carries, before its data are read: where it goes on, and what it tells."""
+"""What an event stream carries, before its data are read: where it goes on, and what comes."""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,11 +16,11 @@ class Connected:
 
 
 @dataclass(frozen=True)
-class Told:
+class Received:
     """`position` is that of the event; of what is no event, it is that of the last one."""
 
     position: str
     data: dict[str, Any]
 
 
-StreamMessage: TypeAlias = Connected | Told
+StreamMessage: TypeAlias = Connected | Received

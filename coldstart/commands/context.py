@@ -33,8 +33,8 @@ def api() -> Generator[Api]:
         yield client
 
 
-def reached(*, timeout_s: float | None = None) -> Api:
-    """The same, with nothing explained. Raises Refused, SettingsInvalid."""
+def reached(**more: Any) -> Api:
+    """The same, with nothing explained; `more` is the client's. Raises Refused, SettingsInvalid."""
     settings = client_settings()
     key = settings.api_key
     if settings.api_url is None:
@@ -43,7 +43,7 @@ def reached(*, timeout_s: float | None = None) -> Api:
     else:
         url = settings.api_url
         key = key or _key_of_the_stack_at(url, settings.data_dir)
-    return Api(url, key, timeout_s=timeout_s)
+    return Api(url, key, **more)
 
 
 def _key_of_the_stack_at(url: str, data_dir: Path) -> str:

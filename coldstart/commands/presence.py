@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import httpx
 import psutil
 import typer
 from rich.table import Table
@@ -20,6 +19,9 @@ from coldstart.stack.obligations import Obligations, obligations
 from coldstart.stack.present import Present, present, stack_process
 from coldstart.stack.standing import by_the_hour
 from coldstart.waiting import lasted
+from coldstart_client.blocking.connection import Connection
+from coldstart_client.errors import ApiError, ColdstartError
+from coldstart_client.settings import Address
 from shared.description import Description
 from shared.lifecycle.instance import Instance
 
@@ -96,19 +98,14 @@ def _why_not_serving(here: Present | None, reach: Reach | None) -> str | None:
         return "the stack is starting or stopping"
     if ended := [part.name for part in here.parts if part.pid is None]:
         return f"{' and '.join(ended)} ended and will be started again"
-    try:
-        answer = httpx.get(f"{reach.api_url}/readyz", timeout=_ANSWER_S, trust_env=False)
-    except httpx.TransportError as error:
-        return f"the API does not answer: {error}"
-    return None if answer.is_success else f"the API is not ready: {_detail(answer)}"
-
-
-def _detail(answer: httpx.Response) -> str:
-    try:
-        problem = answer.json()
-        return str(problem.get("detail") or problem.get("title"))
-    except (ValueError, AttributeError):
-        return str(answer.status_code)
+    with Connection(Address(reach.api_url, reach.admin_key), timeout_s=_ANSWER_S, retries=0) as api:
+        try:
+            api.call("GET", "/readyz")
+        except ApiError as refusal:
+            return f"the API is not ready: {refusal.hint or refusal.message}"
+        except ColdstartError as error:
+            return f"the API does not answer: {error}"
+    return None
 
 
 def _head(data_dir: Path, here: Present | None, reach: Reach | None, why_not: str | None) -> Iterator[str]:

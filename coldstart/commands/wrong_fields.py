@@ -4,7 +4,8 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from coldstart.api_client import ApiProblem, WrongField
+from coldstart.api_client import ApiProblem
+from coldstart_client.errors import WrongField
 
 
 @contextmanager

@@ -115,7 +115,9 @@ class AsyncConnection:
         until: float | None = None,
     ) -> AsyncFollowing:
         """The messages of an event stream. `until`: a moment of time.monotonic() at which it ends."""
-        return AsyncFollowing(self._http, path, _given(query), after=after, patience_s=patience_s, until=until)
+        return AsyncFollowing(
+            self._http, self.url, path, _given(query), after=after, patience_s=patience_s, until=until
+        )
 
     async def position(self) -> str:
         """The current position in the events: `follow(…, after=position)` tells all that is recorded from now on."""

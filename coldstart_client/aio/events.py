@@ -8,7 +8,7 @@ from uuid import UUID
 
 from coldstart_client.addresses import path
 from coldstart_client.aio.connection import AsyncConnection
-from coldstart_client.happenings import DeploymentEvent, Event, Happening, InstanceEvent, happening
+from coldstart_client.messages import DeploymentEvent, Event, InstanceEvent, Message, message_of
 
 
 class AsyncEvents:
@@ -52,7 +52,7 @@ class AsyncEvents:
         after: str = "",
         begin: datetime | Literal["start"] | None = None,
         patience_s: float | None = None,
-    ) -> AsyncGenerator[Happening]:
+    ) -> AsyncGenerator[Message]:
         """Like `follow`, with the estimates of starting instances, and with Connected whenever the stream is opened.
 
         Connected with `away_s` says that it was lost for so long; the events that were recorded meanwhile come next.
@@ -61,4 +61,4 @@ class AsyncEvents:
         query: dict[str, Any] = {"from": begin.isoformat() if isinstance(begin, datetime) else begin}
         async with self._connection.follow(where, query=query, after=after, patience_s=patience_s) as stream:
             async for message in stream:
-                yield happening(message)
+                yield message_of(message)

@@ -16,7 +16,7 @@ from httpx_sse import ServerSentEvent, SSEError, aconnect_sse
 from coldstart_client.backoff import pause_s
 from coldstart_client.errors import ApiError, EventsLost, NoAnswer, RateLimited, StreamLost, UnexpectedAnswer
 from coldstart_client.problems import error_of
-from coldstart_client.stream_messages import Connected, StreamMessage, Told
+from coldstart_client.stream_messages import Connected, Received, StreamMessage
 
 SILENCE_S: Final = 45.0
 """A stream that says nothing for so long is lost: the api sends something every 15 s."""
@@ -26,7 +26,7 @@ _ENDED: Final = "it ended the stream"
 
 
 class AsyncFollowing:
-    """The messages of one stream; iterate once.
+    """The messages of one stream; iterate once. `url` is the api's, for messages of errors.
 
     Raises ApiError or NoAnswer if it does not open at first, ApiError if it is refused later, StreamLost if it stays
     away for longer than `patience_s` (None: for ever), EventsLost if it cannot resume, UnexpectedAnswer for what is no
@@ -36,6 +36,7 @@ class AsyncFollowing:
     def __init__(
         self,
         http: httpx.AsyncClient,
+        url: str,
         path: str,
         query: Mapping[str, Any],
         *,
@@ -43,7 +44,7 @@ class AsyncFollowing:
         patience_s: float | None,
         until: float | None,
     ) -> None:
-        self._http, self._path, self._query = http, path, query
+        self._http, self._url, self._path, self._query = http, url, path, query
         self._patience_s, self._until = patience_s, until
         self.position = after
         """That of the last event: another stream that follows from here misses nothing."""
@@ -72,19 +73,20 @@ class AsyncFollowing:
                         failures, opened = 0, True
                         yield message
                 if not opened and not self._over:
-                    raise NoAnswer(f"no answer from {self._http.base_url}: {_ENDED}")
+                    raise NoAnswer(f"no answer from {self._url}: {_ENDED}")
                 self.away, asked = _ENDED, None
             except (httpx.TransportError, SSEError, ApiError) as error:
                 if self._over:
                     return
                 if not opened or not _passes(error):
-                    raise self._told_as(error) from error
+                    raise self._translated(error) from error
                 self.away = str(error) or type(error).__name__
                 asked = error.retry_after if isinstance(error, ApiError) else None
-            lost_at = lost_at if failures else time.monotonic()
+            if not failures:
+                lost_at = time.monotonic()
+            elif self._patience_s is not None and time.monotonic() - lost_at > self._patience_s:
+                raise StreamLost(f"lost {self._url}: {self.away}")
             failures += 1
-            if self._patience_s is not None and time.monotonic() - lost_at > self._patience_s:
-                raise StreamLost(f"lost {self._http.base_url}: {self.away}")
             await asyncio.sleep(self._at_most(pause_s(failures, asked)))
 
     async def _one_connection(self, *, since: float | None) -> AsyncGenerator[StreamMessage]:
@@ -106,7 +108,7 @@ class AsyncFollowing:
                     connected, self.away = True, None
                     yield Connected(self.position, None if since is None else time.monotonic() - since)
                 if message.data:
-                    yield Told(self.position, _read(message))
+                    yield Received(self.position, _read(message))
 
     @property
     def _over(self) -> bool:
@@ -116,12 +118,12 @@ class AsyncFollowing:
         """No longer than until the end, and not for no time at all, which httpx takes for none."""
         return seconds if self._until is None else max(min(seconds, self._until - time.monotonic()), 0.001)
 
-    def _told_as(self, error: Exception) -> Exception:
+    def _translated(self, error: Exception) -> Exception:
         if isinstance(error, ApiError):
             return error
         if isinstance(error, SSEError):
-            return UnexpectedAnswer(f"no answer from {self._http.base_url}: {error}")
-        return NoAnswer(f"no answer from {self._http.base_url}: {error}")
+            return UnexpectedAnswer(f"no answer from {self._url}: {error}")
+        return NoAnswer(f"no answer from {self._url}: {error}")
 
 
 class _Ending(httpx.AsyncByteStream):

@@ -23,7 +23,7 @@ from coldstart_client.answers import (
 )
 from coldstart_client.bodies import InstanceBody
 from coldstart_client.errors import EventsLost, InstanceFailed, WaitTimedOut
-from coldstart_client.happenings import happening
+from coldstart_client.messages import message_of
 from coldstart_client.progress import Progress, settled
 from coldstart_client.reading import read
 
@@ -166,15 +166,15 @@ class AsyncInstances:
         raise WaitTimedOut(f"{last.name if last else instance_id} is not ready after {timeout_s} s.", last)
 
     async def _steps(self, instance_id: UUID | str, messages: AsyncFollowing) -> AsyncGenerator[Progress]:
-        now: Progress | None = None
+        last: Progress | None = None
         async for message in messages:
-            # the stream is open, so whatever comes after this answer is told
-            told = now.after(happening(message)) if now else Progress(await self.get(instance_id))
-            if told is None:
+            # the stream is open, so nothing that happens after this answer is missed
+            step = last.after(message_of(message)) if last else Progress(await self.get(instance_id))
+            if step is None:
                 continue
-            now = told
-            yield now
-            if settled(now.instance):
+            last = step
+            yield step
+            if settled(step.instance):
                 return
 
     async def _launched(self, method: str, where: str, body: InstanceBody | None, key: str | None) -> NewInstance:

@@ -116,7 +116,7 @@ class Connection:
         until: float | None = None,
     ) -> Following:
         """The messages of an event stream. `until`: a moment of time.monotonic() at which it ends."""
-        return Following(self._http, path, _given(query), after=after, patience_s=patience_s, until=until)
+        return Following(self._http, self.url, path, _given(query), after=after, patience_s=patience_s, until=until)
 
     def position(self) -> str:
         """The current position in the events: `follow(…, after=position)` tells all that is recorded from now on."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from coldstart_client.addresses import path
 from coldstart_client.blocking.connection import Connection
-from coldstart_client.happenings import DeploymentEvent, Event, Happening, InstanceEvent, happening
+from coldstart_client.messages import DeploymentEvent, Event, InstanceEvent, Message, message_of
 
 
 class Events:
@@ -53,7 +53,7 @@ class Events:
         after: str = "",
         begin: datetime | Literal["start"] | None = None,
         patience_s: float | None = None,
-    ) -> Generator[Happening]:
+    ) -> Generator[Message]:
         """Like `follow`, with the estimates of starting instances, and with Connected whenever the stream is opened.
 
         Connected with `away_s` says that it was lost for so long; the events that were recorded meanwhile come next.
@@ -62,4 +62,4 @@ class Events:
         query: dict[str, Any] = {"from": begin.isoformat() if isinstance(begin, datetime) else begin}
         with self._connection.follow(where, query=query, after=after, patience_s=patience_s) as stream:
             for message in stream:
-                yield happening(message)
+                yield message_of(message)

@@ -24,7 +24,7 @@ from coldstart_client.blocking.connection import Connection
 from coldstart_client.blocking.following import Following
 from coldstart_client.bodies import InstanceBody
 from coldstart_client.errors import EventsLost, InstanceFailed, WaitTimedOut
-from coldstart_client.happenings import happening
+from coldstart_client.messages import message_of
 from coldstart_client.progress import Progress, settled
 from coldstart_client.reading import read
 
@@ -165,15 +165,15 @@ class Instances:
         raise WaitTimedOut(f"{last.name if last else instance_id} is not ready after {timeout_s} s.", last)
 
     def _steps(self, instance_id: UUID | str, messages: Following) -> Generator[Progress]:
-        now: Progress | None = None
+        last: Progress | None = None
         for message in messages:
-            # the stream is open, so whatever comes after this answer is told
-            told = now.after(happening(message)) if now else Progress(self.get(instance_id))
-            if told is None:
+            # the stream is open, so nothing that happens after this answer is missed
+            step = last.after(message_of(message)) if last else Progress(self.get(instance_id))
+            if step is None:
                 continue
-            now = told
-            yield now
-            if settled(now.instance):
+            last = step
+            yield step
+            if settled(step.instance):
                 return
 
     def _launched(self, method: str, where: str, body: InstanceBody | None, key: str | None) -> NewInstance:

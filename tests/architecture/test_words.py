@@ -8,7 +8,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 TOPS: Final = ("shared", "services", "coldstart")
-"""The simulator stands alone, and has a cloud's words."""
+"""The simulator stands alone, and has a cloud's words; the client library has the API's for what it answers."""
 SHARED_BY_TWO: Final = {
     "Api": "the service as a program started it, and the command line's client of it",
     "Body": "of a request, as it comes in and as a route reads it",
@@ -53,7 +53,7 @@ def test_no_two_classes_have_one_name() -> None:
 def test_nothing_is_named_by_a_word_of_our_own() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {PRIVATE_WORDS[node.name.lstrip('_')]}"
-        for path in modules()
+        for path in (*modules(), *(ROOT / "coldstart_client").rglob("*.py"))
         for node in defined(path)
         if node.name.lstrip("_") in PRIVATE_WORDS
     ]

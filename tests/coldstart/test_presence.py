@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ import pytest
 from typer.testing import CliRunner
 
 from coldstart.cli import app
+from coldstart.commands import presence
 from coldstart.embedded.folder import ServerFolder
 from coldstart.places import settings_file
 from coldstart.stack.files import Reach, note_clouds, write_reach
-from coldstart.stack.present import present, stack_process
+from coldstart.stack.present import Present, present, stack_process
+from tests.api.fakes import free_port
+from tests.coldstart.fake_api import FakeApi, problem, values
 from tests.coldstart.recorded import a_journal
 from tests.coldstart.test_one_machine import START_S, coldstart, up
 from tests.lifecycle import histories as h
@@ -116,3 +120,16 @@ def test_a_command_that_holds_the_lock_is_not_the_stack(tmp_path: Path) -> None:
     with ServerFolder(tmp_path, "stack").locked():
         assert (tmp_path / "stack/lock").read_text() == str(os.getpid())
         assert stack_process(tmp_path) is None
+
+
+def test_why_a_stack_serves_nothing_is_told_in_its_own_words(api: FakeApi) -> None:
+    here = Present(psutil.Process(), ())
+    reach = Reach(api.url, "a-key", "nats://x", "postgresql://x", None, os.getpid())
+    api.says(
+        "GET", "/readyz", values({}), problem(503, "The routing table is stale", "Wait for NATS."), values([], 502)
+    )
+    assert presence._why_not_serving(here, reach) is None
+    assert presence._why_not_serving(here, reach) == "the API is not ready: Wait for NATS."
+    assert presence._why_not_serving(here, reach) == "the API is not ready: 502 Bad Gateway"
+    away = replace(reach, api_url=f"http://127.0.0.1:{free_port()}")
+    assert str(presence._why_not_serving(here, away)).startswith("the API does not answer: ")

@@ -1,4 +1,4 @@
-"""What an event stream tells, as types."""
+"""The messages of an event stream, as types."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,24 +46,22 @@ class Estimated:
 
 
 Event: TypeAlias = InstanceEvent | DeploymentEvent
-Happening: TypeAlias = Event | Estimated | Connected
+Message: TypeAlias = Event | Estimated | Connected
 
 
-def happening(message: StreamMessage) -> Happening:
+def message_of(received: StreamMessage) -> Message:
     """Raises UnexpectedAnswer."""
-    if isinstance(message, Connected):
-        return message
-    told, position = message.data, message.position
+    if isinstance(received, Connected):
+        return received
+    json, position = received.data, received.position
     try:
-        if "eta" in told:
-            return Estimated(UUID(told["instance_id"]), int(told["version"]), read(Estimate, told["eta"]))
-        data, kind, at = told["data"], str(told["type"]), datetime.fromisoformat(told["time"])
+        if "eta" in json:
+            return Estimated(UUID(json["instance_id"]), int(json["version"]), read(Estimate, json["eta"]))
+        data, kind, at = json["data"], str(json["type"]), datetime.fromisoformat(json["time"])
         if "deployment" in data:
             deployment = read(DeploymentDescription, data["description"])
-            return DeploymentEvent(kind, at, position, data["event"], str(data.get("words", "")), deployment, told)
+            return DeploymentEvent(kind, at, position, data["event"], str(data.get("words", "")), deployment, json)
         instance = read(InstanceView, {"eta": None, **data["description"]})
-        return InstanceEvent(kind, at, position, data["event"], instance, told)
+        return InstanceEvent(kind, at, position, data["event"], instance, json)
     except (KeyError, TypeError, ValueError) as error:
-        raise UnexpectedAnswer(
-            f"the event stream tells what this version of the library cannot read: {error}"
-        ) from error
+        raise UnexpectedAnswer(f"the event stream has what this version of the library cannot read: {error}") from error
