@@ -1,11 +1,15 @@
 """The OpenAPI document says of every operation who may ask, what is taken, and what is refused."""
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
 
 from services.api.http.inference_paths import is_inference
 from tests.api.stage import Stage
 
+FILE: Final = Path(__file__).parents[3] / "docs/openapi.yaml"
 INT8 = 2**63
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -30,6 +34,10 @@ async def test_each_operation_says_who_may_ask_and_all_that_it_may_answer(stage:
     terminate = document["paths"]["/instances/{instance_id}"]["delete"]
     assert {"202", "403", "409"} <= set(terminate["responses"])
     assert "403" not in document["paths"]["/models"]["get"]["responses"], "any key may list the models"
+
+
+async def test_the_file_of_the_document_is_what_an_api_serves(stage: Stage) -> None:
+    assert yaml.safe_load(FILE.read_text()) == await described(stage), "make docs"
 
 
 async def test_all_that_is_taken_is_bounded_by_what_the_database_can_hold(stage: Stage) -> None:
